@@ -1,0 +1,170 @@
+"""Where a run computes: device, precision and threads, each with the reason for its choice."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import psutil
+import torch
+
+from bert4rec.errors import DeviceError, DeviceMemoryError
+from bert4rec.hyperparameters import Hyperparameters
+
+# Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
+VALUES_PER_THREAD = 500_000
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """A device with its precision and threads, and why each was chosen."""
+
+    device: str
+    reason: str
+    precision: str
+    precision_reason: str
+    n_threads: int
+    threads_reason: str
+
+    def autocast(self) -> torch.autocast:
+        """Return a context in which matrix products use the chosen precision."""
+        kind = self.device.partition(":")[0]
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choice as plain data, for the run's configuration."""
+        return asdict(self)
+
+
+def choose_device(
+    device: str = "auto", precision: str = "auto", n_threads: int | None = None
+) -> DeviceChoice:
+    """Choose where to compute.
+
+    Args:
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: auto, float32 or bfloat16.
+        n_threads: CPU threads; None means every core that this process may use.
+
+    Raises:
+        DeviceError: the device was asked for by name and is not there.
+    """
+    name, reason = _find_device(device)
+    chosen, precision_reason = _find_precision(precision, name)
+    threads_reason = "asked for by name" if n_threads else "every core that may be used"
+    n_threads = n_threads or n_usable_cores()
+    return DeviceChoice(name, reason, chosen, precision_reason, n_threads, threads_reason)
+
+
+def choose_for(settings: Hyperparameters) -> DeviceChoice:
+    """Choose where a run of these settings computes.
+
+    A small step gets fewer threads than there are cores: waking them would cost more than they
+    give, and a core stays free for the page.
+
+    Raises:
+        DeviceError: the device was asked for by name and is not there.
+    """
+    choice = choose_device(settings.device, settings.precision, settings.n_threads)
+    if settings.n_threads is not None:
+        return choice
+    n_values = settings.batch_size * settings.max_seq_length * settings.hidden_size
+    n_threads = min(n_usable_cores(), max(1, round(n_values / VALUES_PER_THREAD)))
+    reason = f"a step of {n_values:,} values on {n_usable_cores()} cores"
+    return replace(choice, n_threads=n_threads, threads_reason=reason)
+
+
+def _find_device(device: str) -> tuple[str, str]:
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0", f"a GPU is there: {torch.cuda.get_device_name(0)}"
+        if torch.backends.mps.is_available():
+            return "mps", "an Apple GPU is there"
+        return "cpu", "no GPU was found"
+    if device.startswith("cuda"):
+        index = int(device.partition(":")[2] or 0)
+        n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if index >= n_devices:
+            raise DeviceError(
+                f"device {device!r} is not there: {n_devices} CUDA devices were found",
+                fix="Use device: auto or cpu.",
+            )
+        return f"cuda:{index}", "asked for by name"
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device 'mps' is not there", fix="Use device: auto or cpu.")
+    return device, "asked for by name"
+
+
+def _find_precision(precision: str, device: str) -> tuple[str, str]:
+    if precision != "auto":
+        return precision, "asked for by name"
+    if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+        return "bfloat16", "this GPU computes bfloat16 fast; weights stay float32"
+    return "float32", "exact and fast enough on this device"
+
+
+def n_usable_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def process_memory_bytes() -> int:
+    """Return the resident memory of this process."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def device_memory_bytes(device: str) -> int:
+    """Return what tensors hold on a CUDA device; 0 on other devices."""
+    return int(torch.cuda.memory_allocated(device)) if device.startswith("cuda") else 0
+
+
+def free_memory_bytes(device: str) -> int:
+    """Return how much memory is free on the device, or in the machine for a CPU."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the facts about this machine that belong beside a measured figure."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "n_cores": n_usable_cores(),
+        "memory_bytes": int(psutil.virtual_memory().total),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(gpus)],
+    }
+
+
+@contextmanager
+def memory_errors_explained(device: str) -> Iterator[None]:
+    """Turn an out-of-memory error of torch into ours, which says what to do.
+
+    Raises:
+        DeviceMemoryError: the block ran out of memory.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _memory_error(device) from error
+    except RuntimeError as error:
+        # The CPU allocator reports itself as a plain RuntimeError.
+        if "can't allocate memory" not in str(error):
+            raise
+        raise _memory_error(device) from error
+
+
+def _memory_error(device: str) -> DeviceMemoryError:
+    return DeviceMemoryError(
+        f"a step did not fit the memory of {device}",
+        fix="Use a smaller batch_size and eval_batch_size, or a shorter max_seq_length.",
+        device=device,
+    )

@@ -1,0 +1,167 @@
+"""Files on disk: atomic swaps, JSON-lines journals, safe names, the workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bert4rec.errors import FormatError, NotFoundError
+
+WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
+
+
+def find_workspace(path: str | Path | None = None) -> Path:
+    """Return the workspace folder: `path`, else `BERT4REC_WORKSPACE`, else `./workspace`."""
+    return Path(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").expanduser().resolve()
+
+
+def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = 40) -> str:
+    """Return `text` as a name that is safe as one part of a path.
+
+    Only ASCII letters, digits, `-` and `_` remain; the result is never empty and never a path.
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:max_length].strip("-_")
+    return name or fallback
+
+
+def child_of(parent: Path, name: str) -> Path:
+    """Return `parent / name` after checking that `name` is one plain path part.
+
+    Raises:
+        NotFoundError: `name` is empty, hidden or tries to leave `parent`.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or ".." in name:
+        raise NotFoundError(
+            f"{name!r} is not a valid name",
+            where=str(parent.name),
+            fix="Use letters, digits, '-', '_' and single dots only.",
+        )
+    return parent / name
+
+
+@contextmanager
+def swapped_in(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it once the block ends without error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_swapped_in(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` once the block ends without error.
+
+    An existing `path` is replaced; after an error nothing of the new folder stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8."""
+    with swapped_in(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, atomically; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FormatError: it does not hold JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
+
+
+def check_format(document: dict[str, Any], newest: int, where: Path) -> int:
+    """Return the document's `format_version` after checking that this version can read it.
+
+    Raises:
+        FormatError: the version is missing or newer than `newest`.
+    """
+    version = document.get("format_version")
+    if not isinstance(version, int) or not 1 <= version <= newest:
+        raise FormatError(
+            f"format version {version!r} is not one that this version of bert4rec reads",
+            where=str(where),
+            fix=f"Update bert4rec, or make the folder again (versions 1 to {newest} are read).",
+        )
+    return version
+
+
+class Journal:
+    """A JSON-lines file with one writer, read by byte offset, readable after a cut at any byte."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Append one event as one line and hand it to the operating system.
+
+        A line that a crash left without an end is closed first, so that it cannot swallow this one.
+        """
+        line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(line.encode() + b"\n")
+
+    def read(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Read the whole lines that start at byte `offset`.
+
+        Returns:
+            The events and the offset to go on from. Lines that a cut left broken are passed over.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], 0
+        end = data.rfind(b"\n") + 1
+        events = [event for line in data[:end].splitlines() if (event := _parse_event(line))]
+        return events, offset + end
+
+
+def _parse_event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

@@ -1,0 +1,409 @@
+"""Every setting of a training run: name, default, range, label and help, written once.
+
+The form, the command line, the policy YAML and docs/hyperparameters.md are derived from the one
+model in this file. The names, defaults and meanings of the policy's settings are those of the
+BERT4Rec policy of managed recommendation services; the others are ours and say so.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from bert4rec.errors import SettingsError
+
+GROUPS = ("Network", "Training", "Loss", "Data", "Evaluation", "Machine")
+LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
+
+
+def _setting(
+    default: Any, group: str, title: str, help_text: str, *, ours: bool = False, **limits: Any
+) -> Any:
+    """Describe one setting; `limits` are pydantic's (`ge`, `gt`, `le`, `lt`, `pattern`)."""
+    extra: dict[str, Any] = {"group": group, "is_policy": not ours}
+    return Field(
+        default=default, title=title, description=help_text, json_schema_extra=extra, **limits
+    )
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("is a yes/no value, not a number")
+    return value
+
+
+def _fold_case(choices: tuple[str, ...], aliases: Mapping[str, str] | None = None) -> Any:
+    known = {choice.casefold(): choice for choice in choices} | dict(aliases or {})
+
+    def fold(value: Any) -> Any:
+        return known.get(value.casefold(), value) if isinstance(value, str) else value
+
+    return BeforeValidator(fold)
+
+
+Int = Annotated[int, BeforeValidator(_refuse_bool)]
+Float = Annotated[float, BeforeValidator(_refuse_bool)]
+Activation = Annotated[
+    Literal["gelu", "relu", "silu", "tanh", "sigmoid"],
+    _fold_case(("gelu", "relu", "silu", "tanh", "sigmoid"), {"swish": "silu"}),
+]
+LossType = Annotated[Literal["CE", "sampled_CE", "gBCE", "BCE", "BPR"], _fold_case(LOSS_TYPES)]
+
+
+class Hyperparameters(BaseModel):
+    """Settings of one training run; immutable, unknown names are refused.
+
+    Example:
+        >>> Hyperparameters(n_epochs=3, dropout_rate=0.1).hidden_dropout
+        0.1
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    batch_size: Int = _setting(
+        256, "Training", "Batch size", "Sequences in one training step.", ge=1
+    )
+    eval_batch_size: Int = _setting(
+        1024, "Evaluation", "Evaluation batch size", "Users ranked at once.", ge=1
+    )
+    n_epochs: Int = _setting(
+        100,
+        "Training",
+        "Epochs",
+        "Passes over the training sequences. BERT4Rec usually needs many: its curve stays flat "
+        "for a while before it climbs.",
+        ge=1,
+    )
+    negative_samples_count: Int = _setting(
+        2,
+        "Loss",
+        "Negative samples",
+        "Wrong items drawn for each masked item. Used by every loss but CE, which compares with "
+        "the whole catalogue.",
+        ge=1,
+    )
+    learning_rate: Float = _setting(
+        1e-3, "Training", "Learning rate", "Peak step size of the optimizer.", gt=0
+    )
+    dropout_rate: Float | None = _setting(
+        None,
+        "Network",
+        "Dropout rate",
+        "Sets both dropout settings below wherever they are not given themselves.",
+        ge=0,
+        lt=1,
+    )
+    hidden_dropout_prob: Float = _setting(
+        0.2, "Network", "Hidden dropout", "Dropout after the embedding and each layer.", ge=0, lt=1
+    )
+    attn_dropout_prob: Float = _setting(
+        0.2, "Network", "Attention dropout", "Dropout on the attention weights.", ge=0, lt=1
+    )
+    hidden_size: Int = _setting(
+        64,
+        "Network",
+        "Hidden size",
+        "Width of the item vectors and of every layer; a multiple of the number of heads.",
+        ge=1,
+    )
+    inner_size: Int = _setting(
+        256, "Network", "Inner size", "Width inside each layer's feed-forward part.", ge=1
+    )
+    n_heads: Int = _setting(
+        2, "Network", "Attention heads", "Attention patterns learned side by side.", ge=1
+    )
+    n_layers: Int = _setting(2, "Network", "Layers", "Transformer blocks.", ge=1)
+    hidden_act: Activation = _setting(
+        "gelu", "Network", "Activation", "Non-linearity of the feed-forward part."
+    )
+    layer_norm_eps: Float = _setting(
+        1e-12,
+        "Network",
+        "LayerNorm epsilon",
+        "Keeps the normalisation away from a division by zero; never below what the precision "
+        "can hold.",
+        gt=0,
+    )
+    initializer_range: Float = _setting(
+        0.02, "Network", "Initializer range", "Standard deviation of the initial weights.", gt=0
+    )
+    max_seq_length: Int = _setting(
+        50,
+        "Data",
+        "Window length",
+        "The most items of one history that the network sees at once.",
+        ge=2,
+    )
+    mask_rate: Float = _setting(
+        0.2,
+        "Data",
+        "Mask rate",
+        "Share of a window's items that are hidden for training, at least one a sequence.",
+        gt=0,
+        lt=1,
+    )
+    loss_type: LossType | None = _setting(
+        None,
+        "Loss",
+        "Loss",
+        "CE compares with the whole catalogue; the others with a few sampled items. Left empty: "
+        "CE while it fits the memory budget, else sampled_CE; the run says which and why.",
+    )
+    eval_step: Int = _setting(
+        1, "Evaluation", "Validate every", "Epochs between validations; 0 = never.", ge=0
+    )
+    early_stopping_step: Int = _setting(
+        10,
+        "Evaluation",
+        "Patience",
+        "Validations without a gain before the run stops by itself; 0 = never.",
+        ge=0,
+    )
+    sample_strategy: Literal["user_based"] | None = _setting(
+        None,
+        "Data",
+        "Sampling",
+        "Left empty: every user trains. user_based: a seeded share of the users trains, the "
+        "others are held out whole and give the figures for unseen users.",
+    )
+    sample_ratio: Float = _setting(
+        0.8, "Data", "Sampled share", "Share of users that trains, for user_based.", gt=0, le=1
+    )
+    sample_seed: Int = _setting(
+        42, "Data", "Sampling seed", "Chance behind the choice of users.", ge=0
+    )
+    device: str = _setting(
+        "auto",
+        "Machine",
+        "Device",
+        "auto, cpu, cuda, cuda:N or mps.",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+    )
+
+    seed: Int = _setting(
+        42,
+        "Training",
+        "Seed",
+        "Chance behind initial weights, masks, order and dropout. The same seed, settings, data "
+        "and machine give the same numbers.",
+        ours=True,
+        ge=0,
+    )
+    weight_decay: Float = _setting(
+        0.0,
+        "Training",
+        "Weight decay",
+        "Pull of the weights towards zero (AdamW).",
+        ours=True,
+        ge=0,
+    )
+    warmup_steps: Int = _setting(
+        0, "Training", "Warm-up steps", "Steps over which the rate climbs.", ours=True, ge=0
+    )
+    schedule: Literal["constant", "linear", "cosine"] = _setting(
+        "constant",
+        "Training",
+        "Schedule",
+        "How the learning rate goes down after the warm-up.",
+        ours=True,
+    )
+    grad_clip: Float = _setting(
+        5.0,
+        "Training",
+        "Gradient clipping",
+        "Largest norm of a step's gradient; 0 = no limit.",
+        ours=True,
+        ge=0,
+    )
+    last_item_rate: Float = _setting(
+        0.25,
+        "Data",
+        "Last-item rows",
+        "Share of rows whose only masked item is the last one, which trains the use as a "
+        "next-item model.",
+        ours=True,
+        ge=0,
+        le=1,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = _setting(
+        "auto",
+        "Machine",
+        "Precision",
+        "Numbers that the matrix products use; weights stay float32.",
+        ours=True,
+    )
+    compile: bool = _setting(
+        False,
+        "Machine",
+        "Compile the network",
+        "Let torch.compile build the training step, which takes a minute before the first one. "
+        "Meant for a GPU: on a CPU it gained nothing. What it cannot build runs as it is.",
+        ours=True,
+    )
+    n_threads: Int | None = _setting(
+        None,
+        "Machine",
+        "CPU threads",
+        "Threads for the matrix products; left empty: as many as a step of this size keeps busy.",
+        ours=True,
+        ge=1,
+    )
+    seen_items: Literal["auto", "remove", "keep"] = _setting(
+        "auto",
+        "Evaluation",
+        "Seen items",
+        "Whether items of a history leave its ranking. auto: they leave, unless more than 1% of "
+        "the interactions meet an item again, as people then return to items.",
+        ours=True,
+    )
+    valid_metric: Literal[
+        "ndcg@10", "hr@10", "mrr@10", "ndcg@5", "hr@5", "mrr@5", "ndcg@20", "hr@20"
+    ] = _setting(
+        "ndcg@10", "Evaluation", "Validation metric", "Decides which epoch is best.", ours=True
+    )
+    max_minutes: Float | None = _setting(
+        None, "Training", "Time limit", "Stop after so many minutes of training.", ours=True, gt=0
+    )
+
+    @property
+    def hidden_dropout(self) -> float:
+        """Dropout after layers, with `dropout_rate` taken into account."""
+        return self._dropout("hidden_dropout_prob")
+
+    @property
+    def attention_dropout(self) -> float:
+        """Dropout on attention weights, with `dropout_rate` taken into account."""
+        return self._dropout("attn_dropout_prob")
+
+    def _dropout(self, name: str) -> float:
+        if self.dropout_rate is not None and name not in self.model_fields_set:
+            return self.dropout_rate
+        return float(getattr(self, name))
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that were given, in the order of the model; defaults are left out."""
+        return self.model_dump(exclude_unset=True)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named starting point: only the settings that differ from the defaults."""
+
+    title: str
+    description: str
+    values: Mapping[str, Any]
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(
+        "Quick look",
+        "Small steps and few epochs: shows within a minute or so on a small log whether the data "
+        "holds a pattern.",
+        {
+            "batch_size": 64,
+            "n_epochs": 25,
+            "learning_rate": 3e-3,
+            "dropout_rate": 0.0,
+            "initializer_range": 0.1,
+            "eval_step": 5,
+            "early_stopping_step": 3,
+            "last_item_rate": 0.1,
+        },
+    ),
+    "balanced": Preset(
+        "Balanced",
+        "A good model of a log of up to a million interactions, within minutes to an hour.",
+        {
+            "batch_size": 128,
+            "n_epochs": 150,
+            "learning_rate": 2e-3,
+            "dropout_rate": 0.1,
+            "eval_step": 5,
+            "early_stopping_step": 6,
+        },
+    ),
+    "thorough": Preset(
+        "Thorough",
+        "A wider network, a longer window and more patience, for the final model.",
+        {
+            "batch_size": 128,
+            "n_epochs": 400,
+            "hidden_size": 128,
+            "inner_size": 512,
+            "n_heads": 4,
+            "dropout_rate": 0.1,
+            "max_seq_length": 100,
+            "eval_step": 5,
+            "early_stopping_step": 12,
+        },
+    ),
+}
+
+
+def setting_field(name: str) -> FieldInfo:
+    """Return pydantic's description of one setting."""
+    return Hyperparameters.model_fields[name]
+
+
+def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hyperparameters:
+    """Check `values` and return them as settings.
+
+    Raises:
+        SettingsError: with one line a problem, all problems at once.
+    """
+    problems = [_unknown(str(name)) for name in values if name not in Hyperparameters.model_fields]
+    known = {name: value for name, value in values.items() if name in Hyperparameters.model_fields}
+    try:
+        settings = Hyperparameters.model_validate(known)
+    except ValidationError as error:
+        problems += [_explain(dict(problem)) for problem in error.errors()]
+    else:
+        problems += _contradictions(settings)
+        if not problems:
+            return settings
+    raise SettingsError(problems, where=where)
+
+
+def parse_assignment(text: str) -> tuple[str, str]:
+    """Split `name=value` as typed on the command line.
+
+    Raises:
+        SettingsError: there is no `=`.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise SettingsError([f"{text!r} is not of the form name=value, like n_epochs=20"])
+    return name.strip(), value.strip()
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, Hyperparameters.model_fields, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "see docs/hyperparameters.md for all names"
+    return f"{name} is not a setting; {hint}"
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    name = str(problem["loc"][0])
+    reason = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    if problem["type"] == "string_pattern_mismatch":
+        reason = f"should be {setting_field(name).description}".rstrip(".")
+    return f"{name}: {problem['input']!r} {reason[:1].lower()}{reason[1:]}"
+
+
+def _contradictions(settings: Hyperparameters) -> list[str]:
+    problems = []
+    width, heads = settings.hidden_size, settings.n_heads
+    if width % heads:
+        below = max(width // heads, 1) * heads
+        nearest = f"{below} or {below + heads}" if below < width else str(below)
+        problems.append(
+            f"hidden_size: {width} is not a multiple of n_heads ({heads}); use {nearest}"
+        )
+    return problems

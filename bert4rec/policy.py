@@ -1,0 +1,116 @@
+"""The BERT4Rec policy as YAML: reading with every error at once, writing without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from bert4rec.errors import NotFoundError, SettingsError
+from bert4rec.hyperparameters import Hyperparameters, parse_settings
+
+PolicyKind = Literal["scoring_policy", "embedding_policy"]
+POLICY_KINDS: tuple[PolicyKind, ...] = ("scoring_policy", "embedding_policy")
+POLICY_TYPE = "bert4rec"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a run is for, and its settings.
+
+    A `scoring_policy` serves scores of candidate items, an `embedding_policy` serves vectors of
+    items and users; the trained network is the same and can do both.
+    """
+
+    kind: PolicyKind = "scoring_policy"
+    settings: Hyperparameters = field(default_factory=Hyperparameters)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, which refuses a key that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise SettingsError(
+                [f"{key} is given twice; keep one of them" for key in twice],
+                where=f"line {node.start_mark.line + 1}",
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file; see `load_policy` for the form and the errors."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise SettingsError([f"{path.name} is not a text file"], where=str(path)) from error
+    return load_policy(text, where=path.name)
+
+
+def load_policy(text: str, *, where: str | None = None) -> Policy:
+    """Parse a policy from YAML of the form `policy_configs: {scoring_policy: {...}}`.
+
+    Raises:
+        SettingsError: with one line for each problem: no YAML, unknown keys, a wrong
+            `policy_type`, bad values.
+    """
+    try:
+        # The loader is PyYAML's safe one with a check for repeated keys on top.
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise SettingsError([f"this is not valid YAML: {_one_line(error)}"], where=where) from error
+    kind, body = _find_policy(document, where)
+    values = {str(key): value for key, value in body.items()}
+    problems = _check_type(values.pop("policy_type", None))
+    try:
+        settings = parse_settings(values)
+    except SettingsError as error:
+        raise SettingsError(problems + error.problems, where=where) from error
+    if problems:
+        raise SettingsError(problems, where=where)
+    return Policy(kind, settings)
+
+
+def dump_policy(policy: Policy) -> str:
+    """Return the policy as YAML; only settings that were given are written."""
+    body = {"policy_type": POLICY_TYPE} | policy.settings.given()
+    document = {"policy_configs": {policy.kind: body}}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _find_policy(document: Any, where: str | None) -> tuple[PolicyKind, dict[Any, Any]]:
+    example = "policy_configs:\n  scoring_policy:\n    policy_type: bert4rec"
+    fix = f"Start from:\n{example}"
+    if not isinstance(document, Mapping) or not isinstance(document.get("policy_configs"), Mapping):
+        raise SettingsError(["there is no policy_configs section"], where=where, fix=fix)
+    extra = [f"{key} is not a known section" for key in document if key != "policy_configs"]
+    configs = document["policy_configs"]
+    extra += [f"policy_configs.{key} is not a policy" for key in configs if key not in POLICY_KINDS]
+    kinds = [kind for kind in POLICY_KINDS if kind in configs]
+    if extra or len(kinds) != 1:
+        wrong = [] if len(kinds) == 1 else [f"expected one policy, found {len(kinds)}"]
+        raise SettingsError(
+            extra + wrong, where=where, fix="Give one of scoring_policy and embedding_policy."
+        )
+    body = configs[kinds[0]]
+    if not isinstance(body, Mapping):
+        raise SettingsError([f"{kinds[0]} holds no settings"], where=where, fix=fix)
+    return kinds[0], dict(body)
+
+
+def _check_type(policy_type: Any) -> list[str]:
+    if policy_type == POLICY_TYPE:
+        return []
+    got = "is missing" if policy_type is None else f"is {policy_type!r}"
+    return [f"policy_type {got}; it should be {POLICY_TYPE}"]
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return " ".join(str(error).split())
