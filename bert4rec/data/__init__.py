@@ -1,0 +1,1 @@
+"""From a log file to sequences: reading, preparing, describing and splitting interactions."""

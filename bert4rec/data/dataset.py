@@ -1,0 +1,263 @@
+"""The dataset folder: sequences, items and users on disk, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
+from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
+from bert4rec.files import check_format, child_of, folder_swapped_in, read_json, write_json
+
+FORMAT_VERSION = 1
+# Interactions looked at together where a whole log would not fit the memory.
+BLOCK_ROWS = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceDataset:
+    """Users' histories in time order, as one flat array cut by offsets.
+
+    Args:
+        items: Item indices 1..N of all users one after the other, int32 of shape (n_interactions,).
+        offsets: User u owns items[offsets[u]:offsets[u + 1]], int64 of shape (n_users + 1,).
+        times_s: Unix seconds beside `items`, float64, or None when file order was the order.
+        vocabulary: The items.
+        users: One row a user, in index order, with `user_id` (str).
+        manifest: Source, roles, settings, counts and the report of what was dropped; `fingerprint`
+            identifies the content.
+        folder: Where the dataset lies, or None while it lives in memory only.
+    """
+
+    items: np.ndarray
+    offsets: np.ndarray
+    vocabulary: Vocabulary
+    users: pd.DataFrame
+    times_s: np.ndarray | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The name given at preparation."""
+        return str(self.manifest.get("name", "dataset"))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of source and settings: equal logs with equal settings have equal fingerprints."""
+        return str(self.manifest.get("fingerprint", ""))
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_items(self) -> int:
+        """Size N of the catalogue."""
+        return len(self.vocabulary)
+
+    @property
+    def n_interactions(self) -> int:
+        """Number of interactions."""
+        return len(self.items)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Return the number of interactions of each user, int64 of shape (n_users,)."""
+        return np.diff(self.offsets)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield ranges of whole users that hold about `BLOCK_ROWS` interactions each."""
+        first = 0
+        while first < self.n_users:
+            row = self.offsets[first] + BLOCK_ROWS
+            end = max(first + 1, int(np.searchsorted(self.offsets, row, side="right")) - 1)
+            yield first, min(end, self.n_users)
+            first = end
+
+    @cached_property
+    def n_pairs(self) -> int:
+        """Number of different pairs of user and item."""
+        n = 0
+        for first, end in self.blocks():
+            users = np.repeat(np.arange(first, end), self.lengths[first:end])
+            items = self.items[self.offsets[first] : self.offsets[end]]
+            n += len(np.unique(users * np.int64(self.n_items + 1) + items))
+        return n
+
+    @property
+    def repeat_share(self) -> float:
+        """Share of the interactions in which a user meets an item again."""
+        return 1 - self.n_pairs / max(self.n_interactions, 1)
+
+    @cached_property
+    def _user_idx_of_id(self) -> dict[str, int]:
+        return {str(user_id): idx for idx, user_id in enumerate(self.users["user_id"])}
+
+    def user_idx(self, user_id: str) -> int:
+        """Return the dense index of a raw user id.
+
+        Raises:
+            UnknownIdError: there is no such user.
+        """
+        idx = self._user_idx_of_id.get(str(user_id))
+        if idx is None:
+            raise UnknownIdError(
+                f"user {user_id!r} is not among the {self.n_users:,} users of {self.name}",
+                fix="Check the id, or look it up in the dataset's user table.",
+                user=user_id,
+            )
+        return idx
+
+    def user_id(self, user_idx: int) -> str:
+        """Return the raw id of a dense user index."""
+        return str(self.users["user_id"].iloc[user_idx])
+
+    def history(self, user_idx: int) -> np.ndarray:
+        """Return the item indices of one user, oldest first, int32."""
+        return self.items[self.offsets[user_idx] : self.offsets[user_idx + 1]]
+
+    @classmethod
+    def from_sequences(
+        cls, sequences: Sequence[Sequence[int]], *, n_items: int | None = None, name: str = "made"
+    ) -> SequenceDataset:
+        """Build a dataset in memory from sequences of item indices 1..N.
+
+        Example:
+            >>> SequenceDataset.from_sequences([[1, 2, 3], [2, 3]]).n_items
+            3
+        """
+        if not any(len(sequence) for sequence in sequences):
+            raise DatasetError("no sequence holds an item", fix="Give at least one interaction.")
+        items = np.concatenate([np.asarray(s, dtype=np.int32) for s in sequences])
+        offsets = np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64)
+        n = n_items or int(items.max())
+        if items.min() <= PAD_IDX or items.max() > n:
+            raise DatasetError(
+                f"item indices go from {items.min()} to {items.max()}, not from 1 to {n}",
+                fix="Number the items from 1; 0 is the padding.",
+            )
+        ids = [str(idx) for idx in range(1, n + 1)]
+        counts = np.bincount(items, minlength=n + 1)[1:]
+        table = pd.DataFrame({"item_id": ids, "title": ids, "count": counts})
+        users = pd.DataFrame({"user_id": [str(idx) for idx in range(len(sequences))]})
+        sizes = np.concatenate([offsets, [n]])
+        content = hashlib.blake2b(items.tobytes() + sizes.tobytes(), digest_size=16)
+        manifest = {
+            "name": name,
+            "fingerprint": content.hexdigest(),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "counts": {"n_users": len(users), "n_items": n, "n_interactions": len(items)},
+        }
+        return cls(items, offsets, Vocabulary(table), users, manifest=manifest)
+
+    def save(self, folder: Path) -> SequenceDataset:
+        """Write the dataset to `folder`, all or nothing, and return it opened from there."""
+        with folder_swapped_in(folder) as new:
+            np.save(new / "items.npy", self.items.astype(np.int32, copy=False))
+            np.save(new / "offsets.npy", self.offsets.astype(np.int64, copy=False))
+            if self.times_s is not None:
+                np.save(new / "times_s.npy", self.times_s.astype(np.float64, copy=False))
+            self.vocabulary.table.to_parquet(new / "items.parquet", index=False)
+            self.users.to_parquet(new / "users.parquet", index=False)
+            write_json(
+                new / "manifest.json", {"format_version": FORMAT_VERSION} | dict(self.manifest)
+            )
+        return open_dataset(folder)
+
+
+def open_dataset(folder: Path) -> SequenceDataset:
+    """Open a dataset folder; the large arrays are memory-mapped, not read.
+
+    Raises:
+        NotFoundError: there is no dataset in `folder`.
+        FormatError: it was written by a newer version or is damaged.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
+    manifest = read_json(folder / "manifest.json")
+    check_format(manifest, FORMAT_VERSION, folder)
+    times = folder / "times_s.npy"
+    return SequenceDataset(
+        items=np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
+        offsets=np.load(folder / "offsets.npy", allow_pickle=False),
+        vocabulary=Vocabulary(pd.read_parquet(folder / "items.parquet")),
+        users=pd.read_parquet(folder / "users.parquet"),
+        times_s=np.load(times, mmap_mode="r", allow_pickle=False) if times.exists() else None,
+        manifest=manifest,
+        folder=folder,
+    )
+
+
+def list_datasets(workspace: Path) -> list[dict[str, Any]]:
+    """Return the manifests of the workspace's datasets, newest first, each with its `folder`.
+
+    A damaged one is passed over, so that it hides no other; `damaged_datasets` tells of it.
+    """
+    read = (_read_manifest(path) for path in _manifests(workspace))
+    found = [manifest for manifest in read if not isinstance(manifest, FormatError)]
+    return sorted(found, key=lambda manifest: str(manifest.get("created_at", "")), reverse=True)
+
+
+def damaged_datasets(workspace: Path) -> list[FormatError]:
+    """Return an error for each dataset folder whose manifest cannot be read."""
+    read = (_read_manifest(path) for path in _manifests(workspace))
+    return [manifest for manifest in read if isinstance(manifest, FormatError)]
+
+
+def _manifests(workspace: Path) -> list[Path]:
+    parent = workspace / "datasets"
+    return sorted(parent.glob("[!.]*/manifest.json")) if parent.is_dir() else []
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | FormatError:
+    folder = path.parent.name
+    try:
+        return dict(read_json(path)) | {"folder": folder}
+    except (FormatError, TypeError, ValueError) as error:
+        return FormatError(
+            f"dataset {folder!r} is damaged: {getattr(error, 'message', error)}",
+            where=str(path.parent),
+            fix="Restore its folder, or delete it and prepare the log again.",
+        )
+
+
+def find_dataset(workspace: Path, name: str) -> SequenceDataset:
+    """Open a dataset of the workspace by folder name, fingerprint or name.
+
+    The newest of several with one name is taken.
+
+    Raises:
+        NotFoundError: nothing matches; what there is gets named.
+    """
+    manifests = list_datasets(workspace)
+    for key in ("folder", "fingerprint", "name"):
+        for manifest in manifests:
+            if manifest.get(key) == name:
+                return open_dataset(workspace / "datasets" / str(manifest["folder"]))
+    there = ", ".join(str(manifest["folder"]) for manifest in manifests) or "none yet"
+    raise NotFoundError(
+        f"there is no dataset {name!r}", where=str(workspace), fix=f"Datasets here: {there}."
+    )
+
+
+def delete_dataset(workspace: Path, folder_name: str) -> None:
+    """Delete one dataset folder of the workspace.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+    """
+    folder = child_of(workspace / "datasets", folder_name)
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
+    shutil.rmtree(folder)

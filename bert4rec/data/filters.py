@@ -1,0 +1,165 @@
+"""What is left out of a log on the way to a dataset, and how much that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bert4rec.data.log import InteractionLog
+from bert4rec.data.scan import Connection
+from bert4rec.errors import LogError, SettingsError
+
+
+class PrepareSettings(BaseModel):
+    """What is left out of a log on the way to a dataset."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drop_duplicates: bool = Field(
+        default=True,
+        title="Drop duplicates",
+        description="Keep one of several interactions of the same user, item and time. Without"
+        " times nothing is a duplicate: a repeat in a row may be real.",
+    )
+    min_sequence_length: int = Field(
+        default=3,
+        ge=1,
+        title="Shortest history",
+        description="Leave out users with fewer interactions. Three are needed to train, validate"
+        " and test on one user.",
+    )
+    min_item_count: int = Field(
+        default=1,
+        ge=1,
+        title="Rarest item",
+        description="Leave out items with fewer interactions. Above 1 this and the shortest"
+        " history are applied in turn until both hold (k-core).",
+    )
+    min_value: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        title="Smallest value",
+        description="Leave out interactions whose value, such as a rating, is smaller or missing.",
+    )
+
+
+def parse_prepare_settings(values: dict[str, Any]) -> PrepareSettings:
+    """Check settings given as names and values.
+
+    Raises:
+        SettingsError: one is unknown or out of range; all problems are named.
+    """
+    try:
+        return PrepareSettings(**values)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        known = ", ".join(PrepareSettings.model_fields)
+        raise SettingsError(problems, fix=f"The settings are {known}.") from error
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What the filters left, step by step."""
+
+    n_users: int
+    n_items: int
+    n_kept: int
+    steps: tuple[dict[str, Any], ...]
+
+
+def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
+    """Apply the filters to the log's table `kept(line, u, i, t)` and say what each left out.
+
+    The log itself stays as it is, so that settings can be tried one after the other.
+
+    Raises:
+        LogError: a smallest value is asked for, but the log has no column for it.
+    """
+    connection = log.connection
+    steps = [_step("read", log.n_rows_read, "rows of the source")]
+    steps.append(_step("rejected", log.n_rejected, "no user, item or time, or no columns"))
+    n_valued = _stage_kept(log, settings)
+    if settings.min_value is not None:
+        n_dropped = log.n_rows_read - log.n_rejected - n_valued
+        steps.append(_step("value", n_dropped, f"value missing or below {settings.min_value:g}"))
+    if settings.drop_duplicates and log.has_times:
+        steps.append(_step("duplicate", _drop_duplicates(connection), "same user, item and time"))
+    steps += _drop_rare(connection, settings)
+    n_kept, n_users, n_items = connection.row(
+        "SELECT count(*), count(DISTINCT u), count(DISTINCT i) FROM kept"
+    )
+    steps.append(_step("kept", n_kept, "interactions of the dataset"))
+    return Filtered(n_users, n_items, n_kept, tuple(steps))
+
+
+def _step(step: str, n_rows: int, reason: str) -> dict[str, Any]:
+    return {"step": step, "n_rows": int(n_rows), "reason": reason}
+
+
+def _stage_kept(log: InteractionLog, settings: PrepareSettings) -> int:
+    if settings.min_value is not None and log.roles.value is None:
+        raise LogError(
+            "a smallest value is asked for, but no column holds values",
+            where=log.source_name,
+            fix="Choose the column of values, or leave min_value empty.",
+        )
+    for letter, column in (("u", "user_id"), ("i", "item_id")):
+        log.connection.run(
+            f"CREATE TABLE IF NOT EXISTS {column}s AS SELECT {column},"
+            f" (row_number() OVER (ORDER BY min(line)))::INTEGER AS {letter}"
+            f" FROM interactions GROUP BY {column}"
+        )
+    is_wanted = "" if settings.min_value is None else "WHERE value >= $min_value"
+    log.connection.run(
+        "CREATE OR REPLACE TABLE kept AS SELECT line, u, i, time_s AS t FROM interactions"
+        f" JOIN user_ids USING (user_id) JOIN item_ids USING (item_id) {is_wanted}",
+        {} if settings.min_value is None else {"min_value": settings.min_value},
+    )
+    return _n_kept(log.connection)
+
+
+def _n_kept(connection: Connection) -> int:
+    return int(connection.row("SELECT count(*) FROM kept")[0])
+
+
+def _drop_duplicates(connection: Connection) -> int:
+    n = _n_kept(connection)
+    connection.run(
+        "CREATE OR REPLACE TABLE kept AS"
+        " SELECT min(line) AS line, u, i, t FROM kept GROUP BY u, i, t"
+    )
+    return n - _n_kept(connection)
+
+
+def _drop_rare(connection: Connection, settings: PrepareSettings) -> list[dict[str, Any]]:
+    """Drop short histories and rare items in turn until neither is left."""
+    limits = {"u": settings.min_sequence_length, "i": settings.min_item_count}
+    n_dropped = dict.fromkeys(limits, 0)
+    is_stable = False
+    while not is_stable:
+        is_stable = True
+        for letter, limit in limits.items():
+            n = _keep_frequent(connection, letter, limit) if limit > 1 else 0
+            n_dropped[letter] += n
+            is_stable = is_stable and n == 0
+    steps = [_step("short", n_dropped["u"], f"users with fewer than {limits['u']} interactions")]
+    if limits["i"] > 1:
+        reason = f"items with fewer than {limits['i']} interactions"
+        steps.append(_step("rare", n_dropped["i"], reason))
+    return steps
+
+
+def _keep_frequent(connection: Connection, letter: str, limit: int) -> int:
+    rare = f"SELECT {letter} FROM kept GROUP BY {letter} HAVING count(*) < $limit"
+    (n,) = connection.row(f"SELECT count(*) FROM kept WHERE {letter} IN ({rare})", {"limit": limit})
+    if n:
+        connection.run(
+            f"CREATE OR REPLACE TABLE kept AS SELECT * FROM kept WHERE {letter} NOT IN ({rare})",
+            {"limit": limit},
+        )
+    return int(n)

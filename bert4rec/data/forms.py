@@ -1,0 +1,344 @@
+"""Forms of a log file: which one a file has, by which sign, and how its columns are cut."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bert4rec.data.heads import Head
+from bert4rec.data.roles import Column, dtype_of, holds_unix_times, is_known_name
+from bert4rec.errors import LogError
+
+FORMS = ("csv", "tsv", "parquet", "jsonl", "movielens", "recbole", "pairs", "sequences")
+DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space", "::": "'::'"}
+N_SAMPLE_LINES = 500
+RECBOLE_FIELD = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a file become rows of columns.
+
+    Args:
+        form: One of `FORMS`.
+        reason: The sign by which the form was told.
+        columns: Names of the columns, in the order of the file.
+        rows: The first rows, as text; empty for Parquet.
+        delimiter: What parts the fields of a line.
+        quote: The quote character, or an empty string where quotes mean nothing.
+        has_header: Whether the first line names the columns.
+        dtypes: Types of the columns where the file states them (Parquet).
+    """
+
+    form: str
+    reason: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+    delimiter: str = ","
+    quote: str = '"'
+    has_header: bool = True
+    dtypes: tuple[str, ...] = ()
+
+    def described(self, n_examples: int = 200) -> list[Column]:
+        """Return the columns with type and examples."""
+        columns = []
+        for place, name in enumerate(self.columns):
+            values = [row[place] for row in self.rows[:n_examples]]
+            dtype = self.dtypes[place] if self.dtypes else dtype_of(values)
+            columns.append(Column(name, dtype, tuple(values)))
+        return columns
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """What files must share to be read together."""
+        return (self.form, self.delimiter, str(self.has_header), *self.columns)
+
+
+def detect_layout(head: Head, form: str | None = None) -> Layout:
+    """Tell the form of a text file from its first lines, or cut them by the form that was named.
+
+    Raises:
+        LogError: the lines fit no form, or not the one that was named.
+    """
+    check_form(form)
+    lines = [line for line in head.lines[:N_SAMPLE_LINES] if line.strip()]
+    where = head.path.name
+    if form == "jsonl" or (form is None and lines[0].lstrip()[0] in "[{"):
+        return _json_layout(lines, where, "lines start with '{'")
+    if form == "recbole" or (form is None and _is_recbole(lines[0])):
+        return _recbole_layout(lines, where)
+    if form == "sequences":
+        return _sequences_layout(lines, "as named")
+    if form == "pairs":
+        return _pairs_layout(lines, where)
+    if form in (None, "movielens") and "::" in lines[0]:
+        return _movielens_layout(_cut(lines, "::", ""), "::", "fields are parted by '::'")
+    return _delimited_layout(lines, where, form)
+
+
+def check_form(form: str | None) -> None:
+    """Check that `form` is one of `FORMS` or None."""
+    if form is not None and form not in FORMS:
+        raise LogError(f"there is no form {form!r}", fix=f"Use one of {', '.join(FORMS)}.")
+
+
+def _json_layout(lines: Sequence[str], where: str, reason: str) -> Layout:
+    records = [_json_object(line) for line in lines]
+    good = [record for record in records if record is not None]
+    if len(good) * 2 < len(lines):
+        raise LogError(
+            "the file looks like JSON but does not hold one object a line",
+            where=f"{where}, line {records.index(None) + 1}",
+            fix='Write JSON Lines: {"user": "u1", "item": "i1", "time": 1700000000} on each line.',
+        )
+    columns = tuple(dict.fromkeys(key for record in good for key in record))
+    _check_columns(columns, where, "key")
+    rows = tuple(tuple(_json_text(record.get(key)) for key in columns) for record in good)
+    return Layout("jsonl", reason, columns, rows, has_header=False)
+
+
+def _json_object(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _json_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_recbole(line: str) -> bool:
+    return all(RECBOLE_FIELD.fullmatch(field.strip()) for field in line.split("\t"))
+
+
+def _recbole_layout(lines: Sequence[str], where: str) -> Layout:
+    if not _is_recbole(lines[0]):
+        raise LogError(
+            "the first line is no RecBole header",
+            where=f"{where}, line 1",
+            fix="Start with tab-separated fields such as user_id:token, item_id:token.",
+        )
+    columns = tuple(field.strip().split(":")[0] for field in lines[0].split("\t"))
+    _check_columns(columns, where)
+    rows = _fitting(_cut(lines[1:], "\t", ""), len(columns))
+    return Layout("recbole", "the header has fields of the kind name:type", columns, rows, "\t", "")
+
+
+def _sequences_layout(lines: Sequence[str], reason: str) -> Layout:
+    pairs = []
+    for line in lines:
+        user, *items = line.split()
+        pairs += [(user, item) for item in items]
+    return Layout("sequences", reason, ("user", "item"), tuple(pairs), " ", "", False)
+
+
+def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
+    for delimiter in (" ", "\t", ","):
+        rows = _cut(lines, delimiter, "")
+        if sum(len(row) == 2 for row in rows) * 2 > len(rows):
+            return _pairs(rows, delimiter, "as named")
+    raise LogError(
+        "the lines are not pairs of a user and an item",
+        where=where,
+        fix="Write 'user item' on each line, or choose another form.",
+    )
+
+
+def _pairs(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
+    return Layout("pairs", reason, ("user", "item"), _fitting(rows, 2), delimiter, "", False)
+
+
+def _movielens_layout(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
+    width = Counter(len(row) for row in rows).most_common(1)[0][0]
+    good = _fitting(rows, width)
+    if _is_movielens(good):
+        names: tuple[str, ...] = ("user", "item", "rating", "timestamp")
+        reason += "; the columns are user, item, rating, Unix time, as in MovieLens"
+    else:
+        names = numbered(width)
+    return Layout("movielens", reason, names, good, delimiter, "", False)
+
+
+def _is_movielens(rows: Sequence[tuple[str, ...]]) -> bool:
+    if not rows or len(rows[0]) != 4:
+        return False
+    values = [tuple(row[place] for row in rows) for place in range(4)]
+    columns = [Column(str(place), dtype_of(texts), texts) for place, texts in enumerate(values)]
+    return columns[2].dtype in ("integer", "number") and holds_unix_times(columns[3])
+
+
+def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Layout:
+    delimiter = _delimiter(lines, form)
+    if delimiter is None:
+        if form is None and _are_sequences(lines):
+            reason = "each line is a user and then items, parted by spaces"
+            return _sequences_layout(lines, reason)
+        raise _uncut(lines, where, form)
+    quote = '"' if delimiter != "\t" or _has_quotes(lines) else ""
+    rows = _cut(lines, delimiter, quote)
+    has_header = _has_header(rows)
+    reason = f"fields are parted by a {DELIMITERS.get(delimiter, repr(delimiter))}"
+    if not has_header:
+        known = _headerless(rows, delimiter, form, reason)
+        if known is not None:
+            return known
+    if form == "movielens":
+        raise LogError(
+            "the lines are not user, item, rating, Unix time without a header, as in MovieLens",
+            where=where,
+            fix="Choose the form csv or tsv, or omit it.",
+        )
+    names = tuple(name.strip() for name in rows[0]) if has_header else numbered(len(rows[0]))
+    names = tuple(name or f"column{place}" for place, name in enumerate(names, start=1))
+    _check_columns(names, where)
+    reason += "; the first line is the header" if has_header else "; there is no header"
+    good = _fitting(rows[1:] if has_header else rows, len(names))
+    if has_header and len(good) * 2 < len(rows) - 1:
+        usual = Counter(len(row) for row in rows[1:]).most_common(1)[0][0]
+        raise _uneven(len(rows[0]), usual, where, DELIMITERS.get(delimiter, repr(delimiter)))
+    name = "tsv" if delimiter == "\t" else "csv"
+    return Layout(name, reason, names, good, delimiter, quote, has_header)
+
+
+def _headerless(
+    rows: Sequence[tuple[str, ...]], delimiter: str, form: str | None, reason: str
+) -> Layout | None:
+    if form in ("csv", "tsv"):
+        return None
+    if len(rows[0]) == 2 and delimiter in (" ", "\t"):
+        sign = f"{reason}, two on a line without a header: user and item, oldest first"
+        return _pairs(rows, delimiter, sign)
+    if delimiter in ("\t", " ") or form == "movielens":
+        layout = _movielens_layout(rows, delimiter, f"{reason} without a header")
+        return layout if layout.columns[0] == "user" else None
+    return None
+
+
+def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
+    candidates = ["\t"] if form == "tsv" else list(DELIMITERS)[:5]
+    best, best_share = None, 0.5
+    for delimiter in candidates:
+        widths = [len(row) for row in _cut(lines, delimiter, '"')]
+        share = widths.count(widths[0]) / len(widths) if widths[0] > 1 else 0.0
+        if share > best_share + 1e-9:
+            best, best_share = delimiter, share
+    return best if best or form == "tsv" else _sniffed(lines)
+
+
+def _sniffed(lines: Sequence[str]) -> str | None:
+    # Signs that nobody writes in names, such as ^ or ~ or a control character.
+    try:
+        delimiter = csv.Sniffer().sniff("\n".join(lines[:50])).delimiter
+    except csv.Error:
+        return None
+    if delimiter.isalnum() or delimiter in " _-.:/'\"":
+        return None
+    widths = {line.count(delimiter) for line in lines}
+    return delimiter if len(widths) == 1 and widths != {0} else None
+
+
+def _are_sequences(lines: Sequence[str]) -> bool:
+    rows = [line.split() for line in lines]
+    users = [row[0] for row in rows]
+    is_plain = all(re.fullmatch(r"[\w:/-]+", token) for row in rows for token in row)
+    is_numeric = sum(token.isdigit() for row in rows for token in row) > 0
+    longer = sum(len(row) > 1 for row in rows)
+    return is_plain and is_numeric and longer * 2 > len(rows) and len(set(users)) == len(users)
+
+
+def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ...]]:
+    if not quote or len(delimiter) > 1:
+        return [tuple(line.split(delimiter)) for line in lines]
+    plain = [tuple(line.split(delimiter)) for line in lines]
+    try:
+        rows = [tuple(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return plain
+    # A quote that is never closed takes all further lines for one field.
+    return rows if len(rows) * 2 > len(lines) else plain
+
+
+def _has_quotes(lines: Sequence[str]) -> bool:
+    fields = [field for line in lines for field in line.split("\t")]
+    return any(len(field) > 1 and field[0] == field[-1] == '"' for field in fields)
+
+
+def _has_header(rows: Sequence[tuple[str, ...]]) -> bool:
+    first, rest = rows[0], rows[1:]
+    if any(re.fullmatch(r"[+-]?[\d.]+", cell.strip()) for cell in first):
+        return False
+    if any(is_known_name(cell) for cell in first):
+        return True
+    for place, cell in enumerate(first):
+        kind = dtype_of([row[place] for row in rest if len(row) > place])
+        if kind != "text":
+            return dtype_of([cell]) == "text"
+    seen = {cell for row in rest for cell in row}
+    return not seen.intersection(first)
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(row) for row in rows if len(row) == width)
+
+
+def numbered(n: int) -> tuple[str, ...]:
+    """Return names for columns without a header: column1, column2, ..."""
+    return tuple(f"column{place}" for place in range(1, n + 1))
+
+
+def _check_columns(columns: Sequence[str], where: str, noun: str = "column") -> None:
+    if len(columns) < 2:
+        raise LogError(
+            f"the log has one {noun}, {columns[0]!r}",
+            where=where,
+            fix="A log needs a user and an item on each line; check the delimiter.",
+        )
+    counts = Counter(name.casefold() for name in columns)
+    twice = [name for name in dict.fromkeys(columns) if counts[name.casefold()] > 1]
+    if twice:
+        raise LogError(
+            f"the {noun} {twice[0]!r} is there more than once",
+            where=f"{where}, line 1",
+            fix=f"Give each {noun} a name of its own (case does not count).",
+            columns=list(columns),
+        )
+
+
+def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
+    signs = list(DELIMITERS.items())[:4]
+    for sign, word in [("\t", "tab")] if form == "tsv" else signs:
+        first, *others = (len(row) for row in _cut(lines, sign, '"'))
+        usual, n = Counter(others).most_common(1)[0] if others else (1, 0)
+        if usual > 1 and n * 2 > len(others):
+            return _uneven(first, usual, where, word)
+    if form != "tsv" and not any(sign in line for sign, _ in signs for line in lines):
+        return LogError(
+            "the log has one column",
+            where=where,
+            fix="A log needs a user and an item on each line, parted by a comma or a tab.",
+        )
+    present = [word for sign, word in DELIMITERS.items() if sign in lines[0]]
+    asked = " by a tab" if form == "tsv" else ""
+    there = f"; the first line has a {' and a '.join(present)}" if present else ""
+    return LogError(
+        f"the lines cannot be cut into the same number of columns{asked}{there}",
+        where=where,
+        fix="Use one delimiter in the whole file, or choose the form that the file has.",
+    )
+
+
+def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
+    return LogError(
+        f"parted by a {delimiter}, the first line has {n_first} columns but most others {n_usual}",
+        where=where,
+        fix=f"Use a {delimiter} in every line, and give each column a name in the first.",
+    )

@@ -1,0 +1,164 @@
+"""The item table: titles, categories and whatever else is known of the items, for display."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from bert4rec.data.roles import guess_role, plain_name
+from bert4rec.data.scan import Connection, quote_name, scan_files
+from bert4rec.data.source import Source, frame_source, open_source
+from bert4rec.errors import LogError
+
+TITLES = (
+    "title name movietitle trackname tracktitle songtitle songname booktitle productname"
+    " producttitle coursename coursetitle itemname itemtitle artistname skillname displayname"
+    " originaltitle label track song"
+).split()
+RESERVED = ("item_id", "title", "count")
+
+
+def read_items(
+    path: str | Path | pd.DataFrame,
+    *,
+    key: str | None = None,
+    title: str | None = None,
+    max_bytes: int | None = None,
+) -> pd.DataFrame:
+    """Read an item table: any form of a log, MovieLens `movies.dat`, RecBole `.item`, `id::name`.
+
+    Args:
+        path: The file, or a frame.
+        key: The column of raw item ids; told by its name if omitted.
+        title: The column of titles; told by its name if omitted.
+        max_bytes: Refuse a table that is larger.
+
+    Returns:
+        One row an item, with `item_id` and `title` (str) first and the other columns as they are.
+        An item without a title is called by its id; of several rows of one item the first counts.
+
+    Raises:
+        LogError: the file is no table, or no column is certain to hold the item ids.
+    """
+    if isinstance(path, pd.DataFrame):
+        source = frame_source(path, "items")
+        table = path.set_axis([str(name) for name in path.columns], axis=1)
+    else:
+        source = open_source(path, max_bytes=max_bytes)
+        table = _read_table(source)
+    names = _column_names(source)
+    table = table.set_axis(list(names), axis=1)
+    key = _chosen(key, names, source) if key else _key(source, names)
+    title = _chosen(title, names, source) if title else _title(names, key)
+    return _arranged(table, key, title)
+
+
+def _read_table(source: Source) -> pd.DataFrame:
+    connection = Connection()
+    scan = scan_files(source.files, source.layout, source.compression, source.encoding)
+    parameters = dict(scan.parameters)
+    select = "*"
+    if source.layout.form == "jsonl":
+        for place, name in enumerate(source.layout.columns):
+            parameters[f"key_{place}"] = "/" + name.replace("~", "~0").replace("/", "~1")
+        select = ", ".join(
+            f"CASE WHEN json_valid(line) THEN json_extract_string(line, $key_{place}) END"
+            f" AS {quote_name(name)}"
+            for place, name in enumerate(source.layout.columns)
+        )
+    try:
+        table = connection.duckdb.execute(f"SELECT {select} FROM ({scan.sql})", parameters).df()
+    except duckdb.Error as error:
+        raise LogError(
+            f"the item table cannot be read: {str(error).splitlines()[0]}",
+            where=source.name,
+            fix="Check that the file is whole.",
+        ) from error
+    finally:
+        connection.close()
+    return table
+
+
+def _column_names(source: Source) -> tuple[str, ...]:
+    """Return the columns' names; without a header the first is the id and the second the title."""
+    layout = source.layout
+    if layout.has_header or layout.form in ("jsonl", "parquet", "frame"):
+        return layout.columns
+    n = len(layout.columns)
+    further = ("category",) if n == 3 else tuple(f"column{place}" for place in range(3, n + 1))
+    return ("item_id", "title", *further)
+
+
+def _chosen(column: str, names: Sequence[str], source: Source) -> str:
+    if column not in names:
+        raise LogError(
+            f"the item table has no column {column!r}",
+            where=source.name,
+            fix=f"Its columns are {', '.join(names)}.",
+        )
+    return column
+
+
+def _key(source: Source, names: Sequence[str]) -> str:
+    if "item_id" in names:
+        return "item_id"
+    guess = guess_role("item", source.layout.described())
+    if guess.column is not None and guess.is_certain:
+        return guess.column
+    # Tables call their key just id; logs do not, as there it could be the id of the row.
+    plain = [name for name in names if plain_name(name) in ("id", "index", "key")]
+    if plain:
+        return plain[0]
+    raise LogError(
+        "no column of the item table is clearly that of the item ids",
+        where=source.name,
+        fix=f"Call it item_id, or name it as key. Its columns are {', '.join(names)}.",
+    )
+
+
+def _title(names: Sequence[str], key: str) -> str | None:
+    by_name = {plain_name(name): name for name in reversed(names) if name != key}
+    return next((by_name[alias] for alias in TITLES if alias in by_name), None)
+
+
+def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
+    ids = _texts(table[key])
+    titles = ids if title is None else _texts(table[title])
+    others = [name for name in table.columns if name not in (key, title)]
+    arranged = pd.DataFrame({"item_id": ids, "title": titles.where(titles != "", ids)})
+    for name in others:
+        shown = f"table_{name}" if name in RESERVED else name
+        arranged[shown] = _as_numbers(table[name])
+    is_first = (arranged["item_id"] != "") & ~arranged["item_id"].duplicated()
+    return arranged[is_first].reset_index(drop=True)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column.dtype):
+        # A gap made whole numbers floats: 7.0 is the id 7.
+        whole = column.dropna()
+        if (whole == whole.round()).all():
+            column = column.astype("Int64")
+    return column.astype("string").fillna("").str.strip().astype("str")
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    if not pd.api.types.is_string_dtype(column.dtype):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    is_blank = column.isna() | (column.astype("string").fillna("").str.strip() == "")
+    is_number = bool((numbers.notna() | is_blank).all()) and bool(numbers.notna().any())
+    return numbers if is_number else column
+
+
+def hash_items(items: pd.DataFrame) -> str:
+    """Return the hash of an item table as `read_items` gives it."""
+    total = hashlib.sha256("\x1f".join(str(name) for name in items.columns).encode())
+    for name in items.columns:
+        column = items[name].astype("string")
+        total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    return total.hexdigest()

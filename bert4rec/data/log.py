@@ -1,0 +1,212 @@
+"""The interaction log: who met what when, read from files by DuckDB with every bad line counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+
+from bert4rec.data.forms import FORMS
+from bert4rec.data.ingest import Ingested, Reject, hash_source, ingest
+from bert4rec.data.item_table import read_items
+from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
+from bert4rec.data.scan import Connection
+from bert4rec.data.source import Source, open_source
+from bert4rec.files import find_workspace
+
+__all__ = [
+    "FORMS",
+    "Column",
+    "InteractionLog",
+    "LogPreview",
+    "Reject",
+    "RoleGuess",
+    "Roles",
+    "preview_log",
+    "read_items",
+    "read_log",
+]
+
+N_PREVIEW_ROWS = 20
+
+
+@dataclass(frozen=True)
+class LogPreview:
+    """What the first lines of a log tell, for a person to confirm.
+
+    Args:
+        path: What was asked for.
+        form: One of `FORMS`.
+        form_reason: The sign by which the form was told.
+        columns: The columns with type and examples.
+        rows: The first rows, all text.
+        guesses: For each of user, item, time and value, the column taken and why.
+        size_bytes: Size of the file or files on disk.
+        n_files: How many files are read together.
+    """
+
+    path: str
+    form: str
+    form_reason: str
+    columns: tuple[Column, ...]
+    rows: pd.DataFrame
+    guesses: dict[str, RoleGuess]
+    size_bytes: int
+    n_files: int = 1
+
+    def roles(self) -> Roles:
+        """Return the guessed roles.
+
+        Raises:
+            LogError: user, item or time is not certain.
+        """
+        return confirm_roles(self.guesses, self.columns, Path(self.path).name)
+
+
+def preview_log(
+    path: str | Path, *, form: str | None = None, max_bytes: int | None = None
+) -> LogPreview:
+    """Read the head of a log and guess its form and roles.
+
+    Raises:
+        LogError: it is no log, or larger than `max_bytes`.
+
+    Cost: the first megabyte of the file, whatever its size.
+    """
+    return preview_source(open_source(path, form=form, max_bytes=max_bytes), path)
+
+
+def preview_source(source: Source, path: str | Path) -> LogPreview:
+    """Describe an opened source."""
+    columns = source.layout.described()
+    rows = pd.DataFrame(
+        [list(row) for row in source.layout.rows[:N_PREVIEW_ROWS]],
+        columns=list(source.layout.columns),
+        dtype="str",
+    )
+    return LogPreview(
+        path=str(path),
+        form=source.layout.form,
+        form_reason=source.layout.reason,
+        columns=tuple(columns),
+        rows=rows,
+        guesses=guess_roles(columns),
+        size_bytes=source.size_bytes,
+        n_files=len(source.files),
+    )
+
+
+class InteractionLog:
+    """A log in a DuckDB of its own, as `interactions(line, user_id, item_id, time_s, value)`.
+
+    `line` counts the rows in reading order. Close it, or use it in a `with` block.
+
+    Args:
+        connection: Holds the table `interactions`.
+        source: Where it came from.
+        source_hash: Hash of the content, equal for equal files.
+        roles: The columns that were taken.
+        found: What reading found: counts, rejected rows, what the times were taken for.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: Source,
+        source_hash: str,
+        roles: Roles,
+        found: Ingested,
+    ) -> None:
+        self.connection = connection
+        self.source = source
+        self.source_hash = source_hash
+        self.roles = roles
+        self.n_rows_read = found.n_rows_read
+        self.n_rejected = found.n_rejected
+        self.rejects: tuple[Reject, ...] = found.rejects
+        self.time_reason = found.time_reason
+
+    @property
+    def source_name(self) -> str:
+        """Name of the file, folder or frame."""
+        return self.source.name
+
+    @property
+    def form(self) -> str:
+        """The form that was read, one of `FORMS` or `frame`."""
+        return self.source.layout.form
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the interactions have times; else file order is the order."""
+        return self.roles.time is not None
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_log(
+    path: str | Path,
+    roles: Roles | None = None,
+    *,
+    form: str | None = None,
+    max_bytes: int | None = None,
+    workspace: Path | None = None,
+) -> InteractionLog:
+    """Read a log; every line that cannot be read is counted with its reason.
+
+    Args:
+        path: A file, a folder with files of one form, or a glob.
+        roles: The columns to take; guessed if omitted.
+        form: One of `FORMS`; told from the first lines if omitted.
+        max_bytes: Refuse a log that is larger, unpacked.
+        workspace: DuckDB spills to its `tmp` folder.
+
+    Raises:
+        LogError: the log cannot be used; says what, where and how to mend it.
+    """
+    source = open_source(path, form=form, max_bytes=max_bytes)
+    return read_source(source, resolve_roles(source, roles), workspace=workspace)
+
+
+def resolve_roles(source: Source, roles: Roles | None) -> Roles:
+    """Return `roles` after checking them against the columns, or the guessed ones."""
+    if roles is None:
+        columns = source.layout.described()
+        return confirm_roles(guess_roles(columns), columns, source.name)
+    check_roles(roles, source.layout.columns, source.name)
+    return roles
+
+
+def read_source(
+    source: Source,
+    roles: Roles,
+    *,
+    source_hash: str | None = None,
+    workspace: Path | None = None,
+) -> InteractionLog:
+    """Read an opened source with checked roles."""
+    connection = Connection(workspace or find_workspace())
+    try:
+        found = ingest(connection, source, roles)
+    except BaseException:
+        connection.close()
+        raise
+    return InteractionLog(
+        connection, source, source_hash or hash_source(source, roles), roles, found
+    )

@@ -1,0 +1,299 @@
+"""From a log to a dataset: filters that report what they drop, order, indices, titles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
+from bert4rec.data.filters import (
+    Filtered,
+    PrepareSettings,
+    filter_log,
+    parse_prepare_settings,
+)
+from bert4rec.data.ingest import hash_source
+from bert4rec.data.item_table import hash_items, read_items
+from bert4rec.data.log import InteractionLog, read_source, resolve_roles
+from bert4rec.data.roles import Roles
+from bert4rec.data.scan import Connection
+from bert4rec.data.source import Source, frame_source, open_source
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import DatasetError, LogError
+from bert4rec.files import find_workspace, safe_name
+
+__all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
+
+# Counts up when the same log and settings would give another dataset than before.
+PREPARE_VERSION = 1
+N_REJECTS_IN_MANIFEST = 20
+# A vector of DuckDB holds 2,048 rows: half a million rows are fetched at a time.
+VECTORS_PER_CHUNK = 256
+SAVING = threading.Lock()
+
+
+def prepare(
+    log: InteractionLog | Path | str | pd.DataFrame,
+    *,
+    items: Path | str | pd.DataFrame | None = None,
+    roles: Roles | None = None,
+    form: str | None = None,
+    name: str | None = None,
+    workspace: Path | str | None = None,
+    settings: PrepareSettings | None = None,
+    simulated: bool = False,
+) -> SequenceDataset:
+    """Make a dataset of a log, in the workspace; the same log and settings are prepared once.
+
+    Histories are in the order of time, equal times in the order of the log; without times in the
+    order of the log. Users and items get their indices in the order in which the log first
+    names those that stay.
+
+    Args:
+        log: A log, or the path or frame of one.
+        items: An item table, or its path. A RecBole `.item` beside its `.inter` is found by itself.
+        roles: The columns to take; guessed if omitted.
+        form: The form of the file; told from its first lines if omitted.
+        name: The dataset's name; that of the file if omitted.
+        workspace: The dataset lies in its `datasets` folder.
+        settings: What to leave out.
+        simulated: Whether the log is made up; kept in the manifest for the page to say so.
+
+    Raises:
+        LogError: the log or the item table cannot be used.
+        DatasetError: the filters leave too little.
+
+    Example:
+        >>> import tempfile
+        >>> log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzzyx")})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prepare(log, workspace=Path(folder)).n_items
+        3
+    """
+    settings = settings or PrepareSettings()
+    home = find_workspace(workspace)
+    if isinstance(log, InteractionLog):
+        source, roles, source_hash = log.source, log.roles, log.source_hash
+    else:
+        source = _source_of(log, name, form)
+        roles = resolve_roles(source, roles)
+        source_hash = hash_source(source, roles)
+    table, item_table_name = _items_of(source, roles, items)
+    origin = _origin(source, roles, source_hash, settings, table, simulated)
+    name = name or _default_name(source)
+    folder = home / "datasets" / f"{safe_name(name)}-{origin['fingerprint'][:8]}"
+    if (folder / "manifest.json").is_file():
+        return open_dataset(folder)
+    manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
+    if table is not None:
+        manifest["item_table"] = {"name": item_table_name}
+    if isinstance(log, InteractionLog):
+        return _saved(_build(log, settings, table, manifest), folder)
+    with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
+        return _saved(_build(opened, settings, table, manifest), folder)
+
+
+def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:
+    # Two visitors may prepare the same log at once: the second opens what the first has written.
+    with SAVING:
+        if (folder / "manifest.json").is_file():
+            return open_dataset(folder)
+        return dataset.save(folder)
+
+
+def _source_of(log: Path | str | pd.DataFrame, name: str | None, form: str | None) -> Source:
+    if isinstance(log, pd.DataFrame):
+        return frame_source(log, name or "frame")
+    return open_source(log, form=form)
+
+
+def _items_of(
+    source: Source, roles: Roles, items: Path | str | pd.DataFrame | None
+) -> tuple[pd.DataFrame | None, str]:
+    if items is None and source.layout.form == "recbole":
+        beside = source.files[0].with_suffix(".item")
+        items = beside if beside.is_file() else None
+    if items is None:
+        return None, ""
+    # A table that shares the log's name for the item column is joined on it.
+    key = roles.item if _has_column(items, roles.item) else None
+    return read_items(items, key=key), "frame" if isinstance(items, pd.DataFrame) else Path(
+        items
+    ).name
+
+
+def _has_column(items: Path | str | pd.DataFrame, column: str) -> bool:
+    if isinstance(items, pd.DataFrame):
+        return column in items.columns
+    layout = open_source(items).layout
+    return column in layout.columns and layout.form not in ("pairs", "movielens")
+
+
+def _default_name(source: Source) -> str:
+    if source.frame is not None:
+        return source.name
+    return source.name.split(".")[0] or source.name
+
+
+def _origin(
+    source: Source,
+    roles: Roles,
+    source_hash: str,
+    settings: PrepareSettings,
+    table: pd.DataFrame | None,
+    simulated: bool,
+) -> dict[str, Any]:
+    """Return the part of the manifest that names what the dataset is made of."""
+    named = {
+        "source_hash": source_hash,
+        "form": source.layout.form,
+        "roles": asdict(roles),
+        "settings": settings.model_dump(),
+        "items": None if table is None else hash_items(table),
+        "version": PREPARE_VERSION,
+    }
+    fingerprint = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    return {
+        "fingerprint": fingerprint,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": source.name,
+            "hash": source_hash,
+            "form": source.layout.form,
+            "size_bytes": source.size_bytes,
+        },
+        "roles": asdict(roles),
+        "settings": settings.model_dump(),
+        "item_table": None,
+        "simulated": simulated,
+    }
+
+
+def _build(
+    log: InteractionLog,
+    settings: PrepareSettings,
+    table: pd.DataFrame | None,
+    manifest: dict[str, Any],
+) -> SequenceDataset:
+    filtered = filter_log(log, settings)
+    _check_left(filtered, log)
+    _number(log.connection)
+    catalogue = _catalogue(log.connection)
+    if table is not None:
+        catalogue, joined = _joined(catalogue, table)
+        manifest["item_table"] |= joined
+    items, offsets, times_s, users = _sequences(log.connection, log.has_times, filtered)
+    manifest |= _counted(log, filtered)
+    return SequenceDataset(
+        items, offsets, Vocabulary(catalogue), users, times_s=times_s, manifest=manifest
+    )
+
+
+def _check_left(filtered: Filtered, log: InteractionLog) -> None:
+    if filtered.n_users >= 2 and filtered.n_items >= 2:
+        return
+    dropped = "; ".join(f"{step['step']}: {step['n_rows']:,}" for step in filtered.steps)
+    raise DatasetError(
+        f"the filters leave {filtered.n_users} users and {filtered.n_items} items ({dropped})",
+        where=log.source_name,
+        fix="Lower min_sequence_length, min_item_count or min_value.",
+        report=list(filtered.steps),
+    )
+
+
+def _number(connection: Connection) -> None:
+    """Give users and items their indices, in the order in which the log first names them."""
+    for letter in ("u", "i"):
+        connection.run(
+            f"CREATE OR REPLACE TABLE {letter}_index AS SELECT {letter}, count(*) AS n,"
+            f" (row_number() OVER (ORDER BY min(line)))::INTEGER AS idx FROM kept GROUP BY {letter}"
+        )
+
+
+def _sequences(
+    connection: Connection, has_times: bool, filtered: Filtered
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, pd.DataFrame]:
+    users = connection.duckdb.execute(
+        "SELECT user_id, n FROM u_index JOIN user_ids USING (u) ORDER BY idx"
+    ).df()
+    offsets = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
+    items, times_s = _ordered(connection, filtered.n_kept)
+    table = pd.DataFrame({"user_id": users["user_id"].astype("str")})
+    return items, offsets, times_s if has_times else None, table
+
+
+def _ordered(connection: Connection, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return items and times in order, as arrays on disk: a large log never is in memory whole."""
+    connection.spill_folder.mkdir(parents=True, exist_ok=True)
+    items = np.lib.format.open_memmap(
+        connection.spill_folder / "items.npy", mode="w+", dtype=np.int32, shape=(n,)
+    )
+    times_s = np.lib.format.open_memmap(
+        connection.spill_folder / "times_s.npy", mode="w+", dtype=np.float64, shape=(n,)
+    )
+    result = connection.duckdb.execute(
+        "SELECT i_index.idx AS item, coalesce(t, 0.0) AS t FROM kept JOIN u_index USING (u)"
+        " JOIN i_index USING (i) ORDER BY u_index.idx, t, line"
+    )
+    start = 0
+    while start < n:
+        chunk = result.fetch_df_chunk(VECTORS_PER_CHUNK)
+        end = start + len(chunk)
+        items[start:end] = chunk["item"]
+        times_s[start:end] = chunk["t"]
+        start = end
+    return items, times_s
+
+
+def _catalogue(connection: Connection) -> pd.DataFrame:
+    found = connection.duckdb.execute(
+        "SELECT item_id, n FROM i_index JOIN item_ids USING (i) ORDER BY idx"
+    ).df()
+    ids = found["item_id"].astype("str")
+    return pd.DataFrame({"item_id": ids, "title": ids, "count": found["n"].astype("int64")})
+
+
+def _joined(catalogue: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    known = table.set_index("item_id").reindex(catalogue["item_id"]).reset_index(drop=True)
+    is_known = catalogue["item_id"].isin(table["item_id"])
+    if not is_known.any():
+        raise LogError(
+            f"no item of the log, such as {catalogue['item_id'].iloc[0]!r}, is in the item table,"
+            f" which has ids such as {str(table['item_id'].iloc[0])!r}",
+            where="item table",
+            fix="Choose the column that holds the ids of the log: read_items(path, key=...).",
+        )
+    others = [name for name in table.columns if name not in ("item_id", "title")]
+    joined = catalogue.assign(title=known["title"].where(is_known, catalogue["title"]))
+    joined = pd.concat([joined, known[others]], axis=1)
+    return joined, {"n_matched": int(is_known.sum()), "columns": ["title", *others]}
+
+
+def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
+    n_of = {step["step"]: step["n_rows"] for step in filtered.steps}
+    totals = {
+        "read": n_of["read"],
+        "rejected": n_of["rejected"],
+        "duplicate": n_of.get("duplicate", 0),
+        "filtered": sum(n_of.get(step, 0) for step in ("value", "short", "rare")),
+        "kept": n_of["kept"],
+    }
+    return {
+        "counts": {
+            "n_users": filtered.n_users,
+            "n_items": filtered.n_items,
+            "n_interactions": filtered.n_kept,
+        },
+        "report": {"steps": list(filtered.steps), **totals},
+        "rejects": [asdict(reject) for reject in log.rejects[:N_REJECTS_IN_MANIFEST]],
+        "has_times": log.has_times,
+        "time_reason": log.time_reason,
+    }

@@ -1,0 +1,202 @@
+"""Roles of columns: who, what, when and how much, guessed by name and type with a reason."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bert4rec.errors import LogError
+
+ROLE_NAMES = ("user", "item", "time", "value")
+
+# Names without case and punctuation, surest first. Those after "|" are only taken when alone.
+ALIASES = {
+    "user": "user userid uid userident usersid reviewerid learnerid studentid memberid visitorid"
+    " customerid accountid userhash username | customer learner student pupil reader listener"
+    " member visitor reviewer account player sessionid session playlistid playlist pid personid"
+    " basketid basket orderid deviceid",
+    "item": "item itemid iid movieid trackid songid bookid productid courseid skillid videoid"
+    " articleid newsid artistid gameid asin parentasin isbn sku poiid venueid problemid questionid"
+    " exerciseid lessonid contentid showid podcastid episodeid recipeid pid mid tid bid adid |"
+    " movie track song book product course skill video article artist game problem question"
+    " exercise lesson content title trackuri itemname uri url",
+    "time": "timestamp time ts unix unixtime unixreviewtime datetime date createdat eventtime"
+    " timestamps timestampms timestamps unixtimestamp playedat listenedat watchedat viewedat"
+    " readat startedat addedat purchasedat orderedat visitedat starttime dateadded reviewtime"
+    " eventtimestamp utctime day | position pos order step seq sequence trackposition rank idx"
+    " created updatedat modifiedat",
+    "value": "rating value eventvalue score stars count plays playcount weight listens overall"
+    " grade ratings strength correct duration quantity",
+}
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the columns that hold user, item and, if there, time and value."""
+
+    user: str
+    item: str
+    time: str | None = None
+    value: str | None = None
+
+    def named(self) -> dict[str, str]:
+        """Return the roles that have a column, in the order user, item, time, value."""
+        columns = {role: getattr(self, role) for role in ROLE_NAMES}
+        return {role: column for role, column in columns.items() if column is not None}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a log: its name, its type in words, and its first few values as text."""
+
+    name: str
+    dtype: str
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RoleGuess:
+    """The column taken for a role, why, and whether that needs no question."""
+
+    column: str | None
+    reason: str
+    is_certain: bool
+
+
+def plain_name(name: str) -> str:
+    """Return a column name without case and punctuation: `userId` and `user_id` are one."""
+    return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a column of this name would be taken for some role."""
+    return any(plain_name(name) in aliases.split() for aliases in ALIASES.values())
+
+
+def dtype_of(examples: Sequence[str]) -> str:
+    """Return `integer`, `number`, `date` or `text` for a column's examples; blanks don't count."""
+    real = [text.strip() for text in examples if text and text.strip()]
+    if not real:
+        return "text"
+    if all(re.fullmatch(r"[+-]?\d+", text) for text in real):
+        return "integer"
+    if all(NUMBER.fullmatch(text) for text in real):
+        return "number"
+    return "date" if all(DATE.fullmatch(text) for text in real) else "text"
+
+
+def guess_roles(columns: Sequence[Column]) -> dict[str, RoleGuess]:
+    """Guess the column of every role, by its name first, then by its type."""
+    taken: set[str] = set()
+    guesses: dict[str, RoleGuess] = {}
+    for role in ROLE_NAMES:
+        free = [column for column in columns if column.name not in taken]
+        guess = guess_role(role, free)
+        guesses[role] = guess
+        if guess.column and guess.is_certain:
+            taken.add(guess.column)
+    return guesses
+
+
+def guess_role(role: str, columns: Sequence[Column]) -> RoleGuess:
+    """Guess the column of one role, whatever the others may be."""
+    return _by_name(role, columns) or _by_type(role, columns)
+
+
+def _by_name(role: str, columns: Sequence[Column]) -> RoleGuess | None:
+    sure_names, _, weak_names = ALIASES[role].partition("|")
+    sure, weak = sure_names.split(), weak_names.split()
+    by_name = {plain_name(column.name): column for column in reversed(columns)}
+    if role == "value":
+        by_name = {name: c for name, c in by_name.items() if c.dtype in ("integer", "number")}
+    found = [by_name[name] for name in [*sure, *weak] if name in by_name]
+    if not found:
+        return None
+    best, others = found[0], [column.name for column in found[1:]]
+    is_certain = plain_name(best.name) in sure or not others
+    reason = f"the name {best.name!r} is usual for the {role} column"
+    if others:
+        reason += f"; {_listed(others)} would also do"
+    return RoleGuess(best.name, reason, is_certain)
+
+
+def _by_type(role: str, columns: Sequence[Column]) -> RoleGuess:
+    if role == "time":
+        return _time_by_type(columns)
+    if role == "value":
+        return RoleGuess(None, "no column has a usual name for a value", True)
+    ids = [column.name for column in columns if column.dtype in ("integer", "text")]
+    place = 0 if role == "user" else 1
+    if len(ids) <= place:
+        return RoleGuess(None, f"no column looks like {role} ids", False)
+    reason = f"no column has a usual name for the {role}; {ids[place]!r} is the next that holds ids"
+    return RoleGuess(ids[place], reason, False)
+
+
+def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
+    found = [c.name for c in columns if c.dtype in ("date", "timestamp") or holds_unix_times(c)]
+    if len(found) == 1:
+        return RoleGuess(found[0], f"{found[0]!r} is the only column that holds dates", True)
+    if found:
+        return RoleGuess(found[0], f"{_listed(found)} hold dates; the first is taken", False)
+    return RoleGuess(None, "no column holds times, so the order of the file is the order", True)
+
+
+def holds_unix_times(column: Column) -> bool:
+    """Whether all examples are numbers in the range of Unix seconds from 1990 to 2050."""
+    if column.dtype not in ("integer", "number") or not column.examples:
+        return False
+    return all(6.3e8 < float(text) < 2.6e9 for text in column.examples if text.strip())
+
+
+def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], where: str) -> Roles:
+    """Return the guessed roles, if user, item and time are certain (time may be certain to miss).
+
+    Raises:
+        LogError: one of them is not; the columns are named.
+    """
+    unsure = [role for role in ("user", "item") if not guesses[role].is_certain]
+    if guesses["time"].column is not None and not guesses["time"].is_certain:
+        unsure.append("time")
+    if unsure:
+        names = _listed([column.name for column in columns])
+        raise LogError(
+            f"which column holds the {', the '.join(unsure)} is not clear from the columns {names}",
+            where=where,
+            fix=f"Name it with {', '.join(f'--{role}' for role in unsure)}, in the boxes of the"
+            " page, or as roles=Roles(...); if the file has no header, add one such as"
+            " user_id,item_id,timestamp.",
+            columns=[column.name for column in columns],
+            unsure=unsure,
+        )
+    user, item = str(guesses["user"].column), str(guesses["item"].column)
+    return Roles(user, item, guesses["time"].column, guesses["value"].column)
+
+
+def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
+    """Check that every role names a different column that is there."""
+    named = roles.named()
+    for role, name in named.items():
+        if name not in columns:
+            close = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            raise LogError(
+                f"there is no column {name!r} for the {role}",
+                where=where,
+                fix=f"{hint}The columns are {_listed(columns)}.",
+                columns=list(columns),
+            )
+    if len(set(named.values())) < len(named):
+        raise LogError(
+            "one column is named for two roles", where=where, fix="Name a column for each role."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

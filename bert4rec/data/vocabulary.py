@@ -1,0 +1,119 @@
+"""The frozen map between raw item ids and dense item indices."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bert4rec.errors import UnknownIdError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAD_IDX = 0
+
+
+class Vocabulary:
+    """Map raw item ids to dense indices 1..N and back; PAD is 0 and MASK is N + 1.
+
+    Args:
+        table: One row an item, in index order, with at least `item_id` (str), `count` (int, how
+            often the item occurs) and `title` (str). Every other column is kept for display.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table.reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def mask_idx(self) -> int:
+        """Index of the MASK token, N + 1."""
+        return len(self) + 1
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Raw ids; the item with index i stands at i - 1."""
+        return [str(value) for value in self.table["item_id"]]
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Titles; the item with index i stands at i - 1. The raw id stands in for a missing one."""
+        return [str(value) for value in self.table["title"]]
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Return how often each item occurs, int64 of shape (N,)."""
+        return self.table["count"].to_numpy(dtype=np.int64)
+
+    @cached_property
+    def _idx_of_id(self) -> dict[str, int]:
+        return {item_id: idx for idx, item_id in enumerate(self.item_ids, start=1)}
+
+    @cached_property
+    def _idx_of_title(self) -> dict[str, int]:
+        # The first of several items with one title wins, that is the smallest index.
+        pairs = zip(self.titles, range(1, len(self) + 1), strict=True)
+        return {title.casefold(): idx for title, idx in reversed(list(pairs))}
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._idx_of_id
+
+    def idx(self, item: str) -> int:
+        """Return the dense index of a raw id or, failing that, of an exact title.
+
+        Raises:
+            UnknownIdError: neither is known; the near misses are named.
+        """
+        found = self._idx_of_id.get(str(item)) or self._idx_of_title.get(str(item).casefold())
+        if found is None:
+            raise UnknownIdError(
+                f"item {item!r} is not in the catalogue of {len(self):,} items",
+                fix=_suggestion(self.near_misses(str(item))),
+                item=item,
+            )
+        return found
+
+    def encode(self, items: Sequence[str]) -> np.ndarray:
+        """Return the dense indices of raw ids or titles, int64 of shape (len(items),)."""
+        return np.array([self.idx(item) for item in items], dtype=np.int64)
+
+    def item_id(self, item_idx: int) -> str:
+        """Return the raw id of a dense index in 1..N."""
+        return self.item_ids[item_idx - 1]
+
+    def title(self, item_idx: int) -> str:
+        """Return the title of a dense index in 1..N."""
+        return self.titles[item_idx - 1]
+
+    def near_misses(self, text: str, n: int = 3) -> list[str]:
+        """Return up to `n` ids or titles that look like `text`."""
+        known = [*self.item_ids, *self.titles]
+        folded = {name.casefold(): name for name in known}
+        close = difflib.get_close_matches(text.casefold(), list(folded), n=n, cutoff=0.6)
+        return [folded[name] for name in close]
+
+    def search(self, text: str, limit: int = 50) -> list[int]:
+        """Return indices of items whose id or title contains `text`, most frequent first.
+
+        Case is ignored; an empty text matches every item.
+        """
+        needle = text.casefold()
+        titles = self.table["title"].astype(str).str.casefold()
+        ids = self.table["item_id"].astype(str).str.casefold()
+        hits = np.flatnonzero(
+            titles.str.contains(needle, regex=False) | ids.str.contains(needle, regex=False)
+        )
+        order = np.argsort(-self.counts[hits], kind="stable")
+        return [int(idx) + 1 for idx in hits[order][:limit]]
+
+
+def _suggestion(near: list[str]) -> str:
+    if not near:
+        return "Check the id, or look it up in the dataset's item table."
+    return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
