@@ -1,0 +1,1 @@
+"""Yardsticks that every report shows beside the network."""

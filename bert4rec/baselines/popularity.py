@@ -1,0 +1,24 @@
+"""The same list for everyone: items by how often they occur."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bert4rec.ranking import Histories
+
+
+class Popularity:
+    """Score items by their number of training interactions.
+
+    Args:
+        counts: How often each item occurs in training, (N,).
+    """
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self.counts = torch.as_tensor(np.asarray(counts, dtype=np.float32))
+
+    def scores(self, histories: Histories) -> Tensor:
+        """Return the counts for every row, float32 (n_rows, N)."""
+        return self.counts.repeat(len(histories), 1)

@@ -1,0 +1,45 @@
+"""What usually follows the last item: first-order transition counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.ranking import Histories
+
+
+class Transitions:
+    """Score items by how often they directly followed the history's last item in training.
+
+    Items that never followed it are ordered by popularity, below all that did.
+
+    Args:
+        followed: followed[i - 1, j - 1] counts how often item j came right after item i, (N, N).
+        counts: How often each item occurs in training, (N,).
+    """
+
+    def __init__(self, followed: csr_array, counts: np.ndarray) -> None:
+        self.followed = followed
+        self.tie_break = np.asarray(counts, dtype=np.float32) / (float(counts.max(initial=0)) + 1)
+
+    @classmethod
+    def fit(cls, train: Histories, n_items: int) -> Transitions:
+        """Count the transitions inside each training sequence."""
+        rows = train.rows
+        is_pair = rows[1:] == rows[:-1]
+        before, after = train.items[:-1][is_pair] - 1, train.items[1:][is_pair] - 1
+        ones = np.ones(len(before), dtype=np.float32)
+        followed = csr_array((ones, (before, after)), shape=(n_items, n_items))
+        followed.sum_duplicates()
+        return cls(followed, np.bincount(train.items, minlength=n_items + 1)[1:])
+
+    def scores(self, histories: Histories) -> Tensor:
+        """Return transition counts plus a popularity share below 1, float32 (n_rows, N)."""
+        last = histories.last_items()
+        scores = np.tile(self.tie_break, (len(histories), 1))
+        is_real = last != PAD_IDX
+        scores[is_real] += self.followed[last[is_real] - 1].toarray()
+        return torch.from_numpy(scores)

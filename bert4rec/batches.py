@@ -1,0 +1,139 @@
+"""Training batches made on the device: windows of histories with freshly masked items.
+
+Nothing is stored between steps: the batch of a step is a function of the seed, the epoch and the
+step alone, which is what makes a resumed run equal to an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bert4rec.data.split import Segments
+from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training step's input.
+
+    Args:
+        items_bl: Windows padded on the left, hidden items replaced by MASK, int64 (B, L).
+        places_bm: Positions of the hidden items, int64 (B, M); rows with fewer hidden items than
+            M repeat other positions there, which `target_places` leaves out.
+        target_places: Flat positions in (B * M) that hold a hidden item, int64 (n_targets,).
+        targets: The hidden items, indices 1..N, int64 (n_targets,).
+    """
+
+    items_bl: Tensor
+    places_bm: Tensor
+    target_places: Tensor
+    targets: Tensor
+
+
+def generator_at(device: str, *counters: int) -> torch.Generator:
+    """Return a generator on `device` whose state depends on the counters alone."""
+    seed = int(np.random.SeedSequence(counters).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return torch.Generator(device=device).manual_seed(seed)
+
+
+class TrainingBatches:
+    """Serve the batches of each epoch: every training sequence once, in a new order.
+
+    Args:
+        items: Item indices of all histories one after the other, (n,).
+        train: The ranges of `items` to train on; empty ones are left out.
+        mask_idx: Index of the MASK token.
+        settings: batch size, window length, mask rate, last-item rate, seed.
+        device: Where the sequences live and the masks are drawn.
+    """
+
+    def __init__(
+        self,
+        items: np.ndarray,
+        train: Segments,
+        mask_idx: int,
+        settings: Hyperparameters,
+        device: str,
+    ) -> None:
+        used = train.take(train.lengths > 0)
+        # A copy in memory: the array on disk is mapped read-only.
+        self.items = torch.tensor(np.asarray(items), dtype=torch.int32, device=device)
+        self.starts = torch.as_tensor(used.starts)
+        self.lengths = torch.as_tensor(used.lengths)
+        self.mask_idx = mask_idx
+        self.settings = settings
+        self.device = device
+
+    @property
+    def n_sequences(self) -> int:
+        """Number of sequences that are not empty."""
+        return len(self.lengths)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch; the last one may be smaller."""
+        return -(-self.n_sequences // self.settings.batch_size)
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the order of the sequences in an epoch, int64 (n_sequences,)."""
+        generator = generator_at("cpu", self.settings.seed, 1, epoch)
+        return torch.randperm(self.n_sequences, generator=generator)
+
+    def batch(self, order: Tensor, epoch: int, step: int) -> Batch:
+        """Return the batch of one step (from 0) of an epoch.
+
+        Sequences longer than the window give a window at a random place, so that over the epochs
+        all of a long history trains.
+        """
+        size = self.settings.batch_size
+        rows = order[step * size : (step + 1) * size]
+        chance = generator_at("cpu", self.settings.seed, 2, epoch, step)
+        length = self.lengths[rows].clamp(max=self.settings.max_seq_length)
+        n_places = self.lengths[rows] - length + 1
+        shift = (torch.rand(len(rows), generator=chance) * n_places).long()
+        end = self.starts[rows] + shift + length
+        is_last_only = torch.rand(len(rows), generator=chance) < self.settings.last_item_rate
+        n_hidden = (self.settings.mask_rate * length).round().long().clamp(min=1)
+        n_hidden[is_last_only] = 1
+        items_bl = self._windows(end, length)
+        places_bm = self._draw_places(items_bl, n_hidden, is_last_only, epoch, step)
+        return self._hide(items_bl, places_bm, n_hidden)
+
+    def _windows(self, end: Tensor, length: Tensor) -> Tensor:
+        width = int(length.max())
+        columns = torch.arange(width, device=self.device)
+        end, length = self._send(end), self._send(length)
+        at_bl = (end[:, None] - width + columns).clamp_(min=0)
+        is_real = columns >= width - length[:, None]
+        return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
+
+    def _draw_places(
+        self, items_bl: Tensor, n_hidden: Tensor, is_last_only: Tensor, epoch: int, step: int
+    ) -> Tensor:
+        chance = generator_at(self.device, self.settings.seed, 3, epoch, step)
+        draw = torch.rand(items_bl.shape, generator=chance, device=self.device)
+        draw.masked_fill_(items_bl == PAD_IDX, 2.0)
+        draw[:, -1] -= self._send(is_last_only).to(draw.dtype)
+        return draw.topk(int(n_hidden.max()), dim=1, largest=False).indices
+
+    def _hide(self, items_bl: Tensor, places_bm: Tensor, n_hidden: Tensor) -> Batch:
+        n_targets = int(n_hidden.sum())
+        columns = torch.arange(places_bm.shape[1], device=self.device)
+        is_target = columns < self._send(n_hidden)[:, None]
+        # The count is known here, so that the device need not be waited for to learn it.
+        flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
+        targets = items_bl.gather(1, places_bm).flatten()[flat]
+        columns_hidden = places_bm.flatten()[flat]
+        rows_hidden = flat // places_bm.shape[1]
+        hidden_bl = items_bl.index_put(
+            (rows_hidden, columns_hidden), torch.tensor(self.mask_idx, device=self.device)
+        )
+        return Batch(hidden_bl, places_bm, flat, targets)
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)

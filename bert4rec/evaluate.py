@@ -1,0 +1,165 @@
+"""Judge a scorer on held-out items: whole-catalogue ranks, metrics, intervals and slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import Segments
+from bert4rec.metrics import (
+    coverage,
+    gains,
+    interval,
+    mean_metrics,
+    novelty,
+    popular_share,
+)
+from bert4rec.ranking import Histories, Scorer, ranks_of, remove_items, top_items
+
+LIST_LENGTH = 10
+# Up to this share of repeats an item is taken for something that people meet once.
+REPEAT_LIMIT = 0.01
+LENGTH_SLICES = ((0, 10), (10, 25), (25, 50), (50, 100), (100, 200), (200, None))
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Ranks of the held-out items, and the lists that were shown.
+
+    Args:
+        rows: The histories that were judged.
+        targets: The held-out items, indices 1..N, int64 (n,).
+        ranks: Rank of each target from 0, int64 (n,).
+        top: The ten best items of each row, indices 1..N, int64 (n, 10).
+    """
+
+    rows: Segments
+    targets: np.ndarray
+    ranks: np.ndarray
+    top: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Return all metrics at all cut-offs."""
+        return mean_metrics(self.ranks)
+
+
+def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
+    """Return whether seen items leave the ranking, and why, for the run's record.
+
+    Args:
+        dataset: Tells how often people return to items.
+        seen_items: The setting: auto, remove or keep.
+    """
+    if seen_items != "auto":
+        return seen_items == "remove", "asked for by name"
+    share = f"{dataset.repeat_share:.2%} of the interactions meet an item again"
+    if dataset.repeat_share > REPEAT_LIMIT:
+        return False, f"{share}: people return to items here"
+    return True, share
+
+
+def judge(
+    scorer: Scorer,
+    dataset: SequenceDataset,
+    rows: Segments,
+    *,
+    batch_size: int = 1024,
+    remove_seen: bool,
+) -> Judgement:
+    """Rank every row's next item among the whole catalogue.
+
+    Args:
+        scorer: Scores the catalogue for histories.
+        dataset: Holds the rows.
+        rows: Histories whose next interaction is the target.
+        batch_size: Rows scored at once.
+        remove_seen: Whether items of the history leave the ranking; a target that the history
+            already holds then counts as missed. `choose_seen` decides it for a run.
+    """
+    targets = (
+        np.asarray(dataset.items[rows.ends], dtype=np.int64) if len(rows) else np.empty(0, int)
+    )
+    ranks, top = [], []
+    for start in range(0, len(rows), batch_size):
+        part = slice(start, start + batch_size)
+        batch_ranks, batch_top = _judge_batch(
+            scorer, Histories.at(dataset, rows.take(part)), targets[part], remove_seen
+        )
+        ranks.append(batch_ranks)
+        top.append(batch_top)
+    return Judgement(
+        rows,
+        targets,
+        np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64),
+        np.concatenate(top) if top else np.empty((0, LIST_LENGTH), dtype=np.int64),
+    )
+
+
+def _judge_batch(
+    scorer: Scorer, histories: Histories, targets: np.ndarray, remove_seen: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    with torch.no_grad():
+        scores = scorer.scores(histories)
+        if remove_seen:
+            scores = remove_items(scores, histories.rows, histories.items)
+        ranks = ranks_of(scores, torch.as_tensor(targets, device=scores.device))
+        top, _ = top_items(scores, LIST_LENGTH)
+    return ranks.cpu().numpy(), top.cpu().numpy()
+
+
+def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:
+    """Return metrics, 95 % intervals, list properties and slices as plain data.
+
+    Args:
+        judgement: What was judged.
+        counts: How often each item occurs in training, (N,).
+    """
+    ranks = judgement.ranks
+    intervals = {
+        f"{metric}@{k}": interval(gains(ranks, metric, k))
+        for metric in ("hr", "ndcg", "mrr")
+        for k in (10,)
+    }
+    return {
+        "n_rows": len(ranks),
+        "metrics": judgement.metrics(),
+        "intervals": intervals,
+        "lists": {
+            "coverage@10": coverage(judgement.top, len(counts)),
+            "novelty@10": novelty(judgement.top, counts),
+            "popular_share@10": popular_share(judgement.top, counts),
+        },
+        "slices": slices(judgement, counts),
+    }
+
+
+def slices(judgement: Judgement, counts: np.ndarray) -> list[dict[str, Any]]:
+    """Return NDCG@10 and HR@10 by history length and by popularity of the held-out item."""
+    lengths = judgement.rows.lengths
+    found = []
+    for low, high in LENGTH_SLICES:
+        is_in = (lengths >= low) & (lengths < (high or np.inf))
+        label = f"{low} to {high - 1} items" if high else f"{low} items or more"
+        found.append(_slice("history length", label, judgement.ranks[is_in]))
+    popularity_rank = np.empty(len(counts))
+    popularity_rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
+    place = popularity_rank[judgement.targets - 1]
+    for first, end, label in ((0, 0.1, "top 10 %"), (0.1, 0.5, "10 to 50 %"), (0.5, 1.0, "rest")):
+        is_in = (place >= first) & (place < end)
+        found.append(_slice("popularity of the item", label, judgement.ranks[is_in]))
+    return [entry for entry in found if entry["n_rows"]]
+
+
+def _slice(kind: str, label: str, ranks: np.ndarray) -> dict[str, Any]:
+    metrics = mean_metrics(ranks)
+    return {
+        "by": kind,
+        "slice": label,
+        "n_rows": len(ranks),
+        "ndcg@10": metrics["ndcg@10"],
+        "hr@10": metrics["hr@10"],
+    }

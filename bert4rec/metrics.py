@@ -1,0 +1,85 @@
+"""Ranking metrics of one held-out item a row, with bootstrap intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+CUT_OFFS = (1, 5, 10, 20)
+METRICS = ("hr", "ndcg", "mrr")
+
+
+def gains(ranks: np.ndarray, metric: str, k: int) -> np.ndarray:
+    """Return each row's contribution to a metric, float64 (n,).
+
+    Args:
+        ranks: Rank of the held-out item in each row, from 0.
+        metric: hr (is it among the first K; equal to recall with one held-out item), ndcg
+            (1 / log2(rank + 2)) or mrr (1 / (rank + 1)).
+        k: Cut-off; ranks of K and beyond count as 0.
+    """
+    is_hit = ranks < k
+    if metric == "hr":
+        return is_hit.astype(np.float64)
+    if metric == "ndcg":
+        return is_hit / np.log2(ranks + 2.0)
+    return is_hit / (ranks + 1.0)
+
+
+def mean_metrics(ranks: np.ndarray) -> dict[str, float]:
+    """Return all metrics at all cut-offs, like `{"ndcg@10": 0.16}`; 0 for no rows."""
+    return {
+        f"{metric}@{k}": float(gains(ranks, metric, k).mean()) if len(ranks) else 0.0
+        for metric in METRICS
+        for k in CUT_OFFS
+    }
+
+
+def interval(
+    values: np.ndarray, *, share: float = 0.95, n_resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of the mean.
+
+    Args:
+        values: One value a user, (n,).
+        share: Probability that the interval should cover.
+        n_resamples: Resamples drawn.
+        seed: Chance behind them.
+
+    Source: Efron & Tibshirani 1993, chapter 13.
+    """
+    if not len(values):
+        return 0.0, 0.0
+    # Resampling n rows with replacement is drawing how often each distinct value occurs.
+    distinct, counts = np.unique(values, return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(values), counts / counts.sum(), size=n_resamples)
+    means = drawn @ distinct / len(values)
+    tail = (1 - share) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def coverage(top: np.ndarray, n_items: int) -> float:
+    """Return the share of the catalogue that stands in at least one list; `top` is (n, K)."""
+    return len(np.unique(top)) / n_items if top.size else 0.0
+
+
+def novelty(top: np.ndarray, counts: np.ndarray) -> float:
+    """Return the mean surprise of the listed items in bits, -log2 of their share of interactions.
+
+    Items never seen in training count as seen once.
+    """
+    if not top.size:
+        return 0.0
+    share = np.maximum(counts, 1) / max(counts.sum(), 1)
+    return float(-np.log2(share[top - 1]).mean())
+
+
+def popular_share(top: np.ndarray, counts: np.ndarray, head: float = 0.1) -> float:
+    """Return the share of listed items that belong to the most popular tenth of the catalogue."""
+    if not top.size:
+        return 0.0
+    n_head = max(1, round(head * len(counts)))
+    is_head = np.zeros(len(counts), dtype=bool)
+    is_head[np.argsort(-counts, kind="stable")[:n_head]] = True
+    return float(is_head[top - 1].mean())

@@ -1,0 +1,298 @@
+"""The training loop. It tells what happens and acts on nothing: no path, no page, no clock of day.
+
+The batch, masks and dropout of a step depend on the seed and the step alone, so a trainer that is
+given back its state goes on exactly where another one stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.control import Control
+from bert4rec.device import DeviceChoice, memory_errors_explained
+from bert4rec.errors import NonFiniteLossError
+from bert4rec.events import (
+    Listener,
+    Paused,
+    Position,
+    Resumed,
+    StateDue,
+    Trained,
+    Validated,
+)
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.losses import masked_item_loss
+from bert4rec.model import Bert4Rec
+
+# Loss lines that one epoch writes at most; more would only make the journal long.
+LOGS_PER_EPOCH = 20
+# A long epoch offers its state for saving this often.
+CHECKPOINT_EVERY_S = 300.0
+
+
+class Trainer:
+    """Train a network on batches; validate after epochs; stop early when nothing is gained.
+
+    Args:
+        network: Trained in place.
+        batches: What it trains on.
+        settings: The hyperparameters.
+        loss_type: The loss, already chosen.
+        choice: Device and precision.
+        validate: Returns the validation metrics of the network as it is now.
+        listener: Told of every event.
+        control: Asked before every step.
+    """
+
+    def __init__(
+        self,
+        network: Bert4Rec,
+        batches: TrainingBatches,
+        settings: Hyperparameters,
+        *,
+        loss_type: str,
+        choice: DeviceChoice,
+        validate: Callable[[], dict[str, float]],
+        listener: Listener,
+        control: Control | None = None,
+    ) -> None:
+        self.network = network
+        self.batches = batches
+        self.settings = settings
+        self.loss_type = loss_type
+        self.choice = choice
+        self.validate = validate
+        self.listener = listener
+        self.control = control or Control()
+        self.position = Position()
+        self._forward = compiled(network) if settings.compile else network
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+            fused=not choice.device.startswith("mps"),
+        )
+        # Loss of the steps since the last log line stays on the device until that line is due.
+        self.loss_sum = torch.zeros((), device=choice.device)
+        self.n_summed = 0
+        self.n_sequences_summed = 0
+        self._tick = 0.0
+        self._summed_s = 0.0
+        self._unsaved_s = 0.0
+
+    def run(self) -> str:
+        """Train until the last epoch, early stopping, the time limit or a stop.
+
+        Returns:
+            Why it ended: "completed", "no gain", "time limit" or "stopped".
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite.
+            DeviceMemoryError: a step did not fit the memory.
+        """
+        torch.set_num_threads(self.choice.n_threads)
+        self.network.train()
+        self._tick = time.monotonic()
+        with memory_errors_explained(self.choice.device):
+            while (reason := self._reason_to_end()) is None:
+                if not self._run_epoch():
+                    return self._reason_to_end() or "stopped"
+        return reason
+
+    def _reason_to_end(self) -> str | None:
+        settings, position = self.settings, self.position
+        if self.control.is_stopped:
+            return "stopped"
+        if position.epoch >= settings.n_epochs:
+            return "completed"
+        patience = settings.early_stopping_step
+        if patience and position.n_without_gain >= patience:
+            return "no gain"
+        if settings.max_minutes and position.trained_s >= 60 * settings.max_minutes:
+            return "time limit"
+        return None
+
+    def _run_epoch(self) -> bool:
+        """Do the rest of the epoch under way; False if it was cut short."""
+        epoch = self.position.epoch
+        order = self.batches.order(epoch)
+        for epoch_step in range(self.position.epoch_step, self.batches.n_steps):
+            self._wait_if_paused()
+            if self._must_leave():
+                self.listener(StateDue(self.position))
+                return False
+            self._train_step(order, epoch, epoch_step)
+        self._advance(epoch=epoch + 1, epoch_step=0)
+        self._validate_if_due()
+        self._unsaved_s = 0.0
+        self.listener(StateDue(self.position))
+        return True
+
+    def _must_leave(self) -> bool:
+        self._count_time()
+        return self._reason_to_end() is not None
+
+    def _train_step(self, order: Tensor, epoch: int, epoch_step: int) -> None:
+        batch = self.batches.batch(order, epoch, epoch_step)
+        chance = generator_at(self.choice.device, self.settings.seed, 4, epoch, epoch_step)
+        self.network.set_generator(chance)
+        with self.choice.autocast():
+            hidden_bmd = self._forward(batch.items_bl, batch.places_bm)
+            loss = masked_item_loss(
+                self.loss_type,
+                hidden_bmd.flatten(0, 1)[batch.target_places],
+                self.network.item_vectors(),
+                batch.targets - 1,
+                n_negatives=self.settings.negative_samples_count,
+                generator=chance,
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._update_weights()
+        self.loss_sum += loss.detach()
+        self.n_summed += 1
+        self.n_sequences_summed += len(batch.items_bl)
+        self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
+        self._report_if_due()
+
+    def _update_weights(self) -> None:
+        if self.settings.grad_clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.grad_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimizer.step()
+
+    def _learning_rate(self) -> float:
+        total = self.settings.n_epochs * self.batches.n_steps
+        return learning_rate_at(self.position.step, total, self.settings)
+
+    def _report_if_due(self) -> None:
+        n_steps = self.batches.n_steps
+        every = math.ceil(n_steps / LOGS_PER_EPOCH)
+        done = self.position.epoch_step
+        if done % every and done != n_steps:
+            return
+        # Fetching the number is what waits for the device, so the clock is read after it.
+        loss = float(self.loss_sum) / self.n_summed
+        self._count_time()
+        rate = self.n_sequences_summed / max(self._summed_s, 1e-9)
+        self._reset_sums()
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(
+                f"the loss became {loss} in epoch {self.position.epoch + 1}, "
+                f"step {self.position.step:,}",
+                fix="Use a smaller learning_rate, or precision: float32.",
+                step=self.position.step,
+            )
+        self.listener(Trained(self.position, loss, self._learning_rate(), rate))
+        if self._unsaved_s >= CHECKPOINT_EVERY_S and done != n_steps:
+            self._unsaved_s = 0.0
+            self.listener(StateDue(self.position))
+
+    def _reset_sums(self) -> None:
+        self.loss_sum.zero_()
+        self.n_summed = self.n_sequences_summed = 0
+        self._summed_s = 0.0
+
+    def _validate_if_due(self) -> None:
+        every, epoch = self.settings.eval_step, self.position.epoch
+        if not every or (epoch % every and epoch != self.settings.n_epochs):
+            return
+        metrics = self.validate()
+        self._count_time()
+        # The seconds of a validation are not those of the training steps after it.
+        self._summed_s = 0.0
+        score = metrics[self.settings.valid_metric]
+        best = self.position.best_score
+        is_best = best is None or score > best
+        if is_best:
+            self._advance(best_score=score, best_epoch=epoch, n_without_gain=0)
+        else:
+            self._advance(n_without_gain=self.position.n_without_gain + 1)
+        self.listener(Validated(self.position, metrics, is_best))
+
+    def _wait_if_paused(self) -> None:
+        if not self.control.is_paused:
+            return
+        self._count_time()
+        self.listener(StateDue(self.position))
+        self.listener(Paused(self.position))
+        self.control.wait()
+        self._tick = time.monotonic()
+        if not self.control.is_stopped:
+            self.listener(Resumed(self.position))
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        passed, self._tick = now - self._tick, now
+        self._summed_s += passed
+        self._unsaved_s += passed
+        self._advance(trained_s=self.position.trained_s + passed)
+
+    def _advance(self, **changes: Any) -> None:
+        self.position = replace(self.position, **changes)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return what `restore` needs: tensors by name, and plain data."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        tensors["loss_sum"] = self.loss_sum
+        plain = asdict(self.position) | {
+            "n_summed": self.n_summed,
+            "n_sequences_summed": self.n_sequences_summed,
+        }
+        return tensors, plain
+
+    def restore(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Go on from a saved state, exactly."""
+        weights = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
+        self.network.load_state_dict(weights)
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".", 2)
+                states.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        self.loss_sum.copy_(tensors["loss_sum"])
+        plain = dict(plain)
+        self.n_summed = plain.pop("n_summed")
+        self.n_sequences_summed = plain.pop("n_sequences_summed")
+        self.position = Position(**plain)
+
+
+def compiled(network: Bert4Rec) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the network's forward pass, compiled at its first call.
+
+    What torch cannot compile runs as it is, with a line in torch's own log.
+    """
+    torch._dynamo.config.suppress_errors = True
+    forward: Callable[[Tensor, Tensor], Tensor] = torch.compile(network, dynamic=True)
+    return forward
+
+
+def learning_rate_at(step: int, n_steps: int, settings: Hyperparameters) -> float:
+    """Return the learning rate of a step (from 0) of `n_steps` in all.
+
+    The rate climbs linearly over the warm-up; then it stays, or goes down to a hundredth of its
+    peak, on a line or half a cosine wave.
+    """
+    peak, warmup = settings.learning_rate, settings.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return peak
+    done = min(1.0, (step - warmup) / max(1, n_steps - warmup))
+    left = 1 - done if settings.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return peak * (0.01 + 0.99 * left)
