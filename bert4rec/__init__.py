@@ -1,0 +1,77 @@
+"""Train and explore sequential recommendations with BERT4Rec.
+
+Public names are loaded on first use, so that `import bert4rec` costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Read by OpenMP when torch is first imported, so it can be set nowhere later. Threads that spin
+# while they wait made training several times slower on two busy cores: docs/decisions/0006.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+if TYPE_CHECKING:
+    from bert4rec.data.dataset import SequenceDataset, open_dataset
+    from bert4rec.data.log import preview_log, read_log
+    from bert4rec.data.prepare import PrepareSettings, prepare
+    from bert4rec.errors import Bert4RecError
+    from bert4rec.hyperparameters import PRESETS, Hyperparameters
+    from bert4rec.pipeline import evaluate, resume, train
+    from bert4rec.policy import Policy, dump_policy, load_policy
+    from bert4rec.recommender import Recommender, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bert4RecError": "errors",
+    "Hyperparameters": "hyperparameters",
+    "PRESETS": "hyperparameters",
+    "Policy": "policy",
+    "PrepareSettings": "data.prepare",
+    "Recommender": "recommender",
+    "SequenceDataset": "data.dataset",
+    "dump_policy": "policy",
+    "evaluate": "pipeline",
+    "load": "recommender",
+    "load_policy": "policy",
+    "open_dataset": "data.dataset",
+    "prepare": "data.prepare",
+    "preview_log": "data.log",
+    "read_log": "data.log",
+    "resume": "pipeline",
+    "train": "pipeline",
+}
+
+__all__ = [
+    "PRESETS",
+    "Bert4RecError",
+    "Hyperparameters",
+    "Policy",
+    "PrepareSettings",
+    "Recommender",
+    "SequenceDataset",
+    "__version__",
+    "dump_policy",
+    "evaluate",
+    "load",
+    "load_policy",
+    "open_dataset",
+    "prepare",
+    "preview_log",
+    "read_log",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bert4rec' has no attribute {name!r}")
+    return getattr(import_module(f"bert4rec.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

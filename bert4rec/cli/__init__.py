@@ -1,0 +1,41 @@
+"""The command line: every command is a thin door to the library."""
+
+from __future__ import annotations
+
+import click
+
+from bert4rec.cli import answers, logs, machine, settings, training
+from bert4rec.cli.terminal import Door
+
+__all__ = ["main"]
+
+
+@click.group(cls=Door, invoke_without_command=True)
+@click.version_option(package_name="bert4rec")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Train and explore sequential recommendations with BERT4Rec.
+
+    Every command takes --workspace and --json and exits with 0 when it is done, 1 when it failed,
+    2 when it was called wrongly, and 130 when it was interrupted.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for _command in (
+    machine.app,
+    logs.samples,
+    logs.prepare,
+    logs.datasets,
+    training.train,
+    training.evaluate,
+    training.runs,
+    answers.recommend,
+    answers.fill,
+    answers.score,
+    answers.embed,
+    settings.policy,
+    machine.doctor,
+):
+    main.add_command(_command)

@@ -1,0 +1,269 @@
+"""Commands between a log file and a dataset: samples, prepare, datasets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bert4rec.cli.terminal import (
+    bundled,
+    next_step,
+    shared_options,
+    show,
+    table,
+    tell,
+    wrong_use,
+)
+from bert4rec.errors import NotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bert4rec.data.dataset import SequenceDataset
+    from bert4rec.data.prepare import PrepareSettings
+    from bert4rec.data.roles import Roles
+
+# As the reader names them; a test holds these equal, because asking it would load it.
+LOG_FORMS = ("csv", "tsv", "parquet", "jsonl", "movielens", "recbole", "pairs", "sequences")
+NO_COLUMN = "-"
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """How a log is to be read, as typed; None where nothing was."""
+
+    items: str | None = None
+    items_key: str | None = None
+    items_title: str | None = None
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    value: str | None = None
+    form: str | None = None
+    min_sequence_length: int | None = None
+    min_item_count: int | None = None
+    min_value: float | None = None
+    keep_duplicates: bool = False
+
+    def given(self) -> list[str]:
+        """Return the options that were typed."""
+        names = [name for name, value in asdict(self).items() if value not in (None, False)]
+        return [f"--{name.replace('_', '-')}" for name in names]
+
+    def settings(self) -> PrepareSettings:
+        """Return what is to be left out.
+
+        Raises:
+            SettingsError: a value is out of range.
+        """
+        from bert4rec.data.prepare import parse_prepare_settings
+
+        typed = {
+            "min_sequence_length": self.min_sequence_length,
+            "min_item_count": self.min_item_count,
+            "min_value": self.min_value,
+            "drop_duplicates": False if self.keep_duplicates else None,
+        }
+        return parse_prepare_settings({k: v for k, v in typed.items() if v is not None})
+
+    def roles(self, log: str) -> Roles | None:
+        """Return the columns to take, the missing ones guessed; None if none was named.
+
+        Raises:
+            LogError: user or item is neither named nor certain.
+        """
+        typed = {"user": self.user, "item": self.item, "time": self.time, "value": self.value}
+        named = {role: column for role, column in typed.items() if column is not None}
+        if not named:
+            return None
+        from bert4rec.data.log import preview_log
+        from bert4rec.data.roles import RoleGuess, check_roles, confirm_roles, guess_roles
+
+        columns = preview_log(log, form=self.form).columns
+        guesses = guess_roles([c for c in columns if c.name not in named.values()])
+        for role, column in named.items():
+            guesses[role] = RoleGuess(None if column == NO_COLUMN else column, "named", True)
+        roles = confirm_roles(guesses, columns, Path(log).name)
+        check_roles(roles, [column.name for column in columns], Path(log).name)
+        return roles
+
+    def item_table(self) -> Path | pd.DataFrame | None:
+        """Return the item table, read if its columns were named."""
+        if self.items is None:
+            if self.items_key or self.items_title:
+                wrong_use("--items-key and --items-title need --items")
+            return None
+        if not (self.items_key or self.items_title):
+            return Path(self.items)
+        from bert4rec.data.log import read_items
+
+        return read_items(Path(self.items), key=self.items_key, title=self.items_title)
+
+
+_column = partial(click.option, metavar="COLUMN")
+_OPTIONS = (
+    click.option("--items", metavar="FILE", help="Item table with titles and whatever else."),
+    _column("--items-key", help="Its column of item ids, where not told by name."),
+    _column("--items-title", help="Its column of titles, where not told by name."),
+    _column("--user", help="The log's column of users."),
+    _column("--item", help="The log's column of items."),
+    _column("--time", help=f"The log's column of times; {NO_COLUMN} for none."),
+    _column("--value", help=f"The log's column of values; {NO_COLUMN} for none."),
+    click.option("--form", type=click.Choice(LOG_FORMS), help="Form of the log. [default: told]"),
+    click.option("--min-sequence-length", type=int, help="Leave out users with fewer items."),
+    click.option("--min-item-count", type=int, help="Leave out items that occur less often."),
+    click.option("--min-value", type=float, help="Leave out interactions of a smaller value."),
+    click.option(
+        "--keep-duplicates", is_flag=True, help="Keep rows of the same user, item and time."
+    ),
+)
+
+
+log_options = bundled("reading", LogOptions, _OPTIONS)
+
+
+def read_dataset(
+    log: str, reading: LogOptions, workspace: Path, name: str | None = None
+) -> SequenceDataset:
+    """Prepare a log in the workspace, saying so."""
+    from bert4rec.data.prepare import prepare as prepare_log
+
+    settings = reading.settings()
+    tell(f"reading {log}")
+    return prepare_log(
+        log,
+        items=reading.item_table(),
+        roles=reading.roles(log),
+        form=reading.form,
+        name=name,
+        workspace=workspace,
+        settings=settings,
+    )
+
+
+def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceDataset:
+    """Return what to train on: a path, else a dataset of the workspace, else a sample.
+
+    Raises:
+        NotFoundError: it is none of them.
+    """
+    from bert4rec.data.dataset import find_dataset, list_datasets, open_dataset
+    from bert4rec.data.samples import SAMPLES, prepare_sample
+
+    place = Path(text).expanduser()
+    is_dataset = (place / "manifest.json").is_file()
+    if not is_dataset and (place.exists() or re.search(r"[*?\[]", text)):
+        return read_dataset(text, reading, workspace)
+    if reading.given():
+        wrong_use(f"{', '.join(reading.given())} can only be given with a log, and {text} is none")
+    if is_dataset:
+        return open_dataset(place.resolve())
+    known = list_datasets(workspace)
+    if any(text in (entry.get(k) for k in ("folder", "fingerprint", "name")) for entry in known):
+        return find_dataset(workspace, text)
+    if text in SAMPLES:
+        tell(f"preparing the sample {text}")
+        return prepare_sample(text, workspace)
+    names = ", ".join(str(entry["folder"]) for entry in known) or "none yet"
+    raise NotFoundError(
+        f"{text!r} is no file, no dataset and no sample",
+        where=str(workspace),
+        fix=f"Datasets here: {names}. Samples: {', '.join(SAMPLES)}.",
+    )
+
+
+def describe(dataset: SequenceDataset) -> dict[str, Any]:
+    """Return what a dataset holds as plain data."""
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "folder": str(dataset.folder) if dataset.folder else None,
+        "n_users": dataset.n_users,
+        "n_items": dataset.n_items,
+        "n_interactions": dataset.n_interactions,
+    }
+
+
+@click.command()
+@click.argument("log")
+@click.option("--name", help="Name of the dataset.  [default: that of the file]")
+@log_options
+@shared_options
+def prepare(log: str, name: str | None, reading: LogOptions, workspace: Path) -> None:
+    """Make a dataset of the interaction log LOG: a file, a folder or a glob.
+
+    Forms are CSV, TSV, Parquet, JSON Lines, MovieLens, RecBole, pairs and sequences, plain or
+    packed. What is dropped is counted, with the reason.
+    """
+    dataset = read_dataset(log, reading, workspace, name)
+    manifest = dataset.manifest
+    kept = ("roles", "settings", "report", "rejects", "has_times", "time_reason", "item_table")
+    document = describe(dataset) | {key: manifest.get(key) for key in kept}
+    show(document, _prepared_lines(dataset))
+
+
+def _prepared_lines(dataset: SequenceDataset) -> list[str]:
+    manifest = dataset.manifest
+    roles = {role: column for role, column in manifest.get("roles", {}).items() if column}
+    steps = manifest.get("report", {}).get("steps", [])
+    items = manifest.get("item_table")
+    matched = f"; {items['n_matched']:,} of them with a row in {items['name']}" if items else ""
+    return [
+        f"Dataset {dataset.name}: {dataset.n_users:,} users, {dataset.n_items:,} items{matched},"
+        f" {dataset.n_interactions:,} interactions",
+        "Columns: " + ", ".join(f"{role} = {column}" for role, column in roles.items()),
+        *table(("step", "rows", "reason"), [(s["step"], s["n_rows"], s["reason"]) for s in steps]),
+        f"Folder: {dataset.folder}",
+        next_step("train", dataset.folder.name if dataset.folder else dataset.name),
+    ]
+
+
+@click.command()
+@click.argument("name", required=False)
+@shared_options
+def samples(name: str | None, workspace: Path) -> None:
+    """List the bundled samples, or prepare the sample NAME."""
+    from bert4rec.data.samples import SAMPLES, prepare_sample
+
+    if name is not None:
+        dataset = prepare_sample(name, workspace)
+        show(describe(dataset), _prepared_lines(dataset))
+        return
+    entries = [
+        {"name": key, "title": sample.title, "description": sample.description}
+        for key, sample in SAMPLES.items()
+    ]
+    rows = [(entry["name"], entry["title"], entry["description"]) for entry in entries]
+    lines = [
+        *table(("name", "title", "description"), rows),
+        next_step("train", next(iter(SAMPLES))),
+    ]
+    show({"samples": entries}, lines)
+
+
+@click.command()
+@shared_options
+def datasets(workspace: Path) -> None:
+    """List the datasets of the workspace."""
+    from bert4rec.data.dataset import list_datasets
+
+    entries = [
+        {
+            "folder": entry["folder"],
+            "name": entry.get("name"),
+            "created_at": entry.get("created_at"),
+        }
+        | {"fingerprint": entry.get("fingerprint")}
+        | dict(entry.get("counts", {}))
+        for entry in list_datasets(workspace)
+    ]
+    head = ("folder", "n_users", "n_items", "n_interactions", "created_at")
+    lines = table(head, [[entry.get(key) for key in head] for entry in entries])
+    if not entries:
+        lines = [f"There is no dataset in {workspace} yet.", next_step("samples")]
+    show({"workspace": str(workspace), "datasets": entries}, lines)

@@ -1,0 +1,95 @@
+"""Progress of a training on standard error: a bar on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from bert4rec.cli.terminal import tell
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+    from bert4rec.runs.folder import Run
+
+# Often enough to see that it lives, seldom enough for a log.
+LINE_EVERY_S = 5.0
+
+
+class TrainingProgress:
+    """Shows a run's journal line by line; pass it as `watch`.
+
+    Args:
+        run: The run that is carried out.
+        is_terminal: Whether a bar can be drawn; None: ask standard error.
+    """
+
+    def __init__(self, run: Run, *, is_terminal: bool | None = None) -> None:
+        self._run = run
+        self._is_terminal = sys.stderr.isatty() if is_terminal is None else is_terminal
+        self._bar: ProgressBar[int] | None = None
+        self._told_s: float | None = None
+        self._loss: float | None = None
+        self._valid = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        """Take one line of the journal."""
+        kind = line["event"]
+        if kind == "started":
+            tell(_start(line))
+        elif kind == "continued":
+            tell(f"going on after epoch {line['epoch']}, step {line['step']:,}")
+        if kind in ("started", "continued") and self._is_terminal:
+            self._begin(int(line.get("step", 0)))
+        elif kind == "train":
+            self._loss = line["loss"]
+            self._move(line)
+        elif kind == "valid":
+            self._valid = f"  ndcg@10 {line['metrics']['ndcg@10']:.4f}"
+            self._valid += " (best)" if line["is_best"] else ""
+            self._move(line)
+
+    def _begin(self, step: int) -> None:
+        self._bar = click.progressbar(
+            length=self._run.status().n_steps,
+            label="training",
+            file=sys.stderr,
+            item_show_func=lambda _: self._figures(),
+        )
+        self._bar.render_progress()
+        self._bar.update(step)
+
+    def _move(self, line: dict[str, Any]) -> None:
+        if self._bar is not None:
+            self._bar.update(line["step"] - self._bar.pos, line["step"])
+        elif self._told_s is None or line["elapsed_s"] - self._told_s >= LINE_EVERY_S:
+            self._told_s = line["elapsed_s"]
+            n_steps = self._run.status().n_steps
+            tell(f"step {line['step']:,} of {n_steps:,}  {self._figures()}")
+
+    def _figures(self) -> str:
+        loss = "" if self._loss is None else f"loss {self._loss:.4f}"
+        return loss + self._valid
+
+
+def _start(line: dict[str, Any]) -> str:
+    return (
+        f"training on {line['device']} ({line['reason']}) with {line['loss_type']}"
+        f" ({line['loss_reason']}): {line['n_users']:,} users, {line['n_items']:,} items,"
+        f" {line['n_interactions']:,} interactions, {line['n_parameters']:,} parameters"
+    )

@@ -1,0 +1,250 @@
+"""What all commands share: options, one document or a few lines as the answer, one line on failure.
+
+Answers go to standard output, everything else to standard error. Nothing heavy is imported here
+or at the top of any file of the command line, so that `bert4rec --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.files import find_workspace
+
+DEBUG_VARIABLE = "BERT4REC_DEBUG"
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """A command that did not do what was asked, as one line and, for `--json`, a document."""
+
+    def __init__(self, line: str, status: int, **document: Any) -> None:
+        super().__init__(line)
+        self.status = status
+        self.document = document
+
+    @classmethod
+    def of(cls, error: Bert4RecError) -> Failure:
+        """Return the failure that an error of ours stands for."""
+        kind, message = type(error).__name__, one_line(error.message)
+        fix = None if error.fix is None else one_line(error.fix)
+        line = f"error: {one_line(error)}"
+        return cls(line, FAILED, type=kind, message=message, where=error.where, fix=fix)
+
+    def show(self, file: Any = None) -> None:
+        """Write the line to standard error, also where there is no room for a document."""
+        click.echo(self.message, err=True)
+
+
+class Door(click.Group):
+    """The group of all commands: turns whatever goes wrong into one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names in the order in which they are used."""
+        del ctx
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry out the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            failure = Failure(str(error) or "interrupted", INTERRUPTED, message="interrupted")
+        except Bert4RecError as error:
+            failure = Failure.of(error)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        # Whatever else it is, nobody above can say it in one line.
+        except Exception as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            failure = _unexpected(error)
+        if ctx.meta.get("as_json"):
+            answer(ctx, {"error": failure.document})
+        raise failure
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Carry out a command line; ends the process unless `standalone_mode` is off."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        sys.exit(self._status(args, prog_name, complete_var, **extra))
+
+    def _status(
+        self,
+        args: Sequence[str] | None,
+        prog_name: str | None,
+        complete_var: str | None,
+        **extra: Any,
+    ) -> int:
+        try:
+            status = super().main(args, prog_name, complete_var, False, **extra)
+        except Failure as failure:
+            failure.show()
+            return failure.status
+        except click.ClickException as error:
+            click.echo(f"error: {one_line(error.format_message())}{_help_of(error)}", err=True)
+            return error.exit_code
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        return status if isinstance(status, int) else 0
+
+
+def _unexpected(error: Exception) -> Failure:
+    kind, message = type(error).__name__, one_line(error) or "no message"
+    line = f"error: {kind}: {message} (set {DEBUG_VARIABLE}=1 to see where)"
+    return Failure(line, FAILED, type=kind, message=message)
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return "" if context is None else f" (see {context.command_path} --help)"
+
+
+def one_line(text: object) -> str:
+    """Return text without line breaks and control signs, which a terminal would obey."""
+    flat = " ".join(str(text).split())
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in flat)
+
+
+def shared_options(command: Command) -> Command:
+    """Add `--workspace`, which is passed on as a path, and `--json`, which `show` obeys."""
+    workspace = click.option(
+        "--workspace",
+        type=click.Path(file_okay=False),
+        metavar="FOLDER",
+        callback=_take_workspace,
+        help="Where datasets and runs lie. [default: BERT4REC_WORKSPACE, else ./workspace]",
+    )
+    as_json = click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        expose_value=False,
+        callback=_take_json,
+        is_eager=True,
+        help="Print exactly one JSON document on standard output.",
+    )
+    return workspace(as_json(command))
+
+
+def _take_workspace(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
+    found = find_workspace(value)
+    if ctx.get_parameter_source("workspace") == ParameterSource.COMMANDLINE:
+        ctx.meta["workspace"] = str(found)
+    return found
+
+
+def _take_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta["as_json"] = value
+
+
+def bundled(
+    name: str, kind: type[Any], options: Sequence[Callable[[Any], Any]]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add options to a command, which gets them as one argument: a dataclass named like them.
+
+    Args:
+        name: Name of the argument.
+        kind: The dataclass, a field for each option.
+        options: Made by `click.option`, in the order of the help.
+    """
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def gathered(**values: Any) -> None:
+            typed = {entry.name: values.pop(entry.name) for entry in fields(kind)}
+            command(**{name: kind(**typed)}, **values)
+
+        for option in reversed(options):
+            gathered = option(gathered)
+        return gathered
+
+    return add
+
+
+def wants_json() -> bool:
+    """Whether the command under way was called with `--json`."""
+    return bool(click.get_current_context().meta.get("as_json"))
+
+
+def answer(ctx: click.Context, document: dict[str, Any]) -> None:
+    """Print the document of a command, the first time that this is asked for."""
+    if not ctx.meta.get("is_answered"):
+        ctx.meta["is_answered"] = True
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def show(document: dict[str, Any], lines: Iterable[str]) -> None:
+    """Answer with the document or, for a person, with the lines."""
+    if wants_json():
+        answer(click.get_current_context(), document)
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def tell(line: str) -> None:
+    """Say on standard error what is being done."""
+    click.echo(line, err=True)
+
+
+def next_step(*words: str) -> str:
+    """Return a command to go on with, as it can be typed, in the same workspace."""
+    named = click.get_current_context().meta.get("workspace")
+    place = ["--workspace", named] if named else []
+    return f"Next: {shlex.join(['bert4rec', *words, *place])}"
+
+
+def wrong_use(message: str) -> NoReturn:
+    """End the command with exit status 2.
+
+    Raises:
+        click.UsageError: always.
+    """
+    raise click.UsageError(message, click.get_current_context())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return lines with aligned columns: text to the left, numbers to the right."""
+    body = list(rows)
+    cells = [[one_line(name) for name in head], *([_cell(cell) for cell in row] for row in body)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    is_number = [
+        bool(column) and all(cell is None or isinstance(cell, int | float) for cell in column)
+        for column in (zip(*body, strict=True) if body else [()] * len(head))
+    ]
+    return ["  ".join(_aligned(row, widths, is_number)).rstrip() for row in cells]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else one_line(value)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> list[str]:
+    placed = zip(row, widths, is_number, strict=True)
+    return [cell.rjust(width) if right else cell.ljust(width) for cell, width, right in placed]

@@ -1,0 +1,260 @@
+"""Commands around a run: train, evaluate, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bert4rec.cli.logs import LogOptions, find_target, log_options
+from bert4rec.cli.progress import TrainingProgress
+from bert4rec.cli.settings import SettingOptions, setting_options
+from bert4rec.cli.terminal import (
+    next_step,
+    shared_options,
+    show,
+    table,
+    wants_json,
+    wrong_use,
+)
+from bert4rec.errors import Bert4RecError
+
+if TYPE_CHECKING:
+    from bert4rec.policy import Policy
+    from bert4rec.runs.folder import Run
+
+NETWORK = "bert4rec"
+SHOWN_METRICS = ("hr@1", "hr@5", "hr@10", "ndcg@10", "mrr@10")
+
+
+@click.command()
+@click.argument("target", metavar="LOG-OR-DATASET", required=False)
+@click.option("--resume", metavar="RUN", help="Go on with a stopped, failed or interrupted run.")
+@click.option("--name", help="Name of the run.  [default: that of the dataset]")
+@setting_options
+@log_options
+@shared_options
+def train(
+    target: str | None,
+    resume: str | None,
+    name: str | None,
+    asked: SettingOptions,
+    reading: LogOptions,
+    workspace: Path,
+) -> None:
+    """Train BERT4Rec on LOG-OR-DATASET and judge it beside two baselines.
+
+    LOG-OR-DATASET is a log (a file, a folder or a glob), a dataset of the workspace (its name,
+    folder or fingerprint) or a sample such as playlists. A setting given by --set wins over the
+    one of --config, and that over the one of --preset; docs/hyperparameters.md lists them all.
+    Ctrl+C leaves the run where it is; --resume goes on from its last checkpoint.
+    """
+    if (target is None) == (resume is None):
+        wrong_use("give either LOG-OR-DATASET or --resume RUN")
+    if target is not None:
+        run = _new_run(target, asked.policy(), name, reading, workspace)
+    elif name or asked != SettingOptions() or reading.given():
+        wrong_use("--resume takes no further options: the run keeps what it started with")
+    else:
+        from bert4rec.runs.registry import find_run
+
+        run = find_run(workspace, str(resume))
+    _carry_out(run, is_new=resume is None)
+    document = outcome(run)
+    show(document, _outcome_lines(document))
+
+
+def _new_run(
+    target: str, policy: Policy, name: str | None, reading: LogOptions, workspace: Path
+) -> Run:
+    from bert4rec.device import choose_for
+    from bert4rec.pipeline import adopt
+    from bert4rec.runs.registry import create_run
+
+    # A device that is not there should be told before a log is read and a run is made.
+    choose_for(policy.settings)
+    dataset = find_target(target, reading, workspace)
+    return create_run(workspace, adopt(dataset, workspace), policy, name=name)
+
+
+def _carry_out(run: Run, *, is_new: bool) -> None:
+    from bert4rec.pipeline import execute, resume
+
+    with TrainingProgress(run) as progress:
+        try:
+            (execute if is_new else resume)(run, watch=progress)
+        except KeyboardInterrupt:
+            step = next_step("train", "--resume", run.id)
+            raise KeyboardInterrupt(f"interrupted: run {run.id} is kept. {step}") from None
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    """Return what a finished run came to, as plain data."""
+    from bert4rec.runs.curves import Curves
+
+    curves = Curves()
+    curves.update(run.journal)
+    started, summary, status = curves.started, run.summary() or {}, run.status()
+    report = summary.get("report", {})
+    config = run.config()
+    kept = (
+        *("best_epoch", "n_epochs_done", "reason", "valid", "test", "train_seconds"),
+        *("sequences_per_second", "n_users", "n_items", "n_interactions", "n_parameters"),
+    )
+    machine = (
+        *("loss_type", "loss_reason", "device", "precision", "precision_reason"),
+        *("n_threads", "threads_reason"),
+    )
+    return {
+        "run": run.id,
+        "name": config["name"],
+        "folder": str(run.folder),
+        "state": status.state,
+        "message": status.message,
+        "policy": config["policy"],
+        "dataset": config["dataset"],
+        "settings": config["settings"],
+        **{key: summary.get(key) for key in kept},
+        "baselines": _metrics_of(report.get("test", {}), is_network=False),
+        "unseen_users": _metrics_of(report.get("unseen_users", {})) or None,
+        **{key: started.get(key) for key in machine},
+        "device_reason": started.get("reason"),
+    }
+
+
+def _metrics_of(
+    part: Mapping[str, Mapping[str, Any]], *, is_network: bool = True
+) -> dict[str, dict[str, float]]:
+    return {
+        name: dict(judged["metrics"])
+        for name, judged in part.items()
+        if is_network or name != NETWORK
+    }
+
+
+def _outcome_lines(document: dict[str, Any]) -> list[str]:
+    scores = {NETWORK: document["test"], **document["baselines"]}
+    unseen = document["unseen_users"]
+    return [
+        f"Run {document['run']} {document['state']}: {document['message']}",
+        "",
+        "Test: each user's last item among the whole catalogue",
+        *metric_table(scores),
+        *(["", "Users of whom nothing was trained on", *metric_table(unseen)] if unseen else []),
+        "",
+        f"Trained {document['train_seconds']:.1f} s, {document['sequences_per_second']:,.0f}"
+        f" sequences/s, on {document['device']} ({document['device_reason']}),"
+        f" loss {document['loss_type']} ({document['loss_reason']})",
+        f"Folder: {document['folder']}",
+        *_advice(scores),
+        _following(document),
+    ]
+
+
+def metric_table(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return metrics as lines, one scorer a line."""
+    rows = [(name, *(metrics[key] for key in SHOWN_METRICS)) for name, metrics in scores.items()]
+    return table(("", *SHOWN_METRICS), rows)
+
+
+def _advice(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    own = scores[NETWORK]["ndcg@10"]
+    ahead = [name for name, metrics in scores.items() if metrics["ndcg@10"] > own]
+    if not ahead:
+        return []
+    return [f"Not yet better than {' and '.join(ahead)}: train for more epochs."]
+
+
+def _following(document: dict[str, Any]) -> str:
+    if document["policy"] == "embedding_policy":
+        return next_step("embed", document["run"], "--out", "vectors.parquet")
+    return next_step("evaluate", document["run"])
+
+
+@click.command()
+@click.argument("run")
+@shared_options
+def evaluate(run: str, workspace: Path) -> None:
+    """Judge the best checkpoint of RUN again, with intervals and slices.
+
+    RUN is a run's id, name or folder, or `last`.
+    """
+    from bert4rec.pipeline import evaluate as judge_run
+    from bert4rec.runs.registry import find_run
+
+    found = find_run(workspace, run)
+    report = judge_run(found)
+    document = {
+        "run": found.id,
+        "test": _metrics_of(report["test"])[NETWORK],
+        "baselines": _metrics_of(report["test"], is_network=False),
+        "unseen_users": _metrics_of(report.get("unseen_users", {})) or None,
+        "report": report,
+    }
+    show(document, [] if wants_json() else _report_lines(found, report))
+
+
+def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
+    lines = [f"Run {run.id}"]
+    titles = {"test": "Test", "unseen_users": "Users of whom nothing was trained on"}
+    for part, judged in report.items():
+        own = judged[NETWORK]
+        intervals = [
+            (key, f"{low:.4f} to {high:.4f}") for key, (low, high) in own["intervals"].items()
+        ]
+        slices = [
+            (one["by"], one["slice"], one["n_rows"], one["hr@10"], one["ndcg@10"])
+            for one in own["slices"]
+        ]
+        lines += ["", f"{titles.get(part, part)}: {own['n_rows']:,} users, whole catalogue"]
+        lines += metric_table(_metrics_of(judged))
+        lines += ["", *table((NETWORK, "95 % interval"), intervals)]
+        lines += ["", *table(("by", "slice", "users", "hr@10", "ndcg@10"), slices)]
+    return lines
+
+
+@click.command()
+@shared_options
+def runs(workspace: Path) -> None:
+    """List the runs of the workspace, newest first."""
+    from bert4rec.runs.registry import list_runs
+
+    entries = [_entry(run) for run in list_runs(workspace)]
+    show({"workspace": str(workspace), "runs": entries}, _run_lines(entries, workspace))
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    try:
+        config, status, summary = run.config(), run.status(), run.summary() or {}
+    except Bert4RecError as error:
+        # One damaged folder must not hide the others.
+        return {"run": run.id, "state": "damaged", "message": str(error)}
+    return {
+        "run": run.id,
+        "name": config["name"],
+        "state": status.state,
+        "message": status.message,
+        "policy": config["policy"],
+        "dataset": config["dataset"]["name"],
+        "created_at": config["created_at"],
+        "epoch": status.epoch,
+        "n_epochs": status.n_epochs,
+        "best_epoch": status.best_epoch,
+        "test": summary.get("test"),
+    }
+
+
+def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
+    if not entries:
+        return [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
+    head = ("run", "dataset", "state", "epoch", "of")
+    rows = [
+        (
+            *(entry.get(key) for key in ("run", "dataset", "state", "epoch", "n_epochs")),
+            (entry.get("test") or {}).get("ndcg@10"),
+        )
+        for entry in entries
+    ]
+    return table((*head, "test ndcg@10"), rows)

@@ -1,0 +1,245 @@
+"""What a run will cost, before it starts: parameters, memory, and time from a short probe.
+
+Shapes: B batch, L window, D hidden size, H heads, N items, M masked places of a batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import Split
+from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
+from bert4rec.errors import DeviceMemoryError
+from bert4rec.events import Event
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.losses import BLOCK_ROWS, choose_loss
+from bert4rec.model import n_parameters
+from bert4rec.pipeline import Workshop, split_for
+from bert4rec.trainer import Trainer
+
+# A probe that takes longer than a person waits for a page answers too late.
+PROBE_S = 2.5
+MAX_PROBE_STEPS = 40
+N_PROBED_USERS = 512
+
+
+@dataclass(frozen=True)
+class Size:
+    """What can be told without computing anything.
+
+    Args:
+        n_parameters: Trainable weights.
+        n_sequences: Sequences that train in one epoch.
+        n_steps_per_epoch: Steps of one epoch.
+        n_steps: Steps if every epoch is done.
+        memory_bytes: What the training adds to the process, roughly.
+        loss_type: The loss that will be used.
+        loss_reason: Why.
+    """
+
+    n_parameters: int
+    n_sequences: int
+    n_steps_per_epoch: int
+    n_steps: int
+    memory_bytes: int
+    loss_type: str
+    loss_reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Size and measured time of a run on this device.
+
+    Args:
+        size: What can be told without computing.
+        device: Where it was measured, and where the run will train.
+        device_reason: Why there.
+        free_bytes: Memory that was free there before the probe.
+        step_s: Median seconds of a training step.
+        valid_s: Seconds of one validation.
+        epoch_s: Seconds of an epoch with its share of validations.
+        total_s: Seconds if every epoch is done and no limit ends the run earlier.
+        n_probed_steps: Steps that were measured.
+    """
+
+    size: Size
+    device: str
+    device_reason: str
+    free_bytes: int
+    step_s: float
+    valid_s: float
+    epoch_s: float
+    total_s: float
+    n_probed_steps: int
+
+
+def size_of(dataset: SequenceDataset, settings: Hyperparameters) -> Size:
+    """Return what a run of these settings is made of; nothing is computed on a device.
+
+    Raises:
+        DatasetError: the dataset cannot be split for training.
+    """
+    split = split_for(dataset, settings)
+    n_sequences = int((split.train.lengths > 0).sum())
+    n_steps = -(-n_sequences // settings.batch_size)
+    loss_type, loss_reason = choose_loss(settings, dataset.n_items)
+    return Size(
+        n_parameters=n_parameters(dataset.n_items, settings),
+        n_sequences=n_sequences,
+        n_steps_per_epoch=n_steps,
+        n_steps=n_steps * settings.n_epochs,
+        memory_bytes=_memory_bytes(dataset, settings, split, loss_type),
+        loss_type=loss_type,
+        loss_reason=loss_reason,
+    )
+
+
+def probe(
+    dataset: SequenceDataset,
+    settings: Hyperparameters,
+    *,
+    limit_s: float = PROBE_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> Estimate:
+    """Train a throw-away network for a few steps and return what the whole run would take.
+
+    Args:
+        dataset: What to train on.
+        settings: The settings of the run.
+        limit_s: No step is begun so many seconds after the first one.
+        clock: Seconds that only go forward.
+
+    Raises:
+        DeviceMemoryError: the run would not fit; it is refused before it takes the machine down.
+        DeviceError: the device is not there.
+        DatasetError: the dataset cannot be split for training.
+    """
+    size = size_of(dataset, settings)
+    choice = choose_for(settings)
+    free_bytes = free_memory_bytes(choice.device)
+    _refuse_what_cannot_fit(size, choice, free_bytes)
+    workshop = Workshop.open(dataset, settings)
+    steps_s = _time_steps(workshop, limit_s, clock)
+    valid_s = _time_validation(workshop, clock) if settings.eval_step else 0.0
+    step_s = float(np.median(steps_s))
+    n_valid = -(-settings.n_epochs // settings.eval_step) if settings.eval_step else 0
+    total_s = step_s * size.n_steps + valid_s * n_valid
+    return Estimate(
+        size=size,
+        device=choice.device,
+        device_reason=choice.reason,
+        free_bytes=free_bytes,
+        step_s=step_s,
+        valid_s=valid_s,
+        epoch_s=total_s / settings.n_epochs,
+        total_s=total_s,
+        n_probed_steps=len(steps_s),
+    )
+
+
+def _refuse_what_cannot_fit(size: Size, choice: DeviceChoice, free_bytes: int) -> None:
+    if size.memory_bytes <= free_bytes:
+        return
+    raise DeviceMemoryError(
+        f"this run needs about {size.memory_bytes / 2**30:.1f} GiB and "
+        f"{free_bytes / 2**30:.1f} GiB are free on {choice.device}",
+        fix="Use a smaller batch_size, a shorter max_seq_length or a sampled loss.",
+        device=choice.device,
+    )
+
+
+class _Stopwatch(Control):
+    """Notes when each step begins, and ends the training once enough was seen."""
+
+    def __init__(self, device: str, limit_s: float, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.device = device
+        self.clock = clock
+        self.limit_s = limit_s
+        self.moments: list[float] = []
+
+    def begin_step(self) -> None:
+        """Note the moment, or ask for the end."""
+        if self.device.startswith("cuda"):
+            # Work on a GPU runs ahead of the clock unless it is waited for.
+            torch.cuda.synchronize(self.device)
+        self.moments.append(self.clock())
+        # The first step also loads kernels and memory, so it says little about the others.
+        passed_s = self.moments[-1] - self.moments[min(1, len(self.moments) - 1)]
+        if len(self.moments) > MAX_PROBE_STEPS or passed_s >= self.limit_s:
+            self.stop()
+
+    @property
+    def is_paused(self) -> bool:
+        """Never; but the trainer asks before each step, which is the moment to note."""
+        self.begin_step()
+        return False
+
+    def steps_s(self) -> np.ndarray:
+        """Return the seconds of the steps, without the first one if there are others."""
+        seconds = np.diff(self.moments)
+        return seconds[1:] if len(seconds) > 1 else seconds
+
+
+def _time_steps(workshop: Workshop, limit_s: float, clock: Callable[[], float]) -> np.ndarray:
+    # A tiny dataset needs many epochs for enough steps, and none of them is validated.
+    settings = workshop.settings.model_copy(
+        update={"n_epochs": MAX_PROBE_STEPS + 2, "eval_step": 0, "max_minutes": None}
+    )
+    stopwatch = _Stopwatch(workshop.choice.device, limit_s, clock)
+    trainer = Trainer(
+        workshop.network,
+        workshop.batches,
+        settings,
+        loss_type=workshop.loss_type,
+        choice=workshop.choice,
+        validate=dict,
+        listener=_ignore,
+        control=stopwatch,
+    )
+    trainer.run()
+    return stopwatch.steps_s()
+
+
+def _ignore(event: Event) -> None:
+    """Nobody needs to know what happens in a probe."""
+
+
+def _time_validation(workshop: Workshop, clock: Callable[[], float]) -> float:
+    """Judge some users and scale up to all of them."""
+    rows = workshop.split.valid
+    some = rows.take(slice(N_PROBED_USERS))
+    began = clock()
+    workshop.judge(workshop.scorer, some).metrics()
+    return (clock() - began) * len(rows) / max(len(some), 1)
+
+
+def _memory_bytes(
+    dataset: SequenceDataset, settings: Hyperparameters, split: Split, loss_type: str
+) -> int:
+    """Return what a training holds at its peak: weights, activations, scores, the sequences.
+
+    Cost model: weights, gradients and two moments of AdamW are four float32 a parameter; a block
+    keeps about 12 x D + 3 x inner + 4 x H x L float32 for each of B x L positions; a judged batch
+    holds its scores, a copy and their comparison.
+    """
+    b, d, n = settings.batch_size, settings.hidden_size, dataset.n_items
+    length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
+    weights = 4 * 4 * n_parameters(n, settings)
+    position = 12 * d + 3 * settings.inner_size + 4 * settings.n_heads * length
+    activations = 4 * b * length * position * settings.n_layers
+    n_places = b * max(1, round(settings.mask_rate * length))
+    if loss_type == "CE":
+        scores = 4 * (3 * BLOCK_ROWS * n + 3 * n * d + 3 * n_places * d)
+    else:
+        scores = 4 * 4 * n_places * settings.negative_samples_count * d + 4 * n * d
+    n_judged = min(settings.eval_batch_size, len(split.valid)) if settings.eval_step else 0
+    judged = 4 * n_judged * (3 * n + length * position)
+    return int(weights + max(activations + scores, judged) + 4 * dataset.n_interactions)

@@ -1,0 +1,185 @@
+"""The job service: runs train in background threads, one a device, the others wait in a queue.
+
+A thread never calls the page; it writes the run's folder, and pages read that. One service serves
+all visitors of a process.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bert4rec.control import Control
+from bert4rec.device import choose_device
+from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.pipeline import execute
+from bert4rec.runs.folder import RESUMABLE_STATES, Run
+
+_log = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """Whoever carries out a run; returns when it has ended, however it ended."""
+
+    def __call__(self, run: Run, control: Control) -> None:
+        """Carry out the run; `control` pauses and stops it from other threads."""
+        ...
+
+
+@dataclass(eq=False)
+class _Job:
+    run: Run
+    device: str
+    control: Control = field(default_factory=Control)
+    is_running: bool = False
+    is_discarded: bool = False
+
+
+def run_in_this_thread(run: Run, control: Control) -> None:
+    """Carry out a run in the calling thread; its failure stands in the run's status."""
+    try:
+        execute(run, control=control)
+    except Bert4RecError as error:
+        _log.warning("run %s failed: %s", run.id, error)
+    except Exception:  # noqa: BLE001  whatever a run dies of, the next one must still start
+        _log.exception("run %s failed", run.id)
+
+
+class JobService:
+    """Queue and carry out the runs of one workspace. All methods may be called from any thread.
+
+    Args:
+        workspace: Holds the runs.
+        runner: Carries out one run; the default does so in the worker's own thread.
+    """
+
+    def __init__(self, workspace: Path, runner: Runner = run_in_this_thread) -> None:
+        self.workspace = workspace
+        self._runner = runner
+        self._jobs: list[_Job] = []
+        self._changed = threading.Condition()
+
+    def submit(self, run: Run) -> None:
+        """Queue a new run, or one that can be resumed; it starts once its device is free.
+
+        Raises:
+            RunError: it is here already, is active elsewhere, or is finished.
+            DeviceError: its device is not there.
+        """
+        device = choose_device(run.hyperparameters().device).device
+        with self._changed:
+            if self._find(run.id) is not None:
+                raise RunError(f"run {run.name!r} is queued or running already")
+            state = run.status().state
+            if state not in ("queued", *RESUMABLE_STATES):
+                raise RunError(
+                    f"run {run.name!r} is {state} and cannot be started",
+                    fix="Only new, stopped, failed and interrupted runs can.",
+                )
+            run.set_status(state="queued", message="", fix="", error="")
+            self._jobs.append(_Job(run, device))
+            self._start_next(device)
+
+    def pause(self, run_id: str) -> None:
+        """Let a running run wait before its next step."""
+        with self._changed:
+            self._running(run_id).control.pause()
+
+    def resume(self, run_id: str) -> None:
+        """Let a paused run go on."""
+        with self._changed:
+            self._running(run_id).control.resume()
+
+    def stop(self, run_id: str) -> None:
+        """End a run and keep its best weights; a queued one ends without having begun."""
+        with self._changed:
+            job = self._find(run_id)
+            if job is None:
+                raise _not_here(run_id)
+            job.control.stop()
+            if not job.is_running:
+                self._jobs.remove(job)
+                job.run.set_status(state="stopped", message="taken out of the queue")
+
+    def discard(self, run_id: str) -> None:
+        """End a run and delete its folder, once its thread has let go of it."""
+        with self._changed:
+            job = self._find(run_id)
+            if job is None:
+                raise _not_here(run_id)
+            job.is_discarded = True
+            job.control.stop()
+            if not job.is_running:
+                self._jobs.remove(job)
+                shutil.rmtree(job.run.folder, ignore_errors=True)
+
+    def active(self) -> list[str]:
+        """Return the ids of the runs that are running or queued, running ones first."""
+        with self._changed:
+            ordered = sorted(self._jobs, key=lambda job: not job.is_running)
+            return [job.run.id for job in ordered if not job.is_discarded]
+
+    def position(self, run_id: str) -> int | None:
+        """Return 0 for a running run, 1 and up for a place in its device's queue, else None."""
+        with self._changed:
+            job = self._find(run_id)
+            if job is None:
+                return None
+            if job.is_running:
+                return 0
+            waiting = [j for j in self._jobs if j.device == job.device and not j.is_running]
+            return waiting.index(job) + 1
+
+    def is_paused(self, run_id: str) -> bool:
+        """Whether a run of this service waits on request."""
+        with self._changed:
+            job = self._find(run_id)
+            return job is not None and job.control.is_paused
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Block until `condition` holds after a job's end; return whether it does."""
+        with self._changed:
+            return self._changed.wait_for(condition, timeout_s)
+
+    def _find(self, run_id: str) -> _Job | None:
+        return next((job for job in self._jobs if job.run.id == run_id), None)
+
+    def _running(self, run_id: str) -> _Job:
+        job = self._find(run_id)
+        if job is None or not job.is_running:
+            raise _not_here(run_id)
+        return job
+
+    def _start_next(self, device: str) -> None:
+        """Start the first waiting job of a free device. The lock is held by the caller."""
+        here = [job for job in self._jobs if job.device == device]
+        if any(job.is_running for job in here) or not here:
+            return
+        here[0].is_running = True
+        worker = threading.Thread(
+            target=self._carry_out, args=(here[0],), name=f"job-{device}", daemon=True
+        )
+        worker.start()
+
+    def _carry_out(self, job: _Job) -> None:
+        try:
+            self._runner(job.run, job.control)
+        finally:
+            with self._changed:
+                self._jobs.remove(job)
+                if job.is_discarded:
+                    shutil.rmtree(job.run.folder, ignore_errors=True)
+                self._start_next(job.device)
+                self._changed.notify_all()
+
+
+def _not_here(run_id: str) -> RunError:
+    return RunError(
+        f"run {run_id!r} is not running here",
+        fix="It has ended, or it runs in another process, which alone can steer it.",
+    )

@@ -1,0 +1,316 @@
+"""The one place where all parts meet: from a queued run to a finished, judged one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bert4rec.baselines.popularity import Popularity
+from bert4rec.baselines.transitions import Transitions
+from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset, open_dataset
+from bert4rec.data.split import Segments, Split, leave_one_out
+from bert4rec.device import DeviceChoice, choose_for, memory_errors_explained
+from bert4rec.errors import RunError
+from bert4rec.evaluate import Judgement, choose_seen, judge, summarise
+from bert4rec.files import find_workspace, safe_name, write_json
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.losses import choose_loss
+from bert4rec.model import Bert4Rec
+from bert4rec.policy import Policy, PolicyKind
+from bert4rec.ranking import Histories, Scorer
+from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.folder import RESUMABLE_STATES, Run, utc_now
+from bert4rec.runs.recorder import Recorder, Watch, save_weights
+from bert4rec.runs.registry import create_run
+from bert4rec.scorer import NetworkScorer
+from bert4rec.trainer import Trainer
+
+
+def train(
+    dataset: SequenceDataset,
+    hyperparameters: Hyperparameters | None = None,
+    *,
+    name: str | None = None,
+    policy: PolicyKind = "scoring_policy",
+    workspace: str | Path | None = None,
+    control: Control | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Train a network on a dataset, judge it, and return its run.
+
+    Args:
+        dataset: What to train on; a dataset that lives in memory is saved to the workspace first.
+        hyperparameters: The settings; None means the defaults.
+        name: Name of the run; the dataset's by default.
+        policy: What the run is for.
+        workspace: Where the run goes; see `find_workspace`.
+        control: Pause and stop from another thread.
+        watch: Called with every line of the run's journal.
+
+    Raises:
+        Bert4RecError: the run failed; it stays in the workspace, marked as failed.
+    """
+    home = find_workspace(workspace)
+    dataset = adopt(dataset, home)
+    run = create_run(home, dataset, Policy(policy, hyperparameters or Hyperparameters()), name=name)
+    execute(run, control=control, watch=watch)
+    return run
+
+
+def adopt(dataset: SequenceDataset, workspace: Path) -> SequenceDataset:
+    """Return the dataset as one of the workspace's, copied there unless it is."""
+    parent = workspace / "datasets"
+    if dataset.folder is not None and dataset.folder.parent == parent:
+        return dataset
+    # The name comes from a manifest that anybody may have written.
+    folder = parent / f"{safe_name(dataset.name)}-{safe_name(dataset.fingerprint)[:8]}"
+    return open_dataset(folder) if folder.is_dir() else dataset.save(folder)
+
+
+def resume(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> Run:
+    """Go on with a stopped, failed or interrupted run from its last checkpoint.
+
+    Raises:
+        RunError: the run is active or finished.
+    """
+    state = run.status().state
+    if state not in RESUMABLE_STATES:
+        raise RunError(
+            f"run {run.name!r} is {state} and cannot be resumed",
+            fix="Only stopped, failed and interrupted runs can.",
+        )
+    execute(run, control=control, watch=watch)
+    return run
+
+
+def execute(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> None:
+    """Train and judge a run in the calling thread, recording everything in its folder.
+
+    Whatever goes wrong ends in the state `failed` with a message, and is raised.
+    """
+    record = Recorder(run, watch)
+    try:
+        settings = run.hyperparameters()
+        record.status(state="running", message="", fix="", error="")
+        with memory_errors_explained(settings.device):
+            workshop = Workshop.open(run.dataset(), settings)
+            _train_and_judge(run, workshop, record, control or Control())
+    except BaseException as error:
+        record.failed(error)
+        raise
+
+
+@dataclass(eq=False)
+class Workshop:
+    """All that a training needs, built from a dataset and settings."""
+
+    dataset: SequenceDataset
+    settings: Hyperparameters
+    choice: DeviceChoice
+    loss_type: str
+    loss_reason: str
+    removes_seen: bool
+    seen_reason: str
+    split: Split
+    network: Bert4Rec
+    batches: TrainingBatches
+
+    @classmethod
+    def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
+        """Choose device and loss, split the data and draw the initial weights."""
+        choice = choose_for(settings)
+        loss_type, loss_reason = choose_loss(settings, dataset.n_items)
+        removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
+        split = split_for(dataset, settings)
+        # Weights are drawn on the CPU, so that they are the same on every device.
+        network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
+        batches = TrainingBatches(
+            dataset.items, split.train, dataset.vocabulary.mask_idx, settings, choice.device
+        )
+        network.to(choice.device)
+        return cls(
+            dataset=dataset,
+            settings=settings,
+            choice=choice,
+            loss_type=loss_type,
+            loss_reason=loss_reason,
+            removes_seen=removes_seen,
+            seen_reason=seen_reason,
+            split=split,
+            network=network,
+            batches=batches,
+        )
+
+    @property
+    def scorer(self) -> NetworkScorer:
+        """The network as it is now, in the role of a scorer."""
+        return NetworkScorer(self.network, self.choice)
+
+    def validate(self) -> dict[str, float]:
+        """Return the validation metrics of the network as it is now."""
+        return self.judge(self.scorer, self.split.valid).metrics()
+
+    def judge(self, scorer: Scorer, rows: Segments) -> Judgement:
+        """Rank the next items of some rows as the settings say."""
+        return judge(
+            scorer,
+            self.dataset,
+            rows,
+            batch_size=self.settings.eval_batch_size,
+            remove_seen=self.removes_seen,
+        )
+
+
+def split_for(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
+    """Return the split that the settings ask for."""
+    ratio = settings.sample_ratio if settings.sample_strategy == "user_based" else 1.0
+    return leave_one_out(dataset, train_ratio=ratio, seed=settings.sample_seed)
+
+
+def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:
+    """Return how often each item occurs in the training part, int64 (N,)."""
+    items = Histories.at(dataset, split.train).items
+    return np.bincount(items, minlength=dataset.n_items + 1)[1:]
+
+
+def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
+    """Return the yardsticks, fitted on the training part."""
+    return {
+        "popularity": Popularity(training_counts(dataset, split)),
+        "transitions": Transitions.fit(Histories.at(dataset, split.train), dataset.n_items),
+    }
+
+
+def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Control) -> None:
+    trainer = Trainer(
+        workshop.network,
+        workshop.batches,
+        workshop.settings,
+        loss_type=workshop.loss_type,
+        choice=workshop.choice,
+        validate=workshop.validate,
+        listener=record,
+        control=control,
+    )
+    record.trainer = trainer
+    record.status(n_steps=workshop.batches.n_steps * workshop.settings.n_epochs)
+    baselines = fit_baselines(workshop.dataset, workshop.split)
+    if run.checkpoint("last").exists():
+        trainer.restore(*load_checkpoint(run.checkpoint("last")))
+        # What was reported when it stopped is no longer the result.
+        (run.folder / "summary.json").unlink(missing_ok=True)
+        record.write("continued", step=trainer.position.step, epoch=trainer.position.epoch)
+    else:
+        record.write("started", **_facts(workshop))
+        on_valid = {
+            name: workshop.judge(scorer, workshop.split.valid).metrics()
+            for name, scorer in baselines.items()
+        }
+        record.write("baselines", metrics=on_valid)
+    reason = trainer.run()
+    _use_best_weights(run, workshop, trainer)
+    summary = _summary(run, workshop, trainer, baselines) | {"reason": reason}
+    write_json(run.folder / "summary.json", summary)
+    state = "stopped" if reason == "stopped" else "finished"
+    record.write(state, reason=reason, step=trainer.position.step)
+    record.status(state=state, message=_ending(reason, trainer), epoch=trainer.position.epoch)
+
+
+def _facts(workshop: Workshop) -> dict[str, Any]:
+    return {
+        "n_users": workshop.dataset.n_users,
+        "n_items": workshop.dataset.n_items,
+        "n_interactions": workshop.dataset.n_interactions,
+        "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
+        "n_steps_per_epoch": workshop.batches.n_steps,
+        "n_epochs": workshop.settings.n_epochs,
+        "loss_type": workshop.loss_type,
+        "loss_reason": workshop.loss_reason,
+        "removes_seen": workshop.removes_seen,
+        "seen_reason": workshop.seen_reason,
+        **workshop.choice.as_dict(),
+    }
+
+
+def _use_best_weights(run: Run, workshop: Workshop, trainer: Trainer) -> None:
+    """Put the best weights into the network; without a validation the last ones are the best."""
+    best = run.checkpoint("best")
+    if trainer.position.best_epoch and best.exists():
+        weights, _ = load_checkpoint(best, prefix="network.")
+        workshop.network.load_state_dict(weights)
+    else:
+        save_weights(best, trainer)
+
+
+def _summary(
+    run: Run, workshop: Workshop, trainer: Trainer, baselines: dict[str, Scorer]
+) -> dict[str, Any]:
+    dataset, position = workshop.dataset, trainer.position
+    report = _report(workshop, {"bert4rec": workshop.scorer, **baselines})
+    rows, _ = run.journal.read()
+    rates = [row["sequences_per_s"] for row in rows if row.get("event") == "train"]
+    return {
+        "format_version": 1,
+        "run": run.id,
+        "name": run.name,
+        "best_epoch": position.best_epoch or position.epoch,
+        "n_epochs_done": position.epoch,
+        "valid": workshop.validate(),
+        "test": report["test"]["bert4rec"]["metrics"],
+        "report": report,
+        "removes_seen": workshop.removes_seen,
+        "seen_reason": workshop.seen_reason,
+        "train_seconds": round(position.trained_s, 3),
+        "sequences_per_second": round(float(np.median(rates)), 1) if rates else 0.0,
+        "n_users": dataset.n_users,
+        "n_items": dataset.n_items,
+        "n_interactions": dataset.n_interactions,
+        "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
+        "finished_at": utc_now().isoformat(timespec="seconds"),
+    }
+
+
+def _report(workshop: Workshop, scorers: dict[str, Scorer]) -> dict[str, Any]:
+    """Judge every scorer on the test rows and, where there are some, on unseen users."""
+    counts = training_counts(workshop.dataset, workshop.split)
+    parts = {"test": workshop.split.test, "unseen_users": workshop.split.unseen}
+    return {
+        part: {
+            name: summarise(workshop.judge(scorer, rows), counts)
+            for name, scorer in scorers.items()
+        }
+        for part, rows in parts.items()
+        if len(rows)
+    }
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Judge a run's best checkpoint again, beside the baselines.
+
+    Returns:
+        For `test` (and `unseen_users`): name of the scorer → metrics, intervals, lists, slices.
+    """
+    workshop = Workshop.open(run.dataset(), run.hyperparameters())
+    torch.set_num_threads(workshop.choice.n_threads)
+    weights, _ = load_checkpoint(run.checkpoint("best"), prefix="network.")
+    workshop.network.load_state_dict(weights)
+    baselines = fit_baselines(workshop.dataset, workshop.split)
+    return _report(workshop, {"bert4rec": workshop.scorer, **baselines})
+
+
+def _ending(reason: str, trainer: Trainer) -> str:
+    position, settings = trainer.position, trainer.settings
+    best = f"; epoch {position.best_epoch} is the best" if position.best_epoch else ""
+    by_reason = {
+        "completed": f"all {settings.n_epochs} epochs are done",
+        "no gain": f"no gain in {settings.early_stopping_step} validations",
+        "time limit": f"the time limit of {settings.max_minutes} minutes was reached",
+        "stopped": "stopped on request",
+    }
+    return by_reason[reason] + best

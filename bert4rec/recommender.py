@@ -1,0 +1,264 @@
+"""What a trained network can do: fill gaps, recommend, score, and give vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.device import DeviceChoice, choose_device
+from bert4rec.errors import FormatError, SettingsError
+from bert4rec.evaluate import choose_seen
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.model import Bert4Rec
+from bert4rec.ranking import Histories, remove_items, top_items
+from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.folder import Run, open_run
+from bert4rec.scorer import NetworkScorer
+
+# Histories that are scored at once: bounds memory, not the number that may be asked for.
+BATCH_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One item that the network expects at a place.
+
+    Args:
+        item_idx: Dense index, 1..N.
+        item_id: Raw id.
+        title: Title, or the raw id where there is none.
+        score: The network's logit.
+        probability: Softmax over the whole catalogue, also over items that are left out here.
+        rank: Place in this list, from 0.
+        count: How often the item occurs in the dataset.
+        is_seen: Whether the sequence holds it already.
+    """
+
+    item_idx: int
+    item_id: str
+    title: str
+    score: float
+    probability: float
+    rank: int
+    count: int
+    is_seen: bool
+
+
+class Recommender:
+    """A trained network with its dataset's items. Several threads may use one.
+
+    Args:
+        network: Put into evaluation mode and left there.
+        dataset: Names the items; its users can be asked for by id.
+        settings: The run's own.
+        choice: Device and precision.
+        run: Where it came from, if from a run.
+    """
+
+    def __init__(
+        self,
+        network: Bert4Rec,
+        dataset: SequenceDataset,
+        settings: Hyperparameters,
+        choice: DeviceChoice,
+        run: Run | None = None,
+    ) -> None:
+        self.scorer = NetworkScorer(network.eval(), choice)
+        self.dataset = dataset
+        self.settings = settings
+        self.run = run
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The items that the network knows."""
+        return self.dataset.vocabulary
+
+    @cached_property
+    def removes_seen(self) -> bool:
+        """Whether seen items leave recommendations by default, as they did in the evaluation."""
+        return choose_seen(self.dataset, self.settings.seen_items)[0]
+
+    def fill(self, items: Sequence[str | None], k: int = 10) -> list[list[Suggestion]]:
+        """Fill the gaps of a sequence from both sides.
+
+        Args:
+            items: Raw ids or titles, None for a gap, oldest first.
+            k: Suggestions a gap.
+
+        Returns:
+            One list for each gap, in order, best first. Seen items are marked, not left out.
+
+        Raises:
+            UnknownIdError: an item is not in the catalogue.
+            SettingsError: there is no gap, or a gap lies outside the network's window.
+
+        Example:
+            >>> model.fill(["a", None, "c"], k=3)  # doctest: +SKIP
+        """
+        gaps = [place for place, item in enumerate(items) if item is None]
+        if not gaps:
+            raise SettingsError(["there is no gap to fill"], fix="Put None, or _, where one is.")
+        mask_idx = self.vocabulary.mask_idx
+        whole = np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])
+        scores = self.scores_at(whole, gaps)
+        return [self.suggestions(row, k, seen=whole) for row in scores]
+
+    def scores_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
+        """Return the scores of the whole catalogue at places of a sequence, float32 (M, N).
+
+        Args:
+            items: Item indices, MASK where the item is asked for, (n,).
+            places: Positions in `items`; the newest `max_seq_length` items are the window.
+
+        Raises:
+            SettingsError: a place lies outside the window.
+        """
+        length = self.settings.max_seq_length
+        start = max(0, len(items) - length)
+        outside = [place for place in places if not start <= place < len(items)]
+        if outside:
+            raise SettingsError(
+                [f"position {outside[0] + 1} lies before the window of {length} items"],
+                fix="Ask for one of the newest items, or train with a longer max_seq_length.",
+            )
+        window = np.asarray(items, dtype=np.int64)[None, start:]
+        at = np.asarray(places, dtype=np.int64)[None] - start
+        return self.scorer.scores_at(window, at)[0]
+
+    def suggestions(
+        self, scores_n: Tensor, k: int, *, seen: np.ndarray, remove: np.ndarray | None = None
+    ) -> list[Suggestion]:
+        """Return the `k` best items of one row of scores.
+
+        Args:
+            scores_n: Scores of items 1..N, (N,).
+            k: Length of the list.
+            seen: Item indices to mark as seen.
+            remove: Item indices to leave out.
+        """
+        probability_n = scores_n.softmax(dim=0)
+        if remove is not None and len(remove):
+            scores_n = remove_items(scores_n[None].clone(), np.zeros(len(remove), int), remove)[0]
+        found, score = top_items(scores_n[None], k)
+        chosen = {int(idx) for idx in seen}
+        pairs = zip(found[0].tolist(), score[0].tolist(), strict=True)
+        kept = [(idx, value) for idx, value in pairs if value > -np.inf]
+        return [
+            Suggestion(
+                item_idx=idx,
+                item_id=self.vocabulary.item_id(idx),
+                title=self.vocabulary.title(idx),
+                score=value,
+                probability=float(probability_n[idx - 1]),
+                rank=rank,
+                count=int(self.vocabulary.counts[idx - 1]),
+                is_seen=idx in chosen,
+            )
+            for rank, (idx, value) in enumerate(kept)
+        ]
+
+    def recommend(
+        self, items: Sequence[str], k: int = 10, *, remove_seen: bool | None = None
+    ) -> list[Suggestion]:
+        """Return what comes next after a sequence of raw ids or titles, best first."""
+        return self.recommend_many([items], k, remove_seen=remove_seen)[0]
+
+    def recommend_many(
+        self, sequences: Sequence[Sequence[str]], k: int = 10, *, remove_seen: bool | None = None
+    ) -> list[list[Suggestion]]:
+        """Return what comes next after each sequence, best first.
+
+        Args:
+            sequences: Raw ids or titles, oldest first; an empty one gets the network's prior.
+            k: Suggestions a sequence.
+            remove_seen: Whether the sequence's own items are left out; None: as in the run's
+                evaluation.
+
+        Raises:
+            UnknownIdError: an item is not in the catalogue.
+        """
+        removes = self.removes_seen if remove_seen is None else remove_seen
+        encoded = [self.vocabulary.encode(sequence) for sequence in sequences]
+        lists = []
+        for start in range(0, len(encoded), BATCH_ROWS):
+            part = encoded[start : start + BATCH_ROWS]
+            for row, seen in zip(self.scorer.scores(Histories.of(part)), part, strict=True):
+                remove = seen if removes else None
+                lists.append(self.suggestions(row, k, seen=seen, remove=remove))
+        return lists
+
+    def score(self, items: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
+        """Return the score of each candidate as the next item, float32 (n_candidates,).
+
+        Raises:
+            UnknownIdError: an item or candidate is not in the catalogue.
+        """
+        at = self.vocabulary.encode(candidates) - 1
+        history = Histories.of([self.vocabulary.encode(items)])
+        return np.asarray(self.scorer.scores(history)[0].cpu().numpy()[at])
+
+    def item_embeddings(self) -> np.ndarray:
+        """Return the vectors of items 1..N, float32 (N, D); row i - 1 is item i."""
+        vectors = self.scorer.network.item_vectors().detach().float().cpu()
+        return np.array(vectors.numpy(), copy=True)
+
+    def user_embeddings(self, users: Sequence[str] | None = None) -> np.ndarray:
+        """Return users' vectors, float32 (n, D): a dot product with an item vector is its score.
+
+        Args:
+            users: Raw ids; None means every user of the dataset, in index order.
+
+        Raises:
+            UnknownIdError: a user is not in the dataset.
+        """
+        dataset = self.dataset
+        idxs = range(dataset.n_users) if users is None else [dataset.user_idx(u) for u in users]
+        return self._vectors([dataset.history(idx) for idx in idxs])
+
+    def sequence_embeddings(self, sequences: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return the vector of each sequence of raw ids or titles, float32 (n, D)."""
+        return self._vectors([self.vocabulary.encode(sequence) for sequence in sequences])
+
+    def _vectors(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        parts = [
+            self.scorer.hidden_next(Histories.of(sequences[start : start + BATCH_ROWS]))
+            for start in range(0, len(sequences), BATCH_ROWS)
+        ]
+        width = self.settings.hidden_size
+        empty = np.empty((0, width), dtype=np.float32)
+        return np.concatenate([empty, *(part.cpu().numpy() for part in parts)])
+
+
+def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto") -> Recommender:
+    """Load a run's network, ready to use.
+
+    Args:
+        run: A run, or the path of its folder.
+        checkpoint: `best`, or `last` for a run that is still training.
+        device: Where to compute.
+
+    Raises:
+        NotFoundError: the run, its dataset or its checkpoint is not there.
+        FormatError: the checkpoint is damaged or does not fit the dataset.
+    """
+    found = run if isinstance(run, Run) else open_run(Path(run).expanduser().resolve())
+    settings, dataset = found.hyperparameters(), found.dataset()
+    choice = choose_device(device)
+    network = Bert4Rec(dataset.n_items, settings)
+    weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise FormatError(
+            f"the checkpoint does not fit a network for {dataset.n_items:,} items",
+            where=found.id,
+            fix="Put back the dataset and the settings that the run was trained with.",
+        ) from error
+    return Recommender(network.to(choice.device), dataset, settings, choice, found)

@@ -1,0 +1,48 @@
+"""Checkpoints: tensors and plain data in one safetensors file, swapped in atomically."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.files import check_format, swapped_in
+
+FORMAT_VERSION = 1
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+    """Write tensors and plain data; a reader sees the old file or the new one, never a part."""
+    document = json.dumps({"format_version": FORMAT_VERSION, "plain": plain})
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with swapped_in(path) as temporary:
+        save_file(whole, temporary, metadata={"bert4rec": document})
+
+
+def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors whose names start with `prefix`, without it, and the plain data.
+
+    Raises:
+        NotFoundError: there is no such checkpoint.
+        FormatError: the file is damaged or of another version.
+    """
+    if not path.is_file():
+        raise NotFoundError(
+            f"there is no checkpoint {path.stem!r} yet",
+            where=str(path.parent.parent.name),
+            fix="Wait for the first epoch to end, or train the run again.",
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {}).get("bert4rec", "{}"))
+            check_format(document, FORMAT_VERSION, path)
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+    except (SafetensorError, ValueError) as error:
+        raise FormatError(f"the checkpoint cannot be read: {error}", where=str(path)) from error
+    return tensors, document["plain"]

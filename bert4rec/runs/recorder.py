@@ -1,0 +1,140 @@
+"""The recorder: hears what a trainer tells and writes it into the run's folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bert4rec.device import device_memory_bytes, process_memory_bytes
+from bert4rec.errors import Bert4RecError
+from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
+from bert4rec.runs.checkpoints import save_checkpoint
+from bert4rec.runs.folder import Run, utc_now
+from bert4rec.trainer import Trainer
+
+HEARTBEAT_S = 1.0
+Watch = Callable[[dict[str, Any]], None]
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Write what the trainer tells into the run's folder: journal, status, checkpoints.
+
+    Args:
+        run: Whose folder.
+        watch: Called with every line of the journal.
+        trainer: Whose state is saved; set once it is built.
+    """
+
+    run: Run
+    watch: Watch | None = None
+    trainer: Trainer | None = None
+    _beat_at: float = field(default=0.0)
+
+    def __call__(self, event: Event) -> None:
+        """Hear of an event of the trainer."""
+        position = event.position
+        if isinstance(event, Trained):
+            self._trained(event)
+        elif isinstance(event, Validated):
+            self._validated(event)
+        elif isinstance(event, StateDue):
+            self._save_state()
+        elif isinstance(event, Paused):
+            self.write("paused", step=position.step)
+            self.status(state="paused")
+        elif isinstance(event, Resumed):
+            self.write("resumed", step=position.step)
+            self.status(state="running")
+
+    def _trained(self, event: Trained) -> None:
+        assert self.trainer is not None
+        position = event.position
+        self.write(
+            "train",
+            # The epoch under way as a fraction, so that lines of one epoch do not coincide.
+            epoch=round(position.epoch + position.epoch_step / self.trainer.batches.n_steps, 4),
+            step=position.step,
+            loss=round(event.loss, 6),
+            learning_rate=event.learning_rate,
+            sequences_per_s=round(event.sequences_per_s, 1),
+            elapsed_s=round(position.trained_s, 3),
+            memory_bytes=process_memory_bytes(),
+            device_memory_bytes=device_memory_bytes(self.trainer.choice.device),
+        )
+        if time.monotonic() - self._beat_at >= HEARTBEAT_S:
+            self.beat()
+
+    def _validated(self, event: Validated) -> None:
+        assert self.trainer is not None
+        if event.is_best:
+            save_weights(self.run.checkpoint("best"), self.trainer)
+        metrics = {name: round(value, 6) for name, value in event.metrics.items()}
+        self.write(
+            "valid",
+            epoch=event.position.epoch,
+            step=event.position.step,
+            metrics=metrics,
+            is_best=event.is_best,
+            elapsed_s=round(event.position.trained_s, 3),
+        )
+        self.beat()
+
+    def _save_state(self) -> None:
+        assert self.trainer is not None
+        save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
+
+    def beat(self) -> None:
+        """Write where the trainer is, with the time."""
+        self._beat_at = time.monotonic()
+        if self.trainer is not None:
+            position = self.trainer.position
+            self.status(
+                epoch=position.epoch,
+                step=position.step,
+                best_epoch=position.best_epoch,
+                best_score=position.best_score,
+                trained_s=round(position.trained_s, 1),
+            )
+
+    def write(self, event: str, **values: Any) -> None:
+        """Append one line to the journal and tell whoever watches."""
+        at = utc_now().isoformat(timespec="milliseconds")
+        line = {"event": event, "at": at, **values}
+        self.run.journal.append(line)
+        if self.watch is not None:
+            self.watch(line)
+
+    def status(self, **changes: Any) -> None:
+        """Change fields of the run's status."""
+        self.run.set_status(**changes)
+
+    def failed(self, error: BaseException) -> None:
+        """Put down why the run ended; an interruption from the keyboard is not a failure."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self.status(state="interrupted", message="interrupted", fix="Resume it to go on.")
+            return
+        message = error.message if isinstance(error, Bert4RecError) else str(error)
+        fix = (error.fix or "") if isinstance(error, Bert4RecError) else "See the run's log.txt."
+        if not shutil.disk_usage(self.run.folder).free:
+            message, fix = "the disk is full", "Make room, then resume the run."
+        kind = type(error).__name__
+        # Each may fail where the disk is full; the status, which matters most, comes first.
+        with suppress(OSError):
+            self.status(state="failed", message=message, fix=fix, error=kind)
+        with suppress(OSError):
+            self.run.log(f"{kind}: {error}")
+        with suppress(OSError):
+            self.write("failed", error=kind, message=message)
+
+
+def save_weights(path: Path, trainer: Trainer) -> None:
+    """Write the network's weights and the position alone, without the optimizer."""
+    tensors, plain = trainer.state()
+    weights = {name: value for name, value in tensors.items() if name.startswith("network.")}
+    save_checkpoint(path, weights, plain)

@@ -1,0 +1,99 @@
+"""The runs of a workspace: making, finding, listing and deleting them."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.device import describe_machine
+from bert4rec.errors import NotFoundError, RunError
+from bert4rec.files import child_of, safe_name, write_json
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, utc_now
+
+
+def create_run(
+    workspace: Path, dataset: SequenceDataset, policy: Policy, *, name: str | None = None
+) -> Run:
+    """Make the folder of a new run, queued, with its configuration frozen."""
+    created_at = utc_now()
+    shown = name or dataset.name
+    folder = _new_folder(
+        workspace / "runs", f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
+    )
+    run = Run(folder)
+    config: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "name": shown,
+        "created_at": created_at.isoformat(timespec="seconds"),
+        "policy": policy.kind,
+        "settings": policy.settings.given(),
+        "effective_settings": policy.settings.model_dump(),
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "folder": dataset.folder.name if dataset.folder else "",
+        },
+        "version": version("bert4rec"),
+        "machine": describe_machine(),
+    }
+    run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
+    # The configuration comes last: a folder without it is no run yet.
+    write_json(folder / "config.json", config)
+    return run
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder that nobody else has, also when two are made in the same second."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1000):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise RunError(f"too many runs are called {name!r}", fix="Choose another name.")
+
+
+def list_runs(workspace: Path) -> list[Run]:
+    """Return the workspace's runs, newest first."""
+    parent = workspace / "runs"
+    configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []
+    return [Run(path.parent) for path in sorted(configs, reverse=True)]
+
+
+def find_run(workspace: Path, text: str) -> Run:
+    """Return a run by path, by id, by name (the newest one so called) or by `last`.
+
+    Raises:
+        NotFoundError: nothing matches; what there is gets named.
+    """
+    if Path(text).is_dir() and (Path(text) / "config.json").is_file():
+        return open_run(Path(text).resolve())
+    runs = list_runs(workspace)
+    if text == "last" and runs:
+        return runs[0]
+    for run in runs:
+        if text in (run.id, run.name):
+            return run
+    there = ", ".join(run.id for run in runs[:5]) or "none yet"
+    raise NotFoundError(
+        f"there is no run {text!r}", where=str(workspace), fix=f"Runs here: {there}."
+    )
+
+
+def delete_run(workspace: Path, run_id: str) -> None:
+    """Delete a run's folder.
+
+    Raises:
+        RunError: the run is still active.
+        NotFoundError: there is no such run.
+    """
+    run = open_run(child_of(workspace / "runs", run_id))
+    if run.status().state in ACTIVE_STATES:
+        raise RunError(f"run {run.name!r} is still active", fix="Stop it first.")
+    shutil.rmtree(run.folder)
