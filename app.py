@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+import bert4rec.ui
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui.sidebar import draw_sidebar
+from bert4rec.ui.state import follow_link, show_error
+
+# A file of ours: a Material icon would be fetched from a server outside.
+ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
+PAGES = [
+    st.Page(
+        "pages/home.py",
+        title="Home",
+        icon=":material/home:",
+        help="The way from data to a trained model, the job that is running, recent runs.",
+        default=True,
+    ),
+    st.Page(
+        "pages/data.py",
+        title="Data",
+        icon=":material/table_view:",
+        help="Bring a log of who met what and when, check it, and prepare it for training.",
+    ),
+    st.Page(
+        "pages/train.py",
+        title="Train",
+        icon=":material/model_training:",
+        help="Choose settings, start a run and watch it live; pause, resume or stop it.",
+    ),
+    st.Page(
+        "pages/inspect.py",
+        title="Inspect",
+        icon=":material/search_insights:",
+        help="Hide items of a sequence and see what the model fills in, and from which context.",
+    ),
+    st.Page(
+        "pages/embeddings.py",
+        title="Embeddings",
+        icon=":material/scatter_plot:",
+        help="The map of items as the model sees them, with neighbours and groups.",
+    ),
+]
+
+st.set_page_config(
+    page_title="BERT4Rec",
+    page_icon=ICON,
+    layout="wide",
+    initial_sidebar_state=220,
+    # With an entry of its own the menu is shown at all, and with it the choice of light or dark.
+    menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
+)
+page = st.navigation(PAGES, position="top")
+try:
+    follow_link()
+except Bert4RecError as error:
+    show_error(error)
+# Whatever a page did not expect is shown in words as well, never as a traceback.
+for draw in (draw_sidebar, page.run):
+    try:
+        draw()
+    except Bert4RecError as error:
+        show_error(error)

@@ -1,0 +1,1 @@
+"""The view kit: the only part of the package that knows Streamlit."""

@@ -1,0 +1,106 @@
+"""What is kept between reruns: datasets, models, and the curves that a session has read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.dataset import open_dataset as open_dataset_folder
+from bert4rec.files import child_of, find_workspace
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import open_run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bert4rec.hyperparameters import Hyperparameters
+    from bert4rec.recommender import Recommender
+
+N_CURVES_KEPT = 8
+
+
+def open_dataset(folder_name: str, fingerprint: str) -> SequenceDataset:
+    """Open a dataset of the workspace; the same object for every visitor.
+
+    Args:
+        folder_name: Name of its folder below `datasets`.
+        fingerprint: Its fingerprint, so that a dataset prepared anew is opened anew.
+
+    Raises:
+        NotFoundError: it is not there.
+        FormatError: it is damaged or of a newer version.
+    """
+    return _opened(str(find_workspace()), folder_name, fingerprint)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
+def _opened(workspace: str, folder_name: str, fingerprint: str) -> SequenceDataset:
+    return open_dataset_folder(child_of(Path(workspace) / "datasets", folder_name))
+
+
+def load_recommender(
+    run_id: str, checkpoint_mtime: float | None = None, *, checkpoint: str = "best"
+) -> Recommender:
+    """Load a run's model; at most two stay in memory.
+
+    Args:
+        run_id: Name of the run's folder.
+        checkpoint_mtime: Time stamp of the checkpoint, so that a newer one is loaded anew; read
+            from the file if omitted.
+        checkpoint: `best` or `last`.
+
+    Raises:
+        NotFoundError: there is no such run, or no checkpoint yet.
+    """
+    if checkpoint_mtime is None:
+        run = open_run(child_of(find_workspace() / "runs", run_id))
+        path = run.checkpoint(checkpoint)
+        checkpoint_mtime = path.stat().st_mtime if path.exists() else 0.0
+    return _loaded(str(find_workspace()), run_id, checkpoint, checkpoint_mtime)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
+def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: float) -> Recommender:
+    from bert4rec.recommender import load
+
+    run = open_run(child_of(Path(workspace) / "runs", run_id))
+    return load(run, checkpoint=checkpoint)
+
+
+def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx: int) -> int:
+    """Return how many of a user's items, from the oldest on, a model with these settings learns."""
+    chance = (settings.sample_strategy, settings.sample_ratio, settings.sample_seed)
+    return int(_trained_lengths(dataset.fingerprint, chance, dataset, settings)[user_idx])
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _trained_lengths(
+    fingerprint: str,
+    chance: tuple[str | None, float, int],
+    _dataset: SequenceDataset,
+    _settings: Hyperparameters,
+) -> np.ndarray:
+    import numpy as np
+
+    from bert4rec.pipeline import split_for
+
+    rows = split_for(_dataset, _settings).train
+    lengths = np.zeros(_dataset.n_users, dtype=np.int64)
+    lengths[rows.user_idx] = rows.lengths
+    return lengths
+
+
+def curves(run_id: str) -> Curves:
+    """Return a run's curves, read on from where this session stopped reading."""
+    kept: dict[str, Any] = st.session_state.setdefault("curves", {})
+    found = kept.pop(run_id, None) or Curves()
+    # Put last: the first are the ones that have not been looked at for longest.
+    kept[run_id] = found
+    while len(kept) > N_CURVES_KEPT:
+        kept.pop(next(iter(kept)))
+    run = open_run(child_of(find_workspace() / "runs", run_id))
+    found.update(run.journal)
+    return found

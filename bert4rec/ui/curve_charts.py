@@ -1,0 +1,225 @@
+"""A run's curves as charts, each with its finding in one sentence; no Streamlit.
+
+A chart is a table and a Vega-Lite description that stays the same while a run goes on, so that the
+browser swaps in new points and keeps the zoom; a plotly figure would be built anew each second.
+Colours come from the theme. What a line is can also be told from its dashes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.runs.curves import Curves, thinned
+from bert4rec.ui.words import metric_name, number, percent
+
+# Both charts together draw fewer than 2,000 points, however long the run.
+MAX_LOSS_POINTS = 1200
+MAX_METRIC_POINTS = 700
+MAX_TABLE_ROWS = 200
+BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
+DASHES = ([1, 0], [8, 5], [2, 4])
+COLUMNS = ["epoch", "value", "series", "is_best"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A chart to hand to `st.vega_lite_chart`.
+
+    Args:
+        points: One row a point: `epoch`, `value`, `series`, `is_best`.
+        spec: The Vega-Lite description, the same for every state of a run.
+    """
+
+    points: pd.DataFrame
+    spec: dict[str, Any]
+
+
+def metric_chart(curves: Curves, metric: str) -> Chart:
+    """Draw a validation metric over the epochs, with the baselines as dashed lines."""
+    best = best_row(curves)
+    rows = [
+        (row["epoch"], row["metrics"][metric], "BERT4Rec", row is best)
+        for row in _thinned_with(curves.valid, MAX_METRIC_POINTS, best)
+    ]
+    for name, label in BASELINES.items():
+        if metric in curves.baselines.get(name, {}):
+            rows += _level(curves, curves.baselines[name][metric], label)
+    return Chart(
+        pd.DataFrame(rows, columns=COLUMNS),
+        _spec(metric_name(metric), ["BERT4Rec", *BASELINES.values()], from_zero=True),
+    )
+
+
+def loss_chart(curves: Curves) -> Chart:
+    """Draw the training loss over the epochs; for CE with the loss of guessing."""
+    rows = [
+        (row["epoch"], row["loss"], "Loss", False) for row in thinned(curves.train, MAX_LOSS_POINTS)
+    ]
+    series = ["Loss"]
+    guess = guessing_loss(curves)
+    if guess is not None:
+        series.append("Guessing")
+        rows += _level(curves, guess, "Guessing")
+    return Chart(
+        pd.DataFrame(rows, columns=COLUMNS), _spec("Training loss", series, from_zero=False)
+    )
+
+
+def _thinned_with(
+    rows: list[dict[str, Any]], limit: int, kept: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Thin the rows without losing one of them."""
+    few = thinned(rows, limit)
+    if kept is None or any(row is kept for row in few):
+        return few
+    return sorted([*few, kept], key=lambda row: float(row["epoch"]))
+
+
+def _level(curves: Curves, value: float, label: str) -> list[tuple[float, float, str, bool]]:
+    """Return a flat line as long as what was drawn, at least one epoch."""
+    last = [float(rows[-1]["epoch"]) for rows in (curves.train, curves.valid) if rows]
+    return [(epoch, value, label, False) for epoch in (0.0, max([1.0, *last]))]
+
+
+def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, Any]:
+    names = {"domain": list(series)}
+    legend = {
+        "title": None,
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolSize": 500,
+        "symbolStrokeWidth": 2,
+        "symbolOpacity": 1,
+        "offset": 4,
+    }
+    x = {
+        "field": "epoch",
+        "type": "quantitative",
+        "title": "Epoch",
+        "scale": {"nice": False},
+        "axis": {"tickMinStep": 1, "grid": False},
+    }
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "title": y_title,
+        "scale": {"zero": from_zero, "nice": True},
+        "axis": {"tickCount": 5},
+    }
+    color = {"field": "series", "type": "nominal", "scale": names, "legend": legend}
+    dashes = names | {"range": list(DASHES[: len(series)])}
+    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": legend}
+    return {
+        "encoding": {"x": x, "y": y, "color": color},
+        "layer": [
+            {
+                "mark": {"type": "line", "strokeWidth": 2, "clip": True},
+                "encoding": {"strokeDash": dash},
+                "params": [_zoom()],
+            },
+            {
+                "transform": [{"filter": "datum.is_best"}],
+                "mark": {"type": "point", "shape": "diamond", "size": 160, "strokeWidth": 2},
+            },
+            _hover_layer(y_title),
+        ],
+    }
+
+
+def _zoom() -> dict[str, Any]:
+    """Zoom along the epochs with Ctrl and the wheel, which alone keeps scrolling the page."""
+    select = {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey]"}
+    return {"name": "zoom", "select": select, "bind": "scales"}
+
+
+def _hover_layer(y_title: str) -> dict[str, Any]:
+    select = {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}
+    is_near = {"condition": {"param": "near", "empty": False, "value": 1}, "value": 0}
+    tooltip = [
+        {"field": "series", "title": "Line"},
+        {"field": "epoch", "title": "Epoch", "format": ".4~g"},
+        {"field": "value", "title": y_title, "format": ".4f"},
+    ]
+    return {
+        "mark": {"type": "point", "filled": True, "size": 60, "clip": True},
+        "params": [{"name": "near", "select": select}],
+        "encoding": {"opacity": is_near, "tooltip": tooltip},
+    }
+
+
+def guessing_loss(curves: Curves) -> float | None:
+    """Return the cross-entropy of a network that knows nothing, ln(N); None for other losses."""
+    n_items = int(curves.started.get("n_items", 0))
+    is_comparable = curves.started.get("loss_type") == "CE" and n_items > 1
+    return math.log(n_items) if is_comparable else None
+
+
+def best_row(curves: Curves) -> dict[str, Any] | None:
+    """Return the line of the best validation so far."""
+    return next((row for row in reversed(curves.valid) if row["is_best"]), None)
+
+
+def metric_finding(curves: Curves, metric: str) -> str:
+    """Return what the metric's curve shows, in one sentence."""
+    best = best_row(curves)
+    if best is None:
+        return "No validation yet: the curve begins after the first one."
+    value, name = best["metrics"][metric], metric_name(metric)
+    text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
+    rivals = {
+        BASELINES[key].lower(): found[metric]
+        for key, found in curves.baselines.items()
+        if key in BASELINES and metric in found
+    }
+    if not rivals:
+        return text + "."
+    rival = max(rivals, key=lambda key: rivals[key])
+    return f"{text}, {_compared(value, rivals[rival])} {rival} ({number(rivals[rival], 3)})."
+
+
+def _compared(value: float, other: float) -> str:
+    if other <= 0:
+        return "above" if value > 0 else "level with"
+    gain = value / other - 1
+    if abs(gain) < 0.005:
+        return "level with"
+    return f"{percent(abs(gain))} {'above' if gain > 0 else 'below'}"
+
+
+def loss_finding(curves: Curves) -> str:
+    """Return what the loss curve shows, in one sentence."""
+    if not curves.train:
+        return "No training step yet."
+    first, last = curves.train[0]["loss"], curves.train[-1]["loss"]
+    text = f"Training loss went from {number(first, 3)} to {number(last, 3)}"
+    guess = guessing_loss(curves)
+    return text + ("." if guess is None else f"; guessing costs {number(guess, 3)}.")
+
+
+def valid_table(curves: Curves) -> pd.DataFrame:
+    """Return the validations as a table, newest first."""
+    rows = thinned(curves.valid, MAX_TABLE_ROWS)[::-1]
+    table = [
+        {"Epoch": row["epoch"], "Best": row["is_best"]}
+        | {metric_name(key): value for key, value in row["metrics"].items()}
+        for row in rows
+    ]
+    return pd.DataFrame(table)
+
+
+def train_table(curves: Curves) -> pd.DataFrame:
+    """Return the training lines as a table, newest first."""
+    rows = thinned(curves.train, MAX_TABLE_ROWS)[::-1]
+    names = {
+        "epoch": "Epoch",
+        "step": "Step",
+        "loss": "Loss",
+        "learning_rate": "Learning rate",
+        "sequences_per_s": "Sequences/s",
+    }
+    return pd.DataFrame([{label: row.get(key) for key, label in names.items()} for row in rows])

@@ -1,0 +1,248 @@
+"""A prepared dataset on the page: figures, checks, charts, report, sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset, delete_dataset
+from bert4rec.data.prepare import PrepareSettings
+from bert4rec.data.profile import Check, Profile, profile
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import cache, profile_charts, state
+from bert4rec.ui.words import counted, escape, number, percent, sentence, size, time_span, when
+
+N_SEQUENCES = 8
+N_TITLES = 12
+STEP_NAMES = {
+    "read": "Read",
+    "rejected": "Rejected",
+    "value": "Value too small",
+    "duplicate": "Duplicate",
+    "short": "History too short",
+    "rare": "Item too rare",
+    "kept": "Kept",
+}
+
+
+def draw_dataset(manifests: list[dict[str, Any]]) -> None:
+    """Let a person choose among the datasets and draw the chosen one."""
+    manifest = _choose(manifests)
+    folder = str(manifest["folder"])
+    try:
+        dataset = cache.open_dataset(folder, str(manifest["fingerprint"]))
+        found = _profile(str(state.workspace()), folder, str(manifest["fingerprint"]))
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    _draw_metrics(found)
+    for check in found.checks:
+        _draw_check(check)
+    _draw_charts(found)
+    _draw_report(manifest)
+    _draw_sequences(dataset)
+    _draw_details(manifest)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Describing the dataset…")
+def _profile(workspace: str, folder: str, fingerprint: str) -> Profile:
+    return profile(cache.open_dataset(folder, fingerprint))
+
+
+def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
+    current = state.current_manifest() or manifests[0]
+    box, actions = st.columns([3, 2], vertical_alignment="bottom")
+    folder = box.selectbox(
+        "Dataset",
+        list(by_folder),
+        index=list(by_folder).index(str(current["folder"])),
+        format_func=lambda name: _dataset_label(by_folder.get(name, {}), name),
+    )
+    if folder != current["folder"]:
+        state.choose_dataset(folder)
+        st.rerun()
+    with actions, st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Delete", icon=":material/delete:"):
+            _ask_delete(by_folder[folder])
+        if st.button("Train on this", type="primary", icon=":material/model_training:"):
+            st.switch_page("pages/train.py")
+    return by_folder[folder]
+
+
+def _dataset_label(manifest: dict[str, Any], folder: str) -> str:
+    name = manifest.get("name", folder)
+    return f"{name} – {when(manifest.get('created_at'))}"
+
+
+@st.dialog("Delete this dataset?")
+def _ask_delete(manifest: dict[str, Any]) -> None:
+    st.markdown(
+        f"**{escape(manifest['name'])}** will be deleted from the workspace. Runs that were trained"
+        " on it stay, but can no longer be resumed or inspected. The log it was made of is not"
+        " touched."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it"):
+            st.rerun()
+        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
+            delete_dataset(state.workspace(), str(manifest["folder"]))
+            st.session_state.pop(state.DATASET_KEY, None)
+            st.rerun()
+
+
+def _draw_metrics(found: Profile) -> None:
+    figures = {
+        "Interactions": number(found.n_interactions),
+        "Users": number(found.n_users),
+        "Items": number(found.n_items),
+        "Median length": number(found.length_quantiles["median"]),
+        "Density": percent(found.density),
+        "Time span": time_span(found.first_at, found.last_at),
+    }
+    # In a row each is as wide as its figure needs; a grid would cut the longest off.
+    with st.container(horizontal=True):
+        for label, value in figures.items():
+            st.metric(label, value, border=True, help=METRIC_HELP[label])
+
+
+METRIC_HELP = {
+    "Interactions": "User met item, once a line.",
+    "Users": "Histories to learn from: people, playlists, learners.",
+    "Items": "The catalogue that the model chooses from.",
+    "Median length": "Half of the histories are at most this long.",
+    "Density": "Share of all user-item pairs that occur.",
+    "Time span": "From the first interaction to the last.",
+}
+
+
+def _draw_check(check: Check) -> None:
+    text = f"**{escape(sentence(check.message))}** {escape(sentence(check.fix))}"
+    if check.level == "error":
+        st.error(text, icon=":material/error:")
+    elif check.level == "warning":
+        st.warning(text, icon=":material/warning:")
+    else:
+        st.caption(f":material/info: {text}")
+
+
+def _draw_charts(found: Profile) -> None:
+    lengths, popularity = st.columns(2)
+    with lengths, st.container(border=True, height="stretch"):
+        profile_charts.draw_lengths(found)
+    with popularity, st.container(border=True, height="stretch"):
+        profile_charts.draw_popularity(found)
+
+
+def _draw_report(manifest: dict[str, Any]) -> None:
+    report = manifest.get("report", {})
+    rejects = manifest.get("rejects", [])
+    with st.container(border=True):
+        st.markdown("**What was read, and what was left out**")
+        st.caption(_report_finding(report))
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    {
+                        "Step": STEP_NAMES.get(step["step"], str(step["step"]).capitalize()),
+                        "Rows": step["n_rows"],
+                        "Why": sentence(step["reason"]),
+                    }
+                    for step in report.get("steps", [])
+                ]
+            ),
+            hide_index=True,
+            column_config={"Rows": st.column_config.NumberColumn(format="localized")},
+            alt="Rows read, rejected, left out and kept",
+        )
+        if rejects:
+            with st.expander(f"Rejected lines ({number(report.get('rejected', 0))})"):
+                _draw_rejects(rejects, int(report.get("rejected", 0)))
+
+
+def _report_finding(report: dict[str, Any]) -> str:
+    read, kept = report.get("read", 0), report.get("kept", 0)
+    if read == kept:
+        return f"All {counted(read, 'row')} were kept."
+    share = percent(kept / read if read else 0.0)
+    return f"{number(kept)} of {counted(read, 'row')} were kept ({share})."
+
+
+def _draw_rejects(rejects: list[dict[str, Any]], n_rejected: int) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            [{"Line": r["line"], "Why": sentence(r["reason"]), "Text": r["text"]} for r in rejects]
+        ),
+        hide_index=True,
+        alt="The first rejected lines with their numbers and reasons",
+    )
+    if n_rejected > len(rejects):
+        st.caption(f"The first {len(rejects)} of {number(n_rejected)} are shown.")
+
+
+def _draw_sequences(dataset: SequenceDataset) -> None:
+    with st.container(border=True):
+        st.markdown("**The first sequences, oldest item first**")
+        titles = dataset.vocabulary.titles
+        rows = []
+        for user_idx in range(min(N_SEQUENCES, dataset.n_users)):
+            history = dataset.history(user_idx)
+            shown = [titles[item_idx - 1] for item_idx in history[:N_TITLES]]
+            rest = len(history) - len(shown)
+            rows.append(
+                {
+                    "User": dataset.user_id(user_idx),
+                    "Length": len(history),
+                    "Sequence": " → ".join(shown) + (f" → {rest:,} more" if rest else ""),
+                }
+            )
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            column_config={
+                "User": st.column_config.TextColumn(width="small"),
+                "Length": st.column_config.NumberColumn(width="small"),
+                "Sequence": st.column_config.TextColumn(width="large"),
+            },
+            alt=f"The first {len(rows)} sequences with titles",
+        )
+
+
+def _draw_details(manifest: dict[str, Any]) -> None:
+    roles = {role: name for role, name in manifest.get("roles", {}).items() if name}
+    table = manifest.get("item_table")
+    lines = [
+        ("Source", _source_words(manifest.get("source", {}))),
+        ("Columns", ", ".join(f"{role}: {name}" for role, name in roles.items())),
+        ("Order", manifest.get("time_reason") or "that of the file"),
+        ("Settings", _settings_words(manifest.get("settings", {}))),
+        ("Item table", _table_words(table) if table else "none"),
+        ("Prepared", when(manifest.get("created_at"))),
+        ("Folder", f"datasets/{manifest['folder']}"),
+    ]
+    with st.expander("Where it comes from", icon=":material/receipt_long:"):
+        st.dataframe(
+            pd.DataFrame(lines, columns=["What", "Value"]),
+            hide_index=True,
+            alt="Origin of the dataset",
+        )
+
+
+def _source_words(source: dict[str, Any]) -> str:
+    return f"{source.get('name')} ({source.get('form')}, {size(source.get('size_bytes', 0))})"
+
+
+def _settings_words(settings: dict[str, Any]) -> str:
+    titles = {name: field.title for name, field in PrepareSettings.model_fields.items()}
+    words = {True: "yes", False: "no", None: "no limit"}
+    return ", ".join(
+        f"{titles.get(name, name)}: {words[value] if isinstance(value, bool | None) else value}"
+        for name, value in settings.items()
+    )
+
+
+def _table_words(table: dict[str, Any]) -> str:
+    matched = counted(int(table.get("n_matched", 0)), "item")
+    return f"{table.get('name')} names {matched}; columns {', '.join(table.get('columns', []))}"

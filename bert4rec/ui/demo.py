@@ -1,0 +1,28 @@
+"""The demo: a bundled sample, prepared and handed to the job service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bert4rec.data.samples import prepare_sample
+from bert4rec.hyperparameters import PRESETS, parse_settings
+from bert4rec.jobs import JobService
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
+
+SAMPLE = "playlists"
+RUN_NAME = "Playlists demo"
+
+
+def start_demo(workspace: Path, service: JobService) -> Run:
+    """Prepare the sample, make a run with the settings for a demo and submit it.
+
+    Raises:
+        Bert4RecError: the sample is not there, or the run cannot be started.
+    """
+    dataset = prepare_sample(SAMPLE, workspace)
+    policy = Policy("scoring_policy", parse_settings(PRESETS["quick"].values))
+    run = create_run(workspace, dataset, policy, name=RUN_NAME)
+    service.submit(run)
+    return run

@@ -1,0 +1,243 @@
+"""A sequence that a visitor looks at and changes: pure functions, no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
+
+# Longer ones are cut to their newest items: no window of a model is longer by far.
+MAX_ITEMS = 400
+# Near misses are looked for among all items, which takes a while for each.
+MAX_PROBLEMS = 5
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place of a draft.
+
+    Args:
+        item_idx: 1..N.
+        origin: Position in the pinned original, None for an item that was put in.
+        is_hidden: Whether the model has to predict it.
+    """
+
+    item_idx: int
+    origin: int | None = None
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A sequence with hidden places, beside the original that it was made from.
+
+    Every change returns a new draft; hidden places and origins move with their items.
+    """
+
+    slots: tuple[Slot, ...]
+    original: tuple[int, ...]
+    user: str = ""
+
+    @classmethod
+    def of(cls, items: Iterable[int], user: str = "", hidden: Iterable[int] = ()) -> Draft:
+        """Start from items, which become the original."""
+        whole = tuple(int(item) for item in items)[-MAX_ITEMS:]
+        slots = tuple(Slot(item, at) for at, item in enumerate(whole))
+        return cls(slots, whole, user).hiding(hidden)
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @property
+    def items(self) -> np.ndarray:
+        """Item indices, oldest first, int64 (n,)."""
+        return np.array([slot.item_idx for slot in self.slots], dtype=np.int64)
+
+    @property
+    def hidden(self) -> list[int]:
+        """The hidden positions, in order."""
+        return [at for at, slot in enumerate(self.slots) if slot.is_hidden]
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the sequence differs from its original; hiding is no edit."""
+        return tuple(slot.item_idx for slot in self.slots) != self.original
+
+    def hiding(self, positions: Iterable[int]) -> Draft:
+        """Hide these positions and no others; those that do not exist are passed over."""
+        chosen = set(positions)
+        slots = (replace(slot, is_hidden=at in chosen) for at, slot in enumerate(self.slots))
+        return replace(self, slots=tuple(slots))
+
+    def toggled(self, position: int) -> Draft:
+        """Hide a shown place or show a hidden one."""
+        return self.hiding(set(self.hidden) ^ {position})
+
+    def without(self, position: int) -> Draft:
+        """Take an item out; the last one stays."""
+        if len(self) == 1:
+            return self
+        return replace(self, slots=self.slots[:position] + self.slots[position + 1 :])
+
+    def inserted(self, position: int, item_idx: int) -> Draft:
+        """Put an item before a position; at the length of the sequence it becomes the last."""
+        slots = (*self.slots[:position], Slot(item_idx), *self.slots[position:])
+        return replace(self, slots=slots)
+
+    def replaced(self, position: int, item_idx: int) -> Draft:
+        """Put an item in another's place; it is hidden if the other was."""
+        slot = Slot(item_idx, is_hidden=self.slots[position].is_hidden)
+        return replace(self, slots=(*self.slots[:position], slot, *self.slots[position + 1 :]))
+
+    def moved(self, position: int, to: int) -> Draft:
+        """Move an item to another position; it stops at either end."""
+        slots = list(self.slots)
+        slot = slots.pop(position)
+        slots.insert(min(max(to, 0), len(slots)), slot)
+        return replace(self, slots=tuple(slots))
+
+    def restored(self) -> Draft:
+        """Go back to the original; what was hidden of it stays hidden."""
+        origins = [slot.origin for slot in self.slots if slot.is_hidden]
+        hidden = [origin for origin in origins if origin is not None]
+        return Draft.of(self.original, self.user, hidden)
+
+    def link(self) -> dict[str, str]:
+        """Return the parameters of an address that shows this draft again."""
+        link = {"mask": ".".join(str(at + 1) for at in self.hidden)}
+        if self.user:
+            link["user"] = self.user
+        if self.is_edited or not self.user:
+            link["items"] = ".".join(str(slot.item_idx) for slot in self.slots)
+        return {name: value for name, value in link.items() if value}
+
+    @classmethod
+    def from_link(cls, link: dict[str, str], original: Sequence[int] | None, n_items: int) -> Draft:
+        """Build the draft that an address names.
+
+        Args:
+            link: `items`, `mask` and `user`, each optional.
+            original: The user's history, None without a user.
+            n_items: Size of the catalogue.
+
+        Raises:
+            SettingsError: the address names neither items nor a user, or is malformed.
+        """
+        shown = _numbers(link.get("items", ""), n_items)
+        hidden = [at - 1 for at in _numbers(link.get("mask", ""), MAX_ITEMS)]
+        pinned = [int(item) for item in original] if original is not None else shown
+        if not pinned:
+            raise SettingsError(["the address names no sequence"], fix="Choose a user.")
+        draft = cls.of(pinned, link.get("user", ""))
+        if shown and tuple(shown) != draft.original:
+            draft = replace(draft, slots=_aligned(draft.original, shown))
+        return draft.hiding(hidden)
+
+
+def _numbers(text: str, highest: int) -> list[int]:
+    parts = [part for part in text.split(".") if part]
+    wrong = [part for part in parts if not (part.isascii() and part.isdigit()) or len(part) > 9]
+    if wrong or len(parts) > MAX_ITEMS or any(not 1 <= int(p) <= highest for p in parts):
+        raise SettingsError(
+            ["the address holds a sequence that does not fit this catalogue"],
+            fix="Ask for a new link, or choose a user.",
+        )
+    return [int(part) for part in parts]
+
+
+def _aligned(original: Sequence[int], shown: Sequence[int]) -> tuple[Slot, ...]:
+    """Guess which item of the original each shown one is: in order first, then anywhere."""
+    origins: list[int | None] = [None] * len(shown)
+    matcher = SequenceMatcher(None, list(original), list(shown), autojunk=False)
+    for start, start_shown, size in matcher.get_matching_blocks():
+        origins[start_shown : start_shown + size] = range(start, start + size)
+    free = [at for at in range(len(original)) if at not in set(origins)]
+    for place, item in enumerate(shown):
+        if origins[place] is None:
+            found = next((at for at in free if original[at] == item), None)
+            if found is not None:
+                free.remove(found)
+                origins[place] = found
+    return tuple(Slot(item, origin) for item, origin in zip(shown, origins, strict=True))
+
+
+def parse_items(text: str, vocabulary: Vocabulary) -> list[int]:
+    """Read pasted ids or titles, separated by new lines or commas; titles may hold commas.
+
+    Raises:
+        SettingsError: items are unknown; each has a line with its near misses.
+    """
+    known = _known_names(vocabulary)
+    found: list[int] = []
+    unknown: list[list[str]] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        items, not_found = _parse_line(line, known)
+        found += items
+        unknown += not_found
+    if unknown:
+        raise SettingsError(
+            [line for names in unknown[:MAX_PROBLEMS] for line in _problems(names, vocabulary)],
+            fix="Correct these, or paste ids instead of titles.",
+        )
+    if not found:
+        raise SettingsError(["there is no item yet"], fix="Put in ids or titles, one a line.")
+    return found
+
+
+def _known_names(vocabulary: Vocabulary) -> dict[str, int]:
+    """Return what may be typed: ids, then titles as they are, then titles and ids in any case.
+
+    Of several equal names the first item counts, and an exact id comes before all others.
+    """
+    numbered = list(enumerate(zip(vocabulary.item_ids, vocabulary.titles, strict=True), 1))
+    known: dict[str, int] = {}
+    for at, (item_id, _) in reversed(numbered):
+        known[item_id.casefold()] = at
+    for at, (_, title) in reversed(numbered):
+        known[title.casefold()] = at
+    for at, (_, title) in reversed(numbered):
+        known[title] = at
+    return known | {item_id: at for at, (item_id, _) in numbered}
+
+
+def _parse_line(line: str, known: dict[str, int]) -> tuple[list[int], list[list[str]]]:
+    """Take the longest run of comma-separated parts that names an item, again and again.
+
+    Returns:
+        The items, and runs of parts that name none.
+    """
+    parts = line.split(",")
+    found: list[int] = []
+    unknown: list[list[str]] = [[]]
+    start = 0
+    while start < len(parts):
+        for end in range(len(parts), start, -1):
+            name = ",".join(parts[start:end]).strip()
+            idx = known.get(name, known.get(name.casefold()))
+            if idx is not None:
+                found.append(idx)
+                unknown.append([])
+                break
+        else:
+            end = start + 1
+            unknown[-1] += filter(None, [parts[start].strip()])
+        start = end
+    return found, [names for names in unknown if names]
+
+
+def _problems(names: list[str], vocabulary: Vocabulary) -> list[str]:
+    """Return a line for each name, or one for all if they look like one title with commas."""
+    whole = ", ".join(names)
+    if len(names) > 1 and vocabulary.near_misses(whole):
+        return [_problem(whole, vocabulary)]
+    return [_problem(name, vocabulary) for name in names[:MAX_PROBLEMS]]
+
+
+def _problem(name: str, vocabulary: Vocabulary) -> str:
+    near = " or ".join(repr(found) for found in vocabulary.near_misses(name))
+    return f"{name!r} is not in the catalogue" + (f"; did you mean {near}?" if near else "")

@@ -1,0 +1,123 @@
+"""What a run will cost and what it will see, shown before it starts."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import Bert4RecError
+from bert4rec.estimate import Estimate, Size, probe, size_of
+from bert4rec.first_batch import FirstBatch, Place, first_batch
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.ui import state
+from bert4rec.ui.words import counted, duration, escape, number, size
+
+ESTIMATES_KEY = "train_estimates"
+N_KEPT = 8
+N_SHOWN_PLACES = 7
+HIDDEN = "[mask]"
+
+
+def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> None:
+    """Show the size of the run at once and its time after a probe that a person asks for."""
+    signature = _signature(dataset, settings)
+    kept: dict[str, Estimate] = st.session_state.setdefault(ESTIMATES_KEY, {})
+    try:
+        known = size_of(dataset, settings)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    figures = st.container()
+    if signature not in kept and st.button(
+        "Estimate the time",
+        icon=":material/timer:",
+        help="Trains a throw-away network for about three seconds on this device.",
+    ):
+        _keep_probe(kept, signature, dataset, settings)
+    with figures:
+        _draw_figures(known, kept.get(signature))
+
+
+def _signature(dataset: SequenceDataset, settings: Hyperparameters) -> str:
+    return json.dumps([dataset.fingerprint, settings.model_dump()], sort_keys=True)
+
+
+def _keep_probe(
+    kept: dict[str, Estimate], signature: str, dataset: SequenceDataset, settings: Hyperparameters
+) -> None:
+    try:
+        with st.spinner("Training for three seconds…"):
+            kept[signature] = probe(dataset, settings)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    while len(kept) > N_KEPT:
+        kept.pop(next(iter(kept)))
+    st.rerun()
+
+
+def _draw_figures(known: Size, estimate: Estimate | None) -> None:
+    with st.grid(2, min_column_width=120):
+        if estimate is not None:
+            st.metric("All epochs", duration(estimate.total_s))
+            st.metric("One epoch", duration(estimate.epoch_s))
+        st.metric("Parameters", number(known.n_parameters))
+        st.metric("Memory, about", size(known.memory_bytes))
+    steps = counted(known.n_steps_per_epoch, "step")
+    sequences = counted(known.n_sequences, "sequence")
+    st.caption(f"{steps} an epoch over {sequences}. Loss: {known.loss_type}, {known.loss_reason}.")
+    if estimate is not None:
+        st.caption(
+            f"Measured in {counted(estimate.n_probed_steps, 'step')} on {estimate.device} "
+            f"({estimate.device_reason}). Early stopping may end the run sooner."
+            + (" Another run is training now, which slows the probe." if _is_busy() else "")
+        )
+
+
+def _is_busy() -> bool:
+    return bool(state.job_service().active())
+
+
+def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> None:
+    """Show some rows of the first step's batch with their hidden items."""
+    try:
+        batch = first_batch(dataset, settings)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    st.caption(
+        f"The first step sees {counted(batch.n_sequences, 'sequence')} and has to guess "
+        f"{counted(batch.n_hidden, 'hidden item')}. The newest items of "
+        f"{counted(len(batch.rows), 'sequence')}, newest last; the answer to each "
+        f"{HIDDEN} is in brackets."
+    )
+    # A table, because its cells wrap and their Markdown sets the hidden places apart.
+    st.table(
+        batch_table(batch),
+        hide_index=True,
+        border="horizontal",
+        alt="Rows of the first training batch",
+    )
+
+
+def batch_table(batch: FirstBatch, n_places: int = N_SHOWN_PLACES) -> pd.DataFrame:
+    """Return rows as a table of Markdown whose last column is the newest item."""
+    width = min(n_places, max((len(row) for row in batch.rows), default=0))
+    names = [_column_name(width - at) for at in range(width)]
+    table = []
+    for row in batch.rows:
+        cells = [_cell(place) for place in row[-width:]]
+        table.append(dict(zip(names, [""] * (width - len(cells)) + cells, strict=True)))
+    return pd.DataFrame(table, columns=names)
+
+
+def _column_name(from_end: int) -> str:
+    return "Newest" if from_end == 1 else f"{from_end - 1} before"
+
+
+def _cell(place: Place) -> str:
+    title = escape(place.title)
+    return f":blue[**{escape(HIDDEN)}**] ({title})" if place.is_hidden else title

@@ -1,0 +1,71 @@
+"""Figures over many users that pages ask for again and again, kept for each checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from bert4rec.runs.folder import Run
+from bert4rec.ui.cache import load_recommender
+
+N_JUDGED_USERS = 500
+N_REPORT_USERS = 500
+N_PICKS = 8
+
+
+class RankedUser(NamedTuple):
+    """A user and the rank from 0 of the test item."""
+
+    user_id: str
+    rank: int
+
+
+class Picks(NamedTuple):
+    """Users worth looking at, and of how many they were picked."""
+
+    best: list[RankedUser]
+    worst: list[RankedUser]
+    n_judged: int
+
+
+def checkpoint_mtime(run: Run) -> float:
+    """Return the time stamp of a run's best checkpoint, 0 while there is none."""
+    path = run.checkpoint("best")
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def picked_users(run: Run) -> Picks:
+    """Return the users whose test item was ranked best and worst, from a seeded sample."""
+    return _picked(str(run.folder), run.id, checkpoint_mtime(run))
+
+
+@st.cache_data(max_entries=16, show_spinner="Ranking the test items of some users…")
+def _picked(folder: str, run_id: str, mtime: float) -> Picks:
+    from bert4rec.evaluate import judge
+    from bert4rec.pipeline import split_for
+
+    recommender = load_recommender(run_id, mtime)
+    dataset = recommender.dataset
+    rows = split_for(dataset, recommender.settings).test
+    if len(rows) > N_JUDGED_USERS:
+        chosen = np.random.default_rng(0).choice(len(rows), N_JUDGED_USERS, replace=False)
+        rows = rows.take(np.sort(chosen))
+    removes_seen = recommender.removes_seen
+    ranks = judge(recommender.scorer, dataset, rows, batch_size=256, remove_seen=removes_seen).ranks
+    order = np.argsort(ranks, kind="stable")
+    users = [RankedUser(dataset.user_id(int(rows.user_idx[at])), int(ranks[at])) for at in order]
+    return Picks(users[:N_PICKS], users[::-1][:N_PICKS], len(users))
+
+
+def stored_report(run: Run) -> dict[str, dict[str, Any]]:
+    """Return how past, future and both compare over a sample of users."""
+    return _report(str(run.folder), run.id, checkpoint_mtime(run))
+
+
+@st.cache_data(max_entries=16, show_spinner="Hiding the middle item of each history…")
+def _report(folder: str, run_id: str, mtime: float) -> dict[str, dict[str, Any]]:
+    from bert4rec.explain import context_report
+
+    return context_report(load_recommender(run_id, mtime), n_users=N_REPORT_USERS)

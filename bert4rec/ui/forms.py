@@ -1,0 +1,242 @@
+"""The form of the settings, derived from the settings model; pure functions, no Streamlit.
+
+A draft is the plain dict of the settings that were given, as a policy YAML would hold them. What
+equals its default is left out of it, unless a preset or a YAML gave it, so that the draft written
+as YAML says what was meant and nothing more.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bert4rec.errors import SettingsError
+from bert4rec.hyperparameters import GROUPS, PRESETS, Hyperparameters, parse_settings
+from bert4rec.policy import PolicyKind
+
+# What most people set; a name that is missing from the model is passed over.
+COMMON_NAMES = (
+    "hidden_size",
+    "n_layers",
+    "n_heads",
+    "max_seq_length",
+    "n_epochs",
+    "batch_size",
+    "learning_rate",
+    "dropout_rate",
+    "mask_rate",
+    "loss_type",
+)
+# These follow another setting while they are not given themselves.
+INHERITED_FROM = {"hidden_dropout_prob": "dropout_rate", "attn_dropout_prob": "dropout_rate"}
+KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One field of the form.
+
+    Args:
+        name: Name of the setting.
+        title: Label.
+        help: Explanation with the range.
+        group: Heading under which it stands.
+        kind: integer, number, switch, choice or text.
+        default: Value while nothing is given.
+        is_optional: Whether it can be left unset.
+        choices: What can be chosen, for a choice.
+        minimum: Smallest value that a box should offer, or None.
+        maximum: Largest one, or None.
+        step: What a box's buttons add.
+    """
+
+    name: str
+    title: str
+    help: str
+    group: str
+    kind: str
+    default: Any
+    is_optional: bool
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    step: float
+
+
+@cache
+def form_fields() -> Mapping[str, FormField]:
+    """Return every field of the form by name, in the order of the model."""
+    described = Hyperparameters.model_json_schema()["properties"]
+    return {name: _field(name, schema) for name, schema in described.items()}
+
+
+def _field(name: str, schema: dict[str, Any]) -> FormField:
+    branches = schema.get("anyOf", [schema])
+    value = next(branch for branch in branches if branch.get("type") != "null")
+    choices = tuple(value.get("enum", [value["const"]] if "const" in value else []))
+    kind = "choice" if choices else KINDS.get(value.get("type", ""), "text")
+    limits = _limits(value)
+    default = schema.get("default")
+    return FormField(
+        name=name,
+        title=schema.get("title", name),
+        help=_help(name, schema.get("description", ""), limits),
+        group=schema.get("group", GROUPS[-1]),
+        kind=kind,
+        default=default,
+        is_optional=len(branches) > 1,
+        choices=choices,
+        minimum=limits.get("≥", limits.get(">")),
+        maximum=limits.get("≤", limits.get("<")),
+        step=_step(kind, default),
+    )
+
+
+def _limits(schema: dict[str, Any]) -> dict[str, float]:
+    """Return the limits of a value by sign; optional settings spell theirs as pydantic does."""
+    spellings = {
+        "≥": ("minimum", "ge"),
+        ">": ("exclusiveMinimum", "gt"),
+        "≤": ("maximum", "le"),
+        "<": ("exclusiveMaximum", "lt"),
+    }
+    found = {
+        sign: next((schema[name] for name in names if name in schema), None)
+        for sign, names in spellings.items()
+    }
+    return {sign: float(limit) for sign, limit in found.items() if limit is not None}
+
+
+def _help(name: str, description: str, limits: Mapping[str, float]) -> str:
+    valid = " and ".join(f"{sign} {limit:g}" for sign, limit in limits.items())
+    return f"{description}\n\n`{name}`" + (f", {valid}" if valid else "")
+
+
+def _step(kind: str, default: Any) -> float:
+    """Return a step of a size that makes sense for the default."""
+    if kind == "integer":
+        if isinstance(default, int) and default >= 32 and default & (default - 1) == 0:
+            return default // 4
+        return 10 if isinstance(default, int) and default in (50, 100) else 1
+    if kind == "number" and default:
+        return float(10 ** math.floor(math.log10(default))) / 2
+    return 0.05
+
+
+def common_fields() -> list[FormField]:
+    """Return the fields that stay open."""
+    return [form_fields()[name] for name in COMMON_NAMES if name in form_fields()]
+
+
+def folded_fields() -> dict[str, list[FormField]]:
+    """Return the other fields by group, in the order of the groups."""
+    rest = [field for name, field in form_fields().items() if name not in COMMON_NAMES]
+    groups = list(dict.fromkeys([*GROUPS, *(field.group for field in rest)]))
+    by_group = {group: [f for f in rest if f.group == group] for group in groups}
+    return {group: fields for group, fields in by_group.items() if fields}
+
+
+def shown_value(name: str, draft: Mapping[str, Any]) -> Any:
+    """Return what a field shows: what was given, what it follows, or its default."""
+    return draft[name] if name in draft else inherited_value(name, draft)
+
+
+def inherited_value(name: str, draft: Mapping[str, Any]) -> Any:
+    """Return what a setting is while it is not given itself."""
+    source = draft.get(INHERITED_FROM.get(name, ""))
+    return form_fields()[name].default if source is None else source
+
+
+def changed_draft(
+    draft: Mapping[str, Any], kept: Collection[str], name: str, value: Any
+) -> dict[str, Any]:
+    """Return the draft after a field was set to a value.
+
+    Args:
+        draft: The draft before.
+        kept: Settings that a preset or a YAML gave: they stay given, also at their default.
+        name: The field.
+        value: Its new value; None means unset.
+    """
+    after = dict(draft)
+    after.pop(name, None)
+    is_default = value == inherited_value(name, after)
+    if not is_default or (name in kept and value is not None):
+        after[name] = value
+    order = list(form_fields())
+    return dict(sorted(after.items(), key=lambda item: order.index(item[0])))
+
+
+def preset_draft(preset: str) -> dict[str, Any]:
+    """Return the draft that a preset starts from."""
+    return dict(PRESETS[preset].values)
+
+
+def check_draft(draft: Mapping[str, Any]) -> tuple[Hyperparameters | None, list[str]]:
+    """Return the settings, or None and one line a problem."""
+    try:
+        return parse_settings(draft), []
+    except SettingsError as error:
+        return None, error.problems
+
+
+def problems_of(problems: Collection[str], fields: Collection[FormField]) -> list[str]:
+    """Return the problems that are about one of the fields."""
+    names = {field.name for field in fields}
+    return [problem for problem in problems if problem.partition(":")[0] in names]
+
+
+def titled(problem: str) -> str:
+    """Return a problem with the setting's label in place of its name.
+
+    Example:
+        >>> titled("n_heads: 0 should be greater than or equal to 1")
+        'Attention heads: 0 should be greater than or equal to 1'
+    """
+    name, colon, rest = problem.partition(":")
+    field = form_fields().get(name)
+    return problem if field is None else field.title + colon + rest
+
+
+def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return title, value and default of what differs from the defaults, as text."""
+    fields = form_fields()
+    return [
+        (fields[name].title, value_text(value), value_text(fields[name].default))
+        for name, value in draft.items()
+        if value != fields[name].default
+    ]
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a person reads it.
+
+    Example:
+        >>> value_text(None), value_text(0.001), value_text(1000)
+        ('unset', '0.001', '1,000')
+    """
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def train_command(
+    draft: Mapping[str, Any], *, dataset: str, workspace: Path, name: str, kind: PolicyKind
+) -> str:
+    """Return the command line that trains what the form shows, ready for a shell."""
+    options = [("--workspace", str(workspace)), ("--name", name)]
+    if kind != "scoring_policy":
+        options.append(("--policy", kind))
+    options += [("--set", f"{setting}={value}") for setting, value in draft.items()]
+    lines = [f"bert4rec train {shlex.quote(dataset)}"]
+    lines += [f"  {option} {shlex.quote(value)}" for option, value in options]
+    return " \\\n".join(lines)

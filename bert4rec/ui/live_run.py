@@ -1,0 +1,237 @@
+"""One run as it goes: state, progress, curves, and what came out of it in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.ui import cache, curve_charts, state
+from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
+from bert4rec.ui.run_figures import (
+    final_finding,
+    final_table,
+    memory_bytes,
+    progress_of,
+    queue_text,
+    seen_words,
+)
+from bert4rec.ui.settings_form import KIND_WORDS, draw_policy_out
+from bert4rec.ui.watched_prediction import draw_watched
+from bert4rec.ui.words import (
+    duration,
+    escape,
+    metric_name,
+    number,
+    percent,
+    sentence,
+    size,
+    state_word,
+    when,
+)
+
+REFRESH_S = 1.0
+MIN_METRIC_PX = 150
+CHART_PX = 300
+
+
+def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
+    """Draw a run with its own settings, live while it is active."""
+    status = run.status()
+    now = shown_state(run, status)
+    _draw_heading(run, status, now)
+    draw_controls(run, status, after_delete)
+    if now not in ACTIVE_STATES:
+        _draw_results(run)
+    live = st.fragment(_draw_live, run_every=REFRESH_S if now in ACTIVE_STATES else None)
+    live(run, (now, status.state))
+    draw_watched(run, is_active=now in ACTIVE_STATES)
+    _draw_settings(run)
+
+
+def _draw_heading(run: Run, status: Status, now: str) -> None:
+    config = run.config()
+    word = state_word(now)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(escape(run.name), anchor=False, width="content")
+        st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+    st.caption(
+        f"{escape(config['dataset']['name'])} · {KIND_WORDS[config['policy']][0].lower()} · "
+        f"started {when(config['created_at'])}"
+    )
+    if now in ("failed", "interrupted"):
+        draw = st.error if now == "failed" else st.warning
+        reason = escape(sentence(status.message or "it ended without saying why"))
+        fix = _what_to_do(run, status, now)
+        fix = f"\n\nWhat to do: {escape(sentence(fix))}" if fix else ""
+        draw(f"**{reason}**{fix}", icon=state_word(now).icon)
+    elif status.message and now not in ACTIVE_STATES:
+        st.markdown(f"Why it ended: {escape(sentence(status.message))}")
+
+
+def _what_to_do(run: Run, status: Status, now: str) -> str:
+    if now == "interrupted" and not run.checkpoint("last").exists():
+        return "Start it again: there is no checkpoint yet, so it begins with its first step."
+    return status.fix
+
+
+def _draw_live(run: Run, drawn: tuple[str, str]) -> None:
+    try:
+        status = run.status() if run.folder.is_dir() else None
+    except Bert4RecError:
+        # Around a fragment nobody catches; the page as a whole goes on without the run.
+        status = None
+    # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
+    if status is None or (shown_state(run, status), status.state) != drawn:
+        st.rerun()
+    drawn_state = drawn[0]
+    curves = cache.curves(run.id)
+    if drawn_state == "queued":
+        st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
+        return
+    metric = run.hyperparameters().valid_metric
+    if drawn_state in ACTIVE_STATES:
+        _draw_progress(run, status, curves, drawn_state)
+        _draw_live_figures(curves, metric)
+    _draw_charts(run, curves, metric, is_live=drawn_state in ACTIVE_STATES)
+
+
+def _draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
+    progress = progress_of(status, curves)
+    if is_stopping(run, now):
+        text = "Stopping: the best weights are being judged on the test items"
+    elif not curves.train:
+        text = "Preparing: the data is being split and the baselines are being judged"
+    elif progress.n_steps and progress.step >= progress.n_steps:
+        text = "All epochs are done; the best weights are being judged on the test items"
+    else:
+        left = f", {duration(progress.left_s)} left at most" if now == "running" else ", paused"
+        text = progress.text + left
+    st.progress(progress.share, text=text)
+
+
+def _draw_live_figures(curves: Curves, metric: str) -> None:
+    best = curve_charts.best_row(curves)
+    value = best["metrics"][metric] if best else None
+    gain = _gain(value, curves, metric)
+    last = curves.train[-1] if curves.train else {}
+    held = memory_bytes(curves)
+    with st.grid(5, min_column_width=MIN_METRIC_PX):
+        st.metric(
+            f"Best {metric_name(metric)}",
+            number(value, 3),
+            delta=gain,
+            delta_description="vs popular" if gain else None,
+            height="stretch",
+            border=True,
+        )
+        figures = (
+            ("Training loss", number(last.get("loss"), 3)),
+            ("Sequences per second", number(last.get("sequences_per_s"))),
+            ("Learning rate", f"{last['learning_rate']:.2g}" if last else "–"),
+            ("Memory", size(held) if held else "–"),
+        )
+        for label, text in figures:
+            st.metric(label, text, border=True, height="stretch")
+
+
+def _gain(value: float | None, curves: Curves, metric: str) -> str | None:
+    """Return how far the best validation is from popularity."""
+    popular = curves.baselines.get("popularity", {}).get(metric)
+    if value is None or not popular:
+        return None
+    gain = value / popular - 1
+    return f"{'+' if gain >= 0 else '-'}{percent(abs(gain))}"
+
+
+def _draw_charts(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
+    if not curves.train and not curves.valid:
+        st.caption(
+            "The curves begin with the first training steps."
+            if is_live
+            else "It ended before its first training step, so there are no curves."
+        )
+        return
+    seen = seen_words(curves.started)
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        _draw_chart(
+            curve_charts.metric_chart(curves, metric),
+            f"{metric_name(metric)} on the validation items",
+            curve_charts.metric_finding(curves, metric),
+            is_live=is_live,
+            note=f"Ranked among the whole catalogue{seen}." if seen else "",
+        )
+        with st.expander("As a table"):
+            _draw_table(curve_charts.valid_table(curves))
+    with right, st.container(border=True):
+        _draw_chart(
+            curve_charts.loss_chart(curves),
+            "Training loss",
+            curve_charts.loss_finding(curves),
+            is_live=is_live,
+        )
+        with st.expander("As a table"):
+            _draw_table(curve_charts.train_table(curves))
+
+
+def _draw_chart(
+    chart: curve_charts.Chart, title: str, finding: str, *, is_live: bool, note: str = ""
+) -> None:
+    st.markdown(f"**{escape(title)}**")
+    # A text that changes each second would build the chart anew and lose its zoom.
+    alt = f"{title}, live; the finding stands below" if is_live else finding
+    st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=alt)
+    st.caption(escape(finding))
+    if note:
+        st.caption(escape(note))
+
+
+def _draw_table(table: pd.DataFrame) -> None:
+    st.dataframe(table, hide_index=True, height=260)
+
+
+def _draw_results(run: Run) -> None:
+    summary = run.summary()
+    if summary is None:
+        return
+    report = summary["report"]["test"]
+    metrics = report["bert4rec"]["metrics"]
+    with st.grid(4, min_column_width=MIN_METRIC_PX):
+        st.metric("NDCG@10 on test", number(metrics["ndcg@10"], 3), border=True)
+        st.metric("HR@10 on test", number(metrics["hr@10"], 3), border=True)
+        st.metric(
+            "Best epoch", f"{summary['best_epoch']} of {summary['n_epochs_done']}", border=True
+        )
+        st.metric("Training time", duration(summary["train_seconds"]), border=True)
+    st.markdown(f"**{escape(final_finding(report))}**")
+    st.table(final_table(report), hide_index=True, border="horizontal")
+    n_rows = number(report["bert4rec"]["n_rows"])
+    st.caption(
+        f"Each of {n_rows} users' last item, ranked among the whole catalogue"
+        f"{escape(seen_words(summary))}; in brackets the 95% interval. "
+        f"{number(summary['n_parameters'])} parameters, trained at "
+        f"{number(summary['sequences_per_second'])} sequences per second."
+    )
+
+
+def _draw_settings(run: Run) -> None:
+    with st.expander("Settings of this run", icon=":material/tune:"):
+        st.caption("Frozen when it started; the form for new runs does not change them.")
+        left, right = st.columns(2)
+        settings, given = run.hyperparameters(), run.hyperparameters().given()
+        table = pd.DataFrame(
+            {
+                "Setting": [field.title for field in form_fields().values()],
+                "Value": [value_text(getattr(settings, name)) for name in form_fields()],
+                "Given": [name in given for name in form_fields()],
+            }
+        ).sort_values("Given", ascending=False, kind="stable")
+        left.dataframe(table, hide_index=True)
+        with right:
+            draw_policy_out(run.policy(), f"{run.id}.yaml")

@@ -1,0 +1,98 @@
+"""Files that a visitor may bring: spooled uploads, and those in the one folder that is open."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bert4rec.errors import NotFoundError
+
+DATA_VARIABLE = "BERT4REC_DATA_DIR"
+N_LISTED = 500
+MAX_NAME_LENGTH = 80
+UPLOAD_LIFE_S = 24 * 3600
+
+
+def data_folder(workspace: Path) -> Path:
+    """Return the only folder that files on the server are read from."""
+    return Path(os.environ.get(DATA_VARIABLE) or workspace / "inbox").expanduser().resolve()
+
+
+def list_data_files(folder: Path) -> list[str]:
+    """Return the files below the open folder, as relative paths; hidden ones are left out.
+
+    A link is listed only if what it leads to lies in the folder as well.
+    """
+    return sorted(_walk(folder.resolve()))[:N_LISTED]
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for parent, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            path = Path(parent, name)
+            if not name.startswith(".") and path.resolve().is_relative_to(root):
+                yield path.relative_to(root).as_posix()
+
+
+def data_path(folder: Path, relative: str) -> Path:
+    """Return the path of a file in the open folder, links followed.
+
+    Raises:
+        NotFoundError: it is not there, or leads out of the folder.
+    """
+    root = folder.resolve()
+    # What a browser sends need not be what the page offered, so it is checked here.
+    path = (root / relative).resolve() if "\0" not in relative else root
+    if not path.is_relative_to(root) or not path.is_file():
+        raise NotFoundError(
+            f"there is no file {relative!r} in the folder that is open to the dashboard",
+            where=str(folder),
+            fix=f"Put the file there, or name another folder in {DATA_VARIABLE}.",
+        )
+    return path
+
+
+def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
+    """Write an upload below the workspace and return its path; uploads left behind go.
+
+    The file keeps its name, made safe, in a folder of its own.
+    """
+    uploads = workspace / "uploads"
+    forget_old_uploads(uploads, time.time())
+    path = uploads / secrets.token_hex(8) / safe_file_name(name)
+    path.parent.mkdir(parents=True)
+    upload.seek(0)
+    with path.open("wb") as file:
+        shutil.copyfileobj(upload, file, 1 << 20)
+    return path
+
+
+def safe_file_name(name: str) -> str:
+    """Return a file name that is one plain path part and keeps its endings.
+
+    Example:
+        >>> safe_file_name("../my ratings.csv.gz"), safe_file_name("...")
+        ('my-ratings.csv.gz', 'log')
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2])
+    return plain.lstrip(".-")[-MAX_NAME_LENGTH:].lstrip(".-") or "log"
+
+
+def forget_upload(path: Path, workspace: Path) -> None:
+    """Delete a spooled upload; any other path is left alone."""
+    if path.parent.parent == workspace / "uploads":
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def forget_old_uploads(uploads: Path, now_s: float) -> None:
+    """Delete uploads that nobody came back for within a day."""
+    for folder in uploads.iterdir() if uploads.is_dir() else ():
+        if folder.is_dir() and now_s - folder.stat().st_mtime > UPLOAD_LIFE_S:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,125 @@
+"""What the columns of a log hold: form and roles as detected, for a person to confirm."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
+from bert4rec.ui.log_choice import LogChoice
+from bert4rec.ui.words import escape, sentence, size
+
+FORM_NAMES = {
+    "csv": "CSV (commas or semicolons)",
+    "tsv": "TSV (tabs)",
+    "parquet": "Parquet",
+    "jsonl": "JSON Lines",
+    "movielens": "MovieLens",
+    "recbole": "RecBole atomic files",
+    "pairs": "User and item a line, no header",
+    "sequences": "User and a whole sequence a line",
+}
+ROLE_LABELS = {
+    "user": "User column",
+    "item": "Item column",
+    "time": "Time column",
+    "value": "Value column",
+}
+ROLE_HELP = {
+    "user": "Whose history it is: a person, a playlist, a learner, a session.",
+    "item": "What was met: a track, a book, a lesson.",
+    "time": "When; it puts each history in order.",
+    "value": "How much, such as a rating; only used to leave out small ones.",
+}
+NONE_LABELS = {"time": "None: the order of the file is the order", "value": "None"}
+NONE = ""
+# Lines of the preview before it scrolls, and the height in pixels that shows them.
+N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
+
+
+def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
+    """Show the log's head with form and roles as detected; the person confirms or corrects them.
+
+    Returns:
+        The form, and the roles once each needed one is chosen.
+
+    Raises:
+        LogError: the file is no log, or not of the form that was chosen.
+    """
+    preview = _ask_form(choice)
+    st.dataframe(
+        preview.rows,
+        hide_index=True,
+        height=PREVIEW_HEIGHT if len(preview.rows) > N_PREVIEW_LINES else "auto",
+        alt=f"The first {len(preview.rows)} lines of the log",
+    )
+    roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    return preview.form, roles
+
+
+def _ask_form(choice: LogChoice) -> LogPreview:
+    # The box comes before the detection on the page, but needs its result.
+    box, text = st.columns([1, 2], vertical_alignment="bottom")
+    options = ["", *FORMS]
+    form = box.selectbox(
+        "Form of the file",
+        options,
+        format_func=lambda form: FORM_NAMES.get(form, "As detected"),
+        key=f"form|{choice.path}",
+        help="Change it if the columns below are cut wrongly.",
+    )
+    preview = _preview(str(choice.path), choice.path.stat().st_mtime, form or None)
+    detected = "Chosen" if form else "Detected"
+    text.markdown(
+        f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
+        f" – {escape(preview.form_reason)}. {size(preview.size_bytes)}."
+    )
+    return preview
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the first lines…")
+def _preview(path: str, changed_at: float, form: str | None) -> LogPreview:
+    return preview_log(path, form=form)
+
+
+def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
+    chosen: dict[str, str | None] = {}
+    for role, column in zip(ROLE_LABELS, st.columns(4), strict=True):
+        with column:
+            chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
+    missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
+    if missing:
+        st.caption(f":material/arrow_upward: Still to choose: {', '.join(missing)}.")
+        return None
+    return Roles(
+        user=str(chosen["user"]),
+        item=str(chosen["item"]),
+        time=chosen["time"] or None,
+        value=chosen["value"] or None,
+    )
+
+
+def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
+    guess = preview.guesses[role]
+    names = [column.name for column in preview.columns]
+    options = names if role in ("user", "item") else [NONE, *names]
+    picked = st.selectbox(
+        ROLE_LABELS[role],
+        options,
+        index=_preselected(role, guess, options),
+        format_func=lambda name: name or NONE_LABELS.get(role, "None"),
+        placeholder="Choose a column",
+        help=ROLE_HELP[role],
+        key=key,
+    )
+    sign = ":material/check:" if guess.is_certain else ":orange[:material/help:] Not certain:"
+    st.caption(f"{sign} {escape(sentence(guess.reason))}")
+    return picked
+
+
+def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:
+    """Return the place of a certain guess; an uncertain one is left for the person to choose."""
+    if guess.column is None and role in NONE_LABELS:
+        return 0
+    if not guess.is_certain and role != "value":
+        return None
+    return options.index(guess.column) if guess.column in options else 0

@@ -1,0 +1,230 @@
+"""Figures of embedding maps; plotly only, no Streamlit.
+
+A browser sends all that it knows of each point in a lasso, so points carry nothing but a short
+text: a selection names them by trace and place, and the groups know which item that is.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bert4rec.embeddings import EmbeddingMap
+
+Theme = Literal["light", "dark"]
+# Told apart under colour blindness; black would be lost among the light theme's dark colours.
+PALETTES: dict[Theme, tuple[str, ...]] = {
+    "light": ("#0072B2", "#EE6677", "#882255", "#999933", "#332288", "#000000"),
+    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311", "#AA4499"),
+}
+OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
+RING_COLOURS: dict[Theme, str] = {"light": "#000000", "dark": "#FFFFFF"}
+OTHER = "Other"
+HEIGHT = 540
+# Steps along the longest side of a map: finer than a pixel, also when zoomed in a little.
+GRID = 4000
+MAX_TITLE = 60
+# Above this number of points their texts are cut short, because a lasso sends them back.
+N_LONG_TEXTS = 5000
+SHORT_TITLE = 24
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points of one colour, drawn as one trace.
+
+    Args:
+        name: In the legend.
+        rows: Rows of the map.
+        colour: Of its points.
+    """
+
+    name: str
+    rows: np.ndarray
+    colour: str
+
+
+@dataclass(frozen=True)
+class Rings:
+    """What is marked on a map.
+
+    Args:
+        row: The item in focus.
+        near: Rows of its neighbours.
+        is_zoomed: Whether the map shows their surroundings only.
+    """
+
+    row: int
+    near: Sequence[int] = ()
+    is_zoomed: bool = False
+
+
+def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
+    """Return a title that plotly shows as it is: plotly takes `<b>` and `<a href>` for HTML."""
+    short = title if len(title) <= max_length else title[: max_length - 1] + "…"
+    return html.escape(short, quote=False)
+
+
+def group_rows(values: Sequence[str], theme: Theme) -> list[Group]:
+    """Split rows by value: the largest groups get a colour each, the others are grey together.
+
+    Args:
+        values: One a row; an empty one counts as "none".
+        theme: Chooses the palette.
+    """
+    palette = PALETTES[theme]
+    names = np.array([value.strip() or "none" for value in values], dtype=object)
+    found, counts = np.unique(names, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    n_named = min(len(found), len(palette))
+    groups = [
+        Group(str(found[at]), np.flatnonzero(names == found[at]), palette[place])
+        for place, at in enumerate(order[:n_named])
+    ]
+    rest = np.flatnonzero(~np.isin(names, found[order[:n_named]]))
+    if len(rest):
+        groups.append(Group(f"{OTHER} ({len(found) - n_named})", rest, OTHER_COLOURS[theme]))
+    return groups
+
+
+def selected_rows(points: Sequence[dict[str, Any]], groups: Sequence[Group]) -> list[int]:
+    """Return the rows that a selection names, in order; points of other traces are passed over."""
+    rows = set()
+    for point in points:
+        trace, place = int(point["curve_number"]), int(point["point_number"])
+        if trace < len(groups) and place < len(groups[trace].rows):
+            rows.add(int(groups[trace].rows[place]))
+    return sorted(rows)
+
+
+def draw_map(
+    found: EmbeddingMap,
+    groups: Sequence[Group],
+    titles: Sequence[str],
+    theme: Theme,
+    *,
+    counts: np.ndarray,
+    is_by_count: bool = False,
+    rings: Rings | None = None,
+) -> go.Figure:
+    """Draw a map.
+
+    Args:
+        found: The points.
+        groups: One trace each, in this order, before every other trace.
+        titles: One a row.
+        theme: Chooses colours.
+        counts: How often each item occurs, one a row.
+        is_by_count: Colour the points by that, on a logarithmic scale.
+        rings: What to mark.
+    """
+    texts, points = _texts(titles, counts), to_grid(found.points)
+    is_flat = points.shape[1] == 2
+    figure = go.Figure()
+    for group in groups:
+        marker: dict[str, Any] = {"size": _size(len(texts), is_flat), "color": group.colour}
+        if is_by_count:
+            marker |= _count_colours(counts[group.rows])
+        figure.add_trace(
+            _trace(points[group.rows], texts[group.rows], safe_text(group.name), marker)
+        )
+    if rings is not None:
+        _add_rings(figure, points, rings, theme)
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        showlegend=not is_by_count,
+        legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
+        # Zoom and rotation survive a new colour, not another kind of map.
+        uirevision=f"{found.method}-{is_flat}-{rings.row if rings and rings.is_zoomed else ''}",
+        dragmode="pan" if is_flat else "orbit",
+    )
+    _set_axes(figure, points, rings, theme)
+    return figure
+
+
+def to_grid(points: np.ndarray) -> np.ndarray:
+    """Return the points as whole numbers: the figure and a lasso stay small, the shape stays."""
+    extent = float(np.ptp(points, axis=0).max(initial=0.0))
+    scale = GRID / extent if extent > 0 else 1.0
+    return np.asarray(np.round((points - points.mean(axis=0)) * scale), dtype=np.int32)
+
+
+def _texts(titles: Sequence[str], counts: np.ndarray) -> np.ndarray:
+    if len(titles) > N_LONG_TEXTS:
+        return np.array([safe_text(title, SHORT_TITLE) for title in titles], dtype=object)
+    pairs = zip(titles, counts, strict=True)
+    return np.array([f"{safe_text(title)}<br>{n:,} interactions" for title, n in pairs], object)
+
+
+def _size(n: int, is_flat: bool) -> float:
+    return float(np.clip(160 / np.sqrt(max(n, 1)), 3, 9)) * (1.0 if is_flat else 0.6)
+
+
+def _trace(
+    points: np.ndarray, texts: np.ndarray, name: str, marker: dict[str, Any]
+) -> go.Scattergl | go.Scatter3d:
+    shown: dict[str, Any] = {
+        "mode": "markers",
+        "name": name,
+        "text": texts,
+        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+        "marker": marker | {"opacity": 0.85},
+    }
+    if points.shape[1] == 2:
+        return go.Scattergl(x=points[:, 0], y=points[:, 1], **shown)
+    return go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], **shown)
+
+
+def _count_colours(counts: np.ndarray) -> dict[str, Any]:
+    logs = np.round(np.log10(np.maximum(counts, 1)), 3)
+    ticks = np.unique(np.linspace(logs.min(), logs.max(), 4))
+    return {
+        "color": logs,
+        "colorscale": "Cividis",
+        "colorbar": {
+            "title": {"text": "Interactions", "side": "right"},
+            "len": 0.85,
+            "tickvals": ticks,
+            "ticktext": [f"{round(10**tick):,}" for tick in ticks],
+            "thickness": 12,
+        },
+    }
+
+
+def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme) -> None:
+    is_flat = points.shape[1] == 2
+    plain = {"color": RING_COLOURS[theme], "symbol": "circle-open"}
+    for rows, size, width in ((list(rings.near), 14, 1.5), ([rings.row], 22, 3)):
+        if not rows:
+            continue
+        marker = plain | {"size": size if is_flat else size * 0.7, "line": {"width": width}}
+        trace = _trace(points[rows], np.array([""] * len(rows), dtype=object), "", marker)
+        figure.add_trace(trace.update(hoverinfo="skip", hovertemplate=None, showlegend=False))
+
+
+def _set_axes(figure: go.Figure, points: np.ndarray, rings: Rings | None, theme: Theme) -> None:
+    bare: dict[str, Any] = {"showticklabels": False, "title": {"text": ""}, "zeroline": False}
+    if points.shape[1] == 3:
+        plain = bare | {"showbackground": False, "gridcolor": OTHER_COLOURS[theme]}
+        figure.update_layout(scene={"xaxis": plain, "yaxis": plain, "zaxis": plain})
+        return
+    figure.update_xaxes(**bare, showgrid=False)
+    figure.update_yaxes(**bare, showgrid=False)
+    if rings is not None and rings.is_zoomed:
+        (x_low, x_high), (y_low, y_high) = surroundings(points, rings)
+        figure.update_xaxes(range=[x_low, x_high])
+        figure.update_yaxes(range=[y_low, y_high])
+
+
+def surroundings(points: np.ndarray, rings: Rings) -> tuple[tuple[float, float], ...]:
+    """Return the range of each axis around the item in focus: a quarter of the map's width."""
+    centre = points[rings.row].astype(np.float64)
+    extent = np.ptp(points, axis=0).astype(np.float64)
+    reach = np.where(extent > 0, extent / 8, 1.0)
+    return tuple((float(c - r), float(c + r)) for c, r in zip(centre, reach, strict=True))

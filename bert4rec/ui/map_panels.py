@@ -1,0 +1,148 @@
+"""What stands beside a map: neighbours, chosen items, clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.embeddings import EmbeddingMap
+from bert4rec.recommender import Recommender
+from bert4rec.ui import maps
+from bert4rec.ui.sequence_editor import category_columns
+from bert4rec.ui.words import counted, escape, percent
+
+MAX_INSPECTED = 50
+
+
+def caption_of(column: str) -> str:
+    """Return a column's name as a label."""
+    return column.replace("_", " ").capitalize()
+
+
+def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | None) -> None:
+    """Draw the items nearest to the one in focus, in the original space."""
+    st.subheader("Nearest items")
+    if focus is None:
+        st.caption("Click a point or find an item: what is most alike to the model comes here.")
+        return
+    vocabulary = recommender.vocabulary
+    column = next(iter(category_columns(vocabulary)), None)
+    table = maps.neighbour_table(recommender.item_embeddings(), found, focus, vocabulary, column)
+    st.markdown(f"**{escape(vocabulary.title(focus))}**")
+    about = [counted(int(vocabulary.counts[focus - 1]), "interaction")]
+    if column:
+        about.insert(0, escape(vocabulary.table[column].iloc[focus - 1]))
+    st.caption(" · ".join(about))
+    if focus in found.item_idx:
+        n_kept = int((table["kept"] == "✓").sum())
+        st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
+    else:
+        st.caption("This item is not among those shown on the map.")
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "item": st.column_config.TextColumn("Item", width=126),
+            "cosine": st.column_config.ProgressColumn(
+                "Cosine", min_value=0.0, max_value=1.0, format="%.2f", width=84
+            ),
+            "kept": st.column_config.TextColumn("✓", width=28, help="Also near on the map"),
+            "group": st.column_config.TextColumn(caption_of(column or ""), width=72),
+        },
+        column_order=["item", "cosine", "kept", "group"],
+        alt="The nearest items by cosine in the original space",
+    )
+
+
+def draw_chosen(
+    found: EmbeddingMap,
+    vocabulary: Vocabulary,
+    items: list[int],
+    colour: str,
+    on_clear: Callable[[], None],
+) -> None:
+    """Draw what a lasso or box holds: shares of groups, and the items.
+
+    Args:
+        found: The map.
+        vocabulary: Names the items.
+        items: The chosen items, 1..N.
+        colour: What the map is coloured by; the shares are those of this column, if it is one.
+        on_clear: Forgets the choice.
+    """
+    st.subheader(f"{counted(len(items), 'item')} chosen")
+    columns = category_columns(vocabulary)
+    shares, listed = st.columns(2)
+    with shares:
+        if columns:
+            column = colour if colour in columns else columns[0]
+            _draw_shares(found, vocabulary, column, items)
+    with listed:
+        table = vocabulary.table.iloc[np.array(items) - 1]
+        st.dataframe(
+            table[["title", *columns[:2], "count"]].sort_values("count", ascending=False),
+            hide_index=True,
+            column_config={name: caption_of(name) for name in ("title", "count", *columns)},
+            alt="The chosen items",
+        )
+    with st.container(horizontal=True):
+        if st.button(
+            "Open as a sequence",
+            icon=":material/search_insights:",
+            disabled=len(items) > MAX_INSPECTED,
+            help=f"In Inspect; up to {MAX_INSPECTED} items.",
+        ):
+            link = {"items": ".".join(map(str, items)), "mask": str(len(items) // 2 + 1)}
+            st.switch_page("pages/inspect.py", query_params=link)
+        st.button("Clear", icon=":material/close:", on_click=on_clear)
+
+
+def _draw_shares(
+    found: EmbeddingMap, vocabulary: Vocabulary, column: str, items: list[int]
+) -> None:
+    values = [str(value) for value in vocabulary.table[column].iloc[found.item_idx - 1]]
+    table = maps.share_table(values, np.flatnonzero(np.isin(found.item_idx, items)))
+    first = table.iloc[0]
+    st.caption(
+        f"{percent(first['share'])} of them are {escape(first['group'])}, against "
+        f"{percent(first['map_share'])} of the map."
+    )
+    st.dataframe(
+        table.assign(share=100 * table["share"], map_share=100 * table["map_share"]),
+        hide_index=True,
+        column_config={
+            "group": st.column_config.TextColumn(caption_of(column)),
+            "n": "Items",
+            "share": st.column_config.ProgressColumn(
+                "Share", format="%.0f%%", min_value=0, max_value=100
+            ),
+            "map_share": st.column_config.ProgressColumn(
+                "On the map", format="%.0f%%", min_value=0, max_value=100
+            ),
+        },
+        alt="Shares of groups among the chosen items and on the whole map",
+    )
+
+
+def draw_clusters(labels: np.ndarray, found: EmbeddingMap, vocabulary: Vocabulary) -> None:
+    """Draw each cluster with its size, main group and most frequent items."""
+    columns = category_columns(vocabulary)
+    column = columns[0] if columns else None
+    st.subheader("Clusters")
+    st.dataframe(
+        maps.cluster_table(labels, found, vocabulary, column),
+        hide_index=True,
+        column_config={
+            "cluster": "Cluster",
+            "n": "Items",
+            "group": st.column_config.TextColumn(f"Mostly ({column})"),
+            "share": st.column_config.ProgressColumn(
+                "Share of it", format="%.0f%%", min_value=0, max_value=100
+            ),
+            "items": st.column_config.TextColumn("Most frequent items", width="large"),
+        },
+        alt="Clusters with their size, main group and most frequent items",
+    )

@@ -1,0 +1,260 @@
+"""Predictions as sentences, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.explain import CONTEXTS, Prediction
+from bert4rec.recommender import Suggestion
+from bert4rec.ui.words import escape, number, percent
+
+CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sides"}
+CONTEXT_ICONS = {
+    "past": ":material/arrow_back:",
+    "future": ":material/arrow_forward:",
+    "both": ":material/sync_alt:",
+}
+BITS_HELP = (
+    "How much the context tells beyond popularity, in bits: 1 bit makes the true item twice as "
+    "probable as its share of all interactions."
+)
+# See-through, so that it holds on a light and a dark page.
+TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
+NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
+
+
+def ordinal(n: int) -> str:
+    """Return a rank as a person reads it.
+
+    Example:
+        >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 21, 1112)]
+        ['1st', '2nd', '3rd', '4th', '11th', '21st', '1,112th']
+    """
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n:,}{ending}"
+
+
+def finding(by_context: dict[str, Prediction], n_items: int) -> str:
+    """Return what the three contexts say of one hidden place, in one or two sentences.
+
+    Args:
+        by_context: past, future and both.
+        n_items: Length of the sequence.
+    """
+    rank = {context: by_context[context].true_rank + 1 for context in CONTEXTS}
+    position = by_context["both"].position
+    both = f"Both sides rank the true item {ordinal(rank['both'])}"
+    if n_items == 1:
+        return f"With nothing around it, the true item is ranked {ordinal(rank['both'])}."
+    if position == n_items - 1:
+        return f"The past ranks the true item {ordinal(rank['past'])}; nothing comes after it."
+    if position == 0:
+        return f"The future ranks the true item {ordinal(rank['future'])}; nothing comes before it."
+    sides = (
+        f"{both}; the past alone {ordinal(rank['past'])}, the future alone "
+        f"{ordinal(rank['future'])}."
+    )
+    return f"{sides} {_verdict(rank)}"
+
+
+def _verdict(rank: dict[str, int]) -> str:
+    best = min(rank["past"], rank["future"])
+    if rank["both"] < best:
+        return "The two sides complete each other."
+    winner = "the past" if rank["past"] == best else "the future"
+    if rank["past"] == rank["future"]:
+        winner = "either side"
+    if rank["both"] == best:
+        return f"{winner.capitalize()} alone does as well."
+    return f"Here {winner} alone does better."
+
+
+def suggestion_table(
+    top: Sequence[Suggestion], prediction: Prediction | None = None
+) -> pd.DataFrame:
+    """Return a list of suggestions as a table; the true item is added where the list misses it.
+
+    Args:
+        top: The best items.
+        prediction: What the list belongs to, if the true item is known.
+    """
+    rows = [_row(suggestion, prediction) for suggestion in top]
+    return pd.DataFrame(rows, columns=["rank", "item", "probability", "count", "note"])
+
+
+def _row(suggestion: Suggestion, prediction: Prediction | None) -> dict[str, Any]:
+    is_true = prediction is not None and suggestion.item_idx == prediction.true_idx
+    note = "true item" if is_true else "in sequence" if suggestion.is_seen else ""
+    return {
+        "rank": suggestion.rank + 1,
+        "item": suggestion.title,
+        "probability": suggestion.probability,
+        "count": suggestion.count,
+        "note": note,
+    }
+
+
+def with_true_item(
+    table: pd.DataFrame, prediction: Prediction, title: str, count: int
+) -> pd.DataFrame:
+    """Append the true item with its own rank where the list does not reach it."""
+    if (table["note"] == "true item").any():
+        return table
+    row = {
+        "rank": prediction.true_rank + 1,
+        "item": title,
+        "probability": prediction.true_probability,
+        "count": count,
+        "note": "true item",
+    }
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def draw_suggestions(
+    table: pd.DataFrame,
+    *,
+    alt_text: str,
+    highest: float | None = None,
+    item_width: int | Literal["large"] = "large",
+) -> None:
+    """Draw suggestions with bars for probabilities; the true item's row is tinted.
+
+    Args:
+        table: See `suggestion_table`.
+        alt_text: Name of the table for those who cannot see it.
+        highest: Probability at which a bar is full, to compare several tables.
+        item_width: Width of the titles.
+    """
+    full = highest or float(table["probability"].max() or 1.0)
+    marks = table["note"].map(NOTE_MARKS)
+    styled = table.assign(item=marks + table["item"]).style.apply(
+        lambda row: [TRUE_ROW_STYLE if row["note"] == "true item" else ""] * len(row), axis=1
+    )
+    st.dataframe(
+        styled,
+        hide_index=True,
+        row_height=32,
+        column_config={
+            "rank": st.column_config.NumberColumn("#", width=38, help="Rank"),
+            "item": st.column_config.TextColumn(
+                "Item", width=item_width, help="✓ true item, ↺ already in the sequence"
+            ),
+            "probability": st.column_config.ProgressColumn(
+                "Chance",
+                format="percent",
+                min_value=0.0,
+                max_value=full,
+                width=94,
+                help="Probability over the whole catalogue",
+            ),
+            "count": st.column_config.NumberColumn(
+                "Count", format="localized", width=52, help="How often it occurs in the data"
+            ),
+        },
+        column_order=["rank", "item", "probability", "count"],
+        alt=alt_text,
+    )
+
+
+def draw_contexts(
+    by_context: dict[str, Prediction],
+    *,
+    title: str,
+    count: int,
+    n_items: int,
+    before: int | None = None,
+) -> None:
+    """Draw one hidden place as past only, future only and both, side by side.
+
+    Args:
+        by_context: past, future and both.
+        title: The true item's.
+        count: How often the true item occurs.
+        n_items: Length of the sequence.
+        before: Rank from 0 in the original, both sides, if the sequence was edited.
+    """
+    sentence = finding(by_context, n_items)
+    if before is not None:
+        sentence += f" In the original both sides rank it {ordinal(before + 1)}."
+    st.markdown(f"##### {escape(sentence)}", anchors=False)
+    highest = max(p.top[0].probability for p in by_context.values() if p.top)
+    for context, column in zip(CONTEXTS, st.columns(3), strict=True):
+        prediction = by_context[context]
+        with column:
+            st.metric(
+                f"{CONTEXT_ICONS[context]} {CONTEXT_WORDS[context]}",
+                f"{ordinal(prediction.true_rank + 1)}",
+                delta=f"{prediction.bits:+.1f} bits over popularity",
+                delta_color="off",
+                delta_arrow="off",
+                help=f"Rank of the true item. {BITS_HELP}",
+            )
+            st.caption(
+                f"The true item gets {percent(prediction.true_probability)}. "
+                + _context_note(context, prediction.position, n_items)
+            )
+            table = suggestion_table(prediction.top, prediction)
+            draw_suggestions(
+                with_true_item(table, prediction, title, count),
+                alt_text=f"{CONTEXT_WORDS[context]}: the most probable items for the hidden place",
+                highest=highest,
+                item_width=136,
+            )
+
+
+def _context_note(context: str, position: int, n_items: int) -> str:
+    n_past, n_future = position, n_items - position - 1
+    if context == "both":
+        return f"Sees all {number(n_items - 1)} other places."
+    n_seen = n_past if context == "past" else n_future
+    side = "before" if context == "past" else "after"
+    if n_seen == 0:
+        return f"Nothing comes {side} it, so this is what the model expects of no history."
+    return f"Sees {number(n_seen)} {'place' if n_seen == 1 else 'places'} {side} it."
+
+
+def place_table(
+    compared: dict[str, list[Prediction]], titles: Sequence[str], before: dict[int, int] | None
+) -> pd.DataFrame:
+    """Return one row for each hidden place, with ranks from 1 by context.
+
+    Args:
+        compared: See `explain.compare_contexts`.
+        titles: True titles, beside the predictions.
+        before: Position → rank from 0 in the pinned original, if the sequence was edited.
+    """
+    rows = []
+    for at, title in enumerate(titles):
+        both = compared["both"][at]
+        row = {"position": both.position + 1, "item": title}
+        row |= {context: compared[context][at].true_rank + 1 for context in CONTEXTS}
+        row["bits"] = round(both.bits, 1)
+        if before is not None:
+            rank = before.get(both.position)
+            row["before"] = None if rank is None else rank + 1
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def draw_places(table: pd.DataFrame) -> None:
+    """Draw the hidden places as one table."""
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "position": st.column_config.NumberColumn("Position", width="small"),
+            "item": st.column_config.TextColumn("True item", width="large"),
+            "past": st.column_config.NumberColumn("Past only", help="Rank of the true item"),
+            "future": st.column_config.NumberColumn("Future only", help="Rank of the true item"),
+            "both": st.column_config.NumberColumn("Both sides", help="Rank of the true item"),
+            "before": st.column_config.NumberColumn(
+                "In the original", help="Rank of the true item, both sides"
+            ),
+            "bits": st.column_config.NumberColumn("Bits", help=BITS_HELP),
+        },
+        alt="Rank of the true item at each hidden place, by context",
+    )

@@ -1,0 +1,108 @@
+"""What to leave out of a log on the way to a dataset, and what that would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.log import Roles, read_log
+from bert4rec.data.prepare import PrepareSettings, filter_log
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.ui.log_choice import LogChoice
+from bert4rec.ui.words import percent
+
+# Settings to compare with, as (label, minimum length, minimum count of an item).
+ALTERNATIVES = (("No filter", 1, 1), ("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
+
+
+def ask_settings(choice: LogChoice, roles: Roles) -> PrepareSettings:
+    """Ask what to leave out; labels, help and defaults come from the settings' model."""
+    columns = st.columns(4, vertical_alignment="bottom")
+    fields = PrepareSettings.model_fields
+    values: dict[str, Any] = {}
+    for column, name in zip(columns, ("min_sequence_length", "min_item_count"), strict=False):
+        field = fields[name]
+        values[name] = column.number_input(
+            str(field.title),
+            min_value=1,
+            value=int(field.default),
+            help=field.description,
+            key=f"prepare_{name}",
+            persist_state="session",
+        )
+    field = fields["drop_duplicates"]
+    values["drop_duplicates"] = columns[2].toggle(
+        str(field.title),
+        value=bool(field.default),
+        help=field.description,
+        key="prepare_duplicates",
+    )
+    if roles.value is not None:
+        field = fields["min_value"]
+        values["min_value"] = columns[3].number_input(
+            str(field.title),
+            value=None,
+            placeholder="No limit",
+            help=field.description,
+            key=f"prepare_min_value|{choice.path}",
+        )
+    return PrepareSettings(**values)
+
+
+def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSettings) -> None:
+    """Offer to count what these settings and the usual others would leave."""
+    if not st.toggle(
+        "Count what the settings would leave",
+        key="show_costs",
+        help="Reads the whole log once and tries these settings and the usual others.",
+    ):
+        return
+    try:
+        frame = _costs(str(choice.path), choice.path.stat().st_mtime, form, roles, settings)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    counts = {
+        name: st.column_config.NumberColumn(format="localized")
+        for name in ("Users", "Items", "Interactions")
+    }
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=counts,
+        alt="What each setting would leave of the log",
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the log and counting…")
+def _costs(
+    path: str, changed_at: float, form: str, roles: Roles, settings: PrepareSettings
+) -> pd.DataFrame:
+    tried = {"These settings": settings}
+    for label, length, count in ALTERNATIVES:
+        other = settings.model_copy(update={"min_sequence_length": length, "min_item_count": count})
+        tried.setdefault(label, other)
+    rows = []
+    with read_log(path, roles, form=form, workspace=state.workspace()) as log:
+        for label, one in tried.items():
+            left = filter_log(log, one)
+            lost = 1 - left.n_kept / log.n_rows_read if log.n_rows_read else 0.0
+            rows.append(
+                {
+                    "Settings": label,
+                    "Users": left.n_users,
+                    "Items": left.n_items,
+                    "Interactions": left.n_kept,
+                    "Left out": percent(lost),
+                    "Rows left out, by reason": _reasons(left.steps),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _reasons(steps: tuple[dict[str, Any], ...]) -> str:
+    lost = [s for s in steps if s["step"] not in ("read", "kept") and s["n_rows"]]
+    return "; ".join(f"{s['n_rows']:,} ({s['reason']})" for s in lost) or "None"

@@ -1,0 +1,62 @@
+"""The choice of a model to look at, and what a page says while there is none."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.runs.folder import Run
+from bert4rec.ui import state
+from bert4rec.ui.words import escape, when
+
+
+def choose_model(key: str) -> Run | None:
+    """Let a visitor choose among the runs that have a model; the current one comes first.
+
+    Args:
+        key: Key of the box; every page has its own.
+
+    Returns:
+        The run, or None after the page was told what to do first.
+    """
+    runs = {run.id: run for run in state.readable_runs() if run.checkpoint("best").exists()}
+    current = state.current_run()
+    if not runs:
+        _draw_empty(current)
+        return None
+    wanted = current.id if current is not None and current.id in runs else next(iter(runs))
+    if current is not None and current.id not in runs:
+        st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
+    if len(runs) == 1:
+        return runs[wanted]
+    st.session_state[key] = wanted
+    st.selectbox(
+        "Model",
+        list(runs),
+        key=key,
+        format_func=lambda run_id: f"{runs[run_id].name} · {when(created_at(runs[run_id]))}",
+        on_change=lambda: state.choose_run(st.session_state[key]),
+        width=420,
+    )
+    return runs[wanted]
+
+
+def created_at(run: Run) -> str:
+    """Return the moment at which a run was made, as ISO text."""
+    return str(run.config().get("created_at", ""))
+
+
+def _draw_empty(current: Run | None) -> None:
+    if current is None:
+        st.info(
+            "There is no trained model yet. Once there is, this page shows what it has learnt.",
+            icon=":material/model_training:",
+        )
+        label = "Train a model"
+    else:
+        st.info(
+            f"Run {escape(current.name)} has no model yet: it is saved after the first validation.",
+            icon=":material/hourglass_top:",
+        )
+        label = "Look at the training"
+    if st.button(label, type="primary", icon=":material/arrow_forward:"):
+        st.switch_page("pages/train.py")

@@ -1,0 +1,198 @@
+"""Pause, resume, stop, discard: the buttons of a run, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
+from bert4rec.runs.registry import create_run, delete_run
+from bert4rec.ui import state
+from bert4rec.ui.words import escape
+
+STOPPING_KEY = "train_stopping"
+PROBLEM_KEY = "train_problem"
+
+
+def shown_state(run: Run, status: Status) -> str:
+    """Return the state, with a pause or start that the run has yet to notice taken as done."""
+    service = state.job_service()
+    if status.state not in ACTIVE_STATES or service.position(run.id) != 0:
+        return status.state
+    return "paused" if service.is_paused(run.id) else "running"
+
+
+def is_stopping(run: Run, now: str) -> bool:
+    """Whether the run was asked to stop and is still judging its best weights."""
+    return now in ACTIVE_STATES and st.session_state.get(STOPPING_KEY) == run.id
+
+
+def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) -> None:
+    """Make a run of the current dataset and queue it; `after` gets its id.
+
+    Raises:
+        Bert4RecError: it cannot be made or queued; nothing is left behind.
+    """
+    # Torch comes with it, which a page that only shows a run does not need.
+    from bert4rec.device import choose_for
+
+    dataset = state.current_dataset()
+    if dataset is None:
+        raise RunError("there is no dataset to train on", fix="Prepare one on the Data page.")
+    choose_for(policy.settings)
+    run = create_run(state.workspace(), dataset, policy, name=name or None)
+    state.job_service().submit(run)
+    after(run.id)
+
+
+def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:
+    """Draw the buttons that the run's state allows."""
+    problem = st.session_state.pop(PROBLEM_KEY, None)
+    if problem is not None:
+        state.show_error(problem)
+    now = shown_state(run, status)
+    is_ours = state.job_service().position(run.id) is not None
+    if now in ACTIVE_STATES and not is_ours:
+        st.caption("It runs in another process, which alone can steer it; here it can be watched.")
+        return
+    with st.container(horizontal=True):
+        if now in ("running", "paused"):
+            _draw_running(run, now)
+        elif now == "queued":
+            _button("Leave the queue", "stop", "playlist_remove", run)
+        elif now in RESUMABLE_STATES:
+            _draw_ended(run, status)
+        else:
+            draw_onward(run)
+        if st.button("Discard", icon=":material/delete:", key=f"discard_{run.id}"):
+            confirm_discard(run, after_delete)
+
+
+def _draw_running(run: Run, now: str) -> None:
+    stopping = is_stopping(run, now)
+    if now == "paused":
+        _button("Resume", "resume", "play_arrow", run, disabled=stopping)
+    else:
+        _button("Pause", "pause", "pause", run, disabled=stopping)
+    _button("Stop and keep best", "stop", "stop", run, disabled=stopping)
+
+
+def _draw_ended(run: Run, status: Status) -> None:
+    if run.summary() is not None:
+        draw_onward(run)
+    if status.error == "DeviceMemoryError" and run.hyperparameters().batch_size > 1:
+        half = run.hyperparameters().batch_size // 2
+        st.button(
+            f"Again with batch size {half:,}",
+            icon=":material/replay:",
+            type="primary",
+            on_click=_try,
+            args=(_start_smaller, run),
+        )
+    has_begun = run.checkpoint("last").exists()
+    _button(
+        "Resume" if has_begun else "Start again",
+        "submit",
+        "play_arrow",
+        run,
+        is_primary=status.state == "interrupted",
+    )
+
+
+def draw_onward(run: Run) -> None:
+    """Draw the ways to what can be done with a trained model."""
+    for label, icon, page in (
+        ("Inspect its predictions", "search_insights", "pages/inspect.py"),
+        ("See its embeddings", "scatter_plot", "pages/embeddings.py"),
+    ):
+        is_first = page == "pages/inspect.py"
+        if st.button(label, icon=f":material/{icon}:", type="primary" if is_first else "secondary"):
+            state.choose_run(run.id)
+            st.switch_page(page)
+
+
+def _button(
+    label: str,
+    action: str,
+    icon: str,
+    run: Run,
+    *,
+    disabled: bool = False,
+    is_primary: bool = False,
+) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"{action}_{run.id}",
+        on_click=_try,
+        args=(_ACTIONS[action], run),
+        disabled=disabled,
+        type="primary" if is_primary else "secondary",
+    )
+
+
+def _try(action: Callable[[Run], None], run: Run) -> None:
+    """Carry out what a button asks for; a refusal is shown with the buttons."""
+    try:
+        action(run)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def _stop(run: Run) -> None:
+    state.job_service().stop(run.id)
+    st.session_state[STOPPING_KEY] = run.id
+
+
+def _submit(run: Run) -> None:
+    st.session_state.pop(STOPPING_KEY, None)
+    state.job_service().submit(run)
+
+
+def _start_smaller(run: Run) -> None:
+    settings = run.hyperparameters()
+    smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
+    again = create_run(
+        state.workspace(), run.dataset(), Policy(run.policy().kind, smaller), name=run.name
+    )
+    state.job_service().submit(again)
+    state.choose_run(again.id)
+
+
+_ACTIONS: dict[str, Callable[[Run], None]] = {
+    "pause": lambda run: state.job_service().pause(run.id),
+    "resume": lambda run: state.job_service().resume(run.id),
+    "stop": _stop,
+    "submit": _submit,
+}
+
+
+@st.dialog("Discard this run?", icon=":material/delete:")
+def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
+    """Ask before a run with all its files is deleted."""
+    st.markdown(
+        f"**{escape(run.name)}** is deleted with its curves, checkpoints and figures. "
+        "This cannot be undone."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it"):
+            st.rerun()
+        if st.button("Discard it", type="primary", icon=":material/delete:"):
+            try:
+                _discard(run)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            after_delete()
+            st.rerun()
+
+
+def _discard(run: Run) -> None:
+    service = state.job_service()
+    if service.position(run.id) is not None:
+        service.discard(run.id)
+    else:
+        delete_run(state.workspace(), run.id)

@@ -1,0 +1,143 @@
+"""What a page says about a run: progress, time left, final figures; no Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Status
+from bert4rec.ui.words import counted, metric_name, number
+
+# The rate of the last lines tells more about what is left than that of the whole run.
+N_RECENT_LINES = 60
+SCORERS = {"bert4rec": "BERT4Rec", "transitions": "Transitions", "popularity": "Popularity"}
+FINAL_METRICS = ("ndcg@10", "hr@10", "mrr@10", "hr@1", "hr@20")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Args:
+        epoch: Epoch under way, from 1; the last one once it is done.
+        n_epochs: Epochs asked for.
+        step: Steps done.
+        n_steps: Steps asked for.
+        share: Part that is done, 0 to 1.
+        left_s: Seconds that all epochs would still take, or None while that is unknown.
+    """
+
+    epoch: int
+    n_epochs: int
+    step: int
+    n_steps: int
+    share: float
+    left_s: float | None
+
+    @property
+    def text(self) -> str:
+        """Where the run is, in words."""
+        return f"Epoch {number(self.epoch)} of {number(self.n_epochs)}, step {number(self.step)}"
+
+
+def progress_of(status: Status, curves: Curves) -> Progress:
+    """Read the progress from what is newer, the status or the journal."""
+    last = curves.train[-1] if curves.train else {}
+    step = max(status.step, int(last.get("step", 0)))
+    epochs_done = max(float(status.epoch), float(last.get("epoch", 0.0)))
+    n_steps = status.n_steps or int(curves.started.get("n_steps_per_epoch", 0)) * status.n_epochs
+    return Progress(
+        epoch=min(int(epochs_done) + 1, status.n_epochs),
+        n_epochs=status.n_epochs,
+        step=step,
+        n_steps=n_steps,
+        share=min(1.0, step / n_steps) if n_steps else 0.0,
+        left_s=_left_s(curves, n_steps),
+    )
+
+
+def _left_s(curves: Curves, n_steps: int) -> float | None:
+    recent = curves.train[-N_RECENT_LINES:]
+    if len(recent) < 2:
+        return None
+    n_done = recent[-1]["step"] - recent[0]["step"]
+    passed_s = recent[-1]["elapsed_s"] - recent[0]["elapsed_s"]
+    return max(0, n_steps - recent[-1]["step"]) * passed_s / n_done if n_done else None
+
+
+def memory_bytes(curves: Curves) -> int | None:
+    """Return the memory of the newest line: the GPU's where there is one, else the process's."""
+    if not curves.train:
+        return None
+    last = curves.train[-1]
+    return int(last.get("device_memory_bytes") or last.get("memory_bytes") or 0) or None
+
+
+def queue_text(position: int | None) -> str:
+    """Return the place in the queue in words."""
+    if position is None:
+        return "Waiting for the process that will run it."
+    ahead = position - 1
+    waits = "the run that is training now" + (
+        f" and {counted(ahead, 'other run')} before it" if ahead > 0 else ""
+    )
+    return f"Number {position} in the queue: it starts by itself after {waits}."
+
+
+def final_table(report: dict[str, Any]) -> pd.DataFrame:
+    """Return the test metrics of the model and the baselines, intervals in brackets.
+
+    Args:
+        report: Name of the scorer to its summary, for one part of the split.
+    """
+    rows = []
+    for metric in FINAL_METRICS:
+        row = {"Metric": metric_name(metric)}
+        for key, label in SCORERS.items():
+            if key in report:
+                row[label] = _with_interval(report[key], metric)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _with_interval(summary: dict[str, Any], metric: str) -> str:
+    value = number(summary["metrics"].get(metric), 3)
+    interval = summary.get("intervals", {}).get(metric)
+    return f"{value} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else value
+
+
+def seen_words(facts: dict[str, Any]) -> str:
+    """Return how items that a user had met before were ranked, and why; nothing for old runs.
+
+    Args:
+        facts: A summary, or the line that a run began with.
+    """
+    removes_seen = facts.get("removes_seen")
+    if removes_seen is None:
+        return ""
+    reason = f" ({facts['seen_reason']})" if facts.get("seen_reason") else ""
+    return f", seen items {'removed' if removes_seen else 'kept'}{reason}"
+
+
+def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
+    """Return how the model compares with its strongest baseline on the test items."""
+    own = report["bert4rec"]
+    rivals = {key: part["metrics"][metric] for key, part in report.items() if key != "bert4rec"}
+    name, value = metric_name(metric), own["metrics"][metric]
+    text = f"On the held-out test items {name} is {number(value, 3)}"
+    if not rivals:
+        return text + "."
+    rival = max(rivals, key=lambda key: rivals[key])
+    low, high = own["intervals"][metric]
+    rival_low, rival_high = report[rival]["intervals"][metric]
+    label = SCORERS.get(rival, rival).lower()
+    if low > rival_high:
+        verdict = f"clearly above {label}"
+    elif high < rival_low:
+        verdict = f"clearly below {label}"
+    else:
+        verdict = f"not clearly different from {label}"
+    return f"{text}, {verdict} at {number(rivals[rival], 3)}."

@@ -1,0 +1,113 @@
+"""Runs as rows of a table: state, best metric, duration, data; pure functions, no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from bert4rec.errors import Bert4RecError, FormatError
+from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.ui.words import duration, metric_name, state_word
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in figures.
+
+    Args:
+        run_id: Its folder's name.
+        name: Given by a person.
+        state: One of the states of a run, or `unreadable`.
+        metric: Name of the metric that chose the best epoch.
+        best: Its best value on validation, None before the first validation.
+        test: Its value on the test items, None until the run has ended.
+        trained_s: Seconds spent in training.
+        data: Name of the dataset.
+        created_at: ISO moment, UTC.
+        epoch: Epochs done.
+        n_epochs: Epochs to do, at most.
+        progress: Share of the steps done.
+        problem: Why the run cannot be read, None if it can.
+    """
+
+    run_id: str
+    name: str
+    state: str
+    metric: str = ""
+    best: float | None = None
+    test: float | None = None
+    trained_s: float | None = None
+    data: str = ""
+    created_at: str = ""
+    epoch: int = 0
+    n_epochs: int = 0
+    progress: float = 0.0
+    problem: Bert4RecError | None = None
+
+
+def run_row(run: Run) -> RunRow:
+    """Return a run in figures; a folder that cannot be read is a row that says so."""
+    try:
+        return _read_row(run)
+    except Bert4RecError as error:
+        problem: Bert4RecError = error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # JSON, but of another shape than a run's.
+        problem = FormatError(
+            "the files of the run are damaged",
+            where=str(run.folder),
+            fix="Restore the run's folder, or delete it.",
+        )
+    return RunRow(run.id, run.id, "unreadable", problem=problem)
+
+
+def _read_row(run: Run) -> RunRow:
+    config, status, summary = run.config(), run.status(), run.summary() or {}
+    # What an earlier part of a run came to is not the result of one that goes on.
+    judged = {} if status.state in ACTIVE_STATES else summary.get("test", {})
+    metric = str(config["effective_settings"].get("valid_metric", "ndcg@10"))
+    test = judged.get(metric)
+    return RunRow(
+        run_id=run.id,
+        name=str(config["name"]),
+        state=status.state,
+        metric=metric,
+        best=status.best_score,
+        test=None if test is None else float(test),
+        trained_s=status.trained_s or None,
+        data=str(config["dataset"]["name"]),
+        created_at=str(config["created_at"]),
+        epoch=status.epoch,
+        n_epochs=status.n_epochs,
+        progress=min(1.0, status.step / status.n_steps) if status.n_steps else 0.0,
+    )
+
+
+def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
+    """Return rows as a table for display, one line a run."""
+    return pd.DataFrame(
+        [
+            {
+                "State": state_word(row.state).label,
+                "Run": row.name,
+                "Metric": metric_name(row.metric) if row.metric else "",
+                "Best on validation": row.best,
+                "On test": row.test,
+                "Training time": duration(row.trained_s),
+                "Data": row.data,
+                "Started": datetime.fromisoformat(row.created_at) if row.created_at else None,
+            }
+            for row in rows
+        ]
+    )
+
+
+def newest_judged(rows: Iterable[RunRow]) -> RunRow | None:
+    """Return the first run that was judged on test items; None while there is none.
+
+    Not the best one: runs on different data cannot be compared.
+    """
+    return next((row for row in rows if row.test is not None), None)

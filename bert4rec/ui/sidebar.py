@@ -1,0 +1,43 @@
+"""The sidebar: the dataset and the run in use, and whether a run is going."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.ui.words import counted, escape, state_word
+
+
+def draw_sidebar() -> None:
+    """Draw the dataset and the run that the pages speak of."""
+    with st.sidebar:
+        for draw in (_draw_dataset, _draw_run):
+            with st.container(gap="xsmall"):
+                try:
+                    draw()
+                except Bert4RecError as error:
+                    state.show_error(error)
+
+
+def _draw_dataset() -> None:
+    st.caption("Dataset")
+    manifest = state.current_manifest()
+    if manifest is None:
+        st.markdown("None yet")
+        st.page_link("pages/data.py", label="Bring data", icon=":material/upload:")
+        return
+    counts = manifest["counts"]
+    st.markdown(f"**{escape(manifest['name'])}**")
+    st.caption(f"{counted(counts['n_users'], 'user')}, {counted(counts['n_items'], 'item')}")
+
+
+def _draw_run() -> None:
+    st.caption("Run")
+    run = state.current_run()
+    if run is None:
+        st.markdown("None yet")
+        return
+    word = state_word(run.status().state)
+    st.markdown(f"**{escape(run.name)}**")
+    st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]

@@ -1,0 +1,169 @@
+"""What a visitor has chosen, what the process shares, and how an error is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.errors import Bert4RecError
+from bert4rec.files import child_of, find_workspace
+from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.registry import list_runs
+from bert4rec.ui import cache
+from bert4rec.ui.run_table import run_row
+from bert4rec.ui.words import escape, sentence
+
+if TYPE_CHECKING:
+    from bert4rec.embeddings import MapService
+    from bert4rec.jobs import JobService
+
+DATASET_KEY = "dataset_folder"
+RUN_KEY = "run_id"
+# The run that the address named when this session last looked at it.
+LINKED_KEY = "linked_run_id"
+
+
+def workspace() -> Path:
+    """Return the folder with datasets and runs."""
+    return find_workspace()
+
+
+def job_service() -> JobService:
+    """Return the one job service of the process for this workspace."""
+    return _job_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _job_service(folder: str) -> JobService:
+    from bert4rec.jobs import JobService
+
+    return JobService(Path(folder))
+
+
+def map_service() -> MapService:
+    """Return the one service of the process that makes maps of embeddings."""
+    return _map_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _map_service(folder: str) -> MapService:
+    from bert4rec.embeddings import MapService
+
+    return MapService()
+
+
+def datasets() -> list[dict[str, Any]]:
+    """Return the manifests of the workspace's datasets, newest first, each with its `folder`.
+
+    What a manifest of another version lacks is filled in, so that it can be named on the page.
+    """
+    return [
+        {"name": found["folder"], "fingerprint": ""} | found | {"counts": _counts(found)}
+        for found in list_datasets(workspace())
+    ]
+
+
+def _counts(manifest: dict[str, Any]) -> dict[str, int]:
+    told = manifest.get("counts")
+    known = told if isinstance(told, dict) else {}
+    return {name: int(known.get(name) or 0) for name in ("n_users", "n_items", "n_interactions")}
+
+
+def runs() -> list[Run]:
+    """Return the workspace's runs, newest first."""
+    return list_runs(workspace())
+
+
+def readable_runs() -> list[Run]:
+    """Return the runs whose folders are whole, newest first; one damaged file hides no other."""
+    return [run for run in runs() if run_row(run).problem is None]
+
+
+def _open_readable(run_id: str) -> Run:
+    folder = child_of(workspace() / "runs", run_id)
+    if (folder / "config.json").is_file():
+        problem = run_row(Run(folder)).problem
+        if problem is not None:
+            raise problem
+    return open_run(folder)
+
+
+def current_manifest() -> dict[str, Any] | None:
+    """Return the manifest of the dataset in use: the chosen one, else the newest one."""
+    there = datasets()
+    chosen = st.session_state.get(DATASET_KEY)
+    return next((m for m in there if m["folder"] == chosen), there[0] if there else None)
+
+
+def current_dataset() -> SequenceDataset | None:
+    """Open the dataset in use, or return None while there is none.
+
+    Raises:
+        FormatError: its folder is damaged or of a newer version.
+    """
+    manifest = current_manifest()
+    if manifest is None:
+        return None
+    return cache.open_dataset(str(manifest["folder"]), str(manifest["fingerprint"]))
+
+
+def choose_dataset(folder_name: str) -> None:
+    """Use a dataset from now on, in this session."""
+    st.session_state[DATASET_KEY] = folder_name
+
+
+def current_run() -> Run | None:
+    """Return the run in use: the chosen or linked one, else an active one, else the newest."""
+    chosen = st.session_state.get(RUN_KEY)
+    if chosen:
+        try:
+            return _open_readable(chosen)
+        except Bert4RecError:
+            st.session_state.pop(RUN_KEY)
+    there = readable_runs()
+    active = (run for run in there[:20] if run.status().state in ("running", "paused"))
+    return next(active, there[0] if there else None)
+
+
+def choose_run(run_id: str) -> None:
+    """Use a run from now on, in this session and in the address, so that a refresh finds it."""
+    st.session_state[RUN_KEY] = run_id
+    st.session_state[LINKED_KEY] = run_id
+    st.query_params["run"] = run_id
+
+
+def follow_link() -> None:
+    """Take over the run that the address names, or name there the one that is in use.
+
+    Raises:
+        Bert4RecError: the run that the address names is not there or is damaged; it is removed
+            from the address.
+    """
+    linked = st.query_params.get("run")
+    if linked and linked != st.session_state.get(LINKED_KEY):
+        try:
+            run = _open_readable(linked)
+        except Bert4RecError:
+            del st.query_params["run"]
+            raise
+        st.session_state[RUN_KEY] = st.session_state[LINKED_KEY] = linked
+        st.session_state.setdefault(DATASET_KEY, run.config()["dataset"].get("folder"))
+    chosen = st.session_state.get(RUN_KEY)
+    if chosen and chosen != linked:
+        # A page of the menu starts with a bare address.
+        choose_run(chosen)
+
+
+def show_error(error: Bert4RecError) -> None:
+    """Draw an error: what happened, where, what to do next; never a traceback."""
+    problems = error.details.get("problems") or [error.message]
+    lines = [f"**{escape(sentence(str(problems[0])))}**"]
+    lines += [f"**{escape(sentence(str(problem)))}**" for problem in problems[1:]]
+    if error.where:
+        lines.append(f"Where: {escape(error.where)}")
+    if error.fix:
+        lines.append(f"What to do: {escape(sentence(error.fix))}")
+    st.error("\n\n".join(lines), icon=":material/error:")

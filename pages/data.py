@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.data.dataset import damaged_datasets
+from bert4rec.data.prepare import prepare
+from bert4rec.data.samples import SAMPLES, prepare_sample
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.ui.dataset_view import draw_dataset
+from bert4rec.ui.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
+from bert4rec.ui.log_form import ask_form_and_roles
+from bert4rec.ui.prepare_form import ask_settings, draw_costs
+from bert4rec.ui.words import escape
+
+LOOK, ADD = "Look at a dataset", "Add a dataset"
+VIEW_KEY = "data_view"
+# The view to go to on the next run: a widget's value cannot be changed once it is drawn.
+NEXT_VIEW_KEY = "next_data_view"
+UPLOAD, SAMPLE, SERVER = "Upload", "Bundled sample", "File on the server"
+
+
+def draw_data() -> None:
+    st.title("Data")
+    st.caption("A log of who met what, and when, becomes sequences that a model can learn from.")
+    there = state.datasets()
+    for error in damaged_datasets(state.workspace()):
+        state.show_error(error)
+    if NEXT_VIEW_KEY in st.session_state:
+        st.session_state[VIEW_KEY] = st.session_state.pop(NEXT_VIEW_KEY)
+    view: str | None = ADD
+    if there:
+        st.session_state.setdefault(VIEW_KEY, LOOK)
+        view = st.segmented_control(
+            "View", [LOOK, ADD], key=VIEW_KEY, required=True, label_visibility="collapsed"
+        )
+    if view == ADD:
+        draw_add(is_first=not there)
+    else:
+        draw_dataset(there)
+
+
+def draw_add(*, is_first: bool) -> None:
+    if is_first:
+        st.markdown(
+            "Nothing is here yet. Once a log is prepared you will see its users, items, history"
+            " lengths and popularity here, and what was left out and why."
+        )
+    way = st.segmented_control(
+        "Where is the log?",
+        [UPLOAD, SAMPLE, SERVER],
+        default=SAMPLE if is_first else UPLOAD,
+        required=True,
+        key="data_way",
+    )
+    if way == SAMPLE:
+        draw_samples()
+        return
+    with st.container(border=True):
+        st.subheader("1. Choose the log")
+        try:
+            choice = ask_upload() if way == UPLOAD else ask_server_file()
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+    if choice is not None:
+        draw_import(choice, is_upload=way == UPLOAD)
+
+
+def draw_samples() -> None:
+    st.caption("Simulated data, made for this project: every pattern in them is known.")
+    with st.grid(3, min_column_width=260):
+        for place, sample in enumerate(SAMPLES.values()):
+            with st.container(border=True, height="stretch"):
+                st.subheader(sample.title)
+                st.markdown(sample.description)
+                st.space("stretch")
+                if st.button(
+                    "Use this sample",
+                    key=f"sample_{sample.name}",
+                    type="primary" if place == 0 else "secondary",
+                    icon=":material/download_done:",
+                ):
+                    use_sample(sample.name)
+
+
+def use_sample(name: str) -> None:
+    try:
+        with st.spinner("Preparing the sample…"):
+            dataset = prepare_sample(name, state.workspace())
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    show_prepared(dataset.folder.name if dataset.folder else "")
+
+
+def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
+    with st.container(border=True):
+        st.subheader("2. Say what the columns hold")
+        try:
+            form, roles = ask_form_and_roles(choice)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+    if roles is None:
+        return
+    with st.container(border=True):
+        st.subheader("3. Choose what to leave out")
+        settings = ask_settings(choice, roles)
+        draw_costs(choice, form, roles, settings)
+        name = st.text_input(
+            "Name of the dataset", value=choice.name, max_chars=60, key=f"name|{choice.path}"
+        )
+        if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
+            return
+        try:
+            with st.spinner("Reading the log, leaving out, putting in order…", show_time=True):
+                dataset = prepare(
+                    choice.path,
+                    items=choice.items,
+                    roles=roles,
+                    form=form,
+                    name=name.strip() or choice.name,
+                    workspace=state.workspace(),
+                    settings=settings,
+                )
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+    if is_upload:
+        forget_upload("log")
+        forget_upload("items")
+    show_prepared(dataset.folder.name if dataset.folder else "")
+
+
+def show_prepared(folder_name: str) -> None:
+    state.choose_dataset(folder_name)
+    st.session_state[NEXT_VIEW_KEY] = LOOK
+    manifest = state.current_manifest() or {}
+    st.toast(f"{escape(manifest.get('name', 'The dataset'))} is ready", icon=":material/check:")
+    st.rerun()
+
+
+draw_data()

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
+from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
+
+N_RECENT = 10
+LIVE_STATES = ("running", "paused", "queued")
+
+GOOD_FOR = """
+- You want to know what is **missing in the middle** of a sequence: it looks at what came before
+  *and* what comes after.
+- Playlists, reading lists and courses that should be completed or judged as a whole.
+- Enough histories that repeat patterns: some thousands of interactions, better many more.
+"""
+BAD_FOR = """
+- **The next item in real time**: a model that reads from left to right (SASRec, GRU4Rec) is the
+  closer fit and is updated more cheaply.
+- **The simplest thing that works**: item-to-item neighbours or popularity take minutes to build.
+- **No sequences**, only users and items: matrix factorisation or EASE.
+- **Only similar items**: compare item vectors or texts directly.
+"""
+
+
+def draw_home() -> None:
+    rows = [run_row(run) for run in state.runs()[:N_RECENT]]
+    manifests = state.datasets()
+    draw_heading(is_new=not rows)
+    draw_steps(manifests, rows)
+    live = [row for row in rows if row.state in LIVE_STATES]
+    if live:
+        draw_live(live)
+    draw_recent(rows)
+    draw_choice()
+
+
+def draw_heading(*, is_new: bool) -> None:
+    text, action = st.columns([3, 1], vertical_alignment="center")
+    with text:
+        st.title("BERT4Rec")
+        st.markdown(
+            "Learns from playlists, reading lists and courses, and fills in what is missing, from"
+            " both sides."
+        )
+    with action:
+        if st.button(
+            "Start the demo", type="primary", icon=":material/play_arrow:", width="stretch"
+        ):
+            start_demo()
+        st.caption(
+            "Trains on a bundled, simulated sample and shows it live: about a minute."
+            if is_new
+            else "Trains once more on the bundled sample."
+        )
+
+
+def start_demo() -> None:
+    try:
+        with st.spinner("Preparing the sample…"):
+            from bert4rec.ui.demo import start_demo as start
+
+            run = start(state.workspace(), state.job_service())
+            state.choose_dataset(str(run.config()["dataset"]["folder"]))
+            state.choose_run(run.id)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    st.switch_page("pages/train.py", query_params={"run": run.id})
+
+
+def draw_steps(manifests: list[dict[str, Any]], rows: list[RunRow]) -> None:
+    with st.grid(3, min_column_width=220):
+        draw_data_step(manifests)
+        draw_train_step(rows)
+        draw_explore_step(rows)
+
+
+def step_title(number_: int, title: str, *, is_done: bool) -> None:
+    icon = ":green[:material/check_circle:]" if is_done else ":gray[:material/circle:]"
+    done = "done" if is_done else "to do"
+    st.markdown(f"#### {icon} {number_}. {title} :gray-badge[{done}]")
+
+
+def draw_data_step(manifests: list[dict[str, Any]]) -> None:
+    with st.container(border=True, height="stretch"):
+        step_title(1, "Data", is_done=bool(manifests))
+        if manifests:
+            newest = manifests[0]
+            counts = newest["counts"]
+            st.markdown(
+                f"{counted(len(manifests), 'dataset')}, the newest is"
+                f" **{escape(newest['name'])}** with {counted(counts['n_users'], 'user')} and"
+                f" {counted(counts['n_interactions'], 'interaction')}."
+            )
+        else:
+            st.markdown("Bring a log of who met what, and when, or take a bundled sample.")
+        st.space("stretch")
+        st.page_link("pages/data.py", label="Go to data", icon=":material/table_view:")
+
+
+def draw_train_step(rows: list[RunRow]) -> None:
+    judged = newest_judged(rows)
+    with st.container(border=True, height="stretch"):
+        step_title(2, "Train", is_done=judged is not None)
+        if judged is not None:
+            st.markdown(
+                f"**{escape(judged.name)}** has {metric_name(judged.metric)}"
+                f" {number(judged.test, 3)} on the test items of {escape(judged.data)}."
+            )
+        elif rows:
+            st.markdown("A run has been started, none has finished yet.")
+        else:
+            st.markdown("Choose settings or a preset, start a run and watch it learn.")
+        st.space("stretch")
+        st.page_link("pages/train.py", label="Go to training", icon=":material/model_training:")
+
+
+def draw_explore_step(rows: list[RunRow]) -> None:
+    is_ready = any(row.best is not None for row in rows)
+    with st.container(border=True, height="stretch"):
+        step_title(3, "Explore", is_done=is_ready)
+        st.markdown(
+            "Hide items and see what the model fills in; walk the map of what it learned."
+            if is_ready
+            else "Once a run has passed its first validation you can look into it here."
+        )
+        st.space("stretch")
+        with st.container(horizontal=True):
+            st.page_link("pages/inspect.py", label="Inspect", icon=":material/search_insights:")
+            st.page_link("pages/embeddings.py", label="Embeddings", icon=":material/scatter_plot:")
+
+
+def draw_live(live: list[RunRow]) -> None:
+    st.subheader("Running now")
+    shown = {row.run_id: row.state for row in live}
+    is_moving = any(row.state != "paused" for row in live)
+
+    @st.fragment(run_every="2s" if is_moving else None)
+    def draw_jobs() -> None:
+        rows = [run_row(run) for run in state.runs()[:N_RECENT]]
+        now = {row.run_id: row.state for row in rows if row.state in LIVE_STATES}
+        if now != shown:
+            st.rerun()
+        for row in rows:
+            if row.run_id in shown:
+                draw_job(row)
+
+    draw_jobs()
+
+
+def draw_job(row: RunRow) -> None:
+    with st.container(border=True):
+        head, action = st.columns([4, 1], vertical_alignment="center")
+        word = state_word(row.state)
+        with head, st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+            st.markdown(f"**{escape(row.name)}**", width="content")
+            st.caption(f"on {escape(row.data)}", width="content")
+        with action:
+            if st.button("Watch it live", key=f"watch_{row.run_id}", width="stretch"):
+                state.choose_run(row.run_id)
+                st.switch_page("pages/train.py", query_params={"run": row.run_id})
+        st.progress(row.progress, text=progress_text(row))
+
+
+def progress_text(row: RunRow) -> str:
+    if row.state == "queued":
+        place = state.job_service().position(row.run_id)
+        return f"Place {place} in the queue" if place else "Waiting for its device"
+    if not row.progress:
+        return "Getting ready: the data is being split and the baselines are being judged"
+    best = f", best {metric_name(row.metric)} {number(row.best, 3)}" if row.best is not None else ""
+    epochs = f"{row.epoch:,} of at most {counted(row.n_epochs, 'epoch')} done"
+    return f"{epochs}, {duration(row.trained_s)} of training{best}"
+
+
+def draw_recent(rows: list[RunRow]) -> None:
+    st.subheader("Recent runs")
+    if not rows:
+        st.caption(
+            "Your runs will be listed here with state, best metric, duration and data."
+            " The demo makes the first one."
+        )
+        return
+    chosen = st.dataframe(
+        run_frame(rows),
+        hide_index=True,
+        key="recent_runs",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "Best on validation": st.column_config.NumberColumn(format="%.3f"),
+            "On test": st.column_config.NumberColumn(format="%.3f"),
+            "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
+        },
+        placeholder="–",
+        alt="The newest runs with state, metric, duration and data",
+    )
+    selected = [rows[i] for i in chosen.selection.rows if i < len(rows)]
+    if not selected:
+        st.caption("Mark a row to open its run. Times are UTC.")
+        return
+    draw_open(selected[0])
+
+
+def draw_open(row: RunRow) -> None:
+    if row.problem is not None:
+        state.show_error(row.problem)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Open **{escape(row.name)}** in", width="content")
+        for label, page in (
+            ("Train", "train"),
+            ("Inspect", "inspect"),
+            ("Embeddings", "embeddings"),
+        ):
+            if st.button(label, key=f"open_{page}"):
+                state.choose_run(row.run_id)
+                st.switch_page(f"pages/{page}.py", query_params={"run": row.run_id})
+
+
+def draw_choice() -> None:
+    with st.expander("Is BERT4Rec what you need?", icon=":material/help:"):
+        good, bad = st.columns(2)
+        good.markdown(":material/thumb_up: **Choose it when**")
+        good.markdown(GOOD_FOR)
+        bad.markdown(":material/alt_route: **Choose something else for**")
+        bad.markdown(BAD_FOR)
+
+
+draw_home()

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.explain import compare_contexts, occlusion, predict_masked
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
+from bert4rec.ui import explanation_charts, explanations, prediction_cards, state
+from bert4rec.ui.cache import load_recommender, trained_length
+from bert4rec.ui.drafts import Draft, parse_items
+from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
+from bert4rec.ui.words import counted, escape, training_words
+
+DRAFT_KEY = "inspect_draft"
+DATASET_KEY = "inspect_dataset"
+LINK_KEY = "inspect_link"
+PROBLEM_KEY = "inspect_problem"
+USER_KEY = "inspect_user"
+LINK_NAMES = ("user", "mask", "items")
+MAX_LISTED_USERS = 1000
+TOP_K = 10
+
+
+def page() -> None:
+    st.title("Inspect")
+    st.caption(
+        "Hide items of a sequence and see what the model fills in: from the past, from the future, "
+        "and from both."
+    )
+    run = choose_model("inspect_run")
+    if run is None:
+        return
+    try:
+        recommender = load_recommender(run.id)
+        draft = current_draft(recommender.dataset)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    draw_source(run, recommender, draft)
+    if problem := st.session_state.pop(PROBLEM_KEY, None):
+        state.show_error(problem)
+    draw_sequence(recommender, draft)
+    draw_places(recommender, draft)
+    draw_more(run, recommender, draft)
+    write_link(draft)
+
+
+def current_draft(dataset: SequenceDataset) -> Draft:
+    """Return the sequence in hand: from the address if that is new, else from the session."""
+    link = {name: st.query_params[name] for name in LINK_NAMES if name in st.query_params}
+    draft: Draft | None = st.session_state.get(DRAFT_KEY)
+    if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
+        draft = None
+    if link and link != st.session_state.get(LINK_KEY):
+        draft = linked_draft(link, dataset) or draft
+    draft = draft or first_draft(dataset)
+    keep(draft, dataset)
+    return draft
+
+
+def linked_draft(link: dict[str, str], dataset: SequenceDataset) -> Draft | None:
+    user = link.get("user")
+    try:
+        original = dataset.history(dataset.user_idx(user)).tolist() if user else None
+        return Draft.from_link(link, original, dataset.n_items)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+        return None
+
+
+def first_draft(dataset: SequenceDataset) -> Draft:
+    long_enough = np.flatnonzero(dataset.lengths >= min(7, int(dataset.lengths.max())))
+    return user_draft(dataset, int(long_enough[0]))
+
+
+def user_draft(dataset: SequenceDataset, user_idx: int, *, hide_last: bool = False) -> Draft:
+    draft = Draft.of(dataset.history(user_idx).tolist(), dataset.user_id(user_idx))
+    return draft.hiding([len(draft) - 1 if hide_last else len(draft) // 2])
+
+
+def keep(draft: Draft, dataset: SequenceDataset) -> None:
+    st.session_state[DRAFT_KEY] = draft
+    st.session_state[DATASET_KEY] = dataset.fingerprint
+
+
+def write_link(draft: Draft) -> None:
+    link = draft.link()
+    st.session_state[LINK_KEY] = link
+    for name in LINK_NAMES:
+        if name in link:
+            st.query_params[name] = link[name]
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def change(draft: Draft) -> None:
+    st.session_state[DRAFT_KEY] = draft
+
+
+def take_user(dataset: SequenceDataset, user_id: str | None, *, hide_last: bool = False) -> None:
+    if not user_id:
+        return
+    try:
+        change(user_draft(dataset, dataset.user_idx(user_id), hide_last=hide_last))
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
+    dataset = recommender.dataset
+    users = [str(user) for user in dataset.users["user_id"].iloc[:MAX_LISTED_USERS]]
+    if draft.user and draft.user not in users:
+        users.insert(0, draft.user)
+    st.session_state[USER_KEY] = draft.user or None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "User",
+            users,
+            key=USER_KEY,
+            accept_new_options=True,
+            placeholder="Own sequence",
+            width=260,
+            help=f"{counted(dataset.n_users, 'user')}; an id that is not listed can be typed.",
+            on_change=lambda: take_user(dataset, st.session_state[USER_KEY]),
+        )
+        st.button(
+            "Random",
+            icon=":material/casino:",
+            on_click=lambda: change(
+                user_draft(dataset, int(np.random.default_rng().integers(dataset.n_users)))
+            ),
+        )
+        draw_picks(run, dataset)
+        with st.popover("Own sequence", icon=":material/edit_note:"):
+            draw_composer(recommender)
+
+
+def draw_picks(run: Run, dataset: SequenceDataset) -> None:
+    picks = explanations.picked_users(run)
+    for name, users, icon in (
+        ("best", picks.best, "thumb_up"),
+        ("worst", picks.worst, "thumb_down"),
+    ):
+        ranks = {user.user_id: user.rank for user in users}
+        key = f"inspect_{name}"
+        st.menu_button(
+            f"{name.capitalize()} ranked",
+            list(ranks),
+            key=key,
+            icon=f":material/{icon}:",
+            format_func=partial(ranked_label, ranks),
+            help=f"Users whose last item, the test item, was ranked {name} among "
+            f"{counted(picks.n_judged, 'user')} drawn.",
+            on_click=partial(take_picked_user, dataset, key),
+            disabled=not ranks,
+        )
+
+
+def ranked_label(ranks: dict[str, int], user: str) -> str:
+    return f"{escape(user)} · rank {ranks[user] + 1:,}"
+
+
+def take_picked_user(dataset: SequenceDataset, key: str) -> None:
+    take_user(dataset, st.session_state[key], hide_last=True)
+
+
+def draw_composer(recommender: Recommender) -> None:
+    with st.form("inspect_compose", border=False):
+        text = st.text_area(
+            "Titles or ids, oldest first, separated by commas or new lines", height=180
+        )
+        if st.form_submit_button("Use this sequence", type="primary"):
+            try:
+                items = parse_items(text or "", recommender.vocabulary)
+            except SettingsError as error:
+                state.show_error(error)
+                return
+            change(Draft.of(items, hidden=[len(items) // 2]))
+            st.rerun()
+
+
+def draw_sequence(recommender: Recommender, draft: Draft) -> None:
+    whose = f"User {escape(draft.user)}" if draft.user else "Own sequence"
+    edited = ", edited" if draft.is_edited else ""
+    st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}")
+    trained = f" {trained_on(recommender, draft.user)}" if draft.user else ""
+    st.caption(f"Click items to hide them.{trained}")
+    draw_strip(draft, recommender.vocabulary, recommender.settings.max_seq_length, change)
+    draw_tools(draft, recommender.settings.max_seq_length, change)
+
+
+def trained_on(recommender: Recommender, user: str) -> str:
+    dataset = recommender.dataset
+    user_idx = dataset.user_idx(user)
+    n_trained = trained_length(dataset, recommender.settings, user_idx)
+    return training_words(n_trained, int(dataset.lengths[user_idx]))
+
+
+def visible_places(recommender: Recommender, draft: Draft) -> list[int]:
+    start = max(0, len(draft) - recommender.settings.max_seq_length)
+    return [position for position in draft.hidden if position >= start]
+
+
+def draw_places(recommender: Recommender, draft: Draft) -> None:
+    places = visible_places(recommender, draft)
+    if not places:
+        st.info("Hide an item to see what the model puts there.", icon=":material/touch_app:")
+        return
+    compared = compare_contexts(recommender, draft.items, places, k=TOP_K)
+    titles = [recommender.vocabulary.title(p.true_idx) for p in compared["both"]]
+    before = ranks_before(recommender, draft, places) if draft.is_edited else None
+    st.subheader("What the model puts there")
+    if len(places) > 1 or before is not None:
+        prediction_cards.draw_places(prediction_cards.place_table(compared, titles, before))
+    at = 0
+    if len(places) > 1:
+        chosen = st.segmented_control(
+            "Hidden place",
+            places,
+            format_func=lambda place: f"{place + 1}",
+            default=places[0],
+            required=True,
+            key=f"inspect_place_{places}",
+        )
+        at = places.index(chosen) if chosen in places else 0
+    true_idx = compared["both"][at].true_idx
+    prediction_cards.draw_contexts(
+        {context: predictions[at] for context, predictions in compared.items()},
+        title=titles[at],
+        count=int(recommender.vocabulary.counts[true_idx - 1]),
+        n_items=len(draft),
+        before=before.get(places[at]) if before else None,
+    )
+    st.session_state["inspect_focus"] = places[at]
+
+
+def ranks_before(recommender: Recommender, draft: Draft, places: list[int]) -> dict[int, int]:
+    """Return the ranks of the hidden items in the original, by their positions now."""
+    origins = {place: draft.slots[place].origin for place in places}
+    start = max(0, len(draft.original) - recommender.settings.max_seq_length)
+    there = {p: o for p, o in origins.items() if o is not None and o >= start}
+    found = predict_masked(recommender, np.array(draft.original), list(there.values()), k=1)
+    return {place: one.true_rank for place, one in zip(there, found, strict=True)}
+
+
+def draw_more(run: Run, recommender: Recommender, draft: Draft) -> None:
+    carried, coming, editing, future = st.tabs(
+        [
+            ":material/weight: What carries it",
+            ":material/skip_next: What comes next",
+            ":material/edit: Edit the sequence",
+            ":material/balance: Does the future matter here?",
+        ],
+        on_change="rerun",
+        key="inspect_tab",
+    )
+    if carried.open:
+        with carried:
+            draw_carriers(recommender, draft)
+    if coming.open:
+        with coming:
+            draw_next(recommender, draft)
+    if editing.open:
+        with editing:
+            draw_editor(draft, recommender.vocabulary, change)
+    if future.open:
+        with future:
+            draw_future(run)
+
+
+def draw_carriers(recommender: Recommender, draft: Draft) -> None:
+    places = visible_places(recommender, draft)
+    if not places:
+        st.caption("Hide an item first.")
+        return
+    focus = st.session_state.get("inspect_focus", places[0])
+    focus = focus if focus in places else places[0]
+    titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
+    st.markdown(f"Which items carry the prediction at position {focus + 1}")
+    explanation_charts.draw_occlusion(occlusion(recommender, draft.items, focus), titles, focus)
+
+
+def draw_next(recommender: Recommender, draft: Draft) -> None:
+    vocabulary = recommender.vocabulary
+    ids = [vocabulary.item_id(slot.item_idx) for slot in draft.slots if not slot.is_hidden]
+    st.caption(
+        "Expected after the last item. Hidden items are left out of the sequence; probabilities "
+        "are those of the whole catalogue."
+    )
+    table = prediction_cards.suggestion_table(recommender.recommend(ids, TOP_K))
+    prediction_cards.draw_suggestions(table, alt_text="Items expected after the end")
+
+
+def draw_future(run: Run) -> None:
+    st.caption(
+        "Hides the middle item of the histories of "
+        f"{explanations.N_REPORT_USERS} users and compares what past, future and both give."
+    )
+    key = f"inspect_report_{run.id}"
+    if st.button("Compare", icon=":material/play_arrow:", type="primary"):
+        st.session_state[key] = True
+    if st.session_state.get(key):
+        explanation_charts.draw_report(explanations.stored_report(run))
+
+
+page()

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import Bert4RecError
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.policy import Policy, PolicyKind
+from bert4rec.runs.folder import Run
+from bert4rec.ui import forms, settings_form, state
+from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
+from bert4rec.ui.live_run import draw_run
+from bert4rec.ui.run_controls import start_run
+from bert4rec.ui.words import counted, escape, when
+
+VIEW_KEY = "train_view"
+FOLLOWED_KEY = "train_followed_run"
+NAME_KEY = "train_name"
+NEW = "new"
+N_OFFERED_RUNS = 30
+
+
+def choose_view(run_ids: list[str]) -> str:
+    """Return the run to show, or `new`; a run chosen on another page or by a link comes first."""
+    chosen = st.session_state.get(state.RUN_KEY)
+    if chosen and chosen != st.session_state.get(FOLLOWED_KEY):
+        st.session_state[FOLLOWED_KEY] = st.session_state[VIEW_KEY] = chosen
+    if VIEW_KEY not in st.session_state:
+        active = state.job_service().active()
+        st.session_state[VIEW_KEY] = active[0] if active else NEW
+    if st.session_state[VIEW_KEY] not in (NEW, *run_ids):
+        st.session_state[VIEW_KEY] = NEW
+    return str(st.session_state[VIEW_KEY])
+
+
+def take_view() -> None:
+    view = st.session_state[VIEW_KEY]
+    if view != NEW:
+        state.choose_run(view)
+
+
+def show_new() -> None:
+    st.session_state[VIEW_KEY] = NEW
+
+
+def forget_run() -> None:
+    """Leave a run that is being deleted."""
+    st.session_state.pop(state.RUN_KEY, None)
+    st.session_state.pop(VIEW_KEY, None)
+    st.query_params.pop("run", None)
+
+
+def label_of(run: Run) -> str:
+    # Without its state: a label that changes would be a new choice to the box.
+    config = run.config()
+    return f"{config['name']} · {when(config['created_at'])}"
+
+
+def draw_choice(run_ids: list[str], labels: dict[str, str], view: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Show",
+            [NEW, *run_ids],
+            format_func=lambda choice: labels.get(choice, "A new run"),
+            key=VIEW_KEY,
+            on_change=take_view,
+            persist_state="session",
+            width=420,
+        )
+        if view != NEW:
+            st.button("New run", icon=":material/add:", on_click=show_new)
+
+
+def draw_new_run() -> None:
+    dataset = state.current_dataset()
+    if dataset is None:
+        draw_empty()
+        return
+    form, summary = st.columns([5, 3], gap="large")
+    with form:
+        kind, name = draw_naming(dataset)
+        settings, problems = settings_form.draw_settings()
+    with summary, st.container(border=True):
+        draw_dataset_choice(dataset)
+        if settings is None:
+            draw_refusal(problems)
+        else:
+            draw_start(dataset, Policy(kind, settings), name)
+    draw_details(dataset, settings, kind, name)
+
+
+def draw_empty() -> None:
+    st.markdown("Here a model is trained: settings, an estimate of its cost, and then its curves.")
+    st.markdown("It needs a dataset first.")
+    if st.button("Bring data", icon=":material/upload:", type="primary"):
+        st.switch_page("pages/data.py")
+
+
+def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
+    left, right = st.columns(2)
+    with left:
+        name = st.text_input(
+            "Name of the run",
+            key=NAME_KEY,
+            placeholder=dataset.name,
+            max_chars=80,
+            persist_state="session",
+        )
+    with right:
+        kind = settings_form.draw_purpose()
+    return kind, (name or "").strip() or dataset.name
+
+
+def draw_refusal(problems: list[str]) -> None:
+    st.button("Start training", type="primary", disabled=True, width="stretch")
+    st.caption("To be put right first:")
+    st.caption("\n".join(f"- {escape(forms.titled(problem))}" for problem in problems))
+
+
+def draw_start(dataset: SequenceDataset, policy: Policy, name: str) -> None:
+    draw_estimate(dataset, policy.settings)
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
+        try:
+            start_run(policy, name, state.choose_run)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        st.rerun()
+    if state.job_service().active():
+        st.caption("Another run is training; this one will wait in the queue.")
+
+
+def draw_dataset_choice(dataset: SequenceDataset) -> None:
+    manifests = {str(manifest["folder"]): manifest for manifest in state.datasets()}
+    here = dataset.folder.name if dataset.folder else ""
+    if len(manifests) > 1:
+        key = "train_dataset"
+        st.session_state[key] = here
+        st.selectbox(
+            "Dataset",
+            list(manifests),
+            format_func=lambda folder: str(manifests[folder]["name"]),
+            key=key,
+            on_change=lambda: state.choose_dataset(st.session_state[key]),
+        )
+    else:
+        st.markdown(f"**{escape(dataset.name)}**")
+    st.caption(
+        f"{counted(dataset.n_users, 'user')}, {counted(dataset.n_items, 'item')}, "
+        f"{counted(dataset.n_interactions, 'interaction')}"
+    )
+
+
+def draw_details(
+    dataset: SequenceDataset, settings: Hyperparameters | None, kind: PolicyKind, name: str
+) -> None:
+    seen = st.expander(
+        "The first batch as the model sees it",
+        icon=":material/visibility:",
+        on_change="rerun",
+        key="train_first_batch",
+    )
+    if seen.open:
+        with seen:
+            if settings is None:
+                st.caption("It is drawn once the settings are right.")
+            else:
+                draw_first_batch(dataset, settings)
+    with st.expander("Policy YAML and command", icon=":material/code:"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown("**Fill the form**")
+            settings_form.draw_policy_in()
+        if settings is None:
+            return
+        with right:
+            st.markdown("**This form as a policy**")
+            settings_form.draw_policy_out(Policy(kind, settings), f"{dataset.name}.yaml")
+            st.markdown("**This form as a command**")
+            folder = dataset.folder.name if dataset.folder else dataset.name
+            st.code(
+                forms.train_command(
+                    settings_form.draft(),
+                    dataset=folder,
+                    workspace=state.workspace(),
+                    name=name,
+                    kind=kind,
+                ),
+                language="shell",
+            )
+
+
+st.title("Train")
+runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
+followed = state.current_run()
+if followed is not None:
+    runs.setdefault(followed.id, followed)
+names = {run_id: label_of(run) for run_id, run in runs.items()}
+shown = choose_view(list(runs))
+if runs:
+    draw_choice(list(runs), names, shown)
+if shown == NEW:
+    draw_new_run()
+else:
+    draw_run(runs[shown], forget_run)
