@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.dataset import list_datasets
+from bert4rec.data.samples import prepare_sample
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+LOG = "user_id,item_id,timestamp\n" + "".join(
+    f"u{user},i{(user + step) % 9},{1_700_000_000 + 60 * step}\n"
+    for user in range(30)
+    for step in range(6)
+)
+TITLES = "item_id,title\n" + "".join(f"i{item},*Star* [{item}](x)\n" for item in range(9))
+
+
+def open_data() -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    return app
+
+
+def upload(app: AppTest, name: str, content: bytes, place: int = 0) -> None:
+    app.file_uploader[place].upload(name, content)
+    app.run()
+    assert not app.exception
+
+
+def choose_upload(app: AppTest) -> None:
+    app.segmented_control(key="data_way").set_value("Upload").run()
+    assert not app.exception
+
+
+def button(app: AppTest, label: str):
+    return next(button for button in app.button if button.label == label)
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(str(part.value) for part in [*app.markdown, *app.caption, *app.subheader])
+
+
+def errors(app: AppTest) -> str:
+    return "\n".join(str(error.value) for error in app.error)
+
+
+@pytest.fixture
+def inbox(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("BERT4REC_DATA_DIR", raising=False)
+    folder = workspace / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_empty_workspace_offers_the_samples() -> None:
+    app = open_data()
+    assert "Nothing is here yet" in texts(app)
+    assert [b.label for b in app.button].count("Use this sample") == 3
+
+
+def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
+    app = open_data()
+    app.button(key="sample_playlists").click().run()
+    assert not app.exception
+    assert [manifest["name"] for manifest in list_datasets(workspace)] == ["playlists"]
+    assert app.metric[0].label == "Interactions"
+    assert len(app.metric) <= 7
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Path) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "titles.csv", TITLES.encode())
+    assert len(list((workspace / "uploads").rglob("*.csv"))) == 2
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    assert not errors(app)
+    (manifest,) = list_datasets(workspace)
+    assert manifest["name"] == "plays"
+    assert manifest["counts"] == {"n_users": 30, "n_items": 9, "n_interactions": 180}
+    assert manifest["item_table"]["n_matched"] == 9
+    assert not list((workspace / "uploads").rglob("*.csv"))
+    assert app.metric[0].value == "180"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_few_interactions_are_warned_of() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    button(app, "Prepare dataset").click().run()
+    assert any("180 interactions" in str(warning.value) for warning in app.warning)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_certain_roles_are_filled_in_with_their_reason() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    boxes = {box.label: box.value for box in app.selectbox}
+    assert boxes["User column"] == "user_id"
+    assert boxes["Item column"] == "item_id"
+    assert boxes["Time column"] == "timestamp"
+    assert "is usual for" in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_uncertain_roles_are_left_for_the_person_to_choose() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.replace("user_id,item_id", "left,right").encode())
+    boxes = {box.label: box for box in app.selectbox}
+    assert boxes["User column"].value is None
+    assert "Still to choose" in texts(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
+    boxes["User column"].set_value("left")
+    boxes["Item column"].set_value("right")
+    app.run()
+    assert "Prepare dataset" in [b.label for b in app.button]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"only\n1\n2\n3\n", "one column"),
+        (bytes(range(256)) * 20, "binary"),
+        (b"PK\x03\x04" + b"x" * 50, "zip archive"),
+        (b'{"user": 1\n[\n{', "JSON"),
+    ],
+)
+@pytest.mark.usefixtures("workspace")
+def test_a_broken_upload_is_told_in_words(content: bytes, message: str) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "broken.csv", content)
+    assert message in errors(app)
+    assert "broken" in errors(app)
+    assert "What to do" in errors(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_filters_that_leave_nothing_are_told_in_words() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    next(box for box in app.number_input if box.label == "Shortest history").set_value(100).run()
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    assert "What to do" in errors(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_cost_of_settings_is_counted_on_request() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    app.toggle(key="show_costs").set_value(True).run()
+    assert not app.exception
+    frame = next(f.value for f in app.dataframe if "Settings" in f.value.columns)
+    assert frame["Interactions"].iloc[0] == 180
+
+
+def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", (LOG + "u1,,1700000000\n").encode())
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    frame = next(f.value for f in app.dataframe if "Text" in f.value.columns)
+    assert list(frame["Line"]) == [len(LOG.splitlines()) + 1]
+
+
+def test_a_file_on_the_server_is_found_in_the_open_folder_only(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "plays.csv").write_text(LOG)
+    (tmp_path / "private.csv").write_text(LOG)
+    (inbox / "link.csv").symlink_to(tmp_path / "private.csv")
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    assert app.selectbox(key="server_log").options == ["plays.csv"]
+    app.selectbox(key="server_log").set_value("plays.csv").run()
+    assert not app.exception
+    assert "Prepare dataset" in [b.label for b in app.button]
+    button(app, "Prepare dataset").click().run()
+    assert app.metric[0].value == "180"
+    assert (inbox / "plays.csv").exists()
+
+
+@pytest.mark.usefixtures("inbox")
+def test_an_empty_folder_on_the_server_says_where_to_put_files() -> None:
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    assert "BERT4REC_DATA_DIR" in texts(app)
+
+
+@pytest.mark.parametrize("manifest", ['{"format_version": 99, "name": "x"}', "{"])
+def test_a_damaged_dataset_is_told_in_words(workspace: Path, manifest: str) -> None:
+    dataset = prepare_sample("playlists", workspace)
+    assert dataset.folder is not None
+    (dataset.folder / "manifest.json").write_text(manifest)
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    assert errors(app)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import bert4rec.embeddings as embeddings
+from bert4rec.data.prepare import prepare
+from bert4rec.embeddings import MapService, project_pca
+from bert4rec.errors import DatasetError
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from bert4rec.ui import state
+from tests.factories import small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+NASTY = "*Star* [x](http://e.org) <b>b</b>"
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    return trained(workspace, n_items=14)
+
+
+def trained(workspace: Path, n_items: int) -> Run:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % n_items}", "time": step}
+        for user in range(16)
+        for step in range(6)
+    ]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(n_items)],
+            "title": [NASTY, *[f"Title {at}" for at in range(1, n_items)]],
+            "genre": [("calm", "wild")[at % 2] for at in range(n_items)],
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), workspace=workspace)
+
+
+@pytest.fixture(autouse=True)
+def service(monkeypatch: pytest.MonkeyPatch) -> MapService:
+    """A map service of this test alone, whose UMAP is done in a blink."""
+    made = MapService()
+    monkeypatch.setattr(state, "map_service", lambda: made)
+    monkeypatch.setattr(embeddings, "project_umap", lambda v, n=2, **_: project_pca(v, n) * 2)
+    return made
+
+
+def open_map(**values: object) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/embeddings.py")
+    for key, value in values.items():
+        app.session_state[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def wait(service: MapService) -> None:
+    for future in service._futures.values():
+        future.exception()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_a_model_the_page_offers_one_button() -> None:
+    app = open_map()
+    assert [button.label for button in app.button] == ["Train a model"]
+
+
+@pytest.mark.usefixtures("run")
+def test_pca_is_there_at_once_with_its_quality() -> None:
+    app = open_map(embeddings_method="pca")
+    assert len(app.get("plotly_chart")) == 1
+    assert [metric.label for metric in app.metric] == [
+        "Trustworthiness",
+        "Neighbours kept",
+        "Items shown",
+    ]
+    assert app.metric[2].value == "14 of 14"
+
+
+@pytest.mark.usefixtures("run")
+def test_umap_replaces_pca_when_it_is_done(service: MapService) -> None:
+    app = open_map()
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert "PCA" not in texts(app)
+    assert "UMAP map of 14 items" in app.get("plotly_chart")[0].proto.alt
+
+
+def test_a_failed_umap_is_said_and_pca_stays(
+    run: Run, service: MapService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> np.ndarray:
+        raise DatasetError("too *few* items")
+
+    monkeypatch.setattr(embeddings, "project_umap", fails)
+    app = open_map()
+    wait(service)
+    app.run()
+    assert "too \\*few\\* items" in app.warning[0].value
+    assert "PCA map" in app.get("plotly_chart")[0].proto.alt
+    assert "Try again" in [button.label for button in app.button]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_found_item_shows_its_nearest_in_the_original_space() -> None:
+    app = open_map(embeddings_method="pca", embeddings_find="t5")
+    assert not app.exception
+    assert "**Title 5**" in texts(app)
+    assert "of the 10 nearest" in texts(app)
+    table = app.dataframe[0].value
+    assert len(table) == 10
+    assert table["cosine"].is_monotonic_decreasing
+
+
+@pytest.mark.usefixtures("run")
+def test_an_item_that_is_not_there_is_said_with_near_misses() -> None:
+    app = open_map(embeddings_method="pca", embeddings_find="Tittle 5")
+    assert not app.exception
+    assert "Title 5" in app.error[0].value.replace("\\", "")
+
+
+@pytest.mark.usefixtures("run")
+def test_a_title_is_never_markdown() -> None:
+    app = open_map(embeddings_method="pca", embeddings_find="t0")
+    assert "\\*Star\\*" in texts(app)
+    assert "[x](" not in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("colour", ["genre", "Popularity", "Cluster"])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_every_colour_works_in_both_views(colour: str, dimensions: int) -> None:
+    app = open_map(
+        embeddings_method="pca", embeddings_colour=colour, embeddings_dimensions=dimensions
+    )
+    assert not app.error
+    assert f"coloured by {colour}" in app.get("plotly_chart")[0].proto.alt
+
+
+@pytest.mark.usefixtures("run")
+def test_a_choice_is_shown_with_shares_and_can_be_cleared() -> None:
+    app = open_map(embeddings_method="pca")
+    app.session_state["embeddings_chosen"] = [1, 2, 3, 5]
+    app.run()
+    assert "4 items chosen" in texts(app)
+    assert "against" in texts(app)
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert "chosen" not in texts(app)
+    assert not app.exception
+
+
+@pytest.mark.parametrize("n_items", [3, 4])
+def test_a_tiny_catalogue_has_a_map(workspace: Path, service: MapService, n_items: int) -> None:
+    trained(workspace, n_items)
+    app = open_map()
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert app.metric[2].value == f"{n_items} of {n_items}"

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.prepare import prepare
+from bert4rec.files import read_json, write_json
+from bert4rec.jobs import JobService
+from bert4rec.pipeline import train
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.ui import state
+from tests.factories import ring_dataset, small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+PAGES = ("home", "data", "train", "inspect", "embeddings")
+NASTY = "*Star* [x](http://e.org) :smile:"
+
+
+def open_home(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.title, *app.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    """A queued run on a small dataset; no process works on it."""
+    log = pd.DataFrame({"user": list("aaaabbbb"), "item": list("wxyzzyxw")})
+    dataset = prepare(log, name=NASTY, workspace=workspace)
+    return create_run(workspace, dataset, Policy(settings=small_settings()), name=NASTY)
+
+
+@pytest.fixture
+def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobService]:
+    """A job service whose runs last until the test is over."""
+    over = threading.Event()
+    made = JobService(workspace, runner=lambda run, control: over.wait(60) and None)
+    monkeypatch.setattr(state, "job_service", lambda: made)
+    yield made
+    over.set()
+    made.wait(lambda: not made.active(), timeout_s=60)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_empty_workspace_says_what_will_appear_and_offers_the_demo() -> None:
+    app = open_home()
+    assert [button.label for button in app.button] == ["Start the demo"]
+    assert "will be listed here" in texts(app)
+    assert texts(app).count("to do") == 3
+    assert not app.dataframe
+
+
+def test_the_demo_prepares_the_sample_and_submits_a_run(
+    workspace: Path, service: JobService
+) -> None:
+    app = open_home()
+    app.button[0].click().run(timeout=120)
+    assert not app.exception
+    (run,) = list_runs(workspace)
+    assert service.active() == [run.id]
+    assert app.session_state[state.RUN_KEY] == run.id
+    assert app.query_params["run"] == run.id
+    assert run.dataset().manifest["simulated"] is True
+
+
+def test_a_running_run_is_shown_with_its_progress(run: Run) -> None:
+    run.set_status(state="running", epoch=1, n_epochs=4, step=5, n_steps=20, trained_s=61.0)
+    app = open_home()
+    assert "Running now" in texts(app)
+    assert app.progress[0].value == 25
+    assert app.progress[0].text == "1 of at most 4 epochs done, 1 min 1 s of training"
+
+
+def test_a_paused_run_is_still_shown(run: Run) -> None:
+    run.set_status(state="paused", epoch=1, n_epochs=4, step=5, n_steps=20)
+    assert "Running now" in texts(open_home())
+
+
+def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
+    run.set_status(state="finished", best_score=0.5, trained_s=30.0)
+    write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    app = open_home()
+    assert "Running now" not in texts(app)
+    assert "0.400 on the test items" in texts(app)
+    row = app.dataframe[0].value.iloc[0]
+    assert row["State"] == "Finished"
+    assert row["Best on validation"] == pytest.approx(0.5)
+    assert row["Training time"] == "30 s"
+
+
+def test_a_run_without_a_process_is_shown_as_interrupted(run: Run) -> None:
+    run.set_status(state="running")
+    path = run.folder / "status.json"
+    write_json(path, read_json(path) | {"pid": 2**22 + 1})
+    app = open_home()
+    assert app.dataframe[0].value.iloc[0]["State"] == "Interrupted"
+
+
+def test_a_damaged_run_is_a_row_and_not_a_crash(run: Run) -> None:
+    (run.folder / "config.json").write_text("{")
+    app = open_home()
+    assert app.dataframe[0].value.iloc[0]["State"] == "Unreadable"
+
+
+def test_names_from_elsewhere_are_never_markdown(run: Run) -> None:
+    run.set_status(state="running")
+    shown = texts(open_home())
+    assert "\\*Star\\*" in shown
+    assert "*Star* [x](http://e.org)" not in shown
+
+
+def test_a_link_to_a_run_chooses_it(run: Run) -> None:
+    run.set_status(state="finished")
+    app = open_home(run=run.id)
+    assert app.session_state[state.RUN_KEY] == run.id
+    assert app.session_state[state.DATASET_KEY] == run.config()["dataset"]["folder"]
+
+
+@pytest.mark.parametrize("linked", ["nothing", "../../etc", ".hidden"])
+@pytest.mark.usefixtures("workspace")
+def test_a_link_to_no_run_is_an_error_in_words(linked: str) -> None:
+    app = open_home(run=linked)
+    assert len(app.error) == 1
+    assert "run" not in app.query_params
+
+
+def test_a_damaged_run_hides_neither_the_page_nor_the_other_runs(workspace: Path) -> None:
+    whole, damaged = (
+        train(ring_dataset(), small_settings(n_epochs=1), workspace=workspace, name=name)
+        for name in ("whole", "damaged")
+    )
+    (damaged.folder / "status.json").write_text("")
+    app = open_home(run=damaged.id)
+    assert app.title[0].value == "BERT4Rec"
+    assert app.error
+    shown = " ".join(element.value for element in app.sidebar.markdown)
+    assert whole.name in shown
+
+
+def open_page(page: str, **query: str) -> AppTest:
+    app = open_home(**query)
+    if page != "home":
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["config.json", "status.json"])
+@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 1}'])
+def test_no_page_falls_with_a_damaged_run(run: Run, page: str, name: str, text: str) -> None:
+    (run.folder / name).write_text(text)
+    assert open_page(page, run=run.id).title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_falls_with_a_damaged_dataset(run: Run, page: str) -> None:
+    folder = run.workspace / "datasets" / run.config()["dataset"]["folder"]
+    write_json(folder / "manifest.json", {"format_version": 1, "counts": None})
+    assert open_page(page).title

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.prepare import prepare
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from tests.factories import small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    """A trained run on 12 users whose histories go around a ring of eight items."""
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 8}", "time": step}
+        for user in range(12)
+        for step in range(5 + user % 3)
+    ]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(8)],
+            "title": [NASTY, *[f"Title {at}, the long" for at in range(1, 8)]],
+            "genre": ["calm", "wild"] * 4,
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), workspace=workspace)
+
+
+def open_inspect(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/inspect.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def click(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label.startswith(label)).click()
+    app.run()
+    assert not app.exception
+
+
+def cards(app: AppTest) -> list[str]:
+    return [b.label for b in app.button if str(b.key).startswith("inspect_card_")]
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button() -> None:
+    app = open_inspect()
+    assert [button.label for button in app.button] == ["Train a model"]
+    assert "no trained model yet" in app.info[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_a_history_is_shown_with_its_middle_hidden_and_three_contexts() -> None:
+    app = open_inspect()
+    assert len(cards(app)) >= 5
+    assert [metric.label.split(": ")[1] for metric in app.metric] == [
+        "Past only",
+        "Future only",
+        "Both sides",
+    ]
+    assert "rank the true item" in texts(app)
+    # Each context has its own list, with the true item in it.
+    for table in app.dataframe[-3:]:
+        assert (table.value["note"] == "true item").sum() == 1
+
+
+@pytest.mark.usefixtures("run")
+def test_a_link_reproduces_user_and_hidden_places() -> None:
+    app = open_inspect(user="u3", mask="2.4")
+    assert "User u3: 5 items" in texts(app)
+    assert app.dataframe[0].value["position"].tolist() == [2, 4]
+    assert app.query_params["user"] == "u3"
+    assert app.query_params["mask"] == "2.4"
+
+
+@pytest.mark.usefixtures("run")
+def test_a_click_on_a_card_hides_its_item_and_another_shows_it() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.button(key="inspect_card_3").click().run()
+    assert app.query_params["mask"] == "2.4"
+    app.button(key="inspect_card_1").click().run()
+    assert app.query_params["mask"] == "4"
+    click(app, "Show all")
+    assert "mask" not in app.query_params
+    assert "Hide an item" in app.info[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_an_unknown_user_in_a_link_is_said_and_another_is_shown() -> None:
+    app = open_inspect(user="nobody")
+    assert "nobody" in app.error[0].value
+    assert cards(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_broken_link_is_said_in_plain_words() -> None:
+    app = open_inspect(items="1.99")
+    assert "does not fit this catalogue" in app.error[0].value
+    assert not open_inspect(user="u3", mask="1").error
+
+
+@pytest.mark.usefixtures("run")
+def test_one_item_alone_can_be_looked_at() -> None:
+    app = open_inspect(items="3", mask="1")
+    assert "With nothing around it" in texts(app)
+    assert "No other item changes this prediction" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_titles_are_shown_as_they_are() -> None:
+    app = open_inspect(items="1.2.3.4.5.6.7.8")
+    shown = "\n".join(cards(app))
+    assert "*Star*" not in shown
+    assert "[x](" not in shown
+    assert "\\*Star\\*" in shown
+
+
+@pytest.mark.usefixtures("run")
+def test_a_pasted_sequence_replaces_the_history() -> None:
+    app = open_inspect()
+    app.text_area[0].set_value("t1, t2\nTitle 3, the long")
+    click(app, "Use this sequence")
+    assert "Own sequence: 3 items" in texts(app)
+    assert app.query_params["items"].count(".") == 2
+    assert "user" not in app.query_params
+
+
+@pytest.mark.usefixtures("run")
+def test_an_unknown_item_is_named_with_its_near_misses() -> None:
+    app = open_inspect()
+    app.text_area[0].set_value("t1, Title 3, the lang")
+    click(app, "Use this sequence")
+    assert "did you mean" in app.error[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_an_edited_history_is_compared_with_its_original_and_kept_in_the_link() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
+    app.run()
+    click(app, "Remove")
+    assert "User u3, edited: 4 items" in texts(app)
+    assert "In the original both sides rank it" in texts(app)
+    link = {name: app.query_params[name] for name in ("user", "items", "mask")}
+    again = open_inspect(**link)
+    assert "User u3, edited: 4 items" in texts(again)
+    assert cards(again) == cards(app)
+    click(again, "Back to the original")
+    assert "User u3: 5 items" in texts(again)
+
+
+@pytest.mark.usefixtures("run")
+def test_the_other_tabs_show_their_figures() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.session_state["inspect_tab"] = ":material/skip_next: What comes next"
+    app.run()
+    assert len(app.dataframe[-1].value) >= 3
+    app.session_state["inspect_tab"] = ":material/balance: Does the future matter here?"
+    app.run()
+    click(app, "Compare")
+    assert "Over 12 users" in texts(app).replace("\\", "")
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+def test_a_random_user_and_a_typed_one_are_taken() -> None:
+    app = open_inspect()
+    click(app, "Random")
+    app.selectbox(key="inspect_user").set_value("u5").run()
+    assert app.query_params["user"] == "u5"
+    assert "User u5" in texts(app)

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.dataset import SequenceDataset, find_dataset
+from bert4rec.hyperparameters import PRESETS, parse_settings
+from bert4rec.jobs import JobService
+from bert4rec.pipeline import split_for
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.ui import state
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def dataset(workspace: Path) -> SequenceDataset:
+    rng = np.random.default_rng(0)
+    histories = [rng.integers(1, 31, size=size) for size in rng.integers(5, 20, size=60)]
+    made = SequenceDataset.from_sequences(histories, n_items=30, name="made")
+    return made.save(workspace / "datasets" / "made-1")
+
+
+@pytest.fixture
+def open_train(workspace: Path) -> Open:
+    def open_page(run: Run | None = None) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        if run is not None:
+            app.query_params["run"] = run.id
+        return app.run().switch_page("pages/train.py").run()
+
+    return open_page
+
+
+def service_of(workspace: Path) -> JobService:
+    return state._job_service(str(workspace))
+
+
+def wait_for_the_end(workspace: Path) -> None:
+    service = service_of(workspace)
+    assert service.wait(lambda: not service.active(), timeout_s=60)
+
+
+def queued_run(workspace: Path, name: str = "mine", **settings: object) -> Run:
+    policy = Policy("scoring_policy", parse_settings(TINY | settings))
+    return create_run(workspace, find_dataset(workspace, "made"), policy, name=name)
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def set_field(app: AppTest, name: str, value: object) -> AppTest:
+    app.get_by_key(f"train_field_{name}").set_value(value)
+    return app.run()
+
+
+def draft(app: AppTest) -> dict[str, object]:
+    return dict(app.session_state["train_draft"])
+
+
+def test_without_a_dataset_the_page_says_what_it_is_for_and_offers_one_way_on(
+    open_train: Open,
+) -> None:
+    app = open_train()
+    assert not app.exception
+    assert "needs a dataset" in texts(app)
+    assert labels(app) == ["Bring data"]
+
+
+def test_the_form_opens_with_a_preset_and_the_size_of_the_run(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    assert not app.exception
+    assert draft(app) == dict(PRESETS["balanced"].values)
+    assert "60 users, 30 items" in texts(app)
+    assert [metric.label for metric in app.metric] == ["Parameters", "Memory, about"]
+
+
+def test_a_preset_fills_the_form(dataset: SequenceDataset, open_train: Open) -> None:
+    app = open_train()
+    app.get_by_key("train_preset").set_value("quick").run()
+    assert not app.exception
+    assert draft(app) == dict(PRESETS["quick"].values)
+    shown = app.number_input(key="train_field_n_epochs").value
+    assert shown == PRESETS["quick"].values["n_epochs"]
+
+
+def test_a_wrong_setting_is_shown_at_once_and_start_is_off_with_the_reason(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "n_heads", 3)
+    assert any("not a multiple of n_heads" in error.value.replace("\\", "") for error in app.error)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert start.disabled
+    assert "To be put right first" in texts(app)
+    app = set_field(app, "hidden_size", 66)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert not start.disabled
+
+
+def test_the_form_survives_a_visit_to_another_page(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "n_epochs", 7)
+    app.text_input(key="train_name").set_value("kept").run()
+    app.switch_page("pages/home.py").run()
+    app.switch_page("pages/train.py").run()
+    assert app.number_input(key="train_field_n_epochs").value == 7
+    assert app.text_input(key="train_name").value == "kept"
+
+
+def test_a_policy_yaml_fills_the_form_and_what_it_gives_stays_given(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    text = "policy_configs: {embedding_policy: {policy_type: bert4rec, n_epochs: 100}}"
+    app.text_area(key="train_yaml_text").set_value(text)
+    next(button for button in app.button if button.label == "Fill the form").click()
+    app.run()
+    assert draft(app) == {"n_epochs": 100}
+    assert app.session_state["train_kind"] == "embedding_policy"
+    assert any("n_epochs: 100" in code.value for code in app.code)
+    assert any("--policy embedding_policy" in code.value for code in app.code)
+
+
+def test_every_problem_of_a_policy_yaml_is_listed_and_the_form_stays(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "n_epochs", 7)
+    text = "policy_configs: {scoring_policy: {policy_type: als, n_epoch: 1, mask_rate: 2}}"
+    app.text_area(key="train_yaml_text").set_value(text)
+    next(button for button in app.button if button.label == "Fill the form").click()
+    app.run()
+    told = texts(app).replace("\\", "")
+    assert "policy_type is 'als'" in told
+    assert "did you mean n_epochs" in told
+    assert "mask_rate: 2" in told
+    assert draft(app)["n_epochs"] == 7
+
+
+def test_an_estimate_adds_the_time(
+    dataset: SequenceDataset, open_train: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.estimate.MAX_PROBE_STEPS", 2)
+    app = set_field(open_train(), "hidden_size", 8)
+    next(button for button in app.button if button.label == "Estimate the time").click()
+    app.run()
+    assert not app.exception
+    assert "All epochs" in [metric.label for metric in app.metric]
+
+
+def test_the_first_batch_is_shown_with_its_hidden_items(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    app.session_state["train_first_batch"] = True
+    app.run()
+    assert not app.exception
+    assert any(r"\[mask\]" in table.value.to_string() for table in app.table)
+
+
+def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figures(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    app = open_train()
+    for name, value in TINY.items():
+        set_field(app, name, value)
+    app.text_input(key="train_name").set_value("from the page").run()
+    next(button for button in app.button if button.label == "Start training").click()
+    app.run()
+    assert not app.exception
+    run = list_runs(workspace)[0]
+    assert run.name == "from the page"
+    assert app.session_state["run_id"] == run.id
+    given = run.hyperparameters().given()
+    assert given["n_epochs"] == 2
+    assert given["hidden_size"] == 8
+    wait_for_the_end(workspace)
+    app.run()
+    assert not app.exception
+    assert "Inspect its predictions" in labels(app)
+    assert app.metric[0].label == "NDCG@10 on test"
+    assert "BERT4Rec" in app.table[0].value.columns
+    assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_a_run_is_found_by_its_link(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, "linked")
+    run.set_status(state="stopped", message="stopped on request")
+    app = open_train(run)
+    assert not app.exception
+    assert "linked" in [heading.value for heading in app.subheader]
+    assert "Stopped on request" in texts(app)
+
+
+def test_the_form_changes_nothing_about_the_settings_a_run_shows(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=3)
+    run.set_status(state="stopped")
+    app = open_train(run)
+    app.session_state["train_draft"] = {"n_epochs": 99}
+    app.run()
+    assert any("n_epochs: 3" in code.value for code in app.code)
+    assert not any("99" in code.value for code in app.code)
+
+
+def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    app = open_train(run)
+    assert "It did not fit" in texts(app)
+    next(button for button in app.button if "batch size 8" in button.label).click()
+    app.run()
+    wait_for_the_end(workspace)
+    newest = list_runs(workspace)[0]
+    assert newest.id != run.id
+    assert newest.hyperparameters().given() == TINY | {"batch_size": 8}
+    assert newest.status().state == "finished"
+
+
+def test_an_interrupted_run_says_so_and_can_be_resumed(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    run.set_status(state="running")
+    path = run.folder / "status.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
+    app = open_train(run)
+    assert "gone" in texts(app)
+    app.button(key=f"submit_{run.id}").click().run()
+    wait_for_the_end(workspace)
+    assert run.status().state == "finished"
+
+
+def test_a_running_run_can_be_paused_resumed_and_stopped(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=100_000, eval_step=0)
+    service_of(workspace).submit(run)
+    app = open_train(run)
+    app.button(key=f"pause_{run.id}").click().run()
+    assert not app.exception
+    assert service_of(workspace).is_paused(run.id)
+    app.button(key=f"resume_{run.id}").click().run()
+    assert not service_of(workspace).is_paused(run.id)
+    app.button(key=f"stop_{run.id}").click().run()
+    wait_for_the_end(workspace)
+    app.run()
+    assert run.status().state == "stopped"
+    assert "Resume" in labels(app)
+
+
+def test_a_second_run_waits_and_says_so(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = queued_run(workspace, n_epochs=100_000), queued_run(workspace, "waits")
+    service = service_of(workspace)
+    service.submit(first)
+    service.submit(second)
+    app = open_train(second)
+    assert "Number 1 in the queue" in texts(app)
+    app.button(key=f"stop_{second.id}").click().run()
+    assert second.status().state == "stopped"
+    service.stop(first.id)
+    wait_for_the_end(workspace)
+
+
+def test_a_run_of_another_process_is_only_watched(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    run.set_status(state="running")
+    app = open_train(run)
+    assert "another process" in texts(app)
+    assert not any(label in labels(app) for label in ("Pause", "Stop and keep best"))
+
+
+def test_a_prediction_can_be_watched_while_the_model_learns(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    service_of(workspace).submit(run)
+    wait_for_the_end(workspace)
+    app = open_train(run)
+    app.toggle(key="watch_prediction").set_value(True).run()
+    assert not app.exception
+    assert "Rank of the hidden item" in [metric.label for metric in app.metric]
+
+
+def test_a_run_that_never_began_is_not_said_to_go_on_from_a_checkpoint(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    path = run.folder / "status.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
+    app = open_train(run)
+    assert "begins with its first step" in texts(app)
+    assert "goes on from its last checkpoint" not in texts(app)
+
+
+def test_of_a_user_held_out_the_watched_prediction_does_not_say_that_it_trains(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, sample_strategy="user_based", sample_ratio=0.5)
+    service_of(workspace).submit(run)
+    wait_for_the_end(workspace)
+    trained = set(split_for(dataset, run.hyperparameters()).train.user_idx.tolist())
+    held_out = next(idx for idx in range(dataset.n_users) if idx not in trained)
+    app = open_train(run)
+    app.toggle(key="watch_prediction").set_value(True).run()
+    app.selectbox(key="watched_user").set_value(dataset.user_id(held_out)).run()
+    assert not app.exception
+    assert "does not train on the hidden item" in texts(app)
+    app.selectbox(key="watched_user").set_value(dataset.user_id(min(trained))).run()
+    assert "trains on this history too" in texts(app)

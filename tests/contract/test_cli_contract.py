@@ -1,0 +1,263 @@
+"""What every command promises: options, one document, one line on failure, exit statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from bert4rec.cli import main
+from tests.factories import ring_dataset, small_settings
+
+V1_POLICY = """\
+policy_configs:
+  {kind}:
+    policy_type: bert4rec
+    batch_size: 1000
+    n_epochs: 1
+    negative_samples_count: 2
+    learning_rate: 0.001
+    dropout_rate: 0.2
+    hidden_size: 64
+    n_heads: 2
+    n_layers: 2
+    max_seq_length: 50
+"""
+KINDS = ("scoring_policy", "embedding_policy")
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document that standard output holds."""
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def as_options(settings: dict[str, Any]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+@dataclass(frozen=True)
+class World:
+    """A workspace with a ring log, its dataset and a trained run."""
+
+    workspace: Path
+    log: Path
+    trained: dict[str, Any]
+
+    @property
+    def run(self) -> str:
+        return str(self.trained["run"])
+
+    def use(self, name: str) -> list[str]:
+        """A call of each command that should succeed."""
+        folder = self.workspace.parent
+        uses = {
+            "app": ["app", "--no-browser", "--port", "8765"],
+            "samples": ["samples"],
+            "prepare": ["prepare", self.log, "--min-item-count", "2", "--name", "other"],
+            "datasets": ["datasets"],
+            "train": ["train", self.trained["dataset"]["folder"], *self.quick],
+            "evaluate": ["evaluate", self.run],
+            "runs": ["runs"],
+            "recommend": ["recommend", self.run, "--items", "1,2,3", "-k", "3"],
+            "fill": ["fill", self.run, "--items", "4,_,6", "-k", "3"],
+            "score": ["score", self.run, "--pairs", folder / "pairs.csv"],
+            "embed": ["embed", self.run, "--out", folder / "vectors.parquet"],
+            "policy check": ["policy", "check", folder / "policy.yaml"],
+            "doctor": ["doctor"],
+        }
+        return [*map(str, uses[name]), "--workspace", str(self.workspace)]
+
+    @property
+    def quick(self) -> list[str]:
+        return as_options(small_settings(n_epochs=2).given())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("cli")
+    log, workspace = folder / "ring.csv", folder / "workspace"
+    ring = ring_dataset(n_items=12, n_users=60)
+    users = [user for user in range(ring.n_users) for _ in ring.history(user)]
+    frame = pd.DataFrame({"user_id": users, "item_id": ring.items, "timestamp": range(len(users))})
+    frame.to_csv(log, index=False)
+    (folder / "pairs.csv").write_text("user_id,item_id\n0,1\n0,2\n1,3\n")
+    (folder / "policy.yaml").write_text(V1_POLICY.format(kind="scoring_policy"))
+    settings = as_options(small_settings(n_epochs=8, learning_rate=0.02).given())
+    result = run("train", log, *settings, "--name", "ring", "--json", "--workspace", workspace)
+    return World(workspace, log, document(result))
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dashboard that says that it listens and ends at once."""
+
+    def serve(*, tell: Callable[[str], object], **_: object) -> None:
+        tell("The dashboard is there.")
+
+    monkeypatch.setattr("bert4rec.ui.server.serve", serve)
+
+
+def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, *above, name)
+        else:
+            yield " ".join((*above, name)), command
+
+
+COMMANDS = dict(leaves(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_a_workspace_and_json(name: str) -> None:
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {"--workspace", "--json"} <= options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    assert not [option.name for option in options if not option.help]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_with_json_standard_output_is_exactly_one_document(name: str, world: World) -> None:
+    assert document(run(*world.use(name), "--json"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_person_gets_lines_and_no_document(name: str, world: World) -> None:
+    result = run(*world.use(name))
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip() or name == "app"
+    assert not result.stdout.startswith("{")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_option_is_wrong_use_and_told_in_one_line(name: str) -> None:
+    result = run(*name.split(), "--no-such-option")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("error: ")
+
+
+FAILURES = {
+    "a log that is not there": ["train", "nowhere.csv"],
+    "a log without interactions": ["prepare", "{empty}"],
+    "a log that is an image": ["train", "{image}"],
+    "a log without known columns": ["train", "{unclear}"],
+    "an item table that is not there": ["train", "{log}", "--items", "nowhere.csv"],
+    "a column that is not there": ["prepare", "{log}", "--user", "nobody"],
+    "filters that leave nothing": ["train", "{log}", "--min-sequence-length", "1000"],
+    "a filter out of range": ["prepare", "{log}", "--min-item-count", "0"],
+    "unknown settings": ["train", "{log}", "--set", "lr=1", "--set", "n_heads=x"],
+    "a setting without a value": ["train", "{log}", "--set", "n_epochs"],
+    "a policy of another type": ["train", "{log}", "--config", "{policy}"],
+    "a policy that is not there": ["policy", "check", "nowhere.yaml"],
+    "a policy that is no YAML": ["policy", "check", "{image}"],
+    "a device that is not there": ["train", "{log}", "--set", "device=cuda:99"],
+    "a sample that is not there": ["samples", "nosuch"],
+    "a run that is not there": ["evaluate", "nosuch"],
+    "a run that is finished": ["train", "--resume", "{run}"],
+    "an unknown item": ["recommend", "{run}", "--items", "1,nosuch"],
+    "an unknown user": ["recommend", "{run}", "--user", "nosuch"],
+    "an empty item": ["recommend", "{run}", "--items", "1,,2"],
+    "a sequence without a gap": ["fill", "{run}", "--items", "1,2"],
+    "a damaged list": ["fill", "{run}", "--items", "[1,"],
+    "pairs that are not there": ["score", "{run}", "--pairs", "nowhere.csv"],
+    "pairs without columns": ["score", "{run}", "--pairs", "{unclear}"],
+    "pairs of unknown items": ["score", "{run}", "--pairs", "{strangers}"],
+    "a place that cannot be written": ["embed", "{run}", "--out", "{log}/vectors.parquet"],
+}
+
+
+@pytest.fixture(scope="module")
+def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("broken")
+    content = {
+        "empty": b"",
+        "image": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00",
+        "unclear": b"alpha,beta,gamma\nx,y,z\nv,w,z\n",
+        "policy": b"policy_configs:\n  scoring_policy:\n    policy_type: other\n",
+        "strangers": b"user_id,item_id\n0,1\n0,nosuch\n",
+    }
+    for name, text in content.items():
+        (folder / name).write_bytes(text)
+    found = {name: str(folder / name) for name in content}
+    return found | {"log": str(world.log), "run": world.run}
+
+
+@pytest.mark.parametrize("problem", FAILURES)
+def test_a_failure_is_one_line_and_exit_status_1(
+    problem: str, world: World, places: dict[str, str]
+) -> None:
+    words = [word.format(**places) for word in FAILURES[problem]]
+    result = run(*words, "--workspace", world.workspace)
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert sum(line.startswith("error: ") for line in result.stderr.splitlines()) == 1
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("problem", ["a log that is not there", "unknown settings"])
+def test_a_failure_with_json_is_one_document_too(
+    problem: str, world: World, places: dict[str, str]
+) -> None:
+    words = [word.format(**places) for word in FAILURES[problem]]
+    result = run(*words, "--json", "--workspace", world.workspace)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"]["message"]
+
+
+def test_training_prints_what_is_promised(world: World) -> None:
+    promised = {
+        *("run", "best_epoch", "valid", "test", "baselines", "train_seconds", "folder"),
+        *("sequences_per_second", "n_users", "n_items", "n_interactions"),
+        *("loss_type", "loss_reason", "device", "device_reason"),
+    }
+    assert promised <= world.trained.keys()
+    assert None not in {key: world.trained[key] for key in promised}.values()
+    assert set(world.trained["baselines"]) == {"popularity", "transitions"}
+    assert world.trained["test"].keys() == world.trained["valid"].keys()
+    assert Path(world.trained["folder"]).is_dir()
+
+
+def test_evaluating_a_run_gives_the_figures_of_its_training(world: World) -> None:
+    found = document(run("evaluate", world.run, "--json", "--workspace", world.workspace))
+    assert found["test"] == world.trained["test"]
+    assert found["baselines"] == world.trained["baselines"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_v1_policy_trains_and_is_returned_as_it_was(
+    kind: str, world: World, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(V1_POLICY.format(kind=kind))
+    place = ("--workspace", world.workspace)
+    assert run("policy", "check", policy, *place).stdout == policy.read_text()
+    assert document(run("policy", "check", policy, *place, "--json"))["yaml"] == policy.read_text()
+    trained = document(run("train", world.log, "--config", policy, *place, "--json"))
+    assert trained["policy"] == kind
+    assert trained["settings"]["batch_size"] == 1000
+    vectors = tmp_path / "vectors.parquet"
+    found = document(run("embed", trained["run"], "--out", vectors, *place, "--json"))
+    assert (found["n_items"], found["n_users"]) == (12, 60 if kind == "embedding_policy" else 0)

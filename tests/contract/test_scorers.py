@@ -1,0 +1,107 @@
+"""One battery for everyone in the role of a scorer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bert4rec.baselines.popularity import Popularity
+from bert4rec.baselines.transitions import Transitions
+from bert4rec.device import choose_device
+from bert4rec.ranking import Histories, Scorer
+from bert4rec.scorer import NetworkScorer
+from tests.factories import random_dataset, small_network
+
+N_ITEMS = 11
+HISTORIES: list[list[int]] = [
+    [3, 1, 4],
+    [],
+    [1],
+    [5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8],
+    [11],
+]
+
+
+def popularity() -> Scorer:
+    return Popularity(np.arange(N_ITEMS))
+
+
+def transitions() -> Scorer:
+    dataset = random_dataset([8] * 30, N_ITEMS)
+    return Transitions.fit(Histories(dataset.items.astype(np.int64), dataset.offsets), N_ITEMS)
+
+
+def network() -> Scorer:
+    return NetworkScorer(small_network(N_ITEMS, n_layers=2), choose_device("cpu", "float32", 1))
+
+
+def training_network() -> Scorer:
+    """A network that is asked between two steps of its training."""
+    return NetworkScorer(
+        small_network(N_ITEMS, dropout_rate=0.5).train(), choose_device("cpu", "float32", 1)
+    )
+
+
+@pytest.fixture(params=[popularity, transitions, network, training_network])
+def scorer(request: pytest.FixtureRequest) -> Scorer:
+    made: Scorer = request.param()
+    return made
+
+
+def test_every_item_gets_a_finite_float_for_every_history(scorer: Scorer) -> None:
+    scores = scorer.scores(Histories.of(HISTORIES))
+    assert scores.shape == (len(HISTORIES), N_ITEMS)
+    assert scores.dtype == torch.float32
+    assert torch.isfinite(scores).all()
+    assert not scores.requires_grad
+
+
+def test_a_history_scores_the_same_alone_as_among_others(scorer: Scorer) -> None:
+    together = scorer.scores(Histories.of(HISTORIES))
+    for row, history in enumerate(HISTORIES):
+        alone = scorer.scores(Histories.of([history]))
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-4)
+
+
+def test_the_order_of_the_rows_is_kept(scorer: Scorer) -> None:
+    forward = scorer.scores(Histories.of(HISTORIES))
+    backward = scorer.scores(Histories.of(HISTORIES[::-1]))
+    torch.testing.assert_close(forward, backward.flip(0), rtol=1e-4, atol=1e-4)
+
+
+def test_nothing_but_empty_histories_can_be_scored(scorer: Scorer) -> None:
+    scores = scorer.scores(Histories.of([[], []]))
+    assert scores.shape == (2, N_ITEMS)
+    torch.testing.assert_close(scores[0], scores[1])
+
+
+def test_no_histories_give_no_scores(scorer: Scorer) -> None:
+    assert scorer.scores(Histories.of([])).shape == (0, N_ITEMS)
+
+
+def test_asking_twice_gives_the_same_and_changes_no_input(scorer: Scorer) -> None:
+    histories = Histories.of(HISTORIES)
+    items, offsets = histories.items.copy(), histories.offsets.copy()
+    first = scorer.scores(histories)
+    kept = first.clone()
+    # Whoever asked may write into the answer, as removing seen items does.
+    first.fill_(-1)
+    assert torch.equal(scorer.scores(histories), kept)
+    assert np.array_equal(histories.items, items)
+    assert np.array_equal(histories.offsets, offsets)
+
+
+def test_a_network_is_left_in_the_mode_it_was_in() -> None:
+    for mode in (True, False):
+        made = small_network(N_ITEMS).train(mode)
+        NetworkScorer(made, choose_device("cpu")).scores(Histories.of(HISTORIES))
+        assert made.training == mode
+
+
+def test_only_the_newest_items_that_fit_the_window_count() -> None:
+    made = network()
+    long = [1] * 50 + HISTORIES[3][-11:]
+    torch.testing.assert_close(
+        made.scores(Histories.of([long])), made.scores(Histories.of([HISTORIES[3][-11:]]))
+    )

@@ -1,0 +1,98 @@
+"""Small real objects for tests, among them worlds with a known answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.model import Bert4Rec
+
+BRIDGE_SIDES = 4
+
+
+def small_settings(**changes: Any) -> Hyperparameters:
+    """Settings that train in a blink; whatever moves the numbers is given, not left to defaults."""
+    values: dict[str, Any] = {
+        "hidden_size": 16,
+        "inner_size": 32,
+        "n_heads": 2,
+        "n_layers": 1,
+        "max_seq_length": 12,
+        "mask_rate": 0.2,
+        "last_item_rate": 0.25,
+        "dropout_rate": 0.2,
+        "grad_clip": 5.0,
+        "n_epochs": 3,
+        "batch_size": 32,
+        "learning_rate": 3e-3,
+        "early_stopping_step": 0,
+        "device": "cpu",
+        "precision": "float32",
+        "n_threads": 1,
+        "seed": 7,
+    }
+    return parse_settings(values | changes)
+
+
+def ring_dataset(
+    n_items: int = 30, n_users: int = 240, *, min_length: int = 6, max_length: int = 14
+) -> SequenceDataset:
+    """The next item is the following one, around a ring; every user starts somewhere else."""
+    chance = np.random.default_rng(0)
+    starts = chance.integers(n_items, size=n_users)
+    lengths = chance.integers(min_length, max_length + 1, size=n_users)
+    sequences = [
+        (start + np.arange(length)) % n_items + 1
+        for start, length in zip(starts, lengths, strict=True)
+    ]
+    return SequenceDataset.from_sequences(sequences, n_items=n_items, name="ring")
+
+
+def shuffled_dataset(n_items: int = 60, n_users: int = 150) -> SequenceDataset:
+    """Items drawn one by one from fixed shares: nothing but popularity can be learned."""
+    chance = np.random.default_rng(1)
+    share = 1 / np.arange(1, n_items + 1)
+    share /= share.sum()
+    lengths = chance.integers(8, 16, size=n_users)
+    sequences = [chance.choice(n_items, size=length, p=share) + 1 for length in lengths]
+    return SequenceDataset.from_sequences(sequences, n_items=n_items, name="shuffled")
+
+
+def bridge_dataset(n_users: int = 200, n_bridges: int = 6) -> SequenceDataset:
+    """Middle, right, left, again and again; the left before and the right after make the middle.
+
+    Four lefts (1..4) and four rights (5..8) make sixteen middles (9..24): each neighbour alone
+    leaves four of them equally likely. The fourth of the newest six items is a middle.
+    """
+    chance = np.random.default_rng(2)
+    n = BRIDGE_SIDES
+    left = chance.integers(n, size=(n_users, n_bridges))
+    right = chance.integers(n, size=(n_users, n_bridges))
+    before = np.concatenate([chance.integers(n, size=(n_users, 1)), left[:, :-1]], axis=1)
+    middle = before * n + right
+    parts = np.stack([1 + 2 * n + middle, 1 + n + right, 1 + left], axis=2)
+    sequences = list(parts.reshape(n_users, -1))
+    return SequenceDataset.from_sequences(sequences, n_items=2 * n + n * n, name="bridge")
+
+
+def random_dataset(lengths: list[int], n_items: int = 9, seed: int = 0) -> SequenceDataset:
+    """Histories of the given lengths with items drawn evenly."""
+    chance = np.random.default_rng(seed)
+    sequences = [chance.integers(1, n_items + 1, size=length) for length in lengths]
+    return SequenceDataset.from_sequences(sequences, n_items=n_items)
+
+
+def small_network(n_items: int = 11, *, spread: float = 0.5, **changes: Any) -> Bert4Rec:
+    """A network in evaluation mode with weights large enough that every part matters."""
+    settings = small_settings(initializer_range=spread, **changes)
+    return Bert4Rec(n_items, settings, torch.Generator().manual_seed(3)).eval()
+
+
+def saved_dataset(workspace: Path, dataset: SequenceDataset) -> SequenceDataset:
+    """The dataset where runs of the workspace look for it."""
+    return dataset.save(workspace / "datasets" / f"{dataset.name}-{dataset.fingerprint[:8]}")

@@ -1,0 +1,189 @@
+"""Broken logs: each gives one clear message, never a traceback, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.log import Roles, preview_log, read_log
+from bert4rec.data.prepare import prepare
+from bert4rec.errors import LogError
+
+HEADER = "user_id,item_id,timestamp\n"
+ROWS = "".join(f"u{n % 5},i{n % 7},{1_700_000_000 + n}\n" for n in range(50))
+JUNK = random.Random(0).randbytes(50_000)
+
+
+def with_column(rows: str, column: int, text: str) -> str:
+    """The rows with one column the same everywhere."""
+    lines = [line.split(",") for line in rows.splitlines()]
+    return "".join(
+        ",".join(text if place == column else cell for place, cell in enumerate(line)) + "\n"
+        for line in lines
+    )
+
+
+BROKEN = {
+    "empty": ("", "empty"),
+    "blank": ("\n \n\n", "empty"),
+    "header only": (HEADER, "no interactions"),
+    "one column": ("item\na\nb\n", "one column"),
+    "no header": ("1,2,3\n2,3,4\n3,4,5\n", "not clear from the columns"),
+    "wrong delimiter in the header": (HEADER.replace(",", ";") + ROWS, "first line has 1 columns"),
+    "too short a header": ("user_id,item_id\n" + ROWS, "2 columns but most others 3"),
+    "unparsable times": (HEADER + with_column(ROWS, 2, "yesterday"), "cannot be read as times"),
+    "no times": (HEADER + with_column(ROWS, 2, ""), "holds no times"),
+    "ambiguous dates": (HEADER + with_column(ROWS, 2, "01/02/2024"), "could be"),
+    "one user": (HEADER + with_column(ROWS, 0, "u"), "one user only"),
+    "one item": (HEADER + with_column(ROWS, 1, "i"), "one item only"),
+    "binary": (JUNK, "binary"),
+    "high bytes": (bytes(128 + byte % 32 for byte in JUNK), "neither UTF-8 nor Latin-1"),
+    "Parquet in name only": (b"PAR1" + JUNK, "Parquet file cannot be read"),
+    "damaged gzip": (gzip.compress(JUNK)[:-500], "damaged or cut short"),
+    "zip": (b"PK\x03\x04" + JUNK, "zip archive"),
+    "UTF-16": ((HEADER + ROWS).encode("utf-16"), "UTF-16"),
+    "old line ends": ((HEADER + ROWS).replace("\n", "\r"), "carriage return"),
+    "duplicate column": ("user_id,item_id,item_id\n" + ROWS, "more than once"),
+    "duplicate but for case": ("user_id,item_id,User_ID\n" + ROWS, "more than once"),
+    "JSON in one array": ('[{"user": 1, "item": 2}]\n', "one object a line"),
+    "deep JSON": ('{"a":' * 100_000, "one object a line"),
+    "prose": (
+        "This is a text.\nIt has lines,\nbut it is no log at all.\n",
+        "same number of columns",
+    ),
+    "no ids": (HEADER + ",,1700000000\n" * 9 + "u1,i1,1\n", "9 of 10 lines cannot be read"),
+}
+
+
+@pytest.fixture
+def no_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace that must not be made."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("BERT4REC_WORKSPACE", str(folder))
+    yield folder
+    assert not list(folder.rglob("*")), "something was left behind"
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_log_gives_one_clear_message(name: str, tmp_path: Path, no_workspace: Path):
+    content, expected = BROKEN[name]
+    path = tmp_path / "log.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LogError, match=expected) as caught:
+        prepare(path, workspace=no_workspace)
+    assert caught.value.where, "the message does not say where"
+    assert caught.value.fix, "the message does not say what to do"
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_line_without_end_is_refused_after_its_first_megabyte(tmp_path: Path):
+    path = tmp_path / "junk.csv"
+    with path.open("wb") as file:
+        file.write(b"x" * (2 << 20))
+        # A hole: two gigabytes to whoever reads on, nothing on the disk.
+        file.truncate(2 << 30)
+    with pytest.raises(LogError, match="first line is longer"):
+        preview_log(path)
+
+
+def test_a_log_above_the_limit_is_refused_by_its_size(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + ROWS)
+    with pytest.raises(LogError, match="larger than the limit of 100 bytes"):
+        read_log(path, max_bytes=100)
+
+
+def test_a_packed_log_is_measured_unpacked(tmp_path: Path):
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress((HEADER + ROWS * 1000).encode()))
+    limit = path.stat().st_size * 3
+    with pytest.raises(LogError, match="larger than the limit"):
+        preview_log(path, max_bytes=limit)
+
+
+def test_a_long_line_in_the_middle_is_one_rejected_line(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + ROWS + f"u1,{'x' * (20 << 20)},1700000000\n" + ROWS)
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (101, 1)
+        assert log.rejects[0].line == 52
+        assert len(log.rejects[0].text) <= 200
+
+
+def test_a_path_that_is_gone_is_named(tmp_path: Path, no_workspace: Path):
+    with pytest.raises(LogError, match=r"there is no file 'gone\.csv'"):
+        prepare(tmp_path / "gone.csv", workspace=no_workspace)
+
+
+def test_a_glob_that_matches_nothing_is_named(tmp_path: Path):
+    with pytest.raises(LogError, match=r"no file matches 'part-\*.csv'"):
+        read_log(tmp_path / "part-*.csv")
+
+
+def test_a_folder_without_files_is_named(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LogError, match="holds no file"):
+        read_log(tmp_path / "empty")
+
+
+def test_a_folder_without_a_log_names_its_files(tmp_path: Path):
+    (tmp_path / "README.md").write_text("Nothing to see")
+    with pytest.raises(LogError, match=r"no file of the folder is clearly a log: README\.md"):
+        read_log(tmp_path)
+
+
+def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
+    (tmp_path / "seen.csv").write_text(HEADER + ROWS)
+    (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
+    with pytest.raises(LogError, match=r"bought\.csv; seen\.csv"):
+        read_log(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("tsv", "by a tab"),
+        ("parquet", "not Parquet"),
+        ("recbole", "no RecBole header"),
+        ("jsonl", "one object a line"),
+        ("pairs", "not pairs"),
+        ("movielens", "as in MovieLens"),
+        ("sequences", "lines cannot be read"),
+        ("excel", "no form 'excel'"),
+    ],
+)
+def test_a_form_that_the_file_does_not_have_is_refused(form: str, expected: str, tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + ROWS)
+    with pytest.raises(LogError, match=expected):
+        read_log(path, form=form)
+
+
+def test_a_role_without_its_column_names_the_near_miss(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + ROWS)
+    with pytest.raises(LogError, match="Did you mean 'item_id'") as caught:
+        read_log(path, Roles("user_id", "itemid"))
+    assert caught.value.details["columns"] == ["user_id", "item_id", "timestamp"]
+
+
+def test_one_column_cannot_play_two_roles(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + ROWS)
+    with pytest.raises(LogError, match="two roles"):
+        read_log(path, Roles("user_id", "user_id"))
+
+
+def test_an_item_table_of_other_ids_is_refused_and_leaves_nothing(
+    tmp_path: Path, no_workspace: Path
+):
+    log, items = tmp_path / "log.csv", tmp_path / "items.csv"
+    log.write_text(HEADER + ROWS)
+    items.write_text("item_id,title\nx1,One\nx2,Two\n")
+    with pytest.raises(LogError, match="no item of the log"):
+        prepare(log, items=items, workspace=no_workspace)

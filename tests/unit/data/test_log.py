@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bert4rec.data.log import InteractionLog, Roles, preview_log, read_log
+from bert4rec.errors import LogError
+
+# Users and items in an order that no sorting gives; equal times; ids that look like numbers.
+RECORDS = [
+    ("zoe", "7", 1_700_000_300),
+    ("abe", "3", 1_700_000_100),
+    ("zoe", "3", 1_700_000_300),
+    ("007", "x y", 1_700_000_200),
+    ("abe", "7", 1_700_000_050),
+]
+HEADER = ("user_id", "item_id", "timestamp")
+
+
+def delimited(delimiter: str, header: tuple[str, ...] | None = HEADER) -> str:
+    rows = [*([header] if header else []), *RECORDS]
+    return "".join(delimiter.join(str(cell) for cell in row) + "\n" for row in rows)
+
+
+def records_of(log: InteractionLog) -> list[tuple[str, str, float]]:
+    return log.connection.rows("SELECT user_id, item_id, time_s FROM interactions ORDER BY line")
+
+
+def json_lines() -> str:
+    rows = [dict(zip(HEADER, record, strict=True)) for record in RECORDS]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+TEXTS = {
+    "csv": (delimited(","), "csv"),
+    "tsv": (delimited("\t"), "tsv"),
+    "semicolons": (delimited(";"), "csv"),
+    "bars": (delimited("|"), "csv"),
+    "tildes": (delimited("~"), "csv"),
+    "Windows": (delimited(",").replace("\n", "\r\n"), "csv"),
+    "byte order mark": ("\ufeff" + delimited(","), "csv"),
+    "quoted": (delimited(",").replace("x y", '"x y"'), "csv"),
+    "no last line end": (delimited(",").rstrip("\n"), "csv"),
+    "JSON Lines": (json_lines(), "jsonl"),
+    "RecBole": (
+        delimited("\t", ("user_id:token", "item_id:token", "timestamp:float")),
+        "recbole",
+    ),
+}
+
+
+def check_reads(path: Path, form: str) -> None:
+    preview = preview_log(path)
+    assert preview.form == form
+    assert preview.form_reason
+    assert preview.roles() == Roles(*HEADER)
+    assert preview.rows.iloc[0].tolist() == [str(cell) for cell in RECORDS[0]]
+    with read_log(path) as log:
+        assert records_of(log) == RECORDS
+        assert (log.n_rows_read, log.n_rejected, log.rejects) == (5, 0, ())
+        assert "Unix seconds" in log.time_reason
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_form_of_text_gives_the_same_interactions(name: str, tmp_path: Path):
+    text, form = TEXTS[name]
+    path = tmp_path / "log.txt"
+    path.write_bytes(text.encode())
+    check_reads(path, form)
+
+
+@pytest.mark.parametrize("name", ["csv", "JSON Lines", "RecBole"])
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+def test_packed_files_are_read_whatever_their_ending(name: str, packing: str, tmp_path: Path):
+    text, form = TEXTS[name]
+    path = tmp_path / "log.txt"
+    with pa.output_stream(str(path), compression=packing) as file:
+        file.write(text.encode())
+    check_reads(path, form)
+
+
+def test_parquet_is_read_with_its_types(tmp_path: Path):
+    frame = pd.DataFrame(RECORDS, columns=list(HEADER))
+    frame["timestamp"] = pd.to_datetime(frame["timestamp"], unit="s")
+    frame.to_parquet(tmp_path / "log.parquet")
+    preview = preview_log(tmp_path / "log.parquet")
+    assert [column.dtype for column in preview.columns] == ["text", "text", "timestamp"]
+    with read_log(tmp_path / "log.parquet") as log:
+        assert records_of(log) == RECORDS
+
+
+def test_ids_that_a_gap_made_floats_are_whole_again(tmp_path: Path):
+    frame = pd.DataFrame({"user": [7.0, 8.0, None, 7.0], "item": [1, 2, 3, 3]})
+    frame.to_parquet(tmp_path / "log.parquet")
+    with read_log(tmp_path / "log.parquet") as log:
+        assert [row[0] for row in records_of(log)] == ["7", "8", "7"]
+        assert [reject.reason for reject in log.rejects] == ["no user id"]
+
+
+def test_movielens_ratings_are_told_by_their_delimiter(tmp_path: Path):
+    (tmp_path / "ratings.dat").write_text("1::10::5::978300760\n2::11::3::978302109\n")
+    with read_log(tmp_path / "ratings.dat") as log:
+        assert log.form == "movielens"
+        assert log.roles == Roles("user", "item", "timestamp", "rating")
+        assert records_of(log) == [("1", "10", 978300760.0), ("2", "11", 978302109.0)]
+
+
+def test_movielens_tab_files_need_no_header(tmp_path: Path):
+    (tmp_path / "u.data").write_text("196\t242\t3\t881250949\n186\t302\t3\t891717742\n")
+    with read_log(tmp_path / "u.data") as log:
+        assert log.form == "movielens"
+        assert log.connection.rows("SELECT value FROM interactions") == [(3.0,), (3.0,)]
+
+
+def test_a_pair_file_is_in_the_order_of_its_lines(tmp_path: Path):
+    (tmp_path / "pairs.txt").write_text("2 9\n1 3\n2 1\n1 9\n")
+    with read_log(tmp_path / "pairs.txt") as log:
+        assert (log.form, log.has_times) == ("pairs", False)
+        assert [row[:2] for row in records_of(log)] == [
+            ("2", "9"), ("1", "3"), ("2", "1"), ("1", "9")
+        ]  # fmt: skip
+
+
+def test_a_line_of_items_after_a_user_is_a_sequence(tmp_path: Path):
+    (tmp_path / "sequences.txt").write_text("7 3 1 2\n5 1\n\n6 2 2\n8\n")
+    with read_log(tmp_path / "sequences.txt") as log:
+        assert log.form == "sequences"
+        assert [row[:2] for row in records_of(log)] == [
+            ("7", "3"), ("7", "1"), ("7", "2"), ("5", "1"), ("6", "2"), ("6", "2")
+        ]  # fmt: skip
+        assert [reject.reason for reject in log.rejects] == ["no item id"]
+
+
+def test_every_bad_line_is_counted_with_number_reason_and_text(tmp_path: Path):
+    lines = delimited(",").splitlines()
+    bad = ["short,line", "a,b,1700000000,d", ",3,1700000000", "abe,3,never", "abe,,1700000000"]
+    text = "\n".join([*lines[:3], bad[0], *lines[3:], *bad[1:], *lines[1:]])
+    (tmp_path / "log.csv").write_text(text)
+    with read_log(tmp_path / "log.csv") as log:
+        assert log.n_rows_read == 15
+        assert log.n_rejected == 5
+        assert [(r.line, r.reason) for r in log.rejects] == [
+            (4, "missing columns"),
+            (8, "too many columns"),
+            (9, "no user id"),
+            (10, "no readable time"),
+            (11, "no item id"),
+        ]
+        assert log.rejects[0].text == "short,line"
+        assert "never" in log.rejects[3].text
+        assert {reject.file for reject in log.rejects} == {"log.csv"}
+        assert records_of(log) == RECORDS + RECORDS
+
+
+def test_bad_json_lines_are_counted(tmp_path: Path):
+    text = json_lines() + '{"user_id": 1,\n[1, 2]\n{"user_id": "abe"}\n' + json_lines()
+    (tmp_path / "log.jsonl").write_text(text)
+    with read_log(tmp_path / "log.jsonl") as log:
+        assert [(r.line, r.reason) for r in log.rejects] == [
+            (6, "not a JSON object"),
+            (7, "not a JSON object"),
+            (8, "no item id"),
+        ]
+        assert log.n_rows_read == 13
+
+
+def test_an_open_quote_does_not_swallow_the_lines_after_it(tmp_path: Path):
+    rows = "".join(f"u{n % 5},i{n % 7},{n}\n" for n in range(5000))
+    (tmp_path / "log.csv").write_text('user,item,time\n"a ""b""",i1,1\n' + '"open,i1,2\n' + rows)
+    with read_log(tmp_path / "log.csv") as log:
+        assert (log.n_rows_read, log.n_rejected) == (5002, 0)
+        assert [row[0] for row in records_of(log)[:3]] == ['a "b"', '"open', "u0"]
+
+
+def test_a_folder_of_parts_is_read_in_the_order_of_their_numbers(tmp_path: Path):
+    for number in (10, 2, 1):
+        (tmp_path / f"part-{number}.csv").write_text(f"user,item\nu{number},i1\nu{number},i2\n")
+    (tmp_path / "README.md").write_text("About the parts")
+    with read_log(tmp_path) as log:
+        assert [row[0] for row in records_of(log)] == ["u1", "u1", "u2", "u2", "u10", "u10"]
+        assert log.source_name == tmp_path.name
+    with read_log(tmp_path / "part-*.csv") as log:
+        assert log.n_rows_read == 6
+
+
+def test_files_of_other_columns_are_not_read_together(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("user,item\nu1,i1\n")
+    (tmp_path / "b.csv").write_text("user,item,time\nu1,i1,1\n")
+    with pytest.raises(LogError, match=r"b\.csv does not have the columns and form of a\.csv"):
+        read_log(tmp_path / "*.csv")
+
+
+def test_a_path_may_hold_the_signs_of_a_glob(tmp_path: Path):
+    path = tmp_path / "log[1] of 2*.csv"
+    path.write_text(delimited(","))
+    with read_log(path) as log:
+        assert records_of(log) == RECORDS
+
+
+def test_column_names_cannot_break_out_of_the_query(tmp_path: Path):
+    name = 'user"; DROP TABLE raw; --'
+    rows = delimited(",", None)
+    (tmp_path / "log.csv").write_text(f'"{name.replace(chr(34), chr(34) * 2)}",item_id,\'x\n{rows}')
+    with read_log(tmp_path / "log.csv", Roles(name, "item_id", "'x")) as log:
+        assert records_of(log) == RECORDS
+
+
+def test_equal_content_has_an_equal_hash_whatever_its_name(tmp_path: Path):
+    hashes = []
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(delimited(","))
+        with read_log(tmp_path / name) as log:
+            hashes.append(log.source_hash)
+    (tmp_path / "c.csv").write_text(delimited(",") + "abe,3,1700000000\n")
+    with read_log(tmp_path / "c.csv") as log:
+        assert log.source_hash not in hashes
+    assert hashes[0] == hashes[1]
+
+
+def test_a_preview_reads_only_the_head(tmp_path: Path):
+    path = tmp_path / "log.csv.gz"
+    # What comes after the first megabyte is damaged, which only a full read can see.
+    whole = gzip.compress((delimited(",") + "abe,3,1700000000\n" * 500_000).encode())
+    path.write_bytes(whole[:-20])
+    assert preview_log(path).roles() == Roles(*HEADER)
+    with pytest.raises(LogError):
+        read_log(path)

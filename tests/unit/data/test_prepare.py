@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.log import Roles, read_log
+from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
+from bert4rec.data.scan import Connection
+from bert4rec.errors import DatasetError, LogError, SettingsError
+
+EVERYTHING = PrepareSettings(min_sequence_length=1)
+
+
+def frame_of(*records: tuple[str, str, int]) -> pd.DataFrame:
+    return pd.DataFrame(records, columns=["user", "item", "time"])
+
+
+def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
+    return {
+        dataset.user_id(user): [dataset.vocabulary.item_id(i) for i in dataset.history(user)]
+        for user in range(dataset.n_users)
+    }
+
+
+def write_log(folder: Path, name: str = "log.csv", n: int = 60) -> Path:
+    rows = "".join(f"u{i % 6},i{i * i % 11},{1_700_000_000 + i},{i % 5}\n" for i in range(n))
+    (folder / name).write_text("user,item,time,rating\n" + rows)
+    return folder / name
+
+
+def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
+    log = frame_of(("u", "z", 5), ("v", "a", 1), ("u", "a", 5), ("u", "m", 5), ("u", "b", 1))
+    dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
+    assert histories(dataset) == {"u": ["b", "z", "a", "m"], "v": ["a"]}
+
+
+def test_users_and_items_are_numbered_as_the_log_first_names_them(workspace: Path):
+    log = frame_of(("v", "z", 9), ("u", "b", 1), ("v", "a", 2), ("u", "z", 3))
+    dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
+    assert dataset.users["user_id"].tolist() == ["v", "u"]
+    assert dataset.vocabulary.item_ids == ["z", "b", "a"]
+    assert dataset.vocabulary.counts.tolist() == [2, 1, 1]
+    assert dataset.items.min() == 1
+    assert dataset.items.dtype == np.int32
+    assert dataset.offsets.tolist() == [0, 2, 4]
+    assert dataset.times_s is not None
+    assert dataset.times_s.tolist() == [2, 9, 1, 3]
+
+
+def test_only_the_same_user_item_and_time_is_a_duplicate(workspace: Path):
+    log = frame_of(("u", "a", 1), ("u", "b", 2), ("u", "a", 1), ("u", "a", 3), ("v", "a", 1))
+    dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
+    assert histories(dataset) == {"u": ["a", "b", "a"], "v": ["a"]}
+    assert dataset.manifest["report"]["duplicate"] == 1
+    settings = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
+    kept = prepare(log, workspace=workspace, settings=settings)
+    assert histories(kept)["u"] == ["a", "a", "b", "a"]
+
+
+def test_without_times_a_repeat_in_a_row_is_no_duplicate(workspace: Path):
+    log = frame_of(("u", "a", 1), ("u", "a", 1), ("v", "b", 1))[["user", "item"]]
+    dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
+    assert histories(dataset) == {"u": ["a", "a"], "v": ["b"]}
+    assert dataset.times_s is None
+    assert dataset.manifest["has_times"] is False
+
+
+def test_short_histories_are_left_out_and_reported(workspace: Path):
+    log = frame_of(*(("u", f"i{n}", n) for n in range(3)), *(("v", f"i{n}", n) for n in range(4)),
+                   ("w", "i0", 1), ("w", "i1", 2))  # fmt: skip
+    dataset = prepare(log, workspace=workspace)
+    assert list(histories(dataset)) == ["u", "v"]
+    report = dataset.manifest["report"]
+    assert report["filtered"] == 2
+    assert report["steps"][-2]["reason"] == "users with fewer than 3 interactions"
+
+
+def test_short_histories_and_rare_items_are_dropped_until_neither_is_left(workspace: Path):
+    # Without d the user y is too short; without y the item c is too rare; x, z and w stay.
+    log = frame_of(
+        ("x", "a", 1), ("x", "b", 2), ("z", "a", 1), ("z", "b", 2), ("x", "c", 3),
+        ("y", "c", 1), ("y", "d", 2), ("w", "b", 1), ("w", "a", 2),
+    )  # fmt: skip
+    settings = PrepareSettings(min_sequence_length=2, min_item_count=2)
+    dataset = prepare(log, workspace=workspace, settings=settings)
+    assert histories(dataset) == {"x": ["a", "b"], "z": ["a", "b"], "w": ["b", "a"]}
+    steps = {step["step"]: step["n_rows"] for step in dataset.manifest["report"]["steps"]}
+    assert (steps["short"], steps["rare"]) == (1, 2)
+
+
+def test_a_smallest_value_drops_what_is_below_it_or_missing(tmp_path: Path, workspace: Path):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,rating\nu,a,5\nu,b,2\nu,c,\nv,a,3\nv,b,4\nv,c,x\n")
+    settings = PrepareSettings(min_sequence_length=1, min_value=3)
+    dataset = prepare(
+        path, workspace=workspace, settings=settings, roles=Roles("user", "item", value="rating")
+    )
+    assert histories(dataset) == {"u": ["a"], "v": ["a", "b"]}
+    assert dataset.manifest["report"]["filtered"] == 3
+
+
+def test_a_smallest_value_needs_a_column_of_values(workspace: Path):
+    log = frame_of(("u", "a", 1), ("v", "b", 2))
+    with pytest.raises(LogError, match="no column holds values"):
+        prepare(log, workspace=workspace, settings=PrepareSettings(min_value=1))
+
+
+def test_filters_that_leave_too_little_say_what_each_dropped(workspace: Path):
+    with pytest.raises(DatasetError, match="leave 0 users and 0 items") as caught:
+        prepare(frame_of(("u", "a", 1), ("v", "b", 2)), workspace=workspace)
+    assert "min_sequence_length" in str(caught.value.fix)
+    assert caught.value.details["report"][0]["n_rows"] == 2
+    assert not (workspace / "datasets").exists()
+
+
+def test_the_same_log_and_settings_are_prepared_once(tmp_path: Path, workspace: Path):
+    first = prepare(write_log(tmp_path), workspace=workspace)
+    assert first.folder is not None
+    made_at = (first.folder / "items.npy").stat().st_mtime_ns
+    again = prepare(write_log(tmp_path), workspace=workspace)
+    assert again.folder == first.folder
+    assert (first.folder / "items.npy").stat().st_mtime_ns == made_at
+    with read_log(tmp_path / "log.csv") as log:
+        assert prepare(log, workspace=workspace).folder == first.folder
+    assert len(list_datasets(workspace)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": PrepareSettings(min_sequence_length=2)},
+        {"roles": Roles("user", "item")},
+        {"items": pd.DataFrame({"item": ["i0", "i1"], "title": ["A", "B"]})},
+    ],
+)
+def test_another_setting_role_or_item_table_is_another_dataset(
+    change: dict[str, object], tmp_path: Path, workspace: Path
+):
+    path = write_log(tmp_path)
+    first = prepare(path, workspace=workspace)
+    other = prepare(path, workspace=workspace, **change)  # type: ignore[arg-type]
+    assert other.fingerprint != first.fingerprint
+    assert len(list_datasets(workspace)) == 2
+
+
+def test_another_content_is_another_dataset(tmp_path: Path, workspace: Path):
+    first = prepare(write_log(tmp_path), workspace=workspace)
+    second = prepare(write_log(tmp_path, n=61), workspace=workspace)
+    assert first.fingerprint != second.fingerprint
+
+
+def test_a_frame_and_its_file_give_the_same_histories(tmp_path: Path, workspace: Path):
+    path = write_log(tmp_path)
+    from_file = prepare(path, workspace=workspace)
+    from_frame = prepare(pd.read_csv(path), workspace=workspace, name="frame")
+    assert histories(from_file) == histories(from_frame)
+    assert from_frame.folder is not None
+    assert from_frame.folder.name.startswith("frame-")
+
+
+def test_a_frame_may_hold_moments_and_mixed_ids(workspace: Path):
+    log = pd.DataFrame(
+        {
+            "user": pd.Series([1, "b", 1, "b"], dtype=object),
+            "item": pd.Categorical(["x", "y", "y", "x"]),
+            "time": pd.to_datetime(
+                ["2024-01-02", "2024-01-01", "2024-01-01", "2024-01-03"], utc=True
+            ),
+        }
+    )
+    dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
+    assert histories(dataset) == {"1": ["y", "x"], "b": ["y", "x"]}
+
+
+def test_a_name_never_becomes_a_path(workspace: Path):
+    log = frame_of(("u", "a", 1), ("v", "b", 2))
+    dataset = prepare(log, workspace=workspace, name="../../x y", settings=EVERYTHING)
+    assert dataset.folder is not None
+    assert dataset.folder.parent == workspace / "datasets"
+    assert dataset.name == "../../x y"
+
+
+def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
+    log = frame_of(("u", "1", 1), ("u", "2", 2), ("v", "1", 3))
+    items = pd.DataFrame({"item": [1, 9], "title": ["One", "Nine"], "genre": ["Folk", "Jazz"]})
+    dataset = prepare(log, items=items, workspace=workspace, settings=EVERYTHING)
+    assert dataset.vocabulary.titles == ["One", "2"]
+    assert dataset.vocabulary.table["genre"].tolist()[0] == "Folk"
+    assert dataset.manifest["item_table"] == {
+        "name": "frame", "n_matched": 1, "columns": ["title", "genre"]
+    }  # fmt: skip
+
+
+def test_a_recbole_item_file_is_found_beside_its_log(tmp_path: Path, workspace: Path):
+    (tmp_path / "x.inter").write_text("user_id:token\titem_id:token\nu\t1\nu\t2\nv\t1\n")
+    (tmp_path / "x.item").write_text("item_id:token\tmovie_title:token_seq\n1\tOne\n2\tTwo\n")
+    for path in (tmp_path / "x.inter", tmp_path):
+        dataset = prepare(path, workspace=workspace, settings=EVERYTHING)
+        assert dataset.vocabulary.titles == ["One", "Two"]
+
+
+def test_the_manifest_says_where_everything_comes_from(tmp_path: Path, workspace: Path):
+    path = write_log(tmp_path)
+    with path.open("a") as file:
+        file.write("u1,i1\n")
+    manifest = prepare(path, workspace=workspace, simulated=True).manifest
+    assert manifest["simulated"] is True
+    assert manifest["source"]["name"] == "log.csv"
+    assert manifest["source"]["size_bytes"] == path.stat().st_size
+    assert manifest["roles"] == {"user": "user", "item": "item", "time": "time", "value": "rating"}
+    assert manifest["counts"] == {"n_users": 6, "n_items": 6, "n_interactions": 60}
+    assert manifest["rejects"][0]["line"] == 62
+    assert "Unix seconds" in manifest["time_reason"]
+    assert str(tmp_path) not in str(manifest), "a path of this machine got into the manifest"
+
+
+def test_settings_can_be_tried_one_after_the_other_on_one_log(tmp_path: Path):
+    with read_log(write_log(tmp_path)) as log:
+        strict = filter_log(log, PrepareSettings(min_value=4))
+        mild = filter_log(log, EVERYTHING)
+        assert strict.n_kept < mild.n_kept == 60
+        assert filter_log(log, PrepareSettings(min_value=4)) == strict
+
+
+def test_nothing_but_the_dataset_stays_in_the_workspace(tmp_path: Path, workspace: Path):
+    dataset = prepare(write_log(tmp_path), workspace=workspace)
+    assert dataset.folder is not None
+    files = {path for path in workspace.rglob("*") if path.is_file()}
+    assert files == set(dataset.folder.iterdir())
+
+
+def test_visitors_who_prepare_the_same_log_at_once_share_the_dataset(
+    tmp_path: Path, workspace: Path
+):
+    path = write_log(tmp_path, n=3000)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: prepare(path, workspace=workspace), range(4)))
+    assert len({dataset.folder for dataset in made}) == 1
+    assert all(dataset.n_interactions == 3000 for dataset in made)
+    assert len(list((workspace / "datasets").iterdir())) == 1
+
+
+def test_bad_settings_are_all_named():
+    with pytest.raises(SettingsError) as caught:
+        parse_prepare_settings({"min_sequence_length": 0, "k_core": 5})
+    assert len(caught.value.problems) == 2
+    assert "k_core" in str(caught.value)
+
+
+def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
+    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    spilled = []
+
+    def run_in_little_memory(self: Connection, sql: str, parameters: object = None) -> None:
+        self.duckdb.execute("SET memory_limit = '60MB'")
+        self.duckdb.execute(sql, parameters or {})
+        spilled.extend(self.spill_folder.iterdir())
+
+    monkeypatch.setattr(Connection, "run", run_in_little_memory)
+    ids = np.arange(600_000)
+    text = "".join(f"user-number-{n % 1000},item-number-{n % 997}\n" for n in ids)
+    (tmp_path / "log.csv").write_text("user,item\n" + text)
+    dataset = prepare(tmp_path / "log.csv", workspace=workspace / "new")
+    assert dataset.n_interactions == len(ids)
+    assert spilled
+    assert not (workspace / "new" / "tmp").exists()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from bert4rec.data.roles import Column, Roles, confirm_roles, dtype_of, guess_roles
+from bert4rec.errors import LogError
+
+EXAMPLES = {
+    "text": ("a", "b"),
+    "integer": ("1", "2"),
+    "number": ("3.5", "4"),
+    "unix": ("1700000000", "1700000001"),
+    "date": ("2024-05-17 20:15:00", "2024-05-18"),
+}
+
+
+def columns(**kinds: str) -> list[Column]:
+    return [Column(name, dtype_of(EXAMPLES[kind]), EXAMPLES[kind]) for name, kind in kinds.items()]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("userId", "movieId", "rating", "timestamp"), ("userId", "movieId", "timestamp")),
+        (("playlist_id", "track_id", "pos"), ("playlist_id", "track_id", "pos")),
+        (("learner_id", "course_id", "created_at"), ("learner_id", "course_id", "created_at")),
+        (("customer_id", "product_id", "date"), ("customer_id", "product_id", "date")),
+        (("SessionId", "ItemId", "Time"), ("SessionId", "ItemId", "Time")),
+        (("uid", "pid", "ts"), ("uid", "pid", "ts")),
+        (("user_id", "session_id", "book_id"), ("user_id", "book_id", None)),
+    ],
+)
+def test_usual_names_are_told_without_a_question(names, expected):
+    guesses = guess_roles(columns(**dict.fromkeys(names, "integer")))
+    assert tuple(guesses[role].column for role in ("user", "item", "time")) == expected
+    assert all(guesses[role].is_certain for role in ("user", "item", "time"))
+    assert all(guess.reason for guess in guesses.values())
+
+
+def test_names_that_say_nothing_are_a_question():
+    found = columns(a="text", b="text", c="unix")
+    guesses = guess_roles(found)
+    assert (guesses["user"].column, guesses["user"].is_certain) == ("a", False)
+    assert (guesses["item"].column, guesses["item"].is_certain) == ("b", False)
+    with pytest.raises(LogError, match="the user, the item is not clear") as caught:
+        confirm_roles(guesses, found, "log.csv")
+    assert "--user, --item" in str(caught.value)
+
+
+def test_two_weak_names_are_a_question():
+    guesses = guess_roles(columns(session="text", playlist="text", item="text"))
+    assert not guesses["user"].is_certain
+
+
+@pytest.mark.parametrize("kind", ["unix", "date"])
+def test_the_only_column_of_dates_is_the_time(kind):
+    guesses = guess_roles(columns(user="text", item="text", x=kind))
+    assert (guesses["time"].column, guesses["time"].is_certain) == ("x", True)
+
+
+def test_two_columns_of_dates_are_a_question_and_no_silent_file_order():
+    found = columns(user="text", item="text", x="date", y="date")
+    with pytest.raises(LogError, match="the time is not clear"):
+        confirm_roles(guess_roles(found), found, "log.csv")
+
+
+def test_without_times_the_order_is_that_of_the_file():
+    found = columns(user="text", item="text")
+    assert confirm_roles(guess_roles(found), found, "log.csv") == Roles("user", "item")
+
+
+def test_a_value_must_hold_numbers():
+    assert guess_roles(columns(user="text", item="text", score="text"))["value"].column is None
+    assert guess_roles(columns(user="text", item="text", score="number"))["value"].column == "score"

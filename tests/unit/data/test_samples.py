@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.profile import profile
+from bert4rec.data.samples import SAMPLES, prepare_sample
+from bert4rec.errors import NotFoundError
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_whole_and_says_that_it_is_simulated(name: str, workspace: Path):
+    sample = SAMPLES[name]
+    dataset = prepare_sample(name, workspace)
+    assert dataset.manifest["simulated"] is True
+    assert dataset.n_users == sample.ceiling["n_sequences"]
+    assert dataset.n_items == sample.ceiling["n_items"]
+    assert dataset.n_interactions == sample.ceiling["n_interactions"]
+    assert dataset.vocabulary.titles != dataset.vocabulary.item_ids
+    assert f"{dataset.n_users:,}" in sample.description
+    assert not [check for check in profile(dataset).checks if check.level != "info"]
+
+
+def test_an_unknown_sample_names_the_known_ones(workspace: Path):
+    with pytest.raises(NotFoundError, match="The samples are playlists, reading, courses"):
+        prepare_sample("films", workspace)

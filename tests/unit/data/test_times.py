@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.log import read_log
+from bert4rec.data.prepare import PrepareSettings, prepare
+
+# 2024-05-17 20:15:30 UTC
+MOMENT_S = 1_715_976_930.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_s", "reason"),
+    [
+        ("1715976930", MOMENT_S, "Unix seconds"),
+        ("1715976930.25", MOMENT_S + 0.25, "Unix seconds"),
+        ("1715976930000", MOMENT_S, "Unix milliseconds"),
+        ("1715976930000000", MOMENT_S, "Unix microseconds"),
+        ("1715976930000000000", MOMENT_S, "Unix nanoseconds"),
+        ("17", 17.0, "counters"),
+        ("2024-05-17 20:15:30", MOMENT_S, "ISO 8601"),
+        ("2024-05-17T20:15:30Z", MOMENT_S, "ISO 8601"),
+        ("2024-05-17T22:15:30+02:00", MOMENT_S, "ISO 8601"),
+        ("2024-05-17", MOMENT_S - 72_930, "ISO 8601"),
+        ("20240517", MOMENT_S - 72_930, "YYYYMMDD"),
+        ("05/17/2024 20:15:30", MOMENT_S, "%m/%d/%Y"),
+        ("17.05.2024 20:15:30", MOMENT_S, "%d.%m.%Y"),
+        ("17/05/2024 20:15", MOMENT_S - 30, "%d/%m/%Y"),
+        ("May 17, 2024", MOMENT_S - 72_930, "%b %d, %Y"),
+    ],
+)
+def test_times_are_told_by_size_or_form(text, expected_s, reason, tmp_path: Path):
+    rows = f'u1,i1,"{text}"\nu2,i2,"{text}"\nu1,i2,"{text}"\n'
+    (tmp_path / "log.csv").write_text("user,item,time\n" + rows)
+    with read_log(tmp_path / "log.csv") as log:
+        assert log.connection.rows("SELECT DISTINCT time_s FROM interactions") == [(expected_s,)]
+        assert reason in log.time_reason
+
+
+def test_counters_order_a_playlist_without_pretending_to_be_dates(tmp_path: Path):
+    (tmp_path / "log.csv").write_text(
+        "playlist_id,track_id,pos\np,c,3\np,a,1\np,b,2\nq,a,2\nq,c,1\n"
+    )
+    dataset = prepare(
+        tmp_path / "log.csv", workspace=tmp_path, settings=PrepareSettings(min_sequence_length=1)
+    )
+    titles = [[dataset.vocabulary.item_id(i) for i in dataset.history(u)] for u in range(2)]
+    assert titles == [["a", "b", "c"], ["c", "a"]]
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "1e999", ""])
+def test_a_number_that_is_no_moment_is_rejected(bad: str, tmp_path: Path):
+    rows = "u1,i1,1700000000\nu2,i2,1700000001\n"
+    (tmp_path / "log.csv").write_text(f"user,item,time\n{rows}u1,i2,{bad}\n")
+    with read_log(tmp_path / "log.csv") as log:
+        assert [reject.reason for reject in log.rejects] == ["no readable time"]

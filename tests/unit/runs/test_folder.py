@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.files import read_json, write_json
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import ACTIVE_STATES, HEARTBEAT_LIMIT_S, Run, Status, open_run, utc_now
+from bert4rec.runs.registry import create_run
+from tests.factories import random_dataset, saved_dataset, small_settings
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    dataset = saved_dataset(workspace, random_dataset([5, 6]))
+    return create_run(workspace, dataset, Policy("embedding_policy", small_settings()), name="One")
+
+
+def put_status(run: Run, **changes: Any) -> None:
+    """Write a status as another process would have, without this one's stamp."""
+    status = Status(**read_json(run.folder / "status.json"))
+    write_json(run.folder / "status.json", asdict(replace(status, **changes)))
+
+
+def a_dead_pid() -> int:
+    return next(pid for pid in range(4_000_000, 1, -1) if not psutil.pid_exists(pid))
+
+
+def test_a_new_run_is_queued_and_knows_all_about_itself(run: Run, workspace: Path) -> None:
+    status = run.status()
+    assert (status.state, status.n_epochs, status.pid) == ("queued", 3, os.getpid())
+    assert run.name == "One"
+    assert run.workspace == workspace
+    assert run.policy() == Policy("embedding_policy", small_settings())
+    assert run.dataset().n_users == 2
+    assert run.summary() is None
+
+
+def test_the_configuration_keeps_what_was_given_and_what_it_meant(run: Run) -> None:
+    config = run.config()
+    assert config["settings"] == small_settings().given()
+    assert config["effective_settings"] == small_settings().model_dump()
+    assert config["dataset"]["fingerprint"] == run.dataset().fingerprint
+    assert {"version", "machine", "created_at", "format_version"} <= config.keys()
+
+
+def test_an_old_run_keeps_its_settings_when_a_default_changes(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs" / "old"
+    shutil.copytree(tiny_run.folder, folder)
+    config = read_json(folder / "config.json")
+    config["effective_settings"]["max_minutes"] = 7.0
+    write_json(folder / "config.json", config)
+    settings = open_run(folder).hyperparameters()
+    assert settings.max_minutes == 7.0
+    assert settings.given() == tiny_run.hyperparameters().given()
+
+
+def test_a_status_is_changed_field_by_field_and_stamped(run: Run) -> None:
+    run.set_status(state="running", epoch=2)
+    run.set_status(step=9)
+    status = run.status()
+    assert (status.state, status.epoch, status.step) == ("running", 2, 9)
+    assert status.host == socket.gethostname()
+    assert (utc_now() - timedelta(seconds=60)).isoformat() < status.heartbeat_at
+
+
+@pytest.mark.parametrize("state", ACTIVE_STATES)
+def test_an_active_run_whose_process_is_gone_is_interrupted(run: Run, state: str) -> None:
+    put_status(run, state=state, pid=a_dead_pid())
+    status = run.status()
+    assert status.state == "interrupted"
+    assert "Resume it" in status.fix
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped", "failed"])
+def test_a_run_that_has_ended_does_not_need_its_process(run: Run, state: str) -> None:
+    put_status(run, state=state, pid=a_dead_pid())
+    assert run.status().state == state
+
+
+def test_a_process_number_that_was_given_out_again_does_not_keep_a_run_alive(run: Run) -> None:
+    parent = psutil.Process(os.getppid())
+    put_status(run, state="running", pid=parent.pid, process_started_at=parent.create_time())
+    assert run.status().state == "running"
+    put_status(run, process_started_at=parent.create_time() - 3600)
+    assert run.status().state == "interrupted"
+
+
+def test_a_process_that_got_its_predecessors_number_does_not_take_its_runs_for_its_own(
+    run: Run,
+) -> None:
+    """In a container every process of the dashboard has the same number."""
+    run.set_status(state="running")
+    started_at = psutil.Process().create_time()
+    assert run.status().state == "running"
+    put_status(run, process_started_at=started_at - 3600)
+    assert run.status().state == "interrupted"
+
+
+def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
+    def beaten(seconds_ago: float) -> str:
+        return (utc_now() - timedelta(seconds=seconds_ago)).isoformat()
+
+    put_status(run, state="running", host="elsewhere", pid=1, heartbeat_at=beaten(10))
+    assert run.status().state == "running"
+    put_status(run, heartbeat_at=beaten(HEARTBEAT_LIMIT_S + 10))
+    assert run.status().state == "interrupted"
+    put_status(run, heartbeat_at="")
+    assert run.status().state == "interrupted"
+
+
+def test_a_folder_is_a_run_only_with_its_configuration(run: Run, tmp_path: Path) -> None:
+    assert open_run(run.folder) == run
+    with pytest.raises(NotFoundError, match="no run 'nothing'"):
+        open_run(tmp_path / "nothing")
+    write_json(run.folder / "config.json", run.config() | {"format_version": 99})
+    with pytest.raises(FormatError, match="99"):
+        open_run(run.folder)
+
+
+def test_a_run_whose_dataset_was_deleted_says_so(run: Run) -> None:
+    (run.workspace / "datasets").rename(run.workspace / "gone")
+    with pytest.raises(NotFoundError, match="no dataset"):
+        run.dataset()
+
+
+def test_the_log_has_a_dated_line_each(run: Run) -> None:
+    run.log("first")
+    run.log("second")
+    lines = (run.folder / "log.txt").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == ["first", "second"]
+    assert all(line.startswith(f"{utc_now():%Y-}") for line in lines)

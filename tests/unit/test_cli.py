@@ -1,0 +1,431 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from bert4rec.cli import logs, main, settings
+from bert4rec.cli.logs import LogOptions, find_target
+from bert4rec.cli.pairs import pairs_as_csv, parse_items, read_pairs, score_pairs
+from bert4rec.cli.progress import TrainingProgress
+from bert4rec.cli.settings import SettingOptions
+from bert4rec.cli.terminal import one_line, table
+from bert4rec.data.forms import FORMS
+from bert4rec.data.prepare import PrepareSettings
+from bert4rec.data.roles import Roles
+from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.hyperparameters import PRESETS
+from bert4rec.pipeline import train
+from bert4rec.policy import POLICY_KINDS
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.registry import find_run
+from tests.factories import ring_dataset, small_settings
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def assignments(**changes: Any) -> list[str]:
+    given = small_settings(**changes).given()
+    return [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one short run on a ring."""
+    workspace = tmp_path_factory.mktemp("home")
+    ring = ring_dataset(n_items=12, n_users=40)
+    train(ring, small_settings(n_epochs=2), workspace=workspace)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> Recommender:
+    return load(find_run(home, "last"), device="cpu")
+
+
+# What is written twice so that the help answers at once
+
+
+def test_the_choices_are_those_of_the_library() -> None:
+    assert settings.POLICIES == POLICY_KINDS
+    assert tuple(PRESETS) == settings.PRESET_NAMES
+    assert logs.LOG_FORMS == FORMS
+
+
+def test_every_setting_of_the_preparation_has_an_option() -> None:
+    options = set(LogOptions.__dataclass_fields__) | {"drop_duplicates"}
+    assert set(PrepareSettings.model_fields) <= options
+    typed = LogOptions(min_sequence_length=4, min_item_count=2, min_value=1.0, keep_duplicates=True)
+    assert typed.settings() == PrepareSettings(
+        min_sequence_length=4, min_item_count=2, min_value=1.0, drop_duplicates=False
+    )
+    assert LogOptions().settings() == PrepareSettings()
+
+
+def test_the_help_loads_no_heavy_library() -> None:
+    heavy = "{'torch', 'pandas', 'numpy', 'pydantic', 'streamlit', 'duckdb'}"
+    code = f"import sys, bert4rec.cli; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+# Words on the terminal
+
+
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert one_line("a\x1b[31m\nb\tc") == "a\ufffd[31m b c"
+
+
+def test_a_table_sets_numbers_to_the_right_and_text_to_the_left() -> None:
+    lines = table(("name", "n"), [("a", 5), ("long", 1234)])
+    assert lines == ["name      n", "a         5", "long  1,234"]
+
+
+def test_the_program_without_a_command_prints_its_help() -> None:
+    assert run().exit_code == run("policy").exit_code == 0
+    assert "train" in run().stdout
+    assert "check" in run("policy").stdout
+
+
+# Sequences as typed
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("a", ["a"]),
+        (" a , b ", ["a", "b"]),
+        ("_,b,_", [None, "b", None]),
+        ('["a, b", null, 3, "_"]', ["a, b", None, "3", "_"]),
+    ],
+)
+def test_items_are_parted_by_commas_or_are_a_json_list(text: str, items: list[Any]) -> None:
+    assert parse_items(text) == items
+
+
+@pytest.mark.parametrize("text", ["", "a,,b", "a,", "[1, 2", "[oops]"])
+def test_items_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(FormatError):
+        parse_items(text)
+
+
+# Settings
+
+
+def test_assignments_win_over_the_policy_file_and_that_over_the_preset(tmp_path: Path) -> None:
+    config = tmp_path / "policy.yaml"
+    config.write_text(
+        "policy_configs:\n  embedding_policy:\n    policy_type: bert4rec\n"
+        "    n_epochs: 7\n    batch_size: 9\n"
+    )
+    asked = SettingOptions("quick", str(config), ("batch_size=11", "max_minutes=none"))
+    policy = asked.policy()
+    assert policy.kind == "embedding_policy"
+    assert policy.settings.batch_size == 11
+    assert policy.settings.n_epochs == 7
+    assert policy.settings.max_minutes is None
+    untouched = PRESETS["quick"].values.keys() - {"batch_size", "n_epochs"}
+    assert untouched
+    for name in untouched:
+        assert getattr(policy.settings, name) == PRESETS["quick"].values[name]
+
+
+def test_the_policy_option_wins_over_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "policy.yaml"
+    config.write_text("policy_configs:\n  embedding_policy:\n    policy_type: bert4rec\n")
+    assert SettingOptions(config=str(config), kind="scoring_policy").policy().kind == (
+        "scoring_policy"
+    )
+    assert SettingOptions().policy().kind == "scoring_policy"
+
+
+def test_all_wrong_assignments_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        SettingOptions(assignments=("n_epoch=3", "batch_size=many")).policy()
+    assert len(caught.value.problems) == 2
+    assert caught.value.where == "--set"
+
+
+# What to train on
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log.csv"
+    rows = [f"{user},{item},{item},{user}" for user in range(4) for item in range(5)]
+    path.write_text("\n".join(["who,what,when_at,user_id", *rows]) + "\n")
+    return path
+
+
+def test_named_columns_are_taken_and_the_others_are_guessed(log: Path) -> None:
+    assert LogOptions().roles(str(log)) is None
+    roles = LogOptions(item="what", time="when_at").roles(str(log))
+    assert roles == Roles("user_id", "what", "when_at")
+    assert LogOptions(user="who", item="what", time="-").roles(str(log)) == Roles("who", "what")
+
+
+def test_a_path_comes_before_a_dataset_and_that_before_a_sample(
+    log: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = LogOptions(user="who", item="what")
+    monkeypatch.chdir(log.parent)
+    made = find_target("log.csv", reading, workspace)
+    assert (made.n_users, made.n_items) == (4, 5)
+    assert made.folder is not None
+    for text in ("log", made.folder.name, made.fingerprint, str(made.folder)):
+        assert find_target(text, LogOptions(), workspace).fingerprint == made.fingerprint
+    assert find_target("lo*.csv", reading, workspace).fingerprint == made.fingerprint
+    with pytest.raises(NotFoundError, match="playlists"):
+        find_target("nosuch", LogOptions(), workspace)
+
+
+def test_a_sample_is_prepared_once_and_found_by_name(workspace: Path) -> None:
+    assert run("samples", "reading").exit_code == 0
+    assert find_target("reading", LogOptions(), workspace).manifest["simulated"]
+
+
+def test_options_of_a_log_are_refused_for_a_dataset(home: Path) -> None:
+    result = run("train", "ring", "--user", "x", "--workspace", home)
+    assert result.exit_code == 2
+    assert "--user" in result.stderr
+
+
+def test_the_columns_of_an_item_table_can_be_named(log: Path, workspace: Path) -> None:
+    items = log.parent / "catalogue.csv"
+    items.write_text("a,b,c\n0,x,zero\n1,y,one\n")
+    reading = ("--user", "who", "--item", "what", "--items", items)
+    named = ("--items-key", "a", "--items-title", "c")
+    result = run("prepare", log, *reading, *named, "--json")
+    assert json.loads(result.stdout)["item_table"]["n_matched"] == 2
+    assert find_target("log", LogOptions(), workspace).vocabulary.title(1) == "zero"
+    assert run("prepare", log, "--items-key", "a").exit_code == 2
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["train", "ring", "--resume", "last"],
+        ["train", "--resume", "last", "--set", "n_epochs=3"],
+        ["train", "ring", "--preset", "nosuch"],
+        ["train", "ring", "--policy", "nosuch"],
+        ["recommend", "last"],
+        ["recommend", "last", "--items", "1", "--user", "0"],
+        ["recommend", "last", "--items", "1,_"],
+        ["recommend", "last", "--items", "1", "-k", "0"],
+        ["embed", "last", "--out", "vectors.csv"],
+        ["nosuch"],
+    ],
+)
+def test_wrong_use_exits_with_2(words: list[str], home: Path) -> None:
+    result = run(*words, *(["--workspace", home] if len(words) > 1 else []))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_surprise_is_one_line_unless_asked_for_more(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr("bert4rec.runs.registry.list_runs", broken)
+    result = run("runs", "--workspace", home)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ZeroDivisionError: by nothing")
+    monkeypatch.setenv("BERT4REC_DEBUG", "1")
+    assert isinstance(run("runs", "--workspace", home).exception, ZeroDivisionError)
+
+
+def test_a_damaged_run_does_not_hide_the_others(home: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    (workspace / "runs" / "broken").mkdir(parents=True)
+    (workspace / "runs" / "broken" / "config.json").write_text("{")
+    document = json.loads(run("runs", "--json", "--workspace", workspace).stdout)
+    assert [entry["state"] for entry in document["runs"]] == ["damaged"]
+    assert "damaged" in run("runs", "--workspace", workspace).stdout
+
+
+# Answers
+
+
+def test_pairs_of_users_and_of_sequences_get_the_score_of_the_library(
+    model: Recommender, tmp_path: Path
+) -> None:
+    dataset = model.dataset
+    history = [model.vocabulary.item_id(int(idx)) for idx in dataset.history(0)]
+    by_user = pd.DataFrame({"user_id": ["0", "1", "0"], "item_id": ["3", "4", "5"]})
+    by_sequence = pd.DataFrame(
+        {"sequence": [",".join(history), json.dumps(history)], "item_id": ["3", "5"]}
+    )
+    expected = model.score(history, ["3", "5"])
+    np.testing.assert_allclose(score_pairs(model, by_user)["score"][[0, 2]], expected, rtol=1e-5)
+    np.testing.assert_allclose(score_pairs(model, by_sequence)["score"], expected, rtol=1e-5)
+    by_sequence.assign(sequence=[history, history]).to_parquet(tmp_path / "lists.parquet")
+    lists = score_pairs(model, read_pairs(tmp_path / "lists.parquet"))
+    np.testing.assert_allclose(lists["score"], expected, rtol=1e-5)
+
+
+def test_an_unknown_pair_is_named_by_its_row_or_left_empty(model: Recommender) -> None:
+    pairs = pd.DataFrame({"user_id": ["0", "nosuch", "0"], "item_id": ["1", "1", "2"]})
+    with pytest.raises(UnknownIdError, match="row 3"):
+        score_pairs(model, pairs)
+    scores = score_pairs(model, pairs, skip_unknown=True)["score"]
+    assert list(scores.isna()) == [False, True, False]
+
+
+def test_a_file_without_pairs_gets_no_scores(model: Recommender) -> None:
+    pairs = pd.DataFrame({"user_id": [], "item_id": []}, dtype="str")
+    assert len(score_pairs(model, pairs)) == 0
+
+
+def test_scores_can_go_to_a_file_of_either_kind(home: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("user_id,item_id,note\n0,1,x\n1,2,y\n")
+    for name in ("scores.csv", "scores.parquet"):
+        out = tmp_path / name
+        words = ("score", "last", "--pairs", pairs, "--out", out, "--workspace", home)
+        assert run(*words).exit_code == 0
+    as_csv, exact = pd.read_csv(tmp_path / "scores.csv"), pd.read_parquet(out)
+    assert list(as_csv.columns) == list(exact.columns) == ["user_id", "item_id", "note", "score"]
+    np.testing.assert_allclose(as_csv["score"], exact["score"], rtol=1e-6)
+
+
+def test_no_cell_of_a_csv_starts_a_formula() -> None:
+    pairs = pd.DataFrame(
+        {"user_id": ["=1+1", "-5", "@x"], "item_id": ["a"] * 3, "score": [-1.0] * 3}
+    )
+    lines = pairs_as_csv(pairs).splitlines()[1:]
+    assert lines == ["'=1+1,a,-1.0", "-5,a,-1.0", "'@x,a,-1.0"]
+
+
+def test_vectors_give_the_scores_as_dot_products(
+    home: Path, model: Recommender, tmp_path: Path
+) -> None:
+    out = tmp_path / "vectors.parquet"
+    assert (
+        run("embed", "last", "--items", "--users", "--out", out, "--workspace", home).exit_code == 0
+    )
+    assert pq.read_schema(out).metadata[b"bert4rec.run"] == b"%s" % model.run.id.encode()
+    rows = pd.read_parquet(out)
+    items = np.stack(rows[rows["kind"] == "item"]["vector"])
+    user = np.stack(rows[rows["kind"] == "user"]["vector"])[0]
+    assert items.dtype == np.float32
+    history = [model.vocabulary.item_id(int(idx)) for idx in model.dataset.history(0)]
+    expected = model.score(history, model.vocabulary.item_ids)
+    np.testing.assert_allclose(items @ user, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_recommending_for_a_user_is_recommending_after_the_users_history(
+    home: Path, model: Recommender
+) -> None:
+    history = [model.vocabulary.item_id(int(idx)) for idx in model.dataset.history(3)]
+    place = ("--workspace", home, "--json")
+    by_user = json.loads(run("recommend", "last", "--user", "3", *place).stdout)
+    by_items = json.loads(run("recommend", "last", "--items", ",".join(history), *place).stdout)
+    assert by_user["recommendations"] == by_items["recommendations"]
+
+
+def test_every_gap_gets_its_list(home: Path) -> None:
+    result = run("fill", "last", "--items", "1,_,3,_", "-k", "2", "--workspace", home, "--json")
+    gaps = json.loads(result.stdout)["gaps"]
+    assert [gap["position"] for gap in gaps] == [1, 3]
+    assert [len(gap["suggestions"]) for gap in gaps] == [2, 2]
+
+
+# Progress and interruption
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with TrainingProgress(find_run(home, "last"), is_terminal=False) as progress:
+        for elapsed_s in (0.1, 1.0, 6.0):
+            line = {"event": "train", "step": 1, "loss": 2.0, "elapsed_s": elapsed_s}
+            progress(line)
+    told = capsys.readouterr()
+    assert len(told.err.splitlines()) == 2
+    assert told.out == ""
+
+
+def test_progress_on_a_terminal_is_a_bar(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = find_run(home, "last")
+    events, _ = found.journal.read()
+    with TrainingProgress(found, is_terminal=True) as progress:
+        for event in events:
+            progress(event)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_interrupted_training_can_be_resumed_to_the_same_numbers(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "ring", *assignments(n_epochs=3), "--json", "--workspace", home)
+    whole = json.loads(run(*words).stdout)
+
+    def interrupt(_: TrainingProgress, line: dict[str, Any]) -> None:
+        if line["event"] == "valid" and line["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "__call__", interrupt)
+        result = run(*words)
+    assert result.exit_code == 130
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("interrupted: ")
+    assert "--resume" in line
+    halted = find_run(home, "last")
+    assert halted.status().state == "interrupted"
+    resumed = json.loads(run("train", "--resume", halted.id, "--json", "--workspace", home).stdout)
+    assert resumed["run"] == halted.id
+    assert resumed["test"] == whole["test"]
+    assert resumed["device_reason"] == whole["device_reason"]
+
+
+# Machine
+
+
+def test_the_doctor_fails_where_the_workspace_cannot_be(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    result = run("doctor", "--json", "--workspace", blocker / "workspace")
+    states = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
+    assert result.exit_code == 1
+    assert states["workspace"] == "failed"
+    assert {state for name, state in states.items() if name != "workspace"} <= {"ok", "warning"}
+
+
+def test_the_app_passes_on_what_was_asked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("bert4rec.ui.server.serve", lambda **given: asked.update(given))
+    assert run("app", "--host", "0.0.0.0", "--port", "9000", "--no-browser").exit_code == 0
+    asked.pop("tell")
+    expected = {"workspace": workspace, "host": "0.0.0.0", "port": 9000, "open_browser": False}
+    assert asked == expected
+
+
+def test_ctrl_c_is_the_end_of_the_app_and_no_second_document(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve(*, tell: Any, **_: object) -> None:
+        tell("The dashboard is there.")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bert4rec.ui.server.serve", serve)
+    result = run("app", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["workspace"] == str(workspace)

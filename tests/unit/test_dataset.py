@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bert4rec.data.dataset import (
+    SequenceDataset,
+    damaged_datasets,
+    delete_dataset,
+    find_dataset,
+    list_datasets,
+    open_dataset,
+)
+from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
+from bert4rec.files import read_json, write_json
+
+SEQUENCES = [[1, 2, 3], [], [3, 2], [4]]
+
+
+@pytest.fixture
+def dataset() -> SequenceDataset:
+    made = SequenceDataset.from_sequences(SEQUENCES, n_items=6, name="small")
+    return replace(made, times_s=np.arange(6) * 1.5)
+
+
+def test_a_dataset_knows_its_sizes_and_histories(dataset: SequenceDataset) -> None:
+    assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (4, 6, 6)
+    assert [dataset.history(user).tolist() for user in range(4)] == SEQUENCES
+    assert dataset.lengths.tolist() == [3, 0, 2, 1]
+    assert dataset.vocabulary.counts.tolist() == [1, 2, 2, 1, 0, 0]
+
+
+def test_a_saved_dataset_opens_as_it_was(dataset: SequenceDataset, tmp_path: Path) -> None:
+    opened = dataset.save(tmp_path / "small")
+    assert [opened.history(user).tolist() for user in range(4)] == SEQUENCES
+    assert opened.times_s is not None
+    assert opened.times_s.tolist() == [0, 1.5, 3, 4.5, 6, 7.5]
+    assert opened.users.equals(dataset.users)
+    assert opened.vocabulary.table.equals(dataset.vocabulary.table)
+    assert opened.fingerprint == dataset.fingerprint
+    assert opened.folder == tmp_path / "small"
+
+
+def test_the_large_arrays_of_a_saved_dataset_are_mapped_and_cannot_be_changed(
+    dataset: SequenceDataset, tmp_path: Path
+) -> None:
+    opened = dataset.save(tmp_path / "small")
+    assert isinstance(opened.items, np.memmap)
+    assert (opened.items.dtype, opened.offsets.dtype) == (np.int32, np.int64)
+    with pytest.raises(ValueError, match="read-only"):
+        opened.items[0] = 3
+
+
+def test_a_dataset_can_be_saved_over_itself(dataset: SequenceDataset, tmp_path: Path) -> None:
+    opened = dataset.save(tmp_path / "small")
+    again = opened.save(tmp_path / "small")
+    assert again.items.tolist() == dataset.items.tolist()
+
+
+def test_a_dataset_without_times_opens_without_times(tmp_path: Path) -> None:
+    opened = SequenceDataset.from_sequences(SEQUENCES).save(tmp_path / "small")
+    assert opened.times_s is None
+
+
+def test_repeats_are_repeats_of_one_user() -> None:
+    assert SequenceDataset.from_sequences([[1, 2], [2, 1]]).repeat_share == 0
+    assert SequenceDataset.from_sequences([[1, 2], [2, 1, 2]]).repeat_share == pytest.approx(0.2)
+
+
+def test_one_damaged_dataset_does_not_hide_the_others(tmp_path: Path) -> None:
+    SequenceDataset.from_sequences(SEQUENCES).save(tmp_path / "datasets" / "whole")
+    damaged = SequenceDataset.from_sequences(SEQUENCES).save(tmp_path / "datasets" / "damaged")
+    assert damaged.folder is not None
+    (damaged.folder / "manifest.json").write_text("")
+    assert [manifest["folder"] for manifest in list_datasets(tmp_path)] == ["whole"]
+    (error,) = damaged_datasets(tmp_path)
+    assert "'damaged' is damaged" in str(error)
+
+
+def test_equal_histories_have_equal_fingerprints_and_others_have_others() -> None:
+    fingerprints = {
+        SequenceDataset.from_sequences(sequences, n_items=n_items).fingerprint
+        for sequences, n_items in (
+            ([[1, 2], [3]], None),
+            ([[1, 2], [3]], 3),
+            ([[1, 2], [3]], 4),
+            ([[1], [2, 3]], None),
+            ([[2, 1], [3]], None),
+        )
+    }
+    assert len(fingerprints) == 4
+
+
+def test_users_are_known_by_their_raw_ids(dataset: SequenceDataset) -> None:
+    assert [dataset.user_idx(dataset.user_id(idx)) for idx in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(UnknownIdError, match="among the 4 users of small"):
+        dataset.user_idx("nobody")
+
+
+def test_a_dataset_without_an_interaction_is_refused() -> None:
+    for nothing in ([], [[]], [[], []]):
+        with pytest.raises(DatasetError, match="no sequence holds an item"):
+            SequenceDataset.from_sequences(nothing)
+
+
+def test_a_folder_without_a_dataset_and_one_of_a_newer_version_are_told_apart(
+    dataset: SequenceDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFoundError, match="no dataset in 'small'"):
+        open_dataset(tmp_path / "small")
+    dataset.save(tmp_path / "small")
+    manifest = tmp_path / "small" / "manifest.json"
+    write_json(manifest, read_json(manifest) | {"format_version": 99})
+    with pytest.raises(FormatError, match="99"):
+        open_dataset(tmp_path / "small")
+
+
+@pytest.mark.parametrize("sequences", [[[0, 1]], [[-1, 1]], [[1, 4]]])
+def test_items_outside_the_catalogue_are_refused(sequences: list[list[int]]) -> None:
+    with pytest.raises(DatasetError, match="not from 1 to 3"):
+        SequenceDataset.from_sequences(sequences, n_items=3)
+
+
+def test_datasets_of_a_workspace_are_listed_newest_first(workspace: Path) -> None:
+    assert list_datasets(workspace) == []
+    for name, created_at in (("old", "2020"), ("new", "2024"), ("middle", "2022")):
+        made = SequenceDataset.from_sequences(SEQUENCES, name=name)
+        manifest = made.manifest | {"created_at": created_at}
+        replace(made, manifest=manifest).save(workspace / "datasets" / f"{name}-x")
+    found = [(entry["folder"], entry["name"]) for entry in list_datasets(workspace)]
+    assert found == [("new-x", "new"), ("middle-x", "middle"), ("old-x", "old")]
+
+
+def test_a_dataset_is_found_by_folder_fingerprint_or_name(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    dataset.save(workspace / "datasets" / "small-1")
+    for key in ("small-1", "small", dataset.fingerprint):
+        assert find_dataset(workspace, key).folder == workspace / "datasets" / "small-1"
+    with pytest.raises(NotFoundError, match="Datasets here: small-1"):
+        find_dataset(workspace, "large")
+
+
+def test_only_a_dataset_of_the_workspace_can_be_deleted(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    dataset.save(workspace / "datasets" / "small-1")
+    with pytest.raises(NotFoundError, match="not a valid name"):
+        delete_dataset(workspace, "../datasets/small-1")
+    delete_dataset(workspace, "small-1")
+    assert list_datasets(workspace) == []
+    with pytest.raises(NotFoundError, match="no dataset in 'small-1'"):
+        delete_dataset(workspace, "small-1")

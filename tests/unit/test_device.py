@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from bert4rec import device as device_module
+from bert4rec.device import (
+    choose_device,
+    choose_for,
+    describe_machine,
+    free_memory_bytes,
+    memory_errors_explained,
+    n_usable_cores,
+    process_memory_bytes,
+)
+from bert4rec.errors import DeviceError, DeviceMemoryError
+from bert4rec.hyperparameters import Hyperparameters
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_without_a_gpu_the_cpu_is_chosen_with_every_core() -> None:
+    choice = choose_device()
+    assert (choice.device, choice.precision) == ("cpu", "float32")
+    assert choice.n_threads == n_usable_cores()
+    assert choice.reason == "no GPU was found"
+    assert choice.precision_reason
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_gpu_is_preferred_and_named() -> None:
+    choice = choose_device()
+    assert (choice.device, choice.precision) == ("cuda:0", "bfloat16")
+    assert "GPU 0" in choice.reason
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_device_is_taken_by_its_name() -> None:
+    assert choose_device("cpu").device == "cpu"
+    assert choose_device("cuda").device == "cuda:0"
+    assert choose_device("cuda:1").device == "cuda:1"
+    with pytest.raises(DeviceError, match="2 CUDA devices were found"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
+def test_a_device_that_is_not_there_is_an_error_with_advice(name: str) -> None:
+    with pytest.raises(DeviceError, match="Use device: auto or cpu") as caught:
+        choose_device(name)
+    assert name in caught.value.message
+
+
+def test_precision_and_threads_are_taken_as_asked() -> None:
+    choice = choose_device("cpu", "bfloat16", 3)
+    assert choice.n_threads == 3
+    with choice.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert choice.precision_reason == "asked for by name"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_running_out_of_memory_says_what_to_make_smaller(error: Exception) -> None:
+    with pytest.raises(DeviceMemoryError, match="smaller batch_size"):  # noqa: SIM117
+        with memory_errors_explained("cpu"):
+            raise error
+
+
+def test_another_runtime_error_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes") as caught, memory_errors_explained("cpu"):
+        raise RuntimeError("shapes do not match")
+    assert type(caught.value) is RuntimeError
+
+
+def test_a_real_allocation_that_is_too_large_is_explained() -> None:
+    with pytest.raises(DeviceMemoryError), memory_errors_explained("cpu"):
+        torch.empty(2**60, dtype=torch.uint8)
+
+
+def test_the_machine_is_described_in_plain_data() -> None:
+    facts = describe_machine()
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["torch"] == torch.__version__
+    assert 0 < process_memory_bytes() < facts["memory_bytes"]
+    assert 0 < free_memory_bytes("cpu") <= facts["memory_bytes"]
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(64, 1), (128, 1), (256, 2), (2048, 8)])
+def test_a_small_step_gets_fewer_threads_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, batch_size: int, expected: int
+) -> None:
+    monkeypatch.setattr(device_module, "n_usable_cores", lambda: 8)
+    settings = Hyperparameters(batch_size=batch_size, max_seq_length=50, hidden_size=64)
+    choice = choose_for(settings)
+    assert choice.n_threads == expected
+    assert f"{batch_size * 50 * 64:,} values" in choice.threads_reason
+
+
+def test_threads_asked_for_are_given() -> None:
+    assert choose_for(Hyperparameters(n_threads=3)).n_threads == 3

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from bert4rec import estimate
+from bert4rec.batches import TrainingBatches
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import DatasetError, DeviceMemoryError
+from bert4rec.estimate import MAX_PROBE_STEPS, probe, size_of
+from bert4rec.first_batch import first_batch
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.pipeline import Workshop
+
+SETTINGS = Hyperparameters(
+    hidden_size=8, inner_size=16, batch_size=8, n_epochs=3, max_seq_length=6, n_threads=1
+)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> SequenceDataset:
+    rng = np.random.default_rng(0)
+    return SequenceDataset.from_sequences(
+        [rng.integers(1, 21, size=size) for size in rng.integers(1, 15, size=40)], n_items=20
+    )
+
+
+class TickingClock:
+    """A clock that goes on by one second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.ticks = itertools.count()
+
+    def __call__(self) -> float:
+        return float(next(self.ticks))
+
+
+def test_the_size_is_that_of_the_run(dataset: SequenceDataset) -> None:
+    size, workshop = size_of(dataset, SETTINGS), Workshop.open(dataset, SETTINGS)
+    assert size.n_parameters == sum(p.numel() for p in workshop.network.parameters())
+    assert size.n_sequences == workshop.batches.n_sequences
+    assert size.n_steps_per_epoch == workshop.batches.n_steps
+    assert size.n_steps == 3 * workshop.batches.n_steps
+    assert size.loss_type == workshop.loss_type
+
+
+def test_a_wider_network_and_a_larger_batch_need_more_memory(dataset: SequenceDataset) -> None:
+    small = size_of(dataset, SETTINGS).memory_bytes
+    wide = SETTINGS.model_copy(update={"hidden_size": 64})
+    large = SETTINGS.model_copy(update={"batch_size": 64})
+    assert size_of(dataset, wide).memory_bytes > small
+    assert size_of(dataset, large).memory_bytes > small
+
+
+def test_a_probe_ends_at_its_limit(dataset: SequenceDataset) -> None:
+    found = probe(dataset, SETTINGS, limit_s=5, clock=TickingClock())
+    assert 1 <= found.n_probed_steps <= 6
+
+
+def test_a_probe_of_a_tiny_dataset_ends_after_enough_steps(dataset: SequenceDataset) -> None:
+    found = probe(dataset, SETTINGS, limit_s=1e9, clock=TickingClock())
+    assert found.n_probed_steps <= MAX_PROBE_STEPS
+
+
+def test_the_time_of_a_run_is_that_of_its_steps_and_validations(dataset: SequenceDataset) -> None:
+    found = probe(dataset, SETTINGS, limit_s=8, clock=TickingClock())
+    expected = found.step_s * found.size.n_steps + 3 * found.valid_s
+    assert found.total_s == pytest.approx(expected)
+    assert found.epoch_s == pytest.approx(expected / 3)
+    assert found.step_s > 0
+    assert found.valid_s > 0
+
+
+def test_a_run_that_never_validates_spends_no_time_on_it(dataset: SequenceDataset) -> None:
+    silent = SETTINGS.model_copy(update={"eval_step": 0})
+    assert probe(dataset, silent, limit_s=3, clock=TickingClock()).valid_s == 0
+
+
+def test_a_probe_of_what_cannot_fit_is_refused_before_it_begins(
+    dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "free_memory_bytes", lambda device: 1000)
+    with pytest.raises(DeviceMemoryError, match="free on cpu"):
+        probe(dataset, SETTINGS)
+
+
+def test_a_dataset_without_a_long_history_is_refused() -> None:
+    short = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    with pytest.raises(DatasetError):
+        size_of(short, SETTINGS)
+
+
+def test_the_first_batch_is_the_one_that_the_run_trains_on(dataset: SequenceDataset) -> None:
+    workshop = Workshop.open(dataset, SETTINGS)
+    batches: TrainingBatches = workshop.batches
+    batch = batches.batch(batches.order(0), 0, 0)
+    shown = first_batch(dataset, SETTINGS, n_rows=8)
+    assert shown.n_sequences == len(batch.items_bl)
+    assert shown.n_hidden == len(batch.targets)
+    for row, places in zip(batch.items_bl.tolist(), shown.rows, strict=True):
+        seen = [item for item in row if item]
+        is_hidden = [item == dataset.vocabulary.mask_idx for item in seen]
+        assert [place.is_hidden for place in places] == is_hidden
+
+
+def test_a_hidden_place_of_the_first_batch_tells_the_true_item(dataset: SequenceDataset) -> None:
+    settings = SETTINGS.model_copy(update={"max_seq_length": 50})
+    histories = {
+        tuple(dataset.vocabulary.title(int(item)) for item in dataset.history(user)[:-2])
+        for user in range(dataset.n_users)
+    } | {
+        tuple(dataset.vocabulary.title(int(item)) for item in dataset.history(user))
+        for user in range(dataset.n_users)
+        if len(dataset.history(user)) < 3
+    }
+    rows = first_batch(dataset, settings, n_rows=8).rows
+    assert all(tuple(place.title for place in row) in histories for row in rows)
+    assert any(place.is_hidden for row in rows for place in row)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from bert4rec import explain as explain_module
+from bert4rec.errors import SettingsError
+from bert4rec.explain import (
+    CONTEXTS,
+    compare_contexts,
+    context_report,
+    middle_windows,
+    occlusion,
+    predict_masked,
+)
+from bert4rec.ranking import remove_items
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+
+ITEMS = np.array([4, 5, 6, 7, 8, 9])
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_run: Run) -> Recommender:
+    return load(tiny_run)
+
+
+def probabilities(recommender: Recommender, items: list[int], place: int) -> np.ndarray:
+    """What the network expects at a place, straight from its scores."""
+    scores = recommender.scorer.scores_at(np.array([items]), np.array([[place]]))
+    return scores[0, 0].double().softmax(dim=0).numpy()
+
+
+def test_a_prediction_is_what_the_network_expects_at_the_hidden_place(
+    recommender: Recommender,
+) -> None:
+    (prediction,) = predict_masked(recommender, ITEMS, [2], k=5)
+    mask_idx = recommender.vocabulary.mask_idx
+    expected = probabilities(recommender, [4, 5, mask_idx, 7, 8, 9], 2)
+    assert (prediction.position, prediction.context, prediction.true_idx) == (2, "both", 6)
+    assert prediction.true_probability == pytest.approx(expected[5], rel=1e-4)
+    assert prediction.true_rank == int((expected > expected[5]).sum())
+    assert [s.item_idx for s in prediction.top] == (np.argsort(-expected)[:5] + 1).tolist()
+
+
+def test_bits_compare_with_the_items_share_of_interactions(recommender: Recommender) -> None:
+    (prediction,) = predict_masked(recommender, ITEMS, [2])
+    counts = recommender.vocabulary.counts
+    share = counts[5] / counts.sum()
+    assert prediction.bits == pytest.approx(math.log2(prediction.true_probability / share))
+
+
+def test_the_past_and_the_future_are_cut_off_and_not_hidden(recommender: Recommender) -> None:
+    mask_idx = recommender.vocabulary.mask_idx
+    (past,) = predict_masked(recommender, ITEMS, [2], context="past")
+    assert past.true_probability == pytest.approx(
+        probabilities(recommender, [4, 5, mask_idx], 2)[5], rel=1e-4
+    )
+    (future,) = predict_masked(recommender, ITEMS, [2], context="future")
+    assert future.true_probability == pytest.approx(
+        probabilities(recommender, [mask_idx, 7, 8, 9], 0)[5], rel=1e-4
+    )
+
+
+def test_what_the_context_does_not_show_cannot_matter(recommender: Recommender) -> None:
+    other_future, other_past = ITEMS.copy(), ITEMS.copy()
+    other_future[3:] = [20, 21, 22]
+    other_past[:2] = [20, 21]
+    for context, changed in (("past", other_future), ("future", other_past)):
+        (one,) = predict_masked(recommender, ITEMS, [2], context=context)
+        (two,) = predict_masked(recommender, changed, [2], context=context)
+        assert one.true_probability == pytest.approx(two.true_probability, rel=1e-5)
+        (both,) = predict_masked(recommender, changed, [2])
+        (whole,) = predict_masked(recommender, ITEMS, [2])
+        assert both.true_probability != pytest.approx(whole.true_probability, rel=1e-3)
+
+
+def test_places_that_are_hidden_together_do_not_see_each_other(recommender: Recommender) -> None:
+    changed = ITEMS.copy()
+    changed[3] = 20
+    one = predict_masked(recommender, ITEMS, [2, 3])
+    two = predict_masked(recommender, changed, [2, 3])
+    assert one[0].true_probability == pytest.approx(two[0].true_probability, rel=1e-5)
+    assert [prediction.position for prediction in one] == [2, 3]
+    assert [prediction.true_idx for prediction in two] == [6, 20]
+
+
+def test_items_that_are_shown_are_marked_and_hidden_ones_are_not(recommender: Recommender) -> None:
+    (prediction,) = predict_masked(recommender, ITEMS, [2], k=30)
+    seen = {s.item_idx for s in prediction.top if s.is_seen}
+    assert seen == {4, 5, 7, 8, 9}
+
+
+def test_the_given_items_are_left_as_they_are(recommender: Recommender) -> None:
+    items = ITEMS.copy()
+    predict_masked(recommender, items, [1, 2])
+    occlusion(recommender, items, 2)
+    assert np.array_equal(items, ITEMS)
+
+
+def test_a_place_outside_the_window_is_told(recommender: Recommender) -> None:
+    long = np.arange(1, 21)
+    with pytest.raises(SettingsError, match="before the window"):
+        predict_masked(recommender, long, [3])
+
+
+def test_all_contexts_are_compared_at_the_same_places(recommender: Recommender) -> None:
+    compared = compare_contexts(recommender, ITEMS, [1, 3], k=3)
+    assert tuple(compared) == CONTEXTS
+    for context, predictions in compared.items():
+        assert predictions == predict_masked(recommender, ITEMS, [1, 3], context=context, k=3)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_a_middle_window_shows_its_context_and_remembers_the_hidden_item(context: str) -> None:
+    histories = [np.array([1, 2, 3, 4, 5]), np.array([6, 7, 8])]
+    windows, places, targets = middle_windows(histories, context, mask_idx=99)
+    shown = {
+        "past": [[1, 2, 99], [0, 6, 99]],
+        "future": [[99, 4, 5], [0, 99, 8]],
+        "both": [[1, 2, 99, 4, 5], [0, 0, 6, 99, 8]],
+    }
+    assert windows.tolist() == shown[context]
+    assert targets.tolist() == [3, 7]
+    assert windows[[0, 1], places].tolist() == [99, 99]
+
+
+def test_the_report_counts_users_with_a_middle_and_repeats_with_its_seed(
+    recommender: Recommender,
+) -> None:
+    report = context_report(recommender, n_users=50)
+    assert tuple(report) == CONTEXTS
+    for entry in report.values():
+        assert entry["n_users"] == 50
+        low, high = entry["interval"]
+        assert low <= entry["metrics"]["ndcg@10"] <= high
+    assert report == context_report(recommender, n_users=50)
+    assert report != context_report(recommender, n_users=50, seed=1)
+    everyone = context_report(recommender, n_users=10**6)
+    assert everyone["both"]["n_users"] == recommender.dataset.n_users
+
+
+def test_the_report_is_that_of_the_users_who_were_asked_for(recommender: Recommender) -> None:
+    report = context_report(recommender, users=np.array([3, 4, 5]))
+    assert report["both"]["n_users"] == 3
+    nobody = context_report(recommender, users=np.empty(0, dtype=np.int64))
+    assert nobody["past"]["n_users"] == 0
+    assert nobody["past"]["bits"] == 0
+
+
+def test_occlusion_is_the_fall_in_bits_when_an_item_is_hidden_too(
+    recommender: Recommender,
+) -> None:
+    found = occlusion(recommender, ITEMS, 2)
+    (base,) = predict_masked(recommender, ITEMS, [2])
+    assert found.shape == (6,)
+    for other in (0, 1, 3, 4, 5):
+        prediction = predict_masked(recommender, ITEMS, [2, other])[0]
+        fall = math.log2(base.true_probability / prediction.true_probability)
+        assert found[other] == pytest.approx(fall, abs=1e-3)
+    assert found[2] == pytest.approx(0, abs=1e-5)
+
+
+def test_occlusion_gives_nothing_to_items_before_the_window(recommender: Recommender) -> None:
+    found = occlusion(recommender, np.arange(1, 21), 15)
+    assert found.shape == (20,)
+    assert (found[:8] == 0).all()
+    assert (found[8:15] != 0).all()
+
+
+def test_contexts_are_ranked_among_the_same_candidates(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[list[tuple[int, int]]] = []
+
+    def spy(scores: torch.Tensor, rows: np.ndarray, items: np.ndarray) -> torch.Tensor:
+        removed.append(sorted(zip(rows.tolist(), items.tolist(), strict=True)))
+        return remove_items(scores, rows, items)
+
+    monkeypatch.setattr(explain_module, "remove_items", spy)
+    context_report(recommender, n_users=20)
+    past, future, both = removed
+    assert past == future == both

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.files import (
+    WORKSPACE_VARIABLE,
+    Journal,
+    check_format,
+    child_of,
+    find_workspace,
+    folder_swapped_in,
+    read_json,
+    safe_name,
+    swapped_in,
+    write_json,
+    write_text,
+)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fill_half(temporary: Path, name: str) -> None:
+    """Write something and fail, as a power cut would."""
+    (temporary / name if name else temporary).write_text("half of the n")
+    raise RuntimeError("power cut")
+
+
+def test_a_written_text_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "note.txt"
+    write_text(path, "old")
+    write_text(path, "günther ✓")
+    assert path.read_text("utf-8") == "günther ✓"
+    assert names_in(path.parent) == ["note.txt"]
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="power cut"), swapped_in(path) as temporary:
+        fill_half(temporary, "")
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["note.txt"]
+
+
+def test_the_old_file_is_whole_until_the_new_one_is(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+    with swapped_in(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_whoever_is_reading_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+    with path.open() as reader:
+        write_text(path, "new and longer")
+        assert reader.read() == "old"
+
+
+def test_an_error_while_filling_a_folder_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with folder_swapped_in(folder) as new:
+        (new / "a").write_text("1")
+    with pytest.raises(RuntimeError, match="power cut"), folder_swapped_in(folder) as new:
+        fill_half(new, "b")
+    assert names_in(folder) == ["a"]
+    assert names_in(tmp_path) == ["data"]
+
+
+def test_a_swapped_folder_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for name in ("a", "b"):
+        with folder_swapped_in(folder) as new:
+            (new / name).write_text(name)
+    assert names_in(folder) == ["b"]
+
+
+def test_json_refuses_numbers_that_json_does_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"loss": 1.5})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"loss": float("nan")})
+    assert read_json(path) == {"loss": 1.5}
+
+
+def test_a_missing_file_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no file a\.json"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"half": ')
+    with pytest.raises(FormatError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FormatError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("version", [None, 0, 3, "1", 1.0])
+def test_a_version_that_cannot_be_read_says_which_can(version: object, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="versions 1 to 2"):
+        check_format({"format_version": version}, 2, tmp_path)
+
+
+def test_older_versions_are_read(tmp_path: Path) -> None:
+    assert check_format({"format_version": 1}, 2, tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My run 1", "My-run-1"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("", "unnamed"),
+        ("...", "unnamed"),
+        ("日本", "unnamed"),
+        ("a\x00b\nc", "a-b-c"),
+        ("x" * 99, "x" * 40),
+        ("-rf", "rf"),
+    ],
+)
+def test_a_safe_name_is_one_plain_path_part(text: str, name: str, tmp_path: Path) -> None:
+    assert safe_name(text) == name
+    assert child_of(tmp_path, safe_name(text)).parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "a\\b", "/etc", ".hidden", "a..b", "a\n", "a b", "-rf", "C:x"],
+)
+def test_a_child_never_leaves_its_parent(name: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="not a valid name"):
+        child_of(tmp_path, name)
+
+
+def test_a_journal_is_read_piece_by_piece(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "runs" / "a.jsonl")
+    assert journal.read() == ([], 0)
+    journal.append({"n": 1})
+    first, offset = journal.read()
+    journal.append({"n": 2, "text": "zwei\nZeilen ü"})
+    second, end = journal.read(offset)
+    assert (first, second) == ([{"n": 1}], [{"n": 2, "text": "zwei\nZeilen ü"}])
+    assert journal.read(end) == ([], end)
+
+
+def test_a_line_without_an_end_is_not_read_yet(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.append({"n": 1})
+    with journal.path.open("ab") as file:
+        file.write(b'{"n": 2}')
+    events, offset = journal.read()
+    assert events == [{"n": 1}]
+    with journal.path.open("ab") as file:
+        file.write(b"\n")
+    assert journal.read(offset)[0] == [{"n": 2}]
+
+
+def test_a_journal_refuses_numbers_that_json_does_not_have(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        journal.append({"loss": float("inf")})
+    assert journal.read() == ([], 0)
+
+
+def test_the_workspace_is_the_one_given_else_the_environments_else_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "there"))
+    assert find_workspace(tmp_path / "given") == (tmp_path / "given").resolve()
+    assert find_workspace() == (tmp_path / "there").resolve()
+    monkeypatch.delenv(WORKSPACE_VARIABLE)
+    monkeypatch.chdir(tmp_path)
+    assert find_workspace() == (tmp_path / "workspace").resolve()

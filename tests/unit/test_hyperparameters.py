@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bert4rec.errors import SettingsError
+from bert4rec.hyperparameters import (
+    GROUPS,
+    PRESETS,
+    Hyperparameters,
+    parse_assignment,
+    parse_settings,
+    setting_field,
+)
+
+POLICY_DEFAULTS = {
+    "hidden_size": 64,
+    "inner_size": 256,
+    "n_layers": 2,
+    "n_heads": 2,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.2,
+    "attn_dropout_prob": 0.2,
+    "dropout_rate": None,
+    "layer_norm_eps": 1e-12,
+    "initializer_range": 0.02,
+    "max_seq_length": 50,
+    "mask_rate": 0.2,
+    "loss_type": None,
+    "negative_samples_count": 2,
+    "batch_size": 256,
+    "eval_batch_size": 1024,
+    "n_epochs": 100,
+    "learning_rate": 1e-3,
+    "eval_step": 1,
+    "early_stopping_step": 10,
+    "sample_strategy": None,
+    "sample_ratio": 0.8,
+    "sample_seed": 42,
+    "device": "auto",
+}
+
+
+def problems_of(values: dict[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(values)
+    return caught.value.problems
+
+
+def test_the_defaults_are_those_of_the_policy() -> None:
+    defaults = Hyperparameters().model_dump()
+    assert {name: defaults[name] for name in POLICY_DEFAULTS} == POLICY_DEFAULTS
+
+
+def test_the_policys_settings_are_marked_and_no_others() -> None:
+    extras = {name: setting_field(name).json_schema_extra for name in Hyperparameters.model_fields}
+    marked = {name for name, extra in extras.items() if isinstance(extra, dict)}
+    assert marked == set(Hyperparameters.model_fields)
+    policy = {n for n, extra in extras.items() if isinstance(extra, dict) and extra["is_policy"]}
+    assert policy == set(POLICY_DEFAULTS)
+
+
+@pytest.mark.parametrize("name", list(Hyperparameters.model_fields))
+def test_every_setting_has_a_title_a_help_and_a_group(name: str) -> None:
+    field = setting_field(name)
+    assert field.title
+    assert str(field.description).endswith(".")
+    assert isinstance(field.json_schema_extra, dict)
+    assert field.json_schema_extra["group"] in GROUPS
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_holds_valid_settings_that_differ_from_the_defaults(name: str) -> None:
+    preset = PRESETS[name]
+    parse_settings(preset.values)
+    defaults = Hyperparameters().model_dump()
+    assert all(defaults[key] != value for key, value in preset.values.items())
+
+
+def test_all_problems_are_named_at_once() -> None:
+    problems = problems_of({"n_epochs": 0, "mask_rate": 1, "hiden_size": 8, "loss_type": "mse"})
+    assert len(problems) == 4
+    assert {line.replace(":", " ").split()[0] for line in problems} == {
+        "n_epochs",
+        "mask_rate",
+        "hiden_size",
+        "loss_type",
+    }
+
+
+def test_a_near_miss_is_suggested() -> None:
+    assert problems_of({"hiden_size": 8}) == [
+        "hiden_size is not a setting; did you mean hidden_size?"
+    ]
+    assert "did you mean" not in problems_of({"zzz": 1})[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_epochs", 0),
+        ("n_epochs", "many"),
+        ("n_epochs", 1.5),
+        ("n_epochs", None),
+        ("batch_size", -1),
+        ("hidden_dropout_prob", 1),
+        ("dropout_rate", -0.1),
+        ("mask_rate", 0),
+        ("mask_rate", 1),
+        ("max_seq_length", 1),
+        ("learning_rate", 0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("layer_norm_eps", 0),
+        ("eval_step", -1),
+        ("sample_ratio", 0),
+        ("sample_strategy", "time_based"),
+        ("device", "gpu"),
+        ("device", "cuda:"),
+        ("hidden_act", "gelu_new"),
+        ("max_minutes", 0),
+        ("n_threads", 0),
+    ],
+)
+def test_a_value_out_of_range_gives_one_line_with_the_name(name: str, value: object) -> None:
+    (line,) = problems_of({name: value})
+    assert line.startswith(f"{name}: {value!r} ")
+
+
+@pytest.mark.parametrize("name", ["n_epochs", "learning_rate", "dropout_rate", "n_threads", "seed"])
+def test_a_yes_or_no_is_no_number(name: str) -> None:
+    (line,) = problems_of({name: True})
+    assert "yes/no" in line
+
+
+def test_a_width_that_the_heads_do_not_divide_names_the_nearest_that_they_do() -> None:
+    (line,) = problems_of({"hidden_size": 65, "n_heads": 4})
+    assert line.endswith("use 64 or 68")
+    (line,) = problems_of({"hidden_size": 3, "n_heads": 4})
+    assert line.endswith("use 4")
+
+
+def test_the_dropout_rate_sets_what_is_not_given_itself() -> None:
+    both = Hyperparameters(dropout_rate=0.5)
+    assert (both.hidden_dropout, both.attention_dropout) == (0.5, 0.5)
+    one = Hyperparameters(dropout_rate=0.5, attn_dropout_prob=0.2)
+    assert (one.hidden_dropout, one.attention_dropout) == (0.5, 0.2)
+    none = Hyperparameters(hidden_dropout_prob=0.1)
+    assert (none.hidden_dropout, none.attention_dropout) == (0.1, 0.2)
+    zero = Hyperparameters(dropout_rate=0)
+    assert (zero.hidden_dropout, zero.attention_dropout) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("swish", "silu"), ("GELU", "gelu"), ("Swish", "silu"), ("silu", "silu")]
+)
+def test_an_activation_is_known_by_its_other_names(given: str, kept: str) -> None:
+    assert parse_settings({"hidden_act": given}).hidden_act == kept
+
+
+def test_a_loss_is_known_in_any_case() -> None:
+    assert parse_settings({"loss_type": "Sampled_ce"}).loss_type == "sampled_CE"
+
+
+def test_numbers_that_were_typed_as_text_are_read() -> None:
+    settings = parse_settings({"n_epochs": "20", "layer_norm_eps": "1e-12", "dropout_rate": "0.1"})
+    assert (settings.n_epochs, settings.layer_norm_eps, settings.dropout_rate) == (20, 1e-12, 0.1)
+
+
+def test_only_what_was_given_is_given_back() -> None:
+    settings = parse_settings({"seed": 1, "batch_size": 256})
+    assert settings.given() == {"batch_size": 256, "seed": 1}
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = Hyperparameters()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.n_epochs = 3  # type: ignore[misc]
+
+
+def test_an_assignment_is_split_at_the_first_equals_sign() -> None:
+    assert parse_assignment(" n_epochs = 20 ") == ("n_epochs", "20")
+    assert parse_assignment("device=a=b") == ("device", "a=b")
+
+
+@pytest.mark.parametrize("text", ["n_epochs", "=3", "", " = "])
+def test_what_is_no_assignment_says_what_one_looks_like(text: str) -> None:
+    with pytest.raises(SettingsError, match="name=value"):
+        parse_assignment(text)

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bert4rec import jobs as jobs_module
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import DeviceError, RunError
+from bert4rec.jobs import JobService
+from bert4rec.pipeline import train
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run, list_runs
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+TIMEOUT_S = 30
+
+
+class Desk:
+    """A runner whose runs begin and end when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.controls: dict[str, Control] = {}
+        self._changed = threading.Condition()
+        self._may_end: set[str] = set()
+
+    def __call__(self, run: Run, control: Control) -> None:
+        run.set_status(state="running")
+        with self._changed:
+            self.begun.append(run.name)
+            self.controls[run.name] = control
+            self._changed.notify_all()
+            assert self._changed.wait_for(
+                lambda: run.name in self._may_end or control.is_stopped, TIMEOUT_S
+            )
+        run.set_status(state="stopped" if control.is_stopped else "finished")
+
+    def wait_until_begun(self, *names: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: set(names) <= set(self.begun), TIMEOUT_S)
+
+    def end(self, *names: str) -> None:
+        with self._changed:
+            self._may_end |= set(names)
+            self._changed.notify_all()
+
+    def notice(self) -> None:
+        """Let waiting runs look at their control."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> SequenceDataset:
+    return saved_dataset(tmp_path_factory.mktemp("jobs"), ring_dataset(n_users=40))
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.end("a", "b", "c")
+
+
+@pytest.fixture
+def service(workspace: Path, desk: Desk) -> JobService:
+    return JobService(workspace, desk)
+
+
+@pytest.fixture
+def new_run(workspace: Path, dataset: SequenceDataset) -> Callable[..., Run]:
+    def make(name: str, **changes: object) -> Run:
+        policy = Policy("scoring_policy", small_settings(**changes))
+        return create_run(workspace, dataset, policy, name=name)
+
+    return make
+
+
+def wait_until_idle(service: JobService) -> None:
+    assert service.wait(lambda: not service.active(), TIMEOUT_S)
+
+
+def test_one_run_a_device_trains_and_the_others_wait_in_order(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b, c = (new_run(name) for name in "abc")
+    for run in (a, b, c):
+        service.submit(run)
+    desk.wait_until_begun("a")
+    assert desk.begun == ["a"]
+    assert service.active() == [a.id, b.id, c.id]
+    assert [service.position(run.id) for run in (a, b, c)] == [0, 1, 2]
+    assert [run.status().state for run in (a, b, c)] == ["running", "queued", "queued"]
+    desk.end("a")
+    desk.wait_until_begun("b")
+    assert [service.position(run.id) for run in (a, b, c)] == [None, 0, 1]
+    desk.end("b", "c")
+    wait_until_idle(service)
+    assert desk.begun == ["a", "b", "c"]
+    assert a.status().state == "finished"
+
+
+def test_devices_train_side_by_side(
+    service: JobService,
+    desk: Desk,
+    new_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs_module, "choose_device", lambda device: SimpleNamespace(device=device))
+    a, b, c = (
+        new_run("a", device="cuda:0"),
+        new_run("b", device="cuda:1"),
+        new_run("c", device="cuda:0"),
+    )
+    for run in (a, b, c):
+        service.submit(run)
+    desk.wait_until_begun("a", "b")
+    assert [service.position(run.id) for run in (a, b, c)] == [0, 0, 1]
+    assert service.active() == [a.id, b.id, c.id]
+    desk.end("b")
+    assert service.wait(lambda: service.position(b.id) is None, TIMEOUT_S)
+    assert service.position(c.id) == 1
+
+
+def test_a_queued_run_can_be_taken_out(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b, c = (new_run(name) for name in "abc")
+    for run in (a, b, c):
+        service.submit(run)
+    service.stop(b.id)
+    assert b.status().state == "stopped"
+    assert service.active() == [a.id, c.id]
+    assert service.position(c.id) == 1
+    desk.end("a", "c")
+    wait_until_idle(service)
+    assert desk.begun == ["a", "c"]
+
+
+def test_a_running_run_can_be_stopped_and_the_next_one_starts(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    service.submit(b)
+    desk.wait_until_begun("a")
+    service.stop(a.id)
+    desk.notice()
+    desk.wait_until_begun("b")
+    assert a.status().state == "stopped"
+    assert a.folder.exists()
+
+
+def test_pause_and_resume_reach_the_run(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    service.submit(b)
+    desk.wait_until_begun("a")
+    service.pause(a.id)
+    assert service.is_paused(a.id)
+    assert desk.controls["a"].is_paused
+    assert not service.is_paused(b.id)
+    service.resume(a.id)
+    assert not desk.controls["a"].is_paused
+    with pytest.raises(RunError, match="is not running here"):
+        service.pause(b.id)
+
+
+def test_discarding_deletes_a_queued_run_at_once_and_a_running_one_after_its_end(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], workspace: Path
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    service.submit(b)
+    desk.wait_until_begun("a")
+    service.discard(b.id)
+    assert not b.folder.exists()
+    service.discard(a.id)
+    assert service.active() == []
+    desk.notice()
+    assert service.wait(lambda: service.position(a.id) is None, TIMEOUT_S)
+    assert list_runs(workspace) == []
+
+
+def test_a_runner_that_fails_does_not_stop_the_queue(
+    workspace: Path, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    n_died = threading.Semaphore(0)
+    monkeypatch.setattr(threading, "excepthook", lambda _: n_died.release())
+
+    def failing(run: Run, control: Control) -> None:
+        begun.append(run.name)
+        raise ZeroDivisionError(run.name)
+
+    service = JobService(workspace, failing)
+    for name in "abc":
+        service.submit(new_run(name))
+    wait_until_idle(service)
+    assert begun == ["a", "b", "c"]
+    assert all(n_died.acquire(timeout=TIMEOUT_S) for _ in begun)
+
+
+def test_what_is_here_already_or_has_ended_is_not_taken(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a = new_run("a")
+    service.submit(a)
+    with pytest.raises(RunError, match="queued or running already"):
+        service.submit(a)
+    desk.end("a")
+    wait_until_idle(service)
+    with pytest.raises(RunError, match="is finished and cannot be started"):
+        service.submit(a)
+    b = new_run("b")
+    # As another process would have it.
+    b.set_status(state="running")
+    with pytest.raises(RunError, match="is running and cannot be started"):
+        service.submit(b)
+
+
+def test_a_device_that_is_not_there_is_told_at_once(
+    service: JobService, new_run: Callable[..., Run]
+) -> None:
+    with pytest.raises(DeviceError):
+        service.submit(new_run("a", device="cuda:97"))
+    assert service.active() == []
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "stop", "discard"])
+def test_a_run_that_is_not_here_cannot_be_steered(service: JobService, act: str) -> None:
+    with pytest.raises(RunError, match="'nothing' is not running here"):
+        getattr(service, act)("nothing")
+    assert service.position("nothing") is None
+    assert not service.is_paused("nothing")
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed", "interrupted"])
+def test_a_run_that_ended_early_can_be_taken_up(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], state: str
+) -> None:
+    a = new_run("a")
+    a.set_status(state=state, message="why", fix="what", error="Error")
+    service.submit(a)
+    desk.wait_until_begun("a")
+    status = a.status()
+    assert (status.state, status.message, status.fix, status.error) == ("running", "", "", "")
+
+
+def test_the_service_may_be_used_from_many_threads(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    runs = [new_run(f"n{number}") for number in range(8)]
+    threads = [threading.Thread(target=service.submit, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert sorted(service.active()) == sorted(run.id for run in runs)
+    assert sorted(service.position(run.id) or 0 for run in runs) == list(range(8))
+    desk.end(*(run.name for run in runs))
+    wait_until_idle(service)
+    assert sorted(desk.begun) == sorted(run.name for run in runs)
+
+
+def test_the_real_runner_trains_stops_and_goes_on_to_the_end(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    local = saved_dataset(workspace, dataset)
+    settings = small_settings(batch_size=8, n_epochs=4)
+    run = create_run(workspace, local, Policy("scoring_policy", settings))
+    service = JobService(workspace)
+    service.submit(run)
+    service.pause(run.id)
+    service.stop(run.id)
+    wait_until_idle(service)
+    assert run.status().state == "stopped"
+    assert run.checkpoint("best").exists()
+    service.submit(run)
+    wait_until_idle(service)
+    assert run.status().state == "finished"
+    summary, whole = run.summary(), train(local, settings, workspace=workspace).summary()
+    assert summary is not None
+    assert whole is not None
+    assert summary["test"] == whole["test"]
+
+
+def test_a_run_that_fails_for_real_says_so_and_the_next_one_trains(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    local = saved_dataset(workspace, dataset)
+    bad = small_settings(learning_rate=1e30, grad_clip=0)
+    runs = [
+        create_run(workspace, local, Policy("scoring_policy", settings))
+        for settings in (bad, small_settings(n_epochs=1))
+    ]
+    service = JobService(workspace)
+    for run in runs:
+        service.submit(run)
+    wait_until_idle(service)
+    assert [run.status().state for run in runs] == ["failed", "finished"]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bert4rec.metrics import (
+    CUT_OFFS,
+    coverage,
+    gains,
+    interval,
+    mean_metrics,
+    novelty,
+    popular_share,
+)
+
+RANKS = np.array([0, 4, 5, 9, 10, 19, 20, 3415])
+
+
+@pytest.mark.parametrize("k", CUT_OFFS)
+def test_the_metrics_equal_the_textbooks_sums(k: int) -> None:
+    hits = [rank for rank in RANKS.tolist() if rank < k]
+    found = mean_metrics(RANKS)
+    assert found[f"hr@{k}"] == pytest.approx(len(hits) / 8)
+    assert found[f"ndcg@{k}"] == pytest.approx(sum(1 / math.log2(r + 2) for r in hits) / 8)
+    assert found[f"mrr@{k}"] == pytest.approx(sum(1 / (r + 1) for r in hits) / 8)
+
+
+def test_the_first_place_gains_one_in_every_metric() -> None:
+    for metric in ("hr", "ndcg", "mrr"):
+        assert gains(np.array([0]), metric, 1).tolist() == [1.0]
+        assert gains(np.array([1]), metric, 1).tolist() == [0.0]
+
+
+def test_no_rows_give_zeros() -> None:
+    assert set(mean_metrics(np.empty(0, dtype=np.int64)).values()) == {0.0}
+    assert interval(np.empty(0)) == (0.0, 0.0)
+
+
+def test_an_interval_holds_the_mean_and_narrows_with_more_rows() -> None:
+    values = np.tile([0.0, 1.0, 0.5, 0.0], 25)
+    low, high = interval(values)
+    assert low < values.mean() < high
+    more = interval(np.tile(values, 100))
+    assert more[1] - more[0] == pytest.approx((high - low) / 10, rel=0.15)
+
+
+def test_an_interval_is_that_of_the_normal_law_for_many_rows() -> None:
+    values = np.repeat([0.0, 1.0], [700, 300])
+    error = 1.96 * math.sqrt(0.3 * 0.7 / 1000)
+    assert interval(values, n_resamples=4000) == pytest.approx((0.3 - error, 0.3 + error), abs=2e-3)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    chance = np.random.default_rng(0)
+    n_covered = 0
+    for seed in range(200):
+        low, high = interval(chance.random(60) < 0.4, share=0.9, n_resamples=300, seed=seed)
+        n_covered += low <= 0.4 <= high
+    # 180 are expected; 160 are nearly five standard deviations away.
+    assert 160 <= n_covered <= 198
+
+
+def test_an_interval_repeats_with_its_seed() -> None:
+    values = np.random.default_rng(1).random(50)
+    assert interval(values, seed=1) == interval(values, seed=1) != interval(values, seed=2)
+
+
+def test_equal_values_have_an_interval_of_no_width() -> None:
+    assert interval(np.full(9, 0.25)) == (0.25, 0.25)
+
+
+def test_coverage_is_the_share_of_items_in_any_list() -> None:
+    assert coverage(np.array([[1, 2], [2, 3]]), 6) == 0.5
+    assert coverage(np.empty((0, 10), dtype=np.int64), 6) == 0.0
+
+
+def test_novelty_is_the_mean_surprise_in_bits() -> None:
+    counts = np.array([8, 4, 4, 0])
+    assert novelty(np.array([[1, 2]]), counts) == pytest.approx((1 + 2) / 2)
+    # Never seen counts as seen once.
+    assert novelty(np.array([[4]]), counts) == pytest.approx(4)
+    assert novelty(np.empty((0, 10), dtype=np.int64), counts) == 0.0
+
+
+def test_the_popular_share_counts_items_of_the_head() -> None:
+    counts = np.arange(20)[::-1]
+    assert popular_share(np.array([[1, 2], [3, 20]]), counts) == 0.5
+    assert popular_share(np.array([[1], [2]]), np.array([1, 9])) == 0.5
+    assert popular_share(np.empty((0, 10), dtype=np.int64), counts) == 0.0

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.model import ACTIVATIONS, Bert4Rec, Dropout, at_places, n_parameters
+from tests.factories import small_network, small_settings
+
+N_ITEMS = 11
+MASK_IDX = N_ITEMS + 1
+
+
+def windows(lengths: list[int], width: int, seed: int = 0) -> torch.Tensor:
+    """Windows of random items, padded on the left, each ending in a MASK."""
+    chance = torch.Generator().manual_seed(seed)
+    items = torch.randint(1, N_ITEMS + 1, (len(lengths), width), generator=chance)
+    items[:, -1] = MASK_IDX
+    is_padding = torch.arange(width) < width - torch.tensor(lengths)[:, None]
+    return items.masked_fill(is_padding, PAD_IDX)
+
+
+def every_place(items_bl: torch.Tensor) -> torch.Tensor:
+    return torch.arange(items_bl.shape[1]).expand(items_bl.shape)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_padding_on_the_left_changes_nothing(n_layers: int) -> None:
+    network = small_network(n_layers=n_layers)
+    lengths = [1, 4, 9, 12]
+    items_bl = windows(lengths, 12)
+    together = network(items_bl, torch.full((4, 1), 11))
+    for row, length in enumerate(lengths):
+        alone = network(items_bl[row : row + 1, -length:], torch.full((1, 1), length - 1))
+        torch.testing.assert_close(together[row], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_does_not_depend_on_the_others_in_its_batch() -> None:
+    network = small_network(n_layers=2)
+    items_bl = windows([12, 5, 8], 12)
+    changed_bl = items_bl.clone()
+    changed_bl[1:] = windows([3, 12], 12, seed=1)
+    places = torch.full((3, 1), 11)
+    before, after = network(items_bl, places), network(changed_bl, places)
+    torch.testing.assert_close(before[0], after[0])
+    assert not torch.allclose(before[1], after[1], atol=1e-2)
+
+
+def test_past_and_future_both_matter() -> None:
+    network = small_network(n_layers=1)
+    items_bl = torch.tensor([[1, 2, MASK_IDX, 4, 5]])
+    place = torch.tensor([[2]])
+    states = network(items_bl, place)
+    for changed in (0, 4):
+        other_bl = items_bl.clone()
+        other_bl[0, changed] = 9
+        assert not torch.allclose(network(other_bl, place), states, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_the_last_block_at_places_equals_the_whole_computation(n_layers: int) -> None:
+    network = small_network(n_layers=n_layers)
+    items_bl = windows([7, 12, 3], 12)
+    whole_bld = network(items_bl, every_place(items_bl))
+    places_bm = torch.tensor([[11, 6, 8], [0, 11, 11], [9, 10, 11]])
+    states = network(items_bl, places_bm)
+    torch.testing.assert_close(states, at_places(whole_bld, places_bm), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_the_fused_attention_equals_the_plain_one(n_layers: int) -> None:
+    network = small_network(n_layers=n_layers, dropout_rate=0)
+    items_bl = windows([1, 7, 12, 3], 12)
+    places_bm = torch.tensor([[11, 11], [5, 8], [0, 11], [11, 9]])
+    fused = network(items_bl, places_bm)
+    plain = network.train()(items_bl, places_bm)
+    torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"n_layers": 3, "n_heads": 4},
+        {"hidden_size": 12, "inner_size": 7, "n_heads": 3, "max_seq_length": 5},
+    ],
+)
+def test_the_formula_counts_every_weight(changes: dict[str, Any]) -> None:
+    settings = small_settings(**changes)
+    network = Bert4Rec(23, settings)
+    assert n_parameters(23, settings) == sum(p.numel() for p in network.parameters())
+
+
+def test_renumbering_the_items_renumbers_the_scores() -> None:
+    network = small_network(n_layers=2)
+    order = torch.randperm(N_ITEMS, generator=torch.Generator().manual_seed(0))
+    twin = small_network(n_layers=2)
+    with torch.no_grad():
+        twin.items.weight[1 : N_ITEMS + 1] = network.items.weight[1 : N_ITEMS + 1][order]
+    # Item j of the twin is item order[j] of the network.
+    new_idx = torch.arange(N_ITEMS + 2)
+    new_idx[order + 1] = torch.arange(1, N_ITEMS + 1)
+    items_bl, places = windows([7, 12], 12), torch.full((2, 1), 11)
+    scores = network.scores(network(items_bl, places))
+    twin_scores = twin.scores(twin(new_idx[items_bl], places))
+    torch.testing.assert_close(twin_scores, scores[..., order], rtol=1e-4, atol=1e-4)
+
+
+def test_the_order_of_the_items_matters() -> None:
+    network = small_network(n_layers=1)
+    places = torch.tensor([[2]])
+    states = network(torch.tensor([[1, 2, MASK_IDX]]), places)
+    swapped = network(torch.tensor([[2, 1, MASK_IDX]]), places)
+    assert not torch.allclose(states, swapped, atol=1e-2)
+
+
+def test_the_same_generator_gives_the_same_weights_and_padding_starts_at_zero() -> None:
+    one, two = small_network(), small_network()
+    for (name, left), right in zip(one.named_parameters(), two.parameters(), strict=True):
+        assert torch.equal(left, right), name
+    assert one.items.weight[PAD_IDX].abs().sum() == 0
+    assert one.items.weight[1:].std() > 0.2
+
+
+def test_initial_weights_have_the_spread_that_was_asked_for() -> None:
+    network = Bert4Rec(2000, small_settings(initializer_range=0.02), torch.Generator())
+    # Cutting a normal distribution at two standard deviations leaves 0.88 of its spread.
+    assert network.items.weight[1:].std().item() == pytest.approx(0.02 * 0.88, rel=0.02)
+    assert network.items.weight.abs().max() <= 0.04
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_every_activation_gives_finite_scores_of_its_own(name: str) -> None:
+    items_bl, places = windows([5, 12], 12), torch.full((2, 1), 11)
+    network = small_network(hidden_act=name)
+    scores = network.scores(network(items_bl, places))
+    assert scores.shape == (2, 1, N_ITEMS)
+    assert torch.isfinite(scores).all()
+    others = {act: small_network(hidden_act=act) for act in ACTIVATIONS if act != name}
+    for act, other in others.items():
+        assert not torch.allclose(other.scores(other(items_bl, places)), scores), act
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9, 0.999])
+def test_dropout_zeroes_the_rate_and_keeps_the_expectation(rate: float) -> None:
+    dropout = Dropout(rate).train()
+    dropout.generator = torch.Generator().manual_seed(0)
+    n = 400_000
+    kept = dropout(torch.ones(n))
+    exact = min(round(rate * 256), 255) / 256
+    error = 4 * (exact * (1 - exact) / n) ** 0.5
+    assert (kept == 0).float().mean().item() == pytest.approx(exact, abs=error)
+    assert kept.mean().item() == pytest.approx(1, abs=error / (1 - exact))
+    assert kept.max().item() == pytest.approx(1 / (1 - exact))
+
+
+def test_dropout_is_the_generators_alone() -> None:
+    dropout = Dropout(0.5).train()
+    x = torch.ones(3, 5, 7)
+    results = []
+    for seed in (1, 1, 2):
+        dropout.generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(len(results))
+        results.append(dropout(x))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_dropout_does_nothing_in_evaluation_or_at_rate_zero() -> None:
+    x = torch.randn(4, 3)
+    assert torch.equal(Dropout(0.9).eval()(x), x)
+    assert torch.equal(Dropout(0).train()(x), x)
+    assert Dropout(0.9).train()(torch.empty(0, 3)).shape == (0, 3)
+
+
+def test_dropout_stops_gradients_where_it_zeroes() -> None:
+    dropout = Dropout(0.5).train()
+    x = torch.ones(1000, requires_grad=True)
+    y = dropout(x)
+    y.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, y.detach())
+
+
+def test_all_dropout_draws_from_one_generator() -> None:
+    network = small_network(n_layers=2, dropout_rate=0.5).train()
+    items_bl, places = windows([12, 12], 12), torch.full((2, 1), 11)
+    states = []
+    for seed in (5, 5, 6):
+        network.set_generator(torch.Generator().manual_seed(seed))
+        states.append(network(items_bl, places))
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])

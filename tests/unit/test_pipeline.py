@@ -1,0 +1,425 @@
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bert4rec.control import Control
+from bert4rec.data.dataset import list_datasets
+from bert4rec.errors import NonFiniteLossError, NotFoundError, RunError
+from bert4rec.pipeline import adopt, evaluate, execute, resume, train
+from bert4rec.policy import Policy
+from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run, list_runs
+from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 60
+Line = dict[str, Any]
+
+# 40 histories in batches of 8: five steps an epoch.
+SETTINGS = small_settings(batch_size=8, n_epochs=4)
+DATASET = ring_dataset(n_users=40)
+
+
+def events_of(run: Run) -> list[str]:
+    return [line["event"] for line in run.journal.read()[0]]
+
+
+def summary_of(run: Run) -> Line:
+    summary = run.summary()
+    assert summary is not None
+    return summary
+
+
+def curves_of(run: Run) -> Curves:
+    curves = Curves()
+    curves.update(run.journal)
+    return curves
+
+
+def at_step(step: int, act: Callable[[], object]) -> Callable[[Line], None]:
+    """Act once the journal tells of a step."""
+
+    def watch(line: Line) -> None:
+        if line["event"] == "train" and line["step"] == step:
+            act()
+
+    return watch
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def assert_equal_ends(one: Run, two: Run) -> None:
+    """Hold two runs to the same weights, metrics and curves, to the last digit."""
+    for kind in ("last", "best"):
+        left, position = load_checkpoint(one.checkpoint(kind))
+        right, other_position = load_checkpoint(two.checkpoint(kind))
+        assert left.keys() == right.keys()
+        for name, tensor in left.items():
+            assert torch.equal(tensor, right[name]), f"{kind}: {name}"
+        assert position | {"trained_s": 0} == other_position | {"trained_s": 0}
+    for key in ("test", "valid", "best_epoch", "n_epochs_done"):
+        assert summary_of(one)[key] == summary_of(two)[key]
+    losses = [[(row["step"], row["loss"]) for row in curves_of(run).train] for run in (one, two)]
+    assert losses[0] == losses[1]
+    metrics = [
+        [(row["step"], row["metrics"]) for row in curves_of(run).valid] for run in (one, two)
+    ]
+    assert metrics[0] == metrics[1]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(DATASET, SETTINGS, workspace=tmp_path_factory.mktemp("whole"))
+
+
+def test_a_journal_tells_a_run_from_its_start_to_its_end(uninterrupted: Run) -> None:
+    epoch = [*["train"] * 5, "valid"]
+    assert events_of(uninterrupted) == ["started", "baselines", *epoch * 4, "finished"]
+    lines, _ = uninterrupted.journal.read()
+    moments = [line["at"] for line in lines]
+    assert moments == sorted(moments)
+    assert [line["step"] for line in lines if line["event"] == "train"] == list(range(1, 21))
+    started, baselines = lines[0], lines[1]
+    assert (started["n_users"], started["n_items"], started["loss_type"]) == (40, 30, "CE")
+    assert (started["n_steps_per_epoch"], started["n_epochs"]) == (5, 4)
+    assert (started["device"], started["precision"]) == ("cpu", "float32")
+    assert baselines["metrics"].keys() == {"popularity", "transitions"}
+
+
+def test_a_finished_run_says_so_and_holds_its_report(uninterrupted: Run) -> None:
+    status, summary = uninterrupted.status(), summary_of(uninterrupted)
+    assert (status.state, status.epoch, status.n_epochs) == ("finished", 4, 4)
+    assert (status.step, status.n_steps) == (20, 20)
+    assert "all 4 epochs are done" in status.message
+    assert summary["reason"] == "completed"
+    assert summary["report"]["test"].keys() == {"bert4rec", "popularity", "transitions"}
+    assert summary["test"] == summary["report"]["test"]["bert4rec"]["metrics"]
+    assert summary["sequences_per_second"] > 0
+    assert (summary["n_users"], summary["n_items"]) == (40, 30)
+
+
+def test_the_reported_figures_are_those_of_the_best_epoch(uninterrupted: Run) -> None:
+    summary = summary_of(uninterrupted)
+    valid = {row["epoch"]: row["metrics"] for row in curves_of(uninterrupted).valid}
+    best = max(valid, key=lambda epoch: (valid[epoch]["ndcg@10"], -epoch))
+    assert summary["best_epoch"] == best
+    assert summary["valid"]["ndcg@10"] == pytest.approx(valid[best]["ndcg@10"], abs=1e-6)
+    assert [row["is_best"] for row in curves_of(uninterrupted).valid].count(True) >= 1
+
+
+def test_evaluating_again_gives_the_reported_figures(uninterrupted: Run) -> None:
+    again = json.loads(json.dumps(evaluate(uninterrupted)))
+    assert again == summary_of(uninterrupted)["report"]
+
+
+def test_a_run_folder_holds_text_and_safetensors_only(uninterrupted: Run) -> None:
+    files = [path for path in uninterrupted.folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".jsonl", ".txt", ".safetensors"}
+    assert {path.name for path in files} >= {
+        "config.json",
+        "status.json",
+        "metrics.jsonl",
+        "summary.json",
+        "best.safetensors",
+        "last.safetensors",
+    }
+
+
+def test_the_same_settings_give_the_same_run(uninterrupted: Run, tmp_path: Path) -> None:
+    assert_equal_ends(train(DATASET, SETTINGS, workspace=tmp_path), uninterrupted)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10])
+def test_a_run_that_was_stopped_and_resumed_equals_an_uninterrupted_one(
+    step: int, uninterrupted: Run, tmp_path: Path
+) -> None:
+    control = Control()
+    run = train(
+        DATASET, SETTINGS, workspace=tmp_path, control=control, watch=at_step(step, control.stop)
+    )
+    assert run.status().state == "stopped"
+    assert summary_of(run)["reason"] == "stopped"
+    assert run.checkpoint("best").exists()
+    resume(run)
+    assert run.status().state == "finished"
+    assert "continued" in events_of(run)
+    assert_equal_ends(run, uninterrupted)
+
+
+def test_a_run_resumed_from_the_end_of_an_epoch_equals_an_uninterrupted_one(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    """Nothing was saved at the interruption: the steps since the epoch's end come again."""
+    with pytest.raises(KeyboardInterrupt):
+        train(DATASET, SETTINGS, workspace=tmp_path, watch=at_step(13, interrupt))
+    (run,) = list_runs(tmp_path)
+    assert run.status().state == "interrupted"
+    _, position = load_checkpoint(run.checkpoint("last"))
+    assert (position["step"], position["epoch_step"]) == (10, 0)
+    resume(run)
+    assert_equal_ends(run, uninterrupted)
+
+
+def test_a_run_interrupted_before_its_first_checkpoint_begins_again(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(DATASET, SETTINGS, workspace=tmp_path, watch=at_step(2, interrupt))
+    (run,) = list_runs(tmp_path)
+    resume(run)
+    for key in ("test", "valid", "best_epoch"):
+        assert summary_of(run)[key] == summary_of(uninterrupted)[key]
+    assert [row["step"] for row in curves_of(run).train] == list(range(1, 21))
+
+
+HANGING_TRAINING = """
+import sys, threading
+from pathlib import Path
+from bert4rec.pipeline import train
+from tests.factories import ring_dataset, small_settings
+
+def watch(line):
+    if line["event"] == "train" and line["step"] == 13:
+        print("here", flush=True)
+        threading.Event().wait()
+
+settings = small_settings(batch_size=8, n_epochs=4)
+train(ring_dataset(n_users=40), settings, workspace=Path(sys.argv[1]), watch=watch)
+"""
+
+
+def test_a_killed_run_shows_as_interrupted_and_can_be_resumed_to_the_same_end(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING_TRAINING, str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        (run,) = list_runs(tmp_path)
+        assert run.status().state == "running"
+        with pytest.raises(RunError, match="is running and cannot be resumed"):
+            resume(run)
+        process.send_signal(signal.SIGKILL)
+    status = run.status()
+    assert status.state == "interrupted"
+    assert "Resume it" in status.fix
+    resume(run)
+    assert run.status().state == "finished"
+    assert_equal_ends(run, uninterrupted)
+
+
+def test_a_finished_run_cannot_be_resumed(uninterrupted: Run) -> None:
+    with pytest.raises(RunError, match="is finished and cannot be resumed"):
+        resume(uninterrupted)
+
+
+def test_a_run_is_paused_and_resumed_from_another_thread(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    control, is_paused = Control(), threading.Event()
+    dataset = saved_dataset(tmp_path, DATASET)
+    run = create_run(tmp_path, dataset, Policy("scoring_policy", SETTINGS))
+
+    def watch(line: Line) -> None:
+        at_step(7, control.pause)(line)
+        if line["event"] == "paused":
+            is_paused.set()
+
+    worker = threading.Thread(
+        target=execute, args=(run,), kwargs={"control": control, "watch": watch}
+    )
+    worker.start()
+    assert is_paused.wait(TIMEOUT_S)
+    control.resume()
+    worker.join(TIMEOUT_S)
+    assert not worker.is_alive()
+    events = events_of(run)
+    assert events[events.index("paused") + 1] == "resumed"
+    assert run.status().state == "finished"
+    assert_equal_ends(run, uninterrupted)
+
+
+def test_a_paused_run_says_so_and_can_be_taken_up_elsewhere_from_its_checkpoint(
+    tmp_path: Path,
+) -> None:
+    states: list[str] = []
+    control = Control()
+
+    def look() -> None:
+        states.append(run.status().state)
+        control.stop()
+
+    control.wait = look  # type: ignore[method-assign]
+    run = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy("scoring_policy", SETTINGS))
+    execute(run, control=control, watch=at_step(7, control.pause))
+    assert states == ["paused"]
+    _, position = load_checkpoint(run.checkpoint("last"))
+    assert position["step"] == 7
+
+
+def test_a_run_whose_dataset_is_gone_fails_with_a_message(tmp_path: Path) -> None:
+    dataset = saved_dataset(tmp_path, DATASET)
+    run = create_run(tmp_path, dataset, Policy("scoring_policy", SETTINGS))
+    assert dataset.folder is not None
+    shutil.rmtree(dataset.folder)
+    with pytest.raises(NotFoundError):
+        execute(run)
+    status = run.status()
+    assert (status.state, status.error) == ("failed", "NotFoundError")
+    assert "no dataset" in status.message
+    assert events_of(run) == ["failed"]
+    assert "NotFoundError" in (run.folder / "log.txt").read_text()
+    # Once the data is back, the run can be taken up.
+    saved_dataset(tmp_path, DATASET)
+    resume(run)
+    assert run.status().state == "finished"
+    assert run.status().message.startswith("all 4 epochs")
+    assert run.status().error == ""
+
+
+def test_a_loss_that_is_no_number_fails_the_run_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError):
+        train(DATASET, small_settings(learning_rate=1e30, grad_clip=0), workspace=tmp_path)
+    (run,) = list_runs(tmp_path)
+    status = run.status()
+    assert (status.state, status.error) == ("failed", "NonFiniteLossError")
+    assert "the loss became" in status.message
+    assert "smaller learning_rate" in status.fix
+    assert events_of(run)[-1] == "failed"
+
+
+def test_an_error_that_nobody_foresaw_fails_the_run_too(tmp_path: Path) -> None:
+    def burst() -> None:
+        raise ZeroDivisionError("by chance")
+
+    with pytest.raises(ZeroDivisionError):
+        train(DATASET, SETTINGS, workspace=tmp_path, watch=at_step(3, burst))
+    (run,) = list_runs(tmp_path)
+    status = run.status()
+    assert (status.state, status.message, status.fix) == (
+        "failed",
+        "by chance",
+        "See the run's log.txt.",
+    )
+
+
+def test_without_validation_the_last_weights_are_the_best(tmp_path: Path) -> None:
+    run = train(DATASET, small_settings(eval_step=0, n_epochs=2), workspace=tmp_path)
+    assert "valid" not in events_of(run)
+    assert summary_of(run)["best_epoch"] == 2
+    best, _ = load_checkpoint(run.checkpoint("best"), prefix="network.")
+    last, _ = load_checkpoint(run.checkpoint("last"), prefix="network.")
+    assert all(torch.equal(tensor, last[name]) for name, tensor in best.items())
+
+
+def test_a_run_without_gain_stops_early_and_keeps_its_best(tmp_path: Path) -> None:
+    settings = small_settings(n_epochs=60, early_stopping_step=2, learning_rate=1e-9)
+    run = train(DATASET, settings, workspace=tmp_path)
+    summary = summary_of(run)
+    assert summary["reason"] == "no gain"
+    assert summary["n_epochs_done"] == summary["best_epoch"] + 2 < 60
+    assert run.status().state == "finished"
+    assert "no gain in 2 validations" in run.status().message
+
+
+def test_a_run_ends_at_its_time_limit(tmp_path: Path) -> None:
+    run = train(DATASET, small_settings(n_epochs=10**6, max_minutes=1e-3), workspace=tmp_path)
+    assert summary_of(run)["reason"] == "time limit"
+    assert run.status().state == "finished"
+
+
+def test_users_who_were_held_out_whole_are_judged_apart(tmp_path: Path) -> None:
+    settings = small_settings(sample_strategy="user_based", sample_ratio=0.6, n_epochs=1)
+    report = summary_of(train(DATASET, settings, workspace=tmp_path))["report"]
+    assert report["test"]["bert4rec"]["n_rows"] == 24
+    assert report["unseen_users"]["popularity"]["n_rows"] == 16
+
+
+def test_a_dataset_in_memory_is_kept_in_the_workspace_under_a_safe_name(tmp_path: Path) -> None:
+    dataset = random_dataset([5, 6, 7])
+    odd = replace(dataset, manifest=dataset.manifest | {"name": "../../Über all"})
+    run = train(odd, small_settings(n_epochs=1), workspace=tmp_path)
+    assert [entry["name"] for entry in list_datasets(tmp_path)] == ["../../Über all"]
+    assert run.dataset().items.tolist() == dataset.items.tolist()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["datasets", "runs"]
+
+
+def test_two_datasets_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    settings = small_settings(n_epochs=1)
+    one = train(random_dataset([5, 6], n_items=9), settings, workspace=tmp_path)
+    two = train(random_dataset([5, 6], n_items=12), settings, workspace=tmp_path)
+    assert (one.dataset().n_items, two.dataset().n_items) == (9, 12)
+
+
+@pytest.mark.parametrize("length", [3, 4])
+def test_the_smallest_data_that_can_be_judged_trains(length: int, tmp_path: Path) -> None:
+    run = train(random_dataset([length], n_items=2), small_settings(n_epochs=1), workspace=tmp_path)
+    assert summary_of(run)["report"]["test"]["bert4rec"]["n_rows"] == 1
+
+
+def test_a_received_dataset_cannot_be_saved_outside_the_workspace(tmp_path: Path) -> None:
+    dataset = replace(
+        ring_dataset(), manifest={"name": "../../escaped", "fingerprint": "../../../x"}
+    )
+    adopted = adopt(dataset, tmp_path / "workspace")
+    assert adopted.folder is not None
+    assert adopted.folder.parent == tmp_path / "workspace" / "datasets"
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def test_a_run_that_cannot_write_its_log_is_failed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "log", no_space)
+    monkeypatch.setattr("bert4rec.runs.recorder.save_checkpoint", no_space)
+    with pytest.raises(OSError, match="No space"):
+        train(ring_dataset(), small_settings(), workspace=tmp_path)
+    (run,) = list_runs(tmp_path)
+    assert run.status().state == "failed"
+
+
+def test_a_run_that_goes_on_has_no_result_until_it_ends(tmp_path: Path) -> None:
+    control = Control()
+
+    def stop_after_two_epochs(line: dict[str, Any]) -> None:
+        if line["event"] == "valid" and line["epoch"] == 2:
+            control.stop()
+
+    settings = small_settings(n_epochs=4)
+    watch = stop_after_two_epochs
+    run = train(ring_dataset(), settings, workspace=tmp_path, control=control, watch=watch)
+    assert run.summary() is not None
+    seen: list[bool] = []
+    resume(run, watch=lambda line: seen.append(run.summary() is not None))
+    assert not any(seen[:-1])
+    assert run.summary() is not None
+
+
+def test_the_record_says_whether_seen_items_left_the_ranking(uninterrupted: Run) -> None:
+    summary = uninterrupted.summary() or {}
+    assert summary["removes_seen"] is True
+    assert "meet an item again" in summary["seen_reason"]

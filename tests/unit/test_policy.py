@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.errors import NotFoundError, SettingsError
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.policy import Policy, dump_policy, load_policy, read_policy
+
+V1 = """\
+policy_configs:
+  scoring_policy:
+    policy_type: bert4rec
+    batch_size: 1000
+    eval_batch_size: 1000
+    n_epochs: 1
+    negative_samples_count: 2
+    learning_rate: 0.001
+    dropout_rate: 0.2
+    hidden_size: 64
+    inner_size: 256
+    n_heads: 2
+    n_layers: 2
+    hidden_act: gelu
+    layer_norm_eps: 1.0e-12
+    initializer_range: 0.02
+    max_seq_length: 50
+    mask_rate: 0.2
+    loss_type: CE
+    eval_step: 10
+    early_stopping_step: 10
+    sample_strategy: user_based
+    sample_ratio: 0.8
+    sample_seed: 42
+    device: auto
+"""
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_policy(text)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("kind", ["scoring_policy", "embedding_policy"])
+def test_a_policy_is_written_as_it_was_read(kind: str) -> None:
+    text = V1.replace("scoring_policy", kind)
+    policy = load_policy(text)
+    assert policy.kind == kind
+    assert dump_policy(policy) == text
+
+
+def test_a_policy_without_settings_means_the_defaults() -> None:
+    policy = load_policy("policy_configs: {embedding_policy: {policy_type: bert4rec}}")
+    assert policy == Policy("embedding_policy", Hyperparameters())
+    assert policy.settings.given() == {}
+
+
+def test_a_number_without_a_point_which_yaml_takes_for_text_is_read() -> None:
+    policy = load_policy(V1.replace("1.0e-12", "1e-12"))
+    assert policy.settings.layer_norm_eps == 1e-12
+
+
+def test_an_unset_setting_may_be_written_as_null() -> None:
+    assert load_policy(V1.replace("loss_type: CE", "loss_type: null")).settings.loss_type is None
+
+
+def test_all_problems_are_named_at_once() -> None:
+    text = V1.replace("bert4rec", "sasrec").replace("n_epochs: 1", "epochs: 1")
+    problems = problems_of(text.replace("mask_rate: 0.2", "mask_rate: 2"))
+    assert problems == [
+        "policy_type is 'sasrec'; it should be bert4rec",
+        "epochs is not a setting; did you mean n_epochs?",
+        "mask_rate: 2 should be less than 1",
+    ]
+
+
+def test_a_missing_policy_type_is_named() -> None:
+    assert problems_of("policy_configs: {scoring_policy: {n_epochs: 3}}") == [
+        "policy_type is missing; it should be bert4rec"
+    ]
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    assert problems_of(V1 + "    n_epochs: 5\n") == ["n_epochs is given twice; keep one of them"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no policy_configs section"),
+        ("just a sentence", "no policy_configs section"),
+        ("- a\n- b", "no policy_configs section"),
+        ("policy_configs: 3", "no policy_configs section"),
+        ("policy_configs: {}", "expected one policy, found 0"),
+        ("policy_configs: {scoring_policy: 3}", "scoring_policy holds no settings"),
+        ("policy_configs: {scoring_policy: null}", "scoring_policy holds no settings"),
+        ("policy_configs: {scoring_policy: {}, embedding_policy: {}}", "found 2"),
+        (
+            "policy_configs: {ranking_policy: {}, scoring_policy: {}}",
+            "ranking_policy is not a policy",
+        ),
+        ("{policy_configs: {scoring_policy: {}}, more: 1}", "more is not a known section"),
+        ("policy_configs: [", "not valid YAML"),
+        ("a: !!python/object/apply:os.getcwd []", "not valid YAML"),
+        ("{[1, 2]: 3}", "not valid YAML"),
+        ("policy_configs:\n  scoring_policy:\n    [1]: 2\n", "not valid YAML"),
+    ],
+)
+def test_what_is_no_policy_gives_one_clear_line(text: str, problem: str) -> None:
+    (line,) = problems_of(text)
+    assert problem in line
+    assert "\n" not in line
+
+
+def test_an_error_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(V1.replace("n_epochs: 1", "n_epochs: 0"))
+    with pytest.raises(SettingsError, match=r"\(policy\.yaml\)"):
+        read_policy(path)
+
+
+def test_a_policy_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(V1)
+    assert read_policy(path) == load_policy(V1)
+
+
+def test_what_is_no_text_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no file policy\.yaml"):
+        read_policy(tmp_path / "policy.yaml")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "binary", tmp_path):
+        with pytest.raises(SettingsError, match="not a text file"):
+            read_policy(path)

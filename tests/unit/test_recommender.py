@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bert4rec.device import choose_device
+from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.explain import context_report
+from bert4rec.ranking import Histories
+from bert4rec.recommender import Recommender, Suggestion, load
+from bert4rec.runs.folder import Run
+from tests.factories import random_dataset, small_network, small_settings
+
+TIMEOUT_S = 30
+SEQUENCES = [["3", "4", "5"], [], ["29", "30", "1", "2"], ["7"], [str(n) for n in range(1, 20)]]
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_run: Run) -> Recommender:
+    return load(tiny_run)
+
+
+def rounded(suggestions: list[Suggestion]) -> list[dict[str, Any]]:
+    """Suggestions as plain data, equal where only the batch they were computed in differs."""
+    return [
+        asdict(s) | {"score": round(s.score, 3), "probability": round(s.probability, 4)}
+        for s in suggestions
+    ]
+
+
+def test_a_run_is_loaded_by_itself_or_by_its_path(tiny_run: Run, recommender: Recommender) -> None:
+    by_path = load(str(tiny_run.folder))
+    assert by_path.recommend(["3", "4"]) == recommender.recommend(["3", "4"])
+    assert by_path.run == tiny_run
+    assert by_path.settings == tiny_run.hyperparameters()
+
+
+def test_the_last_checkpoint_can_be_asked_for(tiny_run: Run) -> None:
+    last = load(tiny_run, checkpoint="last")
+    assert last.item_embeddings().shape == load(tiny_run).item_embeddings().shape
+
+
+def test_what_is_no_run_and_a_checkpoint_that_is_not_there_are_told(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFoundError, match="no run"):
+        load(tmp_path)
+    with pytest.raises(NotFoundError, match="no checkpoint 'worst' yet"):
+        load(tiny_run, checkpoint="worst")
+
+
+def test_recommending_to_one_equals_recommending_to_many(recommender: Recommender) -> None:
+    together = recommender.recommend_many(SEQUENCES, k=5)
+    assert len(together) == len(SEQUENCES)
+    for sequence, suggestions in zip(SEQUENCES, together, strict=True):
+        assert rounded(recommender.recommend(sequence, k=5)) == rounded(suggestions)
+
+
+def test_more_sequences_than_one_batch_holds_are_all_answered(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = recommender.recommend_many(SEQUENCES, k=3)
+    vectors = recommender.sequence_embeddings(SEQUENCES)
+    monkeypatch.setattr("bert4rec.recommender.BATCH_ROWS", 2)
+    parts = recommender.recommend_many(SEQUENCES, k=3)
+    assert [rounded(part) for part in parts] == [rounded(part) for part in whole]
+    assert recommender.sequence_embeddings(SEQUENCES) == pytest.approx(vectors, abs=1e-5)
+    assert recommender.recommend_many([]) == []
+
+
+def test_a_list_is_ranked_by_score_without_seen_items(recommender: Recommender) -> None:
+    suggestions = recommender.recommend(["3", "4", "5"], k=30)
+    assert [s.rank for s in suggestions] == list(range(27))
+    scores = [s.score for s in suggestions]
+    assert scores == sorted(scores, reverse=True)
+    assert {s.item_id for s in suggestions} == {str(n) for n in range(1, 31)} - {"3", "4", "5"}
+    assert not any(s.is_seen for s in suggestions)
+
+
+def test_seen_items_are_kept_and_marked_on_request(recommender: Recommender) -> None:
+    suggestions = recommender.recommend(["3", "4", "5"], k=30, remove_seen=False)
+    assert len(suggestions) == 30
+    assert {s.item_id for s in suggestions if s.is_seen} == {"3", "4", "5"}
+    assert sum(s.probability for s in suggestions) == pytest.approx(1, abs=1e-5)
+
+
+def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:
+    dataset = random_dataset([9] * 5, n_items=4)
+    made = Recommender(small_network(4), dataset, small_settings(), choose_device("cpu"))
+    assert dataset.repeat_share > 0.01
+    assert len(made.recommend(["1", "2"])) == 4
+    assert len(made.recommend(["1", "2"], remove_seen=True)) == 2
+
+
+def test_a_suggestion_tells_all_about_its_item(recommender: Recommender) -> None:
+    best = recommender.recommend(["3", "4", "5"])[0]
+    vocabulary = recommender.vocabulary
+    assert best.item_id == vocabulary.item_id(best.item_idx)
+    assert best.title == vocabulary.title(best.item_idx)
+    assert best.count == vocabulary.counts[best.item_idx - 1]
+
+
+def test_scores_agree_with_recommendations(recommender: Recommender) -> None:
+    suggestions = recommender.recommend(["3", "4", "5"], k=10)
+    scores = recommender.score(["3", "4", "5"], [s.item_id for s in suggestions])
+    assert scores.dtype == np.float32
+    assert scores == pytest.approx([s.score for s in suggestions], abs=1e-4)
+    assert recommender.score(["3"], []).shape == (0,)
+
+
+def test_a_score_is_the_product_of_the_sequences_and_the_items_vectors(
+    recommender: Recommender,
+) -> None:
+    items = recommender.item_embeddings()
+    assert (items.shape, items.dtype) == ((30, 16), np.float32)
+    vector = recommender.sequence_embeddings([["3", "4", "5"]])[0]
+    scores = recommender.score(["3", "4", "5"], [str(n) for n in range(1, 31)])
+    assert items @ vector == pytest.approx(scores, abs=1e-4)
+
+
+def test_a_users_vector_is_that_of_the_users_history(recommender: Recommender) -> None:
+    dataset = recommender.dataset
+    everyone = recommender.user_embeddings()
+    assert (everyone.shape, everyone.dtype) == ((dataset.n_users, 16), np.float32)
+    chosen = recommender.user_embeddings(["5", "2"])
+    assert chosen == pytest.approx(everyone[[5, 2]], abs=1e-5)
+    history = [str(idx) for idx in dataset.history(5)]
+    assert recommender.sequence_embeddings([history])[0] == pytest.approx(chosen[0], abs=1e-5)
+    assert recommender.user_embeddings([]).shape == (0, 16)
+    with pytest.raises(UnknownIdError, match="user 'nobody'"):
+        recommender.user_embeddings(["nobody"])
+
+
+def test_vectors_that_were_handed_out_may_be_changed(recommender: Recommender) -> None:
+    before = recommender.item_embeddings()
+    recommender.item_embeddings()[:] = 0
+    assert np.array_equal(recommender.item_embeddings(), before)
+
+
+def test_each_gap_gets_a_list_in_order(recommender: Recommender) -> None:
+    filled = recommender.fill(["3", None, "5", None], k=4)
+    assert [len(suggestions) for suggestions in filled] == [4, 4]
+    mask_idx = recommender.vocabulary.mask_idx
+    scores = recommender.scorer.scores_at(
+        np.array([[3, mask_idx, 5, mask_idx]]), np.array([[1, 3]])
+    )[0]
+    for row, suggestions in zip(scores, filled, strict=True):
+        assert [s.item_idx for s in suggestions] == (row.topk(4).indices + 1).tolist()
+
+
+def test_a_gap_at_the_end_is_filled_with_what_comes_next(recommender: Recommender) -> None:
+    (filled,) = recommender.fill(["3", "4", "5", None], k=30)
+    following = recommender.recommend(["3", "4", "5"], k=30, remove_seen=False)
+    assert rounded(filled) == rounded(following)
+
+
+def test_a_gap_sees_both_sides(recommender: Recommender) -> None:
+    lists = [
+        [s.score for s in recommender.fill(items, k=5)[0]]
+        for items in (["3", None, "5"], ["3", None, "20"], ["9", None, "5"])
+    ]
+    assert lists[0] != pytest.approx(lists[1], abs=1e-3)
+    assert lists[0] != pytest.approx(lists[2], abs=1e-3)
+
+
+def test_a_sequence_of_gaps_alone_can_be_filled(recommender: Recommender) -> None:
+    assert [len(part) for part in recommender.fill([None, None], k=2)] == [2, 2]
+
+
+def test_a_sequence_without_a_gap_or_with_one_out_of_sight_is_told(
+    recommender: Recommender,
+) -> None:
+    with pytest.raises(SettingsError, match="no gap to fill"):
+        recommender.fill(["3", "4"])
+    long = [None, *[str(n) for n in range(1, 13)]]
+    with pytest.raises(SettingsError, match="position 1 lies before the window of 12 items"):
+        recommender.fill(long)
+    assert len(recommender.fill(long[:12])) == 1
+
+
+def test_only_the_newest_items_of_a_long_sequence_count(recommender: Recommender) -> None:
+    long = [str(n) for n in range(1, 31)]
+    # One place of the window of twelve is that of the item to come.
+    assert recommender.score(long, ["5"]) == pytest.approx(recommender.score(long[-11:], ["5"]))
+
+
+def test_an_unknown_item_is_an_error_with_a_suggestion(recommender: Recommender) -> None:
+    for ask in (
+        lambda: recommender.recommend(["3", "300"]),
+        lambda: recommender.fill(["300", None]),
+        lambda: recommender.score(["3"], ["300"]),
+    ):
+        with pytest.raises(UnknownIdError, match=r"'300' is not in the catalogue.*Did you mean"):
+            ask()
+
+
+def test_several_threads_get_the_answers_that_one_gets(tiny_run: Run) -> None:
+    shared = load(tiny_run)
+    expected = [rounded(shared.recommend(sequence)) for sequence in SEQUENCES]
+    fresh = load(tiny_run)
+    wrong: list[object] = []
+    start = threading.Barrier(4)
+
+    def ask() -> None:
+        start.wait(TIMEOUT_S)
+        for _ in range(10):
+            for sequence, answer in zip(SEQUENCES, expected, strict=True):
+                found = rounded(fresh.recommend(sequence))
+                if found != answer:
+                    wrong.append((sequence, found))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+
+
+def test_asking_leaves_no_gradients_and_no_training_mode(recommender: Recommender) -> None:
+    recommender.recommend(["3"])
+    recommender.user_embeddings(["1"])
+    context_report(recommender, n_users=5)
+    assert not recommender.scorer.network.training
+    assert all(p.grad is None for p in recommender.scorer.network.parameters())
+    scores = recommender.scorer.scores(Histories.of([[3]]))
+    assert not scores.requires_grad
+
+
+def test_a_checkpoint_of_another_catalogue_is_told(tiny_run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    shutil.copytree(tiny_run.workspace, folder)
+    run = Run(folder / "runs" / tiny_run.id)
+    dataset = run.dataset()
+    assert dataset.folder is not None
+    other = random_dataset([4, 5], n_items=7)
+    other.manifest["fingerprint"] = dataset.fingerprint
+    other.save(dataset.folder)
+    with pytest.raises(FormatError, match="does not fit"):
+        load(run)

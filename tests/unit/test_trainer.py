@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from bert4rec import trainer as trainer_module
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import NonFiniteLossError
+from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
+from bert4rec.pipeline import Workshop
+from bert4rec.trainer import LOGS_PER_EPOCH, Trainer, learning_rate_at
+from tests.factories import random_dataset, ring_dataset, small_settings
+
+TIMEOUT_S = 30
+
+
+def small_dataset() -> SequenceDataset:
+    return random_dataset([6, 9, 5, 12, 20, 7] * 5, n_items=9)
+
+
+def trainer_of(
+    dataset: SequenceDataset | None = None,
+    *,
+    listener: Callable[[Event], None] | None = None,
+    control: Control | None = None,
+    validate: Callable[[], dict[str, float]] | None = None,
+    **changes: Any,
+) -> Trainer:
+    """A trainer on 30 histories in batches of 8, four steps an epoch."""
+    settings = small_settings(**({"batch_size": 8} | changes))
+    workshop = Workshop.open(dataset or small_dataset(), settings)
+    return Trainer(
+        workshop.network,
+        workshop.batches,
+        settings,
+        loss_type=workshop.loss_type,
+        choice=workshop.choice,
+        validate=validate or workshop.validate,
+        listener=listener or (lambda event: None),
+        control=control,
+    )
+
+
+def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.network.state_dict().items()}
+
+
+def assert_equal_weights(one: Trainer, two: Trainer) -> None:
+    left, right = weights_of(one), weights_of(two)
+    assert left.keys() == right.keys()
+    for name, value in left.items():
+        assert torch.equal(value, right[name]), name
+
+
+def tick(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
+    """Let every look at the clock find it `step_s` later."""
+    clock = itertools.count(step=step_s)
+    monkeypatch.setattr(trainer_module.time, "monotonic", lambda: float(next(clock)))
+
+
+def test_a_training_tells_of_losses_then_of_the_validation_then_of_its_state() -> None:
+    events: list[Event] = []
+    trainer = trainer_of(listener=events.append, n_epochs=2)
+    assert trainer.run() == "completed"
+    kinds = [type(event) for event in events]
+    assert kinds == [*[Trained] * 4, Validated, StateDue] * 2
+    steps = [event.position.step for event in events if isinstance(event, Trained)]
+    assert steps == list(range(1, 9))
+    assert (trainer.position.epoch, trainer.position.epoch_step) == (2, 0)
+
+
+@pytest.mark.parametrize("loss_type", ["CE", "sampled_CE", "gBCE", "BCE", "BPR"])
+def test_every_loss_falls_on_the_ring(loss_type: str) -> None:
+    losses: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            losses.append(event.loss)
+
+    trainer_of(
+        ring_dataset(n_users=64),
+        listener=listen,
+        loss_type=loss_type,
+        n_epochs=20,
+        batch_size=32,
+        eval_step=0,
+        learning_rate=1e-2,
+        initializer_range=0.1,
+        dropout_rate=0,
+    ).run()
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_mean_of_the_steps_since_the_last_line_is_told() -> None:
+    losses: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            losses.append(event.loss)
+
+    every_step = trainer_of(listener=listen, n_epochs=1, eval_step=0)
+    every_step.run()
+    single, losses = losses, []
+    sparse = trainer_of(listener=listen, n_epochs=1, eval_step=0)
+    every, n_steps = 4, sparse.batches.n_steps
+    assert n_steps == every
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer_module, "LOGS_PER_EPOCH", 1)
+        sparse.run()
+    assert losses == pytest.approx([sum(single) / 4], rel=1e-6)
+
+
+def test_an_epoch_writes_a_bounded_number_of_lines_and_one_at_its_end() -> None:
+    lines: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            lines.append(event.position.epoch_step)
+
+    trainer = trainer_of(listener=listen, n_epochs=1, batch_size=1, eval_step=0)
+    trainer.run()
+    assert trainer.batches.n_steps == 30
+    assert len(lines) <= LOGS_PER_EPOCH
+    assert lines[-1] == 30
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    one, two, other = trainer_of(), trainer_of(), trainer_of(seed=8)
+    one.run()
+    torch.manual_seed(99)
+    two.run()
+    other.run()
+    assert_equal_weights(one, two)
+    assert not torch.equal(one.network.items.weight, other.network.items.weight)
+
+
+def test_the_padding_vector_stays_zero() -> None:
+    trainer = trainer_of(weight_decay=0.1)
+    trainer.run()
+    assert trainer.network.items.weight[0].abs().sum() == 0
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4, 6, 8])
+def test_a_training_that_was_stopped_goes_on_exactly_where_it_was(stop_at: int) -> None:
+    whole = trainer_of()
+    whole.run()
+    control = Control()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained) and event.position.step == stop_at:
+            control.stop()
+
+    first = trainer_of(listener=listen, control=control)
+    assert first.run() == "stopped"
+    assert first.position.step == stop_at
+    tensors, plain = first.state()
+    copied = {name: value.clone() for name, value in tensors.items()}
+    second = trainer_of()
+    second.restore(copied, plain)
+    assert second.run() == "completed"
+    assert_equal_weights(whole, second)
+    assert second.position.best_score == whole.position.best_score
+    assert second.position.best_epoch == whole.position.best_epoch
+
+
+def test_the_loss_line_after_a_restart_is_that_of_an_uninterrupted_training() -> None:
+    """The steps before the stop belong to the mean too."""
+    losses: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            losses.append(event.loss)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer_module, "LOGS_PER_EPOCH", 1)
+        trainer_of(listener=listen, n_epochs=1).run()
+        first = trainer_of(n_epochs=1)
+        order = first.batches.order(0)
+        first.network.train()
+        for epoch_step in range(2):
+            first._train_step(order, 0, epoch_step)
+        second = trainer_of(listener=listen, n_epochs=1)
+        second.restore(*first.state())
+        second.run()
+    assert losses[0] == losses[1]
+
+
+def test_no_gain_in_as_many_validations_as_patience_ends_the_training() -> None:
+    scores = iter([0.1, 0.3, 0.2, 0.3, 0.1, 0.9])
+    trainer = trainer_of(
+        validate=lambda: {"ndcg@10": next(scores)}, n_epochs=50, early_stopping_step=3
+    )
+    assert trainer.run() == "no gain"
+    assert trainer.position.epoch == 5
+    assert (trainer.position.best_epoch, trainer.position.best_score) == (2, 0.3)
+
+
+def test_a_patience_of_zero_never_ends_the_training() -> None:
+    trainer = trainer_of(validate=lambda: {"ndcg@10": 0.0}, n_epochs=15, early_stopping_step=0)
+    assert trainer.run() == "completed"
+    assert trainer.position.best_epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("eval_step", "epochs"), [(0, []), (1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])]
+)
+def test_validations_come_at_their_epochs_and_after_the_last(
+    eval_step: int, epochs: list[int]
+) -> None:
+    validated: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validated):
+            validated.append(event.position.epoch)
+
+    trainer_of(listener=listen, n_epochs=5, eval_step=eval_step).run()
+    assert validated == epochs
+
+
+def test_the_best_epoch_is_that_of_the_metric_that_was_chosen() -> None:
+    rows = iter([{"ndcg@10": 0.5, "hr@5": 0.1}, {"ndcg@10": 0.4, "hr@5": 0.2}])
+    trainer = trainer_of(validate=lambda: next(rows), n_epochs=2, valid_metric="hr@5")
+    trainer.run()
+    assert trainer.position.best_epoch == 2
+
+
+def test_the_time_limit_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick(monkeypatch, 10.0)
+    trainer = trainer_of(max_minutes=1, n_epochs=50, eval_step=0)
+    assert trainer.run() == "time limit"
+    assert 60 <= trainer.position.trained_s < 100
+    assert trainer.position.epoch < 50
+
+
+def test_a_long_epoch_offers_its_state_for_saving(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick(monkeypatch, trainer_module.CHECKPOINT_EVERY_S / 2)
+    due: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StateDue):
+            due.append(event.position.epoch_step)
+
+    trainer_of(listener=listen, n_epochs=1, batch_size=2, eval_step=0).run()
+    assert len(due) > 3
+    # The last one is the epoch's own end.
+    assert due[-1] == 0
+    assert all(0 < step < 15 for step in due[:-1])
+
+
+def test_a_pause_lasts_until_another_thread_lets_the_training_go_on() -> None:
+    control, is_paused = Control(), threading.Event()
+    events: list[Event] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Trained) and event.position.step == 2:
+            control.pause()
+        if isinstance(event, Paused):
+            is_paused.set()
+
+    trainer = trainer_of(listener=listen, control=control)
+    worker = threading.Thread(target=trainer.run)
+    worker.start()
+    assert is_paused.wait(TIMEOUT_S)
+    assert control.is_paused
+    assert trainer.position.step == 2
+    control.resume()
+    worker.join(TIMEOUT_S)
+    assert not worker.is_alive()
+    kinds = [type(event) for event in events[:6]]
+    assert kinds == [Trained, Trained, StateDue, Paused, Resumed, Trained]
+    whole = trainer_of()
+    whole.run()
+    assert_equal_weights(whole, trainer)
+
+
+def test_a_paused_training_can_be_stopped() -> None:
+    control, is_paused = Control(), threading.Event()
+    events: list[Event] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Paused):
+            is_paused.set()
+
+    control.pause()
+    trainer = trainer_of(listener=listen, control=control)
+    worker = threading.Thread(target=trainer.run)
+    worker.start()
+    assert is_paused.wait(TIMEOUT_S)
+    control.stop()
+    worker.join(TIMEOUT_S)
+    assert not worker.is_alive()
+    assert trainer.position.step == 0
+    assert not any(isinstance(event, Resumed) for event in events)
+
+
+def test_a_pause_does_not_count_as_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(trainer_module.time, "monotonic", lambda: now[0])
+    control = Control()
+    monkeypatch.setattr(
+        control, "wait", lambda: (now.__setitem__(0, now[0] + 999), control.resume())
+    )
+    control.pause()
+    trainer = trainer_of(control=control, eval_step=0)
+    trainer.run()
+    assert now == [999]
+    assert trainer.position.trained_s == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:
+    trainer = trainer_of()
+    with torch.no_grad():
+        trainer.network.items.weight[3] = float("inf")
+    with pytest.raises(NonFiniteLossError, match="smaller learning_rate") as caught:
+        trainer.run()
+    assert "epoch 1, step 1" in caught.value.message
+
+
+def test_bfloat16_trains_near_to_float32() -> None:
+    losses: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    for precision, found in losses.items():
+        trainer_of(
+            listener=lambda event, found=found: (  # type: ignore[misc]
+                found.append(event.loss) if isinstance(event, Trained) else None
+            ),
+            precision=precision,
+            eval_step=0,
+        ).run()
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+def test_the_learning_rate_climbs_then_follows_its_schedule() -> None:
+    settings = small_settings(learning_rate=1.0, warmup_steps=4, schedule="linear")
+    rates = [learning_rate_at(step, 104, settings) for step in range(105)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert rates[4] == 1
+    assert rates[54] == pytest.approx(0.01 + 0.99 * 0.5)
+    assert rates[104] == pytest.approx(0.01)
+    cosine = small_settings(learning_rate=1.0, schedule="cosine")
+    assert learning_rate_at(50, 100, cosine) == pytest.approx(0.505)
+    assert learning_rate_at(10, 100, cosine) > learning_rate_at(10, 100, settings)
+    constant = small_settings(learning_rate=0.5)
+    assert {learning_rate_at(step, 10, constant) for step in range(12)} == {0.5}
+
+
+def test_a_compiled_step_gives_the_numbers_of_a_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Tracing is what could go wrong here; building machine code would only take a minute.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    losses = {}
+    for is_compiled in (False, True):
+        told: list[Event] = []
+        trainer_of(listener=told.append, compile=is_compiled, n_epochs=1).run()
+        losses[is_compiled] = [event.loss for event in told if isinstance(event, Trained)]
+    assert losses[True] == pytest.approx(losses[False], rel=1e-5)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Status
+from bert4rec.ui import curve_charts, run_figures
+from bert4rec.ui.curve_charts import loss_chart, metric_chart
+
+METRIC = "ndcg@10"
+
+
+def curves_of(n_epochs: int, *, n_lines: int = 20, loss_type: str = "CE") -> Curves:
+    """Return the curves of a run whose metric climbs by 0.01 an epoch."""
+    train = [
+        {
+            "epoch": round((line + 1) / n_lines, 4),
+            "step": line + 1,
+            "loss": 6.0 / (line + 1),
+            "learning_rate": 1e-3,
+            "sequences_per_s": 100.0,
+            "elapsed_s": 0.5 * (line + 1),
+            "memory_bytes": 1000,
+            "device_memory_bytes": 0,
+        }
+        for line in range(n_epochs * n_lines)
+    ]
+    valid = [
+        {"epoch": epoch, "step": epoch, "metrics": {METRIC: epoch / 100}, "is_best": True}
+        for epoch in range(1, n_epochs + 1)
+    ]
+    return Curves(
+        train=train,
+        valid=valid,
+        baselines={"popularity": {METRIC: 0.02}, "transitions": {METRIC: 0.01}},
+        started={"n_items": 400, "loss_type": loss_type, "n_steps_per_epoch": n_lines},
+    )
+
+
+def test_however_long_the_run_both_charts_draw_fewer_than_2000_points() -> None:
+    curves = curves_of(3000)
+    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves).points
+    assert len(metric) + len(loss) < 2000
+    assert metric.loc[metric["series"] == "BERT4Rec", "epoch"].iloc[-1] == 3000
+    assert loss.loc[loss["series"] == "Loss", "value"].iloc[-1] == curves.train[-1]["loss"]
+
+
+def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:
+    curves = curves_of(1500)
+    for row in curves.valid[1233:]:
+        row["is_best"] = False
+    points = metric_chart(curves, METRIC).points
+    assert list(points.loc[points["is_best"], "epoch"]) == [1233]
+    assert points.loc[points["series"] == "BERT4Rec", "epoch"].is_monotonic_increasing
+
+
+def test_the_description_of_a_chart_stays_the_same_while_a_run_goes_on() -> None:
+    short, long = curves_of(2), curves_of(50)
+    assert metric_chart(short, METRIC).spec == metric_chart(long, METRIC).spec
+    assert loss_chart(short).spec == loss_chart(long).spec
+
+
+def test_baselines_are_flat_lines_as_long_as_the_curve() -> None:
+    points = metric_chart(curves_of(3), METRIC).points
+    level = points[points["series"] == "Popularity"]
+    assert list(level["epoch"]) == [0, 3]
+    assert list(level["value"]) == [0.02, 0.02]
+
+
+def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
+    spec = metric_chart(curves_of(3), METRIC).spec
+    dashes = spec["layer"][0]["encoding"]["strokeDash"]["scale"]
+    assert len(dashes["domain"]) == len(dashes["range"]) == 3
+    assert "range" not in spec["encoding"]["color"]["scale"]
+
+
+def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
+    assert metric_chart(Curves(), METRIC).points.empty
+    assert loss_chart(Curves()).points.empty
+    assert "No validation yet" in curve_charts.metric_finding(Curves(), METRIC)
+    assert curve_charts.loss_finding(Curves()) == "No training step yet."
+    assert curve_charts.valid_table(Curves()).empty
+
+
+def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() -> None:
+    text = curve_charts.metric_finding(curves_of(3), METRIC)
+    assert text == "Best NDCG@10 0.030 at epoch 3, 50% above popularity (0.020)."
+
+
+def test_the_finding_says_when_a_baseline_is_better() -> None:
+    assert "50% below popularity" in curve_charts.metric_finding(curves_of(1), METRIC)
+
+
+def test_only_cross_entropy_is_compared_with_guessing() -> None:
+    assert curve_charts.guessing_loss(curves_of(1)) == pytest.approx(math.log(400))
+    assert curve_charts.guessing_loss(curves_of(1, loss_type="BPR")) is None
+
+
+def test_tables_show_the_newest_line_first() -> None:
+    curves = curves_of(3)
+    assert list(curve_charts.valid_table(curves)["Epoch"]) == [3, 2, 1]
+    assert curve_charts.train_table(curves)["Step"].iloc[0] == 60
+
+
+def test_the_time_left_follows_the_newest_lines() -> None:
+    status = Status("running", epoch=1, n_epochs=10, step=40, n_steps=200)
+    progress = run_figures.progress_of(status, curves_of(2))
+    assert progress.left_s == pytest.approx(0.5 * 160)
+    assert progress.share == pytest.approx(0.2)
+    assert progress.text == "Epoch 3 of 10, step 40"
+
+
+def test_the_epoch_under_way_never_exceeds_the_epochs_asked_for() -> None:
+    status = Status("running", epoch=2, n_epochs=2, step=40, n_steps=40)
+    progress = run_figures.progress_of(status, curves_of(2))
+    assert (progress.epoch, progress.share, progress.left_s) == (2, 1.0, 0.0)
+
+
+def test_nothing_is_known_of_a_run_before_its_first_line() -> None:
+    progress = run_figures.progress_of(Status("running", n_epochs=5), Curves())
+    assert (progress.share, progress.left_s) == (0.0, None)
+    assert run_figures.memory_bytes(Curves()) is None
+
+
+def test_the_queue_is_told_in_words() -> None:
+    assert "Number 1 in the queue" in run_figures.queue_text(1)
+    assert "1 other run before it" in run_figures.queue_text(2)
+    assert "process" in run_figures.queue_text(None)
+
+
+def summary_of(value: float, spread: float = 0.01) -> dict[str, Any]:
+    metrics = dict.fromkeys(run_figures.FINAL_METRICS, value)
+    return {"metrics": metrics, "intervals": {METRIC: (value - spread, value + spread)}}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [(0.2, "clearly above popularity"), (0.105, "not clearly different"), (0.01, "clearly below")],
+)
+def test_the_final_finding_trusts_a_gap_only_when_the_intervals_are_apart(
+    own: float, words: str
+) -> None:
+    report = {"bert4rec": summary_of(own), "popularity": summary_of(0.1)}
+    assert words in run_figures.final_finding(report)
+
+
+def test_the_final_table_has_a_column_for_every_scorer_and_shows_the_interval() -> None:
+    table = run_figures.final_table({"bert4rec": summary_of(0.2), "popularity": summary_of(0.1)})
+    assert list(table.columns) == ["Metric", "BERT4Rec", "Popularity"]
+    assert table["BERT4Rec"].iloc[0] == "0.200 (0.190 to 0.210)"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bert4rec.hyperparameters import PRESETS, Hyperparameters, parse_settings
+from bert4rec.policy import Policy, dump_policy, load_policy
+from bert4rec.ui import forms
+from bert4rec.ui.forms import changed_draft, check_draft, form_fields, train_command
+
+
+def test_every_setting_has_exactly_one_field() -> None:
+    drawn = [field.name for field in forms.common_fields()]
+    drawn += [field.name for fields in forms.folded_fields().values() for field in fields]
+    assert sorted(drawn) == sorted(Hyperparameters.model_fields)
+
+
+@pytest.mark.parametrize("name", list(Hyperparameters.model_fields))
+def test_a_field_says_what_the_model_says(name: str) -> None:
+    field, described = form_fields()[name], Hyperparameters.model_fields[name]
+    assert field.title == described.title
+    assert str(described.description) in field.help
+    assert field.default == described.default
+    assert field.step > 0
+
+
+def test_a_literal_is_a_choice_and_an_optional_one_can_be_unset() -> None:
+    loss, activation = form_fields()["loss_type"], form_fields()["hidden_act"]
+    assert loss.kind == activation.kind == "choice"
+    assert loss.choices == ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
+    assert (loss.is_optional, activation.is_optional) == (True, False)
+
+
+def test_limits_reach_the_field_also_from_an_optional_setting() -> None:
+    assert form_fields()["dropout_rate"].minimum == 0
+    assert form_fields()["dropout_rate"].maximum == 1
+    assert "≥ 0 and < 1" in form_fields()["dropout_rate"].help
+    assert form_fields()["n_threads"].minimum == 1
+    assert form_fields()["max_seq_length"].minimum == 2
+
+
+def test_a_default_is_not_given() -> None:
+    draft = changed_draft({"n_epochs": 3}, (), "n_epochs", 100)
+    assert draft == {}
+
+
+def test_a_default_that_a_preset_or_a_yaml_gave_stays_given() -> None:
+    draft = changed_draft({"n_epochs": 3}, {"n_epochs"}, "n_epochs", 100)
+    assert draft == {"n_epochs": 100}
+
+
+def test_an_optional_setting_can_be_unset_again() -> None:
+    assert changed_draft({"dropout_rate": 0.1}, {"dropout_rate"}, "dropout_rate", None) == {}
+
+
+def test_a_dropout_field_follows_the_dropout_rate_until_it_is_set_itself() -> None:
+    draft = changed_draft({}, (), "dropout_rate", 0.1)
+    assert forms.shown_value("hidden_dropout_prob", draft) == 0.1
+    draft = changed_draft(draft, (), "hidden_dropout_prob", 0.2)
+    settings, problems = check_draft(draft)
+    assert settings is not None
+    assert not problems
+    assert (settings.hidden_dropout, settings.attention_dropout) == (0.2, 0.1)
+
+
+def test_a_draft_keeps_the_order_of_the_model() -> None:
+    draft = changed_draft({"device": "cpu"}, (), "batch_size", 8)
+    assert list(draft) == ["batch_size", "device"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_a_valid_draft_of_differences(preset: str) -> None:
+    draft = forms.preset_draft(preset)
+    settings, problems = check_draft(draft)
+    assert settings is not None
+    assert not problems
+    assert len(forms.differences(draft)) == len(draft)
+
+
+def test_a_draft_survives_policy_yaml() -> None:
+    draft = {"batch_size": 8, "dropout_rate": 0.1, "hidden_dropout_prob": 0.2, "loss_type": "gBCE"}
+    policy = load_policy(dump_policy(Policy("embedding_policy", parse_settings(draft))))
+    assert policy.kind == "embedding_policy"
+    assert policy.settings.given() == draft
+
+
+def test_problems_are_found_at_the_fields_they_are_about() -> None:
+    settings, problems = check_draft({"hidden_size": 65, "mask_rate": 0.5})
+    assert settings is None
+    assert "multiple of n_heads" in problems[0]
+    assert forms.problems_of(problems, forms.common_fields()) == problems
+    assert forms.problems_of(problems, forms.folded_fields()["Machine"]) == []
+
+
+def test_the_command_survives_a_shell() -> None:
+    command = train_command(
+        {"n_epochs": 3},
+        dataset="films-1a2b",
+        workspace=Path("/tmp/my space"),
+        name="it's --set x=1",
+        kind="embedding_policy",
+    )
+    assert shlex.split(command.replace("\\\n", "")) == [
+        *("bert4rec", "train", "films-1a2b", "--workspace", "/tmp/my space"),
+        *("--name", "it's --set x=1", "--policy", "embedding_policy", "--set", "n_epochs=3"),
+    ]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from bert4rec.errors import NotFoundError
+from bert4rec.ui.log_files import (
+    data_folder,
+    data_path,
+    forget_old_uploads,
+    forget_upload,
+    list_data_files,
+    safe_file_name,
+    spool,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An open folder with a log, a hidden file, a link out of it and a link within."""
+    root = tmp_path / "open"
+    (root / "deep").mkdir(parents=True)
+    (root / "deep" / "log.csv").write_text("user,item\n")
+    (root / ".secret").write_text("x")
+    (tmp_path / "outside.csv").write_text("user,item\n")
+    (root / "out.csv").symlink_to(tmp_path / "outside.csv")
+    (root / "in.csv").symlink_to(root / "deep" / "log.csv")
+    return root
+
+
+def test_files_in_the_open_folder_are_listed_without_hidden_ones_and_links_out(
+    folder: Path,
+) -> None:
+    assert list_data_files(folder) == ["deep/log.csv", "in.csv"]
+
+
+@pytest.mark.parametrize(
+    "relative", ["../outside.csv", "out.csv", "/etc/hostname", "deep", "nothing.csv", "", "a\0b"]
+)
+def test_what_leads_out_of_the_open_folder_is_refused(folder: Path, relative: str) -> None:
+    with pytest.raises(NotFoundError, match="no file"):
+        data_path(folder, relative)
+
+
+def test_a_link_within_the_open_folder_is_followed(folder: Path) -> None:
+    assert data_path(folder, "in.csv") == folder.resolve() / "deep" / "log.csv"
+
+
+def test_the_open_folder_is_the_inbox_unless_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BERT4REC_DATA_DIR", raising=False)
+    assert data_folder(tmp_path) == (tmp_path / "inbox").resolve()
+    monkeypatch.setenv("BERT4REC_DATA_DIR", str(tmp_path / "logs"))
+    assert data_folder(tmp_path) == (tmp_path / "logs").resolve()
+
+
+@pytest.mark.parametrize("name", ["../../evil.csv", "..\\evil.csv", "/evil.csv", "a b/evil.csv"])
+def test_an_upload_lands_in_a_folder_of_its_own_whatever_its_name(
+    tmp_path: Path, name: str
+) -> None:
+    path = spool(io.BytesIO(b"user,item\n"), name, tmp_path)
+    assert path.parent.parent == tmp_path / "uploads"
+    assert path.name == "evil.csv"
+    assert path.read_bytes() == b"user,item\n"
+
+
+def test_two_uploads_of_one_name_do_not_meet(tmp_path: Path) -> None:
+    paths = {spool(io.BytesIO(b"x"), "log.csv", tmp_path) for _ in range(2)}
+    assert len(paths) == 2
+
+
+def test_endings_are_kept_because_they_tell_the_form() -> None:
+    assert safe_file_name("my log.inter.gz") == "my-log.inter.gz"
+    assert safe_file_name("…") == "log"
+
+
+def test_forgetting_deletes_uploads_only(tmp_path: Path) -> None:
+    own = tmp_path / "inbox" / "log.csv"
+    own.parent.mkdir()
+    own.write_text("x")
+    forget_upload(own, tmp_path)
+    assert own.exists()
+    upload = spool(io.BytesIO(b"x"), "log.csv", tmp_path)
+    forget_upload(upload, tmp_path)
+    assert not upload.parent.exists()
+
+
+def test_uploads_left_for_more_than_a_day_go(tmp_path: Path) -> None:
+    old, new = (spool(io.BytesIO(b"x"), "log.csv", tmp_path) for _ in range(2))
+    os.utime(old.parent, (0, 0))
+    forget_old_uploads(tmp_path / "uploads", now_s=new.parent.stat().st_mtime + 60)
+    assert not old.exists()
+    assert new.exists()

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bert4rec.embeddings import EmbeddingMap
+from bert4rec.ui.map_charts import (
+    PALETTES,
+    Group,
+    Rings,
+    draw_map,
+    group_rows,
+    safe_text,
+    selected_rows,
+    surroundings,
+    to_grid,
+)
+
+NASTY = '<b>bold</b> <a href="http://e.org">x</a> & %{x}'
+
+
+def map_of(n: int, n_components: int = 2) -> EmbeddingMap:
+    points = np.random.default_rng(0).normal(size=(n, n_components)).astype(np.float32)
+    return EmbeddingMap("pca", points, np.arange(1, n + 1), 0.9)
+
+
+def everything(n: int) -> list[Group]:
+    return [Group("all", np.arange(n), "#0072B2")]
+
+
+def test_a_title_cannot_become_markup_of_the_figure() -> None:
+    figure = draw_map(map_of(1), everything(1), [NASTY], "light", counts=np.array([3]))
+    shown = figure.data[0]["text"][0]
+    assert "<b>" not in shown
+    assert "<a" not in shown
+    assert shown == f"{safe_text(NASTY)}<br>3 interactions"
+    # The title is data of the template, not a part of it.
+    assert "bold" not in figure.data[0]["hovertemplate"]
+
+
+def test_the_name_of_a_group_cannot_become_markup_either() -> None:
+    groups = group_rows([NASTY, "b"], "light")
+    figure = draw_map(map_of(2), groups, ["x", "y"], "light", counts=np.array([1, 1]))
+    assert not any("<" in trace["name"] for trace in figure.data)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_largest_groups_get_colours_and_the_others_are_grey_together(theme: str) -> None:
+    names = [f"g{at}" for at in range(12) for _ in range(12 - at)]
+    groups = group_rows(names, theme)  # type: ignore[arg-type]
+    n_colours = len(PALETTES[theme])  # type: ignore[index]
+    assert len(groups) == n_colours + 1
+    assert [group.name for group in groups[:2]] == ["g0", "g1"]
+    assert groups[-1].name == f"Other ({12 - n_colours})"
+    assert len({group.colour for group in groups}) == n_colours + 1
+    assert sorted(np.concatenate([g.rows for g in groups])) == list(range(len(names)))
+
+
+def test_an_empty_value_is_a_group_with_a_name() -> None:
+    assert {group.name for group in group_rows(["", "a", " "], "light")} == {"none", "a"}
+
+
+def test_a_selection_names_its_items_by_trace_and_place() -> None:
+    groups = [Group("a", np.array([4, 0]), ""), Group("b", np.array([2]), "")]
+    points = [
+        {"curve_number": 1, "point_number": 0},
+        {"curve_number": 0, "point_number": 1},
+        {"curve_number": 2, "point_number": 0},  # a ring
+        {"curve_number": 0, "point_number": 9},  # of a figure that is gone
+    ]
+    assert selected_rows(points, groups) == [0, 2]
+
+
+def test_the_points_of_a_large_map_carry_little_so_that_a_lasso_stays_small() -> None:
+    n = 20_000
+    titles = ["A title that is very long indeed, as some are"] * n
+    figure = draw_map(map_of(n), everything(n), titles, "light", counts=np.ones(n, int))
+    trace = figure.data[0]
+    assert trace["customdata"] is None
+    # What the browser sends for each point of a lasso.
+    one = {"curve_number": 0, "point_number": 19_999, "point_index": 19_999}
+    one |= {"x": float(trace["x"][0]), "y": float(trace["y"][0]), "text": trace["text"][0]}
+    assert len(json.dumps(one, separators=(",", ":"), ensure_ascii=False)) < 125
+
+
+def test_popularity_is_one_trace_with_a_scale_in_interactions() -> None:
+    counts = np.array([1, 10, 1000])
+    figure = draw_map(
+        map_of(3), everything(3), list("abc"), "dark", counts=counts, is_by_count=True
+    )
+    bar = figure.data[0]["marker"]["colorbar"]
+    assert bar["ticktext"][0] == "1"
+    assert bar["ticktext"][-1] == "1,000"
+    assert not figure.layout.showlegend
+
+
+@pytest.mark.parametrize("counts", [[5, 5], [0, 0]])
+def test_equal_popularity_is_no_error(counts: list[int]) -> None:
+    figure = draw_map(
+        map_of(2), everything(2), ["a", "b"], "light", counts=np.array(counts), is_by_count=True
+    )
+    assert len(figure.data[0]["marker"]["colorbar"]["tickvals"]) == 1
+
+
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_rings_come_after_the_groups_and_mark_the_item_and_its_neighbours(
+    n_components: int,
+) -> None:
+    found = map_of(5, n_components)
+    shown = to_grid(found.points)
+    rings = Rings(3, [0, 1])
+    figure = draw_map(
+        found, everything(5), list("abcde"), "light", counts=np.ones(5, int), rings=rings
+    )
+    assert len(figure.data) == 3
+    assert figure.data[-1]["x"].tolist() == shown[[3], 0].tolist()
+
+
+def test_a_zoom_shows_the_surroundings_of_the_item() -> None:
+    found = map_of(50)
+    rings = Rings(7, [], is_zoomed=True)
+    figure = draw_map(
+        found, everything(50), ["t"] * 50, "light", counts=np.ones(50, int), rings=rings
+    )
+    low, high = figure.layout.xaxis.range
+    shown = to_grid(found.points)
+    assert low < shown[7, 0] < high
+    assert high - low == pytest.approx(np.ptp(shown[:, 0]) / 4)
+
+
+def test_the_grid_keeps_the_shape_of_a_map() -> None:
+    points = map_of(40).points * np.array([0.01, 0.02], dtype=np.float32)
+    shown = to_grid(points)
+    ratio = np.ptp(shown, axis=0) / np.ptp(points, axis=0)
+    assert ratio[0] == pytest.approx(ratio[1], rel=1e-2)
+    assert to_grid(np.ones((3, 2), dtype=np.float32)).tolist() == [[0, 0]] * 3
+
+
+def test_one_point_alone_has_surroundings_too() -> None:
+    (low, high), _ = surroundings(np.zeros((1, 2), dtype=np.float32), Rings(0))
+    assert low < 0 < high

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bert4rec.explain import Prediction
+from bert4rec.recommender import Suggestion
+from bert4rec.ui.explanation_charts import occlusion_finding, report_finding
+from bert4rec.ui.prediction_cards import (
+    finding,
+    place_table,
+    suggestion_table,
+    with_true_item,
+)
+
+
+def prediction(context: str, rank: int, position: int = 2, n_top: int = 3) -> Prediction:
+    """True item is 7; item i stands at rank i - 1, but for the true one."""
+    order = [idx for idx in range(1, 30) if idx != 7]
+    order.insert(rank, 7)
+    top = [
+        Suggestion(idx, f"i{idx}", f"Title {idx}", -float(at), 0.1 / (at + 1), at, 10, idx == 2)
+        for at, idx in enumerate(order[:n_top])
+    ]
+    return Prediction(position, context, top, 7, rank, 0.01, 1.5)
+
+
+def compared(past: int, future: int, both: int, position: int = 2) -> dict[str, Prediction]:
+    ranks = {"past": past, "future": future, "both": both}
+    return {context: prediction(context, rank, position) for context, rank in ranks.items()}
+
+
+@pytest.mark.parametrize(
+    ("ranks", "verdict"),
+    [
+        ((33, 11, 0), "The two sides complete each other."),
+        ((0, 11, 0), "The past alone does as well."),
+        ((33, 0, 4), "Here the future alone does better."),
+        ((3, 3, 3), "Either side alone does as well."),
+        ((3, 3, 5), "Here either side alone does better."),
+    ],
+)
+def test_the_finding_compares_the_contexts(ranks: tuple[int, int, int], verdict: str) -> None:
+    past, future, both = (rank + 1 for rank in ranks)
+    text = finding(compared(*ranks), n_items=5)
+    assert text.endswith(verdict)
+    for rank in (past, future, both):
+        assert f" {rank}" in text
+
+
+def test_the_finding_at_an_end_speaks_of_the_side_that_is_there() -> None:
+    assert finding(compared(33, 5, 33, position=4), 5) == (
+        "The past ranks the true item 34th; nothing comes after it."
+    )
+    assert finding(compared(9, 0, 0, position=0), 5) == (
+        "The future ranks the true item 1st; nothing comes before it."
+    )
+    assert "nothing around it" in finding(compared(0, 0, 0, position=0), 1)
+
+
+def test_the_true_item_is_marked_in_the_list() -> None:
+    both = prediction("both", rank=1)
+    table = suggestion_table(both.top, both)
+    assert table["note"].tolist() == ["", "true item", "in sequence"]
+    assert table["rank"].tolist() == [1, 2, 3]
+    assert len(with_true_item(table, both, "Title 7", 10)) == 3
+
+
+def test_a_true_item_that_the_list_misses_is_added_with_its_own_rank() -> None:
+    past = prediction("past", rank=20)
+    table = with_true_item(suggestion_table(past.top, past), past, "Title 7", 10)
+    assert table.iloc[-1][["rank", "item", "note"]].tolist() == [21, "Title 7", "true item"]
+
+
+def test_every_hidden_place_has_a_row_and_an_edit_shows_the_rank_before() -> None:
+    by_context = {name: [one] for name, one in compared(33, 11, 0).items()}
+    row = place_table(by_context, ["Title 7"], before={2: 4}).iloc[0]
+    assert row[["position", "past", "future", "both", "before"]].tolist() == [3, 34, 12, 1, 5]
+    assert "before" not in place_table(by_context, ["Title 7"], before=None)
+
+
+def test_the_item_that_matters_most_is_named_whichever_way_it_works() -> None:
+    titles = ["a", "b", "c"]
+    assert "“b”, carries most" in occlusion_finding(np.array([0.1, 2.0, -1.0]), titles)
+    assert "“c”, speaks against it most" in occlusion_finding(np.array([0.1, 0, -1.0]), titles)
+
+
+@pytest.mark.parametrize(
+    ("both", "low", "answer"), [(0.3, 0.25, "Yes."), (0.22, 0.15, "Perhaps"), (0.1, 0.05, "No.")]
+)
+def test_the_report_answers_whether_the_future_matters(
+    both: float, low: float, answer: str
+) -> None:
+    def part(value: float, low: float, high: float) -> dict[str, object]:
+        return {"metrics": {"ndcg@10": value}, "interval": (low, high), "n_users": 9}
+
+    report = {"past": part(0.2, 0.1, 0.24), "future": part(0.1, 0, 0.2), "both": part(both, low, 1)}
+    assert report_finding(report).startswith(answer)

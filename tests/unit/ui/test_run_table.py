@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.files import write_json
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
+from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+
+def made_run(workspace: Path) -> Run:
+    dataset = saved_dataset(workspace, ring_dataset())
+    return create_run(workspace, dataset, Policy(settings=small_settings()), name="made")
+
+
+def test_without_runs_there_is_no_table_and_no_judged_run() -> None:
+    assert run_frame([]).empty
+    assert newest_judged([]) is None
+
+
+def test_the_newest_run_with_test_figures_is_named_and_not_the_best() -> None:
+    rows = [RunRow("c", "c", "running"), RunRow("b", "b", "finished", test=0.1)]
+    rows.append(RunRow("a", "a", "finished", test=0.9))
+    assert newest_judged(rows) is rows[1]
+
+
+def test_a_row_without_figures_is_still_a_row() -> None:
+    frame = run_frame([RunRow("a", "a", "unreadable")])
+    assert frame["State"].tolist() == ["Unreadable"]
+    assert frame["Best on validation"].isna().all()
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format_version": 1}'])
+def test_a_damaged_run_is_a_row_that_says_why(tmp_path: Path, name: str, text: str) -> None:
+    run = made_run(tmp_path)
+    (run.folder / name).write_text(text)
+    row = run_row(run)
+    assert row.state == "unreadable"
+    assert row.problem is not None
+
+
+def test_a_run_that_goes_on_has_no_test_figure_of_its_earlier_part(tmp_path: Path) -> None:
+    run = made_run(tmp_path)
+    write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    assert run_row(run).test is None
+    run.set_status(state="finished")
+    assert run_row(run).test == pytest.approx(0.4)

@@ -1,0 +1,87 @@
+"""Worlds with a known answer: what must be learned, and what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import Segments, Split, leave_one_out
+from bert4rec.explain import context_report
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.pipeline import train
+from bert4rec.recommender import load
+from tests.factories import (
+    BRIDGE_SIDES,
+    bridge_dataset,
+    ring_dataset,
+    shuffled_dataset,
+    small_settings,
+)
+
+# Larger initial weights than the default: a small network then leaves its first plateau in seconds.
+QUICK = {"hidden_size": 32, "initializer_range": 0.1, "learning_rate": 1e-2, "eval_step": 0}
+
+
+def quick_settings(**changes: object) -> Hyperparameters:
+    return small_settings(**(QUICK | changes))
+
+
+def test_the_ring_is_solved(tmp_path: Path) -> None:
+    run = train(ring_dataset(), quick_settings(n_epochs=30, dropout_rate=0.1), workspace=tmp_path)
+    summary = run.summary()
+    assert summary is not None
+    assert summary["test"]["hr@1"] > 0.9
+    assert summary["report"]["test"]["popularity"]["metrics"]["hr@1"] < 0.2
+
+
+def shuffled_report(workspace: Path) -> dict[str, Any]:
+    """Test figures after a training that is long enough to learn its sequences by heart."""
+    settings = quick_settings(n_epochs=60, eval_step=60, max_seq_length=16, dropout_rate=0)
+    summary = train(shuffled_dataset(), settings, workspace=workspace).summary()
+    assert summary is not None
+    report: dict[str, Any] = summary["report"]["test"]
+    return report
+
+
+def beats_popularity(report: dict[str, Any], name: str, metric: str) -> bool:
+    best_of_popularity = report["popularity"]["intervals"][metric][1]
+    return bool(report[name]["metrics"][metric] > best_of_popularity)
+
+
+def test_in_the_shuffled_world_nothing_beats_popularity(tmp_path: Path) -> None:
+    """A leak of the held-out items would show as a gain that no honest model can have."""
+    report = shuffled_report(tmp_path)
+    for metric in ("hr@10", "ndcg@10"):
+        for name in ("bert4rec", "transitions"):
+            assert not beats_popularity(report, name, metric)
+
+
+def test_the_shuffled_world_tells_when_held_out_items_were_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaky_split(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
+        everything = Segments(np.arange(dataset.n_users), dataset.offsets[:-1], dataset.offsets[1:])
+        return replace(leave_one_out(dataset), train=everything)
+
+    monkeypatch.setattr("bert4rec.pipeline.split_for", leaky_split)
+    report = shuffled_report(tmp_path)
+    for metric in ("hr@10", "ndcg@10"):
+        assert beats_popularity(report, "bert4rec", metric)
+
+
+def test_the_bridge_needs_both_sides(tmp_path: Path) -> None:
+    settings = quick_settings(
+        n_epochs=80, max_seq_length=6, mask_rate=0.3, last_item_rate=0.1, dropout_rate=0
+    )
+    run = train(bridge_dataset(), settings, workspace=tmp_path)
+    report = context_report(load(run))
+    assert report["both"]["metrics"]["hr@1"] > 0.9
+    # One neighbour leaves BRIDGE_SIDES items equally likely: better luck than this is a leak.
+    for side in ("past", "future"):
+        assert report[side]["metrics"]["hr@1"] < 1.5 / BRIDGE_SIDES
+    assert report["both"]["bits"] > report["past"]["bits"] + 1
