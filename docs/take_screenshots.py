@@ -1,0 +1,98 @@
+"""Take the pictures of the README: the real dashboard after the demo, in headless Chromium.
+
+Run it from the repository root with the tools for tests installed:
+
+    .venv/bin/python -m docs.take_screenshots
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, expect, sync_playwright
+
+from bert4rec.explain import compare_contexts
+from bert4rec.recommender import load
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import list_runs
+from tests.e2e.conftest import BROWSER_ARGUMENTS, Server, open_page, settle
+
+IMAGES = Path(__file__).with_name("images")
+TRAINING_MS = 240_000
+MAX_CARDS = 15
+MIN_RANK_OF_ONE_SIDE = 9
+
+
+def main() -> None:
+    """Run the demo in a workspace of its own and write one picture a page."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("Chromium is not installed.")
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(Path(folder) / "workspace")
+        server.start()
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        try:
+            take(server, browser.new_page(viewport={"width": 1400, "height": 1000}))
+        finally:
+            browser.close()
+            server.kill()
+
+
+def take(server: Server, page: Page) -> None:
+    """Walk through the pages."""
+    page.goto(server.url)
+    page.get_by_role("button", name="Start the demo").click()
+    expect(page.get_by_text(re.compile("Epoch 2[0-9] of 25")).first).to_be_visible(
+        timeout=TRAINING_MS
+    )
+    save(page, "train")
+    inspect = page.get_by_role("button", name="Inspect its predictions")
+    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    inspect.click()
+    (run,) = list_runs(server.workspace)
+    page.goto(f"{server.url}/inspect?run={run.id}&user={telling_user(run)}")
+    page.get_by_role("button", name="Hide the middle").click()
+    expect(page.get_by_text("Both sides rank the true item 1st").first).to_be_visible()
+    save(page, "inspect")
+    open_page(page, "Embeddings")
+    page.get_by_text("UMAP", exact=True).first.click()
+    expect(page.get_by_text("Trustworthiness")).to_be_visible()
+    expect(page.get_by_text("UMAP is being made")).to_have_count(0, timeout=TRAINING_MS)
+    save(page, "embeddings")
+    open_page(page, "Home")
+    save(page, "home")
+
+
+def telling_user(run: Run) -> str:
+    """Return a user whose middle item only both sides together put first.
+
+    Raises:
+        LookupError: no history of the dataset is like that.
+    """
+    model = load(run)
+    for user_idx in np.flatnonzero(model.dataset.lengths <= MAX_CARDS):
+        history = model.dataset.history(int(user_idx))
+        found = compare_contexts(model, history, [len(history) // 2], k=1)
+        past, future, both = (found[side][0].true_rank for side in ("past", "future", "both"))
+        if both == 0 and min(past, future) > MIN_RANK_OF_ONE_SIDE:
+            return model.dataset.user_id(int(user_idx))
+    raise LookupError("no user shows that both sides are needed")
+
+
+def save(page: Page, name: str) -> None:
+    """Write one picture once the page is drawn."""
+    settle(page)
+    page.mouse.move(700, 4)
+    page.wait_for_timeout(2_000)
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
