@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bert4rec.hyperparameters import PRESETS
+
+DEMO_EPOCHS = int(PRESETS["quick"].values["n_epochs"])
 START_LIMIT_S = 90
 # A busy machine is slow, not wrong.
 expect.set_options(timeout=60_000)
@@ -110,3 +114,10 @@ def settle(page: Page) -> None:
 def open_page(page: Page, title: str) -> None:
     """Go to a page by the menu."""
     page.get_by_role("link", name=title).first.click()
+
+
+def wait_for_epoch(page: Page, at_least: int, *, timeout_ms: int = 60_000) -> None:
+    """Wait until the page shows a run in that epoch or a later one: a fast run skips some."""
+    wanted = "|".join(str(epoch) for epoch in range(at_least, DEMO_EPOCHS + 1))
+    shown = page.get_by_text(re.compile(rf"Epoch ({wanted}) of {DEMO_EPOCHS}\b")).first
+    expect(shown).to_be_visible(timeout=timeout_ms)

@@ -7,7 +7,7 @@ from bert4rec.files import read_json
 from bert4rec.pipeline import train
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.registry import list_runs
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, wait_for_epoch
 
 pytestmark = pytest.mark.browser
 TRAINING_MS = 240_000
@@ -18,7 +18,7 @@ def test_a_killed_server_leaves_a_run_that_resumes_to_the_same_numbers(
 ) -> None:
     page.goto(server.url)
     page.get_by_role("button", name="Start the demo").click()
-    expect(page.get_by_text("Epoch 7 of 25").first).to_be_visible(timeout=TRAINING_MS)
+    wait_for_epoch(page, 7, timeout_ms=TRAINING_MS)
     server.kill()
     (run,) = list_runs(server.workspace)
     assert run.status().state == "interrupted"

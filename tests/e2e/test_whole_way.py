@@ -14,7 +14,7 @@ from bert4rec.recommender import load
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
-from tests.e2e.conftest import Server, open_page, settle
+from tests.e2e.conftest import Server, open_page, settle, wait_for_epoch
 
 pytestmark = pytest.mark.browser
 TRAINING_MS = 240_000
@@ -28,13 +28,13 @@ def test_the_demo_leads_from_a_click_to_a_model_and_its_map(server: Server, page
 
     # Live, and the same after a refresh.
     expect(page.get_by_role("button", name="Stop and keep best")).to_be_visible()
-    expect(page.get_by_text("Epoch 2 of 25").first).to_be_visible()
+    wait_for_epoch(page, 2)
     (run,) = list_runs(server.workspace)
     assert run.id in page.url
     page.reload()
     expect(page.get_by_role("button", name="Stop and keep best")).to_be_visible()
     n_lines = n_train_lines(run)
-    expect(page.get_by_text("Epoch 4 of 25").first).to_be_visible()
+    wait_for_epoch(page, 4)
     assert n_train_lines(run) > n_lines
 
     inspect = page.get_by_role("button", name="Inspect its predictions")
