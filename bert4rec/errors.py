@@ -56,6 +56,10 @@ class NotFoundError(Bert4RecError, FileNotFoundError):
     """A file, dataset, run or sample that does not exist."""
 
 
+class UnwritableError(Bert4RecError, OSError):
+    """A folder that cannot be written: not permitted, read-only or full."""
+
+
 class FormatError(Bert4RecError, ValueError):
     """A folder or file of ours that is damaged or of a version that cannot be read."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, UnwritableError
 
 WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
 
@@ -35,9 +36,10 @@ def child_of(parent: Path, name: str) -> Path:
     """Return `parent / name` after checking that `name` is one plain path part.
 
     Raises:
-        NotFoundError: `name` is empty, hidden or tries to leave `parent`.
+        NotFoundError: `name` is empty, hidden, too long or tries to leave `parent`.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or ".." in name:
+    # No file system that matters takes more than 255 bytes for one part.
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", name) or ".." in name:
         raise NotFoundError(
             f"{name!r} is not a valid name",
             where=str(parent.name),
@@ -46,11 +48,48 @@ def child_of(parent: Path, name: str) -> Path:
     return parent / name
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a path that no file can have, being too long, is not there."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def writing_explained(folder: Path) -> Iterator[None]:
+    """Turn an error of the operating system into ours, which names the folder and what to do.
+
+    Raises:
+        UnwritableError: the block could not write to `folder`.
+    """
+    try:
+        yield
+    except Bert4RecError:
+        raise
+    except OSError as error:
+        raise UnwritableError(
+            f"the folder {folder} cannot be written: {error.strerror or error}",
+            fix="Make room or permit writing there, or name another folder, "
+            f"as by --workspace or {WORKSPACE_VARIABLE}.",
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless it is there.
+
+    Raises:
+        UnwritableError: it cannot be made.
+    """
+    with writing_explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def swapped_in(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it once the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    make_folder(path.parent)
+    temporary = _temporary(path)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -64,18 +103,44 @@ def swapped_in(path: Path) -> Iterator[Path]:
 def folder_swapped_in(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` once the block ends without error.
 
-    An existing `path` is replaced; after an error nothing of the new folder stays.
+    An existing `path` is moved aside, and deleted only once the new folder is in its place. After
+    an error nothing of the new folder stays. Where another process put the same folder there
+    meanwhile, that one stays, as somebody may have opened it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    temporary.mkdir()
+    make_folder(path.parent)
+    temporary, before = _temporary(path), _inode(path)
+    with writing_explained(path.parent):
+        temporary.mkdir()
     try:
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        if _inode(path) in (None, before):
+            _put_in_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    aside = _temporary(path)
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    try:
+        new.rename(path)
+    except OSError:
+        # Either another process was faster, or nothing is there and the old folder goes back.
+        if not path.exists():
+            if aside.exists():
+                aside.rename(path)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _inode(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
+
+
+def _temporary(path: Path) -> Path:
+    """Return a hidden path beside `path` that nobody else has."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,23 +160,32 @@ def read_json(path: Path) -> Any:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it does not hold JSON.
+        FormatError: it does not hold JSON, or numbers that JSON does not have.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
 
 
-def check_format(document: dict[str, Any], newest: int, where: Path) -> int:
+def _finite(text: str) -> float:
+    """Return a number of a JSON file; NaN and infinity, which we never write, are damage."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a number")
+    return value
+
+
+def check_format(document: Any, newest: int, where: Path) -> int:
     """Return the document's `format_version` after checking that this version can read it.
 
     Raises:
-        FormatError: the version is missing or newer than `newest`.
+        FormatError: it is no object, or the version is missing or newer than `newest`.
     """
-    version = document.get("format_version")
+    version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, int) or not 1 <= version <= newest:
         raise FormatError(
             f"format version {version!r} is not one that this version of bert4rec reads",
@@ -133,7 +207,7 @@ class Journal:
         A line that a crash left without an end is closed first, so that it cannot swallow this one.
         """
         line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with self.path.open("ab+") as file:
             size = file.seek(0, os.SEEK_END)
             if size:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.errors import FormatError, NotFoundError, UnwritableError
 from bert4rec.files import (
     WORKSPACE_VARIABLE,
     Journal,
@@ -12,11 +12,14 @@ from bert4rec.files import (
     child_of,
     find_workspace,
     folder_swapped_in,
+    is_file,
+    make_folder,
     read_json,
     safe_name,
     swapped_in,
     write_json,
     write_text,
+    writing_explained,
 )
 
 
@@ -82,6 +85,75 @@ def test_a_swapped_folder_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
     assert names_in(folder) == ["b"]
 
 
+def test_a_folder_that_another_process_put_there_meanwhile_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with folder_swapped_in(folder) as slow:
+        (slow / "a").write_text("slow")
+        with folder_swapped_in(folder) as fast:
+            (fast / "a").write_text("fast")
+    assert (folder / "a").read_text() == "fast"
+    assert names_in(tmp_path) == ["data"]
+
+
+def test_two_processes_that_replace_one_folder_leave_a_whole_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for name in ("old", "slow"):
+        with folder_swapped_in(folder) as outer:
+            (outer / name).write_text(name)
+            if name == "slow":
+                with folder_swapped_in(folder) as inner:
+                    (inner / "fast").write_text("fast")
+    assert names_in(folder) == ["fast"]
+    assert names_in(tmp_path) == ["data"]
+
+
+def test_the_old_folder_is_back_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    with folder_swapped_in(folder) as new:
+        (new / "a").write_text("old")
+    rename, n_calls = Path.rename, iter(range(9))
+
+    def refuse_the_second(self: Path, target: Path) -> Path:
+        if next(n_calls) == 1:
+            raise PermissionError(13, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_second)
+    with pytest.raises(PermissionError, match="in use"), folder_swapped_in(folder) as new:
+        (new / "a").write_text("new")
+    assert (folder / "a").read_text() == "old"
+    assert names_in(tmp_path) == ["data"]
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "workspace"
+    for act in (
+        lambda: make_folder(folder),
+        lambda: write_text(folder / "a.txt", "text"),
+        lambda: Journal(folder / "a.jsonl").append({"n": 1}),
+        lambda: folder_swapped_in(folder / "data").__enter__(),
+    ):
+        with pytest.raises(UnwritableError, match=r"workspace.* cannot be written") as caught:
+            act()
+        assert "--workspace" in str(caught.value)
+
+
+def test_a_disk_that_is_full_is_told_with_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(UnwritableError, match="No space left"), writing_explained(tmp_path):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(NotFoundError, match="mine"), writing_explained(tmp_path):
+        raise NotFoundError("mine")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\x00b"])
+def test_a_name_that_no_file_can_have_is_not_there(name: str, tmp_path: Path) -> None:
+    assert not is_file(tmp_path / name)
+    assert not is_file(tmp_path / name / "config.json")
+
+
 def test_json_refuses_numbers_that_json_does_not_have(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"loss": 1.5})
@@ -99,6 +171,19 @@ def test_a_missing_file_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None
     (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FormatError, match="not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": [Infinity]}', "-1e999", "1" * 5000, "[" * 5000])
+def test_numbers_and_depths_that_we_never_write_are_damage(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FormatError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("document", [[], [1], "text", None, 3])
+def test_what_is_no_object_is_of_no_version(document: object, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="format version None"):
+        check_format(document, 2, tmp_path)
 
 
 @pytest.mark.parametrize("version", [None, 0, 3, "1", 1.0])
@@ -131,7 +216,22 @@ def test_a_safe_name_is_one_plain_path_part(text: str, name: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "a/b", "a\\b", "/etc", ".hidden", "a..b", "a\n", "a b", "-rf", "C:x"],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "a\\b",
+        "/etc",
+        ".hidden",
+        "a..b",
+        "a\n",
+        "a b",
+        "-rf",
+        "C:x",
+        "x" * 300,
+    ],
 )
 def test_a_child_never_leaves_its_parent(name: str, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="not a valid name"):
