@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from bert4rec.data.forms import Layout
+from bert4rec.files import writing_explained
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
@@ -84,7 +85,8 @@ def _spill_folder(workspace: Path | None) -> Path:
     if workspace is None:
         return Path(tempfile.mkdtemp(prefix="bert4rec-"))
     folder = workspace / TMP / f"duckdb-{secrets.token_hex(4)}"
-    folder.mkdir(parents=True)
+    with writing_explained(workspace):
+        folder.mkdir(parents=True)
     return folder
 
 
