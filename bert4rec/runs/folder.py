@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import psutil
 
 from bert4rec.data.dataset import SequenceDataset, find_dataset
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import Journal, check_format, read_json, write_json
+from bert4rec.files import Journal, check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.policy import Policy
 
@@ -22,6 +24,16 @@ ACTIVE_STATES = ("queued", "running", "paused")
 RESUMABLE_STATES = ("stopped", "failed", "interrupted")
 # On another machine only the heartbeat tells whether a run is alive.
 HEARTBEAT_LIMIT_S = 120.0
+# What everybody who reads a configuration relies on.
+CONFIG_KINDS: Mapping[str, type] = {
+    "name": str,
+    "created_at": str,
+    "policy": str,
+    "settings": dict,
+    "effective_settings": dict,
+    "dataset": dict,
+}
+DATASET_KINDS: Mapping[str, type] = {"name": str, "fingerprint": str}
 
 
 def utc_now() -> datetime:
@@ -74,10 +86,20 @@ class Status:
         return abs(started_at - self.process_started_at) > 1.0
 
 
+_NUMBER = (int, float)
+STATUS_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("state", "message", "fix", "error", "host", "heartbeat_at"), str),
+    **dict.fromkeys(("pid", "epoch", "n_epochs", "step", "n_steps", "best_epoch"), int),
+    **dict.fromkeys(("process_started_at", "trained_s"), _NUMBER),
+    "best_score": (*_NUMBER, NoneType),
+}
+
+
 def _age_s(moment: str) -> float:
     try:
         return (utc_now() - datetime.fromisoformat(moment)).total_seconds()
-    except ValueError:
+    except (TypeError, ValueError):
+        # Damaged, or without a time zone, which we always write.
         return float("inf")
 
 
@@ -112,9 +134,17 @@ class Run:
         return self.folder / "checkpoints" / f"{kind}.safetensors"
 
     def config(self) -> dict[str, Any]:
-        """Return what was frozen when the run was made."""
-        config: dict[str, Any] = read_json(self.folder / "config.json")
+        """Return what was frozen when the run was made.
+
+        Raises:
+            FormatError: it was written by a newer version or is damaged.
+        """
+        path = self.folder / "config.json"
+        config: dict[str, Any] = read_json(path)
         check_format(config, FORMAT_VERSION, self.folder)
+        known = [(config, CONFIG_KINDS), (config.get("dataset"), DATASET_KINDS)]
+        if not all(_holds(document, kinds) for document, kinds in known):
+            raise _damaged("configuration", path)
         return config
 
     @property
@@ -162,9 +192,18 @@ class Run:
         return status
 
     def summary(self) -> dict[str, Any] | None:
-        """Return the final report, or None while there is none."""
+        """Return the final report, or None while there is none.
+
+        Raises:
+            FormatError: it is damaged.
+        """
         path = self.folder / "summary.json"
-        return read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        summary = read_json(path)
+        if not _holds(summary, {}) or not isinstance(summary.get("test", {}), dict):
+            raise _damaged("summary", path)
+        return dict(summary)
 
     def log(self, line: str) -> None:
         """Append a dated line to the run's log."""
@@ -176,13 +215,33 @@ def _read_status(path: Path) -> Status:
     """Read a status; a field that this version does not know is passed over."""
     document = read_json(path)
     if not isinstance(document, dict) or document.get("state") not in STATES:
-        raise FormatError(
-            "the status of the run is damaged",
-            where=str(path),
-            fix="Restore the run's folder, or delete it.",
-        )
-    known = {field.name for field in fields(Status)}
-    return Status(**{name: value for name, value in document.items() if name in known})
+        raise _damaged("status", path)
+    values = {name: document[name] for name in STATUS_KINDS if name in document}
+    if not _holds(values, {name: STATUS_KINDS[name] for name in values}):
+        raise _damaged("status", path)
+    return Status(**values)
+
+
+def _holds(document: Any, kinds: Mapping[str, Any]) -> bool:
+    """Whether a document of JSON is an object with values of the kinds that are asked for."""
+    if not isinstance(document, dict):
+        return False
+    return all(name in document and _is_a(document[name], kind) for name, kind in kinds.items())
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of a kind; a number of ours is neither negative nor a boolean."""
+    if isinstance(value, bool) or (isinstance(value, int | float) and value < 0):
+        return False
+    return isinstance(value, kind)
+
+
+def _damaged(what: str, path: Path) -> FormatError:
+    return FormatError(
+        f"the {what} of the run is damaged",
+        where=str(path),
+        fix="Restore the run's folder, or delete it.",
+    )
 
 
 def open_run(folder: Path) -> Run:
@@ -192,7 +251,7 @@ def open_run(folder: Path) -> Run:
         NotFoundError: there is no run in `folder`.
         FormatError: it was written by a newer version or is damaged.
     """
-    if not (folder / "config.json").is_file():
+    if not is_file(folder / "config.json"):
         raise NotFoundError(f"there is no run {folder.name!r}", where=str(folder.parent))
     run = Run(folder)
     run.config()

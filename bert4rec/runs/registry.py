@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.device import describe_machine
-from bert4rec.errors import NotFoundError, RunError
-from bert4rec.files import child_of, safe_name, write_json
+from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.files import child_of, is_file, safe_name, write_json, writing_explained
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, utc_now
 
@@ -18,13 +21,13 @@ from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, u
 def create_run(
     workspace: Path, dataset: SequenceDataset, policy: Policy, *, name: str | None = None
 ) -> Run:
-    """Make the folder of a new run, queued, with its configuration frozen."""
+    """Make the folder of a new run, queued, with its configuration frozen.
+
+    Raises:
+        UnwritableError: the workspace cannot be written.
+    """
     created_at = utc_now()
     shown = name or dataset.name
-    folder = _new_folder(
-        workspace / "runs", f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
-    )
-    run = Run(folder)
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": shown,
@@ -40,9 +43,12 @@ def create_run(
         "version": version("bert4rec"),
         "machine": describe_machine(),
     }
-    run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
-    # The configuration comes last: a folder without it is no run yet.
-    write_json(folder / "config.json", config)
+    title = f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
+    with writing_explained(workspace):
+        run = Run(_new_folder(workspace / "runs", title))
+        run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
+        # The configuration comes last: a folder without it is no run yet.
+        write_json(run.folder / "config.json", config)
     return run
 
 
@@ -63,7 +69,15 @@ def list_runs(workspace: Path) -> list[Run]:
     """Return the workspace's runs, newest first."""
     parent = workspace / "runs"
     configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []
-    return [Run(path.parent) for path in sorted(configs, reverse=True)]
+    runs = [Run(path.parent) for path in configs]
+    return sorted(runs, key=lambda run: _by_numbers(run.id), reverse=True)
+
+
+def _by_numbers(name: str) -> list[str | int]:
+    """Return a name as a sorting key in which `run-10` comes after `run-2`."""
+    # Text and numbers take turns, so that the like is compared with the like.
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def find_run(workspace: Path, text: str) -> Run:
@@ -72,18 +86,27 @@ def find_run(workspace: Path, text: str) -> Run:
     Raises:
         NotFoundError: nothing matches; what there is gets named.
     """
-    if Path(text).is_dir() and (Path(text) / "config.json").is_file():
+    if is_file(Path(text) / "config.json"):
         return open_run(Path(text).resolve())
     runs = list_runs(workspace)
     if text == "last" and runs:
         return runs[0]
-    for run in runs:
-        if text in (run.id, run.name):
-            return run
+    # Ids first: they need no configuration, so that a damaged one hides no other run.
+    found = next((run for run in runs if run.id == text), None) or next(_named(runs, text), None)
+    if found is not None:
+        return found
     there = ", ".join(run.id for run in runs[:5]) or "none yet"
     raise NotFoundError(
         f"there is no run {text!r}", where=str(workspace), fix=f"Runs here: {there}."
     )
+
+
+def _named(runs: Iterable[Run], name: str) -> Iterator[Run]:
+    """Yield the runs so called; one that is damaged, or was deleted meanwhile, has no name."""
+    for run in runs:
+        with suppress(FormatError, NotFoundError):
+            if run.name == name:
+                yield run
 
 
 def delete_run(workspace: Path, run_id: str) -> None:

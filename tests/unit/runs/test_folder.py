@@ -14,7 +14,15 @@ import pytest
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import read_json, write_json
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, HEARTBEAT_LIMIT_S, Run, Status, open_run, utc_now
+from bert4rec.runs.folder import (
+    ACTIVE_STATES,
+    HEARTBEAT_LIMIT_S,
+    STATUS_KINDS,
+    Run,
+    Status,
+    open_run,
+    utc_now,
+)
 from bert4rec.runs.registry import create_run
 from tests.factories import random_dataset, saved_dataset, small_settings
 
@@ -116,8 +124,9 @@ def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
     assert run.status().state == "running"
     put_status(run, heartbeat_at=beaten(HEARTBEAT_LIMIT_S + 10))
     assert run.status().state == "interrupted"
-    put_status(run, heartbeat_at="")
-    assert run.status().state == "interrupted"
+    for broken in ("", "2026-01-01T00:00:00"):
+        put_status(run, heartbeat_at=broken)
+        assert run.status().state == "interrupted"
 
 
 def test_a_folder_is_a_run_only_with_its_configuration(run: Run, tmp_path: Path) -> None:
@@ -127,6 +136,80 @@ def test_a_folder_is_a_run_only_with_its_configuration(run: Run, tmp_path: Path)
     write_json(run.folder / "config.json", run.config() | {"format_version": 99})
     with pytest.raises(FormatError, match="99"):
         open_run(run.folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", '{"format_version": 1}', '{"format_version": 1, "name": "One"}']
+)
+def test_a_configuration_that_is_none_is_told(run: Run, text: str) -> None:
+    (run.folder / "config.json").write_text(text)
+    with pytest.raises(FormatError):
+        run.config()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", None),
+        ("name", 3),
+        ("dataset", []),
+        ("dataset", {"name": "made"}),
+        ("settings", None),
+        ("effective_settings", [1]),
+    ],
+)
+def test_a_configuration_whose_values_are_of_another_kind_is_told(
+    run: Run, key: str, value: object
+) -> None:
+    write_json(run.folder / "config.json", run.config() | {key: value})
+    with pytest.raises(FormatError, match="configuration of the run is damaged"):
+        run.config()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("state", "asleep"),
+        ("state", ["queued"]),
+        ("pid", "x"),
+        ("pid", -1),
+        ("pid", True),
+        ("process_started_at", None),
+        ("host", 3),
+        ("heartbeat_at", 3),
+        ("step", 1.5),
+        ("best_score", "high"),
+    ],
+)
+def test_a_status_whose_values_are_of_another_kind_is_told(
+    run: Run, key: str, value: object
+) -> None:
+    document = read_json(run.folder / "status.json")
+    write_json(run.folder / "status.json", document | {key: value})
+    with pytest.raises(FormatError, match="status of the run is damaged"):
+        run.status()
+
+
+def test_a_process_number_that_no_system_gives_is_a_process_that_is_gone(run: Run) -> None:
+    put_status(run, state="running", pid=10**30)
+    assert run.status().state == "interrupted"
+
+
+def test_the_status_of_a_later_version_is_read(run: Run) -> None:
+    document = read_json(run.folder / "status.json")
+    write_json(run.folder / "status.json", document | {"mood": "good"})
+    assert run.status().state == "queued"
+
+
+def test_every_field_of_a_status_has_a_kind() -> None:
+    assert STATUS_KINDS.keys() == asdict(Status("queued")).keys()
+
+
+@pytest.mark.parametrize("text", ["[1]", "null", '{"test": [1]}', '{"test": {"hr@10": NaN}}'])
+def test_a_summary_that_is_none_is_told(run: Run, text: str) -> None:
+    (run.folder / "summary.json").write_text(text)
+    with pytest.raises(FormatError):
+        run.summary()
 
 
 def test_a_run_whose_dataset_was_deleted_says_so(run: Run) -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import NotFoundError, RunError
+from bert4rec.errors import NotFoundError, RunError, UnwritableError
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs import registry
+from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run, utc_now
 from bert4rec.runs.registry import create_run, delete_run, find_run, list_runs
 from tests.factories import random_dataset, saved_dataset, small_settings
 
@@ -74,6 +76,67 @@ def test_a_name_means_the_newest_run_so_called(workspace: Path, dataset: Sequenc
     old, new = made(workspace, dataset, "same", "same")
     old.folder.rename(workspace / "runs" / "20200101T000000-same")
     assert find_run(workspace, "same") == new
+
+
+@pytest.mark.parametrize("damage", ["[]", "{", '{"format_version": 99}', '{"format_version": 1}'])
+def test_a_damaged_run_hides_no_other(
+    workspace: Path, dataset: SequenceDataset, damage: str
+) -> None:
+    whole, damaged = made(workspace, dataset, "whole", "zzz")
+    (damaged.folder / "config.json").write_text(damage)
+    assert find_run(workspace, whole.id) == whole
+    assert find_run(workspace, "whole") == whole
+    assert find_run(workspace, damaged.id) == damaged
+    with pytest.raises(NotFoundError, match="no run 'zzz'"):
+        find_run(workspace, "zzz")
+
+
+def test_a_run_that_is_deleted_while_another_is_looked_for_is_passed_over(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, gone = made(workspace, dataset, "whole", "zzz")
+    shutil.rmtree(gone.folder)
+    monkeypatch.setattr(registry, "list_runs", lambda _: [gone, whole])
+    assert find_run(workspace, "whole") == whole
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" + "x" * 300, "a\x00b"])
+def test_a_name_that_no_folder_can_have_is_not_there(workspace: Path, name: str) -> None:
+    with pytest.raises(NotFoundError, match="there is no run"):
+        find_run(workspace, name)
+    with pytest.raises(NotFoundError, match="there is no run"):
+        open_run(workspace / "runs" / name)
+
+
+def test_the_last_of_many_runs_of_one_second_is_the_one_made_last(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = utc_now()
+    monkeypatch.setattr(registry, "utc_now", lambda: moment)
+    runs = made(workspace, dataset, *["same"] * 12)
+    assert list_runs(workspace) == runs[::-1]
+    assert find_run(workspace, "last") == find_run(workspace, "same") == runs[-1]
+
+
+def test_a_workspace_that_cannot_be_written_is_named(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    (workspace / "file").write_text("in the way")
+    with pytest.raises(UnwritableError, match="cannot be written") as caught:
+        create_run(workspace / "file" / "there", dataset, POLICY)
+    assert str(workspace / "file" / "there") in str(caught.value)
+
+
+def test_a_full_disk_is_told_when_a_run_is_made(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(registry, "write_json", no_space)
+    with pytest.raises(UnwritableError, match="No space left"):
+        create_run(workspace, dataset, POLICY)
+    assert list_runs(workspace) == []
 
 
 def test_an_ended_run_can_be_deleted(workspace: Path, dataset: SequenceDataset) -> None:
