@@ -6,12 +6,13 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.runs.folder import Run
 from bert4rec.ui import forms, settings_form, state
+from bert4rec.ui.dataset_view import dataset_labels
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
+from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_controls import start_run
-from bert4rec.ui.words import counted, escape, when
+from bert4rec.ui.words import counted, escape
 
 VIEW_KEY = "train_view"
 FOLLOWED_KEY = "train_followed_run"
@@ -50,17 +51,11 @@ def forget_run() -> None:
     st.query_params.pop("run", None)
 
 
-def label_of(run: Run) -> str:
-    # Without its state: a label that changes would be a new choice to the box.
-    config = run.config()
-    return f"{config['name']} · {when(config['created_at'])}"
-
-
-def draw_choice(run_ids: list[str], labels: dict[str, str], view: str) -> None:
+def draw_choice(labels: dict[str, str], view: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Show",
-            [NEW, *run_ids],
+            [NEW, *labels],
             format_func=lambda choice: labels.get(choice, "A new run"),
             key=VIEW_KEY,
             on_change=take_view,
@@ -131,15 +126,15 @@ def draw_start(dataset: SequenceDataset, policy: Policy, name: str) -> None:
 
 
 def draw_dataset_choice(dataset: SequenceDataset) -> None:
-    manifests = {str(manifest["folder"]): manifest for manifest in state.datasets()}
+    labels = dataset_labels(state.datasets())
     here = dataset.folder.name if dataset.folder else ""
-    if len(manifests) > 1:
+    if len(labels) > 1:
         key = "train_dataset"
         st.session_state[key] = here
         st.selectbox(
             "Dataset",
-            list(manifests),
-            format_func=lambda folder: str(manifests[folder]["name"]),
+            list(labels),
+            format_func=lambda folder: labels.get(folder, folder),
             key=key,
             on_change=lambda: state.choose_dataset(st.session_state[key]),
         )
@@ -195,10 +190,9 @@ runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
 followed = state.current_run()
 if followed is not None:
     runs.setdefault(followed.id, followed)
-names = {run_id: label_of(run) for run_id, run in runs.items()}
 shown = choose_view(list(runs))
 if runs:
-    draw_choice(list(runs), names, shown)
+    draw_choice(run_labels(runs), shown)
 if shown == NEW:
     draw_new_run()
 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,17 @@ from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Check, Profile, profile
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, profile_charts, state
-from bert4rec.ui.words import counted, escape, number, percent, sentence, size, time_span, when
+from bert4rec.ui.words import (
+    counted,
+    escape,
+    number,
+    percent,
+    sentence,
+    size,
+    time_span,
+    unique_labels,
+    when,
+)
 
 N_SEQUENCES = 8
 N_TITLES = 12
@@ -53,13 +64,14 @@ def _profile(workspace: str, folder: str, fingerprint: str) -> Profile:
 
 def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
+    labels = dataset_labels(manifests)
     current = state.current_manifest() or manifests[0]
     box, actions = st.columns([3, 2], vertical_alignment="bottom")
     folder = box.selectbox(
         "Dataset",
         list(by_folder),
         index=list(by_folder).index(str(current["folder"])),
-        format_func=lambda name: _dataset_label(by_folder.get(name, {}), name),
+        format_func=lambda folder: labels.get(folder, folder),
     )
     if folder != current["folder"]:
         state.choose_dataset(folder)
@@ -72,9 +84,14 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     return by_folder[folder]
 
 
-def _dataset_label(manifest: dict[str, Any], folder: str) -> str:
-    name = manifest.get("name", folder)
-    return f"{name} – {when(manifest.get('created_at'))}"
+def dataset_labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return a label for each dataset of a box by its folder, no two the same."""
+    return unique_labels(
+        {
+            str(manifest["folder"]): f"{manifest['name']} · {when(manifest.get('created_at'))}"
+            for manifest in manifests
+        }
+    )
 
 
 @st.dialog("Delete this dataset?")

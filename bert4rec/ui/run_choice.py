@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.words import escape, when
+from bert4rec.ui.words import escape, unique_labels, when
 
 
 def choose_model(key: str) -> Run | None:
@@ -28,21 +30,26 @@ def choose_model(key: str) -> Run | None:
         st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
     if len(runs) == 1:
         return runs[wanted]
+    labels = run_labels(runs)
     st.session_state[key] = wanted
     st.selectbox(
         "Model",
         list(runs),
         key=key,
-        format_func=lambda run_id: f"{runs[run_id].name} · {when(created_at(runs[run_id]))}",
+        format_func=lambda run_id: labels.get(run_id, run_id),
         on_change=lambda: state.choose_run(st.session_state[key]),
         width=420,
     )
     return runs[wanted]
 
 
-def created_at(run: Run) -> str:
-    """Return the moment at which a run was made, as ISO text."""
-    return str(run.config().get("created_at", ""))
+def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Return a label for each run of a box, no two the same."""
+    # Without its state: a label that changes would be a new choice to the box.
+    moments = {run_id: str(run.config().get("created_at", "")) for run_id, run in runs.items()}
+    return unique_labels(
+        {id_: f"{run.name} · {when(moments[id_], with_seconds=True)}" for id_, run in runs.items()}
+    )
 
 
 def _draw_empty(current: Run | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -114,7 +116,7 @@ def size(n_bytes: int | float) -> str:
     return f"{value:.1f} TB"
 
 
-def when(moment: str | None, *, with_time: bool = True) -> str:
+def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = False) -> str:
     """Return an ISO moment as a date, in UTC.
 
     Example:
@@ -129,7 +131,23 @@ def when(moment: str | None, *, with_time: bool = True) -> str:
         return moment
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     day = f"{at.day} {at:%b %Y}"
-    return f"{day}, {at:%H:%M} UTC" if with_time else day
+    clock = f"{at:%H:%M:%S}" if with_seconds else f"{at:%H:%M}"
+    return f"{day}, {clock} UTC" if with_time else day
+
+
+def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels by key; those that occur more than once are told apart by their keys.
+
+    A box of the browser knows an option by its label alone.
+
+    Example:
+        >>> unique_labels({"log-1": "log", "log-2": "log", "other-3": "other"})
+        {'log-1': 'log · log-1', 'log-2': 'log · log-2', 'other-3': 'other'}
+    """
+    counts = Counter(labels.values())
+    return {
+        key: label if counts[label] == 1 else f"{label} · {key}" for key, label in labels.items()
+    }
 
 
 def time_span(first: str | None, last: str | None) -> str:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.dataset import SequenceDataset, find_dataset
+from bert4rec.files import write_json
 from bert4rec.hyperparameters import PRESETS, parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import split_for
@@ -209,6 +210,30 @@ def test_a_run_is_found_by_its_link(
     assert not app.exception
     assert "linked" in [heading.value for heading in app.subheader]
     assert "Stopped on request" in texts(app)
+
+
+def test_runs_of_one_name_and_moment_stay_two_runs(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = queued_run(workspace), queued_run(workspace)
+    moment = first.config()["created_at"]
+    for run in (first, second):
+        run.set_status(state="stopped")
+        write_json(run.folder / "config.json", run.config() | {"created_at": moment})
+    app = open_train(first)
+    options = app.selectbox(key="train_view").options
+    assert len(set(options)) == len(options) == 3
+    assert app.session_state["run_id"] == first.id
+    app.run()
+    assert app.session_state["run_id"] == first.id
+
+
+def test_datasets_of_one_name_stay_two_datasets(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    dataset.save(workspace / "datasets" / "made-2")
+    options = open_train().selectbox(key="train_dataset").options
+    assert len(set(options)) == len(options) == 2
 
 
 def test_the_form_changes_nothing_about_the_settings_a_run_shows(
