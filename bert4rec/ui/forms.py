@@ -50,8 +50,6 @@ class FormField:
         default: Value while nothing is given.
         is_optional: Whether it can be left unset.
         choices: What can be chosen, for a choice.
-        minimum: Smallest value that a box should offer, or None.
-        maximum: Largest one, or None.
         step: What a box's buttons add.
     """
 
@@ -63,8 +61,6 @@ class FormField:
     default: Any
     is_optional: bool
     choices: tuple[str, ...]
-    minimum: float | None
-    maximum: float | None
     step: float
 
 
@@ -91,8 +87,6 @@ def _field(name: str, schema: dict[str, Any]) -> FormField:
         default=default,
         is_optional=len(branches) > 1,
         choices=choices,
-        minimum=limits.get("≥", limits.get(">")),
-        maximum=limits.get("≤", limits.get("<")),
         step=_step(kind, default),
     )
 

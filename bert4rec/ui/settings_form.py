@@ -164,10 +164,11 @@ def _draw_number(field: FormField, value: Any, common: dict[str, Any]) -> None:
     kind = int if field.kind == "integer" else float
     st.session_state[common["key"]] = None if value is None else kind(value)
     optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
+    # Not the setting's own limits: a browser keeps a number beyond these to itself.
     st.number_input(
         field.title,
-        min_value=None if field.minimum is None else kind(field.minimum),
-        max_value=None if field.maximum is None else kind(field.maximum),
+        min_value=kind(-MAX_EXACT_INT),
+        max_value=kind(MAX_EXACT_INT),
         step=kind(field.step),
         format="%d" if kind is int else "%.6g",
         **optional,

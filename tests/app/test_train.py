@@ -115,6 +115,24 @@ def test_a_wrong_setting_is_shown_at_once_and_start_is_off_with_the_reason(
     assert not start.disabled
 
 
+@pytest.mark.parametrize(("name", "value"), [("n_epochs", 0), ("mask_rate", 5.0)])
+def test_a_number_out_of_range_is_taken_and_told_and_a_preset_replaces_it(
+    dataset: SequenceDataset, open_train: Open, name: str, value: float
+) -> None:
+    app = set_field(open_train(), name, value)
+    assert not app.exception
+    assert draft(app)[name] == value
+    assert any("should be" in error.value for error in app.error)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert start.disabled
+    box = app.number_input(key=f"train_field_{name}")
+    # A limit of the box's own would keep the browser from telling what was typed.
+    assert (box.min, box.max) == (1 - 2**53, 2**53 - 1)
+    app.get_by_key("train_preset").set_value("quick").run()
+    assert app.number_input(key=f"train_field_{name}").value != value
+    assert not app.error
+
+
 def test_the_form_survives_a_visit_to_another_page(
     dataset: SequenceDataset, open_train: Open
 ) -> None:
