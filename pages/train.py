@@ -11,7 +11,7 @@ from bert4rec.ui.dataset_view import dataset_labels
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.run_choice import run_labels
-from bert4rec.ui.run_controls import start_run
+from bert4rec.ui.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.words import counted, escape
 
 VIEW_KEY = "train_view"
@@ -23,13 +23,13 @@ N_OFFERED_RUNS = 30
 
 def choose_view(run_ids: list[str]) -> str:
     """Return the run to show, or `new`; a run chosen on another page or by a link comes first."""
+    if VIEW_KEY not in st.session_state and not st.session_state.get(state.RUN_KEY):
+        for active in state.job_service().active()[:1]:
+            state.choose_run(active)
     chosen = st.session_state.get(state.RUN_KEY)
     if chosen and chosen != st.session_state.get(FOLLOWED_KEY):
         st.session_state[FOLLOWED_KEY] = st.session_state[VIEW_KEY] = chosen
-    if VIEW_KEY not in st.session_state:
-        active = state.job_service().active()
-        st.session_state[VIEW_KEY] = active[0] if active else NEW
-    if st.session_state[VIEW_KEY] not in (NEW, *run_ids):
+    if st.session_state.setdefault(VIEW_KEY, NEW) not in (NEW, *run_ids):
         st.session_state[VIEW_KEY] = NEW
     return str(st.session_state[VIEW_KEY])
 
@@ -37,6 +37,8 @@ def choose_view(run_ids: list[str]) -> str:
 def take_view() -> None:
     view = st.session_state[VIEW_KEY]
     if view != NEW:
+        # Already followed: a late word of the box must not undo a press that came after it.
+        st.session_state[FOLLOWED_KEY] = view
         state.choose_run(view)
 
 
@@ -80,7 +82,7 @@ def draw_new_run() -> None:
         if settings is None:
             draw_refusal(problems)
         else:
-            draw_start(dataset, Policy(kind, settings), name)
+            draw_start(dataset, settings)
     draw_details(dataset, settings, kind, name)
 
 
@@ -112,17 +114,33 @@ def draw_refusal(problems: list[str]) -> None:
     st.caption("\n".join(f"- {escape(forms.titled(problem))}" for problem in problems))
 
 
-def draw_start(dataset: SequenceDataset, policy: Policy, name: str) -> None:
-    draw_estimate(dataset, policy.settings)
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
-        try:
-            start_run(policy, name, state.choose_run)
-        except Bert4RecError as error:
-            state.show_error(error)
-            return
-        st.rerun()
+def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
+    draw_estimate(dataset, settings)
+    # By a callback, which hears the press also when another view takes the place of this one.
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=start,
+        args=(dataset.name,),
+    )
+    if problem := st.session_state.pop(PROBLEM_KEY, None):
+        state.show_error(problem)
     if state.job_service().active():
         st.caption("Another run is training; this one will wait in the queue.")
+
+
+def start(dataset_name: str) -> None:
+    """Start what the form holds at the moment of the press."""
+    settings, _ = forms.check_draft(settings_form.draft())
+    if settings is None:
+        return
+    name = str(st.session_state.get(NAME_KEY) or "").strip() or dataset_name
+    try:
+        start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
 
 
 def draw_dataset_choice(dataset: SequenceDataset) -> None:

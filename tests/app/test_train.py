@@ -219,6 +219,62 @@ def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figur
     assert len(app.get("vega_lite_chart")) == 2
 
 
+def test_new_run_stays_when_the_box_still_tells_of_another_run(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = queued_run(workspace, "first"), queued_run(workspace, "second")
+    for run in (first, second):
+        run.set_status(state="stopped")
+    app = open_train(first)
+    app.selectbox(key="train_view").set_value(second.id)
+    next(button for button in app.button if button.label == "New run").click()
+    app.run()
+    assert "Start training" in labels(app)
+
+
+def test_a_press_on_start_counts_when_the_box_still_tells_of_another_run(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    shown = queued_run(workspace, "shown")
+    shown.set_status(state="stopped")
+    app = open_train(shown)
+    next(button for button in app.button if button.label == "New run").click()
+    app.run()
+    for name, value in TINY.items():
+        set_field(app, name, value)
+    app.selectbox(key="train_view").set_value(shown.id)
+    next(button for button in app.button if button.label == "Start training").click()
+    app.run()
+    assert not app.exception
+    (started,) = (run for run in list_runs(workspace) if run.id != shown.id)
+    assert app.session_state["run_id"] == started.id
+    wait_for_the_end(workspace)
+
+
+def test_a_start_that_fails_is_told_on_the_form(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    app = open_train()
+    set_field(app, "device", "cuda:99")
+    next(button for button in app.button if button.label == "Start training").click()
+    app.run()
+    assert not app.exception
+    assert "cuda" in texts(app)
+    assert not list_runs(workspace)
+
+
+def test_the_active_run_that_is_shown_is_named_in_the_address(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=100_000, eval_step=0)
+    service_of(workspace).submit(run)
+    app = open_train()
+    assert run.name in [heading.value for heading in app.subheader]
+    assert app.query_params["run"] == run.id
+    service_of(workspace).stop(run.id)
+    wait_for_the_end(workspace)
+
+
 def test_a_run_is_found_by_its_link(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
