@@ -213,25 +213,29 @@ def middle_windows(
     return windows, np.array(places) + windows.shape[1], np.array(targets)
 
 
-def occlusion(recommender: Recommender, items: np.ndarray, position: int) -> np.ndarray:
+def occlusion(
+    recommender: Recommender, items: np.ndarray, position: int, hidden: Sequence[int] = ()
+) -> np.ndarray:
     """Return how much each other item carries a prediction, in bits, float64 (n,).
 
     Each item in turn is hidden beside the one asked for; its value is by how many bits the
     probability of the true item falls (negative: it rises). The place itself has 0, and so have
-    items before the window.
+    the other hidden places and items before the window.
 
     Args:
         recommender: The network.
         items: Item indices 1..N, oldest first, (n,).
         position: The place asked for, inside the window.
+        hidden: Places that are hidden anyway, with or without the one asked for.
 
     Cost: as many windows as items, in one batch.
     """
     items = np.asarray(items, dtype=np.int64)
     start = max(0, len(items) - recommender.settings.max_seq_length)
-    window, place = items[start:].copy(), position - start
-    true_idx = int(items[position])
-    window[place] = recommender.vocabulary.mask_idx
+    place, true_idx = position - start, int(items[position])
+    shown = items.copy()
+    shown[[position, *hidden]] = recommender.vocabulary.mask_idx
+    window = shown[start:]
     rows = np.tile(window, (len(window) + 1, 1))
     np.fill_diagonal(rows[1:], recommender.vocabulary.mask_idx)
     places = np.full((len(rows), 1), place)

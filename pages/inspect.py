@@ -283,7 +283,8 @@ def draw_carriers(recommender: Recommender, draft: Draft) -> None:
     focus = focus if focus in places else places[0]
     titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
     st.markdown(f"Which items carry the prediction at position {focus + 1}")
-    explanation_charts.draw_occlusion(occlusion(recommender, draft.items, focus), titles, focus)
+    fall = occlusion(recommender, draft.items, focus, draft.hidden)
+    explanation_charts.draw_occlusion(fall, titles, focus)
 
 
 def draw_next(recommender: Recommender, draft: Draft) -> None:

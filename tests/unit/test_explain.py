@@ -164,6 +164,20 @@ def test_occlusion_is_the_fall_in_bits_when_an_item_is_hidden_too(
     assert found[2] == pytest.approx(0, abs=1e-5)
 
 
+def test_occlusion_speaks_of_the_prediction_with_all_hidden_places_hidden(
+    recommender: Recommender,
+) -> None:
+    found = occlusion(recommender, ITEMS, 2, hidden=[2, 4])
+    base = predict_masked(recommender, ITEMS, [2, 4])[0]
+    for other in (0, 1, 3, 5):
+        prediction = predict_masked(recommender, ITEMS, [2, 4, other])[0]
+        fall = math.log2(base.true_probability / prediction.true_probability)
+        assert found[other] == pytest.approx(fall, abs=1e-3)
+    assert found[[2, 4]] == pytest.approx(0, abs=1e-5)
+    long = occlusion(recommender, np.arange(1, 21), 15, hidden=[3, 15])
+    assert long == pytest.approx(occlusion(recommender, np.arange(1, 21), 15), abs=1e-5)
+
+
 def test_occlusion_gives_nothing_to_items_before_the_window(recommender: Recommender) -> None:
     found = occlusion(recommender, np.arange(1, 21), 15)
     assert found.shape == (20,)
