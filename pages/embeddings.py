@@ -56,7 +56,7 @@ def page() -> None:
     colour = str(st.session_state["embeddings_colour"])
     chosen = [idx for idx in st.session_state.get(CHOSEN_KEY, []) if idx in found.item_idx]
     if chosen:
-        draw_chosen(found, recommender.vocabulary, chosen, colour, forget_chosen)
+        draw_chosen(found, recommender, chosen, colour, forget_chosen)
     if colour == CLUSTER:
         labels = maps.cluster_labels(run, st.session_state["embeddings_clusters"])
         draw_clusters(labels, found, recommender.vocabulary)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, SettingsError
-from bert4rec.explain import compare_contexts, occlusion, predict_masked
+from bert4rec.explain import CONTEXTS, compare_contexts, occlusion, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import explanation_charts, explanations, prediction_cards, state
@@ -38,7 +38,7 @@ def page() -> None:
         return
     try:
         recommender = load_recommender(run.id)
-        draft = current_draft(recommender.dataset)
+        draft = current_draft(recommender)
     except Bert4RecError as error:
         state.show_error(error)
         return
@@ -51,15 +51,16 @@ def page() -> None:
     write_link(draft)
 
 
-def current_draft(dataset: SequenceDataset) -> Draft:
+def current_draft(recommender: Recommender) -> Draft:
     """Return the sequence in hand: from the address if that is new, else from the session."""
+    dataset = recommender.dataset
     link = {name: st.query_params[name] for name in LINK_NAMES if name in st.query_params}
     draft: Draft | None = st.session_state.get(DRAFT_KEY)
     if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
         draft = None
     if link and link != st.session_state.get(LINK_KEY):
         draft = linked_draft(link, dataset) or draft
-    draft = draft or first_draft(dataset)
+    draft = draft or first_draft(recommender)
     keep(draft, dataset)
     return draft
 
@@ -74,14 +75,17 @@ def linked_draft(link: dict[str, str], dataset: SequenceDataset) -> Draft | None
         return None
 
 
-def first_draft(dataset: SequenceDataset) -> Draft:
-    long_enough = np.flatnonzero(dataset.lengths >= min(7, int(dataset.lengths.max())))
-    return user_draft(dataset, int(long_enough[0]))
+def first_draft(recommender: Recommender) -> Draft:
+    lengths = recommender.dataset.lengths
+    long_enough = np.flatnonzero(lengths >= min(7, int(lengths.max())))
+    return user_draft(recommender, int(long_enough[0]))
 
 
-def user_draft(dataset: SequenceDataset, user_idx: int, *, hide_last: bool = False) -> Draft:
+def user_draft(recommender: Recommender, user_idx: int, *, hide_last: bool = False) -> Draft:
+    dataset = recommender.dataset
     draft = Draft.of(dataset.history(user_idx).tolist(), dataset.user_id(user_idx))
-    return draft.hiding([len(draft) - 1 if hide_last else len(draft) // 2])
+    middle = draft.middle(recommender.settings.max_seq_length)
+    return draft.hiding([len(draft) - 1 if hide_last else middle])
 
 
 def keep(draft: Draft, dataset: SequenceDataset) -> None:
@@ -103,11 +107,12 @@ def change(draft: Draft) -> None:
     st.session_state[DRAFT_KEY] = draft
 
 
-def take_user(dataset: SequenceDataset, user_id: str | None, *, hide_last: bool = False) -> None:
+def take_user(recommender: Recommender, user_id: str | None, *, hide_last: bool = False) -> None:
     if not user_id:
         return
     try:
-        change(user_draft(dataset, dataset.user_idx(user_id), hide_last=hide_last))
+        user_idx = recommender.dataset.user_idx(user_id)
+        change(user_draft(recommender, user_idx, hide_last=hide_last))
     except Bert4RecError as error:
         st.session_state[PROBLEM_KEY] = error
 
@@ -127,21 +132,21 @@ def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
             placeholder="Own sequence",
             width=260,
             help=f"{counted(dataset.n_users, 'user')}; an id that is not listed can be typed.",
-            on_change=lambda: take_user(dataset, st.session_state[USER_KEY]),
+            on_change=lambda: take_user(recommender, st.session_state[USER_KEY]),
         )
         st.button(
             "Random",
             icon=":material/casino:",
             on_click=lambda: change(
-                user_draft(dataset, int(np.random.default_rng().integers(dataset.n_users)))
+                user_draft(recommender, int(np.random.default_rng().integers(dataset.n_users)))
             ),
         )
-        draw_picks(run, dataset)
+        draw_picks(run, recommender)
         with st.popover("Own sequence", icon=":material/edit_note:"):
             draw_composer(recommender)
 
 
-def draw_picks(run: Run, dataset: SequenceDataset) -> None:
+def draw_picks(run: Run, recommender: Recommender) -> None:
     picks = explanations.picked_users(run)
     for name, users, icon in (
         ("best", picks.best, "thumb_up"),
@@ -157,7 +162,7 @@ def draw_picks(run: Run, dataset: SequenceDataset) -> None:
             format_func=partial(ranked_label, ranks),
             help=f"Users whose last item, the test item, was ranked {name} among "
             f"{counted(picks.n_judged, 'user')} drawn.",
-            on_click=partial(take_picked_user, dataset, key),
+            on_click=partial(take_picked_user, recommender, key),
             disabled=not ranks,
         )
 
@@ -166,8 +171,8 @@ def ranked_label(ranks: dict[str, int], user: str) -> str:
     return f"{escape(user)} · rank {ranks[user] + 1:,}"
 
 
-def take_picked_user(dataset: SequenceDataset, key: str) -> None:
-    take_user(dataset, st.session_state[key], hide_last=True)
+def take_picked_user(recommender: Recommender, key: str) -> None:
+    take_user(recommender, st.session_state[key], hide_last=True)
 
 
 def draw_composer(recommender: Recommender) -> None:
@@ -181,7 +186,8 @@ def draw_composer(recommender: Recommender) -> None:
             except SettingsError as error:
                 state.show_error(error)
                 return
-            change(Draft.of(items, hidden=[len(items) // 2]))
+            draft = Draft.of(items)
+            change(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
             st.rerun()
 
 
@@ -235,6 +241,10 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         title=titles[at],
         count=int(recommender.vocabulary.counts[true_idx - 1]),
         n_items=len(draft),
+        n_shown={
+            context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
+            for context in CONTEXTS
+        },
         before=before.get(places[at]) if before else None,
     )
     st.session_state["inspect_focus"] = places[at]

@@ -68,6 +68,23 @@ class Draft:
         """Whether the sequence differs from its original; hiding is no edit."""
         return tuple(slot.item_idx for slot in self.slots) != self.original
 
+    def middle(self, window: int) -> int:
+        """Return the middle position of those that a model with this window sees."""
+        start = max(0, len(self) - window)
+        return start + (len(self) - start) // 2
+
+    def n_shown(self, position: int, context: str, window: int) -> int:
+        """Return how many places a context shows to the prediction at a position.
+
+        Args:
+            position: The hidden place.
+            context: past, future or both.
+            window: Places that the model sees.
+        """
+        end = position if context == "past" else len(self) - 1
+        first = position if context == "future" else max(0, end + 1 - window)
+        return sum(not slot.is_hidden for slot in self.slots[first : end + 1])
+
     def hiding(self, positions: Iterable[int]) -> Draft:
         """Hide these positions and no others; those that do not exist are passed over."""
         chosen = set(positions)

@@ -11,6 +11,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.embeddings import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
+from bert4rec.ui.drafts import Draft
 from bert4rec.ui.sequence_editor import category_columns
 from bert4rec.ui.words import counted, escape, percent
 
@@ -59,7 +60,7 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
 
 def draw_chosen(
     found: EmbeddingMap,
-    vocabulary: Vocabulary,
+    recommender: Recommender,
     items: list[int],
     colour: str,
     on_clear: Callable[[], None],
@@ -68,12 +69,13 @@ def draw_chosen(
 
     Args:
         found: The map.
-        vocabulary: Names the items.
+        recommender: Names the items.
         items: The chosen items, 1..N.
         colour: What the map is coloured by; the shares are those of this column, if it is one.
         on_clear: Forgets the choice.
     """
     st.subheader(f"{counted(len(items), 'item')} chosen")
+    vocabulary = recommender.vocabulary
     columns = category_columns(vocabulary)
     shares, listed = st.columns(2)
     with shares:
@@ -95,8 +97,9 @@ def draw_chosen(
             disabled=len(items) > MAX_INSPECTED,
             help=f"In Inspect; up to {MAX_INSPECTED} items.",
         ):
-            link = {"items": ".".join(map(str, items)), "mask": str(len(items) // 2 + 1)}
-            st.switch_page("pages/inspect.py", query_params=link)
+            draft = Draft.of(items)
+            draft = draft.hiding([draft.middle(recommender.settings.max_seq_length)])
+            st.switch_page("pages/inspect.py", query_params=draft.link())
         st.button("Clear", icon=":material/close:", on_click=on_clear)
 
 

@@ -166,6 +166,7 @@ def draw_contexts(
     title: str,
     count: int,
     n_items: int,
+    n_shown: dict[str, int],
     before: int | None = None,
 ) -> None:
     """Draw one hidden place as past only, future only and both, side by side.
@@ -175,6 +176,7 @@ def draw_contexts(
         title: The true item's.
         count: How often the true item occurs.
         n_items: Length of the sequence.
+        n_shown: Places that each context shows.
         before: Rank from 0 in the original, both sides, if the sequence was edited.
     """
     sentence = finding(by_context, n_items)
@@ -195,7 +197,7 @@ def draw_contexts(
             )
             st.caption(
                 f"The true item gets {percent(prediction.true_probability)}. "
-                + _context_note(context, prediction.position, n_items)
+                + context_note(context, n_shown[context])
             )
             table = suggestion_table(prediction.top, prediction)
             draw_suggestions(
@@ -206,15 +208,21 @@ def draw_contexts(
             )
 
 
-def _context_note(context: str, position: int, n_items: int) -> str:
-    n_past, n_future = position, n_items - position - 1
-    if context == "both":
-        return f"Sees all {number(n_items - 1)} other places."
-    n_seen = n_past if context == "past" else n_future
-    side = "before" if context == "past" else "after"
-    if n_seen == 0:
-        return f"Nothing comes {side} it, so this is what the model expects of no history."
-    return f"Sees {number(n_seen)} {'place' if n_seen == 1 else 'places'} {side} it."
+def context_note(context: str, n_shown: int) -> str:
+    """Return how much of the sequence a context shows, in one sentence.
+
+    Args:
+        context: past, future or both.
+        n_shown: Places that it shows; see `drafts.Draft.n_shown`.
+    """
+    side = {"past": " before it", "future": " after it"}.get(context, "")
+    if n_shown == 0:
+        return f"Nothing is shown{side}, so this is what the model expects of no history."
+    if not side:
+        return f"Sees the {'one' if n_shown == 1 else number(n_shown)} other " + (
+            "place that is shown." if n_shown == 1 else "places that are shown."
+        )
+    return f"Sees the {'one place' if n_shown == 1 else f'{number(n_shown)} places'} shown{side}."
 
 
 def place_table(

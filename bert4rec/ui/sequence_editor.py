@@ -131,7 +131,7 @@ def _card(draft: Draft, at: int, vocabulary: Vocabulary, category: str | None) -
 def draw_tools(draft: Draft, window: int, on_change: Change) -> None:
     """Draw the buttons that hide or show several places at once."""
     start = max(0, len(draft) - window)
-    middle, last = start + (len(draft) - start) // 2, len(draft) - 1
+    middle, last = draft.middle(window), len(draft) - 1
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Hide the middle", on_click=lambda: on_change(draft.hiding([middle])))
         st.button("Hide the last", on_click=lambda: on_change(draft.hiding([last])))

@@ -81,6 +81,37 @@ def test_a_history_is_shown_with_its_middle_hidden_and_three_contexts() -> None:
         assert (table.value["note"] == "true item").sum() == 1
 
 
+def test_a_history_longer_than_the_window_opens_with_a_hidden_place_that_is_seen(
+    workspace: Path,
+) -> None:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 8}", "time": step}
+        for user in range(6)
+        for step in range(40)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="long", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1, max_seq_length=10), workspace=workspace)
+    app = open_inspect()
+    assert app.query_params["mask"] == "36"
+    click(app, "Random")
+    assert app.query_params["mask"] == "36"
+    app.selectbox(key="inspect_user").set_value("u5").run()
+    assert app.query_params["mask"] == "36"
+    app.text_area[0].set_value(", ".join(["t1", "t2"] * 15))
+    click(app, "Use this sequence")
+    assert app.query_params["mask"] == "26"
+    assert len(app.metric) == 3
+
+
+@pytest.mark.usefixtures("run")
+def test_the_contexts_count_the_places_that_are_shown() -> None:
+    app = open_inspect(user="u3", mask="2.4")
+    shown = texts(app)
+    assert "Sees the 3 other places that are shown" in shown
+    assert "Sees the one place shown before it" in shown
+    assert "Sees the 2 places shown after it" in shown
+
+
 @pytest.mark.usefixtures("run")
 def test_a_link_reproduces_user_and_hidden_places() -> None:
     app = open_inspect(user="u3", mask="2.4")

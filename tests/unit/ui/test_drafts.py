@@ -133,6 +133,21 @@ def test_a_misspelt_title_with_commas_is_one_problem() -> None:
     ]
 
 
+def test_the_middle_is_that_of_the_window_and_not_of_the_whole_history() -> None:
+    assert Draft.of([1, 2, 3, 4, 5]).middle(window=9) == 2
+    assert Draft.of(range(1, 31)).middle(window=10) == 25
+
+
+def test_a_context_shows_what_lies_in_its_window_and_is_not_hidden() -> None:
+    draft = Draft.of(range(1, 16), hidden=[2, 5, 8, 11, 14])
+    assert draft.n_shown(5, "both", window=50) == 10
+    assert draft.n_shown(5, "past", window=50) == 4
+    assert draft.n_shown(5, "future", window=50) == 6
+    # The newest four; the past alone is a sequence that ends at the place.
+    assert draft.n_shown(11, "both", window=4) == 2
+    assert draft.n_shown(11, "past", window=6) == 4
+
+
 def test_an_empty_text_asks_for_items() -> None:
     with pytest.raises(SettingsError, match="no item yet"):
         parse_items(" \n, ", VOCABULARY)

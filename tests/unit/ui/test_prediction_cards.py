@@ -7,6 +7,7 @@ from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
 from bert4rec.ui.explanation_charts import occlusion_finding, report_finding
 from bert4rec.ui.prediction_cards import (
+    context_note,
     finding,
     place_table,
     suggestion_table,
@@ -56,6 +57,14 @@ def test_the_finding_at_an_end_speaks_of_the_side_that_is_there() -> None:
         "The future ranks the true item 1st; nothing comes before it."
     )
     assert "nothing around it" in finding(compared(0, 0, 0, position=0), 1)
+
+
+def test_a_context_says_how_many_places_it_sees() -> None:
+    assert context_note("both", 10) == "Sees the 10 other places that are shown."
+    assert context_note("past", 1) == "Sees the one place shown before it."
+    assert context_note("future", 4) == "Sees the 4 places shown after it."
+    assert "no history" in context_note("past", 0)
+    assert "no history" in context_note("both", 0)
 
 
 def test_the_true_item_is_marked_in_the_list() -> None:
