@@ -13,12 +13,12 @@ from torch import Tensor
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
-from bert4rec.errors import FormatError, SettingsError
+from bert4rec.errors import SettingsError
 from bert4rec.evaluate import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
 from bert4rec.ranking import Histories, remove_items, top_items
-from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.scorer import NetworkScorer
 
@@ -253,12 +253,6 @@ def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto
     choice = choose_device(device)
     network = Bert4Rec(dataset.n_items, settings)
     weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
-    try:
+    with misfits_explained(found.id):
         network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise FormatError(
-            f"the checkpoint does not fit a network for {dataset.n_items:,} items",
-            where=found.id,
-            fix="Put back the dataset and the settings that the run was trained with.",
-        ) from error
     return Recommender(network.to(choice.device), dataset, settings, choice, found)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -45,4 +48,28 @@ def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor],
             tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError) as error:
         raise FormatError(f"the checkpoint cannot be read: {error}", where=str(path)) from error
+    if not isinstance(document.get("plain"), dict):
+        raise FormatError("the checkpoint is damaged", where=str(path))
     return tensors, document["plain"]
+
+
+@contextmanager
+def misfits_explained(where: str) -> Iterator[None]:
+    """Turn what torch says of a state that does not fit into one line that says what to do.
+
+    Args:
+        where: The run whose state is put into a network or trainer.
+
+    Raises:
+        FormatError: the block was given a state of other shapes or names.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            "the checkpoint does not fit the network of the run's dataset and settings",
+            where=where,
+            fix="Put back the dataset and the settings that the run was trained with.",
+        ) from error
