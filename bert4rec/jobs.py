@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.pipeline import execute
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
+from bert4rec.runs.heartbeat import beating
+from bert4rec.runs.lock import held
 
 _log = logging.getLogger(__name__)
 
@@ -75,13 +78,10 @@ class JobService:
         with self._changed:
             if self._find(run.id) is not None:
                 raise RunError(f"run {run.name!r} is queued or running already")
-            state = run.status().state
-            if state not in ("queued", *RESUMABLE_STATES):
-                raise RunError(
-                    f"run {run.name!r} is {state} and cannot be started",
-                    fix="Only new, stopped, failed and interrupted runs can.",
-                )
-            run.set_status(state="queued", message="", fix="", error="")
+            # Whoever trains it holds its folder, whatever its status says.
+            with held(run.folder):
+                _refuse_to_start(run)
+                run.set_status(state="queued", message="", fix="", error="")
             self._jobs.append(_Job(run, device))
             self._start_next(device)
 
@@ -103,8 +103,8 @@ class JobService:
                 raise _not_here(run_id)
             job.control.stop()
             if not job.is_running:
-                self._jobs.remove(job)
                 job.run.set_status(state="stopped", message="taken out of the queue")
+                self._remove(job)
 
     def discard(self, run_id: str) -> None:
         """End a run and delete its folder, once its thread has let go of it."""
@@ -115,8 +115,7 @@ class JobService:
             job.is_discarded = True
             job.control.stop()
             if not job.is_running:
-                self._jobs.remove(job)
-                shutil.rmtree(job.run.folder, ignore_errors=True)
+                self._remove(job)
 
     def active(self) -> list[str]:
         """Return the ids of the runs that are running or queued, running ones first."""
@@ -142,7 +141,7 @@ class JobService:
             return job is not None and job.control.is_paused
 
     def wait(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Block until `condition` holds after a job's end; return whether it does."""
+        """Block until `condition` holds after a job has left; return whether it does."""
         with self._changed:
             return self._changed.wait_for(condition, timeout_s)
 
@@ -168,14 +167,40 @@ class JobService:
 
     def _carry_out(self, job: _Job) -> None:
         try:
-            self._runner(job.run, job.control)
+            with beating(partial(self._beat_for_waiting, job.device)):
+                self._runner(job.run, job.control)
         finally:
             with self._changed:
-                self._jobs.remove(job)
-                if job.is_discarded:
-                    shutil.rmtree(job.run.folder, ignore_errors=True)
+                self._remove(job)
                 self._start_next(job.device)
-                self._changed.notify_all()
+
+    def _beat_for_waiting(self, device: str) -> None:
+        """Show on a shared workspace that the runs in a queue are not forgotten."""
+        with self._changed:
+            for job in self._jobs:
+                if job.device == device and not job.is_running:
+                    job.run.set_status(state="queued")
+
+    def _remove(self, job: _Job) -> None:
+        """Forget a job that has ended or never began. The lock is held by the caller."""
+        self._jobs.remove(job)
+        if job.is_discarded:
+            shutil.rmtree(job.run.folder, ignore_errors=True)
+        self._changed.notify_all()
+
+
+def _refuse_to_start(run: Run) -> None:
+    status = run.status()
+    if status.state not in ("queued", *RESUMABLE_STATES):
+        raise RunError(
+            f"run {run.name!r} is {status.state} and cannot be started",
+            fix="Only new, stopped, failed and interrupted runs can.",
+        )
+    if status.state == "queued" and not status.is_ours():
+        raise RunError(
+            f"run {run.name!r} is active elsewhere: it waits in the queue of another process",
+            fix="Take it out of the queue there, or wait until it has ended.",
+        )
 
 
 def _not_here(run_id: str) -> RunError:

@@ -24,8 +24,10 @@ from bert4rec.losses import choose_loss
 from bert4rec.model import Bert4Rec
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ranking import Histories, Scorer
-from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import RESUMABLE_STATES, Run, utc_now
+from bert4rec.runs.heartbeat import beating
+from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
 from bert4rec.scorer import NetworkScorer
@@ -79,28 +81,43 @@ def resume(run: Run, *, control: Control | None = None, watch: Watch | None = No
     Raises:
         RunError: the run is active or finished.
     """
+    _refuse_to_resume(run)
+    with held(run.folder):
+        # Another process may have taken it up, and even ended it, since.
+        _refuse_to_resume(run)
+        _carry_out(run, Recorder(run, watch), control or Control())
+    return run
+
+
+def _refuse_to_resume(run: Run) -> None:
     state = run.status().state
     if state not in RESUMABLE_STATES:
         raise RunError(
             f"run {run.name!r} is {state} and cannot be resumed",
             fix="Only stopped, failed and interrupted runs can.",
         )
-    execute(run, control=control, watch=watch)
-    return run
 
 
 def execute(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> None:
     """Train and judge a run in the calling thread, recording everything in its folder.
 
     Whatever goes wrong ends in the state `failed` with a message, and is raised.
+
+    Raises:
+        RunError: another thread or process trains it already.
     """
-    record = Recorder(run, watch)
+    with held(run.folder):
+        _carry_out(run, Recorder(run, watch), control or Control())
+
+
+def _carry_out(run: Run, record: Recorder, control: Control) -> None:
+    """Train and judge a run whose folder is held."""
     try:
         settings = run.hyperparameters()
         record.status(state="running", message="", fix="", error="")
-        with memory_errors_explained(settings.device):
+        with beating(record.beat), memory_errors_explained(settings.device):
             workshop = Workshop.open(run.dataset(), settings)
-            _train_and_judge(run, workshop, record, control or Control())
+            _train_and_judge(run, workshop, record, control)
     except BaseException as error:
         record.failed(error)
         raise
@@ -202,7 +219,9 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
     record.status(n_steps=workshop.batches.n_steps * workshop.settings.n_epochs)
     baselines = fit_baselines(workshop.dataset, workshop.split)
     if run.checkpoint("last").exists():
-        trainer.restore(*load_checkpoint(run.checkpoint("last")))
+        saved = load_checkpoint(run.checkpoint("last"))
+        with misfits_explained(run.id):
+            trainer.restore(*saved)
         # What was reported when it stopped is no longer the result.
         (run.folder / "summary.json").unlink(missing_ok=True)
         record.write("continued", step=trainer.position.step, epoch=trainer.position.epoch)
@@ -242,10 +261,16 @@ def _use_best_weights(run: Run, workshop: Workshop, trainer: Trainer) -> None:
     """Put the best weights into the network; without a validation the last ones are the best."""
     best = run.checkpoint("best")
     if trainer.position.best_epoch and best.exists():
-        weights, _ = load_checkpoint(best, prefix="network.")
-        workshop.network.load_state_dict(weights)
+        _put_weights(run, workshop)
     else:
         save_weights(best, trainer)
+
+
+def _put_weights(run: Run, workshop: Workshop) -> None:
+    """Put a run's best weights into the network."""
+    weights, _ = load_checkpoint(run.checkpoint("best"), prefix="network.")
+    with misfits_explained(run.id):
+        workshop.network.load_state_dict(weights)
 
 
 def _summary(
@@ -295,11 +320,14 @@ def evaluate(run: Run) -> dict[str, Any]:
 
     Returns:
         For `test` (and `unseen_users`): name of the scorer → metrics, intervals, lists, slices.
+
+    Raises:
+        NotFoundError: the run's dataset or checkpoint is not there.
+        FormatError: the checkpoint is damaged or does not fit the dataset.
     """
     workshop = Workshop.open(run.dataset(), run.hyperparameters())
     torch.set_num_threads(workshop.choice.n_threads)
-    weights, _ = load_checkpoint(run.checkpoint("best"), prefix="network.")
-    workshop.network.load_state_dict(weights)
+    _put_weights(run, workshop)
     baselines = fit_baselines(workshop.dataset, workshop.split)
     return _report(workshop, {"bert4rec": workshop.scorer, **baselines})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -78,12 +79,22 @@ class Status:
             return False
         if self.host != socket.gethostname():
             return _age_s(self.heartbeat_at) > HEARTBEAT_LIMIT_S
+        return not self._is_alive()
+
+    def is_ours(self) -> bool:
+        """Whether the present process wrote it."""
+        here = self.host == socket.gethostname() and self.pid == os.getpid()
+        return here and self._is_alive()
+
+    def _is_alive(self) -> bool:
+        """Whether the process that wrote it still runs on this machine."""
         try:
             started_at = psutil.Process(self.pid).create_time()
         except psutil.Error:
-            return True
+            return False
         # The number may since have been given to another process, in a container even to this one.
-        return abs(started_at - self.process_started_at) > 1.0
+        # A clock that is set shifts this moment; the next heartbeat puts it right.
+        return abs(started_at - self.process_started_at) <= 1.0
 
 
 _NUMBER = (int, float)

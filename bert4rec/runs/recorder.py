@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,9 @@ Watch = Callable[[dict[str, Any]], None]
 
 @dataclass(eq=False)
 class Recorder:
-    """Write what the trainer tells into the run's folder: journal, status, checkpoints.
+    """Write what the trainer tells into the run's folder: journal, log, status, checkpoints.
+
+    The status is written by the trainer's thread and by that of the heartbeat, one at a time.
 
     Args:
         run: Whose folder.
@@ -35,6 +39,8 @@ class Recorder:
     watch: Watch | None = None
     trainer: Trainer | None = None
     _beat_at: float = field(default=0.0)
+    _state: str = "queued"
+    _status_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: Event) -> None:
         """Hear of an event of the trainer."""
@@ -90,34 +96,42 @@ class Recorder:
         save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
 
     def beat(self) -> None:
-        """Write where the trainer is, with the time."""
+        """Write where the trainer is, with the time; before there is one, the time alone."""
         self._beat_at = time.monotonic()
-        if self.trainer is not None:
-            position = self.trainer.position
-            self.status(
-                epoch=position.epoch,
-                step=position.step,
-                best_epoch=position.best_epoch,
-                best_score=position.best_score,
-                trained_s=round(position.trained_s, 1),
-            )
+        if self.trainer is None:
+            self.status()
+            return
+        position = self.trainer.position
+        self.status(
+            epoch=position.epoch,
+            step=position.step,
+            best_epoch=position.best_epoch,
+            best_score=position.best_score,
+            trained_s=round(position.trained_s, 1),
+        )
 
     def write(self, event: str, **values: Any) -> None:
-        """Append one line to the journal and tell whoever watches."""
+        """Append one line to the journal, and to the log if notable; tell whoever watches."""
         at = utc_now().isoformat(timespec="milliseconds")
         line = {"event": event, "at": at, **values}
         self.run.journal.append(line)
+        if event != "train":
+            self.run.log(log_line(event, values))
         if self.watch is not None:
             self.watch(line)
 
     def status(self, **changes: Any) -> None:
-        """Change fields of the run's status."""
-        self.run.set_status(**changes)
+        """Change fields of the run's status, and say again in which state it is."""
+        with self._status_lock:
+            self._state = changes.get("state", self._state)
+            self.run.set_status(**{"state": self._state} | changes)
 
     def failed(self, error: BaseException) -> None:
         """Put down why the run ended; an interruption from the keyboard is not a failure."""
         if isinstance(error, KeyboardInterrupt | SystemExit):
             self.status(state="interrupted", message="interrupted", fix="Resume it to go on.")
+            with suppress(OSError):
+                self.run.log("interrupted")
             return
         message = error.message if isinstance(error, Bert4RecError) else str(error)
         fix = (error.fix or "") if isinstance(error, Bert4RecError) else "See the run's log.txt."
@@ -128,9 +142,22 @@ class Recorder:
         with suppress(OSError):
             self.status(state="failed", message=message, fix=fix, error=kind)
         with suppress(OSError):
-            self.run.log(f"{kind}: {error}")
-        with suppress(OSError):
             self.write("failed", error=kind, message=message)
+        with suppress(OSError):
+            self.run.log("".join(traceback.format_exception(error)).rstrip())
+
+
+def log_line(event: str, values: Mapping[str, Any]) -> str:
+    """Return an event as a line for a person to read."""
+    facts = (f"{name} {_plain(value)}" for name, value in values.items())
+    return f"{event}: {', '.join(facts)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = (f"{name} {_plain(one)}" for name, one in value.items())
+        return f"({', '.join(inner)})"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def save_weights(path: Path, trainer: Trainer) -> None:

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bert4rec import jobs as jobs_module
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DeviceError, RunError
+from bert4rec.files import read_json, write_json
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
+from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -225,6 +231,92 @@ def test_what_is_here_already_or_has_ended_is_not_taken(
     b.set_status(state="running")
     with pytest.raises(RunError, match="is running and cannot be started"):
         service.submit(b)
+
+
+def put_owner(run: Run, pid: int, started_at: float) -> None:
+    """Write the status as another process would have."""
+    document = read_json(run.folder / "status.json")
+    owner = {"pid": pid, "process_started_at": started_at}
+    write_json(run.folder / "status.json", document | owner)
+
+
+def test_a_run_in_the_queue_of_another_process_is_not_taken(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a = new_run("a")
+    parent = psutil.Process(os.getppid())
+    put_owner(a, parent.pid, parent.create_time())
+    with pytest.raises(RunError, match="is active elsewhere: it waits in the queue"):
+        service.submit(a)
+    # Once that process is gone, its queue is gone too.
+    put_owner(a, parent.pid, parent.create_time() - 3600)
+    service.submit(a)
+    desk.wait_until_begun("a")
+
+
+def test_a_run_whose_folder_is_held_is_not_taken(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a = new_run("a")
+    with held(a.folder), pytest.raises(RunError, match="is active elsewhere"):
+        service.submit(a)
+    assert service.active() == []
+    service.submit(a)
+    desk.wait_until_begun("a")
+
+
+@pytest.mark.parametrize("act", ["stop", "discard"])
+def test_whoever_waits_is_told_of_a_run_that_leaves_the_queue(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], act: str
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    service.submit(b)
+    desk.wait_until_begun("a")
+    is_asking, seen = threading.Event(), threading.Event()
+
+    def has_left() -> bool:
+        is_asking.set()
+        return service.position(b.id) is None
+
+    def wait() -> None:
+        if service.wait(has_left, TIMEOUT_S / 2):
+            seen.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert is_asking.wait(TIMEOUT_S)
+    getattr(service, act)(b.id)
+    waiter.join(TIMEOUT_S / 4)
+    assert seen.is_set()
+
+
+def test_runs_in_the_queue_give_signs_of_life(
+    service: JobService,
+    desk: Desk,
+    new_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats: list[Callable[[], None]] = []
+
+    @contextmanager
+    def keep(beat: Callable[[], None]) -> Iterator[None]:
+        beats.append(beat)
+        yield
+
+    monkeypatch.setattr(jobs_module, "beating", keep)
+    a, b, c = (new_run(name) for name in "abc")
+    for run in (a, b, c):
+        service.submit(run)
+    desk.wait_until_begun("a")
+    for run in (a, b, c):
+        write_json(run.folder / "status.json", asdict(run.status()) | {"heartbeat_at": ""})
+    service.discard(c.id)
+    beats[0]()
+    assert a.status().heartbeat_at == ""
+    assert b.status().heartbeat_at > ""
+    assert b.status().state == "queued"
+    assert not c.folder.exists()
 
 
 def test_a_device_that_is_not_there_is_told_at_once(

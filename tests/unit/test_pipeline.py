@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ import torch
 
 from bert4rec.control import Control
 from bert4rec.data.dataset import list_datasets
-from bert4rec.errors import NonFiniteLossError, NotFoundError, RunError
+from bert4rec.errors import FormatError, NonFiniteLossError, NotFoundError, RunError
+from bert4rec.files import write_json
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
+from bert4rec.recommender import load
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import Run
+from bert4rec.runs.folder import STATES, Run
+from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
 from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
 
@@ -128,9 +132,40 @@ def test_evaluating_again_gives_the_reported_figures(uninterrupted: Run) -> None
     assert again == summary_of(uninterrupted)["report"]
 
 
+def misfit(run: Run, tmp_path: Path, kind: str) -> Run:
+    """A copy of a run whose settings no longer fit one of its checkpoints."""
+    shutil.copytree(run.workspace, tmp_path / "copy")
+    copy = Run(tmp_path / "copy" / "runs" / run.id)
+    other = train(DATASET, small_settings(hidden_size=8, n_epochs=1), workspace=tmp_path / "other")
+    shutil.copy(other.checkpoint(kind), copy.checkpoint(kind))
+    return copy
+
+
+def test_a_checkpoint_of_another_network_is_told_in_one_line(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    run = misfit(uninterrupted, tmp_path, "best")
+    for use in (evaluate, load):
+        with pytest.raises(FormatError, match="does not fit the network") as caught:
+            use(run)
+        assert "\n" not in str(caught.value)
+        assert run.id in str(caught.value)
+
+
+def test_a_run_is_not_resumed_from_a_checkpoint_of_another_network(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    run = misfit(uninterrupted, tmp_path, "last")
+    run.set_status(state="stopped")
+    with pytest.raises(FormatError, match="does not fit the network"):
+        resume(run)
+    assert run.status().error == "FormatError"
+
+
 def test_a_run_folder_holds_text_and_safetensors_only(uninterrupted: Run) -> None:
     files = [path for path in uninterrupted.folder.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".json", ".jsonl", ".txt", ".safetensors"}
+    assert {path.suffix for path in files} <= {".json", ".jsonl", ".txt", ".safetensors", ".lock"}
+    assert not (uninterrupted.folder / "run.lock").stat().st_size
     assert {path.name for path in files} >= {
         "config.json",
         "status.json",
@@ -232,6 +267,123 @@ def test_a_killed_run_shows_as_interrupted_and_can_be_resumed_to_the_same_end(
 def test_a_finished_run_cannot_be_resumed(uninterrupted: Run) -> None:
     with pytest.raises(RunError, match="is finished and cannot be resumed"):
         resume(uninterrupted)
+
+
+def test_a_run_is_trained_by_one_thread_at_a_time(tmp_path: Path) -> None:
+    run = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy("scoring_policy", SETTINGS))
+    refusals: list[str] = []
+
+    def try_too() -> None:
+        for act in (execute, resume):
+            # As if the other had looked at the status before this one changed it.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("bert4rec.pipeline.RESUMABLE_STATES", STATES)
+                with pytest.raises(RunError) as caught:
+                    act(run)
+            refusals.append(str(caught.value))
+
+    execute(run, watch=at_step(7, try_too))
+    assert len(refusals) == 2
+    assert all("is active elsewhere" in refusal for refusal in refusals)
+    assert run.status().state == "finished"
+    assert events_of(run).count("started") == 1
+    assert "failed" not in events_of(run)
+
+
+def test_a_run_that_another_has_ended_meanwhile_is_not_resumed(
+    uninterrupted: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(shutil.copytree(uninterrupted.folder, tmp_path / "runs" / "one"))
+    run.set_status(state="stopped")
+
+    @contextmanager
+    def waited(folder: Path) -> Iterator[None]:
+        run.set_status(state="finished")
+        yield
+
+    monkeypatch.setattr("bert4rec.pipeline.held", waited)
+    with pytest.raises(RunError, match="is finished and cannot be resumed"):
+        resume(run)
+
+
+def test_a_run_gives_signs_of_life_from_before_its_first_step_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy("scoring_policy", SETTINGS))
+    control, found = Control(), []
+
+    @contextmanager
+    def keep(beat: Callable[[], None]) -> Iterator[None]:
+        def look(line: Line) -> None:
+            if line["event"] == "paused":
+                control.resume()
+            at_step(7, control.pause)(line)
+            write_json(run.folder / "status.json", asdict(run.status()) | {"heartbeat_at": ""})
+            beat()
+            status = run.status()
+            found.append((line["event"], status.state, bool(status.heartbeat_at)))
+
+        looks.append(look)
+        yield
+
+    looks: list[Callable[[Line], None]] = []
+    monkeypatch.setattr("bert4rec.pipeline.beating", keep)
+    execute(run, control=control, watch=lambda line: looks[0](line))
+    assert all(has_beaten for _, _, has_beaten in found)
+    assert {event for event, _, _ in found} >= {"started", "baselines", "paused", "valid"}
+    assert {state for _, state, _ in found} == {"running", "paused"}
+    assert run.status().state == "finished"
+
+
+def test_a_beat_does_not_undo_what_the_training_says(tmp_path: Path) -> None:
+    run = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy("scoring_policy", SETTINGS))
+    record = Recorder(run)
+    record.status(state="paused")
+    # As another process would have it that does not know that the run is held.
+    run.set_status(state="queued")
+    record.beat()
+    assert run.status().state == "paused"
+
+
+def test_the_log_tells_a_run_in_lines_for_a_person(tmp_path: Path) -> None:
+    control = Control()
+    run = train(
+        DATASET, SETTINGS, workspace=tmp_path, control=control, watch=at_step(7, control.stop)
+    )
+    resume(run)
+    lines = (run.folder / "log.txt").read_text("utf-8").splitlines()
+    told = [line.split(" ", 2)[1] for line in lines]
+    assert told == [
+        *("started:", "baselines:", "valid:", "stopped:"),
+        *("continued:", "valid:", "valid:", "valid:", "finished:"),
+    ]
+    assert "n_users 40" in lines[0]
+    assert "device cpu" in lines[0]
+    assert "popularity (" in lines[1]
+    assert "epoch 1" in lines[2]
+    assert "is_best True" in lines[2]
+    assert "reason stopped" in lines[3]
+    assert "reason completed" in lines[-1]
+
+
+def test_the_log_of_a_failed_run_holds_the_traceback(tmp_path: Path) -> None:
+    def burst() -> None:
+        raise ZeroDivisionError("by chance")
+
+    with pytest.raises(ZeroDivisionError):
+        train(DATASET, SETTINGS, workspace=tmp_path, watch=at_step(3, burst))
+    (run,) = list_runs(tmp_path)
+    text = (run.folder / "log.txt").read_text("utf-8")
+    assert "failed: error ZeroDivisionError, message by chance" in text
+    assert "in burst" in text
+    assert text.endswith("ZeroDivisionError: by chance\n")
+
+
+def test_the_log_of_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(DATASET, SETTINGS, workspace=tmp_path, watch=at_step(3, interrupt))
+    (run,) = list_runs(tmp_path)
+    assert (run.folder / "log.txt").read_text("utf-8").endswith(" interrupted\n")
 
 
 def test_a_run_is_paused_and_resumed_from_another_thread(

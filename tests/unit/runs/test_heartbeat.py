@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import queue
+import threading
+
+import pytest
+
+from bert4rec.errors import FormatError
+from bert4rec.runs.folder import HEARTBEAT_LIMIT_S
+from bert4rec.runs.heartbeat import BEAT_EVERY_S, beating
+
+TIMEOUT_S = 30
+
+
+class Ticks(threading.Event):
+    """An event whose time passes when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ticks: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout == BEAT_EVERY_S
+        return self._ticks.get(timeout=TIMEOUT_S)
+
+    def tick(self) -> None:
+        self._ticks.put(False)
+
+    def set(self) -> None:
+        super().set()
+        self._ticks.put(True)
+
+
+def test_it_beats_whenever_the_time_has_come_and_no_more_after_the_end() -> None:
+    ticks, beats = Ticks(), threading.Semaphore(0)
+    with beating(beats.release, ticks):
+        for _ in range(3):
+            assert not beats.acquire(blocking=False)
+            ticks.tick()
+            assert beats.acquire(timeout=TIMEOUT_S)
+    assert not beats.acquire(blocking=False)
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space"), FormatError("damaged")])
+def test_a_beat_that_fails_is_followed_by_others(error: Exception) -> None:
+    ticks, tries = Ticks(), threading.Semaphore(0)
+
+    def fail() -> None:
+        tries.release()
+        raise error
+
+    with beating(fail, ticks):
+        for _ in range(2):
+            ticks.tick()
+            assert tries.acquire(timeout=TIMEOUT_S)
+
+
+def test_it_ends_with_an_error_of_the_block() -> None:
+    with pytest.raises(ZeroDivisionError), beating(lambda: None):
+        raise ZeroDivisionError
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_run_may_miss_some_beats_before_it_counts_as_dead() -> None:
+    assert 3 * BEAT_EVERY_S < HEARTBEAT_LIMIT_S
