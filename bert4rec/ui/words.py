@@ -90,12 +90,14 @@ def percent(share: float | None) -> str:
     """Return a share as a percentage with as many digits as it needs.
 
     Example:
-        >>> percent(0.5), percent(0.0123), percent(0.00004), percent(1.0)
-        ('50%', '1.2%', '0.004%', '100%')
+        >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7)
+        ('50%', '1.2%', '0.004%', '<0.001%')
     """
     if share is None or not math.isfinite(share):
         return "–"
     value = 100 * share
+    if 0 < value < 0.001:
+        return "<0.001%"
     if value >= 9.95 or value == 0:
         return f"{value:.0f}%"
     return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"

@@ -51,6 +51,7 @@ def test_a_duration_on_an_edge_takes_the_larger_unit(seconds: float, words: str)
 def test_a_share_that_is_nearly_nothing_is_not_nothing() -> None:
     assert percent(0.0) == "0%"
     assert percent(0.00001) == "0.001%"
+    assert percent(3e-7) == percent(1e-300) == "<0.001%"
 
 
 @pytest.mark.parametrize(
