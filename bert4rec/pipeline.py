@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
+from bert4rec.data.content import content_hash, holds_the_same
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.split import Segments, Split, leave_one_out
 from bert4rec.device import DeviceChoice, choose_for, memory_errors_explained
-from bert4rec.errors import RunError
+from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import Judgement, choose_seen, judge, summarise
-from bert4rec.files import find_workspace, safe_name, write_json
+from bert4rec.files import find_workspace, safe_name, write_json, writing_explained
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import choose_loss
 from bert4rec.model import Bert4Rec
@@ -66,13 +67,44 @@ def train(
 
 
 def adopt(dataset: SequenceDataset, workspace: Path) -> SequenceDataset:
-    """Return the dataset as one of the workspace's, copied there unless it is."""
+    """Return the dataset as one of the workspace's, copied there unless it is.
+
+    One that is not, or no longer, what its folder holds is known by its content instead of by the
+    fingerprint in its manifest.
+
+    Raises:
+        DatasetError: its place in the workspace is taken by another one.
+        UnwritableError: it cannot be copied there.
+    """
     parent = workspace / "datasets"
-    if dataset.folder is not None and dataset.folder.parent == parent:
+    if dataset.folder is None or not holds_the_same(open_dataset(dataset.folder), dataset):
+        dataset = _known_by_content(dataset)
+    elif dataset.folder.parent == parent:
         return dataset
     # The name comes from a manifest that anybody may have written.
     folder = parent / f"{safe_name(dataset.name)}-{safe_name(dataset.fingerprint)[:8]}"
-    return open_dataset(folder) if folder.is_dir() else dataset.save(folder)
+    if not folder.is_dir():
+        with writing_explained(workspace):
+            return dataset.save(folder)
+    found = open_dataset(folder)
+    if found.fingerprint == dataset.fingerprint and holds_the_same(found, dataset):
+        return found
+    raise DatasetError(
+        f"the folder {folder.name} holds another dataset than {dataset.name!r}",
+        where=str(parent),
+        fix="Delete or rename that folder, or give the dataset another name.",
+    )
+
+
+def _known_by_content(dataset: SequenceDataset) -> SequenceDataset:
+    counts = {
+        "n_users": dataset.n_users,
+        "n_items": dataset.n_items,
+        "n_interactions": dataset.n_interactions,
+    }
+    told = {"created_at": utc_now().isoformat(timespec="seconds")} | dataset.manifest
+    known = {"name": dataset.name, "fingerprint": content_hash(dataset), "counts": counts}
+    return replace(dataset, manifest=told | known, folder=None)
 
 
 def resume(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> Run:

@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from bert4rec.control import Control
-from bert4rec.data.dataset import list_datasets
-from bert4rec.errors import FormatError, NonFiniteLossError, NotFoundError, RunError
+from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
 from bert4rec.files import write_json
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
@@ -538,6 +539,65 @@ def test_a_received_dataset_cannot_be_saved_outside_the_workspace(tmp_path: Path
     assert adopted.folder is not None
     assert adopted.folder.parent == tmp_path / "workspace" / "datasets"
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def without_manifest(sequences: list[list[int]]) -> SequenceDataset:
+    return replace(SequenceDataset.from_sequences(sequences, n_items=6), manifest={})
+
+
+def test_two_datasets_without_a_manifest_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    one, two = without_manifest([[1, 2, 3, 4]] * 5), without_manifest([[5, 4, 3, 2, 1]] * 7)
+    adopted = [adopt(dataset, tmp_path) for dataset in (one, two, one)]
+    assert [dataset.n_users for dataset in adopted] == [5, 7, 5]
+    assert adopted[0].fingerprint == adopted[2].fingerprint != adopted[1].fingerprint
+    assert len(list_datasets(tmp_path)) == 2
+    run = train(two, small_settings(n_epochs=1), workspace=tmp_path)
+    assert run.dataset().items.tolist() == two.items.tolist()
+    assert adopted[0].manifest["counts"] == {"n_users": 5, "n_items": 6, "n_interactions": 20}
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+@pytest.mark.parametrize("change", ["items", "offsets", "users", "titles"])
+def test_a_dataset_that_was_changed_is_not_taken_for_what_it_was(
+    change: str, is_saved: bool, tmp_path: Path
+) -> None:
+    made = SequenceDataset.from_sequences([[1, 2, 3, 4]] * 5, n_items=6)
+    base = adopt(made, tmp_path) if is_saved else made
+    adopt(base, tmp_path)
+    table = base.vocabulary.table
+    changes: dict[str, Any] = {
+        "items": {"items": base.items[::-1]},
+        "offsets": {"offsets": base.offsets[[0, 1, 2, 5]], "users": base.users[:3]},
+        "users": {"users": base.users.assign(user_id=list("abcde"))},
+        "titles": {"vocabulary": Vocabulary(table.assign(title=list("abcdef")))},
+    }
+    changed = replace(base, **changes[change])
+    adopted = adopt(changed, tmp_path)
+    assert adopted.fingerprint != adopt(base, tmp_path).fingerprint
+    assert adopted.items.tolist() == changed.items.tolist()
+    assert adopted.offsets.tolist() == changed.offsets.tolist()
+    assert adopted.users["user_id"].tolist() == changed.users["user_id"].tolist()
+    assert adopted.vocabulary.titles == changed.vocabulary.titles
+
+
+def test_a_dataset_of_the_workspace_is_taken_as_it_is(tmp_path: Path) -> None:
+    dataset = saved_dataset(tmp_path, DATASET)
+    assert adopt(dataset, tmp_path) is dataset
+
+
+def test_a_dataset_of_another_workspace_keeps_its_fingerprint(tmp_path: Path) -> None:
+    there = saved_dataset(tmp_path / "there", DATASET)
+    for _ in range(2):
+        assert adopt(there, tmp_path / "here").fingerprint == there.fingerprint
+    assert len(list_datasets(tmp_path / "here")) == 1
+
+
+def test_a_place_that_another_dataset_has_taken_is_told(tmp_path: Path) -> None:
+    there = saved_dataset(tmp_path / "there", DATASET)
+    liar = replace(ring_dataset(n_users=41), manifest=there.manifest)
+    saved_dataset(tmp_path / "here", liar)
+    with pytest.raises(DatasetError, match="holds another dataset than 'ring'"):
+        adopt(there, tmp_path / "here")
 
 
 def test_a_run_that_cannot_write_its_log_is_failed_all_the_same(
