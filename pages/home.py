@@ -11,6 +11,13 @@ from bert4rec.ui.words import counted, duration, escape, metric_name, number, st
 
 N_RECENT = 10
 LIVE_STATES = ("running", "paused", "queued")
+STEP_ICONS = {
+    "done": ":green[:material/check_circle:]",
+    "ready": ":green[:material/check_circle:]",
+    "running": ":blue[:material/play_circle:]",
+    "to do": ":gray[:material/circle:]",
+    "not yet": ":gray[:material/circle:]",
+}
 
 GOOD_FOR = """
 - You want to know what is **missing in the middle** of a sequence: it looks at what came before
@@ -80,15 +87,13 @@ def draw_steps(manifests: list[dict[str, Any]], rows: list[RunRow]) -> None:
         draw_explore_step(rows)
 
 
-def step_title(number_: int, title: str, *, is_done: bool) -> None:
-    icon = ":green[:material/check_circle:]" if is_done else ":gray[:material/circle:]"
-    done = "done" if is_done else "to do"
-    st.markdown(f"#### {icon} {number_}. {title} :gray-badge[{done}]")
+def step_title(number_: int, title: str, word: str) -> None:
+    st.markdown(f"#### {STEP_ICONS[word]} {number_}. {title} :gray-badge[{word}]")
 
 
 def draw_data_step(manifests: list[dict[str, Any]]) -> None:
     with st.container(border=True, height="stretch"):
-        step_title(1, "Data", is_done=bool(manifests))
+        step_title(1, "Data", "done" if manifests else "to do")
         if manifests:
             newest = manifests[0]
             counts = newest["counts"]
@@ -106,12 +111,14 @@ def draw_data_step(manifests: list[dict[str, Any]]) -> None:
 def draw_train_step(rows: list[RunRow]) -> None:
     judged = newest_judged(rows)
     with st.container(border=True, height="stretch"):
-        step_title(2, "Train", is_done=judged is not None)
+        step_title(2, "Train", train_word(rows))
         if judged is not None:
             st.markdown(
                 f"**{escape(judged.name)}** has {metric_name(judged.metric)}"
                 f" {number(judged.test, 3)} on the test items of {escape(judged.data)}."
             )
+        elif any(row.state in LIVE_STATES for row in rows):
+            st.markdown("The first run is on its way; its test figures come at its end.")
         elif rows:
             st.markdown("A run has been started, none has finished yet.")
         else:
@@ -120,10 +127,16 @@ def draw_train_step(rows: list[RunRow]) -> None:
         st.page_link("pages/train.py", label="Go to training", icon=":material/model_training:")
 
 
+def train_word(rows: list[RunRow]) -> str:
+    if newest_judged(rows) is not None:
+        return "done"
+    return "running" if any(row.state in LIVE_STATES for row in rows) else "to do"
+
+
 def draw_explore_step(rows: list[RunRow]) -> None:
     is_ready = any(row.best is not None for row in rows)
     with st.container(border=True, height="stretch"):
-        step_title(3, "Explore", is_done=is_ready)
+        step_title(3, "Explore", "ready" if is_ready else "not yet")
         st.markdown(
             "Hide items and see what the model fills in; walk the map of what it learned."
             if is_ready
@@ -196,7 +209,7 @@ def draw_recent(rows: list[RunRow]) -> None:
         column_config={
             "Best on validation": st.column_config.NumberColumn(format="%.3f"),
             "On test": st.column_config.NumberColumn(format="%.3f"),
-            "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
+            "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
         },
         placeholder="–",
         alt="The newest runs with state, metric, duration and data",

@@ -62,7 +62,7 @@ def _draw_heading(run: Run, status: Status, now: str) -> None:
         st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     st.caption(
         f"{escape(config['dataset']['name'])} · {KIND_WORDS[config['policy']][0].lower()} · "
-        f"started {when(config['created_at'])}"
+        f"created {when(config['created_at'])}"
     )
     if now in ("failed", "interrupted"):
         draw = st.error if now == "failed" else st.warning

@@ -98,7 +98,7 @@ def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
                 "On test": row.test,
                 "Training time": duration(row.trained_s),
                 "Data": row.data,
-                "Started": datetime.fromisoformat(row.created_at) if row.created_at else None,
+                "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
             }
             for row in rows
         ]

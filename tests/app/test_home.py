@@ -61,7 +61,8 @@ def test_an_empty_workspace_says_what_will_appear_and_offers_the_demo() -> None:
     app = open_home()
     assert [button.label for button in app.button] == ["Start the demo"]
     assert "will be listed here" in texts(app)
-    assert texts(app).count("to do") == 3
+    assert texts(app).count("to do") == 2
+    assert texts(app).count("not yet") == 1
     assert not app.dataframe
 
 
@@ -84,6 +85,18 @@ def test_a_running_run_is_shown_with_its_progress(run: Run) -> None:
     assert "Running now" in texts(app)
     assert app.progress[0].value == 25
     assert app.progress[0].text == "1 of at most 4 epochs done, 1 min 1 s of training"
+
+
+def test_while_the_first_run_trains_no_step_after_it_is_done(run: Run) -> None:
+    run.set_status(state="running", epoch=1, n_epochs=4, best_score=0.1)
+    badges = [text.value for text in open_home().markdown if text.value.startswith("####")]
+    assert [badge.rpartition("[")[2] for badge in badges] == ["done]", "running]", "ready]"]
+
+
+def test_before_the_first_validation_there_is_nothing_to_explore(run: Run) -> None:
+    run.set_status(state="running", n_epochs=4)
+    badges = [text.value for text in open_home().markdown if text.value.startswith("####")]
+    assert [badge.rpartition("[")[2] for badge in badges] == ["done]", "running]", "not yet]"]
 
 
 def test_a_paused_run_is_still_shown(run: Run) -> None:

@@ -379,6 +379,9 @@ def test_a_second_run_waits_and_says_so(
     service.submit(second)
     app = open_train(second)
     assert "Number 1 in the queue" in texts(app)
+    # It has not started yet.
+    assert "created " in texts(app)
+    assert "started " not in texts(app)
     app.button(key=f"stop_{second.id}").click().run()
     assert second.status().state == "stopped"
     service.stop(first.id)
