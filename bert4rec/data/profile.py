@@ -206,7 +206,7 @@ def _order_checks(
         yield Check(
             "info",
             f"{share_long:.0%} of the histories are longer than the window of {window}",
-            "Raise max_seq_length to see more of them at once; it costs time and memory.",
+            "Raise the window length to see more of them at once; it costs time and memory.",
         )
     if share_repeats > MANY_REPEATS:
         yield Check(

@@ -13,6 +13,7 @@ from bert4rec.estimate import Estimate, Size, probe, size_of
 from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.ui import state
+from bert4rec.ui.forms import titled
 from bert4rec.ui.words import counted, duration, escape, number, size
 
 ESTIMATES_KEY = "train_estimates"
@@ -68,7 +69,8 @@ def _draw_figures(known: Size, estimate: Estimate | None) -> None:
         st.metric("Memory, about", size(known.memory_bytes))
     steps = counted(known.n_steps_per_epoch, "step")
     sequences = counted(known.n_sequences, "sequence")
-    st.caption(f"{steps} an epoch over {sequences}. Loss: {known.loss_type}, {known.loss_reason}.")
+    reason = escape(titled(known.loss_reason))
+    st.caption(f"{steps} an epoch over {sequences}. Loss: {escape(known.loss_type)}, {reason}.")
     if estimate is not None:
         st.caption(
             f"Measured in {counted(estimate.n_probed_steps, 'step')} on {estimate.device} "

@@ -8,6 +8,7 @@ as YAML says what was meant and nothing more.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -185,16 +186,22 @@ def problems_of(problems: Collection[str], fields: Collection[FormField]) -> lis
     return [problem for problem in problems if problem.partition(":")[0] in names]
 
 
-def titled(problem: str) -> str:
-    """Return a problem with the setting's label in place of its name.
+def titled(text: str) -> str:
+    """Return a sentence with the settings' labels in place of their names.
 
     Example:
-        >>> titled("n_heads: 0 should be greater than or equal to 1")
-        'Attention heads: 0 should be greater than or equal to 1'
+        >>> titled("hidden_size: 64 is not a multiple of n_heads (3)")
+        'Hidden size: 64 is not a multiple of Attention heads (3)'
     """
-    name, colon, rest = problem.partition(":")
-    field = form_fields().get(name)
-    return problem if field is None else field.title + colon + rest
+    return _setting_names().sub(lambda match: form_fields()[match[0]].title, text)
+
+
+@cache
+def _setting_names() -> re.Pattern[str]:
+    """Find the names: with an underscore anywhere, plain words such as `seed` before a colon."""
+    plain = "|".join(name for name in form_fields() if "_" not in name)
+    joined = "|".join(name for name in form_fields() if "_" in name)
+    return re.compile(rf"^(?:{plain})(?=:)|\b(?:{joined})\b")
 
 
 def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -115,7 +115,7 @@ def _draw_presets(values: dict[str, Any]) -> None:
     source = str(st.session_state.get(SOURCE_KEY))
     said = PRESETS[source].description if source in PRESETS else "Filled from a policy YAML."
     changes = forms.differences(values)
-    listed = ", ".join(f"{title} **{value}** (not {usual})" for title, value, usual in changes)
+    listed = ", ".join(f"{title} **{value}** (default: {usual})" for title, value, usual in changes)
     st.caption(said + (f" Differs from the defaults: {listed}." if changes else " All defaults."))
 
 

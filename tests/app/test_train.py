@@ -90,6 +90,8 @@ def test_the_form_opens_with_a_preset_and_the_size_of_the_run(
     assert not app.exception
     assert draft(app) == dict(PRESETS["balanced"].values)
     assert "60 users, 30 items" in texts(app)
+    assert "(default: unset)" in texts(app)
+    assert "negative_samples" not in texts(app).replace("\\", "")
     assert [metric.label for metric in app.metric] == ["Parameters", "Memory, about"]
 
 
@@ -106,7 +108,9 @@ def test_a_wrong_setting_is_shown_at_once_and_start_is_off_with_the_reason(
     dataset: SequenceDataset, open_train: Open
 ) -> None:
     app = set_field(open_train(), "n_heads", 3)
-    assert any("not a multiple of n_heads" in error.value.replace("\\", "") for error in app.error)
+    assert any(
+        "not a multiple of Attention heads" in error.value.replace("\\", "") for error in app.error
+    )
     start = next(button for button in app.button if button.label == "Start training")
     assert start.disabled
     assert "To be put right first" in texts(app)

@@ -92,6 +92,19 @@ def test_problems_are_found_at_the_fields_they_are_about() -> None:
     assert forms.problems_of(problems, forms.folded_fields()["Machine"]) == []
 
 
+def test_every_name_of_a_setting_in_a_sentence_becomes_its_label() -> None:
+    _, (problem,) = check_draft({"hidden_size": 64, "n_heads": 3})
+    told = forms.titled(problem)
+    assert told.startswith("Hidden size: 64 is not a multiple of Attention heads (3)")
+    assert forms.titled("seed: 1; negative_samples_count is not used") == (
+        "Seed: 1; Negatives is not used"
+    ).replace("Negatives", form_fields()["negative_samples_count"].title)
+
+
+def test_a_plain_word_that_is_a_setting_too_stays_in_a_sentence() -> None:
+    assert forms.titled("the device has no seed: none") == "the device has no seed: none"
+
+
 def test_the_command_survives_a_shell() -> None:
     command = train_command(
         {"n_epochs": 3},
