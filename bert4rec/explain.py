@@ -52,7 +52,9 @@ def predict_masked(
     """Hide items of a sequence, all together, and predict each.
 
     With `past` (`future`) alone, the sequence is cut off after (before) the place asked for, a
-    form that the network knows from training; hiding a whole side behind MASK would not be.
+    form that the network knows from training; hiding a whole side behind MASK would not be. What
+    lies before the window of the whole sequence is shown under no context, so that `past` knows
+    nothing that `both` does not.
 
     Args:
         recommender: The network.
@@ -65,13 +67,16 @@ def predict_masked(
         SettingsError: a position lies outside the network's window.
     """
     items = np.asarray(items, dtype=np.int64)
+    start = recommender.window_start(items, positions)
+    mask_idx = recommender.vocabulary.mask_idx
     hidden = items.copy()
-    hidden[list(positions)] = recommender.vocabulary.mask_idx
+    hidden[list(positions)] = mask_idx
     predictions = []
     for position in positions:
-        shown, place = _cut(hidden, position, context)
+        shown, place = _cut(hidden[start:], position - start, context)
         scores = recommender.scores_at(shown, [place])
-        visible = shown[shown != recommender.vocabulary.mask_idx]
+        part, _ = _cut(hidden, position, context)
+        visible = part[part != mask_idx]
         predictions.append(
             _prediction(recommender, scores, int(items[position]), position, context, k, visible)
         )
@@ -167,12 +172,13 @@ def _judge_middle(
             histories[start : start + 256], context, recommender.vocabulary.mask_idx
         )
         scores = recommender.scorer.scores_at(windows, places[:, None])[:, 0]
-        if recommender.removes_seen:
-            scores = _without_others(scores, histories[start : start + 256], targets)
         target = torch.as_tensor(targets, device=scores.device)
-        ranks.append(ranks_of(scores, target).cpu().numpy())
+        # Bits compare with shares of the whole catalogue, so no item has left it yet.
         log_probability = scores.log_softmax(1).gather(1, target[:, None] - 1)[:, 0].cpu().numpy()
         bits.append(log_probability / math.log(2) - np.log2(share[targets - 1]))
+        if recommender.removes_seen:
+            scores = _without_others(scores, histories[start : start + 256], targets)
+        ranks.append(ranks_of(scores, target).cpu().numpy())
     all_ranks = np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64)
     return {
         "metrics": mean_metrics(all_ranks),
@@ -228,10 +234,13 @@ def occlusion(
         position: The place asked for, inside the window.
         hidden: Places that are hidden anyway, with or without the one asked for.
 
+    Raises:
+        SettingsError: the place lies outside the network's window.
+
     Cost: as many windows as items, in one batch.
     """
     items = np.asarray(items, dtype=np.int64)
-    start = max(0, len(items) - recommender.settings.max_seq_length)
+    start = recommender.window_start(items, [position])
     place, true_idx = position - start, int(items[position])
     shown = items.copy()
     shown[[position, *hidden]] = recommender.vocabulary.mask_idx

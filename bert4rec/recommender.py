@@ -120,17 +120,32 @@ class Recommender:
         Raises:
             SettingsError: a place lies outside the window.
         """
+        start = self.window_start(items, places)
+        window = np.asarray(items, dtype=np.int64)[None, start:]
+        at = np.asarray(places, dtype=np.int64)[None] - start
+        return self.scorer.scores_at(window, at)[0]
+
+    def window_start(self, items: np.ndarray, places: Sequence[int]) -> int:
+        """Return where the window of a sequence starts: it holds the newest items.
+
+        Args:
+            items: A sequence, (n,).
+            places: Positions in it that must lie inside the window.
+
+        Raises:
+            SettingsError: a place lies outside the window.
+        """
         length = self.settings.max_seq_length
         start = max(0, len(items) - length)
         outside = [place for place in places if not start <= place < len(items)]
+        if outside and outside[0] >= len(items):
+            raise SettingsError([f"position {outside[0] + 1} lies after the end of the sequence"])
         if outside:
             raise SettingsError(
                 [f"position {outside[0] + 1} lies before the window of {length} items"],
                 fix="Ask for one of the newest items, or train with a longer max_seq_length.",
             )
-        window = np.asarray(items, dtype=np.int64)[None, start:]
-        at = np.asarray(places, dtype=np.int64)[None] - start
-        return self.scorer.scores_at(window, at)[0]
+        return start
 
     def suggestions(
         self, scores_n: Tensor, k: int, *, seen: np.ndarray, remove: np.ndarray | None = None

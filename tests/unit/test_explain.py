@@ -107,6 +107,37 @@ def test_a_place_outside_the_window_is_told(recommender: Recommender) -> None:
         predict_masked(recommender, long, [3])
 
 
+@pytest.mark.parametrize("position", [-1, 3, 7, 20])
+def test_occlusion_at_a_place_outside_the_window_is_told(
+    recommender: Recommender, position: int
+) -> None:
+    for ask in (occlusion, lambda *asked: predict_masked(*asked[:2], [asked[2]], context="past")):
+        with pytest.raises(SettingsError, match=r"before the window|after the end"):
+            ask(recommender, np.arange(1, 21), position)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_no_context_sees_what_lies_before_the_window(
+    recommender: Recommender, context: str
+) -> None:
+    window = recommender.settings.max_seq_length
+    long = np.arange(1, window + 9)
+    other = long.copy()
+    other[3] = 30
+    for position in (8, 12, len(long) - 1):
+        (one,) = predict_masked(recommender, long, [position], context=context)
+        (two,) = predict_masked(recommender, other, [position], context=context)
+        (cut,) = predict_masked(recommender, long[-window:], [position - 8], context=context)
+        assert one.true_probability == two.true_probability == cut.true_probability
+        assert (one.position, one.true_idx) == (position, cut.true_idx)
+
+
+def test_items_before_the_window_are_marked_as_seen_all_the_same(recommender: Recommender) -> None:
+    (prediction,) = predict_masked(recommender, np.arange(1, 21), [15], k=30)
+    seen = {s.item_idx for s in prediction.top if s.is_seen}
+    assert seen == set(range(1, 21)) - {16}
+
+
 def test_all_contexts_are_compared_at_the_same_places(recommender: Recommender) -> None:
     compared = compare_contexts(recommender, ITEMS, [1, 3], k=3)
     assert tuple(compared) == CONTEXTS
@@ -198,3 +229,19 @@ def test_contexts_are_ranked_among_the_same_candidates(
     context_report(recommender, n_users=20)
     past, future, both = removed
     assert past == future == both
+
+
+@pytest.mark.parametrize("seen_items", ["remove", "keep"])
+def test_the_bits_of_the_report_are_those_of_single_predictions(
+    recommender: Recommender, seen_items: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommender, "removes_seen", seen_items == "remove")
+    users = np.arange(12)
+    report = context_report(recommender, users=users)
+    histories = [recommender.dataset.history(user)[-12:] for user in users]
+    for context in CONTEXTS:
+        bits = [
+            predict_masked(recommender, items, [len(items) // 2], context=context)[0].bits
+            for items in histories
+        ]
+        assert report[context]["bits"] == pytest.approx(np.mean(bits), abs=1e-4)
