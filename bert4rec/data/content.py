@@ -23,7 +23,7 @@ def content_hash(dataset: SequenceDataset) -> str:
     for array, kind in ((dataset.items, "<i4"), (dataset.offsets, "<i8"), (dataset.times_s, "<f8")):
         digest.update(b"none" if array is None else str(len(array)).encode())
         for block in _blocks(array):
-            digest.update(np.ascontiguousarray(block, dtype=kind))
+            digest.update(np.asarray(block, dtype=kind).tobytes())
     for texts in _names(dataset):
         digest.update(json.dumps(texts).encode())
     return digest.hexdigest()
