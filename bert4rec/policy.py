@@ -113,4 +113,8 @@ def _check_type(policy_type: Any) -> list[str]:
 
 
 def _one_line(error: yaml.YAMLError) -> str:
+    """Return where a text stops being YAML and why; the parser's own words come with a picture."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
     return " ".join(str(error).split())

@@ -103,6 +103,7 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
         ),
         ("{policy_configs: {scoring_policy: {}}, more: 1}", "more is not a known section"),
         ("policy_configs: [", "not valid YAML"),
+        ("a: [1, 2}", "not valid YAML: line 1, column 9: expected ',' or ']', but got '}'"),
         ("a: !!python/object/apply:os.getcwd []", "not valid YAML"),
         ("{[1, 2]: 3}", "not valid YAML"),
         ("policy_configs:\n  scoring_policy:\n    [1]: 2\n", "not valid YAML"),
