@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset, list_datasets
-from bert4rec.errors import Bert4RecError
+from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import list_runs
@@ -146,6 +146,11 @@ def follow_link() -> None:
     if linked and linked != st.session_state.get(LINKED_KEY):
         try:
             run = _open_readable(linked)
+        except NotFoundError as error:
+            del st.query_params["run"]
+            raise NotFoundError(
+                "the address names no run that is here", fix="Choose one below."
+            ) from error
         except Bert4RecError:
             del st.query_params["run"]
             raise

@@ -148,7 +148,9 @@ def test_a_link_to_a_run_chooses_it(run: Run) -> None:
 @pytest.mark.usefixtures("workspace")
 def test_a_link_to_no_run_is_an_error_in_words(linked: str) -> None:
     app = open_home(run=linked)
-    assert len(app.error) == 1
+    (error,) = app.error
+    assert "The address names no run that is here" in error.value
+    assert "Choose one below" in error.value
     assert "run" not in app.query_params
 
 
