@@ -219,9 +219,8 @@ def _draw_sequences(dataset: SequenceDataset) -> None:
             pd.DataFrame(rows),
             hide_index=True,
             column_config={
-                "User": st.column_config.TextColumn(width="small"),
-                "Length": st.column_config.NumberColumn(width="small"),
-                "Sequence": st.column_config.TextColumn(width="large"),
+                "User": st.column_config.TextColumn(width=90),
+                "Length": st.column_config.NumberColumn(width=70),
             },
             alt=f"The first {len(rows)} sequences with titles",
         )
