@@ -2,6 +2,7 @@
 
 A chart is a table and a Vega-Lite description that stays the same while a run goes on, so that the
 browser swaps in new points and keeps the zoom; a plotly figure would be built anew each second.
+A layer without points stays out of it, as Vega complains of its empty extent each time.
 Colours come from the theme. What a line is can also be told from its dashes.
 """
 
@@ -32,7 +33,8 @@ class Chart:
 
     Args:
         points: One row a point: `epoch`, `value`, `series`, `is_best`.
-        spec: The Vega-Lite description, the same for every state of a run.
+        spec: The Vega-Lite description, the same for every state of a run but that the best
+            validation is marked once there is one.
     """
 
     points: pd.DataFrame
@@ -49,10 +51,8 @@ def metric_chart(curves: Curves, metric: str) -> Chart:
     for name, label in BASELINES.items():
         if metric in curves.baselines.get(name, {}):
             rows += _level(curves, curves.baselines[name][metric], label)
-    return Chart(
-        pd.DataFrame(rows, columns=COLUMNS),
-        _spec(metric_name(metric), ["BERT4Rec", *BASELINES.values()], from_zero=True),
-    )
+    series = ["BERT4Rec", *BASELINES.values()]
+    return _chart(rows, metric_name(metric), series, from_zero=True)
 
 
 def loss_chart(curves: Curves) -> Chart:
@@ -65,9 +65,7 @@ def loss_chart(curves: Curves) -> Chart:
     if guess is not None:
         series.append("Guessing")
         rows += _level(curves, guess, "Guessing")
-    return Chart(
-        pd.DataFrame(rows, columns=COLUMNS), _spec("Training loss", series, from_zero=False)
-    )
+    return _chart(rows, "Training loss", series, from_zero=False)
 
 
 def _thinned_with(
@@ -84,6 +82,19 @@ def _level(curves: Curves, value: float, label: str) -> list[tuple[float, float,
     """Return a flat line as long as what was drawn, at least one epoch."""
     last = [float(rows[-1]["epoch"]) for rows in (curves.train, curves.valid) if rows]
     return [(epoch, value, label, False) for epoch in (0.0, max([1.0, *last]))]
+
+
+def _chart(
+    rows: Sequence[tuple[float, float, str, bool]],
+    y_title: str,
+    series: Sequence[str],
+    *,
+    from_zero: bool,
+) -> Chart:
+    spec = _spec(y_title, series, from_zero=from_zero)
+    if any(is_best for *_, is_best in rows):
+        spec["layer"].insert(1, _best_layer())
+    return Chart(pd.DataFrame(rows, columns=COLUMNS), spec)
 
 
 def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, Any]:
@@ -122,12 +133,15 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
                 "encoding": {"strokeDash": dash},
                 "params": [_zoom()],
             },
-            {
-                "transform": [{"filter": "datum.is_best"}],
-                "mark": {"type": "point", "shape": "diamond", "size": 160, "strokeWidth": 2},
-            },
             _hover_layer(y_title),
         ],
+    }
+
+
+def _best_layer() -> dict[str, Any]:
+    return {
+        "transform": [{"filter": "datum.is_best"}],
+        "mark": {"type": "point", "shape": "diamond", "size": 160, "strokeWidth": 2},
     }
 
 

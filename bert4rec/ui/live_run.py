@@ -186,7 +186,8 @@ def _draw_chart(
     st.markdown(f"**{escape(title)}**")
     # A text that changes each second would build the chart anew and lose its zoom.
     alt = f"{title}, live; the finding stands below" if is_live else finding
-    st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=alt)
+    if not chart.points.empty:
+        st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=alt)
     st.caption(escape(finding))
     if note:
         st.caption(escape(note))

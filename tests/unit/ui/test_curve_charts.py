@@ -63,6 +63,17 @@ def test_the_description_of_a_chart_stays_the_same_while_a_run_goes_on() -> None
     assert loss_chart(short).spec == loss_chart(long).spec
 
 
+def test_a_layer_without_points_is_left_out() -> None:
+    def shapes(spec: dict[str, Any]) -> list[str]:
+        return [layer["mark"].get("shape", "") for layer in spec["layer"]]
+
+    curves = curves_of(2)
+    assert "diamond" in shapes(metric_chart(curves, METRIC).spec)
+    assert "diamond" not in shapes(loss_chart(curves).spec)
+    curves.valid.clear()
+    assert "diamond" not in shapes(metric_chart(curves, METRIC).spec)
+
+
 def test_baselines_are_flat_lines_as_long_as_the_curve() -> None:
     points = metric_chart(curves_of(3), METRIC).points
     level = points[points["series"] == "Popularity"]
