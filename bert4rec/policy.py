@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from bert4rec.errors import NotFoundError, SettingsError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
@@ -29,10 +31,44 @@ class Policy:
     settings: Hyperparameters = field(default_factory=Hyperparameters)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses a key that is given twice."""
+# The core schema of YAML 1.2.2, section 10.3.2.
+TAG = "tag:yaml.org,2002:"
+WHOLE_NUMBER = re.compile(r"^(?:[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)$")
+NUMBER = re.compile(
+    r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+
+# What plain text is taken for by YAML 1.1 in another way than by 1.2, or not at all there.
+YAML_1_1 = ("int", "float", "timestamp")
+
+
+class _PolicyLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with the numbers of YAML 1.2, which refuses a key given twice.
+
+    By YAML 1.1, which PyYAML reads otherwise, `1:30` is 90, `010` is 8 and `1e-3` is text.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML declares it for the instance
+        sign: [(tag, form) for tag, form in found if tag.rpartition(":")[2] not in YAML_1_1]
+        for sign, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except SettingsError:
+            raise
+        # What a tag such as !!int or !!timestamp is given may be anything.
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise ConstructorError(
+                None, None, f"{str(node.value)[:20]!r} is not of the kind {kind}", node.start_mark
+            ) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise ConstructorError(None, None, "expected names with values", node.start_mark)
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
@@ -41,6 +77,24 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 where=f"line {node.start_mark.line + 1}",
             )
         return super().construct_mapping(node, deep=deep)
+
+    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
+        """Return a whole number: decimal, with zeros before it or not, 0x or 0o."""
+        text = self.construct_scalar(node)
+        return int(text, 0 if text[:2] in ("0x", "0o") else 10)
+
+    def construct_number(self, node: yaml.ScalarNode) -> float:
+        """Return a number with a point or an exponent."""
+        text = self.construct_scalar(node)
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+for _name, _form, _construct in (
+    ("int", WHOLE_NUMBER, _PolicyLoader.construct_whole_number),
+    ("float", NUMBER, _PolicyLoader.construct_number),
+):
+    _PolicyLoader.add_implicit_resolver(TAG + _name, _form, list("-+.0123456789"))
+    _PolicyLoader.add_constructor(TAG + _name, _construct)
 
 
 def read_policy(path: Path) -> Policy:
@@ -62,10 +116,12 @@ def load_policy(text: str, *, where: str | None = None) -> Policy:
             `policy_type`, bad values.
     """
     try:
-        # The loader is PyYAML's safe one with a check for repeated keys on top.
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
+        # The loader is PyYAML's safe one with fewer ways to be misread.
+        document = yaml.load(text, Loader=_PolicyLoader)  # noqa: S506
     except yaml.YAMLError as error:
         raise SettingsError([f"this is not valid YAML: {_one_line(error)}"], where=where) from error
+    except RecursionError as error:
+        raise SettingsError(["this YAML is nested too deeply"], where=where) from error
     kind, body = _find_policy(document, where)
     values = {str(key): value for key, value in body.items()}
     problems = _check_type(values.pop("policy_type", None))

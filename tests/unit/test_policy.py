@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bert4rec.errors import NotFoundError, SettingsError
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.policy import Policy, dump_policy, load_policy, read_policy
+from bert4rec.policy import Policy, _PolicyLoader, dump_policy, load_policy, read_policy
 
 V1 = """\
 policy_configs:
@@ -62,6 +63,36 @@ def test_a_number_without_a_point_which_yaml_takes_for_text_is_read() -> None:
     assert policy.settings.layer_norm_eps == 1e-12
 
 
+def read_value(written: str) -> object:
+    text = f"policy_configs: {{scoring_policy: {{policy_type: bert4rec, seed: {written}}}}}"
+    return load_policy(text).settings.seed
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("10", 10), ("010", 10), ("+7", 7), ("0x1F", 31), ("0o17", 15)]
+)
+def test_whole_numbers_are_read_as_people_mean_them(written: str, value: int) -> None:
+    assert read_value(written) == value
+
+
+@pytest.mark.parametrize("written", ["1:30", "2024-13-45", "2024-01-02", "0b11", "1.5", "1:30.5"])
+def test_what_yaml_1_1_alone_takes_for_a_number_is_refused_with_its_key(written: str) -> None:
+    text = f"policy_configs: {{scoring_policy: {{policy_type: bert4rec, n_epochs: {written}}}}}"
+    (problem,) = problems_of(text)
+    assert problem.startswith("n_epochs: ")
+    assert written in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("1e-3", 1e-3), ("1E+3", 1e3), (".5", 0.5), ("2.", 2.0), ("-1.5e1", -15.0), ("3", 3)],
+)
+def test_numbers_with_an_exponent_are_numbers(written: str, value: float) -> None:
+    found = yaml.load(written, Loader=_PolicyLoader)  # noqa: S506
+    assert found == value
+    assert type(found) is type(value)
+
+
 def test_an_unset_setting_may_be_written_as_null() -> None:
     assert load_policy(V1.replace("loss_type: CE", "loss_type: null")).settings.loss_type is None
 
@@ -107,6 +138,14 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
         ("a: !!python/object/apply:os.getcwd []", "not valid YAML"),
         ("{[1, 2]: 3}", "not valid YAML"),
         ("policy_configs:\n  scoring_policy:\n    [1]: 2\n", "not valid YAML"),
+        ("policy_configs: !!map [a, b]", "line 1"),
+        ("policy_configs:\n  scoring_policy: {seed: !!int x}", "'x' is not of the kind int"),
+        ("a: !!float many", "'many' is not of the kind float"),
+        ("a: !!timestamp soon", "'soon' is not of the kind timestamp"),
+        ("a: !!bool perhaps", "'perhaps' is not of the kind bool"),
+        (f"a:\n  seed: {'9' * 5000}", "'99999999999999999999' is not of the kind int"),
+        ("[" * 5000, "nested too deeply"),
+        ("{a: " * 5000, "nested too deeply"),
     ],
 )
 def test_what_is_no_policy_gives_one_clear_line(text: str, problem: str) -> None:
