@@ -19,9 +19,9 @@ from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
 from bert4rec.errors import DeviceMemoryError
 from bert4rec.events import Event
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import BLOCK_ROWS, choose_loss
+from bert4rec.losses import BLOCK_ROWS
 from bert4rec.model import n_parameters
-from bert4rec.pipeline import Workshop, split_for
+from bert4rec.pipeline import Workshop, loss_for, split_for
 from bert4rec.trainer import Trainer
 
 # A probe that takes longer than a person waits for a page answers too late.
@@ -89,7 +89,7 @@ def size_of(dataset: SequenceDataset, settings: Hyperparameters) -> Size:
     split = split_for(dataset, settings)
     n_sequences = int((split.train.lengths > 0).sum())
     n_steps = -(-n_sequences // settings.batch_size)
-    loss_type, loss_reason = choose_loss(settings, dataset.n_items)
+    loss_type, loss_reason = loss_for(dataset, settings, split)
     return Size(
         n_parameters=n_parameters(dataset.n_items, settings),
         n_sequences=n_sequences,
@@ -230,7 +230,8 @@ def _memory_bytes(
     keeps about 12 x D + 3 x inner + 4 x H x L float32 for each of B x L positions; a judged batch
     holds its scores, a copy and their comparison.
     """
-    b, d, n = settings.batch_size, settings.hidden_size, dataset.n_items
+    n_sequences = int((split.train.lengths > 0).sum())
+    b, d, n = min(settings.batch_size, n_sequences), settings.hidden_size, dataset.n_items
     length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
     weights = 4 * 4 * n_parameters(n, settings)
     position = 12 * d + 3 * settings.inner_size + 4 * settings.n_heads * length

@@ -18,6 +18,11 @@ from pydantic.fields import FieldInfo
 from bert4rec.errors import SettingsError
 
 GROUPS = ("Network", "Training", "Loss", "Data", "Evaluation", "Machine")
+# Far beyond what trains, yet within what torch, a file and a browser hold as a whole number.
+MAX_COUNT = 1_000_000
+MAX_WIDTH = 65_536
+MAX_PARTS = 1_024
+MAX_SEED = 2**53 - 1
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
 
 
@@ -68,10 +73,10 @@ class Hyperparameters(BaseModel):
     )
 
     batch_size: Int = _setting(
-        256, "Training", "Batch size", "Sequences in one training step.", ge=1
+        256, "Training", "Batch size", "Sequences in one training step.", ge=1, le=MAX_COUNT
     )
     eval_batch_size: Int = _setting(
-        1024, "Evaluation", "Evaluation batch size", "Users ranked at once.", ge=1
+        1024, "Evaluation", "Evaluation batch size", "Users ranked at once.", ge=1, le=MAX_COUNT
     )
     n_epochs: Int = _setting(
         100,
@@ -80,6 +85,7 @@ class Hyperparameters(BaseModel):
         "Passes over the training sequences. BERT4Rec usually needs many: its curve stays flat "
         "for a while before it climbs.",
         ge=1,
+        le=MAX_COUNT,
     )
     negative_samples_count: Int = _setting(
         2,
@@ -88,6 +94,7 @@ class Hyperparameters(BaseModel):
         "Wrong items drawn for each masked item. Used by every loss but CE, which compares with "
         "the whole catalogue.",
         ge=1,
+        le=MAX_WIDTH,
     )
     learning_rate: Float = _setting(
         1e-3, "Training", "Learning rate", "Peak step size of the optimizer.", gt=0
@@ -112,14 +119,25 @@ class Hyperparameters(BaseModel):
         "Hidden size",
         "Width of the item vectors and of every layer; a multiple of the number of heads.",
         ge=1,
+        le=MAX_WIDTH,
     )
     inner_size: Int = _setting(
-        256, "Network", "Inner size", "Width inside each layer's feed-forward part.", ge=1
+        256,
+        "Network",
+        "Inner size",
+        "Width inside each layer's feed-forward part.",
+        ge=1,
+        le=MAX_WIDTH,
     )
     n_heads: Int = _setting(
-        2, "Network", "Attention heads", "Attention patterns learned side by side.", ge=1
+        2,
+        "Network",
+        "Attention heads",
+        "Attention patterns learned side by side.",
+        ge=1,
+        le=MAX_PARTS,
     )
-    n_layers: Int = _setting(2, "Network", "Layers", "Transformer blocks.", ge=1)
+    n_layers: Int = _setting(2, "Network", "Layers", "Transformer blocks.", ge=1, le=MAX_PARTS)
     hidden_act: Activation = _setting(
         "gelu", "Network", "Activation", "Non-linearity of the feed-forward part."
     )
@@ -140,6 +158,7 @@ class Hyperparameters(BaseModel):
         "Window length",
         "The most items of one history that the network sees at once.",
         ge=2,
+        le=MAX_WIDTH,
     )
     mask_rate: Float = _setting(
         0.2,
@@ -157,7 +176,12 @@ class Hyperparameters(BaseModel):
         "CE while it fits the memory budget, else sampled_CE; the run says which and why.",
     )
     eval_step: Int = _setting(
-        1, "Evaluation", "Validate every", "Epochs between validations; 0 = never.", ge=0
+        1,
+        "Evaluation",
+        "Validate every",
+        "Epochs between validations; 0 = never.",
+        ge=0,
+        le=MAX_COUNT,
     )
     early_stopping_step: Int = _setting(
         10,
@@ -165,6 +189,7 @@ class Hyperparameters(BaseModel):
         "Patience",
         "Validations without a gain before the run stops by itself; 0 = never.",
         ge=0,
+        le=MAX_COUNT,
     )
     sample_strategy: Literal["user_based"] | None = _setting(
         None,
@@ -177,7 +202,7 @@ class Hyperparameters(BaseModel):
         0.8, "Data", "Sampled share", "Share of users that trains, for user_based.", gt=0, le=1
     )
     sample_seed: Int = _setting(
-        42, "Data", "Sampling seed", "Chance behind the choice of users.", ge=0
+        42, "Data", "Sampling seed", "Chance behind the choice of users.", ge=0, le=MAX_SEED
     )
     device: str = _setting(
         "auto",
@@ -195,6 +220,7 @@ class Hyperparameters(BaseModel):
         "and machine give the same numbers.",
         ours=True,
         ge=0,
+        le=MAX_SEED,
     )
     weight_decay: Float = _setting(
         0.0,
@@ -205,7 +231,13 @@ class Hyperparameters(BaseModel):
         ge=0,
     )
     warmup_steps: Int = _setting(
-        0, "Training", "Warm-up steps", "Steps over which the rate climbs.", ours=True, ge=0
+        0,
+        "Training",
+        "Warm-up steps",
+        "Steps over which the rate climbs.",
+        ours=True,
+        ge=0,
+        le=MAX_COUNT,
     )
     schedule: Literal["constant", "linear", "cosine"] = _setting(
         "constant",
@@ -254,6 +286,7 @@ class Hyperparameters(BaseModel):
         "Threads for the matrix products; left empty: as many as a step of this size keeps busy.",
         ours=True,
         ge=1,
+        le=MAX_PARTS,
     )
     seen_items: Literal["auto", "remove", "keep"] = _setting(
         "auto",

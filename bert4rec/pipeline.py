@@ -174,9 +174,9 @@ class Workshop:
     def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
         """Choose device and loss, split the data and draw the initial weights."""
         choice = choose_for(settings)
-        loss_type, loss_reason = choose_loss(settings, dataset.n_items)
         removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
         split = split_for(dataset, settings)
+        loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
         network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
         batches = TrainingBatches(
@@ -220,6 +220,13 @@ def split_for(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
     """Return the split that the settings ask for."""
     ratio = settings.sample_ratio if settings.sample_strategy == "user_based" else 1.0
     return leave_one_out(dataset, train_ratio=ratio, seed=settings.sample_seed)
+
+
+def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:
+    """Return the loss to train with and the reason; a batch holds no more than there is."""
+    n_sequences = max(1, int((split.train.lengths > 0).sum()))
+    batch_size = min(settings.batch_size, n_sequences)
+    return choose_loss(settings.model_copy(update={"batch_size": batch_size}), dataset.n_items)
 
 
 def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:

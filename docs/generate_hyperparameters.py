@@ -78,7 +78,7 @@ def _valid(field: FieldInfo, schema: dict[str, Any]) -> str:
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     limits = [
-        f"{sign} {getattr(limit, key):g}"
+        f"{sign} {getattr(limit, key):,.16g}"
         for limit in field.metadata
         for key, sign in LIMITS.items()
         if getattr(limit, key, None) is not None

@@ -108,7 +108,7 @@ def _limits(schema: dict[str, Any]) -> dict[str, float]:
 
 
 def _help(name: str, description: str, limits: Mapping[str, float]) -> str:
-    valid = " and ".join(f"{sign} {limit:g}" for sign, limit in limits.items())
+    valid = " and ".join(f"{sign} {limit:,.16g}" for sign, limit in limits.items())
     return f"{description}\n\n`{name}`" + (f", {valid}" if valid else "")
 
 

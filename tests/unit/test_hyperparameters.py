@@ -189,3 +189,23 @@ def test_an_assignment_is_split_at_the_first_equals_sign() -> None:
 def test_what_is_no_assignment_says_what_one_looks_like(text: str) -> None:
     with pytest.raises(SettingsError, match="name=value"):
         parse_assignment(text)
+
+
+def whole_numbers() -> list[str]:
+    described = Hyperparameters.model_json_schema()["properties"]
+    branches = {name: schema.get("anyOf", [schema]) for name, schema in described.items()}
+    return [name for name, found in branches.items() if found[0].get("type") == "integer"]
+
+
+@pytest.mark.parametrize("name", whole_numbers())
+def test_a_whole_number_that_nothing_could_hold_is_refused(name: str) -> None:
+    for value in (10**20, "9" * 5000):
+        with pytest.raises(SettingsError, match=f"^{name}: ") as caught:
+            parse_settings({name: value})
+        assert len(caught.value.problems) == 1
+    limits = [getattr(limit, "le", None) for limit in setting_field(name).metadata]
+    (highest,) = filter(None, limits)
+    # The boxes of a browser hold no more.
+    assert 1_000 <= highest < 2**53
+    width = {"hidden_size": highest} if name == "n_heads" else {}
+    assert getattr(parse_settings({name: highest} | width), name) == highest

@@ -19,7 +19,9 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset, list_datasets
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
+from bert4rec.estimate import size_of
 from bert4rec.files import write_json
+from bert4rec.losses import choose_loss
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load
@@ -500,6 +502,16 @@ def test_a_run_ends_at_its_time_limit(tmp_path: Path) -> None:
     run = train(DATASET, small_settings(n_epochs=10**6, max_minutes=1e-3), workspace=tmp_path)
     assert summary_of(run)["reason"] == "time limit"
     assert run.status().state == "finished"
+
+
+def test_a_batch_larger_than_the_data_does_not_change_the_loss(tmp_path: Path) -> None:
+    settings = small_settings(batch_size=1_000_000, max_seq_length=1_000, n_epochs=1)
+    assert choose_loss(settings, DATASET.n_items)[0] == "sampled_CE"
+    run = train(DATASET, settings, workspace=tmp_path)
+    assert curves_of(run).started["loss_type"] == "CE"
+    assert size_of(DATASET, settings).loss_type == "CE"
+    usual = size_of(DATASET, small_settings(batch_size=40, max_seq_length=1_000, n_epochs=1))
+    assert size_of(DATASET, settings).memory_bytes == usual.memory_bytes
 
 
 def test_users_who_were_held_out_whole_are_judged_apart(tmp_path: Path) -> None:
