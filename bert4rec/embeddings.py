@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import Bert4RecError, DatasetError
+from bert4rec.errors import Bert4RecError, DatasetError, FormatError, NotFoundError
 from bert4rec.files import read_json, swapped_in, write_json
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run
@@ -326,14 +327,22 @@ class MapService:
 
 def _map_file(run: Run, settings: MapSettings) -> Path:
     """Name the file after the settings and the checkpoint."""
-    checkpoint = run.checkpoint("best")
-    changed_at = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-    key = json.dumps([asdict(settings), MAX_POINTS, changed_at], sort_keys=True)
+    key = json.dumps([asdict(settings), MAX_POINTS, _changed_at_ns(run)], sort_keys=True)
     return run.artifacts / f"umap-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
+
+
+def _changed_at_ns(run: Run) -> int:
+    """Return when the best checkpoint was written, 0 while there is none."""
+    checkpoint = run.checkpoint("best")
+    return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
 
 
 def _make_map(run: Run, settings: MapSettings, path: Path) -> None:
     recommender = load(run, device="cpu")
+    changed_at_ns = _changed_at_ns(run)
+    if _map_file(run, settings) != path:
+        # A run that trains has a newer checkpoint, whose map has another name.
+        return
     item_idx = mapped_items(recommender.vocabulary.counts)
     vectors = recommender.item_embeddings()[item_idx - 1]
     points = project_umap(
@@ -348,7 +357,20 @@ def _make_map(run: Run, settings: MapSettings, path: Path) -> None:
         np.save(file, table)
     # The description comes last: a map without it is not done.
     score = trustworthiness(vectors, points)
-    write_json(path.with_suffix(".json"), asdict(settings) | {"trustworthiness": score})
+    facts = {"trustworthiness": score, "checkpoint_changed_at_ns": changed_at_ns}
+    write_json(path.with_suffix(".json"), asdict(settings) | facts)
+    _remove_maps_but_of(changed_at_ns, run.artifacts)
+
+
+def _remove_maps_but_of(changed_at_ns: int, folder: Path) -> None:
+    """Remove the maps of older checkpoints, which nobody can ask for any more."""
+    for description in folder.glob("umap-*.json"):
+        with suppress(FormatError, NotFoundError):
+            facts = read_json(description)
+            if isinstance(facts, dict) and facts.get("checkpoint_changed_at_ns") == changed_at_ns:
+                continue
+        description.unlink(missing_ok=True)
+        description.with_suffix(".npy").unlink(missing_ok=True)
 
 
 def _read_map(path: Path) -> EmbeddingMap | None:

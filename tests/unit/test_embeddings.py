@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from bert4rec.embeddings import (
 from bert4rec.errors import DatasetError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import train
+from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 
 SETTINGS = MapSettings(n_neighbors=5)
@@ -268,3 +270,41 @@ def test_a_map_belongs_to_its_checkpoint(run: Run, monkeypatch: pytest.MonkeyPat
     wait_for(service, run, SETTINGS)
     os.utime(run.checkpoint("best"), ns=(1, 1))
     assert service.state(run, SETTINGS) == "missing"
+
+
+def test_a_map_of_a_checkpoint_that_was_replaced_meanwhile_is_not_filed_under_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_newer(*asked: object, **how: object) -> Recommender:
+        os.utime(run.checkpoint("best"), ns=(2, 2))
+        return load(run)
+
+    monkeypatch.setattr(embeddings, "project_umap", lambda v, *_, **__: project_pca(v))
+    path = embeddings._map_file(run, SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(embeddings, "load", load_newer)
+        embeddings._make_map(run, SETTINGS, path)
+    assert not path.exists()
+    service = MapService()
+    assert service.state(run, SETTINGS) == "missing"
+    service.start(run, SETTINGS)
+    wait_for(service, run, SETTINGS)
+    assert service.state(run, SETTINGS) == "done"
+
+
+def test_the_maps_of_older_checkpoints_are_removed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "project_umap", lambda v, *_, **__: project_pca(v))
+    other = replace(SETTINGS, seed=SETTINGS.seed + 1)
+    service = MapService()
+    run.artifacts.mkdir(exist_ok=True)
+    for moment in (1, 2):
+        os.utime(run.checkpoint("best"), ns=(moment, moment))
+        (run.artifacts / "umap-damaged.json").write_text("{")
+        for settings in (SETTINGS, other):
+            service.start(run, settings)
+            wait_for(service, run, settings)
+    kept = {embeddings._map_file(run, settings) for settings in (SETTINGS, other)}
+    assert set(run.artifacts.glob("umap-*.npy")) == kept
+    assert {path.with_suffix(".npy") for path in run.artifacts.glob("umap-*.json")} == kept
