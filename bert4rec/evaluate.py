@@ -56,6 +56,8 @@ def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
     """
     if seen_items != "auto":
         return seen_items == "remove", "asked for by name"
+    if not dataset.repeat_share:
+        return True, "no item is met twice"
     share = f"{dataset.repeat_share:.2%} of the interactions meet an item again"
     if dataset.repeat_share > REPEAT_LIMIT:
         return False, f"{share}: people return to items here"

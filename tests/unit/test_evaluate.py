@@ -51,6 +51,10 @@ def test_a_rare_repeat_does_not_change_how_a_dataset_is_judged() -> None:
     assert "0.42%" in reason
     often = SequenceDataset.from_sequences([[1, 2, 1, 2, 3]] * 4)
     assert choose_seen(often, "auto")[0] is False
+    assert choose_seen(SequenceDataset.from_sequences(once), "auto") == (
+        True,
+        "no item is met twice",
+    )
     assert choose_seen(often, "remove") == (True, "asked for by name")
     assert choose_seen(often, "keep")[0] is False
 
