@@ -250,7 +250,7 @@ def _parse_line(line: str, known: dict[str, int]) -> tuple[list[int], list[list[
 def _problems(names: list[str], vocabulary: Vocabulary) -> list[str]:
     """Return a line for each name, or one for all if they look like one title with commas."""
     whole = ", ".join(names)
-    if len(names) > 1 and vocabulary.near_misses(whole):
+    if len(names) > 1 and any("," in near for near in vocabulary.near_misses(whole)):
         return [_problem(whole, vocabulary)]
     return [_problem(name, vocabulary) for name in names[:MAX_PROBLEMS]]
 

@@ -148,6 +148,15 @@ def test_a_context_shows_what_lies_in_its_window_and_is_not_hidden() -> None:
     assert draft.n_shown(11, "past", window=6) == 4
 
 
+def test_every_unknown_name_of_a_line_is_named_unless_a_title_with_commas_is_near() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_items("Pale Harbor, foo", VOCABULARY)
+    assert caught.value.problems == [
+        "'Pale Harbor' is not in the catalogue; did you mean 'Pale Harbour'?",
+        "'foo' is not in the catalogue",
+    ]
+
+
 def test_an_empty_text_asks_for_items() -> None:
     with pytest.raises(SettingsError, match="no item yet"):
         parse_items(" \n, ", VOCABULARY)
