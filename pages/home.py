@@ -10,6 +10,8 @@ from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
 from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
 
 N_RECENT = 10
+# In a narrow window the action goes below the heading instead of being cut.
+HEADING_PX, ACTION_PX = 660, 260
 LIVE_STATES = ("running", "paused", "queued")
 STEP_ICONS = {
     "done": ":green[:material/check_circle:]",
@@ -47,14 +49,14 @@ def draw_home() -> None:
 
 
 def draw_heading(*, is_new: bool) -> None:
-    text, action = st.columns([3, 1], vertical_alignment="center")
-    with text:
+    row = st.container(horizontal=True, vertical_alignment="center", gap="large")
+    with row.container(width=HEADING_PX):
         st.title("BERT4Rec")
         st.markdown(
             "Learns from playlists, reading lists and courses, and fills in what is missing, from"
             " both sides."
         )
-    with action:
+    with row.container(width=ACTION_PX):
         if st.button(
             "Start the demo", type="primary", icon=":material/play_arrow:", width="stretch"
         ):
