@@ -24,6 +24,9 @@ MAX_METRIC_POINTS = 700
 MAX_TABLE_ROWS = 200
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4])
+# The theme's own margins leave the lines half of the height.
+PADDING_PX = 4
+AXIS = {"labelPadding": 6, "titlePadding": 8}
 COLUMNS = ["epoch", "value", "series", "is_best"]
 
 
@@ -103,9 +106,10 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
         "title": None,
         "orient": "top",
         "symbolType": "stroke",
-        "symbolSize": 500,
+        "symbolSize": 300,
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
+        "padding": 0,
         "offset": 4,
     }
     x = {
@@ -113,19 +117,20 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
         "type": "quantitative",
         "title": "Epoch",
         "scale": {"nice": False},
-        "axis": {"tickMinStep": 1, "grid": False},
+        "axis": AXIS | {"tickMinStep": 1, "grid": False},
     }
     y = {
         "field": "value",
         "type": "quantitative",
         "title": y_title,
         "scale": {"zero": from_zero, "nice": True},
-        "axis": {"tickCount": 5},
+        "axis": AXIS | {"tickCount": 5},
     }
     color = {"field": "series", "type": "nominal", "scale": names, "legend": legend}
     dashes = names | {"range": list(DASHES[: len(series)])}
     dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": legend}
     return {
+        "padding": PADDING_PX,
         "encoding": {"x": x, "y": y, "color": color},
         "layer": [
             {

@@ -37,6 +37,7 @@ from bert4rec.ui.words import (
 
 REFRESH_S = 1.0
 MIN_METRIC_PX = 150
+MIN_CHART_PX = 380
 CHART_PX = 300
 
 
@@ -158,8 +159,8 @@ def _draw_charts(run: Run, curves: Curves, metric: str, *, is_live: bool) -> Non
         )
         return
     seen = seen_words(curves.started)
-    left, right = st.columns(2)
-    with left, st.container(border=True):
+    cards = st.grid(2, min_column_width=MIN_CHART_PX)
+    with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.metric_chart(curves, metric),
             f"{metric_name(metric)} on the validation items",
@@ -169,7 +170,7 @@ def _draw_charts(run: Run, curves: Curves, metric: str, *, is_live: bool) -> Non
         )
         with st.expander("As a table"):
             _draw_table(curve_charts.valid_table(curves))
-    with right, st.container(border=True):
+    with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.loss_chart(curves),
             "Training loss",
