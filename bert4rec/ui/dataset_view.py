@@ -27,6 +27,7 @@ from bert4rec.ui.words import (
 
 N_SEQUENCES = 8
 N_TITLES = 12
+MIN_CHART_PX = 380
 STEP_NAMES = {
     "read": "Read",
     "rejected": "Rejected",
@@ -66,21 +67,21 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
     labels = dataset_labels(manifests)
     current = state.current_manifest() or manifests[0]
-    box, actions = st.columns([3, 2], vertical_alignment="bottom")
-    folder = box.selectbox(
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    folder = row.selectbox(
         "Dataset",
         list(by_folder),
         index=list(by_folder).index(str(current["folder"])),
         format_func=lambda folder: labels.get(folder, folder),
+        width=420,
     )
     if folder != current["folder"]:
         state.choose_dataset(folder)
         st.rerun()
-    with actions, st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Delete", icon=":material/delete:"):
-            _ask_delete(by_folder[folder])
-        if st.button("Train on this", type="primary", icon=":material/model_training:"):
-            st.switch_page("pages/train.py")
+    if row.button("Train on this", type="primary", icon=":material/model_training:"):
+        st.switch_page("pages/train.py")
+    if row.button("Delete", icon=":material/delete:"):
+        _ask_delete(by_folder[folder])
     return by_folder[folder]
 
 
@@ -146,10 +147,10 @@ def _draw_check(check: Check) -> None:
 
 
 def _draw_charts(found: Profile) -> None:
-    lengths, popularity = st.columns(2)
-    with lengths, st.container(border=True, height="stretch"):
+    cards = st.grid(2, min_column_width=MIN_CHART_PX)
+    with cards.container(border=True, height="stretch"):
         profile_charts.draw_lengths(found)
-    with popularity, st.container(border=True, height="stretch"):
+    with cards.container(border=True, height="stretch"):
         profile_charts.draw_popularity(found)
 
 
@@ -221,6 +222,8 @@ def _draw_sequences(dataset: SequenceDataset) -> None:
             column_config={
                 "User": st.column_config.TextColumn(width=90),
                 "Length": st.column_config.NumberColumn(width=70),
+                # Columns grow in proportion where there is room to spare, so it has all of it.
+                "Sequence": st.column_config.TextColumn(width=840),
             },
             alt=f"The first {len(rows)} sequences with titles",
         )

@@ -102,9 +102,16 @@ def popularity_figure(items: np.ndarray, share: np.ndarray) -> go.Figure:
         hoverinfo="skip",
     )
     figure.add_annotation(
-        x=0.62, y=0.56, text="if all were equal", showarrow=False, font={"size": 12}, xanchor="left"
+        x=0.98,
+        y=0.3,
+        text="if all were equal",
+        showarrow=False,
+        font={"size": 12},
+        xanchor="right",
     )
     _laid_out(figure, "Items, most popular first", "Share of interactions")
+    # Half of the last label stands beyond the end of the axis.
+    figure.update_layout(margin_r=24)
     figure.update_xaxes(tickformat=".0%", range=[0, 1], dtick=0.25)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return figure
