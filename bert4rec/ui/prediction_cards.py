@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -24,6 +24,8 @@ BITS_HELP = (
 )
 # See-through, so that it holds on a light and a dark page.
 TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
+# Narrower ones show no more than the beginning of a title.
+MIN_CONTEXT_PX = 320
 NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
 
 
@@ -119,7 +121,7 @@ def draw_suggestions(
     *,
     alt_text: str,
     highest: float | None = None,
-    item_width: int | Literal["large"] = "large",
+    is_narrow: bool = False,
 ) -> None:
     """Draw suggestions with bars for probabilities; the true item's row is tinted.
 
@@ -127,11 +129,13 @@ def draw_suggestions(
         table: See `suggestion_table`.
         alt_text: Name of the table for those who cannot see it.
         highest: Probability at which a bar is full, to compare several tables.
-        item_width: Width of the titles.
+        is_narrow: Whether the titles need the room of the counts.
     """
     full = highest or float(table["probability"].max() or 1.0)
     marks = table["note"].map(NOTE_MARKS)
-    styled = table.assign(item=marks + table["item"]).style.apply(
+    # As percentages, since a bar's own percent format has ragged digits.
+    shown = table.assign(item=marks + table["item"], probability=100 * table["probability"])
+    styled = shown.style.apply(
         lambda row: [TRUE_ROW_STYLE if row["note"] == "true item" else ""] * len(row), axis=1
     )
     st.dataframe(
@@ -141,13 +145,15 @@ def draw_suggestions(
         column_config={
             "rank": st.column_config.NumberColumn("#", width=38, help="Rank"),
             "item": st.column_config.TextColumn(
-                "Item", width=item_width, help="✓ true item, ↺ already in the sequence"
+                "Item",
+                width=190 if is_narrow else "large",
+                help="✓ true item, ↺ already in the sequence",
             ),
             "probability": st.column_config.ProgressColumn(
                 "Chance",
-                format="percent",
+                format="%.1f%%",
                 min_value=0.0,
-                max_value=full,
+                max_value=100 * full,
                 width=94,
                 help="Probability over the whole catalogue",
             ),
@@ -155,7 +161,7 @@ def draw_suggestions(
                 "Count", format="localized", width=52, help="How often it occurs in the data"
             ),
         },
-        column_order=["rank", "item", "probability", "count"],
+        column_order=["rank", "item", "probability", *([] if is_narrow else ["count"])],
         alt=alt_text,
     )
 
@@ -184,9 +190,10 @@ def draw_contexts(
         sentence += f" In the original both sides rank it {ordinal(before + 1)}."
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     highest = max(p.top[0].probability for p in by_context.values() if p.top)
-    for context, column in zip(CONTEXTS, st.columns(3), strict=True):
+    columns = st.grid(3, min_column_width=MIN_CONTEXT_PX)
+    for context in CONTEXTS:
         prediction = by_context[context]
-        with column:
+        with columns.container():
             st.metric(
                 f"{CONTEXT_ICONS[context]} {CONTEXT_WORDS[context]}",
                 f"{ordinal(prediction.true_rank + 1)}",
@@ -196,7 +203,7 @@ def draw_contexts(
                 help=f"Rank of the true item. {BITS_HELP}",
             )
             st.caption(
-                f"The true item gets {percent(prediction.true_probability)}. "
+                f"The true item gets {percent(prediction.true_probability)}.  \n"
                 + context_note(context, n_shown[context])
             )
             table = suggestion_table(prediction.top, prediction)
@@ -204,7 +211,7 @@ def draw_contexts(
                 with_true_item(table, prediction, title, count),
                 alt_text=f"{CONTEXT_WORDS[context]}: the most probable items for the hidden place",
                 highest=highest,
-                item_width=136,
+                is_narrow=True,
             )
 
 
@@ -262,7 +269,7 @@ def draw_places(table: pd.DataFrame) -> None:
             "before": st.column_config.NumberColumn(
                 "In the original", help="Rank of the true item, both sides"
             ),
-            "bits": st.column_config.NumberColumn("Bits", help=BITS_HELP),
+            "bits": st.column_config.NumberColumn("Bits", format="%.1f", help=BITS_HELP),
         },
         alt="Rank of the true item at each hidden place, by context",
     )

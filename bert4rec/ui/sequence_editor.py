@@ -120,11 +120,11 @@ def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Cha
 def _card(draft: Draft, at: int, vocabulary: Vocabulary, category: str | None) -> str:
     slot = draft.slots[at]
     lines = [f"{at + 1} · **{escape(vocabulary.title(slot.item_idx))}**"]
-    if category:
-        value = str(vocabulary.table[category].iloc[slot.item_idx - 1])
-        lines.append(f":small[{escape(value)}]")
-    if slot.origin is None:
-        lines.append(":small[new]")
+    # On one line, so that a card is as tall as its neighbours.
+    notes = [str(vocabulary.table[category].iloc[slot.item_idx - 1])] if category else []
+    notes += ["new"] if slot.origin is None else []
+    if notes:
+        lines.append(f":small[{escape(' · '.join(notes))}]")
     return "  \n".join(lines)
 
 

@@ -157,11 +157,11 @@ def _draw_guesses(prediction: Prediction) -> None:
         {
             "Rank": [guess.rank + 1 for guess in prediction.top],
             "Guess": [guess.title for guess in prediction.top],
-            "Probability": [guess.probability for guess in prediction.top],
+            "Probability": [100 * guess.probability for guess in prediction.top],
             "Right": [guess.item_idx == prediction.true_idx for guess in prediction.top],
         }
     )
-    bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    bar = st.column_config.ProgressColumn(format="%.1f%%", min_value=0.0, max_value=100.0)
     st.dataframe(
         table,
         hide_index=True,
