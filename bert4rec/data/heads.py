@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 
 from bert4rec.errors import LogError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HEAD_BYTES = 1 << 20
 LINE_LIMIT_BYTES = 1 << 20
@@ -116,12 +121,20 @@ def _compression(file: Path) -> str:
     return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
 
 
-def _open_unpacked(file: Path, compression: str) -> IO[bytes]:
+@contextmanager
+def _open_unpacked(file: Path, compression: str) -> Iterator[IO[bytes]]:
+    with file.open("rb") as raw:
+        if compression == "none":
+            yield raw
+            return
+        with _unpacked(raw, compression) as stream:
+            yield stream
+
+
+def _unpacked(raw: IO[bytes] | io.RawIOBase, compression: str) -> IO[bytes]:
     if compression == "gzip":
-        return cast(IO[bytes], gzip.open(file, "rb"))
-    if compression == "zstd":
-        return cast(IO[bytes], pa.input_stream(str(file), compression="zstd"))
-    return file.open("rb")
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
+    return cast(IO[bytes], pa.input_stream(raw, compression="zstd"))
 
 
 def _read(stream: IO[bytes], n_bytes: int, file: Path) -> bytes:
@@ -202,9 +215,45 @@ def _decode(data: bytes, file: Path) -> tuple[str, str]:
 
 
 def hash_files(files: Sequence[Path]) -> str:
-    """Return the SHA-256 of the files' content in reading order; names do not count."""
+    """Return the SHA-256 of the files' content in reading order; names do not count.
+
+    Packed files are unpacked to their end on the way: DuckDB does not see that one was cut short.
+
+    Raises:
+        LogError: a packed file is damaged or cut short.
+    """
     total = hashlib.sha256()
     for file in files:
-        with file.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
+        total.update(_digest(file))
     return total.hexdigest()
+
+
+def _digest(file: Path) -> bytes:
+    compression = _compression(file)
+    with file.open("rb") as raw:
+        if compression == "none":
+            return hashlib.file_digest(raw, "sha256").digest()
+        hashed = _Hashed(raw)
+        with _unpacked(hashed, compression) as stream:
+            while _read(stream, HEAD_BYTES, file):
+                pass
+        return hashed.total.digest()
+
+
+class _Hashed(io.RawIOBase):
+    """A stream that hashes what is read of it."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        super().__init__()
+        self.total = hashlib.sha256()
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._raw.read(len(view))
+        view[: len(data)] = data
+        self.total.update(data)
+        return len(data)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from bert4rec.data.heads import hash_files
 from bert4rec.data.roles import guess_role, plain_name
 from bert4rec.data.scan import Connection, quote_name, scan_files
 from bert4rec.data.source import Source, frame_source, open_source
@@ -58,6 +59,9 @@ def read_items(
 
 
 def _read_table(source: Source) -> pd.DataFrame:
+    if source.compression != "none":
+        # Hashing looks through packed files to their end.
+        hash_files(source.files)
     connection = Connection()
     scan = scan_files(source.files, source.layout, source.compression, source.encoding)
     parameters = dict(scan.parameters)

@@ -201,12 +201,12 @@ def read_source(
     workspace: Path | None = None,
 ) -> InteractionLog:
     """Read an opened source with checked roles."""
+    # Packed files are looked through to their end here, before anything is made of them.
+    source_hash = source_hash or hash_source(source, roles)
     connection = Connection(workspace or find_workspace())
     try:
         found = ingest(connection, source, roles)
     except BaseException:
         connection.close()
         raise
-    return InteractionLog(
-        connection, source, source_hash or hash_source(source, roles), roles, found
-    )
+    return InteractionLog(connection, source, source_hash, roles, found)

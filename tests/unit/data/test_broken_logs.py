@@ -7,9 +7,10 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from bert4rec.data.log import Roles, preview_log, read_log
+from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import LogError
 
@@ -187,3 +188,42 @@ def test_an_item_table_of_other_ids_is_refused_and_leaves_nothing(
     items.write_text("item_id,title\nx1,One\nx2,Two\n")
     with pytest.raises(LogError, match="no item of the log"):
         prepare(log, items=items, workspace=no_workspace)
+
+
+def packed_rows(compression: str, first: int = 0) -> bytes:
+    """More than a megabyte of a log, packed."""
+    packed = pa.BufferOutputStream()
+    rows = "".join(f"u{n % 997},i{n % 991},{n}\n" for n in range(first, first + 100_000))
+    with pa.output_stream(packed, compression=compression) as stream:
+        stream.write(((HEADER if first == 0 else "") + rows).encode())
+    return bytes(packed.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_packed_log_that_is_cut_short_far_from_its_head_is_refused(
+    compression: str, tmp_path: Path, no_workspace: Path
+):
+    path = tmp_path / "log.csv"
+    path.write_bytes(packed_rows(compression)[:-20])
+    for read in (lambda: prepare(path, workspace=no_workspace), lambda: read_log(path).close()):
+        with pytest.raises(LogError, match="damaged or cut short"):
+            read()
+    with pytest.raises(LogError, match="damaged or cut short"):
+        read_items(path)
+
+
+def test_a_packed_log_with_a_byte_changed_is_refused(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    data = bytearray(packed_rows("gzip"))
+    data[-6] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LogError, match="damaged or cut short"):
+        read_log(path)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_packed_log_may_be_several_packed_files_in_a_row(compression: str, tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(packed_rows(compression) + packed_rows(compression, first=100_000))
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (200_000, 0)
