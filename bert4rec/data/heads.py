@@ -171,7 +171,7 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
             where=file.name,
             fix="Save the file with the line ends of Unix or Windows.",
         )
-    text, encoding = _decode(data, file)
+    text, encoding = _decode(data, file, is_cut)
     return Head(file, tuple(text.replace("\r\n", "\n").split("\n")), compression, encoding)
 
 
@@ -200,12 +200,12 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
         )
 
 
-def _decode(data: bytes, file: Path) -> tuple[str, str]:
+def _decode(data: bytes, file: Path, is_cut: bool) -> tuple[str, str]:
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError as error:
         # A letter cut by the end of the head is no reason to doubt the encoding.
-        if error.start > len(data) - 4:
+        if is_cut and error.start > len(data) - 4:
             return data[: error.start].decode("utf-8-sig"), "utf-8"
     if len(re.findall(rb"[\x80-\x9f]", data)) > len(data) // 20:
         raise LogError(

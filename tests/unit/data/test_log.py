@@ -230,3 +230,10 @@ def test_a_preview_reads_only_the_head(tmp_path: Path):
     assert preview_log(path).roles() == Roles(*HEADER)
     with pytest.raises(LogError):
         read_log(path)
+
+
+def test_an_accent_among_the_last_bytes_of_a_latin_1_file_is_kept(tmp_path: Path):
+    (tmp_path / "log.csv").write_bytes("user,item\nu1,i1\nu2,i2\nu1,né".encode("latin-1"))
+    with read_log(tmp_path / "log.csv") as log:
+        assert records_of(log)[-1][:2] == ("u1", "né")
+        assert log.n_rejected == 0
