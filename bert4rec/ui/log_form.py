@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
 import streamlit as st
 
+from bert4rec.data.item_table import read_items
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
+from bert4rec.errors import LogError
 from bert4rec.ui.log_choice import LogChoice
-from bert4rec.ui.words import escape, sentence, size
+from bert4rec.ui.words import counted, escape, sentence, size
 
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
@@ -43,9 +48,16 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         The form, and the roles once each needed one is chosen.
 
     Raises:
-        LogError: the file is no log, or not of the form that was chosen.
+        LogError: the log holds no line or is not of the form that was chosen, or one of the two
+            files is no table.
     """
     preview = _ask_form(choice)
+    if preview.rows.empty:
+        raise LogError(
+            "the log has a header and no line below it",
+            where=choice.path.name,
+            fix="Check that the file is whole, or bring another one.",
+        )
     st.dataframe(
         preview.rows,
         hide_index=True,
@@ -53,7 +65,28 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    if choice.items is not None:
+        _draw_items(choice.items, preview, roles)
     return preview.form, roles
+
+
+def _draw_items(path: Path, preview: LogPreview, roles: Roles | None) -> None:
+    """Show the head of the item table as it was understood."""
+    head, item_ids = _item_table(str(path), path.stat().st_mtime)
+    st.markdown(f"**Item table: {escape(path.name)}**")
+    text = f"{counted(len(item_ids), 'item')}, the id and the title first."
+    if roles is not None:
+        met = set(preview.rows[roles.item].str.strip())
+        n_named = len(met & item_ids)
+        text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
+    st.caption(text)
+    st.dataframe(head, hide_index=True, alt="The first lines of the item table")
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the item table…")
+def _item_table(path: str, changed_at: float) -> tuple[pd.DataFrame, set[str]]:
+    table = read_items(path)
+    return table.head(N_PREVIEW_LINES), set(table["item_id"])
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:

@@ -90,6 +90,28 @@ def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Pat
 
 
 @pytest.mark.usefixtures("workspace")
+def test_an_item_table_is_shown_with_how_many_items_of_the_log_it_names() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "titles.csv", TITLES.replace("i5,", "other,").encode())
+    assert "names 7 of the 8 items in the lines above" in texts(app)
+    shown = next(f.value for f in app.dataframe if "title" in f.value.columns)
+    assert shown["title"].iloc[0] == "*Star* [0](x)"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_broken_item_table_is_told_before_anything_is_prepared() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "broken.csv", b"left,right\n1,2\n")
+    assert "no column of the item table" in errors(app).lower()
+    assert "broken" in errors(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
+
+
+@pytest.mark.usefixtures("workspace")
 def test_few_interactions_are_warned_of() -> None:
     app = open_data()
     choose_upload(app)
@@ -129,6 +151,7 @@ def test_uncertain_roles_are_left_for_the_person_to_choose() -> None:
     ("content", "message"),
     [
         (b"", "empty"),
+        (b"user_id,item_id,timestamp\n", "no line below it"),
         (b"only\n1\n2\n3\n", "one column"),
         (bytes(range(256)) * 20, "binary"),
         (b"PK\x03\x04" + b"x" * 50, "zip archive"),
