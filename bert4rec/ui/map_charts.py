@@ -28,6 +28,8 @@ OTHER = "Other"
 HEIGHT = 540
 # Steps along the longest side of a map: finer than a pixel, also when zoomed in a little.
 GRID = 4000
+# Room around what is zoomed in on: a share of its own width, and at least one of the map's.
+ZOOM_MARGIN, LEAST_ZOOM = 0.15, 0.03
 MAX_TITLE = 60
 # Above this number of points their texts are cut short, because a lasso sends them back.
 N_LONG_TEXTS = 5000
@@ -200,7 +202,7 @@ def _count_colours(counts: np.ndarray) -> dict[str, Any]:
 def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme) -> None:
     is_flat = points.shape[1] == 2
     plain = {"color": RING_COLOURS[theme], "symbol": "circle-open"}
-    for rows, size, width in ((list(rings.near), 14, 1.5), ([rings.row], 22, 3)):
+    for rows, size, width in ((list(rings.near), 12, 1.5), ([rings.row], 18, 2.5)):
         if not rows:
             continue
         marker = plain | {"size": size if is_flat else size * 0.7, "line": {"width": width}}
@@ -223,8 +225,12 @@ def _set_axes(figure: go.Figure, points: np.ndarray, rings: Rings | None, theme:
 
 
 def surroundings(points: np.ndarray, rings: Rings) -> tuple[tuple[float, float], ...]:
-    """Return the range of each axis around the item in focus: a quarter of the map's width."""
-    centre = points[rings.row].astype(np.float64)
+    """Return the range of each axis that holds the item in focus and its neighbours."""
+    shown = points[[rings.row, *rings.near]].astype(np.float64)
+    low, high = shown.min(axis=0), shown.max(axis=0)
     extent = np.ptp(points, axis=0).astype(np.float64)
-    reach = np.where(extent > 0, extent / 8, 1.0)
-    return tuple((float(c - r), float(c + r)) for c, r in zip(centre, reach, strict=True))
+    # Neighbours that lie on one spot are still shown with what is around them.
+    least = np.where(extent > 0, LEAST_ZOOM * extent, 1.0)
+    margin = np.maximum(ZOOM_MARGIN * (high - low), least)
+    ends = zip(low - margin, high + margin, strict=True)
+    return tuple((float(start), float(end)) for start, end in ends)
