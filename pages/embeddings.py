@@ -17,7 +17,7 @@ from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.map_charts import Group, Rings
 from bert4rec.ui.map_panels import caption_of, draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.run_choice import choose_model
-from bert4rec.ui.sequence_editor import category_columns, choose_item, item_names
+from bert4rec.ui.sequence_editor import category_columns, choose_item, item_groups, item_names
 from bert4rec.ui.words import counted, escape, number, percent
 
 CLUSTER, POPULARITY = "Cluster", "Popularity"
@@ -244,8 +244,8 @@ def group_values(run: Run, found: EmbeddingMap, vocabulary: Vocabulary) -> list[
     if colour == CLUSTER:
         labels = maps.cluster_labels(run, st.session_state["embeddings_clusters"])
         return [f"Cluster {label + 1}" for label in labels]
-    values = vocabulary.table[colour].astype(str)
-    return [str(value) for value in values.iloc[found.item_idx - 1]]
+    values = item_groups(vocabulary, colour).iloc[found.item_idx - 1]
+    return [str(value) for value in values]
 
 
 def theme_type() -> map_charts.Theme:

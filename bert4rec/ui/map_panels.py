@@ -12,7 +12,7 @@ from bert4rec.embeddings import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
-from bert4rec.ui.sequence_editor import category_columns
+from bert4rec.ui.sequence_editor import category_columns, item_groups
 from bert4rec.ui.words import counted, escape, percent
 
 MAX_INSPECTED = 50
@@ -35,7 +35,7 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
     st.markdown(f"**{escape(vocabulary.title(focus))}**")
     about = [counted(int(vocabulary.counts[focus - 1]), "interaction")]
     if column:
-        about.insert(0, escape(vocabulary.table[column].iloc[focus - 1]))
+        about.insert(0, escape(item_groups(vocabulary, column).iloc[focus - 1]))
     st.caption(" · ".join(about))
     if focus in found.item_idx:
         n_kept = int((table["kept"] == "✓").sum())
@@ -46,10 +46,8 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
         table,
         hide_index=True,
         column_config={
-            "item": st.column_config.TextColumn("Item", width=126),
-            "cosine": st.column_config.ProgressColumn(
-                "Cosine", min_value=0.0, max_value=1.0, format="%.2f", width=84
-            ),
+            "item": st.column_config.TextColumn("Item", width=164),
+            "cosine": st.column_config.NumberColumn("Cosine", format="%.2f", width=48),
             "kept": st.column_config.TextColumn("✓", width=28, help="Also near on the map"),
             "group": st.column_config.TextColumn(caption_of(column or ""), width=72),
         },
@@ -83,6 +81,7 @@ def draw_chosen(
             column = colour if colour in columns else columns[0]
             _draw_shares(found, vocabulary, column, items)
     with listed:
+        st.caption("The most frequent first.")
         table = vocabulary.table.iloc[np.array(items) - 1]
         st.dataframe(
             table[["title", *columns[:2], "count"]].sort_values("count", ascending=False),
@@ -90,23 +89,21 @@ def draw_chosen(
             column_config={name: caption_of(name) for name in ("title", "count", *columns)},
             alt="The chosen items",
         )
-    with st.container(horizontal=True):
-        if st.button(
-            "Open as a sequence",
-            icon=":material/search_insights:",
-            disabled=len(items) > MAX_INSPECTED,
-            help=f"In Inspect; up to {MAX_INSPECTED} items.",
-        ):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_long = len(items) > MAX_INSPECTED
+        if st.button("Open as a sequence", icon=":material/search_insights:", disabled=is_long):
             draft = Draft.of(items)
             draft = draft.hiding([draft.middle(recommender.settings.max_seq_length)])
             st.switch_page("pages/inspect.py", query_params=draft.link())
         st.button("Clear", icon=":material/close:", on_click=on_clear)
+        if is_long:
+            st.caption(f"Up to {MAX_INSPECTED} items can be opened as a sequence in Inspect.")
 
 
 def _draw_shares(
     found: EmbeddingMap, vocabulary: Vocabulary, column: str, items: list[int]
 ) -> None:
-    values = [str(value) for value in vocabulary.table[column].iloc[found.item_idx - 1]]
+    values = item_groups(vocabulary, column).iloc[found.item_idx - 1].tolist()
     table = maps.share_table(values, np.flatnonzero(np.isin(found.item_idx, items)))
     first = table.iloc[0]
     st.caption(

@@ -24,6 +24,7 @@ from bert4rec.embeddings import (
 from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.explanations import checkpoint_mtime
+from bert4rec.ui.sequence_editor import item_groups
 
 N_NEIGHBOURS = 10
 # A spreadsheet takes what begins so for a formula.
@@ -106,7 +107,7 @@ def neighbour_table(
         }
     )
     if column is not None:
-        values = vocabulary.table[column].astype(str)
+        values = item_groups(vocabulary, column)
         table["group"] = [values.iloc[idx - 1] for idx, _ in near]
     return table
 
@@ -136,7 +137,7 @@ def cluster_table(
         known = members[np.argsort(-vocabulary.counts[members - 1], kind="stable")][:4]
         row = {"cluster": f"Cluster {label + 1}", "n": len(members)}
         if column is not None:
-            values = vocabulary.table[column].astype(str).iloc[members - 1].value_counts()
+            values = item_groups(vocabulary, column).iloc[members - 1].value_counts()
             row["group"] = str(values.index[0] or "none")
             row["share"] = 100 * float(values.iloc[0]) / len(members)
         row["items"] = ", ".join(vocabulary.title(int(idx)) for idx in known)

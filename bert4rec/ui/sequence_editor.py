@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
@@ -33,11 +34,23 @@ def category_columns(vocabulary: Vocabulary) -> list[str]:
     for column in table.columns:
         if column in KNOWN_COLUMNS:
             continue
-        n_values = table[column].nunique()
+        n_values = item_groups(vocabulary, column).nunique()
         if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
             found.append(str(column))
     ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
     return sorted(found, key=lambda column: ranks.get(column.casefold(), len(ranks)))
+
+
+def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
+    """Return the group of each item by a column, as text.
+
+    Where whole values are too many, the first of several that stand in a row, as in
+    `Comedy|Drama`.
+    """
+    values = vocabulary.table[column].astype(str)
+    if values.nunique() > MAX_CATEGORIES:
+        values = values.str.partition("|")[0].str.strip()
+    return values
 
 
 def item_names(vocabulary: Vocabulary) -> dict[str, int]:
@@ -95,12 +108,13 @@ def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Cha
         on_change: Gets the draft after a click.
     """
     start = max(0, len(draft) - window)
-    category = next(iter(category_columns(vocabulary)), None)
+    columns = category_columns(vocabulary)
+    groups = item_groups(vocabulary, columns[0]) if columns else None
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at in range(start, len(draft)):
             slot = draft.slots[at]
             st.button(
-                _card(draft, at, vocabulary, category),
+                _card(draft, at, vocabulary, groups),
                 key=f"inspect_card_{at}",
                 type="primary" if slot.is_hidden else "secondary",
                 icon=":material/visibility_off:" if slot.is_hidden else None,
@@ -117,11 +131,11 @@ def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Cha
         )
 
 
-def _card(draft: Draft, at: int, vocabulary: Vocabulary, category: str | None) -> str:
+def _card(draft: Draft, at: int, vocabulary: Vocabulary, groups: pd.Series | None) -> str:
     slot = draft.slots[at]
     lines = [f"{at + 1} · **{escape(vocabulary.title(slot.item_idx))}**"]
     # On one line, so that a card is as tall as its neighbours.
-    notes = [str(vocabulary.table[category].iloc[slot.item_idx - 1])] if category else []
+    notes = [groups.iloc[slot.item_idx - 1]] if groups is not None else []
     notes += ["new"] if slot.origin is None else []
     if notes:
         lines.append(f":small[{escape(' · '.join(notes))}]")

@@ -14,7 +14,7 @@ from bert4rec.ui.maps import (
     parquet_bytes,
     share_table,
 )
-from bert4rec.ui.sequence_editor import category_columns, find_item, item_names
+from bert4rec.ui.sequence_editor import category_columns, find_item, item_groups, item_names
 
 N = 6
 VECTORS = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [-1, 0]], dtype=np.float32)
@@ -39,6 +39,24 @@ def map_of(items: list[int]) -> EmbeddingMap:
 
 def test_columns_that_group_items_are_offered_telling_names_first() -> None:
     assert category_columns(VOCABULARY) == ["genre", "mood"]
+
+
+def test_values_in_a_row_group_by_the_first_where_whole_ones_are_too_many() -> None:
+    n = 200
+    firsts = ["Drama", "Comedy", "Crime"]
+    table = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(n)],
+            "title": [f"Title {at}" for at in range(n)],
+            "count": [1] * n,
+            "genres": [f"{firsts[at % 3]}|Other {at}" for at in range(n)],
+            "link": [f"http://e.org/{at}" for at in range(n)],
+        }
+    )
+    vocabulary = Vocabulary(table)
+    assert category_columns(vocabulary) == ["genres"]
+    assert item_groups(vocabulary, "genres").tolist()[:3] == firsts
+    assert item_groups(VOCABULARY, "genre").tolist() == TABLE["genre"].tolist()
 
 
 def test_equal_titles_can_be_told_apart() -> None:
