@@ -7,7 +7,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from bert4rec.data.heads import Head
@@ -33,6 +34,7 @@ class Layout:
         quote: The quote character, or an empty string where quotes mean nothing.
         has_header: Whether the first line names the columns.
         dtypes: Types of the columns where the file states them (Parquet).
+        n_blank_lines: How many blank lines come before the header.
     """
 
     form: str
@@ -43,6 +45,7 @@ class Layout:
     quote: str = '"'
     has_header: bool = True
     dtypes: tuple[str, ...] = ()
+    n_blank_lines: int = 0
 
     def described(self, n_examples: int = 200) -> list[Column]:
         """Return the columns with type and examples."""
@@ -56,7 +59,8 @@ class Layout:
     @property
     def signature(self) -> tuple[str, ...]:
         """What files must share to be read together."""
-        return (self.form, self.delimiter, str(self.has_header), *self.columns)
+        header = f"{self.has_header} after {self.n_blank_lines}"
+        return (self.form, self.delimiter, header, *self.columns)
 
 
 def detect_layout(head: Head, form: str | None = None) -> Layout:
@@ -66,8 +70,15 @@ def detect_layout(head: Head, form: str | None = None) -> Layout:
         LogError: the lines fit no form, or not the one that was named.
     """
     check_form(form)
-    lines = [line for line in head.lines[:N_SAMPLE_LINES] if line.strip()]
-    where = head.path.name
+    lines = list(islice((line for line in head.lines if line.strip()), N_SAMPLE_LINES))
+    layout = _layout_of(lines, head.path.name, form)
+    if not layout.has_header:
+        return layout
+    n_blank_lines = next(n for n, line in enumerate(head.lines) if line.strip())
+    return replace(layout, n_blank_lines=n_blank_lines)
+
+
+def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
     if form == "jsonl" or (form is None and lines[0].lstrip()[0] in "[{"):
         return _json_layout(lines, where, "lines start with '{'")
     if form == "recbole" or (form is None and _is_recbole(lines[0])):

@@ -264,7 +264,7 @@ def _refused(row: tuple[int, str, str], uncut: list[Reject], source: Source) -> 
     if len(source.files) != 1 or source.layout.form in ("parquet", "sequences"):
         return Reject(line, reason, text)
     # The row's place becomes the line's number: add the header and the lines that were not cut.
-    line += source.layout.has_header
+    line += source.layout.n_blank_lines + source.layout.has_header
     for reject in uncut:
         line += reject.line <= line
     return Reject(line, reason, text, source.files[0].name)

@@ -111,6 +111,7 @@ def scan_files(
             "quote": layout.quote,
             "escape": layout.quote,
             "header": layout.has_header,
+            "skip": layout.n_blank_lines,
         }
     return Scan(_read_csv_sql(options), {"files": paths} | options)
 

@@ -227,3 +227,31 @@ def test_a_packed_log_may_be_several_packed_files_in_a_row(compression: str, tmp
     path.write_bytes(packed_rows(compression) + packed_rows(compression, first=100_000))
     with read_log(path) as log:
         assert (log.n_rows_read, log.n_rejected) == (200_000, 0)
+
+
+@pytest.mark.parametrize("n_blank", [1, 3, 700])
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_blank_lines_before_the_header_are_passed_over(
+    n_blank: int, blank: str, line_end: str, tmp_path: Path
+):
+    path = tmp_path / "log.csv"
+    text = (blank + "\n") * n_blank + HEADER + ROWS + "u1,i1,never\n"
+    path.write_bytes(text.replace("\n", line_end).encode())
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (51, 1)
+        assert log.rejects[0].line == n_blank + 52
+
+
+def test_blank_lines_before_rows_without_a_header_are_passed_over(tmp_path: Path):
+    path = tmp_path / "pairs.txt"
+    path.write_text("\n\n2 9\n1 3\n2 1\n")
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (3, 0)
+
+
+def test_files_with_other_numbers_of_blank_lines_first_are_not_read_together(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("\n" + HEADER + ROWS)
+    (tmp_path / "b.csv").write_text(HEADER + ROWS)
+    with pytest.raises(LogError, match="form of"):
+        read_log(tmp_path / "*.csv")
