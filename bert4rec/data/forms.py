@@ -308,8 +308,9 @@ def numbered(n: int) -> tuple[str, ...]:
 
 def _check_columns(columns: Sequence[str], where: str, noun: str = "column") -> None:
     if len(columns) < 2:
+        found = f"one {noun}, {columns[0]!r}" if columns else f"no {noun}s"
         raise LogError(
-            f"the log has one {noun}, {columns[0]!r}",
+            f"the log has {found}",
             where=where,
             fix="A log needs a user and an item on each line; check the delimiter.",
         )
