@@ -27,6 +27,8 @@ CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
 DATASET_KEY = "embeddings_dataset"
 POLL_EVERY = "2s"
+# The height of a label, so that what has none stands in line with what has one.
+LABEL_PX = 28
 
 
 def page() -> None:
@@ -78,7 +80,7 @@ def forget_chosen() -> None:
 
 def draw_controls(vocabulary: Vocabulary) -> None:
     problem: UnknownIdError | None = None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top"):
         st.segmented_control(
             "Map",
             ["umap", "pca"],
@@ -116,8 +118,10 @@ def draw_controls(vocabulary: Vocabulary) -> None:
         if chosen != st.session_state.get(FOUND_KEY):
             st.session_state[FOUND_KEY] = chosen
             st.session_state[FOCUS_KEY] = chosen
-        with st.popover("Settings", icon=":material/tune:"):
-            draw_settings()
+        with st.container(width="content", gap=None):
+            st.space(LABEL_PX)
+            with st.popover("Settings", icon=":material/tune:"):
+                draw_settings()
     if problem is not None:
         state.show_error(problem)
 
