@@ -25,6 +25,8 @@ DATE_FORMS = (
     "%d/%b/%Y:%H:%M:%S %z",
 )
 N_SAMPLED = 10_000
+# Which values count when the column is judged: a number that is not finite says as much as a blank.
+IS_GIVEN = "trim(t::VARCHAR) != '' AND coalesce(isfinite(TRY_CAST(t AS DOUBLE)), true)"
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,13 @@ def read_times(connection: Connection, dtype: str, name: str, where: str) -> Tim
     number = "TRY_CAST(t AS DOUBLE)"
     date = "TRY_CAST(t AS TIMESTAMPTZ)"
     n, n_numbers, median = connection.row(
-        f"SELECT count(t), count({number}), median(abs({number})) FROM raw"
-        " WHERE trim(t::VARCHAR) != ''"
+        f"SELECT count(t), count({number}), median(abs({number})) FROM raw WHERE {IS_GIVEN}"
     )
     if n == 0:
         return _blank(connection, name, where)
     if n_numbers * 2 > n:
         return _numbers(connection, number, float(median))
-    (n_dates,) = connection.row(f"SELECT count({date}) FROM raw")
+    (n_dates,) = connection.row(f"SELECT count({date}) FROM raw WHERE {IS_GIVEN}")
     if n_dates * 2 > n:
         return TimeReading(f"epoch({date})", "dates of the form ISO 8601, in UTC unless they say")
     found = _date_form(connection, name, where)
@@ -88,7 +89,7 @@ def _blank(connection: Connection, name: str, where: str) -> TimeReading:
 def _numbers(connection: Connection, number: str, median: float) -> TimeReading:
     if 19_000_101 <= median <= 21_001_231:
         day = "try_strptime(t::VARCHAR, '%Y%m%d')"
-        n, n_days = connection.row(f"SELECT count(t), count({day}) FROM raw")
+        n, n_days = connection.row(f"SELECT count(t), count({day}) FROM raw WHERE {IS_GIVEN}")
         if n_days * 2 > n:
             return TimeReading(f"epoch({day})", "days of the form YYYYMMDD")
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
@@ -98,7 +99,7 @@ def _numbers(connection: Connection, number: str, median: float) -> TimeReading:
 
 def _date_form(connection: Connection, name: str, where: str) -> str | None:
     counts = ", ".join(f"count(try_strptime(t, '{form}'))" for form in DATE_FORMS)
-    sample = f"(SELECT t FROM raw WHERE trim(t) != '' LIMIT {N_SAMPLED})"
+    sample = f"(SELECT t FROM raw WHERE {IS_GIVEN} LIMIT {N_SAMPLED})"
     n, *n_read = connection.row(f"SELECT count(t), {counts} FROM {sample}")
     best = max(n_read)
     if best * 2 <= n:
@@ -123,7 +124,7 @@ def _unreadable(connection: Connection, name: str, where: str) -> LogError:
     examples = [
         str(text)
         for (text,) in connection.rows(
-            "SELECT t FROM raw WHERE trim(t) != '' GROUP BY t ORDER BY min(rowid) LIMIT 3"
+            f"SELECT t FROM raw WHERE {IS_GIVEN} GROUP BY t ORDER BY min(rowid) LIMIT 3"
         )
     ]
     shown = ", ".join(repr(text[:40]) for text in examples)

@@ -38,6 +38,9 @@ BROKEN = {
     "too short a header": ("user_id,item_id\n" + ROWS, "2 columns but most others 3"),
     "unparsable times": (HEADER + with_column(ROWS, 2, "yesterday"), "cannot be read as times"),
     "no times": (HEADER + with_column(ROWS, 2, ""), "holds no times"),
+    "times that are no numbers": (HEADER + with_column(ROWS, 2, "NaN"), "holds no times"),
+    "infinite times": (HEADER + with_column(ROWS, 2, "-inf"), "holds no times"),
+    "endless times": (HEADER + with_column(ROWS, 2, "infinity"), "holds no times"),
     "ambiguous dates": (HEADER + with_column(ROWS, 2, "01/02/2024"), "could be"),
     "one user": (HEADER + with_column(ROWS, 0, "u"), "one user only"),
     "one item": (HEADER + with_column(ROWS, 1, "i"), "one item only"),
@@ -51,6 +54,8 @@ BROKEN = {
     "duplicate column": ("user_id,item_id,item_id\n" + ROWS, "more than once"),
     "duplicate but for case": ("user_id,item_id,User_ID\n" + ROWS, "more than once"),
     "JSON in one array": ('[{"user": 1, "item": 2}]\n', "one object a line"),
+    "empty JSON objects": ("{}\n{}\n", "no keys"),
+    "one key": ('{"user": 1}\n{"user": 2}\n', "one key, 'user'"),
     "deep JSON": ('{"a":' * 100_000, "one object a line"),
     "prose": (
         "This is a text.\nIt has lines,\nbut it is no log at all.\n",

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bert4rec.data.log import read_log
 from bert4rec.data.prepare import PrepareSettings, prepare
+from bert4rec.errors import LogError
 
 # 2024-05-17 20:15:30 UTC
 MOMENT_S = 1_715_976_930.0
@@ -56,3 +58,22 @@ def test_a_number_that_is_no_moment_is_rejected(bad: str, tmp_path: Path):
     (tmp_path / "log.csv").write_text(f"user,item,time\n{rows}u1,i2,{bad}\n")
     with read_log(tmp_path / "log.csv") as log:
         assert [reject.reason for reject in log.rejects] == ["no readable time"]
+
+
+@pytest.mark.parametrize("gap", [float("nan"), float("inf")])
+def test_a_column_of_floats_without_a_finite_one_holds_no_times(gap: float, tmp_path: Path):
+    frame = pd.DataFrame({"user": list("aabb"), "item": list("xyyx"), "time": [gap] * 4})
+    frame.to_parquet(tmp_path / "log.parquet")
+    with pytest.raises(LogError, match="holds no times"):
+        read_log(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize(("moment", "reason"), [("1715976930", "Unix"), ("2024-05-17", "ISO")])
+def test_values_that_are_not_finite_do_not_count_when_a_column_is_judged(
+    moment: str, reason: str, tmp_path: Path
+):
+    rows = f"u1,i1,{moment}\nu2,i2,{moment}\n" * 3 + "u1,i2,inf\nu1,i2,infinity\nu1,i2,nan\n"
+    (tmp_path / "log.csv").write_text("user,item,time\n" + rows)
+    with read_log(tmp_path / "log.csv") as log:
+        assert reason in log.time_reason
+        assert (log.n_rows_read, log.n_rejected) == (9, 3)
