@@ -23,6 +23,9 @@ N_CHARACTERS_KEPT = 200
 # The column of each role in the table `raw`.
 RAW_NAMES = {"user": "u", "item": "i", "time": "t", "value": "v"}
 
+# DuckDB takes NaN for greater than any number.
+FINITE_VALUE = "CASE WHEN isfinite(TRY_CAST(v AS DOUBLE)) THEN TRY_CAST(v AS DOUBLE) END"
+
 
 @dataclass(frozen=True)
 class Reject:
@@ -241,7 +244,7 @@ def _fill(
         "CREATE TABLE checked AS SELECT *, CASE WHEN bad IS NOT NULL THEN 'not a JSON object'"
         " WHEN u IS NULL THEN 'no user id' WHEN i IS NULL THEN 'no item id'"
         f" {no_time} END AS reason FROM (SELECT rowid + 1 AS line, nullif(trim(u), '') AS u,"
-        f" nullif(trim(i), '') AS i, {time_sql} AS time_s, TRY_CAST(v AS DOUBLE) AS v, t, bad"
+        f" nullif(trim(i), '') AS i, {time_sql} AS time_s, {FINITE_VALUE} AS v, t, bad"
         " FROM raw)"
     )
     connection.run("DROP TABLE raw")

@@ -104,6 +104,15 @@ def test_a_smallest_value_drops_what_is_below_it_or_missing(tmp_path: Path, work
     assert dataset.manifest["report"]["filtered"] == 3
 
 
+def test_a_value_that_is_not_finite_is_missing(workspace: Path):
+    values = [5.0, float("nan"), float("inf"), 5.0]
+    log = pd.DataFrame({"user": list("uuvv"), "item": list("abab"), "rating": values})
+    settings = PrepareSettings(min_sequence_length=1, min_value=3)
+    roles = Roles("user", "item", value="rating")
+    dataset = prepare(log, workspace=workspace, settings=settings, roles=roles)
+    assert histories(dataset) == {"u": ["a"], "v": ["b"]}
+
+
 def test_a_smallest_value_needs_a_column_of_values(workspace: Path):
     log = frame_of(("u", "a", 1), ("v", "b", 2))
     with pytest.raises(LogError, match="no column holds values"):
