@@ -25,7 +25,7 @@ MAX_TABLE_ROWS = 200
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4])
 # The theme's own margins leave the lines half of the height.
-PADDING_PX = 4
+PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
 AXIS = {"labelPadding": 6, "titlePadding": 8}
 COLUMNS = ["epoch", "value", "series", "is_best"]
 
@@ -130,7 +130,8 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
     dashes = names | {"range": list(DASHES[: len(series)])}
     dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": legend}
     return {
-        "padding": PADDING_PX,
+        # A copy of a dict: Streamlit's page writes into it and fails at a number.
+        "padding": dict(PADDING_PX),
         "encoding": {"x": x, "y": y, "color": color},
         "layer": [
             {

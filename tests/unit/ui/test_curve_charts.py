@@ -74,6 +74,12 @@ def test_a_layer_without_points_is_left_out() -> None:
     assert "diamond" not in shapes(metric_chart(curves, METRIC).spec)
 
 
+def test_the_margins_are_named_one_by_one_as_the_page_writes_into_them() -> None:
+    first, second = (loss_chart(curves_of(1)).spec["padding"] for _ in range(2))
+    first["bottom"] = 99
+    assert second["bottom"] < 99
+
+
 def test_baselines_are_flat_lines_as_long_as_the_curve() -> None:
     points = metric_chart(curves_of(3), METRIC).points
     level = points[points["series"] == "Popularity"]
