@@ -131,6 +131,17 @@ def _open_unpacked(file: Path, compression: str) -> Iterator[IO[bytes]]:
             yield stream
 
 
+@contextmanager
+def open_lines(file: Path, compression: str, encoding: str) -> Iterator[Iterator[str]]:
+    """Open a file as its lines, each with its end."""
+    with (
+        _open_unpacked(file, compression) as stream,
+        # What is no text was rejected by the reader; here it only has to be counted.
+        io.TextIOWrapper(stream, encoding, errors="replace", newline="\n") as text,
+    ):
+        yield text
+
+
 def _unpacked(raw: IO[bytes] | io.RawIOBase, compression: str) -> IO[bytes]:
     if compression == "gzip":
         return cast(IO[bytes], gzip.GzipFile(fileobj=raw))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
-from bert4rec.data.heads import hash_files
+from bert4rec.data.heads import hash_files, open_lines
+from bert4rec.data.lines import find_lines
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files
 from bert4rec.data.source import Source
@@ -23,6 +24,8 @@ N_CHARACTERS_KEPT = 200
 # The column of each role in the table `raw`.
 RAW_NAMES = {"user": "u", "item": "i", "time": "t", "value": "v"}
 
+# Alone, `trim` takes off spaces only.
+TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # DuckDB takes NaN for greater than any number.
 FINITE_VALUE = "CASE WHEN isfinite(TRY_CAST(v AS DOUBLE)) THEN TRY_CAST(v AS DOUBLE) END"
 
@@ -58,16 +61,16 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
         LogError: the source cannot be used as it is.
     """
     with _plain_errors(source):
-        time_dtype = _stage(connection, source, roles)
+        time_dtype, source = _stage(connection, source, roles)
         time_sql, time_reason = "NULL", ""
         if roles.time is not None:
             reading = read_times(connection, time_dtype, roles.time, source.name)
             time_sql, time_reason = reading.sql, reading.reason
         uncut = _uncut_lines(connection, source)
         n_uncut = _n_uncut(connection, source)
-        refused, n_refused = _fill(connection, time_sql, roles, uncut, source)
+        refused, n_refused = _fill(connection, time_sql, roles)
         (n_kept,) = connection.row("SELECT count(*) FROM interactions")
-    rejects = tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
+        rejects = _placed(uncut, refused, source)
     found = Ingested(n_kept + n_refused + n_uncut, n_refused + n_uncut, rejects, time_reason)
     _check(connection, found, n_kept, source)
     return found
@@ -92,13 +95,17 @@ def _plain_errors(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _stage(connection: Connection, source: Source, roles: Roles) -> str:
-    """Fill the table `raw` with the columns of the roles and return the type of its times."""
+def _stage(connection: Connection, source: Source, roles: Roles) -> tuple[str, Source]:
+    """Fill the table `raw` with the columns of the roles.
+
+    Returns:
+        The type of its times, and the source with the layout by which it was read in the end.
+    """
     form = source.layout.form
     if form == "jsonl":
-        return _stage_json(connection, source, roles)
+        return _stage_json(connection, source, roles), source
     if form == "sequences":
-        return _stage_sequences(connection, source)
+        return _stage_sequences(connection, source), source
     scan = _scan(connection, source, roles)
     types = {str(row[0]): str(row[1]) for row in connection.rows(*_describe(scan))}
     columns = {
@@ -106,9 +113,9 @@ def _stage(connection: Connection, source: Source, roles: Roles) -> str:
     }
     connection.run(f"CREATE TABLE raw AS {_select(columns)} FROM ({scan.sql})", scan.parameters)
     if source.layout.quote and _has_open_quote(connection, source):
-        _stage_without_quotes(connection, source, roles)
+        source = _stage_without_quotes(connection, source, roles)
     time_type = types[roles.time] if roles.time else ""
-    return "timestamp" if time_type.startswith(("TIMESTAMP", "DATE")) else "text"
+    return "timestamp" if time_type.startswith(("TIMESTAMP", "DATE")) else "text", source
 
 
 def _has_open_quote(connection: Connection, source: Source) -> bool:
@@ -118,11 +125,14 @@ def _has_open_quote(connection: Connection, source: Source) -> bool:
     return bool(connection.row(sql)[0])
 
 
-def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) -> None:
+def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) -> Source:
     """Read again with quotes as letters, and keep the reading that has more rows.
 
     A quote that is never closed swallows all lines after it, and they would go uncounted. Quotes
     around a whole field are taken off; a quoted delimiter costs its line, which is counted.
+
+    Returns:
+        The source with the layout of that reading.
     """
     (first_scan,) = connection.row("SELECT max(scan_id) FROM reject_errors")
     layout = replace(source.layout, quote="")
@@ -137,6 +147,7 @@ def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) 
         connection.run("ALTER TABLE plain RENAME TO raw")
     stale = "<=" if is_better else ">"
     connection.run(f"DELETE FROM reject_errors WHERE scan_id {stale} $scan", {"scan": first_scan})
+    return replace(source, layout=layout) if is_better else source
 
 
 def _unquoted(column: str) -> str:
@@ -186,7 +197,7 @@ def _stage_json(connection: Connection, source: Source, roles: Roles) -> str:
         # A JSON pointer takes any key; only these two signs are special in it.
         parameters[f"key_{role}"] = "/" + name.replace("~", "~0").replace("/", "~1")
         columns[role] = f"CASE WHEN is_object THEN json_extract_string(line, $key_{role}) END"
-    lines = f"SELECT line, {is_object} AS is_object FROM ({scan.sql}) WHERE trim(line) != ''"
+    lines = f"SELECT line, {is_object} AS is_object FROM ({scan.sql}) WHERE {TRIMMED} != ''"
     select = _select(columns, "CASE WHEN NOT is_object THEN line END")
     connection.run(f"CREATE TABLE raw AS {select} FROM ({lines})", parameters)
     return "text"
@@ -194,12 +205,12 @@ def _stage_json(connection: Connection, source: Source, roles: Roles) -> str:
 
 def _stage_sequences(connection: Connection, source: Source) -> str:
     scan = scan_files(source.files, source.layout, source.compression, source.encoding)
-    tokens = f"SELECT regexp_split_to_array(trim(line), '\\s+') AS tokens FROM ({scan.sql})"
+    tokens = f"SELECT regexp_split_to_array({TRIMMED}, '\\s+') AS tokens FROM ({scan.sql})"
     # A line with a user alone gives one row without an item, so that it is counted.
     items = "CASE WHEN len(tokens) > 1 THEN tokens[2:] ELSE [NULL] END"
     connection.run(
         f"CREATE TABLE raw AS SELECT tokens[1] AS u, unnest({items}) AS i, NULL AS t, NULL AS v,"
-        f" NULL::VARCHAR AS bad FROM ({tokens} WHERE trim(line) != '')",
+        f" NULL::VARCHAR AS bad FROM ({tokens} WHERE {TRIMMED} != '')",
         scan.parameters,
     )
     return "text"
@@ -236,9 +247,7 @@ def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
     ]
 
 
-def _fill(
-    connection: Connection, time_sql: str, roles: Roles, uncut: list[Reject], source: Source
-) -> tuple[list[Reject], int]:
+def _fill(connection: Connection, time_sql: str, roles: Roles) -> tuple[list[Reject], int]:
     no_time = "WHEN time_s IS NULL THEN 'no readable time'" if roles.time else ""
     connection.run(
         "CREATE TABLE checked AS SELECT *, CASE WHEN bad IS NOT NULL THEN 'not a JSON object'"
@@ -259,18 +268,22 @@ def _fill(
         " time_s::DOUBLE AS time_s, v AS value FROM checked WHERE reason IS NULL"
     )
     connection.run("DROP TABLE checked")
-    return [_refused(row, uncut, source) for row in found], int(n_refused)
+    return [Reject(*row) for row in found], int(n_refused)
 
 
-def _refused(row: tuple[int, str, str], uncut: list[Reject], source: Source) -> Reject:
-    line, reason, text = row
-    if len(source.files) != 1 or source.layout.form in ("parquet", "sequences"):
-        return Reject(line, reason, text)
-    # The row's place becomes the line's number: add the header and the lines that were not cut.
-    line += source.layout.n_blank_lines + source.layout.has_header
-    for reject in uncut:
-        line += reject.line <= line
-    return Reject(line, reason, text, source.files[0].name)
+def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
+    """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
+    is_counted = len(source.files) == 1 and source.layout.form not in ("parquet", "sequences")
+    if is_counted and (uncut or refused):
+        file, layout = source.files[0], source.layout
+        with open_lines(file, source.compression, source.encoding) as lines:
+            found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
+        uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
+        refused = [
+            replace(r, line=line, file=file.name)
+            for r, line in zip(refused, found.of_rows, strict=True)
+        ]
+    return tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
 
 
 def _check(connection: Connection, found: Ingested, n_kept: int, source: Source) -> None:

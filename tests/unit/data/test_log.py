@@ -237,3 +237,53 @@ def test_an_accent_among_the_last_bytes_of_a_latin_1_file_is_kept(tmp_path: Path
     with read_log(tmp_path / "log.csv") as log:
         assert records_of(log)[-1][:2] == ("u1", "né")
         assert log.n_rejected == 0
+
+
+COUNTED = {
+    "blank lines": ["", "{good}", "", "", "{bad}", "{good}", "{uncut}", "", "{bad}"],
+    "line ends in quotes": [
+        '"a\n\nb",3,1700000000',
+        "{uncut}",
+        '"a\nb",3,never',
+        "{good}",
+        "{bad}",
+    ],
+    "quotes in a field": ['5" a,3,1700000000', "{bad}", '6" b,3,1700000000', "{uncut}", "{bad}"],
+    "an open quote": ["{good}", '"open,3,1700000000', "{uncut}", "", "{bad}", *["{good}"] * 9],
+    "a long field": ["{good}", "x" * 200_000 + ",3,1700000000", "{bad}", "{good}", "{uncut}"],
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+@pytest.mark.parametrize("packing", [None, "gzip", "zstd"])
+def test_a_bad_line_has_the_number_that_an_editor_shows(
+    case: str, packing: str | None, tmp_path: Path
+):
+    named = {"good": "abe,7,1700000000", "bad": "zoe,3,never", "uncut": "short,line"}
+    text = "\n".join([",".join(HEADER), *COUNTED[case], "{good}", "zoe,8,1"]).format(**named) + "\n"
+    with pa.output_stream(str(tmp_path / "log.csv"), compression=packing) as file:
+        file.write(text.encode())
+    shown = text.split("\n")
+    expected = [
+        n for n, line in enumerate(shown, start=1) if "never" in line or line == "short,line"
+    ]
+    # A record of several lines stands where it starts.
+    expected = [n - (shown[n - 1] == 'b",3,never') for n in expected]
+    with read_log(tmp_path / "log.csv") as log:
+        assert [reject.line for reject in log.rejects] == expected
+
+
+def test_bad_json_lines_are_numbered_past_blank_ones(tmp_path: Path):
+    text = "\n" + json_lines() + "  \n\t\n" + '{"user_id": 1,\n' + "\n" + json_lines() + '{"a": 1}'
+    (tmp_path / "log.jsonl").write_text(text)
+    with read_log(tmp_path / "log.jsonl") as log:
+        assert [reject.line for reject in log.rejects] == [9, 16]
+
+
+def test_a_line_of_items_may_be_indented(tmp_path: Path):
+    (tmp_path / "sequences.txt").write_text("\t7 3 1\n  5 1 3\t\n\t\n6 2\t2\n")
+    with read_log(tmp_path / "sequences.txt", form="sequences") as log:
+        assert [row[:2] for row in records_of(log)] == [
+            ("7", "3"), ("7", "1"), ("5", "1"), ("5", "3"), ("6", "2"), ("6", "2")
+        ]  # fmt: skip
+        assert log.n_rejected == 0
