@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from bert4rec.data.heads import hash_files
 from bert4rec.data.roles import guess_role, plain_name
@@ -136,7 +137,7 @@ def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
     arranged = pd.DataFrame({"item_id": ids, "title": titles.where(titles != "", ids)})
     for name in others:
         shown = f"table_{name}" if name in RESERVED else name
-        arranged[shown] = _as_numbers(table[name])
+        arranged[shown] = _as_numbers(_of_one_type(table[name]))
     is_first = (arranged["item_id"] != "") & ~arranged["item_id"].duplicated()
     return arranged[is_first].reset_index(drop=True)
 
@@ -148,6 +149,17 @@ def _texts(column: pd.Series) -> pd.Series:
         if (whole == whole.round()).all():
             column = column.astype("Int64")
     return column.astype("string").fillna("").str.strip().astype("str")
+
+
+def _of_one_type(column: pd.Series) -> pd.Series:
+    """Return a column as it is, or as text where Parquet has no type for all of its values."""
+    if column.dtype != object:
+        return column
+    try:
+        pa.array(column, from_pandas=True)
+    except pa.ArrowException:
+        return column.map(str, na_action="ignore").astype("string")
+    return column
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:

@@ -184,7 +184,7 @@ def frame_source(frame: pd.DataFrame, name: str) -> Source:
         raise LogError("the frame has no rows", where=name, fix="Give a frame with interactions.")
     head = frame.head(N_EXAMPLES)
     columns = [head.iloc[:, place] for place in range(len(names))]
-    texts = [["" if pd.isna(v) else str(v) for v in column] for column in columns]
+    texts = [column.map(str).where(column.notna(), "").tolist() for column in columns]
     dtypes = tuple(
         "timestamp" if pd.api.types.is_datetime64_any_dtype(column.dtype) else dtype_of(text)
         for column, text in zip(columns, texts, strict=True)

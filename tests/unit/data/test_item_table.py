@@ -80,3 +80,19 @@ def test_a_key_of_json_may_hold_any_sign(tmp_path: Path):
     rows = [{"item": "a", 'a"/~b': "x", "title": "A"}, {"item": "b", 'a"/~b': "y", "title": "B"}]
     (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_items(tmp_path / "items.jsonl")['a"/~b'].tolist() == ["x", "y"]
+
+
+def test_a_column_of_several_types_becomes_text_and_others_stay_as_they_are(tmp_path: Path):
+    frame = pd.DataFrame(
+        {
+            "item": ["a", "b", "c"],
+            "mixed": [1, "x", None],
+            "place": [(1, 2), "x", 3.5],
+            "tags": [["u"], [], ["v", "w"]],
+        }
+    )
+    table = read_items(frame)
+    assert table["mixed"].fillna("").tolist() == ["1", "x", ""]
+    assert table["place"].tolist() == ["(1, 2)", "x", "3.5"]
+    assert table["tags"].tolist() == [["u"], [], ["v", "w"]]
+    table.to_parquet(tmp_path / "items.parquet")
