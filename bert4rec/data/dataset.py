@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
@@ -185,8 +186,20 @@ def open_dataset(folder: Path) -> SequenceDataset:
     """
     if not (folder / "manifest.json").is_file():
         raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
-    manifest = read_json(folder / "manifest.json")
+    manifest = _manifest_of(folder)
     check_format(manifest, FORMAT_VERSION, folder)
+    try:
+        dataset = _opened(folder, manifest)
+    except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _damaged(folder, reason) from error
+    for is_whole, reason in _promises(dataset):
+        if not is_whole:
+            raise _damaged(folder, reason)
+    return dataset
+
+
+def _opened(folder: Path, manifest: dict[str, Any]) -> SequenceDataset:
     times = folder / "times_s.npy"
     return SequenceDataset(
         items=np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
@@ -197,6 +210,25 @@ def open_dataset(folder: Path) -> SequenceDataset:
         manifest=manifest,
         folder=folder,
     )
+
+
+def _promises(dataset: SequenceDataset) -> Iterator[tuple[bool, str]]:
+    """Yield what must hold between the files, each with what to say where it does not.
+
+    Cost: the users; the interactions are not read.
+    """
+    table, offsets = dataset.vocabulary.table, dataset.offsets
+    yield {"item_id", "title", "count"} <= set(table.columns), "its items lack a column"
+    yield "user_id" in dataset.users.columns, "its users have no ids"
+    yield len(offsets) == len(dataset.users) + 1, "it has other users than histories"
+    spans = offsets[0] == 0 and offsets[-1] == dataset.n_interactions
+    yield bool(spans and (dataset.lengths >= 0).all()), "its histories do not fit its interactions"
+    if dataset.times_s is None:
+        yield not dataset.manifest.get("has_times"), "it has no times"
+    else:
+        yield len(dataset.times_s) == dataset.n_interactions, "it has times for others"
+    counts = dataset.manifest.get("counts", {})
+    yield counts.get("n_items", len(table)) == len(table), "it has other items than it counts"
 
 
 def list_datasets(workspace: Path) -> list[dict[str, Any]]:
@@ -221,15 +253,29 @@ def _manifests(workspace: Path) -> list[Path]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | FormatError:
-    folder = path.parent.name
     try:
-        return dict(read_json(path)) | {"folder": folder}
-    except (FormatError, TypeError, ValueError) as error:
-        return FormatError(
-            f"dataset {folder!r} is damaged: {getattr(error, 'message', error)}",
-            where=str(path.parent),
-            fix="Restore its folder, or delete it and prepare the log again.",
-        )
+        return _manifest_of(path.parent) | {"folder": path.parent.name}
+    except FormatError as error:
+        return error
+
+
+def _manifest_of(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = read_json(folder / "manifest.json")
+    except FormatError as error:
+        raise _damaged(folder, error.message) from error
+    if not isinstance(manifest, dict):
+        raise _damaged(folder, "manifest.json holds no object")
+    return manifest
+
+
+def _damaged(folder: Path, reason: str) -> FormatError:
+    return FormatError(
+        f"dataset {folder.name!r} is damaged: {reason}",
+        where=str(folder),
+        fix="Restore its folder, or prepare the log again.",
+        is_damaged=True,
+    )
 
 
 def find_dataset(workspace: Path, name: str) -> SequenceDataset:

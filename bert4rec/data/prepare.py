@@ -27,7 +27,7 @@ from bert4rec.data.roles import Roles
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import DatasetError, LogError
+from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
 from bert4rec.files import find_workspace, safe_name
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
@@ -90,8 +90,9 @@ def prepare(
     origin = _origin(source, roles, source_hash, settings, table, simulated)
     name = name or _default_name(source)
     folder = home / "datasets" / f"{safe_name(name)}-{origin['fingerprint'][:8]}"
-    if (folder / "manifest.json").is_file():
-        return open_dataset(folder)
+    there = _there(folder)
+    if there is not None:
+        return there
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
     if table is not None:
         manifest["item_table"] = {"name": item_table_name}
@@ -104,9 +105,19 @@ def prepare(
 def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:
     # Two visitors may prepare the same log at once: the second opens what the first has written.
     with SAVING:
-        if (folder / "manifest.json").is_file():
-            return open_dataset(folder)
-        return dataset.save(folder)
+        return _there(folder) or dataset.save(folder)
+
+
+def _there(folder: Path) -> SequenceDataset | None:
+    """Return the dataset in a folder; None if there is none, or a damaged one to be replaced."""
+    try:
+        return open_dataset(folder)
+    except NotFoundError:
+        return None
+    except FormatError as error:
+        if error.details.get("is_damaged"):
+            return None
+        raise
 
 
 def _source_of(log: Path | str | pd.DataFrame, name: str | None, form: str | None) -> Source:

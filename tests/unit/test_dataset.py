@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bert4rec.data.dataset import (
@@ -154,3 +156,55 @@ def test_only_a_dataset_of_the_workspace_can_be_deleted(
     assert list_datasets(workspace) == []
     with pytest.raises(NotFoundError, match="no dataset in 'small-1'"):
         delete_dataset(workspace, "small-1")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut items": lambda folder: cut(folder / "items.npy"),
+    "cut offsets": lambda folder: cut(folder / "offsets.npy"),
+    "cut times": lambda folder: cut(folder / "times_s.npy"),
+    "an empty array": lambda folder: (folder / "items.npy").write_bytes(b""),
+    "no items": lambda folder: (folder / "items.npy").unlink(),
+    "a cut catalogue": lambda folder: cut(folder / "items.parquet"),
+    "no catalogue": lambda folder: (folder / "items.parquet").unlink(),
+    "no users": lambda folder: (folder / "users.parquet").unlink(),
+    "a manifest that is a list": lambda folder: (folder / "manifest.json").write_text("[]"),
+    "no manifest": lambda folder: (folder / "manifest.json").write_text("{"),
+    "fewer items than offsets": lambda folder: np.save(
+        folder / "items.npy", np.ones(3, dtype=np.int32)
+    ),
+    "fewer times than items": lambda folder: np.save(folder / "times_s.npy", np.ones(3)),
+    "fewer users than histories": lambda folder: pd.DataFrame({"user_id": ["0"]}).to_parquet(
+        folder / "users.parquet"
+    ),
+    "a smaller catalogue": lambda folder: (
+        pd.read_parquet(folder / "items.parquet").head(2).to_parquet(folder / "items.parquet")
+    ),
+    "a catalogue without ids": lambda folder: pd.DataFrame({"a": range(6)}).to_parquet(
+        folder / "items.parquet"
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_dataset_is_told_as_one(
+    damage: str, dataset: SequenceDataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    dataset.save(folder)
+    DAMAGES[damage](folder)
+    with pytest.raises(FormatError) as caught:
+        open_dataset(folder)
+    assert str(folder) in str(caught.value.where)
+
+
+def test_a_manifest_that_is_no_object_is_listed_as_damaged(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    dataset.save(workspace / "datasets" / "small")
+    (workspace / "datasets" / "small" / "manifest.json").write_text("[]")
+    assert list_datasets(workspace) == []
+    assert len(damaged_datasets(workspace)) == 1

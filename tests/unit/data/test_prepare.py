@@ -11,7 +11,8 @@ from bert4rec.data.dataset import SequenceDataset, list_datasets
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.data.scan import Connection
-from bert4rec.errors import DatasetError, LogError, SettingsError
+from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError
+from bert4rec.files import write_json
 
 EVERYTHING = PrepareSettings(min_sequence_length=1)
 
@@ -137,6 +138,23 @@ def test_the_same_log_and_settings_are_prepared_once(tmp_path: Path, workspace: 
     with read_log(tmp_path / "log.csv") as log:
         assert prepare(log, workspace=workspace).folder == first.folder
     assert len(list_datasets(workspace)) == 1
+
+
+def test_a_damaged_dataset_is_made_again(tmp_path: Path, workspace: Path):
+    first = prepare(write_log(tmp_path), workspace=workspace)
+    assert first.folder is not None
+    (first.folder / "items.parquet").write_bytes(b"PAR1")
+    again = prepare(write_log(tmp_path), workspace=workspace)
+    assert again.folder == first.folder
+    assert histories(again) == histories(first)
+
+
+def test_a_dataset_of_a_newer_version_is_not_made_again(tmp_path: Path, workspace: Path):
+    first = prepare(write_log(tmp_path), workspace=workspace)
+    assert first.folder is not None
+    write_json(first.folder / "manifest.json", first.manifest | {"format_version": 99})
+    with pytest.raises(FormatError, match="99"):
+        prepare(write_log(tmp_path), workspace=workspace)
 
 
 @pytest.mark.parametrize(
