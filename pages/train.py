@@ -7,18 +7,18 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import forms, settings_form, state
-from bert4rec.ui.dataset_view import dataset_labels
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_controls import PROBLEM_KEY, start_run
-from bert4rec.ui.words import counted, escape
+from bert4rec.ui.words import counted, escape, unique_labels
 
 VIEW_KEY = "train_view"
 FOLLOWED_KEY = "train_followed_run"
 NAME_KEY = "train_name"
 NEW = "new"
 N_OFFERED_RUNS = 30
+MIN_NAMING_PX = 180
 
 
 def choose_view(run_ids: list[str]) -> str:
@@ -94,8 +94,8 @@ def draw_empty() -> None:
 
 
 def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
-    left, right = st.columns(2)
-    with left:
+    cells = st.grid(2, min_column_width=MIN_NAMING_PX)
+    with cells.container():
         name = st.text_input(
             "Name of the run",
             key=NAME_KEY,
@@ -103,7 +103,7 @@ def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
             max_chars=80,
             persist_state="session",
         )
-    with right:
+    with cells.container():
         kind = settings_form.draw_purpose()
     return kind, (name or "").strip() or dataset.name
 
@@ -144,7 +144,7 @@ def start(dataset_name: str) -> None:
 
 
 def draw_dataset_choice(dataset: SequenceDataset) -> None:
-    labels = dataset_labels(state.datasets())
+    labels = unique_labels({str(found["folder"]): str(found["name"]) for found in state.datasets()})
     here = dataset.folder.name if dataset.folder else ""
     if len(labels) > 1:
         key = "train_dataset"

@@ -65,7 +65,7 @@ def _profile(workspace: str, folder: str, fingerprint: str) -> Profile:
 
 def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
-    labels = dataset_labels(manifests)
+    labels = _labels(manifests)
     current = state.current_manifest() or manifests[0]
     row = st.container(horizontal=True, vertical_alignment="bottom")
     folder = row.selectbox(
@@ -85,8 +85,7 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     return by_folder[folder]
 
 
-def dataset_labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return a label for each dataset of a box by its folder, no two the same."""
+def _labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
     return unique_labels(
         {
             str(manifest["folder"]): f"{manifest['name']} · {when(manifest.get('created_at'))}"
