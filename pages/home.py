@@ -49,7 +49,9 @@ def draw_home() -> None:
 
 
 def draw_heading(*, is_new: bool) -> None:
-    row = st.container(horizontal=True, vertical_alignment="center", gap="large")
+    row = st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
     with row.container(width=HEADING_PX):
         st.title("BERT4Rec")
         st.markdown(
