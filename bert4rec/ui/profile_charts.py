@@ -103,7 +103,7 @@ def popularity_figure(items: np.ndarray, share: np.ndarray) -> go.Figure:
     )
     figure.add_annotation(
         x=0.98,
-        y=0.3,
+        y=0.5,
         text="if all were equal",
         showarrow=False,
         font={"size": 12},
