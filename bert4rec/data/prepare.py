@@ -33,7 +33,7 @@ from bert4rec.files import find_workspace, safe_name
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 N_REJECTS_IN_MANIFEST = 20
 # A vector of DuckDB holds 2,048 rows: half a million rows are fetched at a time.
 VECTORS_PER_CHUNK = 256
@@ -169,6 +169,7 @@ def _origin(
         "roles": asdict(roles),
         "settings": settings.model_dump(),
         "items": None if table is None else hash_items(table),
+        "simulated": simulated,
         "version": PREPARE_VERSION,
     }
     fingerprint = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()

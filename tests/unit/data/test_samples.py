@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec.data.prepare import prepare
 from bert4rec.data.profile import profile
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import NotFoundError
@@ -25,3 +26,13 @@ def test_a_sample_is_whole_and_says_that_it_is_simulated(name: str, workspace: P
 def test_an_unknown_sample_names_the_known_ones(workspace: Path):
     with pytest.raises(NotFoundError, match="The samples are playlists, reading, courses"):
         prepare_sample("films", workspace)
+
+
+def test_a_sample_prepared_as_if_it_were_real_does_not_take_its_mark_away(workspace: Path):
+    sample = SAMPLES["reading"]
+    files = (sample.folder / "interactions.csv", sample.folder / "items.csv")
+    as_real = prepare(files[0], items=files[1], name="reading", workspace=workspace)
+    assert not as_real.manifest["simulated"]
+    assert prepare_sample("reading", workspace).manifest["simulated"]
+    again = prepare(files[0], items=files[1], name="reading", workspace=workspace)
+    assert not again.manifest["simulated"]
