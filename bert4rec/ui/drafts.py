@@ -81,9 +81,9 @@ class Draft:
             context: past, future or both.
             window: Places that the model sees.
         """
-        end = position if context == "past" else len(self) - 1
-        first = position if context == "future" else max(0, end + 1 - window)
-        return sum(not slot.is_hidden for slot in self.slots[first : end + 1])
+        first = position if context == "future" else max(0, len(self) - window)
+        end = position if context == "past" else len(self)
+        return sum(not slot.is_hidden for slot in self.slots[first:end])
 
     def hiding(self, positions: Iterable[int]) -> Draft:
         """Hide these positions and no others; those that do not exist are passed over."""

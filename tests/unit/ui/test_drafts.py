@@ -143,9 +143,10 @@ def test_a_context_shows_what_lies_in_its_window_and_is_not_hidden() -> None:
     assert draft.n_shown(5, "both", window=50) == 10
     assert draft.n_shown(5, "past", window=50) == 4
     assert draft.n_shown(5, "future", window=50) == 6
-    # The newest four; the past alone is a sequence that ends at the place.
+    # The newest four, under every context.
     assert draft.n_shown(11, "both", window=4) == 2
-    assert draft.n_shown(11, "past", window=6) == 4
+    assert draft.n_shown(11, "past", window=4) == 0
+    assert draft.n_shown(11, "future", window=4) == 2
 
 
 def test_every_unknown_name_of_a_line_is_named_unless_a_title_with_commas_is_near() -> None:
