@@ -162,6 +162,18 @@ def test_a_choice_is_shown_with_shares_and_can_be_cleared() -> None:
     assert not app.exception
 
 
+@pytest.mark.usefixtures("run")
+def test_more_items_than_a_sequence_holds_are_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bert4rec.ui.map_panels.MAX_INSPECTED", 3)
+    app = open_map(embeddings_method="pca")
+    app.session_state["embeddings_chosen"] = [1, 2, 3, 5]
+    app.run()
+    assert next(b for b in app.button if b.label == "Open as a sequence").disabled
+    assert "Up to 3 items" in texts(app)
+
+
 @pytest.mark.parametrize("n_items", [3, 4])
 def test_a_tiny_catalogue_has_a_map(workspace: Path, service: MapService, n_items: int) -> None:
     trained(workspace, n_items)

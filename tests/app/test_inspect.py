@@ -198,6 +198,17 @@ def test_an_edited_history_is_compared_with_its_original_and_kept_in_the_link() 
 
 
 @pytest.mark.usefixtures("run")
+def test_the_card_of_a_new_item_is_as_tall_as_the_others() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
+    app.run()
+    app.selectbox(key="inspect_edit_item").set_value("Title 1, the long").run()
+    click(app, "Append")
+    assert "new" in cards(app)[-1]
+    assert {card.count("\n") for card in cards(app)} == {1}
+
+
+@pytest.mark.usefixtures("run")
 def test_the_other_tabs_show_their_figures() -> None:
     app = open_inspect(user="u3", mask="2")
     app.session_state["inspect_tab"] = ":material/skip_next: What comes next"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
@@ -57,6 +58,26 @@ def test_the_finding_at_an_end_speaks_of_the_side_that_is_there() -> None:
         "The future ranks the true item 1st; nothing comes before it."
     )
     assert "nothing around it" in finding(compared(0, 0, 0, position=0), 1)
+
+
+def test_a_list_beside_two_others_gives_its_room_to_the_titles() -> None:
+    def draw(is_narrow: bool) -> None:
+        import numpy as np
+        import pandas as pd
+
+        from bert4rec.ui.prediction_cards import draw_suggestions
+
+        table = pd.DataFrame(
+            {"rank": [1], "item": ["x"], "probability": np.array([0.5]), "count": [3], "note": [""]}
+        )
+        draw_suggestions(table, alt_text="list", is_narrow=is_narrow)
+
+    columns = [
+        AppTest.from_function(draw, kwargs={"is_narrow": is_narrow}).run().dataframe[0].proto
+        for is_narrow in (False, True)
+    ]
+    assert ["count" in proto.column_order for proto in columns] == [True, False]
+    assert all('"max_value": 50.0' in proto.columns for proto in columns)
 
 
 def test_a_context_says_how_many_places_it_sees() -> None:
