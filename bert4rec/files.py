@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import re
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,7 +91,7 @@ def make_folder(folder: Path) -> None:
 def swapped_in(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it once the block ends without error."""
     make_folder(path.parent)
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -108,7 +110,7 @@ def folder_swapped_in(path: Path) -> Iterator[Path]:
     meanwhile, that one stays, as somebody may have opened it.
     """
     make_folder(path.parent)
-    temporary, before = _temporary(path), _inode(path)
+    temporary, before = temporary_beside(path), _inode(path)
     with writing_explained(path.parent):
         temporary.mkdir()
     try:
@@ -120,7 +122,7 @@ def folder_swapped_in(path: Path) -> Iterator[Path]:
 
 
 def _put_in_place(new: Path, path: Path) -> None:
-    aside = _temporary(path)
+    aside = temporary_beside(path)
     with suppress(FileNotFoundError):
         path.rename(aside)
     try:
@@ -138,9 +140,24 @@ def _inode(path: Path) -> int | None:
     return path.stat().st_ino if path.exists() else None
 
 
-def _temporary(path: Path) -> Path:
-    """Return a hidden path beside `path` that nobody else has."""
-    return path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden path beside `path` that nobody else has, and that says who made it."""
+    return path.parent / f".{path.name}.{_machine()}-{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary folders in `folder` whose process, of this machine, is gone."""
+    # Not at the top: the help of the command line would wait for it.
+    import psutil
+
+    for path in folder.glob(f".*.{_machine()}-*.tmp"):
+        made_by = re.fullmatch(r".+-(\d+)\.[0-9a-f]{8}\.tmp", path.name)
+        if made_by and not psutil.pid_exists(int(made_by[1])):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,11 +24,11 @@ from bert4rec.data.ingest import hash_source
 from bert4rec.data.item_table import hash_items, read_items
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection
+from bert4rec.data.scan import TMP, Connection
 from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
-from bert4rec.files import find_workspace, safe_name
+from bert4rec.files import find_workspace, remove_abandoned, safe_name
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
@@ -80,6 +80,8 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     home = find_workspace(workspace)
+    for place in ("datasets", TMP):
+        remove_abandoned(home / place)
     if isinstance(log, InteractionLog):
         source, roles, source_hash = log.source, log.roles, log.source_hash
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import duckdb
 
 from bert4rec.data.forms import Layout
-from bert4rec.files import writing_explained
+from bert4rec.files import temporary_beside, writing_explained
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
@@ -84,7 +83,7 @@ class Connection:
 def _spill_folder(workspace: Path | None) -> Path:
     if workspace is None:
         return Path(tempfile.mkdtemp(prefix="bert4rec-"))
-    folder = workspace / TMP / f"duckdb-{secrets.token_hex(4)}"
+    folder = temporary_beside(workspace / TMP / "duckdb")
     with writing_explained(workspace):
         folder.mkdir(parents=True)
     return folder

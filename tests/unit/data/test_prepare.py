@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.data.scan import Connection
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError
-from bert4rec.files import write_json
+from bert4rec.files import folder_swapped_in, write_json
 
 EVERYTHING = PrepareSettings(min_sequence_length=1)
 
@@ -297,3 +300,47 @@ def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
     assert dataset.n_interactions == len(ids)
     assert spilled
     assert not (workspace / "new" / "tmp").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bert4rec.data.scan import Connection
+from bert4rec.files import folder_swapped_in
+
+home = Path(sys.argv[1])
+connection = Connection(home)
+(connection.spill_folder / "spilled").write_bytes(bytes(1000))
+with folder_swapped_in(home / "datasets" / "log-12345678") as folder:
+    (folder / "items.npy").write_bytes(bytes(1000))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_goes_at_the_next_preparation(tmp_path: Path, workspace: Path):
+    subprocess.run([sys.executable, "-c", KILLED, str(workspace)], check=False)
+    left = {path.name for path in workspace.rglob("*") if path.is_file()}
+    assert left == {"spilled", "items.npy"}
+    with (
+        closing(Connection(workspace)) as living,
+        folder_swapped_in(workspace / "datasets" / "other") as new,
+    ):
+        dataset = prepare(write_log(tmp_path), workspace=workspace)
+        assert new.is_dir()
+        assert living.spill_folder.is_dir()
+    assert dataset.folder is not None
+    assert set(workspace.iterdir()) == {workspace / "datasets"}
+    assert set((workspace / "datasets").iterdir()) == {
+        dataset.folder,
+        workspace / "datasets" / "other",
+    }
+
+
+def test_what_another_machine_is_making_stays(tmp_path: Path, workspace: Path):
+    foreign = workspace / "datasets" / ".log-12345678.00000000-999999999.0a0b0c0d.tmp"
+    named_alike = workspace / "datasets" / "log.00000000-999999999.0a0b0c0d.tmp"
+    for folder in (foreign, named_alike):
+        folder.mkdir(parents=True)
+    prepare(write_log(tmp_path), workspace=workspace)
+    assert foreign.is_dir()
+    assert named_alike.is_dir()
