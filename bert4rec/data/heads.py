@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bert4rec.errors import LogError
 
@@ -105,12 +106,25 @@ def check_size(files: Sequence[Path], max_bytes: int | None) -> int:
 def _unpacked_size(file: Path, limit: int) -> int:
     compression = _compression(file)
     if compression == "none":
-        return file.stat().st_size
+        return max(file.stat().st_size, _parquet_size(file))
     total = 0
     with _open_unpacked(file, compression) as stream:
         while total <= limit and (block := _read(stream, HEAD_BYTES, file)):
             total += len(block)
     return total
+
+
+def _parquet_size(file: Path) -> int:
+    """Return at least how many bytes a Parquet file holds unpacked, 0 if it is none."""
+    try:
+        metadata = pq.read_metadata(file)
+    except (pa.ArrowException, OSError):
+        return 0
+    # Packed alike, a column of repeats takes next to nothing; its cells are there all the same.
+    n_cells = metadata.num_rows * metadata.num_columns
+    return n_cells + sum(
+        metadata.row_group(place).total_byte_size for place in range(metadata.num_row_groups)
+    )
 
 
 def _compression(file: Path) -> str:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -110,6 +111,23 @@ def test_a_packed_log_is_measured_unpacked(tmp_path: Path):
     limit = path.stat().st_size * 3
     with pytest.raises(LogError, match="larger than the limit"):
         preview_log(path, max_bytes=limit)
+
+
+def test_a_parquet_log_is_measured_unpacked(tmp_path: Path):
+    path = tmp_path / "log.parquet"
+    users = ["one user", "other"] * 500_000
+    pd.DataFrame({"user": users, "item": users}).to_parquet(path)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(LogError, match="larger than the limit"):
+        preview_log(path, max_bytes=1_900_000)
+    assert preview_log(path, max_bytes=4_000_000).n_files == 1
+
+
+def test_damaged_parquet_is_told_as_such_also_where_it_is_measured(tmp_path: Path):
+    path = tmp_path / "log.parquet"
+    path.write_bytes(b"PAR1" + JUNK)
+    with pytest.raises(LogError, match="Parquet file cannot be read"):
+        preview_log(path, max_bytes=1_000_000)
 
 
 def test_a_long_line_in_the_middle_is_one_rejected_line(tmp_path: Path):
