@@ -58,6 +58,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; a path that nothing can have is not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def writing_explained(folder: Path) -> Iterator[None]:
     """Turn an error of the operating system into ours, which names the folder and what to do.

@@ -20,6 +20,7 @@ from bert4rec.cli.terminal import (
     wrong_use,
 )
 from bert4rec.errors import NotFoundError
+from bert4rec.files import is_file, is_there
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,8 +157,8 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
     place = Path(text).expanduser()
-    is_dataset = (place / "manifest.json").is_file()
-    if not is_dataset and (place.exists() or re.search(r"[*?\[]", text)):
+    is_dataset = is_file(place / "manifest.json")
+    if not is_dataset and (is_there(place) or re.search(r"[*?\[]", text)):
         return read_dataset(text, reading, workspace)
     if reading.given():
         wrong_use(f"{', '.join(reading.given())} can only be given with a log, and {text} is none")

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.errors import LogError
+from bert4rec.files import is_file, is_there
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -62,9 +63,9 @@ def files_of(path: str | Path) -> list[Path]:
         LogError: there is no such file, the folder is empty or the glob matches nothing.
     """
     place = Path(path).expanduser()
-    if place.is_file():
+    if is_file(place):
         return [place]
-    if place.is_dir():
+    if is_there(place) and place.is_dir():
         found = [child for child in place.iterdir() if child.is_file() and child.name[0] != "."]
         problem = f"the folder {place.name!r} holds no file"
     elif re.search(r"[*?\[]", str(place)):
@@ -121,10 +122,10 @@ def _parquet_size(file: Path) -> int:
     except (pa.ArrowException, OSError):
         return 0
     # Packed alike, a column of repeats takes next to nothing; its cells are there all the same.
-    n_cells = metadata.num_rows * metadata.num_columns
-    return n_cells + sum(
-        metadata.row_group(place).total_byte_size for place in range(metadata.num_row_groups)
-    )
+    total: int = metadata.num_rows * metadata.num_columns
+    for place in range(metadata.num_row_groups):
+        total += metadata.row_group(place).total_byte_size
+    return total
 
 
 def _compression(file: Path) -> str:

@@ -189,6 +189,12 @@ def test_a_path_comes_before_a_dataset_and_that_before_a_sample(
         find_target("nosuch", LogOptions(), workspace)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000])
+def test_a_name_longer_than_any_file_has_is_not_there(name: str, workspace: Path) -> None:
+    with pytest.raises(NotFoundError, match="no file, no dataset and no sample"):
+        find_target(name, LogOptions(), workspace)
+
+
 def test_a_sample_is_prepared_once_and_found_by_name(workspace: Path) -> None:
     assert run("samples", "reading").exit_code == 0
     assert find_target("reading", LogOptions(), workspace).manifest["simulated"]

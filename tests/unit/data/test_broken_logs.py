@@ -144,6 +144,12 @@ def test_a_path_that_is_gone_is_named(tmp_path: Path, no_workspace: Path):
         prepare(tmp_path / "gone.csv", workspace=no_workspace)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + "*", "x" * 5000, "a\0b", "a\0*"])
+def test_a_path_that_nothing_can_have_is_not_there(name: str):
+    with pytest.raises(LogError, match="no file"):
+        preview_log(name)
+
+
 def test_a_glob_that_matches_nothing_is_named(tmp_path: Path):
     with pytest.raises(LogError, match=r"no file matches 'part-\*.csv'"):
         read_log(tmp_path / "part-*.csv")
