@@ -412,7 +412,8 @@ def parse_assignment(text: str) -> tuple[str, str]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise SettingsError([f"{text!r} is not of the form name=value, like n_epochs=20"])
+        problem = f"{text!r} is not of the form name=value, like n_epochs=20"
+        raise SettingsError([problem], where="--set")
     return name.strip(), value.strip()
 
 

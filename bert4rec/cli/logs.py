@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # As the reader names them; a test holds these equal, because asking it would load it.
 LOG_FORMS = ("csv", "tsv", "parquet", "jsonl", "movielens", "recbole", "pairs", "sequences")
 NO_COLUMN = "-"
+# As the settings of the preparation limit them; a test holds these equal.
+MOST_ROWS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ class LogOptions:
         names = [name for name, value in asdict(self).items() if value not in (None, False)]
         return [f"--{name.replace('_', '-')}" for name in names]
 
+    def check(self, log: str) -> None:
+        """End as wrong use where the options cannot be meant together, or with any log."""
+        if not log or self.items == "":
+            wrong_use("the name of a file is empty")
+        if self.items is None and (self.items_key or self.items_title):
+            wrong_use("--items-key and --items-title need --items")
+        if NO_COLUMN in (self.user, self.item):
+            wrong_use(f"{NO_COLUMN} is for --time and --value: each log has users and items")
+
     def settings(self) -> PrepareSettings:
         """Return what is to be left out.
 
@@ -70,7 +81,8 @@ class LogOptions:
             "min_value": self.min_value,
             "drop_duplicates": False if self.keep_duplicates else None,
         }
-        return parse_prepare_settings({k: v for k, v in typed.items() if v is not None})
+        given = {name: value for name, value in typed.items() if value is not None}
+        return parse_prepare_settings(given, where="--min-value")
 
     def roles(self, log: str) -> Roles | None:
         """Return the columns to take, the missing ones guessed; None if none was named.
@@ -96,8 +108,6 @@ class LogOptions:
     def item_table(self) -> Path | pd.DataFrame | None:
         """Return the item table, read if its columns were named."""
         if self.items is None:
-            if self.items_key or self.items_title:
-                wrong_use("--items-key and --items-title need --items")
             return None
         if not (self.items_key or self.items_title):
             return Path(self.items)
@@ -107,6 +117,7 @@ class LogOptions:
 
 
 _column = partial(click.option, metavar="COLUMN")
+_number_of_rows = click.IntRange(1, MOST_ROWS)
 _OPTIONS = (
     click.option("--items", metavar="FILE", help="Item table with titles and whatever else."),
     _column("--items-key", help="Its column of item ids, where not told by name."),
@@ -116,8 +127,12 @@ _OPTIONS = (
     _column("--time", help=f"The log's column of times; {NO_COLUMN} for none."),
     _column("--value", help=f"The log's column of values; {NO_COLUMN} for none."),
     click.option("--form", type=click.Choice(LOG_FORMS), help="Form of the log. [default: told]"),
-    click.option("--min-sequence-length", type=int, help="Leave out users with fewer items."),
-    click.option("--min-item-count", type=int, help="Leave out items that occur less often."),
+    click.option(
+        "--min-sequence-length", type=_number_of_rows, help="Leave out users with fewer items."
+    ),
+    click.option(
+        "--min-item-count", type=_number_of_rows, help="Leave out items that occur less often."
+    ),
     click.option("--min-value", type=float, help="Leave out interactions of a smaller value."),
     click.option(
         "--keep-duplicates", is_flag=True, help="Keep rows of the same user, item and time."
@@ -134,6 +149,7 @@ def read_dataset(
     """Prepare a log in the workspace, saying so."""
     from bert4rec.data.prepare import prepare as prepare_log
 
+    reading.check(log)
     settings = reading.settings()
     tell(f"reading {log}")
     return prepare_log(

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from bert4rec.errors import Bert4RecError
+from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.files import find_workspace
 
 DEBUG_VARIABLE = "BERT4REC_DEBUG"
@@ -42,7 +42,9 @@ class Failure(click.ClickException):
         kind, message = type(error).__name__, one_line(error.message)
         fix = None if error.fix is None else one_line(error.fix)
         line = f"error: {one_line(error)}"
-        return cls(line, FAILED, type=kind, message=message, where=error.where, fix=fix)
+        is_typed = isinstance(error, SettingsError) and str(error.where).startswith("--")
+        status = WRONG_USE if is_typed else FAILED
+        return cls(line, status, type=kind, message=message, where=error.where, fix=fix)
 
     def show(self, file: Any = None) -> None:
         """Write the line to standard error, also where there is no room for a document."""
@@ -56,6 +58,11 @@ class Door(click.Group):
         """Return the commands' names in the order in which they are used."""
         del ctx
         return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take note of `--json` before anything of the command line can turn out to be wrong."""
+        ctx.meta["as_json"] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Carry out the command that was named."""
@@ -102,7 +109,7 @@ class Door(click.Group):
             failure.show()
             return failure.status
         except click.ClickException as error:
-            click.echo(f"error: {one_line(error.format_message())}{_help_of(error)}", err=True)
+            _show_wrong_use(error)
             return error.exit_code
         except click.Abort:
             click.echo("interrupted", err=True)
@@ -116,9 +123,14 @@ def _unexpected(error: Exception) -> Failure:
     return Failure(line, FAILED, type=kind, message=message)
 
 
-def _help_of(error: click.ClickException) -> str:
+def _show_wrong_use(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
-    return "" if context is None else f" (see {context.command_path} --help)"
+    kind, message = type(error).__name__, one_line(error.format_message())
+    advice = None if context is None else f"see {context.command_path} --help"
+    if context is not None and context.meta.get("as_json"):
+        document = {"type": kind, "message": message, "where": None, "fix": advice}
+        answer(context, {"error": document})
+    click.echo(f"error: {message}" + (f" ({advice})" if advice else ""), err=True)
 
 
 def one_line(text: object) -> str:

@@ -11,6 +11,9 @@ from bert4rec.data.log import InteractionLog
 from bert4rec.data.scan import Connection
 from bert4rec.errors import LogError, SettingsError
 
+# What a count can be limited to; more would be no number to the database.
+MOST_ROWS = 1_000_000_000
+
 
 class PrepareSettings(BaseModel):
     """What is left out of a log on the way to a dataset."""
@@ -26,6 +29,7 @@ class PrepareSettings(BaseModel):
     min_sequence_length: int = Field(
         default=3,
         ge=1,
+        le=MOST_ROWS,
         title="Shortest history",
         description="Leave out users with fewer interactions. Three are needed to train, validate"
         " and test on one user.",
@@ -33,6 +37,7 @@ class PrepareSettings(BaseModel):
     min_item_count: int = Field(
         default=1,
         ge=1,
+        le=MOST_ROWS,
         title="Rarest item",
         description="Leave out items with fewer interactions. Above 1 this and the shortest"
         " history are applied in turn until both hold (k-core).",
@@ -45,8 +50,8 @@ class PrepareSettings(BaseModel):
     )
 
 
-def parse_prepare_settings(values: dict[str, Any]) -> PrepareSettings:
-    """Check settings given as names and values.
+def parse_prepare_settings(values: dict[str, Any], where: str | None = None) -> PrepareSettings:
+    """Check settings given as names and values; `where` says by what.
 
     Raises:
         SettingsError: one is unknown or out of range; all problems are named.
@@ -59,7 +64,7 @@ def parse_prepare_settings(values: dict[str, Any]) -> PrepareSettings:
             for problem in error.errors()
         ]
         known = ", ".join(PrepareSettings.model_fields)
-        raise SettingsError(problems, fix=f"The settings are {known}.") from error
+        raise SettingsError(problems, where=where, fix=f"The settings are {known}.") from error
 
 
 @dataclass(frozen=True)

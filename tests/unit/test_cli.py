@@ -19,7 +19,7 @@ from bert4rec.cli.progress import TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.data.forms import FORMS
-from bert4rec.data.prepare import PrepareSettings
+from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.hyperparameters import PRESETS
@@ -70,6 +70,14 @@ def test_every_setting_of_the_preparation_has_an_option() -> None:
         min_sequence_length=4, min_item_count=2, min_value=1.0, drop_duplicates=False
     )
     assert LogOptions().settings() == PrepareSettings()
+
+
+def test_the_limits_of_the_options_are_those_of_the_library() -> None:
+    for name in ("min_sequence_length", "min_item_count"):
+        parse_prepare_settings({name: logs.MOST_ROWS})
+        for value in (0, logs.MOST_ROWS + 1):
+            with pytest.raises(SettingsError):
+                parse_prepare_settings({name: value})
 
 
 def test_the_help_loads_no_heavy_library() -> None:
@@ -233,6 +241,18 @@ def test_the_columns_of_an_item_table_can_be_named(log: Path, workspace: Path) -
         ["recommend", "last", "--items", "1,_"],
         ["recommend", "last", "--items", "1", "-k", "0"],
         ["embed", "last", "--out", "vectors.csv"],
+        ["prepare", "log.csv", "--min-sequence-length", "-1"],
+        ["prepare", "log.csv", "--min-item-count", "0"],
+        ["prepare", "log.csv", "--min-item-count", str(10**42)],
+        ["prepare", "log.csv", "--min-value", "nan"],
+        ["prepare", "log.csv", "--items", ""],
+        ["prepare", "log.csv", "--user", "-"],
+        ["prepare", "log.csv", "--item", "-"],
+        ["prepare", ""],
+        ["train", ""],
+        ["train", "ring", "--set", "n_epoch=3"],
+        ["train", "ring", "--set", "n_epochs"],
+        ["train", "ring", "--set", "n_epochs=0"],
         ["nosuch"],
     ],
 )
@@ -241,6 +261,30 @@ def test_wrong_use_exits_with_2(words: list[str], home: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--json"],
+        ["train", "--nosuch", "--json"],
+        ["--json", "--nosuch"],
+        ["nosuch", "--json"],
+        ["train", "ring", "--json", "--set", "n_epoch=3"],
+        ["prepare", "log.csv", "--min-item-count", "0", "--json"],
+    ],
+)
+def test_wrong_use_with_json_is_one_document_too(words: list[str]) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["message"]
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_setting_of_a_file_is_no_wrong_use(home: Path, tmp_path: Path) -> None:
+    config = tmp_path / "policy.yaml"
+    config.write_text("policy_configs:\n  scoring_policy:\n    n_epoch: 3\n")
+    assert run("train", "ring", "--config", config, "--workspace", home).exit_code == 1
 
 
 def test_a_surprise_is_one_line_unless_asked_for_more(
