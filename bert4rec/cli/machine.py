@@ -157,9 +157,12 @@ def _disk(workspace: Path) -> Finding:
 def _samples() -> Finding:
     from bert4rec.data.samples import SAMPLES
 
-    missing = [name for name, sample in SAMPLES.items() if not Path(sample.folder).is_dir()]
+    fix = "Install bert4rec again."
+    try:
+        missing = [name for name, sample in SAMPLES.items() if not sample.folder.is_dir()]
+    except Bert4RecError as error:
+        return Finding("samples", "warning", error.message, error.fix or fix)
     if missing:
-        fix = "Install bert4rec again."
         return Finding("samples", "warning", f"missing: {', '.join(missing)}", fix)
     return Finding("samples", "ok", ", ".join(SAMPLES))
 
