@@ -34,6 +34,8 @@ class TrainingProgress:
         self._told_s: float | None = None
         self._loss: float | None = None
         self._valid = ""
+        # What decides which epoch is the best.
+        self._metric = run.hyperparameters().valid_metric
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +62,7 @@ class TrainingProgress:
             self._loss = line["loss"]
             self._move(line)
         elif kind == "valid":
-            self._valid = f"  ndcg@10 {line['metrics']['ndcg@10']:.4f}"
+            self._valid = f"  {self._metric} {line['metrics'][self._metric]:.4f}"
             self._valid += " (best)" if line["is_best"] else ""
             self._move(line)
 

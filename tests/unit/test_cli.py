@@ -412,6 +412,19 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
     assert told.out == ""
 
 
+def test_progress_shows_the_metric_that_decides_which_epoch_is_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ring = ring_dataset(n_items=12, n_users=40)
+    found = train(ring, small_settings(n_epochs=1, valid_metric="hr@10"), workspace=tmp_path)
+    metrics = {"hr@10": 0.75, "ndcg@10": 0.25}
+    with TrainingProgress(found, is_terminal=False) as progress:
+        progress(
+            {"event": "valid", "step": 1, "metrics": metrics, "is_best": True, "elapsed_s": 1.0}
+        )
+    assert "hr@10 0.7500 (best)" in capsys.readouterr().err
+
+
 def test_progress_on_a_terminal_is_a_bar(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = find_run(home, "last")
     events, _ = found.journal.read()
@@ -457,6 +470,18 @@ def test_the_doctor_fails_where_the_workspace_cannot_be(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert states["workspace"] == "failed"
     assert {state for name, state in states.items() if name != "workspace"} <= {"ok", "warning"}
+
+
+def test_the_doctor_warns_of_missing_samples(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.data.samples.PACKAGE", workspace / "no" / "package")
+    result = run("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert result.exit_code == 0
+    assert checks["samples"]["state"] == "warning"
+    assert "not installed" in checks["samples"]["value"]
+    assert checks["samples"]["fix"]
 
 
 def test_the_app_passes_on_what_was_asked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
