@@ -22,13 +22,12 @@ from bert4rec.embeddings import (
     trustworthiness,
 )
 from bert4rec.runs.folder import Run
+from bert4rec.spreadsheets import csv_text
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.explanations import checkpoint_mtime
 from bert4rec.ui.sequence_editor import item_groups
 
 N_NEIGHBOURS = 10
-# A spreadsheet takes what begins so for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def pca_map(run: Run, n_components: int) -> EmbeddingMap:
@@ -147,11 +146,7 @@ def cluster_table(
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """Return a table as CSV in which no text can start a formula."""
-    safe = table.copy()
-    for column in safe.select_dtypes(exclude="number").columns:
-        texts = safe[column].astype(str)
-        safe[column] = texts.where(~texts.str.startswith(FORMULA_STARTS), "'" + texts)
-    return safe.to_csv(index=False).encode()
+    return csv_text(table).encode()
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:
