@@ -118,16 +118,18 @@ def _gap_lines(position: int, found: Sequence[Suggestion], n_gaps: int) -> list[
 @click.argument("run")
 @click.option("--pairs", required=True, metavar="FILE", help="CSV or Parquet, see above.")
 @click.option("--out", metavar="FILE", help="CSV or .parquet.  [default: CSV on standard output]")
-@click.option("--skip-unknown", is_flag=True, help="Leave the score of an unknown id empty.")
+@click.option("--skip-unknown", is_flag=True, help="Leave a score empty where an id is unknown.")
 @shared_options
 def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: Path) -> None:
     """Score candidate items for users or sequences by RUN: bigger is more expected next.
 
     The file of pairs has a column item_id, the candidate, and either user_id, a user of the
     dataset with the whole history, or sequence, the items so far (a,b,c or a JSON list). The
-    answer has the same rows in the same order with a column score.
+    answer has the same rows in the same order with a column score. --skip-unknown goes for
+    sequences that cannot be read as well.
     """
-    from bert4rec.cli.pairs import pairs_as_csv, read_pairs, score_pairs, write_pairs
+    from bert4rec.cli.pairs import read_pairs, score_pairs, write_pairs
+    from bert4rec.spreadsheets import csv_text
 
     asked = read_pairs(Path(pairs))
     model = load_run(workspace, run)
@@ -141,10 +143,10 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
     }
     if out is None:
         document["scores"] = [None if value != value else value for value in scored["score"]]
-        show(document, [] if wants_json() else pairs_as_csv(scored).splitlines())
+        show(document, [] if wants_json() else csv_text(scored).removesuffix("\n").split("\n"))
         return
     write_pairs(scored, Path(out))
-    unknown = f", {n_unknown:,} of them with an unknown id" if n_unknown else ""
+    unknown = f", {n_unknown:,} of them could not be scored" if n_unknown else ""
     show(document, [f"Scored {len(scored):,} pairs{unknown}: {out}"])
 
 

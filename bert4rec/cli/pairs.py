@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
-from bert4rec.files import swapped_in
+from bert4rec.files import is_file, swapped_in
 from bert4rec.ranking import Histories
 from bert4rec.recommender import BATCH_ROWS, Recommender
+from bert4rec.spreadsheets import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def parse_items(text: str) -> list[str | None]:
@@ -38,7 +37,7 @@ def parse_items(text: str) -> list[str | None]:
     if text.lstrip().startswith("["):
         try:
             return [None if item is None else str(item) for item in json.loads(text)]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FormatError(
                 f"{text!r} is not a JSON list", fix='Write ["a", null, "c"], or a,_,c.'
             ) from error
@@ -49,30 +48,65 @@ def parse_items(text: str) -> list[str | None]:
 
 
 def read_pairs(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file of pairs; ids are text.
+    """Read a CSV or Parquet file of pairs.
+
+    Returns:
+        The columns of the file, ids as text and None where there is none. The index is the number
+        of the row, in CSV counted from the header as an editor does.
 
     Raises:
         NotFoundError: there is no such file.
         FormatError: it cannot be read, or lacks a column.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
+    is_parquet = path.suffix == ".parquet"
     try:
-        if path.suffix == ".parquet":
-            pairs = pd.read_parquet(path)
-        else:
-            pairs = pd.read_csv(path, dtype=str, keep_default_na=False)
+        pairs = pd.read_parquet(path) if is_parquet else _read_csv(path)
     except (ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FormatError(f"the pairs cannot be read: {reason}", where=path.name) from error
     pairs.columns = pairs.columns.astype(str)
-    if "item_id" not in pairs or ("user_id" in pairs) == ("sequence" in pairs):
+    _check_columns(list(pairs.columns), path.name)
+    for name in pairs.columns.intersection(["user_id", "item_id"]):
+        pairs[name] = pd.Series([_id(value) for value in pairs[name]], dtype=object)
+    return pairs.set_axis(range(1, len(pairs) + 1) if is_parquet else range(2, len(pairs) + 2))
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # Were the first line read as names, rows with a comma more would shift under them.
+    cells = pd.read_csv(path, header=None, dtype=str, keep_default_na=False)
+    return cells[1:].set_axis(cells.iloc[0].tolist(), axis=1).reset_index(drop=True)
+
+
+def _check_columns(columns: list[str], where: str) -> None:
+    if "item_id" not in columns or ("user_id" in columns) == ("sequence" in columns):
         raise FormatError(
-            f"the columns are {', '.join(map(repr, pairs.columns))}",
-            where=path.name,
+            f"the columns are {', '.join(map(repr, columns))}",
+            where=where,
             fix="Give item_id and either user_id or sequence.",
         )
-    return pairs
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise FormatError(
+            f"the column {twice[0]!r} is there more than once",
+            where=where,
+            fix="Give each column a name of its own.",
+        )
+    if "score" in columns:
+        raise FormatError(
+            "the pairs have a column 'score', which the answer would overwrite",
+            where=where,
+            fix="Call it otherwise, or leave it out.",
+        )
+
+
+def _id(value: Any) -> str | None:
+    if np.ndim(value) == 0 and pd.isna(value):
+        return None
+    # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value) if is_whole else value)
 
 
 def score_pairs(
@@ -83,38 +117,54 @@ def score_pairs(
     Args:
         recommender: Scores each distinct history once.
         pairs: As `read_pairs` gives them.
-        skip_unknown: Leave the score of a pair with an unknown id empty instead of refusing all.
+        skip_unknown: Leave the score of a pair empty instead of refusing all, where an id is
+            unknown or a sequence cannot be read.
 
     Raises:
         UnknownIdError: a user or item is not in the dataset; the row is named.
+        FormatError: a sequence cannot be read; the row is named.
 
     Cost: one pass of the network for each distinct history.
     """
     key = "user_id" if "user_id" in pairs else "sequence"
     of_history: dict[Hashable, np.ndarray] = {}
     places: list[tuple[int, Hashable, int]] = []
-    for row, (given, item) in enumerate(zip(pairs[key], pairs["item_id"], strict=True)):
-        history_id = given if isinstance(given, str | int) else tuple(given)
+    rows = zip(pairs.index, pairs[key], pairs["item_id"], strict=True)
+    for place, (row, given, item) in enumerate(rows):
         try:
+            history_id = _history_id(given, key)
             if history_id not in of_history:
-                of_history[history_id] = _history(recommender, key, given)
-            places.append((row, history_id, recommender.vocabulary.idx(str(item))))
-        except UnknownIdError as error:
+                of_history[history_id] = _history(recommender, key, history_id)
+            places.append((place, history_id, recommender.vocabulary.idx(_given(item, "item_id"))))
+        except (UnknownIdError, FormatError) as error:
             if not skip_unknown:
-                # The header is line 1.
-                error.where = f"row {row + 2}"
+                error.where = f"row {row}"
                 raise
     return pairs.assign(score=_scores(recommender, of_history, places, len(pairs)))
 
 
-def _history(recommender: Recommender, key: str, given: Any) -> np.ndarray:
+def _given(value: Any, column: str) -> str:
+    known = _id(value)
+    if known is None:
+        raise UnknownIdError(f"there is no {column}", fix="Fill the gap, or leave the row out.")
+    return known
+
+
+def _history_id(given: Any, key: str) -> str | tuple[str | None, ...]:
+    if isinstance(given, list | tuple | np.ndarray):
+        return tuple(_id(item) for item in given)
+    return _given(given, key)
+
+
+def _history(recommender: Recommender, key: str, given: str | tuple[str | None, ...]) -> np.ndarray:
     if key == "user_id":
         dataset = recommender.dataset
         return np.asarray(dataset.history(dataset.user_idx(str(given))), dtype=np.int64)
-    items = parse_items(given) if isinstance(given, str) else list(given)
-    if None in items:
+    items = parse_items(given) if isinstance(given, str) else given
+    known = [item for item in items if item is not None]
+    if len(known) < len(items):
         raise FormatError(f"the sequence {given!r} has a gap", fix="Give it without the gap.")
-    return recommender.vocabulary.encode([str(item) for item in items])
+    return recommender.vocabulary.encode(known)
 
 
 def _scores(
@@ -143,19 +193,4 @@ def write_pairs(pairs: pd.DataFrame, path: Path) -> None:
         if path.suffix == ".parquet":
             pairs.to_parquet(temporary, index=False)
         else:
-            temporary.write_text(pairs_as_csv(pairs), encoding="utf-8")
-
-
-def pairs_as_csv(pairs: pd.DataFrame) -> str:
-    """Return scored pairs as CSV; no cell starts a formula in a spreadsheet."""
-    safe = pairs.copy()
-    for name in pairs.columns.drop("score"):
-        safe[name] = [_cell(value) for value in pairs[name]]
-    return str(safe.to_csv(index=False, lineterminator="\n"))
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value if np.isscalar(value) else json.dumps([str(item) for item in value])
-    is_number = value.lstrip("+-").replace(".", "", 1).isdigit()
-    return f"'{value}" if value.startswith(FORMULA_SIGNS) and not is_number else value
+            temporary.write_text(csv_text(pairs), encoding="utf-8")
