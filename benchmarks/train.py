@@ -41,7 +41,7 @@ def measure_shape(name: str) -> dict[str, Any]:
         eval_step=0,
         precision="float32",
         device="cpu",
-        last_item_rate=0.0,
+        next_item_rate=0.0,
         **SHAPES[name],
     )
     workshop = Workshop.open(long_histories(settings.max_seq_length), settings)

@@ -16,21 +16,27 @@ from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
 
+# Share of a next-item row's places that are asked for, each from its past alone.
+NEXT_ITEM_SHARE = 0.4
+
 
 @dataclass(frozen=True)
 class Batch:
     """One training step's input.
 
     Args:
-        items_bl: Windows padded on the left, hidden items replaced by MASK, int64 (B, L).
-        places_bm: Positions of the hidden items, int64 (B, M); rows with fewer hidden items than
-            M repeat other positions there, which `target_places` leaves out.
-        target_places: Flat positions in (B * M) that hold a hidden item, int64 (n_targets,).
-        targets: The hidden items, indices 1..N, int64 (n_targets,).
+        items_bl: Windows padded on the left, int64 (B, L). In cloze rows MASK stands for the
+            hidden items; in next-item rows every item is there, as later places may see it.
+        places_bm: Positions asked for, int64 (B, M); rows that ask for fewer than M repeat one of
+            theirs, which `target_places` leaves out.
+        is_next_b: True for rows whose places are asked from their past alone, bool (B,).
+        target_places: Flat positions in (B * M) that ask for an item, int64 (n_targets,).
+        targets: The items asked for, indices 1..N, int64 (n_targets,).
     """
 
     items_bl: Tensor
     places_bm: Tensor
+    is_next_b: Tensor
     target_places: Tensor
     targets: Tensor
 
@@ -48,7 +54,7 @@ class TrainingBatches:
         items: Item indices of all histories one after the other, (n,).
         train: The ranges of `items` to train on; empty ones are left out.
         mask_idx: Index of the MASK token.
-        settings: batch size, window length, mask rate, last-item rate, seed.
+        settings: batch size, window length, mask rate, next-item rate, seed.
         device: Where the sequences live and the masks are drawn.
     """
 
@@ -97,12 +103,18 @@ class TrainingBatches:
         n_places = self.lengths[rows] - length + 1
         shift = (torch.rand(len(rows), generator=chance) * n_places).long()
         end = self.starts[rows] + shift + length
-        is_last_only = torch.rand(len(rows), generator=chance) < self.settings.last_item_rate
-        n_hidden = (self.settings.mask_rate * length).round().long().clamp(min=1)
-        n_hidden[is_last_only] = 1
+        is_next = torch.rand(len(rows), generator=chance) < self.settings.next_item_rate
+        # The first item has no past to be asked from.
+        is_next &= length > 1
+        n_asked = self._n_asked(length, is_next)
         items_bl = self._windows(end, length)
-        places_bm = self._draw_places(items_bl, n_hidden, is_last_only, epoch, step)
-        return self._hide(items_bl, places_bm, n_hidden)
+        places_bm = self._draw_places(items_bl, n_asked, is_next, epoch, step)
+        return self._ask(items_bl, places_bm, n_asked, is_next)
+
+    def _n_asked(self, length: Tensor, is_next: Tensor) -> Tensor:
+        n_cloze = (self.settings.mask_rate * length).round().long().clamp(min=1)
+        n_next = (NEXT_ITEM_SHARE * (length - 1)).round().long().clamp(min=1)
+        return torch.where(is_next, n_next, n_cloze)
 
     def _windows(self, end: Tensor, length: Tensor) -> Tensor:
         width = int(length.max())
@@ -113,27 +125,31 @@ class TrainingBatches:
         return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
 
     def _draw_places(
-        self, items_bl: Tensor, n_hidden: Tensor, is_last_only: Tensor, epoch: int, step: int
+        self, items_bl: Tensor, n_asked: Tensor, is_next: Tensor, epoch: int, step: int
     ) -> Tensor:
+        """Draw places at random; in next-item rows the last one always, the first one never."""
         chance = generator_at(self.device, self.settings.seed, 3, epoch, step)
         draw = torch.rand(items_bl.shape, generator=chance, device=self.device)
-        draw.masked_fill_(items_bl == PAD_IDX, 2.0)
-        draw[:, -1] -= self._send(is_last_only).to(draw.dtype)
-        return draw.topk(int(n_hidden.max()), dim=1, largest=False).indices
+        is_real = items_bl != PAD_IDX
+        draw.masked_fill_(~is_real, 3.0)
+        is_next_b = self._send(is_next)[:, None]
+        is_first = is_real & (is_real.cumsum(dim=1) == 1)
+        draw.masked_fill_(is_first & is_next_b, 2.0)
+        draw[:, -1:] -= is_next_b.to(draw.dtype)
+        return draw.topk(int(n_asked.max()), dim=1, largest=False).indices
 
-    def _hide(self, items_bl: Tensor, places_bm: Tensor, n_hidden: Tensor) -> Batch:
-        n_targets = int(n_hidden.sum())
+    def _ask(self, items_bl: Tensor, places_bm: Tensor, n_asked: Tensor, is_next: Tensor) -> Batch:
+        n_targets = int(n_asked.sum())
         columns = torch.arange(places_bm.shape[1], device=self.device)
-        is_target = columns < self._send(n_hidden)[:, None]
+        is_target = columns < self._send(n_asked)[:, None]
         # The count is known here, so that the device need not be waited for to learn it.
         flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
         targets = items_bl.gather(1, places_bm).flatten()[flat]
-        columns_hidden = places_bm.flatten()[flat]
-        rows_hidden = flat // places_bm.shape[1]
-        hidden_bl = items_bl.index_put(
-            (rows_hidden, columns_hidden), torch.tensor(self.mask_idx, device=self.device)
-        )
-        return Batch(hidden_bl, places_bm, flat, targets)
+        places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
+        is_next_b = self._send(is_next)
+        hidden_bl = items_bl.scatter(1, places_bm, self.mask_idx)
+        shown_bl = torch.where(is_next_b[:, None], items_bl, hidden_bl)
+        return Batch(shown_bl, places_bm, is_next_b, flat, targets)
 
     def _send(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

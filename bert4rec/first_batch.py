@@ -17,7 +17,21 @@ class Place:
     """One place of a window: the item there, and whether the network has to guess it."""
 
     title: str
-    is_hidden: bool
+    is_asked: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One window without its padding, oldest item first.
+
+    Args:
+        places: Its items.
+        sees_future: Whether a place asked for is guessed from all items that are not asked for,
+            or from those before it alone, asked for or not.
+    """
+
+    places: tuple[Place, ...]
+    sees_future: bool
 
 
 @dataclass(frozen=True)
@@ -25,15 +39,15 @@ class FirstBatch:
     """Some rows of the batch that the first step trains on.
 
     Args:
-        rows: Windows without their padding, oldest item first.
+        rows: The first windows.
         n_sequences: Rows of the whole batch.
-        n_hidden: Items hidden in the whole batch.
+        n_asked: Items asked for in the whole batch.
         width: Places of the longest window, to which the others are padded on the left.
     """
 
-    rows: tuple[tuple[Place, ...], ...]
+    rows: tuple[Row, ...]
     n_sequences: int
-    n_hidden: int
+    n_asked: int
     width: int
 
 
@@ -52,19 +66,19 @@ def first_batch(
     batches = TrainingBatches(dataset.items, split.train, mask_idx, settings, choice.device)
     batch = batches.batch(batches.order(0), 0, 0)
     shown = batch.items_bl.cpu()
-    hidden_items = iter(batch.targets.tolist())
+    asked_items = iter(batch.targets.tolist())
     n_wide = batch.places_bm.shape[1]
-    true_items = {}
+    asked = {}
     for flat in batch.target_places.tolist():
         row, column = divmod(flat, n_wide)
-        true_items[row, int(batch.places_bm[row, column])] = next(hidden_items)
-    titles = dataset.vocabulary.title
-    rows = tuple(
-        tuple(
-            Place(titles(true_items.get((row, at), item)), is_hidden=(row, at) in true_items)
+        asked[row, int(batch.places_bm[row, column])] = next(asked_items)
+    title = dataset.vocabulary.title
+    rows = []
+    for row in range(min(n_rows, len(shown))):
+        places = tuple(
+            Place(title(asked.get((row, at), item)), is_asked=(row, at) in asked)
             for at, item in enumerate(shown[row].tolist())
             if item != PAD_IDX
         )
-        for row in range(min(n_rows, len(shown)))
-    )
-    return FirstBatch(rows, len(shown), len(batch.targets), shown.shape[1])
+        rows.append(Row(places, sees_future=not batch.is_next_b[row]))
+    return FirstBatch(tuple(rows), len(shown), len(batch.targets), shown.shape[1])

@@ -254,12 +254,12 @@ class Hyperparameters(BaseModel):
         ours=True,
         ge=0,
     )
-    last_item_rate: Float = _setting(
-        0.25,
+    next_item_rate: Float = _setting(
+        0.5,
         "Data",
-        "Last-item rows",
-        "Share of rows whose only masked item is the last one, which trains the use as a "
-        "next-item model.",
+        "Next-item rows",
+        "Share of rows in which each place is asked from the items before it alone, which trains "
+        "the use as a next-item model; the other rows hide items among past and future.",
         ours=True,
         ge=0,
         le=1,
@@ -347,7 +347,6 @@ PRESETS: Mapping[str, Preset] = {
             "initializer_range": 0.1,
             "eval_step": 5,
             "early_stopping_step": 3,
-            "last_item_rate": 0.1,
         },
     ),
     "balanced": Preset(

@@ -1,18 +1,22 @@
 """The BERT4Rec network, whole, in one file.
 
-Shapes: B batch, L positions of a window, D hidden size, H heads, M places asked for, N items.
-Windows are padded on the left, and positions are counted from the end, so that "the last item"
-is the same position in a history of any length.
+Shapes: B batch, L positions of a window, M places asked for, T = L + M tokens, D hidden size,
+H heads, N items. A window is padded on the left, and positions are counted from its end, so that
+"the last item" is the same position in a history of any length.
 
-Source: Sun et al. 2019, "BERT4Rec", sections 3.2 to 3.5. We differ where reproductions found a
-better way (Petrov & Macdonald 2022; RecTools): normalisation before each part instead of after,
-positions from the end, all chosen items replaced by MASK, and output scores straight from the item
-vectors, without a further layer.
+What is asked stands beside the window: for each place asked for, a MASK token with that place's
+position. Items attend to items and MASK tokens attend to items; nobody attends to a MASK. So the
+items are read the same way whatever is asked, and one row can ask for many places, each from
+another context: all shown items (the cloze task), or only those before the place (the next item).
+
+Source: Sun et al. 2019, "BERT4Rec", sections 3.2 to 3.5. We differ where it was measured to be
+better (docs/LOG.md): MASK tokens beside the window, places asked from their past alone in some
+rows, normalisation before each part, positions from the end, all chosen items hidden, and output
+scores straight from the item vectors, without a further layer.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -49,15 +53,34 @@ class Dropout(nn.Module):
         """Return `x` with some values zeroed in training, as it is otherwise."""
         if not self.training or self.threshold == 0:
             return x
-        n_words = -(-x.numel() // 8)
-        words = torch.empty(n_words, dtype=torch.int64, device=x.device)
+        return x * self.is_kept(x.shape, x.device).to(x.dtype).mul_(256 / (256 - self.threshold))
+
+    def is_kept(self, shape: torch.Size, device: torch.device) -> Tensor:
+        """Draw which values stay, bool of that shape."""
+        n_words = -(-shape.numel() // 8)
+        words = torch.empty(n_words, dtype=torch.int64, device=device)
         words.random_(-(2**63), None, generator=self.generator)
-        is_kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
-        return x * is_kept.to(x.dtype).mul_(256 / (256 - self.threshold))
+        return words.view(torch.uint8)[: shape.numel()].view(shape) >= self.threshold
+
+
+class AttentionDropout(Dropout):
+    """Take a share `rate` of the items from each token's attention; the others share its weight.
+
+    Source: Li et al. 2023, "DropKey": dropout before the softmax instead of after it. All heads
+    lose the same items, which leaves the attention to the fused kernels.
+    """
+
+    def forward(self, may_attend: Tensor) -> Tensor:
+        """Return `may_attend`, bool (B, 1, T, L), with some True taken away in training."""
+        if not self.training or self.threshold == 0:
+            return may_attend
+        kept = may_attend & self.is_kept(may_attend.shape, may_attend.device)
+        # Who would be left with nothing loses nothing.
+        return kept | (may_attend & ~kept.any(dim=-1, keepdim=True))
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention in which every place sees past and future."""
+    """Multi-head attention of tokens to the items of their window."""
 
     def __init__(self, settings: Hyperparameters) -> None:
         super().__init__()
@@ -66,32 +89,22 @@ class Attention(nn.Module):
         self.query = nn.Linear(d, d)
         self.key_value = nn.Linear(d, 2 * d)
         self.output = nn.Linear(d, d)
-        self.dropout = Dropout(settings.attention_dropout)
+        self.dropout = AttentionDropout(settings.attention_dropout)
 
     def forward(self, asked_bmd: Tensor, x_bld: Tensor, may_attend: Tensor) -> Tensor:
-        """Answer for the places in `asked_bmd` from the window `x_bld`; returns (B, M, D)."""
-        query_bhmd = self._heads(self.query(asked_bmd))
+        """Answer for the tokens in `asked_bmd` from the items in `x_bld`; returns (B, M, D)."""
         key, value = self.key_value(x_bld).chunk(2, dim=-1)
-        key_bhld, value_bhld = self._heads(key), self._heads(value)
-        if self.training:
-            weights = self._weights(query_bhmd, key_bhld, may_attend)
-            answer_bhmd = self.dropout(weights) @ value_bhld
-        else:
-            # The fused twin of the lines above; it has no place for our dropout.
-            answer_bhmd = F.scaled_dot_product_attention(
-                query_bhmd, key_bhld, value_bhld, attn_mask=may_attend
-            )
+        answer_bhmd = F.scaled_dot_product_attention(
+            self._heads(self.query(asked_bmd)),
+            self._heads(key),
+            self._heads(value),
+            attn_mask=self.dropout(may_attend),
+        )
         return self.output(answer_bhmd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _heads(self, x: Tensor) -> Tensor:
         width = x.shape[-1] // self.n_heads
         return x.view(*x.shape[:-1], self.n_heads, width).transpose(1, 2)
-
-    @staticmethod
-    def _weights(query_bhmd: Tensor, key_bhld: Tensor, may_attend: Tensor) -> Tensor:
-        scale = 1 / math.sqrt(query_bhmd.shape[-1])
-        logits_bhml = (query_bhmd * scale) @ key_bhld.transpose(-1, -2)
-        return logits_bhml.masked_fill(~may_attend, -math.inf).softmax(dim=-1)
 
 
 class FeedForward(nn.Module):
@@ -119,13 +132,20 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(settings)
         self.dropout = Dropout(settings.hidden_dropout)
 
-    def forward(self, x_bld: Tensor, may_attend: Tensor, places_bm: Tensor | None = None) -> Tensor:
-        """Return the block's output at `places_bm`, or at every position when that is None."""
-        normed_bld = self.attention_norm(x_bld)
-        asked, asked_normed = x_bld, normed_bld
-        if places_bm is not None:
-            asked, asked_normed = at_places(x_bld, places_bm), at_places(normed_bld, places_bm)
-        x: Tensor = asked + self.dropout(self.attention(asked_normed, normed_bld, may_attend))
+    def forward(self, x_btd: Tensor, may_attend: Tensor, start: int = 0) -> Tensor:
+        """Return the block's output for the tokens from `start` on, (B, T - start, D).
+
+        Args:
+            x_btd: The items of the window, then the places asked for.
+            may_attend: Which item each token may attend to, (B, 1, T, L).
+            start: Tokens before it are read, but not computed.
+        """
+        n_items = may_attend.shape[-1]
+        normed_btd = self.attention_norm(x_btd)
+        found = self.attention(
+            normed_btd[:, start:], normed_btd[:, :n_items], may_attend[:, :, start:]
+        )
+        x: Tensor = x_btd[:, start:] + self.dropout(found)
         change: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x + change
 
@@ -144,6 +164,7 @@ class Bert4Rec(nn.Module):
     ) -> None:
         super().__init__()
         self.n_items = n_items
+        self.mask_idx = n_items + 1
         self.max_seq_length = settings.max_seq_length
         d = settings.hidden_size
         # float32 cannot hold the difference that a smaller epsilon would make.
@@ -164,31 +185,52 @@ class Bert4Rec(nn.Module):
         with torch.no_grad():
             self.items.weight[PAD_IDX].zero_()
 
-    def forward(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
+    def forward(
+        self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None = None
+    ) -> Tensor:
         """Read windows and return what the network expects at the places asked for.
 
         Args:
-            items_bl: Item indices, int64 (B, L), padded on the left, L <= max_seq_length.
+            items_bl: Item indices, int64 (B, L), padded on the left, L <= max_seq_length; MASK
+                for what no place may see.
             places_bm: Positions asked for, int64 (B, M), each in [0, L).
+            is_next_b: True for rows in which each place sees only the items before it, bool (B,);
+                None for none. No place of such a row is its first item.
 
         Returns:
             Hidden states, (B, M, D); `scores` turns them into a score for each item.
 
         Cost: the last block computes only the M places asked for.
         """
-        x_bld, may_attend = self.embed(items_bl)
+        x_btd = self.embed(items_bl, places_bm)
+        may_attend = self._may_attend(items_bl, places_bm, is_next_b)
         *earlier, last = self.blocks
         for block in earlier:
-            x_bld = block(x_bld, may_attend)
-        states: Tensor = self.norm(last(x_bld, may_attend, places_bm))
+            x_btd = block(x_btd, may_attend)
+        states: Tensor = self.norm(last(x_btd, may_attend, items_bl.shape[1]))
         return states
 
-    def embed(self, items_bl: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first layer's input (B, L, D) and who may be attended (B, 1, 1, L)."""
+    def embed(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
+        """Return the first block's input, (B, T, D): the items, then a MASK a place asked for."""
         length = items_bl.shape[1]
-        from_end = torch.arange(length - 1, -1, -1, device=items_bl.device)
-        x_bld = self.items(items_bl) + self.positions(from_end)
-        return self.dropout(x_bld), (items_bl != PAD_IDX)[:, None, None, :]
+        from_end_l = torch.arange(length - 1, -1, -1, device=items_bl.device)
+        items_bld = self.items(items_bl) + self.positions(from_end_l)
+        asked_bmd = self.items.weight[self.mask_idx] + self.positions(length - 1 - places_bm)
+        x: Tensor = self.dropout(torch.cat([items_bld, asked_bmd], dim=1))
+        return x
+
+    def _may_attend(self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None) -> Tensor:
+        """Return which items each token may attend to, bool (B, 1, T, L)."""
+        is_real = items_bl != PAD_IDX
+        may = (is_real & (items_bl != self.mask_idx))[:, None]
+        if is_next_b is not None:
+            column_l = torch.arange(items_bl.shape[1], device=items_bl.device)
+            reach_bt = next_item_reach(places_bm, items_bl.shape[1])
+            may = may & ((column_l < reach_bt[..., None]) | ~is_next_b[:, None, None])
+        # Where everything is hidden there is nothing else to attend to than what hides it.
+        may = may | (~may.any(dim=-1, keepdim=True) & is_real[:, None])
+        n_tokens = items_bl.shape[1] + places_bm.shape[1]
+        return may.expand(-1, n_tokens, -1)[:, None]
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of items 1..N, (N, D); input and output share them."""
@@ -205,9 +247,18 @@ class Bert4Rec(nn.Module):
                 module.generator = generator
 
 
-def at_places(x_bld: Tensor, places_bm: Tensor) -> Tensor:
-    """Return the rows of `x_bld` at `places_bm`, shape (B, M, D)."""
-    return x_bld.gather(1, places_bm[..., None].expand(-1, -1, x_bld.shape[-1]))
+def next_item_reach(places_bm: Tensor, length: int) -> Tensor:
+    """Return how many of the first items of a window each token may attend to, int64 (B, T).
+
+    A place asked for sees what lies before it. An item sees all that lies before the next place
+    after it: that is the most it may see, as that place will read it.
+    """
+    column_l = torch.arange(length, device=places_bm.device).expand(len(places_bm), -1)
+    # Places in order, with the end of the window behind the last of them.
+    end_b1 = places_bm.new_full((len(places_bm), 1), length)
+    ordered = torch.cat([places_bm.sort(dim=1).values, end_b1], dim=1)
+    following = torch.searchsorted(ordered, column_l.contiguous(), right=True)
+    return torch.cat([ordered.gather(1, following), places_bm], dim=1)
 
 
 def n_parameters(n_items: int, settings: Hyperparameters) -> int:

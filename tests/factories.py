@@ -24,7 +24,7 @@ def small_settings(**changes: Any) -> Hyperparameters:
         "n_layers": 1,
         "max_seq_length": 12,
         "mask_rate": 0.2,
-        "last_item_rate": 0.25,
+        "next_item_rate": 0.25,
         "dropout_rate": 0.2,
         "grad_clip": 5.0,
         "n_epochs": 3,

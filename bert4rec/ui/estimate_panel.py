@@ -84,7 +84,7 @@ def _is_busy() -> bool:
 
 
 def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> None:
-    """Show some rows of the first step's batch with their hidden items."""
+    """Show some rows of the first step's batch with the items that are asked for."""
     try:
         batch = first_batch(dataset, settings)
     except Bert4RecError as error:
@@ -92,9 +92,10 @@ def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> Non
         return
     st.caption(
         f"The first step sees {counted(batch.n_sequences, 'sequence')} and has to guess "
-        f"{counted(batch.n_hidden, 'hidden item')}. The newest items of "
+        f"{counted(batch.n_asked, 'item')}. The newest items of "
         f"{counted(len(batch.rows), 'sequence')}, newest last; the answer to each "
-        f"{HIDDEN} is in brackets."
+        f"{HIDDEN} is in brackets. In rows that see the past, each {HIDDEN} is guessed from what "
+        "stands before it, as if the row ended there."
     )
     # A table, because its cells wrap and their Markdown sets the hidden places apart.
     st.table(
@@ -107,12 +108,13 @@ def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> Non
 
 def batch_table(batch: FirstBatch, n_places: int = N_SHOWN_PLACES) -> pd.DataFrame:
     """Return rows as a table of Markdown whose last column is the newest item."""
-    width = min(n_places, max((len(row) for row in batch.rows), default=0))
-    names = [_column_name(width - at) for at in range(width)]
+    width = min(n_places, max((len(row.places) for row in batch.rows), default=0))
+    names = ["Sees", *(_column_name(width - at) for at in range(width))]
     table = []
     for row in batch.rows:
-        cells = [_cell(place) for place in row[-width:]]
-        table.append(dict(zip(names, [""] * (width - len(cells)) + cells, strict=True)))
+        cells = [_cell(place) for place in row.places[-width:]]
+        sees = "both sides" if row.sees_future else "the past"
+        table.append(dict(zip(names, [sees, *[""] * (width - len(cells)), *cells], strict=True)))
     return pd.DataFrame(table, columns=names)
 
 
@@ -122,4 +124,4 @@ def _column_name(from_end: int) -> str:
 
 def _cell(place: Place) -> str:
     title = escape(place.title)
-    return f":blue[**{escape(HIDDEN)}**] ({title})" if place.is_hidden else title
+    return f":blue[**{escape(HIDDEN)}**] ({title})" if place.is_asked else title

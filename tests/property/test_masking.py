@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ def cases(draw: st.DrawFn) -> tuple[list[np.ndarray], TrainingBatches, Batch]:
     settings = small_settings(
         max_seq_length=draw(st.integers(2, 15)),
         mask_rate=draw(st.floats(0.01, 0.99)),
-        last_item_rate=draw(st.sampled_from([0, 0.5, 1])),
+        next_item_rate=draw(st.sampled_from([0, 0.5, 1])),
         seed=draw(st.integers(0, 2**40)),
     )
     dataset = random_dataset(lengths, N_ITEMS, seed=draw(st.integers(0, 99)))
@@ -69,34 +70,47 @@ def test_masking_is_undone_by_its_targets_and_windows_are_pieces_of_the_history(
 
 
 @given(cases())
-def test_each_row_hides_the_rate_but_one_at_least(
+def test_a_cloze_row_hides_the_rate_but_one_at_least_and_a_next_item_row_nothing(
     case: tuple[list[np.ndarray], TrainingBatches, Batch],
 ) -> None:
     histories, batches, batch = case
     settings = batches.settings
-    for row, history in zip(batch.items_bl.numpy(), histories, strict=True):
+    rows = zip(batch.items_bl.numpy(), batch.is_next_b.tolist(), histories, strict=True)
+    for row, is_next, history in rows:
         size = min(len(history), settings.max_seq_length)
-        hidden = np.flatnonzero(row == MASK_IDX)
-        is_last_only = hidden.tolist() == [len(row) - 1]
+        n_hidden = (row == MASK_IDX).sum()
         # Computed in float32, so that a half may be rounded either way.
-        wanted = max(1, settings.mask_rate * size)
-        assert abs(len(hidden) - wanted) <= 0.5 + 1e-4 or (settings.last_item_rate and is_last_only)
-        assert settings.last_item_rate < 1 or is_last_only
+        wanted = 0 if is_next else max(1, settings.mask_rate * size)
+        assert abs(n_hidden - wanted) <= 0.5 + 1e-4
+        assert (
+            is_next == (settings.next_item_rate == 1 and size > 1) or settings.next_item_rate == 0.5
+        )
 
 
 @given(cases())
-def test_targets_are_the_hidden_items_each_once(
+def test_targets_are_the_items_asked_for_each_once(
     case: tuple[list[np.ndarray], TrainingBatches, Batch],
 ) -> None:
     _, _, batch = case
-    is_hidden = batch.items_bl == MASK_IDX
-    assert len(batch.targets) == len(batch.target_places) == int(is_hidden.sum())
     width = batch.places_bm.shape[1]
     rows = batch.target_places // width
     places = batch.places_bm.flatten()[batch.target_places]
-    assert is_hidden[rows, places].all()
-    assert len(set(zip(rows.tolist(), places.tolist(), strict=True))) == len(batch.targets)
+    assert len(batch.targets) == len(set(zip(rows.tolist(), places.tolist(), strict=True)))
+    is_hidden = batch.items_bl == MASK_IDX
+    assert int(is_hidden.sum()) == int((~batch.is_next_b[rows]).sum())
+    assert torch.equal(is_hidden[rows, places], ~batch.is_next_b[rows])
     assert batch.targets.min() >= 1
     assert batch.targets.max() <= N_ITEMS
-    assert batch.places_bm.min() >= 0
-    assert batch.places_bm.max() < batch.items_bl.shape[1]
+
+
+@given(cases())
+def test_a_row_asks_for_nothing_but_its_targets(
+    case: tuple[list[np.ndarray], TrainingBatches, Batch],
+) -> None:
+    """A place asked for in passing would take reach from the items before it."""
+    _, _, batch = case
+    width = batch.places_bm.shape[1]
+    for row, places in enumerate(batch.places_bm.tolist()):
+        is_own = batch.target_places // width == row
+        own = batch.places_bm.flatten()[batch.target_places[is_own]]
+        assert set(places) == set(own.tolist())

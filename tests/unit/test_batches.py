@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bert4rec.batches import Batch, TrainingBatches, generator_at
+from bert4rec.batches import NEXT_ITEM_SHARE, Batch, TrainingBatches, generator_at
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
@@ -60,42 +60,67 @@ def test_the_same_seed_epoch_and_step_give_the_same_batch() -> None:
 
 def test_masks_are_fresh_every_epoch_and_differ_by_seed() -> None:
     dataset = random_dataset([12] * 4)
-    batches = batches_of(dataset, last_item_rate=0)
+    batches = batches_of(dataset, next_item_rate=0)
     order = batches.order(0)
     by_epoch = [batches.batch(order, epoch, 0).items_bl for epoch in range(3)]
-    other_seed = batches_of(dataset, last_item_rate=0, seed=8).batch(order, 0, 0).items_bl
+    other_seed = batches_of(dataset, next_item_rate=0, seed=8).batch(order, 0, 0).items_bl
     assert not torch.equal(by_epoch[0], by_epoch[1])
     assert not torch.equal(by_epoch[1], by_epoch[2])
     assert not torch.equal(by_epoch[0], other_seed)
 
 
 def test_masks_fall_evenly_on_all_places() -> None:
-    batches = batches_of(random_dataset([10] * 2000), last_item_rate=0, batch_size=2000)
+    batches = batches_of(random_dataset([10] * 2000), next_item_rate=0, batch_size=2000)
     hidden_bl = batch_at(batches, 0, 0).items_bl == batches.mask_idx
     share = hidden_bl.float().mean(dim=0)
     # Two of ten; 0.04 is more than four standard deviations of 2,000 draws.
     assert (share - 0.2).abs().max() < 0.04
 
 
-def test_a_row_of_the_last_item_hides_the_last_item_alone() -> None:
-    batches = batches_of(random_dataset([10, 2, 1, 7]), last_item_rate=1)
+def test_a_next_item_row_hides_nothing_and_asks_for_the_last_item_and_others() -> None:
+    batches = batches_of(random_dataset([10, 2, 7]), next_item_rate=1)
     batch = batch_at(batches, 0, 0)
-    is_hidden = batch.items_bl == batches.mask_idx
-    assert is_hidden[:, -1].all()
-    assert is_hidden.sum() == 4
+    assert batch.is_next_b.all()
+    assert not (batch.items_bl == batches.mask_idx).any()
+    assert (batch.places_bm == batch.items_bl.shape[1] - 1).any(dim=1).all()
+    lengths = (batch.items_bl != PAD_IDX).sum(dim=1)
+    n_asked = torch.bincount(batch.target_places // batch.places_bm.shape[1])
+    assert torch.equal(n_asked, (NEXT_ITEM_SHARE * (lengths - 1)).round().long().clamp(min=1))
 
 
-def test_about_the_given_share_of_rows_hides_the_last_item_alone() -> None:
-    batches = batches_of(random_dataset([10] * 2000), last_item_rate=0.25, batch_size=2000)
-    is_hidden = batch_at(batches, 0, 0).items_bl == batches.mask_idx
-    is_last_only = is_hidden[:, -1] & (is_hidden.sum(dim=1) == 1)
-    # The others hide two items each.
-    assert abs(is_last_only.float().mean().item() - 0.25) < 0.04
+def test_a_next_item_row_never_asks_for_its_first_item() -> None:
+    batches = batches_of(random_dataset([2, 3, 9] * 50), next_item_rate=1, batch_size=150)
+    for epoch in range(20):
+        batch = batch_at(batches, epoch, 0)
+        first = (batch.items_bl == PAD_IDX).sum(dim=1, keepdim=True)
+        assert (batch.places_bm > first).all()
+
+
+def test_next_item_places_fall_evenly_on_all_but_the_ends() -> None:
+    batches = batches_of(random_dataset([12] * 2000), next_item_rate=1, batch_size=2000)
+    batch = batch_at(batches, 0, 0)
+    share = torch.bincount(batch.places_bm.flatten(), minlength=12) / 2000
+    assert share[0] == 0
+    assert share[-1] == 1
+    # Four of eleven places, one of them the last: three of the ten others.
+    assert (share[1:-1] - 0.3).abs().max() < 0.05
+
+
+def test_a_history_of_one_item_is_a_cloze_row() -> None:
+    batch = batch_at(batches_of(random_dataset([1, 1]), next_item_rate=1), 0, 0)
+    assert not batch.is_next_b.any()
+    assert batch.items_bl.tolist() == [[10], [10]]
+
+
+def test_about_the_given_share_of_rows_asks_for_next_items() -> None:
+    batches = batches_of(random_dataset([10] * 2000), next_item_rate=0.25, batch_size=2000)
+    batch = batch_at(batches, 0, 0)
+    assert abs(batch.is_next_b.float().mean().item() - 0.25) < 0.04
 
 
 def test_windows_of_a_long_history_lie_everywhere_in_it() -> None:
     dataset = SequenceDataset.from_sequences([range(1, 31)])
-    batches = batches_of(dataset, max_seq_length=5)
+    batches = batches_of(dataset, max_seq_length=5, next_item_rate=0)
     lasts = set()
     for epoch in range(400):
         batch = batch_at(batches, epoch, 0)

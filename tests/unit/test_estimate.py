@@ -98,14 +98,22 @@ def test_the_first_batch_is_the_one_that_the_run_trains_on(dataset: SequenceData
     batch = batches.batch(batches.order(0), 0, 0)
     shown = first_batch(dataset, SETTINGS, n_rows=8)
     assert shown.n_sequences == len(batch.items_bl)
-    assert shown.n_hidden == len(batch.targets)
-    for row, places in zip(batch.items_bl.tolist(), shown.rows, strict=True):
-        seen = [item for item in row if item]
-        is_hidden = [item == dataset.vocabulary.mask_idx for item in seen]
-        assert [place.is_hidden for place in places] == is_hidden
+    assert shown.n_asked == len(batch.targets)
+    assert [not row.sees_future for row in shown.rows] == batch.is_next_b.tolist()
+    asked = set(
+        zip(
+            (batch.target_places // batch.places_bm.shape[1]).tolist(),
+            batch.places_bm.flatten()[batch.target_places].tolist(),
+            strict=True,
+        )
+    )
+    for index, row in enumerate(shown.rows):
+        n_padding = shown.width - len(row.places)
+        is_asked = [(index, n_padding + at) in asked for at in range(len(row.places))]
+        assert [place.is_asked for place in row.places] == is_asked
 
 
-def test_a_hidden_place_of_the_first_batch_tells_the_true_item(dataset: SequenceDataset) -> None:
+def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset) -> None:
     settings = SETTINGS.model_copy(update={"max_seq_length": 50})
     histories = {
         tuple(dataset.vocabulary.title(int(item)) for item in dataset.history(user)[:-2])
@@ -116,5 +124,5 @@ def test_a_hidden_place_of_the_first_batch_tells_the_true_item(dataset: Sequence
         if len(dataset.history(user)) < 3
     }
     rows = first_batch(dataset, settings, n_rows=8).rows
-    assert all(tuple(place.title for place in row) in histories for row in rows)
-    assert any(place.is_hidden for row in rows for place in row)
+    assert all(tuple(place.title for place in row.places) in histories for row in rows)
+    assert any(place.is_asked for row in rows for place in row.places)

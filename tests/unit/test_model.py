@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.model import ACTIVATIONS, Bert4Rec, Dropout, at_places, n_parameters
+from bert4rec.model import (
+    ACTIVATIONS,
+    Attention,
+    AttentionDropout,
+    Bert4Rec,
+    Dropout,
+    n_parameters,
+    next_item_reach,
+)
 from tests.factories import small_network, small_settings
 
 N_ITEMS = 11
@@ -20,10 +30,6 @@ def windows(lengths: list[int], width: int, seed: int = 0) -> torch.Tensor:
     items[:, -1] = MASK_IDX
     is_padding = torch.arange(width) < width - torch.tensor(lengths)[:, None]
     return items.masked_fill(is_padding, PAD_IDX)
-
-
-def every_place(items_bl: torch.Tensor) -> torch.Tensor:
-    return torch.arange(items_bl.shape[1]).expand(items_bl.shape)
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
@@ -59,24 +65,106 @@ def test_past_and_future_both_matter() -> None:
         assert not torch.allclose(network(other_bl, place), states, atol=1e-3)
 
 
-@pytest.mark.parametrize("n_layers", [1, 2])
-def test_the_last_block_at_places_equals_the_whole_computation(n_layers: int) -> None:
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_asking_for_several_places_equals_asking_one_by_one(n_layers: int) -> None:
     network = small_network(n_layers=n_layers)
-    items_bl = windows([7, 12, 3], 12)
-    whole_bld = network(items_bl, every_place(items_bl))
+    items_bl = windows([7, 12, 9], 12)
     places_bm = torch.tensor([[11, 6, 8], [0, 11, 11], [9, 10, 11]])
-    states = network(items_bl, places_bm)
-    torch.testing.assert_close(states, at_places(whole_bld, places_bm), rtol=1e-4, atol=1e-5)
+    together = network(items_bl, places_bm)
+    for column in range(3):
+        alone = network(items_bl, places_bm[:, column : column + 1])
+        torch.testing.assert_close(together[:, column : column + 1], alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_layers", [1, 2])
-def test_the_fused_attention_equals_the_plain_one(n_layers: int) -> None:
-    network = small_network(n_layers=n_layers, dropout_rate=0)
-    items_bl = windows([1, 7, 12, 3], 12)
-    places_bm = torch.tensor([[11, 11], [5, 8], [0, 11], [11, 9]])
-    fused = network(items_bl, places_bm)
-    plain = network.train()(items_bl, places_bm)
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_a_next_item_place_sees_all_before_it_and_nothing_from_it_on(n_layers: int) -> None:
+    network = small_network(n_layers=n_layers)
+    items_bl = windows([12, 8, 12, 12], 12)
+    items_bl[:, -1] = torch.tensor([1, 2, 3, 4])
+    places_bm = torch.tensor([[5, 9, 11], [6, 8, 11], [1, 2, 11], [3, 4, 5]])
+    is_next_b = torch.ones(4, dtype=torch.bool)
+    states = network(items_bl, places_bm, is_next_b)
+    for row, column in itertools.product(range(4), range(3)):
+        place = int(places_bm[row, column])
+        later_bl, earlier_bl = items_bl.clone(), items_bl.clone()
+        later_bl[row, place:] = later_bl[row, place:] % N_ITEMS + 1
+        earlier_bl[row, place - 1] = earlier_bl[row, place - 1] % N_ITEMS + 1
+        later = network(later_bl, places_bm, is_next_b)[row, column]
+        earlier = network(earlier_bl, places_bm, is_next_b)[row, column]
+        torch.testing.assert_close(later, states[row, column])
+        assert not torch.allclose(earlier, states[row, column], atol=1e-4)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_the_last_place_of_a_next_item_row_equals_the_cloze_at_the_end(n_layers: int) -> None:
+    """What is trained there is what is asked when something is recommended."""
+    network = small_network(n_layers=n_layers)
+    items_bl = windows([12, 5, 2], 12)
+    whole_bl = items_bl.clone()
+    whole_bl[:, -1] = torch.tensor([3, 4, 5])
+    place = torch.full((3, 1), 11)
+    is_next_b = torch.tensor([True, True, True])
+    torch.testing.assert_close(network(whole_bl, place, is_next_b), network(items_bl, place))
+
+
+def test_a_cloze_row_is_the_same_beside_next_item_rows() -> None:
+    network = small_network(n_layers=2)
+    items_bl = windows([12, 7, 9], 12)
+    places_bm = torch.full((3, 2), 11)
+    mixed = network(items_bl, places_bm, torch.tensor([False, True, False]))
+    torch.testing.assert_close(mixed[[0, 2]], network(items_bl, places_bm)[[0, 2]])
+
+
+def test_nobody_attends_to_what_hides_an_item() -> None:
+    network = small_network(n_layers=3)
+    items_bl, places = windows([12, 6], 12), torch.full((2, 1), 11)
+    items_bl[:, 8] = MASK_IDX
+    states = network(items_bl, places)
+    with torch.no_grad():
+        network.positions.weight[3] += 5
+    torch.testing.assert_close(network(items_bl, places), states)
+    items_bl[:, 8] = 4
+    assert not torch.allclose(network(items_bl, places), states, atol=1e-3)
+
+
+def test_a_window_in_which_everything_is_hidden_does_not_depend_on_its_padding() -> None:
+    network = small_network(n_layers=2)
+    alone = network(torch.full((1, 3), MASK_IDX), torch.tensor([[2]]))
+    padded = torch.full((1, 12), PAD_IDX)
+    padded[0, -3:] = MASK_IDX
+    torch.testing.assert_close(network(padded, torch.tensor([[11]])), alone)
+
+
+def test_the_reach_is_the_next_place_for_items_and_the_past_for_places() -> None:
+    reach = next_item_reach(torch.tensor([[4, 2, 4], [3, 1, 2]]), 5)
+    assert reach.tolist() == [[2, 2, 4, 4, 5, 4, 2, 4], [1, 2, 3, 5, 5, 3, 1, 2]]
+
+
+def plain_attention(attention: Attention, x_btd: Tensor, may_attend: Tensor) -> Tensor:
+    """The textbook's formula, head by head."""
+    n_items, width = may_attend.shape[-1], x_btd.shape[-1] // attention.n_heads
+    query = attention.query(x_btd).split(width, dim=-1)
+    key, value = attention.key_value(x_btd[:, :n_items]).chunk(2, dim=-1)
+    answers = []
+    for q, k, v in zip(query, key.split(width, -1), value.split(width, -1), strict=True):
+        logits = (q @ k.transpose(1, 2) / width**0.5).masked_fill(~may_attend[:, 0], -torch.inf)
+        answers.append(logits.softmax(dim=-1) @ v)
+    whole: Tensor = attention.output(torch.cat(answers, dim=-1))
+    return whole
+
+
+@pytest.mark.parametrize(("n_tokens", "n_items"), [(1, 1), (5, 3), (13, 9)])
+def test_the_fused_attention_equals_the_plain_one(n_tokens: int, n_items: int) -> None:
+    attention = small_network().blocks[0].attention
+    chance = torch.Generator().manual_seed(0)
+    x_btd = torch.randn(4, n_tokens, 16, generator=chance, requires_grad=True)
+    may_attend = torch.rand(4, 1, n_tokens, n_items, generator=chance) < 0.6
+    may_attend[..., 0] = True
+    fused = attention(x_btd, x_btd[:, :n_items], may_attend)
+    plain = plain_attention(attention, x_btd, may_attend)
     torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-5)
+    fused_grad, plain_grad = (torch.autograd.grad(y.sum(), x_btd)[0] for y in (fused, plain))
+    torch.testing.assert_close(fused_grad, plain_grad, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +270,20 @@ def test_dropout_stops_gradients_where_it_zeroes() -> None:
     y.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, y.detach())
+
+
+def test_attention_dropout_takes_the_rate_and_never_all() -> None:
+    dropout = AttentionDropout(0.5).train()
+    dropout.generator = torch.Generator().manual_seed(0)
+    may_attend = torch.rand(500, 1, 20, 8, generator=torch.Generator().manual_seed(1)) < 0.7
+    may_attend[:, :, 0] = False
+    kept = dropout(may_attend)
+    assert not (kept & ~may_attend).any()
+    assert torch.equal(kept.any(dim=-1), may_attend.any(dim=-1))
+    # Those that would have lost all keep all, which is less than two of a hundred here.
+    assert kept.sum().item() / may_attend.sum().item() == pytest.approx(0.5, abs=0.03)
+    assert torch.equal(AttentionDropout(0.5).eval()(may_attend), may_attend)
+    assert torch.equal(AttentionDropout(0).train()(may_attend), may_attend)
 
 
 def test_all_dropout_draws_from_one_generator() -> None:

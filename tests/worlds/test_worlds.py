@@ -76,7 +76,7 @@ def test_the_shuffled_world_tells_when_held_out_items_were_trained_on(
 
 def test_the_bridge_needs_both_sides(tmp_path: Path) -> None:
     settings = quick_settings(
-        n_epochs=80, max_seq_length=6, mask_rate=0.3, last_item_rate=0.1, dropout_rate=0
+        n_epochs=80, max_seq_length=6, mask_rate=0.3, next_item_rate=0.1, dropout_rate=0
     )
     run = train(bridge_dataset(), settings, workspace=tmp_path)
     report = context_report(load(run))
