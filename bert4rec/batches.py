@@ -16,7 +16,7 @@ from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
 
-# Share of a next-item row's places that are asked for, each from its past alone.
+# Share of a row's places that a next-item step asks for, each from its past alone.
 NEXT_ITEM_SHARE = 0.4
 
 
@@ -25,18 +25,19 @@ class Batch:
     """One training step's input.
 
     Args:
-        items_bl: Windows padded on the left, int64 (B, L). In cloze rows MASK stands for the
-            hidden items; in next-item rows every item is there, as later places may see it.
+        items_bl: Windows padded on the left, int64 (B, L). In a cloze step MASK stands for the
+            items asked for; in a next-item step all are there, as later places may see them.
         places_bm: Positions asked for, int64 (B, M); rows that ask for fewer than M repeat one of
             theirs, which `target_places` leaves out.
-        is_next_b: True for rows whose places are asked from their past alone, bool (B,).
+        sees_future: Whether the places are asked from past and future (cloze), or from the items
+            before each of them alone (next item).
         target_places: Flat positions in (B * M) that ask for an item, int64 (n_targets,).
         targets: The items asked for, indices 1..N, int64 (n_targets,).
     """
 
     items_bl: Tensor
     places_bm: Tensor
-    is_next_b: Tensor
+    sees_future: bool
     target_places: Tensor
     targets: Tensor
 
@@ -103,18 +104,19 @@ class TrainingBatches:
         n_places = self.lengths[rows] - length + 1
         shift = (torch.rand(len(rows), generator=chance) * n_places).long()
         end = self.starts[rows] + shift + length
-        is_next = torch.rand(len(rows), generator=chance) < self.settings.next_item_rate
-        # The first item has no past to be asked from.
-        is_next &= length > 1
-        n_asked = self._n_asked(length, is_next)
+        sees_future = bool(torch.rand(1, generator=chance) >= self.settings.next_item_rate)
+        # A first item has no past to be asked from, nor has a batch of nothing else.
+        sees_future = sees_future or int(length.max()) == 1
+        n_asked = self._n_asked(length, sees_future=sees_future)
         items_bl = self._windows(end, length)
-        places_bm = self._draw_places(items_bl, n_asked, is_next, epoch, step)
-        return self._ask(items_bl, places_bm, n_asked, is_next)
+        places_bm = self._draw_places(items_bl, n_asked, epoch, step, sees_future=sees_future)
+        return self._ask(items_bl, places_bm, n_asked, sees_future=sees_future)
 
-    def _n_asked(self, length: Tensor, is_next: Tensor) -> Tensor:
-        n_cloze = (self.settings.mask_rate * length).round().long().clamp(min=1)
-        n_next = (NEXT_ITEM_SHARE * (length - 1)).round().long().clamp(min=1)
-        return torch.where(is_next, n_next, n_cloze)
+    def _n_asked(self, length: Tensor, *, sees_future: bool) -> Tensor:
+        if sees_future:
+            return (self.settings.mask_rate * length).round().long().clamp(min=1)
+        n_later = length - 1
+        return (NEXT_ITEM_SHARE * n_later).round().long().clamp(min=1).minimum(n_later)
 
     def _windows(self, end: Tensor, length: Tensor) -> Tensor:
         width = int(length.max())
@@ -125,20 +127,21 @@ class TrainingBatches:
         return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
 
     def _draw_places(
-        self, items_bl: Tensor, n_asked: Tensor, is_next: Tensor, epoch: int, step: int
+        self, items_bl: Tensor, n_asked: Tensor, epoch: int, step: int, *, sees_future: bool
     ) -> Tensor:
-        """Draw places at random; in next-item rows the last one always, the first one never."""
+        """Draw places at random; for next items the last one always and the first one never."""
         chance = generator_at(self.device, self.settings.seed, 3, epoch, step)
         draw = torch.rand(items_bl.shape, generator=chance, device=self.device)
         is_real = items_bl != PAD_IDX
-        draw.masked_fill_(~is_real, 3.0)
-        is_next_b = self._send(is_next)[:, None]
-        is_first = is_real & (is_real.cumsum(dim=1) == 1)
-        draw.masked_fill_(is_first & is_next_b, 2.0)
-        draw[:, -1:] -= is_next_b.to(draw.dtype)
+        draw.masked_fill_(~is_real, 2.0)
+        if not sees_future:
+            draw.masked_fill_(is_real.cumsum(dim=1) == 1, 2.0)
+            draw[:, -1] = -1.0
         return draw.topk(int(n_asked.max()), dim=1, largest=False).indices
 
-    def _ask(self, items_bl: Tensor, places_bm: Tensor, n_asked: Tensor, is_next: Tensor) -> Batch:
+    def _ask(
+        self, items_bl: Tensor, places_bm: Tensor, n_asked: Tensor, *, sees_future: bool
+    ) -> Batch:
         n_targets = int(n_asked.sum())
         columns = torch.arange(places_bm.shape[1], device=self.device)
         is_target = columns < self._send(n_asked)[:, None]
@@ -146,10 +149,9 @@ class TrainingBatches:
         flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
         targets = items_bl.gather(1, places_bm).flatten()[flat]
         places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
-        is_next_b = self._send(is_next)
-        hidden_bl = items_bl.scatter(1, places_bm, self.mask_idx)
-        shown_bl = torch.where(is_next_b[:, None], items_bl, hidden_bl)
-        return Batch(shown_bl, places_bm, is_next_b, flat, targets)
+        if sees_future:
+            items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
+        return Batch(items_bl, places_bm, sees_future, flat, targets)
 
     def _send(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

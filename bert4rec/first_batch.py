@@ -21,31 +21,19 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One window without its padding, oldest item first.
-
-    Args:
-        places: Its items.
-        sees_future: Whether a place asked for is guessed from all items that are not asked for,
-            or from those before it alone, asked for or not.
-    """
-
-    places: tuple[Place, ...]
-    sees_future: bool
-
-
-@dataclass(frozen=True)
 class FirstBatch:
     """Some rows of the batch that the first step trains on.
 
     Args:
-        rows: The first windows.
+        rows: The first windows without their padding, oldest item first.
+        sees_future: Whether a place is asked from past and future, or from what stands before it.
         n_sequences: Rows of the whole batch.
         n_asked: Items asked for in the whole batch.
         width: Places of the longest window, to which the others are padded on the left.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[tuple[Place, ...], ...]
+    sees_future: bool
     n_sequences: int
     n_asked: int
     width: int
@@ -73,12 +61,12 @@ def first_batch(
         row, column = divmod(flat, n_wide)
         asked[row, int(batch.places_bm[row, column])] = next(asked_items)
     title = dataset.vocabulary.title
-    rows = []
-    for row in range(min(n_rows, len(shown))):
-        places = tuple(
+    rows = tuple(
+        tuple(
             Place(title(asked.get((row, at), item)), is_asked=(row, at) in asked)
             for at, item in enumerate(shown[row].tolist())
             if item != PAD_IDX
         )
-        rows.append(Row(places, sees_future=not batch.is_next_b[row]))
-    return FirstBatch(tuple(rows), len(shown), len(batch.targets), shown.shape[1])
+        for row in range(min(n_rows, len(shown)))
+    )
+    return FirstBatch(rows, batch.sees_future, len(shown), len(batch.targets), shown.shape[1])

@@ -257,9 +257,9 @@ class Hyperparameters(BaseModel):
     next_item_rate: Float = _setting(
         0.5,
         "Data",
-        "Next-item rows",
-        "Share of rows in which each place is asked from the items before it alone, which trains "
-        "the use as a next-item model; the other rows hide items among past and future.",
+        "Next-item steps",
+        "Share of steps in which places are asked from the items before them alone, which trains "
+        "the use as a next-item model; the other steps hide items among past and future.",
         ours=True,
         ge=0,
         le=1,

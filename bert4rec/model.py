@@ -6,12 +6,12 @@ H heads, N items. A window is padded on the left, and positions are counted from
 
 What is asked stands beside the window: for each place asked for, a MASK token with that place's
 position. Items attend to items and MASK tokens attend to items; nobody attends to a MASK. So the
-items are read the same way whatever is asked, and one row can ask for many places, each from
-another context: all shown items (the cloze task), or only those before the place (the next item).
+items are read the same way whatever is asked, and one row can ask for many places, each from a
+context of its own: all shown items (the cloze task), or those before the place (the next item).
 
 Source: Sun et al. 2019, "BERT4Rec", sections 3.2 to 3.5. We differ where it was measured to be
 better (docs/LOG.md): MASK tokens beside the window, places asked from their past alone in some
-rows, normalisation before each part, positions from the end, all chosen items hidden, and output
+steps, normalisation before each part, positions from the end, all chosen items hidden, and output
 scores straight from the item vectors, without a further layer.
 """
 
@@ -185,17 +185,15 @@ class Bert4Rec(nn.Module):
         with torch.no_grad():
             self.items.weight[PAD_IDX].zero_()
 
-    def forward(
-        self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool = True) -> Tensor:
         """Read windows and return what the network expects at the places asked for.
 
         Args:
             items_bl: Item indices, int64 (B, L), padded on the left, L <= max_seq_length; MASK
                 for what no place may see.
             places_bm: Positions asked for, int64 (B, M), each in [0, L).
-            is_next_b: True for rows in which each place sees only the items before it, bool (B,);
-                None for none. No place of such a row is its first item.
+            sees_future: Whether a place sees all items that are shown, or only those before it;
+                then it must not be the first of its row.
 
         Returns:
             Hidden states, (B, M, D); `scores` turns them into a score for each item.
@@ -203,7 +201,7 @@ class Bert4Rec(nn.Module):
         Cost: the last block computes only the M places asked for.
         """
         x_btd = self.embed(items_bl, places_bm)
-        may_attend = self._may_attend(items_bl, places_bm, is_next_b)
+        may_attend = self._may_attend(items_bl, places_bm, sees_future=sees_future)
         *earlier, last = self.blocks
         for block in earlier:
             x_btd = block(x_btd, may_attend)
@@ -219,18 +217,17 @@ class Bert4Rec(nn.Module):
         x: Tensor = self.dropout(torch.cat([items_bld, asked_bmd], dim=1))
         return x
 
-    def _may_attend(self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None) -> Tensor:
+    def _may_attend(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool) -> Tensor:
         """Return which items each token may attend to, bool (B, 1, T, L)."""
-        is_real = items_bl != PAD_IDX
-        may = (is_real & (items_bl != self.mask_idx))[:, None]
-        if is_next_b is not None:
-            column_l = torch.arange(items_bl.shape[1], device=items_bl.device)
-            reach_bt = next_item_reach(places_bm, items_bl.shape[1])
-            may = may & ((column_l < reach_bt[..., None]) | ~is_next_b[:, None, None])
+        length = items_bl.shape[1]
+        is_real = (items_bl != PAD_IDX)[:, None]
+        may = is_real & (items_bl != self.mask_idx)[:, None]
+        if not sees_future:
+            column_l = torch.arange(length, device=items_bl.device)
+            may = may & (column_l < next_item_reach(places_bm, length)[..., None])
         # Where everything is hidden there is nothing else to attend to than what hides it.
-        may = may | (~may.any(dim=-1, keepdim=True) & is_real[:, None])
-        n_tokens = items_bl.shape[1] + places_bm.shape[1]
-        return may.expand(-1, n_tokens, -1)[:, None]
+        may = may | (is_real & ~may.any(dim=-1, keepdim=True))
+        return may.expand(-1, length + places_bm.shape[1], -1)[:, None]
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of items 1..N, (N, D); input and output share them."""

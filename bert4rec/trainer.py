@@ -146,7 +146,9 @@ class Trainer:
         chance = generator_at(self.choice.device, self.settings.seed, 4, epoch, epoch_step)
         self.network.set_generator(chance)
         with self.choice.autocast():
-            hidden_bmd = self._forward(batch.items_bl, batch.places_bm, batch.is_next_b)
+            hidden_bmd = self._forward(
+                batch.items_bl, batch.places_bm, sees_future=batch.sees_future
+            )
             loss = masked_item_loss(
                 self.loss_type,
                 hidden_bmd.flatten(0, 1)[batch.target_places],
@@ -272,13 +274,13 @@ class Trainer:
         self.position = Position(**plain)
 
 
-def compiled(network: Bert4Rec) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def compiled(network: Bert4Rec) -> Callable[..., Tensor]:
     """Return the network's forward pass, compiled at its first call.
 
     What torch cannot compile runs as it is, with a line in torch's own log.
     """
     torch._dynamo.config.suppress_errors = True
-    forward: Callable[[Tensor, Tensor, Tensor], Tensor] = torch.compile(network, dynamic=True)
+    forward: Callable[..., Tensor] = torch.compile(network, dynamic=True)
     return forward
 
 

@@ -99,7 +99,7 @@ def test_the_first_batch_is_the_one_that_the_run_trains_on(dataset: SequenceData
     shown = first_batch(dataset, SETTINGS, n_rows=8)
     assert shown.n_sequences == len(batch.items_bl)
     assert shown.n_asked == len(batch.targets)
-    assert [not row.sees_future for row in shown.rows] == batch.is_next_b.tolist()
+    assert shown.sees_future == batch.sees_future
     asked = set(
         zip(
             (batch.target_places // batch.places_bm.shape[1]).tolist(),
@@ -108,9 +108,9 @@ def test_the_first_batch_is_the_one_that_the_run_trains_on(dataset: SequenceData
         )
     )
     for index, row in enumerate(shown.rows):
-        n_padding = shown.width - len(row.places)
-        is_asked = [(index, n_padding + at) in asked for at in range(len(row.places))]
-        assert [place.is_asked for place in row.places] == is_asked
+        n_padding = shown.width - len(row)
+        is_asked = [(index, n_padding + at) in asked for at in range(len(row))]
+        assert [place.is_asked for place in row] == is_asked
 
 
 def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset) -> None:
@@ -124,5 +124,5 @@ def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset)
         if len(dataset.history(user)) < 3
     }
     rows = first_batch(dataset, settings, n_rows=8).rows
-    assert all(tuple(place.title for place in row.places) in histories for row in rows)
-    assert any(place.is_asked for row in rows for place in row.places)
+    assert all(tuple(place.title for place in row) in histories for row in rows)
+    assert any(place.is_asked for row in rows for place in row)

@@ -82,37 +82,28 @@ def test_a_next_item_place_sees_all_before_it_and_nothing_from_it_on(n_layers: i
     items_bl = windows([12, 8, 12, 12], 12)
     items_bl[:, -1] = torch.tensor([1, 2, 3, 4])
     places_bm = torch.tensor([[5, 9, 11], [6, 8, 11], [1, 2, 11], [3, 4, 5]])
-    is_next_b = torch.ones(4, dtype=torch.bool)
-    states = network(items_bl, places_bm, is_next_b)
+    states = network(items_bl, places_bm, sees_future=False)
     for row, column in itertools.product(range(4), range(3)):
         place = int(places_bm[row, column])
         later_bl, earlier_bl = items_bl.clone(), items_bl.clone()
         later_bl[row, place:] = later_bl[row, place:] % N_ITEMS + 1
         earlier_bl[row, place - 1] = earlier_bl[row, place - 1] % N_ITEMS + 1
-        later = network(later_bl, places_bm, is_next_b)[row, column]
-        earlier = network(earlier_bl, places_bm, is_next_b)[row, column]
+        later = network(later_bl, places_bm, sees_future=False)[row, column]
+        earlier = network(earlier_bl, places_bm, sees_future=False)[row, column]
         torch.testing.assert_close(later, states[row, column])
         assert not torch.allclose(earlier, states[row, column], atol=1e-4)
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
-def test_the_last_place_of_a_next_item_row_equals_the_cloze_at_the_end(n_layers: int) -> None:
+def test_the_last_place_of_a_next_item_step_equals_the_cloze_at_the_end(n_layers: int) -> None:
     """What is trained there is what is asked when something is recommended."""
     network = small_network(n_layers=n_layers)
     items_bl = windows([12, 5, 2], 12)
     whole_bl = items_bl.clone()
     whole_bl[:, -1] = torch.tensor([3, 4, 5])
     place = torch.full((3, 1), 11)
-    is_next_b = torch.tensor([True, True, True])
-    torch.testing.assert_close(network(whole_bl, place, is_next_b), network(items_bl, place))
-
-
-def test_a_cloze_row_is_the_same_beside_next_item_rows() -> None:
-    network = small_network(n_layers=2)
-    items_bl = windows([12, 7, 9], 12)
-    places_bm = torch.full((3, 2), 11)
-    mixed = network(items_bl, places_bm, torch.tensor([False, True, False]))
-    torch.testing.assert_close(mixed[[0, 2]], network(items_bl, places_bm)[[0, 2]])
+    asked = network(whole_bl, place, sees_future=False)
+    torch.testing.assert_close(asked, network(items_bl, place))
 
 
 def test_nobody_attends_to_what_hides_an_item() -> None:
