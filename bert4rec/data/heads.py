@@ -98,7 +98,7 @@ def check_size(files: Sequence[Path], max_bytes: int | None) -> int:
         raise LogError(
             f"the log is larger than the limit of {max_bytes:,} bytes",
             where=files[0].name,
-            fix="Raise the limit, split the log, or keep only the columns that are needed.",
+            fix="Split the log, keep only the columns that are needed, or raise the limit.",
             max_bytes=max_bytes,
         )
     return size

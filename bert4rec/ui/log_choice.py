@@ -14,16 +14,19 @@ from bert4rec.ui.words import counted, escape, size
 
 MAX_LOG_MB = 1024
 MAX_ITEMS_MB = 128
+# A small packed file must not fill the disk; what lies on the server is the operator's own.
+MAX_UNPACKED_BYTES = 8 * 2**30
 LOG_ENDINGS = "csv tsv txt dat data inter json jsonl ndjson parquet gz zst item tab log".split()
 
 
 @dataclass(frozen=True)
 class LogChoice:
-    """A log that a person has put forward, and the item table that goes with it."""
+    """A log that a person has put forward, the item table that goes with it, and its limit."""
 
     path: Path
     name: str
     items: Path | None = None
+    max_bytes: int | None = None
 
 
 def ask_upload() -> LogChoice | None:
@@ -36,10 +39,11 @@ def ask_upload() -> LogChoice | None:
     if log is None:
         st.caption(
             "CSV, TSV, JSON Lines, Parquet, MovieLens or RecBole; plain, gzip or zstd. One line an"
-            " interaction: who, what and, if known, when."
+            " interaction: who, what and, if known, when. Up to"
+            f" {size(MAX_UNPACKED_BYTES)} unpacked."
         )
         return None
-    return LogChoice(log, log.name.split(".")[0], items)
+    return LogChoice(log, log.name.split(".")[0], items, MAX_UNPACKED_BYTES)
 
 
 def _uploaded(role: str, label: str, max_mb: int, help_text: str) -> Path | None:

@@ -100,7 +100,8 @@ def _ask_form(choice: LogChoice) -> LogPreview:
         key=f"form|{choice.path}",
         help="Change it if the columns below are cut wrongly.",
     )
-    preview = _preview(str(choice.path), choice.path.stat().st_mtime, form or None)
+    changed_at = choice.path.stat().st_mtime
+    preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
     detected = "Chosen" if form else "Detected"
     text.markdown(
         f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
@@ -110,8 +111,8 @@ def _ask_form(choice: LogChoice) -> LogPreview:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the first lines…")
-def _preview(path: str, changed_at: float, form: str | None) -> LogPreview:
-    return preview_log(path, form=form)
+def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | None) -> LogPreview:
+    return preview_log(path, form=form, max_bytes=max_bytes)
 
 
 def _ask_roles(preview: LogPreview, key: str) -> Roles | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def inbox(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = workspace / "inbox"
     folder.mkdir()
     return folder
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_packed_upload_that_unpacks_beyond_the_limit_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bert4rec.ui.log_choice.MAX_UNPACKED_BYTES", 2**20)
+    app = open_data()
+    choose_upload(app)
+    upload(app, "log.csv.gz", gzip.compress(LOG.encode() + b"u,i,1\n" * 2**18))
+    assert "larger than the limit" in errors(app)
+    assert "Split the log" in errors(app)
 
 
 @pytest.mark.usefixtures("workspace")
