@@ -116,7 +116,8 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
         "field": "epoch",
         "type": "quantitative",
         "title": "Epoch",
-        "scale": {"nice": False},
+        # Room for the mark of the best epoch, which is often the last one.
+        "scale": {"nice": False, "padding": 10},
         "axis": AXIS | {"tickMinStep": 1, "grid": False},
     }
     y = {
