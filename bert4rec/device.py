@@ -16,7 +16,7 @@ from bert4rec.errors import DeviceError, DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 
 # Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
-VALUES_PER_THREAD = 500_000
+VALUES_PER_THREAD = 250_000
 
 
 @dataclass(frozen=True)

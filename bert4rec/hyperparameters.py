@@ -341,12 +341,13 @@ PRESETS: Mapping[str, Preset] = {
         "holds a pattern.",
         {
             "batch_size": 64,
-            "n_epochs": 25,
+            "n_epochs": 20,
             "learning_rate": 3e-3,
             "dropout_rate": 0.0,
             "initializer_range": 0.1,
             "eval_step": 5,
             "early_stopping_step": 3,
+            "next_item_rate": 0.3,
         },
     ),
     "balanced": Preset(

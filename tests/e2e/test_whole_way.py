@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -10,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import SAMPLES
 from bert4rec.explain import context_report
+from bert4rec.hyperparameters import PRESETS, parse_settings
 from bert4rec.recommender import load
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
@@ -94,4 +94,4 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
     # The cards of the strip carry titles of the item table, which end in a year.
     expect(page.get_by_role("button", name="(19").first).to_be_visible()
     (run,) = list_runs(server.workspace)
-    assert json.loads((run.folder / "config.json").read_text("utf-8"))["settings"]["n_epochs"] == 25
+    assert run.hyperparameters() == parse_settings(PRESETS["quick"].values)

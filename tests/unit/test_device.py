@@ -107,7 +107,7 @@ def test_the_machine_is_described_in_plain_data() -> None:
     assert 0 < free_memory_bytes("cpu") <= facts["memory_bytes"]
 
 
-@pytest.mark.parametrize(("batch_size", "expected"), [(64, 1), (128, 1), (256, 2), (2048, 8)])
+@pytest.mark.parametrize(("batch_size", "expected"), [(64, 1), (128, 2), (256, 3), (2048, 8)])
 def test_a_small_step_gets_fewer_threads_than_there_are_cores(
     monkeypatch: pytest.MonkeyPatch, batch_size: int, expected: int
 ) -> None:
