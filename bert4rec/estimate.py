@@ -1,6 +1,6 @@
 """What a run will cost, before it starts: parameters, memory, and time from a short probe.
 
-Shapes: B batch, L window, D hidden size, H heads, N items, M masked places of a batch.
+Shapes: B batch, L window, T tokens of a window with what is asked of it, D hidden size, N items.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from bert4rec.batches import NEXT_ITEM_SHARE
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split
@@ -227,20 +228,21 @@ def _memory_bytes(
     """Return what a training holds at its peak: weights, activations, scores, the sequences.
 
     Cost model: weights, gradients and two moments of AdamW are four float32 a parameter; a block
-    keeps about 12 x D + 3 x inner + 4 x H x L float32 for each of B x L positions; a judged batch
-    holds its scores, a copy and their comparison.
+    keeps about 12 x D + 3 x inner float32 and whom it may attend to, five bytes an item, for each
+    of B x T tokens; a judged batch holds its scores, a copy and their comparison.
     """
     n_sequences = int((split.train.lengths > 0).sum())
     b, d, n = min(settings.batch_size, n_sequences), settings.hidden_size, dataset.n_items
     length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
+    share = max(settings.mask_rate, NEXT_ITEM_SHARE if settings.next_item_rate else 0)
+    n_asked = max(1, round(share * length))
     weights = 4 * 4 * n_parameters(n, settings)
-    position = 12 * d + 3 * settings.inner_size + 4 * settings.n_heads * length
-    activations = 4 * b * length * position * settings.n_layers
-    n_places = b * max(1, round(settings.mask_rate * length))
+    token = 4 * (12 * d + 3 * settings.inner_size) + 5 * length
+    activations = b * (length + n_asked) * token * settings.n_layers
     if loss_type == "CE":
-        scores = 4 * (3 * BLOCK_ROWS * n + 3 * n * d + 3 * n_places * d)
+        scores = 4 * (3 * BLOCK_ROWS * n + 3 * n * d + 3 * b * n_asked * d)
     else:
-        scores = 4 * 4 * n_places * settings.negative_samples_count * d + 4 * n * d
+        scores = 4 * 4 * b * n_asked * settings.negative_samples_count * d + 4 * n * d
     n_judged = min(settings.eval_batch_size, len(split.valid)) if settings.eval_step else 0
-    judged = 4 * n_judged * (3 * n + length * position)
+    judged = n_judged * (4 * 3 * n + (length + 1) * token)
     return int(weights + max(activations + scores, judged) + 4 * dataset.n_interactions)
