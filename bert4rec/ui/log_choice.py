@@ -39,8 +39,8 @@ def ask_upload() -> LogChoice | None:
     if log is None:
         st.caption(
             "CSV, TSV, JSON Lines, Parquet, MovieLens or RecBole; plain, gzip or zstd. One line an"
-            " interaction: who, what and, if known, when. Up to"
-            f" {size(MAX_UNPACKED_BYTES)} unpacked."
+            f" interaction: who, what and, if known, when. Up to {MAX_LOG_MB:,} MB a file, and"
+            f" {size(MAX_UNPACKED_BYTES)} unpacked; larger ones are read from the server's folder."
         )
         return None
     return LogChoice(log, log.name.split(".")[0], items, MAX_UNPACKED_BYTES)
