@@ -9,8 +9,9 @@ from typing import Any
 
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.explain import context_report
-from bert4rec.hyperparameters import PRESETS, parse_settings
+from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import train
+from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from bert4rec.data.log import preview_log, read_log
     from bert4rec.data.prepare import PrepareSettings, prepare
     from bert4rec.errors import Bert4RecError
-    from bert4rec.hyperparameters import PRESETS, Hyperparameters
+    from bert4rec.hyperparameters import Hyperparameters
     from bert4rec.pipeline import evaluate, resume, train
     from bert4rec.policy import Policy, dump_policy, load_policy
+    from bert4rec.presets import PRESETS
     from bert4rec.recommender import Recommender, load
 
 __version__ = "0.1.0"
@@ -28,7 +29,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bert4RecError": "errors",
     "Hyperparameters": "hyperparameters",
-    "PRESETS": "hyperparameters",
+    "PRESETS": "presets",
     "Policy": "policy",
     "PrepareSettings": "data.prepare",
     "Recommender": "recommender",

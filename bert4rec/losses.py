@@ -161,7 +161,7 @@ def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
         return settings.loss_type, f"asked for by name{note}"
     n_places = settings.batch_size * max(1, round(settings.mask_rate * settings.max_seq_length))
     n_bytes = 4 * n_places * n_items
-    size = f"a step's scores of {n_places:,} places x {n_items:,} items"
+    size = f"a cloze step's scores of {n_places:,} places x {n_items:,} items"
     if n_bytes <= CE_BUDGET_BYTES:
         return "CE", f"{size} fit the budget; negative_samples_count is not used"
     return (

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from bert4rec.hyperparameters import GROUPS, PRESETS, Hyperparameters
+from bert4rec.hyperparameters import GROUPS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy
+from bert4rec.presets import PRESETS
 
 TARGET = Path(__file__).with_name("hyperparameters.md")
 KINDS = {
@@ -23,7 +24,8 @@ EXAMPLE = Hyperparameters(n_epochs=20, learning_rate=0.001, dropout_rate=0.1, hi
 
 HEAD = """# Hyperparameters
 
-<!-- Made by docs/generate_hyperparameters.py from bert4rec/hyperparameters.py; edit that file. -->
+<!-- Made by docs/generate_hyperparameters.py from bert4rec/hyperparameters.py and
+bert4rec/presets.py; edit those files. -->
 
 Every setting of a training run. The same names are used by the form of the dashboard, by `--set`
 on the command line, in policy files and in Python:

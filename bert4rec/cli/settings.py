@@ -34,8 +34,9 @@ class SettingOptions:
         Raises:
             SettingsError: with all problems of the layer that has some.
         """
-        from bert4rec.hyperparameters import PRESETS, parse_settings
+        from bert4rec.hyperparameters import parse_settings
         from bert4rec.policy import Policy, read_policy
+        from bert4rec.presets import PRESETS
 
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import GROUPS, PRESETS, Hyperparameters, parse_settings
+from bert4rec.hyperparameters import GROUPS, Hyperparameters, parse_settings
 from bert4rec.policy import PolicyKind
+from bert4rec.presets import PRESETS
 
 # What most people set; a name that is missing from the model is passed over.
 COMMON_NAMES = (

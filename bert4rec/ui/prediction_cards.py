@@ -24,8 +24,8 @@ BITS_HELP = (
 )
 # See-through, so that it holds on a light and a dark page.
 TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
-# Narrower ones show no more than the beginning of a title.
-MIN_CONTEXT_PX = 320
+# Narrower ones would cut off the chance.
+MIN_CONTEXT_PX = 292
 NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
 
 
@@ -146,7 +146,7 @@ def draw_suggestions(
             "rank": st.column_config.NumberColumn("#", width=38, help="Rank"),
             "item": st.column_config.TextColumn(
                 "Item",
-                width=190 if is_narrow else "large",
+                width=158 if is_narrow else "large",
                 help="✓ true item, ↺ already in the sequence",
             ),
             "probability": st.column_config.ProgressColumn(

@@ -8,8 +8,9 @@ from typing import Any, cast
 import streamlit as st
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import PRESETS, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind, dump_policy, load_policy
+from bert4rec.presets import PRESETS
 from bert4rec.ui import forms
 from bert4rec.ui.forms import FormField
 from bert4rec.ui.words import escape, sentence

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bert4rec.hyperparameters import PRESETS
+from bert4rec.presets import PRESETS
 
 DEMO_EPOCHS = int(PRESETS["quick"].values["n_epochs"])
 START_LIMIT_S = 90

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import SAMPLES
 from bert4rec.explain import context_report
-from bert4rec.hyperparameters import PRESETS, parse_settings
+from bert4rec.hyperparameters import parse_settings
+from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run

@@ -23,9 +23,9 @@ from bert4rec.data.forms import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
-from bert4rec.hyperparameters import PRESETS
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
+from bert4rec.presets import PRESETS
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.registry import find_run
 from bert4rec.spreadsheets import csv_text

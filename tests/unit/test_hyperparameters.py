@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import (
     GROUPS,
-    PRESETS,
     Hyperparameters,
     parse_assignment,
     parse_settings,
     setting_field,
 )
+from bert4rec.presets import PRESETS
 
 POLICY_DEFAULTS = {
     "hidden_size": 64,

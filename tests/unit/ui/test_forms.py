@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.hyperparameters import PRESETS, Hyperparameters, parse_settings
+from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.policy import Policy, dump_policy, load_policy
+from bert4rec.presets import PRESETS
 from bert4rec.ui import forms
 from bert4rec.ui.forms import changed_draft, check_draft, form_fields, train_command
 
