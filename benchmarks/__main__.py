@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.demo import measure_demo
+from benchmarks.infer import measure_inference
+from benchmarks.quality import measure_quality
+from benchmarks.scale import measure_scale
 from benchmarks.train import measure_training
 from bert4rec.device import describe_machine
 
 RESULTS = Path(__file__).with_name("results")
 BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "train": measure_training,
+    "quality": measure_quality,
+    "scale": measure_scale,
+    "infer": measure_inference,
     "demo": measure_demo,
 }
 

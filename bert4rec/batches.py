@@ -16,17 +16,20 @@ from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
 
-# Share of a row's places that a next-item step asks for, each from its past alone.
+# Share of a window's places that a next-item row asks for, each from its past alone.
 NEXT_ITEM_SHARE = 0.4
+# Padding that one more part is worth on a CPU, in tokens, and the tokens of a part at most.
+MAX_PADDING = 256
+MAX_PART_TOKENS = 12_800
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One training step's input.
+class Part:
+    """Rows of one training step that are asked in the same way, padded to the longest of them.
 
     Args:
-        items_bl: Windows padded on the left, int64 (B, L). In a cloze step MASK stands for the
-            items asked for; in a next-item step all are there, as later places may see them.
+        items_bl: Windows padded on the left, int64 (B, L). In cloze rows MASK stands for the
+            items asked for; in next-item rows all are there, as later places may see them.
         places_bm: Positions asked for, int64 (B, M); rows that ask for fewer than M repeat one of
             theirs, which `target_places` leaves out.
         sees_future: Whether the places are asked from past and future (cloze), or from the items
@@ -91,32 +94,52 @@ class TrainingBatches:
         generator = generator_at("cpu", self.settings.seed, 1, epoch)
         return torch.randperm(self.n_sequences, generator=generator)
 
-    def batch(self, order: Tensor, epoch: int, step: int) -> Batch:
-        """Return the batch of one step (from 0) of an epoch.
+    def parts(self, order: Tensor, epoch: int, step: int) -> list[Part]:
+        """Return the batch of one step (from 0) of an epoch, in parts.
 
         Sequences longer than the window give a window at a random place, so that over the epochs
-        all of a long history trains.
+        all of a long history trains. Which rows make a part changes what a step costs and nothing
+        else: windows and places are drawn for the batch as a whole, and the loss of a step is the
+        mean over the targets of all its parts.
         """
         size = self.settings.batch_size
         rows = order[step * size : (step + 1) * size]
         chance = generator_at("cpu", self.settings.seed, 2, epoch, step)
         length = self.lengths[rows].clamp(max=self.settings.max_seq_length)
-        n_places = self.lengths[rows] - length + 1
-        shift = (torch.rand(len(rows), generator=chance) * n_places).long()
+        n_windows = self.lengths[rows] - length + 1
+        shift = (torch.rand(len(rows), generator=chance) * n_windows).long()
         end = self.starts[rows] + shift + length
-        sees_future = bool(torch.rand(1, generator=chance) >= self.settings.next_item_rate)
-        # A first item has no past to be asked from, nor has a batch of nothing else.
-        sees_future = sees_future or int(length.max()) == 1
+        # A first item has no past to be asked from.
+        is_next = torch.rand(len(rows), generator=chance) < self.settings.next_item_rate
+        is_next &= length > 1
+        drawing = generator_at(self.device, self.settings.seed, 3, epoch, step)
+        shape = (len(rows), int(length.max()))
+        draw_bl = torch.rand(shape, generator=drawing, device=self.device)
+        return [
+            self._part(end[part], length[part], draw_bl[self._send(part)], sees_future=sees_future)
+            for sees_future in (True, False)
+            for part in self._cut((is_next != sees_future).nonzero().squeeze(1), length)
+        ]
+
+    def _cut(self, rows: Tensor, length: Tensor) -> list[Tensor]:
+        """Cut rows into parts of similar length; a GPU takes them whole rather than one by one."""
+        if not len(rows) or not self.device.startswith("cpu"):
+            return [rows] if len(rows) else []
+        rows = rows[length[rows].argsort(descending=True, stable=True)]
+        return list(torch.tensor_split(rows, cuts(length[rows].tolist())))
+
+    def _part(self, end: Tensor, length: Tensor, draw_bl: Tensor, *, sees_future: bool) -> Part:
         n_asked = self._n_asked(length, sees_future=sees_future)
         items_bl = self._windows(end, length)
-        places_bm = self._draw_places(items_bl, n_asked, epoch, step, sees_future=sees_future)
+        draw_bl = draw_bl[:, -items_bl.shape[1] :]
+        places_bm = self._choose_places(items_bl, n_asked, draw_bl, sees_future=sees_future)
         return self._ask(items_bl, places_bm, n_asked, sees_future=sees_future)
 
     def _n_asked(self, length: Tensor, *, sees_future: bool) -> Tensor:
         if sees_future:
             return (self.settings.mask_rate * length).round().long().clamp(min=1)
         n_later = length - 1
-        return (NEXT_ITEM_SHARE * n_later).round().long().clamp(min=1).minimum(n_later)
+        return (NEXT_ITEM_SHARE * n_later).round().long().clamp(min=1)
 
     def _windows(self, end: Tensor, length: Tensor) -> Tensor:
         width = int(length.max())
@@ -126,22 +149,20 @@ class TrainingBatches:
         is_real = columns >= width - length[:, None]
         return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
 
-    def _draw_places(
-        self, items_bl: Tensor, n_asked: Tensor, epoch: int, step: int, *, sees_future: bool
+    def _choose_places(
+        self, items_bl: Tensor, n_asked: Tensor, draw_bl: Tensor, *, sees_future: bool
     ) -> Tensor:
-        """Draw places at random; for next items the last one always and the first one never."""
-        chance = generator_at(self.device, self.settings.seed, 3, epoch, step)
-        draw = torch.rand(items_bl.shape, generator=chance, device=self.device)
+        """Choose places by chance; for next items the last one always and the first one never."""
         is_real = items_bl != PAD_IDX
-        draw.masked_fill_(~is_real, 2.0)
+        draw_bl = draw_bl.masked_fill(~is_real, 2.0)
         if not sees_future:
-            draw.masked_fill_(is_real.cumsum(dim=1) == 1, 2.0)
-            draw[:, -1] = -1.0
-        return draw.topk(int(n_asked.max()), dim=1, largest=False).indices
+            draw_bl.masked_fill_(is_real.cumsum(dim=1) == 1, 2.0)
+            draw_bl[:, -1] = -1.0
+        return draw_bl.topk(int(n_asked.max()), dim=1, largest=False).indices
 
     def _ask(
         self, items_bl: Tensor, places_bm: Tensor, n_asked: Tensor, *, sees_future: bool
-    ) -> Batch:
+    ) -> Part:
         n_targets = int(n_asked.sum())
         columns = torch.arange(places_bm.shape[1], device=self.device)
         is_target = columns < self._send(n_asked)[:, None]
@@ -151,7 +172,22 @@ class TrainingBatches:
         places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
         if sees_future:
             items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
-        return Batch(items_bl, places_bm, sees_future, flat, targets)
+        return Part(items_bl, places_bm, sees_future, flat, targets)
 
     def _send(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
+
+
+def cuts(lengths: list[int]) -> list[int]:
+    """Return where to cut rows into parts, given their lengths, longest first.
+
+    A part ends where its padding would cost more than a further part does, or where it would hold
+    too much at once.
+    """
+    found, start, padding = [], 0, 0
+    for row, length in enumerate(lengths):
+        padding += lengths[start] - length
+        if padding > MAX_PADDING or (row - start) * lengths[start] >= MAX_PART_TOKENS:
+            found.append(row)
+            start, padding = row, 0
+    return found

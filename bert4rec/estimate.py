@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bert4rec.batches import NEXT_ITEM_SHARE
+from bert4rec.batches import MAX_PART_TOKENS, NEXT_ITEM_SHARE
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split
@@ -20,9 +20,10 @@ from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
 from bert4rec.errors import DeviceMemoryError
 from bert4rec.events import Event
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import BLOCK_ROWS
+from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.pipeline import Workshop, loss_for, split_for
+from bert4rec.ranking import SCORE_BYTES
 from bert4rec.trainer import Trainer
 
 # A probe that takes longer than a person waits for a page answers too late.
@@ -199,7 +200,7 @@ def _time_steps(workshop: Workshop, limit_s: float, clock: Callable[[], float]) 
         workshop.network,
         workshop.batches,
         settings,
-        loss_type=workshop.loss_type,
+        objective=workshop.objective,
         choice=workshop.choice,
         validate=dict,
         listener=_ignore,
@@ -227,22 +228,29 @@ def _memory_bytes(
 ) -> int:
     """Return what a training holds at its peak: weights, activations, scores, the sequences.
 
-    Cost model: weights, gradients and two moments of AdamW are four float32 a parameter; a block
-    keeps about 12 x D + 3 x inner float32 and whom it may attend to, five bytes an item, for each
-    of B x T tokens; a judged batch holds its scores, a copy and their comparison.
+    Cost model: beside itself a float32 weight has a gradient, two moments and its average; an item
+    vector under a sampled loss has the two moments alone. A block keeps about 12 x D + 3 x inner
+    float32 and whom it may attend to, five bytes an item, for each token of a part. A sampled loss
+    holds its scores, the vectors that it met and their gradients. Judging reads few rows at once.
     """
     n_sequences = int((split.train.lengths > 0).sum())
     b, d, n = min(settings.batch_size, n_sequences), settings.hidden_size, dataset.n_items
     length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
     share = max(settings.mask_rate, NEXT_ITEM_SHARE if settings.next_item_rate else 0)
     n_asked = max(1, round(share * length))
-    weights = 4 * 4 * n_parameters(n, settings)
+    if choose_for(settings).device == "cpu":
+        b = min(b, MAX_PART_TOKENS // length + 1)
+    is_ce = loss_type == "CE"
+    n_copies = 5 if is_ce and settings.ema_decay else 4
+    n_weights = n_parameters(n, settings)
+    weights = 4 * (n_copies * n_weights - (0 if is_ce else n * d))
     token = 4 * (12 * d + 3 * settings.inner_size) + 5 * length
     activations = b * (length + n_asked) * token * settings.n_layers
-    if loss_type == "CE":
-        scores = 4 * (3 * BLOCK_ROWS * n + 3 * n * d + 3 * b * n_asked * d)
+    n_places = b * n_asked
+    if is_ce:
+        scores = 3 * BLOCK_BYTES["cpu"] + 4 * (2 * n * d + 3 * n_places * d)
     else:
-        scores = 4 * 4 * b * n_asked * settings.negative_samples_count * d + 4 * n * d
-    n_judged = min(settings.eval_batch_size, len(split.valid)) if settings.eval_step else 0
-    judged = n_judged * (4 * 3 * n + (length + 1) * token)
-    return int(weights + max(activations + scores, judged) + 4 * dataset.n_interactions)
+        k = settings.negative_samples_count
+        n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
+        scores = 4 * (6 * n_places * k + 4 * n_met * d)
+    return int(weights + activations + scores + 2 * SCORE_BYTES + 4 * dataset.n_interactions)

@@ -18,7 +18,7 @@ from bert4rec.metrics import (
     novelty,
     popular_share,
 )
-from bert4rec.ranking import Histories, Scorer, ranks_of, remove_items, top_items
+from bert4rec.ranking import Histories, Removal, Scorer, row_slices, score_blocks, top_and_ranks
 
 LIST_LENGTH = 10
 # Up to this share of repeats an item is taken for something that people meet once.
@@ -64,6 +64,7 @@ def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
     return True, share
 
 
+@torch.inference_mode()
 def judge(
     scorer: Scorer,
     dataset: SequenceDataset,
@@ -82,35 +83,16 @@ def judge(
         remove_seen: Whether items of the history leave the ranking; a target that the history
             already holds then counts as missed. `choose_seen` decides it for a run.
     """
-    targets = (
-        np.asarray(dataset.items[rows.ends], dtype=np.int64) if len(rows) else np.empty(0, int)
-    )
-    ranks, top = [], []
-    for start in range(0, len(rows), batch_size):
-        part = slice(start, start + batch_size)
-        batch_ranks, batch_top = _judge_batch(
-            scorer, Histories.at(dataset, rows.take(part)), targets[part], remove_seen
-        )
-        ranks.append(batch_ranks)
-        top.append(batch_top)
-    return Judgement(
-        rows,
-        targets,
-        np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64),
-        np.concatenate(top) if top else np.empty((0, LIST_LENGTH), dtype=np.int64),
-    )
-
-
-def _judge_batch(
-    scorer: Scorer, histories: Histories, targets: np.ndarray, remove_seen: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    with torch.no_grad():
-        scores = scorer.scores(histories)
-        if remove_seen:
-            scores = remove_items(scores, histories.rows, histories.items)
-        ranks = ranks_of(scores, torch.as_tensor(targets, device=scores.device))
-        top, _ = top_items(scores, LIST_LENGTH)
-    return ranks.cpu().numpy(), top.cpu().numpy()
+    targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
+    ranks = np.empty(len(rows), dtype=np.int64)
+    top = np.empty((len(rows), min(LIST_LENGTH, dataset.n_items)), dtype=np.int64)
+    for batch in row_slices(len(rows), batch_size):
+        histories = Histories.at(dataset, rows.take(batch))
+        for part, blocks in score_blocks(scorer, histories, dataset.n_items):
+            removal = Removal(histories.take(part) if remove_seen else None)
+            found = top_and_ranks(blocks, targets[batch][part], LIST_LENGTH, removal)
+            top[batch][part], ranks[batch][part] = (values.cpu().numpy() for values in found)
+    return Judgement(rows, targets, ranks, top)
 
 
 def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from bert4rec.metrics import gains, interval, mean_metrics
-from bert4rec.ranking import Histories, ranks_of, remove_items
+from bert4rec.ranking import SCORE_BYTES, Histories, ranks_of, remove_items, row_slices
 from bert4rec.recommender import Recommender, Suggestion
 
 CONTEXTS = ("past", "future", "both")
+# Histories that are judged at once, where the catalogue is small enough.
+JUDGED_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,18 @@ def _judge_middle(
     bits: list[np.ndarray] = []
     counts = recommender.vocabulary.counts
     share = np.maximum(counts, 1) / max(int(counts.sum()), 1)
-    for start in range(0, len(histories), 256):
-        windows, places, targets = middle_windows(
-            histories[start : start + 256], context, recommender.vocabulary.mask_idx
-        )
+    # A large catalogue is scored for few at once.
+    n_rows = min(JUDGED_ROWS, SCORE_BYTES // (4 * len(counts)))
+    for rows in row_slices(len(histories), n_rows):
+        part = histories[rows]
+        windows, places, targets = middle_windows(part, context, recommender.vocabulary.mask_idx)
         scores = recommender.scorer.scores_at(windows, places[:, None])[:, 0]
         target = torch.as_tensor(targets, device=scores.device)
         # Bits compare with shares of the whole catalogue, so no item has left it yet.
         log_probability = scores.log_softmax(1).gather(1, target[:, None] - 1)[:, 0].cpu().numpy()
         bits.append(log_probability / math.log(2) - np.log2(share[targets - 1]))
         if recommender.removes_seen:
-            scores = _without_others(scores, histories[start : start + 256], targets)
+            scores = _without_others(scores, part, targets)
         ranks.append(ranks_of(scores, target).cpu().numpy())
     all_ranks = np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64)
     return {

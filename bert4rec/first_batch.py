@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bert4rec.batches import TrainingBatches
+from bert4rec.batches import Part, TrainingBatches
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.device import choose_for
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import split_for
@@ -21,28 +21,44 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Row:
+    """One window of a batch, without its padding.
+
+    Args:
+        places: Oldest item first.
+        sees_future: Whether a place is asked from past and future, or from what stands before it.
+    """
+
+    places: tuple[Place, ...]
+    sees_future: bool
+
+
+@dataclass(frozen=True)
 class FirstBatch:
     """Some rows of the batch that the first step trains on.
 
     Args:
-        rows: The first windows without their padding, oldest item first.
-        sees_future: Whether a place is asked from past and future, or from what stands before it.
+        rows: Some windows of each kind.
         n_sequences: Rows of the whole batch.
         n_asked: Items asked for in the whole batch.
-        width: Places of the longest window, to which the others are padded on the left.
+        n_next: Rows of the whole batch whose places are asked from what stands before them.
     """
 
-    rows: tuple[tuple[Place, ...], ...]
-    sees_future: bool
+    rows: tuple[Row, ...]
     n_sequences: int
     n_asked: int
-    width: int
+    n_next: int
 
 
 def first_batch(
-    dataset: SequenceDataset, settings: Hyperparameters, *, n_rows: int = 5
+    dataset: SequenceDataset, settings: Hyperparameters, *, n_rows: int = 3
 ) -> FirstBatch:
-    """Return the first rows of the first step's batch, exactly as a run would draw them.
+    """Return rows of the first step's batch, exactly as a run would draw them.
+
+    Args:
+        dataset: What the run would train on.
+        settings: Its settings.
+        n_rows: Rows of each kind at most; those with the longest windows.
 
     Raises:
         DatasetError: the dataset cannot be split for training.
@@ -52,21 +68,34 @@ def first_batch(
     split = split_for(dataset, settings)
     mask_idx = dataset.vocabulary.mask_idx
     batches = TrainingBatches(dataset.items, split.train, mask_idx, settings, choice.device)
-    batch = batches.batch(batches.order(0), 0, 0)
-    shown = batch.items_bl.cpu()
-    asked_items = iter(batch.targets.tolist())
-    n_wide = batch.places_bm.shape[1]
-    asked = {}
-    for flat in batch.target_places.tolist():
-        row, column = divmod(flat, n_wide)
-        asked[row, int(batch.places_bm[row, column])] = next(asked_items)
-    title = dataset.vocabulary.title
-    rows = tuple(
-        tuple(
-            Place(title(asked.get((row, at), item)), is_asked=(row, at) in asked)
-            for at, item in enumerate(shown[row].tolist())
-            if item != PAD_IDX
-        )
-        for row in range(min(n_rows, len(shown)))
+    parts = batches.parts(batches.order(0), 0, 0)
+    rows: list[Row] = []
+    for sees_future in (True, False):
+        of_kind = [part for part in parts if part.sees_future == sees_future]
+        drawn = [row for part in of_kind for row in _rows(part, dataset.vocabulary)]
+        rows += drawn[:n_rows]
+    return FirstBatch(
+        tuple(rows),
+        n_sequences=sum(len(part.items_bl) for part in parts),
+        n_asked=sum(len(part.targets) for part in parts),
+        n_next=sum(len(part.items_bl) for part in parts if not part.sees_future),
     )
-    return FirstBatch(rows, batch.sees_future, len(shown), len(batch.targets), shown.shape[1])
+
+
+def _rows(part: Part, vocabulary: Vocabulary) -> list[Row]:
+    n_wide = part.places_bm.shape[1]
+    asked = {}
+    for flat, target in zip(part.target_places.tolist(), part.targets.tolist(), strict=True):
+        row, column = divmod(flat, n_wide)
+        asked[row, int(part.places_bm[row, column])] = target
+    return [
+        Row(
+            tuple(
+                Place(vocabulary.title(asked.get((row, at), item)), is_asked=(row, at) in asked)
+                for at, item in enumerate(items)
+                if item != PAD_IDX
+            ),
+            part.sees_future,
+        )
+        for row, items in enumerate(part.items_bl.tolist())
+    ]

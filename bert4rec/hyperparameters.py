@@ -253,12 +253,38 @@ class Hyperparameters(BaseModel):
         ours=True,
         ge=0,
     )
+    negative_sharing: Literal["place", "batch"] = _setting(
+        "place",
+        "Loss",
+        "Negatives drawn for",
+        "place: each masked item has negatives of its own. batch: one draw serves all masked "
+        "items of a step, so that thousands of negatives cost little; made for large catalogues.",
+        ours=True,
+    )
+    negative_sampling: Literal["uniform", "popularity"] = _setting(
+        "uniform",
+        "Loss",
+        "Negatives drawn by",
+        "uniform: every item is as likely. popularity: in proportion to how often an item occurs "
+        "in training; sampled_CE takes the difference out of its scores (logQ correction).",
+        ours=True,
+    )
+    ema_decay: Float = _setting(
+        0.999,
+        "Training",
+        "Weight averaging",
+        "Decay of the moving average of the weights, which is what is judged and kept; 0 = the "
+        "weights of the last step. Not used with sampled losses, whose steps touch few items.",
+        ours=True,
+        ge=0,
+        lt=1,
+    )
     next_item_rate: Float = _setting(
         0.5,
         "Data",
-        "Next-item steps",
-        "Share of steps in which places are asked from the items before them alone, which trains "
-        "the use as a next-item model; the other steps hide items among past and future.",
+        "Next-item share",
+        "Share of the sequences of a step whose places are asked from the items before them alone, "
+        "which trains the use as a next-item model; the others hide items among past and future.",
         ours=True,
         ge=0,
         le=1,

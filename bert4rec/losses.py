@@ -1,11 +1,12 @@
 """The five losses of the policy, each the mean over masked places.
 
-Shapes: M masked places, D hidden size, N items, K negatives of a place. Targets and negatives are
-rows of the (N, D) item vectors, that is item index - 1.
+Shapes: M masked places, D hidden size, N items, K negatives of a place, R rows of the table that a
+sampled loss reads: the whole (N, D) table or just the rows that a batch needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,8 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.negatives import NegativeSampler
 
-# Rows of logits computed at once: a block of 256 x 3,416 float32 stays in a core's cache.
+# Logits that exist at once: on a CPU they stay in its cache, a GPU needs larger products.
+BLOCK_BYTES = {"cpu": 7_000_000, "cuda": 2**26, "mps": 2**26}
+# Fewer rows than this make slow matrix products: then the columns are cut too, for BLOCK_ROWS.
+MIN_BLOCK_ROWS = 64
 BLOCK_ROWS = 256
 # CE is the default while one step's scores would fit this, counted as if they were held whole.
 CE_BUDGET_BYTES = 2 * 2**30
@@ -22,27 +27,56 @@ CE_BUDGET_BYTES = 2 * 2**30
 GBCE_CALIBRATION = 0.75
 
 
+def block_shape(n_items: int, device_type: str = "cpu") -> tuple[int, int]:
+    """Return how many rows and columns of logits over N items are computed at once.
+
+    Whole rows while enough of them fit `BLOCK_BYTES`, else tiles of as many bytes.
+    """
+    n_logits = BLOCK_BYTES[device_type] // 4
+    n_rows = n_logits // n_items
+    if n_rows >= MIN_BLOCK_ROWS:
+        return n_rows, n_items
+    return BLOCK_ROWS, n_logits // BLOCK_ROWS
+
+
+def _ranges(size: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, size)) for start in range(0, size, step))
+
+
+def _narrowed(x: Tensor) -> Tensor:
+    """Return `x` in the type that autocast asks matrix products to have."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+
+
+def _widened(x: Tensor) -> Tensor:
+    """Return `x` as float32, or as it is when it is wider."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class _BlockedSoftmax(torch.autograd.Function):
-    """Softmax cross-entropy over all items whose logits exist one block of rows at a time."""
+    """Softmax cross-entropy over all items whose logits exist one block at a time."""
 
     @staticmethod
     def forward(ctx: Any, hidden_md: Tensor, items_nd: Tensor, target_m: Tensor) -> Tensor:
-        dtype = torch.get_autocast_dtype(hidden_md.device.type)
-        is_autocast = torch.is_autocast_enabled(hidden_md.device.type)
-        table_nd = items_nd.to(dtype) if is_autocast else items_nd
-        grad_hidden = torch.empty_like(hidden_md)
-        grad_items = torch.zeros_like(items_nd)
-        losses = [hidden_md.new_zeros(0, dtype=torch.float32)]
-        for start in range(0, len(hidden_md), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            losses.append(
-                _softmax_block(
-                    hidden_md[rows], table_nd, target_m[rows], grad_hidden[rows], grad_items
+        table_nd = _narrowed(items_nd)
+        grad_hidden, grad_items = torch.empty_like(hidden_md), torch.zeros_like(items_nd)
+        total_loss = _widened(hidden_md.new_zeros(()))
+        n_rows, n_columns = block_shape(len(table_nd), hidden_md.device.type)
+        share = 1 / max(len(hidden_md), 1)
+        for rows in _ranges(len(hidden_md), n_rows):
+            hidden, target = hidden_md[rows], target_m[rows]
+            if n_columns == len(table_nd):
+                losses, grad = _softmax_rows(hidden, table_nd, target, grad_items, share)
+            else:
+                losses, grad = _softmax_tiles(
+                    hidden, table_nd, target, grad_items, share, n_columns
                 )
-            )
-        n_rows = max(len(hidden_md), 1)
-        ctx.save_for_backward(grad_hidden.div_(n_rows), grad_items.div_(n_rows))
-        return torch.cat(losses).sum() / n_rows
+            grad_hidden[rows] = grad.sub_(table_nd[target]).mul_(share)
+            grad_items.index_add_(0, target, hidden.to(grad_items.dtype), alpha=-share)
+            total_loss += losses.sum() * share
+        ctx.save_for_backward(grad_hidden, grad_items)
+        return total_loss
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -50,56 +84,178 @@ class _BlockedSoftmax(torch.autograd.Function):
         return grad_hidden * grad, grad_items * grad, None
 
 
-def _softmax_block(
-    hidden: Tensor, table: Tensor, target: Tensor, grad_hidden: Tensor, grad_items: Tensor
-) -> Tensor:
-    """Return the losses of one block; fill its part of the gradients with the sum's gradient."""
-    narrow = hidden.to(table.dtype)
-    logits = (narrow @ table.T).float()
+def _softmax_rows(
+    hidden: Tensor, table: Tensor, target: Tensor, grad_items: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Return losses and the expected item vector of some rows; add to the items' gradient.
+
+    Both gradients are those of the softmax's logarithm; the caller takes the true items off.
+    """
+    logits = _widened(hidden.to(table.dtype) @ table.T)
     peak = logits.amax(dim=1, keepdim=True)
     target_logit = logits.gather(1, target[:, None])
     unscaled = logits.sub_(peak).exp_()
     total = unscaled.sum(dim=1, keepdim=True)
-    # Softmax minus one-hot, with the division moved to the smaller side of each product.
+    # The division is moved to the smaller side of each product.
     weights = unscaled.to(table.dtype)
-    grad_hidden.copy_((weights @ table) / total - table[target])
-    scaled = hidden / total
-    grad_items += (weights.T @ scaled.to(table.dtype)).float()
-    grad_items.index_add_(0, target, hidden.float(), alpha=-1)
-    return (total.log() + peak - target_logit).squeeze(1)
+    grad_items += weights.T @ (hidden * (share / total)).to(table.dtype)
+    return total.log() + peak - target_logit, (weights @ table) / total
+
+
+def _softmax_tiles(
+    hidden: Tensor,
+    table: Tensor,
+    target: Tensor,
+    grad_items: Tensor,
+    share: float,
+    n_columns: int,
+) -> tuple[Tensor, Tensor]:
+    """Do what `_softmax_rows` does in tiles: the first pass sums, the second computes anew."""
+    narrow, scaled = hidden.to(table.dtype), (hidden * share).to(table.dtype)
+    peak = _widened(hidden).new_full((len(hidden), 1), -torch.inf)
+    total = torch.zeros_like(peak)
+    for columns in _ranges(len(table), n_columns):
+        logits = _widened(narrow @ table[columns].T)
+        higher = torch.maximum(peak, logits.amax(dim=1, keepdim=True))
+        total *= (peak - higher).exp_()
+        total += logits.sub_(higher).exp_().sum(dim=1, keepdim=True)
+        peak = higher
+    log_total = total.log() + peak
+    expected = torch.zeros_like(_widened(hidden))
+    for columns in _ranges(len(table), n_columns):
+        logits = _widened(narrow @ table[columns].T)
+        weights = logits.sub_(log_total).exp_().to(table.dtype)
+        expected += weights @ table[columns]
+        grad_items[columns] += weights.T @ scaled
+    target_logit = (_widened(narrow) * table[target]).sum(dim=1, keepdim=True)
+    return log_total - target_logit, expected
 
 
 def full_softmax_loss(hidden_md: Tensor, items_nd: Tensor, target_m: Tensor) -> Tensor:
-    """Return CE over the whole catalogue, a scalar.
+    """Return CE over the whole catalogue, a scalar; 0 where M is 0.
 
-    Cost: M x N x D multiplications three times; memory for BLOCK_ROWS x N logits, never M x N.
+    Cost: M x N x D multiplications three times, four times where N is too large for blocks of
+    whole rows; memory for a block of `BLOCK_BYTES` and the gradients, never for M x N logits.
     Gradients are computed in the forward pass.
     """
     return _BlockedSoftmax.apply(hidden_md, items_nd, target_m)  # type: ignore[no-any-return,no-untyped-call]
 
 
+class _OwnScores(torch.autograd.Function):
+    """Scores of each place's own rows, (M, K), which never holds the (M, K, D) vectors at once."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_md: Tensor, table_rd: Tensor, rows_mk: Tensor) -> Tensor:
+        ctx.save_for_backward(hidden_md, table_rd, rows_mk)
+        hidden, table = _narrowed(hidden_md), _narrowed(table_rd)
+        scores = torch.empty(rows_mk.shape, dtype=table.dtype, device=table.device)
+        n_bytes = rows_mk.shape[1] * table.shape[1] * table.element_size()
+        n_places = max(BLOCK_BYTES[table.device.type] // n_bytes, 1)
+        for places in _ranges(len(hidden), n_places):
+            vectors_mkd = F.embedding(rows_mk[places], table)
+            scores[places] = torch.einsum("md,mkd->mk", hidden[places], vectors_mkd)
+        return scores
+
+    @staticmethod
+    def backward(ctx: Any, grad_mk: Tensor) -> tuple[Tensor, Tensor, None]:
+        hidden_md, table_rd, rows_mk = ctx.saved_tensors
+        grad_hidden = _weighted_sums(table_rd, rows_mk, grad_mk)
+        # For each row of the table the places that read it: in order, so that chance in the
+        # order of additions does not change the result.
+        order = rows_mk.flatten().argsort(stable=True)
+        n_read = torch.zeros(len(table_rd), dtype=torch.int64, device=order.device)
+        n_read.scatter_add_(0, rows_mk.flatten(), torch.ones_like(order))
+        starts = n_read.cumsum(0) - n_read
+        readers = order.div(rows_mk.shape[1], rounding_mode="floor")
+        grad_table = _weighted_sums(hidden_md, readers, grad_mk.flatten()[order], starts)
+        return grad_hidden.to(hidden_md.dtype), grad_table.to(table_rd.dtype), None
+
+
+def _weighted_sums(
+    vectors: Tensor, rows: Tensor, weights: Tensor, starts: Tensor | None = None
+) -> Tensor:
+    """Return weighted sums of rows of `vectors`, for each row of `rows` or range from `starts`."""
+    weights = weights.to(_widened(vectors).dtype)
+    return F.embedding_bag(rows, _widened(vectors), starts, mode="sum", per_sample_weights=weights)
+
+
 def sampled_scores(
-    hidden_md: Tensor, items_nd: Tensor, target_m: Tensor, negatives_mk: Tensor
+    hidden_md: Tensor, table_rd: Tensor, target_m: Tensor, negative_rows: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the scores of the true items (M, 1), of the negatives (M, K), and which may count.
 
     A negative that happens to be the true item must not count: it is False in the third, (M, K).
+
+    Cost: O(M x K x D) either way. Memory is O(M x K) and O(R x D) in both directions: shared
+    negatives are one matrix product, own ones are read a block of places at a time.
     """
-    positive = (hidden_md * items_nd[target_m]).sum(dim=-1, keepdim=True)
-    negative = torch.einsum("md,mkd->mk", hidden_md, items_nd[negatives_mk])
-    return positive.float(), negative.float(), negatives_mk != target_m[:, None]
+    may_count = negative_rows != target_m[:, None]
+    if negative_rows.dim() == 1:
+        positive = _OwnScores.apply(hidden_md, table_rd, target_m[:, None])  # type: ignore[no-untyped-call]
+        negative = hidden_md @ table_rd[negative_rows].T
+        return _widened(positive), _widened(negative), may_count
+    rows = torch.cat([target_m[:, None], negative_rows], dim=1)
+    scores = _widened(_OwnScores.apply(hidden_md, table_rd, rows))  # type: ignore[no-untyped-call]
+    return scores[:, :1], scores[:, 1:], may_count
 
 
-def sampled_softmax_loss(positive: Tensor, negative: Tensor, may_count: Tensor) -> Tensor:
-    """Return CE among the true item and its negatives (sampled_CE)."""
-    logits = torch.cat([positive, negative.masked_fill(~may_count, -torch.inf)], dim=1)
-    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
+def sampled_softmax_loss(
+    positive: Tensor, negative: Tensor, may_count: Tensor, log_counts: Tensor | float = 0.0
+) -> Tensor:
+    """Return CE among the true item and its negatives (sampled_CE).
+
+    With E_j the expected count of item j among the K draws, K x q_j where q_j is the chance of
+    one draw, and t the true item with score s_t, a place's loss is
+
+        log(exp(s_t) + sum over negatives j != t of exp(s_j - log E_j)) - s_t
+
+    The sum estimates that of the full softmax over the wrong items without bias, whatever the
+    draws favour, and so the gradient is that of CE up to O(1/K). The true item is always there:
+    its count is 1, and so its score stays as it is. With `log_counts` 0 the loss is CE within the
+    sample, which is not that of the catalogue.
+
+    Args:
+        positive: Scores of the true items, (M, 1).
+        negative: Scores of the negatives, (M, K).
+        may_count: Which negatives count, bool (M, K).
+        log_counts: log E_j, (M, K), (K,) or a number.
+
+    Source: Bengio & Senécal 2008, "Adaptive Importance Sampling", section III; as "logQ
+    correction" in Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", section 3, where the
+    true item is corrected too, since there it is one of the draws; that it must not be where it
+    is always present: Khrylchenko et al. 2025, "Correcting the LogQ Correction".
+    """
+    negative = (negative - log_counts).masked_fill(~may_count, -torch.inf)
+    total = torch.cat([positive, negative], dim=1).logsumexp(dim=1, keepdim=True)
+    return _mean_of_places(total - positive)
 
 
-def binary_loss(positive: Tensor, negative: Tensor, may_count: Tensor) -> Tensor:
-    """Return binary cross-entropy: true items up, negatives down (BCE)."""
-    down = F.softplus(negative).masked_fill(~may_count, 0)
-    return (F.softplus(-positive).sum(1) + down.sum(1)).mean()
+def binary_loss(
+    positive: Tensor, negative: Tensor, may_count: Tensor, power: float = 1.0
+) -> Tensor:
+    """Return binary cross-entropy: true items up, negatives down (BCE).
+
+    Args:
+        positive: Scores of the true items, (M, 1).
+        negative: Scores of the negatives, (M, K).
+        may_count: Which negatives count, bool (M, K).
+        power: What the true item's probability is raised to.
+    """
+    down = F.softplus(negative).masked_fill(~may_count, 0).sum(dim=1, keepdim=True)
+    return _mean_of_places(power * F.softplus(-positive) + down)
+
+
+def generalised_binary_loss(
+    positive: Tensor, negative: Tensor, may_count: Tensor, n_items: int
+) -> Tensor:
+    """Return gBCE, whose true-item probability is raised to a power against overconfidence.
+
+    Source: Petrov & Macdonald 2023, "gSASRec", equation 10, with t = 0.75. It is derived for
+    uniform draws; for others the power is the same.
+    """
+    alpha = min(negative.shape[1] / max(n_items - 1, 1), 1.0)
+    power = alpha * (GBCE_CALIBRATION * (1 - 1 / alpha) + 1 / alpha)
+    return binary_loss(positive, negative, may_count, power)
 
 
 def pairwise_loss(positive: Tensor, negative: Tensor, may_count: Tensor) -> Tensor:
@@ -108,17 +264,42 @@ def pairwise_loss(positive: Tensor, negative: Tensor, may_count: Tensor) -> Tens
     return losses.sum() / may_count.sum().clamp(min=1)
 
 
-def generalised_binary_loss(
-    positive: Tensor, negative: Tensor, may_count: Tensor, n_items: int
-) -> Tensor:
-    """Return gBCE, whose true-item probability is raised to a power against overconfidence.
+def _mean_of_places(losses_m1: Tensor) -> Tensor:
+    """Return the mean; 0 where there are none."""
+    return losses_m1.sum() / max(len(losses_m1), 1)
 
-    Source: Petrov & Macdonald 2023, "gSASRec", equation 10, with t = 0.75.
+
+def sampled_loss(
+    loss_type: str,
+    hidden_md: Tensor,
+    table_rd: Tensor,
+    target_m: Tensor,
+    negative_rows: Tensor,
+    *,
+    n_items: int,
+    log_counts: Tensor | float = 0.0,
+) -> Tensor:
+    """Return a sampled loss of one batch's masked places, a scalar; 0 where M is 0.
+
+    Args:
+        loss_type: sampled_CE, gBCE, BCE or BPR.
+        hidden_md: Hidden states at the masked places, (M, D).
+        table_rd: Item vectors, (R, D): all N, or just those that the batch needs.
+        target_m: The true items as rows of the table, int64 (M,). One item is one row: two rows
+            for one item would let a negative pass for another item.
+        negative_rows: The negatives as rows of the table, int64: (M, K) for each place its own,
+            (K,) for all the same.
+        n_items: Size N of the catalogue.
+        log_counts: See `Negatives`; only sampled_CE uses them.
+
+    Cost: see `sampled_scores`; N costs nothing.
     """
-    alpha = min(negative.shape[1] / max(n_items - 1, 1), 1.0)
-    power = alpha * (GBCE_CALIBRATION * (1 - 1 / alpha) + 1 / alpha)
-    down = F.softplus(negative).masked_fill(~may_count, 0)
-    return (power * F.softplus(-positive).sum(1) + down.sum(1)).mean()
+    scores = sampled_scores(hidden_md, table_rd, target_m, negative_rows)
+    if loss_type == "sampled_CE":
+        return sampled_softmax_loss(*scores, log_counts)
+    if loss_type == "gBCE":
+        return generalised_binary_loss(*scores, n_items)
+    return {"BCE": binary_loss, "BPR": pairwise_loss}[loss_type](*scores)
 
 
 def masked_item_loss(
@@ -130,7 +311,7 @@ def masked_item_loss(
     n_negatives: int,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return the loss of one batch's masked places, a scalar.
+    """Return the loss of one batch's masked places over the whole table of items, a scalar.
 
     Args:
         loss_type: CE, sampled_CE, gBCE, BCE or BPR.
@@ -142,30 +323,42 @@ def masked_item_loss(
     """
     if loss_type == "CE":
         return full_softmax_loss(hidden_md, items_nd, target_m)
-    n_items = len(items_nd)
-    shape = (len(target_m), n_negatives)
-    negatives = torch.randint(n_items, shape, generator=generator, device=hidden_md.device)
-    scores = sampled_scores(hidden_md, items_nd, target_m, negatives)
-    if loss_type == "gBCE":
-        return generalised_binary_loss(*scores, n_items=n_items)
-    by_name = {"sampled_CE": sampled_softmax_loss, "BCE": binary_loss, "BPR": pairwise_loss}
-    return by_name[loss_type](*scores)
+    sampler = NegativeSampler(len(items_nd), n_negatives, device=str(hidden_md.device))
+    negatives = sampler.draw(len(target_m), generator)
+    return sampled_loss(
+        loss_type,
+        hidden_md,
+        items_nd,
+        target_m,
+        negatives.rows,
+        n_items=len(items_nd),
+        log_counts=negatives.log_counts,
+    )
 
 
 def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
     """Return the loss to train with and the reason, for the run's record."""
     if settings.loss_type is not None:
-        note = ""
-        if settings.loss_type == "CE" and "negative_samples_count" in settings.model_fields_set:
-            note = "; negative_samples_count is not used, CE compares with every item"
+        note = _unused(settings) if settings.loss_type == "CE" else ""
         return settings.loss_type, f"asked for by name{note}"
     n_places = settings.batch_size * max(1, round(settings.mask_rate * settings.max_seq_length))
     n_bytes = 4 * n_places * n_items
     size = f"a cloze step's scores of {n_places:,} places x {n_items:,} items"
     if n_bytes <= CE_BUDGET_BYTES:
         return "CE", f"{size} fit the budget; negative_samples_count is not used"
+    shared = "shared by a batch" if settings.negative_sharing == "batch" else "a place"
+    drawn = " by popularity" if settings.negative_sampling == "popularity" else ""
     return (
         "sampled_CE",
         f"{size} exceed the budget of {CE_BUDGET_BYTES / 2**30:.0f} GiB; "
-        f"{settings.negative_samples_count} negatives a place",
+        f"{settings.negative_samples_count} negatives {shared}{drawn}",
     )
+
+
+def _unused(settings: Hyperparameters) -> str:
+    """Return a note on what was given of the settings of negatives, for a loss without them."""
+    names = ("negative_samples_count", "negative_sharing", "negative_sampling")
+    given = [name for name in names if name in settings.model_fields_set]
+    verb = "is" if len(given) == 1 else "are"
+    note = f"; {', '.join(given)} {verb} not used, CE compares with every item"
+    return note if given else ""

@@ -211,10 +211,10 @@ class Bert4Rec(nn.Module):
     def embed(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
         """Return the first block's input, (B, T, D): the items, then a MASK a place asked for."""
         length = items_bl.shape[1]
-        from_end_l = torch.arange(length - 1, -1, -1, device=items_bl.device)
-        items_bld = self.items(items_bl) + self.positions(from_end_l)
-        asked_bmd = self.items.weight[self.mask_idx] + self.positions(length - 1 - places_bm)
-        x: Tensor = self.dropout(torch.cat([items_bld, asked_bmd], dim=1))
+        columns_bl = torch.arange(length, device=items_bl.device).expand_as(items_bl)
+        tokens_bt = torch.cat([items_bl, torch.full_like(places_bm, self.mask_idx)], dim=1)
+        columns_bt = torch.cat([columns_bl, places_bm], dim=1)
+        x: Tensor = self.dropout(self.items(tokens_bt) + self.positions(length - 1 - columns_bt))
         return x
 
     def _may_attend(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool) -> Tensor:

@@ -23,6 +23,8 @@ from bert4rec.files import find_workspace, safe_name, write_json, writing_explai
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import choose_loss
 from bert4rec.model import Bert4Rec
+from bert4rec.negatives import NegativeSampler
+from bert4rec.objective import Objective
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ranking import Histories, Scorer
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
@@ -162,7 +164,7 @@ class Workshop:
     dataset: SequenceDataset
     settings: Hyperparameters
     choice: DeviceChoice
-    loss_type: str
+    objective: Objective
     loss_reason: str
     removes_seen: bool
     seen_reason: str
@@ -183,11 +185,15 @@ class Workshop:
             dataset.items, split.train, dataset.vocabulary.mask_idx, settings, choice.device
         )
         network.to(choice.device)
+        sampler = None
+        if loss_type != "CE":
+            counts = training_counts(dataset, split)
+            sampler = NegativeSampler.of(settings, counts, choice.device)
         return cls(
             dataset=dataset,
             settings=settings,
             choice=choice,
-            loss_type=loss_type,
+            objective=Objective(loss_type, sampler),
             loss_reason=loss_reason,
             removes_seen=removes_seen,
             seen_reason=seen_reason,
@@ -248,7 +254,7 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         workshop.network,
         workshop.batches,
         workshop.settings,
-        loss_type=workshop.loss_type,
+        objective=workshop.objective,
         choice=workshop.choice,
         validate=workshop.validate,
         listener=record,
@@ -288,7 +294,7 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
         "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
         "n_steps_per_epoch": workshop.batches.n_steps,
         "n_epochs": workshop.settings.n_epochs,
-        "loss_type": workshop.loss_type,
+        "loss_type": workshop.objective.loss_type,
         "loss_reason": workshop.loss_reason,
         "removes_seen": workshop.removes_seen,
         "seen_reason": workshop.seen_reason,

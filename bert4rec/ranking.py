@@ -1,10 +1,14 @@
-"""From scores to ranks: the whole catalogue, seen items removed, ties against the model."""
+"""From scores to ranks: the whole catalogue, seen items removed, ties against the model.
+
+Scores of B rows for N items are read in blocks of items, so that they are never held all at once:
+a million items for a thousand rows would take 4 GB. A catalogue of usual size is one block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +17,17 @@ from torch import Tensor
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
+
+# Scores that are held at once; counting in them takes three times as much again for a moment.
+SCORE_BYTES = 2**23
+# With fewer rows, reading the item vectors takes longer than multiplying with them.
+MIN_ROWS = 64
+# With more rows, blocks of items would be narrow.
+MAX_ROWS = 1024
+# Neighbouring items whose best score stands for all of them while the best are looked for.
+GROUP_ITEMS = 64
+# Fewer groups for each item of the list are not faster than a search of all items.
+MIN_GROUPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +44,12 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def take(self, rows: slice) -> Histories:
+        """Return some neighbouring rows, without a copy of the items."""
+        start, end, _ = rows.indices(len(self))
+        offsets = self.offsets[start : end + 1]
+        return Histories(self.items[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     @property
     def rows(self) -> np.ndarray:
@@ -81,6 +102,98 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class VectorScorer(Scorer, Protocol):
+    """A scorer whose scores are products of vectors, so that some items can be scored alone."""
+
+    def vectors(self, histories: Histories) -> Tensor:
+        """Return the vector of each history, float32 (n_rows, D)."""
+        ...
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of items 1..N, float32 (N, D)."""
+        ...
+
+
+# Scores of some rows, (B, N), in blocks of neighbouring items: the first column's place in the
+# row, and the columns, (B, C). Whoever reads may write into a block; reading again is allowed.
+Blocks = Iterable[tuple[int, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Blocks that are made anew whenever they are read, each within `SCORE_BYTES`.
+
+    Args:
+        rows_bd: Vectors of histories, float32 (B, D).
+        items_nd: Vectors of items, float32 (N, D).
+    """
+
+    rows_bd: Tensor
+    items_nd: Tensor
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        width = max(1, SCORE_BYTES // (4 * len(self.rows_bd)))
+        for start in range(0, len(self.items_nd), width):
+            yield start, self.rows_bd @ self.items_nd[start : start + width].T
+
+
+def score_blocks(
+    scorer: Scorer, histories: Histories, n_items: int
+) -> Iterator[tuple[slice, Blocks]]:
+    """Yield rows of the histories and their scores, within a budget of `SCORE_BYTES`.
+
+    A scorer that has no vectors is asked for as many whole rows as fit, one in any case.
+    """
+    if isinstance(scorer, VectorScorer):
+        yield from product_blocks(scorer.vectors(histories), scorer.item_vectors())
+        return
+    for rows in row_slices(len(histories), SCORE_BYTES // (4 * n_items)):
+        yield rows, [(0, scorer.scores(histories.take(rows)))]
+
+
+def product_blocks(rows_bd: Tensor, items_nd: Tensor) -> Iterator[tuple[slice, Blocks]]:
+    """Yield rows and the products of their vectors with all items', (B, D) with (N, D).
+
+    As many rows as fit into `SCORE_BYTES` are multiplied once and held. Where these would be too
+    few for a fast product, more rows stay together and the items are taken apart.
+    """
+    n_fitting = SCORE_BYTES // (4 * len(items_nd))
+    if n_fitting < min(MIN_ROWS, len(rows_bd)):
+        for rows in row_slices(len(rows_bd), MAX_ROWS):
+            yield rows, Products(rows_bd[rows], items_nd)
+        return
+    for rows in row_slices(len(rows_bd), n_fitting):
+        yield rows, [(0, rows_bd[rows] @ items_nd.T)]
+
+
+def row_slices(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size` rows, of one row at least, that make up `n_rows`."""
+    size = max(1, size)
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+class Removal:
+    """Items that leave the ranking of their row.
+
+    Args:
+        histories: The items that leave each row; None when all stay.
+    """
+
+    def __init__(self, histories: Histories | None) -> None:
+        gone = histories or Histories.of([])
+        order = np.argsort(gone.items, kind="stable")
+        self.rows, self.items = gone.rows[order], gone.items[order]
+
+    def apply(self, start: int, block_bc: Tensor) -> Tensor:
+        """Set what leaves to minus infinity in a block, in place, and return the block."""
+        first, end = np.searchsorted(self.items, [start + 1, start + 1 + block_bc.shape[1]])
+        if first == end:
+            return block_bc
+        return remove_items(block_bc, self.rows[first:end], self.items[first:end] - start)
+
+
 def remove_items(scores_bn: Tensor, rows: np.ndarray, items: np.ndarray) -> Tensor:
     """Set scores[rows, items - 1] to minus infinity, in place, and return the scores."""
     row = torch.as_tensor(rows, device=scores_bn.device)
@@ -98,19 +211,39 @@ def ranks_of(scores_bn: Tensor, target_b: Tensor) -> Tensor:
         scores_bn: Scores of items 1..N, (B, N).
         target_b: Item indices 1..N, int64 (B,).
     """
-    target_score = scores_bn.gather(1, target_b[:, None] - 1)
-    n_not_below = (scores_bn >= target_score).sum(dim=1) - 1
-    is_lost = ~(target_score.squeeze(1) > -torch.inf)
-    return n_not_below.masked_fill(is_lost, scores_bn.shape[1] - 1)
+    return _ranks([(0, scores_bn)], scores_bn.gather(1, target_b[:, None] - 1))
+
+
+def _ranks(blocks: Blocks, target_score_b1: Tensor) -> Tensor:
+    """Return the ranks of targets with these scores, int64 (B,)."""
+    n_items = 0
+    n_not_below = torch.zeros_like(target_score_b1[:, 0], dtype=torch.int64)
+    for _, block in blocks:
+        n_not_below += (block >= target_score_b1).sum(dim=1)
+        n_items += block.shape[1]
+    is_lost = ~(target_score_b1[:, 0] > -torch.inf)
+    return (n_not_below - 1).masked_fill(is_lost, n_items - 1)
 
 
 def top_items(scores_bn: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the K best items of each row and their scores, best first, both (B, K).
 
-    Equal scores are ordered by item index, so that the answer is the same on every device.
+    Equal scores are ordered by item index, so that the answer is the same on every device. NaN
+    counts as minus infinity, which comes last.
     """
     n_items = scores_bn.shape[1]
     k = min(k, n_items)
+    # NaN is the greatest for torch, so it shows in the maximum.
+    if n_items and scores_bn.amax(dim=1).isnan().any():
+        scores_bn = scores_bn.masked_fill(scores_bn.isnan(), -torch.inf)
+    if k and n_items >= MIN_GROUPS * GROUP_ITEMS * k:
+        return _top_in_groups(scores_bn, k)
+    return _top_columns(scores_bn, k)
+
+
+def _top_columns(scores_bn: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return `top_items` of rows without NaN, for K up to N."""
+    n_items = scores_bn.shape[1]
     score, column = scores_bn.topk(min(k + 1, n_items), dim=1)
     is_open = (score[:, k - 1] == score[:, -1]) & (k < n_items)
     score, column = score[:, :k], column[:, :k]
@@ -123,3 +256,113 @@ def top_items(scores_bn: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if len(rows):
         column[rows] = scores_bn[rows].argsort(dim=1, descending=True, stable=True)[:, :k]
     return column + 1, score
+
+
+def _top_in_groups(scores_bn: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the same from the K groups of neighbours whose best items are best.
+
+    An item elsewhere has K items before it: the best of each of these groups scores more, or as
+    much at a smaller index.
+    """
+    n_items = scores_bn.shape[1]
+    n_whole = n_items // GROUP_ITEMS
+    whole, rest = scores_bn[:, : n_whole * GROUP_ITEMS], scores_bn[:, n_whole * GROUP_ITEMS :]
+    group_scores = whole.reshape(len(whole), n_whole, GROUP_ITEMS).amax(dim=2)
+    if rest.shape[1]:
+        group_scores = torch.cat([group_scores, rest.amax(dim=1, keepdim=True)], dim=1)
+    groups = _top_columns(group_scores, k)[0].sort(dim=1).values - 1
+    within = torch.arange(GROUP_ITEMS, device=scores_bn.device)
+    column = (groups[:, :, None] * GROUP_ITEMS + within).flatten(1)
+    # The last group may be short: its missing items stand behind all others.
+    found = scores_bn.gather(1, column.clamp(max=n_items - 1))
+    place, score = _top_columns(found.masked_fill_(column >= n_items, -torch.inf), k)
+    return column.gather(1, place - 1) + 1, score
+
+
+class RunningTop:
+    """The K best items of each row among the blocks added so far: `top_items` of all of them.
+
+    Args:
+        n_rows: Number of rows B.
+        k: Length of the lists.
+    """
+
+    def __init__(self, n_rows: int, k: int) -> None:
+        self.k = k
+        self.items = torch.empty((n_rows, 0), dtype=torch.int64)
+        self.scores = torch.empty((n_rows, 0))
+
+    def add(self, start: int, block_bc: Tensor) -> None:
+        """Add the items that stand behind those added before."""
+        if not self.items.shape[1]:
+            items, self.scores = top_items(block_bc, self.k)
+            self.items = items + start
+        elif self.items.shape[1] < self.k:
+            self.items, self.scores = self._joined(slice(None), start, block_bc)
+        else:
+            self._add_to_full(start, block_bc)
+
+    def _add_to_full(self, start: int, block_bc: Tensor) -> None:
+        # A tie enters no full list, for its item stands behind; NaN hides what it is beside.
+        is_out = block_bc.amax(dim=1) <= self.scores[:, -1]
+        rows = (~is_out).nonzero().squeeze(1)
+        if len(rows):
+            self.items[rows], self.scores[rows] = self._joined(rows, start, block_bc[rows])
+
+    def _joined(self, rows: Tensor | slice, start: int, block_bc: Tensor) -> tuple[Tensor, Tensor]:
+        items, scores = top_items(block_bc, self.k)
+        items = torch.cat([self.items[rows], items + start], dim=1)
+        # Equal scores are in the order of their items on both sides of the seam.
+        place, scores = top_items(torch.cat([self.scores[rows], scores], dim=1), self.k)
+        return items.gather(1, place - 1), scores
+
+
+def top_and_ranks(
+    blocks: Blocks, targets: np.ndarray, k: int, removal: Removal
+) -> tuple[Tensor, Tensor]:
+    """Return what `top_items` and `ranks_of` say of the whole rows once items have left.
+
+    Args:
+        blocks: Scores of B rows for N items.
+        targets: Item indices 1..N, int64 (B,).
+        k: Length of the lists.
+        removal: What leaves the ranking.
+
+    Returns:
+        The K best items of each row, (B, K), and the rank of its target from 0, int64 (B,).
+
+    Cost: the blocks are read twice. A rank cannot be counted before the target's score is known,
+    and only a score out of the same product is sure to equal those that tie with it.
+    """
+    top = RunningTop(len(targets), k)
+    target_score_b1 = torch.empty(0)
+    for start, block in blocks:
+        top.add(start, removal.apply(start, block))
+        column_b1 = torch.as_tensor(targets - 1 - start, device=block.device)[:, None]
+        is_here = (column_b1 >= 0) & (column_b1 < block.shape[1])
+        found = block.gather(1, column_b1.clamp(0, block.shape[1] - 1))
+        target_score_b1 = torch.where(is_here, found, target_score_b1) if start else found
+    again = ((start, removal.apply(start, block)) for start, block in blocks)
+    return top.items, _ranks(again, target_score_b1)
+
+
+def top_and_log_sums(
+    blocks: Blocks, n_rows: int, k: int, removal: Removal
+) -> tuple[RunningTop, Tensor]:
+    """Return the K best items once items have left, and what makes scores probabilities.
+
+    Args:
+        blocks: Scores of B rows for N items.
+        n_rows: Number of rows B.
+        k: Length of the lists.
+        removal: What leaves the lists.
+
+    Returns:
+        The best items with their scores; the logarithm of the sum of the exponentials of each
+        row's scores, (B,), also of those that leave: exp(score - log sum) is their softmax.
+    """
+    top, log_sums = RunningTop(n_rows, k), []
+    for start, block in blocks:
+        log_sums.append(block.logsumexp(dim=1))
+        top.add(start, removal.apply(start, block))
+    return top, torch.stack(log_sums).logsumexp(dim=0)

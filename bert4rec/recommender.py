@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from bert4rec.data.dataset import SequenceDataset
@@ -17,7 +19,15 @@ from bert4rec.errors import SettingsError
 from bert4rec.evaluate import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
-from bert4rec.ranking import Histories, remove_items, top_items
+from bert4rec.ranking import (
+    Blocks,
+    Histories,
+    Removal,
+    product_blocks,
+    row_slices,
+    score_blocks,
+    top_and_log_sums,
+)
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.scorer import NetworkScorer
@@ -85,6 +95,7 @@ class Recommender:
         """Whether seen items leave recommendations by default, as they did in the evaluation."""
         return choose_seen(self.dataset, self.settings.seen_items)[0]
 
+    @torch.inference_mode()
     def fill(self, items: Sequence[str | None], k: int = 10) -> list[list[Suggestion]]:
         """Fill the gaps of a sequence from both sides.
 
@@ -107,8 +118,11 @@ class Recommender:
             raise SettingsError(["there is no gap to fill"], fix="Put None, or _, where one is.")
         mask_idx = self.vocabulary.mask_idx
         whole = np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])
-        scores = self.scores_at(whole, gaps)
-        return [self.suggestions(row, k, seen=whole) for row in scores]
+        lists: list[list[Suggestion]] = []
+        hidden_md = self._hidden_at(whole, gaps)
+        for rows, blocks in product_blocks(hidden_md, self.scorer.item_vectors()):
+            lists += self._lists(blocks, k, [whole] * len(hidden_md[rows]), Removal(None))
+        return lists
 
     def scores_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
         """Return the scores of the whole catalogue at places of a sequence, float32 (M, N).
@@ -120,10 +134,15 @@ class Recommender:
         Raises:
             SettingsError: a place lies outside the window.
         """
+        hidden_md = self._hidden_at(items, places)
+        return hidden_md @ self.scorer.item_vectors().T
+
+    def _hidden_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
+        """Return the hidden states at places of a sequence, float32 (M, D)."""
         start = self.window_start(items, places)
         window = np.asarray(items, dtype=np.int64)[None, start:]
         at = np.asarray(places, dtype=np.int64)[None] - start
-        return self.scorer.scores_at(window, at)[0]
+        return self.scorer.hidden(window, at)[0]
 
     def window_start(self, items: np.ndarray, places: Sequence[int]) -> int:
         """Return where the window of a sequence starts: it holds the newest items.
@@ -147,36 +166,52 @@ class Recommender:
             )
         return start
 
-    def suggestions(
-        self, scores_n: Tensor, k: int, *, seen: np.ndarray, remove: np.ndarray | None = None
-    ) -> list[Suggestion]:
-        """Return the `k` best items of one row of scores.
+    def suggestions(self, scores_n: Tensor, k: int, *, seen: np.ndarray) -> list[Suggestion]:
+        """Return the `k` best items of one row of scores, best first.
 
         Args:
             scores_n: Scores of items 1..N, (N,).
-            k: Length of the list.
+            k: Length of the list; items scored NaN or minus infinity are left out.
             seen: Item indices to mark as seen.
-            remove: Item indices to leave out.
         """
-        probability_n = scores_n.softmax(dim=0)
-        if remove is not None and len(remove):
-            scores_n = remove_items(scores_n[None].clone(), np.zeros(len(remove), int), remove)[0]
-        found, score = top_items(scores_n[None], k)
-        chosen = {int(idx) for idx in seen}
-        pairs = zip(found[0].tolist(), score[0].tolist(), strict=True)
-        kept = [(idx, value) for idx, value in pairs if value > -np.inf]
+        return self._lists([(0, scores_n[None])], k, [seen], Removal(None))[0]
+
+    def _lists(
+        self, blocks: Blocks, k: int, seen: Sequence[np.ndarray], removal: Removal
+    ) -> list[list[Suggestion]]:
+        """Return the `k` best items of each row; `seen` marks items, `removal` leaves them out."""
+        top, log_sums = top_and_log_sums(blocks, len(seen), k, removal)
+        probability = (top.scores - log_sums[:, None]).exp()
+        counts = self.vocabulary.counts[top.items.cpu().numpy() - 1]
+        columns = (top.items, top.scores, probability, counts)
+        rows = zip(*(values.tolist() for values in columns), seen, strict=True)
+        return [self._list(*row) for row in rows]
+
+    def _list(
+        self,
+        items: list[int],
+        scores: list[float],
+        probabilities: list[float],
+        counts: list[int],
+        seen: np.ndarray,
+    ) -> list[Suggestion]:
+        item_ids, titles = self.vocabulary.item_ids, self.vocabulary.titles
+        marked = set(seen.tolist())
+        found = zip(items, scores, probabilities, counts, strict=True)
         return [
             Suggestion(
                 item_idx=idx,
-                item_id=self.vocabulary.item_id(idx),
-                title=self.vocabulary.title(idx),
-                score=value,
-                probability=float(probability_n[idx - 1]),
+                item_id=item_ids[idx - 1],
+                title=titles[idx - 1],
+                score=score,
+                probability=probability,
                 rank=rank,
-                count=int(self.vocabulary.counts[idx - 1]),
-                is_seen=idx in chosen,
+                count=count,
+                is_seen=idx in marked,
             )
-            for rank, (idx, value) in enumerate(kept)
+            # What was left out stands last.
+            for rank, (idx, score, probability, count) in enumerate(found)
+            if score > -math.inf
         ]
 
     def recommend(
@@ -185,6 +220,7 @@ class Recommender:
         """Return what comes next after a sequence of raw ids or titles, best first."""
         return self.recommend_many([items], k, remove_seen=remove_seen)[0]
 
+    @torch.inference_mode()
     def recommend_many(
         self, sequences: Sequence[Sequence[str]], k: int = 10, *, remove_seen: bool | None = None
     ) -> list[list[Suggestion]]:
@@ -201,27 +237,30 @@ class Recommender:
         """
         removes = self.removes_seen if remove_seen is None else remove_seen
         encoded = [self.vocabulary.encode(sequence) for sequence in sequences]
-        lists = []
-        for start in range(0, len(encoded), BATCH_ROWS):
-            part = encoded[start : start + BATCH_ROWS]
-            for row, seen in zip(self.scorer.scores(Histories.of(part)), part, strict=True):
-                remove = seen if removes else None
-                lists.append(self.suggestions(row, k, seen=seen, remove=remove))
+        lists: list[list[Suggestion]] = []
+        for batch in row_slices(len(encoded), BATCH_ROWS):
+            histories = Histories.of(encoded[batch])
+            for rows, blocks in score_blocks(self.scorer, histories, len(self.vocabulary)):
+                removal = Removal(histories.take(rows) if removes else None)
+                lists += self._lists(blocks, k, encoded[batch][rows], removal)
         return lists
 
+    @torch.inference_mode()
     def score(self, items: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
         """Return the score of each candidate as the next item, float32 (n_candidates,).
 
         Raises:
             UnknownIdError: an item or candidate is not in the catalogue.
         """
-        at = self.vocabulary.encode(candidates) - 1
-        history = Histories.of([self.vocabulary.encode(items)])
-        return np.asarray(self.scorer.scores(history)[0].cpu().numpy()[at])
+        at = torch.from_numpy(self.vocabulary.encode(candidates) - 1)
+        vector_1d = self.scorer.vectors(Histories.of([self.vocabulary.encode(items)]))
+        item_vectors = self.scorer.item_vectors()
+        scores = vector_1d @ item_vectors[at.to(item_vectors.device)].T
+        return np.array(scores[0].cpu().numpy(), copy=True)
 
     def item_embeddings(self) -> np.ndarray:
         """Return the vectors of items 1..N, float32 (N, D); row i - 1 is item i."""
-        vectors = self.scorer.network.item_vectors().detach().float().cpu()
+        vectors = self.scorer.item_vectors().cpu()
         return np.array(vectors.numpy(), copy=True)
 
     def user_embeddings(self, users: Sequence[str] | None = None) -> np.ndarray:
@@ -243,7 +282,7 @@ class Recommender:
 
     def _vectors(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
         parts = [
-            self.scorer.hidden_next(Histories.of(sequences[start : start + BATCH_ROWS]))
+            self.scorer.vectors(Histories.of(sequences[start : start + BATCH_ROWS]))
             for start in range(0, len(sequences), BATCH_ROWS)
         ]
         width = self.settings.hidden_size

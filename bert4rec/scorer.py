@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.device import DeviceChoice
 from bert4rec.model import Bert4Rec
 from bert4rec.ranking import Histories
+
+# Places of windows that are read at once. A CPU keeps the hidden states of so many in its cache;
+# a GPU wants enough of them to be busy.
+CPU_PLACES = 2**12
+GPU_PLACES = 2**17
 
 
 class NetworkScorer:
     """Ask a network for the next item or for items at chosen places, without gradients.
 
-    The network's mode is put back afterwards, so that a training network can be asked between
-    two steps of its own thread. A network that several threads ask must be in evaluation mode.
+    A training network is asked from its own thread between two steps, and is training again
+    afterwards. A network that several threads ask must be in evaluation mode; asking writes
+    nothing into it then.
     """
 
     def __init__(self, network: Bert4Rec, choice: DeviceChoice) -> None:
@@ -30,11 +39,28 @@ class NetworkScorer:
     @torch.no_grad()
     def scores(self, histories: Histories) -> Tensor:
         """Return the score of each item as the next one, float32 (n_rows, N)."""
-        return self.network.scores(self.hidden_next(histories)).float()
+        return self.network.scores(self.vectors(histories)).float()
 
-    def hidden_next(self, histories: Histories) -> Tensor:
-        """Return the hidden state of a MASK put after each history, float32 (n_rows, D)."""
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of items 1..N, float32 (N, D): a view of the network's weights."""
+        return self.network.item_vectors().detach()
+
+    @torch.no_grad()
+    def vectors(self, histories: Histories) -> Tensor:
+        """Return the hidden state of a MASK put after each history, float32 (n_rows, D).
+
+        Cost: histories of like length are read together, so that little of a window is padding.
+        """
         past = histories.windows(self.network.max_seq_length - 1)
+        sizes = (past != PAD_IDX).sum(axis=1)
+        states = self.item_vectors().new_empty((len(past), self.network.items.embedding_dim))
+        n_places = CPU_PLACES if self.choice.device == "cpu" else GPU_PLACES
+        for rows in _rows_of_like_length(sizes, n_places):
+            width = sizes[rows].max()
+            states[rows] = self._next(past[rows, past.shape[1] - width :])
+        return states
+
+    def _next(self, past: np.ndarray) -> Tensor:
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)
         items_bl = np.concatenate([past, column], axis=1)
         places = np.full((len(past), 1), items_bl.shape[1] - 1, dtype=np.int64)
@@ -53,16 +79,28 @@ class NetworkScorer:
     @torch.no_grad()
     def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         """Return the hidden states at the places asked for, float32 (B, M, D)."""
-        device = self.choice.device
-        was_training = self.network.training
+        if not self.network.training:
+            return self._hidden(items_bl, places_bm)
         self.network.eval()
         try:
-            with self.choice.autocast():
-                states: Tensor = self.network(
-                    torch.as_tensor(items_bl, device=device),
-                    torch.as_tensor(places_bm, device=device),
-                )
-                return states.float()
+            return self._hidden(items_bl, places_bm)
         finally:
-            if was_training:
-                self.network.train()
+            self.network.train()
+
+    def _hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
+        device = self.choice.device
+        with self.choice.autocast():
+            states: Tensor = self.network(
+                torch.as_tensor(items_bl, device=device), torch.as_tensor(places_bm, device=device)
+            )
+            return states.float()
+
+
+def _rows_of_like_length(sizes: np.ndarray, n_places: int) -> Iterator[np.ndarray]:
+    """Yield the rows of windows of these sizes, longest first, up to `n_places` at once."""
+    order, start = np.argsort(-sizes, kind="stable"), 0
+    while start < len(order):
+        # Beside its items, each row holds the place asked for.
+        end = start + max(1, n_places // (int(sizes[order[start]]) + 1))
+        yield order[start:end]
+        start = end

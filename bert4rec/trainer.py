@@ -6,6 +6,7 @@ given back its state goes on exactly where another one stopped.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.batches import Part, TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.device import DeviceChoice, memory_errors_explained
 from bert4rec.errors import NonFiniteLossError
@@ -29,8 +30,9 @@ from bert4rec.events import (
     Validated,
 )
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import masked_item_loss
 from bert4rec.model import Bert4Rec
+from bert4rec.objective import Objective
+from bert4rec.optimizer import NetworkOptimizer
 
 # Loss lines that one epoch writes at most; more would only make the journal long.
 LOGS_PER_EPOCH = 20
@@ -42,10 +44,11 @@ class Trainer:
     """Train a network on batches; validate after epochs; stop early when nothing is gained.
 
     Args:
-        network: Trained in place.
+        network: What becomes of the training: judged, saved and asked. It is trained in place or,
+            with `ema_decay`, follows the trained weights as their moving average.
         batches: What it trains on.
         settings: The hyperparameters.
-        loss_type: The loss, already chosen.
+        objective: What to minimise.
         choice: Device and precision.
         validate: Returns the validation metrics of the network as it is now.
         listener: Told of every event.
@@ -58,7 +61,7 @@ class Trainer:
         batches: TrainingBatches,
         settings: Hyperparameters,
         *,
-        loss_type: str,
+        objective: Objective,
         choice: DeviceChoice,
         validate: Callable[[], dict[str, float]],
         listener: Listener,
@@ -67,20 +70,20 @@ class Trainer:
         self.network = network
         self.batches = batches
         self.settings = settings
-        self.loss_type = loss_type
+        self.objective = objective
         self.choice = choice
         self.validate = validate
         self.listener = listener
         self.control = control or Control()
         self.position = Position()
-        self._forward = compiled(network) if settings.compile else network
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(),
-            lr=settings.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=settings.weight_decay,
-            fused=not choice.device.startswith("mps"),
-        )
+        # An average over all items in every step would cost what a sampled loss saves.
+        is_sampled = objective.sampler is not None
+        is_averaged = settings.ema_decay > 0 and not is_sampled
+        self.trained = copy.deepcopy(network) if is_averaged else network
+        self._forward = compiled(self.trained) if settings.compile else self.trained
+        # A sampled loss meets few items a step; those it does not meet cost nothing.
+        self.trained.items.sparse = is_sampled
+        self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
         # Loss of the steps since the last log line stays on the device until that line is due.
         self.loss_sum = torch.zeros((), device=choice.device)
         self.n_summed = 0
@@ -100,7 +103,7 @@ class Trainer:
             DeviceMemoryError: a step did not fit the memory.
         """
         torch.set_num_threads(self.choice.n_threads)
-        self.network.train()
+        self.trained.train()
         self._tick = time.monotonic()
         with memory_errors_explained(self.choice.device):
             while (reason := self._reason_to_end()) is None:
@@ -142,36 +145,41 @@ class Trainer:
         return self._reason_to_end() is not None
 
     def _train_step(self, order: Tensor, epoch: int, epoch_step: int) -> None:
-        batch = self.batches.batch(order, epoch, epoch_step)
+        parts = self.batches.parts(order, epoch, epoch_step)
         chance = generator_at(self.choice.device, self.settings.seed, 4, epoch, epoch_step)
-        self.network.set_generator(chance)
-        with self.choice.autocast():
-            hidden_bmd = self._forward(
-                batch.items_bl, batch.places_bm, sees_future=batch.sees_future
-            )
-            loss = masked_item_loss(
-                self.loss_type,
-                hidden_bmd.flatten(0, 1)[batch.target_places],
-                self.network.item_vectors(),
-                batch.targets - 1,
-                n_negatives=self.settings.negative_samples_count,
-                generator=chance,
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.trained.set_generator(chance)
+        n_targets = sum(len(part.targets) for part in parts)
+        self.optimizer.zero_grad()
+        for part in parts:
+            # One after the other, so that only one part's activations are held.
+            loss = self._loss(part, chance) * (len(part.targets) / n_targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.loss_sum += loss.detach()
         self._update_weights()
-        self.loss_sum += loss.detach()
         self.n_summed += 1
-        self.n_sequences_summed += len(batch.items_bl)
+        self.n_sequences_summed += sum(len(part.items_bl) for part in parts)
         self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
         self._report_if_due()
 
+    def _loss(self, part: Part, chance: torch.Generator) -> Tensor:
+        """Return the mean loss over the targets of a part."""
+        with self.choice.autocast():
+            hidden_bmd = self._forward(part.items_bl, part.places_bm, sees_future=part.sees_future)
+            hidden_md = hidden_bmd.flatten(0, 1)[part.target_places]
+            return self.objective.loss(self.trained, hidden_md, part.targets, chance)
+
     def _update_weights(self) -> None:
-        if self.settings.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.grad_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self.optimizer.step()
+        self.optimizer.step(self._learning_rate())
+        if self.trained is not self.network:
+            self._average_weights()
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        """Move the network towards the trained weights; the first steps are not worth keeping."""
+        n_done = self.position.step + 1
+        decay = min(self.settings.ema_decay, n_done / (n_done + 9))
+        averaged = tuple(self.network.parameters())
+        torch._foreach_lerp_(averaged, tuple(self.trained.parameters()), 1 - decay)
 
     def _learning_rate(self) -> float:
         total = self.settings.n_epochs * self.batches.n_steps
@@ -246,9 +254,9 @@ class Trainer:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return what `restore` needs: tensors by name, and plain data."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        if self.trained is not self.network:
+            tensors |= {f"trained.{k}": v for k, v in self.trained.state_dict().items()}
+        tensors |= self.optimizer.state()
         tensors["loss_sum"] = self.loss_sum
         plain = asdict(self.position) | {
             "n_summed": self.n_summed,
@@ -260,13 +268,10 @@ class Trainer:
         """Go on from a saved state, exactly."""
         weights = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
         self.network.load_state_dict(weights)
-        states: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".", 2)
-                states.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        # A run of the time before averages were kept has one set of weights.
+        trained = {k[8:]: v for k, v in tensors.items() if k.startswith("trained.")}
+        self.trained.load_state_dict(trained or weights)
+        self.optimizer.restore(tensors)
         self.loss_sum.copy_(tensors["loss_sum"])
         plain = dict(plain)
         self.n_summed = plain.pop("n_summed")

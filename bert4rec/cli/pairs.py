@@ -182,8 +182,10 @@ def _scores(
         part = histories[start : start + BATCH_ROWS]
         is_here = (asked[:, 1] >= start) & (asked[:, 1] < start + len(part))
         rows, history, items = asked[is_here].T
-        scores = recommender.scorer.scores(Histories.of(part)).cpu().numpy()
-        found[rows] = scores[history - start, items - 1]
+        # One product a pair: the other items of the catalogue are not asked about.
+        vectors = recommender.scorer.vectors(Histories.of(part))[history - start]
+        scores = (vectors * recommender.scorer.item_vectors()[items - 1]).sum(dim=1)
+        found[rows] = scores.cpu().numpy()
     return found
 
 

@@ -92,9 +92,10 @@ def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> Non
         return
     st.caption(
         f"The first step sees {counted(batch.n_sequences, 'sequence')} and has to guess "
-        f"{counted(batch.n_asked, 'item')}, {_sees(batch)}. The newest items of "
-        f"{counted(len(batch.rows), 'sequence')}, newest last; the answer to each "
-        f"{HIDDEN} is in brackets."
+        f"{counted(batch.n_asked, 'item')}: in {batch.n_sequences - batch.n_next} of the sequences "
+        f"from both sides, in {batch.n_next} each from the items before it alone. The newest items "
+        f"of {counted(len(batch.rows), 'sequence')}, newest last; the answer to each {HIDDEN} is "
+        "in brackets."
     )
     # A table, because its cells wrap and their Markdown sets the hidden places apart.
     st.table(
@@ -105,18 +106,16 @@ def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> Non
     )
 
 
-def _sees(batch: FirstBatch) -> str:
-    return "from both sides" if batch.sees_future else "each from the items before it alone"
-
-
 def batch_table(batch: FirstBatch, n_places: int = N_SHOWN_PLACES) -> pd.DataFrame:
     """Return rows as a table of Markdown whose last column is the newest item."""
-    width = min(n_places, max((len(row) for row in batch.rows), default=0))
-    names = [_column_name(width - at) for at in range(width)]
+    width = min(n_places, max((len(row.places) for row in batch.rows), default=0))
+    names = ["Asked from", *(_column_name(width - at) for at in range(width))]
     table = []
     for row in batch.rows:
-        cells = [_cell(place) for place in row[-width:]]
-        table.append(dict(zip(names, [""] * (width - len(cells)) + cells, strict=True)))
+        cells = [_cell(place) for place in row.places[-width:]]
+        kind = "both sides" if row.sees_future else "the past"
+        cells = [kind, *[""] * (width - len(cells)), *cells]
+        table.append(dict(zip(names, cells, strict=True)))
     return pd.DataFrame(table, columns=names)
 
 

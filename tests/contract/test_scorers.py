@@ -9,7 +9,7 @@ import torch
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.device import choose_device
-from bert4rec.ranking import Histories, Scorer
+from bert4rec.ranking import Histories, Scorer, VectorScorer
 from bert4rec.scorer import NetworkScorer
 from tests.factories import random_dataset, small_network
 
@@ -105,3 +105,24 @@ def test_only_the_newest_items_that_fit_the_window_count() -> None:
     torch.testing.assert_close(
         made.scores(Histories.of([long])), made.scores(Histories.of([HISTORIES[3][-11:]]))
     )
+
+
+def test_scores_are_the_products_of_vectors_where_there_are_some() -> None:
+    for made in (network(), training_network()):
+        assert isinstance(made, VectorScorer)
+        histories = Histories.of(HISTORIES)
+        product = made.vectors(histories) @ made.item_vectors().T
+        torch.testing.assert_close(product, made.scores(histories))
+        assert made.vectors(Histories.of([])).shape == (0, made.item_vectors().shape[1])
+    assert not isinstance(popularity(), VectorScorer)
+
+
+@pytest.mark.parametrize("n_places", [1, 9, 30])
+def test_histories_are_read_in_parts_of_like_length_with_the_same_scores(
+    n_places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = network()
+    whole = made.scores(Histories.of(HISTORIES))
+    monkeypatch.setattr("bert4rec.scorer.CPU_PLACES", n_places)
+    parts = made.scores(Histories.of(HISTORIES))
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-4)

@@ -21,6 +21,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "hidden_dropout_prob": st.floats(0, 0.999),
     "mask_rate": SHARES,
     "loss_type": st.sampled_from([None, "CE", "sampled_CE", "gBCE", "BCE", "BPR"]),
+    "negative_sharing": st.sampled_from(["place", "batch"]),
+    "negative_sampling": st.sampled_from(["uniform", "popularity"]),
     "hidden_act": st.sampled_from(["gelu", "relu", "silu", "tanh", "sigmoid"]),
     "sample_strategy": st.sampled_from([None, "user_based"]),
     "device": st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:3"]),

@@ -8,6 +8,7 @@ import pytest
 from bert4rec import estimate
 from bert4rec.batches import TrainingBatches
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.errors import DatasetError, DeviceMemoryError
 from bert4rec.estimate import MAX_PROBE_STEPS, probe, size_of
 from bert4rec.first_batch import first_batch
@@ -43,7 +44,7 @@ def test_the_size_is_that_of_the_run(dataset: SequenceDataset) -> None:
     assert size.n_sequences == workshop.batches.n_sequences
     assert size.n_steps_per_epoch == workshop.batches.n_steps
     assert size.n_steps == 3 * workshop.batches.n_steps
-    assert size.loss_type == workshop.loss_type
+    assert size.loss_type == workshop.objective.loss_type
 
 
 def test_a_wider_network_and_a_larger_batch_need_more_memory(dataset: SequenceDataset) -> None:
@@ -93,24 +94,22 @@ def test_a_dataset_without_a_long_history_is_refused() -> None:
 
 
 def test_the_first_batch_is_the_one_that_the_run_trains_on(dataset: SequenceDataset) -> None:
-    workshop = Workshop.open(dataset, SETTINGS)
-    batches: TrainingBatches = workshop.batches
-    batch = batches.batch(batches.order(0), 0, 0)
-    shown = first_batch(dataset, SETTINGS, n_rows=8)
-    assert shown.n_sequences == len(batch.items_bl)
-    assert shown.n_asked == len(batch.targets)
-    assert shown.sees_future == batch.sees_future
-    asked = set(
-        zip(
-            (batch.target_places // batch.places_bm.shape[1]).tolist(),
-            batch.places_bm.flatten()[batch.target_places].tolist(),
-            strict=True,
-        )
-    )
-    for index, row in enumerate(shown.rows):
-        n_padding = shown.width - len(row)
-        is_asked = [(index, n_padding + at) in asked for at in range(len(row))]
-        assert [place.is_asked for place in row] == is_asked
+    batches: TrainingBatches = Workshop.open(dataset, SETTINGS).batches
+    parts = batches.parts(batches.order(0), 0, 0)
+    shown = first_batch(dataset, SETTINGS, n_rows=100)
+    assert shown.n_sequences == len(shown.rows) == sum(len(part.items_bl) for part in parts)
+    assert shown.n_next == sum(not row.sees_future for row in shown.rows)
+    assert shown.n_asked == sum(place.is_asked for row in shown.rows for place in row.places)
+    rows = iter(shown.rows)
+    for part in parts:
+        n_wide = part.places_bm.shape[1]
+        for index, items in enumerate(part.items_bl):
+            row = next(rows)
+            columns = part.target_places[part.target_places // n_wide == index] % n_wide
+            asked = part.places_bm[index, columns] - int((items == PAD_IDX).sum())
+            assert row.sees_future == part.sees_future
+            is_asked = [at for at, place in enumerate(row.places) if place.is_asked]
+            assert is_asked == sorted(asked.tolist())
 
 
 def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset) -> None:
@@ -123,6 +122,6 @@ def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset)
         for user in range(dataset.n_users)
         if len(dataset.history(user)) < 3
     }
-    rows = first_batch(dataset, settings, n_rows=8).rows
+    rows = [row.places for row in first_batch(dataset, settings, n_rows=8).rows]
     assert all(tuple(place.title for place in row) in histories for row in rows)
     assert any(place.is_asked for row in rows for place in row)

@@ -79,6 +79,49 @@ def test_the_batch_size_changes_nothing() -> None:
     assert np.array_equal(whole.top, parts.top)
 
 
+class Summed(Fixed):
+    """Score by products of small whole numbers, so that many items tie, or give the vectors."""
+
+    def __init__(self, n_items: int) -> None:
+        super().__init__([])
+        chance = torch.Generator().manual_seed(0)
+        self.items = torch.randint(-1, 2, (n_items, 4), generator=chance).float()
+
+    def item_vectors(self) -> torch.Tensor:
+        return self.items
+
+    def vectors(self, histories: Histories) -> torch.Tensor:
+        return self.items[histories.last_items() - 1]
+
+    def scores(self, histories: Histories) -> torch.Tensor:
+        self.n_asked += 1
+        return self.vectors(histories) @ self.items.T
+
+
+class SummedRows:
+    """The same without the vectors."""
+
+    def __init__(self, n_items: int) -> None:
+        self.scores = Summed(n_items).scores
+
+
+@pytest.mark.parametrize("remove_seen", [True, False])
+@pytest.mark.parametrize("n_scores", [1, 100, 1500])
+def test_the_memory_that_may_be_used_changes_nothing(
+    n_scores: int, remove_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = random_dataset([5, 7] * 20, n_items=37)
+    rows = leave_one_out(dataset).test
+    whole = judge(SummedRows(37), dataset, rows, remove_seen=remove_seen)
+    monkeypatch.setattr("bert4rec.ranking.SCORE_BYTES", 4 * n_scores)
+    vectors = Summed(37)
+    for scorer in (vectors, SummedRows(37)):
+        parts = judge(scorer, dataset, rows, batch_size=17, remove_seen=remove_seen)
+        assert np.array_equal(whole.ranks, parts.ranks)
+        assert np.array_equal(whole.top, parts.top)
+    assert vectors.n_asked == 0
+
+
 def test_no_rows_are_judged_as_nothing() -> None:
     dataset = random_dataset([5] * 9)
     judgement = judge(FALLING, dataset, leave_one_out(dataset).unseen, remove_seen=True)

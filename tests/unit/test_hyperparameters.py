@@ -117,6 +117,8 @@ def test_a_near_miss_is_suggested() -> None:
         ("eval_step", -1),
         ("sample_ratio", 0),
         ("sample_strategy", "time_based"),
+        ("negative_sharing", "user"),
+        ("negative_sampling", "log_uniform"),
         ("device", "gpu"),
         ("device", "cuda:"),
         ("hidden_act", "gelu_new"),

@@ -7,18 +7,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bert4rec import losses
 from bert4rec.losses import (
+    BLOCK_BYTES,
     BLOCK_ROWS,
     CE_BUDGET_BYTES,
-    binary_loss,
+    MIN_BLOCK_ROWS,
+    block_shape,
     choose_loss,
     full_softmax_loss,
-    generalised_binary_loss,
     masked_item_loss,
-    pairwise_loss,
-    sampled_scores,
-    sampled_softmax_loss,
+    sampled_loss,
 )
+from bert4rec.negatives import NegativeSampler
 from tests.factories import small_settings
 
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
@@ -32,118 +33,122 @@ def example(m: int, n: int, d: int = 5, scale: float = 1.0) -> tuple[Tensor, Ten
     return hidden_md.requires_grad_(), items_nd.requires_grad_(), target_m
 
 
-@pytest.mark.parametrize("scale", [1.0, 30.0])
-@pytest.mark.parametrize(
-    ("m", "n"), [(1, 7), (BLOCK_ROWS, 7), (BLOCK_ROWS + 1, 13), (3 * BLOCK_ROWS - 5, 4), (6, 1)]
-)
-def test_the_blocked_softmax_equals_the_plain_one(m: int, n: int, scale: float) -> None:
-    hidden_md, items_nd, target_m = example(m, n, scale=scale)
-    loss = full_softmax_loss(hidden_md, items_nd, target_m)
-    plain = F.cross_entropy(hidden_md @ items_nd.T, target_m)
-    torch.testing.assert_close(loss, plain, rtol=1e-5, atol=1e-6)
-    # A factor behind the loss must reach the gradients.
-    found = torch.autograd.grad(3 * loss, [hidden_md, items_nd])
-    expected = torch.autograd.grad(3 * plain, [hidden_md, items_nd])
-    for left, right in zip(found, expected, strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
+SAMPLED = ("sampled_CE", "gBCE", "BCE", "BPR")
 
 
-def test_the_blocked_softmax_of_no_rows_is_zero_with_zero_gradients() -> None:
-    hidden_md, items_nd, target_m = example(0, 7)
-    loss = full_softmax_loss(hidden_md, items_nd, target_m)
-    loss.backward()
-    assert loss.item() == 0
-    assert hidden_md.grad is not None
-    assert hidden_md.grad.shape == (0, 5)
-    assert items_nd.grad is not None
-    assert items_nd.grad.abs().sum() == 0
+@pytest.mark.parametrize("n_items", [1, 500, 3_416, 27_343, 27_344, 10**6, 10**7])
+@pytest.mark.parametrize("device_type", ["cpu", "cuda", "mps"])
+def test_a_block_of_logits_keeps_to_its_bytes_and_is_cut_in_columns_last(
+    n_items: int, device_type: str
+) -> None:
+    n_rows, n_columns = block_shape(n_items, device_type)
+    assert 4 * n_rows * n_columns <= BLOCK_BYTES[device_type]
+    assert 8 * n_rows * n_columns > BLOCK_BYTES[device_type]
+    assert n_rows >= MIN_BLOCK_ROWS
+    if n_columns < n_items:
+        assert n_rows == BLOCK_ROWS
+        assert 4 * MIN_BLOCK_ROWS * n_items > BLOCK_BYTES[device_type]
 
 
-def test_the_blocked_softmax_under_bfloat16_stays_near() -> None:
-    hidden_md, items_nd, target_m = example(300, 40)
+@pytest.mark.parametrize("block", [(7, 40), (60, 40), (7, 11)])
+def test_every_kind_of_block_under_bfloat16_stays_near(
+    block: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "block_shape", lambda n_items, device_type: block)
+    hidden_md, items_nd, target_m = example(60, 40)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = full_softmax_loss(hidden_md, items_nd, target_m)
     plain = F.cross_entropy(hidden_md @ items_nd.T, target_m)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, plain, rtol=2e-2, atol=2e-2)
-    loss.backward()
-    (expected,) = torch.autograd.grad(plain, [items_nd])
-    assert items_nd.grad is not None
-    torch.testing.assert_close(items_nd.grad, expected, rtol=0.1, atol=2e-3)
-
-
-def sampled(m: int = 9, n: int = 6, k: int = 4) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Targets, negatives and scores; some negatives are their target."""
-    hidden_md, items_nd, target_m = example(m, n)
-    negatives_mk = torch.randint(n, (m, k), generator=torch.Generator().manual_seed(5))
-    assert (negatives_mk == target_m[:, None]).any()
-    return (hidden_md @ items_nd.T).detach(), target_m, negatives_mk, hidden_md
-
-
-def scores_of(logits_mn: Tensor, target_m: Tensor, negatives_mk: Tensor) -> tuple[Tensor, ...]:
-    positive = logits_mn.gather(1, target_m[:, None])
-    return positive, logits_mn.gather(1, negatives_mk), negatives_mk != target_m[:, None]
-
-
-def test_sampled_scores_are_those_of_the_whole_matrix() -> None:
-    hidden_md, items_nd, target_m = example(9, 6)
-    negatives_mk = torch.randint(6, (9, 4), generator=torch.Generator().manual_seed(5))
-    found = sampled_scores(hidden_md, items_nd, target_m, negatives_mk)
-    expected = scores_of(hidden_md @ items_nd.T, target_m, negatives_mk)
+    found = torch.autograd.grad(loss, [hidden_md, items_nd])
+    expected = torch.autograd.grad(plain, [hidden_md, items_nd])
     for left, right in zip(found, expected, strict=True):
-        torch.testing.assert_close(left, right)
+        assert left.dtype == torch.float32
+        torch.testing.assert_close(left, right, rtol=0.1, atol=2e-3)
 
 
-def softplus(x: float) -> float:
-    return math.log1p(math.exp(x))
-
-
-def plain_loss(name: str, logits_mn: Tensor, target_m: Tensor, negatives_mk: Tensor) -> float:
-    """The losses as loops over places and negatives; a negative equal to the target is passed."""
-    values, n_pairs = [], 0
-    for row, target in enumerate(target_m.tolist()):
-        true = logits_mn[row, target].item()
-        wrong = [logits_mn[row, j].item() for j in negatives_mk[row].tolist() if j != target]
-        n_pairs += len(wrong)
-        if name == "sampled_CE":
-            values.append(math.log(sum(map(math.exp, [true, *wrong]))) - true)
-        elif name == "BCE":
-            values.append(softplus(-true) + sum(map(softplus, wrong)))
-        else:
-            values.append(sum(softplus(x - true) for x in wrong))
-    return sum(values) / (n_pairs if name == "BPR" else len(values))
-
-
-@pytest.mark.parametrize(
-    ("name", "loss"),
-    [("sampled_CE", sampled_softmax_loss), ("BCE", binary_loss), ("BPR", pairwise_loss)],
-)
-def test_a_sampled_loss_equals_the_plain_loop(name: str, loss) -> None:  # type: ignore[no-untyped-def]
-    logits_mn, target_m, negatives_mk, _ = sampled()
-    found = loss(*scores_of(logits_mn, target_m, negatives_mk))
-    assert found.item() == pytest.approx(plain_loss(name, logits_mn, target_m, negatives_mk))
+@pytest.mark.parametrize("shape", [(300, 7), (7,)])
+@pytest.mark.parametrize("name", SAMPLED)
+def test_a_sampled_loss_under_bfloat16_stays_near(name: str, shape: tuple[int, ...]) -> None:
+    hidden_md, items_nd, target_m = example(300, 40)
+    rows = torch.randint(40, shape, generator=torch.Generator().manual_seed(5))
+    results = []
+    for is_narrow in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_narrow):
+            loss = sampled_loss(name, hidden_md, items_nd, target_m, rows, n_items=40)
+        results.append([loss, *torch.autograd.grad(loss, [hidden_md, items_nd])])
+    for plain, narrow in zip(*results, strict=True):
+        assert narrow.dtype == torch.float32
+        torch.testing.assert_close(narrow, plain, rtol=0.1, atol=5e-3)
 
 
 def test_gbce_with_every_negative_is_bce() -> None:
     """With all items sampled there is no overconfidence to correct: the power is one."""
-    logits_mn, target_m, _, _ = sampled(n=6)
+    hidden_md, items_nd, target_m = example(9, 6)
     others = [[j for j in range(6) if j != target] for target in target_m.tolist()]
-    scores = scores_of(logits_mn, target_m, torch.tensor(others))
-    assert generalised_binary_loss(*scores, n_items=6) == pytest.approx(binary_loss(*scores))
+    found, expected = (
+        sampled_loss(name, hidden_md, items_nd, target_m, torch.tensor(others), n_items=6)
+        for name in ("gBCE", "BCE")
+    )
+    torch.testing.assert_close(found, expected)
 
 
-def test_gbce_raises_the_true_probability_to_the_papers_power() -> None:
-    logits_mn, target_m, negatives_mk, _ = sampled(m=5, n=9, k=2)
-    alpha, t = 2 / 8, 0.75
-    power = alpha * (t * (1 - 1 / alpha) + 1 / alpha)
-    total = 0.0
-    for row, target in enumerate(target_m.tolist()):
-        probability = 1 / (1 + math.exp(-logits_mn[row, target].item()))
-        wrong = [j for j in negatives_mk[row].tolist() if j != target]
-        total -= math.log(probability**power)
-        total -= sum(math.log(1 - 1 / (1 + math.exp(-logits_mn[row, j].item()))) for j in wrong)
-    found = generalised_binary_loss(*scores_of(logits_mn, target_m, negatives_mk), n_items=9)
-    assert found.item() == pytest.approx(total / 5, rel=1e-5)
+@pytest.mark.parametrize("shape", [(5, 3), (3,)])
+@pytest.mark.parametrize("name", SAMPLED)
+def test_a_sampled_loss_needs_no_more_than_the_rows_that_it_reads(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    hidden_md, items_nd, target_m = example(5, 90)
+    negatives = torch.randint(90, shape, generator=torch.Generator().manual_seed(5))
+    whole = sampled_loss(name, hidden_md, items_nd, target_m, negatives, n_items=90)
+    read, rows = torch.cat([target_m, negatives.flatten()]).unique(return_inverse=True)
+    table_rd = items_nd.detach()[read].requires_grad_()
+    small = sampled_loss(name, hidden_md, table_rd, rows[:5], rows[5:].view(shape), n_items=90)
+    torch.testing.assert_close(small, whole)
+    (of_table,) = torch.autograd.grad(small, [table_rd])
+    (of_items,) = torch.autograd.grad(whole, [items_nd])
+    torch.testing.assert_close(of_table, of_items[read])
+    of_items[read] = 0
+    assert not of_items.any()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("is_popular", [False, True])
+def test_the_corrected_sampled_softmax_has_the_gradient_of_the_full_one(
+    *, is_shared: bool, is_popular: bool
+) -> None:
+    n, k, n_draws = 40, 1000, 60
+    _, items_nd, target_m = example(6, n)
+    # The true items are likely: where they are not, the rest of the softmax hardly counts.
+    hidden_md = items_nd.detach()[target_m]
+    counts = 1000 // torch.arange(1, n + 1) if is_popular else None
+    sampler = NegativeSampler(n, k, is_shared=is_shared, counts=counts)
+    chance = torch.Generator().manual_seed(3)
+
+    def gradient(*, is_corrected: bool) -> Tensor:
+        total = torch.zeros_like(items_nd)
+        for _ in range(n_draws):
+            drawn = sampler.draw(6, chance)
+            expected = drawn.log_counts if is_shared or is_popular else math.log(k / n)
+            loss = sampled_loss(
+                "sampled_CE",
+                hidden_md,
+                items_nd,
+                target_m,
+                drawn.rows,
+                n_items=n,
+                log_counts=expected if is_corrected else 0.0,
+            )
+            total += torch.autograd.grad(loss, [items_nd])[0] / n_draws
+        return total
+
+    full = full_softmax_loss(hidden_md, items_nd, target_m)
+    (wanted,) = torch.autograd.grad(full, [items_nd])
+    error = (gradient(is_corrected=True) - wanted).norm() / wanted.norm()
+    uncorrected_error = (gradient(is_corrected=False) - wanted).norm() / wanted.norm()
+    assert error < 0.05
+    assert uncorrected_error > 0.2
 
 
 @pytest.mark.parametrize("name", LOSS_TYPES)
@@ -159,16 +164,16 @@ def test_a_negative_that_is_the_target_never_counts(name: str) -> None:
 @pytest.mark.parametrize("name", LOSS_TYPES)
 def test_every_loss_falls_when_the_true_items_rise(name: str) -> None:
     hidden_md, items_nd, target_m = example(40, 12)
-    losses = []
+    values = []
     for _ in range(2):
         chance = torch.Generator().manual_seed(1)
         loss = masked_item_loss(
             name, hidden_md, items_nd, target_m, n_negatives=3, generator=chance
         )
-        losses.append(loss.item())
+        values.append(loss.item())
         (gradient,) = torch.autograd.grad(loss, [hidden_md])
         hidden_md = (hidden_md - 0.5 * gradient).detach().requires_grad_()
-    assert losses[1] < losses[0]
+    assert values[1] < values[0]
 
 
 def test_negatives_are_the_generators_alone_and_reach_every_item() -> None:
@@ -191,7 +196,11 @@ def test_a_loss_that_was_asked_for_is_used_and_says_so() -> None:
     assert choose_loss(small_settings(loss_type="gBCE"), 10**9) == ("gBCE", "asked for by name")
     name, reason = choose_loss(small_settings(loss_type="CE", negative_samples_count=4), 10)
     assert name == "CE"
-    assert "negative_samples_count is not used" in reason
+    assert "; negative_samples_count is not used, CE" in reason
+    _, reason = choose_loss(
+        small_settings(loss_type="CE", negative_samples_count=4, negative_sharing="batch"), 10
+    )
+    assert "; negative_samples_count, negative_sharing are not used, CE" in reason
 
 
 def test_an_unset_loss_is_ce_while_its_scores_fit_the_budget() -> None:
@@ -205,3 +214,12 @@ def test_an_unset_loss_is_ce_while_its_scores_fit_the_budget() -> None:
     name, reason = choose_loss(settings, most + 1)
     assert name == "sampled_CE"
     assert "exceed the budget of 2 GiB; 2 negatives a place" in reason
+    shared = settings.model_copy(
+        update={
+            "negative_samples_count": 500,
+            "negative_sharing": "batch",
+            "negative_sampling": "popularity",
+        }
+    )
+    _, reason = choose_loss(shared, most + 1)
+    assert reason.endswith("; 500 negatives shared by a batch by popularity")

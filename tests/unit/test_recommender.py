@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.explain import context_report
+from bert4rec.pipeline import Workshop
 from bert4rec.ranking import Histories
 from bert4rec.recommender import Recommender, Suggestion, load
 from bert4rec.runs.folder import Run
-from tests.factories import random_dataset, small_network, small_settings
+from bert4rec.trainer import Trainer
+from tests.factories import random_dataset, ring_dataset, small_network, small_settings
 
 TIMEOUT_S = 30
 SEQUENCES = [["3", "4", "5"], [], ["29", "30", "1", "2"], ["7"], [str(n) for n in range(1, 20)]]
@@ -72,6 +75,19 @@ def test_more_sequences_than_one_batch_holds_are_all_answered(
     assert [rounded(part) for part in parts] == [rounded(part) for part in whole]
     assert recommender.sequence_embeddings(SEQUENCES) == pytest.approx(vectors, abs=1e-5)
     assert recommender.recommend_many([]) == []
+
+
+def test_a_large_catalogue_is_answered_in_blocks_with_the_same_lists(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = ["3", None, "5", None]
+    recommended, filled = recommender.recommend_many(SEQUENCES, k=40), recommender.fill(gaps, k=7)
+    for n_scores in (7, 60):
+        monkeypatch.setattr("bert4rec.ranking.SCORE_BYTES", 4 * n_scores)
+        parts = recommender.recommend_many(SEQUENCES, k=40)
+        assert [rounded(part) for part in parts] == [rounded(part) for part in recommended]
+        parts = recommender.fill(gaps, k=7)
+        assert [rounded(part) for part in parts] == [rounded(part) for part in filled]
 
 
 def test_a_list_is_ranked_by_score_without_seen_items(recommender: Recommender) -> None:
@@ -200,28 +216,70 @@ def test_an_unknown_item_is_an_error_with_a_suggestion(recommender: Recommender)
             ask()
 
 
-def test_several_threads_get_the_answers_that_one_gets(tiny_run: Run) -> None:
-    shared = load(tiny_run)
-    expected = [rounded(shared.recommend(sequence)) for sequence in SEQUENCES]
-    fresh = load(tiny_run)
-    wrong: list[object] = []
-    start = threading.Barrier(4)
+def answers(model: Recommender) -> list[object]:
+    """What a model says to every kind of question, for comparison to the last bit."""
+    return [
+        *(model.recommend(sequence) for sequence in SEQUENCES),
+        model.recommend_many(SEQUENCES, k=7),
+        model.fill(["3", None, "5", None]),
+        model.score(["3", "4"], ["5", "9"]).tolist(),
+        model.sequence_embeddings(SEQUENCES).tolist(),
+    ]
+
+
+def small_trainer(precision: str) -> Trainer:
+    """A training with dropout that validates, which flips its network's mode, every two steps."""
+    settings = small_settings(n_epochs=12, dropout_rate=0.3, precision=precision)
+    workshop = Workshop.open(ring_dataset(n_users=64), settings)
+    return Trainer(
+        workshop.network,
+        workshop.batches,
+        settings,
+        objective=workshop.objective,
+        choice=workshop.choice,
+        validate=workshop.validate,
+        listener=lambda event: None,
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
+    tiny_run: Run, precision: str
+) -> None:
+    loaded = load(tiny_run)
+    choice = choose_device("cpu", precision, 1)
+    shared = Recommender(loaded.scorer.network, loaded.dataset, loaded.settings, choice)
+    alone = small_trainer(precision)
+    alone.run()
+    expected = answers(shared)
+    trainer = small_trainer(precision)
+    found: list[list[object]] = []
+    start = threading.Barrier(5)
 
     def ask() -> None:
         start.wait(TIMEOUT_S)
-        for _ in range(10):
-            for sequence, answer in zip(SEQUENCES, expected, strict=True):
-                found = rounded(fresh.recommend(sequence))
-                if found != answer:
-                    wrong.append((sequence, found))
+        found.append(answers(shared))
+        while training.is_alive():
+            found.append(answers(shared))
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    def train() -> None:
+        start.wait(TIMEOUT_S)
+        trainer.run()
+
+    training = threading.Thread(target=train)
+    threads = [training, *(threading.Thread(target=ask) for _ in range(4))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT_S)
     assert not any(thread.is_alive() for thread in threads)
-    assert wrong == []
+    assert len(found) > 4
+    assert all(answer == expected for answer in found)
+    # Nor did the questions change the training.
+    assert trainer.position.step == alone.position.step
+    weights = trainer.network.state_dict()
+    for name, value in alone.network.state_dict().items():
+        assert torch.equal(weights[name], value), name
 
 
 def test_asking_leaves_no_gradients_and_no_training_mode(recommender: Recommender) -> None:

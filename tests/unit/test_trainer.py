@@ -40,7 +40,7 @@ def trainer_of(
         workshop.network,
         workshop.batches,
         settings,
-        loss_type=workshop.loss_type,
+        objective=workshop.objective,
         choice=workshop.choice,
         validate=validate or workshop.validate,
         listener=listener or (lambda event: None),
@@ -147,9 +147,19 @@ def test_the_padding_vector_stays_zero() -> None:
     assert trainer.network.items.weight[0].abs().sum() == 0
 
 
-@pytest.mark.parametrize("stop_at", [1, 3, 4, 6, 8])
-def test_a_training_that_was_stopped_goes_on_exactly_where_it_was(stop_at: int) -> None:
-    whole = trainer_of()
+@pytest.mark.parametrize(
+    ("stop_at", "changes"),
+    [
+        *((stop_at, {}) for stop_at in (1, 3, 4, 6, 8)),
+        (3, {"ema_decay": 0}),
+        (3, {"loss_type": "sampled_CE"}),
+        (3, {"loss_type": "gBCE", "negative_sampling": "popularity", "negative_sharing": "batch"}),
+    ],
+)
+def test_a_training_that_was_stopped_goes_on_exactly_where_it_was(
+    stop_at: int, changes: dict[str, Any]
+) -> None:
+    whole = trainer_of(**changes)
     whole.run()
     control = Control()
 
@@ -157,17 +167,63 @@ def test_a_training_that_was_stopped_goes_on_exactly_where_it_was(stop_at: int) 
         if isinstance(event, Trained) and event.position.step == stop_at:
             control.stop()
 
-    first = trainer_of(listener=listen, control=control)
+    first = trainer_of(listener=listen, control=control, **changes)
     assert first.run() == "stopped"
     assert first.position.step == stop_at
     tensors, plain = first.state()
     copied = {name: value.clone() for name, value in tensors.items()}
-    second = trainer_of()
+    second = trainer_of(**changes)
     second.restore(copied, plain)
     assert second.run() == "completed"
     assert_equal_weights(whole, second)
     assert second.position.best_score == whole.position.best_score
     assert second.position.best_epoch == whole.position.best_epoch
+
+
+def test_the_network_is_the_moving_average_of_the_trained_weights() -> None:
+    trainer = trainer_of(ema_decay=0.7)
+    expected = weights_of(trainer)
+    order = trainer.batches.order(0)
+    trainer.trained.train()
+    for step in range(4):
+        trainer._train_step(order, 0, step)
+        # The first steps count for less: 1/10, 2/11, 3/12, then up to the decay.
+        decay = min(0.7, (step + 1) / (step + 10))
+        for name, value in trainer.trained.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * value
+    for name, value in trainer.network.state_dict().items():
+        torch.testing.assert_close(value, expected[name])
+    assert not torch.equal(trainer.network.items.weight, trainer.trained.items.weight)
+
+
+def test_without_a_decay_the_network_is_trained_in_place() -> None:
+    trainer = trainer_of(ema_decay=0)
+    assert trainer.trained is trainer.network
+    assert not [name for name in trainer.state()[0] if name.startswith("trained.")]
+
+
+def test_a_state_from_before_averages_were_kept_goes_on_from_its_weights() -> None:
+    old = trainer_of(ema_decay=0, n_epochs=1)
+    old.run()
+    new = trainer_of()
+    new.restore(*old.state())
+    assert torch.equal(new.trained.items.weight, old.network.items.weight)
+    assert new.run() == "completed"
+
+
+@pytest.mark.parametrize("sharing", ["place", "batch"])
+def test_a_sampled_loss_changes_the_items_that_it_met_and_no_others(sharing: str) -> None:
+    dataset = random_dataset([6, 9, 5], n_items=5000)
+    trainer = trainer_of(dataset, loss_type="sampled_CE", negative_sharing=sharing, n_epochs=1)
+    before = trainer.network.items.weight.detach().clone()
+    trainer.trained.train()
+    trainer._train_step(trainer.batches.order(0), 0, 0)
+    assert trainer.network.items.weight.grad.is_sparse
+    is_changed = (trainer.network.items.weight != before).any(dim=1)
+    assert 0 < is_changed.sum() < 100
+    # Neither PAD nor any item beyond those of the three histories and a few negatives.
+    assert not is_changed[0]
+    assert is_changed[trainer.network.mask_idx]
 
 
 def test_the_loss_line_after_a_restart_is_that_of_an_uninterrupted_training() -> None:
@@ -183,7 +239,7 @@ def test_the_loss_line_after_a_restart_is_that_of_an_uninterrupted_training() ->
         trainer_of(listener=listen, n_epochs=1).run()
         first = trainer_of(n_epochs=1)
         order = first.batches.order(0)
-        first.network.train()
+        first.trained.train()
         for epoch_step in range(2):
             first._train_step(order, 0, epoch_step)
         second = trainer_of(listener=listen, n_epochs=1)
@@ -319,7 +375,7 @@ def test_a_pause_does_not_count_as_training(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:
     trainer = trainer_of()
     with torch.no_grad():
-        trainer.network.items.weight[3] = float("inf")
+        trainer.trained.items.weight[3] = float("inf")
     with pytest.raises(NonFiniteLossError, match="smaller learning_rate") as caught:
         trainer.run()
     assert "epoch 1, step 1" in caught.value.message

@@ -1,0 +1,101 @@
+"""AdamW for the whole network, or Adam on just those items that a step met.
+
+A step of a sampled loss meets a few thousand items of a catalogue that may hold millions. Their
+gradient is then a sparse one, and moments and weights of the other items are left as they are
+(lazy Adam), so that a step costs by the items met and not by the size of the catalogue.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.model import Bert4Rec
+
+BETAS = (0.9, 0.98)
+
+
+class NetworkOptimizer:
+    """Clip a step's gradients and update the weights.
+
+    Args:
+        network: Its items must have sparse gradients for `meets_few_items`.
+        settings: Learning rate, weight decay, gradient clipping.
+        meets_few_items: Whether a step updates only the items that it met. Weight decay then
+            leaves the item vectors alone.
+    """
+
+    def __init__(
+        self, network: Bert4Rec, settings: Hyperparameters, *, meets_few_items: bool
+    ) -> None:
+        self.parameters = list(network.parameters())
+        self.grad_clip = settings.grad_clip
+        items = network.items.weight
+        dense = [p for p in self.parameters if not (meets_few_items and p is items)]
+        rate = settings.learning_rate
+        self._adam: dict[str, torch.optim.Optimizer] = {
+            "optimizer": torch.optim.AdamW(
+                dense,
+                lr=rate,
+                betas=BETAS,
+                weight_decay=settings.weight_decay,
+                fused=items.device.type != "mps",
+            )
+        }
+        if meets_few_items:
+            self._adam["item_optimizer"] = torch.optim.SparseAdam([items], lr=rate, betas=BETAS)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self, learning_rate: float) -> None:
+        """Update the weights by the gradients that were collected."""
+        if self.grad_clip:
+            clip_gradients(self.parameters, self.grad_clip)
+        for adam in self._adam.values():
+            for group in adam.param_groups:
+                group["lr"] = learning_rate
+            adam.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments by name."""
+        return {
+            f"{prefix}.{index}.{name}": torch.as_tensor(value)
+            for prefix, adam in self._adam.items()
+            for index, values in adam.state_dict()["state"].items()
+            for name, value in values.items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `state` returned, among other tensors."""
+        for prefix, adam in self._adam.items():
+            states: dict[int, dict[str, Tensor | int]] = {}
+            for key, value in tensors.items():
+                if key.startswith(prefix + "."):
+                    _, index, name = key.split(".", 2)
+                    # SparseAdam counts its steps in a plain number.
+                    is_count = name == "step" and isinstance(adam, torch.optim.SparseAdam)
+                    states.setdefault(int(index), {})[name] = int(value) if is_count else value
+            groups = adam.state_dict()["param_groups"]
+            adam.load_state_dict({"state": states, "param_groups": groups})
+
+
+@torch.no_grad()
+def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> None:
+    """Scale all gradients down together where their norm is above `limit`, in place."""
+    values = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.is_sparse:
+            # An item that was met twice has one gradient, the sum.
+            parameter.grad = parameter.grad.coalesce()
+            values.append(parameter.grad.values())
+        else:
+            values.append(parameter.grad)
+    norms = torch.stack([torch.linalg.vector_norm(value) for value in values])
+    scale = (limit / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
+    torch._foreach_mul_(values, scale)
