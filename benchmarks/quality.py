@@ -108,6 +108,7 @@ def on_split_p(workshop: Workshop) -> Workshop:
         workshop.dataset.vocabulary.mask_idx,
         workshop.settings,
         workshop.choice.device,
+        workshop.choice.n_threads,
     )
     cut = Split(train, split.valid.take(chosen), split.test, split.unseen)
     return replace(workshop, split=cut, batches=batches)

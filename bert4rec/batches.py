@@ -44,6 +44,11 @@ class Part:
     target_places: Tensor
     targets: Tensor
 
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that are computed: what the part costs, roughly."""
+        return self.items_bl.numel() + 2 * self.places_bm.numel()
+
 
 def generator_at(device: str, *counters: int) -> torch.Generator:
     """Return a generator on `device` whose state depends on the counters alone."""
@@ -60,6 +65,7 @@ class TrainingBatches:
         mask_idx: Index of the MASK token.
         settings: batch size, window length, mask rate, next-item rate, seed.
         device: Where the sequences live and the masks are drawn.
+        n_threads: Threads that will compute a step's parts side by side.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class TrainingBatches:
         mask_idx: int,
         settings: Hyperparameters,
         device: str,
+        n_threads: int = 1,
     ) -> None:
         used = train.take(train.lengths > 0)
         # A copy in memory: the array on disk is mapped read-only.
@@ -78,6 +85,7 @@ class TrainingBatches:
         self.mask_idx = mask_idx
         self.settings = settings
         self.device = device
+        self.n_threads = n_threads
 
     @property
     def n_sequences(self) -> int:
@@ -126,7 +134,12 @@ class TrainingBatches:
         if not len(rows) or not self.device.startswith("cpu"):
             return [rows] if len(rows) else []
         rows = rows[length[rows].argsort(descending=True, stable=True)]
-        return list(torch.tensor_split(rows, cuts(length[rows].tolist())))
+        lengths = length[rows].tolist()
+        max_tokens = MAX_PART_TOKENS
+        if self.n_threads > 1:
+            # Enough parts for all threads, with room for a last row in each.
+            max_tokens = min(max_tokens, sum(lengths) // self.n_threads + lengths[0])
+        return list(torch.tensor_split(rows, cuts(lengths, max_tokens)))
 
     def _part(self, end: Tensor, length: Tensor, draw_bl: Tensor, *, sees_future: bool) -> Part:
         n_asked = self._n_asked(length, sees_future=sees_future)
@@ -178,16 +191,16 @@ class TrainingBatches:
         return tensor.to(self.device, non_blocking=True)
 
 
-def cuts(lengths: list[int]) -> list[int]:
+def cuts(lengths: list[int], max_tokens: int = MAX_PART_TOKENS) -> list[int]:
     """Return where to cut rows into parts, given their lengths, longest first.
 
     A part ends where its padding would cost more than a further part does, or where it would hold
     too much at once.
     """
     found, start, padding = [], 0, 0
-    for row, length in enumerate(lengths):
-        padding += lengths[start] - length
-        if padding > MAX_PADDING or (row - start) * lengths[start] >= MAX_PART_TOKENS:
+    for row in range(1, len(lengths)):
+        padding += lengths[start] - lengths[row]
+        if padding > MAX_PADDING or (row + 1 - start) * lengths[start] > max_tokens:
             found.append(row)
             start, padding = row, 0
     return found

@@ -238,12 +238,15 @@ def _memory_bytes(
     length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
     share = max(settings.mask_rate, NEXT_ITEM_SHARE if settings.next_item_rate else 0)
     n_asked = max(1, round(share * length))
-    if choose_for(settings).device == "cpu":
-        b = min(b, MAX_PART_TOKENS // length + 1)
+    choice = choose_for(settings)
+    if choice.device == "cpu":
+        b = min(b, choice.n_threads * (MAX_PART_TOKENS // length + 1))
     is_ce = loss_type == "CE"
-    n_copies = 5 if is_ce and settings.ema_decay else 4
-    n_weights = n_parameters(n, settings)
-    weights = 4 * (n_copies * n_weights - (0 if is_ce else n * d))
+    # Each thread has a gradient of its own.
+    n_copies = (4 if is_ce and settings.ema_decay else 3) + choice.n_threads
+    weights = 4 * n_copies * n_parameters(n, settings)
+    if not is_ce:
+        weights -= 4 * choice.n_threads * n * d
     token = 4 * (12 * d + 3 * settings.inner_size) + 5 * length
     activations = b * (length + n_asked) * token * settings.n_layers
     n_places = b * n_asked

@@ -67,7 +67,9 @@ def first_batch(
     choice = choose_for(settings)
     split = split_for(dataset, settings)
     mask_idx = dataset.vocabulary.mask_idx
-    batches = TrainingBatches(dataset.items, split.train, mask_idx, settings, choice.device)
+    batches = TrainingBatches(
+        dataset.items, split.train, mask_idx, settings, choice.device, choice.n_threads
+    )
     parts = batches.parts(batches.order(0), 0, 0)
     rows: list[Row] = []
     for sees_future in (True, False):

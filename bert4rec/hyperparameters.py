@@ -257,8 +257,8 @@ class Hyperparameters(BaseModel):
         "place",
         "Loss",
         "Negatives drawn for",
-        "place: each masked item has negatives of its own. batch: one draw serves all masked "
-        "items of a step, so that thousands of negatives cost little; made for large catalogues.",
+        "place: each masked item has negatives of its own. batch: one draw serves all those "
+        "computed together, so that thousands of negatives cost little; for large catalogues.",
         ours=True,
     )
     negative_sampling: Literal["uniform", "popularity"] = _setting(

@@ -182,7 +182,12 @@ class Workshop:
         # Weights are drawn on the CPU, so that they are the same on every device.
         network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
         batches = TrainingBatches(
-            dataset.items, split.train, dataset.vocabulary.mask_idx, settings, choice.device
+            dataset.items,
+            split.train,
+            dataset.vocabulary.mask_idx,
+            settings,
+            choice.device,
+            choice.n_threads,
         )
         network.to(choice.device)
         sampler = None

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bert4rec.batches import Part, TrainingBatches, generator_at
 from bert4rec.control import Control
+from bert4rec.crew import Crew
 from bert4rec.device import DeviceChoice, memory_errors_explained
 from bert4rec.errors import NonFiniteLossError
 from bert4rec.events import (
@@ -80,10 +81,13 @@ class Trainer:
         is_sampled = objective.sampler is not None
         is_averaged = settings.ema_decay > 0 and not is_sampled
         self.trained = copy.deepcopy(network) if is_averaged else network
-        self._forward = compiled(self.trained) if settings.compile else self.trained
+        self._compiled = compiled(self.trained) if settings.compile else None
         # A sampled loss meets few items a step; those it does not meet cost nothing.
         self.trained.items.sparse = is_sampled
         self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
+        # A GPU, and a network that is compiled for one thread, compute part by part.
+        is_shared_out = choice.device == "cpu" and not settings.compile
+        self.crew = Crew(self.trained, choice.n_threads if is_shared_out else 1)
         # Loss of the steps since the last log line stays on the device until that line is due.
         self.loss_sum = torch.zeros((), device=choice.device)
         self.n_summed = 0
@@ -105,7 +109,7 @@ class Trainer:
         torch.set_num_threads(self.choice.n_threads)
         self.trained.train()
         self._tick = time.monotonic()
-        with memory_errors_explained(self.choice.device):
+        with memory_errors_explained(self.choice.device), self.crew:
             while (reason := self._reason_to_end()) is None:
                 if not self._run_epoch():
                     return self._reason_to_end() or "stopped"
@@ -146,27 +150,31 @@ class Trainer:
 
     def _train_step(self, order: Tensor, epoch: int, epoch_step: int) -> None:
         parts = self.batches.parts(order, epoch, epoch_step)
-        chance = generator_at(self.choice.device, self.settings.seed, 4, epoch, epoch_step)
-        self.trained.set_generator(chance)
         n_targets = sum(len(part.targets) for part in parts)
+
+        def loss(network: Bert4Rec, index: int) -> Tensor:
+            part = parts[index]
+            chance = generator_at(
+                self.choice.device, self.settings.seed, 4, epoch, epoch_step, index
+            )
+            return self._loss(network, part, chance) * (len(part.targets) / n_targets)
+
         self.optimizer.zero_grad()
-        for part in parts:
-            # One after the other, so that only one part's activations are held.
-            loss = self._loss(part, chance) * (len(part.targets) / n_targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.loss_sum += loss.detach()
+        self.loss_sum += self.crew.backward([part.n_tokens for part in parts], loss)
         self._update_weights()
         self.n_summed += 1
         self.n_sequences_summed += sum(len(part.items_bl) for part in parts)
         self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
         self._report_if_due()
 
-    def _loss(self, part: Part, chance: torch.Generator) -> Tensor:
+    def _loss(self, network: Bert4Rec, part: Part, chance: torch.Generator) -> Tensor:
         """Return the mean loss over the targets of a part."""
+        network.set_generator(chance)
+        forward = network if self._compiled is None else self._compiled
         with self.choice.autocast():
-            hidden_bmd = self._forward(part.items_bl, part.places_bm, sees_future=part.sees_future)
+            hidden_bmd = forward(part.items_bl, part.places_bm, sees_future=part.sees_future)
             hidden_md = hidden_bmd.flatten(0, 1)[part.target_places]
-            return self.objective.loss(self.trained, hidden_md, part.targets, chance)
+            return self.objective.loss(network, hidden_md, part.targets, chance)
 
     def _update_weights(self) -> None:
         self.optimizer.step(self._learning_rate())

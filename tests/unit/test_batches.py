@@ -168,6 +168,19 @@ def test_the_parts_of_a_step_change_nothing_but_its_cost(monkeypatch: pytest.Mon
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-7)
 
 
+def test_each_thread_gets_a_part_of_either_kind() -> None:
+    dataset = random_dataset([10] * 64)
+    rows = Segments(np.arange(64), dataset.offsets[:-1], dataset.offsets[1:])
+    for n_threads in (2, 4):
+        batches = TrainingBatches(
+            dataset.items, rows, 10, small_settings(batch_size=64), "cpu", n_threads
+        )
+        parts = batches.parts(batches.order(0), 0, 0)
+        kinds = [part.sees_future for part in parts]
+        assert kinds.count(True) in (n_threads, n_threads - 1)
+        assert kinds.count(False) in (n_threads, n_threads - 1)
+
+
 def asked(parts: list[Part]) -> list[tuple[list[int], list[int], list[int], bool]]:
     """Each row as its items, the distances of its places from its end, its targets, its kind."""
     found = []
