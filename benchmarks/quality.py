@@ -27,9 +27,8 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.split import Split
 from bert4rec.events import Event, Validated
 from bert4rec.hyperparameters import parse_settings
-from bert4rec.pipeline import Workshop
 from bert4rec.presets import PRESETS
-from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop
 
 TARGET = 0.1618
 N_VALIDATED = 2_048
@@ -69,15 +68,7 @@ def measure_run(dataset: SequenceDataset, split: str, seed: int) -> dict[str, An
             weights = workshop.network.state_dict()
             best.update({name: value.clone() for name, value in weights.items()})
 
-    trainer = Trainer(
-        workshop.network,
-        workshop.batches,
-        settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=workshop.validate,
-        listener=note,
-    )
+    trainer = workshop.trainer(note)
     trainer.run()
     workshop.network.load_state_dict(best)
     test = workshop.judge(workshop.scorer, workshop.split.test).metrics()

@@ -24,10 +24,8 @@ import numpy as np
 
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.events import Event
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.pipeline import Workshop
-from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop
 
 LENGTH, N_RANKED, WIDTH = 20, 256, 64
 ITEMS = "10000,100000,1000000"
@@ -71,17 +69,7 @@ def measure_case(loss_type: str, n_items: int, n_interactions: int) -> Row:
     dataset = power_law_histories(n_items, n_interactions)
     workshop = Workshop.open(dataset, settings)
     clock = _Clock(n_steps)
-    trainer = Trainer(
-        workshop.network,
-        workshop.batches,
-        settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=dict,
-        listener=_ignore,
-        control=clock,
-    )
-    trainer.run()
+    workshop.trainer(control=clock, validate=dict).run()
     began = time.perf_counter()
     workshop.judge(workshop.scorer, workshop.split.valid.take(slice(N_RANKED)))
     ranking_s = time.perf_counter() - began
@@ -117,10 +105,6 @@ class _Clock(Control):
     def step_s(self) -> float:
         """Return the median seconds of a step; the first two also load and allocate."""
         return statistics.median(np.diff(self.moments)[2:])
-
-
-def _ignore(event: Event) -> None:
-    """Nobody needs to know what happens here."""
 
 
 def power_law_histories(n_items: int, n_interactions: int) -> SequenceDataset:

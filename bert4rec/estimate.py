@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,13 +18,11 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split
 from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
 from bert4rec.errors import DeviceMemoryError
-from bert4rec.events import Event
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
-from bert4rec.pipeline import Workshop, loss_for, split_for
 from bert4rec.ranking import SCORE_BYTES
-from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop, loss_for, split_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
@@ -196,22 +194,8 @@ def _time_steps(workshop: Workshop, limit_s: float, clock: Callable[[], float]) 
         update={"n_epochs": MAX_PROBE_STEPS + 2, "eval_step": 0, "max_minutes": None}
     )
     stopwatch = _Stopwatch(workshop.choice.device, limit_s, clock)
-    trainer = Trainer(
-        workshop.network,
-        workshop.batches,
-        settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=dict,
-        listener=_ignore,
-        control=stopwatch,
-    )
-    trainer.run()
+    replace(workshop, settings=settings).trainer(control=stopwatch, validate=dict).run()
     return stopwatch.steps_s()
-
-
-def _ignore(event: Event) -> None:
-    """Nobody needs to know what happens in a probe."""
 
 
 def _time_validation(workshop: Workshop, clock: Callable[[], float]) -> float:

@@ -9,7 +9,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.device import choose_for
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.pipeline import split_for
+from bert4rec.workshop import split_for
 
 
 @dataclass(frozen=True)

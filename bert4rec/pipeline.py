@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,15 @@ import torch
 
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
-from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.content import content_hash, holds_the_same
 from bert4rec.data.dataset import SequenceDataset, open_dataset
-from bert4rec.data.split import Segments, Split, leave_one_out
-from bert4rec.device import DeviceChoice, choose_for, memory_errors_explained
+from bert4rec.data.split import Split
+from bert4rec.device import memory_errors_explained
 from bert4rec.errors import DatasetError, RunError
-from bert4rec.evaluate import Judgement, choose_seen, judge, summarise
+from bert4rec.evaluate import summarise
 from bert4rec.files import find_workspace, safe_name, write_json, writing_explained
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import choose_loss
-from bert4rec.model import Bert4Rec
-from bert4rec.negatives import NegativeSampler
-from bert4rec.objective import Objective
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ranking import Histories, Scorer
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
@@ -33,8 +28,8 @@ from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
-from bert4rec.scorer import NetworkScorer
 from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop, training_counts
 
 
 def train(
@@ -157,95 +152,6 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
         raise
 
 
-@dataclass(eq=False)
-class Workshop:
-    """All that a training needs, built from a dataset and settings."""
-
-    dataset: SequenceDataset
-    settings: Hyperparameters
-    choice: DeviceChoice
-    objective: Objective
-    loss_reason: str
-    removes_seen: bool
-    seen_reason: str
-    split: Split
-    network: Bert4Rec
-    batches: TrainingBatches
-
-    @classmethod
-    def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
-        """Choose device and loss, split the data and draw the initial weights."""
-        choice = choose_for(settings)
-        removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
-        split = split_for(dataset, settings)
-        loss_type, loss_reason = loss_for(dataset, settings, split)
-        # Weights are drawn on the CPU, so that they are the same on every device.
-        network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
-        batches = TrainingBatches(
-            dataset.items,
-            split.train,
-            dataset.vocabulary.mask_idx,
-            settings,
-            choice.device,
-            choice.n_threads,
-        )
-        network.to(choice.device)
-        sampler = None
-        if loss_type != "CE":
-            counts = training_counts(dataset, split)
-            sampler = NegativeSampler.of(settings, counts, choice.device)
-        return cls(
-            dataset=dataset,
-            settings=settings,
-            choice=choice,
-            objective=Objective(loss_type, sampler),
-            loss_reason=loss_reason,
-            removes_seen=removes_seen,
-            seen_reason=seen_reason,
-            split=split,
-            network=network,
-            batches=batches,
-        )
-
-    @property
-    def scorer(self) -> NetworkScorer:
-        """The network as it is now, in the role of a scorer."""
-        return NetworkScorer(self.network, self.choice)
-
-    def validate(self) -> dict[str, float]:
-        """Return the validation metrics of the network as it is now."""
-        return self.judge(self.scorer, self.split.valid).metrics()
-
-    def judge(self, scorer: Scorer, rows: Segments) -> Judgement:
-        """Rank the next items of some rows as the settings say."""
-        return judge(
-            scorer,
-            self.dataset,
-            rows,
-            batch_size=self.settings.eval_batch_size,
-            remove_seen=self.removes_seen,
-        )
-
-
-def split_for(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
-    """Return the split that the settings ask for."""
-    ratio = settings.sample_ratio if settings.sample_strategy == "user_based" else 1.0
-    return leave_one_out(dataset, train_ratio=ratio, seed=settings.sample_seed)
-
-
-def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:
-    """Return the loss to train with and the reason; a batch holds no more than there is."""
-    n_sequences = max(1, int((split.train.lengths > 0).sum()))
-    batch_size = min(settings.batch_size, n_sequences)
-    return choose_loss(settings.model_copy(update={"batch_size": batch_size}), dataset.n_items)
-
-
-def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:
-    """Return how often each item occurs in the training part, int64 (N,)."""
-    items = Histories.at(dataset, split.train).items
-    return np.bincount(items, minlength=dataset.n_items + 1)[1:]
-
-
 def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
     """Return the yardsticks, fitted on the training part."""
     return {
@@ -255,16 +161,7 @@ def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
 
 
 def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Control) -> None:
-    trainer = Trainer(
-        workshop.network,
-        workshop.batches,
-        workshop.settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=workshop.validate,
-        listener=record,
-        control=control,
-    )
+    trainer = workshop.trainer(record, control=control)
     record.trainer = trainer
     record.status(n_steps=workshop.batches.n_steps * workshop.settings.n_epochs)
     baselines = fit_baselines(workshop.dataset, workshop.split)

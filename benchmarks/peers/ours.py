@@ -11,8 +11,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.events import Event, Trained
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.pipeline import Workshop
-from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop
 
 
 def main() -> None:
@@ -63,16 +62,7 @@ def train(workshop: Workshop, stopwatch: Stopwatch) -> None:
             if stopwatch.tick(n_sequences, n_steps):
                 control.stop()
 
-    Trainer(
-        workshop.network,
-        workshop.batches,
-        workshop.settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=workshop.validate,
-        listener=note,
-        control=control,
-    ).run()
+    workshop.trainer(note, control=control).run()
 
 
 class Told:

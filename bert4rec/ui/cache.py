@@ -85,7 +85,7 @@ def _trained_lengths(
 ) -> np.ndarray:
     import numpy as np
 
-    from bert4rec.pipeline import split_for
+    from bert4rec.workshop import split_for
 
     rows = split_for(_dataset, _settings).train
     lengths = np.zeros(_dataset.n_users, dtype=np.int64)

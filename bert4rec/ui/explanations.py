@@ -44,7 +44,7 @@ def picked_users(run: Run) -> Picks:
 @st.cache_data(max_entries=16, show_spinner="Ranking the test items of some users…")
 def _picked(folder: str, run_id: str, mtime: float) -> Picks:
     from bert4rec.evaluate import judge
-    from bert4rec.pipeline import split_for
+    from bert4rec.workshop import split_for
 
     recommender = load_recommender(run_id, mtime)
     dataset = recommender.dataset

@@ -12,12 +12,12 @@ from bert4rec.data.dataset import SequenceDataset, find_dataset
 from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
-from bert4rec.pipeline import split_for
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
+from bert4rec.workshop import split_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}

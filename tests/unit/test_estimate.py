@@ -13,7 +13,7 @@ from bert4rec.errors import DatasetError, DeviceMemoryError
 from bert4rec.estimate import MAX_PROBE_STEPS, probe, size_of
 from bert4rec.first_batch import first_batch
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.pipeline import Workshop
+from bert4rec.workshop import Workshop
 
 SETTINGS = Hyperparameters(
     hidden_size=8, inner_size=16, batch_size=8, n_epochs=3, max_seq_length=6, n_threads=1

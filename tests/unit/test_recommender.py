@@ -13,11 +13,11 @@ import torch
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.explain import context_report
-from bert4rec.pipeline import Workshop
 from bert4rec.ranking import Histories
 from bert4rec.recommender import Recommender, Suggestion, load
 from bert4rec.runs.folder import Run
 from bert4rec.trainer import Trainer
+from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_network, small_settings
 
 TIMEOUT_S = 30
@@ -230,16 +230,7 @@ def answers(model: Recommender) -> list[object]:
 def small_trainer(precision: str) -> Trainer:
     """A training with dropout that validates, which flips its network's mode, every two steps."""
     settings = small_settings(n_epochs=12, dropout_rate=0.3, precision=precision)
-    workshop = Workshop.open(ring_dataset(n_users=64), settings)
-    return Trainer(
-        workshop.network,
-        workshop.batches,
-        settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=workshop.validate,
-        listener=lambda event: None,
-    )
+    return Workshop.open(ring_dataset(n_users=64), settings).trainer()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -14,8 +14,8 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NonFiniteLossError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
-from bert4rec.pipeline import Workshop
 from bert4rec.trainer import LOGS_PER_EPOCH, Trainer, learning_rate_at
+from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_settings
 
 TIMEOUT_S = 30
@@ -36,16 +36,7 @@ def trainer_of(
     """A trainer on 30 histories in batches of 8, four steps an epoch."""
     settings = small_settings(**({"batch_size": 8} | changes))
     workshop = Workshop.open(dataset or small_dataset(), settings)
-    return Trainer(
-        workshop.network,
-        workshop.batches,
-        settings,
-        objective=workshop.objective,
-        choice=workshop.choice,
-        validate=validate or workshop.validate,
-        listener=listener or (lambda event: None),
-        control=control,
-    )
+    return workshop.trainer(listener, control=control, validate=validate)
 
 
 def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:

@@ -1,0 +1,142 @@
+"""All that a training needs, put together from a dataset and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import Segments, Split, leave_one_out
+from bert4rec.device import DeviceChoice, choose_for
+from bert4rec.evaluate import Judgement, choose_seen, judge
+from bert4rec.events import Event, Listener
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.losses import choose_loss
+from bert4rec.model import Bert4Rec
+from bert4rec.negatives import NegativeSampler
+from bert4rec.objective import Objective
+from bert4rec.ranking import Histories, Scorer
+from bert4rec.scorer import NetworkScorer
+from bert4rec.trainer import Trainer
+
+
+@dataclass(eq=False)
+class Workshop:
+    """All that a training needs, built from a dataset and settings."""
+
+    dataset: SequenceDataset
+    settings: Hyperparameters
+    choice: DeviceChoice
+    objective: Objective
+    loss_reason: str
+    removes_seen: bool
+    seen_reason: str
+    split: Split
+    network: Bert4Rec
+    batches: TrainingBatches
+
+    @classmethod
+    def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
+        """Choose device and loss, split the data and draw the initial weights."""
+        choice = choose_for(settings)
+        removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
+        split = split_for(dataset, settings)
+        loss_type, loss_reason = loss_for(dataset, settings, split)
+        # Weights are drawn on the CPU, so that they are the same on every device.
+        network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
+        batches = TrainingBatches(
+            dataset.items,
+            split.train,
+            dataset.vocabulary.mask_idx,
+            settings,
+            choice.device,
+            choice.n_threads,
+        )
+        network.to(choice.device)
+        sampler = None
+        if loss_type != "CE":
+            counts = training_counts(dataset, split)
+            sampler = NegativeSampler.of(settings, counts, choice.device)
+        return cls(
+            dataset=dataset,
+            settings=settings,
+            choice=choice,
+            objective=Objective(loss_type, sampler),
+            loss_reason=loss_reason,
+            removes_seen=removes_seen,
+            seen_reason=seen_reason,
+            split=split,
+            network=network,
+            batches=batches,
+        )
+
+    def trainer(
+        self,
+        listener: Listener | None = None,
+        *,
+        control: Control | None = None,
+        validate: Callable[[], dict[str, float]] | None = None,
+    ) -> Trainer:
+        """Return a trainer of the network.
+
+        Args:
+            listener: Told of every event; nobody needs to be.
+            control: Asked before every step.
+            validate: Takes the place of the validation on the split's rows.
+        """
+        return Trainer(
+            self.network,
+            self.batches,
+            self.settings,
+            objective=self.objective,
+            choice=self.choice,
+            validate=validate or self.validate,
+            listener=listener or _tell_nobody,
+            control=control,
+        )
+
+    @property
+    def scorer(self) -> NetworkScorer:
+        """The network as it is now, in the role of a scorer."""
+        return NetworkScorer(self.network, self.choice)
+
+    def validate(self) -> dict[str, float]:
+        """Return the validation metrics of the network as it is now."""
+        return self.judge(self.scorer, self.split.valid).metrics()
+
+    def judge(self, scorer: Scorer, rows: Segments) -> Judgement:
+        """Rank the next items of some rows as the settings say."""
+        return judge(
+            scorer,
+            self.dataset,
+            rows,
+            batch_size=self.settings.eval_batch_size,
+            remove_seen=self.removes_seen,
+        )
+
+
+def _tell_nobody(event: Event) -> None:
+    """Hear of an event and do nothing."""
+
+
+def split_for(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
+    """Return the split that the settings ask for."""
+    ratio = settings.sample_ratio if settings.sample_strategy == "user_based" else 1.0
+    return leave_one_out(dataset, train_ratio=ratio, seed=settings.sample_seed)
+
+
+def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:
+    """Return the loss to train with and the reason; a batch holds no more than there is."""
+    n_sequences = max(1, int((split.train.lengths > 0).sum()))
+    batch_size = min(settings.batch_size, n_sequences)
+    return choose_loss(settings.model_copy(update={"batch_size": batch_size}), dataset.n_items)
+
+
+def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:
+    """Return how often each item occurs in the training part, int64 (N,)."""
+    items = Histories.at(dataset, split.train).items
+    return np.bincount(items, minlength=dataset.n_items + 1)[1:]
