@@ -11,7 +11,7 @@ context of its own: all shown items (the cloze task), or those before the place 
 
 Source: Sun et al. 2019, "BERT4Rec", sections 3.2 to 3.5. We differ where it was measured to be
 better (docs/LOG.md): MASK tokens beside the window, places asked from their past alone in some
-steps, normalisation before each part, positions from the end, all chosen items hidden, and output
+rows, normalisation before each part, positions from the end, all chosen items hidden, and output
 scores straight from the item vectors, without a further layer.
 """
 
