@@ -308,7 +308,7 @@ class Hyperparameters(BaseModel):
         None,
         "Machine",
         "CPU threads",
-        "Threads that share a training step; left empty: as many as a step of this size keeps busy.",
+        "Threads that share a step; left empty: as many as a step of this size keeps busy.",
         ours=True,
         ge=1,
         le=MAX_PARTS,
