@@ -34,6 +34,8 @@ class Part:
             theirs, which `target_places` leaves out.
         sees_future: Whether the places are asked from past and future (cloze), or from the items
             before each of them alone (next item).
+        shown_bs: Columns to read, int64 (B, S): of next-item rows all in order, of cloze rows
+            those that are shown, in any order.
         target_places: Flat positions in (B * M) that ask for an item, int64 (n_targets,).
         targets: The items asked for, indices 1..N, int64 (n_targets,).
     """
@@ -41,13 +43,14 @@ class Part:
     items_bl: Tensor
     places_bm: Tensor
     sees_future: bool
+    shown_bs: Tensor
     target_places: Tensor
     targets: Tensor
 
     @property
     def n_tokens(self) -> int:
         """Tokens that are computed: what the part costs, roughly."""
-        return self.items_bl.numel() + 2 * self.places_bm.numel()
+        return self.shown_bs.numel() + 2 * self.places_bm.numel()
 
 
 def generator_at(device: str, *counters: int) -> torch.Generator:
@@ -145,8 +148,21 @@ class TrainingBatches:
         n_asked = self._n_asked(length, sees_future=sees_future)
         items_bl = self._windows(end, length)
         draw_bl = draw_bl[:, -items_bl.shape[1] :]
-        places_bm = self._choose_places(items_bl, n_asked, draw_bl, sees_future=sees_future)
-        return self._ask(items_bl, places_bm, n_asked, sees_future=sees_future)
+        order_bl = self._in_order(items_bl, draw_bl, sees_future=sees_future)
+        places_bm, n_targets = order_bl[:, : int(n_asked.max())], int(n_asked.sum())
+        is_target = torch.arange(places_bm.shape[1], device=self.device)
+        is_target = is_target < self._send(n_asked)[:, None]
+        # The count is known here, so that the device need not be waited for to learn it.
+        flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
+        targets = items_bl.gather(1, places_bm).flatten()[flat]
+        places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
+        if not sees_future:
+            shown_bs = torch.arange(items_bl.shape[1], device=self.device).expand_as(items_bl)
+            return Part(items_bl, places_bm, sees_future, shown_bs, flat, targets)
+        items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
+        # Who hides all that it has must read what hides it.
+        n_left_out = int(torch.minimum(n_asked, length - 1).min())
+        return Part(items_bl, places_bm, sees_future, order_bl[:, n_left_out:], flat, targets)
 
     def _n_asked(self, length: Tensor, *, sees_future: bool) -> Tensor:
         if sees_future:
@@ -162,30 +178,17 @@ class TrainingBatches:
         is_real = columns >= width - length[:, None]
         return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
 
-    def _choose_places(
-        self, items_bl: Tensor, n_asked: Tensor, draw_bl: Tensor, *, sees_future: bool
-    ) -> Tensor:
-        """Choose places by chance; for next items the last one always and the first one never."""
+    def _in_order(self, items_bl: Tensor, draw_bl: Tensor, *, sees_future: bool) -> Tensor:
+        """Return the columns in the order in which they would be asked for, padding at the end.
+
+        Chance orders them; of next items the last one comes first and the first one last.
+        """
         is_real = items_bl != PAD_IDX
         draw_bl = draw_bl.masked_fill(~is_real, 2.0)
         if not sees_future:
             draw_bl.masked_fill_(is_real.cumsum(dim=1) == 1, 2.0)
             draw_bl[:, -1] = -1.0
-        return draw_bl.topk(int(n_asked.max()), dim=1, largest=False).indices
-
-    def _ask(
-        self, items_bl: Tensor, places_bm: Tensor, n_asked: Tensor, *, sees_future: bool
-    ) -> Part:
-        n_targets = int(n_asked.sum())
-        columns = torch.arange(places_bm.shape[1], device=self.device)
-        is_target = columns < self._send(n_asked)[:, None]
-        # The count is known here, so that the device need not be waited for to learn it.
-        flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
-        targets = items_bl.gather(1, places_bm).flatten()[flat]
-        places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
-        if sees_future:
-            items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
-        return Part(items_bl, places_bm, sees_future, flat, targets)
+        return draw_bl.argsort(dim=1)
 
     def _send(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

@@ -1,9 +1,4 @@
-"""Threads that compute the parts of a training step side by side.
-
-Threads inside each operation meet at its end, hundreds of times a step, and either spin there or
-sleep and wake; both are dear for steps of some ten milliseconds (decisions 0006 and 0011). Here
-each thread has parts of its own and they meet once a step.
-"""
+"""Threads that compute the parts of a training step side by side, and meet once a step."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from bert4rec.device import thread_pool
 from bert4rec.model import Bert4Rec
 
 
@@ -34,9 +30,7 @@ class Crew:
 
     def __enter__(self) -> Crew:
         if len(self.networks) > 1:
-            self._pool = ThreadPoolExecutor(
-                len(self.networks), "train", initializer=torch.set_num_threads, initargs=(1,)
-            )
+            self._pool = thread_pool(len(self.networks), "train")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -29,6 +30,11 @@ class DeviceChoice:
     precision_reason: str
     n_threads: int
     threads_reason: str
+
+    @property
+    def n_side_by_side(self) -> int:
+        """Threads that compute side by side: a GPU is fed by one alone."""
+        return self.n_threads if self.device == "cpu" else 1
 
     def autocast(self) -> torch.autocast:
         """Return a context in which matrix products use the chosen precision."""
@@ -105,6 +111,15 @@ def _find_precision(precision: str, device: str) -> tuple[str, str]:
     if device.startswith("cuda") and torch.cuda.is_bf16_supported():
         return "bfloat16", "this GPU computes bfloat16 fast; weights stay float32"
     return "float32", "exact and fast enough on this device"
+
+
+def thread_pool(n_threads: int, name: str) -> ThreadPoolExecutor:
+    """Return threads that compute side by side, each without further threads of its own.
+
+    Threads inside each operation meet at its end, hundreds of times a step, and either spin there
+    or sleep and wake; both are dear where an operation takes a millisecond (decisions 0006, 0011).
+    """
+    return ThreadPoolExecutor(n_threads, name, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def n_usable_cores() -> int:

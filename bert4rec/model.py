@@ -1,7 +1,7 @@
 """The BERT4Rec network, whole, in one file.
 
-Shapes: B batch, L positions of a window, M places asked for, T = L + M tokens, D hidden size,
-H heads, N items. A window is padded on the left, and positions are counted from its end, so that
+Shapes: B batch, L positions of a window, S of them that are read, M places asked for, T tokens of
+either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are counted from its end, so that
 "the last item" is the same position in a history of any length.
 
 What is asked stands beside the window: for each place asked for, a MASK token with that place's
@@ -9,15 +9,20 @@ position. Items attend to items and MASK tokens attend to items; nobody attends 
 items are read the same way whatever is asked, and one row can ask for many places, each from a
 context of its own: all shown items (the cloze task), or those before the place (the next item).
 
+A place also starts from its neighbours in the window, where it sees them: what was met last says
+most about what comes next, and so it need not be found by attention first (decision 0012).
+
 Source: Sun et al. 2019, "BERT4Rec", sections 3.2 to 3.5. We differ where it was measured to be
-better (docs/LOG.md): MASK tokens beside the window, places asked from their past alone in some
-rows, normalisation before each part, positions from the end, all chosen items hidden, and output
-scores straight from the item vectors, without a further layer.
+better (docs/LOG.md): MASK tokens beside the window that start from their neighbours, places asked
+from their past alone in some rows, normalisation before each part, positions from the end, all
+chosen items hidden, and output scores straight from the item vectors, without a further layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +76,7 @@ class AttentionDropout(Dropout):
     """
 
     def forward(self, may_attend: Tensor) -> Tensor:
-        """Return `may_attend`, bool (B, 1, T, L), with some True taken away in training."""
+        """Return `may_attend`, bool (B, 1, T, S), with some True taken away in training."""
         if not self.training or self.threshold == 0:
             return may_attend
         kept = may_attend & self.is_kept(may_attend.shape, may_attend.device)
@@ -91,16 +96,18 @@ class Attention(nn.Module):
         self.output = nn.Linear(d, d)
         self.dropout = AttentionDropout(settings.attention_dropout)
 
-    def forward(self, asked_bmd: Tensor, x_bld: Tensor, may_attend: Tensor) -> Tensor:
-        """Answer for the tokens in `asked_bmd` from the items in `x_bld`; returns (B, M, D)."""
-        key, value = self.key_value(x_bld).chunk(2, dim=-1)
-        answer_bhmd = F.scaled_dot_product_attention(
-            self._heads(self.query(asked_bmd)),
-            self._heads(key),
-            self._heads(value),
-            attn_mask=self.dropout(may_attend),
-        )
-        return self.output(answer_bhmd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+    def memory(self, items_bsd: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the keys and the values of items, both (B, H, S, D / H)."""
+        key, value = self.key_value(items_bsd).chunk(2, dim=-1)
+        return self._heads(key), self._heads(value)
+
+    def forward(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
+        """Answer for tokens from the items' keys and values; returns (B, T, D)."""
+        if self.training:
+            may_attend = self.dropout(may_attend.expand(-1, -1, x_btd.shape[1], -1))
+        query = self._heads(self.query(x_btd))
+        answer_bhtd = F.scaled_dot_product_attention(query, *memory, attn_mask=may_attend)
+        return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _heads(self, x: Tensor) -> Tensor:
         width = x.shape[-1] // self.n_heads
@@ -132,22 +139,38 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(settings)
         self.dropout = Dropout(settings.hidden_dropout)
 
-    def forward(self, x_btd: Tensor, may_attend: Tensor, start: int = 0) -> Tensor:
-        """Return the block's output for the tokens from `start` on, (B, T - start, D).
+    def forward(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> tuple[Tensor, Tensor]:
+        """Return the items and the places asked for, both after reading the items."""
+        normed_bsd = self.attention_norm(items_bsd)
+        memory = self.attention.memory(normed_bsd)
+        found = self.attention(normed_bsd, memory, sight.of_items)
+        return self._changed(items_bsd, found), self._read(places_bmd, memory, sight.of_places)
 
-        Args:
-            x_btd: The items of the window, then the places asked for.
-            may_attend: Which item each token may attend to, (B, 1, T, L).
-            start: Tokens before it are read, but not computed.
-        """
-        n_items = may_attend.shape[-1]
-        normed_btd = self.attention_norm(x_btd)
-        found = self.attention(
-            normed_btd[:, start:], normed_btd[:, :n_items], may_attend[:, :, start:]
-        )
-        x: Tensor = x_btd[:, start:] + self.dropout(found)
+    def answer(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> Tensor:
+        """Return the places alone, (B, M, D): the last block's items would be read by nobody."""
+        memory = self.attention.memory(self.attention_norm(items_bsd))
+        return self._read(places_bmd, memory, sight.of_places)
+
+    def _read(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
+        return self._changed(x_btd, self.attention(self.attention_norm(x_btd), memory, may_attend))
+
+    def _changed(self, x_btd: Tensor, found_btd: Tensor) -> Tensor:
+        x: Tensor = x_btd + self.dropout(found_btd)
         change: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x + change
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Which items the tokens of a batch may attend to, True for those.
+
+    Args:
+        of_items: Of the items, bool (B, 1, S or 1, S).
+        of_places: Of the places asked for, bool (B, 1, M or 1, S).
+    """
+
+    of_items: Tensor
+    of_places: Tensor
 
 
 class Bert4Rec(nn.Module):
@@ -174,6 +197,7 @@ class Bert4Rec(nn.Module):
         self.dropout = Dropout(settings.hidden_dropout)
         self.blocks = nn.ModuleList(Block(settings, eps) for _ in range(settings.n_layers))
         self.norm = nn.LayerNorm(d, eps)
+        self.neighbours = nn.Linear(2 * d, d, bias=False)
         self._initialise(settings.initializer_range, generator)
 
     def _initialise(self, std: float, generator: torch.Generator | None) -> None:
@@ -185,7 +209,14 @@ class Bert4Rec(nn.Module):
         with torch.no_grad():
             self.items.weight[PAD_IDX].zero_()
 
-    def forward(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool = True) -> Tensor:
+    def forward(
+        self,
+        items_bl: Tensor,
+        places_bm: Tensor,
+        *,
+        sees_future: bool = True,
+        shown_bs: Tensor | None = None,
+    ) -> Tensor:
         """Read windows and return what the network expects at the places asked for.
 
         Args:
@@ -193,41 +224,57 @@ class Bert4Rec(nn.Module):
                 for what no place may see.
             places_bm: Positions asked for, int64 (B, M), each in [0, L).
             sees_future: Whether a place sees all items that are shown, or only those before it;
-                then it must not be the first of its row.
+                then it must not be the first of its row, and all are shown.
+            shown_bs: Columns to read, int64 (B, S); all by default. What is hidden need not be
+                among them, for nobody attends to it.
 
         Returns:
             Hidden states, (B, M, D); `scores` turns them into a score for each item.
 
         Cost: the last block computes only the M places asked for.
         """
-        x_btd = self.embed(items_bl, places_bm)
-        may_attend = self._may_attend(items_bl, places_bm, sees_future=sees_future)
-        *earlier, last = self.blocks
-        for block in earlier:
-            x_btd = block(x_btd, may_attend)
-        states: Tensor = self.norm(last(x_btd, may_attend, items_bl.shape[1]))
+        last = items_bl.shape[1] - 1
+        if shown_bs is None:
+            shown_bs = torch.arange(last + 1, device=items_bl.device).expand_as(items_bl)
+        shown_items_bs = items_bl.gather(1, shown_bs)
+        items_bsd = self._at(self.items(shown_items_bs), last - shown_bs)
+        asked_bmd = self._asked(items_bl, places_bm, sees_future=sees_future)
+        places_bmd = self._at(asked_bmd, last - places_bm)
+        sight = self._sight(shown_items_bs, None if sees_future else places_bm)
+        *earlier_blocks, last_block = self.blocks
+        for block in earlier_blocks:
+            items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
+        states: Tensor = self.norm(last_block.answer(items_bsd, places_bmd, sight))
         return states
 
-    def embed(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
-        """Return the first block's input, (B, T, D): the items, then a MASK a place asked for."""
-        length = items_bl.shape[1]
-        columns_bl = torch.arange(length, device=items_bl.device).expand_as(items_bl)
-        tokens_bt = torch.cat([items_bl, torch.full_like(places_bm, self.mask_idx)], dim=1)
-        columns_bt = torch.cat([columns_bl, places_bm], dim=1)
-        x: Tensor = self.dropout(self.items(tokens_bt) + self.positions(length - 1 - columns_bt))
+    def _asked(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool) -> Tensor:
+        """Return a MASK for each place, with what the neighbours that it sees say, (B, M, D)."""
+        beside = F.pad(items_bl, (1, 1), value=PAD_IDX)
+        before, after = beside.gather(1, places_bm), beside.gather(1, places_bm + 2)
+        if not sees_future:
+            after = torch.full_like(after, PAD_IDX)
+        said = self.neighbours(self.items(torch.stack([before, after], dim=-1)).flatten(-2))
+        return self.items(torch.full_like(places_bm, self.mask_idx)) + said  # type: ignore[no-any-return]
+
+    def _at(self, x_btd: Tensor, positions_bt: Tensor) -> Tensor:
+        """Return what the first block reads of tokens at positions counted from the end."""
+        x: Tensor = self.dropout(x_btd + self.positions(positions_bt))
         return x
 
-    def _may_attend(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool) -> Tensor:
-        """Return which items each token may attend to, bool (B, 1, T, L)."""
-        length = items_bl.shape[1]
-        is_real = (items_bl != PAD_IDX)[:, None]
-        may = is_real & (items_bl != self.mask_idx)[:, None]
-        if not sees_future:
-            column_l = torch.arange(length, device=items_bl.device)
-            may = may & (column_l < next_item_reach(places_bm, length)[..., None])
+    def _sight(self, items_bs: Tensor, next_places_bm: Tensor | None) -> Sight:
+        """Return who may attend to what; places are given that see only what is before them."""
+        is_real = (items_bs != PAD_IDX)[:, None]
+        may = is_real & (items_bs != self.mask_idx)[:, None]
         # Where everything is hidden there is nothing else to attend to than what hides it.
-        may = may | (is_real & ~may.any(dim=-1, keepdim=True))
-        return may.expand(-1, length + places_bm.shape[1], -1)[:, None]
+        may = (may | (is_real & ~may.any(dim=-1, keepdim=True)))[:, None]
+        if next_places_bm is None:
+            return Sight(may, may)
+        column_s = torch.arange(items_bs.shape[1], device=items_bs.device)
+        reach_bs = next_item_reach(next_places_bm, items_bs.shape[1])
+        return Sight(
+            may & (column_s < reach_bs[:, None, :, None]),
+            may & (column_s < next_places_bm[:, None, :, None]),
+        )
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of items 1..N, (N, D); input and output share them."""
@@ -237,6 +284,14 @@ class Bert4Rec(nn.Module):
         """Return the score (logit) of each item for each hidden state, (..., N)."""
         return hidden @ self.item_vectors().T
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any
+    ) -> None:
+        """Load weights; those of version 1 had no neighbours, which is as if they said nothing."""
+        nothing = torch.zeros_like(self.neighbours.weight)
+        state_dict.setdefault(prefix + "neighbours.weight", nothing)
+        super()._load_from_state_dict(state_dict, prefix, *rest, **more)
+
     def set_generator(self, generator: torch.Generator) -> None:
         """Let all dropout draw from `generator`."""
         for module in self.modules():
@@ -245,21 +300,22 @@ class Bert4Rec(nn.Module):
 
 
 def next_item_reach(places_bm: Tensor, length: int) -> Tensor:
-    """Return how many of the first items of a window each token may attend to, int64 (B, T).
+    """Return how many of the first items of a window each of its items may attend to, (B, L).
 
-    A place asked for sees what lies before it. An item sees all that lies before the next place
-    after it: that is the most it may see, as that place will read it.
+    An item sees all that lies before the next place after it: that is the most it may see, as
+    that place will read it.
     """
     column_l = torch.arange(length, device=places_bm.device).expand(len(places_bm), -1)
     # Places in order, with the end of the window behind the last of them.
     end_b1 = places_bm.new_full((len(places_bm), 1), length)
     ordered = torch.cat([places_bm.sort(dim=1).values, end_b1], dim=1)
     following = torch.searchsorted(ordered, column_l.contiguous(), right=True)
-    return torch.cat([ordered.gather(1, following), places_bm], dim=1)
+    return ordered.gather(1, following)
 
 
 def n_parameters(n_items: int, settings: Hyperparameters) -> int:
     """Return the number of trainable weights, without building the network."""
     d, inner = settings.hidden_size, settings.inner_size
     block = 4 * (d * d + d) + 2 * (2 * d) + (d * inner + inner) + (inner * d + d)
-    return (n_items + 2 + settings.max_seq_length) * d + settings.n_layers * block + 2 * d
+    tokens = (n_items + 2 + settings.max_seq_length) * d
+    return tokens + settings.n_layers * block + 2 * d + 2 * d * d

@@ -80,7 +80,7 @@ class Recommender:
         choice: DeviceChoice,
         run: Run | None = None,
     ) -> None:
-        self.scorer = NetworkScorer(network.eval(), choice)
+        self.scorer = NetworkScorer(network, choice)
         self.dataset = dataset
         self.settings = settings
         self.run = run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.device import DeviceChoice
+from bert4rec.device import DeviceChoice, thread_pool
 from bert4rec.model import Bert4Rec
 from bert4rec.ranking import Histories
 
@@ -22,13 +22,15 @@ GPU_PLACES = 2**17
 class NetworkScorer:
     """Ask a network for the next item or for items at chosen places, without gradients.
 
-    A training network is asked from its own thread between two steps, and is training again
-    afterwards. A network that several threads ask must be in evaluation mode; asking writes
-    nothing into it then.
+    Several threads may ask at once, for asking writes nothing.
+
+    Args:
+        network: Put into evaluation mode and left there.
+        choice: Device, precision and threads.
     """
 
     def __init__(self, network: Bert4Rec, choice: DeviceChoice) -> None:
-        self.network = network
+        self.network = network.eval()
         self.choice = choice
 
     @property
@@ -53,12 +55,27 @@ class NetworkScorer:
         """
         past = histories.windows(self.network.max_seq_length - 1)
         sizes = (past != PAD_IDX).sum(axis=1)
-        states = self.item_vectors().new_empty((len(past), self.network.items.embedding_dim))
         n_places = CPU_PLACES if self.choice.device == "cpu" else GPU_PLACES
-        for rows in _rows_of_like_length(sizes, n_places):
-            width = sizes[rows].max()
-            states[rows] = self._next(past[rows, past.shape[1] - width :])
+        parts = list(_rows_of_like_length(sizes, n_places))
+
+        def read(rows: np.ndarray) -> Tensor:
+            return self._next(past[rows, past.shape[1] - sizes[rows].max() :])
+
+        states = self.item_vectors().new_empty((len(past), self.network.items.embedding_dim))
+        for rows, found in zip(parts, self._each(read, parts), strict=True):
+            states[rows] = found
         return states
+
+    def _each(
+        self, read: Callable[[np.ndarray], Tensor], parts: Sequence[np.ndarray]
+    ) -> Iterator[Tensor]:
+        """Yield what is read of each part, in their order."""
+        n_threads = min(self.choice.n_side_by_side, len(parts))
+        if n_threads < 2:
+            yield from map(read, parts)
+            return
+        with thread_pool(n_threads, "read") as pool:
+            yield from pool.map(read, parts)
 
     def _next(self, past: np.ndarray) -> Tensor:
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)
@@ -79,15 +96,6 @@ class NetworkScorer:
     @torch.no_grad()
     def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         """Return the hidden states at the places asked for, float32 (B, M, D)."""
-        if not self.network.training:
-            return self._hidden(items_bl, places_bm)
-        self.network.eval()
-        try:
-            return self._hidden(items_bl, places_bm)
-        finally:
-            self.network.train()
-
-    def _hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         device = self.choice.device
         with self.choice.autocast():
             states: Tensor = self.network(

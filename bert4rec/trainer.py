@@ -85,9 +85,8 @@ class Trainer:
         # A sampled loss meets few items a step; those it does not meet cost nothing.
         self.trained.items.sparse = is_sampled
         self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
-        # A GPU, and a network that is compiled for one thread, compute part by part.
-        is_shared_out = choice.device == "cpu" and not settings.compile
-        self.crew = Crew(self.trained, choice.n_threads if is_shared_out else 1)
+        # A network that is compiled for one thread computes part by part.
+        self.crew = Crew(self.trained, 1 if settings.compile else choice.n_side_by_side)
         # Loss of the steps since the last log line stays on the device until that line is due.
         self.loss_sum = torch.zeros((), device=choice.device)
         self.n_summed = 0
@@ -172,7 +171,12 @@ class Trainer:
         network.set_generator(chance)
         forward = network if self._compiled is None else self._compiled
         with self.choice.autocast():
-            hidden_bmd = forward(part.items_bl, part.places_bm, sees_future=part.sees_future)
+            hidden_bmd = forward(
+                part.items_bl,
+                part.places_bm,
+                sees_future=part.sees_future,
+                shown_bs=part.shown_bs,
+            )
             hidden_md = hidden_bmd.flatten(0, 1)[part.target_places]
             return self.objective.loss(network, hidden_md, part.targets, chance)
 
@@ -226,6 +230,8 @@ class Trainer:
         if not every or (epoch % every and epoch != self.settings.n_epochs):
             return
         metrics = self.validate()
+        # Whoever asked a network put it into evaluation mode.
+        self.trained.train()
         self._count_time()
         # The seconds of a validation are not those of the training steps after it.
         self._summed_s = 0.0

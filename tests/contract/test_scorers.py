@@ -43,7 +43,11 @@ def training_network() -> Scorer:
     )
 
 
-@pytest.fixture(params=[popularity, transitions, network, training_network])
+def network_in_threads() -> Scorer:
+    return NetworkScorer(small_network(N_ITEMS, n_layers=2), choose_device("cpu", "float32", 3))
+
+
+@pytest.fixture(params=[popularity, transitions, network, training_network, network_in_threads])
 def scorer(request: pytest.FixtureRequest) -> Scorer:
     made: Scorer = request.param()
     return made
@@ -90,13 +94,6 @@ def test_asking_twice_gives_the_same_and_changes_no_input(scorer: Scorer) -> Non
     assert torch.equal(scorer.scores(histories), kept)
     assert np.array_equal(histories.items, items)
     assert np.array_equal(histories.offsets, offsets)
-
-
-def test_a_network_is_left_in_the_mode_it_was_in() -> None:
-    for mode in (True, False):
-        made = small_network(N_ITEMS).train(mode)
-        NetworkScorer(made, choose_device("cpu")).scores(Histories.of(HISTORIES))
-        assert made.training == mode
 
 
 def test_only_the_newest_items_that_fit_the_window_count() -> None:

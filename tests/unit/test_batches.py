@@ -208,11 +208,28 @@ def gradients(dataset: SequenceDataset, parts: list[Part]) -> list[torch.Tensor]
     )
     n_targets = sum(len(part.targets) for part in parts)
     for part in parts:
-        hidden = network(part.items_bl, part.places_bm, sees_future=part.sees_future)
+        hidden = network(
+            part.items_bl, part.places_bm, sees_future=part.sees_future, shown_bs=part.shown_bs
+        )
         at = hidden.flatten(0, 1)[part.target_places]
         loss = full_softmax_loss(at, network.item_vectors(), part.targets - 1)
         (loss * (len(part.targets) / n_targets)).backward()
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+
+
+def test_cloze_rows_read_what_they_show_and_no_more_than_they_must() -> None:
+    batches = batches_of(random_dataset([20] * 8), next_item_rate=0)
+    part = part_at(batches, 0, 0)
+    assert (part.items_bl.gather(1, part.shown_bs) != batches.mask_idx).all()
+    read = [sorted(row) for row in part.shown_bs.tolist()]
+    shown = [row.nonzero().squeeze(1).tolist() for row in part.items_bl != batches.mask_idx]
+    assert read == shown
+
+
+def test_a_cloze_row_that_hides_all_it_has_reads_what_hides_it() -> None:
+    part = part_at(batches_of(random_dataset([1, 4]), mask_rate=0.99, next_item_rate=0), 0, 0)
+    read = part.items_bl.gather(1, part.shown_bs)
+    assert (read != PAD_IDX).any(dim=1).all()
 
 
 def test_windows_of_a_long_history_lie_everywhere_in_it() -> None:

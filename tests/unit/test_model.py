@@ -126,9 +126,45 @@ def test_a_window_in_which_everything_is_hidden_does_not_depend_on_its_padding()
     torch.testing.assert_close(network(padded, torch.tensor([[11]])), alone)
 
 
-def test_the_reach_is_the_next_place_for_items_and_the_past_for_places() -> None:
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_what_is_hidden_need_not_be_read_and_columns_may_come_in_any_order(n_layers: int) -> None:
+    network = small_network(n_layers=n_layers)
+    items_bl = windows([12, 12, 7], 12)
+    items_bl[:, 6] = MASK_IDX
+    places = torch.tensor([[6, 11]]).expand(3, -1)
+    shown = torch.tensor([[4, 0, 1, 2, 3, 5, 7, 8, 9, 10]]).expand(3, -1)
+    without = network(items_bl, places, shown_bs=shown)
+    torch.testing.assert_close(without, network(items_bl, places), rtol=1e-4, atol=1e-5)
+
+
+def test_a_place_starts_from_its_neighbours_where_it_sees_them() -> None:
+    """With attention switched off, nothing else can tell a place what is around it."""
+    network = small_network(n_layers=1)
+    with torch.no_grad():
+        network.blocks[0].attention.output.weight.zero_()
+    items_bl = windows([12], 12)
+    place = torch.tensor([[6]])
+    for column, matters in ((4, False), (5, True), (7, True), (8, False)):
+        other_bl = items_bl.clone()
+        other_bl[0, column] = other_bl[0, column] % N_ITEMS + 1
+        alike = torch.equal(network(other_bl, place), network(items_bl, place))
+        assert alike != matters
+        from_past = [network(each, place, sees_future=False) for each in (items_bl, other_bl)]
+        assert torch.equal(*from_past) == (column != 5)
+
+
+def test_weights_of_the_time_before_neighbours_load_as_if_these_said_nothing() -> None:
+    network, old = small_network(), small_network()
+    weights = network.state_dict()
+    del weights["neighbours.weight"]
+    old.load_state_dict(weights)
+    assert not old.neighbours.weight.any()
+    assert "neighbours.weight" not in weights
+
+
+def test_the_reach_of_an_item_is_the_next_place_that_is_asked_for() -> None:
     reach = next_item_reach(torch.tensor([[4, 2, 4], [3, 1, 2]]), 5)
-    assert reach.tolist() == [[2, 2, 4, 4, 5, 4, 2, 4], [1, 2, 3, 5, 5, 3, 1, 2]]
+    assert reach.tolist() == [[2, 2, 4, 4, 5], [1, 2, 3, 5, 5]]
 
 
 def plain_attention(attention: Attention, x_btd: Tensor, may_attend: Tensor) -> Tensor:
@@ -151,7 +187,7 @@ def test_the_fused_attention_equals_the_plain_one(n_tokens: int, n_items: int) -
     x_btd = torch.randn(4, n_tokens, 16, generator=chance, requires_grad=True)
     may_attend = torch.rand(4, 1, n_tokens, n_items, generator=chance) < 0.6
     may_attend[..., 0] = True
-    fused = attention(x_btd, x_btd[:, :n_items], may_attend)
+    fused = attention(x_btd, attention.memory(x_btd[:, :n_items]), may_attend)
     plain = plain_attention(attention, x_btd, may_attend)
     torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-5)
     fused_grad, plain_grad = (torch.autograd.grad(y.sum(), x_btd)[0] for y in (fused, plain))
