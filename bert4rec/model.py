@@ -1,8 +1,8 @@
 """The BERT4Rec network, whole, in one file.
 
 Shapes: B batch, L positions of a window, S of them that are read, M places asked for, T tokens of
-either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are counted from its end, so that
-"the last item" is the same position in a history of any length.
+either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are
+counted from its end, so that "the last item" is the same position in a history of any length.
 
 What is asked stands beside the window: for each place asked for, a MASK token with that place's
 position. Items attend to items and MASK tokens attend to items; nobody attends to a MASK. So the
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -233,17 +233,17 @@ class Bert4Rec(nn.Module):
 
         Cost: the last block computes only the M places asked for.
         """
-        last = items_bl.shape[1] - 1
+        end = items_bl.shape[1] - 1
         if shown_bs is None:
-            shown_bs = torch.arange(last + 1, device=items_bl.device).expand_as(items_bl)
+            shown_bs = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
         shown_items_bs = items_bl.gather(1, shown_bs)
-        items_bsd = self._at(self.items(shown_items_bs), last - shown_bs)
+        items_bsd = self._at(self.items(shown_items_bs), end - shown_bs)
         asked_bmd = self._asked(items_bl, places_bm, sees_future=sees_future)
-        places_bmd = self._at(asked_bmd, last - places_bm)
+        places_bmd = self._at(asked_bmd, end - places_bm)
         sight = self._sight(shown_items_bs, None if sees_future else places_bm)
-        *earlier_blocks, last_block = self.blocks
-        for block in earlier_blocks:
+        for block in self.blocks[:-1]:
             items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
+        last_block = cast("Block", self.blocks[-1])
         states: Tensor = self.norm(last_block.answer(items_bsd, places_bmd, sight))
         return states
 
@@ -254,7 +254,8 @@ class Bert4Rec(nn.Module):
         if not sees_future:
             after = torch.full_like(after, PAD_IDX)
         said = self.neighbours(self.items(torch.stack([before, after], dim=-1)).flatten(-2))
-        return self.items(torch.full_like(places_bm, self.mask_idx)) + said  # type: ignore[no-any-return]
+        asked: Tensor = self.items(torch.full_like(places_bm, self.mask_idx)) + said
+        return asked
 
     def _at(self, x_btd: Tensor, positions_bt: Tensor) -> Tensor:
         """Return what the first block reads of tokens at positions counted from the end."""
