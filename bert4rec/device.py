@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +18,8 @@ from bert4rec.hyperparameters import Hyperparameters
 
 # Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
 VALUES_PER_THREAD = 250_000
+# What makes a CPU multiply bfloat16 faster than float32, the fastest first.
+BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,17 @@ def _find_precision(precision: str, device: str) -> tuple[str, str]:
         return precision, "asked for by name"
     if device.startswith("cuda") and torch.cuda.is_bf16_supported():
         return "bfloat16", "this GPU computes bfloat16 fast; weights stay float32"
-    return "float32", "exact and fast enough on this device"
+    if device == "cpu" and (name := _bfloat16_instructions()):
+        return "bfloat16", f"this CPU has {name}; weights stay float32"
+    return "float32", "exact, and nothing is faster on this device"
+
+
+def _bfloat16_instructions() -> str | None:
+    """Return the CPU's instructions for bfloat16 products; without them float32 is faster."""
+    # Older versions of torch cannot tell.
+    ask: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    capabilities = ask()
+    return next((name for name in BFLOAT16_INSTRUCTIONS if capabilities.get(name)), None)
 
 
 def thread_pool(n_threads: int, name: str) -> ThreadPoolExecutor:

@@ -25,6 +25,31 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
+@pytest.fixture(autouse=True)
+def no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("name", ["amx_bf16", "avx512_bf16"])
+def test_a_cpu_that_multiplies_bfloat16_uses_it_and_says_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, name: True})
+    choice = choose_device()
+    assert choice.precision == "bfloat16"
+    assert name in choice.precision_reason
+    assert choose_device(precision="float32").precision == "float32"
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_torch_that_cannot_tell_what_the_cpu_has_keeps_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert choose_device().precision == "float32"
+
+
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
