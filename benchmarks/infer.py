@@ -30,8 +30,9 @@ from bert4rec.device import choose_device, n_usable_cores
 from bert4rec.evaluate import judge
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
-from bert4rec.ranking import Removal, product_blocks, top_and_ranks
+from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.recommender import Recommender
+from bert4rec.score_blocks import product_blocks
 
 N_USERS, N_ITEMS, WIDTH = 6_040, 3_416, 64
 N_RANKED = 1_024

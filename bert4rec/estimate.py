@@ -21,7 +21,7 @@ from bert4rec.errors import DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
-from bert4rec.ranking import SCORE_BYTES
+from bert4rec.score_blocks import SCORE_BYTES
 from bert4rec.workshop import Workshop, loss_for, split_for
 
 # A probe that takes longer than a person waits for a page answers too late.

@@ -10,6 +10,7 @@ import torch
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
+from bert4rec.histories import Histories
 from bert4rec.metrics import (
     coverage,
     gains,
@@ -18,7 +19,8 @@ from bert4rec.metrics import (
     novelty,
     popular_share,
 )
-from bert4rec.ranking import Histories, Removal, Scorer, row_slices, score_blocks, top_and_ranks
+from bert4rec.ranking import Removal, top_and_ranks
+from bert4rec.score_blocks import Scorer, row_slices, score_blocks
 
 LIST_LENGTH = 10
 # Up to this share of repeats an item is taken for something that people meet once.

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from bert4rec.histories import Histories
 from bert4rec.metrics import gains, interval, mean_metrics
-from bert4rec.ranking import SCORE_BYTES, Histories, ranks_of, remove_items, row_slices
+from bert4rec.ranking import ranks_of, remove_items
 from bert4rec.recommender import Recommender, Suggestion
+from bert4rec.score_blocks import SCORE_BYTES, row_slices
 
 CONTEXTS = ("past", "future", "both")
 # Histories that are judged at once, where the catalogue is small enough.

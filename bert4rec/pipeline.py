@@ -19,15 +19,16 @@ from bert4rec.device import memory_errors_explained
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import summarise
 from bert4rec.files import find_workspace, safe_name, write_json, writing_explained
+from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.ranking import Histories, Scorer
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import RESUMABLE_STATES, Run, utc_now
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
+from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop, training_counts
 

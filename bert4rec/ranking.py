@@ -1,177 +1,18 @@
-"""From scores to ranks: the whole catalogue, seen items removed, ties against the model.
-
-Scores of B rows for N items are read in blocks of items, so that they are never held all at once:
-a million items for a thousand rows would take 4 GB. A catalogue of usual size is one block.
-"""
+"""From scores to ranks: the whole catalogue, seen items removed, ties against the model."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import Segments
-from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.histories import Histories
+from bert4rec.score_blocks import Blocks
 
-# Scores that are held at once; counting in them takes three times as much again for a moment.
-SCORE_BYTES = 2**23
-# With fewer rows, reading the item vectors takes longer than multiplying with them.
-MIN_ROWS = 64
-# With more rows, blocks of items would be narrow.
-MAX_ROWS = 1024
 # Neighbouring items whose best score stands for all of them while the best are looked for.
 GROUP_ITEMS = 64
 # Fewer groups for each item of the list are not faster than a search of all items.
 MIN_GROUPS = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Histories:
-    """Some users' pasts, oldest item first, as rows of a flat array.
-
-    Args:
-        items: Item indices 1..N, one history after the other, int64 (n,).
-        offsets: History r is items[offsets[r]:offsets[r + 1]], int64 (n_rows + 1,).
-    """
-
-    items: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def take(self, rows: slice) -> Histories:
-        """Return some neighbouring rows, without a copy of the items."""
-        start, end, _ = rows.indices(len(self))
-        offsets = self.offsets[start : end + 1]
-        return Histories(self.items[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The row of each entry of `items`, int64 (n,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
-
-    def last_items(self) -> np.ndarray:
-        """Return the newest item of each history, PAD for an empty one, int64 (n_rows,)."""
-        if not len(self.items):
-            return np.full(len(self), PAD_IDX)
-        newest = self.items[np.maximum(self.offsets[1:] - 1, 0)]
-        return np.where(np.diff(self.offsets) > 0, newest, PAD_IDX)
-
-    def windows(self, length: int) -> np.ndarray:
-        """Return the newest `length` items of each history, padded on the left, int64 (n, length).
-
-        The width is that of the longest history where that is smaller than `length`.
-        """
-        sizes = np.minimum(np.diff(self.offsets), length)
-        width = int(sizes.max(initial=0))
-        columns = np.arange(width)
-        at = np.maximum(self.offsets[1:, None] - width + columns, 0)
-        is_real = columns >= width - sizes[:, None]
-        if not len(self.items):
-            return np.full(is_real.shape, PAD_IDX)
-        return np.where(is_real, self.items[at], PAD_IDX)
-
-    @classmethod
-    def of(cls, sequences: Sequence[Sequence[int] | np.ndarray]) -> Histories:
-        """Build from sequences of item indices."""
-        parts = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
-        offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-        items = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-        return cls(items, offsets.astype(np.int64))
-
-    @classmethod
-    def at(cls, dataset: SequenceDataset, segments: Segments) -> Histories:
-        """Read segments of a dataset."""
-        offsets = np.concatenate([[0], np.cumsum(segments.lengths)]).astype(np.int64)
-        shift = np.repeat(segments.starts - offsets[:-1], segments.lengths)
-        items = dataset.items[shift + np.arange(offsets[-1])]
-        return cls(items.astype(np.int64), offsets)
-
-
-class Scorer(Protocol):
-    """Anything that scores the whole catalogue for histories: a network or a yardstick."""
-
-    def scores(self, histories: Histories) -> Tensor:
-        """Return the score of each item as the next one, float32 (n_rows, N), bigger is better."""
-        ...
-
-
-@runtime_checkable
-class VectorScorer(Scorer, Protocol):
-    """A scorer whose scores are products of vectors, so that some items can be scored alone."""
-
-    def vectors(self, histories: Histories) -> Tensor:
-        """Return the vector of each history, float32 (n_rows, D)."""
-        ...
-
-    def item_vectors(self) -> Tensor:
-        """Return the vectors of items 1..N, float32 (N, D)."""
-        ...
-
-
-# Scores of some rows, (B, N), in blocks of neighbouring items: the first column's place in the
-# row, and the columns, (B, C). Whoever reads may write into a block; reading again is allowed.
-Blocks = Iterable[tuple[int, Tensor]]
-
-
-@dataclass(frozen=True, eq=False)
-class Products:
-    """Blocks that are made anew whenever they are read, each within `SCORE_BYTES`.
-
-    Args:
-        rows_bd: Vectors of histories, float32 (B, D).
-        items_nd: Vectors of items, float32 (N, D).
-    """
-
-    rows_bd: Tensor
-    items_nd: Tensor
-
-    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
-        width = max(1, SCORE_BYTES // (4 * len(self.rows_bd)))
-        for start in range(0, len(self.items_nd), width):
-            yield start, self.rows_bd @ self.items_nd[start : start + width].T
-
-
-def score_blocks(
-    scorer: Scorer, histories: Histories, n_items: int
-) -> Iterator[tuple[slice, Blocks]]:
-    """Yield rows of the histories and their scores, within a budget of `SCORE_BYTES`.
-
-    A scorer that has no vectors is asked for as many whole rows as fit, one in any case.
-    """
-    if isinstance(scorer, VectorScorer):
-        yield from product_blocks(scorer.vectors(histories), scorer.item_vectors())
-        return
-    for rows in row_slices(len(histories), SCORE_BYTES // (4 * n_items)):
-        yield rows, [(0, scorer.scores(histories.take(rows)))]
-
-
-def product_blocks(rows_bd: Tensor, items_nd: Tensor) -> Iterator[tuple[slice, Blocks]]:
-    """Yield rows and the products of their vectors with all items', (B, D) with (N, D).
-
-    As many rows as fit into `SCORE_BYTES` are multiplied once and held. Where these would be too
-    few for a fast product, more rows stay together and the items are taken apart.
-    """
-    n_fitting = SCORE_BYTES // (4 * len(items_nd))
-    if n_fitting < min(MIN_ROWS, len(rows_bd)):
-        for rows in row_slices(len(rows_bd), MAX_ROWS):
-            yield rows, Products(rows_bd[rows], items_nd)
-        return
-    for rows in row_slices(len(rows_bd), n_fitting):
-        yield rows, [(0, rows_bd[rows] @ items_nd.T)]
-
-
-def row_slices(n_rows: int, size: int) -> Iterator[slice]:
-    """Yield slices of `size` rows, of one row at least, that make up `n_rows`."""
-    size = max(1, size)
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
 
 
 class Removal:

@@ -17,19 +17,13 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
 from bert4rec.errors import SettingsError
 from bert4rec.evaluate import choose_seen
+from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
-from bert4rec.ranking import (
-    Blocks,
-    Histories,
-    Removal,
-    product_blocks,
-    row_slices,
-    score_blocks,
-    top_and_log_sums,
-)
+from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
+from bert4rec.score_blocks import Blocks, product_blocks, row_slices, score_blocks
 from bert4rec.scorer import NetworkScorer
 
 # Histories that are scored at once: bounds memory, not the number that may be asked for.

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.device import DeviceChoice, thread_pool
+from bert4rec.histories import Histories
 from bert4rec.model import Bert4Rec
-from bert4rec.ranking import Histories
 
 # Places of windows that are read at once. A CPU keeps the hidden states of so many in its cache;
 # a GPU wants enough of them to be busy.

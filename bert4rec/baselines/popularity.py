@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.ranking import Histories
+from bert4rec.histories import Histories
 
 
 class Popularity:

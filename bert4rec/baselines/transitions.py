@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.ranking import Histories
+from bert4rec.histories import Histories
 
 
 class Transitions:

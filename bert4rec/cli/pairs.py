@@ -16,7 +16,7 @@ import pandas as pd
 
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
 from bert4rec.files import is_file, swapped_in
-from bert4rec.ranking import Histories
+from bert4rec.histories import Histories
 from bert4rec.recommender import BATCH_ROWS, Recommender
 from bert4rec.spreadsheets import csv_text
 

@@ -9,7 +9,8 @@ import torch
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.device import choose_device
-from bert4rec.ranking import Histories, Scorer, VectorScorer
+from bert4rec.histories import Histories
+from bert4rec.score_blocks import Scorer, VectorScorer
 from bert4rec.scorer import NetworkScorer
 from tests.factories import random_dataset, small_network
 

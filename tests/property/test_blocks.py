@@ -11,20 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4rec import ranking
+from bert4rec.histories import Histories
 from bert4rec.ranking import (
-    Blocks,
-    Histories,
-    Products,
     Removal,
     RunningTop,
-    product_blocks,
     ranks_of,
     remove_items,
-    score_blocks,
     top_and_log_sums,
     top_and_ranks,
     top_items,
 )
+from bert4rec.score_blocks import Blocks, Products, product_blocks, score_blocks
 
 # Few distinct values, so that ties are the rule; now and then something that is no score.
 SCORE = st.sampled_from([-1.5, 0.0, 0.25, 3.0, -torch.inf, torch.nan])
@@ -123,7 +120,7 @@ def test_products_are_the_same_however_little_may_be_held(
     whole = rows_bd @ items_nd.T
     for n_held in (1, 13, 60, 1000):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ranking, "SCORE_BYTES", 4 * n_held)
+            patch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * n_held)
             n_done = 0
             for rows, blocks in product_blocks(rows_bd, items_nd):
                 assert rows.start == n_done
@@ -148,7 +145,7 @@ def test_a_scorer_without_vectors_is_asked_for_few_rows_at_a_time(
     histories = Histories.of([[1], [], [2, 3], [4], [5]])
     for n_held, expected in ((20, [2, 2, 1]), (1, [1] * 5), (1000, [5])):
         asked.clear()
-        monkeypatch.setattr(ranking, "SCORE_BYTES", 4 * n_held)
+        monkeypatch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * n_held)
         rows = [rows for rows, _ in score_blocks(Flat(), histories, 10)]
         assert asked == expected
         assert [row for part in rows for row in range(5)[part]] == list(range(5))

@@ -7,7 +7,7 @@ import torch
 
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
-from bert4rec.ranking import Histories
+from bert4rec.histories import Histories
 from tests.factories import random_dataset
 
 TRAIN = [[1, 2, 1, 2, 3], [2, 3], [4], [], [3, 3, 2]]

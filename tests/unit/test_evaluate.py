@@ -10,8 +10,8 @@ from bert4rec.baselines.transitions import Transitions
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.evaluate import Judgement, choose_seen, judge, slices, summarise
+from bert4rec.histories import Histories
 from bert4rec.pipeline import fit_baselines
-from bert4rec.ranking import Histories
 from bert4rec.workshop import training_counts
 from tests.factories import random_dataset, ring_dataset
 

@@ -6,7 +6,8 @@ import torch
 
 from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.ranking import Histories, ranks_of, remove_items, top_items
+from bert4rec.histories import Histories
+from bert4rec.ranking import ranks_of, remove_items, top_items
 from tests.factories import random_dataset
 
 HISTORIES = [[3, 1, 4, 1, 5], [], [2], [6, 5]]

@@ -13,7 +13,7 @@ import torch
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.explain import context_report
-from bert4rec.ranking import Histories
+from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, Suggestion, load
 from bert4rec.runs.folder import Run
 from bert4rec.trainer import Trainer

@@ -1,0 +1,102 @@
+"""Scores of the whole catalogue, in blocks within a budget of memory.
+
+Scores of B rows for N items are never held all at once: a million items for a thousand rows would
+take 4 GB. A catalogue of usual size is one block of items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from bert4rec.histories import Histories
+
+# Scores that are held at once; counting in them takes three times as much again for a moment.
+SCORE_BYTES = 2**23
+# With fewer rows, reading the item vectors takes longer than multiplying with them.
+MIN_ROWS = 64
+# With more rows, blocks of items would be narrow.
+MAX_ROWS = 1024
+
+
+class Scorer(Protocol):
+    """Anything that scores the whole catalogue for histories: a network or a yardstick."""
+
+    def scores(self, histories: Histories) -> Tensor:
+        """Return the score of each item as the next one, float32 (n_rows, N), bigger is better."""
+        ...
+
+
+@runtime_checkable
+class VectorScorer(Scorer, Protocol):
+    """A scorer whose scores are products of vectors, so that some items can be scored alone."""
+
+    def vectors(self, histories: Histories) -> Tensor:
+        """Return the vector of each history, float32 (n_rows, D)."""
+        ...
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of items 1..N, float32 (N, D)."""
+        ...
+
+
+# Scores of some rows, (B, N), in blocks of neighbouring items: the first column's place in the
+# row, and the columns, (B, C). Whoever reads may write into a block; reading again is allowed.
+Blocks = Iterable[tuple[int, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Blocks that are made anew whenever they are read, each within `SCORE_BYTES`.
+
+    Args:
+        rows_bd: Vectors of histories, float32 (B, D).
+        items_nd: Vectors of items, float32 (N, D).
+    """
+
+    rows_bd: Tensor
+    items_nd: Tensor
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        width = max(1, SCORE_BYTES // (4 * len(self.rows_bd)))
+        for start in range(0, len(self.items_nd), width):
+            yield start, self.rows_bd @ self.items_nd[start : start + width].T
+
+
+def score_blocks(
+    scorer: Scorer, histories: Histories, n_items: int
+) -> Iterator[tuple[slice, Blocks]]:
+    """Yield rows of the histories and their scores, within a budget of `SCORE_BYTES`.
+
+    A scorer that has no vectors is asked for as many whole rows as fit, one in any case.
+    """
+    if isinstance(scorer, VectorScorer):
+        yield from product_blocks(scorer.vectors(histories), scorer.item_vectors())
+        return
+    for rows in row_slices(len(histories), SCORE_BYTES // (4 * n_items)):
+        yield rows, [(0, scorer.scores(histories.take(rows)))]
+
+
+def product_blocks(rows_bd: Tensor, items_nd: Tensor) -> Iterator[tuple[slice, Blocks]]:
+    """Yield rows and the products of their vectors with all items', (B, D) with (N, D).
+
+    As many rows as fit into `SCORE_BYTES` are multiplied once and held. Where these would be too
+    few for a fast product, more rows stay together and the items are taken apart.
+    """
+    n_fitting = SCORE_BYTES // (4 * len(items_nd))
+    if n_fitting < min(MIN_ROWS, len(rows_bd)):
+        for rows in row_slices(len(rows_bd), MAX_ROWS):
+            yield rows, Products(rows_bd[rows], items_nd)
+        return
+    for rows in row_slices(len(rows_bd), n_fitting):
+        yield rows, [(0, rows_bd[rows] @ items_nd.T)]
+
+
+def row_slices(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size` rows, of one row at least, that make up `n_rows`."""
+    size = max(1, size)
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
