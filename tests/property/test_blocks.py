@@ -21,7 +21,7 @@ from bert4rec.ranking import (
     top_and_ranks,
     top_items,
 )
-from bert4rec.score_blocks import Blocks, Products, product_blocks, score_blocks
+from bert4rec.score_blocks import SCORE_BYTES, Blocks, Products, product_blocks, score_blocks
 
 # Few distinct values, so that ties are the rule; now and then something that is no score.
 SCORE = st.sampled_from([-1.5, 0.0, 0.25, 3.0, -torch.inf, torch.nan])
@@ -157,7 +157,7 @@ def test_many_rows_of_a_large_catalogue_are_never_held_whole() -> None:
     assert isinstance(blocks, Products)
     assert (rows.start, rows.stop) == (0, 100)
     first = next(iter(blocks))[1]
-    assert first.numel() * first.element_size() <= ranking.SCORE_BYTES
+    assert first.numel() * first.element_size() <= SCORE_BYTES
 
 
 def test_a_list_takes_from_a_later_block_only_what_is_better() -> None:

@@ -114,7 +114,7 @@ def test_the_memory_that_may_be_used_changes_nothing(
     dataset = random_dataset([5, 7] * 20, n_items=37)
     rows = leave_one_out(dataset).test
     whole = judge(SummedRows(37), dataset, rows, remove_seen=remove_seen)
-    monkeypatch.setattr("bert4rec.ranking.SCORE_BYTES", 4 * n_scores)
+    monkeypatch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * n_scores)
     vectors = Summed(37)
     for scorer in (vectors, SummedRows(37)):
         parts = judge(scorer, dataset, rows, batch_size=17, remove_seen=remove_seen)

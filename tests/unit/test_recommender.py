@@ -83,7 +83,7 @@ def test_a_large_catalogue_is_answered_in_blocks_with_the_same_lists(
     gaps = ["3", None, "5", None]
     recommended, filled = recommender.recommend_many(SEQUENCES, k=40), recommender.fill(gaps, k=7)
     for n_scores in (7, 60):
-        monkeypatch.setattr("bert4rec.ranking.SCORE_BYTES", 4 * n_scores)
+        monkeypatch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * n_scores)
         parts = recommender.recommend_many(SEQUENCES, k=40)
         assert [rounded(part) for part in parts] == [rounded(part) for part in recommended]
         parts = recommender.fill(gaps, k=7)
