@@ -34,14 +34,18 @@ class DeviceChoice:
     threads_reason: str
 
     @property
+    def kind(self) -> str:
+        """The device without its number: cpu, cuda or mps."""
+        return self.device.partition(":")[0]
+
+    @property
     def n_side_by_side(self) -> int:
         """Threads that compute side by side: a GPU is fed by one alone."""
         return self.n_threads if self.device == "cpu" else 1
 
     def autocast(self) -> torch.autocast:
         """Return a context in which matrix products use the chosen precision."""
-        kind = self.device.partition(":")[0]
-        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+        return torch.autocast(self.kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as plain data, for the run's configuration."""

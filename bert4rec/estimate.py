@@ -235,7 +235,7 @@ def _memory_bytes(
     activations = b * (length + n_asked) * token * settings.n_layers
     n_places = b * n_asked
     if is_ce:
-        scores = 3 * BLOCK_BYTES["cpu"] + 4 * (2 * n * d + 3 * n_places * d)
+        scores = 3 * BLOCK_BYTES[choice.kind] + 4 * (2 * n * d + 3 * n_places * d)
     else:
         k = settings.negative_samples_count
         n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))

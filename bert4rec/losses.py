@@ -13,15 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bert4rec.hyperparameters import Hyperparameters
-
 # Logits that exist at once: on a CPU they stay in its cache, a GPU needs larger products.
 BLOCK_BYTES = {"cpu": 7_000_000, "cuda": 2**26, "mps": 2**26}
 # Fewer rows than this make slow matrix products: then the columns are cut too, for BLOCK_ROWS.
 MIN_BLOCK_ROWS = 64
 BLOCK_ROWS = 256
-# CE is the default while one step's scores would fit this, counted as if they were held whole.
-CE_BUDGET_BYTES = 2 * 2**30
 # gBCE's calibration t (Petrov & Macdonald 2023): 0 is BCE, 1 is fully calibrated.
 GBCE_CALIBRATION = 0.75
 
@@ -300,31 +296,3 @@ def sampled_loss(
     if loss_type == "gBCE":
         return generalised_binary_loss(*scores, n_items)
     return {"BCE": binary_loss, "BPR": pairwise_loss}[loss_type](*scores)
-
-
-def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
-    """Return the loss to train with and the reason, for the run's record."""
-    if settings.loss_type is not None:
-        note = _unused(settings) if settings.loss_type == "CE" else ""
-        return settings.loss_type, f"asked for by name{note}"
-    n_places = settings.batch_size * max(1, round(settings.mask_rate * settings.max_seq_length))
-    n_bytes = 4 * n_places * n_items
-    size = f"a cloze step's scores of {n_places:,} places x {n_items:,} items"
-    if n_bytes <= CE_BUDGET_BYTES:
-        return "CE", f"{size} fit the budget; negative_samples_count is not used"
-    shared = "shared by a batch" if settings.negative_sharing == "batch" else "a place"
-    drawn = " by popularity" if settings.negative_sampling == "popularity" else ""
-    return (
-        "sampled_CE",
-        f"{size} exceed the budget of {CE_BUDGET_BYTES / 2**30:.0f} GiB; "
-        f"{settings.negative_samples_count} negatives {shared}{drawn}",
-    )
-
-
-def _unused(settings: Hyperparameters) -> str:
-    """Return a note on what was given of the settings of negatives, for a loss without them."""
-    names = ("negative_samples_count", "negative_sharing", "negative_sampling")
-    given = [name for name in names if name in settings.model_fields_set]
-    verb = "is" if len(given) == 1 else "are"
-    note = f"; {', '.join(given)} {verb} not used, CE compares with every item"
-    return note if given else ""

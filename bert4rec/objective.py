@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bert4rec.batches import NEXT_ITEM_SHARE
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import full_softmax_loss, sampled_loss
 from bert4rec.model import Bert4Rec
 from bert4rec.negatives import NegativeSampler
+
+# CE is the default while one step's scores would fit this, counted as if they were held whole.
+CE_BUDGET_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,33 @@ class Objective:
             n_items=network.n_items,
             log_counts=negatives.log_counts,
         )
+
+
+def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
+    """Return the loss to train with and the reason, for the run's record."""
+    if settings.loss_type is not None:
+        note = _unused(settings) if settings.loss_type == "CE" else ""
+        return settings.loss_type, f"asked for by name{note}"
+    next_rate = settings.next_item_rate
+    asked = (1 - next_rate) * settings.mask_rate + next_rate * NEXT_ITEM_SHARE
+    n_places = settings.batch_size * max(1, round(asked * settings.max_seq_length))
+    n_bytes = 4 * n_places * n_items
+    size = f"a step's scores of about {n_places:,} places x {n_items:,} items"
+    if n_bytes <= CE_BUDGET_BYTES:
+        return "CE", f"{size} fit the budget; negative_samples_count is not used"
+    shared = "shared by a batch" if settings.negative_sharing == "batch" else "a place"
+    drawn = " by popularity" if settings.negative_sampling == "popularity" else ""
+    return (
+        "sampled_CE",
+        f"{size} exceed the budget of {CE_BUDGET_BYTES / 2**30:.0f} GiB; "
+        f"{settings.negative_samples_count} negatives {shared}{drawn}",
+    )
+
+
+def _unused(settings: Hyperparameters) -> str:
+    """Return a note on what was given of the settings of negatives, for a loss without them."""
+    names = ("negative_samples_count", "negative_sharing", "negative_sampling")
+    given = [name for name in names if name in settings.model_fields_set]
+    verb = "is" if len(given) == 1 else "are"
+    note = f"; {', '.join(given)} {verb} not used, CE compares with every item"
+    return note if given else ""

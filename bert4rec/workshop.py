@@ -16,10 +16,9 @@ from bert4rec.evaluate import Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import choose_loss
 from bert4rec.model import Bert4Rec
 from bert4rec.negatives import NegativeSampler
-from bert4rec.objective import Objective
+from bert4rec.objective import Objective, choose_loss
 from bert4rec.score_blocks import Scorer
 from bert4rec.scorer import NetworkScorer
 from bert4rec.trainer import Trainer

@@ -11,14 +11,13 @@ from bert4rec import losses
 from bert4rec.losses import (
     BLOCK_BYTES,
     BLOCK_ROWS,
-    CE_BUDGET_BYTES,
     MIN_BLOCK_ROWS,
     block_shape,
-    choose_loss,
     full_softmax_loss,
     sampled_loss,
 )
 from bert4rec.negatives import NegativeSampler
+from bert4rec.objective import CE_BUDGET_BYTES, choose_loss
 from tests.factories import small_settings
 
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
@@ -189,13 +188,13 @@ def test_a_loss_that_was_asked_for_is_used_and_says_so() -> None:
 
 
 def test_an_unset_loss_is_ce_while_its_scores_fit_the_budget() -> None:
-    settings = small_settings(batch_size=100, max_seq_length=50, mask_rate=0.2)
-    # 100 rows of 10 hidden items, four bytes a score.
-    most = CE_BUDGET_BYTES // (100 * 10 * 4)
+    settings = small_settings(batch_size=100, max_seq_length=50, mask_rate=0.2, next_item_rate=0.5)
+    # 100 rows, half of them of 10 hidden items and half of 20 next items; four bytes a score.
+    most = CE_BUDGET_BYTES // (100 * 15 * 4)
     name, reason = choose_loss(settings, most)
     assert name == "CE"
     assert "fit the budget" in reason
-    assert "1,000 places" in reason
+    assert "1,500 places" in reason
     name, reason = choose_loss(settings, most + 1)
     assert name == "sampled_CE"
     assert "exceed the budget of 2 GiB; 2 negatives a place" in reason
