@@ -37,7 +37,7 @@ PRESETS: Mapping[str, Preset] = {
         "A good model of a log of up to a million interactions, within minutes to an hour.",
         {
             "batch_size": 64,
-            "n_epochs": 80,
+            "n_epochs": 100,
             "learning_rate": 2e-3,
             "dropout_rate": 0.1,
             "initializer_range": 0.1,
@@ -48,17 +48,18 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "thorough": Preset(
         "Thorough",
-        "A wider network, a longer window and more patience, for the final model.",
+        "A network twice as wide with more patience, for the final model.",
         {
-            "batch_size": 128,
-            "n_epochs": 400,
+            "batch_size": 64,
+            "n_epochs": 300,
             "hidden_size": 128,
             "inner_size": 512,
-            "n_heads": 4,
+            "learning_rate": 1.5e-3,
             "dropout_rate": 0.1,
+            "initializer_range": 0.1,
             "max_seq_length": 100,
             "eval_step": 5,
-            "early_stopping_step": 12,
+            "early_stopping_step": 8,
         },
     ),
 }
