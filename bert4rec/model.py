@@ -75,10 +75,16 @@ class AttentionDropout(Dropout):
     lose the same items, which leaves the attention to the fused kernels.
     """
 
-    def forward(self, may_attend: Tensor) -> Tensor:
-        """Return `may_attend`, bool (B, 1, T, S), with some True taken away in training."""
+    def forward(self, may_attend: Tensor, n_tokens: int = -1) -> Tensor:
+        """Return `may_attend`, bool (B, 1, T or 1, S), with some True taken away in training.
+
+        Args:
+            may_attend: Which items a token may attend to; one row where it is the same for all.
+            n_tokens: How many tokens T attend, as each loses others; -1 for a row each.
+        """
         if not self.training or self.threshold == 0:
             return may_attend
+        may_attend = may_attend.expand(-1, -1, n_tokens, -1)
         kept = may_attend & self.is_kept(may_attend.shape, may_attend.device)
         # Who would be left with nothing loses nothing.
         return kept | (may_attend & ~kept.any(dim=-1, keepdim=True))
@@ -103,9 +109,8 @@ class Attention(nn.Module):
 
     def forward(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
         """Answer for tokens from the items' keys and values; returns (B, T, D)."""
-        if self.training:
-            may_attend = self.dropout(may_attend.expand(-1, -1, x_btd.shape[1], -1))
         query = self._heads(self.query(x_btd))
+        may_attend = self.dropout(may_attend, x_btd.shape[1])
         answer_bhtd = F.scaled_dot_product_attention(query, *memory, attn_mask=may_attend)
         return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
@@ -126,6 +131,19 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the output at each place, same shape."""
         return self.output(self.activation(self.inner(x)))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Which items the tokens of a batch may attend to, True for those.
+
+    Args:
+        of_items: Of the items, bool (B, 1, S or 1, S).
+        of_places: Of the places asked for, bool (B, 1, M or 1, S).
+    """
+
+    of_items: Tensor
+    of_places: Tensor
 
 
 class Block(nn.Module):
@@ -158,19 +176,6 @@ class Block(nn.Module):
         x: Tensor = x_btd + self.dropout(found_btd)
         change: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x + change
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Which items the tokens of a batch may attend to, True for those.
-
-    Args:
-        of_items: Of the items, bool (B, 1, S or 1, S).
-        of_places: Of the places asked for, bool (B, 1, M or 1, S).
-    """
-
-    of_items: Tensor
-    of_places: Tensor
 
 
 class Bert4Rec(nn.Module):

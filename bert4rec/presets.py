@@ -51,7 +51,7 @@ PRESETS: Mapping[str, Preset] = {
         "A network twice as wide with more patience, for the final model.",
         {
             "batch_size": 64,
-            "n_epochs": 300,
+            "n_epochs": 120,
             "hidden_size": 128,
             "inner_size": 512,
             "learning_rate": 1.5e-3,

@@ -304,13 +304,17 @@ def test_attention_dropout_takes_the_rate_and_never_all() -> None:
     dropout.generator = torch.Generator().manual_seed(0)
     may_attend = torch.rand(500, 1, 20, 8, generator=torch.Generator().manual_seed(1)) < 0.7
     may_attend[:, :, 0] = False
-    kept = dropout(may_attend)
+    kept = dropout(may_attend, 20)
     assert not (kept & ~may_attend).any()
     assert torch.equal(kept.any(dim=-1), may_attend.any(dim=-1))
     # Those that would have lost all keep all, which is less than two of a hundred here.
     assert kept.sum().item() / may_attend.sum().item() == pytest.approx(0.5, abs=0.03)
-    assert torch.equal(AttentionDropout(0.5).eval()(may_attend), may_attend)
-    assert torch.equal(AttentionDropout(0).train()(may_attend), may_attend)
+    # One row for all tokens still takes other items from each of them.
+    each = dropout(may_attend[:, :, 1:2], 20)
+    assert each.shape == may_attend.shape
+    assert (each[:, :, 0] != each[:, :, 1]).any()
+    assert torch.equal(AttentionDropout(0.5).eval()(may_attend, 20), may_attend)
+    assert torch.equal(AttentionDropout(0).train()(may_attend, 20), may_attend)
 
 
 def test_all_dropout_draws_from_one_generator() -> None:
