@@ -37,7 +37,6 @@ PRESETS: Mapping[str, Preset] = {
         "A good model of a log of up to a million interactions, within minutes to an hour.",
         {
             "batch_size": 64,
-            "n_epochs": 100,
             "learning_rate": 2e-3,
             "dropout_rate": 0.1,
             "initializer_range": 0.1,
