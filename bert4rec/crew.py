@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from bert4rec.device import thread_pool
 from bert4rec.model import Bert4Rec
+from bert4rec.threads import thread_pool
 
 
 class Crew:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -127,15 +126,6 @@ def _bfloat16_instructions() -> str | None:
     ask: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
     capabilities = ask()
     return next((name for name in BFLOAT16_INSTRUCTIONS if capabilities.get(name)), None)
-
-
-def thread_pool(n_threads: int, name: str) -> ThreadPoolExecutor:
-    """Return threads that compute side by side, each without further threads of its own.
-
-    Threads inside each operation meet at its end, hundreds of times a step, and either spin there
-    or sleep and wake; both are dear where an operation takes a millisecond (decisions 0006, 0011).
-    """
-    return ThreadPoolExecutor(n_threads, name, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def n_usable_cores() -> int:

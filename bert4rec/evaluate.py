@@ -20,7 +20,8 @@ from bert4rec.metrics import (
     popular_share,
 )
 from bert4rec.ranking import Removal, top_and_ranks
-from bert4rec.score_blocks import Scorer, row_slices, score_blocks
+from bert4rec.score_blocks import Scorer, score_blocks
+from bert4rec.threads import side_by_side
 
 LIST_LENGTH = 10
 # Up to this share of repeats an item is taken for something that people meet once.
@@ -66,7 +67,6 @@ def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
     return True, share
 
 
-@torch.inference_mode()
 def judge(
     scorer: Scorer,
     dataset: SequenceDataset,
@@ -74,6 +74,7 @@ def judge(
     *,
     batch_size: int = 1024,
     remove_seen: bool,
+    n_threads: int = 1,
 ) -> Judgement:
     """Rank every row's next item among the whole catalogue.
 
@@ -84,16 +85,21 @@ def judge(
         batch_size: Rows scored at once.
         remove_seen: Whether items of the history leave the ranking; a target that the history
             already holds then counts as missed. `choose_seen` decides it for a run.
+        n_threads: Threads that take batches side by side.
     """
     targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
     ranks = np.empty(len(rows), dtype=np.int64)
     top = np.empty((len(rows), min(LIST_LENGTH, dataset.n_items)), dtype=np.int64)
-    for batch in row_slices(len(rows), batch_size):
+
+    @torch.inference_mode()
+    def rank(batch: slice) -> None:
         histories = Histories.at(dataset, rows.take(batch))
         for part, blocks in score_blocks(scorer, histories, dataset.n_items):
             removal = Removal(histories.take(part) if remove_seen else None)
             found = top_and_ranks(blocks, targets[batch][part], LIST_LENGTH, removal)
             top[batch][part], ranks[batch][part] = (values.cpu().numpy() for values in found)
+
+    side_by_side(rank, len(rows), batch_size, n_threads)
     return Judgement(rows, targets, ranks, top)
 
 

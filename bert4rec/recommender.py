@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ from bert4rec.model import Bert4Rec
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
-from bert4rec.score_blocks import Blocks, product_blocks, row_slices, score_blocks
+from bert4rec.score_blocks import Blocks, product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
+from bert4rec.threads import side_by_side
 
 # Histories that are scored at once: bounds memory, not the number that may be asked for.
 BATCH_ROWS = 1024
@@ -214,7 +216,6 @@ class Recommender:
         """Return what comes next after a sequence of raw ids or titles, best first."""
         return self.recommend_many([items], k, remove_seen=remove_seen)[0]
 
-    @torch.inference_mode()
     def recommend_many(
         self, sequences: Sequence[Sequence[str]], k: int = 10, *, remove_seen: bool | None = None
     ) -> list[list[Suggestion]]:
@@ -231,13 +232,17 @@ class Recommender:
         """
         removes = self.removes_seen if remove_seen is None else remove_seen
         encoded = [self.vocabulary.encode(sequence) for sequence in sequences]
-        lists: list[list[Suggestion]] = []
-        for batch in row_slices(len(encoded), BATCH_ROWS):
-            histories = Histories.of(encoded[batch])
+
+        @torch.inference_mode()
+        def lists_of(batch: slice) -> list[list[Suggestion]]:
+            histories, lists = Histories.of(encoded[batch]), []
             for rows, blocks in score_blocks(self.scorer, histories, len(self.vocabulary)):
                 removal = Removal(histories.take(rows) if removes else None)
                 lists += self._lists(blocks, k, encoded[batch][rows], removal)
-        return lists
+            return lists
+
+        n_threads = self.scorer.choice.n_side_by_side
+        return list(chain(*side_by_side(lists_of, len(encoded), BATCH_ROWS, n_threads)))
 
     @torch.inference_mode()
     def score(self, items: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
@@ -275,13 +280,15 @@ class Recommender:
         return self._vectors([self.vocabulary.encode(sequence) for sequence in sequences])
 
     def _vectors(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
-        parts = [
-            self.scorer.vectors(Histories.of(sequences[start : start + BATCH_ROWS]))
-            for start in range(0, len(sequences), BATCH_ROWS)
-        ]
+        def read(batch: slice) -> np.ndarray:
+            vectors = self.scorer.vectors(Histories.of(sequences[batch]))
+            return np.asarray(vectors.cpu().numpy())
+
+        n_threads = self.scorer.choice.n_side_by_side
+        parts = side_by_side(read, len(sequences), BATCH_ROWS, n_threads)
         width = self.settings.hidden_size
         empty = np.empty((0, width), dtype=np.float32)
-        return np.concatenate([empty, *(part.cpu().numpy() for part in parts)])
+        return np.concatenate([empty, *parts])
 
 
 def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto") -> Recommender:

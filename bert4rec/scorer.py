@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.device import DeviceChoice, thread_pool
+from bert4rec.device import DeviceChoice
 from bert4rec.histories import Histories
 from bert4rec.model import Bert4Rec
 
@@ -56,26 +56,10 @@ class NetworkScorer:
         past = histories.windows(self.network.max_seq_length - 1)
         sizes = (past != PAD_IDX).sum(axis=1)
         n_places = CPU_PLACES if self.choice.device == "cpu" else GPU_PLACES
-        parts = list(_rows_of_like_length(sizes, n_places))
-
-        def read(rows: np.ndarray) -> Tensor:
-            return self._next(past[rows, past.shape[1] - sizes[rows].max() :])
-
         states = self.item_vectors().new_empty((len(past), self.network.items.embedding_dim))
-        for rows, found in zip(parts, self._each(read, parts), strict=True):
-            states[rows] = found
+        for rows in _rows_of_like_length(sizes, n_places):
+            states[rows] = self._next(past[rows, past.shape[1] - sizes[rows].max() :])
         return states
-
-    def _each(
-        self, read: Callable[[np.ndarray], Tensor], parts: Sequence[np.ndarray]
-    ) -> Iterator[Tensor]:
-        """Yield what is read of each part, in their order."""
-        n_threads = min(self.choice.n_side_by_side, len(parts))
-        if n_threads < 2:
-            yield from map(read, parts)
-            return
-        with thread_pool(n_threads, "read") as pool:
-            yield from pool.map(read, parts)
 
     def _next(self, past: np.ndarray) -> Tensor:
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)

@@ -116,6 +116,7 @@ class Workshop:
             rows,
             batch_size=self.settings.eval_batch_size,
             remove_seen=self.removes_seen,
+            n_threads=self.choice.n_side_by_side,
         )
 
 

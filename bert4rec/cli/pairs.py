@@ -19,6 +19,7 @@ from bert4rec.files import is_file, swapped_in
 from bert4rec.histories import Histories
 from bert4rec.recommender import BATCH_ROWS, Recommender
 from bert4rec.spreadsheets import csv_text
+from bert4rec.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -178,14 +179,17 @@ def _scores(
     asked = np.array([(row, number[h], item) for row, h, item in places], dtype=np.int64)
     asked = asked.reshape(-1, 3)
     histories = list(of_history.values())
-    for start in range(0, len(histories), BATCH_ROWS):
-        part = histories[start : start + BATCH_ROWS]
-        is_here = (asked[:, 1] >= start) & (asked[:, 1] < start + len(part))
+
+    def score(batch: slice) -> None:
+        is_here = (asked[:, 1] >= batch.start) & (asked[:, 1] < batch.stop)
         rows, history, items = asked[is_here].T
         # One product a pair: the other items of the catalogue are not asked about.
-        vectors = recommender.scorer.vectors(Histories.of(part))[history - start]
+        vectors = recommender.scorer.vectors(Histories.of(histories[batch]))[history - batch.start]
         scores = (vectors * recommender.scorer.item_vectors()[items - 1]).sum(dim=1)
         found[rows] = scores.cpu().numpy()
+
+    n_threads = recommender.scorer.choice.n_side_by_side
+    side_by_side(score, len(histories), BATCH_ROWS, n_threads)
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -93,23 +91,6 @@ def test_asking_twice_gives_the_same_and_changes_no_input(scorer: Scorer) -> Non
     assert torch.equal(scorer.scores(histories), kept)
     assert np.array_equal(histories.items, items)
     assert np.array_equal(histories.offsets, offsets)
-
-
-def test_threads_with_rows_of_their_own_give_what_one_thread_gives(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    histories = Histories.of(HISTORIES)
-    # One row at a time, so that there is something to share out.
-    monkeypatch.setattr("bert4rec.scorer.CPU_PLACES", 1)
-    made = small_network(N_ITEMS, n_layers=2)
-    names = set()
-    made.register_forward_pre_hook(lambda *_: names.add(threading.current_thread().name))
-    alone, shared = (
-        NetworkScorer(made, choose_device("cpu", "float32", n)).scores(histories) for n in (1, 3)
-    )
-    torch.testing.assert_close(alone, shared, rtol=1e-5, atol=1e-5)
-    assert threading.current_thread().name in names
-    assert any(name.startswith("read") for name in names)
 
 
 def test_only_the_newest_items_that_fit_the_window_count() -> None:

@@ -70,12 +70,20 @@ def test_a_target_that_was_seen_counts_as_missed_when_seen_items_must_leave() ->
     assert forced.metrics()["hr@20"] == 0
 
 
-def test_the_batch_size_changes_nothing() -> None:
-    dataset = random_dataset([5] * 25, n_items=20)
+@pytest.mark.parametrize(("batch_size", "n_threads"), [(7, 1), (40, 3), (7, 2)])
+def test_batches_and_threads_change_nothing(batch_size: int, n_threads: int) -> None:
+    dataset = random_dataset([5] * 100, n_items=20)
     split = leave_one_out(dataset)
     scorer = Transitions.fit(Histories.at(dataset, split.train), 20)
     whole = judge(scorer, dataset, split.test, remove_seen=True)
-    parts = judge(scorer, dataset, split.test, batch_size=7, remove_seen=True)
+    parts = judge(
+        scorer,
+        dataset,
+        split.test,
+        batch_size=batch_size,
+        remove_seen=True,
+        n_threads=n_threads,
+    )
     assert np.array_equal(whole.ranks, parts.ranks)
     assert np.array_equal(whole.top, parts.top)
 

@@ -16,6 +16,7 @@ from bert4rec.explain import context_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, Suggestion, load
 from bert4rec.runs.folder import Run
+from bert4rec.threads import LEAST_ROWS
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_network, small_settings
@@ -75,6 +76,19 @@ def test_more_sequences_than_one_batch_holds_are_all_answered(
     assert [rounded(part) for part in parts] == [rounded(part) for part in whole]
     assert recommender.sequence_embeddings(SEQUENCES) == pytest.approx(vectors, abs=1e-5)
     assert recommender.recommend_many([]) == []
+
+
+def test_threads_that_share_the_sequences_change_nothing(recommender: Recommender) -> None:
+    many = SEQUENCES * (4 * LEAST_ROWS // len(SEQUENCES))
+    choices = [choose_device("cpu", "float32", n_threads) for n_threads in (1, 3)]
+    alone, shared = (
+        Recommender(recommender.scorer.network, recommender.dataset, recommender.settings, choice)
+        for choice in choices
+    )
+    expected = [rounded(each) for each in alone.recommend_many(many, k=5)]
+    assert [rounded(each) for each in shared.recommend_many(many, k=5)] == expected
+    vectors = alone.sequence_embeddings(many)
+    assert shared.sequence_embeddings(many) == pytest.approx(vectors, abs=1e-5)
 
 
 def test_a_large_catalogue_is_answered_in_blocks_with_the_same_lists(

@@ -1,0 +1,56 @@
+"""Threads that compute side by side, each one a part of its own (decisions 0006, 0011)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+
+Found = TypeVar("Found")
+
+# Fewer rows are not worth a thread of their own.
+LEAST_ROWS = 32
+
+
+def thread_pool(n_threads: int, name: str) -> ThreadPoolExecutor:
+    """Return threads that compute side by side, each without further threads of its own.
+
+    Threads inside each operation meet at its end, hundreds of times a step, and either spin there
+    or sleep and wake; both are dear where an operation takes a millisecond.
+    """
+    return ThreadPoolExecutor(n_threads, name, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def side_by_side(
+    compute: Callable[[slice], Found], n_rows: int, size: int, n_threads: int
+) -> list[Found]:
+    """Return what is computed of slices of rows, in their order.
+
+    Args:
+        compute: Is given each slice of the rows once, by any of the threads.
+        n_rows: Rows in all.
+        size: Rows of a slice at most.
+        n_threads: Threads that compute at once.
+    """
+    slices = fair_slices(n_rows, size, n_threads)
+    if min(n_threads, len(slices)) < 2:
+        return [compute(rows) for rows in slices]
+    with thread_pool(min(n_threads, len(slices)), "rows") as pool:
+        return list(pool.map(compute, slices))
+
+
+def fair_slices(n_rows: int, size: int, n_threads: int) -> list[slice]:
+    """Return slices of up to `size` rows that make up `n_rows`, as many for each thread.
+
+    Args:
+        n_rows: Rows in all.
+        size: Rows in a slice at most, at least 1.
+        n_threads: Threads that compute the slices; few rows are for fewer of them.
+    """
+    n_threads = max(1, min(n_threads, n_rows // LEAST_ROWS))
+    n_slices = min(n_rows, n_threads * -(-n_rows // (size * n_threads)))
+    cuts = [n_rows * cut // max(n_slices, 1) for cut in range(n_slices + 1)]
+    return [slice(*pair) for pair in pairwise(cuts)]
