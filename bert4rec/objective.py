@@ -29,8 +29,13 @@ class Objective:
     loss_type: str
     sampler: NegativeSampler | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all places of a batch are compared with the same wrong items."""
+        return self.sampler is not None and self.sampler.is_shared
+
     def loss(
-        self, network: Bert4Rec, hidden_md: Tensor, target_m: Tensor, chance: torch.Generator
+        self, network: Bert4Rec, hidden_md: Tensor, target_m: Tensor, drawing: torch.Generator
     ) -> Tensor:
         """Return the mean loss over places, a scalar.
 
@@ -38,11 +43,11 @@ class Objective:
             network: Whose items are compared.
             hidden_md: Hidden states at the places asked for, (M, D).
             target_m: The items there, indices 1..N, int64 (M,).
-            chance: Draws the negatives.
+            drawing: Chance behind the negatives.
         """
         if self.sampler is None:
             return full_softmax_loss(hidden_md, network.item_vectors(), target_m - 1)
-        negatives = self.sampler.draw(len(target_m), chance)
+        negatives = self.sampler.draw(len(target_m), drawing)
         # Of the catalogue just the items that are compared here, each once.
         compared = torch.cat([target_m - 1, negatives.rows.flatten()])
         items_r, row = torch.unique(compared, return_inverse=True)

@@ -153,10 +153,10 @@ class Trainer:
 
         def loss(network: Bert4Rec, index: int) -> Tensor:
             part = parts[index]
-            chance = generator_at(
-                self.choice.device, self.settings.seed, 4, epoch, epoch_step, index
-            )
-            return self._loss(network, part, chance) * (len(part.targets) / n_targets)
+            chance = self._chance(4, epoch, epoch_step, index)
+            # Negatives that a batch shares are the same in all its parts.
+            drawing = self._chance(5, epoch, epoch_step) if self.objective.is_shared else chance
+            return self._loss(network, part, chance, drawing) * (len(part.targets) / n_targets)
 
         self.optimizer.zero_grad()
         self.loss_sum += self.crew.backward([part.n_tokens for part in parts], loss)
@@ -166,7 +166,12 @@ class Trainer:
         self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
         self._report_if_due()
 
-    def _loss(self, network: Bert4Rec, part: Part, chance: torch.Generator) -> Tensor:
+    def _chance(self, *place: int) -> torch.Generator:
+        return generator_at(self.choice.device, self.settings.seed, *place)
+
+    def _loss(
+        self, network: Bert4Rec, part: Part, chance: torch.Generator, drawing: torch.Generator
+    ) -> Tensor:
         """Return the mean loss over the targets of a part."""
         network.set_generator(chance)
         forward = network if self._compiled is None else self._compiled
@@ -178,7 +183,7 @@ class Trainer:
                 shown_bs=part.shown_bs,
             )
             hidden_md = hidden_bmd.flatten(0, 1)[part.target_places]
-            return self.objective.loss(network, hidden_md, part.targets, chance)
+            return self.objective.loss(network, hidden_md, part.targets, drawing)
 
     def _update_weights(self) -> None:
         self.optimizer.step(self._learning_rate())

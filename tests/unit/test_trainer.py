@@ -14,6 +14,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NonFiniteLossError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
+from bert4rec.negatives import Negatives, NegativeSampler
 from bert4rec.trainer import LOGS_PER_EPOCH, Trainer, learning_rate_at
 from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_settings
@@ -216,6 +217,31 @@ def test_a_sampled_loss_changes_the_items_that_it_met_and_no_others(sharing: str
     # Neither PAD nor any item beyond those of the three histories and a few negatives.
     assert not is_changed[0]
     assert is_changed[trainer.network.mask_idx]
+
+
+@pytest.mark.parametrize("sharing", ["place", "batch"])
+def test_all_parts_of_a_step_share_what_the_batch_shares(
+    sharing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_of(loss_type="sampled_CE", negative_sharing=sharing, next_item_rate=0.5)
+    drawn: list[torch.Tensor] = []
+    draw = NegativeSampler.draw
+
+    def spy(sampler: NegativeSampler, *args: Any) -> Negatives:
+        found = draw(sampler, *args)
+        drawn.append(found.rows.flatten()[: trainer.settings.negative_samples_count])
+        return found
+
+    monkeypatch.setattr(NegativeSampler, "draw", spy)
+    trainer.trained.train()
+    order = trainer.batches.order(0)
+    trainer._train_step(order, 0, 0)
+    n_parts = len(drawn)
+    assert n_parts == len(trainer.batches.parts(order, 0, 0)) > 1
+    are_same = all(torch.equal(rows, drawn[0]) for rows in drawn)
+    assert are_same == (sharing == "batch")
+    trainer._train_step(order, 0, 1)
+    assert not torch.equal(drawn[n_parts], drawn[0])
 
 
 def test_the_loss_line_after_a_restart_is_that_of_an_uninterrupted_training() -> None:
