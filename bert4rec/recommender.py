@@ -297,7 +297,7 @@ def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto
     Args:
         run: A run, or the path of its folder.
         checkpoint: `best`, or `last` for a run that is still training.
-        device: Where to compute.
+        device: Where to compute, in the precision that the run's settings ask for.
 
     Raises:
         NotFoundError: the run, its dataset or its checkpoint is not there.
@@ -305,7 +305,7 @@ def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto
     """
     found = run if isinstance(run, Run) else open_run(Path(run).expanduser().resolve())
     settings, dataset = found.hyperparameters(), found.dataset()
-    choice = choose_device(device)
+    choice = choose_device(device, settings.precision)
     network = Bert4Rec(dataset.n_items, settings)
     weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
     with misfits_explained(found.id):

@@ -66,6 +66,14 @@ def test_recommending_to_one_equals_recommending_to_many(recommender: Recommende
         assert rounded(recommender.recommend(sequence, k=5)) == rounded(suggestions)
 
 
+def test_a_run_is_asked_in_the_precision_that_it_asks_for(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.device._bfloat16_instructions", lambda: "amx_bf16")
+    assert tiny_run.hyperparameters().precision == "float32"
+    assert load(tiny_run, device="cpu").scorer.choice.precision == "float32"
+
+
 def test_more_sequences_than_one_batch_holds_are_all_answered(
     recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
