@@ -37,7 +37,7 @@ class Judgement:
         rows: The histories that were judged.
         targets: The held-out items, indices 1..N, int64 (n,).
         ranks: Rank of each target from 0, int64 (n,).
-        top: The ten best items of each row, indices 1..N, int64 (n, 10).
+        top: The best items of each row, indices 1..N, int64 (n, K).
     """
 
     rows: Segments
@@ -74,6 +74,7 @@ def judge(
     *,
     batch_size: int = 1024,
     remove_seen: bool,
+    list_length: int = LIST_LENGTH,
     n_threads: int = 1,
 ) -> Judgement:
     """Rank every row's next item among the whole catalogue.
@@ -85,18 +86,19 @@ def judge(
         batch_size: Rows scored at once.
         remove_seen: Whether items of the history leave the ranking; a target that the history
             already holds then counts as missed. `choose_seen` decides it for a run.
+        list_length: How many of the best items of each row are looked for; ranks need none.
         n_threads: Threads that take batches side by side.
     """
     targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
     ranks = np.empty(len(rows), dtype=np.int64)
-    top = np.empty((len(rows), min(LIST_LENGTH, dataset.n_items)), dtype=np.int64)
+    top = np.empty((len(rows), min(list_length, dataset.n_items)), dtype=np.int64)
 
     @torch.inference_mode()
     def rank(batch: slice) -> None:
         histories = Histories.at(dataset, rows.take(batch))
         for part, blocks in score_blocks(scorer, histories, dataset.n_items):
             removal = Removal(histories.take(part) if remove_seen else None)
-            found = top_and_ranks(blocks, targets[batch][part], LIST_LENGTH, removal)
+            found = top_and_ranks(blocks, targets[batch][part], list_length, removal)
             top[batch][part], ranks[batch][part] = (values.cpu().numpy() for values in found)
 
     side_by_side(rank, len(rows), batch_size, n_threads)

@@ -175,10 +175,7 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         record.write("continued", step=trainer.position.step, epoch=trainer.position.epoch)
     else:
         record.write("started", **_facts(workshop))
-        on_valid = {
-            name: workshop.judge(scorer, workshop.split.valid).metrics()
-            for name, scorer in baselines.items()
-        }
+        on_valid = {name: workshop.validate(scorer) for name, scorer in baselines.items()}
         record.write("baselines", metrics=on_valid)
     reason = trainer.run()
     _use_best_weights(run, workshop, trainer)

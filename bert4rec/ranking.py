@@ -52,18 +52,17 @@ def ranks_of(scores_bn: Tensor, target_b: Tensor) -> Tensor:
         scores_bn: Scores of items 1..N, (B, N).
         target_b: Item indices 1..N, int64 (B,).
     """
-    return _ranks([(0, scores_bn)], scores_bn.gather(1, target_b[:, None] - 1))
+    return _ranks([(0, scores_bn.clone())], scores_bn.gather(1, target_b[:, None] - 1))
 
 
 def _ranks(blocks: Blocks, target_score_b1: Tensor) -> Tensor:
-    """Return the ranks of targets with these scores, int64 (B,)."""
+    """Return the ranks of targets with these scores, int64 (B,); the blocks are used up."""
     n_items = 0
     n_not_below = torch.zeros_like(target_score_b1[:, 0], dtype=torch.int64)
     for _, block in blocks:
         # Ones and zeros as floats are compared and summed several times faster than as bools; a
         # sum of them is exact, for a block is narrower than 2^24 items.
-        is_not_below = torch.ge(block, target_score_b1, out=torch.empty_like(block))
-        n_not_below += is_not_below.sum(dim=1).long()
+        n_not_below += block.ge_(target_score_b1).sum(dim=1).long()
         n_items += block.shape[1]
     is_lost = ~(target_score_b1[:, 0] > -torch.inf)
     return (n_not_below - 1).masked_fill(is_lost, n_items - 1)
@@ -169,7 +168,7 @@ def top_and_ranks(
     Args:
         blocks: Scores of B rows for N items.
         targets: Item indices 1..N, int64 (B,).
-        k: Length of the lists.
+        k: Length of the lists; 0 spares the search for the best.
         removal: What leaves the ranking.
 
     Returns:
@@ -181,7 +180,9 @@ def top_and_ranks(
     top = RunningTop(len(targets), k)
     target_score_b1 = torch.empty(0)
     for start, block in blocks:
-        top.add(start, removal.apply(start, block))
+        removal.apply(start, block)
+        if k:
+            top.add(start, block)
         column_b1 = torch.as_tensor(targets - 1 - start, device=block.device)[:, None]
         is_here = (column_b1 >= 0) & (column_b1 < block.shape[1])
         found = block.gather(1, column_b1.clamp(0, block.shape[1] - 1))

@@ -12,7 +12,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, leave_one_out
 from bert4rec.device import DeviceChoice, choose_for
-from bert4rec.evaluate import Judgement, choose_seen, judge
+from bert4rec.evaluate import LIST_LENGTH, Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
@@ -104,11 +104,11 @@ class Workshop:
         """The network as it is now, in the role of a scorer."""
         return NetworkScorer(self.network, self.choice)
 
-    def validate(self) -> dict[str, float]:
-        """Return the validation metrics of the network as it is now."""
-        return self.judge(self.scorer, self.split.valid).metrics()
+    def validate(self, scorer: Scorer | None = None) -> dict[str, float]:
+        """Return the validation metrics of a scorer, of the network as it is now by default."""
+        return self.judge(scorer or self.scorer, self.split.valid, list_length=0).metrics()
 
-    def judge(self, scorer: Scorer, rows: Segments) -> Judgement:
+    def judge(self, scorer: Scorer, rows: Segments, *, list_length: int = LIST_LENGTH) -> Judgement:
         """Rank the next items of some rows as the settings say."""
         return judge(
             scorer,
@@ -116,6 +116,7 @@ class Workshop:
             rows,
             batch_size=self.settings.eval_batch_size,
             remove_seen=self.removes_seen,
+            list_length=list_length,
             n_threads=self.choice.n_side_by_side,
         )
 

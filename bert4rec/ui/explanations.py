@@ -52,8 +52,14 @@ def _picked(folder: str, run_id: str, mtime: float) -> Picks:
     if len(rows) > N_JUDGED_USERS:
         chosen = np.random.default_rng(0).choice(len(rows), N_JUDGED_USERS, replace=False)
         rows = rows.take(np.sort(chosen))
-    removes_seen = recommender.removes_seen
-    ranks = judge(recommender.scorer, dataset, rows, batch_size=256, remove_seen=removes_seen).ranks
+    ranks = judge(
+        recommender.scorer,
+        dataset,
+        rows,
+        remove_seen=recommender.removes_seen,
+        list_length=0,
+        n_threads=recommender.scorer.choice.n_side_by_side,
+    ).ranks
     order = np.argsort(ranks, kind="stable")
     users = [RankedUser(dataset.user_id(int(rows.user_idx[at])), int(ranks[at])) for at in order]
     return Picks(users[:N_PICKS], users[::-1][:N_PICKS], len(users))

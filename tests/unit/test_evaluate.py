@@ -86,6 +86,9 @@ def test_batches_and_threads_change_nothing(batch_size: int, n_threads: int) -> 
     )
     assert np.array_equal(whole.ranks, parts.ranks)
     assert np.array_equal(whole.top, parts.top)
+    ranked = judge(scorer, dataset, split.test, remove_seen=True, list_length=0)
+    assert np.array_equal(whole.ranks, ranked.ranks)
+    assert ranked.top.shape == (100, 0)
 
 
 class Summed(Fixed):
