@@ -30,7 +30,19 @@ if TYPE_CHECKING:
     from bert4rec.data.roles import Roles
 
 # As the reader names them; a test holds these equal, because asking it would load it.
-LOG_FORMS = ("csv", "tsv", "parquet", "jsonl", "movielens", "recbole", "pairs", "sequences")
+LOG_FORMS = (
+    "csv",
+    "tsv",
+    "parquet",
+    "jsonl",
+    "json",
+    "movielens",
+    "recbole",
+    "pairs",
+    "sequences",
+    "sessions",
+    "triples",
+)
 NO_COLUMN = "-"
 # As the settings of the preparation limit them; a test holds these equal.
 MOST_ROWS = 1_000_000_000

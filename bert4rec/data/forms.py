@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
-from bert4rec.data.heads import Head
+from bert4rec.data.heads import Head, may_be_json
+from bert4rec.data.json_forms import json_layout
+from bert4rec.data.layout import JSON_FORMS, Layout, check_columns, check_form, numbered
+from bert4rec.data.line_forms import (
+    are_sequences,
+    are_triples,
+    sequences_layout,
+    sessions_layout,
+    triples_layout,
+)
 from bert4rec.data.roles import Column, dtype_of, holds_unix_times, is_known_name
 from bert4rec.errors import LogError
 
-FORMS = ("csv", "tsv", "parquet", "jsonl", "movielens", "recbole", "pairs", "sequences")
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space", "::": "'::'"}
 N_SAMPLE_LINES = 500
 RECBOLE_FIELD = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the lines of a file become rows of columns.
-
-    Args:
-        form: One of `FORMS`.
-        reason: The sign by which the form was told.
-        columns: Names of the columns, in the order of the file.
-        rows: The first rows, as text; empty for Parquet.
-        delimiter: What parts the fields of a line.
-        quote: The quote character, or an empty string where quotes mean nothing.
-        has_header: Whether the first line names the columns.
-        dtypes: Types of the columns where the file states them (Parquet).
-        n_blank_lines: How many blank lines come before the header.
-    """
-
-    form: str
-    reason: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...] = ()
-    delimiter: str = ","
-    quote: str = '"'
-    has_header: bool = True
-    dtypes: tuple[str, ...] = ()
-    n_blank_lines: int = 0
-
-    def described(self, n_examples: int = 200) -> list[Column]:
-        """Return the columns with type and examples."""
-        columns = []
-        for place, name in enumerate(self.columns):
-            values = [row[place] for row in self.rows[:n_examples]]
-            dtype = self.dtypes[place] if self.dtypes else dtype_of(values)
-            columns.append(Column(name, dtype, tuple(values)))
-        return columns
-
-    @property
-    def signature(self) -> tuple[str, ...]:
-        """What files must share to be read together."""
-        header = f"{self.has_header} after {self.n_blank_lines}"
-        return (self.form, self.delimiter, header, *self.columns)
 
 
 def detect_layout(head: Head, form: str | None = None) -> Layout:
@@ -70,6 +34,8 @@ def detect_layout(head: Head, form: str | None = None) -> Layout:
         LogError: the lines fit no form, or not the one that was named.
     """
     check_form(form)
+    if form in JSON_FORMS or (form is None and may_be_json(head.text)):
+        return json_layout(head, form)
     lines = list(islice((line for line in head.lines if line.strip()), N_SAMPLE_LINES))
     layout = _layout_of(lines, head.path.name, form)
     if not layout.has_header:
@@ -79,52 +45,19 @@ def detect_layout(head: Head, form: str | None = None) -> Layout:
 
 
 def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
-    if form == "jsonl" or (form is None and lines[0].lstrip()[0] in "[{"):
-        return _json_layout(lines, where, "lines start with '{'")
     if form == "recbole" or (form is None and _is_recbole(lines[0])):
         return _recbole_layout(lines, where)
+    if form == "triples" or (form is None and are_triples(lines)):
+        return triples_layout(lines, where)
     if form == "sequences":
-        return _sequences_layout(lines, "as named")
+        return sequences_layout(lines, "a user and items on each line, as named")
+    if form == "sessions":
+        return sessions_layout(lines, "items on each line, as named; each line is a user")
     if form == "pairs":
         return _pairs_layout(lines, where)
     if form in (None, "movielens") and "::" in lines[0]:
         return _movielens_layout(_cut(lines, "::", ""), "::", "fields are parted by '::'")
     return _delimited_layout(lines, where, form)
-
-
-def check_form(form: str | None) -> None:
-    """Check that `form` is one of `FORMS` or None."""
-    if form is not None and form not in FORMS:
-        raise LogError(f"there is no form {form!r}", fix=f"Use one of {', '.join(FORMS)}.")
-
-
-def _json_layout(lines: Sequence[str], where: str, reason: str) -> Layout:
-    records = [_json_object(line) for line in lines]
-    good = [record for record in records if record is not None]
-    if len(good) * 2 < len(lines):
-        raise LogError(
-            "the file looks like JSON but does not hold one object a line",
-            where=f"{where}, line {records.index(None) + 1}",
-            fix='Write JSON Lines: {"user": "u1", "item": "i1", "time": 1700000000} on each line.',
-        )
-    columns = tuple(dict.fromkeys(key for record in good for key in record))
-    _check_columns(columns, where, "key")
-    rows = tuple(tuple(_json_text(record.get(key)) for key in columns) for record in good)
-    return Layout("jsonl", reason, columns, rows, has_header=False)
-
-
-def _json_object(line: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _json_text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _is_recbole(line: str) -> bool:
@@ -139,17 +72,9 @@ def _recbole_layout(lines: Sequence[str], where: str) -> Layout:
             fix="Start with tab-separated fields such as user_id:token, item_id:token.",
         )
     columns = tuple(field.strip().split(":")[0] for field in lines[0].split("\t"))
-    _check_columns(columns, where)
+    check_columns(columns, where)
     rows = _fitting(_cut(lines[1:], "\t", ""), len(columns))
     return Layout("recbole", "the header has fields of the kind name:type", columns, rows, "\t", "")
-
-
-def _sequences_layout(lines: Sequence[str], reason: str) -> Layout:
-    pairs = []
-    for line in lines:
-        user, *items = line.split()
-        pairs += [(user, item) for item in items]
-    return Layout("sequences", reason, ("user", "item"), tuple(pairs), " ", "", False)
 
 
 def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
@@ -190,9 +115,8 @@ def _is_movielens(rows: Sequence[tuple[str, ...]]) -> bool:
 def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Layout:
     delimiter = _delimiter(lines, form)
     if delimiter is None:
-        if form is None and _are_sequences(lines):
-            reason = "each line is a user and then items, parted by spaces"
-            return _sequences_layout(lines, reason)
+        if form is None and are_sequences(lines):
+            return sequences_layout(lines, "each line is a user and then items, parted by spaces")
         raise _uncut(lines, where, form)
     quote = '"' if delimiter != "\t" or _has_quotes(lines) else ""
     rows = _cut(lines, delimiter, quote)
@@ -210,7 +134,7 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
         )
     names = tuple(name.strip() for name in rows[0]) if has_header else numbered(len(rows[0]))
     names = tuple(name or f"column{place}" for place, name in enumerate(names, start=1))
-    _check_columns(names, where)
+    check_columns(names, where)
     reason += "; the first line is the header" if has_header else "; there is no header"
     good = _fitting(rows[1:] if has_header else rows, len(names))
     if has_header and len(good) * 2 < len(rows) - 1:
@@ -257,15 +181,6 @@ def _sniffed(lines: Sequence[str]) -> str | None:
     return delimiter if len(widths) == 1 and widths != {0} else None
 
 
-def _are_sequences(lines: Sequence[str]) -> bool:
-    rows = [line.split() for line in lines]
-    users = [row[0] for row in rows]
-    is_plain = all(re.fullmatch(r"[\w:/-]+", token) for row in rows for token in row)
-    is_numeric = sum(token.isdigit() for row in rows for token in row) > 0
-    longer = sum(len(row) > 1 for row in rows)
-    return is_plain and is_numeric and longer * 2 > len(rows) and len(set(users)) == len(users)
-
-
 def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ...]]:
     if not quote or len(delimiter) > 1:
         return [tuple(line.split(delimiter)) for line in lines]
@@ -301,30 +216,6 @@ def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ..
     return tuple(tuple(row) for row in rows if len(row) == width)
 
 
-def numbered(n: int) -> tuple[str, ...]:
-    """Return names for columns without a header: column1, column2, ..."""
-    return tuple(f"column{place}" for place in range(1, n + 1))
-
-
-def _check_columns(columns: Sequence[str], where: str, noun: str = "column") -> None:
-    if len(columns) < 2:
-        found = f"one {noun}, {columns[0]!r}" if columns else f"no {noun}s"
-        raise LogError(
-            f"the log has {found}",
-            where=where,
-            fix="A log needs a user and an item on each line; check the delimiter.",
-        )
-    counts = Counter(name.casefold() for name in columns)
-    twice = [name for name in dict.fromkeys(columns) if counts[name.casefold()] > 1]
-    if twice:
-        raise LogError(
-            f"the {noun} {twice[0]!r} is there more than once",
-            where=f"{where}, line 1",
-            fix=f"Give each {noun} a name of its own (case does not count).",
-            columns=list(columns),
-        )
-
-
 def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
     signs = list(DELIMITERS.items())[:4]
     for sign, word in [("\t", "tab")] if form == "tsv" else signs:
@@ -344,7 +235,8 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
     return LogError(
         f"the lines cannot be cut into the same number of columns{asked}{there}",
         where=where,
-        fix="Use one delimiter in the whole file, or choose the form that the file has.",
+        fix="Use one delimiter in the whole file, or choose the form that the file has: sequences"
+        " for a user and items on each line, sessions for items alone.",
     )
 
 

@@ -1,39 +1,38 @@
-"""Files as bytes: which files a path means, their first lines, their compression, their hash."""
+"""Heads of files: which files a path means, their size, their first lines and their encoding."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bert4rec.data.packing import open_unpacked, packing_of, read_block
 from bert4rec.errors import LogError
 from bert4rec.files import is_file, is_there
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 HEAD_BYTES = 1 << 20
 LINE_LIMIT_BYTES = 1 << 20
 
 # First bytes of files that people take for logs, and what to do about them.
 FOREIGN = {
-    b"PK\x03\x04": ("a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
-    b"BZh": ("compressed with bzip2", "Compress it with gzip or zstd instead."),
-    b"\xfd7zXZ": ("compressed with xz", "Compress it with gzip or zstd instead."),
+    b"7z\xbc\xaf": ("a 7z archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
+    b"Rar!": ("a RAR archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
     b"SQLite format 3": ("an SQLite database", "Export the table of interactions as CSV."),
-    b"\xff\xfe": ("text in UTF-16", "Save it as UTF-8."),
-    b"\xfe\xff": ("text in UTF-16", "Save it as UTF-8."),
+    b"\xff\xfe\x00\x00": ("text in UTF-32", "Save it as UTF-8."),
     b"%PDF": ("a PDF document", "Export the interactions as CSV."),
+}
+ENCODING_NAMES = {
+    "utf-8": "UTF-8",
+    "latin-1": "Latin-1, a guess: it is not UTF-8",
+    "cp1252": "Windows-1252, a guess: it is not UTF-8",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
 }
 
 
@@ -43,17 +42,25 @@ class Head:
 
     Args:
         path: The file.
-        lines: Its first whole lines, without line ends; empty for Parquet.
-        compression: `none`, `gzip` or `zstd`.
-        encoding: `utf-8` or `latin-1`.
+        text: Its first characters, whole lines of them where lines are short, without the byte
+            order mark and with line ends of Unix; empty for Parquet.
+        packing: How it is packed, as `packing_of` says.
+        encoding: One of `ENCODING_NAMES`.
         is_parquet: Whether the file holds Parquet.
+        is_whole: Whether `text` is all there is.
     """
 
     path: Path
-    lines: tuple[str, ...]
-    compression: str = "none"
+    text: str
+    packing: str = "none"
     encoding: str = "utf-8"
     is_parquet: bool = False
+    is_whole: bool = True
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of `text`, without line ends."""
+        return tuple(self.text.split("\n"))
 
 
 def files_of(path: str | Path) -> list[Path]:
@@ -67,6 +74,7 @@ def files_of(path: str | Path) -> list[Path]:
         return [place]
     if is_there(place) and place.is_dir():
         found = [child for child in place.iterdir() if child.is_file() and child.name[0] != "."]
+        found = found or _parts_below(place)
         problem = f"the folder {place.name!r} holds no file"
     elif re.search(r"[*?\[]", str(place)):
         anchor = Path(place.anchor)
@@ -80,9 +88,20 @@ def files_of(path: str | Path) -> list[Path]:
     return sorted(found, key=_natural_key)
 
 
+def _parts_below(folder: Path) -> list[Path]:
+    """Return the Parquet files of a partitioned table, in folders such as day=2024-05-17."""
+    found = sorted(folder.rglob("*.parquet"))
+    hidden = (".", "_")
+    return [
+        file
+        for file in found
+        if file.is_file() and not any(p.startswith(hidden) for p in file.relative_to(folder).parts)
+    ]
+
+
 def _natural_key(path: Path) -> list[tuple[int, int | str]]:
     # part-2 comes before part-10: the order of files is the order of interactions without times.
-    parts = re.split(r"(\d+)", path.name)
+    parts = re.split(r"(\d+)", path.as_posix())
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
 
 
@@ -105,12 +124,12 @@ def check_size(files: Sequence[Path], max_bytes: int | None) -> int:
 
 
 def _unpacked_size(file: Path, limit: int) -> int:
-    compression = _compression(file)
-    if compression == "none":
+    packing = packing_of(file)
+    if packing == "none":
         return max(file.stat().st_size, _parquet_size(file))
     total = 0
-    with _open_unpacked(file, compression) as stream:
-        while total <= limit and (block := _read(stream, HEAD_BYTES, file)):
+    with open_unpacked(file, packing) as stream:
+        while total <= limit and (block := read_block(stream, HEAD_BYTES, file)):
             total += len(block)
     return total
 
@@ -128,50 +147,15 @@ def _parquet_size(file: Path) -> int:
     return total
 
 
-def _compression(file: Path) -> str:
-    with file.open("rb") as stream:
-        magic = stream.read(4)
-    if magic[:2] == b"\x1f\x8b":
-        return "gzip"
-    return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
-
-
 @contextmanager
-def _open_unpacked(file: Path, compression: str) -> Iterator[IO[bytes]]:
-    with file.open("rb") as raw:
-        if compression == "none":
-            yield raw
-            return
-        with _unpacked(raw, compression) as stream:
-            yield stream
-
-
-@contextmanager
-def open_lines(file: Path, compression: str, encoding: str) -> Iterator[Iterator[str]]:
+def open_lines(file: Path, packing: str, encoding: str) -> Iterator[Iterator[str]]:
     """Open a file as its lines, each with its end."""
     with (
-        _open_unpacked(file, compression) as stream,
+        open_unpacked(file, packing) as stream,
         # What is no text was rejected by the reader; here it only has to be counted.
         io.TextIOWrapper(stream, encoding, errors="replace", newline="\n") as text,
     ):
         yield text
-
-
-def _unpacked(raw: IO[bytes] | io.RawIOBase, compression: str) -> IO[bytes]:
-    if compression == "gzip":
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-    return cast(IO[bytes], pa.input_stream(raw, compression="zstd"))
-
-
-def _read(stream: IO[bytes], n_bytes: int, file: Path) -> bytes:
-    try:
-        return stream.read(n_bytes)
-    except (OSError, EOFError, zlib.error) as error:
-        raise LogError(
-            "the compressed file is damaged or cut short",
-            where=file.name,
-            fix="Make or download it again.",
-        ) from error
 
 
 def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
@@ -180,37 +164,57 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
     Raises:
         LogError: it is empty, is not text, or its first line has no end in sight.
     """
-    compression = _compression(file)
-    with _open_unpacked(file, compression) as stream:
-        data = _read(stream, n_bytes, file)
-        is_cut = bool(_read(stream, 1, file))
+    packing = packing_of(file)
+    with open_unpacked(file, packing) as stream:
+        data = read_block(stream, n_bytes, file)
+        is_cut = bool(read_block(stream, 1, file))
     if not data.strip():
         raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
     if data[:4] == b"PAR1":
-        return Head(file, (), compression, is_parquet=True)
-    _refuse_foreign(data, file)
-    if is_cut:
-        data = _whole_lines(data, file)
-    if b"\r" in data and b"\n" not in data:
+        return _parquet_head(file, packing)
+    encoding = _wide_encoding(data)
+    if encoding is None:
+        _refuse_foreign(data, file)
+        encoding = _narrow_encoding(data, file, is_cut)
+    text = data.decode(encoding, errors="ignore" if is_cut else "replace").removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n")
+    if not text.strip():
+        raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
+    if "\r" in text and "\n" not in text:
         raise LogError(
             "the lines end with a carriage return alone",
             where=file.name,
             fix="Save the file with the line ends of Unix or Windows.",
         )
-    text, encoding = _decode(data, file, is_cut)
-    return Head(file, tuple(text.replace("\r\n", "\n").split("\n")), compression, encoding)
+    if is_cut and not may_be_json(text):
+        text = _whole_lines(text, file)
+    return Head(file, text, packing, encoding, is_whole=not is_cut)
 
 
-def _whole_lines(data: bytes, file: Path) -> bytes:
-    end = data.rfind(b"\n")
-    if end < 0 and len(data) >= LINE_LIMIT_BYTES:
-        hint = "Write one JSON object a line." if data.lstrip()[:1] == b"[" else None
+def _parquet_head(file: Path, packing: str) -> Head:
+    if packing != "none":
+        raise LogError(
+            f"the file is Parquet inside {packing}",
+            where=file.name,
+            fix="Unpack it: Parquet is packed in itself.",
+        )
+    return Head(file, "", is_parquet=True)
+
+
+def may_be_json(text: str) -> bool:
+    """Whether a text starts as JSON does; its first line may then be as long as it likes."""
+    return text.lstrip()[:1] in ("[", "{")
+
+
+def _whole_lines(text: str, file: Path) -> str:
+    end = text.rfind("\n")
+    if end < 0 and len(text) * 2 >= LINE_LIMIT_BYTES:
         raise LogError(
             f"the first line is longer than {LINE_LIMIT_BYTES:,} bytes",
             where=f"{file.name}, line 1",
-            fix=hint or "Choose a file with one interaction a line.",
+            fix="Choose a file with one interaction a line.",
         )
-    return data[: end + 1] or data
+    return text[: end + 1] or text
 
 
 def _refuse_foreign(data: bytes, file: Path) -> None:
@@ -222,64 +226,41 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
         raise LogError(
             "the file is binary, not text",
             where=file.name,
-            fix="Choose a CSV, TSV, JSON Lines, Parquet, MovieLens or RecBole file.",
+            fix="Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file.",
         )
 
 
-def _decode(data: bytes, file: Path, is_cut: bool) -> tuple[str, str]:
+def _wide_encoding(data: bytes) -> str | None:
+    """Return the encoding of text in UTF-16: by its mark, or by the zeros beside plain letters."""
+    if data.startswith(b"\xff\xfe\x00\x00"):
+        return None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if data[0] == 0xFF else "utf-16-be"
+    n_low, n_high = data[1::2].count(0), data[0::2].count(0)
+    most = len(data) // 2 * 0.7
+    if n_low > most and n_high == 0:
+        return "utf-16-le"
+    return "utf-16-be" if n_high > most and n_low == 0 else None
+
+
+def _narrow_encoding(data: bytes, file: Path, is_cut: bool) -> str:
     try:
-        return data.decode("utf-8-sig"), "utf-8"
+        data.decode("utf-8")
+        return "utf-8"
     except UnicodeDecodeError as error:
         # A letter cut by the end of the head is no reason to doubt the encoding.
         if is_cut and error.start > len(data) - 4:
-            return data[: error.start].decode("utf-8-sig"), "utf-8"
-    if len(re.findall(rb"[\x80-\x9f]", data)) > len(data) // 20:
+            return "utf-8"
+    n_bad = data.decode("utf-8", errors="replace").count("\ufffd")
+    n_letters = len(re.findall(rb"[\xc2-\xf4][\x80-\xbf]", data))
+    if n_bad * 10 < n_letters:
+        # A few damaged letters: their lines will be rejected, and the others stay right.
+        return "utf-8"
+    n_between = len(re.findall(rb"[\x80-\x9f]", data))
+    if n_between > len(data) // 10:
         raise LogError(
             "the file is neither UTF-8 nor Latin-1 text", where=file.name, fix="Save it as UTF-8."
         )
-    return data.decode("latin-1"), "latin-1"
-
-
-def hash_files(files: Sequence[Path]) -> str:
-    """Return the SHA-256 of the files' content in reading order; names do not count.
-
-    Packed files are unpacked to their end on the way: DuckDB does not see that one was cut short.
-
-    Raises:
-        LogError: a packed file is damaged or cut short.
-    """
-    total = hashlib.sha256()
-    for file in files:
-        total.update(_digest(file))
-    return total.hexdigest()
-
-
-def _digest(file: Path) -> bytes:
-    compression = _compression(file)
-    with file.open("rb") as raw:
-        if compression == "none":
-            return hashlib.file_digest(raw, "sha256").digest()
-        hashed = _Hashed(raw)
-        with _unpacked(hashed, compression) as stream:
-            while _read(stream, HEAD_BYTES, file):
-                pass
-        return hashed.total.digest()
-
-
-class _Hashed(io.RawIOBase):
-    """A stream that hashes what is read of it."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        super().__init__()
-        self.total = hashlib.sha256()
-        self._raw = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._raw.read(len(view))
-        view[: len(data)] = data
-        self.total.update(data)
-        return len(data)
+    # Latin-1 has no letters there; Windows-1252 has, all but at five places.
+    n_missing = len(re.findall(rb"[\x81\x8d\x8f\x90\x9d]", data))
+    return "cp1252" if n_between and not n_missing else "latin-1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,24 +11,28 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
-from bert4rec.data.heads import hash_files, open_lines
+from bert4rec.data.heads import open_lines
+from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.lines import find_lines
+from bert4rec.data.packing import hash_files
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan, quote_name, scan_files
-from bert4rec.data.source import Source
-from bert4rec.data.times import read_times
+from bert4rec.data.scan import NOT_A_RECORD, Connection, Scan, quote_name
+from bert4rec.data.source import Source, scan_source
+from bert4rec.data.times import TIME_TYPE, read_times
 from bert4rec.errors import LogError
 
 N_REJECTS_KEPT = 100
 N_CHARACTERS_KEPT = 200
 
-# The column of each role in the table `raw`.
-RAW_NAMES = {"user": "u", "item": "i", "time": "t", "value": "v"}
-
-# Alone, `trim` takes off spaces only.
-TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
-# DuckDB takes NaN for greater than any number.
-FINITE_VALUE = "CASE WHEN isfinite(TRY_CAST(v AS DOUBLE)) THEN TRY_CAST(v AS DOUBLE) END"
+# The column of each role in the table `raw`; times have two.
+RAW_NAMES = {"user": "u", "item": "i"}
+# A whole number as it would be written out again, which takes half the room of a text.
+PLAIN_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
+INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+# Paths in the messages of the reader.
+FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
+# Forms whose rows are no lines of the file.
+UNNUMBERED = ("parquet", "json", *LINE_FORMS)
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,22 @@ class Ingested:
 def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
     """Fill `interactions(line, user_id, item_id, time_s, value)` in reading order.
 
+    Beside it lies `keyed(line, u, i, time_s, value)`, the same with the ids as they were staged:
+    numbers where all of them are plain ones, else text. Both are views of one table.
+
     Raises:
         LogError: the source cannot be used as it is.
     """
     with _plain_errors(source):
-        time_dtype, source = _stage(connection, source, roles)
-        time_sql, time_reason = "NULL", ""
+        source = _stage(connection, source, roles)
+        time_sql, time_reason = "n", ""
         if roles.time is not None:
-            reading = read_times(connection, time_dtype, roles.time, source.name)
+            reading = read_times(connection, roles.time, source.name)
             time_sql, time_reason = reading.sql, reading.reason
         uncut = _uncut_lines(connection, source)
         n_uncut = _n_uncut(connection, source)
         refused, n_refused = _fill(connection, time_sql, roles)
-        (n_kept,) = connection.row("SELECT count(*) FROM interactions")
+        (n_kept,) = connection.row("SELECT count(*) FROM keyed")
         rejects = _placed(uncut, refused, source)
     found = Ingested(n_kept + n_refused + n_uncut, n_refused + n_uncut, rejects, time_reason)
     _check(connection, found, n_kept, source)
@@ -87,7 +95,8 @@ def _plain_errors(source: Source) -> Iterator[None]:
             fix="Free disk space in the workspace, or keep only the columns that are needed.",
         ) from error
     except (duckdb.Error, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        # Where the file lies is nothing that a visitor should read.
+        reason = FOLDERS.sub(r"\1", str(error).strip().splitlines()[0])
         raise LogError(
             f"the log cannot be read: {reason}",
             where=source.name,
@@ -95,27 +104,32 @@ def _plain_errors(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _stage(connection: Connection, source: Source, roles: Roles) -> tuple[str, Source]:
+def _stage(connection: Connection, source: Source, roles: Roles) -> Source:
     """Fill the table `raw` with the columns of the roles.
 
     Returns:
-        The type of its times, and the source with the layout by which it was read in the end.
+        The source with the layout by which it was read in the end.
     """
-    form = source.layout.form
-    if form == "jsonl":
-        return _stage_json(connection, source, roles), source
-    if form == "sequences":
-        return _stage_sequences(connection, source), source
     scan = _scan(connection, source, roles)
-    types = {str(row[0]): str(row[1]) for row in connection.rows(*_describe(scan))}
-    columns = {
-        role: _typed(role, quote_name(name), types[name]) for role, name in roles.named().items()
-    }
-    connection.run(f"CREATE TABLE raw AS {_select(columns)} FROM ({scan.sql})", scan.parameters)
+    numeric = {role for role in ("user", "item") if _looks_numeric(source, roles.named()[role])}
+    select = _select(connection, scan, roles, numeric)
+    connection.run(f"CREATE TABLE raw AS {select}", scan.parameters)
     if source.layout.quote and _has_open_quote(connection, source):
-        source = _stage_without_quotes(connection, source, roles)
-    time_type = types[roles.time] if roles.time else ""
-    return "timestamp" if time_type.startswith(("TIMESTAMP", "DATE")) else "text", source
+        return _stage_without_quotes(connection, source, roles)
+    if numeric and connection.row("SELECT coalesce(bool_or(is_stray), false) FROM raw")[0]:
+        # An id that is no plain number, such as 007, must stay as it is: all are read as text.
+        if _has_reject_table(source):
+            connection.run("DELETE FROM reject_errors")
+        select = _select(connection, scan, roles, set())
+        connection.run(f"CREATE OR REPLACE TABLE raw AS {select}", scan.parameters)
+    return source
+
+
+def _looks_numeric(source: Source, name: str) -> bool:
+    place = source.layout.columns.index(name)
+    texts = [row[place].strip() for row in source.layout.rows]
+    given = [text for text in texts if text]
+    return bool(given) and all(PLAIN_NUMBER.fullmatch(text) for text in given)
 
 
 def _has_open_quote(connection: Connection, source: Source) -> bool:
@@ -135,10 +149,14 @@ def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) 
         The source with the layout of that reading.
     """
     (first_scan,) = connection.row("SELECT max(scan_id) FROM reject_errors")
-    layout = replace(source.layout, quote="")
-    scan = scan_files(source.files, layout, source.compression, source.encoding)
-    columns = {role: _unquoted(quote_name(name)) for role, name in roles.named().items()}
-    connection.run(f"CREATE TABLE plain AS {_select(columns)} FROM ({scan.sql})", scan.parameters)
+    plain = replace(source, layout=replace(source.layout, quote=""))
+    scan = scan_source(plain, connection.spill_folder / "plain")
+    unquoted = ", ".join(
+        f"{_unquoted(quote_name(name))} AS {quote_name(name)}" for name in roles.named().values()
+    )
+    scan = Scan(f"SELECT {unquoted} FROM ({scan.sql})", scan.parameters)
+    select = _select(connection, scan, roles, set())
+    connection.run(f"CREATE TABLE plain AS {select}", scan.parameters)
     (is_better,) = connection.row(
         "SELECT (SELECT count(*) FROM plain) > (SELECT count(*) FROM raw)"
     )
@@ -147,7 +165,7 @@ def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) 
         connection.run("ALTER TABLE plain RENAME TO raw")
     stale = "<=" if is_better else ">"
     connection.run(f"DELETE FROM reject_errors WHERE scan_id {stale} $scan", {"scan": first_scan})
-    return replace(source, layout=layout) if is_better else source
+    return plain if is_better else source
 
 
 def _unquoted(column: str) -> str:
@@ -158,13 +176,9 @@ def _unquoted(column: str) -> str:
     return f"CASE WHEN {is_quoted} THEN {inner} ELSE {column} END"
 
 
-def _describe(scan: Scan) -> tuple[str, dict[str, object]]:
-    return f"DESCRIBE {scan.sql}", scan.parameters
-
-
 def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     if source.frame is None:
-        return scan_files(source.files, source.layout, source.compression, source.encoding)
+        return scan_source(source, connection.spill_folder)
     frame = source.frame[list(roles.named().values())]
     # DuckDB guesses the type of object columns from a sample; as text they need no guess.
     objects = [name for name in frame.columns if frame[name].dtype == object]
@@ -173,51 +187,61 @@ def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     return Scan("SELECT * FROM frame")
 
 
-def _select(columns: dict[str, str], bad: str = "NULL::VARCHAR") -> str:
-    parts = [f"{columns.get(role, 'NULL')} AS {raw}" for role, raw in RAW_NAMES.items()]
-    return f"SELECT {', '.join(parts)}, {bad} AS bad"
+def _select(connection: Connection, scan: Scan, roles: Roles, numeric: set[str]) -> str:
+    """Return the SELECT that fills `raw(u, i, v, n, t, bad, is_stray)`.
+
+    `n` holds times that are numbers and `t` those that are other text; `is_stray` tells of an id
+    that was to be a number and is none.
+    """
+    described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
+    types = {str(row[0]): str(row[1]) for row in described}
+    parts, strays = [], ["false"]
+    for role, name in roles.named().items():
+        column, sql_type = quote_name(name), types[name]
+        if role == "time":
+            parts += _time_columns(column, sql_type)
+        elif role == "value":
+            parts.append(f"{_finite(column)} AS v")
+        else:
+            text = _id_text(column, sql_type)
+            if role in numeric or sql_type in INTEGERS:
+                number = f"TRY_CAST({text} AS BIGINT)"
+                strays.append(f"{text} IS DISTINCT FROM {number}::VARCHAR")
+                text = number
+            parts.append(f"{text} AS {RAW_NAMES[role]}")
+    parts += ["NULL::DOUBLE AS v"] if roles.value is None else []
+    parts += ["NULL::DOUBLE AS n", "NULL::VARCHAR AS t"] if roles.time is None else []
+    bad = quote_name(NOT_A_RECORD) if NOT_A_RECORD in types else "NULL::VARCHAR"
+    parts += [f"{bad} AS bad", f"({' OR '.join(strays)}) AS is_stray"]
+    return f"SELECT {', '.join(parts)} FROM ({scan.sql})"
 
 
-def _typed(role: str, column: str, sql_type: str) -> str:
-    if role == "time" and sql_type.startswith(("TIMESTAMP", "DATE")):
-        return f"epoch({column}::TIMESTAMPTZ)"
-    if role in ("user", "item") and sql_type in ("DOUBLE", "FLOAT"):
+def _id_text(column: str, sql_type: str) -> str:
+    if sql_type in ("DOUBLE", "FLOAT"):
         # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
         is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
         text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
         return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
-    return f"{column}::VARCHAR"
+    return f"nullif(trim({column}::VARCHAR), '')"
 
 
-def _stage_json(connection: Connection, source: Source, roles: Roles) -> str:
-    scan = scan_files(source.files, source.layout, source.compression, source.encoding)
-    is_object = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
-    columns, parameters = {}, dict(scan.parameters)
-    for role, name in roles.named().items():
-        # A JSON pointer takes any key; only these two signs are special in it.
-        parameters[f"key_{role}"] = "/" + name.replace("~", "~0").replace("/", "~1")
-        columns[role] = f"CASE WHEN is_object THEN json_extract_string(line, $key_{role}) END"
-    lines = f"SELECT line, {is_object} AS is_object FROM ({scan.sql}) WHERE {TRIMMED} != ''"
-    select = _select(columns, "CASE WHEN NOT is_object THEN line END")
-    connection.run(f"CREATE TABLE raw AS {select} FROM ({lines})", parameters)
-    return "text"
+def _finite(column: str) -> str:
+    # DuckDB takes NaN for greater than any number.
+    number = f"TRY_CAST({column} AS DOUBLE)"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-def _stage_sequences(connection: Connection, source: Source) -> str:
-    scan = scan_files(source.files, source.layout, source.compression, source.encoding)
-    tokens = f"SELECT regexp_split_to_array({TRIMMED}, '\\s+') AS tokens FROM ({scan.sql})"
-    # A line with a user alone gives one row without an item, so that it is counted.
-    items = "CASE WHEN len(tokens) > 1 THEN tokens[2:] ELSE [NULL] END"
-    connection.run(
-        f"CREATE TABLE raw AS SELECT tokens[1] AS u, unnest({items}) AS i, NULL AS t, NULL AS v,"
-        f" NULL::VARCHAR AS bad FROM ({tokens} WHERE {TRIMMED} != '')",
-        scan.parameters,
-    )
-    return "text"
+def _time_columns(column: str, sql_type: str) -> list[str]:
+    if sql_type.startswith(("TIMESTAMP", "DATE")):
+        return [f"epoch({column}::TIMESTAMPTZ) AS n", f"'{TIME_TYPE}' AS t"]
+    # A number that is not finite says as much as a blank.
+    is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL"
+    text = f"CASE WHEN {is_text} THEN nullif(trim({column}::VARCHAR), '') END"
+    return [f"{_finite(column)} AS n", f"{text} AS t"]
 
 
 def _has_reject_table(source: Source) -> bool:
-    return source.frame is None and source.layout.form not in ("parquet",)
+    return source.frame is None and source.layout.form not in ("parquet", "json")
 
 
 def _n_uncut(connection: Connection, source: Source) -> int:
@@ -248,35 +272,43 @@ def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
 
 
 def _fill(connection: Connection, time_sql: str, roles: Roles) -> tuple[list[Reject], int]:
-    no_time = "WHEN time_s IS NULL THEN 'no readable time'" if roles.time else ""
-    connection.run(
-        "CREATE TABLE checked AS SELECT *, CASE WHEN bad IS NOT NULL THEN 'not a JSON object'"
-        " WHEN u IS NULL THEN 'no user id' WHEN i IS NULL THEN 'no item id'"
-        f" {no_time} END AS reason FROM (SELECT rowid + 1 AS line, nullif(trim(u), '') AS u,"
-        f" nullif(trim(i), '') AS i, {time_sql} AS time_s, {FINITE_VALUE} AS v, t, bad"
-        " FROM raw)"
+    """Make the views of what is usable, and return the first rows that are not, and their number.
+
+    Times that are numbers are taken where they are; texts are read once and for all.
+    """
+    if time_sql != "n":
+        connection.run(
+            f"CREATE OR REPLACE TABLE raw AS SELECT u, i, v, {time_sql} AS n, t, bad FROM raw"
+        )
+    no_time = "WHEN n IS NULL THEN 'no readable time'" if roles.time else ""
+    reason = (
+        "CASE WHEN bad IS NOT NULL THEN 'not a JSON object' WHEN u IS NULL THEN 'no user id'"
+        f" WHEN i IS NULL THEN 'no item id' {no_time} END"
     )
-    connection.run("DROP TABLE raw")
-    (n_refused,) = connection.row("SELECT count(reason) FROM checked")
+    connection.run(
+        "CREATE VIEW keyed AS SELECT rowid + 1 AS line, u, i, n AS time_s, v AS value FROM raw"
+        f" WHERE {reason} IS NULL"
+    )
+    connection.run(
+        "CREATE VIEW interactions AS SELECT line, u::VARCHAR AS user_id, i::VARCHAR AS item_id,"
+        " time_s, value FROM keyed"
+    )
+    (n_refused,) = connection.row(f"SELECT count({reason}) FROM raw")
+    shown = "coalesce(bad, concat_ws(', ', u, i, coalesce(t, n::VARCHAR)))"
     found = connection.rows(
-        "SELECT line, reason, left(coalesce(bad, concat_ws(', ', u, i, t)), $n) FROM checked"
-        " WHERE reason IS NOT NULL ORDER BY line LIMIT $limit",
+        f"SELECT rowid + 1, {reason} AS reason, left({shown}, $n) FROM raw"
+        " WHERE reason IS NOT NULL ORDER BY 1 LIMIT $limit",
         {"n": N_CHARACTERS_KEPT, "limit": N_REJECTS_KEPT},
     )
-    connection.run(
-        "CREATE TABLE interactions AS SELECT line, u AS user_id, i AS item_id,"
-        " time_s::DOUBLE AS time_s, v AS value FROM checked WHERE reason IS NULL"
-    )
-    connection.run("DROP TABLE checked")
     return [Reject(*row) for row in found], int(n_refused)
 
 
 def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
     """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
-    is_counted = len(source.files) == 1 and source.layout.form not in ("parquet", "sequences")
+    is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
     if is_counted and (uncut or refused):
         file, layout = source.files[0], source.layout
-        with open_lines(file, source.compression, source.encoding) as lines:
+        with open_lines(file, source.packing, source.encoding) as lines:
             found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
         uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
         refused = [
@@ -301,9 +333,7 @@ def _check(connection: Connection, found: Ingested, n_kept: int, source: Source)
             where=source.name,
             fix="Choose a file with interactions.",
         )
-    sides = connection.row(
-        "SELECT min(user_id) = max(user_id), min(item_id) = max(item_id) FROM interactions"
-    )
+    sides = connection.row("SELECT min(u) = max(u), min(i) = max(i) FROM keyed")
     for noun, is_single in zip(("user", "item"), sides, strict=True):
         if is_single:
             raise LogError(

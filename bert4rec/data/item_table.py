@@ -10,10 +10,11 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from bert4rec.data.heads import hash_files
-from bert4rec.data.roles import guess_role, plain_name
-from bert4rec.data.scan import Connection, quote_name, scan_files
-from bert4rec.data.source import Source, frame_source, open_source
+from bert4rec.data.layout import JSON_FORMS
+from bert4rec.data.packing import hash_files
+from bert4rec.data.roles import guess_role, guess_roles, plain_name
+from bert4rec.data.scan import Connection, quote_name
+from bert4rec.data.source import Source, frame_source, open_source, scan_source
 from bert4rec.errors import LogError
 
 TITLES = (
@@ -55,28 +56,21 @@ def read_items(
     names = _column_names(source)
     table = table.set_axis(list(names), axis=1)
     key = _chosen(key, names, source) if key else _key(source, names)
-    title = _chosen(title, names, source) if title else _title(names, key)
+    title = _chosen(title, names, source) if title else _title(_own(names, source), key)
     return _arranged(table, key, title)
 
 
 def _read_table(source: Source) -> pd.DataFrame:
-    if source.compression != "none":
+    if source.packing != "none":
         # Hashing looks through packed files to their end.
         hash_files(source.files)
     connection = Connection()
-    scan = scan_files(source.files, source.layout, source.compression, source.encoding)
-    parameters = dict(scan.parameters)
-    select = "*"
-    if source.layout.form == "jsonl":
-        for place, name in enumerate(source.layout.columns):
-            parameters[f"key_{place}"] = "/" + name.replace("~", "~0").replace("/", "~1")
-        select = ", ".join(
-            f"CASE WHEN json_valid(line) THEN json_extract_string(line, $key_{place}) END"
-            f" AS {quote_name(name)}"
-            for place, name in enumerate(source.layout.columns)
-        )
     try:
-        table = connection.duckdb.execute(f"SELECT {select} FROM ({scan.sql})", parameters).df()
+        scan = scan_source(source, connection.spill_folder)
+        names = ", ".join(quote_name(name) for name in source.layout.columns)
+        if source.layout.form == "parquet":
+            names = "*"
+        table = connection.duckdb.execute(f"SELECT {names} FROM ({scan.sql})", scan.parameters).df()
     except duckdb.Error as error:
         raise LogError(
             f"the item table cannot be read: {str(error).splitlines()[0]}",
@@ -91,11 +85,18 @@ def _read_table(source: Source) -> pd.DataFrame:
 def _column_names(source: Source) -> tuple[str, ...]:
     """Return the columns' names; without a header the first is the id and the second the title."""
     layout = source.layout
-    if layout.has_header or layout.form in ("jsonl", "parquet", "frame"):
+    if layout.has_header or layout.form in (*JSON_FORMS, "parquet", "frame"):
         return layout.columns
     n = len(layout.columns)
     further = ("category",) if n == 3 else tuple(f"column{place}" for place in range(3, n + 1))
     return ("item_id", "title", *further)
+
+
+def _own(names: Sequence[str], source: Source) -> list[str]:
+    """Return the columns that say something of the item itself, not of the playlist it is in."""
+    layout = source.layout
+    levels = [level for level, _ in layout.paths] or [0] * len(names)
+    return [n for n, level in zip(names, levels, strict=True) if level == len(layout.lists)]
 
 
 def _chosen(column: str, names: Sequence[str], source: Source) -> str:
@@ -111,7 +112,9 @@ def _chosen(column: str, names: Sequence[str], source: Source) -> str:
 def _key(source: Source, names: Sequence[str]) -> str:
     if "item_id" in names:
         return "item_id"
-    guess = guess_role("item", source.layout.described())
+    columns = source.layout.described()
+    # A log of playlists with their tracks serves as a table of the tracks, too.
+    guess = guess_roles(columns)["item"] if source.layout.lists else guess_role("item", columns)
     if guess.column is not None and guess.is_certain:
         return guess.column
     # Tables call their key just id; logs do not, as there it could be the id of the row.

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bert4rec.data.forms import Layout
+from bert4rec.data.layout import Layout
 
 # What blank lines of JSON Lines and of sequences may hold.
 SPACES = " \t\r\n"

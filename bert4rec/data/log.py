@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import Self
 
 import pandas as pd
+import psutil
 
-from bert4rec.data.forms import FORMS
+from bert4rec.data.heads import ENCODING_NAMES
 from bert4rec.data.ingest import Ingested, Reject, hash_source, ingest
 from bert4rec.data.item_table import read_items
+from bert4rec.data.layout import FORMS
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, open_source
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 N_PREVIEW_ROWS = 20
+MOST_MEMORY_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class LogPreview:
         guesses: For each of user, item, time and value, the column taken and why.
         size_bytes: Size of the file or files on disk.
         n_files: How many files are read together.
+        encoding: The encoding in words, and whether it is a guess; empty for Parquet and frames.
     """
 
     path: str
@@ -56,6 +60,7 @@ class LogPreview:
     guesses: dict[str, RoleGuess]
     size_bytes: int
     n_files: int = 1
+    encoding: str = ""
 
     def roles(self) -> Roles:
         """Return the guessed roles.
@@ -81,10 +86,11 @@ def preview_log(
 
 def preview_source(source: Source, path: str | Path) -> LogPreview:
     """Describe an opened source."""
-    columns = source.layout.described()
+    layout = source.layout
+    columns = layout.described()
     rows = pd.DataFrame(
-        [list(row) for row in source.layout.rows[:N_PREVIEW_ROWS]],
-        columns=list(source.layout.columns),
+        [list(row) for row in layout.rows[:N_PREVIEW_ROWS]],
+        columns=list(layout.columns),
         dtype="str",
     )
     return LogPreview(
@@ -96,6 +102,7 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
         guesses=guess_roles(columns),
         size_bytes=source.size_bytes,
         n_files=len(source.files),
+        encoding="" if layout.form in ("parquet", "frame") else ENCODING_NAMES[source.encoding],
     )
 
 
@@ -203,10 +210,19 @@ def read_source(
     """Read an opened source with checked roles."""
     # Packed files are looked through to their end here, before anything is made of them.
     source_hash = source_hash or hash_source(source, roles)
-    connection = Connection(workspace or find_workspace())
+    connection = Connection(workspace or find_workspace(), memory_bytes=_memory_for(source))
     try:
         found = ingest(connection, source, roles)
     except BaseException:
         connection.close()
         raise
     return InteractionLog(connection, source, source_hash, roles, found)
+
+
+def _memory_for(source: Source) -> int | None:
+    """Return what reading may take: about a log's size, so that it leaves room for a training."""
+    if source.frame is not None or source.layout.form == "json":
+        return None
+    is_packed = source.packing != "none" or source.layout.form == "parquet"
+    wanted = source.size_bytes * (6 if is_packed else 1)
+    return min(wanted, MOST_MEMORY_BYTES, psutil.virtual_memory().total // 2)

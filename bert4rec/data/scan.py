@@ -13,12 +13,22 @@ from typing import Any
 
 import duckdb
 
-from bert4rec.data.forms import Layout
+from bert4rec.data.layout import LINE_FORMS, Layout
+from bert4rec.data.line_forms import PARTED_BY
 from bert4rec.files import temporary_beside, writing_explained
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
-MAX_LINE_BYTES = 16 << 20
+# The reader's buffers are a multiple of the longest line: short ones keep it small.
+MAX_LINE_BYTES = 2 << 20
+LEAST_MEMORY_BYTES = 400 << 20
+MAX_HISTORY_BYTES = 16 << 20
+MAX_RECORD_BYTES = 16 << 20
+MAX_DOCUMENT_BYTES = 1 << 30
+# Alone, `trim` takes off spaces only.
+TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
+# A name that no key of a log has.
+NOT_A_RECORD = "bert4rec: not a record"
 TMP = "tmp"
 
 
@@ -41,9 +51,15 @@ class Connection:
     Args:
         workspace: What does not fit the memory goes to its `tmp` folder; to the system's if None.
         n_threads: Threads of the reader; up to eight of the machine's if None.
+        memory_bytes: What may stay in memory before it spills; half of the machine's if None.
     """
 
-    def __init__(self, workspace: Path | None = None, n_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Path | None = None,
+        n_threads: int | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
         # DuckDB makes this folder itself, but not those above it.
         self.spill_folder = _spill_folder(workspace)
         self.duckdb = duckdb.connect(
@@ -57,7 +73,8 @@ class Connection:
                 "autoload_known_extensions": "false",
             },
         )
-        self.duckdb.execute("SET memory_limit = '50%'; SET TimeZone = 'UTC'")
+        limit = "50%" if memory_bytes is None else f"{max(memory_bytes, LEAST_MEMORY_BYTES)}B"
+        self.duckdb.execute(f"SET memory_limit = '{limit}'; SET TimeZone = 'UTC'")
 
     def run(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs."""
@@ -90,19 +107,21 @@ def _spill_folder(workspace: Path | None) -> Path:
 
 
 def scan_files(
-    files: Sequence[Path], layout: Layout, compression: str = "none", encoding: str = "utf-8"
+    files: Sequence[Path], layout: Layout, packing: str = "none", encoding: str = "utf-8"
 ) -> Scan:
     """Return a SELECT of all columns of the files, as text except for Parquet, in file order.
 
-    JSON Lines and sequences arrive as one column `line`.
+    JSON has one more column, `NOT_A_RECORD`, with the text of what is none.
     """
     paths = [_literal(file) for file in files]
     if layout.form == "parquet":
-        sql = "SELECT * FROM read_parquet($files, hive_partitioning=false)"
-        return Scan(sql, {"files": paths})
-    options: dict[str, Any] = {"compression": compression, "encoding": encoding}
-    if layout.form in ("jsonl", "sequences"):
-        options |= WHOLE_LINE | {"header": False}
+        return _parquet(files, paths)
+    if layout.form == "json":
+        sql = _read_json_sql(files, layout, packing)
+        return _records(Scan(sql, {"files": paths, "compression": packing}), layout)
+    options: dict[str, Any] = {"compression": packing, "encoding": encoding}
+    if layout.form == "jsonl" or layout.form in LINE_FORMS:
+        options |= WHOLE_LINE | {"header": False, "max_line_size": MAX_HISTORY_BYTES}
     else:
         options |= {
             "columns": dict.fromkeys(layout.columns, "VARCHAR"),
@@ -111,15 +130,104 @@ def scan_files(
             "escape": layout.quote,
             "header": layout.has_header,
             "skip": layout.n_blank_lines,
+            "max_line_size": MAX_LINE_BYTES,
         }
-    return Scan(_read_csv_sql(options), {"files": paths} | options)
+    scan = Scan(_read_csv_sql(options), {"files": paths} | options)
+    if layout.form == "jsonl":
+        return _records(scan, layout)
+    return _histories(scan, layout) if layout.form in LINE_FORMS else scan
+
+
+def _parquet(files: Sequence[Path], paths: list[str]) -> Scan:
+    is_parted = any("=" in part for file in files for part in file.parts[:-1][-4:])
+    sql = (
+        f"SELECT * FROM read_parquet($files, hive_partitioning={str(is_parted).lower()},"
+        " hive_types_autocast=false)"
+    )
+    return Scan(sql, {"files": paths})
 
 
 def _read_csv_sql(options: dict[str, Any]) -> str:
     named = ", ".join(f"{name}=${name}" for name in options)
     return (
         f"SELECT * FROM read_csv($files, {named}, auto_detect=false, store_rejects=true,"
-        f" rejects_limit=0, max_line_size={MAX_LINE_BYTES}, hive_partitioning=false)"
+        " rejects_limit=0, hive_partitioning=false)"
+    )
+
+
+def _read_json_sql(files: Sequence[Path], layout: Layout, packing: str) -> str:
+    kind, most = "array", MAX_RECORD_BYTES
+    if not layout.is_list:
+        # One record is the whole file, and the reader's buffers are as large as a record may be.
+        times = 1 if packing == "none" else 12
+        largest = max(file.stat().st_size for file in files)
+        kind, most = "unstructured", min(max(most, largest * times), MAX_DOCUMENT_BYTES)
+    return (
+        f"SELECT json AS line FROM read_json_objects($files, format='{kind}',"
+        f" compression=$compression, maximum_object_size={most})"
+    )
+
+
+def _records(scan: Scan, layout: Layout) -> Scan:
+    """Return the columns of JSON records that stand in the column `line`."""
+    is_object = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
+    if layout.form == "jsonl":
+        inner = (
+            f"SELECT CASE WHEN {is_object} THEN line END::JSON AS l0,"
+            f" CASE WHEN NOT {is_object} THEN line END AS bad FROM ({scan.sql})"
+            f" WHERE {TRIMMED} != ''"
+        )
+    else:
+        inner = f"SELECT line::JSON AS l0, NULL AS bad FROM ({scan.sql})"
+    parameters = dict(scan.parameters)
+    for level, pointer in enumerate(layout.lists):
+        parameters[f"list_{level}"] = pointer
+        found = f"json_extract(l{level}, $list_{level})"
+        # A record without its list gives one row without an item, so that it is counted.
+        elements = f"CASE WHEN json_array_length({found}) > 0 THEN {found}::JSON[] ELSE [NULL] END"
+        inner = f"SELECT *, unnest({elements}) AS l{level + 1} FROM ({inner})"
+    columns = []
+    for place, (name, (level, pointer)) in enumerate(
+        zip(layout.columns, layout.paths, strict=True)
+    ):
+        parameters[f"path_{place}"] = pointer or "$"
+        columns.append(f"json_extract_string(l{level}, $path_{place}) AS {quote_name(name)}")
+    sql = f"SELECT {', '.join(columns)}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
+    return Scan(sql, parameters)
+
+
+def _histories(scan: Scan, layout: Layout) -> Scan:
+    """Return users and items of lines that hold whole histories."""
+    lines = f"SELECT {TRIMMED} AS line FROM ({scan.sql}) WHERE {TRIMMED} != ''"
+    if layout.form == "triples":
+        return Scan(_triples_sql(lines), scan.parameters)
+    tokens = f"regexp_split_to_array(line, '{PARTED_BY[layout.delimiter]}')"
+    if layout.form == "sessions":
+        sql = f'SELECT (row_number() OVER ())::VARCHAR AS "user", {tokens} AS items FROM ({lines})'
+        return Scan(f'SELECT "user", unnest(items) AS item FROM ({sql})', scan.parameters)
+    # A line with a user alone gives one row without an item, so that it is counted.
+    items = "CASE WHEN len(tokens) > 1 THEN tokens[2:] ELSE [NULL] END"
+    sql = f'SELECT tokens[1] AS "user", unnest({items}) AS item FROM (SELECT {tokens} AS tokens'
+    return Scan(f"{sql} FROM ({lines}))", scan.parameters)
+
+
+def _triples_sql(lines: str) -> str:
+    def cells(place: int) -> str:
+        line = f"any_value(line) FILTER (n % 3 = {place})"
+        return f"string_split(rtrim({line}, ','), ',')"
+
+    blocks = (
+        f"SELECT n // 3 AS block, {cells(1)} AS items, {cells(2)} AS given,"
+        f" TRY_CAST(any_value(line) FILTER (n % 3 = 0) AS BIGINT) AS n_said"
+        f" FROM (SELECT line, row_number() OVER () - 1 AS n FROM ({lines})) GROUP BY block"
+    )
+    # A block whose three lines do not agree gives one row without an item, so that it is counted.
+    fits = "len(items) = n_said AND len(given) = n_said"
+    return (
+        f'SELECT (block + 1)::VARCHAR AS "user",'
+        f" unnest(CASE WHEN {fits} THEN items ELSE [NULL] END) AS item,"
+        f" unnest(CASE WHEN {fits} THEN given ELSE [NULL] END) AS value"
+        f" FROM (SELECT * FROM ({blocks}) ORDER BY block)"
     )
 
 

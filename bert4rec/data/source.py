@@ -10,10 +10,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from bert4rec.data.forms import Layout, check_form, detect_layout
+from bert4rec.data.copies import needs_copy, plain_copy
+from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
+from bert4rec.data.layout import LINE_FORMS, Layout, check_form
 from bert4rec.data.roles import dtype_of, guess_roles
-from bert4rec.data.scan import Connection, quote_name, scan_files
+from bert4rec.data.scan import Connection, Scan, quote_name, scan_files
 from bert4rec.errors import LogError
 
 N_EXAMPLES = 200
@@ -32,8 +34,8 @@ class Source:
         layout: How the lines become columns.
         files: The files; empty for a frame.
         size_bytes: Their size on disk.
-        compression: `none`, `gzip` or `zstd`.
-        encoding: `utf-8` or `latin-1`.
+        packing: How the files are packed, as `packing_of` says.
+        encoding: One of `ENCODING_NAMES`.
         frame: The frame, if it is one.
     """
 
@@ -41,7 +43,7 @@ class Source:
     layout: Layout
     files: tuple[Path, ...] = ()
     size_bytes: int = 0
-    compression: str = "none"
+    packing: str = "none"
     encoding: str = "utf-8"
     frame: pd.DataFrame | None = None
 
@@ -70,7 +72,7 @@ def open_source(
                 fix="Give files with the same columns in the same order, or one file.",
             )
     name = folder.resolve().name if folder.is_dir() or len(files) > 1 else files[0].name
-    return Source(name, layout, tuple(files), size, first.compression, first.encoding)
+    return Source(name, layout, tuple(files), size, first.packing, first.encoding)
 
 
 def _head_and_layout(
@@ -89,7 +91,7 @@ def _head_and_layout(
 
 
 def _signature(head: Head, layout: Layout) -> tuple[str, ...]:
-    return (*layout.signature, head.compression, head.encoding)
+    return (*layout.signature, head.packing, head.encoding)
 
 
 def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
@@ -117,7 +119,7 @@ def _log_signature(file: Path, form: str | None) -> tuple[str, ...] | None:
     if not (guesses["user"].is_certain and guesses["item"].is_certain):
         return None
     # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
-    family = re.sub(r"\d+", "", file.name) if layout.form in ("pairs", "sequences") else ""
+    family = re.sub(r"\d+", "", file.name) if layout.form in ("pairs", *LINE_FORMS) else ""
     return (*_signature(head, layout), family)
 
 
@@ -169,6 +171,21 @@ def _dtype(sql_type: str, examples: Sequence[str]) -> str:
     if sql_type.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
         return "number"
     return dtype_of(examples) if sql_type == "VARCHAR" else "text"
+
+
+def scan_source(source: Source, folder: Path) -> Scan:
+    """Return a SELECT of a source's columns; what DuckDB cannot read itself is copied to `folder`.
+
+    Raises:
+        LogError: a packed file is damaged or a trap.
+    """
+    if not needs_copy(source.packing, source.encoding):
+        return scan_files(source.files, source.layout, source.packing, source.encoding)
+    copies = [
+        plain_copy(file, source.packing, source.encoding, folder / "copies" / str(place))
+        for place, file in enumerate(source.files)
+    ]
+    return scan_files(copies, source.layout)
 
 
 def frame_source(frame: pd.DataFrame, name: str) -> Source:

@@ -25,16 +25,19 @@ DATE_FORMS = (
     "%d/%b/%Y:%H:%M:%S %z",
 )
 N_SAMPLED = 10_000
-# Which values count when the column is judged: a number that is not finite says as much as a blank.
-IS_GIVEN = "trim(t::VARCHAR) != '' AND coalesce(isfinite(TRY_CAST(t AS DOUBLE)), true)"
+N_MEASURED = 1_000_000
+# The end of a date that says its zone.
+ZONE = r"([Zz]|[+-]\d\d(:?\d\d)?| [A-Z]{3,4})$"
+# What stands for the text of a time whose column has a time type: no form has to be told.
+TIME_TYPE = "a time"
 
 
 @dataclass(frozen=True)
 class TimeReading:
-    """How the texts of a time column become Unix seconds.
+    """How the staged times become Unix seconds.
 
     Args:
-        sql: Expression over the column `t` that gives seconds as DOUBLE, or NULL.
+        sql: Expression over the columns `n` and `t` that gives seconds as DOUBLE, or NULL.
         reason: What the column was taken for.
     """
 
@@ -42,36 +45,46 @@ class TimeReading:
     reason: str
 
 
-def read_times(connection: Connection, dtype: str, name: str, where: str) -> TimeReading:
-    """Tell how to read the column `t` of the table `raw`.
+def read_times(connection: Connection, name: str, where: str) -> TimeReading:
+    """Tell how to read the times of the table `raw`.
 
     Args:
-        connection: Holds the table `raw`.
-        dtype: `timestamp` if `t` already holds seconds, else text or numbers.
+        connection: Holds the table `raw` with `n`, times that are numbers, and `t`, other texts.
         name: The column's name in the file, for messages.
         where: The source, for messages.
 
     Raises:
         LogError: more than half of the values cannot be read as times.
     """
-    if dtype == "timestamp":
-        return TimeReading("t", "the column has a time type")
-    number = "TRY_CAST(t AS DOUBLE)"
-    date = "TRY_CAST(t AS TIMESTAMPTZ)"
-    n, n_numbers, median = connection.row(
-        f"SELECT count(t), count({number}), median(abs({number})) FROM raw WHERE {IS_GIVEN}"
+    n_texts, n_numbers, has_type = connection.row(
+        "SELECT count(t), count(n), coalesce(any_value(t) = $type, false) FROM raw",
+        {"type": TIME_TYPE},
     )
+    if has_type:
+        return TimeReading("n", "the column has a time type")
+    n = n_texts + n_numbers
     if n == 0:
         return _blank(connection, name, where)
     if n_numbers * 2 > n:
-        return _numbers(connection, number, float(median))
-    (n_dates,) = connection.row(f"SELECT count({date}) FROM raw WHERE {IS_GIVEN}")
+        return _numbers(connection, n)
+    date = "TRY_CAST(t AS TIMESTAMPTZ)"
+    n_dates, n_zoned = connection.row(
+        f"SELECT count({date}), count(*) FILTER (regexp_matches(t, '{ZONE}')) FROM raw"
+    )
     if n_dates * 2 > n:
-        return TimeReading(f"epoch({date})", "dates of the form ISO 8601, in UTC unless they say")
-    found = _date_form(connection, name, where)
+        return TimeReading(f"epoch({date})", f"dates of the form ISO 8601, {_zones(n_zoned, n)}")
+    found = _date_form(connection, n, name, where)
     if found is None:
         raise _unreadable(connection, name, where)
     return TimeReading(f"epoch(try_strptime(t, '{found}'))", f"dates of the form {found}")
+
+
+def _zones(n_zoned: int, n: int) -> str:
+    if n_zoned == 0:
+        return "without a zone: taken as UTC"
+    if n_zoned == n:
+        return "each with its zone"
+    return f"{n_zoned:,} of {n:,} with their zone, the others taken as UTC"
 
 
 def _blank(connection: Connection, name: str, where: str) -> TimeReading:
@@ -86,21 +99,26 @@ def _blank(connection: Connection, name: str, where: str) -> TimeReading:
     return TimeReading("NULL", "")
 
 
-def _numbers(connection: Connection, number: str, median: float) -> TimeReading:
+def _numbers(connection: Connection, n_given: int) -> TimeReading:
+    (median,) = connection.row(
+        f"SELECT median(abs(n)) FROM (SELECT n FROM raw WHERE n IS NOT NULL LIMIT {N_MEASURED})"
+    )
     if 19_000_101 <= median <= 21_001_231:
-        day = "try_strptime(t::VARCHAR, '%Y%m%d')"
-        n, n_days = connection.row(f"SELECT count(t), count({day}) FROM raw WHERE {IS_GIVEN}")
-        if n_days * 2 > n:
-            return TimeReading(f"epoch({day})", "days of the form YYYYMMDD")
+        day = "try_strptime(n::BIGINT::VARCHAR, '%Y%m%d')"
+        (n_days,) = connection.row(f"SELECT count({day}) FROM raw WHERE abs(n) < 1e9")
+        if n_days * 2 > n_given:
+            sql = f"CASE WHEN abs(n) < 1e9 THEN epoch({day}) END"
+            return TimeReading(sql, "days of the form YYYYMMDD")
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
-    sql = f"CASE WHEN isfinite({number}) THEN {number} / {divisor} END"
+    sql = "n" if divisor == 1 else f"n / {divisor}"
     return TimeReading(sql, f"{unit} (the middle value is {median:.12g})")
 
 
-def _date_form(connection: Connection, name: str, where: str) -> str | None:
+def _date_form(connection: Connection, n_given: int, name: str, where: str) -> str | None:
     counts = ", ".join(f"count(try_strptime(t, '{form}'))" for form in DATE_FORMS)
-    sample = f"(SELECT t FROM raw WHERE {IS_GIVEN} LIMIT {N_SAMPLED})"
-    n, *n_read = connection.row(f"SELECT count(t), {counts} FROM {sample}")
+    sample = f"(SELECT t FROM raw WHERE t IS NOT NULL OR n IS NOT NULL LIMIT {N_SAMPLED})"
+    n_read = connection.row(f"SELECT {counts} FROM {sample}")
+    n = min(n_given, N_SAMPLED)
     best = max(n_read)
     if best * 2 <= n:
         return None
@@ -124,7 +142,8 @@ def _unreadable(connection: Connection, name: str, where: str) -> LogError:
     examples = [
         str(text)
         for (text,) in connection.rows(
-            f"SELECT t FROM raw WHERE {IS_GIVEN} GROUP BY t ORDER BY min(rowid) LIMIT 3"
+            "SELECT coalesce(t, n::VARCHAR) AS given FROM raw WHERE given IS NOT NULL"
+            " GROUP BY given ORDER BY min(rowid) LIMIT 3"
         )
     ]
     shown = ", ".join(repr(text[:40]) for text in examples)

@@ -16,7 +16,9 @@ MAX_LOG_MB = 1024
 MAX_ITEMS_MB = 128
 # A small packed file must not fill the disk; what lies on the server is the operator's own.
 MAX_UNPACKED_BYTES = 8 * 2**30
-LOG_ENDINGS = "csv tsv txt dat data inter json jsonl ndjson parquet gz zst item tab log".split()
+LOG_ENDINGS = (
+    "csv tsv txt dat data inter json jsonl ndjson parquet gz zst zip bz2 xz item tab log".split()
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def ask_upload() -> LogChoice | None:
         items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, "Titles, categories.")
     if log is None:
         st.caption(
-            "CSV, TSV, JSON Lines, Parquet, MovieLens or RecBole; plain, gzip or zstd. One line an"
+            "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"
             f" interaction: who, what and, if known, when. Up to {MAX_LOG_MB:,} MB a file, and"
             f" {size(MAX_UNPACKED_BYTES)} unpacked; larger ones are read from the server's folder."
         )

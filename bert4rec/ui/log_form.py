@@ -18,10 +18,13 @@ FORM_NAMES = {
     "tsv": "TSV (tabs)",
     "parquet": "Parquet",
     "jsonl": "JSON Lines",
+    "json": "JSON document",
     "movielens": "MovieLens",
     "recbole": "RecBole atomic files",
     "pairs": "User and item a line, no header",
     "sequences": "User and a whole sequence a line",
+    "sessions": "A whole sequence a line, no user",
+    "triples": "Three lines a user (count, items, values)",
 }
 ROLE_LABELS = {
     "user": "User column",
@@ -105,9 +108,13 @@ def _ask_form(choice: LogChoice) -> LogPreview:
     detected = "Chosen" if form else "Detected"
     text.markdown(
         f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
-        f" – {escape(preview.form_reason)}. {size(preview.size_bytes)}."
+        f" – {escape(preview.form_reason)}. {size(preview.size_bytes)}{_encoded(preview)}."
     )
     return preview
+
+
+def _encoded(preview: LogPreview) -> str:
+    return f", {preview.encoding}" if preview.encoding else ""
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the first lines…")

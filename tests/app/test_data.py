@@ -167,7 +167,7 @@ def test_uncertain_roles_are_left_for_the_person_to_choose() -> None:
         (b"user_id,item_id,timestamp\n", "no line below it"),
         (b"only\n1\n2\n3\n", "one column"),
         (bytes(range(256)) * 20, "binary"),
-        (b"PK\x03\x04" + b"x" * 50, "zip archive"),
+        (b"PK\x03\x04" + b"x" * 50, "damaged or cut short"),
         (b'{"user": 1\n[\n{', "JSON"),
     ],
 )

@@ -1,0 +1,108 @@
+"""The layout of a log file: its form, and how its lines become rows of columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bert4rec.data.roles import Column, dtype_of
+from bert4rec.errors import LogError
+
+JSON_FORMS = ("jsonl", "json")
+# Forms of which a line holds a whole history, or a part of one.
+LINE_FORMS = ("sequences", "sessions", "triples")
+FORMS = ("csv", "tsv", "parquet", *JSON_FORMS, "movielens", "recbole", "pairs", *LINE_FORMS)
+MOST_COLUMNS = 10_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a file become rows of columns.
+
+    Args:
+        form: One of `FORMS`.
+        reason: The sign by which the form was told.
+        columns: Names of the columns, in the order of the file.
+        rows: The first rows, as text; empty for Parquet.
+        delimiter: What parts the fields of a line.
+        quote: The quote character, or an empty string where quotes mean nothing.
+        has_header: Whether the first line names the columns.
+        dtypes: Types of the columns where the file states them (Parquet).
+        n_blank_lines: How many blank lines come before the header.
+        paths: For each column of JSON, in which of the nested records it lies and its pointer.
+        is_list: Whether a JSON document is a list of records, not one record.
+        lists: Pointers to the lists whose elements are the nested records, from the outside in.
+    """
+
+    form: str
+    reason: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+    delimiter: str = ","
+    quote: str = '"'
+    has_header: bool = True
+    dtypes: tuple[str, ...] = ()
+    n_blank_lines: int = 0
+    paths: tuple[tuple[int, str], ...] = ()
+    is_list: bool = False
+    lists: tuple[str, ...] = ()
+
+    def described(self, n_examples: int = 200) -> list[Column]:
+        """Return the columns with type and examples."""
+        columns = []
+        for place, name in enumerate(self.columns):
+            values = [row[place] for row in self.rows[:n_examples]]
+            dtype = self.dtypes[place] if self.dtypes else dtype_of(values)
+            columns.append(Column(name, dtype, tuple(values)))
+        return columns
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """What files must share to be read together."""
+        if self.form in JSON_FORMS:
+            # Records need not all have the same keys.
+            return (self.form, *self.lists)
+        header = f"{self.has_header} after {self.n_blank_lines}"
+        return (self.form, self.delimiter, header, *self.columns)
+
+
+def check_form(form: str | None) -> None:
+    """Check that `form` is one of `FORMS` or None."""
+    if form is not None and form not in FORMS:
+        raise LogError(f"there is no form {form!r}", fix=f"Use one of {', '.join(FORMS)}.")
+
+
+def numbered(n: int) -> tuple[str, ...]:
+    """Return names for columns without a header: column1, column2, ..."""
+    return tuple(f"column{place}" for place in range(1, n + 1))
+
+
+def check_columns(columns: Sequence[str], where: str, noun: str = "column") -> None:
+    """Check that there are at least two columns, each with a name of its own.
+
+    Raises:
+        LogError: there are not, or more than any log has.
+    """
+    if len(columns) > MOST_COLUMNS:
+        raise LogError(
+            f"the log has {len(columns):,} {noun}s",
+            where=where,
+            fix=f"Keep user, item and time; at most {MOST_COLUMNS:,} {noun}s are read.",
+        )
+    if len(columns) < 2:
+        found = f"one {noun}, {columns[0]!r}" if columns else f"no {noun}s"
+        raise LogError(
+            f"the log has {found}",
+            where=where,
+            fix="A log needs a user and an item on each line; check the delimiter.",
+        )
+    counts = Counter(name.casefold() for name in columns)
+    twice = [name for name in dict.fromkeys(columns) if counts[name.casefold()] > 1]
+    if twice:
+        raise LogError(
+            f"the {noun} {twice[0]!r} is there more than once",
+            where=f"{where}, line 1",
+            fix=f"Give each {noun} a name of its own (case does not count).",
+            columns=list(columns),
+        )

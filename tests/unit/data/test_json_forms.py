@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bert4rec.data.log import Roles, preview_log, read_items, read_log
+from bert4rec.errors import LogError
+
+RECORDS = [{"user_id": f"u{n % 3}", "item_id": f"i{n % 4}", "timestamp": n} for n in range(24)]
+PLAYLISTS = {
+    "info": {"slice": "0-2", "version": "v1"},
+    "playlists": [
+        {
+            "name": f"list {pid}",
+            "pid": pid,
+            "modified_at": 1_500_000_000,
+            "duration_ms": 9,
+            "tracks": [
+                {
+                    "pos": pos,
+                    "artist_name": f"artist {pos}",
+                    "track_uri": f"spotify:track:{(pid + pos) % 5}",
+                    "track_name": f"track {(pid + pos) % 5}",
+                    "duration_ms": 100,
+                }
+                for pos in range(4)
+            ],
+        }
+        for pid in range(3)
+    ],
+}
+
+
+def written(folder: Path, document: Any, indent: int | None = None) -> Path:
+    path = folder / "log.json"
+    path.write_text(json.dumps(document, indent=indent))
+    return path
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_list_of_records_is_read_as_lines_of_them(indent: int | None, tmp_path: Path):
+    path = written(tmp_path, RECORDS, indent)
+    assert preview_log(path).form == "json"
+    with read_log(path) as log:
+        rows = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions")
+    assert rows == [(r["user_id"], r["item_id"], float(r["timestamp"])) for r in RECORDS]
+
+
+def test_records_below_a_name_are_found(tmp_path: Path):
+    path = written(tmp_path, {"status": "ok", "data": RECORDS})
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (24, 0)
+    assert "'data'" in preview_log(path).form_reason
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_the_tracks_of_playlists_are_rows_and_the_playlists_users(
+    indent: int | None, tmp_path: Path
+):
+    path = written(tmp_path, PLAYLISTS, indent)
+    roles = preview_log(path).roles()
+    assert (roles.user, roles.item, roles.time) == ("pid", "track_uri", "pos")
+    with read_log(path) as log:
+        rows = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions")
+    assert len(rows) == 12
+    assert rows[5] == ("1", "spotify:track:2", 1.0)
+    table = read_items(path)
+    assert table.set_index("item_id").loc["spotify:track:2", "title"] == "track 2"
+
+
+def test_what_playlist_and_track_both_have_goes_by_two_names(tmp_path: Path):
+    names = [column.name for column in preview_log(written(tmp_path, PLAYLISTS)).columns]
+    assert {"duration_ms", "outer.duration_ms"} <= set(names)
+
+
+def test_a_document_longer_than_the_head_is_told_from_its_start(tmp_path: Path):
+    many = PLAYLISTS["playlists"] * 3000  # type: ignore[operator]
+    path = written(tmp_path, PLAYLISTS | {"playlists": many})
+    assert path.stat().st_size > 2 << 20
+    with read_log(path) as log:
+        assert log.n_rows_read == 36_000
+
+
+def test_nested_ids_are_columns_by_their_path(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"user": {"id": n % 3}, "track": {"id/x": f"t{n % 4}"}, "ts": n}) + "\n"
+            for n in range(20)
+        )
+    )
+    assert [c.name for c in preview_log(path).columns] == ["user.id", "track.id/x", "ts"]
+    with read_log(path, Roles("user.id", "track.id/x", "ts")) as log:
+        assert log.connection.rows("SELECT user_id, item_id FROM interactions")[4] == ("1", "t0")
+
+
+def test_a_list_of_plain_items_in_each_record_is_a_history(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        "".join(json.dumps({"user": u, "items": [f"i{u}", "i9", f"i{u}"]}) + "\n" for u in range(5))
+        + json.dumps({"user": 6, "items": []})
+    )
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (16, 1)
+        assert log.rejects[0].reason == "no item id"
+        assert log.connection.rows("SELECT item_id FROM interactions LIMIT 3") == [
+            ("i0",),
+            ("i9",),
+            ("i0",),
+        ]
+
+
+def test_a_record_with_user_and_item_is_not_gone_into(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"user": n % 3, "item": n % 4, "items": [{"a": 1}, {"a": 2}]}) + "\n"
+            for n in range(20)
+        )
+    )
+    with read_log(path) as log:
+        assert log.n_rows_read == 20
+
+
+def test_a_document_that_is_damaged_far_from_its_head_is_refused(tmp_path: Path):
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(RECORDS * 2000)[:-40])
+    assert preview_log(path).form == "json"
+    with pytest.raises(LogError, match="cannot be read") as caught:
+        read_log(path)
+    assert str(tmp_path) not in str(caught.value)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.log import Roles, preview_log, read_items, read_log
+from bert4rec.errors import LogError
+
+HEADER = "user_id,item_id,timestamp\n"
+ROWS = "".join(f"u{n % 5},i{n % 7},{1_700_000_000 + n}\n" for n in range(50))
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+PACKED = {
+    "zip": zipped(("plays.csv", (HEADER + ROWS).encode())),
+    "zip of a Mac": zipped(
+        ("plays.csv", (HEADER + ROWS).encode()), ("__MACOSX/._plays.csv", b"junk")
+    ),
+    "zip in a folder": zipped(("a/b/plays.csv", (HEADER + ROWS).encode())),
+    "zip that climbs": zipped(("../../plays.csv", (HEADER + ROWS).encode())),
+    "bzip2": bz2.compress((HEADER + ROWS).encode()),
+    "xz": lzma.compress((HEADER + ROWS).encode()),
+    "UTF-16": (HEADER + ROWS).encode("utf-16"),
+    "UTF-16 big end first": b"\xfe\xff" + (HEADER + ROWS).encode("utf-16-be"),
+    "UTF-16 without a mark": (HEADER + ROWS).encode("utf-16-le"),
+    "UTF-16 in zip": zipped(("plays.csv", (HEADER + ROWS).encode("utf-16"))),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_packed_or_wide_file_is_read_as_the_plain_one(name: str, tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(PACKED[name])
+    assert preview_log(path).roles() == Roles("user_id", "item_id", "timestamp")
+    with read_log(path, workspace=tmp_path / "workspace") as log:
+        assert (log.n_rows_read, log.n_rejected) == (50, 0)
+        (row,) = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions LIMIT 1")
+        assert row == ("u0", "i0", 1_700_000_000)
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["log.csv", "workspace"]
+    assert not list((tmp_path / "workspace").rglob("copies"))
+
+
+def test_a_bad_line_of_a_packed_file_has_its_number(tmp_path: Path):
+    (tmp_path / "log.zip").write_bytes(zipped(("a.csv", (HEADER + ROWS + "u1,,3\n").encode())))
+    with read_log(tmp_path / "log.zip") as log:
+        assert [(r.line, r.file) for r in log.rejects] == [(52, "log.zip")]
+
+
+def test_an_item_table_may_be_zipped(tmp_path: Path):
+    table = "item_id,title\n1,Straße\n2,Œuvre\n".encode("utf-16")
+    (tmp_path / "items.zip").write_bytes(zipped(("items.csv", table)))
+    assert read_items(tmp_path / "items.zip")["title"].tolist() == ["Straße", "Œuvre"]
+
+
+def test_letters_of_windows_are_read_as_such_and_said_to_be_a_guess(tmp_path: Path):
+    text = "user,item\n" + "u1,Rock’n’Roll\nu2,Œuvre\nu1,été and other words\n" * 9
+    (tmp_path / "log.csv").write_bytes(text.encode("cp1252"))
+    assert "a guess" in preview_log(tmp_path / "log.csv").encoding
+    with read_log(tmp_path / "log.csv") as log:
+        items = {row[0] for row in log.connection.rows("SELECT item_id FROM interactions")}
+        assert items == {"Rock’n’Roll", "Œuvre", "été and other words"}
+
+
+def test_one_damaged_letter_does_not_spoil_the_others(tmp_path: Path):
+    rows = b"".join(f"u{n % 9},é{n % 7}\n".encode() for n in range(200))
+    (tmp_path / "log.csv").write_bytes(b"user,item\n" + rows + b"u1,\xe9x\n" + rows)
+    with read_log(tmp_path / "log.csv") as log:
+        assert (log.n_rows_read, log.n_rejected) == (401, 1)
+        assert log.rejects[0].line == 202
+        assert {row[0] for row in log.connection.rows("SELECT item_id FROM interactions")} == {
+            f"é{n}" for n in range(7)
+        }
+
+
+REFUSED = {
+    "two files": (zipped(("a.csv", b"x"), ("b.csv", b"y")), "holds 2 files, not one"),
+    "no file": (zipped(("folder/", b"")), "holds 0 files"),
+    "Excel": (zipped(("[Content_Types].xml", b"x"), ("xl/a.xml", b"y")), "Excel"),
+    "cut zip": (zipped(("a.csv", (HEADER + ROWS * 99).encode()))[:-30], "damaged or cut short"),
+    "cut bzip2": (bz2.compress((HEADER + ROWS).encode())[:-9], "damaged or cut short"),
+    "cut xz": (lzma.compress((HEADER + ROWS).encode())[:-9], "damaged or cut short"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + b"x" * 99, "7z archive"),
+    "RAR": (b"Rar!\x1a\x07" + b"x" * 99, "RAR archive"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_unpacked_is_refused_with_a_reason(name: str, tmp_path: Path):
+    content, expected = REFUSED[name]
+    (tmp_path / "log.csv").write_bytes(content)
+    with pytest.raises(LogError, match=expected) as caught:
+        read_log(tmp_path / "log.csv")
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress])
+def test_a_file_that_would_fill_the_disk_is_refused(pack, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("bert4rec.data.packing.SURELY_FINE_BYTES", 1 << 20)
+    (tmp_path / "log.csv").write_bytes(pack((HEADER + ROWS).encode() + b"\n" * (8 << 20)))
+    with pytest.raises(LogError, match="times its size"):
+        read_log(tmp_path / "log.csv")
