@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.demo import measure_demo
 from benchmarks.infer import measure_inference
+from benchmarks.ingest import measure_ingest
 from benchmarks.quality import measure_quality
 from benchmarks.scale import measure_scale
 from benchmarks.train import measure_training
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scale": measure_scale,
     "infer": measure_inference,
     "demo": measure_demo,
+    "ingest": measure_ingest,
 }
 
 

@@ -71,7 +71,9 @@ def open_source(
                 where=str(path),
                 fix="Give files with the same columns in the same order, or one file.",
             )
-    name = folder.resolve().name if folder.is_dir() or len(files) > 1 else files[0].name
+    # A glob says less of what it is than the folder that it looks into.
+    home = folder.resolve() if folder.is_dir() else files[0].resolve().parent
+    name = home.name if folder.is_dir() or len(files) > 1 else files[0].name
     return Source(name, layout, tuple(files), size, first.packing, first.encoding)
 
 
