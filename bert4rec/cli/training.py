@@ -157,11 +157,12 @@ def _outcome_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _split_lines(record: Mapping[str, Any]) -> list[str]:
-    from bert4rec.data.split_record import counts_words
+    from bert4rec.data.split_record import counts_words, few_words
 
     lines = [f"Split {record['strategy']}: {counts_words(record)}"]
     if "valid_at" in record:
         lines.append(f"Validation begins at {record['valid_at']}, test at {record['test_at']}.")
+    lines += filter(None, [few_words(record)])
     return [*lines, ""]
 
 

@@ -85,3 +85,21 @@ def counts_words(record: Mapping[str, Any]) -> str:
     if n_cold:
         found += f". Users without a past at their cut, not judged: {n_cold:,}"
     return found + "."
+
+
+def few_words(record: Mapping[str, Any] | None) -> str:
+    """Return a warning where a split in time leaves out most of those it could ask about.
+
+    Example:
+        >>> few_words({"n_valid": 9, "n_test": 9, "n_cold_valid": 1, "n_cold_test": 0})
+        ''
+    """
+    for part, name in (("valid", "validation"), ("test", "the test")):
+        n_cold = record.get(f"n_cold_{part}", 0) if record else 0
+        if record and n_cold > record[f"n_{part}"]:
+            return (
+                f"Most users of {name} ({n_cold:,}, beside {record[f'n_{part}']:,} who are judged)"
+                " begin after its cut, so they have no past to be asked from. Where histories are"
+                " as short in time as this, leave_one_out says more."
+            )
+    return ""

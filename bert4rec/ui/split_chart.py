@@ -14,11 +14,11 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, split_dataset
 from bert4rec.data.split_picture import PARTS, UNUSED, SplitPicture, picture_of
-from bert4rec.data.split_record import counts_words, moment, split_record
+from bert4rec.data.split_record import counts_words, few_words, moment, split_record
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
-from bert4rec.ui.words import counted, when
+from bert4rec.ui.words import counted, escape, when
 
 Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
@@ -68,8 +68,11 @@ def draw_split(dataset: SequenceDataset) -> None:
         except Bert4RecError as error:
             state.show_error(error)
             return
-        finding = split_words(split_record(split, settings), dataset.n_interactions)
+        record = split_record(split, settings)
+        finding = split_words(record, dataset.n_interactions)
         st.caption(finding)
+        if few_words(record):
+            st.warning(escape(few_words(record)), icon=":material/warning:")
         picture = picture_of(dataset, split)
         figure = split_figure(picture, dataset, split)
         st.plotly_chart(figure, alt=finding, config=CONFIG, key="split")
