@@ -15,14 +15,14 @@ import torch
 from bert4rec.batches import MAX_PART_TOKENS, NEXT_ITEM_SHARE
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import Split
+from bert4rec.data.split import Split, split_dataset
 from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
 from bert4rec.errors import DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.score_blocks import SCORE_BYTES
-from bert4rec.workshop import Workshop, loss_for, split_for
+from bert4rec.workshop import Workshop, loss_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
@@ -86,7 +86,7 @@ def size_of(dataset: SequenceDataset, settings: Hyperparameters) -> Size:
     Raises:
         DatasetError: the dataset cannot be split for training.
     """
-    split = split_for(dataset, settings)
+    split = split_dataset(dataset, settings)
     n_sequences = int((split.train.lengths > 0).sum())
     n_steps = -(-n_sequences // settings.batch_size)
     loss_type, loss_reason = loss_for(dataset, settings, split)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bert4rec.batches import Part, TrainingBatches
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import split_dataset
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.device import choose_for
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.workshop import split_for
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def first_batch(
         DeviceError: the device is not there.
     """
     choice = choose_for(settings)
-    split = split_for(dataset, settings)
+    split = split_dataset(dataset, settings)
     mask_idx = dataset.vocabulary.mask_idx
     batches = TrainingBatches(
         dataset.items, split.train, mask_idx, settings, choice.device, choice.n_threads

@@ -289,6 +289,35 @@ class Hyperparameters(BaseModel):
         ge=0,
         le=1,
     )
+    split_strategy: Literal["leave_one_out", "last_k", "global_time"] = _setting(
+        "leave_one_out",
+        "Data",
+        "Split",
+        "What is held out. leave_one_out: each user's last item is test, the one before it "
+        "validation. last_k: so many of each. global_time: what is latest of all users together, "
+        "so that nothing that trains is later than what is asked for; needs times.",
+        ours=True,
+    )
+    held_out_items: Int = _setting(
+        1,
+        "Data",
+        "Held-out items",
+        "Items of a user in each of validation and test, for last_k; short histories hold out "
+        "fewer.",
+        ours=True,
+        ge=1,
+        le=MAX_PARTS,
+    )
+    held_out_share: Float = _setting(
+        0.1,
+        "Data",
+        "Held-out share",
+        "Share of the interactions, in the order of time, in each of validation and test, for "
+        "global_time.",
+        ours=True,
+        gt=0,
+        lt=0.5,
+    )
     precision: Literal["auto", "float32", "bfloat16"] = _setting(
         "auto",
         "Machine",

@@ -15,6 +15,7 @@ from bert4rec.control import Control
 from bert4rec.data.content import content_hash, holds_the_same
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.split import Split
+from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import summarise
@@ -198,6 +199,7 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
         "loss_reason": workshop.loss_reason,
         "removes_seen": workshop.removes_seen,
         "seen_reason": workshop.seen_reason,
+        "split": split_record(workshop.split, workshop.settings),
         **workshop.choice.as_dict(),
     }
 
@@ -236,6 +238,7 @@ def _summary(
         "report": report,
         "removes_seen": workshop.removes_seen,
         "seen_reason": workshop.seen_reason,
+        "split": split_record(workshop.split, workshop.settings),
         "train_seconds": round(position.trained_s, 3),
         "sequences_per_second": round(float(np.median(rates)), 1) if rates else 0.0,
         "n_users": dataset.n_users,

@@ -10,7 +10,7 @@ import numpy as np
 from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import Segments, Split, leave_one_out
+from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.device import DeviceChoice, choose_for
 from bert4rec.evaluate import LIST_LENGTH, Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
@@ -44,7 +44,7 @@ class Workshop:
         """Choose device and loss, split the data and draw the initial weights."""
         choice = choose_for(settings)
         removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
-        split = split_for(dataset, settings)
+        split = split_dataset(dataset, settings)
         loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
         network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
@@ -123,12 +123,6 @@ class Workshop:
 
 def _tell_nobody(event: Event) -> None:
     """Hear of an event and do nothing."""
-
-
-def split_for(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
-    """Return the split that the settings ask for."""
-    ratio = settings.sample_ratio if settings.sample_strategy == "user_based" else 1.0
-    return leave_one_out(dataset, train_ratio=ratio, seed=settings.sample_seed)
 
 
 def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:

@@ -81,11 +81,13 @@ def first_draft(recommender: Recommender) -> Draft:
     return user_draft(recommender, int(long_enough[0]))
 
 
-def user_draft(recommender: Recommender, user_idx: int, *, hide_last: bool = False) -> Draft:
+def user_draft(recommender: Recommender, user_idx: int, *, n_asked: int | None = None) -> Draft:
+    """Return a user's whole history, or its first `n_asked` items with the last of them hidden."""
     dataset = recommender.dataset
-    draft = Draft.of(dataset.history(user_idx).tolist(), dataset.user_id(user_idx))
+    history = dataset.history(user_idx)[:n_asked].tolist()
+    draft = Draft.of(history, dataset.user_id(user_idx))
     middle = draft.middle(recommender.settings.max_seq_length)
-    return draft.hiding([len(draft) - 1 if hide_last else middle])
+    return draft.hiding([middle if n_asked is None else len(draft) - 1])
 
 
 def keep(draft: Draft, dataset: SequenceDataset) -> None:
@@ -107,12 +109,12 @@ def change(draft: Draft) -> None:
     st.session_state[DRAFT_KEY] = draft
 
 
-def take_user(recommender: Recommender, user_id: str | None, *, hide_last: bool = False) -> None:
+def take_user(recommender: Recommender, user_id: str | None, *, n_asked: int | None = None) -> None:
     if not user_id:
         return
     try:
         user_idx = recommender.dataset.user_idx(user_id)
-        change(user_draft(recommender, user_idx, hide_last=hide_last))
+        change(user_draft(recommender, user_idx, n_asked=n_asked))
     except Bert4RecError as error:
         st.session_state[PROBLEM_KEY] = error
 
@@ -160,9 +162,9 @@ def draw_picks(run: Run, recommender: Recommender) -> None:
             key=key,
             icon=f":material/{icon}:",
             format_func=partial(ranked_label, ranks),
-            help=f"Users whose last item, the test item, was ranked {name} among "
+            help=f"Users whose test item was ranked {name} among "
             f"{counted(picks.n_judged, 'user')} drawn.",
-            on_click=partial(take_picked_user, recommender, key),
+            on_click=partial(take_picked_user, recommender, key, users),
             disabled=not ranks,
         )
 
@@ -171,8 +173,12 @@ def ranked_label(ranks: dict[str, int], user: str) -> str:
     return f"{escape(user)} · rank {ranks[user] + 1:,}"
 
 
-def take_picked_user(recommender: Recommender, key: str) -> None:
-    take_user(recommender, st.session_state[key], hide_last=True)
+def take_picked_user(
+    recommender: Recommender, key: str, users: list[explanations.RankedUser]
+) -> None:
+    n_items = {user.user_id: user.n_items for user in users}
+    picked = st.session_state[key]
+    take_user(recommender, picked, n_asked=n_items.get(picked))
 
 
 def draw_composer(recommender: Recommender) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,16 @@ def random_dataset(lengths: list[int], n_items: int = 9, seed: int = 0) -> Seque
     chance = np.random.default_rng(seed)
     sequences = [chance.integers(1, n_items + 1, size=length) for length in lengths]
     return SequenceDataset.from_sequences(sequences, n_items=n_items)
+
+
+def timed_dataset(
+    lengths: list[int], n_items: int = 9, seed: int = 0, *, n_moments: int = 50
+) -> SequenceDataset:
+    """Such histories with times, some of them equal; each in the order of time."""
+    made = random_dataset(lengths, n_items, seed)
+    chance = np.random.default_rng(seed)
+    times = [np.sort(chance.integers(n_moments, size=length)) for length in lengths]
+    return replace(made, times_s=1.7e9 + 3600.0 * np.concatenate(times))
 
 
 def small_network(n_items: int = 11, *, spread: float = 0.5, **changes: Any) -> Bert4Rec:

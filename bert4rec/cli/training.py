@@ -100,7 +100,7 @@ def outcome(run: Run) -> dict[str, Any]:
     report = summary.get("report", {})
     config = run.config()
     kept = (
-        *("best_epoch", "n_epochs_done", "reason", "valid", "test", "train_seconds"),
+        *("best_epoch", "n_epochs_done", "reason", "valid", "test", "split", "train_seconds"),
         *("sequences_per_second", "n_users", "n_items", "n_interactions", "n_parameters"),
     )
     machine = (
@@ -135,12 +135,15 @@ def _metrics_of(
 
 
 def _outcome_lines(document: dict[str, Any]) -> list[str]:
+    from bert4rec.data.split_record import asked_words
+
     scores = {NETWORK: document["test"], **document["baselines"]}
     unseen = document["unseen_users"]
     return [
         f"Run {document['run']} {document['state']}: {document['message']}",
         "",
-        "Test: each user's last item among the whole catalogue",
+        *(_split_lines(document["split"]) if document["split"] else []),
+        f"Test: {asked_words(document['split'])}, among the whole catalogue",
         *metric_table(scores),
         *(["", "Users of whom nothing was trained on", *metric_table(unseen)] if unseen else []),
         "",
@@ -151,6 +154,16 @@ def _outcome_lines(document: dict[str, Any]) -> list[str]:
         *_advice(scores),
         _following(document),
     ]
+
+
+def _split_lines(record: Mapping[str, Any]) -> list[str]:
+    from bert4rec.data.split_record import counts_words, few_words
+
+    lines = [f"Split {record['strategy']}: {counts_words(record)}"]
+    if "valid_at" in record:
+        lines.append(f"Validation begins at {record['valid_at']}, test at {record['test_at']}.")
+    lines += filter(None, [few_words(record)])
+    return [*lines, ""]
 
 
 def metric_table(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -208,10 +221,13 @@ def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
             (one["by"], one["slice"], one["n_rows"], one["hr@10"], one["ndcg@10"])
             for one in own["slices"]
         ]
-        lines += ["", f"{titles.get(part, part)}: {own['n_rows']:,} users, whole catalogue"]
+        lines += [
+            "",
+            f"{titles.get(part, part)}: {own['n_rows']:,} held-out items, whole catalogue",
+        ]
         lines += metric_table(_metrics_of(judged))
         lines += ["", *table((NETWORK, "95 % interval"), intervals)]
-        lines += ["", *table(("by", "slice", "users", "hr@10", "ndcg@10"), slices)]
+        lines += ["", *table(("by", "slice", "rows", "hr@10", "ndcg@10"), slices)]
     return lines
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
 
 N_CURVES_KEPT = 8
+# Which settings decide what is held out.
+SPLIT_SETTINGS = (
+    *("sample_strategy", "sample_ratio", "sample_seed"),
+    *("split_strategy", "held_out_items", "held_out_share"),
+)
 
 
 def open_dataset(folder_name: str, fingerprint: str) -> SequenceDataset:
@@ -72,22 +77,22 @@ def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: floa
 
 def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx: int) -> int:
     """Return how many of a user's items, from the oldest on, a model with these settings learns."""
-    chance = (settings.sample_strategy, settings.sample_ratio, settings.sample_seed)
-    return int(_trained_lengths(dataset.fingerprint, chance, dataset, settings)[user_idx])
+    asked = tuple(getattr(settings, name) for name in SPLIT_SETTINGS)
+    return int(_trained_lengths(dataset.fingerprint, asked, dataset, settings)[user_idx])
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _trained_lengths(
     fingerprint: str,
-    chance: tuple[str | None, float, int],
+    asked: tuple[Any, ...],
     _dataset: SequenceDataset,
     _settings: Hyperparameters,
 ) -> np.ndarray:
     import numpy as np
 
-    from bert4rec.workshop import split_for
+    from bert4rec.data.split import split_dataset
 
-    rows = split_for(_dataset, _settings).train
+    rows = split_dataset(_dataset, _settings).train
     lengths = np.zeros(_dataset.n_users, dtype=np.int64)
     lengths[rows.user_idx] = rows.lengths
     return lengths

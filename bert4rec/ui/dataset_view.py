@@ -13,6 +13,7 @@ from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Check, Profile, profile
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, profile_charts, state
+from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     counted,
     escape,
@@ -53,6 +54,7 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
     for check in found.checks:
         _draw_check(check)
     _draw_charts(found)
+    draw_split(dataset)
     _draw_report(manifest)
     _draw_sequences(dataset)
     _draw_details(manifest)

@@ -16,10 +16,11 @@ N_PICKS = 8
 
 
 class RankedUser(NamedTuple):
-    """A user and the rank from 0 of the test item."""
+    """A user, the rank from 0 of the test item, and how long the history is up to that item."""
 
     user_id: str
     rank: int
+    n_items: int
 
 
 class Picks(NamedTuple):
@@ -43,12 +44,15 @@ def picked_users(run: Run) -> Picks:
 
 @st.cache_data(max_entries=16, show_spinner="Ranking the test items of some users…")
 def _picked(folder: str, run_id: str, mtime: float) -> Picks:
+    from bert4rec.data.split import split_dataset
     from bert4rec.evaluate import judge
-    from bert4rec.workshop import split_for
 
     recommender = load_recommender(run_id, mtime)
     dataset = recommender.dataset
-    rows = split_for(dataset, recommender.settings).test
+    rows = split_dataset(dataset, recommender.settings).test
+    # Where several items of a user are held out, the newest one stands for the user.
+    is_last = np.append(rows.user_idx[1:] != rows.user_idx[:-1], True)
+    rows = rows.take(is_last)
     if len(rows) > N_JUDGED_USERS:
         chosen = np.random.default_rng(0).choice(len(rows), N_JUDGED_USERS, replace=False)
         rows = rows.take(np.sort(chosen))
@@ -61,7 +65,12 @@ def _picked(folder: str, run_id: str, mtime: float) -> Picks:
         n_threads=recommender.scorer.choice.n_side_by_side,
     ).ranks
     order = np.argsort(ranks, kind="stable")
-    users = [RankedUser(dataset.user_id(int(rows.user_idx[at])), int(ranks[at])) for at in order]
+    users = [
+        RankedUser(
+            dataset.user_id(int(rows.user_idx[at])), int(ranks[at]), int(rows.lengths[at]) + 1
+        )
+        for at in order
+    ]
     return Picks(users[:N_PICKS], users[::-1][:N_PICKS], len(users))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
@@ -211,12 +212,14 @@ def _draw_results(run: Run) -> None:
             "Best epoch", f"{summary['best_epoch']} of {summary['n_epochs_done']}", border=True
         )
         st.metric("Training time", duration(summary["train_seconds"]), border=True)
+    if few_words(summary.get("split")):
+        st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     st.markdown(f"**{escape(final_finding(report))}**")
     st.table(final_table(report), hide_index=True, border="horizontal")
     n_rows = number(report["bert4rec"]["n_rows"])
     st.caption(
-        f"Each of {n_rows} users' last item, ranked among the whole catalogue"
-        f"{escape(seen_words(summary))}; in brackets the 95% interval. "
+        f"{n_rows} held-out items: {escape(asked_words(summary.get('split')))}, ranked among the "
+        f"whole catalogue{escape(seen_words(summary))}; in brackets the 95% interval. "
         f"{number(summary['n_parameters'])} parameters, trained at "
         f"{number(summary['sequences_per_second'])} sequences per second."
     )

@@ -179,15 +179,15 @@ def training_words(n_trained: int, n_items: int) -> str:
 
     Example:
         >>> training_words(2, 2)
-        'A history this short holds nothing out: the model was trained on all of it.'
+        'Nothing of this history was held out: the model was trained on all of it.'
     """
     if not n_trained:
         return "The model was not trained on this user: the whole history was held out."
     if n_trained == n_items:
-        return "A history this short holds nothing out: the model was trained on all of it."
+        return "Nothing of this history was held out: the model was trained on all of it."
     return (
-        "Of a user's history, the last item is the test item and the one before it the validation "
-        "item; the model was not trained on these."
+        f"The model was trained on the first {n_trained:,} of this history's {n_items:,} items; "
+        "the others are held out, and it was not trained on these."
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.dataset import SequenceDataset, find_dataset
+from bert4rec.data.split import split_dataset
 from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
@@ -17,7 +18,6 @@ from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
-from bert4rec.workshop import split_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
@@ -432,7 +432,7 @@ def test_of_a_user_held_out_the_watched_prediction_does_not_say_that_it_trains(
     run = queued_run(workspace, sample_strategy="user_based", sample_ratio=0.5)
     service_of(workspace).submit(run)
     wait_for_the_end(workspace)
-    trained = set(split_for(dataset, run.hyperparameters()).train.user_idx.tolist())
+    trained = set(split_dataset(dataset, run.hyperparameters()).train.user_idx.tolist())
     held_out = next(idx for idx in range(dataset.n_users) if idx not in trained)
     app = open_train(run)
     app.toggle(key="watch_prediction").set_value(True).run()

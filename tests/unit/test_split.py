@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import Segments, leave_one_out
+from bert4rec.data.split import (
+    Segments,
+    TimeCuts,
+    global_time,
+    last_k,
+    leave_one_out,
+    split_dataset,
+    time_cuts,
+)
 from bert4rec.errors import DatasetError
-from tests.factories import random_dataset
+from tests.factories import random_dataset, small_settings, timed_dataset
 
 
 def pieces(dataset: SequenceDataset, segments: Segments) -> dict[int, list[int]]:
@@ -73,3 +83,81 @@ def test_chosen_rows_keep_their_users() -> None:
     assert segments.lengths.tolist() == [2, 3, 4]
     assert segments.take(np.array([2, 0])).user_idx.tolist() == [2, 0]
     assert segments.take(slice(1, 3)).lengths.tolist() == [3, 4]
+
+
+def test_of_the_last_items_each_is_asked_from_all_before_it() -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2, 3, 4, 5, 6, 7]])
+    split = last_k(dataset, 2)
+    assert pieces(dataset, split.train) == {0: [1, 2, 3]}
+    assert dataset.items[split.valid.ends].tolist() == [4, 5]
+    assert dataset.items[split.test.ends].tolist() == [6, 7]
+    assert split.test.lengths.tolist() == [5, 6]
+
+
+def test_a_history_too_short_for_all_last_items_holds_out_fewer() -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2, 3, 4, 5, 6], [1, 2, 3], [1, 2], [1]])
+    split = last_k(dataset, 3)
+    assert pieces(dataset, split.train) == {0: [1, 2], 1: [1], 2: [1, 2], 3: [1]}
+    assert split.test.user_idx.tolist() == [0, 0, 1]
+    assert split.valid.user_idx.tolist() == [0, 0, 1]
+
+
+def times_of(dataset: SequenceDataset, *times: float) -> SequenceDataset:
+    return replace(dataset, times_s=np.array(times, dtype=float))
+
+
+def test_in_time_the_first_item_after_a_cut_is_asked_from_all_before_it() -> None:
+    made = SequenceDataset.from_sequences([[1, 2, 3, 4, 5], [6, 7], [8, 9]])
+    dataset = times_of(made, 1, 2, 10, 11, 20, 3, 21, 12, 22)
+    split = global_time(dataset, TimeCuts(10, 20))
+    assert pieces(dataset, split.train) == {0: [1, 2], 1: [6], 2: []}
+    assert pieces(dataset, split.valid) == {0: [1, 2]}
+    assert pieces(dataset, split.test) == {0: [1, 2, 3, 4], 1: [6], 2: [8]}
+    # User 2 begins between the cuts: cold for validation, and known by the time of the test.
+    assert (split.n_cold_valid, split.n_cold_test) == (1, 0)
+
+
+def test_the_cuts_leave_a_share_of_the_interactions_in_each_part() -> None:
+    dataset = times_of(random_dataset([20]), *range(20))
+    assert time_cuts(dataset, 0.1) == TimeCuts(16, 18)
+    assert time_cuts(dataset, 0.25) == TimeCuts(10, 15)
+
+
+def test_interactions_of_one_moment_are_never_parted_by_a_cut() -> None:
+    dataset = times_of(random_dataset([6, 4]), 1, 1, 5, 5, 5, 6, 1, 5, 5, 6)
+    cuts = time_cuts(dataset, 0.2)
+    assert cuts == TimeCuts(5, 5 + 1)
+    assert pieces(dataset, global_time(dataset, cuts).train).keys() == {0, 1}
+    assert global_time(dataset, cuts).train.lengths.tolist() == [2, 1]
+
+
+def test_without_times_there_is_no_split_by_time() -> None:
+    settings = small_settings(split_strategy="global_time")
+    with pytest.raises(DatasetError, match="has no times"):
+        split_dataset(random_dataset([5, 5]), settings)
+
+
+def test_cuts_that_leave_a_part_empty_are_refused_with_what_they_leave() -> None:
+    dataset = times_of(random_dataset([4, 4]), *[7.0] * 8)
+    with pytest.raises(DatasetError, match="0 interactions to train on, 0 users to validate"):
+        split_dataset(dataset, small_settings(split_strategy="global_time"))
+    apart = times_of(random_dataset([3, 3, 3]), 1, 2, 3, 11, 12, 13, 21, 22, 23)
+    with pytest.raises(DatasetError, match="3 interactions to train on, 0 users to validate"):
+        global_time(apart, TimeCuts(10, 20))
+
+
+def test_the_settings_choose_the_split() -> None:
+    dataset = timed_dataset([9] * 30)
+    one = split_dataset(dataset, small_settings())
+    assert len(one.test) == 30
+    assert one.cuts is None
+    several = split_dataset(dataset, small_settings(split_strategy="last_k", held_out_items=3))
+    assert len(several.test) == 90
+    in_time = split_dataset(
+        dataset, small_settings(split_strategy="global_time", held_out_share=0.2)
+    )
+    assert in_time.cuts == time_cuts(dataset, 0.2)
+    both = small_settings(
+        split_strategy="last_k", held_out_items=2, sample_strategy="user_based", sample_ratio=0.8
+    )
+    assert len(split_dataset(dataset, both).unseen) == 2 * 6

@@ -68,7 +68,7 @@ def test_the_shuffled_world_tells_when_held_out_items_were_trained_on(
         everything = Segments(np.arange(dataset.n_users), dataset.offsets[:-1], dataset.offsets[1:])
         return replace(leave_one_out(dataset), train=everything)
 
-    monkeypatch.setattr("bert4rec.workshop.split_for", leaky_split)
+    monkeypatch.setattr("bert4rec.workshop.split_dataset", leaky_split)
     report = shuffled_report(tmp_path)
     for metric in ("hr@10", "ndcg@10"):
         assert beats_popularity(report, "bert4rec", metric)
