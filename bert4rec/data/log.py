@@ -13,7 +13,7 @@ import psutil
 from bert4rec.data.heads import ENCODING_NAMES
 from bert4rec.data.ingest import Ingested, Reject, hash_source, ingest
 from bert4rec.data.item_table import read_items
-from bert4rec.data.layout import FORMS
+from bert4rec.data.layout import FORMS, Layout
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, open_source
@@ -50,6 +50,7 @@ class LogPreview:
         size_bytes: Size of the file or files on disk.
         n_files: How many files are read together.
         encoding: The encoding in words, and whether it is a guess; empty for Parquet and frames.
+        layout: How the lines become columns, with the first few hundred of them.
     """
 
     path: str
@@ -59,6 +60,7 @@ class LogPreview:
     rows: pd.DataFrame
     guesses: dict[str, RoleGuess]
     size_bytes: int
+    layout: Layout
     n_files: int = 1
     encoding: str = ""
 
@@ -103,6 +105,7 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
         size_bytes=source.size_bytes,
         n_files=len(source.files),
         encoding="" if layout.form in ("parquet", "frame") else ENCODING_NAMES[source.encoding],
+        layout=layout,
     )
 
 

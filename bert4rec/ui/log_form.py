@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.first_sequences import first_sequences
 from bert4rec.data.item_table import read_items
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.errors import LogError
@@ -42,6 +43,7 @@ NONE_LABELS = {"time": "None: the order of the file is the order", "value": "Non
 NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
+N_PREVIEW_ITEMS = 30
 
 
 def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
@@ -68,9 +70,38 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    if roles is not None:
+        _draw_sequences(preview, roles)
     if choice.items is not None:
         _draw_items(choice.items, preview, roles)
     return preview.form, roles
+
+
+def _draw_sequences(preview: LogPreview, roles: Roles) -> None:
+    """Show what the first histories would be: wrong columns show before anything is read."""
+    found = first_sequences(preview.layout, roles)
+    if not found:
+        return
+    st.markdown("**What the first sequences would be, oldest item first**")
+    rows = [
+        {
+            "User": sequence.user_id,
+            "Items": len(sequence.item_ids),
+            "Sequence": " → ".join(sequence.item_ids[:N_PREVIEW_ITEMS]),
+        }
+        for sequence in found
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={
+            "User": st.column_config.TextColumn(width=120),
+            "Items": st.column_config.NumberColumn(width=70),
+            "Sequence": st.column_config.TextColumn(width=840),
+        },
+        alt="The first sequences as the chosen columns give them",
+    )
+    st.caption(f"From the first {counted(len(preview.layout.rows), 'line')} alone.")
 
 
 def _draw_items(path: Path, preview: LogPreview, roles: Roles | None) -> None:
