@@ -47,5 +47,5 @@ def _ordered(met: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         moments: list[float] | list[str] = [float(time) for time, _ in met]
     except ValueError:
         moments = [time for time, _ in met]
-    order = sorted(range(len(met)), key=moments.__getitem__)  # type: ignore[arg-type]
+    order = sorted(range(len(met)), key=moments.__getitem__)
     return tuple(met[at][1] for at in order)
