@@ -61,6 +61,7 @@ class LogOptions:
     value: str | None = None
     form: str | None = None
     min_sequence_length: int | None = None
+    max_sequence_length: int | None = None
     min_item_count: int | None = None
     min_value: float | None = None
     keep_duplicates: bool = False
@@ -89,6 +90,7 @@ class LogOptions:
 
         typed = {
             "min_sequence_length": self.min_sequence_length,
+            "max_sequence_length": self.max_sequence_length,
             "min_item_count": self.min_item_count,
             "min_value": self.min_value,
             "drop_duplicates": False if self.keep_duplicates else None,
@@ -141,6 +143,9 @@ _OPTIONS = (
     click.option("--form", type=click.Choice(LOG_FORMS), help="Form of the log. [default: told]"),
     click.option(
         "--min-sequence-length", type=_number_of_rows, help="Leave out users with fewer items."
+    ),
+    click.option(
+        "--max-sequence-length", type=_number_of_rows, help="Leave out users with more items."
     ),
     click.option(
         "--min-item-count", type=_number_of_rows, help="Leave out items that occur less often."

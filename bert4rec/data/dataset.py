@@ -91,9 +91,9 @@ class SequenceDataset:
         """Number of different pairs of user and item."""
         n = 0
         for first, end in self.blocks():
-            users = np.repeat(np.arange(first, end), self.lengths[first:end])
+            users = np.repeat(np.arange(end - first), self.lengths[first:end])
             items = self.items[self.offsets[first] : self.offsets[end]]
-            n += len(np.unique(users * np.int64(self.n_items + 1) + items))
+            n += count_distinct(users * np.int64(self.n_items + 1) + items)
         return n
 
     @property
@@ -175,6 +175,15 @@ class SequenceDataset:
                 new / "manifest.json", {"format_version": FORMAT_VERSION} | dict(self.manifest)
             )
         return open_dataset(folder)
+
+
+def count_distinct(keys: np.ndarray) -> int:
+    """Return how many different values there are, of whole numbers of shape (n,).
+
+    Cost: one sort, which for whole numbers is many times faster than the table of `np.unique`.
+    """
+    ordered = np.sort(keys)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(len(ordered), 1)
 
 
 def open_dataset(folder: Path) -> SequenceDataset:

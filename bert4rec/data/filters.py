@@ -38,6 +38,13 @@ class PrepareSettings(BaseModel):
         description="Leave out users with fewer interactions. Three are needed to train, validate"
         " and test on one user.",
     )
+    max_sequence_length: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_ROWS,
+        title="Longest history",
+        description="Leave out users with more interactions, such as bots and shared accounts.",
+    )
     min_item_count: int = Field(
         default=1,
         ge=1,
@@ -101,6 +108,9 @@ def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
         steps.append(_step("value", n_dropped, f"value missing or below {settings.min_value:g}"))
     if settings.drop_duplicates and log.has_times:
         steps.append(_step("duplicate", _drop_duplicates(connection), "same user, item and time"))
+    if settings.max_sequence_length is not None:
+        reason = f"users with more than {settings.max_sequence_length} interactions"
+        steps.append(_step("long", _drop_long(connection, settings.max_sequence_length), reason))
     steps += _drop_rare(connection, settings)
     n_kept = _n_kept(connection)
     n_users, n_items = (_number(connection, letter) for letter in ("u", "i"))
@@ -169,6 +179,16 @@ def _repeated_hashes(connection: Connection) -> np.ndarray:
         hashes = np.sort(connection.duckdb.execute(sql).fetchnumpy()["h"])
         found.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
     return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
+
+
+def _drop_long(connection: Connection, limit: int) -> int:
+    n = _n_kept(connection)
+    connection.run(
+        "CREATE OR REPLACE TABLE kept AS SELECT * FROM kept WHERE u NOT IN"
+        " (SELECT u FROM kept GROUP BY u HAVING count(*) > $limit)",
+        {"limit": limit},
+    )
+    return n - _n_kept(connection)
 
 
 def _drop_rare(connection: Connection, settings: PrepareSettings) -> list[dict[str, Any]]:

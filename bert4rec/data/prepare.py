@@ -308,7 +308,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
         "read": n_of["read"],
         "rejected": n_of["rejected"],
         "duplicate": n_of.get("duplicate", 0),
-        "filtered": sum(n_of.get(step, 0) for step in ("value", "short", "rare")),
+        "filtered": sum(n_of.get(step, 0) for step in ("value", "long", "short", "rare")),
         "kept": n_of["kept"],
     }
     return {

@@ -1,40 +1,20 @@
-"""What a dataset looks like, and what to be warned of before training on it."""
+"""What a dataset looks like, in figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
-from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.dataset import SequenceDataset, count_distinct
 from bert4rec.hyperparameters import Hyperparameters
 
-MIN_INTERACTIONS = 1_000
-MIN_USERS_OF_TWO = 25
-MANY_SINGLE_ITEMS = 0.5
-MANY_TIES = 0.2
-MANY_REPEATS = 0.3
-MANY_LONG = 0.25
 N_BINS = 40
+N_TIME_BINS = 60
 # Smaller numbers than these are counters, not Unix seconds; larger ones no calendar holds.
 FIRST_MOMENT_S, LAST_MOMENT_S = 1e8, 2.5e11
-
-
-@dataclass(frozen=True)
-class Check:
-    """Something to know before training.
-
-    Args:
-        level: `info`, `warning` or `error`.
-        message: What was found.
-        fix: What to do about it.
-    """
-
-    level: str
-    message: str
-    fix: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +29,21 @@ class Profile:
         length_quantiles: History lengths: `min`, `p10`, `p25`, `median`, `p75`, `p90`, `max` and
             `mean`.
         length_histogram: Edges (n + 1,) and number of histories (n,) in each bin.
+        window: The window length that histories are compared with.
+        n_long: Number of histories that are longer than the window.
         popularity_curve: Share of the items, most popular first, and the share of interactions
             that they have together; both of shape (n_items + 1,), from 0 to 1.
+        n_single_items: Number of items that occur once.
         first_at: ISO 8601 time of the first interaction, in UTC; None without times.
         last_at: The same of the last one.
-        share_repeats: Share of interactions whose user met the item before.
-        share_time_ties: Share of neighbours in a history that have the same time.
-        checks: What to know before training, gravest first.
+        time_histogram: Edges (n + 1,) in Unix seconds and number of interactions (n,) in each bin,
+            the bins of equal length; None without times, or where all are the same.
+        n_repeats: Number of interactions whose user met the item before.
+        n_repeats_in_a_row: Number of interactions with the same item as the one before.
+        n_neighbours: Number of pairs of interactions that follow each other in a history.
+        n_time_ties: How many of these have the same time.
+        n_backward: How many of these go back in time, which a prepared dataset never does.
+        n_duplicates: Number of interactions that are there again with the same user, item and time.
     """
 
     n_users: int
@@ -64,12 +52,43 @@ class Profile:
     density: float
     length_quantiles: dict[str, float]
     length_histogram: tuple[np.ndarray, np.ndarray]
+    window: int
+    n_long: int
     popularity_curve: tuple[np.ndarray, np.ndarray]
+    n_single_items: int
     first_at: str | None
     last_at: str | None
-    share_repeats: float
-    share_time_ties: float
-    checks: tuple[Check, ...]
+    time_histogram: tuple[np.ndarray, np.ndarray] | None
+    n_repeats: int
+    n_repeats_in_a_row: int
+    n_neighbours: int
+    n_time_ties: int
+    n_backward: int
+    n_duplicates: int
+
+    @property
+    def share_long(self) -> float:
+        """Share of the histories that are longer than the window."""
+        return self.n_long / max(self.n_users, 1)
+
+    @property
+    def share_repeats(self) -> float:
+        """Share of the interactions whose user met the item before."""
+        return self.n_repeats / max(self.n_interactions, 1)
+
+    @property
+    def share_time_ties(self) -> float:
+        """Share of neighbours in a history that have the same time."""
+        return self.n_time_ties / max(self.n_neighbours, 1)
+
+
+class Neighbours(NamedTuple):
+    """Counts of pairs of interactions that follow each other in a history."""
+
+    n: int
+    n_same_item: int
+    n_same_time: int
+    n_backward: int
 
 
 def profile(dataset: SequenceDataset, *, max_seq_length: int | None = None) -> Profile:
@@ -80,12 +99,12 @@ def profile(dataset: SequenceDataset, *, max_seq_length: int | None = None) -> P
         max_seq_length: The window that long histories are compared with; the default setting's
             if omitted.
 
-    Cost: one pass over the interactions, a block of users at a time.
+    Cost: a sort and a few passes over the interactions, a block of users at a time.
     """
     window = max_seq_length or int(Hyperparameters().max_seq_length)
-    share_repeats = dataset.repeat_share
-    share_ties = _share_time_ties(dataset)
-    first_at, last_at = _time_span(dataset)
+    neighbours = _neighbours(dataset)
+    span_s = _span_s(dataset)
+    first_at, last_at = (None, None) if span_s is None else (_iso(moment) for moment in span_s)
     return Profile(
         n_users=dataset.n_users,
         n_items=dataset.n_items,
@@ -93,38 +112,86 @@ def profile(dataset: SequenceDataset, *, max_seq_length: int | None = None) -> P
         density=dataset.n_pairs / (dataset.n_users * dataset.n_items),
         length_quantiles=_length_quantiles(dataset.lengths),
         length_histogram=_length_histogram(dataset.lengths),
+        window=window,
+        n_long=int(np.count_nonzero(dataset.lengths > window)),
         popularity_curve=_popularity_curve(dataset.vocabulary.counts),
+        n_single_items=int(np.count_nonzero(dataset.vocabulary.counts == 1)),
         first_at=first_at,
         last_at=last_at,
-        share_repeats=share_repeats,
-        share_time_ties=share_ties,
-        checks=tuple(_checks(dataset, window, share_repeats, share_ties)),
+        time_histogram=None if span_s is None else _time_histogram(dataset, *span_s),
+        n_repeats=dataset.n_interactions - dataset.n_pairs,
+        n_repeats_in_a_row=neighbours.n_same_item,
+        n_neighbours=neighbours.n,
+        n_time_ties=neighbours.n_same_time,
+        n_backward=neighbours.n_backward,
+        n_duplicates=_n_duplicates(dataset) if neighbours.n_same_time else 0,
     )
 
 
-def _share_time_ties(dataset: SequenceDataset) -> float:
-    if dataset.times_s is None:
-        return 0.0
-    n_ties = n_neighbours = 0
+def _neighbours(dataset: SequenceDataset) -> Neighbours:
+    counts = np.zeros(4, dtype=np.int64)
     for first, end in dataset.blocks():
-        start, stop = int(dataset.offsets[first]), int(dataset.offsets[end])
-        times_s = dataset.times_s[start:stop]
-        is_same_user = np.ones(max(len(times_s) - 1, 0), dtype=bool)
-        borders = dataset.offsets[first + 1 : end] - start
-        is_same_user[borders[(borders > 0) & (borders < len(times_s))] - 1] = False
-        n_ties += int(np.count_nonzero((np.diff(times_s) == 0) & is_same_user))
-        n_neighbours += int(np.count_nonzero(is_same_user))
-    return n_ties / n_neighbours if n_neighbours else 0.0
+        rows = slice(int(dataset.offsets[first]), int(dataset.offsets[end]))
+        is_one_user = _is_one_user(dataset, first, end)
+        items = dataset.items[rows]
+        found = [is_one_user, is_one_user & (items[1:] == items[:-1])]
+        if dataset.times_s is not None:
+            times_s = dataset.times_s[rows]
+            found.append(is_one_user & (times_s[1:] == times_s[:-1]))
+            found.append(is_one_user & (times_s[1:] < times_s[:-1]))
+        counts[: len(found)] += [np.count_nonzero(part) for part in found]
+    return Neighbours(*counts.tolist())
 
 
-def _time_span(dataset: SequenceDataset) -> tuple[str | None, str | None]:
+def _is_one_user(dataset: SequenceDataset, first: int, end: int) -> np.ndarray:
+    """Return which interactions of a block belong with the next to one user, of shape (n - 1,)."""
+    start, stop = int(dataset.offsets[first]), int(dataset.offsets[end])
+    is_one_user = np.ones(max(stop - start - 1, 0), dtype=bool)
+    borders = dataset.offsets[first + 1 : end] - start
+    is_one_user[borders[(borders > 0) & (borders < stop - start)] - 1] = False
+    return is_one_user
+
+
+def _n_duplicates(dataset: SequenceDataset) -> int:
+    """Count the interactions that repeat user, item and time of another."""
+    dropped = dataset.manifest.get("settings", {}).get("drop_duplicates", False)
+    if dataset.times_s is None or dropped:
+        return 0
+    n = 0
+    for first, end in dataset.blocks():
+        rows = slice(int(dataset.offsets[first]), int(dataset.offsets[end]))
+        times_s, items = dataset.times_s[rows], dataset.items[rows]
+        is_tied = _is_one_user(dataset, first, end) & (times_s[1:] == times_s[:-1])
+        moments = np.concatenate([[0], np.cumsum(~is_tied)])[: len(items)]
+        n += len(items) - count_distinct(moments * np.int64(dataset.n_items + 1) + items)
+    return n
+
+
+def _span_s(dataset: SequenceDataset) -> tuple[float, float] | None:
     if dataset.times_s is None or not len(dataset.times_s):
-        return None, None
+        return None
     first, last = float(np.min(dataset.times_s)), float(np.max(dataset.times_s))
     if not FIRST_MOMENT_S < last < LAST_MOMENT_S or abs(first) > LAST_MOMENT_S:
-        return None, None
-    moments = [datetime.fromtimestamp(seconds, UTC) for seconds in (first, last)]
-    return moments[0].isoformat(timespec="seconds"), moments[1].isoformat(timespec="seconds")
+        return None
+    return first, last
+
+
+def _iso(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")
+
+
+def _time_histogram(
+    dataset: SequenceDataset, first_s: float, last_s: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Count interactions in bins of equal length."""
+    if dataset.times_s is None or first_s == last_s:
+        return None
+    counts = np.zeros(N_TIME_BINS, dtype=np.int64)
+    for first, end in dataset.blocks():
+        times_s = dataset.times_s[dataset.offsets[first] : dataset.offsets[end]]
+        bins = ((times_s - first_s) * (N_TIME_BINS / (last_s - first_s))).astype(np.int64)
+        counts += np.bincount(np.minimum(bins, N_TIME_BINS - 1), minlength=N_TIME_BINS)
+    return np.linspace(first_s, last_s, N_TIME_BINS + 1), counts
 
 
 def _length_quantiles(lengths: np.ndarray) -> dict[str, float]:
@@ -148,69 +215,3 @@ def _popularity_curve(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     items = np.linspace(0, 1, len(falling) + 1)
     share = np.concatenate([[0.0], np.cumsum(falling) / max(int(falling.sum()), 1)])
     return items, share
-
-
-def _checks(
-    dataset: SequenceDataset, window: int, share_repeats: float, share_ties: float
-) -> Iterator[Check]:
-    n_users_of_two = int(np.count_nonzero(dataset.lengths >= 2))
-    if n_users_of_two == 0:
-        yield Check(
-            "error",
-            "no history has two items, so there is nothing to learn an order from",
-            "Check which column holds the user: each one here occurs once.",
-        )
-    elif n_users_of_two < MIN_USERS_OF_TWO:
-        yield Check(
-            "warning",
-            f"only {n_users_of_two} users have two or more interactions",
-            f"Figures on fewer than {MIN_USERS_OF_TWO} users say little; bring more users.",
-        )
-    if dataset.n_interactions < MIN_INTERACTIONS:
-        yield Check(
-            "warning",
-            f"there are only {dataset.n_interactions:,} interactions",
-            f"Below {MIN_INTERACTIONS:,} a network rarely beats popularity; bring a longer log.",
-        )
-    yield from _catalogue_checks(dataset)
-    yield from _order_checks(dataset, window, share_repeats, share_ties)
-
-
-def _catalogue_checks(dataset: SequenceDataset) -> Iterator[Check]:
-    share_single = float(np.mean(dataset.vocabulary.counts == 1))
-    if share_single > MANY_SINGLE_ITEMS:
-        yield Check(
-            "warning",
-            f"{share_single:.0%} of the items occur once",
-            "Nothing can be learned of them; raise the count of the rarest item, or bring more.",
-        )
-    if dataset.n_items > dataset.n_interactions / 2:
-        yield Check(
-            "warning",
-            "there is an item for every second interaction or more",
-            "Check which column holds the item: it may name single events.",
-        )
-
-
-def _order_checks(
-    dataset: SequenceDataset, window: int, share_repeats: float, share_ties: float
-) -> Iterator[Check]:
-    if share_ties > MANY_TIES:
-        yield Check(
-            "warning",
-            f"{share_ties:.0%} of neighbours in a history have the same time",
-            "Their order is that of the file; bring finer times if there are any.",
-        )
-    share_long = float(np.mean(dataset.lengths > window))
-    if share_long > MANY_LONG:
-        yield Check(
-            "info",
-            f"{share_long:.0%} of the histories are longer than the window of {window}",
-            "Raise the window length to see more of them at once; it costs time and memory.",
-        )
-    if share_repeats > MANY_REPEATS:
-        yield Check(
-            "info",
-            f"{share_repeats:.0%} of the interactions repeat an item of the same history",
-            "Keep seen items in the recommendations, or repeats can never be hit.",
-        )

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset, delete_dataset
 from bert4rec.data.prepare import PrepareSettings
-from bert4rec.data.profile import Check, Profile, profile
+from bert4rec.data.profile import Profile, profile
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, profile_charts, state
+from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     counted,
@@ -34,6 +36,7 @@ STEP_NAMES = {
     "rejected": "Rejected",
     "value": "Value too small",
     "duplicate": "Duplicate",
+    "long": "History too long",
     "short": "History too short",
     "rare": "Item too rare",
     "kept": "Kept",
@@ -46,13 +49,12 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
     folder = str(manifest["folder"])
     try:
         dataset = cache.open_dataset(folder, str(manifest["fingerprint"]))
-        found = _profile(str(state.workspace()), folder, str(manifest["fingerprint"]))
+        found, checks = _described(str(state.workspace()), folder, str(manifest["fingerprint"]))
     except Bert4RecError as error:
         state.show_error(error)
         return
     _draw_metrics(found)
-    for check in found.checks:
-        _draw_check(check)
+    draw_checks(dataset, checks)
     _draw_charts(found)
     draw_split(dataset)
     _draw_report(manifest)
@@ -61,8 +63,10 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Describing the dataset…")
-def _profile(workspace: str, folder: str, fingerprint: str) -> Profile:
-    return profile(cache.open_dataset(folder, fingerprint))
+def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, tuple[Check, ...]]:
+    dataset = cache.open_dataset(folder, fingerprint)
+    found = profile(dataset)
+    return found, check_dataset(dataset, found)
 
 
 def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,22 +141,15 @@ METRIC_HELP = {
 }
 
 
-def _draw_check(check: Check) -> None:
-    text = f"**{escape(sentence(check.message))}** {escape(sentence(check.fix))}"
-    if check.level == "error":
-        st.error(text, icon=":material/error:")
-    elif check.level == "warning":
-        st.warning(text, icon=":material/warning:")
-    else:
-        st.caption(f":material/info: {text}")
-
-
 def _draw_charts(found: Profile) -> None:
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
     with cards.container(border=True, height="stretch"):
         profile_charts.draw_lengths(found)
     with cards.container(border=True, height="stretch"):
         profile_charts.draw_popularity(found)
+    if found.time_histogram is not None:
+        with st.container(border=True):
+            profile_charts.draw_over_time(*found.time_histogram)
 
 
 def _draw_report(manifest: dict[str, Any]) -> None:

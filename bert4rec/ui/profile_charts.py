@@ -13,6 +13,7 @@ from bert4rec.data.profile import Profile
 from bert4rec.ui.words import number, percent
 
 HEIGHT = 280
+DAY_S = 86_400
 N_CURVE_POINTS = 200
 CONFIG = {"displayModeBar": False}
 
@@ -115,6 +116,52 @@ def popularity_figure(items: np.ndarray, share: np.ndarray) -> go.Figure:
     figure.update_xaxes(tickformat=".0%", range=[0, 1], dtick=0.25)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return figure
+
+
+def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
+    """Draw how the interactions are spread over time."""
+    days = pd.to_datetime(edges_s, unit="s", utc=True).strftime(_moment_form(edges_s))
+    densest = int(np.argmax(counts))
+    share = percent(counts[densest] / max(int(counts.sum()), 1))
+    finding = (
+        f"The busiest of {len(counts)} equal stretches, from {days[densest]} to"
+        f" {days[densest + 1]}, has {share} of all interactions."
+    )
+    st.markdown("**Interactions over time**")
+    st.caption(finding)
+    st.plotly_chart(over_time_figure(edges_s, counts), alt=finding, config=CONFIG, key="over_time")
+    with st.expander("As a table"):
+        st.dataframe(
+            pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
+            hide_index=True,
+            alt=finding,
+        )
+
+
+def over_time_figure(edges_s: np.ndarray, counts: np.ndarray) -> go.Figure:
+    """Return the histogram of the interactions' times, in UTC."""
+    moments = pd.to_datetime(edges_s, unit="s")
+    names = moments.strftime(_moment_form(edges_s))
+    centres = pd.to_datetime((edges_s[:-1] + edges_s[1:]) / 2, unit="s")
+    figure = go.Figure(
+        go.Bar(
+            x=centres,
+            y=counts,
+            width=np.diff(edges_s) * 1000,
+            customdata=[f"{low} to {high}" for low, high in pairwise(names)],
+            hovertemplate="%{customdata}: %{y:,} interactions<extra></extra>",
+        )
+    )
+    _laid_out(figure, "Time (UTC)", "Interactions")
+    figure.update_yaxes(tickformat=",d")
+    return figure
+
+
+def _moment_form(edges_s: np.ndarray) -> str:
+    """Return how moments are written so that neighbours differ: with a clock below a day."""
+    if edges_s[1] - edges_s[0] >= DAY_S:
+        return "%Y-%m-%d"
+    return "%Y-%m-%d %H:%M" if edges_s[1] - edges_s[0] >= 60 else "%Y-%m-%d %H:%M:%S"
 
 
 def _laid_out(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:

@@ -82,7 +82,9 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert [manifest["name"] for manifest in list_datasets(workspace)] == ["playlists"]
     assert app.metric[0].label == "Interactions"
     assert len(app.metric) <= 7
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
+    assert "The checks found nothing to mend" in texts(app)
+    assert "The busiest of 60 equal stretches" in texts(app)
 
 
 def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Path) -> None:
@@ -130,7 +132,42 @@ def test_few_interactions_are_warned_of() -> None:
     choose_upload(app)
     upload(app, "plays.csv", LOG.encode())
     button(app, "Prepare dataset").click().run()
-    assert any("180 interactions" in str(warning.value) for warning in app.warning)
+    assert "180 interactions" in texts(app)
+
+
+def test_one_click_makes_a_dataset_without_what_a_check_found(workspace: Path) -> None:
+    once = "".join(f"u{user},once{user},{1_700_001_000 + user}\n" for user in range(30))
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", (LOG + once).encode())
+    button(app, "Prepare dataset").click().run()
+    assert "30 items" in texts(app)
+    button(app, "Prepare again without items seen once").click().run()
+    assert not app.exception
+    assert not errors(app)
+    newest, before = list_datasets(workspace)
+    if newest["counts"]["n_items"] > before["counts"]["n_items"]:
+        newest, before = before, newest
+    assert before["counts"]["n_items"] == 39
+    assert newest["counts"] == {"n_users": 30, "n_items": 9, "n_interactions": 180}
+    assert app.metric[0].value == "180"
+    assert "Prepare again without items seen once" not in [b.label for b in app.button]
+
+
+def test_a_fix_that_leaves_too_little_is_told_in_words(workspace: Path) -> None:
+    log = "user_id,item_id,timestamp\n" + "".join(
+        f"u{user},{'both' if step == 1 else 'other' if step == 2 else f'once{user}'},{60 * step}\n"
+        for user in range(2)
+        for step in range(3)
+    )
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", log.encode())
+    button(app, "Prepare dataset").click().run()
+    button(app, "Prepare again without items seen once").click().run()
+    assert not app.exception
+    assert "the filters leave" in errors(app).lower()
+    assert len(list_datasets(workspace)) == 1
 
 
 @pytest.mark.usefixtures("workspace")

@@ -29,6 +29,7 @@ limits = st.builds(
     PrepareSettings,
     drop_duplicates=st.booleans(),
     min_sequence_length=st.integers(1, 4),
+    max_sequence_length=st.none() | st.integers(2, 12),
     min_item_count=st.integers(1, 4),
 )
 
@@ -36,6 +37,9 @@ limits = st.builds(
 def prepare_plainly(log: list[Record], wanted: PrepareSettings) -> dict[str, list[str]]:
     """Do what `prepare` does, slowly."""
     kept = list(dict.fromkeys(log)) if wanted.drop_duplicates else list(log)
+    n_of_user = Counter(user for user, _, _ in kept)
+    most = wanted.max_sequence_length or len(log)
+    kept = [record for record in kept if n_of_user[record[0]] <= most]
     n_before = -1
     while n_before != len(kept):
         n_before = len(kept)

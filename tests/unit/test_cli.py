@@ -67,15 +67,14 @@ def test_the_choices_are_those_of_the_library() -> None:
 def test_every_setting_of_the_preparation_has_an_option() -> None:
     options = set(LogOptions.__dataclass_fields__) | {"drop_duplicates"}
     assert set(PrepareSettings.model_fields) <= options
-    typed = LogOptions(min_sequence_length=4, min_item_count=2, min_value=1.0, keep_duplicates=True)
-    assert typed.settings() == PrepareSettings(
-        min_sequence_length=4, min_item_count=2, min_value=1.0, drop_duplicates=False
-    )
+    limits = {"min_sequence_length": 4, "max_sequence_length": 90, "min_item_count": 2}
+    typed = LogOptions(**limits, min_value=1.0, keep_duplicates=True)
+    assert typed.settings() == PrepareSettings(**limits, min_value=1.0, drop_duplicates=False)
     assert LogOptions().settings() == PrepareSettings()
 
 
 def test_the_limits_of_the_options_are_those_of_the_library() -> None:
-    for name in ("min_sequence_length", "min_item_count"):
+    for name in ("min_sequence_length", "max_sequence_length", "min_item_count"):
         parse_prepare_settings({name: logs.MOST_ROWS})
         for value in (0, logs.MOST_ROWS + 1):
             with pytest.raises(SettingsError):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bert4rec.data import dataset as dataset_module
-from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.dataset import SequenceDataset, count_distinct
 from bert4rec.data.profile import profile
 
 
@@ -73,30 +76,76 @@ def test_blocks_of_users_give_the_same_figures_as_one_pass(monkeypatch: pytest.M
     assert whole.density == pytest.approx(len(pairs) / (dataset.n_users * dataset.n_items))
 
 
-def messages(sequences: list[list[int]], level: str) -> str:
-    checks = profile(SequenceDataset.from_sequences(sequences)).checks
-    return "; ".join(check.message for check in checks if check.level == level)
+def test_what_the_checks_need_is_counted():
+    dataset = SequenceDataset.from_sequences([[1, 1, 2, 1], [3], [2] * 60, [4, 4]])
+    found = profile(dataset)
+    assert (found.n_repeats, found.n_repeats_in_a_row) == (2 + 59 + 1, 1 + 59 + 1)
+    assert (found.n_long, found.window, found.share_long) == (1, 50, 0.25)
+    assert found.n_single_items == 1
+    assert (found.n_time_ties, found.n_backward, found.n_duplicates) == (0, 0, 0)
 
 
-def test_small_data_is_warned_of():
-    found = messages([[1, 2, 3]] * 24, "warning")
-    assert "only 24 users have two or more" in found
-    assert "only 72 interactions" in found
-    assert messages([[*range(1, 41)]] * 25, "warning") == ""
+def test_duplicates_have_the_same_user_item_and_time():
+    dataset = SequenceDataset.from_sequences([[1, 2, 1, 1], [1, 1]])
+    found = profile(with_times(dataset, [1.7e9, 1.7e9, 1.7e9, 1.8e9, 1.8e9, 1.9e9]))
+    assert (found.n_duplicates, found.n_time_ties) == (1, 2)
+    dropped = dataclasses.replace(
+        with_times(dataset, [1.7e9] * 6), manifest={"settings": {"drop_duplicates": True}}
+    )
+    assert profile(dropped).n_duplicates == 0
 
 
-def test_histories_of_one_item_are_an_error():
-    assert "nothing to learn an order from" in messages([[1]] * 30, "error")
+def test_interactions_are_counted_by_time():
+    dataset = SequenceDataset.from_sequences([[1, 2, 3], [3]])
+    found = profile(with_times(dataset, [1.7e9, 1.7e9 + 1, 1.7e9 + 60, 1.7e9 + 60]))
+    assert found.time_histogram is not None
+    edges_s, counts = found.time_histogram
+    assert (edges_s[0], edges_s[-1], len(edges_s)) == (1.7e9, 1.7e9 + 60, len(counts) + 1)
+    assert counts[0] == counts[1] == 1
+    assert counts[-1] == 2
+    assert counts.sum() == 4
 
 
-def test_long_histories_and_repeats_are_mentioned():
-    found = messages([[1, 2] * 60] * 25, "info")
-    assert "longer than the window of 50" in found
-    assert "repeat an item" in found
+def test_without_dates_nothing_is_counted_by_time():
+    dataset = SequenceDataset.from_sequences([[1, 2]])
+    assert profile(dataset).time_histogram is None
+    assert profile(with_times(dataset, [1, 2])).time_histogram is None
+    assert profile(with_times(dataset, [1.7e9, 1.7e9])).time_histogram is None
 
 
-def test_items_that_occur_once_are_warned_of():
-    sequences = [list(range(40 * n + 1, 40 * n + 41)) for n in range(30)]
-    found = messages(sequences, "warning")
-    assert "100% of the items occur once" in found
-    assert "an item for every second interaction" in found
+histories = st.lists(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), max_size=8), min_size=1, max_size=12
+).filter(any)
+
+
+@given(histories=histories, n_rows=st.integers(1, 40))
+def test_the_counts_equal_those_of_plain_loops(histories: list[list[tuple[int, int]]], n_rows: int):
+    dataset = SequenceDataset.from_sequences([[item for item, _ in h] for h in histories])
+    dataset = with_times(dataset, [float(moment) for h in histories for _, moment in h])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset_module, "BLOCK_ROWS", n_rows)
+        found = profile(dataset)
+    pairs = [(one, other) for h in histories for one, other in pairwise(h)]
+    assert found.n_repeats == sum(len(h) - len({item for item, _ in h}) for h in histories)
+    assert found.n_neighbours == len(pairs)
+    assert found.n_repeats_in_a_row == sum(one[0] == other[0] for one, other in pairs)
+    assert found.n_time_ties == sum(one[1] == other[1] for one, other in pairs)
+    assert found.n_backward == sum(one[1] > other[1] for one, other in pairs)
+
+
+@given(histories=histories, n_rows=st.integers(1, 40))
+def test_the_duplicates_equal_those_of_plain_loops(
+    histories: list[list[tuple[int, int]]], n_rows: int
+):
+    histories = [sorted(history, key=lambda met: met[1]) for history in histories]
+    dataset = SequenceDataset.from_sequences([[item for item, _ in h] for h in histories])
+    dataset = with_times(dataset, [float(moment) for h in histories for _, moment in h])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset_module, "BLOCK_ROWS", n_rows)
+        found = profile(dataset)
+    assert found.n_duplicates == sum(len(h) - len(set(h)) for h in histories)
+
+
+@given(st.lists(st.integers(-3, 3)))
+def test_different_values_are_counted_as_a_set_counts_them(keys: list[int]):
+    assert count_distinct(np.array(keys, dtype=np.int64)) == len(set(keys))

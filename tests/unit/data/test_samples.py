@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.prepare import prepare
-from bert4rec.data.profile import profile
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import NotFoundError
 
@@ -20,7 +20,7 @@ def test_a_sample_is_whole_and_says_that_it_is_simulated(name: str, workspace: P
     assert dataset.n_interactions == sample.ceiling["n_interactions"]
     assert dataset.vocabulary.titles != dataset.vocabulary.item_ids
     assert f"{dataset.n_users:,}" in sample.description
-    assert not [check for check in profile(dataset).checks if check.level != "info"]
+    assert check_dataset(dataset) == ()
 
 
 def test_an_unknown_sample_names_the_known_ones(workspace: Path):

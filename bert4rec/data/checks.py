@@ -1,0 +1,224 @@
+"""What to be warned of before training on a dataset, and the settings that would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.id_signs import dated_ids, first_times, time_correlation
+from bert4rec.data.profile import Profile, profile
+
+LEVELS = ("error", "warning", "info")
+MIN_INTERACTIONS = 1_000
+MIN_USERS_OF_TWO = 25
+# One item to train, one to validate and one to test.
+SHORTEST_HISTORY = 3
+MANY_SINGLE_ITEMS, SOME_SINGLE_ITEMS = 0.5, 0.1
+MANY_TIES = 0.2
+MANY_REPEATS = 0.3
+MANY_LONG = 0.25
+MANY_DATED_IDS = 0.5
+IDS_IN_ORDER = 0.95
+# A history is absurd when it is far longer than that of nearly everybody, and long in itself.
+ABSURD_LENGTH = 1_000
+ABSURD_TIMES_P90 = 10
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to know before training.
+
+    Args:
+        level: `info`, `warning` or `error`; an error means that nothing can be learned.
+        message: What was found.
+        fix: What to do about it.
+        count: How many users, items or interactions it is about.
+        fix_settings: Settings of the preparation that would mend it, by name; None if none would.
+        fix_label: What a button that prepares with them says.
+    """
+
+    level: str
+    message: str
+    fix: str
+    count: int = 0
+    fix_settings: dict[str, Any] | None = None
+    fix_label: str = ""
+
+
+def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tuple[Check, ...]:
+    """Return what to know of a dataset before training on it, gravest first.
+
+    Args:
+        dataset: What to look at.
+        found: Its figures, if they are there already.
+
+    Cost: one pass over the interactions, beside the figures.
+    """
+    found = found or profile(dataset)
+    checks = [
+        *_size_checks(dataset, found),
+        *_user_checks(dataset, found),
+        *_item_checks(found),
+        *_order_checks(found),
+        *_id_checks(dataset),
+    ]
+    return tuple(sorted(checks, key=lambda check: LEVELS.index(check.level)))
+
+
+def _size_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
+    n_users_of_two = int(np.count_nonzero(dataset.lengths >= 2))
+    if n_users_of_two == 0:
+        yield Check(
+            "error",
+            "no history has two items, so there is nothing to learn an order from",
+            "Check which column holds the user: each one here occurs once.",
+            found.n_users,
+        )
+    elif n_users_of_two < MIN_USERS_OF_TWO:
+        yield Check(
+            "warning",
+            f"only {n_users_of_two} users have two or more interactions",
+            f"Figures on fewer than {MIN_USERS_OF_TWO} users say little; bring more users.",
+            n_users_of_two,
+        )
+    if found.n_items < 2:
+        yield Check(
+            "error",
+            "there is only one item, so there is nothing to choose from",
+            "Check which column holds the item.",
+            found.n_items,
+        )
+    if found.n_interactions < MIN_INTERACTIONS:
+        yield Check(
+            "warning",
+            f"there are only {found.n_interactions:,} interactions",
+            f"Below {MIN_INTERACTIONS:,} a network rarely beats popularity; bring a longer log.",
+            found.n_interactions,
+        )
+
+
+def _user_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
+    limit = max(ABSURD_LENGTH, int(ABSURD_TIMES_P90 * found.length_quantiles["p90"]))
+    is_absurd = dataset.lengths > limit
+    n_absurd = int(np.count_nonzero(is_absurd))
+    if n_absurd:
+        share = dataset.lengths[is_absurd].sum() / max(found.n_interactions, 1)
+        yield Check(
+            "warning",
+            f"{_users(n_absurd)} more than {limit:,} interactions, {share:.1%} of all; the median"
+            f" is {found.length_quantiles['median']:,.0f}",
+            "They may be bots, tests or shared accounts; leave them out unless they are people.",
+            n_absurd,
+            {"max_sequence_length": limit},
+            f"Prepare again without users of more than {limit:,}",
+        )
+    n_short = int(np.count_nonzero(dataset.lengths < SHORTEST_HISTORY))
+    if n_short:
+        is_left = found.n_users - n_short >= 2
+        yield Check(
+            "info",
+            f"{_users(n_short)} fewer than three interactions",
+            "Three are needed to train, validate and test on one user.",
+            n_short,
+            {"min_sequence_length": SHORTEST_HISTORY} if is_left else None,
+            "Prepare again without short histories" if is_left else "",
+        )
+    if found.share_long > MANY_LONG:
+        yield Check(
+            "info",
+            f"{found.n_long:,} histories ({found.share_long:.0%}) are longer than the window of"
+            f" {found.window}",
+            "Raise the window length to see more of them at once; it costs time and memory.",
+            found.n_long,
+        )
+
+
+def _users(n: int) -> str:
+    return "1 user has" if n == 1 else f"{n:,} users have"
+
+
+def _item_checks(found: Profile) -> Iterator[Check]:
+    share_single = found.n_single_items / max(found.n_items, 1)
+    if share_single > SOME_SINGLE_ITEMS:
+        is_left = found.n_items - found.n_single_items >= 2
+        yield Check(
+            "warning" if share_single > MANY_SINGLE_ITEMS else "info",
+            f"{found.n_single_items:,} items ({share_single:.0%}) occur once",
+            "Nothing can be learned of them, yet each is one more to tell apart.",
+            found.n_single_items,
+            {"min_item_count": 2} if is_left else None,
+            "Prepare again without items seen once" if is_left else "",
+        )
+    if found.n_items > found.n_interactions / 2:
+        yield Check(
+            "warning",
+            "there is an item for every second interaction or more",
+            "Check which column holds the item: it may name single events.",
+            found.n_items,
+        )
+
+
+def _order_checks(found: Profile) -> Iterator[Check]:
+    if found.n_backward:
+        yield Check(
+            "error",
+            f"{found.n_backward:,} neighbours in a history go back in time",
+            "The dataset is damaged; prepare its log again.",
+            found.n_backward,
+        )
+    if found.n_duplicates:
+        yield Check(
+            "warning",
+            f"{found.n_duplicates:,} interactions are there twice, with the same user, item and"
+            " time",
+            "Drop them, unless each stands for something that happened.",
+            found.n_duplicates,
+            {"drop_duplicates": True},
+            "Prepare again without duplicates",
+        )
+    if found.share_time_ties > MANY_TIES:
+        yield Check(
+            "warning",
+            f"{found.n_time_ties:,} neighbours in a history ({found.share_time_ties:.0%}) have the"
+            " same time",
+            "Their order is that of the file; bring finer times if there are any.",
+            found.n_time_ties,
+        )
+    if found.share_repeats > MANY_REPEATS:
+        yield Check(
+            "info",
+            f"{found.n_repeats:,} interactions ({found.share_repeats:.0%}) repeat an item of the"
+            f" same history, {found.n_repeats_in_a_row:,} of them the item just before",
+            "Keep seen items in the recommendations, or repeats can never be hit.",
+            found.n_repeats,
+        )
+
+
+def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    users_s, items_s = first_times(dataset)
+    user_ids = dataset.users["user_id"].tolist()
+    for noun, ids, first_s in (
+        ("item", dataset.vocabulary.item_ids, items_s),
+        ("user", user_ids, users_s),
+    ):
+        share_dated, example = dated_ids(ids)
+        if share_dated > MANY_DATED_IDS:
+            yield Check(
+                "warning",
+                f"{share_dated:.0%} of the {noun} ids contain a date, such as {example!r}",
+                f"Check that one {noun} keeps one id over the days; such an id tells the time.",
+                round(share_dated * len(ids)),
+            )
+        correlation = time_correlation(ids, first_s)
+        if abs(correlation) >= IDS_IN_ORDER:
+            yield Check(
+                "info",
+                f"{noun} ids follow the time at which they are first met (rank correlation"
+                f" {correlation:.2f})",
+                "The model sees no ids, but features made of them would tell it the future.",
+                len(ids),
+            )

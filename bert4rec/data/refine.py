@@ -1,0 +1,111 @@
+"""A dataset prepared again from its own interactions, with stricter settings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
+from bert4rec.data.prepare import prepare
+from bert4rec.data.roles import Roles
+from bert4rec.data.scan import TMP
+from bert4rec.files import find_workspace, make_folder, safe_name, temporary_beside
+
+ID = pa.dictionary(pa.int32(), pa.string())
+
+
+def refine(
+    dataset: SequenceDataset, stricter: dict[str, Any], *, workspace: Path | str | None = None
+) -> SequenceDataset:
+    """Prepare a dataset again without its log, which may be gone.
+
+    What the dataset was prepared with stays, except for `stricter`. A limit to the longest
+    history counts what the dataset holds, so after all that was left out before.
+
+    Args:
+        dataset: What to begin with; it stays as it is.
+        stricter: Settings of the preparation, by name. Looser ones bring nothing back.
+        workspace: The new dataset lies in its `datasets` folder.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+        DatasetError: the filters leave too little.
+
+    Cost: writes and reads the interactions once.
+    """
+    settings = refined_settings(dataset, stricter)
+    home = find_workspace(workspace)
+    has_times = dataset.times_s is not None
+    with _rebuilt_log(dataset, home) as log:
+        return prepare(
+            log,
+            items=_item_table(dataset),
+            roles=Roles("user_id", "item_id", "timestamp" if has_times else None),
+            name=dataset.name,
+            workspace=home,
+            settings=settings,
+            simulated=bool(dataset.manifest.get("simulated")),
+        )
+
+
+def refined_settings(dataset: SequenceDataset, stricter: dict[str, Any]) -> PrepareSettings:
+    """Return a dataset's settings with stricter ones.
+
+    Values are no more in a dataset, so that the smallest one is left out of the settings: it holds
+    already.
+    """
+    before = dict(dataset.manifest.get("settings", {}))
+    before.pop("min_value", None)
+    return parse_prepare_settings(before | stricter, where=dataset.name)
+
+
+@contextmanager
+def _rebuilt_log(dataset: SequenceDataset, home: Path) -> Iterator[Path]:
+    folder = temporary_beside(home / TMP / "refine")
+    make_folder(folder)
+    name = dataset.folder.name if dataset.folder else safe_name(dataset.name)
+    try:
+        yield _write_log(dataset, folder / f"{name}.parquet")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_log(dataset: SequenceDataset, path: Path) -> Path:
+    """Write the interactions as Parquet, user by user and oldest first, a block at a time."""
+    columns = [("user_id", ID), ("item_id", ID)]
+    if dataset.times_s is not None:
+        columns.append(("timestamp", pa.float64()))
+    schema = pa.schema(columns)
+    item_ids = pa.array(dataset.vocabulary.item_ids, pa.string())
+    with pq.ParquetWriter(path, schema) as writer:
+        for first, end in dataset.blocks():
+            rows = slice(int(dataset.offsets[first]), int(dataset.offsets[end]))
+            users = np.repeat(np.arange(end - first, dtype=np.int32), dataset.lengths[first:end])
+            user_ids = pa.array(dataset.users["user_id"].iloc[first:end].tolist(), pa.string())
+            arrays = [
+                pa.DictionaryArray.from_arrays(pa.array(users), user_ids),
+                pa.DictionaryArray.from_arrays(pa.array(dataset.items[rows] - 1), item_ids),
+            ]
+            if dataset.times_s is not None:
+                arrays.append(pa.array(np.asarray(dataset.times_s[rows])))
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return path
+
+
+def _item_table(dataset: SequenceDataset) -> pd.DataFrame | None:
+    """Return what is known of the items beyond their ids; None if nothing is."""
+    table = dataset.vocabulary.table
+    known = table.drop(columns="count")
+    is_plain = list(known.columns) == ["item_id", "title"]
+    if is_plain and known["title"].equals(known["item_id"]):
+        return None
+    return known
