@@ -54,10 +54,10 @@ def time_correlation(ids: Sequence[str], first_s: np.ndarray) -> float:
     texts = pd.Series([ids[place] for place in chosen], dtype="str")
     numbers = texts.str.extract(NUMBER, expand=False)
     order = pd.to_numeric(numbers) if numbers.notna().all() else texts
-    ranks = [order.rank().to_numpy(), pd.Series(first_s[chosen]).rank().to_numpy()]
-    if any(np.ptp(rank) == 0 for rank in ranks):
+    by_id, by_time = order.rank().to_numpy(), pd.Series(first_s[chosen]).rank().to_numpy()
+    if np.ptp(by_id) == 0 or np.ptp(by_time) == 0:
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(by_id, by_time)[0, 1])
 
 
 def dated_ids(ids: Sequence[str]) -> tuple[float, str]:

@@ -82,7 +82,7 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert [manifest["name"] for manifest in list_datasets(workspace)] == ["playlists"]
     assert app.metric[0].label == "Interactions"
     assert len(app.metric) <= 7
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4
     assert "The checks found nothing to mend" in texts(app)
     assert "The busiest of 60 equal stretches" in texts(app)
 

@@ -22,7 +22,7 @@ LOOSE = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
 
 def log_of(n_users: int = 12) -> pd.DataFrame:
     rows = [
-        (f"u{user % n_users}", f"i{(user * 7 + step) % 23}", 1.7e9 + 40 * (step // 2))
+        (f"u{user % n_users}", f"i{((user * 7 + step) % 23) ** 2 // 23}", 1.7e9 + 40 * (step // 2))
         for step in range(9)
         for user in range(n_users)
         if step <= user
