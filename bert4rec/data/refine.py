@@ -28,8 +28,9 @@ def refine(
 ) -> SequenceDataset:
     """Prepare a dataset again without its log, which may be gone.
 
-    What the dataset was prepared with stays, except for `stricter`. A limit to the longest
-    history counts what the dataset holds, so after all that was left out before.
+    What the dataset was prepared with stays, except for `stricter`. The histories are those that
+    the log itself would give with these settings; users stay in the order of the dataset. A limit
+    to the longest history counts what the dataset holds, so after all that was left out before.
 
     Args:
         dataset: What to begin with; it stays as it is.
