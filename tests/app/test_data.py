@@ -82,7 +82,7 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert [manifest["name"] for manifest in list_datasets(workspace)] == ["playlists"]
     assert app.metric[0].label == "Interactions"
     assert len(app.metric) <= 7
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
 
 
 def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Path) -> None:
