@@ -25,8 +25,14 @@ from bert4rec.runs.dataset_use import DatasetUse, dataset_use, delete_unused_dat
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.run_table import run_row
-from bert4rec.ui.words import escape, number, sentence, size
+from bert4rec.ui.words import escape, number, size
 
+RENAME, EXPORT, COMPARE = "Rename or note", "Export", "Compare"
+ACTION_ICONS = {
+    RENAME: ":material/edit:",
+    EXPORT: ":material/download:",
+    COMPARE: ":material/compare_arrows:",
+}
 FORM_NAMES = {"parquet": "Parquet", "recbole": "RecBole"}
 FORM_HELP = {
     "parquet": "interactions.parquet and items.parquet, for pandas, DuckDB, Spark and the like.",
@@ -45,15 +51,19 @@ def draw_actions(row: DeltaGenerator, manifest: dict[str, Any], labels: dict[str
         manifest: That of the dataset, with its `folder`.
         labels: What each dataset of the workspace is called on the page, by folder.
     """
-    with row.popover("More", icon=":material/more_horiz:"):
-        if st.button("Rename or note", icon=":material/edit:", type="tertiary"):
-            _ask_words(manifest)
-        if st.button("Export", icon=":material/download:", type="tertiary"):
-            _ask_export(manifest)
-        if len(labels) > 1 and st.button(
-            "Compare", icon=":material/compare_arrows:", type="tertiary"
-        ):
-            _compare(manifest, labels)
+    chosen = row.menu_button(
+        "More",
+        [RENAME, EXPORT, *([COMPARE] if len(labels) > 1 else [])],
+        key="dataset_menu",
+        icon=":material/more_horiz:",
+        format_func=lambda action: f"{ACTION_ICONS[action]} {action}",
+    )
+    if chosen == RENAME:
+        _ask_words(manifest)
+    elif chosen == EXPORT:
+        _ask_export(manifest)
+    elif chosen == COMPARE:
+        _compare(manifest, labels)
     if row.button("Delete", icon=":material/delete:"):
         _ask_delete(manifest)
 
@@ -155,18 +165,21 @@ def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
 
 
 def _draw_differences(rows: list[Difference], one: str, other: str) -> None:
-    words = [
-        (sentence(row.what.replace(".", ": ").replace("_", " ")).rstrip("."), row.one, row.other)
-        for row in rows
-    ]
     st.dataframe(
         pd.DataFrame(
-            [(what, _word(mine), _word(theirs)) for what, mine, theirs in words],
+            [(_place(row.what), _word(row.one), _word(row.other)) for row in rows],
             columns=["What", one, other],
         ),
         hide_index=True,
         alt=f"{len(rows)} differences between two datasets",
     )
+
+
+def _place(what: str) -> str:
+    """Return a place in a manifest in words: `counts.n_users` is `Counts: users`."""
+    parts = what.replace("report.steps.", "left_out.").replace("report.", "rows.").split(".")
+    words = ": ".join(part.removeprefix("n_").replace("_", " ") for part in parts)
+    return words[:1].upper() + words[1:]
 
 
 def _word(value: Any) -> str:
@@ -194,13 +207,15 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
             st.rerun()
-        if st.button(
+        is_pressed = st.button(
             "Delete",
             type="primary",
             icon=":material/delete:",
             key="really_delete",
             disabled=not is_sure,
-        ):
+        )
+        # A run may have ended since the question was drawn.
+        if is_pressed and is_sure:
             _carry_out(lambda: _delete(folder, is_forced=bool(use.ended)))
 
 
