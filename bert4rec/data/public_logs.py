@@ -241,6 +241,8 @@ def _received(log: PublicLog, url: str, place: Path, progress: Progress | None) 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
+        # It holds the answer, and with it the connection, open.
+        error.close()
         return f"the server answered {error.code} {error.reason}"
     cause = getattr(error, "reason", error)
     return f"no connection: {getattr(cause, 'strerror', None) or cause or type(error).__name__}"

@@ -19,6 +19,8 @@ from bert4rec.ui.words import escape, number, size
 
 # What the dialog has prepared: a dialog gives nothing back to the page that opened it.
 FETCHED_KEY = "fetched_public_log"
+# The public log whose dialog is open; whatever else reruns the page leaves it open.
+ASKED_KEY = "asked_public_log"
 
 
 def ask_sample() -> str | None:
@@ -74,9 +76,19 @@ def _ask_public() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Public log", list(PUBLIC_LOGS), key="public_log", width=260)
-        is_asked = st.button("Fetch and prepare", icon=":material/cloud_download:")
-    if is_asked:
-        confirm_fetch(find_public_log(name))
+        st.button(
+            "Fetch and prepare", icon=":material/cloud_download:", on_click=_open, args=(name,)
+        )
+    if ASKED_KEY in st.session_state:
+        confirm_fetch(find_public_log(st.session_state[ASKED_KEY]))
+
+
+def _open(name: str) -> None:
+    st.session_state[ASKED_KEY] = name
+
+
+def _close() -> None:
+    st.session_state.pop(ASKED_KEY, None)
 
 
 def _row(log: PublicLog) -> dict[str, str]:
@@ -93,7 +105,12 @@ def _row(log: PublicLog) -> dict[str, str]:
     }
 
 
-@st.dialog("Fetch from its owner?", icon=":material/cloud_download:", width="medium")
+@st.dialog(
+    "Fetch from its owner?",
+    icon=":material/cloud_download:",
+    width="medium",
+    on_dismiss=_close,
+)
 def confirm_fetch(log: PublicLog) -> None:
     """Say what would be fetched, from where and on which terms, and fetch it once confirmed."""
     place = log.place(state.workspace())
@@ -116,6 +133,7 @@ def confirm_fetch(log: PublicLog) -> None:
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="fetch_cancel"):
+            _close()
             st.rerun()
         is_confirmed = st.button(
             "Prepare it" if is_here else "Fetch it", type="primary", key="fetch_confirm"
@@ -138,5 +156,6 @@ def _fetch(log: PublicLog) -> None:
         bar.empty()
         state.show_error(error)
         return
+    _close()
     st.session_state[FETCHED_KEY] = dataset.folder.name if dataset.folder else ""
     st.rerun()

@@ -4,7 +4,6 @@ import hashlib
 import io
 import socket
 import threading
-import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,7 +130,7 @@ def refused(log: PublicLog, workspace: Path, url: str | None = None) -> Bert4Rec
 
 
 def titles(dataset: SequenceDataset) -> set[str]:
-    return set(dataset.vocabulary.catalogue["title"])
+    return set(dataset.vocabulary.table["title"])
 
 
 @pytest.mark.parametrize("name", PUBLIC_LOGS)
@@ -144,9 +143,9 @@ def test_each_public_log_is_fetched_and_prepared_with_its_titles(
     dataset = prepare_public_log(log, workspace, progress=lambda n, of: told.append((n, of)))
     assert (dataset.name, dataset.n_users, dataset.n_items) == (name, 30, 9)
     assert dataset.n_interactions == len(ROWS)
-    assert dataset.has_times
+    assert dataset.times_s is not None
     assert titles(dataset) & {"Café 3 (1995)", "Film 3, The (1995)"}
-    assert "Drama|War" in dataset.vocabulary.catalogue.astype(str).to_numpy()
+    assert "Drama|War" in dataset.vocabulary.table.astype(str).to_numpy()
     assert told[-1] == (len(content), len(content))
     note = log.place(workspace).with_name(f"{log.archive}.md5")
     assert note.read_text() == f"{log.md5}  {log.archive}\n"
@@ -188,10 +187,8 @@ def test_a_body_that_is_cut_short_is_told(workspace: Path) -> None:
 
 
 def test_a_missing_page_is_told(owner: str, workspace: Path) -> None:
-    # urllib's error holds the answer open until it is collected.
-    with warnings.catch_warnings():
-        error = refused(find_public_log("ml-1m"), workspace)
-    assert "404" in error.message
+    error = refused(find_public_log("ml-1m"), workspace)
+    assert "the server answered 404" in error.message
 
 
 def test_without_a_network_one_line_says_where_to_put_the_file(workspace: Path) -> None:
