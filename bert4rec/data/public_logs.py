@@ -255,7 +255,7 @@ def _by_hand(url: str, place: Path) -> str:
 def _unreached(log: PublicLog, url: str, place: Path, reason: str) -> NotFoundError:
     advice = _by_hand(url, place)
     return NotFoundError(
-        f"{log.name} could not be fetched: {reason}",
+        f"the archive of {log.name} could not be fetched: {reason}",
         where=url,
         fix=f"{advice[0].upper()}{advice[1:]}",
         url=url,

@@ -198,7 +198,9 @@ def test_without_a_network_one_line_says_where_to_put_the_file(workspace: Path) 
     log = find_public_log("ml-1m")
     error = refused(log, workspace, url)
     assert isinstance(error, NotFoundError)
-    assert error.message == "ml-1m could not be fetched: no connection: Connection refused"
+    assert error.message.endswith(
+        "of ml-1m could not be fetched: no connection: Connection refused"
+    )
     assert url in str(error.fix)
     assert str(workspace / "downloads" / "ml-1m.zip") in str(error.fix)
     assert "\n" not in str(error)
