@@ -4,20 +4,20 @@ import streamlit as st
 
 from bert4rec.data.collection import damaged_datasets
 from bert4rec.data.prepare import prepare
-from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.dataset_view import draw_dataset
 from bert4rec.ui.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
 from bert4rec.ui.log_form import ask_form_and_roles
 from bert4rec.ui.prepare_form import ask_settings, draw_costs
+from bert4rec.ui.sample_choice import ask_sample
 from bert4rec.ui.words import escape
 
 LOOK, ADD = "Look at a dataset", "Add a dataset"
 VIEW_KEY = "data_view"
 # The view to go to on the next run: a widget's value cannot be changed once it is drawn.
 NEXT_VIEW_KEY = "next_data_view"
-UPLOAD, SAMPLE, SERVER = "Upload", "Bundled sample", "File on the server"
+UPLOAD, SAMPLE, SERVER = "Upload", "Sample", "File on the server"
 
 
 def draw_data() -> None:
@@ -54,7 +54,9 @@ def draw_add(*, is_first: bool) -> None:
         key="data_way",
     )
     if way == SAMPLE:
-        draw_samples()
+        folder_name = ask_sample()
+        if folder_name is not None:
+            show_prepared(folder_name)
         return
     with st.container(border=True):
         st.subheader("1. Choose the log")
@@ -65,33 +67,6 @@ def draw_add(*, is_first: bool) -> None:
             return
     if choice is not None:
         draw_import(choice, is_upload=way == UPLOAD)
-
-
-def draw_samples() -> None:
-    st.caption("Simulated data, made for this project: every pattern in them is known.")
-    with st.grid(3, min_column_width=260):
-        for place, sample in enumerate(SAMPLES.values()):
-            with st.container(border=True, height="stretch"):
-                st.subheader(sample.title)
-                st.markdown(sample.description)
-                st.space("stretch")
-                if st.button(
-                    "Use this sample",
-                    key=f"sample_{sample.name}",
-                    type="primary" if place == 0 else "secondary",
-                    icon=":material/download_done:",
-                ):
-                    use_sample(sample.name)
-
-
-def use_sample(name: str) -> None:
-    try:
-        with st.spinner("Preparing the sample…"):
-            dataset = prepare_sample(name, state.workspace())
-    except Bert4RecError as error:
-        state.show_error(error)
-        return
-    show_prepared(dataset.folder.name if dataset.folder else "")
 
 
 def draw_import(choice: LogChoice, *, is_upload: bool) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bert4rec.data.dataset import SequenceDataset
     from bert4rec.data.prepare import PrepareSettings
+    from bert4rec.data.public_logs import PublicLog
     from bert4rec.data.roles import Roles
 
 # As the reader names them; a test holds these equal, because asking it would load it.
@@ -188,6 +189,7 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     """
     from bert4rec.data.collection import find_dataset, list_datasets
     from bert4rec.data.dataset import open_dataset
+    from bert4rec.data.public_logs import PUBLIC_LOGS
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
     place = Path(text).expanduser()
@@ -204,6 +206,12 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     if text in SAMPLES:
         tell(f"preparing the sample {text}")
         return prepare_sample(text, workspace)
+    if text in PUBLIC_LOGS:
+        raise NotFoundError(
+            f"{text} is a public log that is not prepared here yet",
+            where=str(workspace),
+            fix=f"Run bert4rec samples {text} first, which fetches it from its owner.",
+        )
     names = ", ".join(str(entry["folder"]) for entry in known) or "none yet"
     raise NotFoundError(
         f"{text!r} is no file, no dataset and no sample",
@@ -262,9 +270,14 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
 @click.argument("name", required=False)
 @shared_options
 def samples(name: str | None, workspace: Path) -> None:
-    """List the bundled samples, or prepare the sample NAME."""
+    """List samples and public logs, or prepare NAME; a public log is fetched from its owner."""
+    from bert4rec.data.public_logs import PUBLIC_LOGS
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
+    if name in PUBLIC_LOGS:
+        dataset = _fetched(PUBLIC_LOGS[name], workspace)
+        show(describe(dataset), _prepared_lines(dataset))
+        return
     if name is not None:
         dataset = prepare_sample(name, workspace)
         show(describe(dataset), _prepared_lines(dataset))
@@ -274,8 +287,39 @@ def samples(name: str | None, workspace: Path) -> None:
         for key, sample in SAMPLES.items()
     ]
     rows = [(entry["name"], entry["title"], entry["description"]) for entry in entries]
+    public = [_public_entry(log, workspace) for log in PUBLIC_LOGS.values()]
     lines = [
         *table(("name", "title", "description"), rows),
+        "",
+        "From their owner, fetched only when you name one:",
+        *_public_lines(public),
         next_step("train", next(iter(SAMPLES))),
     ]
-    show({"samples": entries}, lines)
+    show({"samples": entries, "public": public}, lines)
+
+
+def _public_entry(log: PublicLog, workspace: Path) -> dict[str, Any]:
+    keys = "name title n_users n_items n_interactions size_bytes md5 url licence readme_url".split()
+    return {key: getattr(log, key) for key in keys} | {"is_here": is_file(log.place(workspace))}
+
+
+def _public_lines(entries: list[dict[str, Any]]) -> list[str]:
+    head = ("name", "title", "n_users", "n_items", "n_interactions", "size_bytes")
+    rows = [
+        [*(entry[key] for key in head), "yes" if entry["is_here"] else "no"] for entry in entries
+    ]
+    return table((*head, "here"), rows)
+
+
+def _fetched(log: PublicLog, workspace: Path) -> SequenceDataset:
+    from bert4rec.cli.progress import DownloadProgress
+    from bert4rec.data.public_logs import prepare_public_log
+
+    place = log.place(workspace)
+    if is_file(place):
+        tell(f"reading {place}")
+    else:
+        tell(f"fetching {log.url}, about {log.size_bytes / 1e6:,.0f} MB, to {place}")
+    tell(f"licence: {log.licence} See {log.readme_url}")
+    with DownloadProgress() as progress:
+        return prepare_public_log(log, workspace, progress=progress)

@@ -1,8 +1,9 @@
-"""Progress of a training on standard error: a bar on a terminal, now and then a line elsewhere."""
+"""Progress on standard error: a bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -87,6 +88,37 @@ class TrainingProgress:
     def _figures(self) -> str:
         loss = "" if self._loss is None else f"loss {self._loss:.4f}"
         return loss + self._valid
+
+
+class DownloadProgress:
+    """Shows how much of a file has come; pass it as `progress`."""
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
+        self._told_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def __call__(self, n_bytes: int, total: int | None) -> None:
+        """Take the bytes so far and, if known, how many there will be."""
+        if total is not None and sys.stderr.isatty():
+            if self._bar is None:
+                self._bar = click.progressbar(length=total, label="fetching", file=sys.stderr)
+                self._bar.render_progress()
+            self._bar.update(n_bytes - self._bar.pos)
+        elif time.monotonic() - self._told_s >= LINE_EVERY_S or n_bytes == total:
+            self._told_s = time.monotonic()
+            tell(f"{n_bytes:,} bytes" + (f" of {total:,}" if total else ""))
 
 
 def _start(line: dict[str, Any]) -> str:
