@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bert4rec.data.dataset import damaged_datasets
+from bert4rec.data.collection import damaged_datasets
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError

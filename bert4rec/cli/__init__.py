@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bert4rec.cli import answers, logs, machine, settings, training
+from bert4rec.cli import answers, datasets, logs, machine, settings, training
 from bert4rec.cli.terminal import Door
 
 __all__ = ["main"]
@@ -27,7 +27,7 @@ for _command in (
     machine.app,
     logs.samples,
     logs.prepare,
-    logs.datasets,
+    datasets.datasets,
     training.train,
     training.evaluate,
     training.runs,

@@ -1,4 +1,4 @@
-"""Commands between a log file and a dataset: samples, prepare, datasets."""
+"""Commands between a log file and a dataset: samples and prepare."""
 
 from __future__ import annotations
 
@@ -181,7 +181,8 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     Raises:
         NotFoundError: it is none of them.
     """
-    from bert4rec.data.dataset import find_dataset, list_datasets, open_dataset
+    from bert4rec.data.collection import find_dataset, list_datasets
+    from bert4rec.data.dataset import open_dataset
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
     place = Path(text).expanduser()
@@ -273,26 +274,3 @@ def samples(name: str | None, workspace: Path) -> None:
         next_step("train", next(iter(SAMPLES))),
     ]
     show({"samples": entries}, lines)
-
-
-@click.command()
-@shared_options
-def datasets(workspace: Path) -> None:
-    """List the datasets of the workspace."""
-    from bert4rec.data.dataset import list_datasets
-
-    entries = [
-        {
-            "folder": entry["folder"],
-            "name": entry.get("name"),
-            "created_at": entry.get("created_at"),
-        }
-        | {"fingerprint": entry.get("fingerprint")}
-        | dict(entry.get("counts", {}))
-        for entry in list_datasets(workspace)
-    ]
-    head = ("folder", "n_users", "n_items", "n_interactions", "created_at")
-    lines = table(head, [[entry.get(key) for key in head] for entry in entries])
-    if not entries:
-        lines = [f"There is no dataset in {workspace} yet.", next_step("samples")]
-    show({"workspace": str(workspace), "datasets": entries}, lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
-from bert4rec.files import check_format, child_of, folder_swapped_in, read_json, write_json
+from bert4rec.files import check_format, folder_swapped_in, read_json, write_json
 
 FORMAT_VERSION = 1
 # Interactions looked at together where a whole log would not fit the memory.
@@ -186,7 +185,7 @@ def open_dataset(folder: Path) -> SequenceDataset:
     """
     if not (folder / "manifest.json").is_file():
         raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
-    manifest = _manifest_of(folder)
+    manifest = read_manifest(folder)
     check_format(manifest, FORMAT_VERSION, folder)
     try:
         dataset = _opened(folder, manifest)
@@ -232,35 +231,13 @@ def _promises(dataset: SequenceDataset) -> Iterator[tuple[bool, str]]:
     yield n_items in (None, len(table)), "it has other items than it counts"
 
 
-def list_datasets(workspace: Path) -> list[dict[str, Any]]:
-    """Return the manifests of the workspace's datasets, newest first, each with its `folder`.
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a dataset folder says of itself.
 
-    A damaged one is passed over, so that it hides no other; `damaged_datasets` tells of it.
+    Raises:
+        NotFoundError: it says nothing.
+        FormatError: what it says cannot be read.
     """
-    read = (_read_manifest(path) for path in _manifests(workspace))
-    found = [manifest for manifest in read if not isinstance(manifest, FormatError)]
-    return sorted(found, key=lambda manifest: str(manifest.get("created_at", "")), reverse=True)
-
-
-def damaged_datasets(workspace: Path) -> list[FormatError]:
-    """Return an error for each dataset folder whose manifest cannot be read."""
-    read = (_read_manifest(path) for path in _manifests(workspace))
-    return [manifest for manifest in read if isinstance(manifest, FormatError)]
-
-
-def _manifests(workspace: Path) -> list[Path]:
-    parent = workspace / "datasets"
-    return sorted(parent.glob("[!.]*/manifest.json")) if parent.is_dir() else []
-
-
-def _read_manifest(path: Path) -> dict[str, Any] | FormatError:
-    try:
-        return _manifest_of(path.parent) | {"folder": path.parent.name}
-    except FormatError as error:
-        return error
-
-
-def _manifest_of(folder: Path) -> dict[str, Any]:
     try:
         manifest = read_json(folder / "manifest.json")
     except FormatError as error:
@@ -277,34 +254,3 @@ def _damaged(folder: Path, reason: str) -> FormatError:
         fix="Restore its folder, or prepare the log again.",
         is_damaged=True,
     )
-
-
-def find_dataset(workspace: Path, name: str) -> SequenceDataset:
-    """Open a dataset of the workspace by folder name, fingerprint or name.
-
-    The newest of several with one name is taken.
-
-    Raises:
-        NotFoundError: nothing matches; what there is gets named.
-    """
-    manifests = list_datasets(workspace)
-    for key in ("folder", "fingerprint", "name"):
-        for manifest in manifests:
-            if manifest.get(key) == name:
-                return open_dataset(workspace / "datasets" / str(manifest["folder"]))
-    there = ", ".join(str(manifest["folder"]) for manifest in manifests) or "none yet"
-    raise NotFoundError(
-        f"there is no dataset {name!r}", where=str(workspace), fix=f"Datasets here: {there}."
-    )
-
-
-def delete_dataset(workspace: Path, folder_name: str) -> None:
-    """Delete one dataset folder of the workspace.
-
-    Raises:
-        NotFoundError: there is no such dataset.
-    """
-    folder = child_of(workspace / "datasets", folder_name)
-    if not folder.is_dir():
-        raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
-    shutil.rmtree(folder)

@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-from bert4rec.data.dataset import SequenceDataset, find_dataset
+from bert4rec.data.collection import find_dataset
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import Journal, check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters, parse_settings

@@ -46,6 +46,11 @@ def _opened(workspace: str, folder_name: str, fingerprint: str) -> SequenceDatas
     return open_dataset_folder(child_of(Path(workspace) / "datasets", folder_name))
 
 
+def forget_datasets() -> None:
+    """Open datasets anew from now on, as one of them was renamed or deleted."""
+    _opened.clear()
+
+
 def load_recommender(
     run_id: str, checkpoint_mtime: float | None = None, *, checkpoint: str = "best"
 ) -> Recommender:

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.dataset import SequenceDataset, delete_dataset
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Check, Profile, profile
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, profile_charts, state
+from bert4rec.ui.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     counted,
@@ -82,8 +83,8 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
         st.rerun()
     if row.button("Train on this", type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")
-    if row.button("Delete", icon=":material/delete:"):
-        _ask_delete(by_folder[folder])
+    draw_actions(row, by_folder[folder], labels)
+    draw_note(by_folder[folder])
     return by_folder[folder]
 
 
@@ -94,22 +95,6 @@ def _labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
             for manifest in manifests
         }
     )
-
-
-@st.dialog("Delete this dataset?")
-def _ask_delete(manifest: dict[str, Any]) -> None:
-    st.markdown(
-        f"**{escape(manifest['name'])}** will be deleted from the workspace. Runs that were trained"
-        " on it stay, but can no longer be resumed or inspected. The log it was made of is not"
-        " touched."
-    )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it"):
-            st.rerun()
-        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
-            delete_dataset(state.workspace(), str(manifest["folder"]))
-            st.session_state.pop(state.DATASET_KEY, None)
-            st.rerun()
 
 
 def _draw_metrics(found: Profile) -> None:

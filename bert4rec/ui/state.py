@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.collection import list_datasets
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bert4rec.data.dataset import list_datasets
+from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

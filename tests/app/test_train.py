@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bert4rec.data.dataset import SequenceDataset, find_dataset
+from bert4rec.data.collection import find_dataset
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings

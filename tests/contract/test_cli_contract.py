@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bert4rec.cli import main
+from bert4rec.data.dataset import SequenceDataset
 from tests.factories import ring_dataset, small_settings
 
 V1_POLICY = """\
@@ -62,12 +64,17 @@ class World:
 
     def use(self, name: str) -> list[str]:
         """A call of each command that should succeed."""
-        folder = self.workspace.parent
+        folder, dataset = self.workspace.parent, Path(self.trained["dataset"]["folder"]).name
         uses = {
             "app": ["app", "--no-browser", "--port", "8765"],
             "samples": ["samples"],
             "prepare": ["prepare", self.log, "--min-item-count", "2", "--name", "other"],
             "datasets": ["datasets"],
+            "datasets rename": ["datasets", "rename", self.spare, "renamed"],
+            "datasets note": ["datasets", "note", self.spare, "of two users"],
+            "datasets delete": ["datasets", "delete", self.spare],
+            "datasets compare": ["datasets", "compare", self.spare, dataset],
+            "datasets export": ["datasets", "export", dataset, "--out", folder / f"out-{uuid4()}"],
             "train": ["train", self.trained["dataset"]["folder"], *self.quick],
             "evaluate": ["evaluate", self.run],
             "runs": ["runs"],
@@ -79,6 +86,13 @@ class World:
             "doctor": ["doctor"],
         }
         return [*map(str, uses[name]), "--workspace", str(self.workspace)]
+
+    @property
+    def spare(self) -> str:
+        """A dataset that no run needs, there each time that it is asked for."""
+        made = SequenceDataset.from_sequences([[1, 2], [2, 1]], name="spare")
+        made.save(self.workspace / "datasets" / "spare")
+        return "spare"
 
     @property
     def quick(self) -> list[str]:
@@ -114,7 +128,9 @@ def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from leaves(command, *above, name)
-        else:
+        # A group that answers by itself is a command as well.
+        answers = any("--json" in parameter.opts for parameter in command.params)
+        if answers or not isinstance(command, click.Group):
             yield " ".join((*above, name)), command
 
 
@@ -170,6 +186,9 @@ FAILURES = {
     "a policy that is no YAML": ["policy", "check", "{image}"],
     "a device that is not there": ["train", "{log}", "--set", "device=cuda:99"],
     "a sample that is not there": ["samples", "nosuch"],
+    "a dataset that is not there": ["datasets", "note", "nosuch", "text"],
+    "a dataset that a run needs": ["datasets", "delete", "{dataset}"],
+    "an export into a folder in use": ["datasets", "export", "{dataset}", "--out", "{folder}"],
     "a run that is not there": ["evaluate", "nosuch"],
     "a run that is finished": ["train", "--resume", "{run}"],
     "an unknown item": ["recommend", "{run}", "--items", "1,nosuch"],
@@ -197,7 +216,9 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     for name, text in content.items():
         (folder / name).write_bytes(text)
     found = {name: str(folder / name) for name in content}
-    return found | {"log": str(world.log), "run": world.run}
+    dataset = Path(world.trained["dataset"]["folder"]).name
+    more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
+    return found | more
 
 
 @pytest.mark.parametrize("problem", FAILURES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from bert4rec.data.dataset import list_datasets
+from bert4rec.data.collection import list_datasets
 from tests.e2e.conftest import Server, settle
 
 pytestmark = pytest.mark.browser

@@ -19,7 +19,7 @@ from bert4rec.cli.pairs import parse_items, read_pairs, score_pairs
 from bert4rec.cli.progress import TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
-from bert4rec.data.forms import FORMS
+from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError

@@ -8,14 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.data.dataset import (
-    SequenceDataset,
-    damaged_datasets,
-    delete_dataset,
-    find_dataset,
-    list_datasets,
-    open_dataset,
-)
+from bert4rec.data.collection import damaged_datasets, list_datasets
+from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
 from bert4rec.files import read_json, write_json
 
@@ -124,38 +118,6 @@ def test_a_folder_without_a_dataset_and_one_of_a_newer_version_are_told_apart(
 def test_items_outside_the_catalogue_are_refused(sequences: list[list[int]]) -> None:
     with pytest.raises(DatasetError, match="not from 1 to 3"):
         SequenceDataset.from_sequences(sequences, n_items=3)
-
-
-def test_datasets_of_a_workspace_are_listed_newest_first(workspace: Path) -> None:
-    assert list_datasets(workspace) == []
-    for name, created_at in (("old", "2020"), ("new", "2024"), ("middle", "2022")):
-        made = SequenceDataset.from_sequences(SEQUENCES, name=name)
-        manifest = made.manifest | {"created_at": created_at}
-        replace(made, manifest=manifest).save(workspace / "datasets" / f"{name}-x")
-    found = [(entry["folder"], entry["name"]) for entry in list_datasets(workspace)]
-    assert found == [("new-x", "new"), ("middle-x", "middle"), ("old-x", "old")]
-
-
-def test_a_dataset_is_found_by_folder_fingerprint_or_name(
-    dataset: SequenceDataset, workspace: Path
-) -> None:
-    dataset.save(workspace / "datasets" / "small-1")
-    for key in ("small-1", "small", dataset.fingerprint):
-        assert find_dataset(workspace, key).folder == workspace / "datasets" / "small-1"
-    with pytest.raises(NotFoundError, match="Datasets here: small-1"):
-        find_dataset(workspace, "large")
-
-
-def test_only_a_dataset_of_the_workspace_can_be_deleted(
-    dataset: SequenceDataset, workspace: Path
-) -> None:
-    dataset.save(workspace / "datasets" / "small-1")
-    with pytest.raises(NotFoundError, match="not a valid name"):
-        delete_dataset(workspace, "../datasets/small-1")
-    delete_dataset(workspace, "small-1")
-    assert list_datasets(workspace) == []
-    with pytest.raises(NotFoundError, match="no dataset in 'small-1'"):
-        delete_dataset(workspace, "small-1")
 
 
 def cut(path: Path) -> None:

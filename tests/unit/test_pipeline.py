@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from bert4rec.control import Control
-from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.collection import list_datasets
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
 from bert4rec.estimate import size_of

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.collection import list_datasets
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.errors import Bert4RecError
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.data.dataset import SequenceDataset, list_datasets
+from bert4rec.data.collection import list_datasets
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.data.scan import Connection

@@ -1,0 +1,209 @@
+"""The datasets of a workspace: listed, found, named, noted, compared, deleted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from bert4rec.data.dataset import SequenceDataset, open_dataset, read_manifest
+from bert4rec.errors import DatasetError, FormatError, NotFoundError
+from bert4rec.files import child_of, write_json, writing_explained
+
+MAX_NAME, MAX_NOTE = 60, 2_000
+# What says nothing of where a dataset comes from and what it holds, or says it a second time.
+NOT_COMPARED = {"format_version", "name", "note", "folder", "created_at", "fingerprint", "rejects"}
+# Two visitors may change the same manifest at once.
+CHANGING = Lock()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which two manifests differ.
+
+    Args:
+        what: Its place in the manifest, such as `settings.min_item_count`.
+        one: What the first one says, None where it says nothing.
+        other: What the second one says.
+    """
+
+    what: str
+    one: Any
+    other: Any
+
+
+def list_datasets(workspace: Path) -> list[dict[str, Any]]:
+    """Return the manifests of the workspace's datasets, newest first, each with its `folder`.
+
+    A damaged one is passed over, so that it hides no other; `damaged_datasets` tells of it.
+    """
+    read = (_read_manifest(path) for path in _manifests(workspace))
+    found = [manifest for manifest in read if isinstance(manifest, dict)]
+    return sorted(found, key=lambda manifest: str(manifest.get("created_at", "")), reverse=True)
+
+
+def damaged_datasets(workspace: Path) -> list[FormatError]:
+    """Return an error for each dataset folder whose manifest cannot be read."""
+    read = (_read_manifest(path) for path in _manifests(workspace))
+    return [manifest for manifest in read if isinstance(manifest, FormatError)]
+
+
+def _manifests(workspace: Path) -> list[Path]:
+    parent = workspace / "datasets"
+    return sorted(parent.glob("[!.]*/manifest.json")) if parent.is_dir() else []
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | FormatError | None:
+    try:
+        return read_manifest(path.parent) | {"folder": path.parent.name}
+    except FormatError as error:
+        return error
+    except NotFoundError:
+        # It was deleted since the folder was looked through.
+        return None
+
+
+def find_manifest(workspace: Path, name: str, *, is_sole: bool = False) -> dict[str, Any]:
+    """Return the manifest of a dataset by folder name, fingerprint or name, with its `folder`.
+
+    Args:
+        workspace: Where to look.
+        name: What the dataset is called.
+        is_sole: Refuse a name that several have, instead of taking the newest of them.
+
+    Raises:
+        NotFoundError: nothing matches; what there is gets named.
+        DatasetError: several are so called, and it has to be one.
+    """
+    manifests = list_datasets(workspace)
+    for key in ("folder", "fingerprint", "name"):
+        found = [manifest for manifest in manifests if manifest.get(key) == name]
+        if is_sole and len(found) > 1:
+            folders = ", ".join(str(manifest["folder"]) for manifest in found)
+            raise DatasetError(
+                f"{len(found)} datasets are called {name!r}",
+                where=str(workspace),
+                fix=f"Give the folder of one of them: {folders}.",
+            )
+        if found:
+            return found[0]
+    there = ", ".join(str(manifest["folder"]) for manifest in manifests) or "none yet"
+    raise NotFoundError(
+        f"there is no dataset {name!r}", where=str(workspace), fix=f"Datasets here: {there}."
+    )
+
+
+def find_dataset(workspace: Path, name: str) -> SequenceDataset:
+    """Open a dataset of the workspace by folder name, fingerprint or name.
+
+    The newest of several with one name is taken.
+
+    Raises:
+        NotFoundError: nothing matches; what there is gets named.
+    """
+    return open_dataset(workspace / "datasets" / str(find_manifest(workspace, name)["folder"]))
+
+
+def rename_dataset(workspace: Path, folder_name: str, name: str) -> None:
+    """Give a dataset another name; folder and fingerprint stay, so that runs go on finding it.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+        DatasetError: the name is empty or too long.
+    """
+    shown = " ".join(name.split())
+    if not 1 <= len(shown) <= MAX_NAME:
+        raise DatasetError(
+            f"a name has 1 to {MAX_NAME} signs, not {len(shown)}",
+            where=folder_name,
+            fix="Give another name.",
+        )
+    _change(workspace, folder_name, {"name": shown})
+
+
+def note_dataset(workspace: Path, folder_name: str, text: str) -> None:
+    """Write a note on a dataset in place of the one before; an empty one takes it away.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+        DatasetError: the note is too long.
+    """
+    note = text.strip()
+    if len(note) > MAX_NOTE:
+        raise DatasetError(
+            f"a note has up to {MAX_NOTE:,} signs, not {len(note):,}",
+            where=folder_name,
+            fix="Shorten it.",
+        )
+    _change(workspace, folder_name, {"note": note})
+
+
+def _change(workspace: Path, folder_name: str, changes: dict[str, str]) -> None:
+    folder = _existing(workspace, folder_name)
+    with CHANGING, writing_explained(folder):
+        manifest = read_manifest(folder) | changes
+        if not manifest.get("note"):
+            manifest.pop("note", None)
+        write_json(folder / "manifest.json", manifest)
+
+
+def delete_dataset(workspace: Path, folder_name: str) -> None:
+    """Delete one dataset folder of the workspace, whoever needs it.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+    """
+    shutil.rmtree(_existing(workspace, folder_name))
+
+
+def _existing(workspace: Path, folder_name: str) -> Path:
+    folder = child_of(workspace / "datasets", folder_name)
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
+    return folder
+
+
+def versions(manifest: dict[str, Any], manifests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the other datasets that were made of a source of the same name and columns."""
+    return [
+        other
+        for other in manifests
+        if other.get("folder") != manifest.get("folder")
+        and _origin(other) == _origin(manifest) != (None, None)
+    ]
+
+
+def _origin(manifest: dict[str, Any]) -> tuple[Any, Any]:
+    source = manifest.get("source")
+    return source.get("name") if isinstance(source, dict) else None, manifest.get("roles")
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[Difference]:
+    """Return in what two datasets differ: source, columns, settings, counts, what was left out."""
+    mine, theirs = dict(_facts(one)), dict(_facts(other))
+    names = [*mine, *(name for name in theirs if name not in mine)]
+    rows = (Difference(name, mine.get(name), theirs.get(name)) for name in names)
+    return [row for row in rows if row.one != row.other]
+
+
+def _facts(manifest: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in manifest.items():
+        if name not in NOT_COMPARED:
+            yield from _flat(name, value)
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the plain values below a value of a manifest, each with its place."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _flat(f"{name}.{key}", below)
+    elif isinstance(value, list) and all(isinstance(step, dict) for step in value):
+        for step in value:
+            yield f"{name}.{step.get('step')}", step.get("n_rows")
+    elif isinstance(value, list):
+        yield name, ", ".join(map(str, value))
+    else:
+        yield name, value

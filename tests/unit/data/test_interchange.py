@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bert4rec.data import dataset as dataset_module
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.filters import PrepareSettings
+from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
+from bert4rec.data.prepare import prepare
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import DatasetError, UnwritableError
+
+ALL = PrepareSettings(drop_duplicates=False, min_sequence_length=1)
+TITLES = ["=1+2", "-minus", '"Quoted" one', 'half "open', "@at, comma; bar|", "Größe ü 😀", "x"]
+
+
+def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
+    ids = dataset.vocabulary.item_ids
+    return {
+        dataset.user_id(user): [ids[item - 1] for item in dataset.history(user)]
+        for user in range(dataset.n_users)
+    }
+
+
+def times(dataset: SequenceDataset) -> dict[str, list[float]] | None:
+    if dataset.times_s is None:
+        return None
+    cuts = zip(dataset.offsets[:-1], dataset.offsets[1:], strict=True)
+    return {
+        dataset.user_id(user): dataset.times_s[start:end].tolist()
+        for user, (start, end) in enumerate(cuts)
+    }
+
+
+def titles(dataset: SequenceDataset) -> dict[str, str]:
+    return dict(zip(dataset.vocabulary.item_ids, dataset.vocabulary.titles, strict=True))
+
+
+def made(workspace: Path, *, has_times: bool = True, seed: int = 3) -> SequenceDataset:
+    """Users whose lines are mixed, with repeats, equal times and times with fractions."""
+    chance = np.random.default_rng(seed)
+    n = 300
+    log = pd.DataFrame(
+        {
+            "user_id": [f"u{user}" for user in chance.integers(20, size=n)],
+            "item_id": [f"i{item}" for item in chance.integers(len(TITLES), size=n)],
+        }
+    )
+    if has_times:
+        # Few moments, so that most of a user's times are equal.
+        log["timestamp"] = 1_700_000_000 + chance.choice([0, 0.1, 60, 86_400.25, -3e8], size=n)
+    items = pd.DataFrame(
+        {
+            "item_id": [f"i{item}" for item in range(len(TITLES))],
+            "title": TITLES,
+            "kind": ["a b", None, "c", "d", "e", "f", "g"],
+            "year": range(1990, 1990 + len(TITLES)),
+        }
+    )
+    return prepare(log, items=items, workspace=workspace, settings=ALL, name="made")
+
+
+def read_back(files: list[Path], workspace: Path) -> SequenceDataset:
+    by_kind = {path.suffix if path.suffix != ".parquet" else path.stem: path for path in files}
+    log = by_kind.get(".inter") or by_kind["interactions"]
+    return prepare(log, items=by_kind.get("items"), workspace=workspace, settings=ALL)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("has_times", [True, False])
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_an_export_that_is_read_again_has_equal_histories_times_and_titles(
+    form: str, has_times: bool, seed: int, workspace: Path, tmp_path: Path
+) -> None:
+    dataset = made(workspace, has_times=has_times, seed=seed)
+    files = export_dataset(dataset, tmp_path / "out", form)
+    again = read_back(files, tmp_path / "other")
+    assert histories(again) == histories(dataset)
+    assert times(again) == times(dataset)
+    assert titles(again) == titles(dataset)
+    assert sorted(again.vocabulary.table["year"]) == sorted(dataset.vocabulary.table["year"])
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_an_export_in_blocks_is_that_of_the_whole(
+    form: str, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = made(workspace)
+    whole = read_back(export_dataset(dataset, tmp_path / "whole", form), tmp_path / "w")
+    monkeypatch.setattr(dataset_module, "BLOCK_ROWS", 20)
+    assert len(list(dataset.blocks())) > 5
+    parts = read_back(export_dataset(dataset, tmp_path / "parts", form), tmp_path / "p")
+    assert histories(parts) == histories(whole)
+
+
+def test_tabs_and_line_ends_of_titles_are_blanks_in_recbole(tmp_path: Path) -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    table = dataset.vocabulary.table.assign(title=["a\tb\r\nc", "d\u2028e"])
+    table["odd:name here"] = ["x\ny", None]
+    export_dataset(replace(dataset, vocabulary=Vocabulary(table)), tmp_path / "out", "recbole")
+    lines = (tmp_path / "out" / "made.item").read_text("utf-8").split("\n")
+    assert lines == [
+        "item_id:token\ttitle:token_seq\todd_name_here:token_seq",
+        "1\ta b  c\tx y",
+        "2\td e\t",
+        "",
+    ]
+
+
+def test_an_id_that_would_break_a_line_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    odd = replace(dataset, users=pd.DataFrame({"user_id": ["a\tb", "c"]}))
+    with pytest.raises(DatasetError, match="Export as Parquet"):
+        export_dataset(odd, tmp_path / "out", "recbole")
+    assert list(tmp_path.iterdir()) == []
+    export_dataset(odd, tmp_path / "out", "parquet")
+    read = pd.read_parquet(tmp_path / "out" / "interactions.parquet")
+    assert list(read["user_id"]) == ["a\tb", "a\tb", "c", "c"]
+    assert list(read.columns) == ["user_id", "item_id"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UnwritableError, match="not empty"):
+        export_dataset(dataset, tmp_path, "parquet")
+    with pytest.raises(UnwritableError, match="not empty"):
+        export_dataset(dataset, tmp_path / "mine.txt", "parquet")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    files = export_dataset(dataset, tmp_path / "empty", "parquet")
+    assert [path.name for path in files] == ["interactions.parquet", "items.parquet"]
+    assert export_dataset(dataset, tmp_path / "empty", "recbole", may_replace=True)[0].is_file()
+
+
+def test_an_unknown_form_is_refused_by_name(tmp_path: Path) -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    with pytest.raises(DatasetError, match="Forms are: parquet, recbole"):
+        export_dataset(dataset, tmp_path / "out", "xlsx")
