@@ -82,9 +82,52 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert [manifest["name"] for manifest in list_datasets(workspace)] == ["playlists"]
     assert app.metric[0].label == "Interactions"
     assert len(app.metric) <= 7
+    # Lengths, popularity, times and the split.
     assert len(app.get("plotly_chart")) == 4
     assert "The checks found nothing to mend" in texts(app)
     assert "The busiest of 60 equal stretches" in texts(app)
+
+
+def test_every_way_to_split_is_drawn_with_its_counts(workspace: Path) -> None:
+    prepare_sample("reading", workspace)
+    app = open_data()
+    assert "2,400 to validate, 2,400 to test" in texts(app)
+    for way, said in (
+        ("Last K", "7,200 to validate, 7,200 to test"),
+        ("Global time", "Validation begins on"),
+        ("Held-out users", "480 of users held out whole"),
+    ):
+        app.segmented_control(key="split_way").set_value(way).run()
+        assert not app.exception
+        assert not errors(app)
+        assert said in texts(app)
+        assert len(app.get("plotly_chart")) == 4
+        shown = next(f.value for f in app.dataframe if "Training" in f.value.columns)
+        assert len(shown) == 12
+    app.number_input(key="split_sample_ratio").set_value(0.5).run()
+    assert "1,200 of users held out whole" in texts(app)
+
+
+def test_a_split_in_time_with_few_left_to_judge_is_warned_of(workspace: Path) -> None:
+    # Each playlist was made in one sitting, so nearly none goes over a cut.
+    prepare_sample("playlists", workspace)
+    app = open_data()
+    app.segmented_control(key="split_way").set_value("Global time").run()
+    assert any("no past to be asked from" in str(warning.value) for warning in app.warning)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_log_without_times_cannot_be_split_by_time_and_says_so() -> None:
+    app = open_data()
+    choose_upload(app)
+    lines = (line.rpartition(",")[0] for line in LOG.splitlines())
+    upload(app, "plays.csv", "\n".join(lines).encode())
+    button(app, "Prepare dataset").click().run()
+    app.segmented_control(key="split_way").set_value("Global time").run()
+    assert not app.exception
+    assert "has no times" in errors(app)
+    app.segmented_control(key="split_way").set_value("Last K").run()
+    assert not errors(app)
 
 
 def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Path) -> None:

@@ -31,7 +31,13 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
-from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
+from tests.factories import (
+    random_dataset,
+    ring_dataset,
+    saved_dataset,
+    small_settings,
+    timed_dataset,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60
@@ -520,6 +526,28 @@ def test_users_who_were_held_out_whole_are_judged_apart(tmp_path: Path) -> None:
     report = summary_of(train(DATASET, settings, workspace=tmp_path))["report"]
     assert report["test"]["bert4rec"]["n_rows"] == 24
     assert report["unseen_users"]["popularity"]["n_rows"] == 16
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_test"),
+    [
+        ({}, 30),
+        ({"split_strategy": "last_k", "held_out_items": 2}, 60),
+        ({"split_strategy": "global_time", "held_out_share": 0.2}, None),
+    ],
+)
+def test_a_run_records_its_split_and_is_judged_again_by_it(
+    asked: dict[str, Any], n_test: int | None, tmp_path: Path
+) -> None:
+    run = train(timed_dataset([9] * 30), small_settings(n_epochs=1, **asked), workspace=tmp_path)
+    summary, split = summary_of(run), curves_of(run).started["split"]
+    assert summary["split"] == split
+    assert split["strategy"] == asked.get("split_strategy", "leave_one_out")
+    assert split["n_test"] == (n_test or split["n_test"]) > 0
+    assert ("test_at" in split) == (split["strategy"] == "global_time")
+    again = evaluate(run)["test"]["bert4rec"]
+    assert again["n_rows"] == split["n_test"]
+    assert again["metrics"] == pytest.approx(summary["test"])
 
 
 def test_a_dataset_in_memory_is_kept_in_the_workspace_under_a_safe_name(tmp_path: Path) -> None:
