@@ -81,7 +81,11 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
         return
     with st.container(border=True):
         st.subheader("3. Choose what to leave out")
-        settings = ask_settings(choice, roles)
+        try:
+            settings = ask_settings(choice, form, roles)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
         draw_costs(choice, form, roles, settings)
         name = st.text_input(
             "Name of the dataset", value=choice.name, max_chars=60, key=f"name|{choice.path}"

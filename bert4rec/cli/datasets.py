@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json
+from bert4rec.files import write_json, writing_explained
 
 FORMS = ("parquet", "recbole")
 
@@ -118,6 +119,44 @@ def compare(one: str, other: str, workspace: Path) -> None:
     }
     same = ["They were made of the same source with the same settings."]
     show(document, table(("what", *folders), rows) if rows else same)
+
+
+@datasets.command()
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it there instead of showing it.",
+)
+@shared_options
+def recipe(name: str, out: Path | None, workspace: Path) -> None:
+    """Show how the dataset NAME was made of its log, as JSON for prepare --recipe."""
+    from bert4rec.data.collection import find_manifest
+    from bert4rec.data.recipe import recipe_of
+
+    document = recipe_of(find_manifest(workspace, name, is_sole=True)).document()
+    if out is None:
+        show(document, _recipe_lines(document))
+        return
+    out = out.expanduser().resolve()
+    with writing_explained(out.parent):
+        write_json(out, document)
+    show({"file": str(out)} | document, [f"Wrote {out}"])
+
+
+def _recipe_lines(document: dict[str, Any]) -> list[str]:
+    items = document["items"] or {"name": None}
+    parts = {"form": document["form"], "item table": items["name"]}
+    parts |= {f"{role} column": column for role, column in document["roles"].items()}
+    parts |= document["settings"]
+    return table(("what", "value"), [(what, _plain(value)) for what, value in parts.items()])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 @datasets.command()

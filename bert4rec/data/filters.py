@@ -17,6 +17,7 @@ from bert4rec.errors import LogError, SettingsError
 MOST_ROWS = 1_000_000_000
 ROW_HASH = "hash(u, i, t)"
 ROWS_HASHED = 5_000_000
+N_EVENTS_SHOWN = 12
 
 
 class PrepareSettings(BaseModel):
@@ -52,6 +53,13 @@ class PrepareSettings(BaseModel):
         title="Rarest item",
         description="Leave out items with fewer interactions. Above 1 this and the shortest"
         " history are applied in turn until both hold (k-core).",
+    )
+    events: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        title="Events to keep",
+        description="Keep interactions of these kinds, such as play and finish; all if none is"
+        " named.",
     )
     min_value: float | None = Field(
         default=None,
@@ -97,15 +105,13 @@ def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
     The log itself stays as it is, so that settings can be tried one after the other.
 
     Raises:
-        LogError: a smallest value is asked for, but the log has no column for it.
+        LogError: a value or an event is asked for that the log has no column for, or an event that
+            never occurs.
     """
     connection = log.connection
     steps = [_step("read", log.n_rows_read, "rows of the source")]
     steps.append(_step("rejected", log.n_rejected, "no user, item or time, or no columns"))
-    n_valued = _stage_kept(log, settings)
-    if settings.min_value is not None:
-        n_dropped = log.n_rows_read - log.n_rejected - n_valued
-        steps.append(_step("value", n_dropped, f"value missing or below {settings.min_value:g}"))
+    steps += _stage_kept(log, settings)
     if settings.drop_duplicates and log.has_times:
         steps.append(_step("duplicate", _drop_duplicates(connection), "same user, item and time"))
     if settings.max_sequence_length is not None:
@@ -122,13 +128,10 @@ def _step(step: str, n_rows: int, reason: str) -> dict[str, Any]:
     return {"step": step, "n_rows": int(n_rows), "reason": reason}
 
 
-def _stage_kept(log: InteractionLog, settings: PrepareSettings) -> int:
-    if settings.min_value is not None and log.roles.value is None:
-        raise LogError(
-            "a smallest value is asked for, but no column holds values",
-            where=log.source_name,
-            fix="Choose the column of values, or leave min_value empty.",
-        )
+def _stage_kept(log: InteractionLog, settings: PrepareSettings) -> list[dict[str, Any]]:
+    """Fill `kept` with what is asked for by event and value, and say what was not."""
+    conditions = [*_event_condition(log, settings), *_value_condition(log, settings)]
+    parameters = {name: value for one in conditions for name, value in one.parameters.items()}
     for letter, column in (("u", "user_id"), ("i", "item_id")):
         log.connection.run(
             f"CREATE TABLE IF NOT EXISTS {column}s AS SELECT {letter} AS key,"
@@ -136,14 +139,72 @@ def _stage_kept(log: InteractionLog, settings: PrepareSettings) -> int:
             f" (row_number() OVER (ORDER BY min(line)))::INTEGER AS {letter}"
             f" FROM keyed GROUP BY key"
         )
-    is_wanted = "" if settings.min_value is None else "WHERE value >= $min_value"
+    is_wanted = " AND ".join(["true", *(one.sql for one in conditions)])
     log.connection.run(
         "CREATE OR REPLACE TABLE kept AS SELECT line, user_ids.u, item_ids.i, time_s AS t"
         " FROM keyed JOIN user_ids ON keyed.u = user_ids.key"
-        f" JOIN item_ids ON keyed.i = item_ids.key {is_wanted}",
-        {} if settings.min_value is None else {"min_value": settings.min_value},
+        f" JOIN item_ids ON keyed.i = item_ids.key WHERE {is_wanted}",
+        parameters,
     )
-    return _n_kept(log.connection)
+    steps: list[dict[str, Any]] = []
+    before, used = "true", dict[str, Any]()
+    for one in conditions:
+        used |= one.parameters
+        sql = f"SELECT count(*) FROM keyed WHERE {before} AND NOT {one.sql}"
+        (n,) = log.connection.row(sql, used)
+        steps.append(_step(one.step, n, one.reason))
+        before += f" AND {one.sql}"
+    return steps
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """What a row of `keyed` must meet: an SQL expression that is true or false, never NULL."""
+
+    step: str
+    sql: str
+    reason: str
+    parameters: dict[str, Any]
+
+
+def _value_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Condition]:
+    limit = settings.min_value
+    if limit is None:
+        return []
+    if log.roles.value is None:
+        raise LogError(
+            "a smallest value is asked for, but no column holds values",
+            where=log.source_name,
+            fix="Choose the column of values, or leave min_value empty.",
+        )
+    reason = f"value missing or below {limit:g}"
+    return [_Condition("value", "coalesce(value >= $value, false)", reason, {"value": limit})]
+
+
+def _event_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Condition]:
+    if settings.events is None:
+        return []
+    if log.roles.event is None:
+        raise LogError(
+            "events are asked for, but no column holds them",
+            where=log.source_name,
+            fix="Choose the column of events, or leave events empty.",
+        )
+    there = log.connection.rows(
+        "SELECT event, count(*) AS n FROM keyed WHERE event IS NOT NULL GROUP BY event"
+        " ORDER BY n DESC, event"
+    )
+    missing = set(settings.events) - {name for name, _ in there}
+    if missing:
+        shown = ", ".join(f"{name!r} ({n:,})" for name, n in there[:N_EVENTS_SHOWN])
+        raise LogError(
+            f"no interaction has the event {min(missing)!r}",
+            where=log.source_name,
+            fix=f"The events of the column {log.roles.event!r} are {shown or 'all empty'}.",
+        )
+    sql = "coalesce(list_contains($events, event), false)"
+    reason = f"event not among {', '.join(settings.events)}"
+    return [_Condition("event", sql, reason, {"events": list(settings.events)})]
 
 
 def _n_kept(connection: Connection) -> int:

@@ -25,7 +25,7 @@ N_REJECTS_KEPT = 100
 N_CHARACTERS_KEPT = 200
 
 # The column of each role in the table `raw`; times have two.
-RAW_NAMES = {"user": "u", "item": "i"}
+RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}
 # A whole number as it would be written out again, which takes half the room of a text.
 PLAIN_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
@@ -60,10 +60,10 @@ class Ingested:
 
 
 def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
-    """Fill `interactions(line, user_id, item_id, time_s, value)` in reading order.
+    """Fill `interactions(line, user_id, item_id, time_s, value, event)` in reading order.
 
-    Beside it lies `keyed(line, u, i, time_s, value)`, the same with the ids as they were staged:
-    numbers where all of them are plain ones, else text. Both are views of one table.
+    Beside it lies `keyed(line, u, i, time_s, value, event)`, the same with the ids as they were
+    staged: numbers where all of them are plain ones, else text. Both are views of one table.
 
     Raises:
         LogError: the source cannot be used as it is.
@@ -188,10 +188,10 @@ def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
 
 
 def _select(connection: Connection, scan: Scan, roles: Roles, numeric: set[str]) -> str:
-    """Return the SELECT that fills `raw(u, i, v, n, t, bad, is_stray)`.
+    """Return the SELECT that fills `raw(u, i, v, e, n, t, bad, is_stray)`.
 
-    `n` holds times that are numbers and `t` those that are other text; `is_stray` tells of an id
-    that was to be a number and is none.
+    `v` and `e` are there if value and event have a column. `n` holds times that are numbers and `t`
+    those that are other text; `is_stray` tells of an id that was to be a number and is none.
     """
     described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
     types = {str(row[0]): str(row[1]) for row in described}
@@ -202,6 +202,8 @@ def _select(connection: Connection, scan: Scan, roles: Roles, numeric: set[str])
             parts += _time_columns(column, sql_type)
         elif role == "value":
             parts.append(f"{_finite(column)} AS v")
+        elif role == "event":
+            parts.append(f"nullif(trim({column}::VARCHAR), '') AS e")
         else:
             text = _id_text(column, sql_type)
             if role in numeric or sql_type in INTEGERS:
@@ -209,7 +211,6 @@ def _select(connection: Connection, scan: Scan, roles: Roles, numeric: set[str])
                 strays.append(f"{text} IS DISTINCT FROM {number}::VARCHAR")
                 text = number
             parts.append(f"{text} AS {RAW_NAMES[role]}")
-    parts += ["NULL::DOUBLE AS v"] if roles.value is None else []
     parts += ["NULL::DOUBLE AS n", "NULL::VARCHAR AS t"] if roles.time is None else []
     bad = quote_name(NOT_A_RECORD) if NOT_A_RECORD in types else "NULL::VARCHAR"
     parts += [f"{bad} AS bad", f"({' OR '.join(strays)}) AS is_stray"]
@@ -278,20 +279,22 @@ def _fill(connection: Connection, time_sql: str, roles: Roles) -> tuple[list[Rej
     """
     if time_sql != "n":
         connection.run(
-            f"CREATE OR REPLACE TABLE raw AS SELECT u, i, v, {time_sql} AS n, t, bad FROM raw"
+            f"CREATE OR REPLACE TABLE raw AS SELECT * REPLACE ({time_sql} AS n) FROM raw"
         )
     no_time = "WHEN n IS NULL THEN 'no readable time'" if roles.time else ""
     reason = (
         "CASE WHEN bad IS NOT NULL THEN 'not a JSON object' WHEN u IS NULL THEN 'no user id'"
         f" WHEN i IS NULL THEN 'no item id' {no_time} END"
     )
+    value = "NULL::DOUBLE" if roles.value is None else "v"
+    event = "NULL::VARCHAR" if roles.event is None else "e"
     connection.run(
-        "CREATE VIEW keyed AS SELECT rowid + 1 AS line, u, i, n AS time_s, v AS value FROM raw"
-        f" WHERE {reason} IS NULL"
+        f"CREATE VIEW keyed AS SELECT rowid + 1 AS line, u, i, n AS time_s, {value} AS value,"
+        f" {event} AS event FROM raw WHERE {reason} IS NULL"
     )
     connection.run(
         "CREATE VIEW interactions AS SELECT line, u::VARCHAR AS user_id, i::VARCHAR AS item_id,"
-        " time_s, value FROM keyed"
+        " time_s, value, event FROM keyed"
     )
     (n_refused,) = connection.row(f"SELECT count({reason}) FROM raw")
     shown = "coalesce(bad, concat_ws(', ', u, i, coalesce(t, n::VARCHAR)))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,23 @@ TITLES = (
     " originaltitle label track song"
 ).split()
 RESERVED = ("item_id", "title", "count")
+
+
+@dataclass(frozen=True, eq=False)
+class ItemTable:
+    """What is known of the items, and from where.
+
+    Args:
+        rows: One row an item, as `read_items` returns them.
+        name: Name of the file, or `items` for a frame.
+        key: The column that held the ids.
+        title: The column that held the titles, None if there is none.
+    """
+
+    rows: pd.DataFrame
+    name: str
+    key: str
+    title: str | None = None
 
 
 def read_items(
@@ -47,6 +65,17 @@ def read_items(
     Raises:
         LogError: the file is no table, or no column is certain to hold the item ids.
     """
+    return read_item_table(path, key=key, title=title, max_bytes=max_bytes).rows
+
+
+def read_item_table(
+    path: str | Path | pd.DataFrame,
+    *,
+    key: str | None = None,
+    title: str | None = None,
+    max_bytes: int | None = None,
+) -> ItemTable:
+    """Read an item table as `read_items` does, and say which columns were taken."""
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
         table = path.set_axis([str(name) for name in path.columns], axis=1)
@@ -57,7 +86,7 @@ def read_items(
     table = table.set_axis(list(names), axis=1)
     key = _chosen(key, names, source) if key else _key(source, names)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
-    return _arranged(table, key, title)
+    return ItemTable(_arranged(table, key, title), source.name, key, title)
 
 
 def _read_table(source: Source) -> pd.DataFrame:

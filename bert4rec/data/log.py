@@ -46,7 +46,7 @@ class LogPreview:
         form_reason: The sign by which the form was told.
         columns: The columns with type and examples.
         rows: The first rows, all text.
-        guesses: For each of user, item, time and value, the column taken and why.
+        guesses: For each of `ROLE_NAMES`, the column taken and why.
         size_bytes: Size of the file or files on disk.
         n_files: How many files are read together.
         encoding: The encoding in words, and whether it is a guess; empty for Parquet and frames.
@@ -110,9 +110,10 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
 
 
 class InteractionLog:
-    """A log in a DuckDB of its own, as `interactions(line, user_id, item_id, time_s, value)`.
+    """A log in a DuckDB of its own.
 
-    `line` counts the rows in reading order. Close it, or use it in a `with` block.
+    Its table is `interactions(line, user_id, item_id, time_s, value, event)`, and `line` counts
+    the rows in reading order. Close it, or use it in a `with` block.
 
     Args:
         connection: Holds the table `interactions`.

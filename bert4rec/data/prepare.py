@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from bert4rec.data.filters import (
     parse_prepare_settings,
 )
 from bert4rec.data.ingest import hash_source
-from bert4rec.data.item_table import hash_items, read_items
+from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP, Connection
@@ -44,13 +44,13 @@ SAVING = threading.Lock()
 def prepare(
     log: InteractionLog | Path | str | pd.DataFrame,
     *,
-    items: Path | str | pd.DataFrame | None = None,
+    items: Path | str | pd.DataFrame | ItemTable | None = None,
     roles: Roles | None = None,
     form: str | None = None,
     name: str | None = None,
     workspace: Path | str | None = None,
     settings: PrepareSettings | None = None,
-    simulated: bool = False,
+    marks: Mapping[str, Any] | None = None,
 ) -> SequenceDataset:
     """Make a dataset of a log, in the workspace; the same log and settings are prepared once.
 
@@ -60,13 +60,15 @@ def prepare(
 
     Args:
         log: A log, or the path or frame of one.
-        items: An item table, or its path. A RecBole `.item` beside its `.inter` is found by itself.
+        items: An item table, or its path or frame. A RecBole `.item` beside its `.inter` is found
+            by itself.
         roles: The columns to take; guessed if omitted.
         form: The form of the file; told from its first lines if omitted.
         name: The dataset's name; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
         settings: What to leave out.
-        simulated: Whether the log is made up; kept in the manifest for the page to say so.
+        marks: Kept in the manifest: `simulated`, whether the log is made up, and `refined_from`,
+            the folder of the dataset that it was written from.
 
     Raises:
         LogError: the log or the item table cannot be used.
@@ -86,19 +88,20 @@ def prepare(
     if isinstance(log, InteractionLog):
         source, roles, source_hash = log.source, log.roles, log.source_hash
     else:
-        source = _source_of(log, name, form)
+        source, source_hash = _source_of(log, name, form), None
         roles = resolve_roles(source, roles)
-        source_hash = hash_source(source, roles)
-    table, item_table_name = _items_of(source, roles, items)
-    origin = _origin(source, roles, source_hash, settings, table, simulated)
+    if settings.events is None:
+        # Which column tells the kinds of events makes no difference then.
+        roles = replace(roles, event=None)
+    source_hash = source_hash or hash_source(source, roles)
+    table = _items_of(source, roles, items)
+    origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
     folder = home / "datasets" / f"{safe_name(name)}-{origin['fingerprint'][:8]}"
     there = _there(folder)
     if there is not None:
         return there
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
-    if table is not None:
-        manifest["item_table"] = {"name": item_table_name}
     if isinstance(log, InteractionLog):
         return _saved(_build(log, settings, table, manifest), folder)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
@@ -130,18 +133,16 @@ def _source_of(log: Path | str | pd.DataFrame, name: str | None, form: str | Non
 
 
 def _items_of(
-    source: Source, roles: Roles, items: Path | str | pd.DataFrame | None
-) -> tuple[pd.DataFrame | None, str]:
+    source: Source, roles: Roles, items: Path | str | pd.DataFrame | ItemTable | None
+) -> ItemTable | None:
     if items is None and source.layout.form == "recbole":
         beside = source.files[0].with_suffix(".item")
         items = beside if beside.is_file() else None
-    if items is None:
-        return None, ""
+    if items is None or isinstance(items, ItemTable):
+        return items
     # A table that shares the log's name for the item column is joined on it.
     key = roles.item if _has_column(items, roles.item) else None
-    return read_items(items, key=key), "frame" if isinstance(items, pd.DataFrame) else Path(
-        items
-    ).name
+    return read_item_table(items, key=key)
 
 
 def _has_column(items: Path | str | pd.DataFrame, column: str) -> bool:
@@ -162,17 +163,18 @@ def _origin(
     roles: Roles,
     source_hash: str,
     settings: PrepareSettings,
-    table: pd.DataFrame | None,
-    simulated: bool,
+    table: ItemTable | None,
+    marks: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the part of the manifest that names what the dataset is made of."""
+    is_simulated = bool(marks.get("simulated", False))
     named = {
         "source_hash": source_hash,
         "form": source.layout.form,
         "roles": asdict(roles),
         "settings": settings.model_dump(),
-        "items": None if table is None else hash_items(table),
-        "simulated": simulated,
+        "items": None if table is None else hash_items(table.rows),
+        "simulated": is_simulated,
         "version": PREPARE_VERSION,
     }
     fingerprint = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
@@ -188,21 +190,23 @@ def _origin(
         "roles": asdict(roles),
         "settings": settings.model_dump(),
         "item_table": None,
-        "simulated": simulated,
+        **marks,
+        "simulated": is_simulated,
     }
 
 
 def _build(
     log: InteractionLog,
     settings: PrepareSettings,
-    table: pd.DataFrame | None,
+    table: ItemTable | None,
     manifest: dict[str, Any],
 ) -> SequenceDataset:
     filtered = filter_log(log, settings)
     _check_left(filtered, log)
     catalogue = _catalogue(log.connection)
     if table is not None:
-        catalogue, joined = _joined(catalogue, table)
+        catalogue, joined = _joined(catalogue, table.rows)
+        manifest["item_table"] = {"name": table.name, "key": table.key, "title": table.title}
         manifest["item_table"] |= joined
     items, offsets, times_s, users = _sequences(log.connection, log.has_times)
     manifest |= _counted(log, filtered)
@@ -308,7 +312,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
         "read": n_of["read"],
         "rejected": n_of["rejected"],
         "duplicate": n_of.get("duplicate", 0),
-        "filtered": sum(n_of.get(step, 0) for step in ("value", "long", "short", "rare")),
+        "filtered": sum(n_of.get(step, 0) for step in ("event", "value", "long", "short", "rare")),
         "kept": n_of["kept"],
     }
     return {

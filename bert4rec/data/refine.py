@@ -54,18 +54,22 @@ def refine(
             name=dataset.name,
             workspace=home,
             settings=settings,
-            simulated=bool(dataset.manifest.get("simulated")),
+            marks={
+                "simulated": bool(dataset.manifest.get("simulated")),
+                "refined_from": dataset.folder.name if dataset.folder else dataset.name,
+            },
         )
 
 
 def refined_settings(dataset: SequenceDataset, stricter: dict[str, Any]) -> PrepareSettings:
     """Return a dataset's settings with stricter ones.
 
-    Values are no more in a dataset, so that the smallest one is left out of the settings: it holds
-    already.
+    Values and events are no more in a dataset, so that limits to them are left out of the settings:
+    they hold already.
     """
     before = dict(dataset.manifest.get("settings", {}))
-    before.pop("min_value", None)
+    for name in ("min_value", "events"):
+        before.pop(name, None)
     return parse_prepare_settings(before | stricter, where=dataset.name)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bert4rec.errors import LogError
 
-ROLE_NAMES = ("user", "item", "time", "value")
+ROLE_NAMES = ("user", "item", "time", "value", "event")
 
 # Names without case and punctuation, surest first. Those after "|" are only taken when alone.
 ALIASES = {
@@ -29,7 +29,11 @@ ALIASES = {
     " created updatedat modifiedat",
     "value": "rating value eventvalue score stars count plays playcount weight listens overall"
     " grade ratings strength correct duration quantity",
+    "event": "event eventtype eventname action actiontype actionname activity activitytype"
+    " interaction interactiontype behavior behaviortype behaviour behaviourtype | type kind",
 }
+# A column of more different examples tells no kinds of events apart.
+MOST_EVENT_EXAMPLES = 30
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?")
@@ -37,15 +41,16 @@ DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns that hold user, item and, if there, time and value."""
+    """Names of the columns that hold user, item and, if there, time, value and kind of event."""
 
     user: str
     item: str
     time: str | None = None
     value: str | None = None
+    event: str | None = None
 
     def named(self) -> dict[str, str]:
-        """Return the roles that have a column, in the order user, item, time, value."""
+        """Return the roles that have a column, in the order of `ROLE_NAMES`."""
         columns = {role: getattr(self, role) for role in ROLE_NAMES}
         return {role: column for role, column in columns.items() if column is not None}
 
@@ -111,9 +116,8 @@ def guess_role(role: str, columns: Sequence[Column]) -> RoleGuess:
 def _by_name(role: str, columns: Sequence[Column]) -> RoleGuess | None:
     sure_names, _, weak_names = ALIASES[role].partition("|")
     sure, weak = sure_names.split(), weak_names.split()
-    by_name = {plain_name(column.name): column for column in reversed(columns)}
-    if role == "value":
-        by_name = {name: c for name, c in by_name.items() if c.dtype in ("integer", "number")}
+    fitting = [column for column in columns if _may_hold(role, column)]
+    by_name = {plain_name(column.name): column for column in reversed(fitting)}
     found = [by_name[name] for name in [*sure, *weak] if name in by_name]
     if not found:
         return None
@@ -125,11 +129,20 @@ def _by_name(role: str, columns: Sequence[Column]) -> RoleGuess | None:
     return RoleGuess(best.name, reason, is_certain)
 
 
+def _may_hold(role: str, column: Column) -> bool:
+    if role == "value":
+        return column.dtype in ("integer", "number")
+    if role == "event":
+        is_kind = column.dtype in ("integer", "text")
+        return is_kind and len(set(column.examples)) <= MOST_EVENT_EXAMPLES
+    return True
+
+
 def _by_type(role: str, columns: Sequence[Column]) -> RoleGuess:
     if role == "time":
         return _time_by_type(columns)
-    if role == "value":
-        return RoleGuess(None, "no column has a usual name for a value", True)
+    if role in ("value", "event"):
+        return RoleGuess(None, f"no column has a usual name for the {role}", True)
     ids = [column.name for column in columns if column.dtype in ("integer", "text")]
     place = 0 if role == "user" else 1
     if len(ids) <= place:
@@ -175,7 +188,7 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
             unsure=unsure,
         )
     user, item = str(guesses["user"].column), str(guesses["item"].column)
-    return Roles(user, item, guesses["time"].column, guesses["value"].column)
+    return Roles(user, item, *(guesses[role].column for role in ("time", "value", "event")))
 
 
 def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:

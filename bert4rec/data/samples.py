@@ -101,5 +101,5 @@ def prepare_sample(name: str, workspace: Path) -> SequenceDataset:
         roles=ROLES,
         name=name,
         workspace=workspace,
-        simulated=True,
+        marks={"simulated": True},
     )

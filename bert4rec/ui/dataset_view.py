@@ -12,13 +12,15 @@ from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Profile, profile
-from bert4rec.errors import Bert4RecError
+from bert4rec.data.recipe import recipe_of
+from bert4rec.errors import Bert4RecError, DatasetError
 from bert4rec.ui import cache, profile_charts, state
 from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     counted,
+    escape,
     number,
     percent,
     sentence,
@@ -34,6 +36,7 @@ MIN_CHART_PX = 380
 STEP_NAMES = {
     "read": "Read",
     "rejected": "Rejected",
+    "event": "Other event",
     "value": "Value too small",
     "duplicate": "Duplicate",
     "long": "History too long",
@@ -229,6 +232,23 @@ def _draw_details(manifest: dict[str, Any]) -> None:
             hide_index=True,
             alt="Origin of the dataset",
         )
+        _draw_recipe(manifest)
+
+
+def _draw_recipe(manifest: dict[str, Any]) -> None:
+    try:
+        recipe = recipe_of(manifest)
+    except DatasetError as error:
+        st.caption(f"It has no recipe: {escape(error.message)}.")
+        return
+    st.download_button(
+        "Recipe (JSON)",
+        recipe.model_dump_json(indent=2),
+        file_name=f"{manifest['folder']}-recipe.json",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Makes another log into a dataset the same way: bert4rec prepare LOG --recipe FILE.",
+    )
 
 
 def _source_words(source: dict[str, Any]) -> str:
@@ -237,11 +257,17 @@ def _source_words(source: dict[str, Any]) -> str:
 
 def _settings_words(settings: dict[str, Any]) -> str:
     titles = {name: field.title for name, field in PrepareSettings.model_fields.items()}
-    words = {True: "yes", False: "no", None: "no limit"}
     return ", ".join(
-        f"{titles.get(name, name)}: {words[value] if isinstance(value, bool | None) else value}"
-        for name, value in settings.items()
+        f"{titles.get(name, name)}: {_setting_word(value)}" for name, value in settings.items()
     )
+
+
+def _setting_word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " or ".join(str(one) for one in value)
+    return "no limit" if value is None else str(value)
 
 
 def _table_words(table: dict[str, Any]) -> str:

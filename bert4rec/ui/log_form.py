@@ -32,14 +32,16 @@ ROLE_LABELS = {
     "item": "Item column",
     "time": "Time column",
     "value": "Value column",
+    "event": "Event column",
 }
 ROLE_HELP = {
     "user": "Whose history it is: a person, a playlist, a learner, a session.",
     "item": "What was met: a track, a book, a lesson.",
     "time": "When; it puts each history in order.",
     "value": "How much, such as a rating; only used to leave out small ones.",
+    "event": "What was done, such as play or skip; only used to keep some kinds.",
 }
-NONE_LABELS = {"time": "None: the order of the file is the order", "value": "None"}
+NONE_LABELS = {"time": "None: the order of the file is the order", "value": "None", "event": "None"}
 NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
@@ -155,7 +157,7 @@ def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | No
 
 def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
     chosen: dict[str, str | None] = {}
-    for role, column in zip(ROLE_LABELS, st.columns(4), strict=True):
+    for role, column in zip(ROLE_LABELS, st.columns(len(ROLE_LABELS)), strict=True):
         with column:
             chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
     missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
@@ -167,6 +169,7 @@ def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
         item=str(chosen["item"]),
         time=chosen["time"] or None,
         value=chosen["value"] or None,
+        event=chosen["event"] or None,
     )
 
 
@@ -192,6 +195,6 @@ def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:
     """Return the place of a certain guess; an uncertain one is left for the person to choose."""
     if guess.column is None and role in NONE_LABELS:
         return 0
-    if not guess.is_certain and role != "value":
+    if not guess.is_certain and role not in ("value", "event"):
         return None
     return options.index(guess.column) if guess.column in options else 0

@@ -6,42 +6,33 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from bert4rec.data.events import count_events
+from bert4rec.data.filters import MOST_ROWS, PrepareSettings, filter_log
 from bert4rec.data.log import Roles, read_log
-from bert4rec.data.prepare import PrepareSettings, filter_log
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.log_choice import LogChoice
 from bert4rec.ui.words import percent
 
+COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
 # Settings to compare with, as (label, minimum length, minimum count of an item).
 ALTERNATIVES = (("No filter", 1, 1), ("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
 
 
-def ask_settings(choice: LogChoice, roles: Roles) -> PrepareSettings:
-    """Ask what to leave out; labels, help and defaults come from the settings' model."""
+def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
+    """Ask what to leave out; labels, help and defaults come from the settings' model.
+
+    Raises:
+        LogError: the column of events cannot be read, or tells no kinds of events apart.
+    """
     columns = st.columns(4, vertical_alignment="bottom")
-    fields = PrepareSettings.model_fields
     values: dict[str, Any] = {}
-    for column, name in zip(columns, ("min_sequence_length", "min_item_count"), strict=False):
-        field = fields[name]
-        values[name] = column.number_input(
-            str(field.title),
-            min_value=1,
-            value=int(field.default),
-            help=field.description,
-            key=f"prepare_{name}",
-            persist_state="session",
-        )
-    field = fields["drop_duplicates"]
-    values["drop_duplicates"] = columns[2].toggle(
-        str(field.title),
-        value=bool(field.default),
-        help=field.description,
-        key="prepare_duplicates",
-    )
+    for column, name in zip(columns, COUNT_FIELDS, strict=False):
+        values[name] = _ask_count(column, name)
     if roles.value is not None:
-        field = fields["min_value"]
+        field = PrepareSettings.model_fields["min_value"]
         values["min_value"] = columns[3].number_input(
             str(field.title),
             value=None,
@@ -49,7 +40,51 @@ def ask_settings(choice: LogChoice, roles: Roles) -> PrepareSettings:
             help=field.description,
             key=f"prepare_min_value|{choice.path}",
         )
+    if roles.event is not None:
+        values["events"] = _ask_events(choice, form, roles.event)
+    field = PrepareSettings.model_fields["drop_duplicates"]
+    values["drop_duplicates"] = st.toggle(
+        str(field.title),
+        value=bool(field.default),
+        help=field.description,
+        key="prepare_duplicates",
+    )
     return PrepareSettings(**values)
+
+
+def _ask_count(column: DeltaGenerator, name: str) -> int | None:
+    field = PrepareSettings.model_fields[name]
+    count: int | None = column.number_input(
+        str(field.title),
+        min_value=1,
+        max_value=MOST_ROWS,
+        value=field.default,
+        placeholder="No limit",
+        help=field.description,
+        key=f"prepare_{name}",
+        persist_state="session",
+    )
+    return count
+
+
+def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | None:
+    """Ask which kinds of events to keep, each with its count; None means all."""
+    counts = dict(_events(str(choice.path), choice.path.stat().st_mtime, form, column))
+    field = PrepareSettings.model_fields["events"]
+    chosen = st.multiselect(
+        str(field.title),
+        list(counts),
+        format_func=lambda event: f"{event} ({counts.get(event, 0):,})",
+        placeholder="All events",
+        help=field.description,
+        key=f"prepare_events|{choice.path}|{column}",
+    )
+    return tuple(chosen) or None
+
+
+@st.cache_data(max_entries=16, show_spinner="Counting the events…")
+def _events(path: str, changed_at: float, form: str, column: str) -> list[tuple[str, int]]:
+    return count_events(path, column, form=form, workspace=state.workspace())
 
 
 def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSettings) -> None:

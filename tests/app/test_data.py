@@ -116,6 +116,41 @@ def test_a_split_in_time_with_few_left_to_judge_is_warned_of(workspace: Path) ->
     assert any("no past to be asked from" in str(warning.value) for warning in app.warning)
 
 
+def test_events_are_chosen_by_name_and_count_and_said_afterwards(workspace: Path) -> None:
+    app = open_data()
+    choose_upload(app)
+    lines = LOG.splitlines()
+    kinds = ["event_type", *(("skip" if n % 6 == 5 else "play") for n in range(len(lines) - 1))]
+    log = "\n".join(f"{line},{kind}" for line, kind in zip(lines, kinds, strict=True))
+    upload(app, "plays.csv", log.encode())
+    chooser = app.multiselect[0]
+    assert chooser.options == ["play (150)", "skip (30)"]
+    chooser.set_value(["play"]).run()
+    app.number_input(key="prepare_max_sequence_length").set_value(5).run()
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    (manifest,) = list_datasets(workspace)
+    assert manifest["settings"]["events"] == ["play"]
+    assert manifest["settings"]["max_sequence_length"] == 5
+    assert manifest["counts"]["n_interactions"] == 150
+    report = next(f.value for f in app.dataframe if "Step" in f.value.columns)
+    assert report.set_index("Step").loc["Other event", "Rows"] == 30
+    origin = next(f.value for f in app.dataframe if "What" in f.value.columns)
+    assert "Events to keep: play" in origin.set_index("What").loc["Settings", "Value"]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_column_of_ids_chosen_for_the_events_is_explained() -> None:
+    app = open_data()
+    choose_upload(app)
+    rows = "".join(f"u{n % 30},i{n % 9},{1_700_000_000 + n},n{n}\n" for n in range(300))
+    upload(app, "plays.csv", b"user_id,item_id,timestamp,row\n" + rows.encode())
+    app.selectbox[5].set_value("row").run()
+    assert not app.exception
+    assert "more than 200 different values" in errors(app)
+    assert not [b for b in app.button if b.label == "Prepare dataset"]
+
+
 @pytest.mark.usefixtures("workspace")
 def test_a_log_without_times_cannot_be_split_by_time_and_says_so() -> None:
     app = open_data()

@@ -74,6 +74,7 @@ class World:
             "datasets note": ["datasets", "note", self.spare, "of two users"],
             "datasets delete": ["datasets", "delete", self.spare],
             "datasets compare": ["datasets", "compare", self.spare, dataset],
+            "datasets recipe": ["datasets", "recipe", dataset],
             "datasets export": ["datasets", "export", dataset, "--out", folder / f"out-{uuid4()}"],
             "train": ["train", self.trained["dataset"]["folder"], *self.quick],
             "evaluate": ["evaluate", self.run],

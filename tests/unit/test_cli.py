@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
+from bert4rec.data.recipe import recipe_of
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.files import write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
@@ -65,11 +68,13 @@ def test_the_choices_are_those_of_the_library() -> None:
 
 
 def test_every_setting_of_the_preparation_has_an_option() -> None:
-    options = set(LogOptions.__dataclass_fields__) | {"drop_duplicates"}
+    options = set(LogOptions.__dataclass_fields__) | {"drop_duplicates", "events"}
     assert set(PrepareSettings.model_fields) <= options
     limits = {"min_sequence_length": 4, "max_sequence_length": 90, "min_item_count": 2}
-    typed = LogOptions(**limits, min_value=1.0, keep_duplicates=True)
-    assert typed.settings() == PrepareSettings(**limits, min_value=1.0, drop_duplicates=False)
+    typed = LogOptions(**limits, min_value=1.0, keep_event=("a", "b"), keep_duplicates=True)
+    assert typed.settings() == PrepareSettings(
+        **limits, min_value=1.0, events=("a", "b"), drop_duplicates=False
+    )
     assert LogOptions().settings() == PrepareSettings()
 
 
@@ -181,6 +186,33 @@ def test_named_columns_are_taken_and_the_others_are_guessed(log: Path) -> None:
     roles = LogOptions(item="what", time="when_at").roles(str(log))
     assert roles == Roles("user_id", "what", "when_at")
     assert LogOptions(user="who", item="what", time="-").roles(str(log)) == Roles("who", "what")
+
+
+def test_a_recipe_replays_and_what_is_typed_goes_before_it(log: Path, workspace: Path) -> None:
+    reading = LogOptions(user="who", item="what", time="-", min_item_count=2, keep_duplicates=True)
+    made = find_target(str(log), reading, workspace)
+    recipe = log.parent / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    again = find_target(str(log), LogOptions(recipe=recipe), workspace)
+    assert again.fingerprint == made.fingerprint
+    other = find_target(str(log), LogOptions(recipe=recipe, min_item_count=1), workspace)
+    assert other.manifest["settings"] == made.manifest["settings"] | {"min_item_count": 1}
+    assert other.manifest["roles"] == made.manifest["roles"]
+
+
+def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path) -> None:
+    titles = log.parent / "titles.csv"
+    titles.write_text("number,caption\n0,Zero\n1,One\n")
+    named = LogOptions(items=str(titles), items_key="number", items_title="caption")
+    made = find_target(str(log), replace(named, user="who", item="what"), workspace)
+    assert made.vocabulary.titles[:2] == ["Zero", "One"]
+    recipe = log.parent / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    again = find_target(str(log), LogOptions(recipe=recipe), workspace)
+    assert again.fingerprint == made.fingerprint
+    titles.unlink()
+    with pytest.raises(NotFoundError, match=r"titles\.csv"):
+        find_target(str(log), LogOptions(recipe=recipe), workspace)
 
 
 def test_a_path_comes_before_a_dataset_and_that_before_a_sample(

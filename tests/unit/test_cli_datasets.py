@@ -50,6 +50,22 @@ def test_name_and_note_are_changed_and_listed(workspace: Path) -> None:
     assert "of May" in run(workspace).stdout
 
 
+def test_a_recipe_is_shown_and_written_for_prepare(workspace: Path, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    LOG.assign(action="play").to_csv(path, index=False)
+    command = ["prepare", str(path), "--keep-event", "play", "--workspace", str(workspace)]
+    made = document(CliRunner().invoke(main, [*command, "--json"]))
+    assert made["roles"]["event"] == "action"
+    assert document(run(workspace, "recipe", "log", "--json"))["settings"]["events"] == ["play"]
+    shown = run(workspace, "recipe", "log").stdout
+    assert "event column" in shown
+    assert "action" in shown
+    out = tmp_path / "recipe.json"
+    assert f"Wrote {out}" in run(workspace, "recipe", "log", "--out", out).stdout
+    replay = ["prepare", str(path), "--recipe", str(out), "--workspace", str(workspace), "--json"]
+    assert document(CliRunner().invoke(main, replay))["fingerprint"] == made["fingerprint"]
+
+
 @pytest.mark.usefixtures("plays")
 def test_two_versions_are_compared_by_what_differs(workspace: Path) -> None:
     prepare(LOG, workspace=workspace, name="all", settings=PrepareSettings(min_sequence_length=1))

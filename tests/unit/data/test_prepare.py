@@ -223,8 +223,12 @@ def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
     assert dataset.vocabulary.titles == ["One", "2"]
     assert dataset.vocabulary.table["genre"].tolist()[0] == "Folk"
     assert dataset.manifest["item_table"] == {
-        "name": "frame", "n_matched": 1, "columns": ["title", "genre"]
-    }  # fmt: skip
+        "name": "items",
+        "key": "item",
+        "title": "title",
+        "n_matched": 1,
+        "columns": ["title", "genre"],
+    }
 
 
 def test_a_recbole_item_file_is_found_beside_its_log(tmp_path: Path, workspace: Path):
@@ -239,11 +243,17 @@ def test_the_manifest_says_where_everything_comes_from(tmp_path: Path, workspace
     path = write_log(tmp_path)
     with path.open("a") as file:
         file.write("u1,i1\n")
-    manifest = prepare(path, workspace=workspace, simulated=True).manifest
+    manifest = prepare(path, workspace=workspace, marks={"simulated": True}).manifest
     assert manifest["simulated"] is True
     assert manifest["source"]["name"] == "log.csv"
     assert manifest["source"]["size_bytes"] == path.stat().st_size
-    assert manifest["roles"] == {"user": "user", "item": "item", "time": "time", "value": "rating"}
+    assert manifest["roles"] == {
+        "user": "user",
+        "item": "item",
+        "time": "time",
+        "value": "rating",
+        "event": None,
+    }
     assert manifest["counts"] == {"n_users": 6, "n_items": 6, "n_interactions": 60}
     assert manifest["rejects"][0]["line"] == 62
     assert "Unix seconds" in manifest["time_reason"]

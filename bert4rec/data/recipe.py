@@ -1,0 +1,90 @@
+"""Recipes: how a dataset was made of its log, to make another log into one the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bert4rec.data.filters import PrepareSettings
+from bert4rec.data.roles import Roles
+from bert4rec.errors import DatasetError, FormatError
+from bert4rec.files import read_json
+
+
+class RecipeItems(BaseModel):
+    """The item table of a recipe: name of the file, and the columns of ids and titles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    key: str | None = None
+    title: str | None = None
+
+
+class Recipe(BaseModel):
+    """How a log becomes a dataset: form, columns, item table, what is left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe_version: Literal[1] = 1
+    form: str
+    roles: Roles
+    settings: PrepareSettings
+    items: RecipeItems | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the recipe as plain data, as it is written."""
+        return self.model_dump(mode="json")
+
+
+def recipe_of(manifest: dict[str, Any]) -> Recipe:
+    """Return the recipe by which a dataset was made, from its manifest.
+
+    Raises:
+        DatasetError: it was made of a frame, or of another dataset, and not of a log.
+    """
+    name = str(manifest.get("name"))
+    form = str(manifest["source"]["form"])
+    if manifest.get("refined_from"):
+        raise DatasetError(
+            "the dataset was made of another one, not of a log",
+            where=name,
+            fix=f"Take the recipe of {manifest['refined_from']} and add the stricter settings.",
+        )
+    if form == "frame":
+        raise DatasetError(
+            "the dataset was made of a frame, not of a log",
+            where=name,
+            fix="Call bert4rec.prepare as before; a recipe is for files.",
+        )
+    table = manifest.get("item_table")
+    items = {key: table.get(key) for key in ("name", "key", "title")} if table else None
+    made = {"form": form, "items": items}
+    return Recipe.model_validate(made | {key: manifest[key] for key in ("roles", "settings")})
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FormatError: it is no recipe, or one of a later version.
+    """
+    try:
+        return Recipe.model_validate(read_json(path))
+    except FormatError as error:
+        raise _no_recipe(path, error.message) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise _no_recipe(path, f"{place}: {first['msg']}") from error
+
+
+def _no_recipe(path: Path, problem: str) -> FormatError:
+    return FormatError(
+        f"the file is no recipe: {problem}",
+        where=path.name,
+        fix="Write one with bert4rec datasets recipe NAME --out FILE.",
+    )
