@@ -203,7 +203,7 @@ def _event_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Co
             fix=f"The events of the column {log.roles.event!r} are {shown or 'all empty'}.",
         )
     sql = "coalesce(list_contains($events, event), false)"
-    reason = f"event not among {', '.join(settings.events)}"
+    reason = f"event other than {', '.join(settings.events)}"
     return [_Condition("event", sql, reason, {"events": list(settings.events)})]
 
 

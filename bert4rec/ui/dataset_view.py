@@ -221,7 +221,7 @@ def _draw_details(manifest: dict[str, Any]) -> None:
         ("Source", _source_words(manifest.get("source", {}))),
         ("Columns", ", ".join(f"{role}: {name}" for role, name in roles.items())),
         ("Order", manifest.get("time_reason") or "that of the file"),
-        ("Settings", _settings_words(manifest.get("settings", {}))),
+        *_setting_lines(manifest.get("settings", {})),
         ("Item table", _table_words(table) if table else "none"),
         ("Prepared", when(manifest.get("created_at"))),
         ("Folder", f"datasets/{manifest['folder']}"),
@@ -255,11 +255,9 @@ def _source_words(source: dict[str, Any]) -> str:
     return f"{source.get('name')} ({source.get('form')}, {size(source.get('size_bytes', 0))})"
 
 
-def _settings_words(settings: dict[str, Any]) -> str:
-    titles = {name: field.title for name, field in PrepareSettings.model_fields.items()}
-    return ", ".join(
-        f"{titles.get(name, name)}: {_setting_word(value)}" for name, value in settings.items()
-    )
+def _setting_lines(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    titles = {name: str(field.title) for name, field in PrepareSettings.model_fields.items()}
+    return [(titles.get(name, name), _setting_word(value)) for name, value in settings.items()]
 
 
 def _setting_word(value: Any) -> str:

@@ -41,7 +41,7 @@ ROLE_HELP = {
     "value": "How much, such as a rating; only used to leave out small ones.",
     "event": "What was done, such as play or skip; only used to keep some kinds.",
 }
-NONE_LABELS = {"time": "None: the order of the file is the order", "value": "None", "event": "None"}
+NONE_LABELS = {"time": "None (file order)", "value": "None", "event": "None"}
 NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215

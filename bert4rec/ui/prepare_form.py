@@ -18,7 +18,8 @@ from bert4rec.ui.words import percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
 # Settings to compare with, as (label, minimum length, minimum count of an item).
-ALTERNATIVES = (("No filter", 1, 1), ("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
+ALTERNATIVES = (("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
+EVERYTHING = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
 
 
 def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
@@ -116,10 +117,10 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
 def _costs(
     path: str, changed_at: float, form: str, roles: Roles, settings: PrepareSettings
 ) -> pd.DataFrame:
-    tried = {"These settings": settings}
+    tried = {"These settings": settings, "Nothing left out": EVERYTHING}
     for label, length, count in ALTERNATIVES:
         other = settings.model_copy(update={"min_sequence_length": length, "min_item_count": count})
-        tried.setdefault(label, other)
+        tried[label] = other
     rows = []
     with read_log(path, roles, form=form, workspace=state.workspace()) as log:
         for label, one in tried.items():

@@ -136,7 +136,7 @@ def test_events_are_chosen_by_name_and_count_and_said_afterwards(workspace: Path
     report = next(f.value for f in app.dataframe if "Step" in f.value.columns)
     assert report.set_index("Step").loc["Other event", "Rows"] == 30
     origin = next(f.value for f in app.dataframe if "What" in f.value.columns)
-    assert "Events to keep: play" in origin.set_index("What").loc["Settings", "Value"]
+    assert origin.set_index("What").loc["Events to keep", "Value"] == "play"
 
 
 @pytest.mark.usefixtures("workspace")
