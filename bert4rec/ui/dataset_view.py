@@ -230,6 +230,7 @@ def _draw_details(manifest: dict[str, Any]) -> None:
         st.dataframe(
             pd.DataFrame(lines, columns=["What", "Value"]),
             hide_index=True,
+            height="content",
             alt="Origin of the dataset",
         )
         _draw_recipe(manifest)
