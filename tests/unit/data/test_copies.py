@@ -72,7 +72,9 @@ def test_lines_that_end_alike_need_no_copy(text: bytes, tmp_path: Path):
     assert not has_mixed_ends(tmp_path / "log.csv", "none")
 
 
-@pytest.mark.parametrize("text", [b"a\nb\r\n", b"a\r\nb\n", b"a\rb\n", b"a\r\r\nb\r\n", b"a\r\nb\r"])
+@pytest.mark.parametrize(
+    "text", [b"a\nb\r\n", b"a\r\nb\n", b"a\rb\n", b"a\r\r\nb\r\n", b"a\r\nb\r"]
+)
 def test_lines_that_end_otherwise_are_told(text: bytes, tmp_path: Path):
     (tmp_path / "log.csv").write_bytes(text)
     assert has_mixed_ends(tmp_path / "log.csv", "none")
