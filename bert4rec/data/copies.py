@@ -1,8 +1,10 @@
-"""Plain copies of files that DuckDB cannot read itself: zip, bzip2, xz, UTF-16, Windows-1252."""
+"""Plain copies of what DuckDB cannot read itself: zip, bzip2, xz, UTF-16, mixed line ends."""
 
 from __future__ import annotations
 
 import codecs
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from bert4rec.data.packing import unpacked_blocks
@@ -16,8 +18,35 @@ def needs_copy(packing: str, encoding: str) -> bool:
     return packing not in READ_AS_IT_IS or encoding not in ENCODINGS_READ
 
 
+def has_mixed_ends(file: Path, packing: str) -> bool:
+    r"""Whether lines end now with `\n` and now with `\r\n`, or a `\r` stands alone.
+
+    DuckDB gives up such a file as a whole. Ends within quotes are not told from others.
+
+    Raises:
+        LogError: the packed file is damaged or a trap.
+
+    Cost: one pass over the file's unpacked bytes; the first block is mostly enough where they mix.
+    """
+    n_lf = n_cr = n_crlf = 0
+    ended_with_cr = False
+    for block in unpacked_blocks(file, packing):
+        n_here = block.count(b"\r")
+        n_lf += block.count(b"\n")
+        if n_here or ended_with_cr:
+            n_cr += n_here
+            n_crlf += block.count(b"\r\n") + (ended_with_cr and block.startswith(b"\n"))
+        ended_with_cr = block.endswith(b"\r")
+        # A block may end between the two signs of one line end.
+        if n_cr - n_crlf > ended_with_cr or (n_crlf and n_lf > n_crlf):
+            return True
+    return n_cr > n_crlf
+
+
 def plain_copy(file: Path, packing: str, encoding: str, folder: Path) -> Path:
-    """Write a file's text, unpacked and in UTF-8, under its own name into `folder`.
+    r"""Write a file's text, unpacked, in UTF-8 and with `\n` after each line, into `folder`.
+
+    It keeps its name. A `\r` that ends no line becomes a blank.
 
     Raises:
         LogError: the packed file is damaged or a trap.
@@ -26,11 +55,29 @@ def plain_copy(file: Path, packing: str, encoding: str, folder: Path) -> Path:
     """
     folder.mkdir(parents=True)
     copy = folder / file.name
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     with copy.open("wb") as target:
-        for block in unpacked_blocks(file, packing):
-            # UTF-8 stays as it is, so that its bad lines are counted by the reader.
-            target.write(block if encoding == "utf-8" else decoder.decode(block).encode())
-        if encoding != "utf-8":
-            target.write(decoder.decode(b"", final=True).encode())
+        held = b""
+        for block in _blocks_in_utf_8(file, packing, encoding):
+            # A block may end between the two signs of one line end.
+            text = held + block
+            whole = text.rstrip(b"\r")
+            held = text[len(whole) :]
+            target.write(_with_one_end(whole))
     return copy
+
+
+def _blocks_in_utf_8(file: Path, packing: str, encoding: str) -> Iterator[bytes]:
+    if encoding == "utf-8":
+        # It stays as it is, so that its bad lines are counted by the reader.
+        yield from unpacked_blocks(file, packing)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for block in unpacked_blocks(file, packing):
+        yield decoder.decode(block).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _with_one_end(text: bytes) -> bytes:
+    if b"\r" not in text:
+        return text
+    return re.sub(rb"\r+\n", b"\n", text).replace(b"\r", b" ")

@@ -195,7 +195,14 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ..
 
 def _has_quotes(lines: Sequence[str]) -> bool:
     fields = [field for line in lines for field in line.split("\t")]
-    return any(len(field) > 1 and field[0] == field[-1] == '"' for field in fields)
+    if any(len(field) > 1 and field[0] == field[-1] == '"' for field in fields):
+        return True
+    # Quotes around the end of a line show only in what they hold together.
+    return _n_uneven(_cut(lines, "\t", '"')) < _n_uneven(_cut(lines, "\t", ""))
+
+
+def _n_uneven(rows: Sequence[tuple[str, ...]]) -> int:
+    return sum(len(row) != len(rows[0]) for row in rows)
 
 
 def _has_header(rows: Sequence[tuple[str, ...]]) -> bool:

@@ -177,7 +177,7 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
         _refuse_foreign(data, file)
         encoding = _narrow_encoding(data, file, is_cut)
     text = data.decode(encoding, errors="ignore" if is_cut else "replace").removeprefix("\ufeff")
-    text = text.replace("\r\n", "\n")
+    text = re.sub(r"\r+\n", "\n", text)
     if not text.strip():
         raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
     if "\r" in text and "\n" not in text:
@@ -186,6 +186,7 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
             where=file.name,
             fix="Save the file with the line ends of Unix or Windows.",
         )
+    text = text.replace("\r", " ")
     if is_cut and not may_be_json(text):
         text = _whole_lines(text, file)
     return Head(file, text, packing, encoding, is_whole=not is_cut)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from bert4rec.data.copies import needs_copy, plain_copy
+from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
 from bert4rec.data.layout import LINE_FORMS, Layout, check_form
@@ -181,13 +181,20 @@ def scan_source(source: Source, folder: Path) -> Scan:
     Raises:
         LogError: a packed file is damaged or a trap.
     """
-    if not needs_copy(source.packing, source.encoding):
+    if not _needs_copies(source):
         return scan_files(source.files, source.layout, source.packing, source.encoding)
     copies = [
         plain_copy(file, source.packing, source.encoding, folder / "copies" / str(place))
         for place, file in enumerate(source.files)
     ]
     return scan_files(copies, source.layout)
+
+
+def _needs_copies(source: Source) -> bool:
+    if needs_copy(source.packing, source.encoding):
+        return True
+    has_lines = source.layout.form not in ("parquet", "json")
+    return has_lines and any(has_mixed_ends(file, source.packing) for file in source.files)
 
 
 def frame_source(frame: pd.DataFrame, name: str) -> Source:
