@@ -66,13 +66,14 @@ def run_row(run: Run) -> RunRow:
 
 def _read_row(run: Run) -> RunRow:
     config, status, summary = run.config(), run.status(), run.summary() or {}
+    label = run.label()
     # What an earlier part of a run came to is not the result of one that goes on.
     judged = {} if status.state in ACTIVE_STATES else summary.get("test", {})
     metric = str(config["effective_settings"].get("valid_metric", "ndcg@10"))
     test = judged.get(metric)
     return RunRow(
         run_id=run.id,
-        name=str(config["name"]),
+        name=label.name or str(config["name"]),
         state=status.state,
         metric=metric,
         best=status.best_score,
