@@ -143,6 +143,29 @@ def _checked_tag(tag: str, folder: Path) -> str:
     return shown
 
 
+def change_label(folder: Path, shown: Label, wanted: Label) -> None:
+    """Write what a person changed of a label, and leave what they saw and did not touch.
+
+    Args:
+        folder: That of the run.
+        shown: The label as it was shown, its name filled in.
+        wanted: The label as it was left.
+
+    Raises:
+        LabelError: a part of it is empty or too long.
+        NotFoundError: there is no such run.
+        FormatError: the label there is damaged or of a newer version.
+    """
+    if wanted.name != shown.name:
+        rename_run(folder, wanted.name)
+    if wanted.note.strip() != shown.note:
+        note_run(folder, wanted.note)
+    added = [tag for tag in wanted.tags if tag not in shown.tags]
+    removed = [tag for tag in shown.tags if tag not in wanted.tags]
+    if added or removed:
+        tag_run(folder, added, removed)
+
+
 def _change(folder: Path, change: Callable[[Label], Label]) -> Label:
     """Change the label as it is now, so that what another visitor just wrote of it stays."""
     with changing(folder):

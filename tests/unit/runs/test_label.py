@@ -15,6 +15,7 @@ from bert4rec.runs.label import (
     MAX_NOTE,
     MAX_TAGS,
     Label,
+    change_label,
     note_run,
     read_label,
     rename_run,
@@ -97,6 +98,15 @@ def test_visitors_who_write_at_once_lose_nothing_of_each_other(run: Run) -> None
     label = run.label()
     assert (label.name, label.note) == ("new", "noted")
     assert set(label.tags) == {f"tag {number}" for number in range(2, 10)}
+
+
+def test_only_what_a_person_changed_is_written_over_what_another_wrote(run: Run) -> None:
+    tag_run(run.folder, ["old", "kept"])
+    shown = Label("made", "", ("old", "kept"))
+    rename_run(run.folder, "theirs")
+    tag_run(run.folder, ["their tag"])
+    change_label(run.folder, shown, Label("made", " mine ", ("kept", "my tag")))
+    assert run.label() == Label("theirs", "mine", ("kept", "their tag", "my tag"))
 
 
 @pytest.mark.parametrize(
