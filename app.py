@@ -7,7 +7,7 @@ import streamlit as st
 import bert4rec.ui
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui.sidebar import draw_sidebar
-from bert4rec.ui.state import follow_link, show_error
+from bert4rec.ui.state import follow_link, forget_deletions, show_error
 
 # A file of ours: a Material icon would be fetched from a server outside.
 ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
@@ -32,6 +32,12 @@ PAGES = [
         help="Choose settings, start a run and watch it live; pause, resume or stop it.",
     ),
     st.Page(
+        "pages/runs.py",
+        title="Runs",
+        icon=":material/list_alt:",
+        help="Every run with what it reached: find, compare, rename, clone, resume or delete it.",
+    ),
+    st.Page(
         "pages/inspect.py",
         title="Inspect",
         icon=":material/search_insights:",
@@ -54,6 +60,8 @@ st.set_page_config(
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
 page = st.navigation(PAGES, position="top")
+if page.url_path != "runs":
+    forget_deletions()
 try:
     follow_link()
 except Bert4RecError as error:

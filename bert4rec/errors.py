@@ -68,6 +68,10 @@ class RunError(Bert4RecError, RuntimeError):
     """A run asked to do something that its state does not allow."""
 
 
+class LabelError(Bert4RecError, ValueError):
+    """A name, note or tag of a run that is empty or too long."""
+
+
 class DeviceError(Bert4RecError, RuntimeError):
     """A device that was asked for and is not there."""
 

@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -241,8 +241,14 @@ class Journal:
                     file.write(b"\n")
             file.write(line.encode() + b"\n")
 
-    def read(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    def read(
+        self, offset: int = 0, *, only: Sequence[str] = ()
+    ) -> tuple[list[dict[str, Any]], int]:
         """Read the whole lines that start at byte `offset`.
+
+        Args:
+            offset: Where to start.
+            only: Kinds of events; the lines of others are passed over unread, which is faster.
 
         Returns:
             The events and the offset to go on from. Lines that a cut left broken are passed over.
@@ -254,7 +260,13 @@ class Journal:
         except FileNotFoundError:
             return [], 0
         end = data.rfind(b"\n") + 1
-        events = [event for line in data[:end].splitlines() if (event := _parse_event(line))]
+        if only:
+            kinds = "|".join(map(re.escape, only)).encode()
+            # A search for the sign itself is ten times as fast as one for the start of a line.
+            lines = re.findall(rb'\{"event":"(?:%b)"[^\n]*' % kinds, data[:end])
+        else:
+            lines = data[:end].splitlines()
+        events = [event for line in lines if (event := _parse_event(line))]
         return events, offset + end
 
 

@@ -10,13 +10,16 @@ from bert4rec.ui import forms, settings_form, state
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.run_choice import run_labels
-from bert4rec.ui.run_controls import PROBLEM_KEY, start_run
+from bert4rec.ui.run_controls import (
+    FOLLOWED_KEY,
+    NAME_KEY,
+    NEW,
+    PROBLEM_KEY,
+    VIEW_KEY,
+    start_run,
+)
 from bert4rec.ui.words import counted, escape, unique_labels
 
-VIEW_KEY = "train_view"
-FOLLOWED_KEY = "train_followed_run"
-NAME_KEY = "train_name"
-NEW = "new"
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180
 

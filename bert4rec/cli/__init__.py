@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bert4rec.cli import answers, datasets, logs, machine, settings, training
+from bert4rec.cli import answers, datasets, logs, machine, runs, settings, training
 from bert4rec.cli.terminal import Door
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ for _command in (
     datasets.datasets,
     training.train,
     training.evaluate,
-    training.runs,
+    runs.runs,
     answers.recommend,
     answers.fill,
     answers.score,

@@ -1,8 +1,8 @@
-"""Commands around a run: train, evaluate, runs."""
+"""Commands around a run: train and evaluate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from bert4rec.cli.terminal import (
     wants_json,
     wrong_use,
 )
-from bert4rec.errors import Bert4RecError
 
 if TYPE_CHECKING:
     from bert4rec.policy import Policy
@@ -109,7 +108,7 @@ def outcome(run: Run) -> dict[str, Any]:
     )
     return {
         "run": run.id,
-        "name": config["name"],
+        "name": run.name,
         "folder": str(run.folder),
         "state": status.state,
         "message": status.message,
@@ -229,48 +228,3 @@ def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
         lines += ["", *table((NETWORK, "95 % interval"), intervals)]
         lines += ["", *table(("by", "slice", "rows", "hr@10", "ndcg@10"), slices)]
     return lines
-
-
-@click.command()
-@shared_options
-def runs(workspace: Path) -> None:
-    """List the runs of the workspace, newest first."""
-    from bert4rec.runs.registry import list_runs
-
-    entries = [_entry(run) for run in list_runs(workspace)]
-    show({"workspace": str(workspace), "runs": entries}, _run_lines(entries, workspace))
-
-
-def _entry(run: Run) -> dict[str, Any]:
-    try:
-        config, status, summary = run.config(), run.status(), run.summary() or {}
-    except Bert4RecError as error:
-        # One damaged folder must not hide the others.
-        return {"run": run.id, "state": "damaged", "message": str(error)}
-    return {
-        "run": run.id,
-        "name": config["name"],
-        "state": status.state,
-        "message": status.message,
-        "policy": config["policy"],
-        "dataset": config["dataset"]["name"],
-        "created_at": config["created_at"],
-        "epoch": status.epoch,
-        "n_epochs": status.n_epochs,
-        "best_epoch": status.best_epoch,
-        "test": summary.get("test"),
-    }
-
-
-def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
-    if not entries:
-        return [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
-    head = ("run", "dataset", "state", "epoch", "of")
-    rows = [
-        (
-            *(entry.get(key) for key in ("run", "dataset", "state", "epoch", "n_epochs")),
-            (entry.get("test") or {}).get("ndcg@10"),
-        )
-        for entry in entries
-    ]
-    return table((*head, "test ndcg@10"), rows)

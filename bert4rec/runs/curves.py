@@ -38,6 +38,15 @@ class Curves:
             self._take(event)
         return bool(events)
 
+    @classmethod
+    def of_validation(cls, journal: Journal) -> Curves:
+        """Read the validations of a journal and nothing else."""
+        curves = cls()
+        events, curves.offset = journal.read(only=("valid", "started", "continued"))
+        for event in events:
+            curves._take(event)
+        return curves
+
     def _take(self, event: Row) -> None:
         kind = event.get("event")
         if kind == "train":

@@ -19,6 +19,7 @@ from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import Journal, check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.policy import Policy
+from bert4rec.runs.label import Label, read_label
 
 FORMAT_VERSION = 1
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
@@ -161,8 +162,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name that a person gave the run."""
-        return str(self.config()["name"])
+        """What people call the run: the last name given to it."""
+        return self.label().name or str(self.config()["name"])
+
+    def label(self) -> Label:
+        """Return name, note and tags as they were given since the run was made."""
+        return read_label(self.folder)
 
     def hyperparameters(self) -> Hyperparameters:
         """Return the run's own settings."""

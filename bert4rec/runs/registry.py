@@ -67,7 +67,11 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 def list_runs(workspace: Path) -> list[Run]:
     """Return the workspace's runs, newest first."""
-    parent = workspace / "runs"
+    return runs_in(workspace / "runs")
+
+
+def runs_in(parent: Path) -> list[Run]:
+    """Return the runs below a folder, newest first."""
     configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []
     runs = [Run(path.parent) for path in configs]
     return sorted(runs, key=lambda run: _by_numbers(run.id), reverse=True)
@@ -80,11 +84,17 @@ def _by_numbers(name: str) -> list[str | int]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def find_run(workspace: Path, text: str) -> Run:
+def find_run(workspace: Path, text: str, *, is_sole: bool = False) -> Run:
     """Return a run by path, by id, by name (the newest one so called) or by `last`.
+
+    Args:
+        workspace: Where to look.
+        text: What the run is called.
+        is_sole: Refuse a name that several have, instead of taking the newest of them.
 
     Raises:
         NotFoundError: nothing matches; what there is gets named.
+        RunError: several are so called, and it has to be one.
     """
     if is_file(Path(text) / "config.json"):
         return open_run(Path(text).resolve())
@@ -92,9 +102,16 @@ def find_run(workspace: Path, text: str) -> Run:
     if text == "last" and runs:
         return runs[0]
     # Ids first: they need no configuration, so that a damaged one hides no other run.
-    found = next((run for run in runs if run.id == text), None) or next(_named(runs, text), None)
-    if found is not None:
-        return found
+    found = [run for run in runs if run.id == text] or list(_named(runs, text))
+    if is_sole and len(found) > 1:
+        ids = ", ".join(run.id for run in found)
+        raise RunError(
+            f"{len(found)} runs are called {text!r}",
+            where=str(workspace),
+            fix=f"Give the id of one of them: {ids}.",
+        )
+    if found:
+        return found[0]
     there = ", ".join(run.id for run in runs[:5]) or "none yet"
     raise NotFoundError(
         f"there is no run {text!r}", where=str(workspace), fix=f"Runs here: {there}."

@@ -11,10 +11,16 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
 from bert4rec.runs.registry import create_run, delete_run
 from bert4rec.ui import state
+from bert4rec.ui.settings_form import fill_from_policy
 from bert4rec.ui.words import escape
 
 STOPPING_KEY = "train_stopping"
 PROBLEM_KEY = "train_problem"
+# What the Train page shows: a run, or the form of a new one; and the name in that form.
+VIEW_KEY = "train_view"
+FOLLOWED_KEY = "train_followed_run"
+NAME_KEY = "train_name"
+NEW = "new"
 
 
 def shown_state(run: Run, status: Status) -> str:
@@ -46,6 +52,24 @@ def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) ->
     run = create_run(state.workspace(), dataset, policy, name=name or None)
     state.job_service().submit(run)
     after(run.id)
+
+
+def clone_to_form(run: Run) -> None:
+    """Fill the form of a new run with the settings, purpose, data and name of another.
+
+    Raises:
+        FormatError: the run's configuration is damaged.
+        SettingsError: it holds settings that this version does not know.
+    """
+    fill_from_policy(run.policy())
+    st.session_state[NAME_KEY] = run.name
+    st.session_state[VIEW_KEY] = NEW
+    # The run in use, if any, was followed there already: the form must not give way to it.
+    st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
+    folders = {str(found["folder"]) for found in state.datasets()}
+    folder = str(run.config()["dataset"].get("folder", ""))
+    if folder in folders:
+        state.choose_dataset(folder)
 
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
+from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.words import counted, metric_name, number
 
 # The rate of the last lines tells more about what is left than that of the whole run.
@@ -107,6 +109,35 @@ def _with_interval(summary: dict[str, Any], metric: str) -> str:
     value = number(summary["metrics"].get(metric), 3)
     interval = summary.get("intervals", {}).get(metric)
     return f"{value} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else value
+
+
+def settings_table(settings: Hyperparameters) -> pd.DataFrame:
+    """Return a run's settings beside their defaults, those that differ first."""
+    rows = [
+        {
+            "Setting": field.title,
+            "Value": value_text(getattr(settings, name)),
+            "Default": value_text(field.default),
+            "Differs": getattr(settings, name) != field.default,
+        }
+        for name, field in form_fields().items()
+    ]
+    return pd.DataFrame(rows).sort_values("Differs", ascending=False, kind="stable")
+
+
+def curves_table(curves: Curves) -> pd.DataFrame:
+    """Return the whole journal of a run as one table in the order of steps.
+
+    A line of training has a loss, a line of validation has metrics; what a line lacks is empty.
+    """
+    known = ("epoch", "step", "loss", "learning_rate", "sequences_per_s", "elapsed_s")
+    rows = [{key: row.get(key) for key in known} for row in curves.train]
+    rows += [
+        {key: row.get(key) for key in known} | {f"valid_{k}": v for k, v in row["metrics"].items()}
+        for row in curves.valid
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else list(known))
+    return table.sort_values("step", kind="stable").reset_index(drop=True)
 
 
 def seen_words(facts: dict[str, Any]) -> str:

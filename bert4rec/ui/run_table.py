@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +31,10 @@ class RunRow:
         epoch: Epochs done.
         n_epochs: Epochs to do, at most.
         progress: Share of the steps done.
+        note: Free text of a person.
+        tags: Words that people gave it.
+        fingerprint: That of the dataset.
+        settings: All its settings, by name.
         problem: Why the run cannot be read, None if it can.
     """
 
@@ -45,6 +50,10 @@ class RunRow:
     epoch: int = 0
     n_epochs: int = 0
     progress: float = 0.0
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    fingerprint: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
     problem: Bert4RecError | None = None
 
 
@@ -61,18 +70,27 @@ def run_row(run: Run) -> RunRow:
             where=str(run.folder),
             fix="Restore the run's folder, or delete it.",
         )
-    return RunRow(run.id, run.id, "unreadable", problem=problem)
+    label = run.label()
+    return RunRow(
+        run_id=run.id,
+        name=label.name or run.id,
+        state="unreadable",
+        note=label.note,
+        tags=label.tags,
+        problem=problem,
+    )
 
 
 def _read_row(run: Run) -> RunRow:
     config, status, summary = run.config(), run.status(), run.summary() or {}
+    label = run.label()
     # What an earlier part of a run came to is not the result of one that goes on.
     judged = {} if status.state in ACTIVE_STATES else summary.get("test", {})
     metric = str(config["effective_settings"].get("valid_metric", "ndcg@10"))
     test = judged.get(metric)
     return RunRow(
         run_id=run.id,
-        name=str(config["name"]),
+        name=label.name or str(config["name"]),
         state=status.state,
         metric=metric,
         best=status.best_score,
@@ -83,6 +101,10 @@ def _read_row(run: Run) -> RunRow:
         epoch=status.epoch,
         n_epochs=status.n_epochs,
         progress=min(1.0, status.step / status.n_steps) if status.n_steps else 0.0,
+        note=label.note,
+        tags=label.tags,
+        fingerprint=str(config["dataset"]["fingerprint"]),
+        settings=config["effective_settings"],
     )
 
 

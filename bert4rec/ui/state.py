@@ -14,6 +14,7 @@ from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import cache
+from bert4rec.ui.run_list import ListedRun, RunList
 from bert4rec.ui.run_table import run_row
 from bert4rec.ui.words import escape, sentence
 
@@ -25,6 +26,8 @@ DATASET_KEY = "dataset_folder"
 RUN_KEY = "run_id"
 # The run that the address named when this session last looked at it.
 LINKED_KEY = "linked_run_id"
+# Runs moved into the trash since the Runs page was opened, the newest last.
+DELETED_KEY = "runs_deleted"
 
 
 def workspace() -> Path:
@@ -78,9 +81,21 @@ def runs() -> list[Run]:
     return list_runs(workspace())
 
 
+def listed_runs() -> list[ListedRun]:
+    """Return every run with its figures, newest first; what did not change is not read again."""
+    return _run_list(str(workspace())).read()
+
+
+@st.cache_resource(show_spinner=False)
+def _run_list(folder: str) -> RunList:
+    return RunList(Path(folder))
+
+
 def readable_runs() -> list[Run]:
     """Return the runs whose folders are whole, newest first; one damaged file hides no other."""
-    return [run for run in runs() if run_row(run).problem is None]
+    folder = workspace() / "runs"
+    rows = _run_list(str(workspace())).rows()
+    return [Run(folder / row.run_id) for row in rows if row.problem is None]
 
 
 def _open_readable(run_id: str) -> Run:
@@ -134,6 +149,19 @@ def choose_run(run_id: str) -> None:
     st.session_state[RUN_KEY] = run_id
     st.session_state[LINKED_KEY] = run_id
     st.query_params["run"] = run_id
+
+
+def forget_run(run_id: str) -> None:
+    """Use a run that is being deleted no longer, neither here nor in the address."""
+    if st.session_state.get(RUN_KEY) == run_id:
+        st.session_state.pop(RUN_KEY)
+    if st.query_params.get("run") == run_id:
+        del st.query_params["run"]
+
+
+def forget_deletions() -> None:
+    """Offer no undo any more: the page was left."""
+    st.session_state.pop(DELETED_KEY, None)
 
 
 def follow_link() -> None:

@@ -34,12 +34,32 @@ STATE_WORDS = {
     "failed": StateWord("Failed", ":material/error:", "red"),
     "interrupted": StateWord("Interrupted", ":material/power_off:", "orange"),
 }
+# For cells of tables, which draw no icons.
+STATE_SIGNS = {
+    "queued": "○",
+    "running": "►",
+    "paused": "‖",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✗",
+    "interrupted": "▲",
+}
 METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
 
 
 def state_word(state: str) -> StateWord:
     """Return how a state is shown, also one that this version does not know."""
     return STATE_WORDS.get(state, StateWord(state.capitalize(), ":material/help:", "gray"))
+
+
+def state_cell(state: str) -> str:
+    """Return a state as a sign and a word, for a cell of a table.
+
+    Example:
+        >>> state_cell("finished"), state_cell("unreadable")
+        ('✓ Finished', '? Unreadable')
+    """
+    return f"{STATE_SIGNS.get(state, '?')} {state_word(state).label}"
 
 
 def number(value: float | int | None, digits: int = 0) -> str:

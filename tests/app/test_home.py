@@ -19,7 +19,7 @@ from bert4rec.ui import state
 from tests.factories import ring_dataset, small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
-PAGES = ("home", "data", "train", "inspect", "embeddings")
+PAGES = ("home", "data", "train", "runs", "inspect", "embeddings")
 NASTY = "*Star* [x](http://e.org) :smile:"
 
 

@@ -15,7 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bert4rec.cli import main
+from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.policy import Policy
+from bert4rec.runs.registry import create_run
+from bert4rec.runs.trash import trash_run
 from tests.factories import ring_dataset, small_settings
 
 V1_POLICY = """\
@@ -65,7 +69,7 @@ class World:
     def use(self, name: str) -> list[str]:
         """A call of each command that should succeed."""
         folder, dataset = self.workspace.parent, Path(self.trained["dataset"]["folder"]).name
-        uses = {
+        uses: dict[str, list[Any]] = {
             "app": ["app", "--no-browser", "--port", "8765"],
             "samples": ["samples"],
             "prepare": ["prepare", self.log, "--min-item-count", "2", "--name", "other"],
@@ -79,6 +83,13 @@ class World:
             "train": ["train", self.trained["dataset"]["folder"], *self.quick],
             "evaluate": ["evaluate", self.run],
             "runs": ["runs"],
+            "runs rename": ["runs", "rename", self.spare_run, "renamed"],
+            "runs note": ["runs", "note", self.spare_run, "of two users"],
+            "runs tag": ["runs", "tag", self.spare_run, "spare"],
+            "runs delete": ["runs", "delete", self.spare_run],
+            "runs restore": ["runs", "restore", self.trashed_run],
+            "runs purge": ["runs", "purge", self.trashed_run],
+            "runs prune": ["runs", "prune", self.spare_run],
             "recommend": ["recommend", self.run, "--items", "1,2,3", "-k", "3"],
             "fill": ["fill", self.run, "--items", "4,_,6", "-k", "3"],
             "score": ["score", self.run, "--pairs", folder / "pairs.csv"],
@@ -86,7 +97,23 @@ class World:
             "policy check": ["policy", "check", folder / "policy.yaml"],
             "doctor": ["doctor"],
         }
-        return [*map(str, uses[name]), "--workspace", str(self.workspace)]
+        use = uses[name]
+        return [*(word() if callable(word) else str(word) for word in use), *self.place]
+
+    @property
+    def place(self) -> list[str]:
+        return ["--workspace", str(self.workspace)]
+
+    def spare_run(self) -> str:
+        """A run that has ended, another one each time that it is asked for."""
+        dataset = find_dataset(self.workspace, self.trained["dataset"]["fingerprint"])
+        made = create_run(self.workspace, dataset, Policy(settings=small_settings()), name="spare")
+        made.set_status(state="finished")
+        return made.id
+
+    def trashed_run(self) -> str:
+        """A deleted run."""
+        return trash_run(self.workspace, self.spare_run()).id
 
     @property
     def spare(self) -> str:
@@ -192,6 +219,8 @@ FAILURES = {
     "an export into a folder in use": ["datasets", "export", "{dataset}", "--out", "{folder}"],
     "a run that is not there": ["evaluate", "nosuch"],
     "a run that is finished": ["train", "--resume", "{run}"],
+    "a run without a name": ["runs", "rename", "{run}", " "],
+    "a run that is not in the trash": ["runs", "restore", "{run}"],
     "an unknown item": ["recommend", "{run}", "--items", "1,nosuch"],
     "an unknown user": ["recommend", "{run}", "--user", "nosuch"],
     "an empty item": ["recommend", "{run}", "--items", "1,,2"],

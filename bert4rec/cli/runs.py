@@ -1,0 +1,210 @@
+"""The runs of a workspace: `runs` and what can be done with one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json
+from bert4rec.errors import Bert4RecError
+
+if TYPE_CHECKING:
+    from bert4rec.runs.folder import Run
+
+
+@click.group(invoke_without_command=True)
+@shared_options
+@click.pass_context
+def runs(ctx: click.Context, workspace: Path) -> None:
+    """List the runs of the workspace, newest first, or do something with one.
+
+    RUN is a run's id, name or folder, or `last`.
+    """
+    if ctx.invoked_subcommand is None:
+        _list(workspace)
+        return
+    # Options before the name of the command hold for it as well.
+    given = {"workspace": str(workspace), "as_json": wants_json()}
+    ctx.default_map = {ctx.invoked_subcommand: given}
+
+
+def _list(workspace: Path) -> None:
+    from bert4rec.runs.registry import list_runs
+
+    entries = [_entry(run) for run in list_runs(workspace)]
+    show({"workspace": str(workspace), "runs": entries}, _run_lines(entries, workspace))
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    from bert4rec.runs.storage import disk_use
+
+    label = run.label()
+    try:
+        config, status, summary = run.config(), run.status(), run.summary() or {}
+    except Bert4RecError as error:
+        # One damaged folder must not hide the others.
+        return {"run": run.id, "name": label.name, "state": "damaged", "message": str(error)}
+    return {
+        "run": run.id,
+        "name": label.name or config["name"],
+        "note": label.note,
+        "tags": list(label.tags),
+        "state": status.state,
+        "message": status.message,
+        "policy": config["policy"],
+        "dataset": config["dataset"]["name"],
+        "created_at": config["created_at"],
+        "epoch": status.epoch,
+        "n_epochs": status.n_epochs,
+        "best_epoch": status.best_epoch,
+        "test": summary.get("test"),
+        "n_bytes": disk_use(run.folder),
+    }
+
+
+def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
+    if not entries:
+        return [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
+    kept = ("run", "name", "dataset", "state", "epoch", "n_epochs")
+    rows = [
+        (
+            *(entry.get(key) for key in kept),
+            (entry.get("test") or {}).get("ndcg@10"),
+            ", ".join(entry.get("tags") or ()),
+        )
+        for entry in entries
+    ]
+    return table((*kept[:5], "of", "test ndcg@10", "tags"), rows)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("new")
+@shared_options
+def rename(run: str, new: str, workspace: Path) -> None:
+    """Call RUN by another name, NEW; its id stays."""
+    from bert4rec.runs.label import rename_run
+
+    found = _find(workspace, run)
+    rename_run(found.folder, new)
+    _show_label(found)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("text")
+@shared_options
+def note(run: str, text: str, workspace: Path) -> None:
+    """Write TEXT as the note of RUN; an empty one takes the note away."""
+    from bert4rec.runs.label import note_run
+
+    found = _find(workspace, run)
+    note_run(found.folder, text)
+    _show_label(found)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("tags", nargs=-1)
+@click.option("--remove", multiple=True, metavar="TAG", help="Take this tag away; repeatable.")
+@shared_options
+def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], workspace: Path) -> None:
+    """Give RUN the TAGS; those that it has already stay."""
+    from bert4rec.runs.label import tag_run
+
+    found = _find(workspace, run)
+    tag_run(found.folder, tags, remove)
+    _show_label(found)
+
+
+def _find(workspace: Path, name: str) -> Run:
+    from bert4rec.runs.registry import find_run
+
+    return find_run(workspace, name, is_sole=True)
+
+
+def _show_label(run: Run) -> None:
+    label = run.label()
+    document = {"run": run.id, "name": run.name, "note": label.note, "tags": list(label.tags)}
+    lines = [f"Run {run.name} in {run.id}"]
+    lines += [f"Tags: {', '.join(label.tags)}"] if label.tags else []
+    show(document, lines + ([f"Note: {label.note}"] if label.note else []))
+
+
+@runs.command()
+@click.argument("run")
+@shared_options
+def delete(run: str, workspace: Path) -> None:
+    """Move RUN into the trash of its workspace, unless it is active.
+
+    It can be restored from there until it is purged.
+    """
+    from bert4rec.runs.trash import trash_run
+
+    found = _find(workspace, run)
+    moved = trash_run(found.workspace, found.id)
+    lines = [f"Moved run {found.id} into the trash.", next_step("runs", "restore", moved.id)]
+    show({"deleted": found.id, "trash": str(moved.folder)}, lines)
+
+
+@runs.command()
+@click.argument("run_id", metavar="ID")
+@shared_options
+def restore(run_id: str, workspace: Path) -> None:
+    """Take the run ID out of the trash again."""
+    from bert4rec.runs.trash import restore_run
+
+    restored = restore_run(workspace, run_id)
+    show({"restored": restored.id}, [f"Run {restored.id} is back."])
+
+
+@runs.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@shared_options
+def purge(ids: tuple[str, ...], workspace: Path) -> None:
+    """Delete the runs ID of the trash for good; without an ID, all that are there."""
+    from bert4rec.runs.storage import disk_use
+    from bert4rec.runs.trash import TRASH_NAME, list_trash, purge_run
+
+    chosen = list(ids) or [run.id for run in list_trash(workspace)]
+    n_bytes = disk_use(workspace / TRASH_NAME)
+    for run_id in chosen:
+        purge_run(workspace, run_id)
+    freed = n_bytes - disk_use(workspace / TRASH_NAME)
+    lines = [f"Purged {len(chosen):,} of the trash, {freed / 1e6:,.1f} MB."]
+    show({"purged": chosen, "n_bytes": freed}, lines)
+
+
+@runs.command()
+@click.argument("run", required=False)
+@shared_options
+def prune(run: str | None, workspace: Path) -> None:
+    """Delete the last checkpoint of RUN, or of every finished run; their models stay.
+
+    The last checkpoint is what a run goes on from; a finished one is used by its best.
+    """
+    from bert4rec.runs.storage import prune_run
+
+    chosen = [_find(workspace, run)] if run is not None else _finished(workspace)
+    freed = {one.id: prune_run(one) for one in chosen}
+    pruned = {run_id: n_bytes for run_id, n_bytes in freed.items() if n_bytes}
+    total = sum(pruned.values())
+    lines = [f"Pruned {run_id}: {n_bytes / 1e6:,.1f} MB" for run_id, n_bytes in pruned.items()]
+    show({"pruned": pruned, "n_bytes": total}, [*lines, f"Freed {total / 1e6:,.1f} MB."])
+
+
+def _finished(workspace: Path) -> list[Run]:
+    """Return the runs with something to prune; a damaged one is left alone."""
+    from bert4rec.runs.registry import list_runs
+    from bert4rec.runs.storage import prunable_bytes
+
+    found = []
+    for run in list_runs(workspace):
+        try:
+            found += [run] if prunable_bytes(run) else []
+        except Bert4RecError:
+            continue
+    return found

@@ -1,0 +1,88 @@
+"""Deleted runs, kept in the workspace until they are restored or purged."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.files import child_of, is_file, make_folder, writing_explained
+from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.lock import held
+from bert4rec.runs.registry import runs_in
+
+TRASH_NAME = "trash"
+
+
+def list_trash(workspace: Path) -> list[Run]:
+    """Return the runs in the trash, newest first."""
+    return runs_in(workspace / TRASH_NAME)
+
+
+def trash_run(workspace: Path, run_id: str) -> Run:
+    """Move a run into the trash; return it there. A damaged one can be moved as well.
+
+    Raises:
+        RunError: the run is still active.
+        NotFoundError: there is no such run.
+        UnwritableError: it cannot be moved.
+    """
+    run = _existing(workspace / "runs", run_id)
+    _refuse_active(run)
+    with writing_explained(workspace):
+        make_folder(workspace / TRASH_NAME)
+        return Run(run.folder.rename(_free_name(workspace / TRASH_NAME, run.id)))
+
+
+def _refuse_active(run: Run) -> None:
+    # Let go again before the move: Windows moves no folder in which a file is open.
+    with held(run.folder), suppress(FormatError, NotFoundError):
+        if run.status().state in ACTIVE_STATES:
+            raise RunError(f"run {run.name!r} is still active", fix="Stop it first.")
+
+
+def _free_name(parent: Path, name: str) -> Path:
+    """Return a place for a folder, also where one of that name was deleted before."""
+    taken = (parent / (name if n == 1 else f"{name}-{n}") for n in range(1, 1000))
+    return next(path for path in taken if not path.exists())
+
+
+def restore_run(workspace: Path, run_id: str) -> Run:
+    """Move a run out of the trash, back among the others.
+
+    Raises:
+        NotFoundError: there is no such run in the trash.
+        RunError: another run has its place.
+        UnwritableError: it cannot be moved.
+    """
+    run = _existing(workspace / TRASH_NAME, run_id)
+    place = workspace / "runs" / run.id
+    if place.exists():
+        raise RunError(
+            f"there is a run {run.id!r} already",
+            where=str(workspace),
+            fix="Rename its folder, or that of the one in the trash.",
+        )
+    make_folder(place.parent)
+    with writing_explained(workspace):
+        return Run(run.folder.rename(place))
+
+
+def purge_run(workspace: Path, run_id: str) -> None:
+    """Delete a run of the trash for good.
+
+    Raises:
+        NotFoundError: there is no such run in the trash.
+        UnwritableError: it cannot be deleted.
+    """
+    run = _existing(workspace / TRASH_NAME, run_id)
+    with writing_explained(run.folder):
+        shutil.rmtree(run.folder)
+
+
+def _existing(parent: Path, run_id: str) -> Run:
+    folder = child_of(parent, run_id)
+    if not is_file(folder / "config.json"):
+        raise NotFoundError(f"there is no run {run_id!r}", where=str(parent))
+    return Run(folder)

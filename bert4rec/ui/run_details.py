@@ -1,0 +1,80 @@
+"""One run of the list in detail: key figures, settings, note, tags and what can be done with it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import Run
+from bert4rec.ui import state
+from bert4rec.ui.run_actions import draw_actions, draw_delete
+from bert4rec.ui.run_figures import settings_table
+from bert4rec.ui.run_list import ListedRun
+from bert4rec.ui.words import counted, duration, escape, metric_name, number, size, state_word, when
+
+MIN_METRIC_PX = 150
+
+
+def draw_details(listed: ListedRun, known_tags: list[str]) -> None:
+    """Draw one run.
+
+    Args:
+        listed: The run.
+        known_tags: Tags of all runs, to choose from.
+    """
+    row = listed.row
+    run = Run(state.workspace() / "runs" / row.run_id)
+    _draw_heading(listed)
+    if row.problem is not None:
+        state.show_error(row.problem)
+        draw_delete(run, row.state)
+        return
+    try:
+        draw_actions(run, row.state, known_tags)
+        _draw_figures(listed)
+        _draw_settings(run)
+    except Bert4RecError as error:
+        # It went or was damaged since the list was read.
+        state.show_error(error)
+
+
+def _draw_heading(listed: ListedRun) -> None:
+    row, word = listed.row, state_word(listed.row.state)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(escape(row.name), anchor=False, width="content")
+        st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+        for tag in row.tags:
+            st.badge(escape(tag), icon=":material/label:", color="gray")
+    if row.problem is None:
+        st.caption(f"{escape(row.data)} · created {when(row.created_at)} · {escape(row.run_id)}")
+    if row.note:
+        st.markdown(f":material/sticky_note_2: {escape(row.note)}")
+
+
+def _draw_figures(listed: ListedRun) -> None:
+    row = listed.row
+    name = metric_name(row.metric)
+    figures = (
+        (f"{name} on test", number(row.test, 3)),
+        (f"Best {name}, validation", number(row.best, 3)),
+        ("Training time", duration(row.trained_s)),
+        ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}"),
+        ("On disk", size(listed.n_bytes)),
+    )
+    with st.grid(len(figures), min_column_width=MIN_METRIC_PX):
+        for label, text in figures:
+            st.metric(label, text, border=True, height="stretch")
+
+
+def _draw_settings(run: Run) -> None:
+    table = settings_table(run.hyperparameters())
+    n_other = int(table["Differs"].sum())
+    what = f"{counted(n_other, 'setting differs', 'settings differ')} from the defaults"
+    st.markdown(f"**Settings** · {what}, shown first")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(420, 40 + 36 * max(n_other, 4)),
+        column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
+        alt=f"The settings of the run beside their defaults; {what}",
+    )

@@ -1,0 +1,171 @@
+"""Every run of a workspace as a list to filter: read once, then only what changed; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from bert4rec.runs.curves import Curves, thinned
+from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.registry import list_runs
+from bert4rec.runs.storage import disk_use
+from bert4rec.ui.run_table import RunRow, run_row
+from bert4rec.ui.words import metric_name, state_cell
+
+MAX_SPARKS = 40
+# When none of these has changed, neither has what is shown of a run that has ended.
+FIGURES = ("config.json", "status.json", "summary.json", "label.json")
+DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
+Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in the list.
+
+    Args:
+        row: Its figures.
+        scores: The validation metric that chose its best epoch, thinned, oldest first.
+        n_bytes: What it takes on disk.
+    """
+
+    row: RunRow
+    scores: tuple[float, ...] = ()
+    n_bytes: int = 0
+
+
+class RunList:
+    """The runs of a workspace, newest first; ended ones are read again only after a change.
+
+    Threads may share it: the worst that happens is that two read the same run.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self._rows: dict[str, tuple[Stamp, RunRow]] = {}
+        self._details: dict[str, tuple[Stamp, ListedRun]] = {}
+
+    def rows(self) -> list[RunRow]:
+        """Return every run in figures.
+
+        Cost: a few looks at the disk a run, and its small files where they changed.
+        """
+        there = list_runs(self.workspace)
+        self._forget_all_but({run.id for run in there})
+        return [self._row(run) for run in there]
+
+    def read(self) -> list[ListedRun]:
+        """Return every run with its curve and its size.
+
+        Cost: as for the figures; journals are read through where they changed.
+        """
+        there = list_runs(self.workspace)
+        self._forget_all_but({run.id for run in there})
+        return [self._listed(run) for run in there]
+
+    def _forget_all_but(self, ids: set[str]) -> None:
+        for kept in (self._rows, self._details):
+            for gone in [run_id for run_id in list(kept) if run_id not in ids]:
+                kept.pop(gone, None)
+
+    def _row(self, run: Run) -> RunRow:
+        stamp, kept = _stamp(run.folder, FIGURES), self._rows.get(run.id)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        row = run_row(run)
+        # Whether an active run is alive is told by its process, not by its files.
+        if row.state not in ACTIVE_STATES:
+            self._rows[run.id] = (stamp, row)
+        return row
+
+    def _listed(self, run: Run) -> ListedRun:
+        stamp, kept = _stamp(run.folder, FIGURES + DETAILS), self._details.get(run.id)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        listed = listed_run(run, self._row(run))
+        if listed.row.state not in ACTIVE_STATES:
+            self._details[run.id] = (stamp, listed)
+        return listed
+
+
+def _stamp(folder: Path, names: tuple[str, ...]) -> Stamp:
+    return tuple(_mark(folder / name) for name in names)
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+def listed_run(run: Run, row: RunRow) -> ListedRun:
+    """Return a run with its curve and its size."""
+    scores = () if row.problem is not None else validation_scores(run, row.metric)
+    return ListedRun(row, scores, disk_use(run.folder))
+
+
+def validation_scores(run: Run, metric: str) -> tuple[float, ...]:
+    """Return a validation metric over the epochs, thinned; a damaged line counts nothing."""
+    try:
+        rows = thinned(Curves.of_validation(run.journal).valid, MAX_SPARKS)
+        return tuple(float(row["metrics"][metric]) for row in rows)
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return ()
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are asked for; what is empty asks for all.
+
+    Args:
+        text: Words that all occur in name, note, tags or id.
+        states: States.
+        data: Names of datasets.
+        tags: Tags, all of which a run must have.
+    """
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def takes(self, row: RunRow) -> bool:
+        """Whether a run is asked for."""
+        searched = " ".join((row.name, row.note, *row.tags, row.run_id)).casefold()
+        return (
+            all(word in searched for word in self.text.casefold().split())
+            and (not self.states or row.state in self.states)
+            and (not self.data or row.data in self.data)
+            and set(self.tags) <= set(row.tags)
+        )
+
+
+def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:
+    """Return runs as a table for display, one line a run; an unreadable one says so."""
+    return pd.DataFrame([_cells(one) for one in listed])
+
+
+def _cells(listed: ListedRun) -> dict[str, object]:
+    row = listed.row
+    epochs = f"{row.epoch:,} of {row.n_epochs:,}" if row.n_epochs else ""
+    return {
+        "State": state_cell(row.state),
+        "Run": row.name,
+        "Data": row.data,
+        "Metric": metric_name(row.metric) if row.metric else "",
+        "Best": row.best,
+        "Validation": list(listed.scores) or None,
+        "On test": row.test,
+        "Minutes": None if row.trained_s is None else row.trained_s / 60,
+        "Epochs": epochs,
+        "Seed": row.settings.get("seed"),
+        "Tags": list(row.tags),
+        "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
+        "On disk": listed.n_bytes,
+    }

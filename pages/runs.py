@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from zlib import crc32
+
+import streamlit as st
+
+from bert4rec.runs.folder import ACTIVE_STATES
+from bert4rec.ui import run_actions, state
+from bert4rec.ui.run_details import draw_details
+from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
+from bert4rec.ui.words import counted, size, state_word
+
+TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
+CHOSEN_KEY = "runs_chosen"
+MIN_FILTER_PX = 170
+MAX_TABLE_PX = 420
+ROW_PX = 35
+LOOK_EVERY_S = 2.0
+COLUMNS = {
+    "State": st.column_config.TextColumn(width=110),
+    "Run": st.column_config.TextColumn(width=190, pinned=True),
+    "Data": st.column_config.TextColumn(width=110),
+    "Metric": st.column_config.TextColumn(width=80, help="What chose the best epoch."),
+    "Best": st.column_config.NumberColumn(
+        format="%.3f", width=65, help="The best value on the validation items."
+    ),
+    "Validation": st.column_config.LineChartColumn(
+        width=130, y_min=0, help="That metric over the epochs."
+    ),
+    "On test": st.column_config.NumberColumn(
+        format="%.3f", width=75, help="The same metric on the test items, once the run has ended."
+    ),
+    "Minutes": st.column_config.NumberColumn(format="%.1f", width=80, help="Time in training."),
+    "Epochs": st.column_config.TextColumn(width=95),
+    "Seed": st.column_config.NumberColumn(format="%d", width=65),
+    "Tags": st.column_config.ListColumn(width=130),
+    "Created": st.column_config.DatetimeColumn(
+        format="D MMM YYYY, HH:mm", timezone="UTC", width=150, help="UTC."
+    ),
+    "On disk": st.column_config.NumberColumn(format="bytes", width=85),
+}
+
+
+def draw_empty() -> None:
+    st.markdown(
+        "Every run of this workspace will be listed here, from the browser and from the command"
+        " line: what it reached, on which data, with which settings, and how two of them differ."
+    )
+    if st.button("Start a first run", icon=":material/model_training:", type="primary"):
+        st.switch_page("pages/train.py")
+
+
+def choose(label: str, key: str, options: list[str], words: dict[str, str] | None = None) -> None:
+    # What was chosen may be gone since: a run that ended, a dataset that was deleted.
+    kept = [value for value in st.session_state.get(key, []) if value in options]
+    st.session_state[key] = kept
+    st.multiselect(
+        label,
+        options,
+        key=key,
+        format_func=lambda value: (words or {}).get(value, value),
+        placeholder="All",
+        persist_state="session",
+    )
+
+
+def ask_filter(runs: list[ListedRun]) -> RunFilter:
+    rows = [listed.row for listed in runs]
+    with st.grid(4, min_column_width=MIN_FILTER_PX):
+        st.text_input(
+            "Search",
+            key=TEXT_KEY,
+            placeholder="Name, note or tag",
+            icon=":material/search:",
+            persist_state="session",
+        )
+        states = list(dict.fromkeys(row.state for row in rows))
+        choose("State", STATES_KEY, states, {name: state_word(name).label for name in states})
+        choose("Data", DATA_KEY, sorted({row.data for row in rows if row.data}))
+        choose("Tags", TAGS_KEY, known_tags(runs))
+    return RunFilter(
+        text=str(st.session_state.get(TEXT_KEY) or ""),
+        states=tuple(st.session_state[STATES_KEY]),
+        data=tuple(st.session_state[DATA_KEY]),
+        tags=tuple(st.session_state[TAGS_KEY]),
+    )
+
+
+def known_tags(runs: list[ListedRun]) -> list[str]:
+    return sorted({tag for listed in runs for tag in listed.row.tags}, key=str.casefold)
+
+
+def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
+    """Draw the list and return the runs that are marked in it."""
+    ids = [listed.row.run_id for listed in runs]
+    chosen = st.session_state.get(CHOSEN_KEY, [])
+    marked = st.dataframe(
+        list_frame(runs),
+        hide_index=True,
+        height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
+        # A list of other runs is another table: places marked in the one mean nothing in the other.
+        key=f"runs_table_{crc32(' '.join(ids).encode()):08x}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
+        column_config=COLUMNS,
+        placeholder="–",
+        alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",
+    )
+    found = [runs[i] for i in marked.selection.rows if i < len(runs)]
+    st.session_state[CHOSEN_KEY] = [listed.row.run_id for listed in found]
+    return found
+
+
+def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
+    if not chosen:
+        st.caption("Mark a row to see what it came to, its settings, and what can be done with it.")
+    elif len(chosen) == 1:
+        draw_details(chosen[0], known_tags(runs))
+    else:
+        st.caption(f"{counted(len(chosen), 'run')} marked; mark one to see it in detail.")
+
+
+def watch(runs: list[ListedRun]) -> None:
+    """Draw the page anew when an active run has come further."""
+    shown = progress(runs)
+    if not shown:
+        return
+
+    @st.fragment(run_every=LOOK_EVERY_S)
+    def look() -> None:
+        if progress(state.listed_runs()) != shown:
+            st.rerun()
+
+    look()
+
+
+def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
+    rows = (listed.row for listed in runs)
+    return [(row.run_id, row.state, row.epoch) for row in rows if row.state in ACTIVE_STATES]
+
+
+def draw_runs() -> None:
+    runs = state.listed_runs()
+    run_actions.show_problem()
+    run_actions.draw_undo()
+    if not runs:
+        draw_empty()
+    else:
+        wanted = ask_filter(runs)
+        shown = [listed for listed in runs if wanted.takes(listed.row)]
+        n_bytes = size(sum(listed.n_bytes for listed in shown))
+        st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {n_bytes} on disk")
+        if shown:
+            draw_chosen(draw_table(shown), runs)
+        else:
+            st.markdown("No run is like that. Take a filter away to see more.")
+    run_actions.draw_trash(st.container())
+    watch(runs)
+
+
+st.title("Runs")
+draw_runs()

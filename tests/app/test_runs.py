@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.files import write_json
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.label import note_run, tag_run
+from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.trash import list_trash
+from tests.factories import random_dataset, saved_dataset, small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+NASTY = "*Star* [x](http://e.org) :smile:"
+Make = Callable[..., Run]
+
+
+@pytest.fixture
+def dataset(workspace: Path) -> SequenceDataset:
+    return saved_dataset(workspace, random_dataset([5, 6, 7, 8]))
+
+
+@pytest.fixture
+def make(workspace: Path, dataset: SequenceDataset) -> Make:
+    def made(name: str, state: str = "finished", **settings: object) -> Run:
+        policy = Policy("embedding_policy", small_settings(**settings))
+        run = create_run(workspace, dataset, policy, name=name)
+        run.set_status(state=state, best_score=0.25, epoch=3, trained_s=90.0)
+        for epoch in (1, 2, 3):
+            score = {"ndcg@10": epoch / 12, "hr@10": epoch / 6}
+            at = {"epoch": epoch, "step": epoch}
+            run.journal.append({"event": "train", "loss": 3.0 / epoch, **at})
+            run.journal.append({"event": "valid", "metrics": score, "is_best": True, **at})
+        return run
+
+    return made
+
+
+def open_runs(marked: list[Run] | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    if marked is not None:
+        app.session_state["runs_chosen"] = [run.id for run in marked]
+    return drawn(app.switch_page("pages/runs.py"))
+
+
+def drawn(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.subheader, *app.error, *app.info]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def press(app: AppTest, *labels: str) -> AppTest:
+    """Press a button, or the one that opens a dialog and then both it and one in the dialog.
+
+    A run of the whole page draws a dialog only if what opens it is pressed in the same run.
+    """
+    if len(labels) > 1 and labels[-1] not in {
+        word for b in app.button for word in (b.label, b.key)
+    }:
+        press(app, *labels[:-1])
+    for label in labels:
+        next(button for button in app.button if label in (button.label, button.key)).click()
+    return drawn(app)
+
+
+def listed(app: AppTest) -> list[str]:
+    return list(app.dataframe[0].value["Run"])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_runs_the_page_says_what_will_appear_and_offers_one_way_on() -> None:
+    app = open_runs()
+    assert "will be listed here" in texts(app)
+    assert [button.label for button in app.button] == ["Start a first run"]
+    press(app, "Start a first run")
+    assert app.title[0].value == "Train"
+
+
+def test_every_run_is_a_line_newest_first_and_a_damaged_one_says_so(make: Make) -> None:
+    make("A first")
+    make(NASTY)
+    broken = make("zzz")
+    (broken.folder / "config.json").write_text("{")
+    app = open_runs()
+    assert listed(app) == [broken.id, NASTY, "A first"]
+    assert list(app.dataframe[0].value["State"]) == ["? Unreadable", "✓ Finished", "✓ Finished"]
+    assert "3 of 3 runs" in texts(app)
+
+
+def test_the_list_is_narrowed_by_text_state_and_tag(make: Make) -> None:
+    good, failed = make("good"), make("bad", "failed")
+    tag_run(good.folder, ["May"])
+    note_run(failed.folder, "too wide")
+    app = open_runs()
+    app.text_input(key="runs_text").set_value("WIDE")
+    drawn(app)
+    assert listed(app) == ["bad"]
+    app.text_input(key="runs_text").set_value("")
+    app.multiselect(key="runs_states").set_value(["finished"])
+    drawn(app)
+    assert listed(app) == ["good"]
+    app.multiselect(key="runs_tags").set_value(["May"])
+    drawn(app)
+    assert listed(app) == ["good"]
+    app.text_input(key="runs_text").set_value("nothing like it")
+    drawn(app)
+    assert "No run is like that" in texts(app)
+
+
+def test_a_marked_run_shows_its_figures_and_what_differs_from_the_defaults(make: Make) -> None:
+    run = make(NASTY, hidden_size=24)
+    write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.2}})
+    note_run(run.folder, "see [this](http://e.org)")
+    app = open_runs([run])
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["NDCG@10 on test"] == "0.200"
+    assert figures["Best NDCG@10, validation"] == "0.250"
+    assert figures["Training time"] == "1 min 30 s"
+    assert "[this](http" not in texts(app)
+    settings = app.dataframe[1].value
+    assert settings.iloc[0]["Differs"]
+    row = settings[settings["Setting"] == "Hidden size"].iloc[0]
+    assert (row["Value"], row["Default"]) == ("24", "64")
+
+
+def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
+    run = make("zzz")
+    (run.folder / "status.json").write_text("{")
+    app = open_runs([run])
+    assert "is not valid JSON" in texts(app)
+    press(app, "Delete", "really_delete")
+    assert list_runs(workspace) == []
+
+
+def test_a_run_is_renamed_noted_and_tagged(make: Make) -> None:
+    run = make("first")
+    tag_run(run.folder, ["old"])
+    app = press(open_runs([run]), "Rename, note, tags")
+    app.text_input(key=f"name_{run.id}").set_value("second")
+    app.text_area(key=f"run_note_{run.id}").set_value("of May")
+    app.multiselect(key=f"tags_{run.id}").set_value(["new"])
+    press(app, "Rename, note, tags", "Save")
+    label = run.label()
+    assert (label.name, label.note) == ("second", "of May")
+    assert label.tags == ("new",)
+    assert listed(open_runs()) == ["second"]
+
+
+def test_an_empty_name_is_told_in_the_dialog(make: Make) -> None:
+    run = make("first")
+    app = press(open_runs([run]), "Rename, note, tags")
+    app.text_input(key=f"name_{run.id}").set_value(" ")
+    press(app, "Rename, note, tags", "Save")
+    assert "A name has 1 to 80 signs" in texts(app)
+    assert run.name == "first"
+
+
+def test_a_deleted_run_comes_back_by_undo_until_the_page_is_left(
+    make: Make, workspace: Path
+) -> None:
+    run = make("first")
+    app = press(open_runs([run], run=run.id), "Delete", "really_delete")
+    assert list_runs(workspace) == []
+    assert "1 run went into the trash" in texts(app)
+    assert "run" not in app.query_params
+    press(app, "Undo")
+    assert list_runs(workspace) == [run]
+    app = press(open_runs([run]), "Delete", "really_delete")
+    drawn(app.switch_page("app.py"))
+    drawn(app.switch_page("pages/runs.py"))
+    assert "went into the trash" not in texts(app)
+    app.multiselect(key="runs_trash").set_value([run.id])
+    drawn(app)
+    press(app, "Restore")
+    assert list_runs(workspace) == [run]
+
+
+def test_the_trash_is_emptied_after_a_question(make: Make, workspace: Path) -> None:
+    run = make("first")
+    app = press(open_runs([run]), "Delete", "really_delete")
+    press(app, "Delete 1 run for good", "really_purge")
+    assert list_trash(workspace) == []
+    assert "Undo" not in [button.label for button in app.button]
+
+
+def test_an_active_run_is_not_deleted_here(make: Make) -> None:
+    run = make("first", "running")
+    app = open_runs([run])
+    assert next(button for button in app.button if button.label == "Delete").disabled
+
+
+def test_a_run_opens_on_train(make: Make) -> None:
+    old = make("old")
+    make("new")
+    app = press(open_runs([old]), "Open")
+    assert app.title[0].value == "Train"
+    assert "old" in [heading.value for heading in app.subheader]
+
+
+def test_a_clone_fills_the_form_of_a_new_run(make: Make) -> None:
+    old = make("old", hidden_size=24, n_heads=3)
+    app = open_runs([old], run=make("in use").id)
+    press(app, "Clone to the form")
+    assert app.title[0].value == "Train"
+    assert app.session_state["train_draft"]["hidden_size"] == 24
+    assert app.session_state["train_kind"] == "embedding_policy"
+    assert app.text_input(key="train_name").value == "old"
+
+
+def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
+    run = make("first")
+    run.checkpoint("best").parent.mkdir()
+    for kind in ("best", "last"):
+        run.checkpoint(kind).write_bytes(b"x" * 2_000)
+    app = press(open_runs([run]), "Prune (2.0 kB)")
+    assert run.checkpoint("best").exists()
+    assert not run.checkpoint("last").exists()
+    assert next(button for button in app.button if button.label == "Prune").disabled
