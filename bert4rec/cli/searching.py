@@ -11,6 +11,7 @@ import click
 from bert4rec.cli.logs import LogOptions, find_target
 from bert4rec.cli.settings import PRESET_NAMES
 from bert4rec.cli.terminal import bundled, next_step, shared_options, show, table, tell, wrong_use
+from bert4rec.errors import RunError
 
 if TYPE_CHECKING:
     from bert4rec.search_plan import SearchPlan
@@ -122,6 +123,8 @@ def sweep(target: str, name: str | None, asked: SearchOptions, workspace: Path) 
         again = next_step("sweep", target, "--name", study.name)
         raise KeyboardInterrupt(f"interrupted: study {study.name} is kept. {again}") from None
     document = outcome(study)
+    if document["best"] is None:
+        raise _fruitless(document)
     show(document, _lines(document, target))
 
 
@@ -161,13 +164,20 @@ def outcome(study: Study) -> dict[str, Any]:
     }
 
 
+def _fruitless(document: dict[str, Any]) -> RunError:
+    reasons = [trial["reason"] for trial in document["trials"] if trial["reason"]]
+    said = f"; the last one said: {reasons[-1]}" if reasons else ""
+    return RunError(
+        f"no trial finished{said}",
+        where=document["study"],
+        fix="Mend what it says, then search on with more --trials, or under another --name.",
+    )
+
+
 def _lines(document: dict[str, Any], target: str) -> list[str]:
     told = ", ".join(f"{n:,} {state}" for state, n in document["counts"].items() if n)
     head = f"Study {document['study']}: {told or 'no trial'}, {document['seconds']:,.0f} s"
     best = document["best"]
-    if best is None:
-        reasons = [trial["reason"] for trial in document["trials"] if trial["reason"]]
-        return [head, f"No trial finished. The last one said: {reasons[-1] if reasons else '-'}"]
     ended = [t for t in document["trials"] if t["state"] == "finished"]
     ranked = sorted(ended, key=lambda trial: -trial["score"])[:N_SHOWN]
     rows = [(trial["number"] + 1, trial["score"], _values(trial["values"])) for trial in ranked]
