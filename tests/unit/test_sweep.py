@@ -35,10 +35,12 @@ from tests.factories import ring_dataset, saved_dataset, small_settings
 SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
 TIMEOUT_S = 120
 CHILD = """
-import sys
+import signal, sys
 from pathlib import Path
 from bert4rec.studies import open_study
 from bert4rec.sweep import search
+# A shell that starts the tests in the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 search(open_study(Path(sys.argv[1]), "ring"))
 """
 
@@ -212,6 +214,21 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(
     assert states(study) == ["interrupted", "waiting"]
     assert points(study)[0] == points(study)[1]
     assert study.take_up() == 0
+
+
+def test_an_interrupted_search_puts_the_point_under_way_back(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    plan = small_plan(2)
+    long = replace(plan, base=plan.base.model_copy(update={"n_epochs": 3000}))
+    study = create_study(workspace, dataset, long)
+    child = begin(workspace)
+    wait_until_training(study)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(TIMEOUT_S) != 0
+    assert states(study) == ["interrupted", "waiting"]
+    assert study.trials()[0].reason == "stopped on request"
+    assert points(study)[0] == points(study)[1]
 
 
 def test_a_point_that_kills_its_process_again_and_again_is_given_up(
