@@ -403,6 +403,20 @@ def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hy
     raise SettingsError(problems, where=where)
 
 
+def parse_value(name: str, value: Any) -> Any:
+    """Check one value by itself and return it in the setting's own type.
+
+    Raises:
+        SettingsError: there is no such setting, or it cannot have this value.
+    """
+    if name not in Hyperparameters.model_fields:
+        raise SettingsError([_unknown(name)])
+    try:
+        return getattr(Hyperparameters.model_validate({name: value}), name)
+    except ValidationError as error:
+        raise SettingsError([_explain(dict(one)) for one in error.errors()]) from error
+
+
 def parse_assignment(text: str) -> tuple[str, str]:
     """Split `name=value` as typed on the command line.
 

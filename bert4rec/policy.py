@@ -99,13 +99,37 @@ for _name, _form, _construct in (
 
 def read_policy(path: Path) -> Policy:
     """Read a policy file; see `load_policy` for the form and the errors."""
+    return load_policy(read_settings_text(path), where=path.name)
+
+
+def read_settings_text(path: Path) -> str:
+    """Return the text of a file with settings.
+
+    Raises:
+        NotFoundError: it is not there.
+        SettingsError: it is not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise SettingsError([f"{path.name} is not a text file"], where=str(path)) from error
-    return load_policy(text, where=path.name)
+
+
+def load_yaml(text: str, *, where: str | None = None) -> Any:
+    """Parse YAML with the numbers of YAML 1.2.
+
+    Raises:
+        SettingsError: it is no YAML, is nested too deeply, or gives a key twice.
+    """
+    try:
+        # The loader is PyYAML's safe one with fewer ways to be misread.
+        return yaml.load(text, Loader=_PolicyLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise SettingsError([f"this is not valid YAML: {_one_line(error)}"], where=where) from error
+    except RecursionError as error:
+        raise SettingsError(["this YAML is nested too deeply"], where=where) from error
 
 
 def load_policy(text: str, *, where: str | None = None) -> Policy:
@@ -115,13 +139,7 @@ def load_policy(text: str, *, where: str | None = None) -> Policy:
         SettingsError: with one line for each problem: no YAML, unknown keys, a wrong
             `policy_type`, bad values.
     """
-    try:
-        # The loader is PyYAML's safe one with fewer ways to be misread.
-        document = yaml.load(text, Loader=_PolicyLoader)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise SettingsError([f"this is not valid YAML: {_one_line(error)}"], where=where) from error
-    except RecursionError as error:
-        raise SettingsError(["this YAML is nested too deeply"], where=where) from error
+    document = load_yaml(text, where=where)
     kind, body = _find_policy(document, where)
     values = {str(key): value for key, value in body.items()}
     problems = _check_type(values.pop("policy_type", None))

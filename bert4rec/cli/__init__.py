@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bert4rec.cli import answers, datasets, logs, machine, runs, settings, training
+from bert4rec.cli import answers, datasets, logs, machine, runs, searching, settings, training
 from bert4rec.cli.terminal import Door
 
 __all__ = ["main"]
@@ -29,6 +29,7 @@ for _command in (
     logs.prepare,
     datasets.datasets,
     training.train,
+    searching.sweep,
     training.evaluate,
     runs.runs,
     answers.recommend,

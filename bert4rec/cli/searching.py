@@ -1,0 +1,194 @@
+"""The command that searches for settings: sweep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bert4rec.cli.logs import LogOptions, find_target
+from bert4rec.cli.settings import PRESET_NAMES
+from bert4rec.cli.terminal import bundled, next_step, shared_options, show, table, tell, wrong_use
+from bert4rec.errors import RunError
+
+if TYPE_CHECKING:
+    from bert4rec.search_plan import SearchPlan
+    from bert4rec.studies import Study, Trial
+
+N_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, as typed."""
+
+    config: str | None = None
+    preset: str | None = None
+    assignments: tuple[str, ...] = ()
+    vary: tuple[str, ...] = ()
+    trials: int | None = None
+    minutes: float | None = None
+
+    def given(self) -> bool:
+        """Whether anything but the budget was typed."""
+        return any((self.config, self.preset, self.assignments, self.vary))
+
+    def plan(self, known: SearchPlan | None) -> SearchPlan:
+        """Put the plan together; where only a budget was typed it is the known one.
+
+        Raises:
+            SettingsError: with all problems of the part that has some.
+        """
+        plan = known if known is not None and not self.given() else self._asked()
+        return self._with_budget(plan)
+
+    def _asked(self) -> SearchPlan:
+        from bert4rec.hyperparameters import parse_assignment, parse_settings
+        from bert4rec.presets import PRESETS
+        from bert4rec.search_plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
+        from bert4rec.search_space import DEFAULT_SPACE, parse_space
+
+        if self.config:
+            return read_plan(Path(self.config))
+        values = dict(PRESETS[self.preset or FIRST_PRESET].values)
+        values |= dict(map(parse_assignment, self.assignments))
+        base = parse_settings(values, where="--set")
+        varied = dict(map(parse_assignment, self.vary))
+        space = parse_space(varied, where="--vary") if varied else dict(DEFAULT_SPACE)
+        return checked_plan(SearchPlan(base, space), where="--vary" if varied else "--set")
+
+    def _with_budget(self, plan: SearchPlan) -> SearchPlan:
+        from bert4rec.search_plan import Budget, checked_plan
+
+        n_trials = plan.budget.n_trials if self.trials is None else self.trials
+        minutes = plan.budget.minutes if self.minutes is None else self.minutes
+        return checked_plan(replace(plan, budget=Budget(n_trials, minutes)), where="--minutes")
+
+
+search_options = bundled(
+    "asked",
+    SearchOptions,
+    (
+        click.option("--config", metavar="FILE", help="Search YAML: base, space, metric, budget."),
+        click.option("--preset", type=click.Choice(PRESET_NAMES), help="Where settings start."),
+        click.option(
+            "--set",
+            "assignments",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="One setting of all trials; can be given again for others.",
+        ),
+        click.option(
+            "--vary",
+            metavar="NAME=DOMAIN",
+            multiple=True,
+            help="32,64 or 0.0..0.4 or 0.0..0.4:0.1 or log:3e-4..5e-3; instead of the usual ones.",
+        ),
+        click.option("--trials", type=click.IntRange(min=1), help="Trials in all.  [default: 30]"),
+        click.option(
+            "--minutes", type=float, help="Minutes of trials in all.  [default: no limit]"
+        ),
+    ),
+)
+
+
+@click.command()
+@click.argument("target", metavar="DATASET")
+@click.option("--name", help="Name of the study.  [default: that of the dataset]")
+@search_options
+@shared_options
+def sweep(target: str, name: str | None, asked: SearchOptions, workspace: Path) -> None:
+    """Search for settings that do well on DATASET, by validation alone.
+
+    DATASET is a log, a dataset of the workspace or a sample. A study of the same name is gone on
+    with; several processes may share one. Ctrl+C leaves it where it is. docs/search.md says more.
+    """
+    if asked.config and (asked.preset or asked.assignments or asked.vary):
+        wrong_use("--config says all; leave out --preset, --set and --vary")
+    # What was typed wrongly should be told before a log is read.
+    asked.plan(None)
+    from bert4rec.pipeline import adopt
+    from bert4rec.studies import find_study, study_for
+    from bert4rec.sweep import search
+
+    dataset = adopt(find_target(target, LogOptions(), workspace), workspace)
+    known = find_study(workspace, name or dataset.name)
+    plan = asked.plan(None if known is None else known.plan())
+    study = study_for(workspace, dataset, plan, name=name or dataset.name)
+    try:
+        search(study, watch=lambda trial: tell(_trial_line(trial, plan)))
+    except KeyboardInterrupt:
+        again = next_step("sweep", target, "--name", study.name)
+        raise KeyboardInterrupt(f"interrupted: study {study.name} is kept. {again}") from None
+    document = outcome(study)
+    if document["best"] is None:
+        raise _fruitless(document)
+    show(document, _lines(document, target))
+
+
+def _trial_line(trial: Trial, plan: SearchPlan) -> str:
+    score = "" if trial.score is None else f"  {plan.metric} {trial.score:.4f}"
+    reason = f" ({trial.reason})" if trial.reason else ""
+    of = f"trial {trial.number + 1} of {plan.budget.n_trials}"
+    return f"{of}: {trial.state}{reason}{score}  {trial.seconds:.0f} s  {_values(trial.values)}"
+
+
+def _values(values: dict[str, Any]) -> str:
+    shown = (f"{value:.4g}" if isinstance(value, float) else value for value in values.values())
+    return " ".join(f"{name}={value}" for name, value in zip(values, shown, strict=True))
+
+
+def outcome(study: Study) -> dict[str, Any]:
+    """Return what a search has come to, as plain data."""
+    from bert4rec.studies import best_trial
+
+    trials, plan = study.trials(), study.plan()
+    best = best_trial(trials)
+    counts = {
+        state: sum(trial.state == state for trial in trials)
+        for state in ("finished", "pruned", "failed", "interrupted", "waiting", "running")
+    }
+    settings = None if best is None else plan.settings(best.values).given()
+    return {
+        "study": study.name,
+        "file": str(study.path),
+        "dataset": study.optuna_study.user_attrs["dataset"],
+        "metric": plan.metric,
+        "n_trials": plan.budget.n_trials,
+        "counts": counts,
+        "seconds": round(sum(t.seconds for t in trials if t.state != "interrupted"), 1),
+        "best": None if best is None else asdict(best) | {"settings": settings},
+        "trials": [asdict(trial) for trial in trials],
+    }
+
+
+def _fruitless(document: dict[str, Any]) -> RunError:
+    reasons = [trial["reason"] for trial in document["trials"] if trial["reason"]]
+    said = f"; the last one said: {reasons[-1]}" if reasons else ""
+    return RunError(
+        f"no trial finished{said}",
+        where=document["study"],
+        fix="Mend what it says, then search on with more --trials, or under another --name.",
+    )
+
+
+def _lines(document: dict[str, Any], target: str) -> list[str]:
+    told = ", ".join(f"{n:,} {state}" for state, n in document["counts"].items() if n)
+    head = f"Study {document['study']}: {told or 'no trial'}, {document['seconds']:,.0f} s"
+    best = document["best"]
+    ended = [t for t in document["trials"] if t["state"] == "finished"]
+    ranked = sorted(ended, key=lambda trial: -trial["score"])[:N_SHOWN]
+    rows = [(trial["number"] + 1, trial["score"], _values(trial["values"])) for trial in ranked]
+    settings = [
+        word for key, value in best["settings"].items() for word in ("--set", f"{key}={value}")
+    ]
+    return [
+        head,
+        "",
+        *table(("trial", document["metric"], "settings"), rows),
+        "",
+        f"File: {document['file']}",
+        next_step("train", target, "--name", f"{document['study']}-best", *settings),
+    ]

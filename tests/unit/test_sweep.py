@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from bert4rec.control import Control
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.pipeline import train
+from bert4rec.runs.registry import list_runs
+from bert4rec.search_plan import Budget, SearchPlan, checked_plan
+from bert4rec.search_space import parse_space
+from bert4rec.studies import (
+    Study,
+    Trial,
+    best_trial,
+    create_study,
+    distributions,
+    find_study,
+    list_studies,
+    open_study,
+    study_for,
+)
+from bert4rec.sweep import search
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
+TIMEOUT_S = 120
+CHILD = """
+import signal, sys
+from pathlib import Path
+from bert4rec.studies import open_study
+from bert4rec.sweep import search
+# A shell that starts the tests in the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+search(open_study(Path(sys.argv[1]), "ring"))
+"""
+
+
+def small_plan(
+    n_trials: int = 4, space: dict[str, Any] | None = None, **changes: Any
+) -> SearchPlan:
+    base = small_settings(n_epochs=4, **changes)
+    return checked_plan(SearchPlan(base, parse_space(space or SPACE), Budget(n_trials)))
+
+
+@pytest.fixture
+def dataset(workspace: Path) -> SequenceDataset:
+    return saved_dataset(workspace, ring_dataset(n_items=12, n_users=60))
+
+
+def states(study: Study) -> list[str]:
+    return [trial.state for trial in study.trials()]
+
+
+def points(study: Study) -> list[dict[str, Any]]:
+    return [trial.values for trial in study.trials()]
+
+
+def test_a_search_tries_its_base_first_and_ends_with_its_budget(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    study = create_study(workspace, dataset, small_plan())
+    told: list[Trial] = []
+    search(study, watch=told.append)
+    trials = study.trials()
+    assert [trial.number for trial in told] == [0, 1, 2, 3]
+    assert trials[0].values == study.plan().first_point()
+    assert all(trial.state in ("finished", "pruned") for trial in trials)
+    assert [epoch for epoch, _ in trials[0].curve] == [1, 2, 3, 4]
+    best = best_trial(trials)
+    assert best is not None
+    assert best.score == max(value for _, value in best.curve)
+
+
+def test_the_best_trial_trained_as_a_run_gives_the_score_of_the_search(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    study = create_study(workspace, dataset, small_plan(2))
+    search(study)
+    best = best_trial(study.trials())
+    assert best is not None
+    run = train(dataset, study.plan().settings(best.values), workspace=workspace)
+    assert run.status().best_score == best.score
+    # Nothing is kept of the trials but the study.
+    assert list_runs(workspace) == [run]
+
+
+def test_a_search_that_was_stopped_and_goes_on_draws_the_points_of_one_that_was_not(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    whole = create_study(workspace, dataset, small_plan(), name="whole")
+    search(whole)
+    halves = create_study(workspace, dataset, small_plan(2), name="halves")
+    search(halves)
+    again = study_for(workspace, dataset, small_plan(), name="halves")
+    search(again)
+    assert points(again) == points(whole)
+
+
+def test_a_trial_that_is_stopped_is_tried_again(workspace: Path, dataset: SequenceDataset) -> None:
+    study, control = create_study(workspace, dataset, small_plan(2)), Control()
+    search(study, control=control, watch=lambda _: control.stop())
+    assert states(study) == ["finished"]
+    control = Control()
+    control.pause()
+    control.stop()
+    study.widen(Budget(3))
+    search(study, control=control)
+    assert states(study) == ["finished"]
+    search(study)
+    assert len(states(study)) == 3
+
+
+def test_a_point_that_cannot_be_trained_fails_alone(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    plan = small_plan(3, {"learning_rate": [3e-3, 1e30]}, grad_clip=0.0)
+    study = create_study(workspace, dataset, plan)
+    study.optuna_study.enqueue_trial({"learning_rate": 1e30})
+    search(study)
+    failed = [trial for trial in study.trials() if trial.state == "failed"]
+    assert failed
+    assert "loss became" in failed[0].reason
+    assert best_trial(study.trials()) is not None
+
+
+def test_a_trial_that_falls_behind_is_pruned_and_costs_less(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    plan = small_plan(8, {"learning_rate": [1e-2, 1e-9]})
+    study = create_study(workspace, dataset, plan)
+    for rate in (1e-2, 1e-2, 1e-2, 1e-2, 1e-9, 1e-9):
+        study.optuna_study.enqueue_trial({"learning_rate": rate})
+    search(study)
+    pruned = [trial for trial in study.trials() if trial.state == "pruned"]
+    assert pruned
+    assert all(trial.values == {"learning_rate": 1e-9} for trial in pruned)
+    assert all(len(trial.curve) < 4 for trial in pruned)
+    assert "behind the others" in pruned[0].reason
+
+
+def test_a_study_of_something_else_is_not_gone_on_with(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    study_for(workspace, dataset, small_plan(), name="one")
+    with pytest.raises(RunError, match="another space"):
+        study_for(workspace, dataset, small_plan(space={"n_layers": "1,2"}), name="one")
+    with pytest.raises(RunError, match="another settings or metric"):
+        study_for(workspace, dataset, small_plan(valid_metric="hr@10"), name="one")
+    other = saved_dataset(workspace, replace(ring_dataset(n_users=30), folder=None))
+    with pytest.raises(RunError, match="another dataset"):
+        study_for(workspace, other, small_plan(), name="one")
+    with pytest.raises(RunError, match="already"):
+        create_study(workspace, dataset, small_plan(), name="one")
+
+
+def test_studies_are_listed_without_damaged_ones_found_and_deleted(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    assert list_studies(workspace) == []
+    made = create_study(workspace, dataset, small_plan(), name="one")
+    broken = workspace / "studies" / "broken.db"
+    broken.write_bytes(b"no database at all" * 100)
+    assert [study.name for study in list_studies(workspace)] == ["one"]
+    with pytest.raises(FormatError, match="damaged"):
+        open_study(workspace, "broken").plan()
+    made.delete()
+    assert find_study(workspace, "one") is None
+    with pytest.raises(NotFoundError):
+        open_study(workspace, "one")
+
+
+def test_optunas_own_tools_read_a_study(workspace: Path, dataset: SequenceDataset) -> None:
+    study = create_study(workspace, dataset, small_plan(2))
+    search(study)
+    loaded = optuna.load_study(study_name=study.name, storage=f"sqlite:///{study.path}")
+    assert len(loaded.trials) == 2
+    assert loaded.user_attrs["dataset"]["fingerprint"] == dataset.fingerprint
+
+
+def begin(workspace: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(workspace)])
+
+
+def wait_until_training(study: Study) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not any(trial.curve for trial in study.trials()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    # More epochs than the test waits for.
+    plan = small_plan(2)
+    long = replace(plan, base=plan.base.model_copy(update={"n_epochs": 3000}))
+    study = create_study(workspace, dataset, long)
+    child = begin(workspace)
+    wait_until_training(study)
+    child.send_signal(signal.SIGKILL)
+    child.wait(TIMEOUT_S)
+    assert states(study) == ["interrupted"]
+    assert study.take_up() == 1
+    assert states(study) == ["interrupted", "waiting"]
+    assert points(study)[0] == points(study)[1]
+    assert study.take_up() == 0
+
+
+def test_an_interrupted_search_puts_the_point_under_way_back(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    plan = small_plan(2)
+    long = replace(plan, base=plan.base.model_copy(update={"n_epochs": 3000}))
+    study = create_study(workspace, dataset, long)
+    child = begin(workspace)
+    wait_until_training(study)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(TIMEOUT_S) != 0
+    assert states(study) == ["interrupted", "waiting"]
+    assert study.trials()[0].reason == "stopped on request"
+    assert points(study)[0] == points(study)[1]
+
+
+def test_a_point_that_kills_its_process_again_and_again_is_given_up(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    study = create_study(workspace, dataset, small_plan(1))
+    for _ in range(3):
+        number = study.optuna_study.ask(distributions(study.plan())).number
+        study.retry(study.optuna_study.trials[number])
+    assert states(study) == ["interrupted", "interrupted", "failed"]
+
+
+def test_two_processes_share_the_work_of_a_study(workspace: Path, dataset: SequenceDataset) -> None:
+    study = create_study(workspace, dataset, small_plan(6))
+    children = [begin(workspace), begin(workspace)]
+    assert [child.wait(TIMEOUT_S) for child in children] == [0, 0]
+    counted = [trial for trial in study.trials() if trial.state in ("finished", "pruned")]
+    assert len(counted) == 6
+    drawn = [tuple(trial.values.items()) for trial in counted]
+    assert len(set(drawn)) == len(drawn)
