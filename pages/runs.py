@@ -6,34 +6,38 @@ import streamlit as st
 
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import run_actions, state
+from bert4rec.ui.comparison_view import draw_comparison
+from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
 from bert4rec.ui.words import counted, size, state_word
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"
+# The comparison that the address named when this session last looked at it.
+LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 170
 MAX_TABLE_PX = 420
 ROW_PX = 35
 LOOK_EVERY_S = 2.0
 COLUMNS = {
-    "State": st.column_config.TextColumn(width=110),
-    "Run": st.column_config.TextColumn(width=190, pinned=True),
-    "Data": st.column_config.TextColumn(width=110),
+    "State": st.column_config.TextColumn(width=100),
+    "Run": st.column_config.TextColumn(width=165),
+    "Data": st.column_config.TextColumn(width=90),
     "Metric": st.column_config.TextColumn(width=80, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
         format="%.3f", width=65, help="The best value on the validation items."
     ),
     "Validation": st.column_config.LineChartColumn(
-        width=130, y_min=0, help="That metric over the epochs."
+        width=110, y_min=0, help="That metric over the epochs."
     ),
     "On test": st.column_config.NumberColumn(
-        format="%.3f", width=75, help="The same metric on the test items, once the run has ended."
+        format="%.3f", width=70, help="The same metric on the test items, once the run has ended."
     ),
-    "Minutes": st.column_config.NumberColumn(format="%.1f", width=80, help="Time in training."),
-    "Epochs": st.column_config.TextColumn(width=95),
-    "Seed": st.column_config.NumberColumn(format="%d", width=65),
-    "Tags": st.column_config.ListColumn(width=130),
+    "Minutes": st.column_config.NumberColumn(format="%.1f", width=75, help="Time in training."),
+    "Epochs": st.column_config.TextColumn(width=85),
+    "Seed": st.column_config.NumberColumn(format="%d", width=55),
+    "Tags": st.column_config.ListColumn(width=110),
     "Created": st.column_config.DatetimeColumn(
         format="D MMM YYYY, HH:mm", timezone="UTC", width=150, help="UTC."
     ),
@@ -112,13 +116,30 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
     return found
 
 
+def follow_comparison() -> None:
+    """Mark the runs that the address names, the first time that it names them."""
+    linked = str(st.query_params.get(LINK, ""))
+    if linked and linked != st.session_state.get(LINKED_KEY):
+        st.session_state[CHOSEN_KEY] = compared_ids(linked)
+        st.session_state[LINKED_KEY] = linked
+
+
+def link_comparison(chosen: list[ListedRun]) -> None:
+    """Name the compared runs in the address, which then shows them elsewhere too."""
+    if MIN_COMPARED <= len(chosen) <= MAX_COMPARED:
+        link = ",".join(listed.row.run_id for listed in chosen)
+        st.session_state[LINKED_KEY] = st.query_params[LINK] = link
+    else:
+        st.query_params.pop(LINK, None)
+
+
 def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
     if not chosen:
-        st.caption("Mark a row to see what it came to, its settings, and what can be done with it.")
+        st.caption("Mark a row to see its settings and what can be done; two to five to compare.")
     elif len(chosen) == 1:
         draw_details(chosen[0], known_tags(runs))
     else:
-        st.caption(f"{counted(len(chosen), 'run')} marked; mark one to see it in detail.")
+        draw_comparison([listed.row for listed in chosen])
 
 
 def watch(runs: list[ListedRun]) -> None:
@@ -147,12 +168,15 @@ def draw_runs() -> None:
     if not runs:
         draw_empty()
     else:
+        follow_comparison()
         wanted = ask_filter(runs)
         shown = [listed for listed in runs if wanted.takes(listed.row)]
         n_bytes = size(sum(listed.n_bytes for listed in shown))
         st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {n_bytes} on disk")
         if shown:
-            draw_chosen(draw_table(shown), runs)
+            chosen = draw_table(shown)
+            link_comparison(chosen)
+            draw_chosen(chosen, runs)
         else:
             st.markdown("No run is like that. Take a filter away to see more.")
     run_actions.draw_trash(st.container())

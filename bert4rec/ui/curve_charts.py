@@ -9,7 +9,7 @@ Colours come from the theme. What a line is can also be told from its dashes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ MAX_LOSS_POINTS = 1200
 MAX_METRIC_POINTS = 700
 MAX_TABLE_ROWS = 200
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
-DASHES = ([1, 0], [8, 5], [2, 4])
+DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
 # The theme's own margins leave the lines half of the height.
 PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
 AXIS = {"labelPadding": 6, "titlePadding": 8}
@@ -69,6 +69,32 @@ def loss_chart(curves: Curves) -> Chart:
         series.append("Guessing")
         rows += _level(curves, guess, "Guessing")
     return _chart(rows, "Training loss", series, from_zero=False)
+
+
+def metric_overlay(curves: Mapping[str, Curves], metric: str) -> Chart:
+    """Draw a validation metric of several runs in one chart, at most as many as there are dashes.
+
+    Args:
+        curves: The runs' curves by label.
+        metric: Name of the metric; a run that was not judged by it has no line.
+    """
+    rows: list[tuple[float, float, str, bool]] = []
+    for label, found in curves.items():
+        best = best_row(found)
+        few = _thinned_with(found.valid, MAX_METRIC_POINTS // len(curves), best)
+        judged = (row for row in few if metric in row["metrics"])
+        rows += [(row["epoch"], row["metrics"][metric], label, row is best) for row in judged]
+    return _chart(rows, metric_name(metric), list(curves), from_zero=True)
+
+
+def loss_overlay(curves: Mapping[str, Curves]) -> Chart:
+    """Draw the training loss of several runs in one chart."""
+    rows = [
+        (row["epoch"], row["loss"], label, False)
+        for label, found in curves.items()
+        for row in thinned(found.train, MAX_LOSS_POINTS // len(curves))
+    ]
+    return _chart(rows, "Training loss", list(curves), from_zero=False)
 
 
 def _thinned_with(

@@ -100,12 +100,13 @@ def final_table(report: dict[str, Any]) -> pd.DataFrame:
         row = {"Metric": metric_name(metric)}
         for key, label in SCORERS.items():
             if key in report:
-                row[label] = _with_interval(report[key], metric)
+                row[label] = with_interval(report[key], metric)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _with_interval(summary: dict[str, Any], metric: str) -> str:
+def with_interval(summary: dict[str, Any], metric: str) -> str:
+    """Return a metric of a scorer's summary, its interval in brackets where there is one."""
     value = number(summary["metrics"].get(metric), 3)
     interval = summary.get("intervals", {}).get(metric)
     return f"{value} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else value

@@ -228,3 +228,44 @@ def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
     assert run.checkpoint("best").exists()
     assert not run.checkpoint("last").exists()
     assert next(button for button in app.button if button.label == "Prune").disabled
+
+
+def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> None:
+    first, second = make(NASTY, hidden_size=24), make("second", hidden_size=32)
+    report = {"metrics": {"ndcg@10": 0.2}, "intervals": {"ndcg@10": [0.1, 0.3]}}
+    summary = {"test": {"ndcg@10": 0.2}, "report": {"test": {"bert4rec": report}}}
+    write_json(first.folder / "summary.json", summary)
+    app = open_runs(compare=f"{first.id},{second.id}")
+    assert "2 runs marked" in texts(app)
+    differing = app.dataframe[1].value
+    assert list(differing["Setting"]) == ["Hidden size"]
+    assert list(differing.iloc[0])[1:] == ["24", "32"]
+    assert len(app.get("vega_lite_chart")) == 2
+    final = app.dataframe[2].value.set_index("Metric")
+    assert final.loc["NDCG@10", NASTY] == "0.200 (0.100 to 0.300)"
+    assert final.loc["NDCG@10", "second"] == "–"
+    assert app.query_params["compare"] == f"{first.id},{second.id}"
+
+
+def test_a_comparison_is_named_in_the_address_only_while_it_is_one(make: Make) -> None:
+    app = open_runs([make("a"), make("b"), make("c")])
+    assert app.query_params["compare"].count(",") == 2
+    app = open_runs([make("d")])
+    assert "compare" not in app.query_params
+
+
+def test_damaged_runs_are_left_out_of_a_comparison_and_too_many_are_none(make: Make) -> None:
+    runs = [make(f"run {number}") for number in range(6)]
+    assert "Mark two to five" in texts(open_runs(runs))
+    (runs[5].folder / "config.json").write_text("{")
+    app = open_runs(runs)
+    assert "1 run that cannot be read left out" in texts(app)
+    assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_several_runs_are_deleted_at_once_and_come_back(make: Make, workspace: Path) -> None:
+    runs = [make("a"), make("b")]
+    app = press(open_runs(runs), "Delete these", "really_delete")
+    assert list_runs(workspace) == []
+    press(app, "Undo")
+    assert sorted(run.id for run in list_runs(workspace)) == sorted(run.id for run in runs)

@@ -277,3 +277,13 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     monkeypatch.delenv(WORKSPACE_VARIABLE)
     monkeypatch.chdir(tmp_path)
     assert find_workspace() == (tmp_path / "workspace").resolve()
+
+
+def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.jsonl")
+    events = [{"event": kind, "n": n} for n, kind in enumerate(("train", "valid", "x.", "xy"))]
+    for event in events:
+        journal.append(event)
+    found, offset = journal.read(only=("valid", "x."))
+    assert found == [events[1], events[2]]
+    assert offset == journal.read()[1]

@@ -1,0 +1,103 @@
+"""Two to five runs beside each other: what differs in settings, what they reached; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.runs.curves import Curves
+from bert4rec.ui.curve_charts import best_row
+from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.run_figures import FINAL_METRICS, with_interval
+from bert4rec.ui.run_table import RunRow
+from bert4rec.ui.words import metric_name, number, unique_labels
+
+MIN_COMPARED, MAX_COMPARED = 2, 5
+ABSENT = "–"
+
+
+def compared_ids(text: str) -> list[str]:
+    """Return the ids that an address names, each once and no more than can be compared.
+
+    Example:
+        >>> compared_ids("a,b,,a, c")
+        ['a', 'b', 'c']
+    """
+    ids = (part.strip() for part in text.split(","))
+    return list(dict.fromkeys(filter(None, ids)))[:MAX_COMPARED]
+
+
+def run_labels(rows: Iterable[RunRow]) -> dict[str, str]:
+    """Return what each run is called in the comparison, by id; no two the same."""
+    return unique_labels({row.run_id: row.name for row in rows})
+
+
+def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return the settings in which runs differ, one column a run; what is the same is left out."""
+    found = []
+    if len({row.fingerprint for row in rows}) > 1:
+        data = {labels[row.run_id]: f"{row.data} ({row.fingerprint[:8]})" for row in rows}
+        found.append({"Setting": "Data"} | data)
+    for name, field in form_fields().items():
+        # A setting that an older version did not have yet.
+        values = [row.settings.get(name, ABSENT) for row in rows]
+        if any(value != values[0] for value in values):
+            texts = (value if value == ABSENT else value_text(value) for value in values)
+            names = (labels[row.run_id] for row in rows)
+            found.append({"Setting": field.title} | dict(zip(names, texts, strict=True)))
+    return pd.DataFrame(found)
+
+
+def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFrame:
+    """Return the test metrics of runs, one column a run, intervals in brackets where known.
+
+    Args:
+        summaries: The runs' summaries by label; None where a run has not ended.
+    """
+    rows = []
+    for metric in FINAL_METRICS:
+        cells = {label: _final(summary, metric) for label, summary in summaries.items()}
+        rows.append({"Metric": metric_name(metric)} | cells)
+    return pd.DataFrame(rows)
+
+
+def _final(summary: dict[str, Any] | None, metric: str) -> str:
+    if summary is None:
+        return ABSENT
+    try:
+        return with_interval(summary["report"]["test"]["bert4rec"], metric)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # Damaged, or of a version that wrote no report.
+        return number(summary.get("test", {}).get(metric), 3)
+
+
+def common_metric(rows: Sequence[RunRow]) -> str:
+    """Return the metric to compare by: the one that chose the best epochs, if it is one."""
+    chosen = {row.metric for row in rows}
+    return chosen.pop() if len(chosen) == 1 else "ndcg@10"
+
+
+def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
+    """Return which run is ahead on validation, in one sentence."""
+    best = {}
+    for label, found in curves.items():
+        row = best_row(found)
+        if row is not None and metric in row["metrics"]:
+            best[label] = (float(row["metrics"][metric]), row["epoch"])
+    if not best:
+        return "None of them has been validated yet."
+    ahead, *others = sorted(best, key=lambda label: best[label][0], reverse=True)
+    value, epoch = best[ahead]
+    text = f"Best {metric_name(metric)}: {ahead} ({number(value, 3)}, epoch {epoch})"
+    return text + "".join(f", {label} ({number(best[label][0], 3)})" for label in others) + "."
+
+
+def loss_comparison(curves: Mapping[str, Curves]) -> str:
+    """Return the last training loss of each run, in one sentence."""
+    last = {label: found.train[-1]["loss"] for label, found in curves.items() if found.train}
+    if not last:
+        return "None of them has trained a step yet."
+    parts = ", ".join(f"{label} ({number(value, 3)})" for label, value in last.items())
+    return f"Last training loss: {parts}."

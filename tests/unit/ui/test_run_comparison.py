@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bert4rec.runs.curves import Curves
+from bert4rec.ui.curve_charts import DASHES, MAX_LOSS_POINTS, loss_overlay, metric_overlay
+from bert4rec.ui.run_comparison import (
+    MAX_COMPARED,
+    common_metric,
+    compared_ids,
+    comparison_finding,
+    final_metrics,
+    loss_comparison,
+    run_labels,
+    settings_differences,
+)
+from bert4rec.ui.run_table import RunRow
+from tests.factories import small_settings
+
+
+def row(run_id: str, *, name: str = "same", data: str = "f1", **changes: Any) -> RunRow:
+    settings = small_settings(**changes).model_dump()
+    return RunRow(run_id, name, "finished", "ndcg@10", fingerprint=data, settings=settings)
+
+
+def curves(scores: list[float], n_steps: int = 4) -> Curves:
+    best = max(scores, default=0.0)
+    return Curves(
+        train=[{"epoch": n / 4, "step": n, "loss": 4 - n / n_steps} for n in range(1, n_steps + 1)],
+        valid=[
+            {"epoch": n, "step": n, "metrics": {"ndcg@10": score}, "is_best": score == best}
+            for n, score in enumerate(scores, start=1)
+        ],
+    )
+
+
+def test_an_address_names_each_run_once_and_no_more_than_fit() -> None:
+    assert compared_ids("") == compared_ids(" ,, ") == []
+    assert compared_ids("a,b,a") == ["a", "b"]
+    assert len(compared_ids(",".join("abcdefgh"))) == MAX_COMPARED
+
+
+def test_only_the_settings_that_differ_are_named() -> None:
+    rows = [row("a", seed=1), row("b", seed=2, learning_rate=0.01)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert sorted(found.index) == ["Learning rate", "Seed"]
+    assert list(found.loc["Learning rate"]) == ["0.003", "0.01"]
+
+
+def test_runs_with_the_same_settings_differ_in_nothing() -> None:
+    assert settings_differences([row("a"), row("b")], {"a": "A", "b": "B"}).empty
+
+
+def test_other_data_and_a_setting_of_a_newer_version_are_differences() -> None:
+    old = row("a", data="f2")
+    settings = {name: value for name, value in old.settings.items() if name != "seed"}
+    rows = [RunRow("a", "x", "finished", fingerprint="f2", settings=settings), row("b")]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert set(found.index) == {"Data", "Seed"}
+    assert found.loc["Seed", "A"] == "–"
+
+
+def test_runs_of_one_name_are_told_apart() -> None:
+    labels = run_labels([row("a"), row("b"), row("c", name="other")])
+    assert len(set(labels.values())) == 3
+    assert labels["c"] == "other"
+
+
+def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
+    part = {"metrics": {"ndcg@10": 0.25, "hr@10": 0.5}, "intervals": {"ndcg@10": [0.2, 0.3]}}
+    whole = {"test": {}, "report": {"test": {"bert4rec": part}}}
+    bare = {"test": {"ndcg@10": 0.1}, "report": 3}
+    found = final_metrics({"A": whole, "B": bare, "C": None}).set_index("Metric")
+    assert list(found.loc["NDCG@10"]) == ["0.250 (0.200 to 0.300)", "0.100", "–"]
+    assert found.loc["HR@10", "A"] == "0.500"
+
+
+def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() -> None:
+    other = RunRow("b", "b", "finished", "hr@5")
+    assert common_metric([other, other]) == "hr@5"
+    assert common_metric([other, row("a")]) == "ndcg@10"
+
+
+def test_the_finding_names_the_best_first() -> None:
+    found = {"A": curves([0.1, 0.2]), "B": curves([0.3, 0.25]), "C": curves([])}
+    assert comparison_finding(found, "ndcg@10") == "Best NDCG@10: B (0.300, epoch 1), A (0.200)."
+    assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
+    assert loss_comparison({"A": curves([])}) == "Last training loss: A (3.000)."
+    assert loss_comparison({"A": Curves()}).startswith("None of them")
+
+
+def test_each_run_is_a_line_with_dashes_of_its_own_and_its_best_marked() -> None:
+    found = {label: curves([0.1, 0.2, 0.15]) for label in "ABCDE"}
+    chart = metric_overlay(found, "ndcg@10")
+    assert list(chart.points["series"].unique()) == list("ABCDE")
+    assert chart.points["is_best"].sum() == len(found)
+    dashes = chart.spec["layer"][0]["encoding"]["strokeDash"]["scale"]["range"]
+    assert len({tuple(dash) for dash in dashes}) == len(DASHES) == MAX_COMPARED
+
+
+@pytest.mark.parametrize("n_runs", [2, 5])
+def test_long_curves_are_thinned_together(n_runs: int) -> None:
+    found = {str(number): curves([], n_steps=3_000) for number in range(n_runs)}
+    assert len(loss_overlay(found).points) <= MAX_LOSS_POINTS
