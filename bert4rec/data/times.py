@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bert4rec.data.scan import Connection
 from bert4rec.errors import LogError
@@ -15,15 +18,49 @@ UNITS = (
     (1e17, "Unix microseconds", 1e6),
     (float("inf"), "Unix nanoseconds", 1e9),
 )
-# Forms of dates beyond ISO 8601. Those with a day and a month as numbers exist in both orders.
-DATES = "%m/%d/%Y|%d/%m/%Y|%d.%m.%Y|%d-%m-%Y|%m-%d-%Y|%d %b %Y|%b %d, %Y".split("|")
-CLOCKS = "| %H:%M| %H:%M:%S| %I:%M %p| %I:%M:%S %p|, %H:%M".split("|")
-DATE_FORMS = (
-    *(date + clock for date in DATES for clock in CLOCKS),
-    "%a %b %d %H:%M:%S %z %Y",
-    "%m %d, %Y",
-    "%d/%b/%Y:%H:%M:%S %z",
+# Days and moments that are written as one number: their form, and bounds of the middle value.
+COMPACT = (
+    ("YYYYMMDD", "%Y%m%d", 19_000_101, 21_001_231),
+    ("YYYYMMDDHHMM", "%Y%m%d%H%M", 190_001_010_000, 210_012_312_359),
+    ("YYYYMMDDHHMMSS", "%Y%m%d%H%M%S", 19_000_101_000_000, 21_001_231_235_959),
 )
+# Dates beyond ISO 8601, the spellings of one kind beside each other; each comes with any clock.
+# Those with a day and a month as numbers exist in both orders.
+DATES = (
+    ("%m/%d/%Y",),
+    ("%d/%m/%Y",),
+    ("%d.%m.%Y",),
+    ("%d-%m-%Y",),
+    ("%m-%d-%Y",),
+    ("%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d"),
+    ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%d. %B %Y"),
+    ("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
+    ("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y"),
+    ("%m/%d/%y",),
+    ("%d/%m/%y",),
+    ("%d.%m.%y",),
+    ("%d-%m-%y",),
+    ("%m-%d-%y",),
+    ("%y-%m-%d",),
+    ("%d %b %y", "%d-%b-%y"),
+)
+HOURS = "%H:%M|%H:%M:%S|%I:%M %p|%I:%M:%S %p".split("|")
+CLOCKS = (
+    "",
+    *(joint + hours for joint in (" ", ", ", " at ") for hours in HOURS),
+    *(f" %H:%M:%S{end}" for end in (".%f", ",%f", " %z", " GMT", " UTC")),
+)
+KINDS = (
+    *(tuple(date + clock for clock in CLOCKS for date in kind) for kind in DATES),
+    ("%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S %Y"),
+    ("%m %d, %Y",),
+    ("%d/%b/%Y:%H:%M:%S %z",),
+    ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z", "%Y%m%d %H:%M:%S"),
+)
+ORDERS = {"dmy": "day before month", "mdy": "month before day", "ymd": "year first"}
+# A year of two digits that was read as one of four.
+EARLIEST_YEAR = 1000
+N_TRIED = 500
 N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
 # The end of a date that says its zone.
@@ -67,16 +104,16 @@ def read_times(connection: Connection, name: str, where: str) -> TimeReading:
         return _blank(connection, name, where)
     if n_numbers * 2 > n:
         return _numbers(connection, n)
-    date = "TRY_CAST(t AS TIMESTAMPTZ)"
+    date = _of_a_real_year("TRY_CAST(t AS TIMESTAMPTZ)")
     n_dates, n_zoned = connection.row(
         f"SELECT count({date}), count(*) FILTER (regexp_matches(t, '{ZONE}')) FROM raw"
     )
     if n_dates * 2 > n:
         return TimeReading(f"epoch({date})", f"dates of the form ISO 8601, {_zones(n_zoned, n)}")
-    found = _date_form(connection, n, name, where)
-    if found is None:
+    kind = _kind_of_dates(connection, n, name, where)
+    if kind is None:
         raise _unreadable(connection, name, where)
-    return TimeReading(f"epoch(try_strptime(t, '{found}'))", f"dates of the form {found}")
+    return _dates(connection, kind)
 
 
 def _zones(n_zoned: int, n: int) -> str:
@@ -103,39 +140,71 @@ def _numbers(connection: Connection, n_given: int) -> TimeReading:
     (median,) = connection.row(
         f"SELECT median(abs(n)) FROM (SELECT n FROM raw WHERE n IS NOT NULL LIMIT {N_MEASURED})"
     )
-    if 19_000_101 <= median <= 21_001_231:
-        day = "try_strptime(n::BIGINT::VARCHAR, '%Y%m%d')"
-        (n_days,) = connection.row(f"SELECT count({day}) FROM raw WHERE abs(n) < 1e9")
-        if n_days * 2 > n_given:
-            sql = f"CASE WHEN abs(n) < 1e9 THEN epoch({day}) END"
-            return TimeReading(sql, "days of the form YYYYMMDD")
+    for name, form, least, most in COMPACT:
+        moment = f"try_strptime(TRY_CAST(n AS BIGINT)::VARCHAR, '{form}')"
+        if least <= median <= most:
+            (n_read,) = connection.row(f"SELECT count({moment}) FROM raw")
+            if n_read * 2 > n_given:
+                noun = "days" if form == "%Y%m%d" else "moments"
+                return TimeReading(f"epoch({moment})", f"{noun} of the form {name}")
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
     sql = "n" if divisor == 1 else f"n / {divisor}"
     return TimeReading(sql, f"{unit} (the middle value is {median:.12g})")
 
 
-def _date_form(connection: Connection, n_given: int, name: str, where: str) -> str | None:
-    counts = ", ".join(f"count(try_strptime(t, '{form}'))" for form in DATE_FORMS)
-    sample = f"(SELECT t FROM raw WHERE t IS NOT NULL OR n IS NOT NULL LIMIT {N_SAMPLED})"
-    n_read = connection.row(f"SELECT {counts} FROM {sample}")
-    n = min(n_given, N_SAMPLED)
+def _kind_of_dates(
+    connection: Connection, n_given: int, name: str, where: str
+) -> tuple[str, ...] | None:
+    """Return the forms of the kind of dates that reads most, None if that is not most of them."""
+    tried = _n_read(connection, KINDS, N_TRIED)
+    kinds = [kind for kind, n in zip(KINDS, tried, strict=True) if n] or list(KINDS)
+    n_read = _n_read(connection, kinds, N_SAMPLED)
     best = max(n_read)
-    if best * 2 <= n:
+    if best * 2 <= min(n_given, N_SAMPLED):
         return None
-    forms = [form for form, count in zip(DATE_FORMS, n_read, strict=True) if count == best]
-    if len(forms) > 1:
+    found = [kind for kind, n in zip(kinds, n_read, strict=True) if n == best]
+    orders = list(dict.fromkeys(_order(kind) for kind in found))
+    if len(orders) > 1:
         raise LogError(
-            f"the dates of {name!r} could be {_spoken(forms[0])} or {_spoken(forms[1])}",
+            f"the dates of {name!r} could be {ORDERS[orders[0]]} or {ORDERS[orders[1]]}",
             where=where,
             fix="Write dates as YYYY-MM-DD.",
             column=name,
         )
-    return forms[0]
+    return found[0]
 
 
-def _spoken(form: str) -> str:
-    first = form[1:2]
-    return "day before month" if first == "d" else "month before day"
+def _n_read(connection: Connection, kinds: Sequence[tuple[str, ...]], n_rows: int) -> list[int]:
+    counts = ", ".join(f"count({_moment(kind)})" for kind in kinds)
+    sample = f"(SELECT t FROM raw WHERE t IS NOT NULL OR n IS NOT NULL LIMIT {n_rows})"
+    return [int(n) for n in connection.row(f"SELECT {counts} FROM {sample}")]
+
+
+def _moment(forms: Sequence[str]) -> str:
+    """Return the expression of the moment that the first fitting form reads, or NULL."""
+    return _of_a_real_year(f"try_strptime(t, [{', '.join(repr(form) for form in forms)}])")
+
+
+def _of_a_real_year(moment: str) -> str:
+    return f"CASE WHEN year({moment}) >= {EARLIEST_YEAR} THEN {moment} END"
+
+
+def _order(forms: Sequence[str]) -> str:
+    signs = re.findall("%([dmbBYy])", forms[0])
+    return "".join({"b": "m", "B": "m", "Y": "y"}.get(sign, sign) for sign in signs)
+
+
+def _dates(connection: Connection, kind: tuple[str, ...]) -> TimeReading:
+    """Read all forms of a kind, those that occur among the first rows before the others."""
+    upto = [kind[: place + 1] for place in range(len(kind))]
+    n_before = [0, *_n_read(connection, upto, N_TRIED)]
+    found = [form for form, (n, more) in zip(kind, pairwise(n_before), strict=True) if more > n]
+    forms = [*found, *(form for form in kind if form not in found)]
+    n_zoned = sum(bool(re.search("%z|Z$|GMT|UTC", form)) for form in found)
+    mixed = "some with their zone, the others taken as UTC"
+    zones = _zones(n_zoned, len(found)) if n_zoned in (0, len(found)) else mixed
+    shown = " or ".join(found[:3]) or kind[0]
+    return TimeReading(f"epoch({_moment(forms)})", f"dates of the form {shown}, {zones}")
 
 
 def _unreadable(connection: Connection, name: str, where: str) -> LogError:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bert4rec.data.collection import list_datasets
+from bert4rec.data.prepare import prepare
 from bert4rec.errors import NotFoundError
 from bert4rec.ui.log_files import (
     data_folder,
@@ -71,6 +74,29 @@ def test_an_upload_lands_in_a_folder_of_its_own_whatever_its_name(
 def test_two_uploads_of_one_name_do_not_meet(tmp_path: Path) -> None:
     paths = {spool(io.BytesIO(b"x"), "log.csv", tmp_path) for _ in range(2)}
     assert len(paths) == 2
+
+
+LOG = "user,item,time\n" + "".join(f"u{n % 50},i{n % 70},{n}\n" for n in range(3000))
+
+
+def test_the_same_upload_twice_is_one_dataset_that_is_written_once(tmp_path: Path) -> None:
+    first = prepare(spool(io.BytesIO(LOG.encode()), "log.csv", tmp_path), workspace=tmp_path)
+    assert first.folder is not None
+    made_at = (first.folder / "items.npy").stat().st_mtime_ns
+    second = prepare(spool(io.BytesIO(LOG.encode()), "log.csv", tmp_path), workspace=tmp_path)
+    assert second.folder == first.folder
+    assert (first.folder / "items.npy").stat().st_mtime_ns == made_at
+    assert len(list_datasets(tmp_path)) == 1
+
+
+def test_the_same_upload_of_two_visitors_at_once_is_one_dataset(tmp_path: Path) -> None:
+    paths = [spool(io.BytesIO(LOG.encode()), "log.csv", tmp_path) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda path: prepare(path, workspace=tmp_path), paths)
+    assert one.folder is not None
+    assert one.folder == other.folder
+    assert one.n_interactions == other.n_interactions == 3000
+    assert [path.name for path in (tmp_path / "datasets").iterdir()] == [one.folder.name]
 
 
 def test_endings_are_kept_because_they_tell_the_form() -> None:

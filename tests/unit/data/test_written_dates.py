@@ -1,0 +1,126 @@
+"""Dates as people and programs write them: each is read, and the reason says as what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.log import InteractionLog, Roles, read_log
+from bert4rec.errors import LogError
+
+ROLES = Roles("user", "item", "time")
+# 2024-05-17 20:15:00 UTC
+MOMENT_S = 1_715_976_900.0
+DAY_S = MOMENT_S - 72_900
+
+MOMENTS = [
+    ("1715976900", "Unix seconds"),
+    ("1715976900000", "Unix milliseconds"),
+    ("1715976900000000", "Unix microseconds"),
+    ("1715976900000000000", "Unix nanoseconds"),
+    ("20240517201500", "YYYYMMDDHHMMSS"),
+    ("202405172015", "YYYYMMDDHHMM"),
+    ("2024-05-17 20:15", "ISO 8601, without a zone"),
+    ("2024-05-17T20:15:00", "ISO 8601, without a zone"),
+    ("2024-05-17T20:15:00.000Z", "ISO 8601, each with its zone"),
+    ("2024-05-17T22:15:00+02:00", "ISO 8601, each with its zone"),
+    ("2024-05-17T22:15:00+0200", "ISO 8601, each with its zone"),
+    ("2024-05-17 13:15:00 -0700", "%Y-%m-%d %H:%M:%S %z, each with its zone"),
+    ("2024-05-17 20:15:00,000", "%Y-%m-%d %H:%M:%S,%f"),
+    ("2024-05-17 8:15:00 PM", "%Y-%m-%d %I:%M:%S %p"),
+    ("2024/05/17 20:15", "ISO 8601"),
+    ("2024.05.17 20:15:00", "%Y.%m.%d %H:%M:%S"),
+    ("17.05.2024 20:15", "%d.%m.%Y %H:%M, without a zone"),
+    ("17.05.24 20:15", "%d.%m.%y %H:%M"),
+    ("05/17/2024 8:15 PM", "%m/%d/%Y %I:%M %p"),
+    ("5/17/24 20:15", "%m/%d/%y %H:%M"),
+    ("17/05/2024, 20:15:00", "%d/%m/%Y, %H:%M:%S"),
+    ("17-May-2024 20:15", "%d-%b-%Y %H:%M"),
+    ("17 May 2024, 20:15:00", "%d %b %Y, %H:%M:%S"),
+    ("May 17, 2024, 8:15 PM", "%b %d, %Y, %I:%M %p"),
+    ("May 17, 2024 at 8:15 PM", "%b %d, %Y at %I:%M %p"),
+    ("Fri May 17 20:15:00 +0000 2024", "%a %b %d %H:%M:%S %z %Y"),
+    ("Fri May 17 20:15:00 2024", "%a %b %d %H:%M:%S %Y"),
+    ("Fri, 17 May 2024 20:15:00 +0000", "%a, %d %b %Y %H:%M:%S %z"),
+    ("Fri, 17 May 2024 20:15:00 GMT", "%a, %d %b %Y %H:%M:%S GMT, each with its zone"),
+    ("17/May/2024:22:15:00 +0200", "%d/%b/%Y:%H:%M:%S %z"),
+    ("20240517T201500Z", "%Y%m%dT%H%M%SZ, each with its zone"),
+    ("20240517T201500", "%Y%m%dT%H%M%S, without a zone"),
+]
+DAYS = [
+    ("20240517", "YYYYMMDD"),
+    ("2024/05/17", "ISO 8601"),
+    ("17 May 2024", "%d %b %Y"),
+    ("17-May-24", "%d-%b-%y"),
+    ("May 17 2024", "%b %d %Y"),
+    ("Friday, 17 May 2024", "%A, %d %B %Y"),
+]
+
+
+def log_of(folder: Path, *texts: str) -> InteractionLog:
+    rows = "".join(f'u{n % 2},i{n % 3},"{text}"\n' for n, text in enumerate(texts * 3))
+    (folder / "log.csv").write_text("user,item,time\n" + rows)
+    return read_log(folder / "log.csv", ROLES)
+
+
+def times_of(log: InteractionLog) -> list[float]:
+    return [row[0] for row in log.connection.rows("SELECT time_s FROM interactions ORDER BY line")]
+
+
+@pytest.mark.parametrize(("text", "reason"), MOMENTS)
+def test_a_moment_is_read_however_it_is_written(text: str, reason: str, tmp_path: Path):
+    with log_of(tmp_path, text) as log:
+        assert set(times_of(log)) == {MOMENT_S}
+        assert reason in log.time_reason
+
+
+@pytest.mark.parametrize(("text", "reason"), DAYS)
+def test_a_day_is_read_however_it_is_written(text: str, reason: str, tmp_path: Path):
+    with log_of(tmp_path, text) as log:
+        assert set(times_of(log)) == {DAY_S}
+        assert reason in log.time_reason
+
+
+def test_zones_may_differ_and_be_missing(tmp_path: Path):
+    texts = ("2024-05-17T22:15:00+02:00", "2024-05-17 20:15:00", "2024-05-17T20:15:00Z")
+    with log_of(tmp_path, *texts) as log:
+        assert set(times_of(log)) == {MOMENT_S}
+        assert "6 of 9 with their zone" in log.time_reason
+
+
+def test_clocks_and_names_of_months_may_differ_within_a_column(tmp_path: Path):
+    texts = ("17 May 2024 20:15", "17 June 2024 20:15:30", "17 Jul 2024", "1 August 2024 8:15 PM")
+    with log_of(tmp_path, *texts) as log:
+        assert log.n_rejected == 0
+        assert "%d %b %Y or %d %b %Y %H:%M or" in log.time_reason
+
+
+def test_a_form_that_comes_after_the_first_rows_is_read_as_well(tmp_path: Path):
+    rows = "".join(f"u{n % 7},i{n % 5},17.05.2024 20:15\n" for n in range(900))
+    (tmp_path / "log.csv").write_text(f"user,item,time\n{rows}u1,i1,17.05.2024 20:15:00\n")
+    with read_log(tmp_path / "log.csv", ROLES) as log:
+        assert (log.n_rejected, set(times_of(log))) == (0, {MOMENT_S})
+
+
+@pytest.mark.parametrize(
+    ("text", "orders"),
+    [
+        ("03/04/2024", "month before day or day before month"),
+        ("03-04-2024 20:15", "day before month or month before day"),
+        ("3/4/24 8:15 PM", "month before day or day before month"),
+        ("17-05-24", "day before month or year first"),
+    ],
+)
+def test_a_date_that_can_be_read_in_two_orders_is_asked_about(
+    text: str, orders: str, tmp_path: Path
+):
+    with pytest.raises(LogError, match=f"the dates of 'time' could be {orders}") as caught:
+        log_of(tmp_path, text)
+    assert "YYYY-MM-DD" in str(caught.value.fix)
+
+
+def test_one_day_after_the_twelfth_tells_the_order_of_all(tmp_path: Path):
+    with log_of(tmp_path, "03/04/2024", "05/04/2024", "17/04/2024") as log:
+        assert "%d/%m/%Y" in log.time_reason
+        assert times_of(log)[0] == 1_712_102_400.0
