@@ -44,25 +44,36 @@ def recipe_of(manifest: dict[str, Any]) -> Recipe:
 
     Raises:
         DatasetError: it was made of a frame, or of another dataset, and not of a log.
+        FormatError: the manifest does not say how it was made.
     """
     name = str(manifest.get("name"))
-    form = str(manifest["source"]["form"])
     if manifest.get("refined_from"):
         raise DatasetError(
             "the dataset was made of another one, not of a log",
             where=name,
             fix=f"Take the recipe of {manifest['refined_from']} and add the stricter settings.",
         )
-    if form == "frame":
+    source, table = manifest.get("source") or {}, manifest.get("item_table")
+    if source.get("form") == "frame":
         raise DatasetError(
             "the dataset was made of a frame, not of a log",
             where=name,
             fix="Call bert4rec.prepare as before; a recipe is for files.",
         )
-    table = manifest.get("item_table")
-    items = {key: table.get(key) for key in ("name", "key", "title")} if table else None
-    made = {"form": form, "items": items}
-    return Recipe.model_validate(made | {key: manifest[key] for key in ("roles", "settings")})
+    made = {
+        "form": source.get("form"),
+        "roles": manifest.get("roles"),
+        "settings": manifest.get("settings"),
+        "items": {key: table.get(key) for key in ("name", "key", "title")} if table else None,
+    }
+    try:
+        return Recipe.model_validate(made)
+    except ValidationError as error:
+        raise FormatError(
+            f"the manifest does not say how the dataset was made: {_first(error)}",
+            where=name,
+            fix="Prepare the log again.",
+        ) from error
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -77,9 +88,13 @@ def read_recipe(path: Path) -> Recipe:
     except FormatError as error:
         raise _no_recipe(path, error.message) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise _no_recipe(path, f"{place}: {first['msg']}") from error
+        raise _no_recipe(path, _first(error)) from error
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the document"
+    return f"{place}: {problem['msg']}"
 
 
 def _no_recipe(path: Path, problem: str) -> FormatError:

@@ -13,7 +13,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Profile, profile
 from bert4rec.data.recipe import recipe_of
-from bert4rec.errors import Bert4RecError, DatasetError
+from bert4rec.errors import Bert4RecError, DatasetError, FormatError
 from bert4rec.ui import cache, profile_charts, state
 from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.dataset_actions import draw_actions, draw_note
@@ -239,7 +239,7 @@ def _draw_details(manifest: dict[str, Any]) -> None:
 def _draw_recipe(manifest: dict[str, Any]) -> None:
     try:
         recipe = recipe_of(manifest)
-    except DatasetError as error:
+    except (DatasetError, FormatError) as error:
         st.caption(f"It has no recipe: {escape(error.message)}.")
         return
     st.download_button(

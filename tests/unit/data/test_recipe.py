@@ -10,7 +10,7 @@ from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.data.recipe import Recipe, read_recipe, recipe_of
 from bert4rec.data.refine import refine
 from bert4rec.data.roles import Roles
-from bert4rec.errors import Bert4RecError, DatasetError
+from bert4rec.errors import Bert4RecError, DatasetError, FormatError
 from bert4rec.files import write_json
 
 ROWS = "".join(f"u{n % 6};i{n * n % 11};{1_700_000_000 + n};{n % 2}\n" for n in range(60))
@@ -58,6 +58,11 @@ def test_a_frame_and_a_refined_dataset_have_none(log: Path, tmp_path: Path, work
     with pytest.raises(DatasetError, match="of another one") as caught:
         recipe_of(refined.manifest)
     assert made.folder.name in str(caught.value.fix)
+
+
+def test_a_manifest_that_does_not_say_how_it_was_made_is_refused():
+    with pytest.raises(FormatError, match="does not say how"):
+        recipe_of({"name": "old"})
 
 
 @pytest.mark.parametrize(
