@@ -13,7 +13,7 @@ import pandas as pd
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
-from bert4rec.data.layout import LINE_FORMS, Layout, check_form
+from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.roles import dtype_of, guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files
 from bert4rec.errors import LogError
@@ -21,7 +21,12 @@ from bert4rec.errors import LogError
 N_EXAMPLES = 200
 # Enough of each further file of a folder to see whether it has the form of the first.
 FURTHER_HEAD_BYTES = 1 << 16
-USUAL_STEMS = ("interactions", "ratings", "events", "listens", "plays", "clicks", "views", "log")
+USUAL_STEMS = (
+    *("interactions", "ratings", "events", "listens", "plays", "clicks", "views", "log"),
+    *("train", "valid", "test"),
+)
+# Forms that any list of ids may seem to have.
+LOOSE_FORMS = ("pairs", "sequences", "sessions")
 NO_LOG = re.compile(r"(readme|licen[cs]e|copying|changelog).*|.*\.(md|item|user|kg|link|html|pdf)")
 
 
@@ -121,7 +126,7 @@ def _log_signature(file: Path, form: str | None) -> tuple[str, ...] | None:
     if not (guesses["user"].is_certain and guesses["item"].is_certain):
         return None
     # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
-    family = re.sub(r"\d+", "", file.name) if layout.form in ("pairs", *LINE_FORMS) else ""
+    family = re.sub(r"\d+", "", file.name) if layout.form in LOOSE_FORMS else ""
     return (*_signature(head, layout), family)
 
 

@@ -94,7 +94,7 @@ def forget_upload(role: str) -> None:
 
 
 def ask_server_file() -> LogChoice | None:
-    """Ask for a file in the one folder on the server that is open to the dashboard."""
+    """Ask for a file, or several in a folder, of the one that is open on the server."""
     folder = log_files.data_folder(state.workspace())
     files = log_files.list_data_files(folder) if folder.is_dir() else []
     if not files:
@@ -105,7 +105,14 @@ def ask_server_file() -> LogChoice | None:
         )
         return None
     log_column, items_column = st.columns(2)
-    log = log_column.selectbox("Interaction log", files, index=None, key="server_log")
+    log = log_column.selectbox(
+        "Interaction log",
+        [*files, *log_files.list_data_folders(folder)],
+        index=None,
+        format_func=lambda name: f"{name} (its files together)" if name.endswith("/") else name,
+        key="server_log",
+        help="A folder stands for those of its files that have the columns of a log.",
+    )
     items = items_column.selectbox(
         "Item table (optional)", files, index=None, key="server_items", placeholder="None"
     )

@@ -7,8 +7,9 @@ import re
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from bert4rec.errors import NotFoundError
@@ -32,6 +33,21 @@ def list_data_files(folder: Path) -> list[str]:
     return sorted(_walk(folder.resolve()))[:N_LISTED]
 
 
+def list_data_folders(folder: Path) -> list[str]:
+    """Return the folders below the open folder whose several files may be read together.
+
+    Each ends with a slash. One that holds a link out of the open folder is left out.
+    """
+    root = folder.resolve()
+    parents = Counter(PurePosixPath(name).parent for name in _walk(root))
+    found = (name.as_posix() for name, n in parents.items() if n > 1 and name.parts)
+    return sorted(f"{name}/" for name in found if _holds_no_way_out(root / name, root))[:N_LISTED]
+
+
+def _holds_no_way_out(path: Path, root: Path) -> bool:
+    return all(child.resolve().is_relative_to(root) for child in path.rglob("*"))
+
+
 def _walk(root: Path) -> Iterator[str]:
     for parent, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -42,7 +58,7 @@ def _walk(root: Path) -> Iterator[str]:
 
 
 def data_path(folder: Path, relative: str) -> Path:
-    """Return the path of a file in the open folder, links followed.
+    """Return the path of a file in the open folder, links followed; of a folder after a slash.
 
     Raises:
         NotFoundError: it is not there, or leads out of the folder.
@@ -50,7 +66,10 @@ def data_path(folder: Path, relative: str) -> Path:
     root = folder.resolve()
     # What a browser sends need not be what the page offered, so it is checked here.
     path = (root / relative).resolve() if "\0" not in relative else root
-    if not path.is_relative_to(root) or not path.is_file():
+    is_there = path.is_file()
+    if relative.endswith("/"):
+        is_there = path.is_dir() and path != root and _holds_no_way_out(path, root)
+    if not path.is_relative_to(root) or not is_there:
         raise NotFoundError(
             f"there is no file {relative!r} in the folder that is open to the dashboard",
             where=str(folder),

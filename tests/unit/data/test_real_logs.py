@@ -18,6 +18,7 @@ LOGS = [
     ("ml-100k", None, 100_000, 943, 1_682),
     ("ml-latest-small", "ml-latest-small/movies.csv", 100_836, 610, 9_724),
     ("coco-courses", "coco-courses/i2kg_map.txt", 159_664, 24_036, 8_166),
+    ("assist2009", "assist2009/assist2009_updated_skill_mapping.txt", 325_637, 4_151, 110),
     ("lastfm-llara/sequences.txt", "lastfm-llara/id2name.txt", 50_800, 976, 4_606),
     ("assist2009/*.csv", "assist2009/assist2009_updated_skill_mapping.txt", 325_637, 4_151, 110),
 ]

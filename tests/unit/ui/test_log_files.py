@@ -16,6 +16,7 @@ from bert4rec.ui.log_files import (
     forget_old_uploads,
     forget_upload,
     list_data_files,
+    list_data_folders,
     safe_file_name,
     spool,
 )
@@ -50,6 +51,32 @@ def test_what_leads_out_of_the_open_folder_is_refused(folder: Path, relative: st
 
 def test_a_link_within_the_open_folder_is_followed(folder: Path) -> None:
     assert data_path(folder, "in.csv") == folder.resolve() / "deep" / "log.csv"
+
+
+def test_folders_of_several_files_are_offered_as_one_log(folder: Path) -> None:
+    (folder / "deep" / "log-2.csv").write_text("user,item\n")
+    (folder / "single").mkdir()
+    (folder / "single" / "log.csv").write_text("user,item\n")
+    assert list_data_folders(folder) == ["deep/"]
+    assert data_path(folder, "deep/") == folder.resolve() / "deep"
+
+
+@pytest.mark.parametrize("target", ["outside.csv", "."])
+def test_a_folder_with_a_link_out_of_the_open_one_is_not_read(
+    folder: Path, tmp_path: Path, target: str
+) -> None:
+    for n in range(3):
+        (folder / "deep" / f"log-{n}.csv").write_text("user,item\n")
+    (folder / "deep" / "link").symlink_to(tmp_path / target)
+    assert list_data_folders(folder) == []
+    with pytest.raises(NotFoundError, match="no file"):
+        data_path(folder, "deep/")
+
+
+@pytest.mark.parametrize("relative", ["../", "./", "/", "deep/../", "../open/../", "nothing/"])
+def test_only_folders_below_the_open_one_can_be_read(folder: Path, relative: str) -> None:
+    with pytest.raises(NotFoundError, match="no file"):
+        data_path(folder, relative)
 
 
 def test_the_open_folder_is_the_inbox_unless_named(
