@@ -16,6 +16,7 @@ import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
 from bert4rec.explain import compare_contexts
+from bert4rec.pipeline import train
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
@@ -70,6 +71,10 @@ def take(server: Server, page: Page) -> None:
     expect(page.get_by_text("Trustworthiness")).to_be_visible()
     expect(page.get_by_text("UMAP is being made")).to_have_count(0, timeout=TRAINING_MS)
     save(page, "embeddings")
+    other = smaller_run(run)
+    page.goto(f"{server.url}/runs?compare={run.id},{other.id}")
+    expect(page.get_by_text("2 runs marked")).to_be_visible()
+    save(page, "runs")
     open_page(page, "Home")
     save(page, "home")
 
@@ -88,6 +93,16 @@ def telling_user(run: Run) -> str:
         if both == 0 and min(past, future) > MIN_RANK_OF_ONE_SIDE:
             return model.dataset.user_id(int(user_idx))
     raise LookupError("no user shows that both sides are needed")
+
+
+def smaller_run(run: Run) -> Run:
+    """Train half the network on the same data, to compare with."""
+    settings = run.hyperparameters()
+    half = {"hidden_size": settings.hidden_size // 2, "inner_size": settings.inner_size // 2}
+    name = f"{run.name}, half as wide"
+    return train(
+        run.dataset(), settings.model_copy(update=half), workspace=run.workspace, name=name
+    )
 
 
 def save(page: Page, name: str) -> None:

@@ -5,12 +5,12 @@ from zlib import crc32
 import streamlit as st
 
 from bert4rec.runs.folder import ACTIVE_STATES
-from bert4rec.ui import run_actions, state
+from bert4rec.ui import run_actions, settings_chart, state
 from bert4rec.ui.comparison_view import draw_comparison
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
-from bert4rec.ui.words import counted, size, state_word
+from bert4rec.ui.words import counted, escape, size, state_word
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"
@@ -142,6 +142,40 @@ def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
         draw_comparison([listed.row for listed in chosen])
 
 
+def draw_settings(runs: list[ListedRun]) -> None:
+    """Offer to draw the runs of the list at once, where there are enough of one dataset."""
+    rows = settings_chart.comparable_rows(listed.row for listed in runs)
+    if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
+        return
+    box = st.expander(
+        "Settings against results, all runs of the list",
+        icon=":material/stacked_line_chart:",
+        on_change="rerun",
+        key="runs_settings",
+    )
+    if not box.open:
+        return
+    with box:
+        if len({row.fingerprint for row in rows}) > 1:
+            st.caption("Results on different data cannot be compared. Choose one under Data above.")
+            return
+        finding = settings_chart.settings_finding(rows)
+        st.caption(f"{escape(finding)} Drag along an axis to keep only the lines through it.")
+        st.plotly_chart(
+            settings_chart.settings_figure(
+                rows, "dark" if st.context.theme.type == "dark" else "light"
+            ),
+            alt=finding,
+            config={"displayModeBar": False},
+            key="runs_axes",
+        )
+        st.dataframe(
+            settings_chart.results_table(rows).style.format(precision=3),
+            hide_index=True,
+            alt=finding,
+        )
+
+
 def watch(runs: list[ListedRun]) -> None:
     """Draw the page anew when an active run has come further."""
     shown = progress(runs)
@@ -177,6 +211,7 @@ def draw_runs() -> None:
             chosen = draw_table(shown)
             link_comparison(chosen)
             draw_chosen(chosen, runs)
+            draw_settings(shown)
         else:
             st.markdown("No run is like that. Take a filter away to see more.")
     run_actions.draw_trash(st.container())

@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, curve_charts, run_comparison, state
+from bert4rec.ui.prediction_comparison import draw_predictions
 from bert4rec.ui.run_actions import ask_delete
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import counted, escape, metric_name
@@ -37,6 +38,8 @@ def draw_comparison(rows: list[RunRow]) -> None:
     _draw_part(lambda: _draw_settings(whole, labels))
     _draw_part(lambda: _draw_curves(whole, labels))
     _draw_part(lambda: _draw_metrics(whole, labels))
+    if len({row.fingerprint for row in whole}) == 1:
+        draw_predictions({labels[row.run_id]: _run(row) for row in whole})
 
 
 def draw_marked(rows: list[RunRow]) -> None:

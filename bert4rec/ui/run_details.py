@@ -75,6 +75,6 @@ def _draw_settings(run: Run) -> None:
         table,
         hide_index=True,
         height=min(420, 40 + 36 * max(n_other, 4)),
-        column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
+        column_order=["Setting", "Value", "Default"],
         alt=f"The settings of the run beside their defaults; {what}",
     )

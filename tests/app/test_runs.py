@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,3 +270,36 @@ def test_several_runs_are_deleted_at_once_and_come_back(make: Make, workspace: P
     assert list_runs(workspace) == []
     press(app, "Undo")
     assert sorted(run.id for run in list_runs(workspace)) == sorted(run.id for run in runs)
+
+
+def test_many_runs_of_one_dataset_are_drawn_by_settings_when_asked(make: Make) -> None:
+    for size in (8, 16, 24):
+        make(f"run {size}", hidden_size=size)
+    assert "Settings against results" not in str(open_runs().expander)
+    make("run 32", hidden_size=32)
+    app = open_runs()
+    assert not app.get("plotly_chart")
+    app.session_state["runs_settings"] = True
+    drawn(app)
+    assert len(app.get("plotly_chart")) == 1
+    assert "Best of 4" in texts(app)
+
+
+def test_compared_runs_say_what_they_expect_for_the_same_user(
+    tiny_run: Run, workspace: Path
+) -> None:
+    for kind in ("datasets", "runs"):
+        shutil.copytree(tiny_run.workspace / kind, workspace / kind)
+    first = Run(workspace / "runs" / tiny_run.id)
+    second = Run(workspace / "runs" / f"{tiny_run.id}-2")
+    shutil.copytree(first.folder, second.folder)
+    app = open_runs([first, second])
+    app.session_state["runs_predictions"] = True
+    drawn(app)
+    expected = app.dataframe[-1].value
+    assert expected["Rank"].tolist() == list(range(1, 9))
+    assert (expected.iloc[:, 1] == expected.iloc[:, 2]).all()
+    assert "All of them name 8 of 8 items" in texts(app).replace("\\", "")
+    app.text_input(key="runs_user").set_value("nobody")
+    drawn(app)
+    assert "nobody" in texts(app)

@@ -1,0 +1,119 @@
+"""Many runs at once: their settings against what they reached, as parallel axes; no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.run_table import RunRow
+from bert4rec.ui.words import metric_name, number
+
+MIN_RUNS = 4
+MAX_AXES = 7
+# A number that spans more than this is drawn on a logarithmic axis.
+LOG_SPAN = 30.0
+HEIGHT = 360
+# Cividis without the end that the background would swallow; the best run stands out on both.
+SCALES = {"light": ["#C3B369", "#707173", "#00224E"], "dark": ["#575D6D", "#A59C74", "#FEE838"]}
+
+
+def comparable_rows(rows: Iterable[RunRow]) -> list[RunRow]:
+    """Return the runs that have a best value of the metric that most of them were judged by."""
+    judged = [row for row in rows if row.problem is None and row.best is not None]
+    if not judged:
+        return []
+    (metric, _), *_ = Counter(row.metric for row in judged).most_common(1)
+    return [row for row in judged if row.metric == metric]
+
+
+def varied_settings(rows: Sequence[RunRow]) -> list[str]:
+    """Return the names of the settings in which runs differ, in the order of the form."""
+    differing = [
+        name
+        for name in form_fields()
+        if len({row.settings.get(name) for row in rows}) > 1 and name != "seed"
+    ]
+    return differing[:MAX_AXES]
+
+
+def settings_figure(rows: Sequence[RunRow], theme: str) -> go.Figure:
+    """Draw each run as a line across the settings that vary, to its best value on validation.
+
+    Args:
+        rows: The runs.
+        theme: light or dark.
+    """
+    best = [float(row.best or 0) for row in rows]
+    axes = [_axis(name, [row.settings.get(name) for row in rows]) for name in varied_settings(rows)]
+    name = f"Best {metric_name(rows[0].metric)}"
+    axes.append({"label": name, "values": best, "tickformat": ".3f"})
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=axes,
+            line={"color": best, "colorscale": SCALES[theme], "showscale": False},
+            labelfont={"size": 13},
+        )
+    )
+    figure.update_layout(height=HEIGHT, margin={"l": 60, "r": 70, "t": 60, "b": 24})
+    return figure
+
+
+def _axis(name: str, values: list[Any]) -> dict[str, Any]:
+    """Return an axis: evenly spaced for words, by size for numbers, by magnitude for wide ones."""
+    label = form_fields()[name].title
+    if not all(_is_number(value) for value in values):
+        words = sorted({value_text(value) for value in values})
+        places = [words.index(value_text(value)) for value in values]
+        return {
+            "label": label,
+            "values": places,
+            "tickvals": list(range(len(words))),
+            "ticktext": words,
+        }
+    few = sorted(set(values))
+    is_wide = few[0] > 0 and few[-1] / few[0] > LOG_SPAN
+    scaled = [math.log10(value) if is_wide else value for value in values]
+    if len(few) > MAX_AXES and not is_wide:
+        return {"label": label, "values": scaled}
+    shown = few if len(few) <= MAX_AXES else [few[0], few[len(few) // 2], few[-1]]
+    return {
+        "label": label,
+        "values": scaled,
+        "tickvals": [math.log10(value) if is_wide else value for value in shown],
+        "ticktext": [value_text(value) for value in shown],
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def results_table(rows: Sequence[RunRow]) -> pd.DataFrame:
+    """Return the same as a table, the best run first."""
+    names = varied_settings(rows)
+    return pd.DataFrame(
+        [
+            {"Run": row.name}
+            | {form_fields()[name].title: value_text(row.settings.get(name)) for name in names}
+            | {f"Best {metric_name(row.metric)}": row.best}
+            for row in sorted(rows, key=lambda row: row.best or 0, reverse=True)
+        ]
+    )
+
+
+def settings_finding(rows: Sequence[RunRow]) -> str:
+    """Return which run is best and with which settings, in one sentence."""
+    best = max(rows, key=lambda row: row.best or 0)
+    names = varied_settings(rows)
+    parts = (
+        f"{form_fields()[name].title.lower()} {value_text(best.settings.get(name))}"
+        for name in names
+    )
+    text = f"Best of {len(rows):,}: {best.name} with {metric_name(best.metric)}"
+    return f"{text} {number(best.best, 3)}" + (f" ({', '.join(parts)})." if names else ".")

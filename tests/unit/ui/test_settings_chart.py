@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bert4rec.ui.run_table import RunRow
+from bert4rec.ui.settings_chart import (
+    MAX_AXES,
+    comparable_rows,
+    results_table,
+    settings_figure,
+    settings_finding,
+    varied_settings,
+)
+from tests.factories import small_settings
+
+
+def row(name: str, best: float | None, metric: str = "ndcg@10", **changes: Any) -> RunRow:
+    settings = small_settings(**changes).model_dump()
+    return RunRow(name, name, "finished", metric, best=best, settings=settings)
+
+
+ROWS = [
+    row("a", 0.1, learning_rate=0.0001, schedule="linear", seed=1),
+    row("b", 0.4, learning_rate=0.01, hidden_size=32, seed=2),
+    row("c", 0.2, learning_rate=0.001, hidden_size=32, seed=3),
+]
+
+
+def test_only_runs_judged_by_the_metric_of_most_are_drawn_together() -> None:
+    other = row("d", 0.9, metric="hr@5")
+    unread = RunRow("e", "e", "unreadable")
+    assert comparable_rows([*ROWS, other, unread, row("f", None)]) == ROWS
+    assert comparable_rows([unread]) == []
+
+
+def test_an_axis_is_a_setting_that_varies_and_never_the_seed() -> None:
+    assert sorted(varied_settings(ROWS)) == ["hidden_size", "learning_rate", "schedule"]
+    changes: dict[str, Any] = {
+        "batch_size": 8,
+        "n_epochs": 9,
+        "hidden_size": 32,
+        "inner_size": 8,
+        "n_heads": 1,
+    }
+    changes |= {"n_layers": 3, "max_seq_length": 9, "mask_rate": 0.3}
+    many = [row("a", 0.1), row("b", 0.2, **changes)]
+    assert len(varied_settings(many)) == MAX_AXES
+
+
+def test_a_run_is_a_line_across_numbers_magnitudes_and_words() -> None:
+    (lines,) = settings_figure(ROWS, "light").data
+    axes = {axis.label: axis for axis in lines.dimensions}
+    np.testing.assert_allclose(axes["Learning rate"]["values"], [-4, -2, -3])
+    assert list(axes["Learning rate"].ticktext) == ["0.0001", "0.001", "0.01"]
+    assert list(axes["Hidden size"]["values"]) == [16, 32, 32]
+    assert list(axes["Schedule"].ticktext) == ["constant", "linear"]
+    assert list(axes["Best NDCG@10"]["values"]) == [0.1, 0.4, 0.2]
+
+
+def test_a_setting_that_is_unset_in_some_runs_is_a_word() -> None:
+    rows = [row("a", 0.1, dropout_rate=0.1), row("b", 0.2, dropout_rate=None)]
+    (lines,) = settings_figure(rows, "dark").data
+    axis = next(axis for axis in lines.dimensions if axis.label == "Dropout rate")
+    assert list(axis.ticktext) == ["0.1", "unset"]
+
+
+def test_the_finding_and_the_table_name_the_best_run_first() -> None:
+    finding = settings_finding(ROWS)
+    assert finding.startswith("Best of 3: b with NDCG@10 0.400")
+    assert "hidden size 32" in finding
+    assert results_table(ROWS)["Run"].tolist() == ["b", "c", "a"]
