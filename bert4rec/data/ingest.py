@@ -223,6 +223,10 @@ def _id_text(column: str, sql_type: str) -> str:
         is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
         text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
         return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
+    if sql_type.startswith("DECIMAL"):
+        # As for floats: 7.00 is the id 7.
+        is_whole = f"{column} = trunc({column})"
+        return f"CASE WHEN {is_whole} THEN {column}::HUGEINT::VARCHAR ELSE {column}::VARCHAR END"
     return f"nullif(trim({column}::VARCHAR), '')"
 
 

@@ -36,6 +36,7 @@ ID_TYPES = {
     "float32": pa.float32(),
     "float64": pa.float64(),
     "decimal": pa.decimal128(12, 0),
+    "decimal with places": pa.decimal128(12, 2),
     "wide decimal": pa.decimal128(38, 0),
 }
 UNITS = ("s", "ms", "us", "ns")
