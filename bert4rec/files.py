@@ -153,6 +153,12 @@ def temporary_beside(path: Path) -> Path:
     return path.parent / f".{path.name}.{_machine()}-{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
+def free_folder(parent: Path, name: str) -> Path:
+    """Return a place for a folder of a name, or with a number after it where that is taken."""
+    places = (parent / (name if n == 1 else f"{name}-{n}") for n in range(1, 100_000))
+    return next(path for path in places if not path.exists())
+
+
 def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 

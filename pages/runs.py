@@ -10,6 +10,7 @@ from bert4rec.ui.comparison_view import draw_comparison
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
+from bert4rec.ui.run_transfer import draw_import
 from bert4rec.ui.words import counted, escape, size, state_word
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
@@ -214,6 +215,7 @@ def draw_runs() -> None:
             draw_settings(shown)
         else:
             st.markdown("No run is like that. Take a filter away to see more.")
+    draw_import(st.container())
     run_actions.draw_trash(st.container())
     watch(runs)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json
+from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json, wrong_use
 from bert4rec.errors import Bert4RecError
 
 if TYPE_CHECKING:
@@ -176,6 +176,44 @@ def purge(ids: tuple[str, ...], workspace: Path) -> None:
     freed = n_bytes - disk_use(workspace / TRASH_NAME)
     lines = [f"Purged {len(chosen):,} of the trash, {freed / 1e6:,.1f} MB."]
     show({"purged": chosen, "n_bytes": freed}, lines)
+
+
+@runs.command()
+@click.argument("run")
+@click.option("--out", required=True, metavar="FILE", help="The zip file to write.")
+@click.option("--with-last", is_flag=True, help="Take the checkpoint to go on from along.")
+@shared_options
+def export(run: str, out: str, with_last: bool, workspace: Path) -> None:
+    """Write RUN as one zip file, without its dataset, for another workspace."""
+    from bert4rec.runs.archive import export_run
+
+    found, path = _find(workspace, run), Path(out).expanduser().resolve()
+    if path.suffix != ".zip":
+        wrong_use("--out should end in .zip")
+    names = export_run(found, path, with_last=with_last)
+    document = {"run": found.id, "out": str(path), "files": names}
+    show(document, [f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB"])
+
+
+@runs.command(name="import")
+@click.argument("file")
+@shared_options
+def import_(file: str, workspace: Path) -> None:
+    """Bring the run in the zip FILE into the workspace, once all of it was checked."""
+    from bert4rec.runs.archive import import_run
+
+    run = import_run(workspace, Path(file).expanduser().resolve())
+    document = {"run": run.id, "name": run.name, "dataset": run.config()["dataset"]}
+    lines = [f"Imported run {run.name} as {run.id}."]
+    show(document, [*lines, *_lacking(run)])
+
+
+def _lacking(run: Run) -> list[str]:
+    try:
+        run.dataset()
+    except Bert4RecError:
+        return ["Its dataset is not in this workspace, so its model cannot be used here yet."]
+    return []
 
 
 @runs.command()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import child_of, is_file, make_folder, writing_explained
+from bert4rec.files import child_of, free_folder, is_file, make_folder, writing_explained
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import runs_in
@@ -32,7 +32,8 @@ def trash_run(workspace: Path, run_id: str) -> Run:
     _refuse_active(run)
     with writing_explained(workspace):
         make_folder(workspace / TRASH_NAME)
-        return Run(run.folder.rename(_free_name(workspace / TRASH_NAME, run.id)))
+        # One of that name may have been deleted before.
+        return Run(run.folder.rename(free_folder(workspace / TRASH_NAME, run.id)))
 
 
 def _refuse_active(run: Run) -> None:
@@ -40,12 +41,6 @@ def _refuse_active(run: Run) -> None:
     with held(run.folder), suppress(FormatError, NotFoundError):
         if run.status().state in ACTIVE_STATES:
             raise RunError(f"run {run.name!r} is still active", fix="Stop it first.")
-
-
-def _free_name(parent: Path, name: str) -> Path:
-    """Return a place for a folder, also where one of that name was deleted before."""
-    taken = (parent / (name if n == 1 else f"{name}-{n}") for n in range(1, 1000))
-    return next(path for path in taken if not path.exists())
 
 
 def restore_run(workspace: Path, run_id: str) -> Run:

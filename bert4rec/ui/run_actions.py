@@ -20,6 +20,7 @@ from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import state
 from bert4rec.ui.run_controls import clone_to_form
 from bert4rec.ui.run_figures import curves_table
+from bert4rec.ui.run_transfer import draw_export
 from bert4rec.ui.words import counted, escape, size
 
 # What went wrong with the last press.
@@ -27,12 +28,13 @@ PROBLEM_KEY = "runs_problem"
 PRUNE, POLICY, CURVES = "Prune", "Policy YAML", "Curves CSV"
 
 
-def draw_actions(run: Run, now: str, known_tags: list[str]) -> None:
+def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> None:
     """Draw the buttons of a run that can be read.
 
     Args:
         run: The run.
         now: Its state.
+        n_bytes: What it takes on disk.
         known_tags: Tags of all runs, to choose from.
     """
     with st.container(horizontal=True):
@@ -44,7 +46,7 @@ def draw_actions(run: Run, now: str, known_tags: list[str]) -> None:
             _clone(run)
         if now in RESUMABLE_STATES and st.button("Resume", icon=":material/play_arrow:"):
             _resume(run)
-        _draw_files(run)
+        _draw_files(run, now, n_bytes)
         draw_delete(run, now)
 
 
@@ -71,7 +73,7 @@ def _resume(run: Run) -> None:
     _open(run)
 
 
-def _draw_files(run: Run) -> None:
+def _draw_files(run: Run, now: str, n_bytes: int) -> None:
     with st.popover("Files", icon=":material/download:"):
         st.download_button(
             POLICY,
@@ -91,13 +93,14 @@ def _draw_files(run: Run) -> None:
             on_click="ignore",
             width="stretch",
         )
-        n_bytes = prunable_bytes(run)
+        draw_export(run, now, n_bytes)
+        n_free = prunable_bytes(run)
         st.button(
-            f"{PRUNE} ({size(n_bytes)})" if n_bytes else PRUNE,
+            f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
             icon=":material/content_cut:",
             help="Deletes the last checkpoint of a finished run, which nothing but watching one "
             "prediction on Train uses. The model, which is the best one, stays.",
-            disabled=not n_bytes,
+            disabled=not n_free,
             on_click=_try,
             args=(partial(prune_run, run),),
             width="stretch",

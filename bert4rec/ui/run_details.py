@@ -30,7 +30,7 @@ def draw_details(listed: ListedRun, known_tags: list[str]) -> None:
         draw_delete(run, row.state)
         return
     try:
-        draw_actions(run, row.state, known_tags)
+        draw_actions(run, row.state, listed.n_bytes, known_tags)
         _draw_figures(listed)
         _draw_settings(run)
     except Bert4RecError as error:

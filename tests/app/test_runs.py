@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.files import write_json
 from bert4rec.policy import Policy
+from bert4rec.runs.archive import export_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
@@ -84,7 +85,7 @@ def listed(app: AppTest) -> list[str]:
 def test_without_runs_the_page_says_what_will_appear_and_offers_one_way_on() -> None:
     app = open_runs()
     assert "will be listed here" in texts(app)
-    assert [button.label for button in app.button] == ["Start a first run"]
+    assert [button.label for button in app.button] == ["Start a first run", "Bring it in"]
     press(app, "Start a first run")
     assert app.title[0].value == "Train"
 
@@ -303,3 +304,20 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     app.text_input(key="runs_user").set_value("nobody")
     drawn(app)
     assert "nobody" in texts(app)
+
+
+def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_words(
+    tiny_run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    export_run(tiny_run, tmp_path / "run.zip")
+    app = open_runs()
+    content = (tmp_path / "run.zip").read_bytes()
+    app.file_uploader(key="runs_upload").set_value(("run.zip", content, "application/zip"))
+    drawn(app)
+    press(app, "Bring it in")
+    assert listed(app) == ["tiny"]
+    assert len(list_runs(workspace)) == 1
+    app.file_uploader(key="runs_upload").set_value(("run.zip", b"no zip", "application/zip"))
+    drawn(app)
+    press(app, "Bring it in")
+    assert "The zip file cannot be read" in texts(app)

@@ -18,7 +18,8 @@ from bert4rec.cli import main
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.policy import Policy
-from bert4rec.runs.registry import create_run
+from bert4rec.runs.archive import export_run
+from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run
 from tests.factories import ring_dataset, small_settings
 
@@ -98,6 +99,8 @@ class World:
             "runs delete": ["runs", "delete", self.spare_run],
             "runs restore": ["runs", "restore", self.trashed_run],
             "runs purge": ["runs", "purge", self.trashed_run],
+            "runs export": ["runs", "export", self.run, "--out", folder / f"{uuid4()}.zip"],
+            "runs import": ["runs", "import", self.archive],
             "runs prune": ["runs", "prune", self.spare_run],
             "recommend": ["recommend", self.run, "--items", "1,2,3", "-k", "3"],
             "fill": ["fill", self.run, "--items", "4,_,6", "-k", "3"],
@@ -119,6 +122,12 @@ class World:
         made = create_run(self.workspace, dataset, Policy(settings=small_settings()), name="spare")
         made.set_status(state="finished")
         return made.id
+
+    def archive(self) -> str:
+        """A run as a zip file."""
+        path = self.workspace.parent / "run.zip"
+        export_run(find_run(self.workspace, self.run), path)
+        return str(path)
 
     def trashed_run(self) -> str:
         """A deleted run."""
@@ -232,6 +241,8 @@ FAILURES = {
     "a run that is finished": ["train", "--resume", "{run}"],
     "a run without a name": ["runs", "rename", "{run}", " "],
     "a run that is not in the trash": ["runs", "restore", "{run}"],
+    "an archive that is not there": ["runs", "import", "nowhere.zip"],
+    "an archive that is an image": ["runs", "import", "{image}"],
     "an unknown item": ["recommend", "{run}", "--items", "1,nosuch"],
     "an unknown user": ["recommend", "{run}", "--user", "nosuch"],
     "an empty item": ["recommend", "{run}", "--items", "1,,2"],

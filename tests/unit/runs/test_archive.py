@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.recommender import load
+from bert4rec.runs import archive
+from bert4rec.runs.archive import BEST, LAST, export_run, import_run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.label import rename_run, tag_run
+from bert4rec.runs.registry import list_runs
+
+
+@pytest.fixture
+def run(tiny_run: Run, tmp_path: Path) -> Run:
+    """A trained run of its own in another workspace."""
+    shutil.copytree(tiny_run.workspace, tmp_path / "there")
+    return Run(tmp_path / "there" / "runs" / tiny_run.id)
+
+
+def packed(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return path
+
+
+def contents(run: Run, **changes: bytes) -> dict[str, bytes]:
+    found = {name: (run.folder / name).read_bytes() for name in ("config.json", "status.json")}
+    return found | {BEST: run.checkpoint("best").read_bytes()} | changes
+
+
+def test_a_run_comes_over_whole_with_its_label_and_is_used_once_its_dataset_is_there(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    rename_run(run.folder, "carried")
+    tag_run(run.folder, ["good"])
+    names = export_run(run, tmp_path / "run.zip")
+    assert BEST in names
+    assert LAST not in names
+    brought = import_run(workspace, tmp_path / "run.zip")
+    assert (brought.name, brought.label().tags) == ("carried", ("good",))
+    assert brought.summary() == run.summary()
+    assert list_runs(workspace) == [brought]
+    shutil.copytree(run.workspace / "datasets", workspace / "datasets")
+    assert load(brought).item_embeddings().shape == load(run).item_embeddings().shape
+
+
+def test_the_checkpoint_to_go_on_from_comes_when_asked_for(run: Run, tmp_path: Path) -> None:
+    assert LAST in export_run(run, tmp_path / "run.zip", with_last=True)
+
+
+def test_the_same_run_twice_is_two_runs(run: Run, workspace: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "run.zip")
+    brought = {import_run(workspace, tmp_path / "run.zip").id for _ in range(2)}
+    assert len(brought) == len(list_runs(workspace)) == 2
+
+
+def test_an_active_run_is_not_exported(run: Run, tmp_path: Path) -> None:
+    run.set_status(state="running")
+    with pytest.raises(RunError, match="still active"):
+        export_run(run, tmp_path / "run.zip")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../escaped.json",
+        "/tmp/escaped.json",
+        "..\\escaped.json",
+        "checkpoints/",
+        "checkpoints/../escaped.json",
+        "checkpoints/model.pkl",
+        "artifacts/map.npz",
+        "CONFIG.JSON",
+    ],
+)
+def test_what_a_run_does_not_consist_of_is_refused_and_nothing_is_written(
+    name: str, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "evil.zip", contents(run) | {name: b"x"})
+    with pytest.raises(FormatError, match="not that of a run"):
+        import_run(workspace, path)
+    assert list((workspace / "runs").iterdir()) == []
+    assert not (workspace / "escaped.json").exists()
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(
+    run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(archive.MAX_BYTES, "log.txt", 1_000)
+    path = packed(tmp_path / "bomb.zip", contents(run) | {"log.txt": b"x" * 1_001})
+    with pytest.raises(FormatError, match="would be 1,001 bytes"):
+        import_run(workspace, path)
+
+
+def test_a_file_that_claims_to_be_smaller_than_it_is_gives_nothing(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "liar.zip", contents(run) | {"log.txt": b"x" * 5_000})
+    size = (5_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (50).to_bytes(4, "little")))
+    with pytest.raises(FormatError):
+        import_run(workspace, path)
+    assert list((workspace / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b"{"),
+        ("config.json", b'{"format_version": 99}'),
+        ("status.json", b"[]"),
+        ("summary.json", b'{"test": 3}'),
+        (BEST, b"\x80\x04pickle"),
+    ],
+)
+def test_a_part_that_cannot_be_read_is_refused(
+    name: str, content: bytes, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FormatError):
+        import_run(workspace, packed(tmp_path / "bad.zip", contents(run) | {name: content}))
+    assert list((workspace / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("changes", [{"state": "running"}, {"state": "queued"}])
+def test_an_active_run_is_not_imported(
+    changes: dict[str, str], run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    run.set_status(**changes)
+    with pytest.raises(FormatError, match="its run is"):
+        import_run(workspace, packed(tmp_path / "active.zip", contents(run)))
+
+
+def test_a_moment_or_a_name_of_the_archive_never_becomes_a_path(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    config = json.loads((run.folder / "config.json").read_text()) | {"name": "../../out"}
+    named = contents(run) | {"config.json": json.dumps(config).encode()}
+    assert import_run(workspace, packed(tmp_path / "a.zip", named)).folder.parent == (
+        workspace / "runs"
+    )
+    config["created_at"] = "../../then"
+    dated = contents(run) | {"config.json": json.dumps(config).encode()}
+    with pytest.raises(FormatError, match="no known moment"):
+        import_run(workspace, packed(tmp_path / "b.zip", dated))
+
+
+def test_what_is_no_zip_file_or_lacks_its_configuration_is_told(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.zip").write_text("hello")
+    with pytest.raises(FormatError, match="cannot be read"):
+        import_run(workspace, tmp_path / "text.zip")
+    with pytest.raises(FormatError, match=r"holds no config\.json"):
+        import_run(workspace, packed(tmp_path / "part.zip", {BEST: b""}))
+    with pytest.raises(NotFoundError, match="there is no file"):
+        import_run(workspace, tmp_path / "nowhere.zip")
