@@ -188,6 +188,33 @@ def test_a_folder_of_parts_is_read_in_the_order_of_their_numbers(tmp_path: Path)
         assert log.n_rows_read == 6
 
 
+def test_parts_for_training_and_testing_are_one_log_beside_lists_of_names(tmp_path: Path):
+    (tmp_path / "train.csv").write_text("2\n5,6\n1,0\n3\n5,6,7\n0,0,1\n")
+    (tmp_path / "test.csv").write_text("1\n9\n1\n2\n6,7\n0,1\n")
+    (tmp_path / "names.txt").write_text("5\tadding\n6\ttaking away\n7\tdividing\n9\troots\n")
+    (tmp_path / "ids.txt").write_text("1\t5\n2\t6\n3\t7\n")
+    with read_log(tmp_path) as log:
+        assert log.form == "triples"
+        assert [row[1] for row in records_of(log)] == list("96756567")
+
+
+def test_quotes_around_a_line_end_are_quotes_between_tabs_too(tmp_path: Path):
+    rows = "".join(f"u{n % 3}\ti{n % 4}\t{1_700_000_000 + n}\n" for n in range(20))
+    text = f'user\titem\ttime\n{rows}u1\t"two\nlines"\t7\n{rows}'
+    (tmp_path / "log.tsv").write_text(text)
+    with read_log(tmp_path / "log.tsv") as log:
+        assert (log.n_rows_read, log.n_rejected) == (41, 0)
+        assert records_of(log)[20] == ("u1", "two\nlines", 7.0)
+
+
+def test_a_quote_that_opens_a_name_between_tabs_is_a_letter(tmp_path: Path):
+    rows = "".join(f"u{n % 3}\ti{n % 4}\t{1_700_000_000 + n}\n" for n in range(20))
+    (tmp_path / "log.tsv").write_text(f'user\titem\ttime\n{rows}u1\t"Heroes\t7\n{rows}')
+    with read_log(tmp_path / "log.tsv") as log:
+        assert (log.n_rows_read, log.n_rejected) == (41, 0)
+        assert records_of(log)[20] == ("u1", '"Heroes', 7.0)
+
+
 def test_files_of_other_columns_are_not_read_together(tmp_path: Path):
     (tmp_path / "a.csv").write_text("user,item\nu1,i1\n")
     (tmp_path / "b.csv").write_text("user,item,time\nu1,i1,1\n")
