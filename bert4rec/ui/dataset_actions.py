@@ -114,7 +114,7 @@ def _ask_export(manifest: dict[str, Any]) -> None:
     st.caption(FORM_HELP[form])
     place = f"exports/{manifest['folder']}-{form}"
     if not st.button("Write the files", type="primary", icon=":material/save:"):
-        st.caption(f"They are written to {place} in the workspace, and can then be downloaded.")
+        st.caption(f"They are written to `{place}` in the workspace, and can then be downloaded.")
         return
     try:
         with st.spinner("Writing the files…", show_time=True):
@@ -131,10 +131,12 @@ def _ask_export(manifest: dict[str, Any]) -> None:
 def _draw_download(path: Path) -> None:
     n_bytes = path.stat().st_size
     if n_bytes > MAX_DOWNLOAD_BYTES:
-        st.caption(f"{path.name} ({size(n_bytes)}) is too large to download; take it from there.")
+        st.caption(
+            f"{escape(path.name)} ({size(n_bytes)}) is too large to download; take it from there."
+        )
         return
     st.download_button(
-        f"{path.name} ({size(n_bytes)})",
+        f"{escape(path.name)} ({size(n_bytes)})",
         path.read_bytes(),
         file_name=path.name,
         icon=":material/download:",

@@ -19,6 +19,7 @@ from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
+    contained,
     counted,
     escape,
     number,
@@ -95,12 +96,11 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
-    return unique_labels(
-        {
-            str(manifest["folder"]): f"{manifest['name']} · {when(manifest.get('created_at'))}"
-            for manifest in manifests
-        }
-    )
+    labels = {}
+    for manifest in manifests:
+        name = contained(str(manifest["name"]))
+        labels[str(manifest["folder"])] = f"{name} · {when(manifest.get('created_at'))}"
+    return unique_labels(labels)
 
 
 def _draw_metrics(found: Profile) -> None:
@@ -192,7 +192,7 @@ def _draw_sequences(dataset: SequenceDataset) -> None:
         rows = []
         for user_idx in range(min(N_SEQUENCES, dataset.n_users)):
             history = dataset.history(user_idx)
-            shown = [titles[item_idx - 1] for item_idx in history[:N_TITLES]]
+            shown = [contained(titles[item_idx - 1]) for item_idx in history[:N_TITLES]]
             rest = len(history) - len(shown)
             rows.append(
                 {

@@ -12,7 +12,7 @@ from bert4rec.data.item_table import read_items
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.errors import LogError
 from bert4rec.ui.log_choice import LogChoice
-from bert4rec.ui.words import counted, escape, sentence, size
+from bert4rec.ui.words import contained, counted, escape, sentence, size
 
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
@@ -89,7 +89,7 @@ def _draw_sequences(preview: LogPreview, roles: Roles) -> None:
         {
             "User": sequence.user_id,
             "Items": len(sequence.item_ids),
-            "Sequence": " → ".join(sequence.item_ids[:N_PREVIEW_ITEMS]),
+            "Sequence": " → ".join(map(contained, sequence.item_ids[:N_PREVIEW_ITEMS])),
         }
         for sequence in found
     ]

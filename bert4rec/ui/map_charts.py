@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bert4rec.embeddings import EmbeddingMap
+from bert4rec.ui.words import contained
 
 Theme = Literal["light", "dark"]
 # Told apart under colour blindness; black would be lost among the light theme's dark colours.
@@ -69,7 +70,7 @@ class Rings:
 def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
     """Return a title that plotly shows as it is: plotly takes `<b>` and `<a href>` for HTML."""
     short = title if len(title) <= max_length else title[: max_length - 1] + "…"
-    return html.escape(short, quote=False)
+    return html.escape(contained(short), quote=False)
 
 
 def group_rows(values: Sequence[str], theme: Theme) -> list[Group]:

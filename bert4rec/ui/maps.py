@@ -26,6 +26,7 @@ from bert4rec.spreadsheets import csv_text
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.explanations import checkpoint_mtime
 from bert4rec.ui.sequence_editor import item_groups
+from bert4rec.ui.words import contained
 
 N_NEIGHBOURS = 10
 
@@ -139,7 +140,7 @@ def cluster_table(
             values = item_groups(vocabulary, column).iloc[members - 1].value_counts()
             row["group"] = str(values.index[0] or "none")
             row["share"] = 100 * float(values.iloc[0]) / len(members)
-        row["items"] = ", ".join(vocabulary.title(int(idx)) for idx in known)
+        row["items"] = ", ".join(contained(vocabulary.title(int(idx))) for idx in known)
         rows.append(row)
     return pd.DataFrame(rows)
 

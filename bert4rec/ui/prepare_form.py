@@ -14,7 +14,7 @@ from bert4rec.data.log import Roles, read_log
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.log_choice import LogChoice
-from bert4rec.ui.words import percent
+from bert4rec.ui.words import contained, percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
 # Settings to compare with, as (label, minimum length, minimum count of an item).
@@ -75,7 +75,7 @@ def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | 
     chosen = st.multiselect(
         str(field.title),
         list(counts),
-        format_func=lambda event: f"{event} ({counts.get(event, 0):,})",
+        format_func=lambda event: f"{contained(event)} ({counts.get(event, 0):,})",
         placeholder="All events",
         help=field.description,
         key=f"prepare_events|{choice.path}|{column}",

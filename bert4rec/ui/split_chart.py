@@ -18,7 +18,7 @@ from bert4rec.data.split_record import counts_words, few_words, moment, split_re
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
-from bert4rec.ui.words import counted, escape, when
+from bert4rec.ui.words import contained, counted, escape, when
 
 Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
@@ -203,7 +203,8 @@ def _trace(picture: SplitPicture, part: int, x: np.ndarray, texts: np.ndarray) -
 
 def _plain(text: str) -> str:
     """Return text from a log so that plotly shows it as it is, and not as HTML."""
-    return html.escape(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…", quote=False)
+    short = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    return html.escape(contained(short), quote=False)
 
 
 def _lay_out(

@@ -11,10 +11,18 @@ from typing import NamedTuple
 
 MARKDOWN_SIGNS = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
 # Streamlit and the Markdown parser find these in the text after escapes are gone: emoji and icon
-# codes, and addresses. An invisible joiner breaks them and leaves the look as it was.
-LATE_SIGNS = re.compile(r":(?=[\w+-]+[:/\[])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)", re.ASCII)
+# codes, addresses, and arrows or dashes of plain signs, which become single ones. An invisible
+# joiner breaks them and leaves the look as it was.
+LATE_SIGNS = re.compile(
+    r":(?=[\w+-]+[:/\[])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)"
+    r"|(?:^|(?<=\s))(?=(?:<->|->|<-|--|>=|<=|~=)(?:\s|$))",
+    re.ASCII,
+)
 WORD_JOINER = "\u2060"
 MARKDOWN_SPACE = re.compile(r"\s+")
+# Signs that turn the direction of what follows, and what ends each kind.
+OVERRIDES, END_OF_OVERRIDE = "\u202a\u202b\u202d\u202e", "\u202c"
+ISOLATES, END_OF_ISOLATE = "\u2066\u2067\u2068", "\u2069"
 
 
 class StateWord(NamedTuple):
@@ -232,12 +240,27 @@ def escape(text: object) -> str:
         >>> escape("*Star* [x](y)")
         '\\*Star\\* \\[x\\]\\(y\\)'
     """
-    line = MARKDOWN_SPACE.sub(" ", str(text)).strip()
+    line = contained(MARKDOWN_SPACE.sub(" ", str(text)).strip())
     return MARKDOWN_SIGNS.sub(r"\\\1", LATE_SIGNS.sub(_joined, line))
 
 
 def _joined(match: re.Match[str]) -> str:
     return match[0] + WORD_JOINER
+
+
+def contained(text: str) -> str:
+    r"""Return text that turns its own direction at most, not that of what stands after it.
+
+    Use it where text from a log stands before other text on one line; `escape` does so.
+
+    Example:
+        >>> contained("Ode to Joy"), contained("\u202eyoJ")[-1] == "\u202c"
+        ('Ode to Joy', True)
+    """
+    # Ends without a beginning do nothing; isolates end before the overrides around them.
+    n_isolates = sum(map(text.count, ISOLATES))
+    n_overrides = sum(map(text.count, OVERRIDES))
+    return text + END_OF_ISOLATE * n_isolates + END_OF_OVERRIDE * n_overrides
 
 
 def sentence(text: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 from bert4rec.runs.folder import STATES
 from bert4rec.ui.words import (
     STATE_WORDS,
+    contained,
     duration,
     escape,
     number,
@@ -102,6 +103,11 @@ def test_signs_of_markdown_are_escaped(sign: str) -> None:
         "https://example.org",
         "www.example.org",
         "a@b.c",
+        "a -> b",
+        "<- a",
+        "a <->",
+        "a -- b",
+        "a >= b",
     ],
 )
 def test_codes_and_addresses_that_outlive_escapes_are_broken_by_a_joiner(text: str) -> None:
@@ -114,6 +120,38 @@ def test_a_line_break_cannot_start_a_new_block() -> None:
 
 def test_plain_titles_stay_as_they_are() -> None:
     assert escape("Ode to Joy 9") == "Ode to Joy 9"
+    assert contained("Ode to Joy 9") == "Ode to Joy 9"
+    assert escape("a->b, c--d") == r"a\-\>b\, c\-\-d"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "\u202eab",
+        "\u202a\u202bab",
+        "a\u2067b",
+        "\u202e\u2066\u202cab\u2069",
+        "\u2069\u202eab\u2068",
+    ],
+)
+def test_a_title_that_turns_the_direction_turns_its_own_alone(title: str) -> None:
+    shown = escape(title)
+    assert shown.startswith(title)
+    assert open_directions(shown) == []
+
+
+def open_directions(text: str) -> list[str]:
+    """The beginnings that are left without an end, by the rules of Unicode's annex 9."""
+    opened: list[str] = []
+    for sign in text:
+        if sign in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068":
+            opened.append(sign)
+        elif sign == "\u202c" and opened and opened[-1] < "\u2066":
+            opened.pop()
+        elif sign == "\u2069" and any(inner >= "\u2066" for inner in opened):
+            while opened.pop() < "\u2066":
+                pass
+    return opened
 
 
 @pytest.mark.parametrize(

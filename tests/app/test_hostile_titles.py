@@ -1,0 +1,219 @@
+"""Titles, ids, names and notes from outside are text on the Data page, whatever they look like."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.collection import list_datasets, note_dataset
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.filters import PrepareSettings
+from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
+from bert4rec.data.prepare import prepare
+from bert4rec.ui.words import contained, escape
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+TURNED = "a\u202egnp.exe"
+MARKUP = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "**bold** [x](javascript:alert(1))",
+    '=HYPERLINK("http://x")',
+    "@SUM(1)",
+    "$x^2$",
+    ":material/delete:",
+    ":red[x]",
+    "a -> b",
+    "&lt;b&gt;",
+    TURNED,
+]
+TITLES = [*MARKUP, "😀 👩‍👩‍👧", "L" + "o" * 9_998 + "ng"]
+ROWS = [
+    (TITLES[user] if user < len(TITLES) else f"u{user}", item, 1_700_000_000 + 60 * step)
+    for user in range(40)
+    for step in range(6)
+    for item in [TITLES[(user + step) % len(TITLES)]]
+]
+LOG = pd.DataFrame(ROWS, columns=["user_id", "item_id", "timestamp"])
+ITEMS = pd.DataFrame({"item_id": TITLES, "title": [f"{title} {title}" for title in TITLES]})
+NAME = "**May** <b>x</b>"
+# What of an element Markdown is made of; values and options of boxes are plain text.
+MARKDOWN_FIELDS = ("body", "label", "help")
+MENUS = ("button_group", "menu_button")
+
+
+@pytest.fixture
+def dataset(workspace: Path) -> SequenceDataset:
+    """One of which every name that comes from outside is hostile."""
+    made = prepare(LOG, name=NAME, workspace=workspace)
+    assert made.folder is not None
+    note_dataset(workspace, made.folder.name, " ".join(MARKUP))
+    return made
+
+
+def open_data() -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    return app
+
+
+def markdown_texts(app: AppTest) -> Iterator[str]:
+    """All texts of which the browser makes Markdown, labels and tooltips included."""
+    for part in app._tree:
+        proto = getattr(part, "proto", None)
+        for field in MARKDOWN_FIELDS:
+            if isinstance(text := getattr(proto, field, ""), str):
+                yield text
+        if part.type in MENUS:
+            yield from (str(option) for option in proto.options)
+
+
+def assert_harmless(app: AppTest, *names: str) -> str:
+    """Return the texts after a look that no hostile one is among them as it is."""
+    assert not app.exception
+    shown = "\n".join(markdown_texts(app))
+    assert [text for text in (*MARKUP, *names) if text in shown] == []
+    return shown
+
+
+def table(app: AppTest, column: str) -> pd.DataFrame:
+    return next(frame.value for frame in app.dataframe if column in frame.value.columns)
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click()
+
+
+def test_the_way_from_an_upload_to_a_dataset_shows_them_as_they_are(workspace: Path) -> None:
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("Upload").run()
+    app.file_uploader[0].upload("log.csv", LOG.to_csv(index=False).encode())
+    app.run()
+    app.file_uploader[0].upload("items.csv", ITEMS.to_csv(index=False).encode())
+    app.run()
+    assert_harmless(app)
+    assert set(table(app, "user_id")["item_id"]) <= set(TITLES)
+    assert list(table(app, "title")["title"]) == list(ITEMS["title"])[:5]
+    assert TITLES[0] in table(app, "Items")["Sequence"].iloc[0]
+    press(app, "Prepare dataset")
+    app.run()
+    assert_harmless(app)
+    (manifest,) = list_datasets(workspace)
+    assert manifest["counts"]["n_items"] == len(TITLES)
+    first = table(app, "Sequence").iloc[0]
+    assert first["User"] == TITLES[0]
+    assert first["Sequence"].startswith(f"{TITLES[0]} {TITLES[0]} → ")
+
+
+@pytest.mark.usefixtures("dataset")
+def test_a_dataset_is_drawn_with_them_as_text() -> None:
+    app = open_data()
+    shown = assert_harmless(app, NAME)
+    assert escape(" ".join(MARKUP)) in shown
+    assert set(table(app, "Training")["User"]) <= set(LOG["user_id"])
+
+
+@pytest.mark.usefixtures("dataset")
+def test_a_title_that_turns_the_direction_leaves_the_rest_of_a_sequence_alone() -> None:
+    sequences = "\n".join(table(open_data(), "Sequence")["Sequence"])
+    assert f"{contained(TURNED)} → " in sequences
+    assert f"{TURNED} → " not in sequences
+
+
+@pytest.mark.usefixtures("dataset")
+def test_no_figure_takes_them_for_markup() -> None:
+    charts = open_data().get("plotly_chart")
+    found = [text for chart in charts for text in strings(json.loads(chart.proto.spec))]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in found
+    # What else is in angle brackets is the page's own.
+    assert {tag for text in found for tag in re.findall("<[^>]*", text)} <= {"<extra", "</extra"}
+    assert {text for text in found if text.startswith(TURNED)} == {contained(TURNED)}
+    assert not any("o" * 60 in text for text in found)
+
+
+def strings(part: object) -> Iterator[str]:
+    """All texts of a figure."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, list | dict):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from strings(inner)
+
+
+@pytest.mark.usefixtures("dataset")
+@pytest.mark.parametrize("action", ["Rename or note", "Export", "Compare"])
+def test_a_dialog_shows_them_as_text(action: str, workspace: Path) -> None:
+    prepare(LOG.iloc[:-6], name="<img src=x onerror=alert(1)>", workspace=workspace)
+    app = open_data()
+    app.menu_button(key="dataset_menu").click(action)
+    app.run()
+    assert_harmless(app, NAME)
+
+
+@pytest.mark.usefixtures("dataset")
+def test_what_would_be_deleted_is_named_in_text() -> None:
+    app = open_data()
+    press(app, "Delete")
+    app.run()
+    assert f"**{escape(NAME)}** will be deleted" in assert_harmless(app, NAME)
+
+
+def test_files_to_download_keep_their_names(workspace: Path) -> None:
+    prepare(LOG, name="x-_may_-y", workspace=workspace)
+    app = open_data()
+    app.menu_button(key="dataset_menu").click("Export")
+    app.run()
+    assert "_may_" not in "\n".join(re.sub("`[^`]*`", "", text) for text in markdown_texts(app))
+    next(box for box in app.segmented_control if box.label == "Form").set_value("recbole")
+    app.menu_button(key="dataset_menu").click("Export")
+    press(app, "Write the files")
+    app.run()
+    labels = [button.proto.label for button in app.get("download_button")]
+    names = {label.split(" (")[0] for label in labels}
+    assert {escape("x-_may_-y.inter"), escape("x-_may_-y.item")} <= names
+
+
+def test_a_warning_names_an_id_as_text(workspace: Path) -> None:
+    dated = LOG.assign(item_id=[f"<b>2024-05-{n % 9 + 10}</b> **{n % 9}**" for n in LOG.index])
+    prepare(dated, name="dated", workspace=workspace)
+    app = open_data()
+    shown = assert_harmless(app, "<b>2024", "**8**")
+    assert escape("<b>2024-05-1") in shown
+
+
+def test_an_error_names_a_file_as_text(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BERT4REC_DATA_DIR", raising=False)
+    name = "**broken** [x](y) a -> b.csv"
+    (workspace / "inbox").mkdir()
+    (workspace / "inbox" / name).write_bytes(bytes(range(256)) * 64)
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value(name).run()
+    assert len(app.error) == 1
+    assert escape(name) in assert_harmless(app, name)
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_an_export_holds_them_exactly(
+    form: str, dataset: SequenceDataset, workspace: Path, tmp_path: Path
+) -> None:
+    files = export_dataset(dataset, tmp_path / "out", form)
+    log = next(path for path in files if path.stem == "interactions" or path.suffix == ".inter")
+    everything = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
+    again = prepare(log, workspace=workspace, settings=everything)
+    assert histories(again) == histories(dataset)
+
+
+def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
+    ids = dataset.vocabulary.item_ids
+    return {
+        dataset.user_id(user): [ids[item - 1] for item in dataset.history(user)]
+        for user in range(dataset.n_users)
+    }

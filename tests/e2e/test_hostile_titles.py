@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+from bert4rec.data.collection import note_dataset
+from bert4rec.data.prepare import prepare
+from bert4rec.ui.words import WORD_JOINER
+from tests.e2e.conftest import Server, settle
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=/evil onerror=alert(1)>",
+    "**bold** [x](javascript:alert(1))",
+    "![x](/evil)",
+    "$x^2$",
+    ":material/delete:",
+    ":red[x] :smile:",
+    "a -> b -- c >= d",
+    "&lt;b&gt;",
+    "`code` ~~old~~ __new__ <b>b</b>",
+]
+NAME = "<img src=/evil onerror=alert(1)>"
+
+
+def test_a_browser_shows_names_ids_and_notes_as_they_are_and_runs_nothing(
+    server: Server, page: Page
+) -> None:
+    rows = [
+        (user, HOSTILE[(place + step) % len(HOSTILE)], 60 * step)
+        for place, user in enumerate([*HOSTILE, "a", "b"])
+        for step in range(6)
+    ]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    dataset = prepare(log, name=NAME, workspace=server.workspace)
+    assert dataset.folder is not None
+    note_dataset(server.workspace, dataset.folder.name, " ".join(HOSTILE))
+    dialogs: list[str] = []
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(f"{server.url}/data")
+    note = page.get_by_test_id("stCaptionContainer").filter(has_text="onerror")
+    expect(note).to_be_visible()
+    settle(page)
+    # The icon before it is a text of its own.
+    assert plain(note.inner_text()).removeprefix("sticky_note_2 ") == " ".join(HOSTILE)
+    named = hovered(page)
+    assert named
+    assert named <= {*HOSTILE}
+    labels = page.locator(".ytick text").all_text_contents()
+    # Twelve users are drawn, two of which have plain names.
+    assert {*HOSTILE} <= {*labels}
+
+    page.get_by_role("button", name="Delete").click()
+    question = page.get_by_role("dialog").get_by_text("will be deleted")
+    expect(question).to_be_visible()
+    assert plain(question.inner_text()).startswith(f"{NAME} will be deleted")
+    assert page.locator("a[href^=javascript], svg a").count() == 0
+    assert not dialogs
+    assert [url for url in asked if "/evil" in url] == []
+
+
+def plain(text: str) -> str:
+    return text.replace(WORD_JOINER, "")
+
+
+def hovered(page: Page) -> set[str]:
+    """The titles that the figure names where the mouse comes to rest on some of its points."""
+    points = page.locator(".scatterlayer .point")
+    expect(points.first).to_be_visible()
+    found = set()
+    for place in range(0, points.count(), 7):
+        points.nth(place).hover(force=True)
+        label = page.locator(".hoverlayer .hovertext .nums").first
+        expect(label).to_be_visible()
+        found.add((label.text_content() or "").rpartition(", item")[0])
+    return found
