@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError
+from bert4rec.errors import FormatError, RunError
 from bert4rec.files import safe_name, writing_explained
 from bert4rec.runs.folder import HEARTBEAT_LIMIT_S, Status
 from bert4rec.search_plan import Budget, SearchPlan, plain_plan, plan_of
@@ -37,7 +37,8 @@ FORMAT_VERSION = 1
 WAIT_FOR_OTHERS_S = 60
 MAX_RETRIES = 2
 COUNTED_STATES = ("finished", "pruned", "failed")
-INTERRUPTED, OWNER, REASON, RETRY_OF = "interrupted", "owner", "reason", "retry_of"
+INTERRUPTED, OWNER, REASON = "interrupted", "owner", "reason"
+RETRY_OF, N_RETRIES = "retry_of", "n_retries"
 _WORDS = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "running",
@@ -145,7 +146,7 @@ class Study:
 
     def retry(self, found: FrozenTrial) -> bool:
         """Put a trial down as interrupted and queue its point, which a few times may happen."""
-        n_before = int(found.user_attrs.get("n_retries", 0))
+        n_before = int(found.user_attrs.get(N_RETRIES, 0))
         is_last = n_before >= MAX_RETRIES
         reason = "its process ended again and again" if is_last else "its process is gone"
         try:
@@ -156,20 +157,13 @@ class Study:
             # Another process was faster.
             return False
         if not is_last and found.params:
-            told = {RETRY_OF: found.number, "n_retries": n_before + 1}
-            self.optuna_study.enqueue_trial(found.params, user_attrs=told)
+            self.queue_again(found.number, found.params, n_before + 1)
         return True
 
-    def delete(self) -> None:
-        """Delete the file.
-
-        Raises:
-            RunError: a process works on it.
-        """
-        if any(trial.state == "running" for trial in self.trials()):
-            raise RunError(f"study {self.name!r} is being worked on", fix="Stop it first.")
-        self.storage.engine.dispose()
-        self.path.unlink(missing_ok=True)
+    def queue_again(self, number: int, params: dict[str, Any], n_retries: int) -> None:
+        """Queue the point of a trial that did not end by itself."""
+        told = {RETRY_OF: number, N_RETRIES: n_retries}
+        self.optuna_study.enqueue_trial(params, user_attrs=told)
 
 
 @contextmanager
@@ -292,18 +286,6 @@ def find_study(workspace: Path, name: str) -> Study | None:
     return Study(path) if path.is_file() else None
 
 
-def open_study(workspace: Path, name: str) -> Study:
-    """Return the study so called.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    found = find_study(workspace, name)
-    if found is None:
-        raise NotFoundError(f"there is no study {name!r}", where=str(workspace / "studies"))
-    return found
-
-
 def study_for(workspace: Path, dataset: SequenceDataset, plan: SearchPlan, *, name: str) -> Study:
     """Return a new study or the one so called, with the plan's budget.
 
@@ -332,20 +314,6 @@ def study_for(workspace: Path, dataset: SequenceDataset, plan: SearchPlan, *, na
         )
     found.widen(plan.budget)
     return found
-
-
-def list_studies(workspace: Path) -> list[Study]:
-    """Return the workspace's readable studies, the last written first."""
-    folder = workspace / "studies"
-    paths = sorted(folder.glob("*.db"), key=lambda path: -path.stat().st_mtime)
-    return [study for study in map(Study, paths) if _is_readable(study)]
-
-
-def _is_readable(study: Study) -> bool:
-    try:
-        return bool(study.optuna_study)
-    except Bert4RecError:
-        return False
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:

@@ -26,7 +26,9 @@ from bert4rec.events import Event, Validated
 from bert4rec.runs.heartbeat import beating
 from bert4rec.search_plan import SearchPlan
 from bert4rec.studies import (
+    COUNTED_STATES,
     INTERRUPTED,
+    N_RETRIES,
     OWNER,
     REASON,
     Study,
@@ -145,7 +147,7 @@ def search(study: Study, *, control: Control | None = None, watch: Watch | None 
 
 def _is_surplus(study: Study, number: int) -> bool:
     """Whether processes that share a study began more trials at once than it wants."""
-    taken = ("finished", "pruned", "failed", "running")
+    taken = (*COUNTED_STATES, "running")
     earlier = [t for t in study.trials() if t.state in taken and t.number < number]
     return len(earlier) >= study.plan().budget.n_trials
 
@@ -210,7 +212,6 @@ def _tell(
 
 def _put_back(study: Study, trial: optuna.Trial) -> None:
     """Queue the point of a trial that was stopped; it was no fault of the point."""
-    params, n_before = trial.params, trial.user_attrs.get("n_retries", 0)
+    params, n_retries = trial.params, trial.user_attrs.get(N_RETRIES, 0)
     _tell(study, trial, TrialState.FAIL, "stopped on request", is_interrupted=True)
-    told = {"retry_of": trial.number, "n_retries": n_before}
-    study.optuna_study.enqueue_trial(params, user_attrs=told)
+    study.queue_again(trial.number, params, n_retries)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json
+from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table
 from bert4rec.files import write_json, writing_explained
 
 FORMS = ("parquet", "recbole")
@@ -24,9 +24,7 @@ def datasets(ctx: click.Context, workspace: Path) -> None:
     if ctx.invoked_subcommand is None:
         _list(workspace)
         return
-    # Options before the name of the command hold for it as well.
-    given = {"workspace": str(workspace), "as_json": wants_json()}
-    ctx.default_map = {ctx.invoked_subcommand: given}
+    pass_on(ctx, workspace)
 
 
 def _list(workspace: Path) -> None:
@@ -149,14 +147,7 @@ def _recipe_lines(document: dict[str, Any]) -> list[str]:
     items = document["items"] or {"name": None}
     parts = {"form": document["form"], "item table": items["name"]}
     parts |= {f"{role} column": column for role, column in document["roles"].items()}
-    parts |= document["settings"]
-    return table(("what", "value"), [(what, _plain(value)) for what, value in parts.items()])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else value
+    return table(("what", "value"), [*(parts | document["settings"]).items()])
 
 
 @datasets.command()

@@ -20,23 +20,10 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 5.0
 
 
-class TrainingProgress:
-    """Shows a run's journal line by line; pass it as `watch`.
+class _Progress:
+    """A bar, drawn once something is known of its length, and left whole at the end."""
 
-    Args:
-        run: The run that is carried out.
-        is_terminal: Whether a bar can be drawn; None: ask standard error.
-    """
-
-    def __init__(self, run: Run, *, is_terminal: bool | None = None) -> None:
-        self._run = run
-        self._is_terminal = sys.stderr.isatty() if is_terminal is None else is_terminal
-        self._bar: ProgressBar[int] | None = None
-        self._told_s: float | None = None
-        self._loss: float | None = None
-        self._valid = ""
-        # What decides which epoch is the best.
-        self._metric = run.hyperparameters().valid_metric
+    _bar: ProgressBar[int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +36,24 @@ class TrainingProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.render_finish()
+
+
+class TrainingProgress(_Progress):
+    """Shows a run's journal line by line; pass it as `watch`.
+
+    Args:
+        run: The run that is carried out.
+        is_terminal: Whether a bar can be drawn; None: ask standard error.
+    """
+
+    def __init__(self, run: Run, *, is_terminal: bool | None = None) -> None:
+        self._run = run
+        self._is_terminal = sys.stderr.isatty() if is_terminal is None else is_terminal
+        self._told_s: float | None = None
+        self._loss: float | None = None
+        self._valid = ""
+        # What decides which epoch is the best.
+        self._metric = run.hyperparameters().valid_metric
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Take one line of the journal."""
@@ -90,24 +95,11 @@ class TrainingProgress:
         return loss + self._valid
 
 
-class DownloadProgress:
+class DownloadProgress(_Progress):
     """Shows how much of a file has come; pass it as `progress`."""
 
     def __init__(self) -> None:
-        self._bar: ProgressBar[int] | None = None
         self._told_s = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
 
     def __call__(self, n_bytes: int, total: int | None) -> None:
         """Take the bytes so far and, if known, how many there will be."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.terminal import next_step, shared_options, show, table, wants_json, wrong_use
+from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, wrong_use
 from bert4rec.errors import Bert4RecError
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def runs(ctx: click.Context, workspace: Path) -> None:
     if ctx.invoked_subcommand is None:
         _list(workspace)
         return
-    # Options before the name of the command hold for it as well.
-    given = {"workspace": str(workspace), "as_json": wants_json()}
-    ctx.default_map = {ctx.invoked_subcommand: given}
+    pass_on(ctx, workspace)
 
 
 def _list(workspace: Path) -> None:
@@ -73,7 +71,7 @@ def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
         (
             *(entry.get(key) for key in kept),
             (entry.get("test") or {}).get("ndcg@10"),
-            ", ".join(entry.get("tags") or ()),
+            entry.get("tags"),
         )
         for entry in entries
     ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.logs import LogOptions, find_target
+from bert4rec.cli.log_options import LogOptions
+from bert4rec.cli.logs import find_target
 from bert4rec.cli.settings import PRESET_NAMES
 from bert4rec.cli.terminal import bundled, next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import RunError

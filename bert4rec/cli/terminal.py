@@ -195,6 +195,12 @@ def bundled(
     return add
 
 
+def pass_on(ctx: click.Context, workspace: Path) -> None:
+    """Have the options before the name of a group's command hold for that command as well."""
+    given = {"workspace": str(workspace), "as_json": wants_json()}
+    ctx.default_map = {str(ctx.invoked_subcommand): given}
+
+
 def wants_json() -> bool:
     """Whether the command under way was called with `--json`."""
     return bool(click.get_current_context().meta.get("as_json"))
@@ -252,8 +258,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value)) or "-"
     return f"{value:,}" if isinstance(value, int) else one_line(value)
 
 

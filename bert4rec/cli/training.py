@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.logs import LogOptions, find_target, log_options
+from bert4rec.cli.log_options import LogOptions, log_options
+from bert4rec.cli.logs import find_target
 from bert4rec.cli.progress import TrainingProgress
 from bert4rec.cli.settings import SettingOptions, setting_options
 from bert4rec.cli.terminal import (

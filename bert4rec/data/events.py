@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
+from bert4rec.data.ingest import plain_errors
 from bert4rec.data.scan import Connection, quote_name
 from bert4rec.data.source import open_source, scan_source
 from bert4rec.errors import LogError
@@ -39,19 +38,14 @@ def count_events(
         )
     connection = Connection(workspace)
     try:
-        scan = scan_source(source, connection.spill_folder)
-        event = f"nullif(trim({quote_name(column)}::VARCHAR), '')"
-        found = connection.rows(
-            f"SELECT {event} AS event, count(*) AS n FROM ({scan.sql}) WHERE event IS NOT NULL"
-            f" GROUP BY event ORDER BY n DESC, event LIMIT {MOST_EVENTS + 1}",
-            scan.parameters,
-        )
-    except duckdb.Error as error:
-        raise LogError(
-            "the events of the log cannot be counted",
-            where=source.name,
-            fix="Check that the file is whole and of the form shown, or choose no event column.",
-        ) from error
+        with plain_errors(source):
+            scan = scan_source(source, connection.spill_folder)
+            event = f"nullif(trim({quote_name(column)}::VARCHAR), '')"
+            found = connection.rows(
+                f"SELECT {event} AS event, count(*) AS n FROM ({scan.sql}) WHERE event IS NOT NULL"
+                f" GROUP BY event ORDER BY n DESC, event LIMIT {MOST_EVENTS + 1}",
+                scan.parameters,
+            )
     finally:
         connection.close()
     if len(found) > MOST_EVENTS:

@@ -16,19 +16,15 @@ from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.lines import find_lines
 from bert4rec.data.packing import hash_files
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import NOT_A_RECORD, Connection, Scan, quote_name
+from bert4rec.data.scan import Connection, Scan, quote_name
 from bert4rec.data.source import Source, scan_source
-from bert4rec.data.times import TIME_TYPE, read_times
+from bert4rec.data.staged_columns import looks_numeric, staged_columns
+from bert4rec.data.times import read_times
 from bert4rec.errors import LogError
 
 N_REJECTS_KEPT = 100
 N_CHARACTERS_KEPT = 200
 
-# The column of each role in the table `raw`; times have two.
-RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}
-# A whole number as it would be written out again, which takes half the room of a text.
-PLAIN_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
-INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 # Paths in the messages of the reader.
 FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
 # Forms whose rows are no lines of the file.
@@ -68,7 +64,7 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
     Raises:
         LogError: the source cannot be used as it is.
     """
-    with _plain_errors(source):
+    with plain_errors(source):
         source = _stage(connection, source, roles)
         time_sql, time_reason = "n", ""
         if roles.time is not None:
@@ -85,7 +81,12 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
 
 
 @contextmanager
-def _plain_errors(source: Source) -> Iterator[None]:
+def plain_errors(source: Source) -> Iterator[None]:
+    """Turn what DuckDB says of a source into an error that names no folder.
+
+    Raises:
+        LogError: in place of DuckDB's error.
+    """
     try:
         yield
     except duckdb.OutOfMemoryException as error:
@@ -111,8 +112,8 @@ def _stage(connection: Connection, source: Source, roles: Roles) -> Source:
         The source with the layout by which it was read in the end.
     """
     scan = _scan(connection, source, roles)
-    numeric = {role for role in ("user", "item") if _looks_numeric(source, roles.named()[role])}
-    select = _select(connection, scan, roles, numeric)
+    numeric = {role for role in ("user", "item") if looks_numeric(source, roles.named()[role])}
+    select = staged_columns(connection, scan, roles, numeric)
     connection.run(f"CREATE TABLE raw AS {select}", scan.parameters)
     if source.layout.quote and _has_open_quote(connection, source):
         return _stage_without_quotes(connection, source, roles)
@@ -120,16 +121,9 @@ def _stage(connection: Connection, source: Source, roles: Roles) -> Source:
         # An id that is no plain number, such as 007, must stay as it is: all are read as text.
         if _has_reject_table(source):
             connection.run("DELETE FROM reject_errors")
-        select = _select(connection, scan, roles, set())
+        select = staged_columns(connection, scan, roles, set())
         connection.run(f"CREATE OR REPLACE TABLE raw AS {select}", scan.parameters)
     return source
-
-
-def _looks_numeric(source: Source, name: str) -> bool:
-    place = source.layout.columns.index(name)
-    texts = [row[place].strip() for row in source.layout.rows]
-    given = [text for text in texts if text]
-    return bool(given) and all(PLAIN_NUMBER.fullmatch(text) for text in given)
 
 
 def _has_open_quote(connection: Connection, source: Source) -> bool:
@@ -155,7 +149,7 @@ def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) 
         f"{_unquoted(quote_name(name))} AS {quote_name(name)}" for name in roles.named().values()
     )
     scan = Scan(f"SELECT {unquoted} FROM ({scan.sql})", scan.parameters)
-    select = _select(connection, scan, roles, set())
+    select = staged_columns(connection, scan, roles, set())
     connection.run(f"CREATE TABLE plain AS {select}", scan.parameters)
     (is_better,) = connection.row(
         "SELECT (SELECT count(*) FROM plain) > (SELECT count(*) FROM raw)"
@@ -185,64 +179,6 @@ def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     frame = frame.astype(dict.fromkeys(objects, "string"))
     connection.duckdb.register("frame", frame)
     return Scan("SELECT * FROM frame")
-
-
-def _select(connection: Connection, scan: Scan, roles: Roles, numeric: set[str]) -> str:
-    """Return the SELECT that fills `raw(u, i, v, e, n, t, bad, is_stray)`.
-
-    `v` and `e` are there if value and event have a column. `n` holds times that are numbers and `t`
-    those that are other text; `is_stray` tells of an id that was to be a number and is none.
-    """
-    described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
-    types = {str(row[0]): str(row[1]) for row in described}
-    parts, strays = [], ["false"]
-    for role, name in roles.named().items():
-        column, sql_type = quote_name(name), types[name]
-        if role == "time":
-            parts += _time_columns(column, sql_type)
-        elif role == "value":
-            parts.append(f"{_finite(column)} AS v")
-        elif role == "event":
-            parts.append(f"nullif(trim({column}::VARCHAR), '') AS e")
-        else:
-            text = _id_text(column, sql_type)
-            if role in numeric or sql_type in INTEGERS:
-                number = f"TRY_CAST({text} AS BIGINT)"
-                strays.append(f"{text} IS DISTINCT FROM {number}::VARCHAR")
-                text = number
-            parts.append(f"{text} AS {RAW_NAMES[role]}")
-    parts += ["NULL::DOUBLE AS n", "NULL::VARCHAR AS t"] if roles.time is None else []
-    bad = quote_name(NOT_A_RECORD) if NOT_A_RECORD in types else "NULL::VARCHAR"
-    parts += [f"{bad} AS bad", f"({' OR '.join(strays)}) AS is_stray"]
-    return f"SELECT {', '.join(parts)} FROM ({scan.sql})"
-
-
-def _id_text(column: str, sql_type: str) -> str:
-    if sql_type in ("DOUBLE", "FLOAT"):
-        # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
-        is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
-        text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
-        return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
-    if sql_type.startswith("DECIMAL"):
-        # As for floats: 7.00 is the id 7.
-        is_whole = f"{column} = trunc({column})"
-        return f"CASE WHEN {is_whole} THEN {column}::HUGEINT::VARCHAR ELSE {column}::VARCHAR END"
-    return f"nullif(trim({column}::VARCHAR), '')"
-
-
-def _finite(column: str) -> str:
-    # DuckDB takes NaN for greater than any number.
-    number = f"TRY_CAST({column} AS DOUBLE)"
-    return f"CASE WHEN isfinite({number}) THEN {number} END"
-
-
-def _time_columns(column: str, sql_type: str) -> list[str]:
-    if sql_type.startswith(("TIMESTAMP", "DATE")):
-        return [f"epoch({column}::TIMESTAMPTZ) AS n", f"'{TIME_TYPE}' AS t"]
-    # A number that is not finite says as much as a blank.
-    is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL"
-    text = f"CASE WHEN {is_text} THEN nullif(trim({column}::VARCHAR), '') END"
-    return [f"{_finite(column)} AS n", f"{text} AS t"]
 
 
 def _has_reject_table(source: Source) -> bool:

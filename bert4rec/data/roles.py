@@ -1,4 +1,4 @@
-"""Roles of columns: who, what, when and how much, guessed by name and type with a reason."""
+"""Roles of columns: who, what, when, how much, which kind; guessed with a reason."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from bert4rec.cli import logs, main, settings
-from bert4rec.cli.logs import LogOptions, find_target
+from bert4rec.cli import log_options, main, settings
+from bert4rec.cli.log_options import LogOptions
+from bert4rec.cli.logs import find_target
 from bert4rec.cli.pairs import parse_items, read_pairs, score_pairs
 from bert4rec.cli.progress import TrainingProgress
 from bert4rec.cli.settings import SettingOptions
@@ -64,7 +65,7 @@ def model(home: Path) -> Recommender:
 def test_the_choices_are_those_of_the_library() -> None:
     assert settings.POLICIES == POLICY_KINDS
     assert tuple(PRESETS) == settings.PRESET_NAMES
-    assert logs.LOG_FORMS == FORMS
+    assert log_options.LOG_FORMS == FORMS
 
 
 def test_every_setting_of_the_preparation_has_an_option() -> None:
@@ -80,8 +81,8 @@ def test_every_setting_of_the_preparation_has_an_option() -> None:
 
 def test_the_limits_of_the_options_are_those_of_the_library() -> None:
     for name in ("min_sequence_length", "max_sequence_length", "min_item_count"):
-        parse_prepare_settings({name: logs.MOST_ROWS})
-        for value in (0, logs.MOST_ROWS + 1):
+        parse_prepare_settings({name: log_options.MOST_ROWS})
+        for value in (0, log_options.MOST_ROWS + 1):
             with pytest.raises(SettingsError):
                 parse_prepare_settings({name: value})
 
@@ -210,7 +211,9 @@ def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path
     write_json(recipe, recipe_of(made.manifest).document())
     again = find_target(str(log), LogOptions(recipe=recipe), workspace)
     assert again.fingerprint == made.fingerprint
-    titles.unlink()
+    moved = titles.rename(log.parent / "moved.csv")
+    named_anew = find_target(str(log), LogOptions(recipe=recipe, items=str(moved)), workspace)
+    assert named_anew.vocabulary.titles == made.vocabulary.titles
     with pytest.raises(NotFoundError, match=r"titles\.csv"):
         find_target(str(log), LogOptions(recipe=recipe), workspace)
 
