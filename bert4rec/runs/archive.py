@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
 from bert4rec.files import (
     free_folder,
     is_file,
@@ -73,8 +73,8 @@ def import_run(workspace: Path, path: Path) -> Run:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it is no zip file, or not one of a whole run of a version that is read here.
-        SettingsError: its settings are not known here.
+        FormatError: it is no zip file, or not that of a whole run whose version and settings are
+            known here.
         UnwritableError: the workspace cannot be written.
     """
     if not is_file(path):
@@ -99,11 +99,12 @@ def _unpack(path: Path, folder: Path) -> None:
             _check_entries(entries, path)
             (folder / "checkpoints").mkdir()
             for entry in entries:
-                _write_entry(archive, entry, folder)
+                if not _is_written(archive, entry, folder):
+                    raise _refused(f"{entry.filename} is larger than it claims", path)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"the zip file cannot be read: {error}", where=str(path)) from error
+        raise _refused(f"it cannot be read ({error})", path) from error
 
 
 def _check_entries(entries: Iterable[zipfile.ZipInfo], path: Path) -> None:
@@ -120,25 +121,30 @@ def _check_entries(entries: Iterable[zipfile.ZipInfo], path: Path) -> None:
             raise _refused(f"{entry.filename} would be {entry.file_size:,} bytes", path)
 
 
-def _write_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
-    """Unpack one file; never more of it than it claimed, whatever the zip file goes on to give."""
+def _is_written(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> bool:
+    """Unpack one file, as far as it claimed; return whether that was all of it."""
     n_bytes = 0
     with archive.open(entry) as source, (folder / entry.filename).open("wb") as target:
         while block := source.read(BLOCK_BYTES):
             n_bytes += len(block)
             if n_bytes > entry.file_size:
-                raise _refused(f"{entry.filename} is larger than it claims", folder)
+                return False
             target.write(block)
+    return True
 
 
 def _checked_title(run: Run, path: Path) -> str:
     """Read all that a page will read of a run; return what its folder is to be called."""
-    config, status = run.config(), run.status()
-    run.summary()
-    run.hyperparameters()
-    for kind in ("best", "last"):
-        with suppress(NotFoundError):
-            load_checkpoint(run.checkpoint(kind), prefix=NO_TENSORS)
+    try:
+        config, status = run.config(), run.status()
+        run.summary()
+        run.hyperparameters()
+        for kind in ("best", "last"):
+            with suppress(NotFoundError):
+                load_checkpoint(run.checkpoint(kind), prefix=NO_TENSORS)
+    except (FormatError, NotFoundError, SettingsError) as error:
+        # Where it was unpacked for a look is nothing that a person should read.
+        raise _refused(error.message, path) from error
     if status.state in ACTIVE_STATES:
         raise _refused(f"its run is {status.state}", path)
     try:
@@ -151,6 +157,6 @@ def _checked_title(run: Run, path: Path) -> str:
 def _refused(reason: str, path: Path) -> FormatError:
     return FormatError(
         f"the zip file is not that of a run: {reason}",
-        where=str(path),
-        fix="Take one that was written by `bert4rec runs export`.",
+        where=path.name,
+        fix="Take one that was written by bert4rec runs export.",
     )

@@ -320,4 +320,4 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     app.file_uploader(key="runs_upload").set_value(("run.zip", b"no zip", "application/zip"))
     drawn(app)
     press(app, "Bring it in")
-    assert "The zip file cannot be read" in texts(app)
+    assert "File is not a zip file" in texts(app)

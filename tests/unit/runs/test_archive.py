@@ -123,8 +123,10 @@ def test_a_file_that_claims_to_be_smaller_than_it_is_gives_nothing(
 def test_a_part_that_cannot_be_read_is_refused(
     name: str, content: bytes, run: Run, workspace: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError, match="not that of a run") as caught:
         import_run(workspace, packed(tmp_path / "bad.zip", contents(run) | {name: content}))
+    assert caught.value.where == "bad.zip"
+    assert str(workspace) not in str(caught.value)
     assert list((workspace / "runs").iterdir()) == []
 
 
