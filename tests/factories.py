@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.log import InteractionLog
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.model import Bert4Rec
 
@@ -107,3 +108,10 @@ def small_network(n_items: int = 11, *, spread: float = 0.5, **changes: Any) -> 
 def saved_dataset(workspace: Path, dataset: SequenceDataset) -> SequenceDataset:
     """The dataset where runs of the workspace look for it."""
     return dataset.save(workspace / "datasets" / f"{dataset.name}-{dataset.fingerprint[:8]}")
+
+
+def columns_of(log: InteractionLog, *columns: str) -> list[tuple[Any, ...]]:
+    """Return some columns of a log's rows in reading order, None where there is nothing."""
+    found = log.rows.frame()[list(columns)].astype(object)
+    found = found.where(found.notna(), None)
+    return [tuple(row) for row in found.itertuples(index=False, name=None)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from bert4rec.files import check_format, folder_swapped_in, read_json, write_jso
 FORMAT_VERSION = 1
 # Interactions looked at together where a whole log would not fit the memory.
 BLOCK_ROWS = 4_000_000
+COPIED_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,16 +167,29 @@ class SequenceDataset:
     def save(self, folder: Path) -> SequenceDataset:
         """Write the dataset to `folder`, all or nothing, and return it opened from there."""
         with folder_swapped_in(folder) as new:
-            np.save(new / "items.npy", self.items.astype(np.int32, copy=False))
+            _save_array(new / "items.npy", self.items.astype(np.int32, copy=False))
             np.save(new / "offsets.npy", self.offsets.astype(np.int64, copy=False))
             if self.times_s is not None:
-                np.save(new / "times_s.npy", self.times_s.astype(np.float64, copy=False))
+                _save_array(new / "times_s.npy", self.times_s.astype(np.float64, copy=False))
             self.vocabulary.table.to_parquet(new / "items.parquet", index=False)
             self.users.to_parquet(new / "users.parquet", index=False)
             write_json(
                 new / "manifest.json", {"format_version": FORMAT_VERSION} | dict(self.manifest)
             )
         return open_dataset(folder)
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    """Write an array; one that is mapped whole goes from file to file and not through memory."""
+    base: object = array.base
+    if not isinstance(array, np.memmap) or not isinstance(base, mmap.mmap):
+        np.save(path, array)
+        return
+    with Path(str(array.filename)).open("rb") as source, path.open("wb") as target:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(target, header)
+        source.seek(array.offset)
+        shutil.copyfileobj(source, target, COPIED_BYTES)
 
 
 def count_distinct(keys: np.ndarray) -> int:

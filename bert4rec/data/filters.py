@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bert4rec.data.id_coder import MISSING
 from bert4rec.data.log import InteractionLog
-from bert4rec.data.scan import Connection
+from bert4rec.data.row_order import OrderedRows
 from bert4rec.errors import LogError, SettingsError
 
-# What a count can be limited to; more would be no number to the database.
+# What a count can be limited to.
 MOST_ROWS = 1_000_000_000
-ROW_HASH = "hash(u, i, t)"
-ROWS_HASHED = 5_000_000
 N_EVENTS_SHOWN = 12
 
 
@@ -86,88 +84,90 @@ def parse_prepare_settings(values: dict[str, Any], where: str | None = None) -> 
         raise SettingsError(problems, where=where, fix=f"The settings are {known}.") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Filtered:
-    """What the filters left, step by step."""
+    """What the filters left, step by step.
+
+    Args:
+        n_users: Users that are left.
+        n_items: Items that are left.
+        n_kept: Interactions that are left.
+        steps: Name, rows and reason of each step, from what was read to what is kept.
+        ordered: The rows by user and time, before users and items were left out.
+        is_wanted: Which rows of the log have the events and values asked for, bool of shape
+            (n_rows,); all if None.
+        keeps_user: Which users are left, by code, bool.
+        keeps_item: Which items are left, by code, bool.
+    """
 
     n_users: int
     n_items: int
     n_kept: int
     steps: tuple[dict[str, Any], ...]
+    ordered: OrderedRows
+    is_wanted: np.ndarray | None
+    keeps_user: np.ndarray
+    keeps_item: np.ndarray
 
 
 def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
-    """Apply the filters to the log's table `kept(line, u, i, t)` and say what each left out.
+    """Apply the filters to a log's rows and say what each left out.
 
-    The tables `u_index(u, n, idx)` and `i_index(i, n, idx)` give who is left their indices, in the
-    order in which the log first names them.
-
-    The log itself stays as it is, so that settings can be tried one after the other.
+    The log itself stays as it is, so that settings can be tried one after the other. Of what was
+    left before, the columns on disk may be gone then.
 
     Raises:
         LogError: a value or an event is asked for that the log has no column for, or an event that
             never occurs.
     """
-    connection = log.connection
     steps = [_step("read", log.n_rows_read, "rows of the source")]
     steps.append(_step("rejected", log.n_rejected, "no user, item or time, or no columns"))
-    steps += _stage_kept(log, settings)
-    if settings.drop_duplicates and log.has_times:
-        steps.append(_step("duplicate", _drop_duplicates(connection), "same user, item and time"))
+    is_wanted, unwanted = _wanted(log, settings)
+    steps += unwanted
+    drops = settings.drop_duplicates and log.has_times
+    ordered = log.ordered(is_wanted, drop_duplicates=drops)
+    if drops:
+        steps.append(_step("duplicate", ordered.n_duplicates, "same user, item and time"))
+    left = _Left(ordered, len(log.rows.item_ids))
     if settings.max_sequence_length is not None:
         reason = f"users with more than {settings.max_sequence_length} interactions"
-        steps.append(_step("long", _drop_long(connection, settings.max_sequence_length), reason))
-    steps += _drop_rare(connection, settings)
-    n_kept = _n_kept(connection)
-    n_users, n_items = (_number(connection, letter) for letter in ("u", "i"))
-    steps.append(_step("kept", n_kept, "interactions of the dataset"))
-    return Filtered(n_users, n_items, n_kept, tuple(steps))
+        n_dropped = left.keep_users(left.n_of_user() <= settings.max_sequence_length)
+        steps.append(_step("long", n_dropped, reason))
+    steps += _drop_rare(left, settings)
+    n_of_user, n_of_item = left.n_of_user(), left.n_of_item()
+    steps.append(_step("kept", left.n_rows, "interactions of the dataset"))
+    return Filtered(
+        n_users=int(np.count_nonzero(n_of_user)),
+        n_items=int(np.count_nonzero(n_of_item)),
+        n_kept=left.n_rows,
+        steps=tuple(steps),
+        ordered=ordered,
+        is_wanted=is_wanted,
+        keeps_user=n_of_user > 0,
+        keeps_item=n_of_item > 0,
+    )
 
 
 def _step(step: str, n_rows: int, reason: str) -> dict[str, Any]:
     return {"step": step, "n_rows": int(n_rows), "reason": reason}
 
 
-def _stage_kept(log: InteractionLog, settings: PrepareSettings) -> list[dict[str, Any]]:
-    """Fill `kept` with what is asked for by event and value, and say what was not."""
-    conditions = [*_event_condition(log, settings), *_value_condition(log, settings)]
-    parameters = {name: value for one in conditions for name, value in one.parameters.items()}
-    for letter, column in (("u", "user_id"), ("i", "item_id")):
-        log.connection.run(
-            f"CREATE TABLE IF NOT EXISTS {column}s AS SELECT {letter} AS key,"
-            f" {letter}::VARCHAR AS {column},"
-            f" (row_number() OVER (ORDER BY min(line)))::INTEGER AS {letter}"
-            f" FROM keyed GROUP BY key"
-        )
-    is_wanted = " AND ".join(["true", *(one.sql for one in conditions)])
-    log.connection.run(
-        "CREATE OR REPLACE TABLE kept AS SELECT line, user_ids.u, item_ids.i, time_s AS t"
-        " FROM keyed JOIN user_ids ON keyed.u = user_ids.key"
-        f" JOIN item_ids ON keyed.i = item_ids.key WHERE {is_wanted}",
-        parameters,
-    )
-    steps: list[dict[str, Any]] = []
-    before, used = "true", dict[str, Any]()
-    for one in conditions:
-        used |= one.parameters
-        sql = f"SELECT count(*) FROM keyed WHERE {before} AND NOT {one.sql}"
-        (n,) = log.connection.row(sql, used)
-        steps.append(_step(one.step, n, one.reason))
-        before += f" AND {one.sql}"
-    return steps
+def _wanted(
+    log: InteractionLog, settings: PrepareSettings
+) -> tuple[np.ndarray | None, list[dict[str, Any]]]:
+    """Return which rows have the events and values asked for, and a step for each filter."""
+    is_wanted: np.ndarray | None = None
+    steps = []
+    for step, reason, is_met in (*_event_filter(log, settings), *_value_filter(log, settings)):
+        n_before = log.rows.n_rows if is_wanted is None else int(is_wanted.sum())
+        is_wanted = is_met if is_wanted is None else is_wanted & is_met
+        steps.append(_step(step, n_before - int(is_wanted.sum()), reason))
+    return is_wanted, steps
 
 
-@dataclass(frozen=True)
-class _Condition:
-    """What a row of `keyed` must meet: an SQL expression that is true or false, never NULL."""
-
-    step: str
-    sql: str
-    reason: str
-    parameters: dict[str, Any]
-
-
-def _value_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Condition]:
+def _value_filter(
+    log: InteractionLog, settings: PrepareSettings
+) -> list[tuple[str, str, np.ndarray]]:
     limit = settings.min_value
     if limit is None:
         return []
@@ -177,11 +177,14 @@ def _value_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Co
             where=log.source_name,
             fix="Choose the column of values, or leave min_value empty.",
         )
-    reason = f"value missing or below {limit:g}"
-    return [_Condition("value", "coalesce(value >= $value, false)", reason, {"value": limit})]
+    # A missing value is NaN, which no comparison holds for.
+    is_met = np.concatenate([values >= limit for (values,) in log.rows.chunks("v")])
+    return [("value", f"value missing or below {limit:g}", is_met)]
 
 
-def _event_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Condition]:
+def _event_filter(
+    log: InteractionLog, settings: PrepareSettings
+) -> list[tuple[str, str, np.ndarray]]:
     if settings.events is None:
         return []
     if log.roles.event is None:
@@ -190,101 +193,87 @@ def _event_condition(log: InteractionLog, settings: PrepareSettings) -> list[_Co
             where=log.source_name,
             fix="Choose the column of events, or leave events empty.",
         )
-    there = log.connection.rows(
-        "SELECT event, count(*) AS n FROM keyed WHERE event IS NOT NULL GROUP BY event"
-        " ORDER BY n DESC, event"
-    )
+    names = log.rows.event_names.to_pylist()
+    n_of_event = np.zeros(len(names), dtype=np.int64)
+    for (events,) in log.rows.chunks("e"):
+        n_of_event += np.bincount(events[events != MISSING], minlength=len(names))
+    there = [(name, int(n)) for name, n in zip(names, n_of_event, strict=True) if n]
     missing = set(settings.events) - {name for name, _ in there}
     if missing:
+        there.sort(key=lambda named: (-named[1], named[0]))
         shown = ", ".join(f"{name!r} ({n:,})" for name, n in there[:N_EVENTS_SHOWN])
         raise LogError(
             f"no interaction has the event {min(missing)!r}",
             where=log.source_name,
             fix=f"The events of the column {log.roles.event!r} are {shown or 'all empty'}.",
         )
-    sql = "coalesce(list_contains($events, event), false)"
-    reason = f"event other than {', '.join(settings.events)}"
-    return [_Condition("event", sql, reason, {"events": list(settings.events)})]
+    # The last one is found by the code of a missing event.
+    is_asked = np.array([*(name in settings.events for name in names), False])
+    is_met = np.concatenate([is_asked[events] for (events,) in log.rows.chunks("e")])
+    return [("event", f"event other than {', '.join(settings.events)}", is_met)]
 
 
-def _n_kept(connection: Connection) -> int:
-    return int(connection.row("SELECT count(*) FROM kept")[0])
+class _Left:
+    """The users and items that are left, and how many rows they have with each other."""
+
+    def __init__(self, ordered: OrderedRows, n_items: int) -> None:
+        self._ordered = ordered
+        self._user_is_left = np.ones(len(ordered.offsets) - 1, dtype=bool)
+        self._item_is_left = np.ones(n_items, dtype=bool)
+        self._n_of_user = np.diff(ordered.offsets)
+        self._n_of_item: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of which user and item are left."""
+        return int(self._n_of_user.sum())
+
+    def n_of_user(self) -> np.ndarray:
+        """Return the rows of each user, int64."""
+        return self._n_of_user
+
+    def n_of_item(self) -> np.ndarray:
+        """Return the rows of each item, int64."""
+        if self._n_of_item is None:
+            self._n_of_item = np.zeros(len(self._item_is_left), dtype=np.int64)
+            for users, items in self._ordered.item_blocks():
+                is_left = self._user_is_left[users] & self._item_is_left[items]
+                self._n_of_item += np.bincount(items[is_left], minlength=len(self._n_of_item))
+        return self._n_of_item
+
+    def keep_users(self, is_kept: np.ndarray) -> int:
+        """Drop all other users and return how many rows that costs."""
+        n_before = self.n_rows
+        self._user_is_left &= is_kept
+        self._n_of_user = np.where(self._user_is_left, self._n_of_user, 0)
+        if self.n_rows < n_before:
+            self._n_of_item = None
+        return n_before - self.n_rows
+
+    def keep_items(self, is_kept: np.ndarray) -> int:
+        """Drop all other items and return how many rows that costs."""
+        n_before = self.n_rows
+        self._n_of_item = np.where(is_kept, self.n_of_item(), 0)
+        if int(self._n_of_item.sum()) == n_before:
+            return 0
+        self._item_is_left &= is_kept
+        self._n_of_user = np.zeros_like(self._n_of_user)
+        for users, items in self._ordered.item_blocks():
+            is_left = self._user_is_left[users] & self._item_is_left[items]
+            self._n_of_user += np.bincount(users[is_left], minlength=len(self._n_of_user))
+        return n_before - self.n_rows
 
 
-def _drop_duplicates(connection: Connection) -> int:
-    """Keep the first of rows that are the same; only those whose hash comes twice are compared."""
-    suspects = pd.DataFrame({"h": _repeated_hashes(connection)})
-    if suspects.empty:
-        return 0
-    n = _n_kept(connection)
-    connection.duckdb.register("suspects", suspects)
-    is_suspect = f"{ROW_HASH} IN (SELECT h FROM suspects)"
-    connection.run(
-        f"CREATE OR REPLACE TABLE kept AS SELECT * FROM kept WHERE NOT {is_suspect} UNION ALL"
-        f" SELECT min(line) AS line, u, i, t FROM kept WHERE {is_suspect} GROUP BY u, i, t"
-    )
-    connection.duckdb.unregister("suspects")
-    return n - _n_kept(connection)
-
-
-def _repeated_hashes(connection: Connection) -> np.ndarray:
-    """Return the hashes that several rows have, uint64.
-
-    Cost: a sort of 8 bytes a row, `ROWS_HASHED` rows at a time; grouping the rows themselves takes
-    twice as long and ten times as much memory.
-    """
-    n_parts = -(-_n_kept(connection) // ROWS_HASHED)
-    found = []
-    for part in range(n_parts):
-        sql = f"SELECT {ROW_HASH} AS h FROM kept WHERE u % {n_parts} = {part}"
-        hashes = np.sort(connection.duckdb.execute(sql).fetchnumpy()["h"])
-        found.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
-    return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
-
-
-def _drop_long(connection: Connection, limit: int) -> int:
-    n = _n_kept(connection)
-    connection.run(
-        "CREATE OR REPLACE TABLE kept AS SELECT * FROM kept WHERE u NOT IN"
-        " (SELECT u FROM kept GROUP BY u HAVING count(*) > $limit)",
-        {"limit": limit},
-    )
-    return n - _n_kept(connection)
-
-
-def _drop_rare(connection: Connection, settings: PrepareSettings) -> list[dict[str, Any]]:
+def _drop_rare(left: _Left, settings: PrepareSettings) -> list[dict[str, Any]]:
     """Drop short histories and rare items in turn until neither is left."""
-    limits = {"u": settings.min_sequence_length, "i": settings.min_item_count}
-    n_dropped = dict.fromkeys(limits, 0)
-    is_stable = False
-    while not is_stable:
-        is_stable = True
-        for letter, limit in limits.items():
-            n = _keep_frequent(connection, letter, limit) if limit > 1 else 0
-            n_dropped[letter] += n
-            is_stable = is_stable and n == 0
-    steps = [_step("short", n_dropped["u"], f"users with fewer than {limits['u']} interactions")]
-    if limits["i"] > 1:
-        reason = f"items with fewer than {limits['i']} interactions"
-        steps.append(_step("rare", n_dropped["i"], reason))
+    least_of_user, least_of_item = settings.min_sequence_length, settings.min_item_count
+    n_short = left.keep_users(left.n_of_user() >= least_of_user)
+    n_rare = 0
+    while least_of_item > 1 and (n := left.keep_items(left.n_of_item() >= least_of_item)):
+        n_rare += n
+        n_short += left.keep_users(left.n_of_user() >= least_of_user)
+    steps = [_step("short", n_short, f"users with fewer than {least_of_user} interactions")]
+    if least_of_item > 1:
+        reason = f"items with fewer than {least_of_item} interactions"
+        steps.append(_step("rare", n_rare, reason))
     return steps
-
-
-def _keep_frequent(connection: Connection, letter: str, limit: int) -> int:
-    rare = f"SELECT {letter} FROM kept GROUP BY {letter} HAVING count(*) < $limit"
-    (n,) = connection.row(f"SELECT count(*) FROM kept WHERE {letter} IN ({rare})", {"limit": limit})
-    if n:
-        connection.run(
-            f"CREATE OR REPLACE TABLE kept AS SELECT * FROM kept WHERE {letter} NOT IN ({rare})",
-            {"limit": limit},
-        )
-    return int(n)
-
-
-def _number(connection: Connection, letter: str) -> int:
-    """Give users or items their indices and return how many there are."""
-    connection.run(
-        f"CREATE OR REPLACE TABLE {letter}_index AS SELECT {letter}, count(*) AS n,"
-        f" (row_number() OVER (ORDER BY min(line)))::INTEGER AS idx FROM kept GROUP BY {letter}"
-    )
-    return int(connection.row(f"SELECT count(*) FROM {letter}_index")[0])

@@ -1,9 +1,10 @@
-"""Filling the table `interactions` from a source, with the reason of every row left out."""
+"""From a source to staged rows, with the reason of every row left out."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,8 +19,9 @@ from bert4rec.data.packing import hash_files
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import Connection, Scan, quote_name
 from bert4rec.data.source import Source, scan_source
-from bert4rec.data.staged_columns import looks_numeric, staged_columns
-from bert4rec.data.times import read_times
+from bert4rec.data.staged_columns import is_time_type, staged_columns
+from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
+from bert4rec.data.times import TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import LogError
 
 N_REJECTS_KEPT = 100
@@ -45,10 +47,11 @@ class Reject:
     file: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ingested:
-    """What filling the table found."""
+    """What was found: the rows that are usable, and how many are not."""
 
+    rows: StagedRows
     n_rows_read: int
     n_rejected: int
     rejects: tuple[Reject, ...]
@@ -56,28 +59,76 @@ class Ingested:
 
 
 def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
-    """Fill `interactions(line, user_id, item_id, time_s, value, event)` in reading order.
+    """Stage the rows of a source in reading order, beside what the connection spills.
 
-    Beside it lies `keyed(line, u, i, time_s, value, event)`, the same with the ids as they were
-    staged: numbers where all of them are plain ones, else text. Both are views of one table.
+    They stream from the reader to disk where nothing has to be known of all of them before. Dates
+    and stray quotes need a table of the whole first.
 
     Raises:
         LogError: the source cannot be used as it is.
     """
     with plain_errors(source):
-        source = _stage(connection, source, roles)
-        time_sql, time_reason = "n", ""
-        if roles.time is not None:
-            reading = read_times(connection, roles.time, source.name)
-            time_sql, time_reason = reading.sql, reading.reason
-        uncut = _uncut_lines(connection, source)
-        n_uncut = _n_uncut(connection, source)
-        refused, n_refused = _fill(connection, time_sql, roles)
-        (n_kept,) = connection.row("SELECT count(*) FROM keyed")
-        rejects = _placed(uncut, refused, source)
-    found = Ingested(n_kept + n_refused + n_uncut, n_refused + n_uncut, rejects, time_reason)
-    _check(connection, found, n_kept, source)
+        scan = _scan(connection, source, roles)
+        types = connection.types(scan)
+        found = None
+        if roles.time is None or _streams(source, roles.time, types[roles.time]):
+            found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
+        if found is None:
+            found = _through_a_table(connection, source, roles, staged_columns(scan, roles, types))
+    _check(found, source)
     return found
+
+
+def _streams(source: Source, name: str, sql_type: str) -> bool:
+    """Whether times need no look at all of them before they are read."""
+    if is_time_type(sql_type):
+        return True
+    place = source.layout.columns.index(name)
+    return are_plain_numbers([row[place] for row in source.layout.rows])
+
+
+def _streamed(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Ingested | None:
+    """Stage what comes from the reader; None if it cannot be told that way after all."""
+    folder = connection.spill_folder / "streamed"
+    stager = RowStager(folder, N_REJECTS_KEPT, N_CHARACTERS_KEPT)
+    rows = stager.take(connection.stream(scan))
+    reading = None if roles.time is None else stager.times.reading()
+    is_told = reading is not None or roles.time is None
+    if not is_told or (source.layout.quote and _has_open_quote(connection, source)):
+        shutil.rmtree(folder)
+        if _has_reject_table(source):
+            connection.run("DELETE FROM reject_errors")
+        return None
+    return _found(connection, source, rows, stager.refused, reading)
+
+
+def _through_a_table(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Ingested:
+    """Stage what comes from a table `raw` of all rows, which spills to disk."""
+    source = _fill_raw(connection, source, roles, scan)
+    reading = None if roles.time is None else read_times(connection, roles.time, source.name)
+    told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
+    stager = RowStager(connection.spill_folder / "staged", N_REJECTS_KEPT, N_CHARACTERS_KEPT)
+    rows = stager.take(connection.stream(Scan(f"SELECT * {told} FROM raw")))
+    connection.run("DROP TABLE raw")
+    return _found(connection, source, rows, stager.refused, reading)
+
+
+def _found(
+    connection: Connection,
+    source: Source,
+    rows: StagedRows,
+    refused: Refused,
+    reading: TimeReading | None,
+) -> Ingested:
+    if reading is not None:
+        rows = replace(rows, time_divisor=reading.divisor)
+    n_uncut = _n_uncut(connection, source)
+    rejects = _placed(
+        _uncut_lines(connection, source), [Reject(*row) for row in refused.first], source
+    )
+    n_rejected = refused.n + n_uncut
+    reason = "" if reading is None else reading.reason
+    return Ingested(rows, rows.n_rows + n_rejected, n_rejected, rejects, reason)
 
 
 @contextmanager
@@ -105,24 +156,15 @@ def plain_errors(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _stage(connection: Connection, source: Source, roles: Roles) -> Source:
+def _fill_raw(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Source:
     """Fill the table `raw` with the columns of the roles.
 
     Returns:
         The source with the layout by which it was read in the end.
     """
-    scan = _scan(connection, source, roles)
-    numeric = {role for role in ("user", "item") if looks_numeric(source, roles.named()[role])}
-    select = staged_columns(connection, scan, roles, numeric)
-    connection.run(f"CREATE TABLE raw AS {select}", scan.parameters)
+    connection.run(f"CREATE TABLE raw AS {scan.sql}", scan.parameters)
     if source.layout.quote and _has_open_quote(connection, source):
-        return _stage_without_quotes(connection, source, roles)
-    if numeric and connection.row("SELECT coalesce(bool_or(is_stray), false) FROM raw")[0]:
-        # An id that is no plain number, such as 007, must stay as it is: all are read as text.
-        if _has_reject_table(source):
-            connection.run("DELETE FROM reject_errors")
-        select = staged_columns(connection, scan, roles, set())
-        connection.run(f"CREATE OR REPLACE TABLE raw AS {select}", scan.parameters)
+        return _without_quotes(connection, source, roles)
     return source
 
 
@@ -133,7 +175,7 @@ def _has_open_quote(connection: Connection, source: Source) -> bool:
     return bool(connection.row(sql)[0])
 
 
-def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) -> Source:
+def _without_quotes(connection: Connection, source: Source, roles: Roles) -> Source:
     """Read again with quotes as letters, and keep the reading that has more rows.
 
     A quote that is never closed swallows all lines after it, and they would go uncounted. Quotes
@@ -149,8 +191,8 @@ def _stage_without_quotes(connection: Connection, source: Source, roles: Roles) 
         f"{_unquoted(quote_name(name))} AS {quote_name(name)}" for name in roles.named().values()
     )
     scan = Scan(f"SELECT {unquoted} FROM ({scan.sql})", scan.parameters)
-    select = staged_columns(connection, scan, roles, set())
-    connection.run(f"CREATE TABLE plain AS {select}", scan.parameters)
+    scan = staged_columns(scan, roles, connection.types(scan))
+    connection.run(f"CREATE TABLE plain AS {scan.sql}", scan.parameters)
     (is_better,) = connection.row(
         "SELECT (SELECT count(*) FROM plain) > (SELECT count(*) FROM raw)"
     )
@@ -212,40 +254,6 @@ def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
     ]
 
 
-def _fill(connection: Connection, time_sql: str, roles: Roles) -> tuple[list[Reject], int]:
-    """Make the views of what is usable, and return the first rows that are not, and their number.
-
-    Times that are numbers are taken where they are; texts are read once and for all.
-    """
-    if time_sql != "n":
-        connection.run(
-            f"CREATE OR REPLACE TABLE raw AS SELECT * REPLACE ({time_sql} AS n) FROM raw"
-        )
-    no_time = "WHEN n IS NULL THEN 'no readable time'" if roles.time else ""
-    reason = (
-        "CASE WHEN bad IS NOT NULL THEN 'not a JSON object' WHEN u IS NULL THEN 'no user id'"
-        f" WHEN i IS NULL THEN 'no item id' {no_time} END"
-    )
-    value = "NULL::DOUBLE" if roles.value is None else "v"
-    event = "NULL::VARCHAR" if roles.event is None else "e"
-    connection.run(
-        f"CREATE VIEW keyed AS SELECT rowid + 1 AS line, u, i, n AS time_s, {value} AS value,"
-        f" {event} AS event FROM raw WHERE {reason} IS NULL"
-    )
-    connection.run(
-        "CREATE VIEW interactions AS SELECT line, u::VARCHAR AS user_id, i::VARCHAR AS item_id,"
-        " time_s, value, event FROM keyed"
-    )
-    (n_refused,) = connection.row(f"SELECT count({reason}) FROM raw")
-    shown = "coalesce(bad, concat_ws(', ', u, i, coalesce(t, n::VARCHAR)))"
-    found = connection.rows(
-        f"SELECT rowid + 1, {reason} AS reason, left({shown}, $n) FROM raw"
-        " WHERE reason IS NOT NULL ORDER BY 1 LIMIT $limit",
-        {"n": N_CHARACTERS_KEPT, "limit": N_REJECTS_KEPT},
-    )
-    return [Reject(*row) for row in found], int(n_refused)
-
-
 def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
     """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
     is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
@@ -261,7 +269,7 @@ def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple
     return tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
 
 
-def _check(connection: Connection, found: Ingested, n_kept: int, source: Source) -> None:
+def _check(found: Ingested, source: Source) -> None:
     if found.n_rejected >= found.n_rows_read / 2 and found.n_rejected:
         shown = "; ".join(f"line {r.line}: {r.reason}: {r.text[:60]!r}" for r in found.rejects[:3])
         raise LogError(
@@ -270,15 +278,14 @@ def _check(connection: Connection, found: Ingested, n_kept: int, source: Source)
             fix="Check the delimiter and the columns chosen for user, item and time.",
             rejects=[vars(reject) for reject in found.rejects],
         )
-    if not n_kept:
+    if not found.rows.n_rows:
         raise LogError(
             "the log has a header but no interactions",
             where=source.name,
             fix="Choose a file with interactions.",
         )
-    sides = connection.row("SELECT min(u) = max(u), min(i) = max(i) FROM keyed")
-    for noun, is_single in zip(("user", "item"), sides, strict=True):
-        if is_single:
+    for noun, name in (("user", "u"), ("item", "i")):
+        if found.rows.has_one(name):
             raise LogError(
                 f"the log has one {noun} only",
                 where=source.name,

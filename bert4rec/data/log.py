@@ -1,12 +1,15 @@
-"""The interaction log: who met what when, read from files by DuckDB with every bad line counted."""
+"""The interaction log: who met what when, read from files with every bad line counted."""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import pandas as pd
 import psutil
 
@@ -15,9 +18,11 @@ from bert4rec.data.ingest import Ingested, Reject, hash_source, ingest
 from bert4rec.data.item_table import read_items
 from bert4rec.data.layout import FORMS, Layout
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
+from bert4rec.data.row_order import OrderedRows, order_rows
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, open_source
-from bert4rec.files import find_workspace
+from bert4rec.data.staged_rows import StagedRows
+from bert4rec.files import find_workspace, temporary_beside
 
 __all__ = [
     "FORMS",
@@ -110,17 +115,16 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
 
 
 class InteractionLog:
-    """A log in a DuckDB of its own.
+    """A log that was read; its rows lie on disk until it is closed.
 
-    Its table is `interactions(line, user_id, item_id, time_s, value, event)`, and `line` counts
-    the rows in reading order. Close it, or use it in a `with` block.
+    Close it, or use it in a `with` block.
 
     Args:
-        connection: Holds the table `interactions`.
+        connection: Owns the folder of the rows.
         source: Where it came from.
         source_hash: Hash of the content, equal for equal files.
         roles: The columns that were taken.
-        found: What reading found: counts, rejected rows, what the times were taken for.
+        found: What reading found: rows, counts, rejected ones, what the times were taken for.
     """
 
     def __init__(
@@ -135,10 +139,12 @@ class InteractionLog:
         self.source = source
         self.source_hash = source_hash
         self.roles = roles
+        self.rows: StagedRows = found.rows
         self.n_rows_read = found.n_rows_read
         self.n_rejected = found.n_rejected
         self.rejects: tuple[Reject, ...] = found.rejects
         self.time_reason = found.time_reason
+        self._orders: dict[bytes, OrderedRows] = {}
 
     @property
     def source_name(self) -> str:
@@ -155,8 +161,29 @@ class InteractionLog:
         """Whether the interactions have times; else file order is the order."""
         return self.roles.time is not None
 
+    def ordered(self, is_wanted: np.ndarray | None, *, drop_duplicates: bool) -> OrderedRows:
+        """Return the rows by user and time; the columns of those before are removed.
+
+        Args:
+            is_wanted: Which rows to take, bool of shape (n_rows,); all if None.
+            drop_duplicates: Leave out a row whose user, item and time an earlier one has.
+        """
+        mask = b"" if is_wanted is None else np.packbits(is_wanted).tobytes()
+        key = hashlib.blake2b(mask, digest_size=16, person=b"%d" % drop_duplicates).digest()
+        if key not in self._orders:
+            for old in self._orders.values():
+                shutil.rmtree(old.folder)
+            self._orders.clear()
+            self._orders[key] = order_rows(
+                self.rows,
+                temporary_beside(self.rows.folder),
+                is_wanted=is_wanted,
+                drop_duplicates=drop_duplicates,
+            )
+        return self._orders[key]
+
     def close(self) -> None:
-        """Close the database."""
+        """Remove the rows and whatever else reading has left on disk."""
         self.connection.close()
 
     def __enter__(self) -> Self:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
@@ -25,8 +23,9 @@ from bert4rec.data.filters import (
 from bert4rec.data.ingest import hash_source
 from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
+from bert4rec.data.numbering import number_rows
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import TMP, Connection
+from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
@@ -37,7 +36,6 @@ __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings"
 # Counts up when the same log and settings would give another dataset than before.
 PREPARE_VERSION = 3
 N_REJECTS_IN_MANIFEST = 20
-ROWS_SORTED = 4_000_000
 SAVING = threading.Lock()
 
 
@@ -104,6 +102,8 @@ def prepare(
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
     if isinstance(log, InteractionLog):
         return _saved(_build(log, settings, table, manifest), folder)
+    if settings.min_value is None:
+        roles = replace(roles, value=None)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
         return _saved(_build(opened, settings, table, manifest), folder)
 
@@ -203,15 +203,22 @@ def _build(
 ) -> SequenceDataset:
     filtered = filter_log(log, settings)
     _check_left(filtered, log)
-    catalogue = _catalogue(log.connection)
+    numbered = number_rows(log.rows, filtered)
+    ids = pd.Series(numbered.item_ids, dtype="str")
+    catalogue = pd.DataFrame({"item_id": ids, "title": ids, "count": numbered.n_of_item})
     if table is not None:
         catalogue, joined = _joined(catalogue, table.rows)
         manifest["item_table"] = {"name": table.name, "key": table.key, "title": table.title}
         manifest["item_table"] |= joined
-    items, offsets, times_s, users = _sequences(log.connection, log.has_times)
     manifest |= _counted(log, filtered)
+    users = pd.DataFrame({"user_id": pd.Series(numbered.user_ids, dtype="str")})
     return SequenceDataset(
-        items, offsets, Vocabulary(catalogue), users, times_s=times_s, manifest=manifest
+        numbered.items,
+        numbered.offsets,
+        Vocabulary(catalogue),
+        users,
+        times_s=numbered.times_s,
+        manifest=manifest,
     )
 
 
@@ -225,69 +232,6 @@ def _check_left(filtered: Filtered, log: InteractionLog) -> None:
         fix="Lower min_sequence_length, min_item_count or min_value.",
         report=list(filtered.steps),
     )
-
-
-def _sequences(
-    connection: Connection, has_times: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, pd.DataFrame]:
-    users = connection.duckdb.execute(
-        "SELECT user_id, n FROM u_index JOIN user_ids USING (u) ORDER BY idx"
-    ).df()
-    offsets = np.concatenate([[0], np.cumsum(users["n"].to_numpy())]).astype(np.int64)
-    items, times_s = _ordered(connection, offsets)
-    table = pd.DataFrame({"user_id": users["user_id"].astype("str")})
-    return items, offsets, times_s if has_times else None, table
-
-
-def _ordered(connection: Connection, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return items and times in order, as arrays on disk: a large log never is in memory whole.
-
-    Users are sorted in blocks, which takes less time and memory than all rows at once.
-    """
-    _put_indices(connection)
-    folder = connection.spill_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "items").open("wb") as items, (folder / "times_s").open("wb") as times_s:
-        for first, end in _user_blocks(offsets):
-            block = connection.duckdb.execute(
-                "SELECT i, coalesce(t, 0.0) AS t FROM kept WHERE u > $first AND u <= $end"
-                " ORDER BY u, t, line",
-                {"first": first, "end": end},
-            ).fetchnumpy()
-            np.asarray(block["i"], dtype=np.int32).tofile(items)
-            np.asarray(block["t"], dtype=np.float64).tofile(times_s)
-    return (
-        np.memmap(folder / "items", dtype=np.int32, mode="r"),
-        np.memmap(folder / "times_s", dtype=np.float64, mode="r"),
-    )
-
-
-def _put_indices(connection: Connection) -> None:
-    """Put the final indices into `kept`, if the filters have changed any."""
-    (is_changed,) = connection.row(
-        "SELECT EXISTS (FROM u_index WHERE u != idx) OR EXISTS (FROM i_index WHERE i != idx)"
-    )
-    if is_changed:
-        connection.run(
-            "CREATE OR REPLACE TABLE kept AS SELECT line, u_index.idx AS u, i_index.idx AS i, t"
-            " FROM kept JOIN u_index USING (u) JOIN i_index USING (i)"
-        )
-
-
-def _user_blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield ranges of users that hold about `ROWS_SORTED` interactions each."""
-    n_blocks = max(1, -(-int(offsets[-1]) // ROWS_SORTED))
-    marks = np.linspace(0, offsets[-1], n_blocks + 1)
-    cuts = np.unique(np.searchsorted(offsets, marks))
-    yield from pairwise(int(cut) for cut in cuts)
-
-
-def _catalogue(connection: Connection) -> pd.DataFrame:
-    found = connection.duckdb.execute(
-        "SELECT item_id, n FROM i_index JOIN item_ids USING (i) ORDER BY idx"
-    ).df()
-    ids = found["item_id"].astype("str")
-    return pd.DataFrame({"item_id": ids, "title": ids, "count": found["n"].astype("int64")})
 
 
 def _joined(catalogue: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:

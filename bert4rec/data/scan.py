@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from bert4rec.data.layout import LINE_FORMS, Layout
 from bert4rec.data.line_forms import PARTED_BY
@@ -30,6 +32,11 @@ TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
 NOT_A_RECORD = "bert4rec: not a record"
 TMP = "tmp"
+ROWS_STREAMED = 1_000_000
+# What the reader may have ready while the rows before are being looked at.
+STREAM_BUFFER = "64MB"
+# A name or a text in SQL, in which `$` means nothing, or a parameter.
+PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w+)""")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,26 @@ class Scan:
 
     sql: str
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    def literal(self) -> str:
+        """Return the SELECT with its parameters written out."""
+
+        def written(found: re.Match[str]) -> str:
+            name = found.group(1)
+            return found.group() if name is None else _written(self.parameters[name])
+
+        return PARAMETER.sub(written, self.sql)
+
+
+def _written(value: Any) -> str:
+    """Return a value as SQL."""
+    if isinstance(value, list):
+        return f"[{', '.join(_written(part) for part in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_written(key)}: {_written(at)}' for key, at in value.items())}}}"
+    if isinstance(value, (bool, int)):
+        return str(value).lower()
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def quote_name(name: str) -> str:
@@ -74,7 +101,15 @@ class Connection:
             },
         )
         limit = "50%" if memory_bytes is None else f"{max(memory_bytes, LEAST_MEMORY_BYTES)}B"
-        self.duckdb.execute(f"SET memory_limit = '{limit}'; SET TimeZone = 'UTC'")
+        self.duckdb.execute(
+            f"SET memory_limit = '{limit}'; SET TimeZone = 'UTC';"
+            f" SET streaming_buffer_size = '{STREAM_BUFFER}'; SET enable_progress_bar = false"
+        )
+        # It would make the reader reject lines whose text is not of the type that is tried.
+        for (name,) in self.rows(
+            "SELECT name FROM duckdb_optimizers() WHERE name = 'type_pushdown'"
+        ):
+            self.run(f"SET disabled_optimizers = '{name}'")
 
     def run(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs."""
@@ -87,6 +122,19 @@ class Connection:
     def row(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """Return the only row of a query."""
         return self.rows(sql, parameters)[0]
+
+    def types(self, scan: Scan) -> dict[str, str]:
+        """Return the SQL type of each column of a SELECT."""
+        found = self.rows(f"DESCRIBE {scan.sql}", scan.parameters)
+        return {str(row[0]): str(row[1]) for row in found}
+
+    def stream(self, scan: Scan) -> pa.RecordBatchReader:
+        """Return the rows of a SELECT in order, `ROWS_STREAMED` at a time, while it goes on.
+
+        Nothing else may be asked of the connection before the last of them has come.
+        """
+        # A statement with parameters would be carried out to its end, and its rows held, first.
+        return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
 
     def close(self) -> None:
         """Close the database and remove what it spilled."""

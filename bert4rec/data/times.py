@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
 
 from bert4rec.data.scan import Connection
 from bert4rec.errors import LogError
@@ -74,12 +77,55 @@ class TimeReading:
     """How the staged times become Unix seconds.
 
     Args:
-        sql: Expression over the columns `n` and `t` that gives seconds as DOUBLE, or NULL.
+        sql: Expression over the columns `n` and `t` that gives a DOUBLE, or NULL.
         reason: What the column was taken for.
+        divisor: What that is divided by to be in seconds.
     """
 
     sql: str
     reason: str
+    divisor: float = 1.0
+
+
+@dataclass
+class TimesSeen:
+    """What the column of times held.
+
+    Args:
+        n_numbers: Rows with a number.
+        n_texts: Rows with other text.
+        numbers: Size of each of the first numbers, float64.
+    """
+
+    n_numbers: int = 0
+    n_texts: int = 0
+    numbers: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def add(self, numbers: pa.Array, texts: pa.Array) -> None:
+        """Take the times of further rows into account."""
+        self.n_numbers += len(numbers) - numbers.null_count
+        self.n_texts += len(texts) - texts.null_count
+        n_wanted = N_MEASURED - len(self.numbers)
+        if n_wanted > 0:
+            given = numbers.drop_null()[:n_wanted].to_numpy(zero_copy_only=False)
+            self.numbers = np.concatenate([self.numbers, np.abs(given)])
+
+    def reading(self) -> TimeReading | None:
+        """Return how to read the times if they are numbers of one unit, else None."""
+        if self.n_numbers <= self.n_texts:
+            return None
+        median = float(np.median(self.numbers))
+        return None if _is_compact(median) else _unit(median)
+
+
+def are_plain_numbers(texts: Sequence[str]) -> bool:
+    """Whether the first times of a log are numbers that are not dates written as one number."""
+    given = [text.strip() for text in texts if text.strip()]
+    try:
+        numbers = np.abs([float(text) for text in given])
+    except ValueError:
+        return False
+    return bool(given) and not _is_compact(float(np.median(numbers)))
 
 
 def read_times(connection: Connection, name: str, where: str) -> TimeReading:
@@ -147,9 +193,17 @@ def _numbers(connection: Connection, n_given: int) -> TimeReading:
             if n_read * 2 > n_given:
                 noun = "days" if form == "%Y%m%d" else "moments"
                 return TimeReading(f"epoch({moment})", f"{noun} of the form {name}")
+    return _unit(median)
+
+
+def _is_compact(median: float) -> bool:
+    """Whether numbers of this size may be days or moments that are written as one number."""
+    return any(least <= median <= most for _, _, least, most in COMPACT)
+
+
+def _unit(median: float) -> TimeReading:
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
-    sql = "n" if divisor == 1 else f"n / {divisor}"
-    return TimeReading(sql, f"{unit} (the middle value is {median:.12g})")
+    return TimeReading("n", f"{unit} (the middle value is {median:.12g})", divisor)
 
 
 def _kind_of_dates(

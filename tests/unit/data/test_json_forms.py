@@ -8,6 +8,7 @@ import pytest
 
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.errors import LogError
+from tests.factories import columns_of
 
 RECORDS = [{"user_id": f"u{n % 3}", "item_id": f"i{n % 4}", "timestamp": n} for n in range(24)]
 PLAYLISTS = {
@@ -45,7 +46,7 @@ def test_a_list_of_records_is_read_as_lines_of_them(indent: int | None, tmp_path
     path = written(tmp_path, RECORDS, indent)
     assert preview_log(path).form == "json"
     with read_log(path) as log:
-        rows = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions")
+        rows = columns_of(log, "user_id", "item_id", "time_s")
     assert rows == [(r["user_id"], r["item_id"], float(r["timestamp"])) for r in RECORDS]
 
 
@@ -64,7 +65,7 @@ def test_the_tracks_of_playlists_are_rows_and_the_playlists_users(
     roles = preview_log(path).roles()
     assert (roles.user, roles.item, roles.time) == ("pid", "track_uri", "pos")
     with read_log(path) as log:
-        rows = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions")
+        rows = columns_of(log, "user_id", "item_id", "time_s")
     assert len(rows) == 12
     assert rows[5] == ("1", "spotify:track:2", 1.0)
     table = read_items(path)
@@ -94,7 +95,7 @@ def test_nested_ids_are_columns_by_their_path(tmp_path: Path):
     )
     assert [c.name for c in preview_log(path).columns] == ["user.id", "track.id/x", "ts"]
     with read_log(path, Roles("user.id", "track.id/x", "ts")) as log:
-        assert log.connection.rows("SELECT user_id, item_id FROM interactions")[4] == ("1", "t0")
+        assert columns_of(log, "user_id", "item_id")[4] == ("1", "t0")
 
 
 def test_a_list_of_plain_items_in_each_record_is_a_history(tmp_path: Path):
@@ -106,7 +107,7 @@ def test_a_list_of_plain_items_in_each_record_is_a_history(tmp_path: Path):
     with read_log(path) as log:
         assert (log.n_rows_read, log.n_rejected) == (16, 1)
         assert log.rejects[0].reason == "no item id"
-        assert log.connection.rows("SELECT item_id FROM interactions LIMIT 3") == [
+        assert columns_of(log, "item_id")[:3] == [
             ("i0",),
             ("i9",),
             ("i0",),

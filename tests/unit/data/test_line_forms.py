@@ -6,11 +6,12 @@ import pytest
 
 from bert4rec.data.log import preview_log, read_log
 from bert4rec.errors import LogError
+from tests.factories import columns_of
 
 
 def rows_of(path: Path, form: str | None = None) -> list[tuple[str, str]]:
     with read_log(path, form=form) as log:
-        return log.connection.rows("SELECT user_id, item_id FROM interactions ORDER BY line")
+        return columns_of(log, "user_id", "item_id")
 
 
 def test_each_line_of_a_session_file_is_a_user(tmp_path: Path):
@@ -32,7 +33,7 @@ def test_three_lines_a_pupil_are_told_by_their_counts(tmp_path: Path):
     (tmp_path / "log.csv").write_text("2\n7,8\n1,0\n3\n8,8,9,\n0,1,1,\n")
     assert preview_log(tmp_path / "log.csv").form == "triples"
     with read_log(tmp_path / "log.csv") as log:
-        rows = log.connection.rows("SELECT user_id, item_id, value FROM interactions")
+        rows = columns_of(log, "user_id", "item_id", "value")
         assert rows == [
             ("1", "7", 1), ("1", "8", 0), ("2", "8", 0), ("2", "8", 1), ("2", "9", 1),
         ]  # fmt: skip

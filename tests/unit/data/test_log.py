@@ -10,6 +10,7 @@ import pytest
 
 from bert4rec.data.log import InteractionLog, Roles, preview_log, read_log
 from bert4rec.errors import LogError
+from tests.factories import columns_of
 
 # Users and items in an order that no sorting gives; equal times; ids that look like numbers.
 RECORDS = [
@@ -28,7 +29,7 @@ def delimited(delimiter: str, header: tuple[str, ...] | None = HEADER) -> str:
 
 
 def records_of(log: InteractionLog) -> list[tuple[str, str, float]]:
-    return log.connection.rows("SELECT user_id, item_id, time_s FROM interactions ORDER BY line")
+    return columns_of(log, "user_id", "item_id", "time_s")
 
 
 def json_lines() -> str:
@@ -114,7 +115,7 @@ def test_movielens_tab_files_need_no_header(tmp_path: Path):
     (tmp_path / "u.data").write_text("196\t242\t3\t881250949\n186\t302\t3\t891717742\n")
     with read_log(tmp_path / "u.data") as log:
         assert log.form == "movielens"
-        assert log.connection.rows("SELECT value FROM interactions") == [(3.0,), (3.0,)]
+        assert log.rows.frame()["value"].tolist() == [3.0, 3.0]
 
 
 def test_a_pair_file_is_in_the_order_of_its_lines(tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.errors import LogError
+from tests.factories import columns_of
 
 HEADER = "user_id,item_id,timestamp\n"
 ROWS = "".join(f"u{n % 5},i{n % 7},{1_700_000_000 + n}\n" for n in range(50))
@@ -46,7 +47,7 @@ def test_a_packed_or_wide_file_is_read_as_the_plain_one(name: str, tmp_path: Pat
     assert preview_log(path).roles() == Roles("user_id", "item_id", "timestamp")
     with read_log(path, workspace=tmp_path / "workspace") as log:
         assert (log.n_rows_read, log.n_rejected) == (50, 0)
-        (row,) = log.connection.rows("SELECT user_id, item_id, time_s FROM interactions LIMIT 1")
+        row = columns_of(log, "user_id", "item_id", "time_s")[0]
         assert row == ("u0", "i0", 1_700_000_000)
     assert sorted(child.name for child in tmp_path.iterdir()) == ["log.csv", "workspace"]
     assert not list((tmp_path / "workspace").rglob("copies"))
@@ -69,7 +70,7 @@ def test_letters_of_windows_are_read_as_such_and_said_to_be_a_guess(tmp_path: Pa
     (tmp_path / "log.csv").write_bytes(text.encode("cp1252"))
     assert "a guess" in preview_log(tmp_path / "log.csv").encoding
     with read_log(tmp_path / "log.csv") as log:
-        items = {row[0] for row in log.connection.rows("SELECT item_id FROM interactions")}
+        items = set(log.rows.frame()["item_id"])
         assert items == {"Rock’n’Roll", "Œuvre", "été and other words"}
 
 
@@ -79,9 +80,7 @@ def test_one_damaged_letter_does_not_spoil_the_others(tmp_path: Path):
     with read_log(tmp_path / "log.csv") as log:
         assert (log.n_rows_read, log.n_rejected) == (401, 1)
         assert log.rejects[0].line == 202
-        assert {row[0] for row in log.connection.rows("SELECT item_id FROM interactions")} == {
-            f"é{n}" for n in range(7)
-        }
+        assert set(log.rows.frame()["item_id"]) == {f"é{n}" for n in range(7)}
 
 
 REFUSED = {

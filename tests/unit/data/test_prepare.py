@@ -265,7 +265,7 @@ def test_settings_can_be_tried_one_after_the_other_on_one_log(tmp_path: Path):
         strict = filter_log(log, PrepareSettings(min_value=4))
         mild = filter_log(log, EVERYTHING)
         assert strict.n_kept < mild.n_kept == 60
-        assert filter_log(log, PrepareSettings(min_value=4)) == strict
+        assert filter_log(log, PrepareSettings(min_value=4)).steps == strict.steps
 
 
 def test_nothing_but_the_dataset_stays_in_the_workspace(tmp_path: Path, workspace: Path):
@@ -305,8 +305,12 @@ def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
 
     monkeypatch.setattr(Connection, "run", run_in_little_memory)
     ids = np.arange(600_000)
-    text = "".join(f"user-number-{n % 1000},item-number-{n % 997}\n" for n in ids)
-    (tmp_path / "log.csv").write_text("user,item\n" + text)
+    # Dates are told from all of them, so that the whole log goes through a table.
+    text = "".join(
+        f"user-number-{n % 1000},item-number-{n % 997},2024-05-{n % 28 + 1:02} 10:{n % 60:02}\n"
+        for n in ids
+    )
+    (tmp_path / "log.csv").write_text("user,item,time\n" + text)
     dataset = prepare(tmp_path / "log.csv", workspace=workspace / "new")
     assert dataset.n_interactions == len(ids)
     assert spilled

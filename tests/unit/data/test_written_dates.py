@@ -65,7 +65,7 @@ def log_of(folder: Path, *texts: str) -> InteractionLog:
 
 
 def times_of(log: InteractionLog) -> list[float]:
-    return [row[0] for row in log.connection.rows("SELECT time_s FROM interactions ORDER BY line")]
+    return log.rows.frame()["time_s"].tolist()
 
 
 @pytest.mark.parametrize(("text", "reason"), MOMENTS)
