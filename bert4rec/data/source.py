@@ -25,6 +25,8 @@ USUAL_STEMS = (
     *("interactions", "ratings", "events", "listens", "plays", "clicks", "views", "log"),
     *("train", "valid", "test"),
 )
+# Parts of a split that one user's history may run through, in its order.
+PARTS = ({"train", "training"}, {"valid", "validation", "val", "dev"}, {"test", "testing"})
 # Forms that any list of ids may seem to have.
 LOOSE_FORMS = ("pairs", "sequences", "sessions")
 NO_LOG = re.compile(r"(readme|licen[cs]e|copying|changelog).*|.*\.(md|item|user|kg|link|html|pdf)")
@@ -66,6 +68,7 @@ def open_source(
     folder = Path(path).expanduser()
     if folder.is_dir():
         files = _logs_among(files, form, folder.resolve().name)
+    files = sorted(files, key=_part_of_a_split)
     size = check_size(files, max_bytes)
     first, layout = _head_and_layout(files[0], form)
     for file in files[1:]:
@@ -114,6 +117,12 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
     if len(groups) == 1 or len(usual) == 1:
         return usual[0] if len(usual) == 1 else next(iter(groups.values()))
     raise _unclear_folder(files, groups, folder)
+
+
+def _part_of_a_split(file: Path) -> int:
+    """Return the place of a file among the parts of a split: a history begins in the first."""
+    words = re.split(r"[^a-z]+", file.name.lower())
+    return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
 
 
 def _log_signature(file: Path, form: str | None) -> tuple[str, ...] | None:

@@ -178,6 +178,14 @@ def test_an_open_quote_does_not_swallow_the_lines_after_it(tmp_path: Path):
         assert [row[0] for row in records_of(log)[:3]] == ['a "b"', '"open', "u0"]
 
 
+def test_the_parts_of_a_split_are_read_as_a_history_runs_through_them(tmp_path: Path):
+    for part, items in (("test", "d"), ("train", "ab"), ("valid", "c")):
+        lines = "".join(f"{user},{item}\n" for user in "uv" for item in items)
+        (tmp_path / f"plays.{part}.csv").write_text("user,item\n" + lines)
+    with read_log(tmp_path) as log:
+        assert columns_of(log, "item_id") == [(item,) for item in "ababccdd"]
+
+
 def test_a_folder_of_parts_is_read_in_the_order_of_their_numbers(tmp_path: Path):
     for number in (10, 2, 1):
         (tmp_path / f"part-{number}.csv").write_text(f"user,item\nu{number},i1\nu{number},i2\n")
@@ -196,7 +204,7 @@ def test_parts_for_training_and_testing_are_one_log_beside_lists_of_names(tmp_pa
     (tmp_path / "ids.txt").write_text("1\t5\n2\t6\n3\t7\n")
     with read_log(tmp_path) as log:
         assert log.form == "triples"
-        assert [row[1] for row in records_of(log)] == list("96756567")
+        assert [row[1] for row in records_of(log)] == list("56567967")
 
 
 def test_quotes_around_a_line_end_are_quotes_between_tabs_too(tmp_path: Path):
