@@ -6,6 +6,7 @@ import streamlit as st
 
 import bert4rec.ui
 from bert4rec.errors import Bert4RecError
+from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import follow_link, forget_deletions, show_error
 
@@ -49,6 +50,12 @@ PAGES = [
         icon=":material/scatter_plot:",
         help="The map of items as the model sees them, with neighbours and groups.",
     ),
+    st.Page(
+        "pages/system.py",
+        title="System",
+        icon=":material/monitor_heart:",
+        help="Device, packages, memory, what the workspace takes on disk, and the server's log.",
+    ),
 ]
 
 st.set_page_config(
@@ -59,6 +66,7 @@ st.set_page_config(
     # With an entry of its own the menu is shown at all, and with it the choice of light or dark.
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
+keep_recent_lines()
 page = st.navigation(PAGES, position="top")
 if page.url_path != "runs":
     forget_deletions()

@@ -51,6 +51,14 @@ def forget_datasets() -> None:
     _opened.clear()
 
 
+def forget_all() -> None:
+    """Let go of datasets, models and whatever was computed of them, for all visitors."""
+    _opened.clear()
+    _loaded.clear()
+    _trained_lengths.clear()
+    st.cache_data.clear()
+
+
 def load_recommender(
     run_id: str, checkpoint_mtime: float | None = None, *, checkpoint: str = "best"
 ) -> Recommender:

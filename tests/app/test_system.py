@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.ui.server_log import RECENT
+from tests.factories import random_dataset, saved_dataset
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def open_system() -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page("pages/system.py").run()
+    assert not app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    return " ".join(str(element.value) for element in (*app.caption, *app.code, *app.markdown))
+
+
+def test_an_empty_workspace_is_said_to_be_empty(workspace: Path):
+    app = open_system()
+    assert "The workspace is empty" in shown(app)
+    assert app.metric[0].label == "Device"
+    assert not app.error
+
+
+def test_the_workspace_is_listed_by_what_it_takes(workspace: Path):
+    saved_dataset(workspace, random_dataset([5, 6, 7]))
+    app = open_system()
+    table = app.dataframe[-1].value
+    assert table["Part"].tolist() == ["Datasets"]
+    assert table["On disk"].iloc[0] > 0
+
+
+def test_warnings_of_the_server_are_shown_in_one_line_without_folders(workspace: Path):
+    open_system()
+    try:
+        raise ValueError("no <b>good</b>\nin two lines")
+    except ValueError:
+        logging.getLogger("bert4rec.jobs").exception("run %s failed", "r1")
+    app = open_system()
+    (line,) = [line for line in app.code[0].value.splitlines() if "r1" in line]
+    assert line.endswith("run r1 failed (ValueError: no <b>good</b> in two lines)")
+    assert str(APP.parent) not in line
+
+
+def test_caches_are_let_go_of(workspace: Path):
+    app = open_system()
+    button = next(button for button in app.button if button.label == "Let go of them")
+    button.click().run()
+    assert not app.exception
+    assert "opened again" in app.toast[0].value
+
+
+def test_what_is_missing_is_said_with_what_to_do(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bert4rec.examination.LITTLE_DISK_BYTES", 1 << 62)
+    app = open_system()
+    assert any("Delete runs or datasets" in str(warning.value) for warning in app.warning)
+    assert RECENT in logging.getLogger("bert4rec").handlers
