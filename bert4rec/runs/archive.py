@@ -19,7 +19,7 @@ from bert4rec.files import (
     temporary_beside,
     writing_explained,
 )
-from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
@@ -31,7 +31,6 @@ MAX_BYTES = {
 }
 NEEDED = ("config.json", "status.json")
 BLOCK_BYTES = 2**20
-NO_TENSORS = "no tensor is called so"
 
 
 def export_run(run: Run, path: Path, *, with_last: bool = False) -> list[str]:
