@@ -123,13 +123,10 @@ def plan_extension(run: Run, n_epochs: int) -> Extension:
     begin, notes = end, list(_notes_on_epochs(old, end, changes["n_epochs"]))
     if 0 < old.early_stopping_step <= end.n_without_gain:
         begin = replace(end, n_without_gain=0)
-        notes.append(
-            f"It had ended without gain in {old.early_stopping_step:,} validations; the count "
-            "begins anew."
-        )
+        notes.append("It had ended early for want of gain; its patience begins anew.")
     if old.max_minutes and end.trained_s >= 60 * old.max_minutes:
         changes["max_minutes"] = round(old.max_minutes + end.trained_s / 60, 3)
-        notes.append(f"Its time limit of {old.max_minutes:g} minutes was reached and begins anew.")
+        notes.append("It had reached its time limit, which begins anew.")
     return Extension(old.model_copy(update=changes), begin, tuple(notes))
 
 
@@ -137,9 +134,9 @@ def _notes_on_epochs(old: Hyperparameters, end: Position, n_epochs: int) -> Iter
     """Yield what depends on how many epochs there were to be."""
     if old.schedule != "constant":
         yield (
-            f"The learning rate followed a {old.schedule} schedule over {old.n_epochs:,} epochs. "
-            f"It goes on where a schedule over {n_epochs:,} epochs has it, so the result is not "
-            "that of one go."
+            f"The learning rate followed a {old.schedule} schedule that ended with epoch "
+            f"{old.n_epochs:,}. It goes on where a schedule that ends with epoch {n_epochs:,} has "
+            "it, so the result is not that of one go."
         )
     was_last = end.epoch == old.n_epochs and not end.epoch_step
     if old.eval_step and was_last and end.epoch % old.eval_step:

@@ -130,7 +130,7 @@ def test_patience_that_is_left_is_carried_over_and_one_that_ran_out_begins_anew(
     assert position_of(extend_run(at_its_end(run, n_without_gain=3), 2))["n_without_gain"] == 3
     plan = plan_extension(at_its_end(run, n_without_gain=4), 2)
     assert plan.position.n_without_gain == 0
-    assert "without gain in 4 validations; the count begins anew" in plan.notes[0]
+    assert "its patience begins anew" in plan.notes[0]
     assert position_of(extend_run(run, 2))["n_without_gain"] == 0
 
 
@@ -148,7 +148,7 @@ def test_a_time_limit_that_was_reached_begins_anew_and_another_stays(tmp_path: P
     assert plan_extension(run, 1).settings.max_minutes == 10
     plan = plan_extension(at_its_end(run, trained_s=660.0), 1)
     assert plan.settings.max_minutes == 21
-    assert "limit of 10 minutes was reached and begins anew" in plan.notes[0]
+    assert "reached its time limit, which begins anew" in plan.notes[0]
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
@@ -157,7 +157,7 @@ def test_a_schedule_over_all_epochs_goes_on_as_that_of_the_longer_run_and_is_tol
 ) -> None:
     run = train(DATASET, settings_of(schedule=schedule), workspace=tmp_path, name="short")
     (note,) = plan_extension(run, 2).notes
-    assert f"followed a {schedule} schedule over 3 epochs" in note
+    assert f"followed a {schedule} schedule that ended with epoch 3" in note
     assert "not that of one go" in note
     longer = extend(run, 2, name="longer")
     whole = train(
