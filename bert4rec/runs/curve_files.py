@@ -59,7 +59,7 @@ def curve_events(run: Run) -> bytes:
     parts = [
         event_file.first_event(begun_s),
         event_file.text(begun_s, "settings", _markdown_table(settings)),
-        event_file.settings(begun_s, settings),
+        event_file.settings(begun_s, {k: v for k, v in settings.items() if v is not None}),
     ]
     at_s = begun_s
     for row in sorted([*curves.train, *curves.valid], key=lambda row: int(row["step"])):

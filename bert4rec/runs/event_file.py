@@ -94,7 +94,7 @@ def _plain_value(value: object) -> bytes:
         return _int(4, int(value))
     if isinstance(value, int | float):
         return _double(2, float(value))
-    return _string(3, "" if value is None else str(value))
+    return _string(3, str(value))
 
 
 def _plugin(name: str, content: bytes = b"") -> bytes:

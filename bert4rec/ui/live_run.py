@@ -23,6 +23,7 @@ from bert4rec.ui.run_figures import (
     seen_words,
 )
 from bert4rec.ui.settings_form import KIND_WORDS, draw_policy_out
+from bert4rec.ui.train_longer import parent_words
 from bert4rec.ui.watched_prediction import draw_watched
 from bert4rec.ui.words import (
     duration,
@@ -57,14 +58,14 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
 
 
 def _draw_heading(run: Run, status: Status, now: str) -> None:
-    config = run.config()
+    config, parent = run.config(), parent_words(run)
     word = state_word(now)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name), anchor=False, width="content")
         st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     st.caption(
         f"{escape(config['dataset']['name'])} · {KIND_WORDS[config['policy']][0].lower()} · "
-        f"created {when(config['created_at'])}"
+        f"created {when(config['created_at'])}" + (f" · {escape(parent)}" if parent else "")
     )
     if now in ("failed", "interrupted"):
         draw = st.error if now == "failed" else st.warning

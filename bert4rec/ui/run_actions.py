@@ -1,4 +1,4 @@
-"""What can be done with a run of the list: label, open, clone, resume, prune, delete, download."""
+"""What can be done with a run of the list, as buttons: from a label to the trash."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.run_controls import clone_to_form
 from bert4rec.ui.run_transfer import draw_export
+from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.words import counted, escape, size
 
 # What went wrong with the last press.
@@ -45,6 +46,7 @@ def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> Non
             _clone(run)
         if now in RESUMABLE_STATES and st.button("Resume", icon=":material/play_arrow:"):
             _resume(run)
+        draw_train_longer(run, now)
         _draw_files(run, now, n_bytes)
         draw_delete(run, now)
 
