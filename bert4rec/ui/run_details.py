@@ -8,6 +8,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.run_actions import draw_actions, draw_delete
+from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import settings_table
 from bert4rec.ui.run_list import ListedRun
 from bert4rec.ui.train_longer import parent_words
@@ -42,6 +43,7 @@ def draw_details(listed: ListedRun, known_tags: list[str]) -> None:
         return
     try:
         _draw_parent(run)
+        draw_ending(run, run.status(), row.state)
         draw_actions(run, row.state, listed.n_bytes, known_tags)
         _draw_figures(listed)
         _draw_settings(run)

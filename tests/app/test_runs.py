@@ -138,6 +138,19 @@ def test_a_marked_run_shows_its_figures_and_what_differs_from_the_defaults(make:
     assert (row["Value"], row["Default"]) == ("24", "64")
 
 
+def test_a_failed_or_interrupted_run_says_why_and_what_to_do(make: Make) -> None:
+    failed = make("failed", "failed")
+    failed.set_status(message="a step did not fit [memory](x)", fix="Use a smaller batch.")
+    shown = texts(open_runs([failed])).replace("\\", "")
+    assert "A step did not fit [memory](x)." in shown
+    assert "What to do: Use a smaller batch." in shown
+    cut = make("cut", "interrupted")
+    cut.set_status(message="the process that ran it is gone")
+    app = open_runs([cut])
+    assert "The process that ran it is gone" in app.warning[0].value
+    assert "begins with its first step" in app.warning[0].value
+
+
 def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
     run = make("zzz")
     (run.folder / "status.json").write_text("{")
