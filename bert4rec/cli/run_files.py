@@ -34,10 +34,14 @@ def export(run: str, out: str, with_last: bool, workspace: Path) -> None:
 
 
 @click.command(name="import")
-@click.argument("file")
+@click.argument("file", metavar="FILE-OR-FOLDER")
 @shared_options
 def import_(file: str, workspace: Path) -> None:
-    """Bring the run in the zip FILE into the workspace, once all of it was checked."""
+    """Bring a run into the workspace: a zip FILE of runs export, or the FOLDER of a run.
+
+    Names, sizes and contents are checked before anything is put in place, and nothing in it is
+    executed. The last checkpoint comes along where it is there.
+    """
     from bert4rec.runs.archive import import_run
 
     run = import_run(workspace, Path(file).expanduser().resolve())

@@ -51,7 +51,9 @@ def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor],
             check_format(document, FORMAT_VERSION, path)
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
             tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-    except (SafetensorError, ValueError) as error:
+    except FormatError:
+        raise
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise FormatError(f"the checkpoint cannot be read: {error}", where=str(path)) from error
     if not isinstance(document.get("plain"), dict):
         raise FormatError("the checkpoint is damaged", where=str(path))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,20 @@ def test_a_run_is_trained_longer_and_what_differs_is_told(workspace: Path) -> No
     again = call(workspace, "extend", "longer", "--epochs", "1").stdout
     assert f"It went on from run {found['run']} after epoch 3." in again
     assert call(workspace, "extend", "longer", "--epochs", "0").exit_code == 2
+
+
+def test_a_run_is_imported_from_a_folder_and_trained_longer_here(
+    workspace: Path, tiny_run: Run
+) -> None:
+    brought = document(call(workspace, "import", tiny_run.folder, "--json"))
+    refused = call(workspace, "extend", brought["run"], "--epochs", "1")
+    assert (
+        "Its dataset is not in this workspace" in call(workspace, "import", tiny_run.folder).stdout
+    )
+    assert (refused.exit_code, len(list_runs(workspace))) == (1, 2)
+    shutil.copytree(tiny_run.workspace / "datasets", workspace / "datasets")
+    found = document(call(workspace, "extend", brought["run"], "--epochs", "1", "--json"))
+    assert found["n_epochs_done"] == 9
 
 
 def test_curves_are_written_as_a_table_or_for_tensorboard(
