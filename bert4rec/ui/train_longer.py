@@ -19,7 +19,6 @@ from bert4rec.ui import state
 from bert4rec.ui.words import escape
 
 LABEL = "Train longer"
-SAME = "The figures will be those of one go, to the last digit."
 
 
 def draw_train_longer(run: Run, now: str) -> None:
@@ -85,7 +84,11 @@ def _draw_plan(plan: Extension) -> None:
         f"A new run goes on from the last checkpoint, up to epoch {plan.settings.n_epochs:,}, with "
         "the same settings and the curves so far. This run stays as it is."
     )
-    for note in plan.notes or (SAME,):
+    same = (
+        "On a machine of the same kind, the outcome is that of "
+        f"{plan.settings.n_epochs:,} epochs in one go, to the last digit."
+    )
+    for note in plan.notes or (same,):
         st.caption(escape(note))
 
 

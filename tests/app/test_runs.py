@@ -264,7 +264,7 @@ def test_a_run_is_trained_longer_as_a_new_one(trained: Run, workspace: Path) -> 
     app.text_input(key=f"longer_name_{trained.id}").set_value("longer")
     press(app, f"longer_{trained.id}")
     assert "up to epoch 10" in texts(app)
-    assert "those of one go" in texts(app)
+    assert "that of 10 epochs in one go" in texts(app)
     press(app, f"longer_{trained.id}", "really_longer")
     assert app.title[0].value == "Train"
     (longer,) = [run for run in list_runs(workspace) if run.id != trained.id]
@@ -374,7 +374,8 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     press(app, "Bring it in")
     assert listed(app) == ["tiny"]
     assert len(list_runs(workspace)) == 1
-    app.file_uploader(key="runs_upload").set_value(("run.zip", b"no zip", "application/zip"))
+    app.file_uploader(key="runs_upload").set_value(("other.zip", b"no zip", "application/zip"))
     drawn(app)
     press(app, "Bring it in")
     assert "File is not a zip file" in texts(app)
+    assert "Where: other.zip" in texts(app).replace("\\", "")
