@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError, safe_open
 
+from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 from bert4rec.files import is_file
 from bert4rec.hyperparameters import parse_settings
@@ -48,6 +49,15 @@ LINE_KINDS: Mapping[str, Kinds] = {
     "train": {"epoch": NUMBER, "step": int, "loss": NUMBER},
     "valid": {"epoch": NUMBER, "step": int, "metrics": dict, "is_best": bool},
     "continued": {"step": int},
+}
+# What not every version wrote, or not on every device.
+OTHER_KINDS: Kinds = {
+    **dict.fromkeys(("n_users", "n_items", "n_interactions", "n_parameters"), int),
+    **dict.fromkeys(("n_steps_per_epoch", "n_epochs"), int),
+    **dict.fromkeys(("memory_bytes", "device_memory_bytes"), int),
+    **dict.fromkeys(("learning_rate", "sequences_per_s", "elapsed_s"), NUMBER),
+    **dict.fromkeys(("loss_type", "loss_reason", "seen_reason", "device", "precision"), str),
+    "removes_seen": bool,
 }
 SUMMARY_KINDS: Kinds = {
     "best_epoch": int,
@@ -133,8 +143,11 @@ def _check_label(run: Run) -> None:
 def _check_summary(summary: Mapping[str, Any] | None) -> None:
     if summary is None:
         return
-    if not _has(summary, SUMMARY_KINDS) or not _are_numbers(summary["valid"], summary["test"]):
+    is_whole = _has(summary, SUMMARY_KINDS) and _has_others(summary)
+    if not is_whole or not _are_numbers(summary["valid"], summary["test"]):
         raise _bad("summary.json", "it is not what a run writes at its end")
+    if not _is_split(summary.get("split")):
+        raise _bad("summary.json", "its record of the split is damaged")
     parts = summary["report"]
     if "test" not in parts or not all(isinstance(part, dict) for part in parts.values()):
         raise _bad("summary.json", "its report has no part about the test items")
@@ -144,6 +157,22 @@ def _check_summary(summary: Mapping[str, Any] | None) -> None:
         for scorer, judged in part.items():
             if not _is_judged(judged):
                 raise _bad("summary.json", f"its report on {scorer[:40]!r} is damaged")
+
+
+def _has_others(document: Mapping[str, Any]) -> bool:
+    """Whether what an object holds beside, and is not null, is of the kind that it should be."""
+    there = {key for key in OTHER_KINDS if document.get(key) is not None}
+    return _has(document, {key: OTHER_KINDS[key] for key in there})
+
+
+def _is_split(record: Any) -> bool:
+    """Whether that is a record of a split that can be told in words; old runs have none."""
+    try:
+        return record is None or bool(
+            asked_words(record) + counts_words(record) + few_words(record)
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _is_judged(judged: Any) -> bool:
@@ -215,7 +244,7 @@ def _parsed(line: bytes) -> Any:
 def _is_event(event: Any) -> bool:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return False
-    if not _has(event, LINE_KINDS.get(event["event"], {})):
+    if not _has(event, LINE_KINDS.get(event["event"], {})) or not _has_others(event):
         return False
     metrics = event.get("metrics", {})
     by_scorer = metrics.values() if event["event"] == "baselines" else [metrics]

@@ -126,6 +126,9 @@ SUMMARY_CHANGES: dict[str, Change] = {
     ),
     "seconds that are none": lambda s: s.update(train_seconds=None),
     "a count that is none": lambda s: s.update(best_epoch=True),
+    "users that are none": lambda s: s.update(n_users="many"),
+    "a split without counts": lambda s: s["split"].pop("n_test"),
+    "a split that is none": lambda s: s.update(split="leave_one_out"),
 }
 
 
@@ -148,6 +151,8 @@ def test_a_summary_of_another_shape_is_refused(what: str, run: Run) -> None:
         '{"event": "valid", "epoch": 1, "step": 1, "metrics": {}, "is_best": 1}',
         '{"event": "baselines", "metrics": {"popularity": 3}}',
         '{"event": "continued"}',
+        '{"event": "started", "n_items": "many"}',
+        '{"event": "train", "epoch": 1, "step": 1, "loss": 2, "learning_rate": "high"}',
     ],
 )
 def test_a_line_of_the_journal_that_no_run_writes_is_refused(line: str, run: Run) -> None:
