@@ -91,7 +91,7 @@ def check_run(run: Run) -> None:
     _read("label.json", lambda: check_label(run.folder))
     _check_label(run)
     _check_summary(_read("summary.json", run.summary))
-    _check_journal(run.journal.path)
+    _check_journal(run.journal.path, run.hyperparameters().valid_metric)
     for name, kind in ((BEST, "best"), (LAST, "last")):
         if is_file(run.folder / name):
             _check_checkpoint(run, name, kind)
@@ -210,7 +210,7 @@ def _are_numbers(*documents: Any) -> bool:
     )
 
 
-def _check_journal(path: Path) -> None:
+def _check_journal(path: Path, metric: str) -> None:
     if not is_file(path):
         return
     n_broken = 0
@@ -218,7 +218,7 @@ def _check_journal(path: Path) -> None:
         event = _parsed(line)
         if event is None:
             n_broken += 1
-        elif not _is_event(event):
+        elif not _is_event(event, metric):
             raise _bad(path.name, f"line {number:,} is not what a run writes")
     if n_broken > MAX_BROKEN_LINES:
         raise _bad(path.name, f"{n_broken:,} of its lines are broken")
@@ -241,12 +241,15 @@ def _parsed(line: bytes) -> Any:
         return None
 
 
-def _is_event(event: Any) -> bool:
+def _is_event(event: Any, metric: str) -> bool:
+    """Whether that is a line that a run judged by a metric writes; unknown kinds are let in."""
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return False
     if not _has(event, LINE_KINDS.get(event["event"], {})) or not _has_others(event):
         return False
     metrics = event.get("metrics", {})
+    if event["event"] == "valid" and metric not in metrics:
+        return False
     by_scorer = metrics.values() if event["event"] == "baselines" else [metrics]
     return _are_numbers(*by_scorer)
 
