@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,8 @@ from bert4rec.spreadsheets import csv_text
 
 CurveForm = Literal["csv", "tensorboard"]
 CURVE_FORMS: tuple[CurveForm, ...] = ("csv", "tensorboard")
+# An event file holds numbers of 32 bits.
+MAX_FLOAT32 = 3.4e38
 # What a line of training or validation tells beside metrics.
 FIGURES = ("loss", "learning_rate", "sequences_per_s", "elapsed_s")
 
@@ -83,7 +84,7 @@ def _figures(row: Row) -> Iterator[tuple[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= MAX_FLOAT32
 
 
 def _markdown_table(settings: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ against the network that the settings describe.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +41,8 @@ MAX_LINE_BYTES = 2**16
 MAX_BROKEN_LINES = 100
 MAX_CONFIG_NAME = 1_000
 NUMBER = (int, float)
+# Neither NaN nor infinity is below; nor is a whole number of hundreds of digits.
+MAX_NUMBER, MAX_STEP = 1e300, 2**53
 Kinds = Mapping[str, type | tuple[type, ...]]
 LINE_KINDS: Mapping[str, Kinds] = {
     "started": {},
@@ -57,6 +58,7 @@ OTHER_KINDS: Kinds = {
     **dict.fromkeys(("memory_bytes", "device_memory_bytes"), int),
     **dict.fromkeys(("learning_rate", "sequences_per_s", "elapsed_s"), NUMBER),
     **dict.fromkeys(("loss_type", "loss_reason", "seen_reason", "device", "precision"), str),
+    **dict.fromkeys(("epoch", "step"), NUMBER),
     "removes_seen": bool,
 }
 SUMMARY_KINDS: Kinds = {
@@ -194,13 +196,13 @@ def _has(document: Any, kinds: Kinds) -> bool:
     return isinstance(document, dict) and all(
         isinstance(document.get(key), kind)
         and (isinstance(document[key], bool) == (kind is bool))
-        and (not isinstance(document[key], NUMBER) or math.isfinite(document[key]))
+        and (not isinstance(document[key], NUMBER) or abs(document[key]) <= MAX_NUMBER)
         for key, kind in kinds.items()
     )
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in NUMBER and math.isfinite(value)
+    return type(value) in NUMBER and abs(value) <= MAX_NUMBER
 
 
 def _are_numbers(*documents: Any) -> bool:
@@ -247,8 +249,9 @@ def _is_event(event: Any, metric: str) -> bool:
         return False
     if not _has(event, LINE_KINDS.get(event["event"], {})) or not _has_others(event):
         return False
+    is_placed = all(0 <= (event.get(key) or 0) <= MAX_STEP for key in ("epoch", "step"))
     metrics = event.get("metrics", {})
-    if event["event"] == "valid" and metric not in metrics:
+    if not is_placed or (event["event"] == "valid" and metric not in metrics):
         return False
     by_scorer = metrics.values() if event["event"] == "baselines" else [metrics]
     return _are_numbers(*by_scorer)

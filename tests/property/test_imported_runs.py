@@ -22,7 +22,7 @@ from bert4rec.ui.run_list import list_frame, listed_run
 from bert4rec.ui.run_table import run_row
 
 FILES = ("config.json", "status.json", "summary.json", "metrics.jsonl")
-OTHERS = [None, True, -1, 0, 3, 1.5, 1e308, "", "x", "9" * 30, [], [1], {}, {"x": 1}]
+OTHERS = [None, True, -1, 0, 3, 1.5, 1e308, 1e39, 10**400, "", "x", "9" * 30, [], [1], {}, {"x": 1}]
 Place = list[str | int]
 
 

@@ -151,6 +151,8 @@ def test_a_summary_of_another_shape_is_refused(what: str, run: Run) -> None:
         '{"event": "valid", "epoch": 1, "step": 1, "metrics": {}, "is_best": 1}',
         '{"event": "baselines", "metrics": {"popularity": 3}}',
         '{"event": "continued"}',
+        '{"event": "continued", "step": -1}',
+        '{"event": "other", "epoch": "x"}',
         '{"event": "started", "n_items": "many"}',
         '{"event": "train", "epoch": 1, "step": 1, "loss": 2, "learning_rate": "high"}',
     ],
@@ -169,6 +171,12 @@ def test_a_journal_that_was_cut_is_sound_and_one_of_broken_lines_is_not(run: Run
     with run.journal.path.open("a") as file:
         file.write("\n" + "[" * 30_000 + "\n" + "{\n" * MAX_BROKEN_LINES)
     assert "of its lines are broken" in refusal(run)
+
+
+def test_a_line_that_this_version_does_not_know_is_let_in(run: Run) -> None:
+    with run.journal.path.open("a") as file:
+        file.write('{"event": "other", "epoch": null, "text": ["x"]}\n')
+    check_run(run)
 
 
 def test_a_line_that_would_fill_the_memory_is_refused(run: Run) -> None:
