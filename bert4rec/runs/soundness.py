@@ -40,6 +40,8 @@ MAX_LINE_BYTES = 2**16
 # A process that is killed leaves at most one line broken.
 MAX_BROKEN_LINES = 100
 MAX_CONFIG_NAME = 1_000
+# What every page about a run that was judged relies on; the first with its interval.
+SHOWN_METRICS = ("ndcg@10", "hr@10")
 NUMBER = (int, float)
 # Neither NaN nor infinity is below; nor is a whole number of hundreds of digits.
 MAX_NUMBER, MAX_STEP = 1e300, 2**53
@@ -184,7 +186,8 @@ def _is_judged(judged: Any) -> bool:
     ends = judged["intervals"].values()
     are_pairs = all(isinstance(pair, list) and len(pair) == 2 for pair in ends)
     return (
-        "ndcg@10" in judged["metrics"]
+        set(SHOWN_METRICS) <= judged["metrics"].keys()
+        and SHOWN_METRICS[0] in judged["intervals"]
         and _are_numbers(judged["metrics"])
         and are_pairs
         and all(_is_number(end) for pair in ends for end in pair)

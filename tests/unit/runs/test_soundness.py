@@ -124,6 +124,9 @@ SUMMARY_CHANGES: dict[str, Change] = {
     "judged without the metric": lambda s: s["report"]["test"]["bert4rec"]["metrics"].pop(
         "ndcg@10"
     ),
+    "judged without its interval": lambda s: s["report"]["test"]["transitions"]["intervals"].pop(
+        "ndcg@10"
+    ),
     "seconds that are none": lambda s: s.update(train_seconds=None),
     "a count that is none": lambda s: s.update(best_epoch=True),
     "users that are none": lambda s: s.update(n_users="many"),
