@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bert4rec.data.prepare import PrepareSettings, prepare
     from bert4rec.errors import Bert4RecError
     from bert4rec.hyperparameters import Hyperparameters
-    from bert4rec.pipeline import evaluate, resume, train
+    from bert4rec.pipeline import evaluate, extend, resume, train
     from bert4rec.policy import Policy, dump_policy, load_policy
     from bert4rec.presets import PRESETS
     from bert4rec.recommender import Recommender, load
@@ -36,6 +36,7 @@ _HOMES = {
     "SequenceDataset": "data.dataset",
     "dump_policy": "policy",
     "evaluate": "pipeline",
+    "extend": "pipeline",
     "load": "recommender",
     "load_policy": "policy",
     "open_dataset": "data.dataset",
@@ -57,6 +58,7 @@ __all__ = [
     "__version__",
     "dump_policy",
     "evaluate",
+    "extend",
     "load",
     "load_policy",
     "open_dataset",

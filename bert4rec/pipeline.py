@@ -24,6 +24,7 @@ from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
+from bert4rec.runs.extension import extend_run
 from bert4rec.runs.folder import RESUMABLE_STATES, Run, utc_now
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
@@ -118,6 +119,34 @@ def resume(run: Run, *, control: Control | None = None, watch: Watch | None = No
         _refuse_to_resume(run)
         _carry_out(run, Recorder(run, watch), control or Control())
     return run
+
+
+def extend(
+    run: Run,
+    n_epochs: int,
+    *,
+    name: str | None = None,
+    control: Control | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Train a finished or stopped run longer: a new run that goes on from its last checkpoint.
+
+    Args:
+        run: The run, which stays as it is.
+        n_epochs: How many more epochs; one that was cut short is the first of them.
+        name: Name of the new run; that of the other one by default.
+        control: Pause and stop from another thread.
+        watch: Called with every line of the new run's journal.
+
+    Returns:
+        The new run. `plan_extension` tells in what it differs from as many epochs in one go.
+
+    Raises:
+        Bert4RecError: the run cannot be trained longer, or the new one failed.
+    """
+    longer = extend_run(run, n_epochs, name=name)
+    execute(longer, control=control, watch=watch)
+    return longer
 
 
 def _refuse_to_resume(run: Run) -> None:

@@ -82,14 +82,25 @@ def command_line() -> click.Group:
 
 @pytest.mark.parametrize(("document", "words"), commands("bert4rec"))
 def test_every_command_in_the_documents_exists(document: str, words: list[str]) -> None:
-    group = command_line()
-    name = next((word for word in words if not word.startswith("-")), "")
-    known = {"--help", "--version"} | {o for p in group.params for o in p.opts + p.secondary_opts}
-    if name:
-        assert name in group.commands, f"{document} names `bert4rec {name}`"
-        known |= {o for p in group.commands[name].params for o in p.opts + p.secondary_opts}
+    command: click.Command = command_line()
+    name = "bert4rec"
+    known = {"--help", "--version"} | options_of(command)
+    for word in words:
+        if word in ("...", "…") or not isinstance(command, click.Group):
+            break
+        if word.startswith("-"):
+            continue
+        name = f"{name} {word}"
+        # Some stand side by side, as in `runs rename|note`.
+        assert set(word.split("|")) <= set(command.commands), f"{document} names `{name}`"
+        command = command.commands[word.split("|")[0]]
+        known |= options_of(command)
     used = {word.partition("=")[0] for word in words if word.startswith("--")}
-    assert used <= known, f"{document} names options that `bert4rec {name}` does not have"
+    assert used <= known, f"{document} names options that `{name}` does not have"
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {option for p in command.params for option in p.opts + p.secondary_opts}
 
 
 @pytest.mark.parametrize(("document", "words"), commands("make"))

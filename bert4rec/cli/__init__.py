@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from bert4rec.cli import answers, datasets, logs, machine, runs, searching, settings, training
+from bert4rec.cli import (
+    answers,
+    datasets,
+    logs,
+    machine,
+    run_files,
+    runs,
+    searching,
+    settings,
+    training,
+)
 from bert4rec.cli.terminal import Door
 
 __all__ = ["main"]
@@ -22,6 +32,9 @@ def main(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
+
+for _command in (run_files.export, run_files.import_, run_files.curves):
+    runs.runs.add_command(_command)
 
 for _command in (
     machine.app,

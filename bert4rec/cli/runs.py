@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, wrong_use
+from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, tell
 from bert4rec.errors import Bert4RecError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def rename(run: str, new: str, workspace: Path) -> None:
     """Call RUN by another name, NEW; its id stays."""
     from bert4rec.runs.label import rename_run
 
-    found = _find(workspace, run)
+    found = find_one(workspace, run)
     rename_run(found.folder, new)
     _show_label(found)
 
@@ -99,7 +99,7 @@ def note(run: str, text: str, workspace: Path) -> None:
     """Write TEXT as the note of RUN; an empty one takes the note away."""
     from bert4rec.runs.label import note_run
 
-    found = _find(workspace, run)
+    found = find_one(workspace, run)
     note_run(found.folder, text)
     _show_label(found)
 
@@ -113,12 +113,13 @@ def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], workspace: Pat
     """Give RUN the TAGS; those that it has already stay."""
     from bert4rec.runs.label import tag_run
 
-    found = _find(workspace, run)
+    found = find_one(workspace, run)
     tag_run(found.folder, tags, remove)
     _show_label(found)
 
 
-def _find(workspace: Path, name: str) -> Run:
+def find_one(workspace: Path, name: str) -> Run:
+    """Return the one run that is so called; a name that several have is refused."""
     from bert4rec.runs.registry import find_run
 
     return find_run(workspace, name, is_sole=True)
@@ -142,7 +143,7 @@ def delete(run: str, workspace: Path) -> None:
     """
     from bert4rec.runs.trash import trash_run
 
-    found = _find(workspace, run)
+    found = find_one(workspace, run)
     moved = trash_run(found.workspace, found.id)
     lines = [f"Moved run {found.id} into the trash.", next_step("runs", "restore", moved.id)]
     show({"deleted": found.id, "trash": str(moved.folder)}, lines)
@@ -178,40 +179,29 @@ def purge(ids: tuple[str, ...], workspace: Path) -> None:
 
 @runs.command()
 @click.argument("run")
-@click.option("--out", required=True, metavar="FILE", help="The zip file to write.")
-@click.option("--with-last", is_flag=True, help="Take the checkpoint to go on from along.")
+@click.option(
+    "--epochs", type=click.IntRange(1), required=True, metavar="N", help="How many more epochs."
+)
+@click.option("--name", help="Name of the new run.  [default: that of RUN]")
 @shared_options
-def export(run: str, out: str, with_last: bool, workspace: Path) -> None:
-    """Write RUN as one zip file, without its dataset, for another workspace."""
-    from bert4rec.runs.archive import export_run
+def extend(run: str, epochs: int, name: str | None, workspace: Path) -> None:
+    """Train RUN longer: a new run that goes on from its last checkpoint, for N more epochs.
 
-    found, path = _find(workspace, run), Path(out).expanduser().resolve()
-    if path.suffix != ".zip":
-        wrong_use("--out should end in .zip")
-    names = export_run(found, path, with_last=with_last)
-    document = {"run": found.id, "out": str(path), "files": names}
-    show(document, [f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB"])
+    RUN is finished or stopped and stays as it is. Weights, averages, optimizer, patience, best
+    checkpoint and curves are carried over. With the default constant learning rate the outcome is
+    that of all the epochs in one go; what differs otherwise is told.
+    """
+    from bert4rec.cli.training import carry_out, outcome, outcome_lines
+    from bert4rec.runs.extension import extend_run, plan_extension
 
-
-@runs.command(name="import")
-@click.argument("file")
-@shared_options
-def import_(file: str, workspace: Path) -> None:
-    """Bring the run in the zip FILE into the workspace, once all of it was checked."""
-    from bert4rec.runs.archive import import_run
-
-    run = import_run(workspace, Path(file).expanduser().resolve())
-    document = {"run": run.id, "name": run.name, "dataset": run.config()["dataset"]}
-    lines = [f"Imported run {run.name} as {run.id}."]
-    show(document, [*lines, *_lacking(run)])
-
-
-def _lacking(run: Run) -> list[str]:
-    try:
-        run.dataset()
-    except Bert4RecError:
-        return ["Its dataset is not in this workspace, so its model cannot be used here yet."]
-    return []
+    found = find_one(workspace, run)
+    notes = plan_extension(found, epochs).notes
+    for line in notes:
+        tell(line)
+    longer = extend_run(found, epochs, name=name)
+    carry_out(longer, is_new=True)
+    document = outcome(longer) | {"notes": list(notes)}
+    show(document, outcome_lines(document))
 
 
 @runs.command()
@@ -220,11 +210,12 @@ def _lacking(run: Run) -> list[str]:
 def prune(run: str | None, workspace: Path) -> None:
     """Delete the last checkpoint of RUN, or of every finished run; their models stay.
 
-    The last checkpoint is what a run goes on from; a finished one is used by its best.
+    The model of a finished run is its best checkpoint. The last one is needed only to train it
+    longer.
     """
     from bert4rec.runs.storage import prune_run
 
-    chosen = [_find(workspace, run)] if run is not None else _finished(workspace)
+    chosen = [find_one(workspace, run)] if run is not None else _finished(workspace)
     freed = {one.id: prune_run(one) for one in chosen}
     pruned = {run_id: n_bytes for run_id, n_bytes in freed.items() if n_bytes}
     total = sum(pruned.values())

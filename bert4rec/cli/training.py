@@ -61,9 +61,9 @@ def train(
         from bert4rec.runs.registry import find_run
 
         run = find_run(workspace, str(resume))
-    _carry_out(run, is_new=resume is None)
+    carry_out(run, is_new=resume is None)
     document = outcome(run)
-    show(document, _outcome_lines(document))
+    show(document, outcome_lines(document))
 
 
 def _new_run(
@@ -79,7 +79,8 @@ def _new_run(
     return create_run(workspace, adopt(dataset, workspace), policy, name=name)
 
 
-def _carry_out(run: Run, *, is_new: bool) -> None:
+def carry_out(run: Run, *, is_new: bool) -> None:
+    """Train a run with its progress on standard error; an interrupted one says how to go on."""
     from bert4rec.pipeline import execute, resume
 
     with TrainingProgress(run) as progress:
@@ -116,6 +117,7 @@ def outcome(run: Run) -> dict[str, Any]:
         "policy": config["policy"],
         "dataset": config["dataset"],
         "settings": config["settings"],
+        "parent": config.get("parent"),
         **{key: summary.get(key) for key in kept},
         "baselines": _metrics_of(report.get("test", {}), is_network=False),
         "unseen_users": _metrics_of(report.get("unseen_users", {})) or None,
@@ -134,13 +136,15 @@ def _metrics_of(
     }
 
 
-def _outcome_lines(document: dict[str, Any]) -> list[str]:
+def outcome_lines(document: dict[str, Any]) -> list[str]:
+    """Return what `outcome` returned as lines for a person."""
     from bert4rec.data.split_record import asked_words
 
     scores = {NETWORK: document["test"], **document["baselines"]}
     unseen = document["unseen_users"]
     return [
         f"Run {document['run']} {document['state']}: {document['message']}",
+        *_parent_lines(document["parent"]),
         "",
         *(_split_lines(document["split"]) if document["split"] else []),
         f"Test: {asked_words(document['split'])}, among the whole catalogue",
@@ -154,6 +158,12 @@ def _outcome_lines(document: dict[str, Any]) -> list[str]:
         *_advice(scores),
         _following(document),
     ]
+
+
+def _parent_lines(parent: Mapping[str, Any] | None) -> list[str]:
+    return (
+        [f"It went on from run {parent['run']} after epoch {parent['epoch']:,}."] if parent else []
+    )
 
 
 def _split_lines(record: Mapping[str, Any]) -> list[str]:

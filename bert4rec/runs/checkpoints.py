@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.events import Position
 from bert4rec.files import check_format, swapped_in
 
 FORMAT_VERSION = 1
+# As a prefix: reads the plain data alone.
+NO_TENSORS = "no tensor is called so"
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
@@ -46,11 +51,40 @@ def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor],
             check_format(document, FORMAT_VERSION, path)
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
             tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-    except (SafetensorError, ValueError) as error:
+    except FormatError:
+        raise
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise FormatError(f"the checkpoint cannot be read: {error}", where=str(path)) from error
     if not isinstance(document.get("plain"), dict):
         raise FormatError("the checkpoint is damaged", where=str(path))
     return tensors, document["plain"]
+
+
+def saved_position(plain: Mapping[str, Any], path: Path) -> Position:
+    """Return where a training was when its checkpoint was written.
+
+    Args:
+        plain: The plain data of the checkpoint.
+        path: The checkpoint, to be named.
+
+    Raises:
+        FormatError: that is no position.
+    """
+    values: dict[str, Any] = {key: plain.get(key) for key in asdict(Position())}
+    score = values.pop("best_score")
+    counts = [values[key] for key in values if key != "trained_s"]
+    is_whole = (
+        all(type(count) is int and count >= 0 for count in counts)
+        and all(_is_finite(value) for value in (values["trained_s"], score or 0.0))
+        and values["trained_s"] >= 0
+    )
+    if not is_whole:
+        raise FormatError("the position in the checkpoint is damaged", where=str(path))
+    return Position(**values, best_score=score)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 @contextmanager

@@ -100,6 +100,8 @@ class Status:
 
 
 _NUMBER = (int, float)
+# A whole number of hundreds of digits is damage: no arithmetic with other numbers takes it.
+MAX_NUMBER = 1e300
 STATUS_KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("state", "message", "fix", "error", "host", "heartbeat_at"), str),
     **dict.fromkeys(("pid", "epoch", "n_epochs", "step", "n_steps", "best_epoch"), int),
@@ -248,7 +250,7 @@ def _holds(document: Any, kinds: Mapping[str, Any]) -> bool:
 
 def _is_a(value: Any, kind: Any) -> bool:
     """Whether a value of JSON is of a kind; a number of ours is neither negative nor a boolean."""
-    if isinstance(value, bool) or (isinstance(value, int | float) and value < 0):
+    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < MAX_NUMBER):
         return False
     return isinstance(value, kind)
 

@@ -38,12 +38,17 @@ def read_label(folder: Path) -> Label:
     the run itself is whole.
     """
     try:
-        return _read(folder)
+        return check_label(folder)
     except (FormatError, NotFoundError):
         return Label()
 
 
-def _read(folder: Path) -> Label:
+def check_label(folder: Path) -> Label:
+    """Return the label of the run in a folder, an empty one for a run without.
+
+    Raises:
+        FormatError: it is damaged or of a newer version.
+    """
     path = folder / LABEL_NAME
     if not is_file(path):
         return Label()
@@ -169,7 +174,7 @@ def change_label(folder: Path, shown: Label, wanted: Label) -> None:
 def _change(folder: Path, change: Callable[[Label], Label]) -> Label:
     """Change the label as it is now, so that what another visitor just wrote of it stays."""
     with changing(folder):
-        label = change(_read(folder))
+        label = change(check_label(folder))
         document = asdict(label) | {"tags": list(label.tags)}
         write_json(folder / LABEL_NAME, {"format_version": FORMAT_VERSION} | document)
     return label

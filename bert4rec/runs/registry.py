@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +19,23 @@ from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, u
 
 
 def create_run(
-    workspace: Path, dataset: SequenceDataset, policy: Policy, *, name: str | None = None
+    workspace: Path,
+    dataset: SequenceDataset,
+    policy: Policy,
+    *,
+    name: str | None = None,
+    parent: Mapping[str, Any] | None = None,
+    fill: Callable[[Run], None] | None = None,
 ) -> Run:
     """Make the folder of a new run, queued, with its configuration frozen.
+
+    Args:
+        workspace: Where the run goes.
+        dataset: What it trains on, one of the workspace's.
+        policy: Its settings with what it is for.
+        name: Its name; the dataset's by default.
+        parent: The run from whose end it goes on, as its configuration is to tell it.
+        fill: Puts what it begins with into its folder, before it counts as a run.
 
     Raises:
         UnwritableError: the workspace cannot be written.
@@ -42,13 +56,20 @@ def create_run(
         },
         "version": version("bert4rec"),
         "machine": describe_machine(),
+        **({"parent": dict(parent)} if parent else {}),
     }
     title = f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
     with writing_explained(workspace):
         run = Run(_new_folder(workspace / "runs", title))
-        run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
-        # The configuration comes last: a folder without it is no run yet.
-        write_json(run.folder / "config.json", config)
+        try:
+            run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
+            if fill is not None:
+                fill(run)
+            # The configuration comes last: a folder without it is no run yet.
+            write_json(run.folder / "config.json", config)
+        except BaseException:
+            shutil.rmtree(run.folder, ignore_errors=True)
+            raise
     return run
 
 

@@ -24,6 +24,8 @@ MAX_METRIC_POINTS = 700
 MAX_TABLE_ROWS = 200
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
+# Letters that one line of a legend has room for, of which each sign takes some.
+LEGEND_LETTERS, SIGN_LETTERS, LEGEND_LABEL_PX = 50, 6, 130
 # The theme's own margins leave the lines half of the height.
 PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
 AXIS = {"labelPadding": 6, "titlePadding": 8}
@@ -128,7 +130,11 @@ def _chart(
 
 def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, Any]:
     names = {"domain": list(series)}
+    is_long = sum(map(len, series)) + SIGN_LETTERS * len(series) > LEGEND_LETTERS
     legend = {
+        # More than fits one line of the narrowest card is set in two columns, cut where it is long.
+        "columns": 2 if is_long else len(series),
+        "labelLimit": LEGEND_LABEL_PX if is_long else 0,
         "title": None,
         "orient": "top",
         "symbolType": "stroke",

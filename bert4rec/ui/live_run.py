@@ -14,6 +14,7 @@ from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
+from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import (
     final_finding,
     final_table,
@@ -23,6 +24,7 @@ from bert4rec.ui.run_figures import (
     seen_words,
 )
 from bert4rec.ui.settings_form import KIND_WORDS, draw_policy_out
+from bert4rec.ui.train_longer import parent_words
 from bert4rec.ui.watched_prediction import draw_watched
 from bert4rec.ui.words import (
     duration,
@@ -30,7 +32,6 @@ from bert4rec.ui.words import (
     metric_name,
     number,
     percent,
-    sentence,
     size,
     state_word,
     when,
@@ -57,29 +58,16 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
 
 
 def _draw_heading(run: Run, status: Status, now: str) -> None:
-    config = run.config()
+    config, parent = run.config(), parent_words(run)
     word = state_word(now)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name), anchor=False, width="content")
         st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     st.caption(
         f"{escape(config['dataset']['name'])} · {KIND_WORDS[config['policy']][0].lower()} · "
-        f"created {when(config['created_at'])}"
+        f"created {when(config['created_at'])}" + (f" · {escape(parent)}" if parent else "")
     )
-    if now in ("failed", "interrupted"):
-        draw = st.error if now == "failed" else st.warning
-        reason = escape(sentence(status.message or "it ended without saying why"))
-        fix = _what_to_do(run, status, now)
-        fix = f"\n\nWhat to do: {escape(sentence(fix))}" if fix else ""
-        draw(f"**{reason}**{fix}", icon=state_word(now).icon)
-    elif status.message and now not in ACTIVE_STATES:
-        st.markdown(f"Why it ended: {escape(sentence(status.message))}")
-
-
-def _what_to_do(run: Run, status: Status, now: str) -> str:
-    if now == "interrupted" and not run.checkpoint("last").exists():
-        return "Start it again: there is no checkpoint yet, so it begins with its first step."
-    return status.fix
+    draw_ending(run, status, now)
 
 
 def _draw_live(run: Run, drawn: tuple[str, str]) -> None:

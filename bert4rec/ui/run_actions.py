@@ -1,4 +1,4 @@
-"""What can be done with a run of the list: label, open, clone, resume, prune, delete, download."""
+"""What can be done with a run of the list, as buttons: from a label to the trash."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.policy import dump_policy
-from bert4rec.runs.curves import Curves
+from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
-from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import state
 from bert4rec.ui.run_controls import clone_to_form
-from bert4rec.ui.run_figures import curves_table
 from bert4rec.ui.run_transfer import draw_export
+from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.words import counted, escape, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
-PRUNE, POLICY, CURVES = "Prune", "Policy YAML", "Curves CSV"
+PRUNE, POLICY = "Prune", "Policy YAML"
+CURVES, EVENTS = "Curves CSV", "Curves for TensorBoard"
 
 
 def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> None:
@@ -46,6 +46,7 @@ def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> Non
             _clone(run)
         if now in RESUMABLE_STATES and st.button("Resume", icon=":material/play_arrow:"):
             _resume(run)
+        draw_train_longer(run, now)
         _draw_files(run, now, n_bytes)
         draw_delete(run, now)
 
@@ -86,11 +87,22 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
         )
         st.download_button(
             CURVES,
-            partial(_curves_csv, run),
+            partial(curves_csv, run),
             file_name=f"{run.id}-curves.csv",
             mime="text/csv",
             icon=":material/download:",
             on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            EVENTS,
+            partial(curve_events, run),
+            file_name=event_file_name(run),
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            help="An event file with curves and settings. Put it into a folder named after the run,"
+            " and start TensorBoard with the folder above.",
             width="stretch",
         )
         draw_export(run, now, n_bytes)
@@ -98,19 +110,13 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
         st.button(
             f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
             icon=":material/content_cut:",
-            help="Deletes the last checkpoint of a finished run, which nothing but watching one "
-            "prediction on Train uses. The model, which is the best one, stays.",
+            help="Deletes the last checkpoint of a finished run, which is needed only to train it "
+            "longer and to watch one prediction on Train. The model, which is the best one, stays.",
             disabled=not n_free,
             on_click=_try,
             args=(partial(prune_run, run),),
             width="stretch",
         )
-
-
-def _curves_csv(run: Run) -> str:
-    curves = Curves()
-    curves.update(run.journal)
-    return csv_text(curves_table(curves))
 
 
 def _try(action: Callable[[], object]) -> None:

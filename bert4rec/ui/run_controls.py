@@ -12,6 +12,7 @@ from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
 from bert4rec.runs.registry import create_run, delete_run
 from bert4rec.ui import state
 from bert4rec.ui.settings_form import fill_from_policy
+from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.words import escape
 
 STOPPING_KEY = "train_stopping"
@@ -91,6 +92,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
             _draw_ended(run, status)
         else:
             draw_onward(run)
+        draw_train_longer(run, now)
         if st.button("Discard", icon=":material/delete:", key=f"discard_{run.id}"):
             confirm_discard(run, after_delete)
 

@@ -8,9 +8,21 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.run_actions import draw_actions, draw_delete
+from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import settings_table
 from bert4rec.ui.run_list import ListedRun
-from bert4rec.ui.words import counted, duration, escape, metric_name, number, size, state_word, when
+from bert4rec.ui.train_longer import parent_words
+from bert4rec.ui.words import (
+    counted,
+    duration,
+    escape,
+    metric_name,
+    number,
+    sentence,
+    size,
+    state_word,
+    when,
+)
 
 MIN_METRIC_PX = 150
 
@@ -30,6 +42,8 @@ def draw_details(listed: ListedRun, known_tags: list[str]) -> None:
         draw_delete(run, row.state)
         return
     try:
+        _draw_parent(run)
+        draw_ending(run, run.status(), row.state)
         draw_actions(run, row.state, listed.n_bytes, known_tags)
         _draw_figures(listed)
         _draw_settings(run)
@@ -49,6 +63,13 @@ def _draw_heading(listed: ListedRun) -> None:
         st.caption(f"{escape(row.data)} · created {when(row.created_at)} · {escape(row.run_id)}")
     if row.note:
         st.markdown(f":material/sticky_note_2: {escape(row.note)}")
+
+
+def _draw_parent(run: Run) -> None:
+    """Name the run from whose end this one went on, if any."""
+    text = parent_words(run)
+    if text:
+        st.caption(f":material/fork_right: {escape(sentence(text))}")
 
 
 def _draw_figures(listed: ListedRun) -> None:

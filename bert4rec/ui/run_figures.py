@@ -126,21 +126,6 @@ def settings_table(settings: Hyperparameters) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("Differs", ascending=False, kind="stable")
 
 
-def curves_table(curves: Curves) -> pd.DataFrame:
-    """Return the whole journal of a run as one table in the order of steps.
-
-    A line of training has a loss, a line of validation has metrics; what a line lacks is empty.
-    """
-    known = ("epoch", "step", "loss", "learning_rate", "sequences_per_s", "elapsed_s")
-    rows = [{key: row.get(key) for key in known} for row in curves.train]
-    rows += [
-        {key: row.get(key) for key in known} | {f"valid_{k}": v for k, v in row["metrics"].items()}
-        for row in curves.valid
-    ]
-    table = pd.DataFrame(rows, columns=None if rows else list(known))
-    return table.sort_values("step", kind="stable").reset_index(drop=True)
-
-
 def seen_words(facts: dict[str, Any]) -> str:
     """Return how items that a user had met before were ranked, and why; nothing for old runs.
 

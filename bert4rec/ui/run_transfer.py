@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.files import safe_name
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import state
@@ -60,7 +61,7 @@ def draw_import(place: DeltaGenerator) -> None:
             "To use its model, this workspace needs the dataset that it was trained on."
         )
         if st.button("Bring it in", icon=":material/input:", disabled=file is None) and file:
-            _bring_in(file.getvalue())
+            _bring_in(file.name, file.getvalue())
         if BROUGHT_KEY in st.session_state:
             st.success(
                 f"Run {escape(st.session_state.pop(BROUGHT_KEY))} is in the list.",
@@ -68,10 +69,11 @@ def draw_import(place: DeltaGenerator) -> None:
             )
 
 
-def _bring_in(content: bytes) -> None:
+def _bring_in(name: str, content: bytes) -> None:
     try:
         with TemporaryDirectory() as folder:
-            path = Path(folder) / "run.zip"
+            # What is wrong is said of a file of this name.
+            path = Path(folder) / f"{safe_name(Path(name).stem, fallback='run')}.zip"
             path.write_bytes(content)
             st.session_state[BROUGHT_KEY] = import_run(state.workspace(), path).name
     except Bert4RecError as error:

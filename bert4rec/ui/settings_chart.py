@@ -21,6 +21,9 @@ LOG_SPAN = 30.0
 HEIGHT = 360
 # Cividis without the end that the background would swallow; the best run stands out on both.
 SCALES = {"light": ["#C3B369", "#707173", "#00224E"], "dark": ["#575D6D", "#A59C74", "#FEE838"]}
+# Plotly draws the axes themselves in black, and lets nobody choose.
+AXIS_COLORS = {"light": "#59636E", "dark": "#A7B0BA"}
+TEXT_COLORS = {"light": "#1F2933", "dark": "#E6E9ED"}
 
 
 def comparable_rows(rows: Iterable[RunRow]) -> list[RunRow]:
@@ -57,11 +60,22 @@ def settings_figure(rows: Sequence[RunRow], theme: str) -> go.Figure:
         go.Parcoords(
             dimensions=axes,
             line={"color": best, "colorscale": SCALES[theme], "showscale": False},
-            labelfont={"size": 13},
+            labelfont={"size": 13, "color": TEXT_COLORS[theme]},
+            tickfont={"size": 12, "color": TEXT_COLORS[theme]},
+            rangefont={"size": 12, "color": TEXT_COLORS[theme]},
         )
     )
+    for place in range(len(axes)):
+        figure.add_shape(_upright(place / (len(axes) - 1), theme))
     figure.update_layout(height=HEIGHT, margin={"l": 60, "r": 70, "t": 60, "b": 24})
     return figure
+
+
+def _upright(x: float, theme: str) -> dict[str, Any]:
+    """Return a line from the bottom of the figure to its top."""
+    line = {"color": AXIS_COLORS[theme], "width": 1.5}
+    ends = {"x0": x, "x1": x, "y0": 0, "y1": 1}
+    return {"type": "line", "xref": "paper", "yref": "paper", "line": line, **ends}
 
 
 def _axis(name: str, values: list[Any]) -> dict[str, Any]:

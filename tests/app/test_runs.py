@@ -15,6 +15,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash
+from bert4rec.ui import state
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -137,6 +138,19 @@ def test_a_marked_run_shows_its_figures_and_what_differs_from_the_defaults(make:
     assert (row["Value"], row["Default"]) == ("24", "64")
 
 
+def test_a_failed_or_interrupted_run_says_why_and_what_to_do(make: Make) -> None:
+    failed = make("failed", "failed")
+    failed.set_status(message="a step did not fit [memory](x)", fix="Use a smaller batch.")
+    shown = texts(open_runs([failed])).replace("\\", "")
+    assert "A step did not fit [memory](x)." in shown
+    assert "What to do: Use a smaller batch." in shown
+    cut = make("cut", "interrupted")
+    cut.set_status(message="the process that ran it is gone")
+    app = open_runs([cut])
+    assert "The process that ran it is gone" in app.warning[0].value
+    assert "begins with its first step" in app.warning[0].value
+
+
 def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
     run = make("zzz")
     (run.folder / "status.json").write_text("{")
@@ -232,6 +246,52 @@ def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
     assert next(button for button in app.button if button.label == "Prune").disabled
 
 
+@pytest.fixture
+def trained(tiny_run: Run, workspace: Path) -> Run:
+    """A run with its dataset and both checkpoints, of its own."""
+    for kind in ("datasets", "runs"):
+        shutil.copytree(tiny_run.workspace / kind, workspace / kind)
+    return Run(workspace / "runs" / tiny_run.id)
+
+
+def ended(run: Run) -> bool:
+    return state.job_service().wait(lambda: run.id not in state.job_service().active(), 60)
+
+
+def test_a_run_is_trained_longer_as_a_new_one(trained: Run, workspace: Path) -> None:
+    app = press(open_runs([trained]), "Train longer")
+    app.number_input(key=f"further_{trained.id}").set_value(2)
+    app.text_input(key=f"longer_name_{trained.id}").set_value("longer")
+    press(app, f"longer_{trained.id}")
+    assert "up to epoch 10" in texts(app)
+    assert "that of 10 epochs in one go" in texts(app)
+    press(app, f"longer_{trained.id}", "really_longer")
+    assert app.title[0].value == "Train"
+    (longer,) = [run for run in list_runs(workspace) if run.id != trained.id]
+    assert ended(longer)
+    assert (longer.name, longer.status().state, longer.status().epoch) == ("longer", "finished", 10)
+    app = open_runs([longer])
+    assert "Went on from tiny after epoch 8" in texts(app)
+
+
+def test_training_longer_is_refused_in_words(trained: Run, workspace: Path) -> None:
+    app = press(open_runs([trained]), "Train longer")
+    app.text_input(key=f"longer_name_{trained.id}").set_value(" ")
+    press(app, f"longer_{trained.id}", "really_longer")
+    assert "The new run has no name" in texts(app)
+    shutil.rmtree(workspace / "datasets")
+    app = press(open_runs([trained]), f"longer_{trained.id}", "really_longer")
+    assert "What to do" in texts(app)
+    assert list_runs(workspace) == [trained]
+
+
+def test_a_run_is_trained_longer_only_from_an_end(make: Make) -> None:
+    labels = [button.label for button in open_runs([make("failed", "failed")]).button]
+    assert "Train longer" not in labels
+    app = open_runs([make("pruned")])
+    assert next(button for button in app.button if button.label == "Train longer").disabled
+
+
 def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> None:
     first, second = make(NASTY, hidden_size=24), make("second", hidden_size=32)
     report = {"metrics": {"ndcg@10": 0.2}, "intervals": {"ndcg@10": [0.1, 0.3]}}
@@ -287,14 +347,11 @@ def test_many_runs_of_one_dataset_are_drawn_by_settings_when_asked(make: Make) -
 
 
 def test_compared_runs_say_what_they_expect_for_the_same_user(
-    tiny_run: Run, workspace: Path
+    trained: Run,
 ) -> None:
-    for kind in ("datasets", "runs"):
-        shutil.copytree(tiny_run.workspace / kind, workspace / kind)
-    first = Run(workspace / "runs" / tiny_run.id)
-    second = Run(workspace / "runs" / f"{tiny_run.id}-2")
-    shutil.copytree(first.folder, second.folder)
-    app = open_runs([first, second])
+    second = Run(trained.folder.with_name(f"{trained.id}-2"))
+    shutil.copytree(trained.folder, second.folder)
+    app = open_runs([trained, second])
     app.session_state["runs_predictions"] = True
     drawn(app)
     expected = app.dataframe[-1].value
@@ -317,7 +374,8 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     press(app, "Bring it in")
     assert listed(app) == ["tiny"]
     assert len(list_runs(workspace)) == 1
-    app.file_uploader(key="runs_upload").set_value(("run.zip", b"no zip", "application/zip"))
+    app.file_uploader(key="runs_upload").set_value(("other.zip", b"no zip", "application/zip"))
     drawn(app)
     press(app, "Bring it in")
     assert "File is not a zip file" in texts(app)
+    assert "Where: other.zip" in texts(app).replace("\\", "")

@@ -96,6 +96,8 @@ class World:
             "runs rename": ["runs", "rename", self.spare_run, "renamed"],
             "runs note": ["runs", "note", self.spare_run, "of two users"],
             "runs tag": ["runs", "tag", self.spare_run, "spare"],
+            "runs extend": ["runs", "extend", self.run, "--epochs", "1", "--name", "longer"],
+            "runs curves": ["runs", "curves", self.run, "--out", folder / f"{uuid4()}.csv"],
             "runs delete": ["runs", "delete", self.spare_run],
             "runs restore": ["runs", "restore", self.trashed_run],
             "runs purge": ["runs", "purge", self.trashed_run],
@@ -240,6 +242,10 @@ FAILURES = {
     "a run that is not there": ["evaluate", "nosuch"],
     "a run that is finished": ["train", "--resume", "{run}"],
     "a run without a name": ["runs", "rename", "{run}", " "],
+    "a run that cannot be trained longer": ["runs", "extend", "{pruned}", "--epochs", "1"],
+    "curves where a file is": [
+        *("runs", "curves", "{run}", "--form", "tensorboard", "--out", "{log}")
+    ],
     "a run that is not in the trash": ["runs", "restore", "{run}"],
     "an archive that is not there": ["runs", "import", "nowhere.zip"],
     "an archive that is an image": ["runs", "import", "{image}"],
@@ -270,6 +276,7 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     found = {name: str(folder / name) for name in content}
     dataset = Path(world.trained["dataset"]["folder"]).name
     more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
+    more["pruned"] = world.spare_run()
     return found | more
 
 

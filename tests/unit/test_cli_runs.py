@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bert4rec.cli import main
+from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
-from tests.factories import random_dataset, saved_dataset, small_settings
+from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
 
 
 def call(workspace: Path, *words: object) -> Result:
@@ -78,6 +80,51 @@ def test_pruning_takes_all_finished_runs_or_the_one_that_is_named(workspace: Pat
     assert document(call(workspace, "prune", "a", "--json"))["pruned"] == {runs[0].id: 100}
     assert document(call(workspace, "prune", "--json"))["pruned"] == {runs[1].id: 100}
     assert runs[2].checkpoint("last").is_file()
+
+
+def test_a_run_is_trained_longer_and_what_differs_is_told(workspace: Path) -> None:
+    settings = small_settings(n_epochs=1, schedule="linear")
+    short = train(ring_dataset(n_users=40), settings, workspace=workspace, name="short")
+    called = call(workspace, "extend", "short", "--epochs", "2", "--name", "longer", "--json")
+    found = document(called)
+    assert (found["name"], found["state"], found["n_epochs_done"]) == ("longer", "finished", 3)
+    assert found["parent"] == {"run": short.id, "name": "short", "epoch": 1, "step": 2}
+    (note,) = found["notes"]
+    assert "linear schedule that ended with epoch 1" in note
+    assert note in called.stderr
+    assert "going on after epoch 1, step 2" in called.stderr
+    again = call(workspace, "extend", "longer", "--epochs", "1").stdout
+    assert f"It went on from run {found['run']} after epoch 3." in again
+    assert call(workspace, "extend", "longer", "--epochs", "0").exit_code == 2
+
+
+def test_a_run_is_imported_from_a_folder_and_trained_longer_here(
+    workspace: Path, tiny_run: Run
+) -> None:
+    brought = document(call(workspace, "import", tiny_run.folder, "--json"))
+    refused = call(workspace, "extend", brought["run"], "--epochs", "1")
+    assert (
+        "Its dataset is not in this workspace" in call(workspace, "import", tiny_run.folder).stdout
+    )
+    assert (refused.exit_code, len(list_runs(workspace))) == (1, 2)
+    shutil.copytree(tiny_run.workspace / "datasets", workspace / "datasets")
+    found = document(call(workspace, "extend", brought["run"], "--epochs", "1", "--json"))
+    assert found["n_epochs_done"] == 9
+
+
+def test_curves_are_written_as_a_table_or_for_tensorboard(
+    workspace: Path, tiny_run: Run, tmp_path: Path
+) -> None:
+    table = document(
+        call(workspace, "curves", tiny_run.folder, "--out", tmp_path / "a.csv", "--json")
+    )
+    assert Path(table["out"]).read_text().startswith("epoch,step,loss")
+    board = tmp_path / "my board"
+    words = ("curves", tiny_run.folder, "--form", "tensorboard", "--out", board)
+    assert f"Next: tensorboard --logdir '{board}'" in call(workspace, *words).stdout
+    assert [path.parent for path in board.rglob("*tfevents*")] == [board / tiny_run.id]
+    wrong = call(workspace, "curves", tiny_run.folder, "--out", board)
+    assert (wrong.exit_code, "should end in .csv" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("words", [("rename", "nosuch", "x"), ("delete", "nosuch")])

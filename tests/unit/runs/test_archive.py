@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import errno
 import json
+import random
 import shutil
+import stat
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
 from bert4rec.recommender import load
 from bert4rec.runs import archive
-from bert4rec.runs.archive import BEST, LAST, export_run, import_run
+from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run, tag_run
 from bert4rec.runs.registry import list_runs
+from bert4rec.runs.soundness import BEST, LAST, check_run
 
 
 @pytest.fixture
@@ -94,9 +99,113 @@ def test_a_file_that_unpacks_to_too_much_is_refused(
     run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(archive.MAX_BYTES, "log.txt", 1_000)
-    path = packed(tmp_path / "bomb.zip", contents(run) | {"log.txt": b"x" * 1_001})
-    with pytest.raises(FormatError, match="would be 1,001 bytes"):
+    path = packed(tmp_path / "big.zip", contents(run) | {"log.txt": b"x" * 1_001})
+    with pytest.raises(FormatError, match=r"log.txt: it would be 1,001 bytes"):
         import_run(workspace, path)
+
+
+def test_a_bomb_is_refused_by_how_much_it_would_grow(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in (contents(run) | {BEST: bytes(2**27)}).items():
+            made.writestr(name, content)
+    assert path.stat().st_size < 2**20
+    with pytest.raises(FormatError, match=r"would become 134,.* as those of a zip bomb"):
+        import_run(workspace, path)
+    assert list((workspace / "runs").iterdir()) == []
+
+
+def test_a_zip_file_with_an_endless_list_of_contents_is_refused_before_it_is_read(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    many = {f"{'x' * 200}{number}": b"" for number in range(5_000)}
+    with pytest.raises(FormatError, match="its list of contents is too long"):
+        import_run(workspace, packed(tmp_path / "many.zip", many))
+
+
+def test_without_room_on_the_disk_nothing_is_unpacked(
+    run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SPARE_BYTES", 2**60)
+    with pytest.raises(UnwritableError, match="no room for the run"):
+        import_run(workspace, packed(tmp_path / "run.zip", contents(run)))
+    assert list((workspace / "runs").iterdir()) == []
+
+
+def test_a_disk_that_fills_while_it_is_unpacked_leaves_nothing(
+    run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write", write)
+    with pytest.raises(UnwritableError, match="No space left"):
+        import_run(workspace, packed(tmp_path / "run.zip", contents(run)))
+    assert list((workspace / "runs").iterdir()) == []
+
+
+def test_a_link_in_a_zip_file_is_refused(run: Run, workspace: Path, tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("log.txt")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = packed(tmp_path / "link.zip", contents(run))
+    with zipfile.ZipFile(path, "a") as made:
+        made.writestr(link, "/etc/passwd")
+    with pytest.raises(FormatError, match=r"log.txt: it is a link"):
+        import_run(workspace, path)
+
+
+def test_a_file_that_is_there_twice_is_refused(run: Run, workspace: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path / "twice.zip", contents(run))
+    with zipfile.ZipFile(path, "a") as made, pytest.warns(UserWarning, match="Duplicate"):
+        made.writestr("config.json", "{}")
+    with pytest.raises(FormatError, match=r"holds config.json twice"):
+        import_run(workspace, path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_zip_file_with_a_flipped_byte_gives_a_whole_run_or_nothing(
+    seed: int, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "run.zip", contents(run))
+    content = bytearray(path.read_bytes())
+    chance = random.Random(seed)
+    for _ in range(3):
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    with suppress(FormatError):
+        import_run(workspace, path)
+    assert all(check_run(one) is None for one in list_runs(workspace))
+    assert len(list((workspace / "runs").iterdir())) == len(list_runs(workspace))
+
+
+def test_a_run_comes_from_a_folder_too_without_what_is_computed_from_it(
+    run: Run, workspace: Path
+) -> None:
+    run.artifacts.mkdir(exist_ok=True)
+    (run.artifacts / "map.npz").write_bytes(b"PK")
+    brought = import_run(workspace, run.folder)
+    assert brought.summary() == run.summary()
+    names = {path.name for path in brought.folder.rglob("*") if path.is_file()}
+    assert {"best.safetensors", "last.safetensors", "metrics.jsonl"} <= names
+    assert not names & {"map.npz", "run.lock"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "log.txt", BEST, "checkpoints"])
+def test_a_link_in_a_folder_is_refused(
+    name: str, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    (run.folder / name).rename(tmp_path / "target")
+    (run.folder / name).symlink_to(tmp_path / "target")
+    with pytest.raises(FormatError, match=r"the folder is not that of a run: .* it is a link"):
+        import_run(workspace, run.folder)
+    assert list((workspace / "runs").iterdir()) == []
+
+
+def test_a_folder_that_is_no_run_is_told(workspace: Path, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"the folder is not that of a run: it holds no config"):
+        import_run(workspace, tmp_path)
 
 
 def test_a_file_that_claims_to_be_smaller_than_it_is_gives_nothing(

@@ -8,7 +8,7 @@ import pytest
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.ui import curve_charts, run_figures
-from bert4rec.ui.curve_charts import loss_chart, metric_chart
+from bert4rec.ui.curve_charts import loss_chart, loss_overlay, metric_chart
 
 METRIC = "ndcg@10"
 
@@ -168,3 +168,17 @@ def test_the_final_table_has_a_column_for_every_scorer_and_shows_the_interval() 
     table = run_figures.final_table({"bert4rec": summary_of(0.2), "popularity": summary_of(0.1)})
     assert list(table.columns) == ["Metric", "BERT4Rec", "Popularity"]
     assert table["BERT4Rec"].iloc[0] == "0.200 (0.190 to 0.210)"
+
+
+def test_a_legend_of_many_or_long_names_is_set_in_columns_and_no_name_is_lost() -> None:
+    def legend(names: list[str]) -> dict[str, Any]:
+        spec = loss_overlay({name: Curves() for name in names}).spec
+        found: dict[str, Any] = spec["encoding"]["color"]["legend"]
+        return found
+
+    short = legend(["one", "two"])
+    assert (short["columns"], short["labelLimit"]) == (2, 0)
+    assert legend(["one", "two", "three"])["columns"] == 3
+    long = legend([f"a run with a long name {number}" for number in range(5)])
+    assert long["columns"] == 2
+    assert 0 < long["labelLimit"] < 200

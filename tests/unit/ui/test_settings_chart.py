@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.settings_chart import (
+    AXIS_COLORS,
     MAX_AXES,
     comparable_rows,
     results_table,
@@ -57,6 +59,16 @@ def test_a_run_is_a_line_across_numbers_magnitudes_and_words() -> None:
     assert list(axes["Hidden size"]["values"]) == [16, 32, 32]
     assert list(axes["Schedule"].ticktext) == ["constant", "linear"]
     assert list(axes["Best NDCG@10"]["values"]) == [0.1, 0.4, 0.2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_axis_has_a_line_that_the_theme_does_not_swallow(theme: str) -> None:
+    figure = settings_figure(ROWS, theme)
+    (lines,), axes = figure.data, figure.layout.shapes
+    assert [axis.x0 for axis in axes] == [0, 1 / 3, 2 / 3, 1]
+    assert all((axis.x0, axis.y0, axis.y1) == (axis.x1, 0, 1) for axis in axes)
+    assert len(axes) == len(lines.dimensions)
+    assert {axis.line.color for axis in axes} == {AXIS_COLORS[theme]}
 
 
 def test_a_setting_that_is_unset_in_some_runs_is_a_word() -> None:
