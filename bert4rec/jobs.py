@@ -1,24 +1,27 @@
-"""The job service: runs train in background threads, one a device, the others wait in a queue.
+"""The job service: runs train in the background, one a device, the others wait in a queue.
 
-A thread never calls the page; it writes the run's folder, and pages read that. One service serves
-all visitors of a process.
+Each runs in a thread of this process or, where the setting says so, in a process of its own.
+Neither calls the page; it writes the run's folder, and pages read that. One service serves all.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from bert4rec.control import Control
+from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE, Control
 from bert4rec.device import choose_device
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import Bert4RecError, RunError, SettingsError
+from bert4rec.files import writing_explained
 from bert4rec.pipeline import execute
+from bert4rec.process_runner import run_in_a_process
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
@@ -53,6 +56,27 @@ def run_in_this_thread(run: Run, control: Control) -> None:
         _log.exception("run %s failed", run.id)
 
 
+RUNNERS: Mapping[str, Runner] = dict(
+    zip(RUNNER_NAMES, (run_in_this_thread, run_in_a_process), strict=True)
+)
+
+
+def chosen_runner() -> Runner:
+    """Return the runner that `BERT4REC_RUNNER` names, by default the thread.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    name = os.environ.get(RUNNER_VARIABLE) or RUNNER_NAMES[0]
+    if name not in RUNNERS:
+        raise SettingsError(
+            [f"there is no runner {name!r}"],
+            where=RUNNER_VARIABLE,
+            fix=f"Use one of {', '.join(RUNNERS)}.",
+        )
+    return RUNNERS[name]
+
+
 class JobService:
     """Queue and carry out the runs of one workspace. All methods may be called from any thread.
 
@@ -73,13 +97,14 @@ class JobService:
         Raises:
             RunError: it is here already, is active elsewhere, or is finished.
             DeviceError: its device is not there.
+            UnwritableError: its folder cannot be written.
         """
         device = choose_device(run.hyperparameters().device).device
         with self._changed:
             if self._find(run.id) is not None:
                 raise RunError(f"run {run.name!r} is queued or running already")
             # Whoever trains it holds its folder, whatever its status says.
-            with held(run.folder):
+            with held(run.folder), writing_explained(run.folder):
                 _refuse_to_start(run)
                 run.set_status(state="queued", message="", fix="", error="")
             self._jobs.append(_Job(run, device))
@@ -113,7 +138,7 @@ class JobService:
             if job is None:
                 raise _not_here(run_id)
             job.is_discarded = True
-            job.control.stop()
+            job.control.interrupt()
             if not job.is_running:
                 self._remove(job)
 

@@ -179,6 +179,9 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         on_valid = {name: workshop.validate(scorer) for name, scorer in baselines.items()}
         record.write("baselines", metrics=on_valid)
     reason = trainer.run()
+    if control.is_interrupted:
+        record.interrupted()
+        return
     _use_best_weights(run, workshop, trainer)
     summary = _summary(run, workshop, trainer, baselines) | {"reason": reason}
     write_json(run.folder / "summary.json", summary)

@@ -108,6 +108,14 @@ STATUS_KINDS: Mapping[str, Any] = {
 }
 
 
+# Ends of runs whose folders cannot be written any more, by folder.
+_unwritten: dict[str, Status] = {}
+
+
+def _key(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
 def _age_s(moment: str) -> float:
     try:
         return (utc_now() - datetime.fromisoformat(moment)).total_seconds()
@@ -190,7 +198,8 @@ class Run:
 
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""
-        status = _read_status(self.folder / "status.json")
+        unwritten = _unwritten.get(_key(self.folder)) if _unwritten else None
+        status = unwritten or _read_status(self.folder / "status.json")
         if status.is_orphan():
             return replace(
                 status,
@@ -201,11 +210,20 @@ class Run:
         return status
 
     def set_status(self, **changes: Any) -> Status:
-        """Change fields of the status and stamp it as this process's, now."""
-        path = self.folder / "status.json"
+        """Change fields of the status and stamp it as this process's, now.
+
+        How a run ended is remembered by this process where it cannot be written.
+        """
+        path, key = self.folder / "status.json", _key(self.folder)
         before = _read_status(path) if path.exists() else Status("queued")
         status = replace(before, **changes).owned()
-        write_json(path, asdict(status))
+        try:
+            write_json(path, asdict(status))
+        except OSError:
+            if status.state not in ACTIVE_STATES:
+                _unwritten[key] = status
+            raise
+        _unwritten.pop(key, None)
         return status
 
     def summary(self) -> dict[str, Any] | None:

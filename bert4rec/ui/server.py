@@ -16,6 +16,7 @@ from typing import Any
 import click
 import psutil
 
+from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import DeviceError, NotFoundError
 from bert4rec.files import WORKSPACE_VARIABLE
 
@@ -68,6 +69,7 @@ def serve(
     port: int = 8501,
     open_browser: bool = True,
     *,
+    runner: str = RUNNER_NAMES[0],
     tell: Callable[[str], object] = click.echo,
 ) -> None:
     """Serve the dashboard until it is interrupted.
@@ -77,6 +79,7 @@ def serve(
         host: Address to listen on; anything but this machine's own is said aloud.
         port: Port to listen on.
         open_browser: Open the page once the server listens.
+        runner: Where runs train, one of `RUNNER_NAMES`.
         tell: Gets the lines that a person should read.
 
     Raises:
@@ -90,6 +93,7 @@ def serve(
     _check_port(host, port)
     workspace.mkdir(parents=True, exist_ok=True)
     os.environ[WORKSPACE_VARIABLE] = str(workspace.resolve())
+    os.environ[RUNNER_VARIABLE] = runner
     # As `st.navigation` does on its first run. Before that, Streamlit 1.67 takes a folder named
     # "pages" for its older kind of app, and a link straight to a page would bypass app.py.
     PagesManager.uses_pages_directory = False
