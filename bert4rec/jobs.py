@@ -142,6 +142,19 @@ class JobService:
             if not job.is_running:
                 self._remove(job)
 
+    def interrupt(self) -> None:
+        """End all, as the process is about to: what runs saves where it is, what waits is kept."""
+        with self._changed:
+            for job in list(self._jobs):
+                job.control.interrupt()
+                if not job.is_running:
+                    job.run.set_status(
+                        state="interrupted",
+                        message="it waited in the queue of a dashboard that has ended",
+                        fix="Start it again.",
+                    )
+                    self._remove(job)
+
     def active(self) -> list[str]:
         """Return the ids of the runs that are running or queued, running ones first."""
         with self._changed:

@@ -35,12 +35,18 @@ TOLD, UNTOLD = 0, 1
 def run_in_a_process(run: Run, control: Control) -> None:
     """Carry out a run in a process of its own; returns when that has ended, however it ended."""
     try:
-        status = _wait_for_child(run, control)
+        exit_status = _wait_for_child(run, control)
     except OSError as error:
-        _tell(run, "failed", f"its process could not be started: {error.strerror or error}")
+        _tell(
+            run,
+            state="failed",
+            error="ProcessDied",
+            message=f"its process could not be started: {error.strerror or error}",
+            fix="Look at the workspace and at this machine with bert4rec doctor, then resume it.",
+        )
         return
-    if status != TOLD:
-        _tell(run, *_ending(status))
+    if exit_status != TOLD:
+        _tell(run, **_ending(exit_status))
 
 
 def _wait_for_child(run: Run, control: Control) -> int:
@@ -75,30 +81,38 @@ def _send(commands: IO[bytes], command: str) -> None:
         commands.flush()
 
 
-def _ending(status: int) -> tuple[str, str, str]:
-    """Return state, message and way on of a run whose process ended without a word."""
-    on = "resume it to go on from its last checkpoint."
-    if status == -signal.SIGTERM:
-        return "interrupted", "its process was asked to end", on.capitalize()
-    if status < 0 and signal.Signals(-status).name == "SIGKILL":
-        return (
-            "interrupted",
-            "its process was killed, by somebody or by the system for want of memory",
-            "Resume it; if it is killed again, start it anew with a smaller batch_size.",
-        )
-    if status < 0:
-        how = f"its process died of {signal.Signals(-status).name}"
-    else:
-        how = f"its process ended with status {status}"
-    return "failed", how, f"See the run's log.txt; {on}"
+def _ending(exit_status: int) -> dict[str, str]:
+    """Return how a run ended, and the way on, whose process ended without a word."""
+    name = signal.Signals(-exit_status).name if exit_status < 0 else ""
+    if name == "SIGKILL":
+        return {
+            "state": "interrupted",
+            "error": "ProcessKilled",
+            "message": "its process was killed, by somebody or by the system for want of memory",
+            "fix": "Resume it; if it is killed again, start it with a smaller batch_size.",
+        }
+    if name == "SIGTERM":
+        return {
+            "state": "interrupted",
+            "error": "ProcessDied",
+            "message": "its process was asked to end",
+            "fix": "Resume it to go on.",
+        }
+    how = f"died of {name}" if name else f"ended with status {exit_status}"
+    return {
+        "state": "failed",
+        "error": "ProcessDied",
+        "message": f"its process {how}",
+        "fix": "See the run's log.txt; resume it to go on from its last checkpoint.",
+    }
 
 
-def _tell(run: Run, state: str, message: str, fix: str = "See the server's log.") -> None:
+def _tell(run: Run, **ending: str) -> None:
     """Put down how a run ended whose process could not do so."""
-    _log.warning("run %s %s: %s", run.id, state, message)
+    _log.warning("run %s %s: %s", run.id, ending["state"], ending["message"])
     with suppress(OSError, Bert4RecError), held(run.folder):
-        run.set_status(state=state, message=message, fix=fix, error="ProcessError")
-        run.log(f"{state}: {message}")
+        run.set_status(**ending)
+        run.log(f"{ending['state']}: {ending['message']}")
 
 
 def main() -> int:

@@ -194,7 +194,16 @@ class Run:
         Raises:
             NotFoundError: it was deleted from the workspace.
         """
-        return find_dataset(self.workspace, self.config()["dataset"]["fingerprint"])
+        told = self.config()["dataset"]
+        try:
+            return find_dataset(self.workspace, told["fingerprint"])
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"the run's dataset {told['name']!r} is no longer there",
+                where=str(self.workspace),
+                fix="Prepare it from the same log in the same way, then resume the run.",
+                fingerprint=told["fingerprint"],
+            ) from error
 
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""

@@ -214,7 +214,7 @@ def test_a_summary_that_is_none_is_told(run: Run, text: str) -> None:
 
 def test_a_run_whose_dataset_was_deleted_says_so(run: Run) -> None:
     (run.workspace / "datasets").rename(run.workspace / "gone")
-    with pytest.raises(NotFoundError, match="no dataset"):
+    with pytest.raises(NotFoundError, match="no longer there"):
         run.dataset()
 
 
