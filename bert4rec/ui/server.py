@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
 import threading
 import tomllib
 import webbrowser
@@ -24,6 +26,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
 # The server listens a moment after it has said that it starts.
 BROWSER_DELAY_S = 1.0
+# How long the server waits at its end for runs to save where they are.
+LEAVE_S = 20.0
 
 
 def find_app() -> Path:
@@ -164,5 +168,17 @@ def _greeting(
             opener.daemon = True
             opener.start()
         yield
+        await asyncio.to_thread(_leave)
 
     return greet
+
+
+def _leave() -> None:
+    """Let the runs that train here save where they are, before the process ends."""
+    if "bert4rec.jobs" not in sys.modules:
+        return
+    from bert4rec.ui.state import job_service
+
+    service = job_service()
+    service.interrupt()
+    service.wait(lambda: not service.active(), LEAVE_S)
