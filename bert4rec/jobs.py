@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from bert4rec.process_runner import run_in_a_process
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
+from bert4rec.runs.recorder import explained, tell_end
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,10 @@ def run_in_this_thread(run: Run, control: Control) -> None:
         execute(run, control=control)
     except Bert4RecError as error:
         _log.warning("run %s failed: %s", run.id, error)
+        # One whose folder could not even be taken has told nobody.
+        message, fix = explained(error, run.folder)
+        with suppress(Bert4RecError):
+            tell_end(run, state="failed", message=message, fix=fix, error=type(error).__name__)
     except Exception:  # noqa: BLE001  whatever a run dies of, the next one must still start
         _log.exception("run %s failed", run.id)
 

@@ -25,7 +25,7 @@ from bert4rec.control import Control
 from bert4rec.errors import Bert4RecError
 from bert4rec.pipeline import execute
 from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run
-from bert4rec.runs.lock import held
+from bert4rec.runs.recorder import tell_end
 
 _log = logging.getLogger(__name__)
 # What the child says by its exit status; how a run ended stands in its folder.
@@ -110,9 +110,8 @@ def _ending(exit_status: int) -> dict[str, str]:
 def _tell(run: Run, **ending: str) -> None:
     """Put down how a run ended whose process could not do so."""
     _log.warning("run %s %s: %s", run.id, ending["state"], ending["message"])
-    with suppress(OSError, Bert4RecError), held(run.folder):
-        run.set_status(**ending)
-        run.log(f"{ending['state']}: {ending['message']}")
+    with suppress(Bert4RecError):
+        tell_end(run, **ending)
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import Run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
 from bert4rec.trainer import Trainer
 
 HEARTBEAT_S = 1.0
@@ -153,6 +153,17 @@ class Recorder:
             self.write("failed", error=kind, message=message)
         with suppress(OSError):
             self.run.log("".join(traceback.format_exception(error)).rstrip())
+
+
+def tell_end(run: Run, **ending: str) -> None:
+    """Put down how a run ended, unless that was told or somebody else has taken it up since."""
+    status = run.status()
+    if status.state != "interrupted" and not (status.state in ACTIVE_STATES and status.is_ours()):
+        return
+    with suppress(OSError):
+        run.set_status(**ending)
+    with suppress(OSError):
+        run.log(f"{ending['state']}: {ending['message']}")
 
 
 def explained(error: BaseException, folder: Path) -> tuple[str, str]:
