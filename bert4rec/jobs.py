@@ -39,6 +39,15 @@ class Runner(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Place:
+    """A run of the service and where it stands: 0 while it runs, else its number in the queue."""
+
+    run: Run
+    device: str
+    position: int
+
+
 @dataclass(eq=False)
 class _Job:
     run: Run
@@ -175,8 +184,35 @@ class JobService:
                 return None
             if job.is_running:
                 return 0
-            waiting = [j for j in self._jobs if j.device == job.device and not j.is_running]
+            waiting = [one for one in self._here(job.device) if not one.is_running]
             return waiting.index(job) + 1
+
+    def queue(self) -> list[Place]:
+        """Return what runs and what waits, device by device, in the order in which it starts."""
+        with self._changed:
+            devices = dict.fromkeys(job.device for job in self._jobs)
+            ordered = [job for device in devices for job in self._here(device)]
+            return [
+                Place(job.run, job.device, self.position(job.run.id) or 0)
+                for job in ordered
+                if not job.is_discarded
+            ]
+
+    def move(self, run_id: str, position: int) -> None:
+        """Let a waiting run change its place in its device's queue; 1 starts next.
+
+        Raises:
+            RunError: it does not wait here, it may have begun.
+        """
+        with self._changed:
+            job = self._find(run_id)
+            if job is None or job.is_running:
+                raise RunError(f"run {run_id!r} does not wait in the queue")
+            waiting = [one for one in self._here(job.device) if not one.is_running]
+            waiting.remove(job)
+            waiting.insert(max(0, position - 1), job)
+            others = [one for one in self._jobs if one not in waiting]
+            self._jobs = others + waiting
 
     def is_paused(self, run_id: str) -> bool:
         """Whether a run of this service waits on request."""
@@ -192,6 +228,11 @@ class JobService:
     def _find(self, run_id: str) -> _Job | None:
         return next((job for job in self._jobs if job.run.id == run_id), None)
 
+    def _here(self, device: str) -> list[_Job]:
+        """Return the jobs of a device, the running one first. The lock is held by the caller."""
+        here = [job for job in self._jobs if job.device == device]
+        return sorted(here, key=lambda job: not job.is_running)
+
     def _running(self, run_id: str) -> _Job:
         job = self._find(run_id)
         if job is None or not job.is_running:
@@ -200,8 +241,8 @@ class JobService:
 
     def _start_next(self, device: str) -> None:
         """Start the first waiting job of a free device. The lock is held by the caller."""
-        here = [job for job in self._jobs if job.device == device]
-        if any(job.is_running for job in here) or not here:
+        here = self._here(device)
+        if not here or here[0].is_running:
             return
         here[0].is_running = True
         worker = threading.Thread(
