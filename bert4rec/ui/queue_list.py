@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bert4rec.jobs import JobService, Place
 
 LOOK_EVERY_S = 2.0
+# A longer queue is scrolled.
+N_SHOWN, LONG_PX = 6, 400
 PROBLEM_KEY = "queue_problem"
 Drawn = tuple[tuple[str, str, int], ...]
 
@@ -26,7 +28,8 @@ def draw_queue() -> None:
     if problem is not None:
         state.show_error(problem)
     if any(place.position for place in places):
-        with st.container(border=True):
+        is_long = len(places) > N_SHOWN
+        with st.container(border=True, height=LONG_PX if is_long else "content"):
             _draw_places(places)
     if places:
         # The buttons stand outside: a fragment that is drawn anew may swallow a press.
@@ -58,14 +61,18 @@ def _draw_place(place: Place) -> None:
     word = state_word("queued" if n else now)
     label = f"Number {n} on {place.device}" if n else f"{word.label} on {place.device}"
     st.badge(label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
-    st.markdown(f"{escape(run.name)} · {escape(run.config()['dataset']['name'])}", width="stretch")
-    if n:
-        _button(run.id, "first", "To the front", "vertical_align_top", _move(1), is_off=n == 1)
-        _button(run.id, "up", "Up", "arrow_upward", _move(n - 1), is_off=n == 1)
-        _button(run.id, "out", "Take out", "playlist_remove", _take_out)
-    if st.button("Show", icon=":material/visibility:", key=f"queue_show_{run.id}"):
-        state.choose_run(run.id)
-        st.rerun()
+    is_shown = run.id == st.session_state.get(state.RUN_KEY)
+    name = f"**{escape(run.name)}**" if is_shown else escape(run.name)
+    st.markdown(f"{name} · {escape(run.config()['dataset']['name'])}", width="stretch")
+    with st.container(horizontal=True, width="content"):
+        if n:
+            _button(run.id, "first", "To the front", "vertical_align_top", _move(1), is_off=n == 1)
+            _button(run.id, "up", "Up", "arrow_upward", _move(n - 1), is_off=n == 1)
+            _button(run.id, "out", "Take out", "playlist_remove", _take_out)
+        key = f"queue_show_{run.id}"
+        if st.button("Show", icon=":material/visibility:", key=key, disabled=is_shown):
+            state.choose_run(run.id)
+            st.rerun()
 
 
 def _take_out(service: JobService, run_id: str) -> None:
