@@ -164,14 +164,18 @@ def _machine() -> str:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary folders in `folder` whose process, of this machine, is gone."""
+    """Remove what is temporary in `folder` and whose process, of this machine, is gone."""
     # Not at the top: the help of the command line would wait for it.
     import psutil
 
     for path in folder.glob(f".*.{_machine()}-*.tmp"):
         made_by = re.fullmatch(r".+-(\d+)\.[0-9a-f]{8}\.tmp", path.name)
-        if made_by and not psutil.pid_exists(int(made_by[1])):
+        if not made_by or psutil.pid_exists(int(made_by[1])):
+            continue
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,7 +19,13 @@ from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import summarise
-from bert4rec.files import find_workspace, safe_name, write_json, writing_explained
+from bert4rec.files import (
+    find_workspace,
+    remove_abandoned,
+    safe_name,
+    write_json,
+    writing_explained,
+)
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
@@ -145,6 +151,8 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
     """Train and judge a run whose folder is held."""
     try:
         settings = run.hyperparameters()
+        for folder in (run.folder, run.checkpoint("last").parent):
+            remove_abandoned(folder)
         record.status(state="running", message="", fix="", error="")
         with beating(record.beat), memory_errors_explained(settings.device):
             workshop = Workshop.open(run.dataset(), settings)

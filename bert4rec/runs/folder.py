@@ -91,7 +91,11 @@ class Status:
     def _is_alive(self) -> bool:
         """Whether the process that wrote it still runs on this machine."""
         try:
-            started_at = psutil.Process(self.pid).create_time()
+            process = psutil.Process(self.pid)
+            started_at = process.create_time()
+            # Dead, and only its parent has not taken note of it: in a container maybe nobody does.
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
         except psutil.Error:
             return False
         # The number may since have been given to another process, in a container even to this one.
