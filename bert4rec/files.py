@@ -252,13 +252,14 @@ class Journal:
             file.write(line.encode() + b"\n")
 
     def read(
-        self, offset: int = 0, *, only: Sequence[str] = ()
+        self, offset: int = 0, *, only: Sequence[str] = (), at_most: int = -1
     ) -> tuple[list[dict[str, Any]], int]:
         """Read the whole lines that start at byte `offset`.
 
         Args:
             offset: Where to start.
             only: Kinds of events; the lines of others are passed over unread, which is faster.
+            at_most: Bytes to read, more than the longest line has; -1 means all there are.
 
         Returns:
             The events and the offset to go on from. Lines that a cut left broken are passed over.
@@ -266,7 +267,7 @@ class Journal:
         try:
             with self.path.open("rb") as file:
                 file.seek(offset)
-                data = file.read()
+                data = file.read(at_most)
         except FileNotFoundError:
             return [], 0
         end = data.rfind(b"\n") + 1
