@@ -20,7 +20,6 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
-import bert4rec
 from bert4rec.control import Control
 from bert4rec.errors import Bert4RecError
 from bert4rec.pipeline import execute
@@ -69,7 +68,7 @@ def _wait_for_child(run: Run, control: Control) -> int:
 
 def _environment() -> dict[str, str]:
     """Return the environment in which the child finds the package that the parent runs."""
-    above = str(Path(next(iter(bert4rec.__path__))).parent)
+    above = str(Path(__file__).parents[1])
     others = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (above, others)))}
 
