@@ -57,6 +57,7 @@ def _wait_for_child(run: Run, control: Control) -> int:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            bufsize=0,
             env=_environment(),
             start_new_session=True,
         )
