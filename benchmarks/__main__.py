@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "infer": measure_inference,
     "demo": measure_demo,
     "ingest": measure_ingest,
+    "dashboard": measure_dashboard,
 }
 
 

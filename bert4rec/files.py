@@ -164,14 +164,18 @@ def _machine() -> str:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary folders in `folder` whose process, of this machine, is gone."""
+    """Remove what is temporary in `folder` and whose process, of this machine, is gone."""
     # Not at the top: the help of the command line would wait for it.
     import psutil
 
     for path in folder.glob(f".*.{_machine()}-*.tmp"):
         made_by = re.fullmatch(r".+-(\d+)\.[0-9a-f]{8}\.tmp", path.name)
-        if made_by and not psutil.pid_exists(int(made_by[1])):
+        if not made_by or psutil.pid_exists(int(made_by[1])):
+            continue
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -248,13 +252,14 @@ class Journal:
             file.write(line.encode() + b"\n")
 
     def read(
-        self, offset: int = 0, *, only: Sequence[str] = ()
+        self, offset: int = 0, *, only: Sequence[str] = (), at_most: int = -1
     ) -> tuple[list[dict[str, Any]], int]:
         """Read the whole lines that start at byte `offset`.
 
         Args:
             offset: Where to start.
             only: Kinds of events; the lines of others are passed over unread, which is faster.
+            at_most: Bytes to read, more than the longest line has; -1 means all there are.
 
         Returns:
             The events and the offset to go on from. Lines that a cut left broken are passed over.
@@ -262,7 +267,7 @@ class Journal:
         try:
             with self.path.open("rb") as file:
                 file.seek(offset)
-                data = file.read()
+                data = file.read(at_most)
         except FileNotFoundError:
             return [], 0
         end = data.rfind(b"\n") + 1

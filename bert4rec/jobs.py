@@ -1,27 +1,32 @@
-"""The job service: runs train in background threads, one a device, the others wait in a queue.
+"""The job service: runs train in the background, one a device, the others wait in a queue.
 
-A thread never calls the page; it writes the run's folder, and pages read that. One service serves
-all visitors of a process.
+Each runs in a thread of this process or, where the setting says so, in a process of its own.
+Neither calls the page; it writes the run's folder, and pages read that. One service serves all.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from bert4rec.control import Control
+from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE, Control
 from bert4rec.device import choose_device
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import Bert4RecError, RunError, SettingsError
+from bert4rec.files import writing_explained
 from bert4rec.pipeline import execute
+from bert4rec.process_runner import run_in_a_process
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
+from bert4rec.runs.recorder import explained, tell_end
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +37,15 @@ class Runner(Protocol):
     def __call__(self, run: Run, control: Control) -> None:
         """Carry out the run; `control` pauses and stops it from other threads."""
         ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run of the service and where it stands: 0 while it runs, else its number in the queue."""
+
+    run: Run
+    device: str
+    position: int
 
 
 @dataclass(eq=False)
@@ -49,8 +63,33 @@ def run_in_this_thread(run: Run, control: Control) -> None:
         execute(run, control=control)
     except Bert4RecError as error:
         _log.warning("run %s failed: %s", run.id, error)
+        # One whose folder could not even be taken has told nobody.
+        message, fix = explained(error, run.folder)
+        with suppress(Bert4RecError):
+            tell_end(run, state="failed", message=message, fix=fix, error=type(error).__name__)
     except Exception:  # noqa: BLE001  whatever a run dies of, the next one must still start
         _log.exception("run %s failed", run.id)
+
+
+RUNNERS: Mapping[str, Runner] = dict(
+    zip(RUNNER_NAMES, (run_in_this_thread, run_in_a_process), strict=True)
+)
+
+
+def chosen_runner() -> Runner:
+    """Return the runner that `BERT4REC_RUNNER` names, by default the thread.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    name = os.environ.get(RUNNER_VARIABLE) or RUNNER_NAMES[0]
+    if name not in RUNNERS:
+        raise SettingsError(
+            [f"there is no runner {name!r}"],
+            where=RUNNER_VARIABLE,
+            fix=f"Use one of {', '.join(RUNNERS)}.",
+        )
+    return RUNNERS[name]
 
 
 class JobService:
@@ -73,13 +112,14 @@ class JobService:
         Raises:
             RunError: it is here already, is active elsewhere, or is finished.
             DeviceError: its device is not there.
+            UnwritableError: its folder cannot be written.
         """
         device = choose_device(run.hyperparameters().device).device
         with self._changed:
             if self._find(run.id) is not None:
                 raise RunError(f"run {run.name!r} is queued or running already")
             # Whoever trains it holds its folder, whatever its status says.
-            with held(run.folder):
+            with held(run.folder), writing_explained(run.folder):
                 _refuse_to_start(run)
                 run.set_status(state="queued", message="", fix="", error="")
             self._jobs.append(_Job(run, device))
@@ -113,9 +153,22 @@ class JobService:
             if job is None:
                 raise _not_here(run_id)
             job.is_discarded = True
-            job.control.stop()
+            job.control.interrupt()
             if not job.is_running:
                 self._remove(job)
+
+    def interrupt(self) -> None:
+        """End all, as the process is about to: what runs saves where it is, what waits is kept."""
+        with self._changed:
+            for job in list(self._jobs):
+                job.control.interrupt()
+                if not job.is_running:
+                    job.run.set_status(
+                        state="interrupted",
+                        message="it waited in the queue of a dashboard that has ended",
+                        fix="Start it again.",
+                    )
+                    self._remove(job)
 
     def active(self) -> list[str]:
         """Return the ids of the runs that are running or queued, running ones first."""
@@ -131,8 +184,35 @@ class JobService:
                 return None
             if job.is_running:
                 return 0
-            waiting = [j for j in self._jobs if j.device == job.device and not j.is_running]
+            waiting = [one for one in self._here(job.device) if not one.is_running]
             return waiting.index(job) + 1
+
+    def queue(self) -> list[Place]:
+        """Return what runs and what waits, device by device, in the order in which it starts."""
+        with self._changed:
+            devices = dict.fromkeys(job.device for job in self._jobs)
+            ordered = [job for device in devices for job in self._here(device)]
+            return [
+                Place(job.run, job.device, self.position(job.run.id) or 0)
+                for job in ordered
+                if not job.is_discarded
+            ]
+
+    def move(self, run_id: str, position: int) -> None:
+        """Let a waiting run change its place in its device's queue; 1 starts next.
+
+        Raises:
+            RunError: it does not wait here, it may have begun.
+        """
+        with self._changed:
+            job = self._find(run_id)
+            if job is None or job.is_running:
+                raise RunError(f"run {run_id!r} does not wait in the queue")
+            waiting = [one for one in self._here(job.device) if not one.is_running]
+            waiting.remove(job)
+            waiting.insert(max(0, position - 1), job)
+            others = [one for one in self._jobs if one not in waiting]
+            self._jobs = others + waiting
 
     def is_paused(self, run_id: str) -> bool:
         """Whether a run of this service waits on request."""
@@ -148,6 +228,11 @@ class JobService:
     def _find(self, run_id: str) -> _Job | None:
         return next((job for job in self._jobs if job.run.id == run_id), None)
 
+    def _here(self, device: str) -> list[_Job]:
+        """Return the jobs of a device, the running one first. The lock is held by the caller."""
+        here = [job for job in self._jobs if job.device == device]
+        return sorted(here, key=lambda job: not job.is_running)
+
     def _running(self, run_id: str) -> _Job:
         job = self._find(run_id)
         if job is None or not job.is_running:
@@ -156,8 +241,8 @@ class JobService:
 
     def _start_next(self, device: str) -> None:
         """Start the first waiting job of a free device. The lock is held by the caller."""
-        here = [job for job in self._jobs if job.device == device]
-        if any(job.is_running for job in here) or not here:
+        here = self._here(device)
+        if not here or here[0].is_running:
             return
         here[0].is_running = True
         worker = threading.Thread(

@@ -19,7 +19,13 @@ from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import summarise
-from bert4rec.files import find_workspace, safe_name, write_json, writing_explained
+from bert4rec.files import (
+    find_workspace,
+    remove_abandoned,
+    safe_name,
+    write_json,
+    writing_explained,
+)
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
@@ -174,6 +180,8 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
     """Train and judge a run whose folder is held."""
     try:
         settings = run.hyperparameters()
+        for folder in (run.folder, run.checkpoint("last").parent):
+            remove_abandoned(folder)
         record.status(state="running", message="", fix="", error="")
         with beating(record.beat), memory_errors_explained(settings.device):
             workshop = Workshop.open(run.dataset(), settings)
@@ -208,6 +216,9 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         on_valid = {name: workshop.validate(scorer) for name, scorer in baselines.items()}
         record.write("baselines", metrics=on_valid)
     reason = trainer.run()
+    if control.is_interrupted:
+        record.interrupted()
+        return
     _use_best_weights(run, workshop, trainer)
     summary = _summary(run, workshop, trainer, baselines) | {"reason": reason}
     write_json(run.folder / "summary.json", summary)

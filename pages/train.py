@@ -9,6 +9,7 @@ from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import forms, settings_form, state
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
+from bert4rec.ui.queue_list import draw_queue
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_controls import (
     FOLLOWED_KEY,
@@ -214,6 +215,7 @@ if followed is not None:
 shown = choose_view(list(runs))
 if runs:
     draw_choice(run_labels(runs), shown)
+draw_queue()
 if shown == NEW:
     draw_new_run()
 else:

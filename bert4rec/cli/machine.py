@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bert4rec.cli.terminal import FAILED, answer, shared_options, show, table, wants_json
+from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import Bert4RecError
 
 if TYPE_CHECKING:
@@ -21,10 +22,25 @@ if TYPE_CHECKING:
     "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="Its port."
 )
 @click.option("--no-browser", is_flag=True, help="Do not open the page.")
+@click.option(
+    "--runner",
+    default=RUNNER_NAMES[0],
+    show_default=True,
+    type=click.Choice(RUNNER_NAMES),
+    envvar=RUNNER_VARIABLE,
+    show_envvar=True,
+    help="Train in a thread of the dashboard, or each run in a process of its own.",
+)
 @click.pass_context
 @shared_options
-def app(ctx: click.Context, host: str, port: int, no_browser: bool, workspace: Path) -> None:
-    """Open the dashboard in the browser; Ctrl+C ends it."""
+def app(
+    ctx: click.Context, host: str, port: int, no_browser: bool, runner: str, workspace: Path
+) -> None:
+    """Open the dashboard in the browser; Ctrl+C ends it.
+
+    A run in a process of its own starts a few seconds later, and takes nothing with it when it
+    dies, as for want of memory.
+    """
     from bert4rec.ui.server import serve
 
     is_json = wants_json()
@@ -36,7 +52,14 @@ def app(ctx: click.Context, host: str, port: int, no_browser: bool, workspace: P
         click.echo(line, err=True)
 
     try:
-        serve(workspace=workspace, host=host, port=port, open_browser=not no_browser, tell=say)
+        serve(
+            workspace=workspace,
+            host=host,
+            port=port,
+            open_browser=not no_browser,
+            runner=runner,
+            tell=say,
+        )
     except KeyboardInterrupt:
         click.echo("The dashboard has ended.", err=True)
 

@@ -91,7 +91,11 @@ class Status:
     def _is_alive(self) -> bool:
         """Whether the process that wrote it still runs on this machine."""
         try:
-            started_at = psutil.Process(self.pid).create_time()
+            process = psutil.Process(self.pid)
+            started_at = process.create_time()
+            # Dead, and only its parent has not taken note of it: in a container maybe nobody does.
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
         except psutil.Error:
             return False
         # The number may since have been given to another process, in a container even to this one.
@@ -108,6 +112,14 @@ STATUS_KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("process_started_at", "trained_s"), _NUMBER),
     "best_score": (*_NUMBER, NoneType),
 }
+
+
+# Ends of runs whose folders cannot be written any more, by folder.
+_unwritten: dict[str, Status] = {}
+
+
+def _key(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def _age_s(moment: str) -> float:
@@ -188,11 +200,21 @@ class Run:
         Raises:
             NotFoundError: it was deleted from the workspace.
         """
-        return find_dataset(self.workspace, self.config()["dataset"]["fingerprint"])
+        told = self.config()["dataset"]
+        try:
+            return find_dataset(self.workspace, told["fingerprint"])
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"the run's dataset {told['name']!r} is no longer there",
+                where=str(self.workspace),
+                fix="Prepare it from the same log in the same way, then resume the run.",
+                fingerprint=told["fingerprint"],
+            ) from error
 
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""
-        status = _read_status(self.folder / "status.json")
+        unwritten = _unwritten.get(_key(self.folder)) if _unwritten else None
+        status = unwritten or _read_status(self.folder / "status.json")
         if status.is_orphan():
             return replace(
                 status,
@@ -203,11 +225,20 @@ class Run:
         return status
 
     def set_status(self, **changes: Any) -> Status:
-        """Change fields of the status and stamp it as this process's, now."""
-        path = self.folder / "status.json"
+        """Change fields of the status and stamp it as this process's, now.
+
+        How a run ended is remembered by this process where it cannot be written.
+        """
+        path, key = self.folder / "status.json", _key(self.folder)
         before = _read_status(path) if path.exists() else Status("queued")
         status = replace(before, **changes).owned()
-        write_json(path, asdict(status))
+        try:
+            write_json(path, asdict(status))
+        except OSError:
+            if status.state not in ACTIVE_STATES:
+                _unwritten[key] = status
+            raise
+        _unwritten.pop(key, None)
         return status
 
     def summary(self) -> dict[str, Any] | None:

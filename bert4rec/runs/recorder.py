@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
+import re
 import threading
 import time
 import traceback
@@ -12,14 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import Run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
 from bert4rec.trainer import Trainer
 
 HEARTBEAT_S = 1.0
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 Watch = Callable[[dict[str, Any]], None]
 
 
@@ -126,17 +132,19 @@ class Recorder:
             self._state = changes.get("state", self._state)
             self.run.set_status(**{"state": self._state} | changes)
 
+    def interrupted(self) -> None:
+        """Put down that the run was left before its end, to be taken up by whoever wants to."""
+        with suppress(OSError):
+            self.status(state="interrupted", message="interrupted", fix="Resume it to go on.")
+        with suppress(OSError):
+            self.run.log("interrupted")
+
     def failed(self, error: BaseException) -> None:
         """Put down why the run ended; an interruption from the keyboard is not a failure."""
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.status(state="interrupted", message="interrupted", fix="Resume it to go on.")
-            with suppress(OSError):
-                self.run.log("interrupted")
+            self.interrupted()
             return
-        message = error.message if isinstance(error, Bert4RecError) else str(error)
-        fix = (error.fix or "") if isinstance(error, Bert4RecError) else "See the run's log.txt."
-        if not shutil.disk_usage(self.run.folder).free:
-            message, fix = "the disk is full", "Make room, then resume the run."
+        message, fix = explained(error, self.run.folder)
         kind = type(error).__name__
         # Each may fail where the disk is full; the status, which matters most, comes first.
         with suppress(OSError):
@@ -145,6 +153,42 @@ class Recorder:
             self.write("failed", error=kind, message=message)
         with suppress(OSError):
             self.run.log("".join(traceback.format_exception(error)).rstrip())
+
+
+def tell_end(run: Run, **ending: str) -> None:
+    """Put down how a run ended, unless that was told or somebody else has taken it up since."""
+    status = run.status()
+    if status.state != "interrupted" and not (status.state in ACTIVE_STATES and status.is_ours()):
+        return
+    with suppress(OSError):
+        run.set_status(**ending)
+    with suppress(OSError):
+        run.log(f"{ending['state']}: {ending['message']}")
+
+
+def explained(error: BaseException, folder: Path) -> tuple[str, str]:
+    """Return what went wrong with a run of this folder and what to do, for a person."""
+    number, path = _system_error(error)
+    if number in FULL:
+        return "the disk or its quota is full", "Make room, then resume the run."
+    if number in FORBIDDEN and (not path or folder in (path, *path.parents)):
+        return (
+            "the run's folder cannot be written",
+            "Permit writing in the workspace, then resume the run.",
+        )
+    if isinstance(error, Bert4RecError):
+        return error.message, error.fix or ""
+    return str(error) or type(error).__name__, "See the run's log.txt."
+
+
+def _system_error(error: BaseException) -> tuple[int | None, Path | None]:
+    """Return number and file of the system's error behind an error, where it is one of writing."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno, Path(os.fsdecode(error.filename)) if error.filename else None
+    if isinstance(error, SafetensorError):
+        found = re.search(r"os error (\d+)", str(error))
+        return (int(found[1]) if found else None), None
+    return (None, None) if error.__cause__ is None else _system_error(error.__cause__)
 
 
 def log_line(event: str, values: Mapping[str, Any]) -> str:

@@ -22,6 +22,8 @@ VIEW_KEY = "train_view"
 FOLLOWED_KEY = "train_followed_run"
 NAME_KEY = "train_name"
 NEW = "new"
+# Ends that a smaller batch may avert.
+WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
 
 
 def shown_state(run: Run, status: Status) -> str:
@@ -109,7 +111,7 @@ def _draw_running(run: Run, now: str) -> None:
 def _draw_ended(run: Run, status: Status) -> None:
     if run.summary() is not None:
         draw_onward(run)
-    if status.error == "DeviceMemoryError" and run.hyperparameters().batch_size > 1:
+    if status.error in WANT_OF_MEMORY and run.hyperparameters().batch_size > 1:
         half = run.hyperparameters().batch_size // 2
         st.button(
             f"Again with batch size {half:,}",

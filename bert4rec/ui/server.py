@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
 import threading
 import tomllib
 import webbrowser
@@ -16,6 +18,7 @@ from typing import Any
 import click
 import psutil
 
+from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import DeviceError, NotFoundError
 from bert4rec.files import WORKSPACE_VARIABLE
 
@@ -23,6 +26,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
 # The server listens a moment after it has said that it starts.
 BROWSER_DELAY_S = 1.0
+# How long the server waits at its end for runs to save where they are.
+LEAVE_S = 20.0
 
 
 def find_app() -> Path:
@@ -68,6 +73,7 @@ def serve(
     port: int = 8501,
     open_browser: bool = True,
     *,
+    runner: str = RUNNER_NAMES[0],
     tell: Callable[[str], object] = click.echo,
 ) -> None:
     """Serve the dashboard until it is interrupted.
@@ -77,6 +83,7 @@ def serve(
         host: Address to listen on; anything but this machine's own is said aloud.
         port: Port to listen on.
         open_browser: Open the page once the server listens.
+        runner: Where runs train, one of `RUNNER_NAMES`.
         tell: Gets the lines that a person should read.
 
     Raises:
@@ -90,6 +97,7 @@ def serve(
     _check_port(host, port)
     workspace.mkdir(parents=True, exist_ok=True)
     os.environ[WORKSPACE_VARIABLE] = str(workspace.resolve())
+    os.environ[RUNNER_VARIABLE] = runner
     # As `st.navigation` does on its first run. Before that, Streamlit 1.67 takes a folder named
     # "pages" for its older kind of app, and a link straight to a page would bypass app.py.
     PagesManager.uses_pages_directory = False
@@ -160,5 +168,17 @@ def _greeting(
             opener.daemon = True
             opener.start()
         yield
+        await asyncio.to_thread(_leave)
 
     return greet
+
+
+def _leave() -> None:
+    """Let the runs that train here save where they are, before the process ends."""
+    if "bert4rec.jobs" not in sys.modules:
+        return
+    from bert4rec.ui.state import job_service
+
+    service = job_service()
+    service.interrupt()
+    service.wait(lambda: not service.active(), LEAVE_S)

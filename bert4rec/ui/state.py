@@ -42,9 +42,9 @@ def job_service() -> JobService:
 
 @st.cache_resource(show_spinner=False)
 def _job_service(folder: str) -> JobService:
-    from bert4rec.jobs import JobService
+    from bert4rec.jobs import JobService, chosen_runner
 
-    return JobService(Path(folder))
+    return JobService(Path(folder), chosen_runner())
 
 
 def map_service() -> MapService:

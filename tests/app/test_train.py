@@ -328,11 +328,12 @@ def test_the_form_changes_nothing_about_the_settings_a_run_shows(
     assert not any("99" in code.value for code in app.code)
 
 
+@pytest.mark.parametrize("error", ["DeviceMemoryError", "ProcessKilled"])
 def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
-    dataset: SequenceDataset, workspace: Path, open_train: Open
+    dataset: SequenceDataset, workspace: Path, open_train: Open, error: str
 ) -> None:
     run = queued_run(workspace)
-    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    run.set_status(state="failed", error=error, message="it did not fit", fix="less")
     app = open_train(run)
     assert "It did not fit" in texts(app)
     next(button for button in app.button if "batch size 8" in button.label).click()

@@ -19,7 +19,7 @@ from bert4rec.files import read_json, write_json
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import Run
+from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
 from tests.factories import ring_dataset, saved_dataset, small_settings
@@ -132,6 +132,138 @@ def test_devices_train_side_by_side(
     desk.end("b")
     assert service.wait(lambda: service.position(b.id) is None, TIMEOUT_S)
     assert service.position(c.id) == 1
+
+
+def test_a_waiting_run_changes_its_place_and_starts_in_the_new_order(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b, c, d = runs = [new_run(name) for name in "abcd"]
+    for run in runs:
+        service.submit(run)
+    desk.wait_until_begun("a")
+    service.move(d.id, 1)
+    assert [service.position(run.id) for run in runs] == [0, 2, 3, 1]
+    service.move(d.id, 2)
+    service.move(b.id, 99)
+    assert [place.run.name for place in service.queue()] == ["a", "d", "c", "b"]
+    assert [place.position for place in service.queue()] == [0, 1, 2, 3]
+    service.move(c.id, 0)
+    for refused in (a.id, "nothing"):
+        with pytest.raises(RunError, match="does not wait in the queue"):
+            service.move(refused, 1)
+    desk.end(*"abcd")
+    wait_until_idle(service)
+    assert desk.begun == ["a", "c", "d", "b"]
+
+
+def test_a_move_on_one_device_leaves_the_others_alone(
+    service: JobService,
+    desk: Desk,
+    new_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs_module, "choose_device", lambda device: SimpleNamespace(device=device))
+    runs = [new_run(name, device=f"cuda:{i % 2}") for i, name in enumerate("abcdef")]
+    for run in runs:
+        service.submit(run)
+    desk.wait_until_begun("a", "b")
+    service.move(runs[4].id, 1)
+    told = [(place.run.name, place.device, place.position) for place in service.queue()]
+    assert told == [
+        *(("a", "cuda:0", 0), ("e", "cuda:0", 1), ("c", "cuda:0", 2)),
+        *(("b", "cuda:1", 0), ("d", "cuda:1", 1), ("f", "cuda:1", 2)),
+    ]
+    desk.end(*"abcdef")
+    wait_until_idle(service)
+    assert desk.begun.index("e") < desk.begun.index("c")
+
+
+# What each action does to a run in each state: the state after it, or a part of the refusal.
+TRANSITIONS = {
+    ("running", "pause"): "paused",
+    ("running", "resume"): "running",
+    ("running", "stop"): "stopped",
+    ("running", "discard"): "gone",
+    ("running", "submit"): "queued or running already",
+    ("running", "move"): "does not wait in the queue",
+    ("paused", "pause"): "paused",
+    ("paused", "resume"): "running",
+    ("paused", "stop"): "stopped",
+    ("paused", "discard"): "gone",
+    ("paused", "submit"): "queued or running already",
+    ("paused", "move"): "does not wait in the queue",
+    ("queued", "pause"): "is not running here",
+    ("queued", "resume"): "is not running here",
+    ("queued", "stop"): "stopped",
+    ("queued", "discard"): "gone",
+    ("queued", "submit"): "queued or running already",
+    ("queued", "move"): "queued",
+    **{
+        (ended, action): "is not running here"
+        for ended in ("finished", "stopped", "failed", "interrupted")
+        for action in ("pause", "resume", "stop", "discard")
+    },
+    ("finished", "submit"): "is finished and cannot be started",
+    ("stopped", "submit"): "queued",
+    ("failed", "submit"): "queued",
+    ("interrupted", "submit"): "queued",
+    **{
+        (ended, "move"): "does not wait in the queue"
+        for ended in ("finished", "stopped", "failed", "interrupted")
+    },
+}
+
+
+def test_the_table_of_transitions_knows_every_state_and_action() -> None:
+    actions = ("pause", "resume", "stop", "discard", "submit", "move")
+    assert TRANSITIONS.keys() == {(state, action) for state in STATES for action in actions}
+
+
+@pytest.mark.parametrize(("before", "action"), TRANSITIONS)
+def test_every_action_in_every_state_does_what_the_table_says(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], before: str, action: str
+) -> None:
+    first, run = new_run("first"), new_run("a")
+    if before in ("running", "paused"):
+        service.submit(run)
+        desk.wait_until_begun("a")
+        if before == "paused":
+            service.pause(run.id)
+            run.set_status(state="paused")
+    else:
+        service.submit(first)
+        desk.wait_until_begun("first")
+        if before == "queued":
+            service.submit(run)
+        else:
+            run.set_status(state=before)
+
+    def act() -> None:
+        target = run if action == "submit" else run.id
+        getattr(service, action)(target, *([1] if action == "move" else []))
+
+    after = TRANSITIONS[before, action]
+    if after not in (*STATES, "gone"):
+        with pytest.raises(RunError, match=after):
+            act()
+        assert run.status().state == before
+    else:
+        act()
+        desk.notice()
+        is_left = after in ("stopped", "gone")
+        assert not is_left or service.wait(lambda: service.position(run.id) is None, TIMEOUT_S)
+        assert state_of(service, run) == after
+    desk.end("first", "a")
+    wait_until_idle(service)
+
+
+def state_of(service: JobService, run: Run) -> str:
+    """What a page shows: a pause that the run has yet to notice is taken as done."""
+    if not run.folder.exists():
+        return "gone"
+    if service.position(run.id) == 0:
+        return "paused" if service.is_paused(run.id) else "running"
+    return run.status().state
 
 
 def test_a_queued_run_can_be_taken_out(

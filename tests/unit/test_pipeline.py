@@ -27,10 +27,10 @@ from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load
 from bert4rec.runs.checkpoints import load_checkpoint
-from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
+from tests.ends import assert_equal_ends, curves_of, summary_of
 from tests.factories import (
     random_dataset,
     ring_dataset,
@@ -52,18 +52,6 @@ def events_of(run: Run) -> list[str]:
     return [line["event"] for line in run.journal.read()[0]]
 
 
-def summary_of(run: Run) -> Line:
-    summary = run.summary()
-    assert summary is not None
-    return summary
-
-
-def curves_of(run: Run) -> Curves:
-    curves = Curves()
-    curves.update(run.journal)
-    return curves
-
-
 def at_step(step: int, act: Callable[[], object]) -> Callable[[Line], None]:
     """Act once the journal tells of a step."""
 
@@ -76,25 +64,6 @@ def at_step(step: int, act: Callable[[], object]) -> Callable[[Line], None]:
 
 def interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def assert_equal_ends(one: Run, two: Run) -> None:
-    """Hold two runs to the same weights, metrics and curves, to the last digit."""
-    for kind in ("last", "best"):
-        left, position = load_checkpoint(one.checkpoint(kind))
-        right, other_position = load_checkpoint(two.checkpoint(kind))
-        assert left.keys() == right.keys()
-        for name, tensor in left.items():
-            assert torch.equal(tensor, right[name]), f"{kind}: {name}"
-        assert position | {"trained_s": 0} == other_position | {"trained_s": 0}
-    for key in ("test", "valid", "best_epoch", "n_epochs_done"):
-        assert summary_of(one)[key] == summary_of(two)[key]
-    losses = [[(row["step"], row["loss"]) for row in curves_of(run).train] for run in (one, two)]
-    assert losses[0] == losses[1]
-    metrics = [
-        [(row["step"], row["metrics"]) for row in curves_of(run).valid] for run in (one, two)
-    ]
-    assert metrics[0] == metrics[1]
 
 
 @pytest.fixture(scope="module")
@@ -449,7 +418,7 @@ def test_a_run_whose_dataset_is_gone_fails_with_a_message(tmp_path: Path) -> Non
         execute(run)
     status = run.status()
     assert (status.state, status.error) == ("failed", "NotFoundError")
-    assert "no dataset" in status.message
+    assert "no longer there" in status.message
     assert events_of(run) == ["failed"]
     assert "NotFoundError" in (run.folder / "log.txt").read_text()
     # Once the data is back, the run can be taken up.

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -116,6 +118,22 @@ def test_a_process_that_got_its_predecessors_number_does_not_take_its_runs_for_i
     assert run.status().state == "interrupted"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only there are zombies")
+def test_a_dead_process_that_nobody_took_note_of_does_not_keep_a_run_alive(run: Run) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        started_at = psutil.Process(child.pid).create_time()
+        put_status(run, state="running", pid=child.pid, process_started_at=started_at)
+        assert run.status().state == "running"
+        assert child.stdin is not None
+        child.stdin.close()
+        # Its end is waited for and left to be noted.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert run.status().state == "interrupted"
+    finally:
+        child.wait()
+
+
 def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
     def beaten(seconds_ago: float) -> str:
         return (utc_now() - timedelta(seconds=seconds_ago)).isoformat()
@@ -214,7 +232,7 @@ def test_a_summary_that_is_none_is_told(run: Run, text: str) -> None:
 
 def test_a_run_whose_dataset_was_deleted_says_so(run: Run) -> None:
     (run.workspace / "datasets").rename(run.workspace / "gone")
-    with pytest.raises(NotFoundError, match="no dataset"):
+    with pytest.raises(NotFoundError, match="no longer there"):
         run.dataset()
 
 

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.control import Control
+from bert4rec.jobs import JobService
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
+from bert4rec.ui import state
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 60
+
+
+@pytest.fixture
+def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobService]:
+    """The dashboard's service, with runs that last until they are asked to end."""
+
+    def last(run: Run, control: Control) -> None:
+        run.set_status(state="running")
+        while not control.is_stopped:
+            never.wait(0.02)
+        run.set_status(state="stopped")
+
+    never = threading.Event()
+    made = JobService(workspace, last)
+    monkeypatch.setattr(state, "_job_service", lambda _: made)
+    yield made
+    made.interrupt()
+    assert made.wait(lambda: not made.active(), LIMIT_S)
+
+
+@pytest.fixture
+def runs(workspace: Path, service: JobService) -> list[Run]:
+    dataset = saved_dataset(workspace, ring_dataset(n_users=40))
+    made = [
+        create_run(workspace, dataset, Policy("scoring_policy", small_settings()), name=name)
+        for name in ("now", "*second*", "third")
+    ]
+    for run in made:
+        service.submit(run)
+    return made
+
+
+@pytest.fixture
+def open_train(workspace: Path) -> Callable[[], AppTest]:
+    def open_page() -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        return app.run().switch_page("pages/train.py").run()
+
+    return open_page
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(str(one.value) for kind in (app.markdown, app.error) for one in kind)
+
+
+def test_the_queue_is_shown_and_reordered_by_its_buttons(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app = open_train()
+    assert not app.exception
+    assert "1 training, 2 waiting" in texts(app)
+    assert r"\*second\* · ring" in texts(app)
+    assert app.button(key=f"queue_up_{runs[1].id}").disabled
+    app.button(key=f"queue_first_{runs[2].id}").click().run()
+    assert [service.position(run.id) for run in runs] == [0, 2, 1]
+    app.button(key=f"queue_up_{runs[1].id}").click().run()
+    assert [service.position(run.id) for run in runs] == [0, 1, 2]
+
+
+def test_a_run_is_taken_out_of_the_queue_and_a_lone_one_has_no_queue(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app = open_train()
+    for run in runs[1:]:
+        app.button(key=f"queue_out_{run.id}").click().run()
+        assert run.status().state == "stopped"
+    assert not app.exception
+    assert service.active() == [runs[0].id]
+    assert "Queue" not in texts(app)
+
+
+def test_a_press_that_comes_too_late_is_told(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app = open_train()
+    service.stop(runs[0].id)
+    assert service.wait(lambda: service.position(runs[1].id) == 0, LIMIT_S)
+    app.button(key=f"queue_out_{runs[1].id}").click().run()
+    assert "It is training by now" in texts(app)
+    assert service.position(runs[1].id) == 0
+
+
+def test_a_run_of_the_queue_is_shown_at_a_press(
+    runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app = open_train()
+    app.button(key=f"queue_show_{runs[2].id}").click().run()
+    assert not app.exception
+    assert app.session_state["run_id"] == runs[2].id
+    assert "third" in [heading.value for heading in app.subheader]
