@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
 
 N_CURVES_KEPT = 8
+# Lines of a journal that stay whole for a page; what is drawn goes back to the start all the same.
+N_LINES_KEPT = 200
 # Which settings decide what is held out.
 SPLIT_SETTINGS = (
     *("sample_strategy", "sample_ratio", "sample_seed"),
@@ -106,7 +108,7 @@ def _trained_lengths(
 def curves(run_id: str) -> Curves:
     """Return a run's curves, read on from where this session stopped reading."""
     kept: dict[str, Any] = st.session_state.setdefault("curves", {})
-    found = kept.pop(run_id, None) or Curves()
+    found = kept.pop(run_id, None) or Curves(n_kept=N_LINES_KEPT)
     # Put last: the first are the ones that have not been looked at for longest.
     kept[run_id] = found
     while len(kept) > N_CURVES_KEPT:

@@ -131,7 +131,10 @@ def curves_table(curves: Curves) -> pd.DataFrame:
 
     A line of training has a loss, a line of validation has metrics; what a line lacks is empty.
     """
-    known = ("epoch", "step", "loss", "learning_rate", "sequences_per_s", "elapsed_s")
+    known = (
+        *("epoch", "step", "loss", "grad_norm", "learning_rate"),
+        *("sequences_per_s", "elapsed_s"),
+    )
     rows = [{key: row.get(key) for key in known} for row in curves.train]
     rows += [
         {key: row.get(key) for key in known} | {f"valid_{k}": v for k, v in row["metrics"].items()}

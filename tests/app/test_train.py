@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,7 +223,8 @@ def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figur
     assert "Inspect its predictions" in labels(app)
     assert app.metric[0].label == "NDCG@10 on test"
     assert "BERT4Rec" in app.table[0].value.columns
-    assert len(app.get("vega_lite_chart")) == 2
+    # Metric, loss, learning rate, gradient norm, speed and memory.
+    assert len(app.get("vega_lite_chart")) == 6
 
 
 def test_new_run_stays_when_the_box_still_tells_of_another_run(
@@ -442,3 +444,68 @@ def test_of_a_user_held_out_the_watched_prediction_does_not_say_that_it_trains(
     assert "does not train on the hidden item" in texts(app)
     app.selectbox(key="watched_user").set_value(dataset.user_id(min(trained))).run()
     assert "trains on this history too" in texts(app)
+
+
+def finished_run(workspace: Path, **settings: object) -> Run:
+    run = queued_run(workspace, **settings)
+    service_of(workspace).submit(run)
+    wait_for_the_end(workspace)
+    return run
+
+
+def test_smoothing_and_log_scale_are_chosen_once_for_all_runs(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = finished_run(workspace), finished_run(workspace)
+    app = open_train(first)
+    assert "faint line" in texts(app)
+    app.slider(key="curve_smoothing").set_value(0.0).run()
+    assert "faint line" not in texts(app)
+    app.toggle(key="curve_log_scale").set_value(True).run()
+    assert not app.exception
+    app.selectbox(key="train_view").set_value(second.id).run()
+    assert app.slider(key="curve_smoothing").value == 0.0
+    assert app.toggle(key="curve_log_scale").value is True
+
+
+def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    # As a page sees it that another process trains.
+    run.set_status(state="running")
+    app = open_train(run)
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert {"Gradient norm", "Learning rate", "Sequences/s", "Memory"} <= figures.keys()
+    assert "–" not in figures.values()
+    assert len(app.get("vega_lite_chart")) == 6
+
+
+def test_the_log_is_shown_as_it_is_and_only_when_asked_for(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    hostile = "<img src=x onerror=alert(1)> :red[x] [a](javascript:b) `$$x$$`"
+    run.log(hostile)
+    app = open_train(run)
+    assert not any(hostile in code.value for code in app.code)
+    app.session_state[f"log_{run.id}"] = True
+    app.run()
+    assert not app.exception
+    (shown,) = (code for code in app.code if hostile in code.value)
+    assert hostile in shown.value.splitlines()[0]
+    assert shown.language in (None, "", "plaintext")
+
+
+def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
+    workspace: Path, open_train: Open
+) -> None:
+    golden = ROOT / "tests" / "golden" / "run_v1"
+    for part in ("datasets", "runs"):
+        shutil.copytree(golden / part, workspace / part)
+    (run,) = list_runs(workspace)
+    app = open_train(run)
+    assert not app.exception
+    assert len(app.get("vega_lite_chart")) == 5
+    assert "before clipping" not in texts(app)
