@@ -16,6 +16,7 @@ from bert4rec.runs.folder import open_run
 if TYPE_CHECKING:
     import numpy as np
 
+    from bert4rec.advice import DataFigures, SplitFigures
     from bert4rec.hyperparameters import Hyperparameters
     from bert4rec.recommender import Recommender
 
@@ -80,6 +81,36 @@ def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: floa
 
     run = open_run(child_of(Path(workspace) / "runs", run_id))
     return load(run, checkpoint=checkpoint)
+
+
+def data_figures(dataset: SequenceDataset) -> DataFigures:
+    """Return what advice needs to know of a dataset; counted once for every visitor."""
+    return _data_figures(dataset.fingerprint, dataset)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _data_figures(fingerprint: str, _dataset: SequenceDataset) -> DataFigures:
+    from bert4rec.advice import DataFigures
+
+    return DataFigures.of(_dataset)
+
+
+def split_figures(dataset: SequenceDataset, settings: Hyperparameters) -> SplitFigures:
+    """Return what a split leaves to train on; counted once for the settings that decide it."""
+    asked = tuple(getattr(settings, name) for name in SPLIT_SETTINGS)
+    return _split_figures(dataset.fingerprint, asked, dataset, settings)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _split_figures(
+    fingerprint: str,
+    asked: tuple[Any, ...],
+    _dataset: SequenceDataset,
+    _settings: Hyperparameters,
+) -> SplitFigures:
+    from bert4rec.advice import SplitFigures
+
+    return SplitFigures.of(_dataset, _settings)
 
 
 def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx: int) -> int:

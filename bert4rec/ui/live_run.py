@@ -14,6 +14,7 @@ from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
+from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
 from bert4rec.ui.run_figures import (
     final_finding,
@@ -23,7 +24,7 @@ from bert4rec.ui.run_figures import (
     queue_text,
     seen_words,
 )
-from bert4rec.ui.settings_form import KIND_WORDS, draw_policy_out
+from bert4rec.ui.settings_form import KIND_WORDS
 from bert4rec.ui.watched_prediction import draw_watched
 from bert4rec.ui.words import (
     duration,

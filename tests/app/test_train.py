@@ -16,7 +16,7 @@ from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
-from bert4rec.presets import PRESETS
+from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
@@ -509,3 +509,91 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 5
     assert "before clipping" not in texts(app)
+
+
+def test_advice_names_its_figure_and_a_click_takes_it(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "batch_size", 500)
+    assert "only 60 sequences train" in texts(app)
+    app.button(key="train_mend_batch_size").click().run()
+    assert not app.exception
+    assert draft(app)["batch_size"] == 2
+    assert "only 60 sequences train" not in texts(app)
+    # Doubt keeps nobody from starting.
+    app = set_field(app, "batch_size", 500)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert not start.disabled
+
+
+def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Open) -> None:
+    app = set_field(open_train(), "n_heads", 3)
+    assert ":red[" in app.number_input(key="train_field_hidden_size").label
+    app.button(key="train_mend_hidden_size").click().run()
+    assert draft(app)["hidden_size"] == 66
+    assert not app.error
+
+
+def test_a_split_that_leaves_nobody_is_told_by_the_form_and_start_is_off(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "split_strategy", "global_time")
+    assert not app.exception
+    assert "no times" in texts(app)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert start.disabled
+
+
+def test_what_was_changed_since_the_preset_is_marked_and_goes_back_one_by_one_or_at_once(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    assert "Changed since" not in texts(app)
+    app = set_field(app, "n_epochs", 7)
+    app = set_field(app, "seed", 5)
+    app = set_field(app, "hidden_size", 32)
+    assert "Changed since *Balanced*" in texts(app)
+    box = app.number_input(key="train_field_n_epochs")
+    assert "•" in box.label
+    assert "it was 100" in box.help
+    app.button(key="train_back_seed").click().run()
+    assert "seed" not in draft(app)
+    assert draft(app)["n_epochs"] == 7
+    app.button(key="train_back").click().run()
+    assert draft(app) == dict(PRESETS["balanced"].values)
+    assert "•" not in app.number_input(key="train_field_n_epochs").label
+
+
+def test_a_policy_is_what_changes_are_told_against_after_it_filled_the_form(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    text = "policy_configs: {scoring_policy: {policy_type: bert4rec, n_epochs: 30}}"
+    app.text_area(key="train_yaml_text").set_value(text)
+    next(button for button in app.button if button.label == "Fill the form").click()
+    app.run()
+    assert "Changed since" not in texts(app)
+    app = set_field(app, "n_epochs", 7)
+    assert "Changed since *the policy*" in texts(app)
+    app.button(key="train_back_n_epochs").click().run()
+    assert draft(app) == {"n_epochs": 30}
+
+
+def test_what_the_presets_reached_stands_in_their_help_with_the_machine(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    told = app.get_by_key("train_preset").help
+    for preset in PRESETS.values():
+        assert preset.title in told
+        assert all(found.short in told for found in preset.measured)
+    assert MACHINE in texts(app)
+
+
+def test_the_form_is_given_as_policy_command_and_python(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    assert [tab.label for tab in app.tabs] == ["Policy YAML", "Command", "Python"]
+    for words in ("policy_type: bert4rec", "bert4rec train made-1", "bert4rec.open_dataset("):
+        assert any(words in code.value for code in app.code), words
