@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.demo import measure_demo
+from benchmarks.estimate import measure_estimates
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
 from benchmarks.quality import measure_quality
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "infer": measure_inference,
     "demo": measure_demo,
     "ingest": measure_ingest,
+    "estimate": measure_estimates,
 }
 
 
