@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
+from benchmarks.estimate import measure_estimates
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
 from benchmarks.quality import measure_quality
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "demo": measure_demo,
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
+    "estimate": measure_estimates,
 }
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from bert4rec.batches import MAX_PART_TOKENS, NEXT_ITEM_SHARE
+from bert4rec.batches import MAX_PART_TOKENS, NEXT_ITEM_SHARE, cuts
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, split_dataset
@@ -28,6 +30,8 @@ from bert4rec.workshop import Workshop, loss_for
 PROBE_S = 2.5
 MAX_PROBE_STEPS = 40
 N_PROBED_USERS = 512
+# Scores, lists, intervals and baselines of the judging, as measured on small datasets.
+JUDGING_BYTES = 2 * SCORE_BYTES + 25_000_000
 
 
 @dataclass(frozen=True)
@@ -217,27 +221,77 @@ def _memory_bytes(
     float32 and whom it may attend to, five bytes an item, for each token of a part. A sampled loss
     holds its scores, the vectors that it met and their gradients. Judging reads few rows at once.
     """
-    n_sequences = int((split.train.lengths > 0).sum())
-    b, d, n = min(settings.batch_size, n_sequences), settings.hidden_size, dataset.n_items
-    length = min(settings.max_seq_length, int(split.train.lengths.max(initial=1)))
-    share = max(settings.mask_rate, NEXT_ITEM_SHARE if settings.next_item_rate else 0)
-    n_asked = max(1, round(share * length))
+    d, n = settings.hidden_size, dataset.n_items
     choice = choose_for(settings)
-    if choice.device == "cpu":
-        b = min(b, choice.n_threads * (MAX_PART_TOKENS // length + 1))
+    part = _largest_part(split, settings, choice)
     is_ce = loss_type == "CE"
     # Each thread has a gradient of its own.
-    n_copies = (4 if is_ce and settings.ema_decay else 3) + choice.n_threads
+    n_copies = (4 if is_ce and settings.ema_decay else 3) + choice.n_side_by_side
     weights = 4 * n_copies * n_parameters(n, settings)
     if not is_ce:
-        weights -= 4 * choice.n_threads * n * d
-    token = 4 * (12 * d + 3 * settings.inner_size) + 5 * length
-    activations = b * (length + n_asked) * token * settings.n_layers
-    n_places = b * n_asked
+        weights -= 4 * choice.n_side_by_side * n * d
+    token = 4 * (12 * d + 3 * settings.inner_size) + 5 * part.length
+    activations = part.n_tokens * token * settings.n_layers
     if is_ce:
-        scores = 3 * BLOCK_BYTES[choice.kind] + 4 * (2 * n * d + 3 * n_places * d)
+        scores = 3 * BLOCK_BYTES[choice.kind] + 4 * (2 * n * d + 3 * part.n_places * d)
     else:
-        k = settings.negative_samples_count
+        k, n_places = settings.negative_samples_count, part.n_places
         n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
         scores = 4 * (6 * n_places * k + 4 * n_met * d)
-    return int(weights + activations + scores + 2 * SCORE_BYTES + 4 * dataset.n_interactions)
+    return int(weights + activations + scores + JUDGING_BYTES + 4 * dataset.n_interactions)
+
+
+class _Parts(NamedTuple):
+    """What is computed at once: parts of a step, one for each thread.
+
+    Args:
+        n_tokens: Tokens of these parts, with what is asked of them.
+        n_places: Places of these that are asked for.
+        length: Tokens that each of them may attend to.
+    """
+
+    n_tokens: int
+    n_places: int
+    length: int
+
+
+def _largest_part(split: Split, settings: Hyperparameters, choice: DeviceChoice) -> _Parts:
+    """Return the largest parts of a step whose rows are as long as those of the dataset."""
+    found = [_Parts(0, 0, 1)]
+    next_rate = settings.next_item_rate
+    for share, asked, read_twice in (
+        (1 - next_rate, settings.mask_rate, 0.0),
+        (next_rate, NEXT_ITEM_SHARE, NEXT_ITEM_SHARE),
+    ):
+        lengths = _typical_lengths(split, settings, share)
+        at = [0, *_cuts(lengths, choice), len(lengths)] if lengths else []
+        sizes = [(end - start, lengths[start]) for start, end in pairwise(at)]
+        n_side_by_side = min(choice.n_side_by_side, len(sizes))
+        found += [
+            _Parts(
+                round(n_side_by_side * n_rows * length * (1 + read_twice)),
+                round(n_side_by_side * n_rows * max(1.0, asked * length)),
+                length,
+            )
+            for n_rows, length in sizes
+        ]
+    return max(found)
+
+
+def _cuts(lengths: list[int], choice: DeviceChoice) -> list[int]:
+    if choice.kind != "cpu":
+        return []
+    max_tokens = MAX_PART_TOKENS
+    if choice.n_threads > 1:
+        max_tokens = min(max_tokens, sum(lengths) // choice.n_threads + lengths[0])
+    return cuts(lengths, max_tokens)
+
+
+def _typical_lengths(split: Split, settings: Hyperparameters, share: float) -> list[int]:
+    """Return the lengths of a share of a step's rows, longest first, spread as in the data."""
+    lengths = np.minimum(split.train.lengths, settings.max_seq_length)
+    counts = np.bincount(lengths[lengths > 0])
+    n_rows = round(share * min(settings.batch_size, int(counts.sum())))
+    ranks = (np.arange(n_rows) + 0.5) / max(n_rows, 1) * counts.sum()
+    typical: list[int] = np.searchsorted(np.cumsum(counts), ranks).tolist()
+    return typical[::-1]

@@ -31,10 +31,19 @@ class Position:
 
 @dataclass(frozen=True)
 class Trained:
-    """Some steps were done; `loss` is their mean."""
+    """Some steps were done.
+
+    Args:
+        position: Where that was.
+        loss: Mean over the steps.
+        grad_norm: Mean norm of their gradients before clipping; NaN or infinite where one was.
+        learning_rate: That of the next step.
+        sequences_per_s: Speed over the steps.
+    """
 
     position: Position
     loss: float
+    grad_norm: float
     learning_rate: float
     sequences_per_s: float
 

@@ -444,12 +444,22 @@ def _explain(problem: dict[str, Any]) -> str:
     return f"{name}: {problem['input']!r} {reason[:1].lower()}{reason[1:]}"
 
 
+def fitting_widths(width: int, heads: int) -> list[int]:
+    """Return the multiples of `heads` that are nearest to a width, the smaller one first.
+
+    Example:
+        >>> fitting_widths(64, 3), fitting_widths(64, 4), fitting_widths(2, 3)
+        ([63, 66], [64], [3])
+    """
+    below = width // heads * heads
+    return [below] if below == width else [size for size in (below, below + heads) if size]
+
+
 def _contradictions(settings: Hyperparameters) -> list[str]:
     problems = []
     width, heads = settings.hidden_size, settings.n_heads
     if width % heads:
-        below = max(width // heads, 1) * heads
-        nearest = f"{below} or {below + heads}" if below < width else str(below)
+        nearest = " or ".join(map(str, fitting_widths(width, heads)))
         problems.append(
             f"hidden_size: {width} is not a multiple of n_heads ({heads}); use {nearest}"
         )

@@ -51,14 +51,18 @@ class NetworkOptimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self, learning_rate: float) -> None:
-        """Update the weights by the gradients that were collected."""
-        if self.grad_clip:
-            clip_gradients(self.parameters, self.grad_clip)
+    def step(self, learning_rate: float) -> Tensor:
+        """Update the weights by the gradients that were collected.
+
+        Returns:
+            The norm of the gradients before clipping, a scalar on the device.
+        """
+        norm = clip_gradients(self.parameters, self.grad_clip)
         for adam in self._adam.values():
             for group in adam.param_groups:
                 group["lr"] = learning_rate
             adam.step()
+        return norm
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments by name."""
@@ -84,8 +88,16 @@ class NetworkOptimizer:
 
 
 @torch.no_grad()
-def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> None:
-    """Scale all gradients down together where their norm is above `limit`, in place."""
+def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
+    """Scale all gradients down together where their norm is above `limit`, in place.
+
+    Args:
+        parameters: Whose gradients.
+        limit: Largest norm; 0 = no limit.
+
+    Returns:
+        The norm before that, a scalar on the device.
+    """
     values = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -97,5 +109,7 @@ def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> None:
         else:
             values.append(parameter.grad)
     norms = torch.stack([torch.linalg.vector_norm(value) for value in values])
-    scale = (limit / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
-    torch._foreach_mul_(values, scale)
+    norm: Tensor = torch.linalg.vector_norm(norms)
+    if limit:
+        torch._foreach_mul_(values, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm

@@ -87,8 +87,9 @@ class Trainer:
         self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
         # A network that is compiled for one thread computes part by part.
         self.crew = Crew(self.trained, 1 if settings.compile else choice.n_side_by_side)
-        # Loss of the steps since the last log line stays on the device until that line is due.
+        # What the steps since the last log line came to stays on the device until that line is due.
         self.loss_sum = torch.zeros((), device=choice.device)
+        self.norm_sum = torch.zeros((), device=choice.device)
         self.n_summed = 0
         self.n_sequences_summed = 0
         self._tick = 0.0
@@ -186,7 +187,7 @@ class Trainer:
             return self.objective.loss(network, hidden_md, part.targets, drawing)
 
     def _update_weights(self) -> None:
-        self.optimizer.step(self._learning_rate())
+        self.norm_sum += self.optimizer.step(self._learning_rate())
         if self.trained is not self.network:
             self._average_weights()
 
@@ -208,8 +209,9 @@ class Trainer:
         done = self.position.epoch_step
         if done % every and done != n_steps:
             return
-        # Fetching the number is what waits for the device, so the clock is read after it.
-        loss = float(self.loss_sum) / self.n_summed
+        # Fetching the numbers is what waits for the device, so the clock is read after it.
+        sums = torch.stack([self.loss_sum, self.norm_sum])
+        loss, grad_norm = (value / self.n_summed for value in sums.tolist())
         self._count_time()
         rate = self.n_sequences_summed / max(self._summed_s, 1e-9)
         self._reset_sums()
@@ -220,13 +222,14 @@ class Trainer:
                 fix="Use a smaller learning_rate, or precision: float32.",
                 step=self.position.step,
             )
-        self.listener(Trained(self.position, loss, self._learning_rate(), rate))
+        self.listener(Trained(self.position, loss, grad_norm, self._learning_rate(), rate))
         if self._unsaved_s >= CHECKPOINT_EVERY_S and done != n_steps:
             self._unsaved_s = 0.0
             self.listener(StateDue(self.position))
 
     def _reset_sums(self) -> None:
         self.loss_sum.zero_()
+        self.norm_sum.zero_()
         self.n_summed = self.n_sequences_summed = 0
         self._summed_s = 0.0
 
@@ -276,7 +279,7 @@ class Trainer:
         if self.trained is not self.network:
             tensors |= {f"trained.{k}": v for k, v in self.trained.state_dict().items()}
         tensors |= self.optimizer.state()
-        tensors["loss_sum"] = self.loss_sum
+        tensors |= {"loss_sum": self.loss_sum, "norm_sum": self.norm_sum}
         plain = asdict(self.position) | {
             "n_summed": self.n_summed,
             "n_sequences_summed": self.n_sequences_summed,
@@ -292,6 +295,8 @@ class Trainer:
         self.trained.load_state_dict(trained or weights)
         self.optimizer.restore(tensors)
         self.loss_sum.copy_(tensors["loss_sum"])
+        # A checkpoint of the time before norms were kept says nothing of its unfinished line.
+        self.norm_sum.copy_(tensors.get("norm_sum", torch.tensor(math.nan)))
         plain = dict(plain)
         self.n_summed = plain.pop("n_summed")
         self.n_sequences_summed = plain.pop("n_sequences_summed")

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from bert4rec.hyperparameters import GROUPS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy
-from bert4rec.presets import PRESETS
+from bert4rec.presets import MACHINE, PRESETS
 
 TARGET = Path(__file__).with_name("hyperparameters.md")
 KINDS = {
@@ -100,6 +100,13 @@ def _presets() -> Iterator[str]:
     for name, preset in PRESETS.items():
         values = ", ".join(f"`{key}={_shown(value)}`" for key, value in preset.values.items())
         yield f"| `{name}` | {values or 'the defaults'} | {preset.description} |"
+    yield from ("", f"What they reached, on {MACHINE}:", "")
+    yield from ("| Preset | Measured | Source |", "|---|---|---|")
+    for name, preset in PRESETS.items():
+        for found in preset.measured:
+            yield f"| `{name}` | {found.text} | `{found.source}` |"
+        if not preset.measured:
+            yield f"| `{name}` | not measured | |"
     yield ""
 
 

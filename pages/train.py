@@ -6,7 +6,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.ui import forms, settings_form, state
+from bert4rec.ui import forms, policy_form, settings_form, state
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.queue_list import draw_queue
@@ -80,7 +80,7 @@ def draw_new_run() -> None:
     form, summary = st.columns([5, 3], gap="large")
     with form:
         kind, name = draw_naming(dataset)
-        settings, problems = settings_form.draw_settings()
+        settings, problems = settings_form.draw_settings(dataset)
     with summary, st.container(border=True):
         draw_dataset_choice(dataset)
         if settings is None:
@@ -183,28 +183,33 @@ def draw_details(
                 st.caption("It is drawn once the settings are right.")
             else:
                 draw_first_batch(dataset, settings)
-    with st.expander("Policy YAML and command", icon=":material/code:"):
+    with st.expander("Policy YAML, command and Python", icon=":material/code:"):
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Fill the form**")
-            settings_form.draw_policy_in()
-        if settings is None:
-            return
-        with right:
-            st.markdown("**This form as a policy**")
-            settings_form.draw_policy_out(Policy(kind, settings), f"{dataset.name}.yaml")
-            st.markdown("**This form as a command**")
-            folder = dataset.folder.name if dataset.folder else dataset.name
-            st.code(
-                forms.train_command(
-                    settings_form.draft(),
-                    dataset=folder,
-                    workspace=state.workspace(),
-                    name=name,
-                    kind=kind,
-                ),
-                language="shell",
-            )
+            policy_form.draw_policy_in()
+        if settings is not None:
+            with right:
+                draw_copies(dataset, Policy(kind, settings), name)
+
+
+def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
+    """Show the form as what does the same elsewhere."""
+    folder = dataset.folder or state.workspace() / "datasets" / dataset.name
+    as_policy, as_command, as_python = st.tabs(["Policy YAML", "Command", "Python"])
+    with as_policy:
+        policy_form.draw_policy_out(policy, f"{dataset.name}.yaml")
+    draft, workspace = settings_form.draft(), state.workspace()
+    with as_command:
+        command = forms.train_command(
+            draft, dataset=folder.name, workspace=workspace, name=name, kind=policy.kind
+        )
+        st.code(command, language="shell", wrap_lines=True)
+    with as_python:
+        snippet = forms.train_snippet(
+            draft, dataset=folder, workspace=workspace, name=name, kind=policy.kind
+        )
+        st.code(snippet, language="python", wrap_lines=True)
 
 
 st.title("Train")

@@ -201,13 +201,14 @@ def count_distinct(keys: np.ndarray) -> int:
     return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(len(ordered), 1)
 
 
-def open_dataset(folder: Path) -> SequenceDataset:
+def open_dataset(folder: str | Path) -> SequenceDataset:
     """Open a dataset folder; the large arrays are memory-mapped, not read.
 
     Raises:
         NotFoundError: there is no dataset in `folder`.
         FormatError: it was written by a newer version or is damaged.
     """
+    folder = Path(folder)
     if not (folder / "manifest.json").is_file():
         raise NotFoundError(f"there is no dataset in {folder.name!r}", where=str(folder.parent))
     manifest = read_manifest(folder)

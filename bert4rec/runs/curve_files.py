@@ -20,7 +20,7 @@ CURVE_FORMS: tuple[CurveForm, ...] = ("csv", "tensorboard")
 # An event file holds numbers of 32 bits.
 MAX_FLOAT32 = 3.4e38
 # What a line of training or validation tells beside metrics.
-FIGURES = ("loss", "learning_rate", "sequences_per_s", "elapsed_s")
+FIGURES = ("loss", "grad_norm", "learning_rate", "sequences_per_s", "elapsed_s")
 
 
 def curves_table(curves: Curves) -> pd.DataFrame:

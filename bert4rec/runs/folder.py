@@ -27,6 +27,8 @@ ACTIVE_STATES = ("queued", "running", "paused")
 RESUMABLE_STATES = ("stopped", "failed", "interrupted")
 # On another machine only the heartbeat tells whether a run is alive.
 HEARTBEAT_LIMIT_S = 120.0
+# Enough for the newest lines, unless one of them is absurd.
+LOG_TAIL_BYTES = 16_384
 # What everybody who reads a configuration relies on.
 CONFIG_KINDS: Mapping[str, type] = {
     "name": str,
@@ -259,6 +261,26 @@ class Run:
         """Append a dated line to the run's log."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
             file.write(f"{utc_now().isoformat(timespec='seconds')} {line}\n")
+
+    def log_tail(self, n_lines: int = 20) -> list[str]:
+        """Return the newest lines of the run's log, oldest first; however long it is.
+
+        Bytes that are no text, and signs that no screen shows, come as a question mark in a box.
+        """
+        try:
+            with (self.folder / "log.txt").open("rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES)
+                file.seek(start)
+                text = file.read(LOG_TAIL_BYTES).decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        lines = text.splitlines()
+        # The first line is a part of one, unless the tail is the whole log.
+        return [_printable(line) for line in lines[1 if start else 0 :][-n_lines:]]
+
+
+def _printable(line: str) -> str:
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line.expandtabs(4))
 
 
 def _read_status(path: Path) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import threading
@@ -73,6 +74,8 @@ class Recorder:
             epoch=round(position.epoch + position.epoch_step / self.trainer.batches.n_steps, 4),
             step=position.step,
             loss=round(event.loss, 6),
+            # JSON has no word for a gradient that is not finite.
+            grad_norm=round(event.grad_norm, 6) if math.isfinite(event.grad_norm) else None,
             learning_rate=event.learning_rate,
             sequences_per_s=round(event.sequences_per_s, 1),
             elapsed_s=round(position.trained_s, 3),
@@ -100,6 +103,7 @@ class Recorder:
     def _save_state(self) -> None:
         assert self.trainer is not None
         save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
+        self.write("checkpoint", step=self.trainer.position.step)
 
     def beat(self) -> None:
         """Write where the trainer is, with the time; before there is one, the time alone."""

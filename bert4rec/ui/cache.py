@@ -16,12 +16,13 @@ from bert4rec.runs.folder import open_run
 if TYPE_CHECKING:
     import numpy as np
 
+    from bert4rec.advice import DataFigures, SplitFigures
     from bert4rec.hyperparameters import Hyperparameters
     from bert4rec.recommender import Recommender
 
 N_CURVES_KEPT = 8
-# Of each, several times what a chart draws: what a session holds stays the same however long a run.
-N_ROWS_KEPT = 4000
+# Lines of a journal that stay whole for a page; what is drawn goes back to the start all the same.
+N_LINES_KEPT = 200
 # Which settings decide what is held out.
 SPLIT_SETTINGS = (
     *("sample_strategy", "sample_ratio", "sample_seed"),
@@ -90,6 +91,36 @@ def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: floa
     return load(run, checkpoint=checkpoint)
 
 
+def data_figures(dataset: SequenceDataset) -> DataFigures:
+    """Return what advice needs to know of a dataset; counted once for every visitor."""
+    return _data_figures(dataset.fingerprint, dataset)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _data_figures(fingerprint: str, _dataset: SequenceDataset) -> DataFigures:
+    from bert4rec.advice import DataFigures
+
+    return DataFigures.of(_dataset)
+
+
+def split_figures(dataset: SequenceDataset, settings: Hyperparameters) -> SplitFigures:
+    """Return what a split leaves to train on; counted once for the settings that decide it."""
+    asked = tuple(getattr(settings, name) for name in SPLIT_SETTINGS)
+    return _split_figures(dataset.fingerprint, asked, dataset, settings)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _split_figures(
+    fingerprint: str,
+    asked: tuple[Any, ...],
+    _dataset: SequenceDataset,
+    _settings: Hyperparameters,
+) -> SplitFigures:
+    from bert4rec.advice import SplitFigures
+
+    return SplitFigures.of(_dataset, _settings)
+
+
 def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx: int) -> int:
     """Return how many of a user's items, from the oldest on, a model with these settings learns."""
     asked = tuple(getattr(settings, name) for name in SPLIT_SETTINGS)
@@ -116,7 +147,7 @@ def _trained_lengths(
 def curves(run_id: str) -> Curves:
     """Return a run's curves, read on from where this session stopped reading."""
     kept: dict[str, Any] = st.session_state.setdefault("curves", {})
-    found = kept.pop(run_id, None) or Curves(n_kept=N_ROWS_KEPT)
+    found = kept.pop(run_id, None) or Curves(n_kept=N_LINES_KEPT)
     # Put last: the first are the ones that have not been looked at for longest.
     kept[run_id] = found
     while len(kept) > N_CURVES_KEPT:

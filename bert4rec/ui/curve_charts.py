@@ -3,7 +3,8 @@
 A chart is a table and a Vega-Lite description that stays the same while a run goes on, so that the
 browser swaps in new points and keeps the zoom; a plotly figure would be built anew each second.
 A layer without points stays out of it, as Vega complains of its empty extent each time.
-Colours come from the theme. What a line is can also be told from its dashes.
+Colours come from the theme. What a line is can also be told from its dashes, and what a mark is
+from its shape.
 """
 
 from __future__ import annotations
@@ -11,17 +12,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bert4rec.runs.curves import Curves, thinned
-from bert4rec.ui.words import metric_name, number, percent
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.lines import Line
+from bert4rec.ui.curve_layers import (
+    MARKS,
+    diamond_layer,
+    event_layer,
+    hover_layer,
+    raw_layer,
+    zoom,
+)
+from bert4rec.ui.words import metric_name
 
-# Both charts together draw fewer than 2,000 points, however long the run.
+# However long the run.
 MAX_LOSS_POINTS = 1200
 MAX_METRIC_POINTS = 700
-MAX_TABLE_ROWS = 200
+MAX_SMALL_POINTS = 300
+# More marks of a kind than this would hide the line; the newest are shown.
+MAX_MARKS = 30
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
 # Letters that one line of a legend has room for, of which each sign takes some.
@@ -29,7 +41,50 @@ LEGEND_LETTERS, SIGN_LETTERS, LEGEND_LABEL_PX = 50, 6, 130
 # The theme's own margins leave the lines half of the height.
 PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
 AXIS = {"labelPadding": 6, "titlePadding": 8}
-COLUMNS = ["epoch", "value", "series", "is_best"]
+
+
+class Dot(NamedTuple):
+    """A row of a chart's table.
+
+    Args:
+        epoch: Where it stands.
+        value: How high, or None for what happened to the run.
+        series: Its line, or the kind of what happened.
+        is_best: Whether it is the best validation.
+        mark: `raw` for the faint line, `new best`, `event`, or empty.
+    """
+
+    epoch: float
+    value: float | None
+    series: str
+    is_best: bool = False
+    mark: str = ""
+
+
+class Small(NamedTuple):
+    """A chart of what else a line of training tells.
+
+    Args:
+        title: What it shows, with its unit.
+        figures: Labels of what it draws, by name in the journal.
+        is_noisy: Whether smoothing helps to read it.
+        scale: From the unit of the journal to that of the title.
+    """
+
+    title: str
+    figures: Mapping[str, str]
+    is_noisy: bool = False
+    scale: float = 1.0
+
+
+SMALL = {
+    "learning_rate": Small("Learning rate", {"learning_rate": "Learning rate"}),
+    "grad_norm": Small("Gradient norm", {"grad_norm": "Gradient norm"}, is_noisy=True),
+    "speed": Small("Sequences per second", {"sequences_per_s": "Sequences/s"}, is_noisy=True),
+    "memory": Small(
+        "Memory, GB", {"memory_bytes": "Process", "device_memory_bytes": "Device"}, scale=1e-9
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +92,9 @@ class Chart:
     """A chart to hand to `st.vega_lite_chart`.
 
     Args:
-        points: One row a point: `epoch`, `value`, `series`, `is_best`.
-        spec: The Vega-Lite description, the same for every state of a run but that the best
-            validation is marked once there is one.
+        points: One row a point, see `Dot`.
+        spec: The Vega-Lite description, the same for every state of a run but for layers that have
+            no point yet.
     """
 
     points: pd.DataFrame
@@ -48,29 +103,58 @@ class Chart:
 
 def metric_chart(curves: Curves, metric: str) -> Chart:
     """Draw a validation metric over the epochs, with the baselines as dashed lines."""
-    best = best_row(curves)
-    rows = [
-        (row["epoch"], row["metrics"][metric], "BERT4Rec", row is best)
-        for row in _thinned_with(curves.valid, MAX_METRIC_POINTS, best)
-    ]
+    rows = _score_dots(curves, metric, "BERT4Rec", MAX_METRIC_POINTS)
     for name, label in BASELINES.items():
         if metric in curves.baselines.get(name, {}):
             rows += _level(curves, curves.baselines[name][metric], label)
+    rows += [
+        Dot(row["epoch"], row["metrics"][metric], "BERT4Rec", mark="new best")
+        for row in curves.bests[-MAX_MARKS:-1]
+    ]
     series = ["BERT4Rec", *BASELINES.values()]
     return _chart(rows, metric_name(metric), series, from_zero=True)
 
 
-def loss_chart(curves: Curves) -> Chart:
-    """Draw the training loss over the epochs; for CE with the loss of guessing."""
-    rows = [
-        (row["epoch"], row["loss"], "Loss", False) for row in thinned(curves.train, MAX_LOSS_POINTS)
-    ]
+def loss_chart(curves: Curves, smoothing: float = 0.0, *, is_log: bool = False) -> Chart:
+    """Draw the training loss over the epochs; for CE with the loss of guessing.
+
+    Args:
+        curves: The run's curves.
+        smoothing: Weight of what came before in an exponential average, 0 to below 1; above 0 the
+            loss as it was measured is drawn faintly behind it.
+        is_log: Whether equal ratios are equally high.
+    """
+    rows = _figure_dots(curves.line("loss"), "Loss", MAX_LOSS_POINTS, smoothing)
     series = ["Loss"]
     guess = guessing_loss(curves)
     if guess is not None:
         series.append("Guessing")
         rows += _level(curves, guess, "Guessing")
-    return _chart(rows, "Training loss", series, from_zero=False)
+    rows += _event_dots(curves)
+    return _chart(rows, "Training loss", series, from_zero=False, is_log=is_log)
+
+
+def small_charts(curves: Curves, smoothing: float = 0.0) -> dict[str, Chart]:
+    """Draw what else a line of training tells, by name in `SMALL`; what it does not is left out.
+
+    Args:
+        curves: The run's curves.
+        smoothing: As for the loss; the learning rate and the memory are drawn as they are.
+    """
+    charts = {}
+    for name, small in SMALL.items():
+        lines = {label: curves.line(figure) for figure, label in small.figures.items()}
+        # A CPU has no memory of its own.
+        told = {label: line for label, line in lines.items() if line.highest()}
+        weight = smoothing if small.is_noisy else 0.0
+        rows = [
+            dot if dot.value is None else dot._replace(value=dot.value * small.scale)
+            for label, line in told.items()
+            for dot in _figure_dots(line, label, MAX_SMALL_POINTS, weight)
+        ]
+        if rows:
+            charts[name] = _chart(rows, "", list(told), from_zero=True)
+    return charts
 
 
 def metric_overlay(curves: Mapping[str, Curves], metric: str) -> Chart:
@@ -80,55 +164,91 @@ def metric_overlay(curves: Mapping[str, Curves], metric: str) -> Chart:
         curves: The runs' curves by label.
         metric: Name of the metric; a run that was not judged by it has no line.
     """
-    rows: list[tuple[float, float, str, bool]] = []
-    for label, found in curves.items():
-        best = best_row(found)
-        few = _thinned_with(found.valid, MAX_METRIC_POINTS // len(curves), best)
-        judged = (row for row in few if metric in row["metrics"])
-        rows += [(row["epoch"], row["metrics"][metric], label, row is best) for row in judged]
+    limit = MAX_METRIC_POINTS // max(len(curves), 1)
+    rows = [
+        dot for label, each in curves.items() for dot in _score_dots(each, metric, label, limit)
+    ]
     return _chart(rows, metric_name(metric), list(curves), from_zero=True)
 
 
 def loss_overlay(curves: Mapping[str, Curves]) -> Chart:
     """Draw the training loss of several runs in one chart."""
+    limit = MAX_LOSS_POINTS // max(len(curves), 1)
     rows = [
-        (row["epoch"], row["loss"], label, False)
-        for label, found in curves.items()
-        for row in thinned(found.train, MAX_LOSS_POINTS // len(curves))
+        dot
+        for label, each in curves.items()
+        for dot in _figure_dots(each.line("loss"), label, limit)
     ]
     return _chart(rows, "Training loss", list(curves), from_zero=False)
 
 
-def _thinned_with(
-    rows: list[dict[str, Any]], limit: int, kept: dict[str, Any] | None
-) -> list[dict[str, Any]]:
-    """Thin the rows without losing one of them."""
-    few = thinned(rows, limit)
-    if kept is None or any(row is kept for row in few):
-        return few
-    return sorted([*few, kept], key=lambda row: float(row["epoch"]))
+def _score_dots(curves: Curves, metric: str, series: str, limit: int) -> list[Dot]:
+    """Return a validation metric with the best one marked, which is never thinned out."""
+    best = best_row(curves)
+    at = None if best is None or metric not in best["metrics"] else float(best["epoch"])
+    dots = [
+        Dot(point.epoch, point.value, series, point.epoch == at)
+        for point in curves.scores(metric).points(limit - 1)
+    ]
+    if best is not None and at is not None and not any(dot.is_best for dot in dots):
+        dots.append(Dot(at, best["metrics"][metric], series, is_best=True))
+        dots.sort()
+    return dots
 
 
-def _level(curves: Curves, value: float, label: str) -> list[tuple[float, float, str, bool]]:
+def _figure_dots(line: Line, series: str, limit: int, smoothing: float = 0.0) -> list[Dot]:
+    """Return a figure as measured; with smoothing that faintly, and the average as its line."""
+    mark = "raw" if smoothing else ""
+    dots = [Dot(point.epoch, point.value, series, mark=mark) for point in line.points(limit)]
+    if smoothing:
+        dots += [Dot(point.epoch, point.value, series) for point in line.smoothed(smoothing, limit)]
+    return dots
+
+
+def _event_dots(curves: Curves) -> list[Dot]:
+    """Return what happened to the run, each at the foot of the chart."""
+    n_steps = curves.started.get("n_steps_per_epoch")
+    if not n_steps:
+        return []
+    notes = [note for note in curves.notes if note.get("event") in MARKS and "step" in note]
+    ended = {note["step"] for note in notes if note["event"] == "resumed"}
+    notes = [n for n in notes if n["event"] != "paused" or n["step"] not in ended][-MAX_MARKS:]
+    notes += [curves.checkpoint] if curves.checkpoint else []
+    return [
+        Dot(note["step"] / n_steps, None, MARKS[note["event"]][0], mark="event") for note in notes
+    ]
+
+
+def _level(curves: Curves, value: float, label: str) -> list[Dot]:
     """Return a flat line as long as what was drawn, at least one epoch."""
     last = [float(rows[-1]["epoch"]) for rows in (curves.train, curves.valid) if rows]
-    return [(epoch, value, label, False) for epoch in (0.0, max([1.0, *last]))]
+    return [Dot(epoch, value, label) for epoch in (0.0, max([1.0, *last]))]
 
 
 def _chart(
-    rows: Sequence[tuple[float, float, str, bool]],
+    rows: Sequence[Dot],
     y_title: str,
     series: Sequence[str],
     *,
     from_zero: bool,
+    is_log: bool = False,
 ) -> Chart:
-    spec = _spec(y_title, series, from_zero=from_zero)
-    if any(is_best for *_, is_best in rows):
-        spec["layer"].insert(1, _best_layer())
-    return Chart(pd.DataFrame(rows, columns=COLUMNS), spec)
+    if is_log:
+        rows = [dot for dot in rows if dot.value is None or dot.value > 0]
+    spec = _spec(y_title, series, from_zero=from_zero, is_log=is_log)
+    found = {dot.mark for dot in rows}
+    layers = {
+        "raw": raw_layer(),
+        "new best": diamond_layer("datum.mark == 'new best'", size=45),
+        "event": event_layer({dot.series for dot in rows if dot.mark == "event"}),
+    }
+    spec["layer"][1:1] = [layer for mark, layer in layers.items() if mark in found]
+    if any(dot.is_best for dot in rows):
+        spec["layer"].insert(1, diamond_layer("datum.is_best", size=160))
+    return Chart(pd.DataFrame(rows, columns=list(Dot._fields)), spec)
 
 
-def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, Any]:
+def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool) -> dict[str, Any]:
     names = {"domain": list(series)}
     is_long = sum(map(len, series)) + SIGN_LETTERS * len(series) > LEGEND_LETTERS
     legend = {
@@ -144,19 +264,24 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
         "padding": 0,
         "offset": 4,
     }
+    if len(series) == 1:
+        # The title says what the only line is.
+        legend = None  # type: ignore[assignment]
     x = {
         "field": "epoch",
         "type": "quantitative",
-        "title": "Epoch",
+        # A small chart has its title above it and no room for others.
+        "title": "Epoch" if y_title else None,
         # Room for the mark of the best epoch, which is often the last one.
         "scale": {"nice": False, "padding": 10},
         "axis": AXIS | {"tickMinStep": 1, "grid": False},
     }
+    height = {"type": "log", "nice": False} if is_log else {"zero": from_zero, "nice": True}
     y = {
         "field": "value",
         "type": "quantitative",
-        "title": y_title,
-        "scale": {"zero": from_zero, "nice": True},
+        "title": y_title or None,
+        "scale": height,
         "axis": AXIS | {"tickCount": 5},
     }
     color = {"field": "series", "type": "nominal", "scale": names, "legend": legend}
@@ -168,40 +293,13 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool) -> dict[str, 
         "encoding": {"x": x, "y": y, "color": color},
         "layer": [
             {
+                "transform": [{"filter": "datum.mark == ''"}],
                 "mark": {"type": "line", "strokeWidth": 2, "clip": True},
                 "encoding": {"strokeDash": dash},
-                "params": [_zoom()],
+                "params": [zoom()],
             },
-            _hover_layer(y_title),
+            hover_layer(y_title),
         ],
-    }
-
-
-def _best_layer() -> dict[str, Any]:
-    return {
-        "transform": [{"filter": "datum.is_best"}],
-        "mark": {"type": "point", "shape": "diamond", "size": 160, "strokeWidth": 2},
-    }
-
-
-def _zoom() -> dict[str, Any]:
-    """Zoom along the epochs with Ctrl and the wheel, which alone keeps scrolling the page."""
-    select = {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey]"}
-    return {"name": "zoom", "select": select, "bind": "scales"}
-
-
-def _hover_layer(y_title: str) -> dict[str, Any]:
-    select = {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}
-    is_near = {"condition": {"param": "near", "empty": False, "value": 1}, "value": 0}
-    tooltip = [
-        {"field": "series", "title": "Line"},
-        {"field": "epoch", "title": "Epoch", "format": ".4~g"},
-        {"field": "value", "title": y_title, "format": ".4f"},
-    ]
-    return {
-        "mark": {"type": "point", "filled": True, "size": 60, "clip": True},
-        "params": [{"name": "near", "select": select}],
-        "encoding": {"opacity": is_near, "tooltip": tooltip},
     }
 
 
@@ -214,65 +312,4 @@ def guessing_loss(curves: Curves) -> float | None:
 
 def best_row(curves: Curves) -> dict[str, Any] | None:
     """Return the line of the best validation so far."""
-    return next((row for row in reversed(curves.valid) if row["is_best"]), None)
-
-
-def metric_finding(curves: Curves, metric: str) -> str:
-    """Return what the metric's curve shows, in one sentence."""
-    best = best_row(curves)
-    if best is None:
-        return "No validation yet: the curve begins after the first one."
-    value, name = best["metrics"][metric], metric_name(metric)
-    text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
-    rivals = {
-        BASELINES[key].lower(): found[metric]
-        for key, found in curves.baselines.items()
-        if key in BASELINES and metric in found
-    }
-    if not rivals:
-        return text + "."
-    rival = max(rivals, key=lambda key: rivals[key])
-    return f"{text}, {_compared(value, rivals[rival])} {rival} ({number(rivals[rival], 3)})."
-
-
-def _compared(value: float, other: float) -> str:
-    if other <= 0:
-        return "above" if value > 0 else "level with"
-    gain = value / other - 1
-    if abs(gain) < 0.005:
-        return "level with"
-    return f"{percent(abs(gain))} {'above' if gain > 0 else 'below'}"
-
-
-def loss_finding(curves: Curves) -> str:
-    """Return what the loss curve shows, in one sentence."""
-    if not curves.train:
-        return "No training step yet."
-    first, last = curves.train[0]["loss"], curves.train[-1]["loss"]
-    text = f"Training loss went from {number(first, 3)} to {number(last, 3)}"
-    guess = guessing_loss(curves)
-    return text + ("." if guess is None else f"; guessing costs {number(guess, 3)}.")
-
-
-def valid_table(curves: Curves) -> pd.DataFrame:
-    """Return the validations as a table, newest first."""
-    rows = thinned(curves.valid, MAX_TABLE_ROWS)[::-1]
-    table = [
-        {"Epoch": row["epoch"], "Best": row["is_best"]}
-        | {metric_name(key): value for key, value in row["metrics"].items()}
-        for row in rows
-    ]
-    return pd.DataFrame(table)
-
-
-def train_table(curves: Curves) -> pd.DataFrame:
-    """Return the training lines as a table, newest first."""
-    rows = thinned(curves.train, MAX_TABLE_ROWS)[::-1]
-    names = {
-        "epoch": "Epoch",
-        "step": "Step",
-        "loss": "Loss",
-        "learning_rate": "Learning rate",
-        "sequences_per_s": "Sequences/s",
-    }
-    return pd.DataFrame([{label: row.get(key) for key, label in names.items()} for row in rows])
+    return curves.bests[-1] if curves.bests else None

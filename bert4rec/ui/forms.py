@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import GROUPS, Hyperparameters, parse_settings
@@ -64,6 +64,14 @@ class FormField:
     is_optional: bool
     choices: tuple[str, ...]
     step: float
+
+
+class Change(NamedTuple):
+    """A field that is not as the form was filled."""
+
+    field: FormField
+    now: Any
+    before: Any
 
 
 @cache
@@ -181,12 +189,6 @@ def check_draft(draft: Mapping[str, Any]) -> tuple[Hyperparameters | None, list[
         return None, error.problems
 
 
-def problems_of(problems: Collection[str], fields: Collection[FormField]) -> list[str]:
-    """Return the problems that are about one of the fields."""
-    names = {field.name for field in fields}
-    return [problem for problem in problems if problem.partition(":")[0] in names]
-
-
 def titled(text: str) -> str:
     """Return a sentence with the settings' labels in place of their names.
 
@@ -213,6 +215,20 @@ def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for name, value in draft.items()
         if value != fields[name].default
     ]
+
+
+def changes_from(base: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Change]:
+    """Return what differs from where the form was filled from, in the order of the form."""
+    return [
+        Change(field, shown_value(name, draft), shown_value(name, base))
+        for name, field in form_fields().items()
+        if shown_value(name, draft) != shown_value(name, base) and (name in draft or name in base)
+    ]
+
+
+def taken_back(draft: Mapping[str, Any], base: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the draft with one setting as it was where the form was filled from."""
+    return changed_draft(draft, base, name, base.get(name, form_fields()[name].default))
 
 
 def value_text(value: Any) -> str:
@@ -242,3 +258,20 @@ def train_command(
     lines = [f"bert4rec train {shlex.quote(dataset)}"]
     lines += [f"  {option} {shlex.quote(value)}" for option, value in options]
     return " \\\n".join(lines)
+
+
+def train_snippet(
+    draft: Mapping[str, Any], *, dataset: Path, workspace: Path, name: str, kind: PolicyKind
+) -> str:
+    """Return the Python that trains what the form shows, ready to run."""
+    given = "".join(f"    {setting}={value!r},\n" for setting, value in draft.items())
+    settings = f"bert4rec.Hyperparameters(\n{given})" if given else "bert4rec.Hyperparameters()"
+    policy = "" if kind == "scoring_policy" else f"    policy={kind!r},\n"
+    return (
+        "import bert4rec\n\n"
+        f"dataset = bert4rec.open_dataset({str(dataset)!r})\n"
+        f"settings = {settings}\n"
+        "run = bert4rec.train(\n    dataset,\n    settings,\n"
+        f"    name={name!r},\n{policy}    workspace={str(workspace)!r},\n)\n"
+        'print(run.id, run.summary()["test"])'
+    )

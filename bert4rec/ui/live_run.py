@@ -13,6 +13,8 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.live_curves import draw_curves, draw_log
+from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
 from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import (
@@ -23,7 +25,7 @@ from bert4rec.ui.run_figures import (
     queue_text,
     seen_words,
 )
-from bert4rec.ui.settings_form import KIND_WORDS, draw_policy_out
+from bert4rec.ui.settings_form import KIND_WORDS
 from bert4rec.ui.train_longer import parent_words
 from bert4rec.ui.watched_prediction import draw_watched
 from bert4rec.ui.words import (
@@ -39,8 +41,8 @@ from bert4rec.ui.words import (
 
 REFRESH_S = 1.0
 MIN_METRIC_PX = 150
-MIN_CHART_PX = 380
-CHART_PX = 300
+# Six beside each other, also in a narrow window.
+MIN_FIGURE_PX = 128
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
@@ -88,7 +90,8 @@ def _draw_live(run: Run, drawn: tuple[str, str]) -> None:
     if drawn_state in ACTIVE_STATES:
         _draw_progress(run, status, curves, drawn_state)
         _draw_live_figures(curves, metric)
-    _draw_charts(run, curves, metric, is_live=drawn_state in ACTIVE_STATES)
+    draw_curves(run, curves, metric, is_live=drawn_state in ACTIVE_STATES)
+    draw_log(run)
 
 
 def _draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
@@ -111,22 +114,24 @@ def _draw_live_figures(curves: Curves, metric: str) -> None:
     gain = _gain(value, curves, metric)
     last = curves.train[-1] if curves.train else {}
     held = memory_bytes(curves)
-    with st.grid(5, min_column_width=MIN_METRIC_PX):
+    rate, norm = last.get("learning_rate"), last.get("grad_norm")
+    figures = {
+        "Training loss": number(last.get("loss"), 3),
+        "Gradient norm": "–" if norm is None else f"{norm:.3g}",
+        "Learning rate": "–" if rate is None else f"{rate:.2g}",
+        "Sequences/s": number(last.get("sequences_per_s")),
+        "Memory": size(held) if held else "–",
+    }
+    with st.grid(6, min_column_width=MIN_FIGURE_PX):
         st.metric(
             f"Best {metric_name(metric)}",
             number(value, 3),
             delta=gain,
-            delta_description="vs popular" if gain else None,
+            help="Beside popularity." if gain else None,
             height="stretch",
             border=True,
         )
-        figures = (
-            ("Training loss", number(last.get("loss"), 3)),
-            ("Sequences per second", number(last.get("sequences_per_s"))),
-            ("Learning rate", f"{last['learning_rate']:.2g}" if last else "–"),
-            ("Memory", size(held) if held else "–"),
-        )
-        for label, text in figures:
+        for label, text in figures.items():
             st.metric(label, text, border=True, height="stretch")
 
 
@@ -137,54 +142,6 @@ def _gain(value: float | None, curves: Curves, metric: str) -> str | None:
         return None
     gain = value / popular - 1
     return f"{'+' if gain >= 0 else '-'}{percent(abs(gain))}"
-
-
-def _draw_charts(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
-    if not curves.train and not curves.valid:
-        st.caption(
-            "The curves begin with the first training steps."
-            if is_live
-            else "It ended before its first training step, so there are no curves."
-        )
-        return
-    seen = seen_words(curves.started)
-    cards = st.grid(2, min_column_width=MIN_CHART_PX)
-    with cards.container(border=True, height="stretch"):
-        _draw_chart(
-            curve_charts.metric_chart(curves, metric),
-            f"{metric_name(metric)} on the validation items",
-            curve_charts.metric_finding(curves, metric),
-            is_live=is_live,
-            note=f"Ranked among the whole catalogue{seen}." if seen else "",
-        )
-        with st.expander("As a table"):
-            _draw_table(curve_charts.valid_table(curves))
-    with cards.container(border=True, height="stretch"):
-        _draw_chart(
-            curve_charts.loss_chart(curves),
-            "Training loss",
-            curve_charts.loss_finding(curves),
-            is_live=is_live,
-        )
-        with st.expander("As a table"):
-            _draw_table(curve_charts.train_table(curves))
-
-
-def _draw_chart(
-    chart: curve_charts.Chart, title: str, finding: str, *, is_live: bool, note: str = ""
-) -> None:
-    st.markdown(f"**{escape(title)}**")
-    # A text that changes each second would build the chart anew and lose its zoom.
-    alt = f"{title}, live; the finding stands below" if is_live else finding
-    if not chart.points.empty:
-        st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=alt)
-    st.caption(escape(finding))
-    if note:
-        st.caption(escape(note))
-
-
-def _draw_table(table: pd.DataFrame) -> None:
-    st.dataframe(table, hide_index=True, height=260)
 
 
 def _draw_results(run: Run) -> None:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import streamlit as st
 
-from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind, dump_policy, load_policy
-from bert4rec.presets import PRESETS
-from bert4rec.ui import forms
+from bert4rec.advice import Advice, advise
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.hyperparameters import Hyperparameters, fitting_widths
+from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
+from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.ui import cache, forms
 from bert4rec.ui.forms import FormField
-from bert4rec.ui.words import escape, sentence
+from bert4rec.ui.words import counted, escape, sentence
 
 DRAFT_KEY = "train_draft"
 KEPT_KEY = "train_kept"
+# What a preset or a policy filled the form with, to see what was changed since and to go back.
+BASE_KEY = "train_base"
 KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
-PROBLEMS_KEY = "train_yaml_problems"
-PASTED_KEY = "train_yaml_text"
-UPLOADED_KEY = "train_yaml_file"
 FIRST_PRESET = "balanced"
-EXAMPLE = """policy_configs:
-  scoring_policy:
-    policy_type: bert4rec
-    n_epochs: 20"""
 MIN_FIELD_PX = 155
+# What is to be said of a field, and the button that mends it.
+ADVICE_WIDTHS = (3, 1)
 # A browser's numbers are exact up to here.
 MAX_EXACT_INT = 2**53 - 1
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
@@ -65,6 +64,7 @@ def fill_from_policy(policy: Policy) -> None:
 def _fill(values: dict[str, Any], *, source: str) -> None:
     st.session_state[DRAFT_KEY] = values
     st.session_state[KEPT_KEY] = list(values)
+    st.session_state[BASE_KEY] = dict(values)
     st.session_state[SOURCE_KEY] = source
 
 
@@ -84,40 +84,137 @@ def draw_purpose() -> PolicyKind:
     return kind
 
 
-def draw_settings() -> tuple[Hyperparameters | None, list[str]]:
-    """Draw every setting; return them, or None and what is wrong with them."""
+def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, list[str]]:
+    """Draw every setting with what is wrong or doubtful about it for a dataset.
+
+    Returns:
+        The settings, or None and what is wrong with them.
+    """
     values = draft()
-    _draw_presets(values)
-    settings, problems = forms.check_draft(values)
-    _draw_fields(forms.common_fields(), problems)
+    _draw_presets()
+    changes = forms.changes_from(st.session_state[BASE_KEY], values)
+    _draw_changes(changes)
+    settings, found = advice_on(values, dataset)
+    changed = {change.field.name: forms.value_text(change.before) for change in changes}
+    _draw_fields(forms.common_fields(), found, changed)
     st.caption("More settings")
     for group, fields in forms.folded_fields().items():
-        wrong = forms.problems_of(problems, fields)
-        given = sum(field.name in values for field in fields)
+        names = {field.name for field in fields}
+        here = [advice for advice in found if advice.name in names]
+        is_wrong = any(advice.is_error for advice in here)
+        given = sum(name in values for name in names)
         label = f"{group} · {given} set" if given else group
-        with st.expander(label, expanded=bool(wrong), key=f"train_group_{group}"):
-            _draw_fields(fields, problems)
-    return settings, problems
+        label += f" · {counted(len(here), 'note')}" if here else ""
+        with st.expander(label, expanded=is_wrong, key=f"train_group_{group}"):
+            _draw_fields(fields, found, changed)
+    wrong = [f"{advice.name}: {advice.message}" for advice in found if advice.is_error]
+    return (None if wrong else settings), wrong
 
 
-def _draw_presets(values: dict[str, Any]) -> None:
+def advice_on(
+    values: dict[str, Any], dataset: SequenceDataset
+) -> tuple[Hyperparameters | None, list[Advice]]:
+    """Return the settings, unless one is wrong by itself, and all that is to be said of them."""
+    settings, problems = forms.check_draft(values)
+    if settings is not None:
+        figures = cache.data_figures(dataset), cache.split_figures(dataset, settings)
+        return settings, advise(settings, values, *figures)
+    return None, [_as_advice(problem, values) for problem in problems]
+
+
+def _as_advice(problem: str, values: dict[str, Any]) -> Advice:
+    """Return a problem of a setting as advice, mended at a click where one value would do."""
+    name, _, message = problem.partition(":")
+    changes = {}
+    if "not a multiple" in message:
+        width, heads = (forms.shown_value(each, values) for each in ("hidden_size", "n_heads"))
+        changes = {"hidden_size": fitting_widths(width, heads)[-1]}
+    return Advice(name, message.strip(), is_error=True, changes=changes)
+
+
+def _draw_presets() -> None:
     if PRESET_KEY not in st.session_state:
         source = st.session_state.get(SOURCE_KEY)
         st.session_state[PRESET_KEY] = source if source in PRESETS else None
-    st.segmented_control(
-        "Start from",
-        list(PRESETS),
-        format_func=lambda name: PRESETS[name].title,
-        key=PRESET_KEY,
-        on_change=_take_preset,
-        help="Fills all fields. A click on the chosen one undoes later changes.",
-        persist_state="session",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Start from",
+            list(PRESETS),
+            format_func=lambda name: PRESETS[name].title,
+            key=PRESET_KEY,
+            on_change=_take_preset,
+            help=preset_help(),
+            persist_state="session",
+        )
+        with st.popover("What it sets and reached", type="tertiary"):
+            _draw_source()
     source = str(st.session_state.get(SOURCE_KEY))
-    said = PRESETS[source].description if source in PRESETS else "Filled from a policy YAML."
-    changes = forms.differences(values)
+    st.caption(PRESETS[source].description if source in PRESETS else "Filled from a policy YAML.")
+
+
+def _draw_source() -> None:
+    changes = forms.differences(st.session_state[BASE_KEY])
     listed = ", ".join(f"{title} **{value}** (default: {usual})" for title, value, usual in changes)
-    st.caption(said + (f" Differs from the defaults: {listed}." if changes else " All defaults."))
+    st.caption(f"{listed}." if changes else "All settings have their defaults.")
+    preset = PRESETS.get(str(st.session_state.get(SOURCE_KEY)))
+    if preset is None:
+        return
+    if not preset.measured:
+        st.caption("Not measured yet.")
+        return
+    st.caption(f"Measured on {MACHINE}:")
+    lines = (f"{escape(found.text)}; `{found.source}`" for found in preset.measured)
+    st.caption("\n".join(f"- {line}" for line in lines))
+
+
+def preset_help() -> str:
+    """Return what the presets were seen to reach and to cost, as Markdown."""
+    lines = ["Fills all fields. Measured, see *What it sets and reached*:", ""]
+    for preset in PRESETS.values():
+        found = "; ".join(found.short for found in preset.measured) or "not measured yet"
+        lines.append(f"- **{preset.title}**: {found}")
+    return "\n".join(lines)
+
+
+def _draw_changes(changes: Sequence[forms.Change]) -> None:
+    if not changes:
+        return
+    source = str(st.session_state.get(SOURCE_KEY))
+    where = PRESETS[source].title if source in PRESETS else "the policy"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Changed since *{where}*:", width="content")
+        for change in changes:
+            before = escape(forms.value_text(change.before))
+            st.button(
+                f"{change.field.title}: back to {before}",
+                icon=":material/undo:",
+                type="tertiary",
+                key=f"train_back_{change.field.name}",
+                on_click=_take_back,
+                args=(change.field.name,),
+            )
+        if len(changes) > 1:
+            st.button(
+                "All of them",
+                icon=":material/undo:",
+                type="tertiary",
+                key="train_back",
+                on_click=_take_all,
+            )
+
+
+def _take_back(name: str) -> None:
+    st.session_state[DRAFT_KEY] = forms.taken_back(draft(), st.session_state[BASE_KEY], name)
+
+
+def _take_all() -> None:
+    _fill(dict(st.session_state[BASE_KEY]), source=str(st.session_state[SOURCE_KEY]))
+
+
+def _take_changes(changes: dict[str, Any]) -> None:
+    kept = st.session_state.get(KEPT_KEY, [])
+    for name, value in changes.items():
+        st.session_state[DRAFT_KEY] = forms.changed_draft(draft(), kept, name, value)
 
 
 def _take_preset() -> None:
@@ -127,12 +224,61 @@ def _take_preset() -> None:
         st.session_state[PRESET_KEY] = chosen
 
 
-def _draw_fields(fields: Sequence[FormField], problems: list[str]) -> None:
+def _draw_fields(
+    fields: Sequence[FormField], found: Sequence[Advice], changed: dict[str, str]
+) -> None:
+    names = {field.name for field in fields}
+    here = [advice for advice in found if advice.name in names]
+    wrong = {advice.name for advice in here if advice.is_error}
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for field in fields:
-            _draw_field(field)
-    for problem in forms.problems_of(problems, fields):
-        st.error(escape(sentence(forms.titled(problem))), icon=":material/error:")
+            _draw_field(_marked(field, changed.get(field.name), is_wrong=field.name in wrong))
+    for advice in here:
+        _draw_advice(advice)
+
+
+def _marked(field: FormField, before: str | None, *, is_wrong: bool) -> FormField:
+    """Return a field whose label says that it is wrong or was changed."""
+    title, text = field.title, field.help
+    if before is not None:
+        title, text = f"{title} :blue[•]", f"{text}\n\nChanged; it was {escape(before)}."
+    if is_wrong:
+        title = f":red[:material/error:] {title}"
+    return replace(field, title=title, help=text)
+
+
+def _draw_advice(advice: Advice) -> None:
+    text = escape(sentence(forms.titled(f"{advice.name}: {advice.message}")))
+    words, mend = (
+        st.columns(ADVICE_WIDTHS, vertical_alignment="center")
+        if advice.changes
+        else (st.container(), None)
+    )
+    with words:
+        if advice.is_error:
+            st.error(text, icon=":material/error:")
+        else:
+            st.caption(f":material/lightbulb: {text}")
+    if mend is not None:
+        mend.button(
+            _mending(advice),
+            icon=":material/check:",
+            type="tertiary",
+            key=f"train_mend_{advice.name}",
+            on_click=_take_changes,
+            args=(advice.changes,),
+        )
+
+
+def _mending(advice: Advice) -> str:
+    """Return what a click would set, in few words."""
+    fields = forms.form_fields()
+    return ", ".join(
+        f"Use {escape(forms.value_text(value))}"
+        if name == advice.name
+        else f"{fields[name].title} {escape(forms.value_text(value))}"
+        for name, value in advice.changes.items()
+    )
 
 
 def _draw_field(field: FormField) -> None:
@@ -183,68 +329,3 @@ def _take_field(name: str) -> None:
         return
     kept = st.session_state.get(KEPT_KEY, [])
     st.session_state[DRAFT_KEY] = forms.changed_draft(draft(), kept, name, value)
-
-
-def draw_policy_in() -> None:
-    """Offer to fill the form from a policy YAML; every problem of it is listed at once."""
-    st.file_uploader(
-        "Policy YAML file",
-        type=["yaml", "yml"],
-        key=UPLOADED_KEY,
-        on_change=_take_file,
-        max_upload_size=1,
-    )
-    st.text_area(
-        "Or paste it",
-        key=PASTED_KEY,
-        height=150,
-        placeholder=EXAMPLE,
-        persist_state="session",
-    )
-    st.button("Fill the form", icon=":material/input:", on_click=_take_pasted)
-    problems = st.session_state.get(PROBLEMS_KEY)
-    if problems:
-        lines = "\n".join(f"- {escape(problem)}" for problem in problems)
-        st.error(f"The form is unchanged. To be put right:\n\n{lines}", icon=":material/error:")
-    elif problems is not None:
-        st.success("The form is filled from the policy.", icon=":material/check:")
-
-
-def _take_file() -> None:
-    file = st.session_state.get(UPLOADED_KEY)
-    if file is None:
-        return
-    try:
-        text = file.getvalue().decode("utf-8")
-    except UnicodeDecodeError:
-        st.session_state[PROBLEMS_KEY] = [f"{file.name} is not a text file"]
-        return
-    _take_yaml(text)
-
-
-def _take_pasted() -> None:
-    _take_yaml(str(st.session_state.get(PASTED_KEY) or ""))
-
-
-def _take_yaml(text: str) -> None:
-    try:
-        policy = load_policy(text)
-    except SettingsError as error:
-        st.session_state[PROBLEMS_KEY] = error.problems
-        return
-    fill_from_policy(policy)
-    st.session_state[PROBLEMS_KEY] = []
-
-
-def draw_policy_out(policy: Policy, file_name: str) -> None:
-    """Show a policy as YAML, to copy or to download."""
-    text = dump_policy(policy)
-    st.code(text, language="yaml")
-    st.download_button(
-        "Download YAML",
-        text,
-        file_name=file_name,
-        mime="application/yaml",
-        icon=":material/download:",
-        on_click="ignore",
-    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
-from bert4rec.presets import PRESETS
+from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
@@ -222,7 +223,8 @@ def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figur
     assert "Inspect its predictions" in labels(app)
     assert app.metric[0].label == "NDCG@10 on test"
     assert "BERT4Rec" in app.table[0].value.columns
-    assert len(app.get("vega_lite_chart")) == 2
+    # Metric, loss, learning rate, gradient norm, speed and memory.
+    assert len(app.get("vega_lite_chart")) == 6
 
 
 def test_new_run_stays_when_the_box_still_tells_of_another_run(
@@ -443,3 +445,156 @@ def test_of_a_user_held_out_the_watched_prediction_does_not_say_that_it_trains(
     assert "does not train on the hidden item" in texts(app)
     app.selectbox(key="watched_user").set_value(dataset.user_id(min(trained))).run()
     assert "trains on this history too" in texts(app)
+
+
+def finished_run(workspace: Path, **settings: object) -> Run:
+    run = queued_run(workspace, **settings)
+    service_of(workspace).submit(run)
+    wait_for_the_end(workspace)
+    return run
+
+
+def test_smoothing_and_log_scale_are_chosen_once_for_all_runs(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = finished_run(workspace), finished_run(workspace)
+    app = open_train(first)
+    assert "faint line" in texts(app)
+    app.slider(key="curve_smoothing").set_value(0.0).run()
+    assert "faint line" not in texts(app)
+    app.toggle(key="curve_log_scale").set_value(True).run()
+    assert not app.exception
+    app.selectbox(key="train_view").set_value(second.id).run()
+    assert app.slider(key="curve_smoothing").value == 0.0
+    assert app.toggle(key="curve_log_scale").value is True
+
+
+def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    # As a page sees it that another process trains.
+    run.set_status(state="running")
+    app = open_train(run)
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert {"Gradient norm", "Learning rate", "Sequences/s", "Memory"} <= figures.keys()
+    assert "–" not in figures.values()
+    assert len(app.get("vega_lite_chart")) == 6
+
+
+def test_the_log_is_shown_as_it_is_and_only_when_asked_for(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    hostile = "<img src=x onerror=alert(1)> :red[x] [a](javascript:b) `$$x$$`"
+    run.log(hostile)
+    app = open_train(run)
+    assert not any(hostile in code.value for code in app.code)
+    app.session_state[f"log_{run.id}"] = True
+    app.run()
+    assert not app.exception
+    (shown,) = (code for code in app.code if hostile in code.value)
+    assert hostile in shown.value.splitlines()[0]
+    assert shown.language in (None, "", "plaintext")
+
+
+def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
+    workspace: Path, open_train: Open
+) -> None:
+    golden = ROOT / "tests" / "golden" / "run_v1"
+    for part in ("datasets", "runs"):
+        shutil.copytree(golden / part, workspace / part)
+    (run,) = list_runs(workspace)
+    app = open_train(run)
+    assert not app.exception
+    assert len(app.get("vega_lite_chart")) == 5
+    assert "before clipping" not in texts(app)
+
+
+def test_advice_names_its_figure_and_a_click_takes_it(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "batch_size", 500)
+    assert "only 60 sequences train" in texts(app)
+    app.button(key="train_mend_batch_size").click().run()
+    assert not app.exception
+    assert draft(app)["batch_size"] == 2
+    assert "only 60 sequences train" not in texts(app)
+    # Doubt keeps nobody from starting.
+    app = set_field(app, "batch_size", 500)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert not start.disabled
+
+
+def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Open) -> None:
+    app = set_field(open_train(), "n_heads", 3)
+    assert ":red[" in app.number_input(key="train_field_hidden_size").label
+    app.button(key="train_mend_hidden_size").click().run()
+    assert draft(app)["hidden_size"] == 66
+    assert not app.error
+
+
+def test_a_split_that_leaves_nobody_is_told_by_the_form_and_start_is_off(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "split_strategy", "global_time")
+    assert not app.exception
+    assert "no times" in texts(app)
+    start = next(button for button in app.button if button.label == "Start training")
+    assert start.disabled
+
+
+def test_what_was_changed_since_the_preset_is_marked_and_goes_back_one_by_one_or_at_once(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    assert "Changed since" not in texts(app)
+    app = set_field(app, "n_epochs", 7)
+    app = set_field(app, "seed", 5)
+    app = set_field(app, "hidden_size", 32)
+    assert "Changed since *Balanced*" in texts(app)
+    box = app.number_input(key="train_field_n_epochs")
+    assert "•" in box.label
+    assert "it was 100" in box.help
+    app.button(key="train_back_seed").click().run()
+    assert "seed" not in draft(app)
+    assert draft(app)["n_epochs"] == 7
+    app.button(key="train_back").click().run()
+    assert draft(app) == dict(PRESETS["balanced"].values)
+    assert "•" not in app.number_input(key="train_field_n_epochs").label
+
+
+def test_a_policy_is_what_changes_are_told_against_after_it_filled_the_form(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    text = "policy_configs: {scoring_policy: {policy_type: bert4rec, n_epochs: 30}}"
+    app.text_area(key="train_yaml_text").set_value(text)
+    next(button for button in app.button if button.label == "Fill the form").click()
+    app.run()
+    assert "Changed since" not in texts(app)
+    app = set_field(app, "n_epochs", 7)
+    assert "Changed since *the policy*" in texts(app)
+    app.button(key="train_back_n_epochs").click().run()
+    assert draft(app) == {"n_epochs": 30}
+
+
+def test_what_the_presets_reached_stands_in_their_help_with_the_machine(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    told = app.get_by_key("train_preset").help
+    for preset in PRESETS.values():
+        assert preset.title in told
+        assert all(found.short in told for found in preset.measured)
+    assert MACHINE in texts(app)
+
+
+def test_the_form_is_given_as_policy_command_and_python(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    assert [tab.label for tab in app.tabs] == ["Policy YAML", "Command", "Python"]
+    for words in ("policy_type: bert4rec", "bert4rec train made-1", "bert4rec.open_dataset("):
+        assert any(words in code.value for code in app.code), words

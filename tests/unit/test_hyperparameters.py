@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,3 +217,14 @@ def test_a_whole_number_that_nothing_could_hold_is_refused(name: str) -> None:
     assert 1_000 <= highest < 2**53
     width = {"hidden_size": highest} if name == "n_heads" else {}
     assert getattr(parse_settings({name: highest} | width), name) == highest
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_figure_of_a_preset_stands_in_the_file_that_it_names(name: str) -> None:
+    for found in PRESETS[name].measured:
+        source = (Path(__file__).parents[2] / found.source).read_text("utf-8").replace(",", "")
+        seconds = () if found.seconds is None else (found.seconds,)
+        for value in itertools.chain(*found.metrics.values(), seconds):
+            assert re.search(rf"(?<![\d.]){re.escape(f'{value:g}')}", source), (found.data, value)
+        assert found.data in found.text
+        assert found.data in found.short

@@ -72,7 +72,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_journal_tells_a_run_from_its_start_to_its_end(uninterrupted: Run) -> None:
-    epoch = [*["train"] * 5, "valid"]
+    epoch = [*["train"] * 5, "valid", "checkpoint"]
     assert events_of(uninterrupted) == ["started", "baselines", *epoch * 4, "finished"]
     lines, _ = uninterrupted.journal.read()
     moments = [line["at"] for line in lines]

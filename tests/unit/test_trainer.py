@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bert4rec import trainer as trainer_module
 from bert4rec.control import Control
@@ -88,6 +90,81 @@ def test_every_loss_falls_on_the_ring(loss_type: str) -> None:
         dropout_rate=0,
     ).run()
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("grad_clip", [0.0, 1e-3, 1e9])
+def test_the_gradient_norm_is_told_as_it_was_before_clipping(grad_clip: float) -> None:
+    told: list[Trained] = []
+    trainer = trainer_of(
+        listener=lambda event: told.append(event) if isinstance(event, Trained) else None,
+        n_epochs=1,
+        grad_clip=grad_clip,
+        eval_step=0,
+    )
+    twin = trainer_of(n_epochs=1, grad_clip=0.0, eval_step=0)
+    norms: list[float] = []
+    step = twin.optimizer.step
+
+    def look(rate: float) -> torch.Tensor:
+        gradients = [p.grad.flatten() for p in twin.optimizer.parameters if p.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+        return step(rate)
+
+    twin.optimizer.step = look  # type: ignore[method-assign]
+    trainer.run()
+    twin.run()
+    assert told[0].grad_norm == pytest.approx(norms[0], rel=1e-4)
+    if grad_clip != 1e-3:
+        # Unclipped both go the same way.
+        assert [event.grad_norm for event in told] == pytest.approx(norms, rel=1e-3)
+
+
+class Waits(TorchDispatchMode):
+    """Counts how often a number is fetched from the device."""
+
+    n = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.n += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_the_device_to_tell_its_gradient_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = {}
+    for n_lines in (1, 4):
+        monkeypatch.setattr(trainer_module, "LOGS_PER_EPOCH", n_lines)
+        norms: list[float] = []
+
+        def listen(event: Event, norms: list[float] = norms) -> None:
+            if isinstance(event, Trained):
+                norms.append(event.grad_norm)
+
+        trainer = trainer_of(listener=listen, n_epochs=1, eval_step=0)
+        with Waits() as found:
+            trainer.run()
+        assert len(norms) == n_lines
+        waits[n_lines] = found.n
+    # Whatever else looks at numbers on a CPU does so in each step, however many lines there are.
+    per_line = (waits[4] - waits[1]) / 3
+    assert per_line <= 2
+
+
+def test_the_state_of_the_time_before_gradient_norms_can_be_restored() -> None:
+    told: list[Trained] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            told.append(event)
+
+    trainer = trainer_of(listener=listen, n_epochs=1, eval_step=0)
+    tensors, plain = trainer.state()
+    del tensors["norm_sum"]
+    trainer.restore(tensors, plain)
+    trainer.run()
+    # Of the line under way nothing is known; the next one is whole.
+    assert [math.isnan(event.grad_norm) for event in told] == [True, False, False, False]
 
 
 def test_the_mean_of_the_steps_since_the_last_line_is_told() -> None:

@@ -242,3 +242,24 @@ def test_the_log_has_a_dated_line_each(run: Run) -> None:
     lines = (run.folder / "log.txt").read_text().splitlines()
     assert [line.split(" ", 1)[1] for line in lines] == ["first", "second"]
     assert all(line.startswith(f"{utc_now():%Y-}") for line in lines)
+
+
+def test_of_a_log_the_newest_lines_are_read_however_long_it_is(workspace: Path) -> None:
+    run = Run(workspace / "runs" / "some")
+    assert run.log_tail() == []
+    run.folder.mkdir(parents=True)
+    for number in range(2_000):
+        run.log(f"line {number}")
+    tail = run.log_tail(3)
+    assert [line.split(" ", 1)[1] for line in tail] == ["line 1997", "line 1998", "line 1999"]
+    # All of a tail that starts within a line but that line.
+    assert len(run.log_tail(10_000)) < 2_000
+    assert all(" line " in line for line in run.log_tail(10_000))
+
+
+def test_signs_of_a_log_that_no_screen_shows_are_replaced(workspace: Path) -> None:
+    run = Run(workspace / "runs" / "some")
+    run.folder.mkdir(parents=True)
+    (run.folder / "log.txt").write_bytes(b"a\tb \x1b[31mred \xff " + "\u202eback\n".encode())
+    (line,) = run.log_tail()
+    assert line == "a   b \ufffd[31mred \ufffd \ufffdback"

@@ -3,12 +3,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
-from bert4rec.ui import curve_charts, run_figures
-from bert4rec.ui.curve_charts import loss_chart, loss_overlay, metric_chart
+from bert4rec.ui import curve_charts, curve_findings, run_figures
+from bert4rec.ui.curve_charts import (
+    MARKS,
+    MAX_MARKS,
+    loss_chart,
+    loss_overlay,
+    metric_chart,
+    small_charts,
+)
 
 METRIC = "ndcg@10"
 
@@ -20,6 +28,7 @@ def curves_of(n_epochs: int, *, n_lines: int = 20, loss_type: str = "CE") -> Cur
             "epoch": round((line + 1) / n_lines, 4),
             "step": line + 1,
             "loss": 6.0 / (line + 1),
+            "grad_norm": 1.0,
             "learning_rate": 1e-3,
             "sequences_per_s": 100.0,
             "elapsed_s": 0.5 * (line + 1),
@@ -40,12 +49,20 @@ def curves_of(n_epochs: int, *, n_lines: int = 20, loss_type: str = "CE") -> Cur
     )
 
 
+def line_of(points: pd.DataFrame, series: str) -> pd.DataFrame:
+    """Return what is drawn as a line, without marks and what lies faintly behind it."""
+    return points[(points["series"] == series) & (points["mark"] == "")]
+
+
 def test_however_long_the_run_both_charts_draw_fewer_than_2000_points() -> None:
     curves = curves_of(3000)
-    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves).points
+    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves, 0.6).points
     assert len(metric) + len(loss) < 2000
-    assert metric.loc[metric["series"] == "BERT4Rec", "epoch"].iloc[-1] == 3000
-    assert loss.loc[loss["series"] == "Loss", "value"].iloc[-1] == curves.train[-1]["loss"]
+    assert line_of(metric, "BERT4Rec")["epoch"].iloc[-1] == 3000
+    raw = loss[loss["mark"] == "raw"]
+    assert (raw["value"].iloc[0], raw["value"].iloc[-1]) == (6.0, curves.train[-1]["loss"])
+    for chart in small_charts(curves, 0.6).values():
+        assert len(chart.points) < 500
 
 
 def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:
@@ -54,13 +71,95 @@ def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None
         row["is_best"] = False
     points = metric_chart(curves, METRIC).points
     assert list(points.loc[points["is_best"], "epoch"]) == [1233]
-    assert points.loc[points["series"] == "BERT4Rec", "epoch"].is_monotonic_increasing
+    assert line_of(points, "BERT4Rec")["epoch"].is_monotonic_increasing
 
 
 def test_the_description_of_a_chart_stays_the_same_while_a_run_goes_on() -> None:
     short, long = curves_of(2), curves_of(50)
     assert metric_chart(short, METRIC).spec == metric_chart(long, METRIC).spec
     assert loss_chart(short).spec == loss_chart(long).spec
+
+
+def test_smoothing_draws_the_average_and_leaves_the_loss_as_measured_behind_it() -> None:
+    curves = curves_of(2)
+    plain, smooth = loss_chart(curves).points, loss_chart(curves, 0.5).points
+    measured = [row["loss"] for row in curves.train]
+    assert list(line_of(plain, "Loss")["value"]) == measured
+    assert list(smooth.loc[smooth["mark"] == "raw", "value"]) == measured
+    average = line_of(smooth, "Loss")["value"]
+    assert average.iloc[0] == measured[0]
+    # Weights 1/3 and 2/3: what came before counts half of what came now.
+    assert average.iloc[1] == pytest.approx(measured[0] / 3 + 2 * measured[1] / 3)
+    (raw,) = (layer for layer in loss_chart(curves, 0.5).spec["layer"] if "'raw'" in str(layer))
+    assert raw["mark"]["opacity"] < 0.5
+
+
+def test_a_log_scale_leaves_out_what_it_cannot_show() -> None:
+    curves = curves_of(1)
+    curves.train[3]["loss"] = 0.0
+    chart = loss_chart(curves, is_log=True)
+    assert chart.spec["encoding"]["y"]["scale"]["type"] == "log"
+    assert len(line_of(chart.points, "Loss")) == 19
+    assert "type" not in loss_chart(curves).spec["encoding"]["y"]["scale"]
+
+
+def test_every_new_best_is_marked_and_the_last_one_apart() -> None:
+    points = metric_chart(curves_of(5), METRIC).points
+    assert list(points.loc[points["mark"] == "new best", "epoch"]) == [1, 2, 3, 4]
+    assert list(points.loc[points["is_best"], "epoch"]) == [5]
+
+
+def test_what_happened_to_a_run_stands_at_its_step_with_a_shape_of_its_own() -> None:
+    curves = curves_of(5)
+    curves.notes = [
+        {"event": "paused", "step": 10},
+        {"event": "resumed", "step": 10},
+        {"event": "continued", "step": 40},
+        {"event": "paused", "step": 60},
+        {"event": "finished", "step": 100},
+    ]
+    curves.checkpoint = {"event": "checkpoint", "step": 80}
+    chart = loss_chart(curves)
+    found = chart.points[chart.points["mark"] == "event"]
+    # A pause that has ended is one mark, not two in one place.
+    assert dict(zip(found["series"], found["epoch"], strict=True)) == {
+        "Pause and resume": 0.5,
+        "Restart": 2,
+        "Pause": 3,
+        "Last checkpoint": 4,
+    }
+    (layer,) = (layer for layer in chart.spec["layer"] if "shape" in layer.get("encoding", {}))
+    scale = layer["encoding"]["shape"]["scale"]
+    assert len(set(scale["range"])) == len(scale["domain"]) == 4
+    assert "value" in layer["encoding"]["color"]
+
+
+def test_many_pauses_leave_room_for_the_curve() -> None:
+    curves = curves_of(30)
+    curves.notes = [{"event": "paused", "step": step} for step in range(500)]
+    points = loss_chart(curves).points
+    assert (points["mark"] == "event").sum() == MAX_MARKS
+    assert len({shape for _, shape in MARKS.values()}) == len(MARKS)
+
+
+def test_a_run_of_the_time_before_gradient_norms_has_all_other_charts() -> None:
+    curves = curves_of(2)
+    assert list(small_charts(curves)) == ["learning_rate", "grad_norm", "speed", "memory"]
+    for row in curves.train:
+        del row["grad_norm"]
+    assert list(small_charts(curves)) == ["learning_rate", "speed", "memory"]
+    assert curve_findings.train_table(curves)["Gradient norm"].isna().all()
+
+
+def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
+    curves = curves_of(2)
+    assert list(small_charts(curves)["memory"].points["series"].unique()) == ["Process"]
+    for row in curves.train:
+        row["device_memory_bytes"] = 2_000_000_000
+    chart = small_charts(curves)["memory"]
+    assert list(chart.points["series"].unique()) == ["Process", "Device"]
+    assert chart.points["value"].max() == 2.0
+    assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
 
 
 def test_a_layer_without_points_is_left_out() -> None:
@@ -97,18 +196,19 @@ def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
 def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
     assert metric_chart(Curves(), METRIC).points.empty
     assert loss_chart(Curves()).points.empty
-    assert "No validation yet" in curve_charts.metric_finding(Curves(), METRIC)
-    assert curve_charts.loss_finding(Curves()) == "No training step yet."
-    assert curve_charts.valid_table(Curves()).empty
+    assert "No validation yet" in curve_findings.metric_finding(Curves(), METRIC)
+    assert curve_findings.loss_finding(Curves()) == "No training step yet."
+    assert curve_findings.valid_table(Curves()).empty
+    assert small_charts(Curves()) == {}
 
 
 def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() -> None:
-    text = curve_charts.metric_finding(curves_of(3), METRIC)
+    text = curve_findings.metric_finding(curves_of(3), METRIC)
     assert text == "Best NDCG@10 0.030 at epoch 3, 50% above popularity (0.020)."
 
 
 def test_the_finding_says_when_a_baseline_is_better() -> None:
-    assert "50% below popularity" in curve_charts.metric_finding(curves_of(1), METRIC)
+    assert "50% below popularity" in curve_findings.metric_finding(curves_of(1), METRIC)
 
 
 def test_only_cross_entropy_is_compared_with_guessing() -> None:
@@ -118,8 +218,8 @@ def test_only_cross_entropy_is_compared_with_guessing() -> None:
 
 def test_tables_show_the_newest_line_first() -> None:
     curves = curves_of(3)
-    assert list(curve_charts.valid_table(curves)["Epoch"]) == [3, 2, 1]
-    assert curve_charts.train_table(curves)["Step"].iloc[0] == 60
+    assert list(curve_findings.valid_table(curves)["Epoch"]) == [3, 2, 1]
+    assert curve_findings.train_table(curves)["Step"].iloc[0] == 60
 
 
 def test_the_time_left_follows_the_newest_lines() -> None:

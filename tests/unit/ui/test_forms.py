@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bert4rec.data.samples import prepare_sample
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.policy import Policy, dump_policy, load_policy
 from bert4rec.presets import PRESETS
+from bert4rec.runs.registry import list_runs
 from bert4rec.ui import forms
 from bert4rec.ui.forms import changed_draft, check_draft, form_fields, train_command
 
@@ -89,8 +93,6 @@ def test_problems_are_found_at_the_fields_they_are_about() -> None:
     settings, problems = check_draft({"hidden_size": 65, "mask_rate": 0.5})
     assert settings is None
     assert "multiple of n_heads" in problems[0]
-    assert forms.problems_of(problems, forms.common_fields()) == problems
-    assert forms.problems_of(problems, forms.folded_fields()["Machine"]) == []
 
 
 def test_every_name_of_a_setting_in_a_sentence_becomes_its_label() -> None:
@@ -118,3 +120,71 @@ def test_the_command_survives_a_shell() -> None:
         *("bert4rec", "train", "films-1a2b", "--workspace", "/tmp/my space"),
         *("--name", "it's --set x=1", "--policy", "embedding_policy", "--set", "n_epochs=3"),
     ]
+
+
+def test_changes_are_told_against_where_the_form_was_filled_from() -> None:
+    base = forms.preset_draft("quick")
+    assert forms.changes_from(base, base) == []
+    draft = forms.changed_draft(base, base, "n_epochs", 7)
+    draft = forms.changed_draft(draft, base, "hidden_size", 32)
+    draft = forms.changed_draft(draft, base, "dropout_rate", None)
+    found = {
+        change.field.name: (change.now, change.before) for change in forms.changes_from(base, draft)
+    }
+    assert found == {"n_epochs": (7, 20), "dropout_rate": (None, 0.0), "hidden_size": (32, 64)}
+
+
+@pytest.mark.parametrize("name", ["n_epochs", "dropout_rate", "hidden_size", "loss_type"])
+def test_one_change_is_taken_back_and_the_others_stay(name: str) -> None:
+    base = forms.preset_draft("quick")
+    draft = base
+    for each, value in {
+        "n_epochs": 7,
+        "dropout_rate": 0.3,
+        "hidden_size": 32,
+        "loss_type": "BPR",
+    }.items():
+        draft = forms.changed_draft(draft, base, each, value)
+    after = forms.taken_back(draft, base, name)
+    left = {change.field.name for change in forms.changes_from(base, after)}
+    assert left == {"n_epochs", "dropout_rate", "hidden_size", "loss_type"} - {name}
+    assert forms.taken_back(base, base, name) == base
+
+
+def test_the_snippet_trains_what_the_form_shows(workspace: Path) -> None:
+    dataset = prepare_sample("playlists", workspace)
+    assert dataset.folder is not None
+    draft = {
+        "n_epochs": 1,
+        "hidden_size": 8,
+        "n_heads": 1,
+        "n_layers": 1,
+        "max_seq_length": 5,
+        "eval_step": 0,
+        "loss_type": "CE",
+        "dropout_rate": 0.0,
+        "n_threads": 1,
+    }
+    text = forms.train_snippet(
+        draft,
+        dataset=dataset.folder,
+        workspace=workspace,
+        name='it\'s a "name"',
+        kind="embedding_policy",
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (run,) = list_runs(workspace)
+    assert run.id in done.stdout
+    assert "ndcg@10" in done.stdout
+    assert run.name == 'it\'s a "name"'
+    assert run.policy().kind == "embedding_policy"
+    assert run.hyperparameters().given() == draft
+
+
+def test_the_snippet_of_the_defaults_is_short() -> None:
+    text = forms.train_snippet(
+        {}, dataset=Path("d"), workspace=Path("w"), name="n", kind="scoring_policy"
+    )
+    assert "settings = bert4rec.Hyperparameters()\n" in text
+    assert "policy" not in text

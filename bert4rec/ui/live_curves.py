@@ -1,0 +1,149 @@
+"""The curves of one run on the page, while it goes and after it has ended, and its log."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Run
+from bert4rec.ui import curve_charts, curve_findings
+from bert4rec.ui.curve_layers import ZOOM
+from bert4rec.ui.run_figures import seen_words
+from bert4rec.ui.words import escape, metric_name
+
+MIN_CHART_PX = 380
+MIN_SMALL_PX = 195
+CHART_PX = 300
+SMALL_PX = 150
+SMOOTHING_KEY = "curve_smoothing"
+LOG_SCALE_KEY = "curve_log_scale"
+FIRST_SMOOTHING = 0.6
+N_LOG_LINES = 30
+LOG_PX = 260
+
+
+def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
+    """Draw what a run's journal tells; where it stands on the page it may be in a fragment."""
+    if not curves.train and not curves.valid:
+        st.caption(
+            "The curves begin with the first training steps."
+            if is_live
+            else "It ended before its first training step, so there are no curves."
+        )
+        return
+    smoothing, is_log = _ask_look()
+    seen = seen_words(curves.started)
+    cards = st.grid(2, min_column_width=MIN_CHART_PX)
+    with cards.container(border=True, height="stretch"):
+        _draw_chart(
+            curve_charts.metric_chart(curves, metric),
+            f"{metric_name(metric)} on the validation items",
+            curve_findings.metric_finding(curves, metric),
+            key=f"curve_metric_{run.id}",
+            is_live=is_live,
+        )
+        marks = "Each diamond was a new best, the large one is the best so far."
+        st.caption(marks + (f" Ranked among the whole catalogue{escape(seen)}." if seen else ""))
+        with st.expander("As a table"):
+            _draw_table(curve_findings.valid_table(curves))
+    with cards.container(border=True, height="stretch"):
+        _draw_chart(
+            curve_charts.loss_chart(curves, smoothing, is_log=is_log),
+            "Training loss",
+            curve_findings.loss_finding(curves),
+            key=f"curve_loss_{run.id}",
+            is_live=is_live,
+        )
+        if smoothing:
+            st.caption("The faint line is the loss as it was measured.")
+        with st.expander("As a table"):
+            _draw_table(curve_findings.train_table(curves))
+    _draw_small(run, curves, smoothing, is_live=is_live)
+
+
+def _ask_look() -> tuple[float, bool]:
+    """Ask how the curves are to be drawn; the answer holds for every run of the session."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.session_state.setdefault(SMOOTHING_KEY, FIRST_SMOOTHING)
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.99,
+            step=0.01,
+            key=SMOOTHING_KEY,
+            persist_state="session",
+            width=220,
+            help="Weight of what came before in the average of loss, gradient norm and speed; "
+            "at 0 they are drawn as they were measured.",
+        )
+        is_log = st.toggle(
+            "Log scale",
+            key=LOG_SCALE_KEY,
+            persist_state="session",
+            help="Draws the training loss so that equal ratios are equally high.",
+        )
+        st.caption(
+            "Drag to move, Ctrl and the wheel to zoom, a double click for all.",
+            width="content",
+        )
+    return float(smoothing), bool(is_log)
+
+
+def _draw_chart(
+    chart: curve_charts.Chart,
+    title: str,
+    finding: str,
+    *,
+    key: str,
+    is_live: bool,
+    height_px: int = CHART_PX,
+) -> None:
+    st.markdown(f"**{escape(title)}**")
+    # A text that changes each second would build the chart anew.
+    alt = f"{title}, live; the finding stands below" if is_live else finding
+    if not chart.points.empty:
+        # Streamlit takes back a zoom that it was not asked to tell of whenever points come in.
+        st.vega_lite_chart(
+            chart.points,
+            chart.spec,
+            height=height_px,
+            alt=alt,
+            key=key,
+            on_select="rerun",
+            selection_mode=[ZOOM],
+        )
+    st.caption(escape(finding))
+
+
+def _draw_small(run: Run, curves: Curves, smoothing: float, *, is_live: bool) -> None:
+    cards = st.grid(4, min_column_width=MIN_SMALL_PX)
+    for name, chart in curve_charts.small_charts(curves, smoothing).items():
+        with cards.container(border=True, height="stretch"):
+            _draw_chart(
+                chart,
+                curve_charts.SMALL[name].title,
+                curve_findings.small_finding(curves, name),
+                key=f"curve_{name}_{run.id}",
+                is_live=is_live,
+                height_px=SMALL_PX,
+            )
+
+
+def _draw_table(table: pd.DataFrame) -> None:
+    st.dataframe(table, hide_index=True, height=260)
+
+
+def draw_log(run: Run) -> None:
+    """Offer the newest lines of the run's log; they are read only while they are shown."""
+    shown = st.expander("Log", icon=":material/terminal:", on_change="rerun", key=f"log_{run.id}")
+    if not shown.open:
+        return
+    with shown:
+        lines = run.log_tail(N_LOG_LINES)
+        if not lines:
+            st.caption("It holds nothing yet.")
+            return
+        # As code, in which no sign means anything.
+        st.code("\n".join(lines[::-1]), language=None, wrap_lines=True, height=LOG_PX)
+        st.caption(f"Newest first; the whole log is {escape(run.folder / 'log.txt')}.")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Server, settle, wait_for_epoch
+
+pytestmark = pytest.mark.browser
+TRAINING_MS = 240_000
+LOSS_CHART = 1
+EPOCH_TICKS = """
+    at => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')[at]
+        .querySelector('.role-axis-label').querySelectorAll('text')].map(each => each.textContent)
+"""
+
+
+def zoom_in(page: Page, chart: int) -> None:
+    """Zoom along the epochs, at three quarters of the width, with Ctrl and the wheel."""
+    drawing = page.get_by_test_id("stVegaLiteChart").nth(chart).locator("svg").first
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.4 * box["height"])
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.mouse.move(5, 5)
+
+
+def test_a_zoom_stays_while_points_come_in(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_role("button", name="Start the demo").click()
+    wait_for_epoch(page, 4, timeout_ms=TRAINING_MS)
+    expect(page.get_by_test_id("stVegaLiteChart").nth(LOSS_CHART)).to_be_visible()
+    assert "0" in page.evaluate(EPOCH_TICKS, LOSS_CHART)
+    zoom_in(page, LOSS_CHART)
+    page.wait_for_timeout(1_500)
+    zoomed = page.evaluate(EPOCH_TICKS, LOSS_CHART)
+    assert "0" not in zoomed
+    wait_for_epoch(page, 7, timeout_ms=TRAINING_MS)
+    assert page.evaluate(EPOCH_TICKS, LOSS_CHART) == zoomed
+    # Another look at the curves is no reason to lose the place either.
+    page.get_by_text("Log scale", exact=True).click()
+    settle(page)
+    page.wait_for_timeout(1_500)
+    assert page.evaluate(EPOCH_TICKS, LOSS_CHART) == zoomed
