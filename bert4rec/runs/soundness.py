@@ -49,7 +49,10 @@ Kinds = Mapping[str, type | tuple[type, ...]]
 LINE_KINDS: Mapping[str, Kinds] = {
     "started": {},
     "baselines": {"metrics": dict},
-    "train": {"epoch": NUMBER, "step": int, "loss": NUMBER},
+    "train": {
+        "step": int,
+        **dict.fromkeys(("epoch", "loss", "learning_rate", "elapsed_s"), NUMBER),
+    },
     "valid": {"epoch": NUMBER, "step": int, "metrics": dict, "is_best": bool},
     "continued": {"step": int},
 }
