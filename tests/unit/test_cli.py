@@ -602,7 +602,23 @@ def test_the_app_passes_on_what_was_asked(workspace: Path, monkeypatch: pytest.M
     assert run("app", "--host", "0.0.0.0", "--port", "9000", "--no-browser").exit_code == 0
     asked.pop("tell")
     expected = {"workspace": workspace, "host": "0.0.0.0", "port": 9000, "open_browser": False}
-    assert asked == expected
+    assert asked == expected | {"runner": "thread"}
+
+
+def test_the_app_is_told_where_runs_train_by_option_or_environment(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("bert4rec.ui.server.serve", lambda **given: asked.update(given))
+    monkeypatch.setenv("BERT4REC_RUNNER", "process")
+    assert run("app").exit_code == 0
+    assert asked["runner"] == "process"
+    assert run("app", "--runner", "thread").exit_code == 0
+    assert asked["runner"] == "thread"
+    monkeypatch.setenv("BERT4REC_RUNNER", "cluster")
+    refused = run("app")
+    assert refused.exit_code == 2
+    assert "'cluster' is not one of 'thread', 'process'" in refused.stderr
 
 
 def test_ctrl_c_is_the_end_of_the_app_and_no_second_document(

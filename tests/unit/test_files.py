@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bert4rec.errors import FormatError, NotFoundError, UnwritableError
@@ -15,8 +17,10 @@ from bert4rec.files import (
     is_file,
     make_folder,
     read_json,
+    remove_abandoned,
     safe_name,
     swapped_in,
+    temporary_beside,
     write_json,
     write_text,
     writing_explained,
@@ -287,3 +291,18 @@ def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) ->
     found, offset = journal.read(only=("valid", "x."))
     assert found == [events[1], events[2]]
     assert offset == journal.read()[1]
+
+
+def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:
+    dead = next(pid for pid in range(4_000_000, 1, -1) if not psutil.pid_exists(pid))
+    mine = temporary_beside(tmp_path / "last.safetensors")
+    mine.write_text("half")
+    name = mine.name.replace(f"-{os.getpid()}.", f"-{dead}.")
+    left, folder = tmp_path / name, tmp_path / name.replace("last", "folder")
+    left.write_text("half")
+    folder.mkdir()
+    (folder / "part").write_text("half")
+    elsewhere = tmp_path / name.replace(name.split(".")[3].split("-")[0], "00000000")
+    elsewhere.write_text("half")
+    remove_abandoned(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted({mine, elsewhere})
