@@ -23,15 +23,16 @@ from bert4rec.errors import DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
-from bert4rec.score_blocks import SCORE_BYTES
 from bert4rec.workshop import Workshop, loss_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
 MAX_PROBE_STEPS = 40
 N_PROBED_USERS = 512
-# Scores, lists, intervals and baselines of the judging, as measured on small datasets.
-JUDGING_BYTES = 2 * SCORE_BYTES + 25_000_000
+# What judging takes whatever is judged, and what a sampled loss takes to sort what it met; both as
+# measured by `python -m benchmarks estimate`.
+JUDGING_BYTES = 20_000_000
+SORTING_BYTES = 25_000_000
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,9 @@ def _memory_bytes(
     Cost model: beside itself a float32 weight has a gradient, two moments and its average; an item
     vector under a sampled loss has the two moments alone. A block keeps about 12 x D + 3 x inner
     float32 and whom it may attend to, five bytes an item, for each token of a part. A sampled loss
-    holds its scores, the vectors that it met and their gradients. Judging reads few rows at once.
+    holds its scores, the vectors that it met and their gradients. Judging leaves about three copies
+    of the windows of a batch behind in each thread, and the memory that training freed is seldom
+    in pieces that fit it, so that the two add up.
     """
     d, n = settings.hidden_size, dataset.n_items
     choice = choose_for(settings)
@@ -237,8 +240,11 @@ def _memory_bytes(
     else:
         k, n_places = settings.negative_samples_count, part.n_places
         n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
-        scores = 4 * (6 * n_places * k + 4 * n_met * d)
-    return int(weights + activations + scores + JUDGING_BYTES + 4 * dataset.n_interactions)
+        scores = SORTING_BYTES + 4 * (6 * n_places * k + 4 * n_met * d)
+    longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
+    n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
+    judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
+    return int(weights + activations + scores + judging + 4 * dataset.n_interactions)
 
 
 class _Parts(NamedTuple):

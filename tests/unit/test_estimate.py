@@ -125,3 +125,27 @@ def test_a_place_that_is_asked_for_tells_the_true_item(dataset: SequenceDataset)
     rows = [row.places for row in first_batch(dataset, settings, n_rows=8).rows]
     assert all(tuple(place.title for place in row) in histories for row in rows)
     assert any(place.is_asked for row in rows for place in row)
+
+
+@pytest.mark.parametrize("batch_size", [8, 64, 400])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_memory_is_told_of_parts_as_large_as_those_of_a_step(
+    batch_size: int, n_threads: int
+) -> None:
+    rng = np.random.default_rng(0)
+    histories = [rng.integers(1, 21, size=size) for size in rng.integers(3, 90, size=400)]
+    dataset = SequenceDataset.from_sequences(histories, n_items=20)
+    changes = {"batch_size": batch_size, "n_threads": n_threads, "max_seq_length": 60}
+    settings = SETTINGS.model_copy(update=changes)
+    workshop = Workshop.open(dataset, settings)
+    parts = workshop.batches.parts(workshop.batches.order(0), 0, 0)
+    n_tokens = sorted(part.shown_bs.numel() + part.places_bm.numel() for part in parts)
+    found = estimate._largest_part(workshop.split, settings, workshop.choice)
+    assert 0.6 < found.n_tokens / sum(n_tokens[-n_threads:]) < 1.7
+    n_places = sorted(part.places_bm.numel() for part in parts)
+    assert 0.5 < found.n_places / sum(n_places[-n_threads:]) < 2
+
+
+def test_what_is_judged_at_once_counts(dataset: SequenceDataset) -> None:
+    few = SETTINGS.model_copy(update={"eval_batch_size": 1})
+    assert size_of(dataset, few).memory_bytes < size_of(dataset, SETTINGS).memory_bytes
