@@ -76,6 +76,7 @@ SUMMARY_KINDS: Kinds = {
     "sequences_per_second": NUMBER,
     "n_parameters": int,
 }
+SUMS = ("loss_sum", "norm_sum")
 WEIGHTS, MOMENTS = ("network.", "trained."), ("optimizer.", "item_optimizer.")
 Found = TypeVar("Found")
 
@@ -328,8 +329,8 @@ def _is_float(name: str, dtype: str) -> bool:
 
 
 def _are_moments(shapes: Mapping[str, tuple[int, ...]], known: set[tuple[int, ...]]) -> bool:
-    """Whether tensors are what an optimizer keeps for weights, and the sum of the loss."""
+    """Whether tensors are what an optimizer keeps for weights, and sums over steps."""
     return all(
-        (name == "loss_sum" and not shape) or (name.startswith(MOMENTS) and shape in known)
+        (name in SUMS and not shape) or (name.startswith(MOMENTS) and shape in known)
         for name, shape in shapes.items()
     )
