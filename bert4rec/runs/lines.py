@@ -39,6 +39,14 @@ class _Bucket:
     def of(cls, point: Point) -> _Bucket:
         return cls(point, point, point, point.value)
 
+    def take(self, point: Point) -> None:
+        """Add the next point."""
+        self.last, self.n, self.total = point, self.n + 1, self.total + point.value
+        if point.value < self.low.value:
+            self.low = point
+        elif point.value > self.high.value:
+            self.high = point
+
     def joined(self, later: _Bucket) -> _Bucket:
         low = min(self.low, later.low, key=lambda point: point.value)
         high = max(self.high, later.high, key=lambda point: point.value)
@@ -74,7 +82,7 @@ class Line:
         self.first, self.last = self.first or point, point
         newest = self._buckets[-1] if self._buckets else None
         if newest is not None and newest.n < self._per_bucket:
-            self._buckets[-1] = newest.joined(_Bucket.of(point))
+            newest.take(point)
             return
         if len(self._buckets) == self._max_buckets:
             self._buckets = _in_pairs(self._buckets)

@@ -125,7 +125,7 @@ class Recorder:
         at = utc_now().isoformat(timespec="milliseconds")
         line = {"event": event, "at": at, **values}
         self.run.journal.append(line)
-        if event != "train":
+        if event not in ("train", "checkpoint"):
             self.run.log(log_line(event, values))
         if self.watch is not None:
             self.watch(line)
