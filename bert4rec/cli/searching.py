@@ -16,7 +16,8 @@ from bert4rec.errors import RunError
 
 if TYPE_CHECKING:
     from bert4rec.search_plan import SearchPlan
-    from bert4rec.studies import Study, Trial
+    from bert4rec.study import Study
+    from bert4rec.trials import Trial
 
 N_SHOWN = 5
 
@@ -143,7 +144,7 @@ def _values(values: dict[str, Any]) -> str:
 
 def outcome(study: Study) -> dict[str, Any]:
     """Return what a search has come to, as plain data."""
-    from bert4rec.studies import best_trial
+    from bert4rec.trials import best_trial
 
     trials, plan = study.trials(), study.plan()
     best = best_trial(trials)
