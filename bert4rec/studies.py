@@ -10,8 +10,12 @@ from optuna.exceptions import DuplicatedStudyError
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import safe_name, writing_explained
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
 from bert4rec.search_plan import SearchPlan, plain_plan
 from bert4rec.study import FORMAT_VERSION, Study, quiet
+from bert4rec.trials import Trial, best_trial
 
 # Whoever only looks does not wait long for a file that somebody else holds.
 LOOK_S = 2.0
@@ -126,3 +130,19 @@ def study_for(workspace: Path, dataset: SequenceDataset, plan: SearchPlan, *, na
         )
     found.widen(plan.budget)
     return found
+
+
+def run_of_trial(study: Study, trial: Trial) -> Run:
+    """Make a run with the settings of a trial, named after the study; it is not started.
+
+    With the same seed it comes to the score of the trial.
+
+    Raises:
+        NotFoundError: the dataset is gone.
+        UnwritableError: the workspace cannot be written.
+    """
+    best = best_trial(study.trials())
+    is_best = best is not None and best.number == trial.number
+    name = f"{study.name}-{'best' if is_best else f'trial-{trial.number + 1}'}"
+    policy = Policy(settings=study.plan().settings(trial.values))
+    return create_run(study.workspace, study.dataset(), policy, name=name)

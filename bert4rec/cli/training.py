@@ -61,9 +61,9 @@ def train(
         from bert4rec.runs.registry import find_run
 
         run = find_run(workspace, str(resume))
-    _carry_out(run, is_new=resume is None)
+    carry_out(run, is_new=resume is None)
     document = outcome(run)
-    show(document, _outcome_lines(document))
+    show(document, outcome_lines(document))
 
 
 def _new_run(
@@ -79,7 +79,12 @@ def _new_run(
     return create_run(workspace, adopt(dataset, workspace), policy, name=name)
 
 
-def _carry_out(run: Run, *, is_new: bool) -> None:
+def carry_out(run: Run, *, is_new: bool) -> None:
+    """Train a run, or go on with it, showing its progress.
+
+    Raises:
+        KeyboardInterrupt: with the command that goes on with it.
+    """
     from bert4rec.pipeline import execute, resume
 
     with TrainingProgress(run) as progress:
@@ -134,7 +139,8 @@ def _metrics_of(
     }
 
 
-def _outcome_lines(document: dict[str, Any]) -> list[str]:
+def outcome_lines(document: dict[str, Any]) -> list[str]:
+    """Return what a finished run came to, as lines."""
     from bert4rec.data.split_record import asked_words
 
     scores = {NETWORK: document["test"], **document["baselines"]}
