@@ -94,7 +94,7 @@ def _contradictions(plan: SearchPlan) -> list[str]:
     if plan.budget.minutes is not None and not 0 < plan.budget.minutes < float("inf"):
         problems.append(f"minutes: {plan.budget.minutes:g} should be above 0")
     if not 0 <= plan.seed <= MAX_SEED:
-        problems.append(f"seed: {plan.seed} should be 0 to {MAX_SEED:,}")
+        problems.append(f"search seed: {plan.seed} should be 0 to {MAX_SEED:,}")
     if not plan.base.eval_step:
         problems.append("eval_step: 0 is never, but a search compares validations; give 1 or more")
     _part(lambda: check_space(plan.space, plan.base), problems)
@@ -135,7 +135,7 @@ def plan_of(body: Mapping[Any, Any], *, where: str | None = None) -> SearchPlan:
     space = _part(lambda: _space(body.get("space")), problems)
     n_trials = _part(lambda: _whole(body.get("trials", DEFAULT_TRIALS), "trials"), problems)
     minutes = _part(lambda: _minutes(body.get("minutes")), problems)
-    seed = _part(lambda: _whole(body.get("seed", 42), "seed"), problems)
+    seed = _part(lambda: _whole(body.get("seed", 42), "search seed"), problems)
     # What could not be read is told already; the rest is checked all the same.
     plan = SearchPlan(
         base=base or preset_base(FIRST_PRESET),

@@ -137,6 +137,21 @@ def test_a_wrong_plan_is_refused_with_what_is_wrong(body: str, said: str) -> Non
     assert caught.value.where == "search.yaml"
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("loss_type", "none,gBCE"),
+        ("learning_rate", "log:0.000123456789..0.01"),
+        ("mask_rate", "0.123456789..0.9:0.0123456789"),
+    ],
+)
+def test_a_domain_survives_being_typed_to_the_last_digit(name: str, typed: str) -> None:
+    found = parse_domain(name, typed)
+    assert parse_domain(name, found.text()) == found
+    if isinstance(found, Choices):
+        assert found.values == (None, "gBCE")
+
+
 def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
     text = """
 search:
@@ -150,6 +165,7 @@ search:
     with pytest.raises(SettingsError) as caught:
         load_plan(text)
     names = ("trails", "n_epochs", "learning_rate", "dropout_rate", "seed", "trials", "minutes")
+    names = (*names, "search seed")
     said = caught.value.problems
     assert [name for name in names if not any(line.startswith(name) for line in said)] == []
     assert len(said) == 8
