@@ -72,7 +72,12 @@ class Study:
         """Optuna's way to the file."""
         # Several processes write now and then, each for a moment.
         options = {"connect_args": {"timeout": self.wait_s}}
-        return optuna.storages.RDBStorage(f"sqlite:///{self.path}", engine_kwargs=options)
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{self.path}",
+            engine_kwargs=options,
+            # A file that is there is read as it is, also one of somebody else's.
+            skip_table_creation=self.path.exists(),
+        )
 
     @cached_property
     def optuna_study(self) -> optuna.Study:

@@ -14,6 +14,7 @@ from bert4rec.ui.search_actions import (
     NAME_KEY,
     NEW,
     VIEW_KEY,
+    as_shown,
     free_name,
     show_new,
     show_problem,
@@ -178,7 +179,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 
 st.title("Search")
 show_problem()
-found = {read.name: read for read in state.study_list().all()}
+found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)
 if found:
     draw_choice(found, view)

@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.files import safe_name
 from bert4rec.policy import Policy
+from bert4rec.runs.folder import Status
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
 from bert4rec.studies import create_study, delete_study, find_study, run_of_trial
 from bert4rec.study import Study
@@ -27,6 +28,14 @@ PROBLEM_KEY = "search_problem"
 VIEW_KEY, NEW = "search_view", "/new"
 LINK, LINKED_KEY = "study", "search_linked"
 NAME_KEY = "search_name"
+
+
+def as_shown(read: ReadStudy) -> ReadStudy:
+    """Return a study with a search that has yet to say that it began taken as under way."""
+    is_here = read.name in state.search_service().active()
+    if not is_here or read.is_active or read.problem is not None:
+        return read
+    return replace(read, status=Status("running"))
 
 
 def show_study(name: str) -> None:

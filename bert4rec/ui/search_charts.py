@@ -82,25 +82,25 @@ def y_axis(metric: str) -> dict[str, Any]:
     }
 
 
-def _legend() -> dict[str, Any]:
-    return {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolOpacity": 1}
+def _legend(names: Sequence[str] = NAMES) -> dict[str, Any]:
+    look = {"title": None, "orient": "top", "padding": 0, "offset": 4}
+    return look | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
 
 
 def color(names: Sequence[str] = NAMES) -> dict[str, Any]:
-    """Return the colour of what trials came to."""
-    return {
-        "field": "series",
-        "type": "nominal",
-        "scale": {"domain": list(names)},
-        "legend": _legend(),
-    }
+    """Return the colour of what trials came to, which is the same in every chart.
+
+    Args:
+        names: Those that the legend tells of.
+    """
+    scale = {"domain": list(NAMES)}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
 
 
 def shape(names: Sequence[str] = NAMES) -> dict[str, Any]:
-    """Return the shape of what trials came to."""
-    shapes = [SHAPES[NAMES.index(name)] for name in names]
-    scale = {"domain": list(names), "range": shapes}
-    return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend()}
+    """Return the shape of what trials came to, which is the same in every chart."""
+    scale = {"domain": list(NAMES), "range": list(SHAPES)}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
 
 
 def tooltip(metric: str) -> list[dict[str, Any]]:

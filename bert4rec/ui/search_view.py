@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from bert4rec.search_plan import SearchPlan
+from bert4rec.search_space import Choices, Domain
 from bert4rec.study_figures import Saving, saving
 from bert4rec.trials import COUNTED_STATES, Trial
 from bert4rec.ui import search_charts, state
 from bert4rec.ui.curve_charts import Chart
-from bert4rec.ui.search_actions import draw_controls, draw_finds
+from bert4rec.ui.forms import form_fields
+from bert4rec.ui.search_actions import as_shown, draw_controls, draw_finds
 from bert4rec.ui.search_draft import plan_words
 from bert4rec.ui.search_files import draw_plan_out
 from bert4rec.ui.search_results import draw_results
@@ -89,7 +91,8 @@ def _draw_heading(read: ReadStudy) -> None:
 
 
 def _draw_live(name: str, drawn: Drawn) -> None:
-    read = state.study_list().one(name)
+    found = state.study_list().one(name)
+    read = None if found is None else as_shown(found)
     # What stands outside the fragment, buttons and results, is drawn anew when it changes.
     if read is None or read.plan is None or _drawn(read) != drawn:
         st.rerun()
@@ -208,6 +211,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
         return
     counts = {name: sum(t.state == name for t in read.trials) for name in COUNTED_STATES}
     said = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none ended"
+    titles = [form_fields()[name].title for name, one in plan.space.items() if _is_number(one)]
     st.dataframe(
         trials_table(read.trials, list(plan.space), plan.metric),
         hide_index=True,
@@ -221,9 +225,15 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
                 width=60, help="The last epoch that was judged."
             ),
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=75),
-        },
+        }
+        | {title: st.column_config.NumberColumn(format="%.4g") for title in titles},
         alt=f"{counted(len(read.trials), 'trial')}: {said}",
     )
+
+
+def _is_number(domain: Domain) -> bool:
+    values = domain.values if isinstance(domain, Choices) else (domain.low,)
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
 def _draw_plan(name: str, plan: SearchPlan) -> None:

@@ -39,8 +39,14 @@ def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> 
                 metric_name(metric): trial.score,
                 "Epoch": trial.epoch or None,
             }
-            | {fields[name].title: value_text(rounded(trial.values.get(name))) for name in names}
+            | {fields[name].title: _cell(trial.values.get(name)) for name in names}
             | {"Seconds": trial.seconds or None, "Why it ended": trial.reason}
             for trial in reversed(trials)
         ]
     )
+
+
+def _cell(value: Any) -> Any:
+    """Return a number as such, so that its column sorts, and all else in words."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number or value is None else value_text(value)
