@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import safe_name, writing_explained
+from bert4rec.files import safe_name, temporary_beside, writing_explained
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
@@ -39,36 +40,57 @@ def create_study(
     path = _path(workspace, name or dataset.name)
     with writing_explained(workspace):
         path.parent.mkdir(parents=True, exist_ok=True)
-    study = Study(path)
-    if path.exists():
-        raise _taken(study)
+    # Made aside: whoever looks into the folder never meets half a study.
+    aside = Study(temporary_beside(path))
     try:
-        with quiet():
-            made = optuna.create_study(
-                storage=study.storage, study_name=study.name, direction="maximize"
-            )
-    except DuplicatedStudyError as error:
-        raise _taken(study) from error
+        with writing_explained(workspace), aside.explained():
+            _fill(aside, path.stem, dataset, plan)
+            aside.close()
+            _put_in_place(aside.path, path)
+    finally:
+        aside.close()
+        aside.path.unlink(missing_ok=True)
+    return Study(path)
+
+
+def _fill(study: Study, name: str, dataset: SequenceDataset, plan: SearchPlan) -> None:
+    with quiet():
+        made = optuna.create_study(storage=study.storage, study_name=name, direction="maximize")
     folder = dataset.folder.name if dataset.folder else ""
     known = {"name": dataset.name, "fingerprint": dataset.fingerprint, "folder": folder}
+    made.set_user_attr("format_version", FORMAT_VERSION)
     made.set_user_attr("dataset", known)
     made.set_user_attr("plan", plain_plan(plan))
     first = plan.first_point()
     if first is not None:
         made.enqueue_trial(first)
-    # Last: a file without it is no study yet.
-    made.set_user_attr("format_version", FORMAT_VERSION)
-    return study
 
 
-def _taken(study: Study) -> RunError:
-    return RunError(f"there is a study {study.name!r} already", fix="Choose another name.")
+def _put_in_place(aside: Path, path: Path) -> None:
+    """Give a file its name, unless there is one so called, also of another process just now."""
+    try:
+        os.link(aside, path)
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError:
+        # A file system without links.
+        if path.exists():
+            raise _taken(path) from None
+        aside.rename(path)
+
+
+def _taken(path: Path) -> RunError:
+    return RunError(f"there is a study {path.stem!r} already", fix="Choose another name.")
 
 
 def list_studies(workspace: Path) -> list[Path]:
     """Return the files of the workspace's studies, the one that changed last first."""
-    paths = (workspace / "studies").glob("*.db")
-    return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+    found = {}
+    for path in (workspace / "studies").glob("[!.]*.db"):
+        # One may be deleted while this looks.
+        with suppress(FileNotFoundError):
+            found[path] = path.stat().st_mtime
+    return sorted(found, key=lambda path: (found[path], path.name), reverse=True)
 
 
 def find_study(workspace: Path, name: str) -> Study | None:
