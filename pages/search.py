@@ -4,6 +4,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
+from bert4rec.files import safe_name
 from bert4rec.search_plan import SearchPlan
 from bert4rec.ui import search_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
@@ -129,8 +130,8 @@ def draw_start(
     name: str,
     taken: set[str],
 ) -> None:
-    if free_name(name, set()) in taken:
-        there = free_name(name, set())
+    there = safe_name(name, fallback="search")
+    if there in taken:
         problems = [*problems, f"there is a search {there} already; choose another name"]
     if plan is None or problems:
         st.button("Start the search", type="primary", disabled=True, width="stretch")

@@ -60,7 +60,8 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
     else:
         kind = "log" if domain.is_log else "linear"
         x |= {"type": "quantitative", "axis": AXIS | {"tickCount": 4, "grid": False}}
-        x["scale"] = {"type": kind, "zero": False, "nice": False, "padding": 10}
+        x["scale"] = {"type": kind, "nice": False, "padding": 10}
+        x["scale"] |= {} if domain.is_log else {"zero": False}
     names = (FINISHED, PRUNED)
     spec = {
         "padding": dict(PADDING_PX),

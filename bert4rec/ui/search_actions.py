@@ -215,15 +215,17 @@ def draw_finds(read: ReadStudy) -> None:
     ended = [t for t in read.trials if t.state in ("finished", "pruned") and t.values]
     ranked = sorted(ended, key=lambda t: (t.state != "finished", -(t.score or 0), t.number))
     by_number = {trial.number: trial for trial in ranked}
-    key = f"search_trial_{read.name}"
-    if st.session_state.get(key) not in by_number:
-        st.session_state[key] = best.number
+    key, picked_key = f"search_trial_{read.name}", f"search_picked_{read.name}"
+    # Until somebody picks another one it is the best, also when a better one comes.
+    picked = st.session_state.get(picked_key)
+    st.session_state[key] = picked if picked in by_number else best.number
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Trial",
             list(by_number),
             format_func=lambda number: _label(by_number[number], best, metric),
             key=key,
+            on_change=lambda: st.session_state.update({picked_key: st.session_state[key]}),
             width=360,
         )
         chosen = by_number[st.session_state[key]]
@@ -231,7 +233,7 @@ def draw_finds(read: ReadStudy) -> None:
         st.button(
             "Train the best" if is_best else "Train this one",
             icon=":material/model_training:",
-            type="primary",
+            type="secondary" if read.status.state == "interrupted" else "primary",
             key=f"search_train_{read.name}",
             on_click=_try,
             args=(lambda: _train(read, chosen),),

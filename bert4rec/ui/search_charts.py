@@ -198,6 +198,7 @@ def curves_finding(trials: Sequence[Trial]) -> str:
     if not judged:
         return "The curves begin with the first validation."
     n_pruned = sum(trial.state == "pruned" for trial in judged)
-    text = f"{counted(len(judged), 'trial')}, {n_pruned:,} of them pruned (▼, dotted)"
+    pruned = f"{n_pruned:,} of them pruned (▼, dotted)" if n_pruned else "none pruned"
+    text = f"{counted(len(judged), 'trial')}, {pruned}"
     few = len(drawn_curves(trials))
     return text + (f"; the newest {few:,} and the best are drawn." if few < len(judged) else ".")

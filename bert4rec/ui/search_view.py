@@ -160,7 +160,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
         )
         st.metric(
             "Saved by that, about",
-            "–" if found.saved_s is None else duration(found.saved_s),
+            duration(found.saved_s) if found.n_pruned else "–",
             help="What pruned trials would still have taken, at their own pace, for as many epochs "
             "as finished ones do.",
             border=True,
@@ -225,6 +225,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
                 width=60, help="The last epoch that was judged."
             ),
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=75),
+            "Why it ended": st.column_config.TextColumn(width=190),
         }
         | {title: st.column_config.NumberColumn(format="%.4g") for title in titles},
         alt=f"{counted(len(read.trials), 'trial')}: {said}",

@@ -38,9 +38,10 @@ def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> 
                 "State": state_cell(trial.state),
                 metric_name(metric): trial.score,
                 "Epoch": trial.epoch or None,
+                "Seconds": trial.seconds or None,
+                "Why it ended": trial.reason,
             }
             | {fields[name].title: _cell(trial.values.get(name)) for name in names}
-            | {"Seconds": trial.seconds or None, "Why it ended": trial.reason}
             for trial in reversed(trials)
         ]
     )
