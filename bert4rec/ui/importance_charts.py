@@ -88,34 +88,19 @@ def slice_finding(trials: Sequence[Trial], name: str) -> str:
 
 def importance_chart(shares: Mapping[str, float]) -> Chart:
     """Draw the share of the scores' variance that each setting explains, as bars."""
-    rows = [(form_fields()[name].title, share, percent(share)) for name, share in shares.items()]
-    points = pd.DataFrame(rows, columns=["setting", "share", "text"])
+    rows = [
+        (f"{form_fields()[name].title}, {percent(share)}", share) for name, share in shares.items()
+    ]
+    points = pd.DataFrame(rows, columns=["setting", "share"])
+    y = {"field": "setting", "type": "nominal", "sort": None, "title": None}
+    x = {"field": "share", "type": "quantitative", "title": "Share of the differences in score"}
     spec = {
         "padding": dict(PADDING_PX),
+        "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
-            "y": {
-                "field": "setting",
-                "type": "nominal",
-                "sort": None,
-                "title": None,
-                "axis": AXIS | {"labelLimit": 160},
-            },
-            "x": {
-                "field": "share",
-                "type": "quantitative",
-                "title": "Share of the differences in score",
-                "axis": AXIS | {"format": "%", "tickCount": 5},
-                # Room for the figure behind the longest bar.
-                "scale": {"domainMin": 0, "padding": 34, "nice": False},
-            },
+            "y": y | {"axis": AXIS | {"labelLimit": 200}},
+            "x": x | {"axis": AXIS | {"format": "%", "tickCount": 5}},
         },
-        "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 2}},
-            {
-                "mark": {"type": "text", "align": "left", "dx": 4},
-                "encoding": {"text": {"field": "text"}},
-            },
-        ],
     }
     return Chart(points, spec)
 

@@ -22,7 +22,7 @@ PRESET_KEY = "search_preset"
 ADD_KEY = "search_add"
 MIN_HEAD_PX = 150
 RANGE_ROW = [2.4, 1.4, 1.4, 1.2, 1.9]
-LIST_ROW = [2.4, 4.42, 1.9]
+LIST_ROW = [2.4, 4.0, 1.9]
 
 
 def draft() -> SearchDraft:

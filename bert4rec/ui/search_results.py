@@ -94,8 +94,8 @@ def _draw_axes(read: ReadStudy, plan: SearchPlan) -> None:
     said = "" if best is None else f"The best is trial {best.number + 1:,}."
     with box:
         st.caption(
-            f"{counted(len(shown), 'finished trial')} as lines, the brighter or darker end of the "
-            f"scale the better. {said} Drag along an axis to keep only the lines through it."
+            f"{counted(len(shown), 'finished trial')} as lines, the better ones standing "
+            f"out. {said} Drag along an axis to keep only the lines through it."
         )
         st.plotly_chart(
             axes_figure(

@@ -99,7 +99,10 @@ def test_scores_stand_against_numbers_by_size_and_against_words_in_their_order()
 def test_importance_is_told_in_order_or_not_at_all() -> None:
     shares = {"mask_rate": 0.7, "schedule": 0.3}
     assert importance_finding(shares) == "Mask rate (70%) matters most, then schedule (30%)."
-    assert list(importance_chart(shares).points["setting"]) == ["Mask rate", "Schedule"]
+    assert list(importance_chart(shares).points["setting"]) == [
+        "Mask rate, 70%",
+        "Schedule, 30%",
+    ]
     assert "do not differ" in importance_finding({"mask_rate": 0.0})
 
 
