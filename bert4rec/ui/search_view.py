@@ -104,12 +104,12 @@ def _draw_live(name: str, drawn: Drawn) -> None:
 
 
 def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
-    found, budget = saving(read.trials), plan.budget
+    found, budget, spent_s = saving(read.trials), plan.budget, _spent_s(read)
     share = found.n_ended / budget.n_trials
     text = f"{found.n_ended:,} of {counted(budget.n_trials, 'trial')}"
     if budget.minutes is not None:
-        share = max(share, found.spent_s / (60 * budget.minutes))
-        text += f", {duration(found.spent_s)} of {duration(60 * budget.minutes)}"
+        share = max(share, spent_s / (60 * budget.minutes))
+        text += f", {duration(spent_s)} of {duration(60 * budget.minutes)}"
     if read.is_active and found.n_ended:
         text += f", about {duration(_left_s(found, plan))} left"
     st.progress(min(1.0, share), text=text)
@@ -124,6 +124,12 @@ def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
     for trial in read.trials:
         if trial.state == "running":
             st.caption(_under_way(trial, plan))
+
+
+def _spent_s(read: ReadStudy) -> float:
+    """Return what counts for the budget: ended trials and those under way."""
+    counted_states = (*COUNTED_STATES, "running")
+    return sum(trial.seconds for trial in read.trials if trial.state in counted_states)
 
 
 def _left_s(found: Saving, plan: SearchPlan) -> float:
@@ -168,7 +174,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
         )
         st.metric(
             "Time in trials" if not n_failed else f"Time in trials, {n_failed:,} failed",
-            duration(found.spent_s),
+            duration(_spent_s(read)),
             border=True,
             height="stretch",
         )

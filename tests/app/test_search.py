@@ -328,6 +328,39 @@ def test_a_running_search_is_watched_stopped_and_gone_on_with(
     assert service.active() == ["one"]
 
 
+def test_whoever_starts_a_run_meanwhile_is_told_that_it_goes_before_the_next_trial(
+    dataset: SequenceDataset, open_search: Open, service: SearchService
+) -> None:
+    study = new_study(dataset, n_trials=1, n_epochs=LONG)
+    service.start("one")
+    wait_until(lambda: any(trial.curve for trial in study.trials()))
+    app = open_search()
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert "this run will start after its present trial" in texts(app)
+
+
+def test_the_best_is_followed_until_another_trial_is_picked(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = invented_study(dataset, 4)
+    app = open_search("one")
+    box = app.selectbox(key="search_trial_one")
+    best = best_trial(study.trials())
+    assert best is not None
+    assert box.value == best.number
+    with quiet():
+        study.widen(Budget(8))
+        trial = study.optuna_study.ask(distributions(study.plan()))
+        study.optuna_study.tell(trial, 0.99)
+    app.run()
+    assert app.selectbox(key="search_trial_one").value == trial.number
+    app.selectbox(key="search_trial_one").set_value(0).run()
+    assert "Train this one" in labels(app)
+    app.run()
+    assert app.selectbox(key="search_trial_one").value == 0
+
+
 def test_a_search_that_waits_for_the_device_says_so(
     dataset: SequenceDataset, workspace: Path, open_search: Open, service: SearchService
 ) -> None:
