@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -42,7 +42,7 @@ WAIT_FOR_OTHERS_S = 60.0
 MAX_RETRIES = 2
 MARK = "search"
 SQLITE_HEAD = b"SQLite format 3\0"
-STATUS_FIELDS = tuple(field.name for field in fields(Status))
+STATUS_FIELDS = tuple(one.name for one in fields(Status))
 
 
 @dataclass(eq=False)
@@ -56,6 +56,7 @@ class Study:
 
     path: Path
     wait_s: float = WAIT_FOR_OTHERS_S
+    _ended: dict[int, Trial] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -143,6 +144,7 @@ class Study:
         """Let go of the file; the next reading opens it anew."""
         opened = self.__dict__.pop("storage", None)
         self.__dict__.pop("optuna_study", None)
+        self._ended.clear()
         if opened is not None:
             opened.remove_session()
             opened.engine.dispose()
@@ -176,7 +178,16 @@ class Study:
     def trials(self) -> list[Trial]:
         """Return its trials, oldest first; only those that had not ended are read again."""
         with self.explained():
-            return [read_trial(found) for found in self.optuna_study.get_trials(deepcopy=False)]
+            return [self._trial(found) for found in self.optuna_study.get_trials(deepcopy=False)]
+
+    def _trial(self, found: FrozenTrial) -> Trial:
+        """Return a trial as one of ours; one that has ended stays as it is."""
+        kept = self._ended.get(found.number)
+        if kept is None:
+            kept = read_trial(found)
+            if found.state.is_finished():
+                self._ended[found.number] = kept
+        return kept
 
     def status(self, trials: list[Trial]) -> Status:
         """Return whether it waits, is under way, or how it ended, as the status of a run does.
