@@ -12,19 +12,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import prepare_sample
-from bert4rec.runs.registry import list_runs
 from bert4rec.study import Study
-from bert4rec.trials import Trial, best_trial
+from bert4rec.trials import Trial
 from tests.e2e.conftest import Server, settle
 
 pytestmark = pytest.mark.browser
 SEARCHING_MS = 240_000
 LIMIT_S = 240
-N_TRIALS = 4
+N_TRIALS = 3
 # Small enough for seconds a trial, long enough to be killed in the middle of one.
 PLAN = f"""search:
   preset: quick
-  settings: {{n_epochs: 4, eval_step: 1, hidden_size: 16, inner_size: 32, n_layers: 1}}
+  settings: {{n_epochs: 3, eval_step: 1, hidden_size: 16, inner_size: 32, n_layers: 1}}
   trials: {N_TRIALS}
   space:
     learning_rate: {{low: 1e-3, high: 1e-2, log: true}}
@@ -87,15 +86,6 @@ def test_a_search_in_the_browser_survives_the_death_of_its_server(
     points = [tuple(sorted(trial.values.items())) for trial in counted]
     assert len(set(points)) == N_TRIALS
     assert tuple(sorted(killed[1].values.items())) in points
-
-    page.get_by_role("button", name="Train the best").click()
-    inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=SEARCHING_MS)
-    (run,) = list_runs(server.workspace)
-    best = best_trial(trials)
-    assert best is not None
-    assert run.name == "killed-best"
-    assert run.status().best_score == best.score
 
 
 def read(study: Study) -> list[Trial]:
