@@ -33,6 +33,12 @@ PAGES = [
         help="Choose settings, start a run and watch it live; pause, resume or stop it.",
     ),
     st.Page(
+        "pages/search.py",
+        title="Search",
+        icon=":material/manage_search:",
+        help="Let many settings be tried, see which of them matter, and train the best.",
+    ),
+    st.Page(
         "pages/runs.py",
         title="Runs",
         icon=":material/list_alt:",

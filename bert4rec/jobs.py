@@ -2,6 +2,7 @@
 
 Each runs in a thread of this process or, where the setting says so, in a process of its own.
 Neither calls the page; it writes the run's folder, and pages read that. One service serves all.
+Who is no run, such as a trial of a search, takes a turn at the device while no run waits for it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,9 @@ from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import explained, tell_end
+
+# A turn that is waited for looks this often whether it is still wanted.
+LOOK_EVERY_S = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +59,12 @@ class _Job:
     control: Control = field(default_factory=Control)
     is_running: bool = False
     is_discarded: bool = False
+
+
+@dataclass(eq=False)
+class _Turn:
+    device: str
+    is_taken: bool = False
 
 
 def run_in_this_thread(run: Run, control: Control) -> None:
@@ -104,6 +114,7 @@ class JobService:
         self.workspace = workspace
         self._runner = runner
         self._jobs: list[_Job] = []
+        self._turns: list[_Turn] = []
         self._changed = threading.Condition()
 
     def submit(self, run: Run) -> None:
@@ -225,6 +236,42 @@ class JobService:
         with self._changed:
             return self._changed.wait_for(condition, timeout_s)
 
+    @contextmanager
+    def turn(self, device: str, control: Control) -> Iterator[None]:
+        """Hold a device until the block ends; before that, wait until no run wants it.
+
+        Turns that wait get it in their order, runs before all of them.
+
+        Args:
+            device: As `choose_device` names it.
+            control: Once it is stopped the block is entered at once, without the device.
+        """
+        mine = _Turn(device)
+        with self._changed:
+            self._turns.append(mine)
+            while not control.is_stopped and not self._may_take(mine):
+                self._changed.wait(LOOK_EVERY_S)
+            mine.is_taken = not control.is_stopped
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._turns.remove(mine)
+                self._start_next(device)
+                self._changed.notify_all()
+
+    def is_free(self, device: str) -> bool:
+        """Whether a turn at the device would begin at once."""
+        with self._changed:
+            jobs = any(job.device == device for job in self._jobs)
+            return not jobs and not any(turn.device == device for turn in self._turns)
+
+    def _may_take(self, turn: _Turn) -> bool:
+        """Whether nobody has the device and nobody is before. The lock is held by the caller."""
+        if any(job.device == turn.device for job in self._jobs):
+            return False
+        return next(other for other in self._turns if other.device == turn.device) is turn
+
     def _find(self, run_id: str) -> _Job | None:
         return next((job for job in self._jobs if job.run.id == run_id), None)
 
@@ -242,7 +289,8 @@ class JobService:
     def _start_next(self, device: str) -> None:
         """Start the first waiting job of a free device. The lock is held by the caller."""
         here = self._here(device)
-        if not here or here[0].is_running:
+        is_taken = any(turn.is_taken for turn in self._turns if turn.device == device)
+        if is_taken or not here or here[0].is_running:
             return
         here[0].is_running = True
         worker = threading.Thread(

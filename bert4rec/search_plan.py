@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,19 +81,24 @@ def checked_plan(plan: SearchPlan, *, where: str | None = None) -> SearchPlan:
     Raises:
         SettingsError: with one line a problem.
     """
+    problems = _contradictions(plan)
+    if problems:
+        raise SettingsError(problems, where=where)
+    return plan
+
+
+def _contradictions(plan: SearchPlan) -> list[str]:
     problems = []
     if not 1 <= plan.budget.n_trials <= MAX_TRIALS:
         problems.append(f"trials: {plan.budget.n_trials} should be 1 to {MAX_TRIALS:,}")
     if plan.budget.minutes is not None and not 0 < plan.budget.minutes < float("inf"):
         problems.append(f"minutes: {plan.budget.minutes:g} should be above 0")
     if not 0 <= plan.seed <= MAX_SEED:
-        problems.append(f"seed: {plan.seed} should be 0 to {MAX_SEED:,}")
+        problems.append(f"search seed: {plan.seed} should be 0 to {MAX_SEED:,}")
     if not plan.base.eval_step:
         problems.append("eval_step: 0 is never, but a search compares validations; give 1 or more")
-    if problems:
-        raise SettingsError(problems, where=where)
-    check_space(plan.space, plan.base, where=where)
-    return plan
+    _part(lambda: check_space(plan.space, plan.base), problems)
+    return problems
 
 
 def read_plan(path: Path) -> SearchPlan:
@@ -124,57 +129,69 @@ def plan_of(body: Mapping[Any, Any], *, where: str | None = None) -> SearchPlan:
     Raises:
         SettingsError: with one line a problem.
     """
-    unknown = [f"{key} is not known in a search" for key in body if key not in KEYS]
-    if unknown:
-        raise SettingsError(unknown, where=where, fix=f"There are {', '.join(KEYS)}.")
-    space = body.get("space")
-    return checked_plan(
-        SearchPlan(
-            base=_base(body, where),
-            space=dict(DEFAULT_SPACE) if space is None else _space(space, where),
-            budget=Budget(
-                _whole(body.get("trials", DEFAULT_TRIALS), "trials", where),
-                _minutes(body.get("minutes"), where),
-            ),
-            seed=_whole(body.get("seed", 42), "seed", where),
-        ),
-        where=where,
+    problems = [f"{key} is not known in a search" for key in body if key not in KEYS]
+    fix = f"There are {', '.join(KEYS)}." if problems else None
+    base = _part(lambda: _base(body), problems)
+    space = _part(lambda: _space(body.get("space")), problems)
+    n_trials = _part(lambda: _whole(body.get("trials", DEFAULT_TRIALS), "trials"), problems)
+    minutes = _part(lambda: _minutes(body.get("minutes")), problems)
+    seed = _part(lambda: _whole(body.get("seed", 42), "search seed"), problems)
+    # What could not be read is told already; the rest is checked all the same.
+    plan = SearchPlan(
+        base=base or preset_base(FIRST_PRESET),
+        space=space if space and base else {},
+        budget=Budget(1 if n_trials is None else n_trials, minutes),
+        seed=seed or 0,
     )
+    problems += _contradictions(plan)
+    if problems:
+        raise SettingsError(problems, where=where, fix=fix)
+    return plan
 
 
-def _base(body: Mapping[Any, Any], where: str | None) -> Hyperparameters:
+def _part(read: Callable[[], Any], problems: list[str]) -> Any:
+    """Return one part of a plan, or None after its problems were noted."""
+    try:
+        return read()
+    except SettingsError as error:
+        problems += error.problems
+        return None
+
+
+def _base(body: Mapping[Any, Any]) -> Hyperparameters:
     settings = body.get("settings")
     preset = body.get("preset", None if settings else FIRST_PRESET)
     if preset is not None and preset not in PRESETS:
-        problem = f"preset: {preset!r} should be one of {', '.join(PRESETS)}"
-        raise SettingsError([problem], where=where)
+        raise SettingsError([f"preset: {preset!r} should be one of {', '.join(PRESETS)}"])
     if settings is not None and not isinstance(settings, Mapping):
-        raise SettingsError(["settings should be names with values"], where=where)
+        raise SettingsError(["settings should be names with values"])
     values = dict(PRESETS[preset].values) if preset else {}
     values |= {str(name): value for name, value in (settings or {}).items()}
     if "metric" in body:
         values["valid_metric"] = body["metric"]
-    return parse_settings(values, where=where)
+    return parse_settings(values)
 
 
-def _space(given: Any, where: str | None) -> Space:
+def _space(given: Any) -> Space:
+    if given is None:
+        return dict(DEFAULT_SPACE)
     if not isinstance(given, Mapping):
-        raise SettingsError(["space should be settings with what they vary between"], where=where)
-    return parse_space(given, where=where)
+        raise SettingsError(["space should be settings with what they vary between"])
+    return parse_space(given)
 
 
-def _whole(given: Any, name: str, where: str | None) -> int:
+def _whole(given: Any, name: str) -> int:
     if isinstance(given, bool) or not isinstance(given, int):
-        raise SettingsError([f"{name}: {given!r} should be a whole number"], where=where)
+        raise SettingsError([f"{name}: {given!r} should be a whole number"])
     return given
 
 
-def _minutes(given: Any, where: str | None) -> float | None:
+def _minutes(given: Any) -> float | None:
     try:
         found: float | None = parse_value("max_minutes", given)
     except SettingsError as error:
         problem = f"minutes: {given!r} should be a number above 0"
-        raise SettingsError([problem], where=where) from error
+        raise SettingsError([problem]) from error
     return found
 
 

@@ -29,6 +29,8 @@ WHY_FIXED = {
 }
 DROPOUTS = ("hidden_dropout_prob", "attn_dropout_prob")
 MAX_CHOICES = 50
+# How a choice is typed that leaves a setting unset.
+UNSET = ("none", "null")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Choices:
 
     def text(self) -> str:
         """Return it as it is typed."""
-        return ",".join(str(value) for value in self.values)
+        return ",".join(UNSET[0] if value is None else str(value) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,10 @@ class Range:
 
     def text(self) -> str:
         """Return it as it is typed."""
-        ends = f"{self.low:g}..{self.high:g}"
+        ends = f"{self.low}..{self.high}"
         if self.is_log:
             return f"log:{ends}"
-        return ends if self.step is None else f"{ends}:{self.step:g}"
+        return ends if self.step is None else f"{ends}:{self.step}"
 
 
 Domain = Choices | Range
@@ -137,7 +139,8 @@ def _from_text(name: str, text: str) -> Any:
     if ".." not in body:
         if is_log:
             raise _malformed(name, text)
-        return [part.strip() for part in body.split(",")]
+        parts = [part.strip() for part in body.split(",")]
+        return [None if part.casefold() in UNSET else part for part in parts]
     low, _, rest = body.partition("..")
     high, colon, step = rest.partition(":")
     ends = {"low": low.strip(), "high": high.strip(), "log": is_log}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +26,17 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Validated
 from bert4rec.runs.heartbeat import beating
 from bert4rec.search_plan import SearchPlan
-from bert4rec.studies import (
+from bert4rec.study import SearchMark, Study, quiet
+from bert4rec.trials import (
     COUNTED_STATES,
     INTERRUPTED,
     N_RETRIES,
     OWNER,
     REASON,
-    Study,
     Trial,
     distributions,
     is_done,
     owner_now,
-    quiet,
 )
 from bert4rec.workshop import Workshop
 
@@ -45,6 +45,8 @@ N_UNPRUNED_TRIALS = 4
 # BERT4Rec's curve stays flat for a while: no trial is judged by its first part.
 UNPRUNED_SHARE = 0.25
 Watch = Callable[[Trial], None]
+# Entered for each trial; left once its device may be given to somebody else.
+Turn = Callable[[SearchMark], AbstractContextManager[object]]
 
 _log = logging.getLogger(__name__)
 
@@ -110,39 +112,78 @@ class _Judge:
             raise optuna.TrialPruned(f"behind the others at epoch {event.position.epoch}")
 
 
-def search(study: Study, *, control: Control | None = None, watch: Watch | None = None) -> None:
+def search(
+    study: Study,
+    *,
+    control: Control | None = None,
+    watch: Watch | None = None,
+    turn: Turn | None = None,
+) -> None:
     """Try points until the study's budget is used up or `control` stops it.
 
     Args:
         study: What was tried before counts.
         control: Pauses and stops; a trial that is stopped is tried again when the search goes on.
         watch: Called with each trial that has ended.
+        turn: Called before each trial; waits until the device is free, and holds it meanwhile.
 
     Raises:
         NotFoundError: the dataset is gone.
+        RunError: another process holds the study's file.
         KeyboardInterrupt: as it came, once the trial under way is put back.
     """
-    control = control or Control()
+    control, mark = control or Control(), SearchMark(study)
     with quiet():
-        plan, dataset = study.plan(), study.dataset()
-        found = study.optuna_study
-        found.sampler = NumberedSampler(plan.seed)
-        found.pruner = optuna.pruners.MedianPruner(
-            n_startup_trials=N_UNPRUNED_TRIALS,
-            n_warmup_steps=int(UNPRUNED_SHARE * plan.base.n_epochs),
-        )
-        while not control.is_stopped:
-            study.take_up()
-            # Another process may have given it more.
-            if is_done(study.trials(), study.plan().budget):
+        try:
+            with study.explained():
+                mark.say("running")
+                with beating(mark.say_again):
+                    _try_points(
+                        study, control, watch, lambda: turn(mark) if turn else nullcontext()
+                    )
+        except Bert4RecError as error:
+            with suppress(Bert4RecError):
+                mark.say("failed", error.message, error.fix or "")
+            raise
+        except BaseException:
+            mark.say("stopped")
+            raise
+        mark.say("stopped")
+
+
+def _try_points(
+    study: Study,
+    control: Control,
+    watch: Watch | None,
+    turn: Callable[[], AbstractContextManager[object]],
+) -> None:
+    plan, dataset = study.plan(), study.dataset()
+    found = study.optuna_study
+    found.sampler = NumberedSampler(plan.seed)
+    found.pruner = optuna.pruners.MedianPruner(
+        n_startup_trials=N_UNPRUNED_TRIALS,
+        n_warmup_steps=int(UNPRUNED_SHARE * plan.base.n_epochs),
+    )
+    while _wants_more(study, control):
+        with turn():
+            # While it waited it may have been stopped, or another process may have done the rest.
+            if not _wants_more(study, control):
                 return
             trial = found.ask(distributions(plan))
             if _is_surplus(study, trial.number):
                 _tell(study, trial, TrialState.FAIL, "not needed", is_interrupted=True)
                 return
             _carry_out(study, trial, dataset, plan, control)
-            if watch is not None:
-                watch(study.trials()[trial.number])
+        if watch is not None:
+            watch(study.trials()[trial.number])
+
+
+def _wants_more(study: Study, control: Control) -> bool:
+    """Whether it goes on: not stopped, and there is budget left, of which there may be more now."""
+    if control.is_stopped:
+        return False
+    study.take_up()
+    return not is_done(study.trials(), study.plan().budget)
 
 
 def _is_surplus(study: Study, number: int) -> bool:

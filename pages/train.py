@@ -7,6 +7,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import forms, policy_form, settings_form, state
+from bert4rec.ui.dataset_choice import draw_dataset_choice
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.queue_list import draw_queue
@@ -19,7 +20,7 @@ from bert4rec.ui.run_controls import (
     VIEW_KEY,
     start_run,
 )
-from bert4rec.ui.words import counted, escape, unique_labels
+from bert4rec.ui.words import escape
 
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180
@@ -82,7 +83,7 @@ def draw_new_run() -> None:
         kind, name = draw_naming(dataset)
         settings, problems = settings_form.draw_settings(dataset)
     with summary, st.container(border=True):
-        draw_dataset_choice(dataset)
+        draw_dataset_choice(dataset, "train_dataset")
         if settings is None:
             draw_refusal(problems)
         else:
@@ -133,6 +134,8 @@ def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         state.show_error(problem)
     if state.job_service().active():
         st.caption("Another run is training; this one will wait in the queue.")
+    elif state.search_service().active():
+        st.caption("A search is under way; this run will start after its present trial.")
 
 
 def start(dataset_name: str) -> None:
@@ -145,27 +148,6 @@ def start(dataset_name: str) -> None:
         start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
     except Bert4RecError as error:
         st.session_state[PROBLEM_KEY] = error
-
-
-def draw_dataset_choice(dataset: SequenceDataset) -> None:
-    labels = unique_labels({str(found["folder"]): str(found["name"]) for found in state.datasets()})
-    here = dataset.folder.name if dataset.folder else ""
-    if len(labels) > 1:
-        key = "train_dataset"
-        st.session_state[key] = here
-        st.selectbox(
-            "Dataset",
-            list(labels),
-            format_func=lambda folder: labels.get(folder, folder),
-            key=key,
-            on_change=lambda: state.choose_dataset(st.session_state[key]),
-        )
-    else:
-        st.markdown(f"**{escape(dataset.name)}**")
-    st.caption(
-        f"{counted(dataset.n_users, 'user')}, {counted(dataset.n_items, 'item')}, "
-        f"{counted(dataset.n_interactions, 'interaction')}"
-    )
 
 
 def draw_details(

@@ -12,11 +12,14 @@ from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
 from bert4rec.cli.settings import PRESET_NAMES
 from bert4rec.cli.terminal import bundled, next_step, shared_options, show, table, tell, wrong_use
+from bert4rec.cli.training import carry_out, outcome_lines
+from bert4rec.cli.training import outcome as outcome_of_run
 from bert4rec.errors import RunError
 
 if TYPE_CHECKING:
     from bert4rec.search_plan import SearchPlan
-    from bert4rec.studies import Study, Trial
+    from bert4rec.study import Study
+    from bert4rec.trials import Trial
 
 N_SHOWN = 5
 
@@ -31,10 +34,12 @@ class SearchOptions:
     vary: tuple[str, ...] = ()
     trials: int | None = None
     minutes: float | None = None
+    seed: int | None = None
 
     def given(self) -> bool:
         """Whether anything but the budget was typed."""
-        return any((self.config, self.preset, self.assignments, self.vary))
+        typed = (self.config, self.preset, self.assignments, self.vary)
+        return any(typed) or self.seed is not None
 
     def plan(self, known: SearchPlan | None) -> SearchPlan:
         """Put the plan together; where only a budget was typed it is the known one.
@@ -46,6 +51,7 @@ class SearchOptions:
         return self._with_budget(plan)
 
     def _asked(self) -> SearchPlan:
+        from bert4rec.cli.settings import assigned
         from bert4rec.hyperparameters import parse_assignment, parse_settings
         from bert4rec.presets import PRESETS
         from bert4rec.search_plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
@@ -54,11 +60,14 @@ class SearchOptions:
         if self.config:
             return read_plan(Path(self.config))
         values = dict(PRESETS[self.preset or FIRST_PRESET].values)
-        values |= dict(map(parse_assignment, self.assignments))
+        values |= assigned(self.assignments)
         base = parse_settings(values, where="--set")
         varied = dict(map(parse_assignment, self.vary))
         space = parse_space(varied, where="--vary") if varied else dict(DEFAULT_SPACE)
-        return checked_plan(SearchPlan(base, space), where="--vary" if varied else "--set")
+        plan = SearchPlan(base, space)
+        if self.seed is not None:
+            plan = replace(plan, seed=self.seed)
+        return checked_plan(plan, where="--vary" if varied else "--set")
 
     def _with_budget(self, plan: SearchPlan) -> SearchPlan:
         from bert4rec.search_plan import Budget, checked_plan
@@ -91,6 +100,9 @@ search_options = bundled(
         click.option(
             "--minutes", type=float, help="Minutes of trials in all.  [default: no limit]"
         ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Chance behind the points.  [default: 42]"
+        ),
     ),
 )
 
@@ -99,15 +111,18 @@ search_options = bundled(
 @click.argument("target", metavar="DATASET")
 @click.option("--name", help="Name of the study.  [default: that of the dataset]")
 @search_options
+@click.option("--train-best", is_flag=True, help="Train the best trial as a run at the end.")
 @shared_options
-def sweep(target: str, name: str | None, asked: SearchOptions, workspace: Path) -> None:
+def sweep(
+    target: str, name: str | None, asked: SearchOptions, train_best: bool, workspace: Path
+) -> None:
     """Search for settings that do well on DATASET, by validation alone.
 
     DATASET is a log, a dataset of the workspace or a sample. A study of the same name is gone on
     with; several processes may share one. Ctrl+C leaves it where it is. docs/search.md says more.
     """
-    if asked.config and (asked.preset or asked.assignments or asked.vary):
-        wrong_use("--config says all; leave out --preset, --set and --vary")
+    if asked.config and replace(asked, config=None).given():
+        wrong_use("--config says all; leave out --preset, --set, --vary and --seed")
     # What was typed wrongly should be told before a log is read.
     asked.plan(None)
     from bert4rec.pipeline import adopt
@@ -126,7 +141,25 @@ def sweep(target: str, name: str | None, asked: SearchOptions, workspace: Path) 
     document = outcome(study)
     if document["best"] is None:
         raise _fruitless(document)
-    show(document, _lines(document, target))
+    lines = _lines(document, target)
+    if train_best:
+        trained = _trained_best(study)
+        document |= {"run": trained}
+        lines = [*lines[:-1], "", *outcome_lines(trained)]
+    show(document, lines)
+
+
+def _trained_best(study: Study) -> dict[str, Any]:
+    """Train the best trial as an ordinary run and return what it came to."""
+    from bert4rec.studies import run_of_trial
+    from bert4rec.trials import best_trial
+
+    best = best_trial(study.trials())
+    if best is None:
+        raise RunError("no trial finished", where=study.name)
+    run = run_of_trial(study, best)
+    carry_out(run, is_new=True)
+    return outcome_of_run(run)
 
 
 def _trial_line(trial: Trial, plan: SearchPlan) -> str:
@@ -143,7 +176,7 @@ def _values(values: dict[str, Any]) -> str:
 
 def outcome(study: Study) -> dict[str, Any]:
     """Return what a search has come to, as plain data."""
-    from bert4rec.studies import best_trial
+    from bert4rec.trials import best_trial
 
     trials, plan = study.trials(), study.plan()
     best = best_trial(trials)

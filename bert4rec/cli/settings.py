@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,16 +41,22 @@ class SettingOptions:
 
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}
-        values |= base.settings.given() | self._assigned()
+        values |= base.settings.given() | assigned(self.assignments)
         where = "--set" if self.assignments else self.config
         kind = next((known for known in POLICIES if known == self.kind), base.kind)
         return Policy(kind, parse_settings(values, where=where))
 
-    def _assigned(self) -> dict[str, str | None]:
-        from bert4rec.hyperparameters import parse_assignment
 
-        typed = map(parse_assignment, self.assignments)
-        return {name: None if text.casefold() in NO_VALUE else text for name, text in typed}
+def assigned(assignments: Iterable[str]) -> dict[str, str | None]:
+    """Return what was typed as `name=value` by name; a value may be none.
+
+    Raises:
+        SettingsError: one is not of that form.
+    """
+    from bert4rec.hyperparameters import parse_assignment
+
+    typed = map(parse_assignment, assignments)
+    return {name: None if text.casefold() in NO_VALUE else text for name, text in typed}
 
 
 setting_options = bundled(

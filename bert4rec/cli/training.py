@@ -80,7 +80,11 @@ def _new_run(
 
 
 def carry_out(run: Run, *, is_new: bool) -> None:
-    """Train a run with its progress on standard error; an interrupted one says how to go on."""
+    """Train a run, or go on with it, showing its progress.
+
+    Raises:
+        KeyboardInterrupt: with the command that goes on with it.
+    """
     from bert4rec.pipeline import execute, resume
 
     with TrainingProgress(run) as progress:

@@ -189,6 +189,16 @@ def check_draft(draft: Mapping[str, Any]) -> tuple[Hyperparameters | None, list[
         return None, error.problems
 
 
+def problems_of(problems: Collection[str], fields: Collection[FormField]) -> list[str]:
+    """Return the problems that are about one of the fields."""
+    names = {field.name for field in fields}
+    return [problem for problem in problems if _first_word(problem) in names]
+
+
+def _first_word(problem: str) -> str:
+    return problem.partition(":")[0].partition(" ")[0]
+
+
 def titled(text: str) -> str:
     """Return a sentence with the settings' labels in place of their names.
 

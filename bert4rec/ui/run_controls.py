@@ -64,15 +64,19 @@ def clone_to_form(run: Run) -> None:
         FormatError: the run's configuration is damaged.
         SettingsError: it holds settings that this version does not know.
     """
-    fill_from_policy(run.policy())
-    st.session_state[NAME_KEY] = run.name
+    folder = str(run.config()["dataset"].get("folder", ""))
+    fill_new_run(run.policy(), run.name, folder)
+
+
+def fill_new_run(policy: Policy, name: str, dataset_folder: str) -> None:
+    """Fill the form of a new run and choose its dataset, if that is still there."""
+    fill_from_policy(policy)
+    st.session_state[NAME_KEY] = name
     st.session_state[VIEW_KEY] = NEW
     # The run in use, if any, was followed there already: the form must not give way to it.
     st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
-    folders = {str(found["folder"]) for found in state.datasets()}
-    folder = str(run.config()["dataset"].get("folder", ""))
-    if folder in folders:
-        state.choose_dataset(folder)
+    if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
+        state.choose_dataset(dataset_folder)
 
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,14 +52,33 @@ def settings_figure(rows: Sequence[RunRow], theme: str) -> go.Figure:
         rows: The runs.
         theme: light or dark.
     """
-    best = [float(row.best or 0) for row in rows]
-    axes = [_axis(name, [row.settings.get(name) for row in rows]) for name in varied_settings(rows)]
-    name = f"Best {metric_name(rows[0].metric)}"
-    axes.append({"label": name, "values": best, "tickformat": ".3f"})
+    names, best = varied_settings(rows), [float(row.best or 0) for row in rows]
+    settings = [row.settings for row in rows]
+    return axes_figure(names, settings, best, f"Best {metric_name(rows[0].metric)}", theme)
+
+
+def axes_figure(
+    names: Sequence[str],
+    settings: Sequence[Mapping[str, Any]],
+    scores: Sequence[float],
+    title: str,
+    theme: str,
+) -> go.Figure:
+    """Draw sets of settings as lines across some of them, to the score that each reached.
+
+    Args:
+        names: The settings that have an axis.
+        settings: Values by name, one mapping a line.
+        scores: What each reached.
+        title: Title of the last axis.
+        theme: light or dark.
+    """
+    axes = [_axis(name, [values.get(name) for values in settings]) for name in names]
+    axes.append({"label": title, "values": list(scores), "tickformat": ".3f"})
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
-            line={"color": best, "colorscale": SCALES[theme], "showscale": False},
+            line={"color": list(scores), "colorscale": SCALES[theme], "showscale": False},
             labelfont={"size": 13, "color": TEXT_COLORS[theme]},
             tickfont={"size": 12, "color": TEXT_COLORS[theme]},
             rangefont={"size": 12, "color": TEXT_COLORS[theme]},

@@ -15,6 +15,7 @@ from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.ui import cache, forms
 from bert4rec.ui.forms import FormField
+from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field
 from bert4rec.ui.words import counted, escape, sentence
 
 DRAFT_KEY = "train_draft"
@@ -25,11 +26,8 @@ KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
 FIRST_PRESET = "balanced"
-MIN_FIELD_PX = 155
 # What is to be said of a field, and the button that mends it.
 ADVICE_WIDTHS = (3, 1)
-# A browser's numbers are exact up to here.
-MAX_EXACT_INT = 2**53 - 1
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
     "scoring_policy": (
         "Scores",
@@ -282,45 +280,8 @@ def _mending(advice: Advice) -> str:
 
 
 def _draw_field(field: FormField) -> None:
-    key = f"train_field_{field.name}"
     value = forms.shown_value(field.name, draft())
-    common: dict[str, Any] = {
-        "key": key,
-        "help": field.help,
-        "on_change": _take_field,
-        "args": (field.name,),
-    }
-    if field.kind in ("integer", "number"):
-        _draw_number(field, value, common)
-        return
-    # The draft is the truth; the widget follows it, also after a preset or a YAML.
-    st.session_state[key] = value
-    if field.kind == "switch":
-        st.toggle(field.title, **common)
-    elif field.kind == "choice":
-        index = None if field.is_optional else 0
-        st.selectbox(field.title, field.choices, index=index, placeholder="unset", **common)
-    else:
-        st.text_input(field.title, **common)
-
-
-def _draw_number(field: FormField, value: Any, common: dict[str, Any]) -> None:
-    if value is not None and abs(value) > MAX_EXACT_INT:
-        st.text_input(field.title, str(value), disabled=True, help="Too large for a form; kept.")
-        return
-    kind = int if field.kind == "integer" else float
-    st.session_state[common["key"]] = None if value is None else kind(value)
-    optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
-    # Not the setting's own limits: a browser keeps a number beyond these to itself.
-    st.number_input(
-        field.title,
-        min_value=kind(-MAX_EXACT_INT),
-        max_value=kind(MAX_EXACT_INT),
-        step=kind(field.step),
-        format="%d" if kind is int else "%.6g",
-        **optional,
-        **common,
-    )
+    draw_field(field, value, key=f"train_field_{field.name}", on_change=_take_field)
 
 
 def _take_field(name: str) -> None:

@@ -21,6 +21,8 @@ from bert4rec.ui.words import escape, sentence
 if TYPE_CHECKING:
     from bert4rec.embeddings import MapService
     from bert4rec.jobs import JobService
+    from bert4rec.searches import SearchService
+    from bert4rec.ui.study_list import StudyList
 
 DATASET_KEY = "dataset_folder"
 RUN_KEY = "run_id"
@@ -45,6 +47,31 @@ def _job_service(folder: str) -> JobService:
     from bert4rec.jobs import JobService, chosen_runner
 
     return JobService(Path(folder), chosen_runner())
+
+
+def search_service() -> SearchService:
+    """Return the one search service of the process for this workspace."""
+    return _search_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _search_service(folder: str) -> SearchService:
+    from bert4rec.searches import SearchService
+
+    return SearchService(Path(folder), _job_service(folder))
+
+
+def study_list() -> StudyList:
+    """Return the searches of the workspace, which every visitor reads together."""
+    return _study_list(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _study_list(folder: str) -> StudyList:
+    # Optuna comes with it, which the other pages do not need.
+    from bert4rec.ui.study_list import StudyList
+
+    return StudyList(Path(folder))
 
 
 def map_service() -> MapService:

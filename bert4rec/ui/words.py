@@ -41,6 +41,9 @@ STATE_WORDS = {
     "stopped": StateWord("Stopped", ":material/stop_circle:", "violet"),
     "failed": StateWord("Failed", ":material/error:", "red"),
     "interrupted": StateWord("Interrupted", ":material/power_off:", "orange"),
+    # Of trials alone.
+    "pruned": StateWord("Pruned", ":material/content_cut:", "violet"),
+    "waiting": StateWord("Waiting", ":material/schedule:", "gray"),
 }
 # For cells of tables, which draw no icons.
 STATE_SIGNS = {
@@ -51,6 +54,8 @@ STATE_SIGNS = {
     "stopped": "■",
     "failed": "✗",
     "interrupted": "▲",
+    "pruned": "↓",
+    "waiting": "○",
 }
 METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
 

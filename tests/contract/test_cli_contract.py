@@ -239,6 +239,7 @@ FAILURES = {
     "an export into a folder in use": ["datasets", "export", "{dataset}", "--out", "{folder}"],
     "a search of nothing": ["sweep", "nosuch", "--trials", "1"],
     "a search file that is not there": ["sweep", "{dataset}", "--config", "nowhere.yaml"],
+    "a study that is damaged": ["sweep", "{dataset}", "--name", "broken"],
     "a run that is not there": ["evaluate", "nosuch"],
     "a run that is finished": ["train", "--resume", "{run}"],
     "a run without a name": ["runs", "rename", "{run}", " "],
@@ -275,6 +276,9 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         (folder / name).write_bytes(text)
     found = {name: str(folder / name) for name in content}
     dataset = Path(world.trained["dataset"]["folder"]).name
+    studies = world.workspace / "studies"
+    studies.mkdir(exist_ok=True)
+    (studies / "broken.db").write_bytes(b"no study")
     more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
     more["pruned"] = world.spare_run()
     return found | more
@@ -302,6 +306,19 @@ def test_a_failure_with_json_is_one_document_too(
     result = run(*words, "--json", "--workspace", world.workspace)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["message"]
+
+
+def test_the_best_trial_of_a_search_is_trained_to_its_score(world: World) -> None:
+    dataset = Path(world.trained["dataset"]["folder"]).name
+    words = ["sweep", dataset, "--name", "gone-on", *world.quick, "--vary", "mask_rate=0.2,0.4"]
+    words += ["--trials", "2", "--seed", "5", "--train-best", *world.place]
+    found = document(run(*words, "--json"))
+    assert found["run"]["name"] == "gone-on-best"
+    assert found["run"]["valid"]["ndcg@10"] == found["best"]["score"]
+    assert found["run"]["settings"] == found["best"]["settings"]
+    again = run(*words)
+    assert "Study gone-on: 2 finished" in again.stdout
+    assert "Test:" in again.stdout
 
 
 def test_training_prints_what_is_promised(world: World) -> None:

@@ -531,3 +531,54 @@ def test_a_run_that_fails_for_real_says_so_and_the_next_one_trains(
         service.submit(run)
     wait_until_idle(service)
     assert [run.status().state for run in runs] == ["failed", "finished"]
+
+
+def take_turns(service: JobService, n: int, began: list[str], may_go: threading.Event) -> None:
+    for number in range(n):
+        with service.turn("cpu", Control()):
+            began.append(f"turn {number}")
+            assert may_go.wait(TIMEOUT_S)
+
+
+def test_a_run_that_waits_trains_before_the_next_turn(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    may_go = threading.Event()
+    with service.turn("cpu", Control()):
+        assert not service.is_free("cpu")
+        service.submit(a)
+        service.submit(b)
+        assert [service.position(run.id) for run in (a, b)] == [1, 2]
+        other = threading.Thread(target=take_turns, args=(service, 2, desk.begun, may_go))
+        other.start()
+        assert desk.begun == []
+    desk.wait_until_begun("a")
+    desk.end("a")
+    desk.wait_until_begun("b")
+    assert desk.begun == ["a", "b"]
+    may_go.set()
+    desk.end("b")
+    other.join(TIMEOUT_S)
+    assert desk.begun == ["a", "b", "turn 0", "turn 1"]
+    assert service.is_free("cpu")
+
+
+def test_a_turn_that_is_no_longer_wanted_waits_no_longer_and_holds_nothing(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a, b, control = new_run("a"), new_run("b"), Control()
+    service.submit(a)
+    service.submit(b)
+    desk.wait_until_begun("a")
+    control.stop()
+    with service.turn("cpu", control):
+        desk.end("a")
+        desk.wait_until_begun("b")
+    assert service.position(b.id) == 0
+
+
+def test_devices_take_turns_of_their_own(service: JobService) -> None:
+    with service.turn("cpu", Control()), service.turn("cuda:0", Control()):
+        assert not service.is_free("cpu")
+        assert service.is_free("cuda:1")

@@ -135,3 +135,44 @@ def test_a_wrong_plan_is_refused_with_what_is_wrong(body: str, said: str) -> Non
     with pytest.raises(SettingsError, match=said) as caught:
         load_plan(f"search:\n  {body}\n", where="search.yaml")
     assert caught.value.where == "search.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("loss_type", "none,gBCE"),
+        ("learning_rate", "log:0.000123456789..0.01"),
+        ("mask_rate", "0.123456789..0.9:0.0123456789"),
+    ],
+)
+def test_a_domain_survives_being_typed_to_the_last_digit(name: str, typed: str) -> None:
+    found = parse_domain(name, typed)
+    assert parse_domain(name, found.text()) == found
+    if isinstance(found, Choices):
+        assert found.values == (None, "gBCE")
+
+
+def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
+    text = """
+search:
+  trails: 3
+  settings: {n_epochs: 0, eval_step: 5}
+  space: {learning_rate: [0.1], dropout_rate: {low: 0.5, high: 0.1}, seed: [1, 2]}
+  trials: many
+  minutes: -1
+  seed: -3
+"""
+    with pytest.raises(SettingsError) as caught:
+        load_plan(text)
+    names = ("trails", "n_epochs", "learning_rate", "dropout_rate", "seed", "trials", "minutes")
+    names = (*names, "search seed")
+    said = caught.value.problems
+    assert [name for name in names if not any(line.startswith(name) for line in said)] == []
+    assert len(said) == 8
+
+
+def test_a_space_is_checked_against_its_base_beside_a_wrong_budget() -> None:
+    text = "search: {settings: {n_heads: 4}, space: {hidden_size: [32, 50]}, trials: 0}"
+    with pytest.raises(SettingsError, match="trials") as caught:
+        load_plan(text)
+    assert any("not a multiple" in line for line in caught.value.problems)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bert4rec.runs.folder import STATES
+from bert4rec.trials import STATES as TRIAL_STATES
 from bert4rec.ui.words import (
     STATE_WORDS,
     contained,
@@ -23,7 +24,7 @@ NOTHING = "–"
 
 
 def test_every_state_of_a_run_has_a_word_an_icon_and_a_colour() -> None:
-    assert set(STATE_WORDS) == set(STATES)
+    assert set(STATE_WORDS) == {*STATES, *TRIAL_STATES}
     assert all(word.icon.startswith(":material/") for word in STATE_WORDS.values())
 
 

@@ -1,0 +1,278 @@
+"""What can be done with a search: started, stopped, gone on with, deleted, and its finds used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import Bert4RecError, NotFoundError, RunError
+from bert4rec.files import safe_name
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import Status
+from bert4rec.search_plan import Budget, SearchPlan, checked_plan
+from bert4rec.studies import create_study, delete_study, find_study, run_of_trial
+from bert4rec.study import Study
+from bert4rec.trials import Trial
+from bert4rec.ui import search_form, state
+from bert4rec.ui.run_controls import fill_new_run
+from bert4rec.ui.search_draft import draft_of
+from bert4rec.ui.study_list import ReadStudy
+from bert4rec.ui.trial_table import settings_words, trial_name
+from bert4rec.ui.words import escape, metric_name, number
+
+PROBLEM_KEY = "search_problem"
+# What the page shows: a search, or the form of a new one.
+VIEW_KEY, NEW = "search_view", "/new"
+LINK, LINKED_KEY = "study", "search_linked"
+NAME_KEY = "search_name"
+
+
+def as_shown(read: ReadStudy) -> ReadStudy:
+    """Return a study with a search that has yet to say that it began taken as under way."""
+    is_here = read.name in state.search_service().active()
+    if not is_here or read.is_active or read.problem is not None:
+        return read
+    return replace(read, status=Status("running"))
+
+
+def show_study(name: str) -> None:
+    """Show a search from now on, also after a refresh."""
+    st.session_state[VIEW_KEY] = st.session_state[LINKED_KEY] = st.query_params[LINK] = name
+
+
+def show_new() -> None:
+    """Show the form of a new search."""
+    st.session_state[VIEW_KEY] = NEW
+    st.session_state.pop(LINKED_KEY, None)
+    st.query_params.pop(LINK, None)
+
+
+def show_problem() -> None:
+    """Draw what the last press was refused for, once."""
+    problem = st.session_state.pop(PROBLEM_KEY, None)
+    if problem is not None:
+        state.show_error(problem)
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """Return a name for a study that none has yet.
+
+    Example:
+        >>> free_name("My log", {"My-log", "My-log-2"})
+        'My-log-3'
+    """
+    name = safe_name(wanted, fallback="search", max_length=36)
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (name, *numbered) if one not in taken)
+
+
+def start(dataset: SequenceDataset, plan: SearchPlan, name: str) -> None:
+    """Make a study and search in the background; a refusal is shown with the buttons."""
+
+    def make() -> None:
+        # Torch comes with it, which a page that only shows a search does not need.
+        from bert4rec.device import choose_for
+
+        choose_for(plan.base)
+        study = create_study(state.workspace(), dataset, plan, name=name)
+        study.close()
+        state.search_service().start(study.name)
+        st.session_state.pop(NAME_KEY, None)
+        show_study(study.name)
+
+    _try(make)
+
+
+def _try(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def draw_controls(read: ReadStudy) -> None:
+    """Draw the buttons that the state of a search allows."""
+    service = state.search_service()
+    is_ours = read.name in service.active()
+    if read.is_active and not is_ours:
+        st.caption("Another process searches, which alone can stop it; here it can be watched.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if is_ours:
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                key=f"search_stop_{read.name}",
+                on_click=_try,
+                args=(lambda: service.stop(read.name),),
+                disabled=service.is_stopping(read.name),
+                help="The trial under way is put back and tried again when the search goes on.",
+            )
+        elif read.problem is None and not read.is_active:
+            _draw_go_on(read)
+        if read.plan is not None:
+            st.button(
+                "Search anew like this",
+                icon=":material/content_copy:",
+                on_click=_copy,
+                args=(read.plan, str(read.dataset.get("folder", ""))),
+                help="Fills the form of a new search with this one.",
+            )
+        if not read.is_active and st.button("Delete", icon=":material/delete:"):
+            confirm_delete(read)
+
+
+def _draw_go_on(read: ReadStudy) -> None:
+    if read.plan is None:
+        return
+    key, budget = f"search_more_{read.name}", read.plan.budget
+    is_done = read.status.state == "finished"
+    first = read.n_counted + 10 if is_done else budget.n_trials
+    st.number_input(
+        "Trials in all",
+        min_value=1,
+        value=max(first, budget.n_trials),
+        step=5,
+        key=key,
+        width=150,
+        help="A larger number goes on where the search ended.",
+    )
+    if budget.minutes is not None:
+        st.number_input(
+            "Minutes in all",
+            min_value=0.1,
+            value=budget.minutes * (2 if is_done else 1),
+            key=f"{key}_minutes",
+            format="%.6g",
+            width=150,
+        )
+    st.button(
+        "Go on",
+        icon=":material/play_arrow:",
+        type="primary" if read.status.state == "interrupted" else "secondary",
+        key=f"search_go_on_{read.name}",
+        on_click=_try,
+        args=(lambda: _go_on(read, key),),
+    )
+
+
+def _go_on(read: ReadStudy, key: str) -> None:
+    plan = read.plan
+    if plan is None:
+        return
+    minutes = st.session_state.get(f"{key}_minutes", plan.budget.minutes)
+    budget = Budget(int(st.session_state.get(key) or plan.budget.n_trials), minutes)
+    checked_plan(replace(plan, budget=budget))
+    study = _found(read.name)
+    if budget != plan.budget:
+        study.widen(budget)
+    study.close()
+    state.search_service().start(read.name)
+
+
+def _found(name: str) -> Study:
+    study = find_study(state.workspace(), name)
+    if study is None:
+        raise NotFoundError(f"there is no study {name!r} any more")
+    return study
+
+
+def _copy(plan: SearchPlan, dataset_folder: str) -> None:
+    search_form.fill(draft_of(plan))
+    if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
+        state.choose_dataset(dataset_folder)
+    show_new()
+
+
+@st.dialog("Delete this search?", icon=":material/delete:")
+def confirm_delete(read: ReadStudy) -> None:
+    """Ask before a study is deleted."""
+    st.markdown(
+        f"**{escape(read.name)}** is deleted with all its trials. Runs that were trained from it "
+        "stay. This cannot be undone."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it"):
+            st.rerun()
+        if st.button("Delete it", type="primary", icon=":material/delete:"):
+            try:
+                delete_study(state.workspace(), read.name)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            show_new()
+            st.rerun()
+
+
+def draw_finds(read: ReadStudy) -> None:
+    """Offer to train the best trial, or another one, or to fill the form of a run with it."""
+    best = read.best
+    if best is None or read.plan is None:
+        return
+    metric = metric_name(read.plan.metric)
+    ended = [t for t in read.trials if t.state in ("finished", "pruned") and t.values]
+    ranked = sorted(ended, key=lambda t: (t.state != "finished", -(t.score or 0), t.number))
+    by_number = {trial.number: trial for trial in ranked}
+    key, picked_key = f"search_trial_{read.name}", f"search_picked_{read.name}"
+    # Until somebody picks another one it is the best, also when a better one comes.
+    picked = st.session_state.get(picked_key)
+    st.session_state[key] = picked if picked in by_number else best.number
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Trial",
+            list(by_number),
+            format_func=lambda number: _label(by_number[number], best, metric),
+            key=key,
+            on_change=lambda: st.session_state.update({picked_key: st.session_state[key]}),
+            width=360,
+        )
+        chosen = by_number[st.session_state[key]]
+        is_best = chosen.number == best.number
+        st.button(
+            "Train the best" if is_best else "Train this one",
+            icon=":material/model_training:",
+            type="secondary" if read.status.state == "interrupted" else "primary",
+            key=f"search_train_{read.name}",
+            on_click=_try,
+            args=(lambda: _train(read, chosen),),
+            help="Makes it an ordinary run, with checkpoints and the test items. With the same "
+            "seed it comes to the score of the search.",
+        )
+        st.button(
+            "Use these settings",
+            icon=":material/tune:",
+            key=f"search_use_{read.name}",
+            on_click=_try,
+            args=(lambda: _use(read, chosen),),
+            help="Fills the form of the Train page, to look at or to change before the start.",
+        )
+    st.caption(escape(settings_words(chosen.values)))
+    # A callback cannot leave the page.
+    if st.session_state.pop("search_leave", False):
+        st.switch_page("pages/train.py")
+
+
+def _label(trial: Trial, best: Trial, metric: str) -> str:
+    what = "the best" if trial.number == best.number else trial.state
+    return f"{trial_name(trial)} · {metric} {number(trial.score, 4)} · {what}"
+
+
+def _train(read: ReadStudy, trial: Trial) -> None:
+    study = _found(read.name)
+    try:
+        run = run_of_trial(study, trial)
+    finally:
+        study.close()
+    state.job_service().submit(run)
+    state.choose_run(run.id)
+    st.session_state["search_leave"] = True
+
+
+def _use(read: ReadStudy, trial: Trial) -> None:
+    if read.plan is None:
+        raise RunError("the study has no plan")
+    policy = Policy(settings=read.plan.settings(trial.values))
+    fill_new_run(policy, read.name, str(read.dataset.get("folder", "")))
+    st.session_state["search_leave"] = True

@@ -1,0 +1,78 @@
+"""One setting as a widget, for every form that asks for settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from bert4rec.ui.forms import FormField, titled
+from bert4rec.ui.words import escape, sentence
+
+MIN_FIELD_PX = 155
+# A browser's numbers are exact up to here.
+MAX_EXACT_INT = 2**53 - 1
+
+
+def draw_field(
+    field: FormField,
+    value: Any,
+    *,
+    key: str,
+    on_change: Callable[[str], None],
+    title: str | None = None,
+) -> None:
+    """Draw the widget of a setting.
+
+    Args:
+        field: The setting.
+        value: What it shows, whatever the widget held before.
+        key: Where the widget keeps what is typed.
+        on_change: Called with the name of the setting once something was typed.
+        title: Label in place of the setting's own.
+    """
+    label = title or field.title
+    common: dict[str, Any] = {
+        "key": key,
+        "help": field.help,
+        "on_change": on_change,
+        "args": (field.name,),
+    }
+    if field.kind in ("integer", "number"):
+        _draw_number(field, label, value, common)
+        return
+    # The draft is the truth; the widget follows it, also after a preset or a YAML.
+    st.session_state[key] = value
+    if field.kind == "switch":
+        st.toggle(label, **common)
+    elif field.kind == "choice":
+        index = None if field.is_optional else 0
+        st.selectbox(label, field.choices, index=index, placeholder="unset", **common)
+    else:
+        st.text_input(label, **common)
+
+
+def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any]) -> None:
+    if value is not None and abs(value) > MAX_EXACT_INT:
+        st.text_input(label, str(value), disabled=True, help="Too large for a form; kept.")
+        return
+    kind = int if field.kind == "integer" else float
+    st.session_state[common["key"]] = None if value is None else kind(value)
+    optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
+    # Not the setting's own limits: a browser keeps a number beyond these to itself.
+    st.number_input(
+        label,
+        min_value=kind(-MAX_EXACT_INT),
+        max_value=kind(MAX_EXACT_INT),
+        step=kind(field.step),
+        format="%d" if kind is int else "%.6g",
+        **optional,
+        **common,
+    )
+
+
+def draw_problems(problems: Sequence[str]) -> None:
+    """Draw what is wrong with some settings, in the labels of the form."""
+    for problem in problems:
+        st.error(escape(sentence(titled(problem))), icon=":material/error:")

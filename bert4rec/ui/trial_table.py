@@ -1,0 +1,53 @@
+"""The trials of a search in words and as a table; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.trials import Trial
+from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.words import metric_name, state_cell
+
+
+def trial_name(trial: Trial) -> str:
+    """Return what a trial is called on the page, where numbers begin with 1."""
+    return f"Trial {trial.number + 1:,}"
+
+
+def settings_words(values: Mapping[str, Any]) -> str:
+    """Return the settings of a trial in one line."""
+    fields = form_fields()
+    return ", ".join(f"{fields[name].title} {value_text(rounded(v))}" for name, v in values.items())
+
+
+def rounded(value: Any) -> Any:
+    """Return a value with as many digits as a person compares."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return the trials as a table, newest first."""
+    fields = form_fields()
+    return pd.DataFrame(
+        [
+            {
+                "Trial": trial.number + 1,
+                "State": state_cell(trial.state),
+                metric_name(metric): trial.score,
+                "Epoch": trial.epoch or None,
+                "Seconds": trial.seconds or None,
+                "Why it ended": trial.reason,
+            }
+            | {fields[name].title: _cell(trial.values.get(name)) for name in names}
+            for trial in reversed(trials)
+        ]
+    )
+
+
+def _cell(value: Any) -> Any:
+    """Return a number as such, so that its column sorts, and all else in words."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number or value is None else value_text(value)

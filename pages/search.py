@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import NotFoundError
+from bert4rec.files import safe_name
+from bert4rec.search_plan import SearchPlan
+from bert4rec.ui import search_form, state
+from bert4rec.ui.dataset_choice import draw_dataset_choice
+from bert4rec.ui.forms import titled
+from bert4rec.ui.search_actions import (
+    LINK,
+    LINKED_KEY,
+    NAME_KEY,
+    NEW,
+    VIEW_KEY,
+    as_shown,
+    free_name,
+    show_new,
+    show_problem,
+    show_study,
+    start,
+)
+from bert4rec.ui.search_draft import plan_words
+from bert4rec.ui.search_files import draw_files
+from bert4rec.ui.search_view import draw_study
+from bert4rec.ui.study_list import ReadStudy, studies_frame
+from bert4rec.ui.words import counted, duration, escape
+
+ROW_PX, MAX_TABLE_PX = 35, 320
+COLUMNS = {
+    "State": st.column_config.TextColumn(width=110),
+    "Best": st.column_config.NumberColumn(format="%.4f"),
+    "Minutes": st.column_config.NumberColumn(format="%.1f", help="Time in trials."),
+    "Changed": st.column_config.DatetimeColumn(
+        format="D MMM YYYY, HH:mm", timezone="UTC", help="UTC."
+    ),
+}
+
+
+def choose_view(studies: dict[str, ReadStudy]) -> str:
+    """Return the search to show, or NEW; one that the address names comes first."""
+    linked = str(st.query_params.get(LINK, ""))
+    if linked and linked != st.session_state.get(LINKED_KEY):
+        if linked in studies:
+            show_study(linked)
+        else:
+            st.query_params.pop(LINK)
+            state.show_error(
+                NotFoundError("the address names no search that is here", fix="Choose one below.")
+            )
+    if VIEW_KEY not in st.session_state:
+        active = next((name for name, read in studies.items() if read.is_active), NEW)
+        st.session_state[VIEW_KEY] = active
+    if st.session_state[VIEW_KEY] not in (NEW, *studies):
+        show_new()
+    shown = str(st.session_state[VIEW_KEY])
+    if shown != NEW:
+        # A page of the menu starts with a bare address.
+        show_study(shown)
+    return shown
+
+
+def take_view() -> None:
+    view = str(st.session_state[VIEW_KEY])
+    if view == NEW:
+        show_new()
+    else:
+        show_study(view)
+
+
+def draw_choice(studies: dict[str, ReadStudy], shown: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Show",
+            [NEW, *studies],
+            format_func=lambda name: "A new search" if name == NEW else name,
+            key=VIEW_KEY,
+            on_change=take_view,
+            persist_state="session",
+            width=420,
+        )
+        if shown != NEW:
+            st.button("New search", icon=":material/add:", on_click=show_new)
+
+
+def draw_new_search(taken: set[str]) -> None:
+    dataset = state.current_dataset()
+    if dataset is None:
+        draw_empty()
+        return
+    form, summary = st.columns([5, 2], gap="large")
+    with form:
+        name = draw_name(dataset, taken)
+        plan, problems = search_form.draw_plan()
+    with summary, st.container(border=True):
+        draw_dataset_choice(dataset, "search_dataset")
+        draw_start(dataset, plan, problems, name, taken)
+    draw_files(dataset, plan, name)
+
+
+def draw_empty() -> None:
+    st.markdown(
+        "Here many settings are tried one after the other, each judged by validation: what is best,"
+        " and which settings matter."
+    )
+    st.markdown("It needs a dataset first.")
+    if st.button("Bring data", icon=":material/upload:", type="primary"):
+        st.switch_page("pages/data.py")
+
+
+def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
+    usual = free_name(dataset.name, taken)
+    typed = st.text_input(
+        "Name of the search",
+        key=NAME_KEY,
+        placeholder=usual,
+        max_chars=40,
+        persist_state="session",
+        help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",
+    )
+    return (typed or "").strip() or usual
+
+
+def draw_start(
+    dataset: SequenceDataset,
+    plan: SearchPlan | None,
+    problems: list[str],
+    name: str,
+    taken: set[str],
+) -> None:
+    there = safe_name(name, fallback="search")
+    if there in taken:
+        problems = [*problems, f"there is a search {there} already; choose another name"]
+    if plan is None or problems:
+        st.button("Start the search", type="primary", disabled=True, width="stretch")
+        st.caption("To be put right first:")
+        st.caption("\n".join(f"- {escape(titled(problem))}" for problem in problems))
+        return
+    draw_summary(plan)
+    # By a callback, which hears the press also when another view takes the place of this one.
+    st.button(
+        "Start the search",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=start,
+        args=(dataset, plan, name),
+    )
+    if state.job_service().active() or state.search_service().active():
+        st.caption("The device is in use. Trials and runs take turns; a run that waits goes first.")
+    else:
+        st.caption("A run that is started meanwhile trains before the next trial.")
+
+
+def draw_summary(plan: SearchPlan) -> None:
+    minutes = plan.budget.minutes
+    limit = f", at most {duration(60 * minutes)}" if minutes is not None else ""
+    st.caption(
+        f"{counted(plan.budget.n_trials, 'trial')}{limit}, up to "
+        f"{counted(plan.base.n_epochs, 'epoch')} each. It varies:"
+    )
+    st.caption("\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan)))
+    if plan.first_point() is None:
+        st.caption("The first trial is drawn like the others: what it would have lies outside.")
+
+
+def draw_list(studies: dict[str, ReadStudy]) -> None:
+    with st.expander(f"All searches · {len(studies):,}", icon=":material/list:"):
+        st.dataframe(
+            studies_frame(studies.values()),
+            hide_index=True,
+            height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),
+            column_config=COLUMNS,
+            placeholder="–",
+            alt=f"{counted(len(studies), 'search', 'searches')} with state, trials and best score",
+        )
+
+
+st.title("Search")
+show_problem()
+found = {read.name: as_shown(read) for read in state.study_list().all()}
+view = choose_view(found)
+if found:
+    draw_choice(found, view)
+if view == NEW:
+    draw_new_search(set(found))
+else:
+    draw_study(found[view])
+if found:
+    draw_list(found)
