@@ -96,7 +96,7 @@ class Composition:
 
 
 def compose(
-    recommender: Recommender, outline: Outline, *, method: str = "confidence"
+    recommender: Recommender, outline: Outline, *, method: str | Method = "confidence"
 ) -> Composition:
     """Fill the gaps of an outline.
 
@@ -115,16 +115,19 @@ def compose(
         outline: What is kept, what is open, the rules and the dials.
         method: `confidence`; to compare, `left_to_right` (in order, both sides seen), `next_item`
             (in order, from the past alone, as a next-item model would), or `at_once` (all gaps
-            predicted once).
+            predicted once); or a method of your own.
 
     Raises:
         SettingsError: the rules cannot be met; which ones, and where, is said.
 
     Cost: a pass of the network a round, and one with as many windows as gaps a sweep.
     """
-    if method not in METHODS:
-        raise SettingsError([f"there is no method {method!r}"], fix=f"Use {', '.join(METHODS)}.")
-    return _Decoder(recommender, outline, METHODS[method]).run()
+    if isinstance(method, str):
+        if method not in METHODS:
+            known = ", ".join(METHODS)
+            raise SettingsError([f"there is no method {method!r}"], fix=f"Use {known}.")
+        method = METHODS[method]
+    return _Decoder(recommender, outline, method).run()
 
 
 @dataclass(frozen=True, eq=False)

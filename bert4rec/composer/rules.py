@@ -135,11 +135,11 @@ class SeriesOrder:
         self.vocabulary = vocabulary
         series = pd.Series(texts_of(vocabulary, order.column))
         numbers = pd.to_numeric(_column(vocabulary, str(order.number)), errors="coerce")
-        self.numbers = np.concatenate([[np.nan], numbers.to_numpy(dtype=np.float64)])
         codes, values = pd.factorize(series.where(series != "", None))
         # The last code is of what belongs to no series: nothing is known of its order.
-        codes = np.where((codes < 0) | np.isnan(self.numbers[1:]), len(values), codes)
+        codes = np.where((codes < 0) | numbers.isna(), len(values), codes)
         self.codes = np.concatenate([[len(values)], codes]).astype(np.int64)
+        self.numbers = np.concatenate([[0.0], numbers.fillna(0).to_numpy(dtype=np.float64)])
         self.n_series = len(values)
 
     @property
