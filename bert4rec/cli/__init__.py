@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from bert4rec.cli import answers, datasets, logs, machine, runs, searching, settings, training
+from bert4rec.cli import (
+    answers,
+    composing,
+    datasets,
+    logs,
+    machine,
+    runs,
+    searching,
+    settings,
+    training,
+)
 from bert4rec.cli.terminal import Door
 
 __all__ = ["main"]
@@ -34,6 +44,7 @@ for _command in (
     runs.runs,
     answers.recommend,
     answers.fill,
+    composing.compose,
     answers.score,
     answers.embed,
     settings.policy,

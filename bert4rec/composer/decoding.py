@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.composer.outline import OPEN, Outline
-from bert4rec.composer.rules import allowed_at, bind_rules, check_kept, why_nothing
+from bert4rec.composer.rules import allowed_at, bind_rules, broken_rules, check_room, why_nothing
 from bert4rec.composer.taste import Taste
 from bert4rec.composer.views import gap_scores, view, view_scores
 from bert4rec.errors import SettingsError
@@ -80,6 +80,7 @@ class Composition:
         choices: What was put into the gaps, by position.
         n_rounds: Rounds until all gaps were filled.
         n_changed: Choices that were changed when they were looked at again.
+        notes: How the kept items break rules by themselves, a line each.
     """
 
     outline: Outline
@@ -87,6 +88,7 @@ class Composition:
     choices: tuple[Choice, ...]
     n_rounds: int
     n_changed: int
+    notes: tuple[str, ...] = ()
 
     @property
     def fit(self) -> float:
@@ -105,7 +107,7 @@ def compose(
     predicted anew from all others, and those that would be chosen otherwise are changed, the least
     sure first, until none would or after some sweeps; the best state that was met is kept, by the
     product of the choices' probabilities. Where rules leave a gap without any item, choices are
-    taken back.
+    taken back. What is kept stays, also where it breaks a rule by itself; no choice adds to that.
 
     Source: iterative masked decoding as in Ghazvininejad et al. 2019, "Mask-Predict", with one
     choice a round and re-masking of single places; the rules and the search behind them are ours.
@@ -154,7 +156,7 @@ class _Decoder:
         self.first_scores: np.ndarray | None = None
 
     def run(self) -> Composition:
-        check_kept(self.rules, self.items)
+        check_room(self.rules, self.items)
         gaps = self.outline.gaps
         n_rounds = n_undone = 0
         while open_places := [place for place in gaps if self.items[place] == OPEN]:
@@ -169,7 +171,8 @@ class _Decoder:
         log_p, n_changed = self._sweep(gaps, n_rounds)
         choices = tuple(map(self._choice, gaps, log_p))
         items = tuple(self.items.tolist())
-        return Composition(self.outline, items, choices, n_rounds, n_changed)
+        notes = tuple(broken_rules(self.rules, self.outline.items))
+        return Composition(self.outline, items, choices, n_rounds, n_changed, notes)
 
     def _allowed(self, places: Sequence[int]) -> np.ndarray:
         """Return which items may stand at open places, bool (M, N)."""

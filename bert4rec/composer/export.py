@@ -19,7 +19,7 @@ OWN_COLUMNS = ("position", "item_id", "title", "kept", "probability", "round", "
 PLACE_COLUMNS = ("path", "file", "url", "uri", "location")
 ARTIST_COLUMNS = ("artist", "author", "creator", "composer")
 SECONDS_COLUMNS = ("duration", "duration_s", "seconds", "length_s")
-FORMATS = ("csv", "json", "m3u8")
+FORMS = ("csv", "json", "m3u8")
 
 
 def composition_rows(
@@ -65,11 +65,29 @@ def composition_document(
         "fit": composition.fit,
         "n_rounds": composition.n_rounds,
         "n_changed": composition.n_changed,
+        "notes": list(composition.notes),
         "excluded": excluded,
         "limits": [asdict(limit) for limit in rules.limits],
         "orders": [asdict(order) for order in rules.orders],
         "dials": asdict(composition.outline.dials),
     }
+
+
+def as_text(
+    form: str, composition: Composition, reasons: Sequence[Reason], vocabulary: Vocabulary
+) -> str:
+    """Return a composition as the text of a file.
+
+    Args:
+        form: csv, json or m3u8.
+        composition: What is written.
+        reasons: Why each choice was made.
+        vocabulary: Names the items.
+    """
+    if form == "m3u8":
+        return as_m3u8(composition.items, vocabulary)
+    write = {"csv": as_csv, "json": as_json}[form]
+    return write(composition, reasons, vocabulary)
 
 
 def as_json(composition: Composition, reasons: Sequence[Reason], vocabulary: Vocabulary) -> str:

@@ -18,6 +18,8 @@ MAX_PLACES = 400
 class Limit:
     """At most `n` items of the same value of a column, in the whole sequence.
 
+    Where more than that are kept, they stay, and no further one is chosen.
+
     Args:
         column: A column of the item table. A cell such as `Comedy|Drama` counts for both values;
             an empty one counts for none.
@@ -30,7 +32,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Order:
-    """What has to come before what, among the items that stand in the sequence.
+    """What has to come before what, of any two items of which at least one is chosen.
 
     Args:
         column: The column that names the series of an item or, without `number`, the ids of the

@@ -119,10 +119,7 @@ class GroupLimit:
         most = int(counts.argmax()) if len(counts) else 0
         if not len(counts) or counts[most] <= self.limit.n:
             return None
-        return (
-            f"at most {self.limit.n} of the same {self.limit.column} may stand in the sequence, "
-            f"but {counts[most]} of {self.values[most]!r} are kept"
-        )
+        return f"{counts[most]} of {self.values[most]!r} are kept, against {self.name}"
 
 
 class SeriesOrder:
@@ -246,16 +243,15 @@ def allowed_at(rules: Sequence[Rule], items: np.ndarray, places: Sequence[int]) 
     return allowed
 
 
-def check_kept(rules: Sequence[Rule], items: np.ndarray) -> None:
-    """Check what is kept, before anything is chosen.
+def check_room(rules: Sequence[Rule], items: np.ndarray) -> None:
+    """Check, before anything is chosen, that there can be an item for every gap.
 
     Raises:
-        SettingsError: kept items break a rule, or there are more gaps than items for them; the
-            rule is named.
+        SettingsError: an item is both kept and excluded, or there are more gaps than items for
+            them; the rule is named.
     """
-    problems = [problem for rule in rules if (problem := rule.problem(items))]
-    if problems:
-        raise SettingsError(problems, fix="Open one of these places, or loosen the rule.")
+    if problem := rules[0].problem(items):
+        raise SettingsError([problem], fix="Open its place, or allow it again.")
     n_gaps = int((items == OPEN).sum())
     n_left = int((~rules[0].barred(items, -1)).sum())
     if n_left < n_gaps:
@@ -269,6 +265,11 @@ def check_kept(rules: Sequence[Rule], items: np.ndarray) -> None:
                 [f"{rule.name} leaves room for {room:,} items, but there are {n_gaps:,} gaps"],
                 fix="Raise the limit, or close some gaps.",
             )
+
+
+def broken_rules(rules: Sequence[Rule], items: np.ndarray) -> list[str]:
+    """Return how what is kept breaks rules by itself, a line each."""
+    return [problem for rule in rules if (problem := rule.problem(items))]
 
 
 def places_to_open(rules: Sequence[Rule], items: np.ndarray) -> list[int]:
@@ -294,7 +295,8 @@ def _rooms(rules: Sequence[Rule], items: np.ndarray) -> Iterator[tuple[GroupLimi
     for rule in rules:
         if isinstance(rule, GroupLimit):
             n_free = np.bincount(rule.groups[is_free[rule.members]], minlength=len(rule.values))
-            room = np.minimum(n_free, rule.limit.n - rule.counts(items))
+            left = np.maximum(rule.limit.n - rule.counts(items), 0)
+            room = np.minimum(n_free, left)
             n_ungrouped = int((is_free & (np.diff(rule.offsets) == 0)).sum())
             yield rule, int(room.sum()) + n_ungrouped
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from bert4rec.composer.decoding import METHODS, Composition, compose
 from bert4rec.composer.outline import OPEN, Dials, Limit, Order, Outline, Rules
+from bert4rec.composer.rules import bind_rules, broken_rules, places_to_open
 from bert4rec.errors import SettingsError
 from bert4rec.recommender import Recommender
 from tests.factories import SHELF, shelf_recommender
@@ -59,9 +61,11 @@ def is_right(items: tuple[int, ...], outline: Outline) -> bool:
     assert len(chosen) == len(outline.gaps)
     for limit in outline.rules.limits:
         counts = Counter(value for item in items for value in groups(item, limit.column))
-        if any(n > limit.n for n in counts.values()):
+        added = {value for item in chosen for value in groups(item, limit.column)}
+        if any(counts[value] > limit.n for value in added):
             return False
     pairs = [(a, b) for at, a in enumerate(items) for b in items[at + 1 :]]
+    pairs = [pair for pair in pairs if set(pair) & set(chosen)]
     return not any(is_wrong_way(a, b, outline.rules.orders) for a, b in pairs)
 
 
@@ -134,3 +138,15 @@ def test_a_sequence_longer_than_the_window_is_filled_as_well(outline: Outline, m
         assert not possible(outline)
     else:
         assert is_right(found.items, outline)
+
+
+@given(outlines(max_gaps=0))
+def test_where_the_named_places_are_opened_nothing_kept_breaks_a_rule(outline: Outline) -> None:
+    rules = bind_rules(outline, recommender().vocabulary)
+    opened = outline
+    for place in places_to_open(rules, outline.items):
+        opened = opened.opened(place)
+    assert broken_rules(rules, opened.items) == []
+    assert (opened == outline) == (broken_rules(rules, outline.items) == [])
+    kept = Outline(tuple(item for item in opened.places if item != OPEN), outline.rules)
+    assert is_right(kept.places, replace(kept, places=(OPEN,) * len(kept)))
