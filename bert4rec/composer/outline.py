@@ -192,7 +192,7 @@ class Outline:
     def moved(self, position: int, to: int) -> Outline:
         """Move a place to another position; it stops at either end."""
         places = list(self.places)
-        place = places.pop(position)
+        place = places.pop(min(position, len(places) - 1))
         places.insert(min(max(to, 0), len(places)), place)
         return replace(self, places=tuple(places))
 

@@ -14,6 +14,8 @@ from bert4rec.recommender import Recommender
 
 # A context counts as better than another where it makes the item twice as probable.
 CLEAR_BITS = 1.0
+# What changes a prediction by less carries nothing.
+LEAST_BITS = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,11 @@ def strongest_neighbours(
 
     Returns:
         Position and by how many bits the item's probability falls where that one is hidden; only
-        those by which it falls. See `explain.occlusion`.
+        those by which it falls noticeably. See `explain.occlusion`.
     """
     length = recommender.settings.max_seq_length
     start = window_start(place, len(items), length)
     window = np.asarray(items[start : start + length], dtype=np.int64)
     fall = occlusion(recommender, window, place - start)
     order = np.argsort(-fall, kind="stable")[:k]
-    return [(int(at) + start, float(fall[at])) for at in order if fall[at] > 0]
+    return [(int(at) + start, float(fall[at])) for at in order if fall[at] >= LEAST_BITS]
