@@ -10,9 +10,8 @@ import numpy as np
 
 from bert4rec.composer.columns import find_orders
 from bert4rec.composer.outline import OPEN, Outline, Rules
-from bert4rec.composer.rules import texts_of
+from bert4rec.composer.rules import bind_rules, broken_rules, texts_of
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import NotFoundError
 
 # Histories are looked at in an order of their own, so that a story does not begin with user 1.
@@ -75,13 +74,23 @@ def _histories(dataset: SequenceDataset) -> Iterator[list[int]]:
         yield dataset.history(int(user)).astype(int).tolist()
 
 
-def _task(items: list[int], open_places: list[int], vocabulary: Vocabulary) -> Task:
-    """Return the part of a history around its gaps, as a task that keeps all known orders."""
+def _task(items: list[int], open_places: list[int]) -> Task:
+    """Return the part of a history around its gaps."""
     end = min(len(items), max(max(open_places) + 2, N_PLACES))
     start = max(0, end - N_PLACES)
     hidden = {place - start: items[place] for place in open_places}
     places = [OPEN if at in hidden else item for at, item in enumerate(items[start:end])]
-    return Task(Outline(tuple(places), Rules(orders=tuple(find_orders(vocabulary)))), hidden)
+    return Task(Outline(tuple(places)), hidden)
+
+
+def _in_order(dataset: SequenceDataset, tasks: Iterator[Task]) -> Iterator[Task]:
+    """Yield the tasks whose history keeps the orders that the item table tells, as rules."""
+    rules = Rules(orders=tuple(find_orders(dataset.vocabulary)))
+    bound = bind_rules(Outline((), rules), dataset.vocabulary)
+    for task in tasks:
+        whole = [task.hidden.get(at, item) for at, item in enumerate(task.outline.places)]
+        if not broken_rules(bound, np.array(whole, dtype=np.int64)):
+            yield Task(Outline(task.outline.places, rules), task.hidden)
 
 
 def _playlists(dataset: SequenceDataset) -> Iterator[Task]:
@@ -89,37 +98,42 @@ def _playlists(dataset: SequenceDataset) -> Iterator[Task]:
     for items in _histories(dataset):
         if len(items) >= N_PLACES:
             last = len(items) - 1
-            task = _task(items, [last - 3, last - 1], dataset.vocabulary)
-            # Albums are often, not always, played in order.
-            yield Task(Outline(task.outline.places), task.hidden)
+            # Without a rule: albums are often, not always, played in order.
+            yield _task(items, [last - 3, last - 1])
 
 
 def _series(dataset: SequenceDataset) -> Iterator[Task]:
     """A reader who is in the middle of a series: its next volume and one more book are open."""
     series = ["", *texts_of(dataset.vocabulary, "series")]
-    for items in _histories(dataset):
-        for at in range(2, len(items) - 1):
-            reading = series[items[at]]
-            if at >= N_PLACES - 3 and reading and reading == series[items[at - 1]]:
-                yield _task(items[: at + 2], [at, at + 1], dataset.vocabulary)
-                break
+
+    def tasks() -> Iterator[Task]:
+        for items in _histories(dataset):
+            for at in range(N_PLACES - 2, len(items) - 1):
+                reading = series[items[at]]
+                if reading and reading == series[items[at - 1]]:
+                    yield _task(items[: at + 2], [at, at + 1])
+                    break
+
+    return _in_order(dataset, tasks())
 
 
 def _courses(dataset: SequenceDataset) -> Iterator[Task]:
     """A learner's lessons of which two are missing that later ones there require."""
     vocabulary = dataset.vocabulary
     required = [set(), *(set(text.split(";")) for text in texts_of(vocabulary, "prerequisites"))]
-    for items in _histories(dataset):
-        part = items[:N_PLACES]
-        if len(part) < N_PLACES:
-            continue
-        needed = [
-            at
-            for at, item in enumerate(part)
-            if any(vocabulary.item_id(item) in required[later] for later in part[at + 1 :])
-        ]
-        if len(needed) >= 3:
-            yield _task(part, [needed[0], needed[-1]], vocabulary)
+
+    def tasks() -> Iterator[Task]:
+        for items in _histories(dataset):
+            part = items[:N_PLACES]
+            needed = [
+                at
+                for at, item in enumerate(part)
+                if any(vocabulary.item_id(item) in required[later] for later in part[at + 1 :])
+            ]
+            if len(part) == N_PLACES and len(needed) >= 3:
+                yield _task(part, [needed[0], needed[-1]])
+
+    return _in_order(dataset, tasks())
 
 
 STORIES = {

@@ -27,7 +27,9 @@ def item_columns(dataset: SequenceDataset) -> tuple[list[str], list[Order]]:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _item_columns(fingerprint: str, _vocabulary: Vocabulary) -> tuple[list[str], list[Order]]:
     del fingerprint
-    return limit_columns(_vocabulary), find_orders(_vocabulary)
+    # The sign parts names in a link.
+    columns = [column for column in limit_columns(_vocabulary) if "~" not in column]
+    return columns, find_orders(_vocabulary)
 
 
 def composed(

@@ -46,7 +46,7 @@ def sheet_link(sheet: Sheet) -> dict[str, str]:
         "places": ".".join(map(str, sheet.outline.places)),
         "exclude": ".".join(map(str, sorted(rules.excluded))),
         "limit": "~".join(f"{limit.n}:{limit.column}" for limit in rules.limits),
-        "order": "~".join(order.column for order in rules.orders),
+        "order": "~".join(order.number or order.column for order in rules.orders),
         "novelty": f"{dials.novelty:g}" if dials.novelty else "",
         "diversity": f"{dials.diversity:g}" if dials.diversity else "",
         "chance": f"{dials.temperature:g}" if dials.temperature else "",
@@ -74,7 +74,7 @@ def sheet_from_link(
     places = _numbers(link.get("places", ""), 0, len(vocabulary))
     if not places or len(places) > MAX_PLACES:
         raise _misfit()
-    known = {order.column: order for order in orders}
+    known = {order.number or order.column: order for order in orders}
     named = [name for name in link.get("order", "").split("~") if name]
     limits = [_limit(text, columns) for text in link.get("limit", "").split("~") if text]
     if any(name not in known for name in named):
@@ -88,7 +88,7 @@ def sheet_from_link(
         _share(link.get("novelty", "0")),
         _share(link.get("diversity", "0")),
         _share(link.get("chance", "0")),
-        _numbers(link.get("seed", "0"), 0, 10**9 - 1)[0],
+        _number(link.get("seed", "0"), 0, 10**9 - 1),
     )
     return Sheet(Outline(tuple(places), rules, dials), "filled" in link, link.get("from", ""))
 
@@ -103,11 +103,18 @@ def _numbers(text: str, lowest: int, highest: int) -> list[int]:
     return numbers
 
 
+def _number(text: str, lowest: int, highest: int) -> int:
+    numbers = _numbers(text, lowest, highest)
+    if len(numbers) != 1:
+        raise _misfit()
+    return numbers[0]
+
+
 def _limit(text: str, columns: list[str]) -> Limit:
     n, _, column = text.partition(":")
     if column not in columns:
         raise _misfit()
-    return Limit(column, _numbers(n, 1, MAX_PLACES)[0])
+    return Limit(column, _number(n, 1, MAX_PLACES))
 
 
 def _share(text: str) -> float:
