@@ -139,7 +139,8 @@ def follow_user_link(dataset: SequenceDataset, labels: dict[str, str]) -> None:
         st.session_state["recommend_hides_last"] = link.get("last") != "shown"
         if link.get("beside") in labels:
             st.session_state["recommend_rival"] = link["beside"]
-        take_user(dataset, link.get("user", ""))
+        if "user" in link:
+            take_user(dataset, link["user"])
     known = st.session_state.get("recommend_user_of") == dataset.fingerprint
     if not known or "recommend_user" not in st.session_state:
         longest = int(np.argmax(dataset.lengths >= min(8, int(dataset.lengths.max()))))
