@@ -18,6 +18,9 @@ from bert4rec.recommender import Recommender
 # Longer outlines fix several gaps a round, so that a fill costs about as many passes at most.
 MAX_ROUNDS = 24
 MAX_SWEEPS = 4
+# A choice is changed for one that is ten times as probable, given all others, and not for less:
+# changing for any gain lost a twentieth of the items recovered on the reading lists (docs/LOG.md).
+CLEAR_GAIN = math.log(10)
 # A fill that had to take back more choices than this is given up.
 MAX_UNDONE = 500
 N_ALTERNATIVES = 5
@@ -104,10 +107,11 @@ def compose(
 
     With `confidence`, each round predicts all gaps from what stands around them and fixes the
     surest choice, which the next round sees. When all are filled, each choice is hidden and
-    predicted anew from all others, and those that would be chosen otherwise are changed, the least
-    sure first, until none would or after some sweeps; the best state that was met is kept, by the
-    product of the choices' probabilities. Where rules leave a gap without any item, choices are
-    taken back. What is kept stays, also where it breaks a rule by itself; no choice adds to that.
+    predicted anew from all others, and those beside which another is ten times as probable are
+    changed, the least sure first, until there is none or after some sweeps; the best state that was
+    met is kept, by the product of the choices' probabilities. Where rules leave a gap without any
+    item, choices are taken back. What is kept stays, also where it breaks a rule by itself; no
+    choice adds to that.
 
     Source: iterative masked decoding as in Ghazvininejad et al. 2019, "Mask-Predict", with one
     choice a round and re-masking of single places; the rules and the search behind them are ours.
@@ -258,7 +262,7 @@ class _Decoder:
         return float(log_p[np.arange(len(gaps)), self.items[list(gaps)] - 1].sum())
 
     def _change_some(self, gaps: Sequence[int], log_p: np.ndarray, round_: int) -> bool:
-        """Change what would be chosen otherwise, the least sure first, no two neighbours."""
+        """Change what is clearly wrong, the least sure first, no two neighbours."""
         chosen = self.items[list(gaps)] - 1
         sureness = log_p[np.arange(len(gaps)), chosen]
         best = log_p.argmax(axis=1)
@@ -266,7 +270,7 @@ class _Decoder:
         for row in np.argsort(sureness, kind="stable").tolist():
             place, item = gaps[row], int(best[row]) + 1
             is_beside = bool({place - 1, place + 1} & changed)
-            if best[row] == chosen[row] or is_beside or log_p[row, best[row]] <= sureness[row]:
+            if is_beside or log_p[row, best[row]] < sureness[row] + CLEAR_GAIN:
                 continue
             # A change before this one may bar it.
             if allowed_at(self.rules, self._without(place), [place])[0, item - 1]:
