@@ -79,14 +79,12 @@ class GroupLimit:
 
     def __init__(self, limit: Limit, vocabulary: Vocabulary) -> None:
         self.limit = limit
-        lists = [
-            sorted({part.strip() for part in text.split("|")} - {""})
-            for text in texts_of(vocabulary, limit.column)
-        ]
-        sizes = [len(values) for values in lists]
-        codes, values = pd.factorize(
-            np.array([value for values in lists for value in values], dtype=object)
-        )
+        cells = pd.Series(texts_of(vocabulary, limit.column)).str.split("|").explode().str.strip()
+        cells = cells[cells != ""]
+        # A value that stands twice in a cell counts once.
+        cells = cells[~pd.MultiIndex.from_arrays([cells.index, cells]).duplicated()]
+        codes, values = pd.factorize(cells)
+        sizes = np.bincount(cells.index, minlength=len(vocabulary))
         self.values = [str(value) for value in values]
         self.groups = codes.astype(np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -320,7 +318,8 @@ def texts_of(vocabulary: Vocabulary, column: str) -> list[str]:
         SettingsError: there is no such column.
     """
     values = _column(vocabulary, column)
-    return [str(text) for text in values.astype("string").fillna("").str.strip()]
+    texts: list[str] = values.astype("string").fillna("").str.strip().tolist()
+    return texts
 
 
 def _column(vocabulary: Vocabulary, column: str) -> pd.Series:

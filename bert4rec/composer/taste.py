@@ -79,8 +79,14 @@ class Taste:
         """Return how like each item is to the likest one in the sequence, (M, N), in [0, 1]."""
         there = np.flatnonzero(items != OPEN)
         cosines = self.unit_vectors @ self.unit_vectors[items[there] - 1].T
-        rows = [cosines[:, there != place].max(axis=1, initial=0.0) for place in places]
-        return np.stack(rows)
+        best = cosines.max(axis=1, initial=0.0)
+        rows = np.tile(best, (len(places), 1))
+        for row, place in enumerate(places):
+            for own in np.flatnonzero(there == place):
+                # Where the likest is what stands at the place itself, the next one counts.
+                at = np.flatnonzero(cosines[:, own] >= best)
+                rows[row, at] = np.delete(cosines[at], own, axis=1).max(axis=1, initial=0.0)
+        return rows
 
 
 def _log_softmax(scores: np.ndarray) -> np.ndarray:

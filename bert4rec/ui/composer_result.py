@@ -73,7 +73,7 @@ def reason_words(reason: Reason, n_items: int) -> str:
         "future": "Carried by what comes after.",
         "both": "Carried by both sides together.",
         "either": "Either side alone tells it.",
-        "popularity": "Nothing around it says much: it is popular anyway.",
+        "popularity": "Nothing around it says more for it than its popularity does.",
     }[reason.carried_by]
     return f"{lead} {sides}"
 

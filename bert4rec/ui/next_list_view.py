@@ -83,7 +83,8 @@ def draw_lists(
     history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
     removes = recommender.removes_seen
     found = next_lists(rivals.scorers, history, k=K, true_idx=true_idx, remove_seen=removes)
-    st.markdown(f"##### {escape(finding(rivals, found, true_idx, recommender.vocabulary))}")
+    sentence = finding(rivals, found, true_idx, recommender.vocabulary)
+    st.markdown(f"##### {escape(sentence)}", anchors=False)
     columns = st.grid(3, min_column_width=MIN_LIST_PX)
     with columns.container():
         _draw_history(dataset, history, true_idx)

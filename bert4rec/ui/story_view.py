@@ -56,7 +56,7 @@ def draw_stories(open_sheet: OpenSheet) -> dict[str, str]:
     n = int(st.session_state.setdefault(TASK_KEY, 0))
     is_told = bool(st.session_state.setdefault(TOLD_KEY, False))
     st.header(story.title, anchor=False)
-    st.markdown(f"##### {story.text}")
+    st.markdown(f"##### {story.text}", anchors=False)
     run = _sample_run(story.sample)
     try:
         if run is None or not run.checkpoint("best").exists():
@@ -162,11 +162,11 @@ def _draw_kept_or_gap(
     item = choice.item_idx if choice else kept
     st.caption(f"{story.noun.capitalize()} {at + 1}")
     if item == OPEN:
-        st.markdown("### ?")
+        st.markdown("### ?", anchors=False)
         st.markdown("Missing")
         return
     title = escape(vocabulary.title(item))
-    st.markdown(f"### :blue[{title}]" if choice else f"### {title}")
+    st.markdown(f"### :blue[{title}]" if choice else f"### {title}", anchors=False)
     if line := _line_of(story, vocabulary, item):
         st.markdown(escape(line))
 
@@ -247,7 +247,8 @@ def _draw_moral(task: Task, choices: Mapping[int, Choice]) -> None:
     n_right = sum(choices[at].item_idx == item for at, item in task.hidden.items())
     st.markdown(
         f"##### {n_right} of {len(task.hidden)} are what was there. Others can fit as well: "
-        "there is more than one good way through."
+        "there is more than one good way through.",
+        anchors=False,
     )
     st.caption(
         "Simulated data: nobody really listened to, read or took these. The model learned from "
