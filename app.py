@@ -51,6 +51,12 @@ PAGES = [
         help="Hide items of a sequence and see what the model fills in, and from which context.",
     ),
     st.Page(
+        "pages/recommend.py",
+        title="Recommend",
+        icon=":material/playlist_add_check:",
+        help="What comes next for a user, and whole sequences put together under rules.",
+    ),
+    st.Page(
         "pages/embeddings.py",
         title="Embeddings",
         icon=":material/scatter_plot:",

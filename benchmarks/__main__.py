@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.compose import measure_composer
 from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
 from benchmarks.estimate import measure_estimates
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scale": measure_scale,
     "infer": measure_inference,
     "demo": measure_demo,
+    "compose": measure_composer,
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
     "estimate": measure_estimates,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from bert4rec.composer.decoding import compose
+    from bert4rec.composer.outline import Dials, Limit, Order, Outline, Rules
     from bert4rec.data.dataset import SequenceDataset, open_dataset
     from bert4rec.data.log import preview_log, read_log
     from bert4rec.data.prepare import PrepareSettings, prepare
@@ -28,12 +30,18 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Bert4RecError": "errors",
+    "Dials": "composer.outline",
     "Hyperparameters": "hyperparameters",
+    "Limit": "composer.outline",
+    "Order": "composer.outline",
+    "Outline": "composer.outline",
     "PRESETS": "presets",
     "Policy": "policy",
     "PrepareSettings": "data.prepare",
     "Recommender": "recommender",
+    "Rules": "composer.outline",
     "SequenceDataset": "data.dataset",
+    "compose": "composer.decoding",
     "dump_policy": "policy",
     "evaluate": "pipeline",
     "extend": "pipeline",
@@ -50,12 +58,18 @@ _HOMES = {
 __all__ = [
     "PRESETS",
     "Bert4RecError",
+    "Dials",
     "Hyperparameters",
+    "Limit",
+    "Order",
+    "Outline",
     "Policy",
     "PrepareSettings",
     "Recommender",
+    "Rules",
     "SequenceDataset",
     "__version__",
+    "compose",
     "dump_policy",
     "evaluate",
     "extend",

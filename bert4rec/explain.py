@@ -77,9 +77,9 @@ def predict_masked(
     hidden[list(positions)] = mask_idx
     predictions = []
     for position in positions:
-        shown, place = _cut(hidden[start:], position - start, context)
+        shown, place = cut_context(hidden[start:], position - start, context)
         scores = recommender.scores_at(shown, [place])
-        part, _ = _cut(hidden, position, context)
+        part, _ = cut_context(hidden, position, context)
         visible = part[part != mask_idx]
         predictions.append(
             _prediction(recommender, scores, int(items[position]), position, context, k, visible)
@@ -87,8 +87,14 @@ def predict_masked(
     return predictions
 
 
-def _cut(items: np.ndarray, position: int, context: str) -> tuple[np.ndarray, int]:
-    """Return the part of a sequence that a context shows, and the position in it."""
+def cut_context(items: np.ndarray, position: int, context: str) -> tuple[np.ndarray, int]:
+    """Return the part of a sequence that a context shows, and the position in it.
+
+    Args:
+        items: Item indices, (n,).
+        position: The place asked for.
+        context: past, future or both.
+    """
     if context == "past":
         return items[: position + 1], position
     if context == "future":
@@ -217,7 +223,7 @@ def middle_windows(
         middle = len(hidden) // 2
         targets.append(hidden[middle])
         hidden[middle] = mask_idx
-        part, place = _cut(hidden, middle, context)
+        part, place = cut_context(hidden, middle, context)
         shown.append(part)
         places.append(place - len(part))
     windows = Histories.of(shown).windows(max(len(part) for part in shown))

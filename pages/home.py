@@ -149,6 +149,9 @@ def draw_explore_step(rows: list[RunRow]) -> None:
         st.space("stretch")
         with st.container(horizontal=True):
             st.page_link("pages/inspect.py", label="Inspect", icon=":material/search_insights:")
+            st.page_link(
+                "pages/recommend.py", label="Recommend", icon=":material/playlist_add_check:"
+            )
             st.page_link("pages/embeddings.py", label="Embeddings", icon=":material/scatter_plot:")
 
 
@@ -234,6 +237,7 @@ def draw_open(row: RunRow) -> None:
         for label, page in (
             ("Train", "train"),
             ("Inspect", "inspect"),
+            ("Recommend", "recommend"),
             ("Embeddings", "embeddings"),
         ):
             if st.button(label, key=f"open_{page}"):

@@ -15,6 +15,7 @@ from bert4rec.ui.cache import load_recommender, trained_length
 from bert4rec.ui.drafts import Draft, parse_items
 from bert4rec.ui.run_choice import choose_model
 from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
+from bert4rec.ui.user_box import draw_user_box
 from bert4rec.ui.words import counted, escape, training_words
 
 DRAFT_KEY = "inspect_draft"
@@ -23,7 +24,6 @@ LINK_KEY = "inspect_link"
 PROBLEM_KEY = "inspect_problem"
 USER_KEY = "inspect_user"
 LINK_NAMES = ("user", "mask", "items")
-MAX_LISTED_USERS = 1000
 TOP_K = 10
 
 
@@ -109,9 +109,7 @@ def change(draft: Draft) -> None:
     st.session_state[DRAFT_KEY] = draft
 
 
-def take_user(recommender: Recommender, user_id: str | None, *, n_asked: int | None = None) -> None:
-    if not user_id:
-        return
+def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = None) -> None:
     try:
         user_idx = recommender.dataset.user_idx(user_id)
         change(user_draft(recommender, user_idx, n_asked=n_asked))
@@ -121,27 +119,13 @@ def take_user(recommender: Recommender, user_id: str | None, *, n_asked: int | N
 
 def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
     dataset = recommender.dataset
-    users = [str(user) for user in dataset.users["user_id"].iloc[:MAX_LISTED_USERS]]
-    if draft.user and draft.user not in users:
-        users.insert(0, draft.user)
-    st.session_state[USER_KEY] = draft.user or None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            "User",
-            users,
+        draw_user_box(
+            dataset,
+            draft.user,
+            partial(take_user, recommender),
             key=USER_KEY,
-            accept_new_options=True,
             placeholder="Own sequence",
-            width=260,
-            help=f"{counted(dataset.n_users, 'user')}; an id that is not listed can be typed.",
-            on_change=lambda: take_user(recommender, st.session_state[USER_KEY]),
-        )
-        st.button(
-            "Random",
-            icon=":material/casino:",
-            on_click=lambda: change(
-                user_draft(recommender, int(np.random.default_rng().integers(dataset.n_users)))
-            ),
         )
         draw_picks(run, recommender)
         with st.popover("Own sequence", icon=":material/edit_note:"):
@@ -177,8 +161,8 @@ def take_picked_user(
     recommender: Recommender, key: str, users: list[explanations.RankedUser]
 ) -> None:
     n_items = {user.user_id: user.n_items for user in users}
-    picked = st.session_state[key]
-    take_user(recommender, picked, n_asked=n_items.get(picked))
+    if picked := st.session_state[key]:
+        take_user(recommender, picked, n_asked=n_items.get(picked))
 
 
 def draw_composer(recommender: Recommender) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import InteractionLog
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.device import choose_device
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.model import Bert4Rec
+from bert4rec.recommender import Recommender
 
 BRIDGE_SIDES = 4
 
@@ -115,3 +119,37 @@ def columns_of(log: InteractionLog, *columns: str) -> list[tuple[Any, ...]]:
     found = log.rows.frame()[list(columns)].astype(object)
     found = found.where(found.notna(), None)
     return [tuple(row) for row in found.itertuples(index=False, name=None)]
+
+
+SHELF = pd.DataFrame(
+    {
+        "item_id": [f"b{at}" for at in range(1, 11)],
+        "title": [f"Book {at}" for at in range(1, 11)],
+        "count": [40, 30, 20, 10, 8, 6, 4, 2, 1, 0],
+        "author": ["Ann", "Ann", "Ann", "Bo", "Bo", "Bo", "Cy", "Cy", "Dee", None],
+        "genre": [
+            "calm|wild",
+            "wild",
+            "calm",
+            "calm",
+            "wild",
+            "",
+            "calm",
+            "wild|odd",
+            "odd",
+            "calm",
+        ],
+        "series": ["One", "One", "One", "Two", "Two", "Two", None, None, None, None],
+        "series_number": [1, 2, 3, 1, 2, 3, None, None, None, None],
+        "requires": ["", "", "", "", "", "", "b1;b4", "b7", "b2", ""],
+    }
+)
+
+
+def shelf_recommender(n_places: int = 12) -> Recommender:
+    """An untrained network over ten books with authors, genres, series and requirements."""
+    made = SequenceDataset.from_sequences([[1, 2, 3], [4, 5, 6, 7, 8]], n_items=10, name="shelf")
+    dataset = replace(made, vocabulary=Vocabulary(SHELF))
+    settings = small_settings(max_seq_length=n_places)
+    network = small_network(len(SHELF), max_seq_length=n_places)
+    return Recommender(network, dataset, settings, choose_device("cpu", "float32", 1))

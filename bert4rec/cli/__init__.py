@@ -6,6 +6,7 @@ import click
 
 from bert4rec.cli import (
     answers,
+    composing,
     datasets,
     logs,
     machine,
@@ -47,6 +48,7 @@ for _command in (
     runs.runs,
     answers.recommend,
     answers.fill,
+    composing.compose,
     answers.score,
     answers.embed,
     settings.policy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bert4rec.data.samples import prepare_sample
+from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
@@ -13,17 +13,16 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 
 SAMPLE = "playlists"
-RUN_NAME = "Playlists demo"
 
 
-def start_demo(workspace: Path, service: JobService) -> Run:
-    """Prepare the sample, make a run with the settings for a demo and submit it.
+def start_demo(workspace: Path, service: JobService, sample: str = SAMPLE) -> Run:
+    """Prepare a sample, make a run with the settings for a demo and submit it.
 
     Raises:
         Bert4RecError: the sample is not there, or the run cannot be started.
     """
-    dataset = prepare_sample(SAMPLE, workspace)
+    dataset = prepare_sample(sample, workspace)
     policy = Policy("scoring_policy", parse_settings(PRESETS["quick"].values))
-    run = create_run(workspace, dataset, policy, name=RUN_NAME)
+    run = create_run(workspace, dataset, policy, name=f"{SAMPLES[sample].title} demo")
     service.submit(run)
     return run

@@ -1,4 +1,4 @@
-"""Titles, ids, names and notes from outside are text on the Data page, whatever they look like."""
+"""Titles, ids, names and notes from outside are text on the pages, whatever they look like."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
+from bert4rec.pipeline import train
 from bert4rec.ui.words import contained, escape
+from tests.factories import small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 TURNED = "a\u202egnp.exe"
@@ -198,6 +200,32 @@ def test_an_error_names_a_file_as_text(workspace: Path, monkeypatch: pytest.Monk
     app.selectbox(key="server_log").set_value(name).run()
     assert len(app.error) == 1
     assert escape(name) in assert_harmless(app, name)
+
+
+@pytest.mark.parametrize("view", ["user", "compose"])
+def test_recommendations_and_compositions_show_them_as_text(view: str, workspace: Path) -> None:
+    # Columns' names come from outside as well, and so do what limits and orders sequences.
+    by = (MARKUP[:7] * 2)[: len(ITEMS)]
+    items = ITEMS.assign(**{"**by** <b>x</b>": by, "part": range(len(ITEMS))})
+    made = prepare(LOG, items=items, name=NAME, workspace=workspace)
+    train(made, small_settings(n_epochs=1), workspace=workspace, name=" ".join(MARKUP))
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/recommend.py")
+    query = {"view": view, "places": "1.2.0.0.5", "exclude": "7", "limit": "1:**by** <b>x</b>"}
+    for name, value in (query | {"filled": "1", "order": "part"}).items():
+        app.query_params[name] = value
+    app.session_state["compose_more_2"] = True
+    app.run()
+    shown = assert_harmless(app, NAME)
+    titles = set(made.vocabulary.titles)
+    if view == "user":
+        signs = re.compile("^[✓=↺ ]*")
+        assert {signs.sub("", title) for title in app.dataframe[1].value["item"]} <= titles
+        return
+    assert [error.value for error in app.error] == []
+    assert "Take another one instead" in shown
+    found = {cell.removeprefix("✓ ") for cell in app.dataframe[0].value.iloc[0, 1:]}
+    assert found <= titles
 
 
 @pytest.mark.parametrize("form", EXPORT_FORMS)

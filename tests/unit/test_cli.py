@@ -632,3 +632,46 @@ def test_ctrl_c_is_the_end_of_the_app_and_no_second_document(
     result = run("app", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["workspace"] == str(workspace)
+
+
+def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Path) -> None:
+    place = ["--workspace", home, "--json"]
+    out = tmp_path / "ring.json"
+    asked = ["--items", "3,_,_,6", "--exclude", "9,10", "--novelty", "0.5", "--length", "6"]
+    result = run("compose", "last", *asked, "--out", out, *place)
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    titles = [line["title"] for line in document["places"]]
+    assert [titles[0], titles[3], len(set(titles))] == ["3", "6", 6]
+    assert not {"9", "10"} & set(titles)
+    assert [line["kept"] for line in document["places"]] == [True, False, False, True, False, False]
+    assert document["dials"]["novelty"] == 0.5
+    assert json.loads(out.read_text("utf-8"))["places"] == document["places"]
+
+
+def test_compose_goes_on_from_a_user(home: Path, model: Recommender) -> None:
+    history = [str(item) for item in model.dataset.history(2)]
+    length = len(history) + 1
+    result = run("compose", "last", "--user", "2", "--length", length, "--workspace", home)
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == length + 1
+    assert "what comes before" in result.stdout or "popular anyway" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 2, "either --items or --user"),
+        (["--items", "1,_", "--user", "2"], 2, "either --items or --user"),
+        (["--items", "1,_", "--limit", "title"], 2, "is not COLUMN=N"),
+        (["--items", "1,_", "--out", "x.txt"], 2, "--out should end in .csv, .json, .m3u8"),
+        (["--items", "1,2"], 1, "no gap to fill"),
+        (["--items", "1,_,3", "--length", "2"], 1, "more than the target of 2"),
+        (["--items", "1,_", "--keep-order"], 2, "the item table tells no order"),
+        (["--items", "1,_", "--exclude", "1"], 1, "both kept and excluded"),
+    ],
+)
+def test_compose_says_what_cannot_be(home: Path, words: list[str], status: int, said: str) -> None:
+    result = run("compose", "last", *words, "--workspace", home)
+    assert result.exit_code == status
+    assert said in result.stderr

@@ -1,0 +1,115 @@
+"""Why an item was chosen: what past, future and both say of it, and which items carry it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bert4rec.composer.views import view, view_scores, window_start
+from bert4rec.explain import CONTEXTS, occlusion
+from bert4rec.recommender import Recommender
+
+# A context counts as better than another where it makes the item twice as probable.
+CLEAR_BITS = 1.0
+# What changes a prediction by less carries nothing.
+LEAST_BITS = 0.05
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What each context says of the item at one place, all other items being there.
+
+    Args:
+        place: The position, from 0.
+        item_idx: The item, 1..N.
+        log_p: past, future, both → natural logarithm of the item's probability over the whole
+            catalogue, as the network gives it: rules and dials play no part.
+        log_share: Logarithm of its part of all interactions.
+    """
+
+    place: int
+    item_idx: int
+    log_p: dict[str, float]
+    log_share: float
+
+    def bits(self, context: str) -> float:
+        """Return what a context tells beyond popularity, in bits."""
+        return (self.log_p[context] - self.log_share) / math.log(2)
+
+    @property
+    def carried_by(self) -> str:
+        """What carries the choice.
+
+        `both`: together the sides say clearly more than either. `past` or `future`: that side says
+        clearly more than the other. `either`: each says about as much. `popularity`: no context
+        makes the item twice as probable as it is anyway.
+        """
+        past, future, both = (self.bits(context) for context in CONTEXTS)
+        if max(past, future, both) < CLEAR_BITS:
+            return "popularity"
+        if both >= max(past, future) + CLEAR_BITS:
+            return "both"
+        if abs(past - future) < CLEAR_BITS:
+            return "either"
+        return "past" if past > future else "future"
+
+
+def find_reasons(
+    recommender: Recommender, items: Sequence[int], places: Sequence[int]
+) -> list[Reason]:
+    """Return what carries the items at places of a whole sequence.
+
+    Args:
+        recommender: The network.
+        items: The sequence, item indices 1..N, (n,).
+        places: The places asked for.
+
+    Cost: three windows a place, in one batch.
+    """
+    if not places:
+        return []
+    whole = np.asarray(items, dtype=np.int64)
+    views = [
+        view(recommender, whole, place, context=context) for place in places for context in CONTEXTS
+    ]
+    scores = view_scores(recommender, views).astype(np.float64)
+    top = scores.max(axis=1)
+    log_sums = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
+    chosen = np.repeat(whole[list(places)] - 1, len(CONTEXTS))
+    log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(CONTEXTS))
+    counts = np.maximum(recommender.vocabulary.counts, 1)
+    return [
+        Reason(
+            place,
+            int(whole[place]),
+            dict(zip(CONTEXTS, row.tolist(), strict=True)),
+            math.log(counts[whole[place] - 1] / counts.sum()),
+        )
+        for place, row in zip(places, log_p, strict=True)
+    ]
+
+
+def strongest_neighbours(
+    recommender: Recommender, items: Sequence[int], place: int, k: int = 3
+) -> list[tuple[int, float]]:
+    """Return the positions whose items carry the one at a place most, strongest first.
+
+    Args:
+        recommender: The network.
+        items: The sequence, item indices 1..N, (n,).
+        place: The place asked for.
+        k: How many at most.
+
+    Returns:
+        Position and by how many bits the item's probability falls where that one is hidden; only
+        those by which it falls noticeably. See `explain.occlusion`.
+    """
+    length = recommender.settings.max_seq_length
+    start = window_start(place, len(items), length)
+    window = np.asarray(items[start : start + length], dtype=np.int64)
+    fall = occlusion(recommender, window, place - start)
+    order = np.argsort(-fall, kind="stable")[:k]
+    return [(int(at) + start, float(fall[at])) for at in order if fall[at] >= LEAST_BITS]

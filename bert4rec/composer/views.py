@@ -1,0 +1,85 @@
+"""What the network is shown of a sequence for one place: a window, cut by context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bert4rec.composer.outline import OPEN
+from bert4rec.explain import cut_context
+from bert4rec.histories import Histories
+from bert4rec.recommender import Recommender
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A window in which one place is asked for.
+
+    Args:
+        items: Item indices, MASK for what is hidden, int64 (n,).
+        place: The place asked for, in `items`; MASK stands there.
+    """
+
+    items: np.ndarray
+    place: int
+
+
+def window_start(place: int, n_items: int, length: int) -> int:
+    """Return where the window of `length` items around a place of a sequence starts."""
+    return min(max(0, place - length // 2), max(0, n_items - length))
+
+
+def view(recommender: Recommender, items: np.ndarray, place: int, *, context: str = "both") -> View:
+    """Return what is shown for a place of a sequence of any length; open places are hidden.
+
+    A sequence that is longer than the network's window is cut to a window around the place, as
+    the windows of long histories were in training.
+
+    Args:
+        recommender: Whose window it has to fit.
+        items: The sequence, `OPEN` for gaps, int64 (n,).
+        place: The place asked for; what stands there is hidden.
+        context: past, future or both.
+    """
+    length, mask_idx = recommender.settings.max_seq_length, recommender.vocabulary.mask_idx
+    start = window_start(place, len(items), length)
+    shown = np.where(items == OPEN, mask_idx, items)
+    shown[place] = mask_idx
+    window, at = cut_context(shown[start : start + length], place - start, context)
+    return View(window, at)
+
+
+def view_scores(recommender: Recommender, views: Sequence[View]) -> np.ndarray:
+    """Return the scores of the whole catalogue at the place of each view, float32 (n, N)."""
+    windows = Histories.of([one.items for one in views]).windows(
+        recommender.settings.max_seq_length
+    )
+    # Windows are padded on the left.
+    places = np.array([one.place - len(one.items) for one in views]) + windows.shape[1]
+    with torch.inference_mode():
+        return recommender.scorer.scores_at(windows, places[:, None])[:, 0].cpu().numpy()
+
+
+def gap_scores(
+    recommender: Recommender, items: np.ndarray, places: Sequence[int], *, context: str = "both"
+) -> np.ndarray:
+    """Return the scores at open places of a sequence from what stands around them, float32 (M, N).
+
+    Args:
+        recommender: The network.
+        items: The sequence, `OPEN` for gaps, int64 (n,).
+        places: The places asked for.
+        context: past, future or both.
+
+    Cost: one window where the whole sequence fits and is shown, else one a place.
+    """
+    if context == "both" and len(items) <= recommender.settings.max_seq_length:
+        shown = np.where(items == OPEN, recommender.vocabulary.mask_idx, items)
+        with torch.inference_mode():
+            return recommender.scores_at(shown, places).cpu().numpy()
+    return view_scores(
+        recommender, [view(recommender, items, place, context=context) for place in places]
+    )

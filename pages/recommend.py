@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from bert4rec.composer.decoding import Composition
+from bert4rec.composer.outline import Outline
+from bert4rec.composer.rules import bind_rules, broken_rules, places_to_open
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
+from bert4rec.ui import composer_result, composer_settings, composer_strip, compositions, state
+from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.next_list_view import draw_lists, open_rivals, rival_labels
+from bert4rec.ui.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
+from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.story_view import STORY_NAMES, draw_stories
+from bert4rec.ui.user_box import draw_user_box
+from bert4rec.ui.words import counted, escape, sentence
+
+VIEWS = {
+    "user": ":material/person: For a user",
+    "compose": ":material/playlist_add: Compose",
+    "show": ":material/slideshow: Show to others",
+}
+VIEW_KEY = "recommend_view"
+SHEET_KEY = "compose_sheet"
+DATASET_KEY = "compose_dataset"
+LINK_KEY = "compose_link"
+USER_LINK_KEY = "recommend_link"
+PROBLEM_KEY = "recommend_problem"
+USER_LINK_NAMES = ("user", "beside", "last")
+
+
+def page() -> None:
+    st.title("Recommend")
+    st.caption(
+        "What comes next for a user, beside another model; whole sequences put together; and three "
+        "stories to show to others."
+    )
+    view = choose_view()
+    if view == "show":
+        write_link({"view": view} | draw_stories(open_sheet))
+        return
+    run = choose_model("recommend_run")
+    if run is None:
+        return
+    try:
+        recommender = load_recommender(run.id)
+        draw = draw_user_view if view == "user" else draw_compose_view
+        draw(run, recommender)
+    except Bert4RecError as error:
+        state.show_error(error)
+
+
+def choose_view() -> str:
+    linked = st.query_params.get("view")
+    if VIEW_KEY not in st.session_state and linked in VIEWS:
+        st.session_state[VIEW_KEY] = linked
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        default=None if VIEW_KEY in st.session_state else "user",
+        format_func=lambda name: VIEWS[name],
+        key=VIEW_KEY,
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return view or "user"
+
+
+def write_link(link: dict[str, str]) -> None:
+    """Put the parameters of a view into the address, and take those of the others out."""
+    for name in ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES):
+        if name in link:
+            st.query_params[name] = link[name]
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def open_sheet(run: Run, outline: Outline) -> None:
+    """Go on with an outline in the composer."""
+    state.choose_run(run.id)
+    keep_sheet(Sheet(outline, is_filled=True))
+    st.session_state[DATASET_KEY] = run.dataset().fingerprint
+    st.session_state[VIEW_KEY] = "compose"
+
+
+def show_problem() -> None:
+    if problem := st.session_state.pop(PROBLEM_KEY, None):
+        state.show_error(problem)
+
+
+def draw_user_view(run: Run, recommender: Recommender) -> None:
+    dataset = recommender.dataset
+    labels = rival_labels(run)
+    follow_user_link(dataset, labels)
+    user = st.session_state["recommend_user"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw_user_box(
+            dataset, user, partial(take_user, dataset), key="recommend_user_box", placeholder="User"
+        )
+        if st.session_state.get("recommend_rival") not in labels:
+            st.session_state["recommend_rival"] = next(iter(labels))
+        rival = st.selectbox(
+            "Beside",
+            list(labels),
+            key="recommend_rival",
+            format_func=lambda name: labels.get(name, name),
+            width=320,
+            persist_state="session",
+        )
+        hides_last = st.toggle(
+            "Hold back the last item",
+            key="recommend_hides_last",
+            help="Both are asked for the newest item from those before it, and it is marked in "
+            "their lists. Off: what comes after the whole history.",
+            persist_state="session",
+        )
+    show_problem()
+    user_idx = dataset.user_idx(user)
+    rivals = open_rivals(run, recommender, rival, labels[rival])
+    draw_lists(recommender, rivals, user_idx, hides_last=hides_last)
+    link = {"view": "user", "user": user, "beside": rival, "last": "" if hides_last else "shown"}
+    link = {name: value for name, value in link.items() if value}
+    st.session_state[USER_LINK_KEY] = {name: link[name] for name in USER_LINK_NAMES if name in link}
+    write_link(link)
+
+
+def follow_user_link(dataset: SequenceDataset, labels: dict[str, str]) -> None:
+    link = {name: st.query_params[name] for name in USER_LINK_NAMES if name in st.query_params}
+    is_new = bool(link) and link != st.session_state.get(USER_LINK_KEY)
+    st.session_state.setdefault("recommend_hides_last", True)
+    if is_new:
+        st.session_state["recommend_hides_last"] = link.get("last") != "shown"
+        if link.get("beside") in labels:
+            st.session_state["recommend_rival"] = link["beside"]
+        if "user" in link:
+            take_user(dataset, link["user"])
+    known = st.session_state.get("recommend_user_of") == dataset.fingerprint
+    if not known or "recommend_user" not in st.session_state:
+        longest = int(np.argmax(dataset.lengths >= min(8, int(dataset.lengths.max()))))
+        take_user(dataset, dataset.user_id(longest))
+
+
+def take_user(dataset: SequenceDataset, user: str) -> None:
+    try:
+        dataset.user_idx(user)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+        return
+    st.session_state["recommend_user"] = user
+    st.session_state["recommend_user_of"] = dataset.fingerprint
+
+
+def draw_compose_view(run: Run, recommender: Recommender) -> None:
+    dataset = recommender.dataset
+    columns, orders = compositions.item_columns(dataset)
+    sheet = current_sheet(dataset)
+    composer_settings.draw_start(dataset, sheet, keep_sheet, partial(start_from_user, dataset))
+    show_problem()
+    with st.expander("Rules and dials", icon=":material/tune:", expanded=False):
+        composer_settings.draw_rules(
+            sheet.outline, dataset.vocabulary, columns, orders, change_outline
+        )
+    draw_broken(sheet.outline, dataset)
+    found = fill(run, recommender, sheet)
+    whose = f"From user {escape(sheet.user)}" if sheet.user else "Own sequence"
+    n_gaps = len(sheet.outline.gaps)
+    st.subheader(f"{whose}: {counted(len(sheet.outline), 'place')}, {counted(n_gaps, 'gap')}")
+    composer_strip.draw_strip(sheet.outline, found, dataset.vocabulary)
+    composer_strip.draw_tools(sheet.outline, found, dataset.vocabulary, change_outline)
+    draw_fill_buttons(sheet, found)
+    if found is not None:
+        draw_result(run, recommender, sheet, found)
+    link = {"view": "compose"} | sheet_link(sheet)
+    st.session_state[LINK_KEY] = link
+    write_link(link)
+
+
+def current_sheet(dataset: SequenceDataset) -> Sheet:
+    """Return the sheet in hand: from the address if that is new, else from the session."""
+    sheet: Sheet | None = st.session_state.get(SHEET_KEY)
+    if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
+        sheet = None
+    names = ("view", *LINK_NAMES)
+    link = {name: st.query_params[name] for name in names if name in st.query_params}
+    if "places" in link and link != st.session_state.get(LINK_KEY):
+        sheet = linked_sheet(link, dataset) or sheet
+    if sheet is None:
+        long_enough = np.flatnonzero(dataset.lengths >= min(8, int(dataset.lengths.max())))
+        sheet = composer_settings.user_sheet(dataset, int(long_enough[0]))
+    st.session_state[SHEET_KEY] = sheet
+    st.session_state[DATASET_KEY] = dataset.fingerprint
+    return sheet
+
+
+def linked_sheet(link: dict[str, str], dataset: SequenceDataset) -> Sheet | None:
+    columns, orders = compositions.item_columns(dataset)
+    try:
+        sheet = sheet_from_link(link, dataset.vocabulary, orders, columns)
+        if sheet.user:
+            dataset.user_idx(sheet.user)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+        return None
+    return sheet
+
+
+def keep_sheet(sheet: Sheet) -> None:
+    st.session_state[SHEET_KEY] = sheet
+    st.session_state.pop(composer_strip.PLACE_KEY, None)
+
+
+def start_from_user(dataset: SequenceDataset, user: str) -> None:
+    try:
+        keep_sheet(composer_settings.user_sheet(dataset, dataset.user_idx(user)))
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def change_outline(edit: Edit) -> None:
+    st.session_state[SHEET_KEY] = st.session_state[SHEET_KEY].edited(edit)
+
+
+def set_filled(is_filled: bool) -> None:
+    sheet = st.session_state[SHEET_KEY]
+    st.session_state[SHEET_KEY] = Sheet(sheet.outline, is_filled, sheet.user)
+
+
+def draw_broken(outline: Outline, dataset: SequenceDataset) -> None:
+    """Say which kept items break the rules by themselves, and offer to open their places."""
+    rules = bind_rules(outline, dataset.vocabulary)
+    problems = broken_rules(rules, outline.items)
+    if not problems:
+        return
+    st.warning(
+        "  \n".join(escape(sentence(problem)) for problem in problems), icon=":material/rule:"
+    )
+    places = places_to_open(rules, outline.items)
+
+    def opened(outline: Outline) -> Outline:
+        for place in places:
+            outline = outline.opened(place)
+        return outline
+
+    st.button(
+        f"Make {counted(len(places), 'such place')} a gap",
+        icon=":material/build:",
+        help=f"Positions {', '.join(str(place + 1) for place in places)}. What is kept stays "
+        "otherwise, and no choice adds to it.",
+        on_click=lambda: change_outline(opened),
+    )
+
+
+def fill(run: Run, recommender: Recommender, sheet: Sheet) -> Composition | None:
+    if not sheet.is_filled or not sheet.outline.gaps:
+        return None
+    try:
+        return compositions.composed(run, recommender, sheet.outline)
+    except SettingsError as error:
+        state.show_error(error)
+        return None
+
+
+def draw_fill_buttons(sheet: Sheet, found: Composition | None) -> None:
+    n_gaps = len(sheet.outline.gaps)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not sheet.is_filled:
+            st.button(
+                f"Fill {counted(n_gaps, 'gap')}",
+                type="primary",
+                icon=":material/auto_awesome:",
+                disabled=not n_gaps,
+                on_click=lambda: set_filled(True),
+            )
+            if not n_gaps:
+                st.caption("There is no gap: make one with the tools above.")
+            return
+        st.button(
+            "Empty the gaps again", icon=":material/undo:", on_click=lambda: set_filled(False)
+        )
+        if found is None:
+            return
+        st.button(
+            "Another version",
+            icon=":material/casino:",
+            help="Fills again with some chance; the seed is part of the address.",
+            on_click=lambda: change_outline(composer_settings.another_version),
+        )
+        if sheet.outline.dials.temperature:
+            st.button(
+                "Back to the best",
+                icon=":material/star:",
+                on_click=lambda: change_outline(composer_settings.best_version),
+            )
+            st.caption(f"Version {sheet.outline.dials.seed}, with some chance.")
+
+
+def draw_result(run: Run, recommender: Recommender, sheet: Sheet, found: Composition) -> None:
+    reasons = compositions.reasons(run, recommender, found)
+    by_place = {reason.place: reason for reason in reasons}
+    result = composer_result.Result(run, recommender, found, by_place)
+    composer_result.draw_files(result)
+    composer_result.draw_choices(result, change_outline)
+    try:
+        greedy = compositions.composed(run, recommender, sheet.outline, "next_item")
+    except SettingsError:
+        greedy = None
+    original = composer_settings.original_items(sheet, recommender.dataset)
+    composer_result.draw_comparison(result, greedy, original)
+
+
+page()

@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.data.prepare import prepare
+from bert4rec.data.samples import prepare_sample
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import list_runs
+from tests.factories import small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+N_ITEMS = 14
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    """A trained run on 12 users whose histories go around a ring, as volumes of two series."""
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % N_ITEMS:02}", "time": step}
+        for user in range(12)
+        for step in range(10 + user % 2)
+    ]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at:02}" for at in range(N_ITEMS)],
+            "title": [f"Title {at}" for at in range(N_ITEMS)],
+            "author": ["Ann", "Bo"] * (N_ITEMS // 2),
+            "series": ["One"] * 7 + ["Two"] * 7,
+            "series_number": [*range(1, 8)] * 2,
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), workspace=workspace, name="first")
+
+
+def open_recommend(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/recommend.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label.startswith(label)).click()
+    app.run()
+    assert not app.exception
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def cards(app: AppTest) -> list[str]:
+    return [b.label for b in app.button if str(b.key).startswith("compose_card_")]
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.subheader, *app.warning, *app.error, *app.info]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def query(app: AppTest, name: str) -> str | None:
+    found = app.query_params.get(name)
+    return found[0] if isinstance(found, list) else found
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("view", ["user", "compose"])
+def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button(view: str) -> None:
+    app = open_recommend(view=view)
+    assert labels(app) == ["Train a model"]
+    assert "no trained model yet" in app.info[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -> None:
+    app = open_recommend(view="user", user="u3")
+    history, ours, counts = (frame.value for frame in app.dataframe)
+    assert history["item"].iloc[0] == "✓ Title 13 (held back)"
+    assert history["item"].iloc[1] == "Title 12"
+    assert counts["item"].iloc[0].startswith("✓")
+    assert counts["weight"].iloc[0].endswith(" ×")
+    assert ours["weight"].iloc[0].endswith("%")
+    assert ours["is_true"].sum() == 1
+    assert "came next" in texts(app)
+    # Both leave out the ten that were seen: the four others are in both lists.
+    assert "share 4 items" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_the_address_of_a_user_view_shows_it_again() -> None:
+    app = open_recommend(view="user", user="u3")
+    app.selectbox(key="recommend_user_box").set_value("u5").run()
+    app.toggle(key="recommend_hides_last").set_value(False).run()
+    app.selectbox(key="recommend_rival").set_value("popularity").run()
+    names = ("view", "user", "beside", "last")
+    link = {name: value for name in names if (value := query(app, name))}
+    assert link == {"view": "user", "user": "u5", "beside": "popularity", "last": "shown"}
+    again = open_recommend(**link)
+    for one, other in zip(app.dataframe, again.dataframe, strict=True):
+        pd.testing.assert_frame_equal(one.value, other.value)
+    assert "came next" not in texts(again).split("✓")[0]
+
+
+def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path) -> None:
+    other = train(run.dataset(), small_settings(n_epochs=1), workspace=workspace, name="second")
+    app = open_recommend(view="user", beside=run.id)
+    assert app.selectbox(key="recommend_run").value == other.id
+    assert "first" in texts(app)
+    assert [frame.value.columns.tolist() for frame in app.dataframe[1:]] == [
+        ["rank", "item", "weight", "is_true"]
+    ] * 2
+    assert app.dataframe[2].value["weight"].iloc[0].endswith("%")
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"view": "user", "user": "nobody", "beside": "nothing"},
+        {"view": "compose", "places": "1.0", "from": "nobody"},
+    ],
+)
+def test_an_unknown_user_in_a_link_is_said_and_another_is_shown(link: dict[str, str]) -> None:
+    app = open_recommend(**link)
+    assert "nobody" in app.error[0].value
+    assert len(app.dataframe) == 3 or cards(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
+    app = open_recommend(view="compose", places="1.2.0.0.5", **{"from": ""})
+    assert [card.split("  \n")[0] for card in cards(app)][2:4] == ["3 · gap", "4 · gap"]
+    press(app, "Fill 2 gaps")
+    assert query(app, "filled") == "1"
+    filled = cards(app)
+    assert not any("gap" in card for card in filled)
+    assert "What the model put in: 2 items" in texts(app)
+    assert app.dataframe[0].value["way"].tolist() == ["Surest first", "One after another"]
+    again = open_recommend(view="compose", places=str(query(app, "places")), filled="1")
+    assert cards(again) == filled
+    press(again, "Empty the gaps again")
+    assert query(again, "filled") is None
+    assert sum("gap" in card for card in cards(again)) == 2
+
+
+@pytest.mark.usefixtures("run")
+def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
+    app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
+    first = cards(app)[2].split("**")[1]
+    press(app, "Keep")
+    assert "1 gap" in texts(app)
+    assert first in cards(app)[2]
+    chosen = cards(app)[3].split("**")[1]
+    press(app, "Not this")
+    assert query(app, "exclude")
+    assert chosen not in "".join(cards(app))
+    app.multiselect(key="compose_excluded").set_value([]).run()
+    assert query(app, "exclude") is None
+    assert chosen in cards(app)[3]
+
+
+@pytest.mark.usefixtures("run")
+def test_the_tools_work_on_the_chosen_place() -> None:
+    app = open_recommend(view="compose", places="1.2.3.4")
+    app.button(key="compose_card_1").click().run()
+    press(app, "Make it a gap")
+    assert query(app, "places") == "1.0.3.4"
+    press(app, "Gap before")
+    assert query(app, "places") == "1.0.0.3.4"
+    press(app, "Later")
+    press(app, "Later")
+    assert query(app, "places") == "1.0.3.0.4"
+    press(app, "Remove")
+    assert query(app, "places") == "1.0.3.4"
+    press(app, "Gap at the end")
+    assert query(app, "places") == "1.0.3.4.0"
+    app.selectbox(key="compose_item").set_value("Title 8").run()
+    press(app, "Put it here")
+    press(app, "Insert before")
+    assert str(query(app, "places")).endswith(".9.9")
+    app.number_input(key="compose_length").set_value(8).run()
+    assert str(query(app, "places")).endswith(".9.9.0.0")
+    app.number_input(key="compose_length").set_value(6).run()
+    assert query(app, "places") == "1.0.3.4.9.9"
+
+
+@pytest.mark.usefixtures("run")
+def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
+    app = open_recommend(view="compose", places="3.1.0.0", filled="1")
+    app.toggle(key="compose_order_series").set_value(True).run()
+    assert query(app, "order") == "series_number"
+    assert "stands before" in app.warning[0].value
+    press(app, "Make 1 such place a gap")
+    assert query(app, "places") == "3.0.0.0"
+    assert not app.warning
+    app.multiselect(key="compose_limit_columns").set_value(["author"]).run()
+    app.number_input(key="compose_limit_n").set_value(1).run()
+    assert query(app, "limit") == "1:author"
+    assert "leaves room for" in app.error[0].value
+    assert "gap" in cards(app)[1]
+    app.number_input(key="compose_limit_n").set_value(2).run()
+    assert not app.error
+    app.slider(key="compose_novelty").set_value(0.5).run()
+    assert query(app, "novelty") == "0.5"
+
+
+@pytest.mark.usefixtures("run")
+def test_another_version_is_in_the_address_and_the_best_comes_back() -> None:
+    app = open_recommend(view="compose", places="1.0.0.0.0.0", filled="1")
+    best = cards(app)
+    press(app, "Another version")
+    press(app, "Another version")
+    assert query(app, "seed") == "2"
+    link = {name: str(query(app, name)) for name in ("view", "places", "filled", "chance", "seed")}
+    assert cards(open_recommend(**link)) == cards(app)
+    press(app, "Back to the best")
+    assert cards(app) == best
+    assert query(app, "seed") is None
+
+
+@pytest.mark.usefixtures("run")
+def test_a_users_own_items_stand_below_what_was_put_in_their_place() -> None:
+    app = open_recommend(view="compose")
+    app.selectbox(key="compose_user").set_value("u3").run()
+    press(app, "Fill 3 gaps")
+    table = app.dataframe[0].value
+    assert table["way"].tolist() == ["Surest first", "One after another", "As it was"]
+    assert table.iloc[2].tolist()[1:] == ["Title 7", "Title 8", "Title 9"]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_pasted_sequence_with_gaps_and_one_of_gaps_alone_are_taken() -> None:
+    app = open_recommend(view="compose")
+    app.text_area[0].set_value("t01, _, Title 4\n_")
+    press(app, "Use this sequence")
+    assert len(cards(app)) == 4
+    assert "Own sequence: 4 places, 2 gaps" in texts(app)
+    press(app, "Nothing but gaps")
+    press(app, "Fill 10 gaps")
+    titles = [card.split("**")[1] for card in cards(app)]
+    assert len(set(titles)) == 10
+    app.text_area[0].set_value("Title 4, nothing")
+    press(app, "Use this sequence")
+    assert "not in the catalogue" in app.error[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_the_files_hold_the_whole_sequence() -> None:
+    app = open_recommend(view="compose", places="1.0.3", filled="1")
+    files = {part.proto.label for part in app.get("download_button")}
+    assert files == {"CSV", "JSON", "M3U8"}
+
+
+@pytest.mark.usefixtures("run")
+def test_a_broken_link_is_said_in_plain_words() -> None:
+    for places in ("1.99", "x", "1..0", ".".join(["0"] * 500)):
+        app = open_recommend(view="compose", places=places)
+        assert not app.error or "does not fit this catalogue" in app.error[0].value
+        assert cards(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_story_without_a_model_offers_to_train_on_its_sample() -> None:
+    app = open_recommend(view="show", story="course")
+    assert "Repair this course" in [part.value for part in app.header]
+    assert "Train on the sample" in labels(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_own_dataset_called_like_a_sample_is_not_taken_for_it(workspace: Path) -> None:
+    rows = pd.DataFrame({"user": ["a"] * 4 + ["b"] * 4, "item": [1, 2, 3, 4] * 2})
+    dataset = prepare(rows, name="reading", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="show", story="series")
+    assert "Train on the sample" in labels(app)
+
+
+def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:
+    train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
+    (run,) = list_runs(workspace)
+    app = open_recommend(view="show", story="series", task="2")
+    assert texts(app).count("### ?") == 2
+    press(app, "Find what is missing")
+    shown = texts(app)
+    assert "### ?" not in shown
+    assert "%" not in shown
+    assert query(app, "told") == "1"
+    press(app, "Show what was there")
+    assert "of 2 are what was there" in texts(app)
+    press(app, "Another example")
+    assert query(app, "task") == "3"
+    assert texts(app).count("### ?") == 2
+    press(app, "Change it in the composer")
+    assert query(app, "view") == "compose"
+    assert query(app, "run") == run.id
+    assert query(app, "order") == "series_number"
+    assert "What the model put in: 2 items" in texts(app)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bert4rec.data.prepare import prepare
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from bert4rec.ui.words import WORD_JOINER
+from tests.e2e.conftest import Server, settle
+from tests.e2e.test_hostile_titles import HOSTILE
+from tests.factories import small_settings
+
+pytestmark = pytest.mark.browser
+
+N_ITEMS = 14
+
+
+def trained(workspace: Path, titles: list[str]) -> Run:
+    """A run on histories around a ring, the items of which have these titles."""
+    rows = [
+        (f"u{user}", f"t{(user + step) % N_ITEMS:02}", 60 * step)
+        for user in range(12)
+        for step in range(11)
+    ]
+    ids = [f"t{at:02}" for at in range(N_ITEMS)]
+    authors = ["Ann", "Bo"] * (N_ITEMS // 2)
+    items = pd.DataFrame({"item_id": ids, "title": titles, "author": authors})
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    dataset = prepare(log, items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), workspace=workspace)
+
+
+def cards(page: Page, n: int) -> list[str]:
+    """What the cards of the strip say: place and title, then what is small."""
+    strip = [page.locator(f".st-key-compose_card_{at} button p").first for at in range(n)]
+    for card in strip:
+        expect(card).to_be_visible()
+    return [card.inner_text().replace(WORD_JOINER, "") for card in strip]
+
+
+def title_of(card: str) -> str:
+    return card.split("\n")[0].split(" · ", 1)[1]
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).first.click()
+    settle(page)
+
+
+def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
+    server: Server, page: Page, browser: Browser
+) -> None:
+    run = trained(server.workspace, [f"Title {at}" for at in range(N_ITEMS)])
+    page.goto(f"{server.url}/recommend?run={run.id}&view=compose")
+    # Three places of the first user are open.
+    expect(page.get_by_text("11 places, 3 gaps")).to_be_visible()
+    press(page, "Gap at the end")
+    expect(page.get_by_text("12 places, 4 gaps")).to_be_visible()
+    page.get_by_text("Rules and dials").click()
+    page.get_by_role("slider", name="Novelty").press("ArrowRight")
+    expect(page).to_have_url(re.compile("novelty=0.05"))
+    press(page, "Fill 4 gaps")
+    expect(page.get_by_text("What the model put in: 4 items")).to_be_visible()
+    press(page, "Not this")
+    expect(page).to_have_url(re.compile("exclude="))
+    expect(page.get_by_text("Excluded: 1 item")).to_be_visible()
+    settle(page)
+    filled = cards(page, 12)
+    assert len({*map(title_of, filled)}) == 12
+
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(60_000)
+    other = context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("What the model put in: 4 items")).to_be_visible()
+    settle(other)
+    assert cards(other, 12) == filled
+    with other.expect_download() as download:
+        other.get_by_role("button", name="JSON").click()
+    document = json.loads(Path(download.value.path()).read_text("utf-8"))
+    context.close()
+    assert [place["title"] for place in document["places"]] == [*map(title_of, filled)]
+    assert document["dials"]["novelty"] == 0.05
+
+    # And it goes back: nothing of the other visitor is lost here.
+    press(page, "Empty the gaps again")
+    expect(page).not_to_have_url(re.compile("filled"))
+    expect(page.get_by_text("12 places, 4 gaps")).to_be_visible()
+
+
+def test_hostile_titles_stay_text_in_lists_cards_and_reasons(server: Server, page: Page) -> None:
+    titles = [*HOSTILE, "a", "b", "c", "d"]
+    run = trained(server.workspace, titles)
+    dialogs: list[str] = []
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/recommend?run={run.id}&view=compose&places=1.2.3.4.5.6.0.8.9.10.0")
+    press(page, "Fill 2 gaps")
+    expect(page.get_by_text("What the model put in: 2 items")).to_be_visible()
+    page.get_by_role("button", name="More").first.click()
+    expect(page.get_by_text("Take another one instead")).to_be_visible()
+    settle(page)
+    names = {*map(title_of, cards(page, 11))}
+    assert names <= {*titles}
+    assert len(names & {*HOSTILE}) >= 6
+    page.goto(f"{server.url}/recommend?run={run.id}&view=user&user=u3")
+    expect(page.get_by_text("came next").first).to_be_visible()
+    settle(page)
+    assert page.locator("a[href^=javascript]").count() == 0
+    assert not dialogs
+    assert [url for url in asked if "/evil" in url] == []

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bert4rec.composer.decoding import MAX_ROUNDS, METHODS, Method, compose
+from bert4rec.composer.outline import OPEN, Dials, Outline
+from bert4rec.composer.taste import DIVERSITY_NATS, Taste
+from bert4rec.composer.views import gap_scores
+from bert4rec.errors import SettingsError
+from bert4rec.pipeline import train
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from tests.factories import SHELF, bridge_dataset, shelf_recommender, small_settings
+
+
+@pytest.fixture(scope="module")
+def ring(tiny_run: Run) -> Recommender:
+    return load(tiny_run, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """A model of the world in which a middle item is told by both of its sides alone."""
+    settings = small_settings(n_epochs=40, n_layers=2, learning_rate=1e-2, dropout_rate=0.0)
+    return load(train(bridge_dataset(), settings, workspace=tmp_path_factory.mktemp("bridge")))
+
+
+def test_gaps_of_a_ring_are_filled_with_what_lies_between(ring: Recommender) -> None:
+    found = compose(ring, Outline.of([4, 5, None, None, 8, None]))
+    assert found.items == (4, 5, 6, 7, 8, 9)
+    assert [choice.place for choice in found.choices] == [2, 3, 5]
+    assert found.outline.places == (4, 5, OPEN, OPEN, 8, OPEN)
+
+
+def test_middles_are_told_by_both_sides_and_not_by_the_past_alone(bridge: Recommender) -> None:
+    history = bridge.dataset.history(3).astype(int).tolist()[-9:]
+    middles = [at for at, item in enumerate(history) if item > 8][1:]
+    outline = Outline.of([None if at in middles else item for at, item in enumerate(history)])
+    assert compose(bridge, outline).items == tuple(history)
+    assert compose(bridge, outline, method="next_item").items != tuple(history)
+
+
+def test_the_surest_gap_is_filled_first_and_what_is_chosen_is_seen(ring: Recommender) -> None:
+    outline = Outline.of([None, None, 8, 9, None])
+    scores = gap_scores(ring, outline.items, outline.gaps)
+    taste = Taste(ring, Dials(), len(outline))
+    allowed = np.ones_like(scores, dtype=bool)
+    allowed[:, [7, 8]] = False
+    log_p = taste.log_probabilities(scores, allowed, outline.items, outline.gaps)
+    surest = outline.gaps[int(log_p.max(axis=1).argmax())]
+    found = compose(ring, outline, method=Method())
+    assert min(found.choices, key=lambda choice: choice.round).place == surest
+    assert sorted(choice.round for choice in found.choices) == [0, 1, 2]
+
+
+def test_in_order_each_round_takes_the_next_gap(ring: Recommender) -> None:
+    for name in ("left_to_right", "next_item"):
+        found = compose(ring, Outline.of([3, None, None, 6, None]), method=name)
+        assert [choice.round for choice in found.choices] == [0, 1, 2]
+
+
+def test_the_next_item_method_is_the_models_own_next_item(ring: Recommender) -> None:
+    found = compose(ring, Outline.of([3, 4, 5, None]), method="next_item")
+    (best, *_) = ring.recommend(["3", "4", "5"], remove_seen=True)
+    assert found.items[-1] == best.item_idx
+
+
+def test_looking_again_never_ends_worse_than_it_began() -> None:
+    model = shelf_recommender()
+    n_changed = 0
+    for seed in range(30):
+        kept = np.random.default_rng(seed).permutation(10)[:3] + 1
+        outline = Outline.of([int(kept[0]), None, int(kept[1]), None, None, int(kept[2]), None])
+        # All at once leaves the most to be mended.
+        plain = compose(model, outline, method=Method(predicts_anew=False))
+        swept = compose(model, outline, method=Method(predicts_anew=False, max_sweeps=6))
+        assert swept.fit >= plain.fit - 1e-12
+        assert (swept.n_changed > 0) == (swept.items != plain.items)
+        n_changed += swept.n_changed
+    assert n_changed
+
+
+def test_a_long_outline_takes_a_bounded_number_of_rounds(ring: Recommender) -> None:
+    outline = Outline.of([1, *[None] * 29])
+    found = compose(ring, replace(outline, places=outline.places[:28]))
+    assert found.n_rounds <= 2 * MAX_ROUNDS
+    assert len(set(found.items)) == 28
+
+
+def test_a_probability_is_the_share_among_what_may_stand_there(ring: Recommender) -> None:
+    found = compose(ring, Outline.of([4, 5, None, 7]))
+    scores = gap_scores(ring, np.array([4, 5, OPEN, 7]), [2])[0].astype(np.float64)
+    scores[[3, 4, 6]] = -np.inf
+    shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+    (choice,) = found.choices
+    assert choice.probability == pytest.approx(shares[choice.item_idx - 1], rel=1e-4)
+    assert choice.n_allowed == 27
+    for item, share in choice.alternatives:
+        assert share == pytest.approx(shares[item - 1], rel=1e-4)
+
+
+def test_novelty_divides_by_the_share_of_all_interactions() -> None:
+    model = shelf_recommender()
+    scores, allowed = np.zeros((1, 10), dtype=np.float32), np.ones((1, 10), dtype=bool)
+    taste = Taste(model, Dials(novelty=1.0), 1)
+    odds = np.exp(taste.log_probabilities(scores, allowed, np.array([OPEN]), [0]))[0]
+    counts = np.maximum(SHELF["count"].to_numpy(), 1)
+    assert odds * counts == pytest.approx(np.full(10, (odds * counts)[0]), rel=1e-5)
+
+
+def test_diversity_takes_its_nats_from_a_twin_and_nothing_from_an_opposite() -> None:
+    model = shelf_recommender()
+    scores, allowed = np.zeros((1, 10), dtype=np.float32), np.ones((1, 10), dtype=bool)
+    items = np.array([2, OPEN])
+    log_p = Taste(model, Dials(diversity=0.5), 2).log_probabilities(scores, allowed, items, [1])[0]
+    vectors = model.item_embeddings()
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    likeness = np.maximum(unit @ unit[1], 0)
+    expected = -0.5 * DIVERSITY_NATS * (likeness - likeness[5])
+    assert log_p - log_p[5] == pytest.approx(expected, abs=1e-4)
+    # What stands at the place itself does not count against it.
+    alone = Taste(model, Dials(diversity=0.5), 2).log_probabilities(scores, allowed, items, [0])[0]
+    assert alone == pytest.approx(np.full(10, -math.log(10)))
+
+
+def test_chance_is_the_seeds_alone() -> None:
+    model = shelf_recommender()
+
+    def items(seed: int, temperature: float = 5.0) -> tuple[int, ...]:
+        dials = Dials(temperature=temperature, seed=seed)
+        return compose(model, Outline.of([1, None, None, None], dials=dials)).items
+
+    assert items(1) == items(1)
+    assert len({items(seed) for seed in range(8)}) > 1
+    assert items(3, temperature=0.0) == items(4, temperature=0.0)
+
+
+def test_places_far_from_the_newest_items_are_filled_from_a_window_around_them() -> None:
+    model = shelf_recommender(4)
+    scores = gap_scores(model, np.array([1, 2, OPEN, 3, 4, 5, 6, 7]), [2])
+    alone = gap_scores(model, np.array([1, 2, OPEN, 3]), [2])
+    assert scores == pytest.approx(alone, abs=1e-5)
+
+
+def test_nothing_to_fill_and_an_unknown_method() -> None:
+    model = shelf_recommender()
+    found = compose(model, Outline.of([1, 2]))
+    assert (found.items, found.choices, found.fit) == ((1, 2), (), 1.0)
+    with pytest.raises(SettingsError, match=f"Use {', '.join(METHODS)}"):
+        compose(model, Outline.of([None]), method="wild")

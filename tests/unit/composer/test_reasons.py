@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bert4rec.composer.reasons import Reason, find_reasons, strongest_neighbours
+from bert4rec.explain import CONTEXTS, occlusion, predict_masked
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from tests.factories import shelf_recommender
+
+ITEMS = (3, 4, 5, 6, 7, 8)
+
+
+@pytest.fixture(scope="module")
+def ring(tiny_run: Run) -> Recommender:
+    return load(tiny_run, device="cpu")
+
+
+def test_a_context_says_what_a_masked_prediction_says(ring: Recommender) -> None:
+    for reason in find_reasons(ring, ITEMS, range(6)):
+        for context in CONTEXTS:
+            (one,) = predict_masked(ring, np.array(ITEMS), [reason.place], context=context, k=1)
+            assert math.exp(reason.log_p[context]) == pytest.approx(one.true_probability, rel=1e-3)
+            assert reason.bits(context) == pytest.approx(one.bits, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("past", "future", "both", "carried_by"),
+    [
+        (4.0, 1.0, 4.5, "past"),
+        (1.0, 4.0, 4.5, "future"),
+        (1.0, 2.0, 5.0, "both"),
+        (4.0, 4.5, 5.0, "either"),
+        (0.2, -1.0, 0.9, "popularity"),
+        (5.0, 1.0, 2.0, "past"),
+    ],
+)
+def test_what_carries_a_choice_is_told_by_clear_bits(
+    past: float, future: float, both: float, carried_by: str
+) -> None:
+    bits = {"past": past, "future": future, "both": both}
+    reason = Reason(0, 1, {c: math.log(2) * b - 3.0 for c, b in bits.items()}, -3.0)
+    assert reason.carried_by == carried_by
+
+
+def test_the_strongest_neighbours_are_those_of_the_occlusion(ring: Recommender) -> None:
+    fall = occlusion(ring, np.array(ITEMS), 3)
+    found = strongest_neighbours(ring, ITEMS, 3)
+    assert found
+    assert [at for at, _ in found] == np.argsort(-fall, kind="stable")[: len(found)].tolist()
+    assert all(bits == pytest.approx(fall[at]) for at, bits in found)
+
+
+def test_a_place_before_the_newest_window_has_reasons_and_neighbours() -> None:
+    model = shelf_recommender(4)
+    items = list(range(1, 11))
+    (whole,) = find_reasons(model, items, [2])
+    (alone,) = find_reasons(model, items[:4], [2])
+    assert whole.log_p == pytest.approx(alone.log_p, abs=1e-5)
+    assert {at for at, _ in strongest_neighbours(model, items, 2)} <= {0, 1, 3}
+    assert find_reasons(model, items, []) == []
