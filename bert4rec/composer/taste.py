@@ -27,6 +27,7 @@ class Taste:
         self.recommender = recommender
         self.dials = dials
         self.n_places = n_places
+        self.known_cosines: dict[int, np.ndarray] = {}
 
     @cached_property
     def log_shares(self) -> np.ndarray:
@@ -78,15 +79,24 @@ class Taste:
     def _likeness(self, items: np.ndarray, places: Sequence[int]) -> np.ndarray:
         """Return how like each item is to the likest one in the sequence, (M, N), in [0, 1]."""
         there = np.flatnonzero(items != OPEN)
-        cosines = self.unit_vectors @ self.unit_vectors[items[there] - 1].T
-        best = cosines.max(axis=1, initial=0.0)
+        cosines = np.zeros((len(there), len(self.unit_vectors)), dtype=np.float32)
+        for row, item in enumerate(items[there].tolist()):
+            cosines[row] = self._cosines(item)
+        best = cosines.max(axis=0, initial=0.0)
         rows = np.tile(best, (len(places), 1))
         for row, place in enumerate(places):
             for own in np.flatnonzero(there == place):
                 # Where the likest is what stands at the place itself, the next one counts.
-                at = np.flatnonzero(cosines[:, own] >= best)
-                rows[row, at] = np.delete(cosines[at], own, axis=1).max(axis=1, initial=0.0)
+                at = np.flatnonzero(cosines[own] >= best)
+                others = np.delete(cosines[:, at], own, axis=0)
+                rows[row, at] = others.max(axis=0, initial=0.0)
         return rows
+
+    def _cosines(self, item: int) -> np.ndarray:
+        """Return the cosines of all items with one, float32 (N,), computed once each."""
+        if item not in self.known_cosines:
+            self.known_cosines[item] = self.unit_vectors @ self.unit_vectors[item - 1]
+        return self.known_cosines[item]
 
 
 def _log_softmax(scores: np.ndarray) -> np.ndarray:
