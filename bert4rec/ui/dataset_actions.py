@@ -197,9 +197,10 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
     folder = str(manifest["folder"])
     use = dataset_use(state.workspace(), folder)
     name = escape(str(manifest["name"]))
-    if use.active:
-        st.markdown(f"**{name}** cannot be deleted: it is needed by runs that are still active.")
+    if use.active or use.searches:
+        st.markdown(f"**{name}** cannot be deleted: it is needed by what is still active.")
         _draw_runs(use.active)
+        st.markdown("\n".join(f"- the search {escape(one)}" for one in use.searches))
         st.caption("Stop them first, or let them end.")
         return
     st.markdown(

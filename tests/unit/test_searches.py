@@ -15,6 +15,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError, RunError
 from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
+from bert4rec.runs.dataset_use import delete_unused_dataset
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
@@ -199,3 +200,21 @@ def test_a_study_of_another_name_than_its_file_is_one_as_well(
     copy.path.write_bytes(study.path.read_bytes())
     assert copy.plan() == study.plan()
     assert replace(copy, wait_s=1.0).name == "copy"
+
+
+def test_the_dataset_of_a_search_under_way_is_not_deleted(
+    workspace: Path,
+    dataset: SequenceDataset,
+    service: SearchService,
+    new_study: Callable[..., Study],
+) -> None:
+    new_study("long", n_epochs=LONG)
+    service.start("long")
+    assert dataset.folder is not None
+    try:
+        with pytest.raises(RunError, match="needed by searches: long"):
+            delete_unused_dataset(workspace, dataset.folder.name, is_forced=True)
+    finally:
+        service.stop("long")
+        assert service.wait("long", TIMEOUT_S)
+    delete_unused_dataset(workspace, dataset.folder.name)
