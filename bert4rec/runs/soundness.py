@@ -61,7 +61,7 @@ OTHER_KINDS: Kinds = {
     **dict.fromkeys(("n_users", "n_items", "n_interactions", "n_parameters"), int),
     **dict.fromkeys(("n_steps_per_epoch", "n_epochs"), int),
     **dict.fromkeys(("memory_bytes", "device_memory_bytes"), int),
-    **dict.fromkeys(("learning_rate", "sequences_per_s", "elapsed_s"), NUMBER),
+    **dict.fromkeys(("learning_rate", "grad_norm", "sequences_per_s", "elapsed_s"), NUMBER),
     **dict.fromkeys(("loss_type", "loss_reason", "seen_reason", "device", "precision"), str),
     **dict.fromkeys(("epoch", "step"), NUMBER),
     "removes_seen": bool,

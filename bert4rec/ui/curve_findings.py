@@ -56,7 +56,10 @@ def small_finding(curves: Curves, name: str) -> str:
         told = {"process": last.get("memory_bytes"), "device": last.get("device_memory_bytes")}
         return ", ".join(f"{size(held)} {whose}" for whose, held in told.items() if held)
     if name == "speed":
-        rates = sorted(row["sequences_per_s"] for row in curves.train)
+        given = (row.get("sequences_per_s") for row in curves.train)
+        rates = sorted(rate for rate in given if rate is not None)
+        if not rates:
+            return "Not told by the newest lines"
         return f"{number(rates[len(rates) // 2])}, the median of the newest lines"
     value = last.get(name)
     if value is None:

@@ -17,7 +17,7 @@ from bert4rec.runs.curve_files import curve_events, curves_csv
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.soundness import check_run
-from bert4rec.ui import curve_charts, run_figures
+from bert4rec.ui import curve_charts, curve_findings, run_figures
 from bert4rec.ui.run_list import list_frame, listed_run
 from bert4rec.ui.run_table import run_row
 
@@ -79,11 +79,13 @@ def draw(run: Run) -> None:
     curves.update(run.journal)
     metric = run.hyperparameters().valid_metric
     curve_charts.metric_chart(curves, metric)
-    curve_charts.metric_finding(curves, metric)
+    curve_findings.metric_finding(curves, metric)
     curve_charts.loss_chart(curves)
-    curve_charts.loss_finding(curves)
-    curve_charts.valid_table(curves)
-    curve_charts.train_table(curves)
+    curve_findings.loss_finding(curves)
+    for name in curve_charts.small_charts(curves):
+        curve_findings.small_finding(curves, name)
+    curve_findings.valid_table(curves)
+    curve_findings.train_table(curves)
     run_figures.progress_of(run.status(), curves)
     report = (run.summary() or {})["report"]["test"]
     run_figures.final_table(report)
