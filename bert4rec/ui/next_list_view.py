@@ -21,7 +21,7 @@ from bert4rec.ui.words import counted, escape, percent
 
 K = 10
 N_RECENT = 15
-MIN_LIST_PX = 300
+MIN_LIST_PX = 260
 YARDSTICK_LABELS = {"transitions": "Transition counts", "popularity": "Popularity"}
 
 
