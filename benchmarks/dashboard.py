@@ -6,7 +6,7 @@ in the menu until the page is drawn, while a run trains, and of Runs in a worksp
 finished runs. `long run`: memory and refresh of a page that watches 100,000 steps, each with its
 line, at the start and the end.
 
-Environment variables: BENCH_REPEATS (1 is a quick run), BENCH_EPOCHS (of a compared training),
+Environment variables: BENCH_PARTS (names as above with commas between), BENCH_REPEATS (1 is a quick run), BENCH_EPOCHS (of a compared training),
 BENCH_RUNS (in the workspace), BENCH_STEPS (of the long run), BENCH_RUNNER (thread or process).
 """
 
@@ -47,9 +47,12 @@ TITLES = {
     "Home": "BERT4Rec",
     "Data": "Data",
     "Train": "Train",
+    "Search": "Search",
     "Runs": "Runs",
     "Inspect": "Inspect",
+    "Recommend": "Recommend",
     "Embeddings": "Embeddings",
+    "System": "System",
 }
 # Resolves once the page of this title is drawn to its end.
 DRAWN = """title => new Promise(done => {
@@ -85,7 +88,15 @@ def measure_dashboard() -> list[Row]:
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
-        rows = [*trainings(browser), *pages(browser), *long_run(browser)]
+        parts = {"training": trainings, "page": pages, "long run": long_run}
+        chosen = os.environ.get("BENCH_PARTS", ",".join(parts)).split(",")
+        if unknown := set(chosen) - parts.keys():
+            raise SystemExit(f"no part is called {unknown.pop()!r}; there are {', '.join(parts)}")
+        rows = []
+        for name in chosen:
+            for found in parts[name](browser):
+                print(found, file=sys.stderr, flush=True)
+                rows.append(found)
         browser.close()
     return rows
 

@@ -48,8 +48,8 @@ class _Bucket:
             self.high = point
 
     def joined(self, later: _Bucket) -> _Bucket:
-        low = min(self.low, later.low, key=lambda point: point.value)
-        high = max(self.high, later.high, key=lambda point: point.value)
+        low = later.low if later.low.value < self.low.value else self.low
+        high = later.high if later.high.value > self.high.value else self.high
         return _Bucket(low, high, later.last, self.total + later.total, self.n + later.n)
 
     def points(self) -> list[Point]:
@@ -124,7 +124,8 @@ class Line:
             old = weight**bucket.n
             average = old * average + (1 - old) * bucket.total / bucket.n
             left *= old
-            found.append(bucket.last._replace(value=average / (1 - left)))
+            step, epoch, _ = bucket.last
+            found.append(Point(step, epoch, average / (1 - left)))
         return found
 
     def highest(self) -> float:

@@ -148,12 +148,13 @@ def small_charts(curves: Curves, smoothing: float = 0.0) -> dict[str, Chart]:
         told = {label: line for label, line in lines.items() if line.highest()}
         weight = smoothing if small.is_noisy else 0.0
         rows = [
-            dot if dot.value is None else dot._replace(value=dot.value * small.scale)
+            dot
             for label, line in told.items()
             for dot in _figure_dots(line, label, MAX_SMALL_POINTS, weight)
         ]
         if rows:
-            charts[name] = _chart(rows, "", list(told), from_zero=True)
+            charts[name] = chart = _chart(rows, "", list(told), from_zero=True)
+            chart.points["value"] *= small.scale
     return charts
 
 

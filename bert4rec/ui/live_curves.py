@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -45,8 +47,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         marks = "Each diamond was a new best, the large one is the best so far."
         st.caption(marks + (f" Ranked among the whole catalogue{escape(seen)}." if seen else ""))
-        with st.expander("As a table"):
-            _draw_table(curve_findings.valid_table(curves))
+        _draw_table(run, "metric", curves, curve_findings.valid_table)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.loss_chart(curves, smoothing, is_log=is_log),
@@ -57,8 +58,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         if smoothing:
             st.caption("The faint line is the loss as it was measured.")
-        with st.expander("As a table"):
-            _draw_table(curve_findings.train_table(curves))
+        _draw_table(run, "loss", curves, curve_findings.train_table)
     _draw_small(run, curves, smoothing, is_live=is_live)
 
 
@@ -130,8 +130,14 @@ def _draw_small(run: Run, curves: Curves, smoothing: float, *, is_live: bool) ->
             )
 
 
-def _draw_table(table: pd.DataFrame) -> None:
-    st.dataframe(table, hide_index=True, height=260)
+def _draw_table(
+    run: Run, name: str, curves: Curves, table_of: Callable[[Curves], pd.DataFrame]
+) -> None:
+    """Offer a curve's figures; they are made only while they are shown."""
+    shown = st.expander("As a table", on_change="rerun", key=f"table_{name}_{run.id}")
+    if shown.open:
+        with shown:
+            st.dataframe(table_of(curves), hide_index=True, height=260)
 
 
 def draw_log(run: Run) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +12,7 @@ import streamlit as st
 from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.runs.folder import ACTIVE_STATES, Run, Status, utc_now
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
@@ -39,7 +41,9 @@ from bert4rec.ui.words import (
     when,
 )
 
-REFRESH_S = 1.0
+# Seconds between two looks at a run, by its age in seconds. Whoever looks takes time from the
+# training, and what an old run tells in a second hardly shows on its curves.
+REFRESH_S = ((15.0, 1.0), (300.0, 2.0), (math.inf, 5.0))
 MIN_METRIC_PX = 150
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
@@ -53,8 +57,9 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run)
-    live = st.fragment(_draw_live, run_every=REFRESH_S if now in ACTIVE_STATES else None)
-    live(run, (now, status.state))
+    every_s = refresh_s(cache.curves(run.id)) if now in ACTIVE_STATES else None
+    live = st.fragment(_draw_live, run_every=every_s)
+    live(run, (now, status.state, every_s))
     draw_watched(run, is_active=now in ACTIVE_STATES)
     _draw_settings(run)
 
@@ -72,17 +77,26 @@ def _draw_heading(run: Run, status: Status, now: str) -> None:
     draw_ending(run, status, now)
 
 
-def _draw_live(run: Run, drawn: tuple[str, str]) -> None:
+def refresh_s(curves: Curves) -> float:
+    """Return how many seconds a page waits until it looks at an active run again."""
+    began = curves.started.get("at")
+    age_s = (utc_now() - datetime.fromisoformat(began)).total_seconds() if began else 0.0
+    return next(every_s for until_s, every_s in REFRESH_S if age_s < until_s)
+
+
+def _draw_live(run: Run, drawn: tuple[str, str, float | None]) -> None:
     try:
         status = run.status() if run.folder.is_dir() else None
     except Bert4RecError:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         status = None
     # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
-    if status is None or (shown_state(run, status), status.state) != drawn:
+    if status is None or (shown_state(run, status), status.state) != drawn[:2]:
         st.rerun()
-    drawn_state = drawn[0]
+    drawn_state, _, every_s = drawn
     curves = cache.curves(run.id)
+    if every_s is not None and refresh_s(curves) > every_s:
+        st.rerun()
     if drawn_state == "queued":
         st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
         return
