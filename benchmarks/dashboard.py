@@ -6,8 +6,9 @@ in the menu until the page is drawn, while a run trains, and of Runs in a worksp
 finished runs. `long run`: memory and refresh of a page that watches 100,000 steps, each with its
 line, at the start and the end.
 
-Environment variables: BENCH_PARTS (names as above with commas between), BENCH_REPEATS (1 is a quick run), BENCH_EPOCHS (of a compared training),
-BENCH_RUNS (in the workspace), BENCH_STEPS (of the long run), BENCH_RUNNER (thread or process).
+Environment variables: BENCH_PARTS (these names with commas between), BENCH_REPEATS (1 is a quick
+run), BENCH_EPOCHS (of a compared training), BENCH_RUNS (in the workspace), BENCH_STEPS (of the long
+run), BENCH_RUNNER (thread or process).
 """
 
 from __future__ import annotations
