@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.files import safe_name
+from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Status
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
@@ -248,6 +249,14 @@ def draw_finds(read: ReadStudy) -> None:
             args=(lambda: _use(read, chosen),),
             help="Fills the form of the Train page, to look at or to change before the start.",
         )
+        st.button(
+            "Keep as preset",
+            icon=":material/bookmark_add:",
+            key=f"search_keep_{read.name}",
+            on_click=_try,
+            args=(lambda: _keep(read, chosen),),
+            help="The Train page then offers these settings among your presets.",
+        )
     st.caption(escape(settings_words(chosen.values)))
     # A callback cannot leave the page.
     if st.session_state.pop("search_leave", False):
@@ -271,8 +280,17 @@ def _train(read: ReadStudy, trial: Trial) -> None:
 
 
 def _use(read: ReadStudy, trial: Trial) -> None:
+    fill_new_run(_policy(read, trial), read.name, str(read.dataset.get("folder", "")))
+    st.session_state["search_leave"] = True
+
+
+def _keep(read: ReadStudy, trial: Trial) -> None:
+    name = free_preset_name(state.workspace(), f"{read.name}-trial-{trial.number + 1}")
+    save_preset(state.workspace(), name, _policy(read, trial))
+    st.toast(f"Kept as {name}, among your presets on Train", icon=":material/bookmark_added:")
+
+
+def _policy(read: ReadStudy, trial: Trial) -> Policy:
     if read.plan is None:
         raise RunError("the study has no plan")
-    policy = Policy(settings=read.plan.settings(trial.values))
-    fill_new_run(policy, read.name, str(read.dataset.get("folder", "")))
-    st.session_state["search_leave"] = True
+    return Policy(settings=read.plan.settings(trial.values))

@@ -15,6 +15,7 @@ from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.ui import cache, forms
 from bert4rec.ui.forms import FormField
+from bert4rec.ui.own_presets import draw_own_presets
 from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field
 from bert4rec.ui.words import counted, escape, sentence
 
@@ -26,6 +27,8 @@ KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
 FIRST_PRESET = "balanced"
+# A source of this beginning is a preset of one's own; no name of the others has such a sign.
+OWN = "own:"
 # What is to be said of a field, and the button that mends it.
 ADVICE_WIDTHS = (3, 1)
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
@@ -52,10 +55,15 @@ def chosen_kind() -> PolicyKind:
     return cast(PolicyKind, st.session_state.get(KIND_KEY) or POLICY_KINDS[0])
 
 
-def fill_from_policy(policy: Policy) -> None:
-    """Fill the form from a policy; all that it gives stays given."""
+def fill_from_policy(policy: Policy, preset: str | None = None) -> None:
+    """Fill the form from a policy, all of which stays given.
+
+    Args:
+        policy: The policy.
+        preset: The preset of one's own that it is, if it is one.
+    """
     st.session_state[KIND_KEY] = policy.kind
-    _fill(policy.settings.given(), source="yaml")
+    _fill(policy.settings.given(), source="yaml" if preset is None else f"{OWN}{preset}")
     st.session_state[PRESET_KEY] = None
 
 
@@ -146,8 +154,20 @@ def _draw_presets() -> None:
         )
         with st.popover("What it sets and reached", type="tertiary"):
             _draw_source()
+        with st.popover("Your presets", icon=":material/bookmarks:", type="tertiary"):
+            settings, _ = forms.check_draft(draft())
+            policy = None if settings is None else Policy(chosen_kind(), settings)
+            draw_own_presets(policy, fill_from_policy)
     source = str(st.session_state.get(SOURCE_KEY))
-    st.caption(PRESETS[source].description if source in PRESETS else "Filled from a policy YAML.")
+    filled = f"Filled from {_source_words(source)}."
+    st.caption(PRESETS[source].description if source in PRESETS else filled)
+
+
+def _source_words(source: str) -> str:
+    """Return what the form was filled from, in words."""
+    if source in PRESETS:
+        return PRESETS[source].title
+    return f"your preset {escape(source[len(OWN) :])}" if source.startswith(OWN) else "a policy"
 
 
 def _draw_source() -> None:
@@ -177,8 +197,7 @@ def preset_help() -> str:
 def _draw_changes(changes: Sequence[forms.Change]) -> None:
     if not changes:
         return
-    source = str(st.session_state.get(SOURCE_KEY))
-    where = PRESETS[source].title if source in PRESETS else "the policy"
+    where = _source_words(str(st.session_state.get(SOURCE_KEY)))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Changed since *{where}*:", width="content")
         for change in changes:

@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.own_presets import own_presets
+from bert4rec.policy import Policy
 from bert4rec.runs.registry import list_runs
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan, dump_plan
 from bert4rec.search_space import parse_space
@@ -277,6 +279,21 @@ def test_the_settings_of_a_chosen_trial_fill_the_train_form(
     expected = study.plan().settings(chosen.values).given()
     assert dict(app.session_state["train_draft"]) == expected
     assert app.session_state["train_name"] == "one"
+
+
+def test_the_best_trial_is_kept_as_a_preset_with_one_click(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = invented_study(dataset, 4)
+    app = open_search("one")
+    press(app, "Keep as preset")
+    press(app, "Keep as preset")
+    assert not app.exception
+    best = app.selectbox(key="search_trial_one").value
+    kept = own_presets(study.workspace)
+    assert [preset.name for preset in kept] == [f"one-trial-{best + 1}{end}" for end in ("", "-2")]
+    expected = study.plan().settings(study.trials()[best].values)
+    assert all(preset.policy == Policy(settings=expected) for preset in kept)
 
 
 def test_a_study_shows_why_trials_ended_and_when_importance_begins(

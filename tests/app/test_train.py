@@ -15,6 +15,7 @@ from bert4rec.data.split import split_dataset
 from bert4rec.files import write_json
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
+from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
@@ -578,6 +579,41 @@ def test_a_policy_is_what_changes_are_told_against_after_it_filled_the_form(
     assert "Changed since *the policy*" in texts(app)
     app.button(key="train_back_n_epochs").click().run()
     assert draft(app) == {"n_epochs": 30}
+
+
+def test_a_preset_of_ones_own_is_kept_fills_the_form_again_and_goes(
+    dataset: SequenceDataset, open_train: Open, workspace: Path
+) -> None:
+    app = open_train()
+    set_field(app, "hidden_size", 32)
+    app.text_input(key="own_preset_name").set_value("quick").run()
+    app.button(key="own_preset_keep").click().run()
+    assert "there is a preset called quick already" in texts(app)
+    app.text_input(key="own_preset_name").set_value("narrow one").run()
+    app.button(key="own_preset_keep").click().run()
+    assert not app.exception
+    (kept,) = own_presets(workspace)
+    assert kept.policy is not None
+    assert (kept.name, kept.policy.settings.hidden_size) == ("narrow-one", 32)
+
+    other = open_train()
+    assert draft(other).get("hidden_size") != 32
+    other.button(key="own_preset_use_narrow-one").click().run()
+    assert draft(other)["hidden_size"] == 32
+    assert "your preset narrow-one" in texts(other)
+    other.button(key="own_preset_delete_narrow-one").click().run()
+    assert not other.exception
+    assert own_presets(workspace) == []
+
+
+def test_a_preset_that_cannot_be_read_says_why(
+    dataset: SequenceDataset, open_train: Open, workspace: Path
+) -> None:
+    (workspace / "presets").mkdir(parents=True)
+    (workspace / "presets" / "old.yaml").write_text("policy_configs: {scoring_policy: {a: 1}}")
+    app = open_train()
+    assert not app.exception
+    assert "policy_type is missing" in texts(app)
 
 
 def test_what_the_presets_reached_stands_in_their_help_with_the_machine(

@@ -1,0 +1,91 @@
+"""Presets of one's own: policies kept by name in a workspace, beside those that come with it.
+
+Each is a policy YAML in the folder `presets`, so that `train --config` takes it as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bert4rec.errors import NotFoundError, SettingsError
+from bert4rec.files import child_of, make_folder, safe_name, write_text, writing_explained
+from bert4rec.policy import Policy, dump_policy, read_policy
+from bert4rec.presets import PRESETS
+
+FOLDER, ENDING = "presets", ".yaml"
+
+
+@dataclass(frozen=True)
+class OwnPreset:
+    """A preset of a workspace.
+
+    Args:
+        name: Its name, which is also that of its file.
+        policy: What it holds, or None where the file cannot be read.
+        problem: Why not; empty otherwise.
+    """
+
+    name: str
+    policy: Policy | None
+    problem: str = ""
+
+
+def own_presets(workspace: Path) -> list[OwnPreset]:
+    """Return the presets of a workspace by name, also those that cannot be read."""
+    return [_read(path) for path in sorted((workspace / FOLDER).glob(f"*{ENDING}"))]
+
+
+def _read(path: Path) -> OwnPreset:
+    try:
+        return OwnPreset(path.stem, read_policy(path))
+    except (SettingsError, NotFoundError, OSError) as error:
+        return OwnPreset(path.stem, None, str(error))
+
+
+def save_preset(workspace: Path, name: str, policy: Policy) -> Path:
+    """Keep a policy under a name that is free.
+
+    Returns:
+        The file; its name is the given one with what a file name cannot hold replaced.
+
+    Raises:
+        SettingsError: the name is empty or taken.
+        UnwritableError: the workspace cannot be written.
+    """
+    wanted = safe_name(name, fallback="")
+    if not wanted:
+        raise SettingsError(["the preset has no name"], fix="Give it one with letters or digits.")
+    path = workspace / FOLDER / f"{wanted}{ENDING}"
+    if path.exists() or wanted.casefold() in PRESETS:
+        raise SettingsError(
+            [f"there is a preset called {wanted} already"],
+            fix="Give another name, or delete that one first.",
+        )
+    with writing_explained(workspace):
+        make_folder(path.parent)
+        write_text(path, dump_policy(policy))
+    return path
+
+
+def free_preset_name(workspace: Path, wanted: str) -> str:
+    """Return a name like the wanted one under which nothing is kept yet."""
+    taken = {preset.name for preset in own_presets(workspace)}
+    name = safe_name(wanted, fallback="preset", max_length=36)
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (name, *numbered) if one not in taken)
+
+
+def delete_preset(workspace: Path, name: str) -> None:
+    """Delete a preset.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        UnwritableError: the workspace cannot be written.
+    """
+    path = child_of(workspace / FOLDER, f"{name}{ENDING}")
+    with writing_explained(workspace):
+        try:
+            path.unlink()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"there is no preset {name!r}", where=str(path.parent)) from error
