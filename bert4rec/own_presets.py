@@ -33,7 +33,8 @@ class OwnPreset:
 
 def own_presets(workspace: Path) -> list[OwnPreset]:
     """Return the presets of a workspace by name, also those that cannot be read."""
-    return [_read(path) for path in sorted((workspace / FOLDER).glob(f"*{ENDING}"))]
+    paths = (workspace / FOLDER).glob(f"*{ENDING}")
+    return [_read(path) for path in sorted(paths, key=lambda path: path.stem)]
 
 
 def _read(path: Path) -> OwnPreset:

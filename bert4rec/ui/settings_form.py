@@ -167,7 +167,7 @@ def _source_words(source: str) -> str:
     """Return what the form was filled from, in words."""
     if source in PRESETS:
         return PRESETS[source].title
-    return f"your preset {escape(source[len(OWN) :])}" if source.startswith(OWN) else "a policy"
+    return f"your preset {escape(source[len(OWN) :])}" if source.startswith(OWN) else "the policy"
 
 
 def _draw_source() -> None:

@@ -588,7 +588,7 @@ def test_a_preset_of_ones_own_is_kept_fills_the_form_again_and_goes(
     set_field(app, "hidden_size", 32)
     app.text_input(key="own_preset_name").set_value("quick").run()
     app.button(key="own_preset_keep").click().run()
-    assert "there is a preset called quick already" in texts(app)
+    assert "There is a preset called quick already" in texts(app)
     app.text_input(key="own_preset_name").set_value("narrow one").run()
     app.button(key="own_preset_keep").click().run()
     assert not app.exception
@@ -613,7 +613,7 @@ def test_a_preset_that_cannot_be_read_says_why(
     (workspace / "presets" / "old.yaml").write_text("policy_configs: {scoring_policy: {a: 1}}")
     app = open_train()
     assert not app.exception
-    assert "policy_type is missing" in texts(app)
+    assert "type is missing" in texts(app)
 
 
 def test_what_the_presets_reached_stands_in_their_help_with_the_machine(
