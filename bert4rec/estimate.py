@@ -33,6 +33,9 @@ N_PROBED_USERS = 512
 # measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
 SORTING_BYTES = 25_000_000
+# What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
+# that the allocator keeps for that thread alone. Measured in the same way.
+THREAD_BYTES = 35_000_000
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,8 @@ def _memory_bytes(
     token = 4 * (12 * d + 3 * settings.inner_size) + 5 * part.length
     activations = part.n_tokens * token * settings.n_layers
     if is_ce:
-        scores = 3 * BLOCK_BYTES[choice.kind] + 4 * (2 * n * d + 3 * part.n_places * d)
+        blocks = 3 * choice.n_side_by_side * BLOCK_BYTES[choice.kind]
+        scores = blocks + 4 * (2 * n * d + 3 * part.n_places * d)
     else:
         k, n_places = settings.negative_samples_count, part.n_places
         n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
@@ -244,7 +248,8 @@ def _memory_bytes(
     longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
     n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
     judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
-    return int(weights + activations + scores + judging + 4 * dataset.n_interactions)
+    threads = THREAD_BYTES * (choice.n_side_by_side - 1)
+    return int(weights + activations + scores + judging + threads + 4 * dataset.n_interactions)
 
 
 class _Parts(NamedTuple):

@@ -30,7 +30,8 @@ from bert4rec.ui.words import (
     state_word,
 )
 
-REFRESH_S = 1.0
+# A trial is a matter of minutes, and whoever looks takes time from it.
+REFRESH_S = 3.0
 MIN_METRIC_PX = 150
 MIN_CHART_PX = 380
 CHART_PX = 300
