@@ -29,10 +29,10 @@ from bert4rec.workshop import Workshop, loss_for
 PROBE_S = 2.5
 MAX_PROBE_STEPS = 40
 N_PROBED_USERS = 512
-# What judging takes whatever is judged, and what a sampled loss takes to sort what it met; both as
-# measured by `python -m benchmarks estimate`.
+# What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what it
+# met; both as measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
-SORTING_BYTES = 25_000_000
+SORTING_BYTES = 45_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
 # that the allocator keeps for that thread alone. Measured in the same way.
 THREAD_BYTES = 35_000_000
@@ -244,7 +244,8 @@ def _memory_bytes(
     else:
         k, n_places = settings.negative_samples_count, part.n_places
         n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
-        scores = SORTING_BYTES + 4 * (6 * n_places * k + 4 * n_met * d)
+        sorting = choice.n_side_by_side * SORTING_BYTES
+        scores = sorting + 4 * (6 * n_places * k + 4 * n_met * d)
     longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
     n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
     judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
