@@ -99,7 +99,8 @@ def choose(labels: dict[str, str]) -> str:
         shown = str(st.session_state[CHOICE_KEY])
         if shown != NEW:
             st.button("Compare others", icon=":material/add:", on_click=show, args=(NEW,))
-            st.button("Delete", icon=":material/delete:", on_click=ask_delete, args=(shown,))
+            if st.button("Delete", icon=":material/delete:", key="evaluate_delete"):
+                ask_delete(shown)
     return shown
 
 
@@ -107,14 +108,10 @@ def show(name: str) -> None:
     st.session_state[CHOICE_KEY] = name
 
 
-def ask_delete(comparison_id: str) -> None:
-    st.session_state["evaluate_delete"] = comparison_id
-
-
 @st.dialog("Delete this comparison?", icon=":material/delete:")
-def confirm_delete(comparison_id: str) -> None:
+def ask_delete(comparison_id: str) -> None:
     st.markdown("Runs and dataset stay. It can be made again.")
-    if st.button("Delete", type="primary", icon=":material/delete:"):
+    if st.button("Delete", type="primary", key="really_delete"):
         try:
             delete_comparison(state.workspace(), comparison_id)
         except Bert4RecError as error:
@@ -125,5 +122,3 @@ def confirm_delete(comparison_id: str) -> None:
 
 
 page()
-if wanted := st.session_state.pop("evaluate_delete", None):
-    confirm_delete(wanted)

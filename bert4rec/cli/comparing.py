@@ -58,6 +58,7 @@ def compare(
     """
     if names and baselines:
         wrong_use("give either --baseline or --baselines")
+    from bert4rec.advisor import advise
     from bert4rec.baselines.catalogue import QUICK
     from bert4rec.comparing.compare import carry_out, find_kept
     from bert4rec.comparing.plan import plan_comparison
@@ -77,7 +78,8 @@ def compare(
     if made is None:
         with Progress() as progress:
             made = carry_out(plan, workspace, watch=progress)
-    document = made.document()
+    advice = advise(made)
+    document = made.document() | {"advice": advice.document()}
     show(document, lines_of(made, document))
 
 
@@ -120,6 +122,8 @@ def lines_of(made: Comparison, document: dict[str, Any]) -> list[str]:
         f"Comparison {made.id} on {facts['dataset']['name']}: {facts['asked']}, ranked among all"
         f" {facts['dataset']['n_items']:,} items, {seen} ({facts['seen_reason']}).",
     ]
+    advice = document["advice"]
+    lines += ["", advice["headline"] + ".", *(f"  {one['text']}" for one in advice["findings"])]
     for name, part in document["parts"].items():
         drawn = f" of {part['n_all']:,}, drawn" if part["n_all"] > part["n_rows"] else ""
         lines += ["", f"{PARTS[name]}: {part['n_rows']:,} questions{drawn}"]

@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bert4rec.baselines.catalogue import QUICK
 from bert4rec.comparing.categories import find_categories
 from bert4rec.comparing.comparison import Comparison, comparison_folder, open_comparison
@@ -136,6 +138,12 @@ def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
     ]
 
 
+def _training(run: Run) -> dict[str, Any]:
+    """Return where a run was at its best, of the epochs that it did, and why it ended."""
+    summary = run.summary() or {}
+    return {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
+
+
 def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
     dataset, record = plan.dataset, split_record(plan.split, plan.settings)
     return {
@@ -148,7 +156,9 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
             "n_users": dataset.n_users,
             "n_items": dataset.n_items,
             "n_interactions": dataset.n_interactions,
+            "median_length": float(np.median(dataset.lengths)),
         },
+        "training": {run.id: _training(run) for run in plan.runs},
         "split": record,
         "asked": asked_words(record),
         "removes_seen": plan.removes_seen,

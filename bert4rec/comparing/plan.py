@@ -37,7 +37,7 @@ class Entrant:
         about: What it goes by, in one sentence; of a run, nothing.
         source: Where a baseline comes from.
         parameters: What a baseline is fitted with, in words.
-        uses: `network` for a run; for a baseline its kind.
+        uses: Of a run, `both sides` of a place or the `past` alone; of a baseline, its kind.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Entrant:
     about: str = ""
     source: str = ""
     parameters: str = ""
-    uses: str = "network"
+    uses: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,12 @@ class Plan:
         """Return who is judged, runs first; runs of one name are told apart by their ids."""
         names = [run.name for run in self.runs]
         found = [
-            Entrant(run.id, name if names.count(name) == 1 else f"{name} ({run.id})", "run")
+            Entrant(
+                key=run.id,
+                title=name if names.count(name) == 1 else f"{name} ({run.id})",
+                kind="run",
+                uses=_sides(run),
+            )
             for run, name in zip(self.runs, names, strict=True)
         ]
         return found + [
@@ -110,6 +115,12 @@ class Plan:
         }
         text = json.dumps(decides, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _sides(run: Run) -> str:
+    """Return what a run's model looks at to fill a place; runs without the setting, at both."""
+    attention = run.config()["effective_settings"].get("attention", "bidirectional")
+    return "both sides" if attention == "bidirectional" else "past"
 
 
 def _changed_at_ns(run: Run) -> int:

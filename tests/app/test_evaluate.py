@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec import comparisons
 from bert4rec.comparing.compare import compare
 from bert4rec.comparing.comparison import Comparison, list_comparisons
+from bert4rec.comparing.judging import Step
+from bert4rec.comparing.plan import Plan
 from bert4rec.comparisons import ComparisonService
 from bert4rec.data.prepare import prepare
+from bert4rec.errors import RunError
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.words import WORD_JOINER
 from tests.factories import small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -61,6 +68,17 @@ def texts(app: AppTest) -> str:
     return "\n".join(part.value for part in parts)
 
 
+def plain(app: AppTest) -> str:
+    """The texts as they are read."""
+    return texts(app).replace("\\", "").replace(WORD_JOINER, "")
+
+
+def linked(app: AppTest, name: str) -> str:
+    """What the address says."""
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
 def button(app: AppTest, label: str) -> object:
     return next(one for one in app.button if one.label == label)
 
@@ -72,32 +90,83 @@ def made(run: Run, workspace: Path) -> Comparison:
 
 def test_without_a_run_the_page_says_what_comes_here(workspace: Path) -> None:
     app = open_page()
-    assert "It needs a finished run first." in texts(app)
+    assert "It needs a finished run first." in plain(app)
     assert button(app, "Train a model")
 
 
-def test_a_comparison_is_started_watched_and_shown(
-    run: Run, workspace: Path, service: ComparisonService
-) -> None:
-    app = open_page()
-    assert app.multiselect(key="evaluate_runs").value == [run.id]
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Comparisons in the background begin once this is set."""
+    event = threading.Event()
+    carry_out = comparisons.carry_out
+
+    def wait_first(plan: Plan, workspace: Path, **more: Any) -> object:
+        more["watch"](Step(0, 3, "Loading first", 0.25))
+        assert event.wait(120)
+        return carry_out(plan, workspace, **more)
+
+    monkeypatch.setattr(comparisons, "carry_out", wait_first)
+    return event
+
+
+def started(app: AppTest, service: ComparisonService) -> str:
     app.session_state["evaluate_baselines"] = ["popularity", "transitions"]
     app.run()
     button(app, "Compare").click().run()  # type: ignore[attr-defined]
     assert not app.exception
-    (comparison_id,) = [found.comparison_id for found in service.active()] or [
-        facts["id"] for facts in list_comparisons(workspace)
-    ]
+    (found,) = service.active()
+    return found.comparison_id
+
+
+def test_a_comparison_is_started_watched_and_shown(
+    run: Run, service: ComparisonService, go: threading.Event
+) -> None:
+    app = open_page()
+    assert app.multiselect(key="evaluate_runs").value == [run.id]
+    comparison_id = started(app, service)
+    assert button(app, "Stop comparing first")
+    # Another visitor sees that it is under way, too.
+    assert button(open_page(), "Stop comparing first")
+    go.set()
     service.wait(comparison_id, 120)
     app.run()
     assert not app.exception
-    assert "has the highest NDCG@10" in texts(app)
-    assert app.query_params["comparison"] == [comparison_id]
+    assert "has the highest NDCG@10" in plain(app)
+    assert linked(app, "comparison") == comparison_id
+
+
+def test_a_comparison_that_is_stopped_keeps_nothing(
+    run: Run, workspace: Path, service: ComparisonService, go: threading.Event
+) -> None:
+    app = open_page()
+    comparison_id = started(app, service)
+    button(app, "Stop comparing first").click().run()  # type: ignore[attr-defined]
+    go.set()
+    service.wait(comparison_id, 120)
+    app.run()
+    assert "was stopped; nothing of it was kept" in plain(app)
+    assert not list_comparisons(workspace)
+    assert button(app, "Compare")
+
+
+def test_a_comparison_that_fails_says_why(
+    run: Run, service: ComparisonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RunError("the run is damaged", fix="Train it again.")
+
+    monkeypatch.setattr(comparisons, "carry_out", fail)
+    app = open_page()
+    button(app, "Compare").click().run()  # type: ignore[attr-defined]
+    assert not service.active()
+    app.run()
+    assert "The run is damaged." in plain(app)
+    assert "Train it again." in plain(app)
 
 
 def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
     app = open_page()
-    told = texts(app)
+    told = plain(app)
     assert "has the highest NDCG@10" in told
     assert "Lines are 95% intervals" in told
     assert "Diversity is by the column genre." in told
@@ -107,7 +176,7 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
         "Wins and losses",
     }
     assert "Sun et al. 2019" in told
-    assert app.query_params["comparison"] == [made.id]
+    assert linked(app, "comparison") == made.id
 
 
 def test_titles_stay_text(made: Comparison) -> None:
@@ -128,30 +197,28 @@ def test_the_address_reproduces_what_is_looked_at(made: Comparison) -> None:
     }
     app = open_page(**link)
     assert app.selectbox(key="evaluate_against").value == "popularity"
-    assert "HR@5" in texts(app)
-    assert "Transitions is right, Popularity is not" in texts(app)
-    assert {name: app.query_params[name] for name in link} == {
-        name: [value] for name, value in link.items()
-    }
+    assert "HR@5" in plain(app)
+    assert "Transitions is right, Popularity is not" in plain(app)
+    assert {name: linked(app, name) for name in link} == link
 
 
 def test_a_link_to_nothing_is_told_and_what_is_there_is_shown(made: Comparison) -> None:
     app = open_page(comparison="0" * 12)
-    assert "There is no such comparison here" in texts(app)
-    assert "has the highest NDCG@10" in texts(app)
+    assert "There is no such comparison here" in plain(app)
+    assert "has the highest NDCG@10" in plain(app)
 
 
 def test_values_of_an_address_that_nobody_has_fall_back(made: Comparison) -> None:
     app = open_page(comparison=made.id, against="nobody", metric="luck@3", by="hair", part="x")
     assert app.selectbox(key="evaluate_against").value == made.reference
-    assert app.query_params["metric"] == ["ndcg@10"]
+    assert linked(app, "metric") == "ndcg@10"
 
 
 def test_a_damaged_comparison_is_one_message(made: Comparison) -> None:
     assert made.folder is not None
     (made.folder / "rows.parquet").write_bytes(b"PAR1")
     app = open_page(comparison=made.id)
-    assert "is damaged" in texts(app)
+    assert "is damaged" in plain(app)
 
 
 def test_runs_that_do_not_go_together_are_told_on_pressing(run: Run, workspace: Path) -> None:
@@ -161,7 +228,7 @@ def test_runs_that_do_not_go_together_are_told_on_pressing(run: Run, workspace: 
     app.session_state["evaluate_runs"] = [run.id, other.id]
     app.run()
     button(app, "Compare").click().run()  # type: ignore[attr-defined]
-    assert "were split differently" in texts(app).replace("\\", "")
+    assert "were split differently" in plain(app)
     assert not list_comparisons(workspace)
 
 
@@ -173,7 +240,7 @@ def test_another_split_stands_beside_and_is_not_paired(
     compare(other, ["popularity", "transitions"], workspace=workspace)
     app = open_page(comparison=made.id)
     assert "Under other splits" in [part.value for part in app.subheader]
-    assert "no difference is taken across" in texts(app)
+    assert "no difference is taken across" in plain(app)
 
 
 def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(
@@ -187,15 +254,17 @@ def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(
 
     cache.forget_datasets()
     app = open_page(comparison=made.id)
-    assert "has the highest NDCG@10" in texts(app)
-    assert "The dataset is gone" in texts(app)
+    assert "has the highest NDCG@10" in plain(app)
+    assert "The dataset is gone" in plain(app)
 
 
 def test_a_comparison_is_deleted_after_a_question(made: Comparison, workspace: Path) -> None:
     app = open_page(comparison=made.id)
-    button(app, "Delete").click().run()  # type: ignore[attr-defined]
-    dialog = [one for one in app.button if one.label == "Delete"][-1]
-    dialog.click().run()
+    app.button(key="evaluate_delete").click().run()
+    assert list_comparisons(workspace)
+    # A run of the whole page draws a dialog only if what opens it is pressed in the same run.
+    app.button(key="evaluate_delete").click()
+    app.button(key="really_delete").click().run()
     assert not list_comparisons(workspace)
 
 
