@@ -63,6 +63,12 @@ PAGES = [
         help="The map of items as the model sees them, with neighbours and groups.",
     ),
     st.Page(
+        "pages/evaluate.py",
+        title="Evaluate",
+        icon=":material/balance:",
+        help="Models against baselines on the same users: by how much, where, and by chance?",
+    ),
+    st.Page(
         "pages/system.py",
         title="System",
         icon=":material/monitor_heart:",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from bert4rec.comparing.compare import compare
+    from bert4rec.comparing.comparison import Comparison
     from bert4rec.composer.decoding import compose
     from bert4rec.composer.outline import Dials, Limit, Order, Outline, Rules
     from bert4rec.data.dataset import SequenceDataset, open_dataset
@@ -30,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Bert4RecError": "errors",
+    "Comparison": "comparing.comparison",
     "Dials": "composer.outline",
     "Hyperparameters": "hyperparameters",
     "Limit": "composer.outline",
@@ -41,6 +44,7 @@ _HOMES = {
     "Recommender": "recommender",
     "Rules": "composer.outline",
     "SequenceDataset": "data.dataset",
+    "compare": "comparing.compare",
     "compose": "composer.decoding",
     "dump_policy": "policy",
     "evaluate": "pipeline",
@@ -58,6 +62,7 @@ _HOMES = {
 __all__ = [
     "PRESETS",
     "Bert4RecError",
+    "Comparison",
     "Dials",
     "Hyperparameters",
     "Limit",
@@ -69,6 +74,7 @@ __all__ = [
     "Rules",
     "SequenceDataset",
     "__version__",
+    "compare",
     "compose",
     "dump_policy",
     "evaluate",

@@ -82,3 +82,7 @@ class NonFiniteLossError(Bert4RecError, ArithmeticError):
 
 class DeviceMemoryError(Bert4RecError, MemoryError):
     """A step that did not fit the memory of the device or of the machine."""
+
+
+class MissingExtraError(Bert4RecError, ImportError):
+    """A package that is installed only on request, and is not there."""

@@ -6,6 +6,7 @@ import click
 
 from bert4rec.cli import (
     answers,
+    comparing,
     composing,
     datasets,
     logs,
@@ -45,6 +46,7 @@ for _command in (
     training.train,
     searching.sweep,
     training.evaluate,
+    comparing.compare,
     runs.runs,
     answers.recommend,
     answers.fill,

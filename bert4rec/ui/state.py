@@ -19,6 +19,7 @@ from bert4rec.ui.run_table import run_row
 from bert4rec.ui.words import escape, sentence
 
 if TYPE_CHECKING:
+    from bert4rec.comparisons import ComparisonService
     from bert4rec.embeddings import MapService
     from bert4rec.jobs import JobService
     from bert4rec.searches import SearchService
@@ -84,6 +85,18 @@ def _map_service(folder: str) -> MapService:
     from bert4rec.embeddings import MapService
 
     return MapService()
+
+
+def comparison_service() -> ComparisonService:
+    """Return the one service of the process that makes comparisons."""
+    return _comparison_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _comparison_service(folder: str) -> ComparisonService:
+    from bert4rec.comparisons import ComparisonService
+
+    return ComparisonService(Path(folder))
 
 
 def datasets() -> list[dict[str, Any]]:

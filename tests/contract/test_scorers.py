@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from bert4rec.baselines.popularity import Popularity
-from bert4rec.baselines.transitions import Transitions
+from bert4rec.baselines.catalogue import BASELINES
+from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.device import choose_device
 from bert4rec.histories import Histories
 from bert4rec.score_blocks import Scorer, VectorScorer
@@ -24,13 +24,10 @@ HISTORIES: list[list[int]] = [
 ]
 
 
-def popularity() -> Scorer:
-    return Popularity(np.arange(N_ITEMS))
-
-
-def transitions() -> Scorer:
+def baseline(name: str) -> Scorer:
     dataset = random_dataset([8] * 30, N_ITEMS)
-    return Transitions.fit(Histories(dataset.items.astype(np.int64), dataset.offsets), N_ITEMS)
+    histories = Histories(dataset.items.astype(np.int64), dataset.offsets)
+    return BASELINES[name].fit(TrainingRows(histories, N_ITEMS))
 
 
 def network() -> Scorer:
@@ -44,10 +41,13 @@ def training_network() -> Scorer:
     )
 
 
-@pytest.fixture(params=[popularity, transitions, network, training_network])
+NETWORKS = {"network": network, "training network": training_network}
+
+
+@pytest.fixture(params=[*NETWORKS, *BASELINES])
 def scorer(request: pytest.FixtureRequest) -> Scorer:
-    made: Scorer = request.param()
-    return made
+    name: str = request.param
+    return NETWORKS[name]() if name in NETWORKS else baseline(name)
 
 
 def test_every_item_gets_a_finite_float_for_every_history(scorer: Scorer) -> None:
@@ -102,13 +102,13 @@ def test_only_the_newest_items_that_fit_the_window_count() -> None:
 
 
 def test_scores_are_the_products_of_vectors_where_there_are_some() -> None:
-    for made in (network(), training_network()):
+    for made in (network(), training_network(), baseline("als"), baseline("item2vec")):
         assert isinstance(made, VectorScorer)
         histories = Histories.of(HISTORIES)
         product = made.vectors(histories) @ made.item_vectors().T
         torch.testing.assert_close(product, made.scores(histories))
         assert made.vectors(Histories.of([])).shape == (0, made.item_vectors().shape[1])
-    assert not isinstance(popularity(), VectorScorer)
+    assert not isinstance(baseline("popularity"), VectorScorer)
 
 
 @pytest.mark.parametrize("n_places", [1, 9, 30])

@@ -1,0 +1,78 @@
+"""Items as words: those that stand near each other in histories get vectors alike."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bert4rec.baselines.training_rows import TrainingRows
+from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.extras import load_extra
+from bert4rec.histories import Histories
+
+N_DIMENSIONS = 64
+WINDOW = 5
+N_NEGATIVES = 5
+N_EPOCHS = 10
+
+
+class Item2Vec:
+    """Score items by the mean cosine with the newest items of a history, a window of them.
+
+    An item that was not trained on has the cosine 0 with all others.
+
+    Args:
+        items_nd: Vectors of items 1..N, of length 1 or 0, float32 (N, D).
+
+    Source: Barkan & Koenigstein 2016; the next item is asked for by the window before it.
+    """
+
+    def __init__(self, items_nd: Tensor) -> None:
+        self.items_nd = items_nd
+
+    @classmethod
+    def fit(cls, train: TrainingRows) -> Item2Vec:
+        """Train skip-grams with negative samples, in one thread, so that a seed gives the same.
+
+        Raises:
+            MissingExtraError: gensim is not installed.
+        """
+        word2vec = load_extra("gensim.models.word2vec", "baselines")
+        vectors = np.zeros((train.n_items, N_DIMENSIONS), dtype=np.float32)
+        if not (np.diff(train.histories.offsets) > 1).any():
+            return cls(torch.from_numpy(vectors))
+        words = list(map(str, train.histories.items.tolist()))
+        offsets = train.histories.offsets.tolist()
+        sentences = [words[start:end] for start, end in pairwise(offsets)]
+        model = word2vec.Word2Vec(
+            sentences,
+            sg=1,
+            vector_size=N_DIMENSIONS,
+            window=WINDOW,
+            negative=N_NEGATIVES,
+            epochs=N_EPOCHS,
+            min_count=1,
+            seed=train.seed,
+            workers=1,
+        )
+        rows = np.array([int(word) - 1 for word in model.wv.index_to_key])
+        vectors[rows] = model.wv.get_normed_vectors()
+        return cls(torch.from_numpy(vectors))
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of items 1..N, float32 (N, D)."""
+        return self.items_nd
+
+    def vectors(self, histories: Histories) -> Tensor:
+        """Return the mean vector of each history's window, zeros for an empty one, (n_rows, D)."""
+        newest = torch.from_numpy(histories.windows(WINDOW))
+        is_real = newest != PAD_IDX
+        found = self.items_nd[(newest - 1).clamp(min=0)] * is_real[:, :, None]
+        return found.sum(dim=1) / is_real.sum(dim=1, keepdim=True).clamp(min=1)
+
+    def scores(self, histories: Histories) -> Tensor:
+        """Return the mean cosines, float32 (n_rows, N)."""
+        return self.vectors(histories) @ self.items_nd.T

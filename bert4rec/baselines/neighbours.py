@@ -1,0 +1,49 @@
+"""What is met by the same people: cosine neighbours of the items of a history."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from bert4rec.baselines.training_rows import TrainingRows, met_items
+from bert4rec.extras import load_extra
+from bert4rec.histories import Histories
+
+N_NEIGHBOURS = 100
+
+
+class ItemNeighbours:
+    """Score an item by the cosines between it and the items of a history, added up.
+
+    Args:
+        similarity: Cosine of each item with its nearest ones, itself included, (N, N).
+
+    Source: Sarwar et al. 2001; Deshpande & Karypis 2004.
+    """
+
+    def __init__(self, similarity: csr_matrix) -> None:
+        self.similarity = similarity
+
+    @classmethod
+    def fit(cls, train: TrainingRows) -> ItemNeighbours:
+        """Find the `N_NEIGHBOURS` nearest items of each, by the users who met both.
+
+        Raises:
+            MissingExtraError: implicit is not installed.
+        """
+        nearest = load_extra("implicit.nearest_neighbours", "baselines")
+        # Its CosineRecommender hands itself a matrix of a form that it then warns of.
+        model = nearest.ItemItemRecommender(K=N_NEIGHBOURS, num_threads=train.n_threads)
+        lengths = np.sqrt(np.maximum(train.user_items.sum(axis=0).A1, 1))
+        directions = csr_matrix(train.user_items.multiply(1 / lengths))
+        with threadpool_limits(1, "blas"):
+            model.fit(directions.astype(np.float64), show_progress=False)
+        return cls(csr_matrix(model.similarity).T.tocsr())
+
+    def scores(self, histories: Histories) -> Tensor:
+        """Return the sums of cosines, float32 (n_rows, N)."""
+        met = met_items(histories, self.similarity.shape[0])
+        return torch.from_numpy((met @ self.similarity).astype("float32").toarray())

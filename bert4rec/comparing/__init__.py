@@ -1,0 +1,1 @@
+"""Models and baselines judged on the same users, and what that says."""

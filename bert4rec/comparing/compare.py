@@ -1,0 +1,173 @@
+"""From runs and names of baselines to a comparison in the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bert4rec.baselines.catalogue import QUICK
+from bert4rec.comparing.categories import find_categories
+from bert4rec.comparing.comparison import Comparison, comparison_folder, open_comparison
+from bert4rec.comparing.judging import JudgedPart, Judging, Step, Watch
+from bert4rec.comparing.list_figures import ListContext, list_figures
+from bert4rec.comparing.plan import MAX_ROWS, Plan, plan_comparison
+from bert4rec.comparing.slicing import slice_members
+from bert4rec.control import Control
+from bert4rec.data.split_record import asked_words, split_record
+from bert4rec.device import memory_errors_explained
+from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.files import find_workspace, writing_explained
+from bert4rec.histories import Histories
+from bert4rec.runs.folder import Run, open_run, utc_now
+
+
+def compare(
+    runs: Sequence[Run | str | Path] | Run | str | Path,
+    baselines: Sequence[str] | str = QUICK,
+    *,
+    reference: str | None = None,
+    with_sampled: bool = False,
+    seed: int = 0,
+    max_rows: int = MAX_ROWS,
+    workspace: str | Path | None = None,
+) -> Comparison:
+    """Judge runs and baselines on the same users and keep the comparison in the workspace.
+
+    One that was made of the same is opened instead of made again.
+
+    Args:
+        runs: Finished runs of one dataset and one split, or their folders; one is enough.
+        baselines: Names of the catalogue, or `all` or `none`.
+        reference: Who the others are held against; the first run if omitted.
+        with_sampled: Whether to rank among 100 sampled items as well, as the first paper did.
+        seed: Chance behind fits, draws and resamples.
+        max_rows: Rows judged of each part at most.
+        workspace: Where it goes; see `find_workspace`.
+
+    Raises:
+        Bert4RecError: it cannot be made; see `plan_comparison`.
+
+    Example:
+        >>> compare("workspace/runs/last-one", "all").scores()  # doctest: +SKIP
+    """
+    given = [runs] if isinstance(runs, Run | str | Path) else runs
+    opened = [one if isinstance(one, Run) else open_run(Path(one).expanduser()) for one in given]
+    plan = plan_comparison(
+        opened,
+        baselines,
+        reference=reference,
+        with_sampled=with_sampled,
+        seed=seed,
+        max_rows=max_rows,
+    )
+    return carry_out(plan, find_workspace(workspace))
+
+
+def carry_out(
+    plan: Plan, workspace: Path, *, control: Control | None = None, watch: Watch | None = None
+) -> Comparison:
+    """Make a comparison and keep it, or open the one that was made of the same.
+
+    Args:
+        plan: What is compared.
+        workspace: Where it goes.
+        control: Stops it between batches.
+        watch: Told of every step.
+
+    Raises:
+        CancelledError: a stop was asked for; nothing is kept.
+        UnwritableError: the workspace cannot be written.
+    """
+    kept = find_kept(plan, workspace)
+    if kept is not None:
+        return kept
+    with memory_errors_explained(plan.settings.device):
+        judging = Judging(plan, control or Control(), watch or _tell_nobody)
+        judging.carry_out()
+        made = _finished(plan, judging)
+    with writing_explained(workspace):
+        return made.save(comparison_folder(workspace, plan.id))
+
+
+def _tell_nobody(step: Step) -> None:
+    """Hear of a step and do nothing."""
+
+
+def find_kept(plan: Plan, workspace: Path) -> Comparison | None:
+    """Return the comparison that was made of the same, against the plan's reference, or None."""
+    with suppress(NotFoundError, FormatError):
+        kept = open_comparison(comparison_folder(workspace, plan.id))
+        return replace(kept, facts=kept.facts | {"reference": plan.reference})
+    return None
+
+
+def _finished(plan: Plan, judging: Judging) -> Comparison:
+    dataset, counts = plan.dataset, judging.train.counts
+    categories = find_categories(dataset.vocabulary)
+    lists: dict[str, list[dict[str, Any]]] = {}
+    members = {}
+    for name, part in judging.parts.items():
+        context = ListContext(
+            train=judging.train.histories,
+            n_items=dataset.n_items,
+            counts=counts,
+            histories=Histories.at(dataset, part.rows),
+            categories=categories,
+            seed=plan.seed,
+        )
+        lists[name] = _list_rows(part, context)
+        members[name] = slice_members(dataset, part.rows, counts, categories)
+    column = categories.column if categories else None
+    facts = _facts(plan, judging) | {
+        "lists": lists,
+        "diversity_by": column or "co-occurrence",
+        "calibration_by": column,
+    }
+    return Comparison(facts, judging.parts, members)
+
+
+def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
+    return [
+        {"entrant": key, "n_listed": int(top.shape[1])} | list_figures(top, context)
+        for key, top in part.lists.items()
+    ]
+
+
+def _training(run: Run) -> dict[str, Any]:
+    """Return where a run was at its best, of the epochs that it did, and why it ended."""
+    summary = run.summary() or {}
+    return {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
+
+
+def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
+    dataset, record = plan.dataset, split_record(plan.split, plan.settings)
+    return {
+        "id": plan.id,
+        "created_at": utc_now().isoformat(timespec="seconds"),
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "folder": dataset.folder.name if dataset.folder else "",
+            "n_users": dataset.n_users,
+            "n_items": dataset.n_items,
+            "n_interactions": dataset.n_interactions,
+            "median_length": float(np.median(dataset.lengths)),
+        },
+        "training": {run.id: _training(run) for run in plan.runs},
+        "split": record,
+        "asked": asked_words(record),
+        "removes_seen": plan.removes_seen,
+        "seen_reason": plan.seen_reason,
+        "entrants": [asdict(entrant) for entrant in plan.entrants],
+        "seconds": {key: asdict(took) for key, took in judging.seconds.items()},
+        "left_out": [{"name": name, "reason": why} for name, why in plan.left_out.items()],
+        "reference": plan.reference,
+        "with_sampled": plan.with_sampled,
+        "seed": plan.seed,
+        "n_all": {name: part.n_all for name, part in judging.parts.items()},
+    }

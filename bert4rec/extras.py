@@ -1,0 +1,35 @@
+"""Packages that are installed only on request, imported where they are needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from bert4rec.errors import MissingExtraError
+
+
+def load_extra(module: str, extra: str) -> Any:
+    """Import a module of a package that only an extra installs.
+
+    Args:
+        module: Its dotted name.
+        extra: The extra of this package that installs it.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    package = module.partition(".")[0]
+    if not is_installed(package):
+        raise MissingExtraError(
+            f"the package {package} is not installed",
+            fix=f"Install it with: pip install 'bert4rec[{extra}]'",
+            package=package,
+            extra=extra,
+        )
+    return import_module(module)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; it is not imported for that."""
+    return find_spec(package) is not None

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.comparing.comparison import delete_comparison
+from bert4rec.errors import Bert4RecError, NotFoundError
+from bert4rec.ui import state
+from bert4rec.ui.comparison_form import (
+    draw_active,
+    draw_empty,
+    draw_ending,
+    draw_form,
+    ended_runs,
+)
+from bert4rec.ui.comparison_report import LINK_NAMES, draw_report, key_of
+from bert4rec.ui.kept_comparisons import kept_labels, open_kept
+
+NEW = "new"
+CHOICE_KEY = "evaluate_comparison"
+# The address as this session left it.
+LINK_KEY = "evaluate_link"
+ALL_NAMES = ("comparison", *LINK_NAMES)
+
+
+def page() -> None:
+    st.title("Evaluate")
+    st.caption(
+        "Is it the right model for these data? Models and baselines on the same users, with what "
+        "chance explains."
+    )
+    follow_link()
+    draw_active()
+    done = draw_ending()
+    labels = kept_labels()
+    runs = ended_runs()
+    if not labels and not runs:
+        draw_empty()
+        return
+    if done in labels:
+        st.session_state[CHOICE_KEY] = done
+    shown = choose(labels)
+    if shown == NEW:
+        write_link({})
+        if runs:
+            draw_form(runs)
+        else:
+            draw_empty()
+        return
+    try:
+        draw_report(open_kept(shown), [other for other in labels if other != shown])
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    link = {name: str(st.session_state.get(key_of(name), "")) for name in LINK_NAMES}
+    write_link({"comparison": shown} | {name: value for name, value in link.items() if value})
+
+
+def follow_link() -> None:
+    """Take over what the address names, if that is new."""
+    link = {name: st.query_params[name] for name in ALL_NAMES if name in st.query_params}
+    if not link or link == st.session_state.get(LINK_KEY):
+        return
+    for name in LINK_NAMES:
+        if name in link:
+            st.session_state[key_of(name)] = link[name]
+    if "comparison" in link:
+        st.session_state[CHOICE_KEY] = link["comparison"]
+
+
+def write_link(link: dict[str, str]) -> None:
+    st.session_state[LINK_KEY] = link
+    for name in ALL_NAMES:
+        if name in link:
+            st.query_params[name] = link[name]
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def choose(labels: dict[str, str]) -> str:
+    """Return the comparison to show, or NEW."""
+    wanted = st.session_state.get(CHOICE_KEY)
+    if wanted is not None and wanted not in (NEW, *labels):
+        state.show_error(
+            NotFoundError("there is no such comparison here", fix="Choose one below, or compare.")
+        )
+    if wanted not in (NEW, *labels):
+        st.session_state[CHOICE_KEY] = next(iter(labels), NEW)
+    if not labels:
+        return NEW
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Comparison",
+            [NEW, *labels],
+            key=CHOICE_KEY,
+            format_func=lambda name: labels.get(name, "A new comparison"),
+            persist_state="session",
+            width=640,
+        )
+        shown = str(st.session_state[CHOICE_KEY])
+        if shown != NEW:
+            st.button("Compare others", icon=":material/add:", on_click=show, args=(NEW,))
+            if st.button("Delete", icon=":material/delete:", key="evaluate_delete"):
+                ask_delete(shown)
+    return shown
+
+
+def show(name: str) -> None:
+    st.session_state[CHOICE_KEY] = name
+
+
+@st.dialog("Delete this comparison?", icon=":material/delete:")
+def ask_delete(comparison_id: str) -> None:
+    st.markdown("Runs and dataset stay. It can be made again.")
+    if st.button("Delete", type="primary", key="really_delete"):
+        try:
+            delete_comparison(state.workspace(), comparison_id)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        st.session_state.pop(CHOICE_KEY, None)
+        st.rerun()
+
+
+page()

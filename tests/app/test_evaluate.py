@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec import comparisons
+from bert4rec.comparing.compare import compare
+from bert4rec.comparing.comparison import Comparison, list_comparisons
+from bert4rec.comparing.judging import Step
+from bert4rec.comparing.plan import Plan
+from bert4rec.comparisons import ComparisonService
+from bert4rec.data.prepare import prepare
+from bert4rec.errors import RunError
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from bert4rec.ui import state
+from bert4rec.ui.words import WORD_JOINER
+from tests.factories import small_settings
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+NASTY = "*Star* [x](http://e.org) <b>b</b>"
+
+
+@pytest.fixture
+def run(workspace: Path) -> Run:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user * 3 + step) % 15}", "time": 1.7e9 + 900 * step}
+        for user in range(30)
+        for step in range(6 + user % 5)
+    ]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(15)],
+            "title": [NASTY, *[f"Title {at}" for at in range(1, 15)]],
+            "genre": [("calm", "wild")[at % 2] for at in range(15)],
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), name="first", workspace=workspace)
+
+
+@pytest.fixture(autouse=True)
+def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonService:
+    """A service of this test alone."""
+    made = ComparisonService(workspace)
+    monkeypatch.setattr(state, "comparison_service", lambda: made)
+    return made
+
+
+def open_page(**link: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/evaluate.py")
+    for name, value in link.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(part.value for part in parts)
+
+
+def plain(app: AppTest) -> str:
+    """The texts as they are read."""
+    return texts(app).replace("\\", "").replace(WORD_JOINER, "")
+
+
+def linked(app: AppTest, name: str) -> str:
+    """What the address says."""
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
+def button(app: AppTest, label: str) -> object:
+    return next(one for one in app.button if one.label == label)
+
+
+@pytest.fixture
+def made(run: Run, workspace: Path) -> Comparison:
+    return compare(run, ["popularity", "transitions"], workspace=workspace, with_sampled=True)
+
+
+def test_without_a_run_the_page_says_what_comes_here(workspace: Path) -> None:
+    app = open_page()
+    assert "It needs a finished run first." in plain(app)
+    assert button(app, "Train a model")
+
+
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Comparisons in the background begin once this is set."""
+    event = threading.Event()
+    carry_out = comparisons.carry_out
+
+    def wait_first(plan: Plan, workspace: Path, **more: Any) -> object:
+        more["watch"](Step(0, 3, "Loading first", 0.25))
+        assert event.wait(120)
+        return carry_out(plan, workspace, **more)
+
+    monkeypatch.setattr(comparisons, "carry_out", wait_first)
+    return event
+
+
+def started(app: AppTest, service: ComparisonService) -> str:
+    app.session_state["evaluate_baselines"] = ["popularity", "transitions"]
+    app.run()
+    button(app, "Compare").click().run()  # type: ignore[attr-defined]
+    assert not app.exception
+    (found,) = service.active()
+    return found.comparison_id
+
+
+def test_a_comparison_is_started_watched_and_shown(
+    run: Run, service: ComparisonService, go: threading.Event
+) -> None:
+    app = open_page()
+    assert app.multiselect(key="evaluate_runs").value == [run.id]
+    comparison_id = started(app, service)
+    assert button(app, "Stop comparing first")
+    # Another visitor sees that it is under way, too.
+    assert button(open_page(), "Stop comparing first")
+    go.set()
+    service.wait(comparison_id, 120)
+    app.run()
+    assert not app.exception
+    assert "has the highest NDCG@10" in plain(app)
+    assert linked(app, "comparison") == comparison_id
+
+
+def test_a_comparison_that_is_stopped_keeps_nothing(
+    run: Run, workspace: Path, service: ComparisonService, go: threading.Event
+) -> None:
+    app = open_page()
+    comparison_id = started(app, service)
+    button(app, "Stop comparing first").click().run()  # type: ignore[attr-defined]
+    go.set()
+    service.wait(comparison_id, 120)
+    app.run()
+    assert "was stopped; nothing of it was kept" in plain(app)
+    assert not list_comparisons(workspace)
+    assert button(app, "Compare")
+
+
+def test_a_comparison_that_fails_says_why(
+    run: Run, service: ComparisonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RunError("the run is damaged", fix="Train it again.")
+
+    monkeypatch.setattr(comparisons, "carry_out", fail)
+    app = open_page()
+    button(app, "Compare").click().run()  # type: ignore[attr-defined]
+    assert not service.active()
+    app.run()
+    assert "The run is damaged." in plain(app)
+    assert "Train it again." in plain(app)
+
+
+def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
+    app = open_page()
+    told = plain(app)
+    assert "has the highest NDCG@10" in told
+    assert "Lines are 95% intervals" in told
+    assert "Diversity is by the column genre." in told
+    assert {part.value for part in app.subheader} >= {
+        "Where",
+        "What the lists are like",
+        "Wins and losses",
+    }
+    assert "Sun et al. 2019" in told
+    assert linked(app, "comparison") == made.id
+
+
+def test_titles_stay_text(made: Comparison) -> None:
+    app = open_page()
+    told = texts(app)
+    assert NASTY not in told
+    assert "\\*Star\\*" in told
+
+
+def test_the_address_reproduces_what_is_looked_at(made: Comparison) -> None:
+    link = {
+        "comparison": made.id,
+        "against": "popularity",
+        "metric": "hr@5",
+        "by": "category of the true item",
+        "one": "transitions",
+        "other": "popularity",
+    }
+    app = open_page(**link)
+    assert app.selectbox(key="evaluate_against").value == "popularity"
+    assert "HR@5" in plain(app)
+    assert "Transitions is right, Popularity is not" in plain(app)
+    assert {name: linked(app, name) for name in link} == link
+
+
+def test_a_link_to_nothing_is_told_and_what_is_there_is_shown(made: Comparison) -> None:
+    app = open_page(comparison="0" * 12)
+    assert "There is no such comparison here" in plain(app)
+    assert "has the highest NDCG@10" in plain(app)
+
+
+def test_values_of_an_address_that_nobody_has_fall_back(made: Comparison) -> None:
+    app = open_page(comparison=made.id, against="nobody", metric="luck@3", by="hair", part="x")
+    assert app.selectbox(key="evaluate_against").value == made.reference
+    assert linked(app, "metric") == "ndcg@10"
+
+
+def test_a_damaged_comparison_is_one_message(made: Comparison) -> None:
+    assert made.folder is not None
+    (made.folder / "rows.parquet").write_bytes(b"PAR1")
+    app = open_page(comparison=made.id)
+    assert "is damaged" in plain(app)
+
+
+def test_runs_that_do_not_go_together_are_told_on_pressing(run: Run, workspace: Path) -> None:
+    settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
+    other = train(run.dataset(), settings, name="by time", workspace=workspace)
+    app = open_page()
+    app.session_state["evaluate_runs"] = [run.id, other.id]
+    app.run()
+    button(app, "Compare").click().run()  # type: ignore[attr-defined]
+    assert "were split differently" in plain(app)
+    assert not list_comparisons(workspace)
+
+
+def test_another_split_stands_beside_and_is_not_paired(
+    run: Run, workspace: Path, made: Comparison
+) -> None:
+    settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
+    other = train(run.dataset(), settings, name="by time", workspace=workspace)
+    compare(other, ["popularity", "transitions"], workspace=workspace)
+    app = open_page(comparison=made.id)
+    assert "Under other splits" in [part.value for part in app.subheader]
+    assert "no difference is taken across" in plain(app)
+
+
+def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(
+    made: Comparison, run: Run
+) -> None:
+    folder = run.dataset().folder
+    assert folder is not None
+    folder.rename(folder.with_name("elsewhere"))
+    (folder.with_name("elsewhere") / "manifest.json").unlink()
+    from bert4rec.ui import cache
+
+    cache.forget_datasets()
+    app = open_page(comparison=made.id)
+    assert "has the highest NDCG@10" in plain(app)
+    assert "The dataset is gone" in plain(app)
+
+
+def test_a_comparison_is_deleted_after_a_question(made: Comparison, workspace: Path) -> None:
+    app = open_page(comparison=made.id)
+    app.button(key="evaluate_delete").click().run()
+    assert list_comparisons(workspace)
+    # A run of the whole page draws a dialog only if what opens it is pressed in the same run.
+    app.button(key="evaluate_delete").click()
+    app.button(key="really_delete").click().run()
+    assert not list_comparisons(workspace)
+
+
+def test_what_is_downloaded_is_what_was_measured(made: Comparison) -> None:
+    document = made.document("popularity")
+    assert document["reference"] == "popularity"
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
