@@ -5,12 +5,13 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from bert4rec.contexts import CONTEXTS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, SettingsError
-from bert4rec.explain import CONTEXTS, compare_contexts, occlusion, predict_masked
+from bert4rec.explain import compare_contexts, occlusion, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import explanation_charts, explanations, prediction_cards, state
+from bert4rec.ui import explanation_charts, explanations, future_view, prediction_cards, state
 from bert4rec.ui.cache import load_recommender, trained_length
 from bert4rec.ui.drafts import Draft, parse_items
 from bert4rec.ui.run_choice import choose_model
@@ -300,14 +301,20 @@ def draw_next(recommender: Recommender, draft: Draft) -> None:
 
 def draw_future(run: Run) -> None:
     st.caption(
-        "Hides the middle item of the histories of "
-        f"{explanations.N_REPORT_USERS} users and compares what past, future and both give."
+        "Hides items of up to "
+        f"{counted(explanations.N_REPORT_USERS, 'user')}, those that the model was not trained on "
+        "where there are such, and looks for each from the past, the future and both."
     )
     key = f"inspect_report_{run.id}"
     if st.button("Compare", icon=":material/play_arrow:", type="primary"):
         st.session_state[key] = True
     if st.session_state.get(key):
-        explanation_charts.draw_report(explanations.stored_report(run))
+        try:
+            report = explanations.future_report_of(run)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        future_view.draw_report(report)
 
 
 page()

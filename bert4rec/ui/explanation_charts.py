@@ -1,18 +1,15 @@
-"""Figures of what carries a prediction, and of what each context gives over many users."""
+"""Figures of what carries a prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bert4rec.explain import CONTEXTS
-from bert4rec.ui.prediction_cards import BITS_HELP, CONTEXT_WORDS
-from bert4rec.ui.words import escape, number
+from bert4rec.ui.words import escape
 
 N_OCCLUSION_BARS = 12
 # Bars that are shorter than this share of the longest tell nothing.
@@ -66,64 +63,4 @@ def occlusion_finding(fall: np.ndarray, titles: Sequence[str], *, is_markdown: b
     return (
         f"Position {at + 1}, “{title}”, {role}: without it the true item {effect} "
         f"{abs(fall[at]):.1f} bits."
-    )
-
-
-def report_finding(report: dict[str, dict[str, Any]]) -> str:
-    """Return what the comparison over many users says, in one or two sentences."""
-    value = {context: report[context]["metrics"]["ndcg@10"] for context in CONTEXTS}
-    low, _ = report["both"]["interval"]
-    n_users = report["both"]["n_users"]
-    figures = (
-        f"Over {number(n_users)} users, both sides reach NDCG@10 {value['both']:.3f}, the past "
-        f"alone {value['past']:.3f}, the future alone {value['future']:.3f}."
-    )
-    if low > report["past"]["interval"][1]:
-        return f"Yes. {figures}"
-    if value["both"] > value["past"]:
-        return f"Perhaps: the intervals overlap. {figures}"
-    return f"No. {figures}"
-
-
-def draw_report(report: dict[str, dict[str, Any]]) -> None:
-    """Draw the comparison of contexts over many users, with intervals."""
-    st.markdown(f"**{escape(report_finding(report))}**")
-    table = pd.DataFrame(
-        {
-            "context": [CONTEXT_WORDS[context] for context in CONTEXTS],
-            "ndcg": [report[context]["metrics"]["ndcg@10"] for context in CONTEXTS],
-            "low": [report[context]["interval"][0] for context in CONTEXTS],
-            "high": [report[context]["interval"][1] for context in CONTEXTS],
-            "hr": [report[context]["metrics"]["hr@10"] for context in CONTEXTS],
-            "bits": [report[context]["bits"] for context in CONTEXTS],
-        }
-    )
-    chart, figures = st.columns(2, vertical_alignment="center")
-    with chart:
-        order = list(table["context"])
-        y = alt.Y("context:N", sort=order, title=None, axis=alt.Axis(labelLimit=120))
-        bars = alt.Chart(table).mark_bar().encode(x=alt.X("ndcg:Q", title="NDCG@10"), y=y)
-        lines = (
-            alt.Chart(table)
-            .mark_rule(strokeWidth=2, color="gray")
-            .encode(x="low:Q", x2="high:Q", y=y)
-        )
-        st.altair_chart((bars + lines).properties(height=alt.Step(36)), alt=report_finding(report))
-    with figures:
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "context": "Context",
-                "ndcg": st.column_config.NumberColumn("NDCG@10", format="%.3f"),
-                "low": st.column_config.NumberColumn("95% from", format="%.3f"),
-                "high": st.column_config.NumberColumn("to", format="%.3f"),
-                "hr": st.column_config.NumberColumn("HR@10", format="%.3f"),
-                "bits": st.column_config.NumberColumn("Bits", format="%.2f", help=BITS_HELP),
-            },
-            alt="Metrics of the hidden middle item by context",
-        )
-    st.caption(
-        "The middle item of each history is hidden. The model met these items in training, so the "
-        "figures compare contexts with each other and do not replace the test metrics."
     )

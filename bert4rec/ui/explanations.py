@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
+from bert4rec.future_report import FutureReport, future_report
 from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import load_recommender
 
 N_JUDGED_USERS = 500
-N_REPORT_USERS = 500
+N_REPORT_USERS = 1000
 N_PICKS = 8
 
 
@@ -74,13 +75,11 @@ def _picked(folder: str, run_id: str, mtime: float) -> Picks:
     return Picks(users[:N_PICKS], users[::-1][:N_PICKS], len(users))
 
 
-def stored_report(run: Run) -> dict[str, dict[str, Any]]:
-    """Return how past, future and both compare over a sample of users."""
-    return _report(str(run.folder), run.id, checkpoint_mtime(run))
+def future_report_of(run: Run) -> FutureReport:
+    """Return how past, future and both compare on items hidden from a sample of users."""
+    return _future_report(str(run.folder), run.id, checkpoint_mtime(run))
 
 
-@st.cache_data(max_entries=16, show_spinner="Hiding the middle item of each history…")
-def _report(folder: str, run_id: str, mtime: float) -> dict[str, dict[str, Any]]:
-    from bert4rec.explain import context_report
-
-    return context_report(load_recommender(run_id, mtime), n_users=N_REPORT_USERS)
+@st.cache_data(max_entries=16, show_spinner="Hiding items of many histories…")
+def _future_report(folder: str, run_id: str, mtime: float) -> FutureReport:
+    return future_report(load_recommender(run_id, mtime), n_users=N_REPORT_USERS)

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bert4rec.explain import CONTEXTS, Prediction
+from bert4rec.contexts import CONTEXTS
+from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
 from bert4rec.ui.words import escape, number, percent
 

@@ -20,6 +20,7 @@ from bert4rec.ui.words import escape, sentence
 
 if TYPE_CHECKING:
     from bert4rec.embeddings import MapService
+    from bert4rec.findings import FindingService
     from bert4rec.jobs import JobService
     from bert4rec.searches import SearchService
     from bert4rec.ui.study_list import StudyList
@@ -84,6 +85,18 @@ def _map_service(folder: str) -> MapService:
     from bert4rec.embeddings import MapService
 
     return MapService()
+
+
+def finding_service() -> FindingService:
+    """Return the one service of the process that finds things out about models."""
+    return _finding_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _finding_service(folder: str) -> FindingService:
+    from bert4rec.findings import FindingService
+
+    return FindingService()
 
 
 def datasets() -> list[dict[str, Any]]:

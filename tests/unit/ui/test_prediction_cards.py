@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
-from bert4rec.ui.explanation_charts import occlusion_finding, report_finding
+from bert4rec.ui.explanation_charts import occlusion_finding
 from bert4rec.ui.prediction_cards import (
     context_note,
     finding,
@@ -113,16 +113,3 @@ def test_the_item_that_matters_most_is_named_whichever_way_it_works() -> None:
     titles = ["a", "b", "c"]
     assert "“b”, carries most" in occlusion_finding(np.array([0.1, 2.0, -1.0]), titles)
     assert "“c”, speaks against it most" in occlusion_finding(np.array([0.1, 0, -1.0]), titles)
-
-
-@pytest.mark.parametrize(
-    ("both", "low", "answer"), [(0.3, 0.25, "Yes."), (0.22, 0.15, "Perhaps"), (0.1, 0.05, "No.")]
-)
-def test_the_report_answers_whether_the_future_matters(
-    both: float, low: float, answer: str
-) -> None:
-    def part(value: float, low: float, high: float) -> dict[str, object]:
-        return {"metrics": {"ndcg@10": value}, "interval": (low, high), "n_users": 9}
-
-    report = {"past": part(0.2, 0.1, 0.24), "future": part(0.1, 0, 0.2), "both": part(both, low, 1)}
-    assert report_finding(report).startswith(answer)
