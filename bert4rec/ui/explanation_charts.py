@@ -16,20 +16,23 @@ N_OCCLUSION_BARS = 12
 SHORTEST_BAR = 0.01
 
 
-def draw_occlusion(fall: np.ndarray, titles: Sequence[str], position: int) -> None:
+def draw_occlusion(
+    fall: np.ndarray, titles: Sequence[str], position: int, *, subject: str = "the true item"
+) -> None:
     """Draw which items carry a prediction.
 
     Args:
         fall: Bits that the true item loses when an item is hidden too, (n,).
         titles: Titles of the sequence.
         position: The hidden place.
+        subject: Whose probability it is about.
     """
     strongest = np.argsort(-np.abs(fall), kind="stable")[:N_OCCLUSION_BARS]
     strongest = strongest[np.abs(fall[strongest]) > SHORTEST_BAR * np.abs(fall).max(initial=0.0)]
     if not len(strongest):
         st.caption("No other item changes this prediction.")
         return
-    st.caption(occlusion_finding(fall, titles))
+    st.caption(occlusion_finding(fall, titles, subject=subject))
     table = pd.DataFrame(
         {
             "item": [f"{at + 1} · {titles[at]}" for at in strongest],
@@ -50,10 +53,17 @@ def draw_occlusion(fall: np.ndarray, titles: Sequence[str], position: int) -> No
         )
         .properties(height=alt.Step(24))
     )
-    st.altair_chart(bars, alt=occlusion_finding(fall, titles, is_markdown=False))
+    said = occlusion_finding(fall, titles, subject=subject, is_markdown=False)
+    st.altair_chart(bars, alt=said)
 
 
-def occlusion_finding(fall: np.ndarray, titles: Sequence[str], *, is_markdown: bool = True) -> str:
+def occlusion_finding(
+    fall: np.ndarray,
+    titles: Sequence[str],
+    *,
+    subject: str = "the true item",
+    is_markdown: bool = True,
+) -> str:
     """Return which item carries a prediction most, in one sentence."""
     at = int(np.argmax(np.abs(fall)))
     title = escape(titles[at]) if is_markdown else titles[at]
@@ -61,6 +71,6 @@ def occlusion_finding(fall: np.ndarray, titles: Sequence[str], *, is_markdown: b
         ("carries most", "loses") if fall[at] > 0 else ("speaks against it most", "gains")
     )
     return (
-        f"Position {at + 1}, “{title}”, {role}: without it the true item {effect} "
+        f"Position {at + 1}, “{title}”, {role}: without it {subject} {effect} "
         f"{abs(fall[at]):.1f} bits."
     )

@@ -28,6 +28,11 @@ def open_model(run: Run) -> Recommender:
         checkpoint = "last" if run.checkpoint("last").exists() else "best"
         _follow(run, checkpoint, _changed_at(run, checkpoint))
         return load_recommender(run.id, checkpoint=checkpoint)
+    return ended_model(run)
+
+
+def ended_model(run: Run) -> Recommender:
+    """Load the best checkpoint of a run, with its temperature where that is known and pays."""
     recommender = load_recommender(run.id)
     found = calibration_of(run)
     if found is None or not found.pays:

@@ -24,8 +24,7 @@ from bert4rec.embeddings import (
 )
 from bert4rec.runs.folder import Run
 from bert4rec.spreadsheets import csv_text
-from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.explanations import checkpoint_mtime
+from bert4rec.ui.cache import checkpoint_mtime, load_recommender
 from bert4rec.ui.words import contained
 
 N_NEIGHBOURS = 10
