@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.data.samples import SAMPLES, prepare_sample
-from bert4rec.explain import context_report
+from bert4rec.future_report import report_places
+from bert4rec.held_out import middle_places
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
@@ -28,10 +29,11 @@ def measure_sample(name: str) -> dict[str, Any]:
         dataset = prepare_sample(name, Path(folder))
         run = train(dataset, settings, workspace=folder)
         seconds = time.perf_counter() - began
-        report = context_report(load(run), n_users=dataset.n_users)
+        places = middle_places(dataset, settings.max_seq_length)
+        report = report_places(load(run), places)
         test = (run.summary() or {})["test"]
     ceiling = SAMPLES[name].ceiling
-    both, past = (report[context]["metrics"]["ndcg@10"] for context in ("both", "past"))
+    both, past = (report.contexts[context].ndcg.mean for context in ("both", "past"))
     top = ceiling["masked_middle_item"]["ndcg_at_10"]
     return {
         "sample": name,

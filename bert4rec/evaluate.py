@@ -27,6 +27,8 @@ LIST_LENGTH = 10
 # Up to this share of repeats an item is taken for something that people meet once.
 REPEAT_LIMIT = 0.01
 LENGTH_SLICES = ((0, 10), (10, 25), (25, 50), (50, 100), (100, 200), (200, None))
+# By the place in the order of popularity.
+POPULARITY_SLICES = ((0, 0.1, "top 10 %"), (0.1, 0.5, "10 to 50 %"), (0.5, 1.0, "rest"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,13 +141,22 @@ def slices(judgement: Judgement, counts: np.ndarray) -> list[dict[str, Any]]:
         is_in = (lengths >= low) & (lengths < (high or np.inf))
         label = f"{low} to {high - 1} items" if high else f"{low} items or more"
         found.append(_slice("history length", label, judgement.ranks[is_in]))
-    popularity_rank = np.empty(len(counts))
-    popularity_rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
-    place = popularity_rank[judgement.targets - 1]
-    for first, end, label in ((0, 0.1, "top 10 %"), (0.1, 0.5, "10 to 50 %"), (0.5, 1.0, "rest")):
-        is_in = (place >= first) & (place < end)
+    for label, is_in in popularity_groups(counts, judgement.targets).items():
         found.append(_slice("popularity of the item", label, judgement.ranks[is_in]))
     return [entry for entry in found if entry["n_rows"]]
+
+
+def popularity_groups(counts: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
+    """Return by name of a group which items belong to it, bool (n,).
+
+    Args:
+        counts: How often each item occurs, (N,).
+        items: Item indices 1..N, (n,).
+    """
+    popularity_rank = np.empty(len(counts))
+    popularity_rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
+    place = popularity_rank[items - 1]
+    return {label: (place >= first) & (place < end) for first, end, label in POPULARITY_SLICES}
 
 
 def _slice(kind: str, label: str, ranks: np.ndarray) -> dict[str, Any]:

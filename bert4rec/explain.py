@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from bert4rec.contexts import cut_context
 from bert4rec.histories import Histories
-from bert4rec.metrics import gains, interval, mean_metrics
-from bert4rec.ranking import ranks_of, remove_items
+from bert4rec.ranking import ranks_of
 from bert4rec.recommender import Recommender, Suggestion
-from bert4rec.score_blocks import SCORE_BYTES, row_slices
-
-CONTEXTS = ("past", "future", "both")
-# Histories that are judged at once, where the catalogue is small enough.
-JUDGED_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,23 @@ def predict_masked(
     context: str = "both",
     k: int = 10,
 ) -> list[Prediction]:
-    """Hide items of a sequence, all together, and predict each.
+    """Hide items of a sequence, all together, and predict each from one context.
+
+    See `compare_contexts`.
+    """
+    compared = compare_contexts(recommender, items, positions, contexts=(context,), k=k)
+    return compared[context]
+
+
+def compare_contexts(
+    recommender: Recommender,
+    items: np.ndarray,
+    positions: Sequence[int],
+    *,
+    contexts: Sequence[str] | None = None,
+    k: int = 10,
+) -> dict[str, list[Prediction]]:
+    """Hide items of a sequence, all together, and predict each from several contexts.
 
     With `past` (`future`) alone, the sequence is cut off after (before) the place asked for, a
     form that the network knows from training; hiding a whole side behind MASK would not be. What
@@ -64,42 +74,51 @@ def predict_masked(
         recommender: The network.
         items: Item indices 1..N, oldest first, (n,).
         positions: Places to hide, from 0.
-        context: past, future or both.
+        contexts: Of past, future and both; None takes those that the network can be asked from.
         k: Length of each list.
+
+    Returns:
+        By context a prediction for each place, in order.
 
     Raises:
         SettingsError: a position lies outside the network's window.
+
+    Cost: a window for each place and context, in one batch.
     """
+    contexts = recommender.contexts if contexts is None else contexts
     items = np.asarray(items, dtype=np.int64)
     start = recommender.window_start(items, positions)
-    mask_idx = recommender.vocabulary.mask_idx
     hidden = items.copy()
-    hidden[list(positions)] = mask_idx
-    predictions = []
-    for position in positions:
-        shown, place = cut_context(hidden[start:], position - start, context)
-        scores = recommender.scores_at(shown, [place])
+    hidden[list(positions)] = recommender.vocabulary.mask_idx
+    asked = [(context, position) for context in contexts for position in positions]
+    views = [cut_context(hidden[start:], position - start, context) for context, position in asked]
+    found: dict[str, list[Prediction]] = {context: [] for context in contexts}
+    for (context, position), state_d in zip(asked, view_states(recommender, views), strict=True):
         part, _ = cut_context(hidden, position, context)
-        visible = part[part != mask_idx]
-        predictions.append(
+        visible = part[part != recommender.vocabulary.mask_idx]
+        scores = (state_d @ recommender.scorer.item_vectors().T)[None]
+        found[context].append(
             _prediction(recommender, scores, int(items[position]), position, context, k, visible)
         )
-    return predictions
+    return found
 
 
-def cut_context(items: np.ndarray, position: int, context: str) -> tuple[np.ndarray, int]:
-    """Return the part of a sequence that a context shows, and the position in it.
+def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]]) -> torch.Tensor:
+    """Return what the network expects at a place of each view, float32 (n, D), in one batch.
 
     Args:
-        items: Item indices, (n,).
-        position: The place asked for.
-        context: past, future or both.
+        recommender: The network.
+        views: Item indices with MASK for what is hidden, and the place asked for; no longer than
+            the network's window.
     """
-    if context == "past":
-        return items[: position + 1], position
-    if context == "future":
-        return items[position:], 0
-    return items, position
+    if not views:
+        return recommender.scorer.item_vectors().new_empty((0, recommender.settings.hidden_size))
+    windows = Histories.of([items for items, _ in views]).windows(
+        recommender.settings.max_seq_length
+    )
+    # Windows are padded on the left.
+    places = np.array([place - len(items) for items, place in views]) + windows.shape[1]
+    return recommender.scorer.hidden(windows, places[:, None])[:, 0]
 
 
 def _prediction(
@@ -123,111 +142,6 @@ def _prediction(
         true_probability=math.exp(log_probability),
         bits=log_probability / math.log(2) - math.log2(share),
     )
-
-
-def compare_contexts(
-    recommender: Recommender, items: np.ndarray, positions: Sequence[int], *, k: int = 10
-) -> dict[str, list[Prediction]]:
-    """Predict the same places from the past alone, the future alone and both."""
-    return {
-        context: predict_masked(recommender, items, positions, context=context, k=k)
-        for context in CONTEXTS
-    }
-
-
-def context_report(
-    recommender: Recommender,
-    *,
-    users: np.ndarray | None = None,
-    n_users: int = 500,
-    seed: int = 0,
-) -> dict[str, dict[str, Any]]:
-    """Hide the middle item of many users' histories and compare what each context gives.
-
-    Where seen items leave the ranking, all other items of the history do so under every context,
-    shown or not, so that the contexts are ranked among the same candidates. The middle items of
-    trained users were trained on, as in any cloze model: their figures compare contexts with each
-    other and are no substitute for the test metrics.
-
-    Args:
-        recommender: The network.
-        users: Dense indices to draw from; None means every user.
-        n_users: Users drawn; all, when there are fewer with three items or more.
-        seed: Chance behind the draw.
-
-    Returns:
-        past, future, both → metrics, `ndcg@10` interval, mean bits, number of users.
-    """
-    dataset = recommender.dataset
-    users = np.arange(dataset.n_users) if users is None else users
-    users = users[dataset.lengths[users] >= 3]
-    rng = np.random.default_rng(seed)
-    if len(users) > n_users:
-        users = np.sort(rng.choice(users, n_users, replace=False))
-    histories = [
-        dataset.history(int(user))[-recommender.settings.max_seq_length :] for user in users
-    ]
-    return {context: _judge_middle(recommender, histories, context) for context in CONTEXTS}
-
-
-def _judge_middle(
-    recommender: Recommender, histories: Sequence[np.ndarray], context: str
-) -> dict[str, Any]:
-    ranks: list[np.ndarray] = []
-    bits: list[np.ndarray] = []
-    counts = recommender.vocabulary.counts
-    share = np.maximum(counts, 1) / max(int(counts.sum()), 1)
-    # A large catalogue is scored for few at once.
-    n_rows = min(JUDGED_ROWS, SCORE_BYTES // (4 * len(counts)))
-    for rows in row_slices(len(histories), n_rows):
-        part = histories[rows]
-        windows, places, targets = middle_windows(part, context, recommender.vocabulary.mask_idx)
-        scores = recommender.scorer.scores_at(windows, places[:, None])[:, 0]
-        target = torch.as_tensor(targets, device=scores.device)
-        # Bits compare with shares of the whole catalogue, so no item has left it yet.
-        log_probability = scores.log_softmax(1).gather(1, target[:, None] - 1)[:, 0].cpu().numpy()
-        bits.append(log_probability / math.log(2) - np.log2(share[targets - 1]))
-        if recommender.removes_seen:
-            scores = _without_others(scores, part, targets)
-        ranks.append(ranks_of(scores, target).cpu().numpy())
-    all_ranks = np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64)
-    return {
-        "metrics": mean_metrics(all_ranks),
-        "interval": interval(gains(all_ranks, "ndcg", 10)),
-        "bits": float(np.concatenate(bits).mean()) if bits else 0.0,
-        "n_users": len(all_ranks),
-    }
-
-
-def _without_others(
-    scores: torch.Tensor, histories: Sequence[np.ndarray], targets: np.ndarray
-) -> torch.Tensor:
-    """Remove each history's items from its row of scores, except the hidden one."""
-    whole = Histories.of(histories)
-    is_other = whole.items != targets[whole.rows]
-    return remove_items(scores, whole.rows[is_other], whole.items[is_other])
-
-
-def middle_windows(
-    histories: Sequence[np.ndarray], context: str, mask_idx: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hide the middle item, at n // 2, of each history.
-
-    Returns:
-        Windows padded on the left, int64 (B, L); the place of the hidden item in each, (B,); the
-        hidden items, (B,).
-    """
-    shown, places, targets = [], [], []
-    for history in histories:
-        hidden = np.asarray(history, dtype=np.int64).copy()
-        middle = len(hidden) // 2
-        targets.append(hidden[middle])
-        hidden[middle] = mask_idx
-        part, place = cut_context(hidden, middle, context)
-        shown.append(part)
-        places.append(place - len(part))
-    windows = Histories.of(shown).windows(max(len(part) for part in shown))
-    return windows, np.array(places) + windows.shape[1], np.array(targets)
 
 
 def occlusion(

@@ -59,6 +59,39 @@ def interval(
     return float(low), float(high)
 
 
+def grouped_interval(
+    values: np.ndarray,
+    groups: np.ndarray,
+    *,
+    share: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of the mean where rows come in groups.
+
+    Whole groups are drawn, as several rows of one user are alike.
+
+    Args:
+        values: One value a row, (n,).
+        groups: The group of each row, such as its user, int64 (n,).
+        share: Probability that the interval should cover.
+        n_resamples: Resamples drawn.
+        seed: Chance behind them.
+
+    Source: Davison & Hinkley 1997, section 3.8.
+    """
+    if not len(values):
+        return 0.0, 0.0
+    _, group = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(group, weights=values), np.bincount(group)
+    rng = np.random.default_rng(seed)
+    n_groups = len(sizes)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples)
+    tail = (1 - share) / 2
+    low, high = np.quantile((drawn @ sums) / (drawn @ sizes), [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def coverage(top: np.ndarray, n_items: int) -> float:
     """Return the share of the catalogue that stands in at least one list; `top` is (n, K)."""
     return len(np.unique(top)) / n_items if top.size else 0.0

@@ -114,6 +114,16 @@ class Attention(nn.Module):
         answer_bhtd = F.scaled_dot_product_attention(query, *memory, attn_mask=may_attend)
         return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
+    def weights(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
+        """Return how tokens share out their attention among the items, (B, H, T, S), as it is.
+
+        What `forward` answers is the items' values weighted by these.
+        """
+        query_bhtd, (key_bhsd, _) = self._heads(self.query(x_btd)), memory
+        scores = query_bhtd @ key_bhsd.transpose(2, 3) / query_bhtd.shape[-1] ** 0.5
+        weights: Tensor = scores.masked_fill(~may_attend, -torch.inf).softmax(dim=-1)
+        return weights
+
     def _heads(self, x: Tensor) -> Tensor:
         width = x.shape[-1] // self.n_heads
         return x.view(*x.shape[:-1], self.n_heads, width).transpose(1, 2)
@@ -281,6 +291,26 @@ class Bert4Rec(nn.Module):
             may & (column_s < reach_bs[:, None, :, None]),
             may & (column_s < next_places_bm[:, None, :, None]),
         )
+
+    def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
+        """Return what the places asked for attend to in each block and head, (blocks, B, H, M, L).
+
+        Args:
+            items_bl: Windows as in `forward`.
+            places_bm: Positions asked for, from all items that are shown.
+        """
+        end = items_bl.shape[1] - 1
+        columns = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
+        items_bsd = self._at(self.items(items_bl), end - columns)
+        asked_bmd = self._asked(items_bl, places_bm, sees_future=True)
+        places_bmd = self._at(asked_bmd, end - places_bm)
+        sight, found = self._sight(items_bl, None), []
+        for block in cast("list[Block]", self.blocks):
+            memory = block.attention.memory(block.attention_norm(items_bsd))
+            normed_bmd = block.attention_norm(places_bmd)
+            found.append(block.attention.weights(normed_bmd, memory, sight.of_places))
+            items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
+        return torch.stack(found)
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of items 1..N, (N, D); input and output share them."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bert4rec.contexts import CONTEXTS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
@@ -81,10 +82,22 @@ class Recommender:
         self.settings = settings
         self.run = run
 
+    def with_temperature(self, temperature: float) -> Recommender:
+        """Return the same network with scores divided by a temperature: ranks stay as they are."""
+        choice, network = self.scorer.choice, self.scorer.network
+        other = Recommender(network, self.dataset, self.settings, choice, self.run)
+        other.scorer = NetworkScorer(network, choice, temperature=temperature)
+        return other
+
     @property
     def vocabulary(self) -> Vocabulary:
         """The items that the network knows."""
         return self.dataset.vocabulary
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts from which this network can be asked for a hidden item, in their order."""
+        return CONTEXTS
 
     @cached_property
     def removes_seen(self) -> bool:

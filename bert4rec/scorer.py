@@ -27,11 +27,15 @@ class NetworkScorer:
     Args:
         network: Put into evaluation mode and left there.
         choice: Device, precision and threads.
+        temperature: Divides all scores; above 1 makes probabilities more even, ranks stay.
     """
 
-    def __init__(self, network: Bert4Rec, choice: DeviceChoice) -> None:
+    def __init__(
+        self, network: Bert4Rec, choice: DeviceChoice, *, temperature: float = 1.0
+    ) -> None:
         self.network = network.eval()
         self.choice = choice
+        self.temperature = temperature
 
     @property
     def mask_idx(self) -> int:
@@ -79,13 +83,16 @@ class NetworkScorer:
 
     @torch.no_grad()
     def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
-        """Return the hidden states at the places asked for, float32 (B, M, D)."""
+        """Return the hidden states at the places asked for, float32 (B, M, D).
+
+        They are divided by the temperature, and so are all scores, which are products with them.
+        """
         device = self.choice.device
         with self.choice.autocast():
             states: Tensor = self.network(
                 torch.as_tensor(items_bl, device=device), torch.as_tensor(places_bm, device=device)
             )
-            return states.float()
+            return states.float() / self.temperature
 
 
 def _rows_of_like_length(sizes: np.ndarray, n_places: int) -> Iterator[np.ndarray]:

@@ -7,16 +7,20 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, SettingsError
-from bert4rec.explain import CONTEXTS, compare_contexts, occlusion, predict_masked
+from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import explanation_charts, explanations, prediction_cards, state
-from bert4rec.ui.cache import load_recommender, trained_length
+from bert4rec.ui import prediction_cards, state
+from bert4rec.ui.cache import trained_length
 from bert4rec.ui.drafts import Draft, parse_items
+from bert4rec.ui.gallery import draw_gallery
+from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
+from bert4rec.ui.inspected_model import open_model
 from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.second_model import draw_second
 from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
 from bert4rec.ui.user_box import draw_user_box
-from bert4rec.ui.words import counted, escape, training_words
+from bert4rec.ui.words import counted, day, escape, training_words
 
 DRAFT_KEY = "inspect_draft"
 DATASET_KEY = "inspect_dataset"
@@ -37,7 +41,7 @@ def page() -> None:
     if run is None:
         return
     try:
-        recommender = load_recommender(run.id)
+        recommender = open_model(run)
         draft = current_draft(recommender)
     except Bert4RecError as error:
         state.show_error(error)
@@ -127,42 +131,22 @@ def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
             key=USER_KEY,
             placeholder="Own sequence",
         )
-        draw_picks(run, recommender)
+        best_and_worst = st.popover(
+            "Best and worst",
+            icon=":material/trophy:",
+            on_change="rerun",
+            key="inspect_gallery",
+            help="The held-out items that this run ranks best and worst.",
+        )
+        if best_and_worst.open:
+            with best_and_worst:
+                draw_gallery(run, recommender.vocabulary, partial(take_held_out, recommender))
         with st.popover("Own sequence", icon=":material/edit_note:"):
             draw_composer(recommender)
 
 
-def draw_picks(run: Run, recommender: Recommender) -> None:
-    picks = explanations.picked_users(run)
-    for name, users, icon in (
-        ("best", picks.best, "thumb_up"),
-        ("worst", picks.worst, "thumb_down"),
-    ):
-        ranks = {user.user_id: user.rank for user in users}
-        key = f"inspect_{name}"
-        st.menu_button(
-            f"{name.capitalize()} ranked",
-            list(ranks),
-            key=key,
-            icon=f":material/{icon}:",
-            format_func=partial(ranked_label, ranks),
-            help=f"Users whose test item was ranked {name} among "
-            f"{counted(picks.n_judged, 'user')} drawn.",
-            on_click=partial(take_picked_user, recommender, key, users),
-            disabled=not ranks,
-        )
-
-
-def ranked_label(ranks: dict[str, int], user: str) -> str:
-    return f"{escape(user)} · rank {ranks[user] + 1:,}"
-
-
-def take_picked_user(
-    recommender: Recommender, key: str, users: list[explanations.RankedUser]
-) -> None:
-    n_items = {user.user_id: user.n_items for user in users}
-    if picked := st.session_state[key]:
-        take_user(recommender, picked, n_asked=n_items.get(picked))
+def take_held_out(recommender: Recommender, user_id: str, n_items: int) -> None:
+    take_user(recommender, user_id, n_asked=n_items)
 
 
 def draw_composer(recommender: Recommender) -> None:
@@ -187,8 +171,23 @@ def draw_sequence(recommender: Recommender, draft: Draft) -> None:
     st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}")
     trained = f" {trained_on(recommender, draft.user)}" if draft.user else ""
     st.caption(f"Click items to hide them.{trained}")
-    draw_strip(draft, recommender.vocabulary, recommender.settings.max_seq_length, change)
+    window = recommender.settings.max_seq_length
+    days = days_of(recommender.dataset, draft)
+    draw_strip(draft, recommender.vocabulary, window, change, days=days)
     draw_tools(draft, recommender.settings.max_seq_length, change)
+
+
+def days_of(dataset: SequenceDataset, draft: Draft) -> list[str]:
+    """Return when each item of the pinned original was met, nothing where that is not known."""
+    if dataset.times_s is None or not draft.user:
+        return []
+    user_idx = dataset.user_idx(draft.user)
+    start = draft.start_in(dataset.history(user_idx))
+    if start is None:
+        return []
+    first = int(dataset.offsets[user_idx]) + start
+    times_s = dataset.times_s[first : first + len(draft.original)]
+    return [day(float(at_s)) for at_s in times_s]
 
 
 def trained_on(recommender: Recommender, user: str) -> str:
@@ -209,8 +208,9 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         st.info("Hide an item to see what the model puts there.", icon=":material/touch_app:")
         return
     compared = compare_contexts(recommender, draft.items, places, k=TOP_K)
-    titles = [recommender.vocabulary.title(p.true_idx) for p in compared["both"]]
-    before = ranks_before(recommender, draft, places) if draft.is_edited else None
+    widest = compared[recommender.contexts[-1]]
+    titles = [recommender.vocabulary.title(found.true_idx) for found in widest]
+    before = predictions_before(recommender, draft, places) if draft.is_edited else None
     st.subheader("What the model puts there")
     if len(places) > 1 or before is not None:
         prediction_cards.draw_places(prediction_cards.place_table(compared, titles, before))
@@ -225,89 +225,79 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
             key=f"inspect_place_{places}",
         )
         at = places.index(chosen) if chosen in places else 0
-    true_idx = compared["both"][at].true_idx
     prediction_cards.draw_contexts(
         {context: predictions[at] for context, predictions in compared.items()},
         title=titles[at],
-        count=int(recommender.vocabulary.counts[true_idx - 1]),
+        count=int(recommender.vocabulary.counts[widest[at].true_idx - 1]),
         n_items=len(draft),
         n_shown={
             context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
-            for context in CONTEXTS
+            for context in compared
         },
         before=before.get(places[at]) if before else None,
     )
+    if recommender.scorer.temperature != 1:
+        st.caption(
+            "Probabilities are calibrated: scores are divided by "
+            f"{recommender.scorer.temperature:.2f}, see *How sure is it?* below."
+        )
     st.session_state["inspect_focus"] = places[at]
 
 
-def ranks_before(recommender: Recommender, draft: Draft, places: list[int]) -> dict[int, int]:
-    """Return the ranks of the hidden items in the original, by their positions now."""
+def predictions_before(
+    recommender: Recommender, draft: Draft, places: list[int]
+) -> dict[int, Prediction]:
+    """Return what is said of the hidden items in the original, by their positions now."""
     origins = {place: draft.slots[place].origin for place in places}
     start = max(0, len(draft.original) - recommender.settings.max_seq_length)
     there = {p: o for p, o in origins.items() if o is not None and o >= start}
-    found = predict_masked(recommender, np.array(draft.original), list(there.values()), k=1)
-    return {place: one.true_rank for place, one in zip(there, found, strict=True)}
+    found = predict_masked(
+        recommender,
+        np.array(draft.original),
+        list(there.values()),
+        context=recommender.contexts[-1],
+        k=1,
+    )
+    return dict(zip(there, found, strict=True))
 
 
 def draw_more(run: Run, recommender: Recommender, draft: Draft) -> None:
-    carried, coming, editing, future = st.tabs(
+    carried, coming, editing, other, sureness, future = st.tabs(
         [
             ":material/weight: What carries it",
             ":material/skip_next: What comes next",
             ":material/edit: Edit the sequence",
+            ":material/compare: Another model",
+            ":material/percent: How sure is it?",
             ":material/balance: Does the future matter here?",
         ],
         on_change="rerun",
         key="inspect_tab",
     )
-    if carried.open:
+    places = visible_places(recommender, draft)
+    focus = st.session_state.get("inspect_focus")
+    focus = focus if focus in places else next(iter(places), None)
+    for tab in (carried, other):
+        if tab.open and focus is None:
+            tab.caption("Hide an item first.")
+    if carried.open and focus is not None:
         with carried:
-            draw_carriers(recommender, draft)
+            draw_carriers(recommender, draft, focus)
     if coming.open:
         with coming:
             draw_next(recommender, draft)
     if editing.open:
         with editing:
             draw_editor(draft, recommender.vocabulary, change)
+    if other.open and focus is not None:
+        with other:
+            draw_second(run, recommender, draft, places, focus)
+    if sureness.open:
+        with sureness:
+            draw_sureness(run)
     if future.open:
         with future:
             draw_future(run)
-
-
-def draw_carriers(recommender: Recommender, draft: Draft) -> None:
-    places = visible_places(recommender, draft)
-    if not places:
-        st.caption("Hide an item first.")
-        return
-    focus = st.session_state.get("inspect_focus", places[0])
-    focus = focus if focus in places else places[0]
-    titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
-    st.markdown(f"Which items carry the prediction at position {focus + 1}")
-    fall = occlusion(recommender, draft.items, focus, draft.hidden)
-    explanation_charts.draw_occlusion(fall, titles, focus)
-
-
-def draw_next(recommender: Recommender, draft: Draft) -> None:
-    vocabulary = recommender.vocabulary
-    ids = [vocabulary.item_id(slot.item_idx) for slot in draft.slots if not slot.is_hidden]
-    st.caption(
-        "Expected after the last item. Hidden items are left out of the sequence; probabilities "
-        "are those of the whole catalogue."
-    )
-    table = prediction_cards.suggestion_table(recommender.recommend(ids, TOP_K))
-    prediction_cards.draw_suggestions(table, alt_text="Items expected after the end")
-
-
-def draw_future(run: Run) -> None:
-    st.caption(
-        "Hides the middle item of the histories of "
-        f"{explanations.N_REPORT_USERS} users and compares what past, future and both give."
-    )
-    key = f"inspect_report_{run.id}"
-    if st.button("Compare", icon=":material/play_arrow:", type="primary"):
-        st.session_state[key] = True
-    if st.session_state.get(key):
-        explanation_charts.draw_report(explanations.stored_report(run))
 
 
 page()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert4rec.composer.views import view, view_scores, window_start
-from bert4rec.explain import CONTEXTS, occlusion
+from bert4rec.composer.views import view, view_scores
+from bert4rec.contexts import CONTEXTS, window_around
+from bert4rec.explain import occlusion
 from bert4rec.recommender import Recommender
 
 # A context counts as better than another where it makes the item twice as probable.
@@ -108,7 +109,7 @@ def strongest_neighbours(
         those by which it falls noticeably. See `explain.occlusion`.
     """
     length = recommender.settings.max_seq_length
-    start = window_start(place, len(items), length)
+    start = window_around(place, len(items), length)
     window = np.asarray(items[start : start + length], dtype=np.int64)
     fall = occlusion(recommender, window, place - start)
     order = np.argsort(-fall, kind="stable")[:k]

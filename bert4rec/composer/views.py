@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from bert4rec.composer.outline import OPEN
-from bert4rec.explain import cut_context
-from bert4rec.histories import Histories
+from bert4rec.contexts import cut_context, window_around
+from bert4rec.explain import view_states
 from bert4rec.recommender import Recommender
 
 
@@ -27,11 +27,6 @@ class View:
     place: int
 
 
-def window_start(place: int, n_items: int, length: int) -> int:
-    """Return where the window of `length` items around a place of a sequence starts."""
-    return min(max(0, place - length // 2), max(0, n_items - length))
-
-
 def view(recommender: Recommender, items: np.ndarray, place: int, *, context: str = "both") -> View:
     """Return what is shown for a place of a sequence of any length; open places are hidden.
 
@@ -45,7 +40,7 @@ def view(recommender: Recommender, items: np.ndarray, place: int, *, context: st
         context: past, future or both.
     """
     length, mask_idx = recommender.settings.max_seq_length, recommender.vocabulary.mask_idx
-    start = window_start(place, len(items), length)
+    start = window_around(place, len(items), length)
     shown = np.where(items == OPEN, mask_idx, items)
     shown[place] = mask_idx
     window, at = cut_context(shown[start : start + length], place - start, context)
@@ -54,13 +49,9 @@ def view(recommender: Recommender, items: np.ndarray, place: int, *, context: st
 
 def view_scores(recommender: Recommender, views: Sequence[View]) -> np.ndarray:
     """Return the scores of the whole catalogue at the place of each view, float32 (n, N)."""
-    windows = Histories.of([one.items for one in views]).windows(
-        recommender.settings.max_seq_length
-    )
-    # Windows are padded on the left.
-    places = np.array([one.place - len(one.items) for one in views]) + windows.shape[1]
     with torch.inference_mode():
-        return recommender.scorer.scores_at(windows, places[:, None])[:, 0].cpu().numpy()
+        states = view_states(recommender, [(one.items, one.place) for one in views])
+        return (states @ recommender.scorer.item_vectors().T).cpu().numpy()
 
 
 def gap_scores(

@@ -11,7 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.dataset import open_dataset as open_dataset_folder
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import open_run
+from bert4rec.runs.folder import Run, open_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,12 @@ def forget_all() -> None:
     _loaded.clear()
     _trained_lengths.clear()
     st.cache_data.clear()
+
+
+def checkpoint_mtime(run: Run) -> float:
+    """Return the time stamp of a run's best checkpoint, 0 while there is none."""
+    path = run.checkpoint("best")
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def load_recommender(

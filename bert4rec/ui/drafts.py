@@ -68,6 +68,14 @@ class Draft:
         """Whether the sequence differs from its original; hiding is no edit."""
         return tuple(slot.item_idx for slot in self.slots) != self.original
 
+    def start_in(self, history: np.ndarray) -> int | None:
+        """Return where the original starts in its user's whole history, None if it is not there."""
+        n = len(self.original)
+        for start in range(len(history) - n, -1, -1):
+            if np.array_equal(history[start : start + n], self.original):
+                return start
+        return None
+
     def middle(self, window: int) -> int:
         """Return the middle position of those that a model with this window sees."""
         start = max(0, len(self) - window)

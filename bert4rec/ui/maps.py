@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.item_groups import item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.embeddings import (
     EmbeddingMap,
@@ -23,9 +24,7 @@ from bert4rec.embeddings import (
 )
 from bert4rec.runs.folder import Run
 from bert4rec.spreadsheets import csv_text
-from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.explanations import checkpoint_mtime
-from bert4rec.ui.sequence_editor import item_groups
+from bert4rec.ui.cache import checkpoint_mtime, load_recommender
 from bert4rec.ui.words import contained
 
 N_NEIGHBOURS = 10

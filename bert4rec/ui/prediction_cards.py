@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bert4rec.explain import CONTEXTS, Prediction
+from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
 from bert4rec.ui.words import escape, number, percent
 
@@ -25,7 +25,7 @@ BITS_HELP = (
 # See-through, so that it holds on a light and a dark page.
 TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
 # Narrower ones would cut off the chance.
-MIN_CONTEXT_PX = 292
+MIN_CONTEXT_PX = 348
 NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
 
 
@@ -47,7 +47,9 @@ def finding(by_context: dict[str, Prediction], n_items: int) -> str:
         by_context: past, future and both.
         n_items: Length of the sequence.
     """
-    rank = {context: by_context[context].true_rank + 1 for context in CONTEXTS}
+    rank = {context: found.true_rank + 1 for context, found in by_context.items()}
+    if "both" not in rank:
+        return f"The past ranks the true item {ordinal(rank['past'])}; this model sees no future."
     position = by_context["both"].position
     both = f"Both sides rank the true item {ordinal(rank['both'])}"
     if n_items == 1:
@@ -73,6 +75,19 @@ def _verdict(rank: dict[str, int]) -> str:
     if rank["both"] == best:
         return f"{winner.capitalize()} alone does as well."
     return f"Here {winner} alone does better."
+
+
+def bits_finding(by_context: dict[str, Prediction]) -> str:
+    """Return what each context tells beyond popularity and what one adds to the other, in bits."""
+    bits = {context: found.bits for context, found in by_context.items()}
+    told = ", ".join(f"{CONTEXT_WORDS[name].lower()} {bits[name]:+.1f}" for name in bits)
+    if "both" not in bits:
+        return f"In bits over popularity: {told}."
+    return (
+        f"In bits over popularity: {told}. Beside the past the future adds "
+        f"{bits['both'] - bits['past']:+.1f}; beside the future the past adds "
+        f"{bits['both'] - bits['future']:+.1f}."
+    )
 
 
 def suggestion_table(
@@ -129,7 +144,7 @@ def draw_suggestions(
         table: See `suggestion_table`.
         alt_text: Name of the table for those who cannot see it.
         highest: Probability at which a bar is full, to compare several tables.
-        is_narrow: Whether the titles need the room of the counts.
+        is_narrow: Whether it stands beside others, so that titles get less room.
     """
     full = highest or float(table["probability"].max() or 1.0)
     marks = table["note"].map(NOTE_MARKS)
@@ -146,7 +161,7 @@ def draw_suggestions(
             "rank": st.column_config.NumberColumn("#", width=38, help="Rank"),
             "item": st.column_config.TextColumn(
                 "Item",
-                width=158 if is_narrow else "large",
+                width=146 if is_narrow else "large",
                 help="✓ true item, ↺ already in the sequence",
             ),
             "probability": st.column_config.ProgressColumn(
@@ -161,7 +176,7 @@ def draw_suggestions(
                 "Count", format="localized", width=52, help="How often it occurs in the data"
             ),
         },
-        column_order=["rank", "item", "probability", *([] if is_narrow else ["count"])],
+        column_order=["rank", "item", "probability", "count"],
         alt=alt_text,
     )
 
@@ -173,7 +188,7 @@ def draw_contexts(
     count: int,
     n_items: int,
     n_shown: dict[str, int],
-    before: int | None = None,
+    before: Prediction | None = None,
 ) -> None:
     """Draw one hidden place as past only, future only and both, side by side.
 
@@ -183,16 +198,20 @@ def draw_contexts(
         count: How often the true item occurs.
         n_items: Length of the sequence.
         n_shown: Places that each context shows.
-        before: Rank from 0 in the original, both sides, if the sequence was edited.
+        before: The same in the original, seen as widely, if the sequence was edited.
     """
     sentence = finding(by_context, n_items)
     if before is not None:
-        sentence += f" In the original both sides rank it {ordinal(before + 1)}."
+        change = list(by_context.values())[-1].bits - before.bits
+        sentence += (
+            f" In the original {_who(before.context)} it {ordinal(before.true_rank + 1)}: the edit "
+            f"changes {change:+.1f} bits."
+        )
     st.markdown(f"##### {escape(sentence)}", anchors=False)
+    st.caption(escape(bits_finding(by_context)), help=BITS_HELP)
     highest = max(p.top[0].probability for p in by_context.values() if p.top)
-    columns = st.grid(3, min_column_width=MIN_CONTEXT_PX)
-    for context in CONTEXTS:
-        prediction = by_context[context]
+    columns = st.grid(len(by_context), min_column_width=MIN_CONTEXT_PX)
+    for context, prediction in by_context.items():
         with columns.container():
             st.metric(
                 f"{CONTEXT_ICONS[context]} {CONTEXT_WORDS[context]}",
@@ -215,6 +234,10 @@ def draw_contexts(
             )
 
 
+def _who(context: str) -> str:
+    return "both sides rank" if context == "both" else f"the {context} ranks"
+
+
 def context_note(context: str, n_shown: int) -> str:
     """Return how much of the sequence a context shows, in one sentence.
 
@@ -233,24 +256,28 @@ def context_note(context: str, n_shown: int) -> str:
 
 
 def place_table(
-    compared: dict[str, list[Prediction]], titles: Sequence[str], before: dict[int, int] | None
+    compared: dict[str, list[Prediction]],
+    titles: Sequence[str],
+    before: dict[int, Prediction] | None,
 ) -> pd.DataFrame:
     """Return one row for each hidden place, with ranks from 1 by context.
 
     Args:
         compared: See `explain.compare_contexts`.
         titles: True titles, beside the predictions.
-        before: Position → rank from 0 in the pinned original, if the sequence was edited.
+        before: Position → prediction in the pinned original, if the sequence was edited.
     """
     rows = []
     for at, title in enumerate(titles):
-        both = compared["both"][at]
-        row = {"position": both.position + 1, "item": title}
-        row |= {context: compared[context][at].true_rank + 1 for context in CONTEXTS}
-        row["bits"] = round(both.bits, 1)
+        # The last context shows the most.
+        widest = list(compared.values())[-1][at]
+        row = {"position": widest.position + 1, "item": title}
+        row |= {context: found[at].true_rank + 1 for context, found in compared.items()}
+        row["bits"] = round(widest.bits, 1)
         if before is not None:
-            rank = before.get(both.position)
-            row["before"] = None if rank is None else rank + 1
+            was = before.get(widest.position)
+            row["before"] = None if was is None else was.true_rank + 1
+            row["change"] = None if was is None else round(widest.bits - was.bits, 1)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -267,7 +294,10 @@ def draw_places(table: pd.DataFrame) -> None:
             "future": st.column_config.NumberColumn("Future only", help="Rank of the true item"),
             "both": st.column_config.NumberColumn("Both sides", help="Rank of the true item"),
             "before": st.column_config.NumberColumn(
-                "In the original", help="Rank of the true item, both sides"
+                "In the original", help="Rank of the true item there, seen as widely"
+            ),
+            "change": st.column_config.NumberColumn(
+                "Change in bits", format="%+.1f", help="What the edit adds to the prediction"
             ),
             "bits": st.column_config.NumberColumn("Bits", format="%.1f", help=BITS_HELP),
         },

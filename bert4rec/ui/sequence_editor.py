@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import pandas as pd
 import streamlit as st
 
+from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.ui.drafts import Draft
@@ -14,43 +14,14 @@ from bert4rec.ui.words import escape, number
 
 # More options than this are not sent to the browser; the others can be typed.
 MAX_OPTIONS = 1000
-MAX_CATEGORIES = 60
 MIN_CARD_WIDTH = 184
 PLACE_KEY = "inspect_edit_at"
-KNOWN_COLUMNS = ("item_id", "title", "count")
-# Columns that people group by first, if there are several.
-FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
+
+# Of the largest groups of items, in Streamlit's names; a group is named beside its colour.
+GROUP_COLOURS = ("blue", "orange", "green", "violet", "red")
+OTHER_COLOUR = "gray"
 
 Change = Callable[[Draft], None]
-
-
-def category_columns(vocabulary: Vocabulary) -> list[str]:
-    """Return the item table's columns that group items: few values, more than one.
-
-    Those with a telling name come first.
-    """
-    table = vocabulary.table
-    found = []
-    for column in table.columns:
-        if column in KNOWN_COLUMNS:
-            continue
-        n_values = item_groups(vocabulary, column).nunique()
-        if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
-            found.append(str(column))
-    ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
-    return sorted(found, key=lambda column: ranks.get(column.casefold(), len(ranks)))
-
-
-def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
-    """Return the group of each item by a column, as text.
-
-    Where whole values are too many, the first of several that stand in a row, as in
-    `Comedy|Drama`.
-    """
-    values = vocabulary.table[column].astype(str)
-    if values.nunique() > MAX_CATEGORIES:
-        values = values.str.partition("|")[0].str.strip()
-    return values
 
 
 def item_names(vocabulary: Vocabulary) -> dict[str, int]:
@@ -98,7 +69,14 @@ def find_item(text: str, vocabulary: Vocabulary) -> int:
     return next(iter([*exact, *hits]), None) or vocabulary.idx(text)
 
 
-def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Change) -> None:
+def draw_strip(
+    draft: Draft,
+    vocabulary: Vocabulary,
+    window: int,
+    on_change: Change,
+    *,
+    days: Sequence[str] = (),
+) -> None:
     """Draw the sequence as cards; a click hides an item or shows it again.
 
     Args:
@@ -106,15 +84,16 @@ def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Cha
         vocabulary: Names the items.
         window: Places that the model sees, counted from the newest.
         on_change: Gets the draft after a click.
+        days: When each item of the original was met; nothing if that is not known.
     """
     start = max(0, len(draft) - window)
     columns = category_columns(vocabulary)
-    groups = item_groups(vocabulary, columns[0]) if columns else None
+    groups = coloured_groups(vocabulary, columns[0]) if columns else None
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at in range(start, len(draft)):
             slot = draft.slots[at]
             st.button(
-                _card(draft, at, vocabulary, groups),
+                _card(draft, at, vocabulary, groups, days),
                 key=f"inspect_card_{at}",
                 type="primary" if slot.is_hidden else "secondary",
                 icon=":material/visibility_off:" if slot.is_hidden else None,
@@ -131,14 +110,31 @@ def draw_strip(draft: Draft, vocabulary: Vocabulary, window: int, on_change: Cha
         )
 
 
-def _card(draft: Draft, at: int, vocabulary: Vocabulary, groups: pd.Series | None) -> str:
+def coloured_groups(vocabulary: Vocabulary, column: str) -> list[tuple[str, str]]:
+    """Return the group of each item and its colour: the largest have one each, the others grey."""
+    groups = item_groups(vocabulary, column)
+    largest = groups.value_counts().index[: len(GROUP_COLOURS)]
+    colours = dict(zip(largest, GROUP_COLOURS, strict=False))
+    return [(str(group), colours.get(group, OTHER_COLOUR)) for group in groups]
+
+
+def _card(
+    draft: Draft,
+    at: int,
+    vocabulary: Vocabulary,
+    groups: list[tuple[str, str]] | None,
+    days: Sequence[str],
+) -> str:
     slot = draft.slots[at]
     lines = [f"{at + 1} · **{escape(vocabulary.title(slot.item_idx))}**"]
     # On one line, so that a card is as tall as its neighbours.
-    notes = [groups.iloc[slot.item_idx - 1]] if groups is not None else []
-    notes += ["new"] if slot.origin is None else []
-    if notes:
-        lines.append(f":small[{escape(' · '.join(notes))}]")
+    group, colour = groups[slot.item_idx - 1] if groups is not None else ("", "")
+    notes = [group] if group else []
+    notes += ["new"] if slot.origin is None else list(days[slot.origin : slot.origin + 1])
+    if notes or groups is not None:
+        # A colour would be lost on the button of a hidden item.
+        dot = f":{colour}[●] " if colour and not slot.is_hidden else ""
+        lines.append(f":small[{dot}{escape(' · '.join(notes)) or '–'}]")
     return "  \n".join(lines)
 
 

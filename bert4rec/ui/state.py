@@ -21,6 +21,7 @@ from bert4rec.ui.words import escape, sentence
 if TYPE_CHECKING:
     from bert4rec.comparisons import ComparisonService
     from bert4rec.embeddings import MapService
+    from bert4rec.findings import FindingService
     from bert4rec.jobs import JobService
     from bert4rec.searches import SearchService
     from bert4rec.ui.study_list import StudyList
@@ -97,6 +98,18 @@ def _comparison_service(folder: str) -> ComparisonService:
     from bert4rec.comparisons import ComparisonService
 
     return ComparisonService(Path(folder))
+
+
+def finding_service() -> FindingService:
+    """Return the one service of the process that finds things out about models."""
+    return _finding_service(str(workspace()))
+
+
+@st.cache_resource(show_spinner=False)
+def _finding_service(folder: str) -> FindingService:
+    from bert4rec.findings import FindingService
+
+    return FindingService()
 
 
 def datasets() -> list[dict[str, Any]]:

@@ -170,6 +170,20 @@ def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = Fal
     return f"{day}, {clock} UTC" if with_time else day
 
 
+def day(at_s: float) -> str:
+    """Return Unix seconds as a date in UTC, a dash where they are beyond any calendar.
+
+    Example:
+        >>> day(1_715_976_000.0), day(1e300)
+        ('17 May 2024', '–')
+    """
+    try:
+        at = datetime.fromtimestamp(at_s, UTC)
+    except (OverflowError, ValueError, OSError):
+        return "–"
+    return f"{at.day} {at:%b %Y}"
+
+
 def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Return labels by key; those that occur more than once are told apart by their keys.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
+from bert4rec.ui import state
 from tests.factories import small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -208,17 +210,92 @@ def test_the_card_of_a_new_item_is_as_tall_as_the_others() -> None:
     assert {card.count("\n") for card in cards(app)} == {1}
 
 
-@pytest.mark.usefixtures("run")
-def test_the_other_tabs_show_their_figures() -> None:
-    app = open_inspect(user="u3", mask="2")
-    app.session_state["inspect_tab"] = ":material/skip_next: What comes next"
+def open_tab(app: AppTest, title: str) -> None:
+    app.session_state["inspect_tab"] = title
     app.run()
-    assert len(app.dataframe[-1].value) >= 3
-    app.session_state["inspect_tab"] = ":material/balance: Does the future matter here?"
+    # Findings are made in the background; the page draws itself anew when they are there.
+    state.finding_service()._executor.submit(int).result(timeout=120)
     app.run()
-    click(app, "Compare")
-    assert "Over 12 users" in texts(app).replace("\\", "")
     assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+def test_what_comes_next_is_listed_and_one_of_it_explained() -> None:
+    app = open_inspect(user="u3", mask="2")
+    open_tab(app, ":material/skip_next: What comes next")
+    assert len(app.dataframe[-1].value) >= 3
+    assert "without it this item" in texts(app)
+    app.selectbox(key="inspect_next_item").select_index(1).run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+def test_attention_comes_second_and_is_said_to_be_no_explanation() -> None:
+    app = open_inspect(user="u3", mask="2")
+    assert "Not an explanation" not in texts(app)
+    app.toggle(key="inspect_attention").set_value(True).run()
+    assert "Not an explanation" in texts(app)
+    assert "Over all heads" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> None:
+    app = open_inspect(user="u3", mask="2")
+    open_tab(app, ":material/balance: Does the future matter here?")
+    shown = texts(app).replace("\\", "")
+    assert "This is not enough to tell." in shown
+    assert "over 12 places of 12 users" in shown
+    assert "validation items" in shown
+    open_tab(app, ":material/percent: How sure is it?")
+    assert "probabilities" in texts(app)
+    assert "Error with temperature" in app.dataframe[-1].proto.columns
+
+
+@pytest.mark.usefixtures("run")
+def test_the_best_and_worst_ranked_held_out_items_are_offered() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.session_state["inspect_gallery"] = True
+    app.run()
+    state.finding_service()._executor.submit(int).result(timeout=120)
+    app.run()
+    table = next(frame.value for frame in app.dataframe if "last" in frame.value.columns)
+    assert table["rank"].tolist() == sorted(table["rank"])
+    assert set(table["user"]) == {f"u{at}" for at in range(12)}
+
+
+def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path) -> None:
+    app = open_inspect(user="u3", mask="2.4")
+    open_tab(app, ":material/compare: Another model")
+    assert "no other model of this dataset" in texts(app)
+    train(run.dataset(), small_settings(n_epochs=1, seed=9), workspace=workspace, name="*other*")
+    app = open_inspect(user="u3", mask="2.4")
+    open_tab(app, ":material/compare: Another model")
+    table = next(frame.value for frame in app.dataframe if "other_rank" in frame.value.columns)
+    assert table["position"].tolist() == [2, 4]
+    assert "Of 2 hidden places" in texts(app)
+
+
+def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None:
+    app = open_inspect(user="u3", mask="2.4")
+    app.button(key="inspect_card_2").click().run()
+    run.set_status(state="running")
+    shutil.copy(run.checkpoint("best"), run.checkpoint("last"))
+    app.run()
+    assert not app.exception
+    assert "This run is training" in texts(app)
+    # The draft is what it was.
+    assert app.query_params["mask"] == "2.3.4"
+    open_tab(app, ":material/percent: How sure is it?")
+    assert "when the run has ended" in texts(app)
+
+
+def test_cards_tell_the_day_and_the_category(run: Run) -> None:
+    app = open_inspect(user="u3", mask="2")
+    assert "1 Jan 1970" in cards(app)[0]
+    assert "[●]" in cards(app)[0]
+    # Hidden cards have a colour of their own.
+    assert "[●]" not in cards(app)[1]
+    assert run.dataset().times_s is not None
 
 
 @pytest.mark.usefixtures("run")

@@ -4,19 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
-from bert4rec import explain as explain_module
+from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import SettingsError
-from bert4rec.explain import (
-    CONTEXTS,
-    compare_contexts,
-    context_report,
-    middle_windows,
-    occlusion,
-    predict_masked,
-)
-from bert4rec.ranking import remove_items
+from bert4rec.explain import compare_contexts, occlusion, predict_masked
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 
@@ -145,43 +136,6 @@ def test_all_contexts_are_compared_at_the_same_places(recommender: Recommender) 
         assert predictions == predict_masked(recommender, ITEMS, [1, 3], context=context, k=3)
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
-def test_a_middle_window_shows_its_context_and_remembers_the_hidden_item(context: str) -> None:
-    histories = [np.array([1, 2, 3, 4, 5]), np.array([6, 7, 8])]
-    windows, places, targets = middle_windows(histories, context, mask_idx=99)
-    shown = {
-        "past": [[1, 2, 99], [0, 6, 99]],
-        "future": [[99, 4, 5], [0, 99, 8]],
-        "both": [[1, 2, 99, 4, 5], [0, 0, 6, 99, 8]],
-    }
-    assert windows.tolist() == shown[context]
-    assert targets.tolist() == [3, 7]
-    assert windows[[0, 1], places].tolist() == [99, 99]
-
-
-def test_the_report_counts_users_with_a_middle_and_repeats_with_its_seed(
-    recommender: Recommender,
-) -> None:
-    report = context_report(recommender, n_users=50)
-    assert tuple(report) == CONTEXTS
-    for entry in report.values():
-        assert entry["n_users"] == 50
-        low, high = entry["interval"]
-        assert low <= entry["metrics"]["ndcg@10"] <= high
-    assert report == context_report(recommender, n_users=50)
-    assert report != context_report(recommender, n_users=50, seed=1)
-    everyone = context_report(recommender, n_users=10**6)
-    assert everyone["both"]["n_users"] == recommender.dataset.n_users
-
-
-def test_the_report_is_that_of_the_users_who_were_asked_for(recommender: Recommender) -> None:
-    report = context_report(recommender, users=np.array([3, 4, 5]))
-    assert report["both"]["n_users"] == 3
-    nobody = context_report(recommender, users=np.empty(0, dtype=np.int64))
-    assert nobody["past"]["n_users"] == 0
-    assert nobody["past"]["bits"] == 0
-
-
 def test_occlusion_is_the_fall_in_bits_when_an_item_is_hidden_too(
     recommender: Recommender,
 ) -> None:
@@ -214,34 +168,3 @@ def test_occlusion_gives_nothing_to_items_before_the_window(recommender: Recomme
     assert found.shape == (20,)
     assert (found[:8] == 0).all()
     assert (found[8:15] != 0).all()
-
-
-def test_contexts_are_ranked_among_the_same_candidates(
-    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    removed: list[list[tuple[int, int]]] = []
-
-    def spy(scores: torch.Tensor, rows: np.ndarray, items: np.ndarray) -> torch.Tensor:
-        removed.append(sorted(zip(rows.tolist(), items.tolist(), strict=True)))
-        return remove_items(scores, rows, items)
-
-    monkeypatch.setattr(explain_module, "remove_items", spy)
-    context_report(recommender, n_users=20)
-    past, future, both = removed
-    assert past == future == both
-
-
-@pytest.mark.parametrize("seen_items", ["remove", "keep"])
-def test_the_bits_of_the_report_are_those_of_single_predictions(
-    recommender: Recommender, seen_items: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recommender, "removes_seen", seen_items == "remove")
-    users = np.arange(12)
-    report = context_report(recommender, users=users)
-    histories = [recommender.dataset.history(user)[-12:] for user in users]
-    for context in CONTEXTS:
-        bits = [
-            predict_masked(recommender, items, [len(items) // 2], context=context)[0].bits
-            for items in histories
-        ]
-        assert report[context]["bits"] == pytest.approx(np.mean(bits), abs=1e-4)

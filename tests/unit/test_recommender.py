@@ -12,7 +12,7 @@ import torch
 
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
-from bert4rec.explain import context_report
+from bert4rec.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, Suggestion, load
 from bert4rec.runs.folder import Run
@@ -298,7 +298,7 @@ def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
 def test_asking_leaves_no_gradients_and_no_training_mode(recommender: Recommender) -> None:
     recommender.recommend(["3"])
     recommender.user_embeddings(["1"])
-    context_report(recommender, n_users=5)
+    future_report(recommender, n_users=5)
     assert not recommender.scorer.network.training
     assert all(p.grad is None for p in recommender.scorer.network.parameters())
     scores = recommender.scorer.scores(Histories.of([[3]]))

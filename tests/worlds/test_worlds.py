@@ -11,7 +11,8 @@ import pytest
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, leave_one_out
-from bert4rec.explain import context_report
+from bert4rec.future_report import FutureReport, future_report, report_places
+from bert4rec.held_out import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import train
 from bert4rec.recommender import load
@@ -25,6 +26,9 @@ from tests.factories import (
 
 # Larger initial weights than the default: a small network then leaves its first plateau in seconds.
 QUICK = {"hidden_size": 32, "initializer_range": 0.1, "learning_rate": 1e-2, "eval_step": 0}
+# One neighbour leaves this many items equally likely; their mean gain is the best that one reaches.
+ONE_SIDE_NDCG = float(np.mean(1 / np.log2(np.arange(BRIDGE_SIDES) + 2.0)))
+HELD_OUT = {"sample_strategy": "user_based", "sample_ratio": 0.75}
 
 
 def quick_settings(**changes: object) -> Hyperparameters:
@@ -79,9 +83,52 @@ def test_the_bridge_needs_both_sides(tmp_path: Path) -> None:
         n_epochs=80, max_seq_length=6, mask_rate=0.3, next_item_rate=0.1, dropout_rate=0
     )
     run = train(bridge_dataset(), settings, workspace=tmp_path)
-    report = context_report(load(run))
-    assert report["both"]["metrics"]["hr@1"] > 0.9
+    model = load(run)
+    report = report_places(model, middle_places(model.dataset, 6))
+    assert report.contexts["both"].metrics["hr@1"] > 0.9
     # One neighbour leaves BRIDGE_SIDES items equally likely: better luck than this is a leak.
     for side in ("past", "future"):
-        assert report[side]["metrics"]["hr@1"] < 1.5 / BRIDGE_SIDES
-    assert report["both"]["bits"] > report["past"]["bits"] + 1
+        assert report.contexts[side].metrics["hr@1"] < 1.5 / BRIDGE_SIDES
+    assert report.gain.bits.mean > 1
+
+
+def report_on(dataset: SequenceDataset, workspace: Path, **settings: object) -> FutureReport:
+    run = train(dataset, quick_settings(**HELD_OUT, **settings), workspace=workspace)
+    report = future_report(load(run))
+    assert report.part == "unseen_users"
+    return report
+
+
+def test_the_bridge_gains_from_the_future_what_it_must(tmp_path: Path) -> None:
+    """Of three places in a row one needs both sides, one the past alone, one the future alone."""
+    report = report_on(
+        bridge_dataset(n_users=300),
+        tmp_path,
+        n_epochs=80,
+        max_seq_length=6,
+        mask_rate=0.3,
+        next_item_rate=0.1,
+        dropout_rate=0,
+    )
+    past_ceiling = (1 + 2 * ONE_SIDE_NDCG) / 3
+    assert report.verdict == "matters"
+    assert report.contexts["both"].ndcg.mean > 0.95
+    assert (
+        report.contexts["past"].ndcg.low < past_ceiling < report.contexts["past"].ndcg.high + 0.05
+    )
+    assert report.gain.ndcg.mean == pytest.approx(1 - past_ceiling, abs=0.06)
+    # Chance, that is popularity, has 0 bits.
+    assert report.contexts["past"].bits.low > 1
+    assert report.gain.bits.low > 0.5
+
+
+def test_the_ring_needs_no_future(tmp_path: Path) -> None:
+    report = report_on(ring_dataset(), tmp_path, n_epochs=30, dropout_rate=0.1)
+    assert report.verdict == "does_not"
+    assert report.contexts["past"].ndcg.mean > 0.9
+
+
+def test_in_the_shuffled_world_nothing_is_found(tmp_path: Path) -> None:
+    report = report_on(shuffled_dataset(), tmp_path, n_epochs=60, max_seq_length=16, dropout_rate=0)
+    assert report.verdict != "matters"
+    assert report.gain.ndcg.low <= 0 <= report.gain.ndcg.high

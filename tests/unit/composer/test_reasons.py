@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bert4rec.composer.reasons import Reason, find_reasons, strongest_neighbours
-from bert4rec.explain import CONTEXTS, occlusion, predict_masked
+from bert4rec.contexts import CONTEXTS
+from bert4rec.explain import occlusion, predict_masked
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
-from bert4rec.ui.explanation_charts import occlusion_finding, report_finding
+from bert4rec.ui.explanation_charts import occlusion_finding
 from bert4rec.ui.prediction_cards import (
+    bits_finding,
     context_note,
     finding,
     place_table,
@@ -76,7 +79,8 @@ def test_a_list_beside_two_others_gives_its_room_to_the_titles() -> None:
         AppTest.from_function(draw, kwargs={"is_narrow": is_narrow}).run().dataframe[0].proto
         for is_narrow in (False, True)
     ]
-    assert ["count" in proto.column_order for proto in columns] == [True, False]
+    assert all("count" in proto.column_order for proto in columns)
+    assert ['"width": 146' in proto.columns for proto in columns] == [False, True]
     assert all('"max_value": 50.0' in proto.columns for proto in columns)
 
 
@@ -104,25 +108,31 @@ def test_a_true_item_that_the_list_misses_is_added_with_its_own_rank() -> None:
 
 def test_every_hidden_place_has_a_row_and_an_edit_shows_the_rank_before() -> None:
     by_context = {name: [one] for name, one in compared(33, 11, 0).items()}
-    row = place_table(by_context, ["Title 7"], before={2: 4}).iloc[0]
+    was = replace(prediction("both", rank=4), bits=0.5)
+    row = place_table(by_context, ["Title 7"], before={2: was}).iloc[0]
     assert row[["position", "past", "future", "both", "before"]].tolist() == [3, 34, 12, 1, 5]
+    assert row["change"] == 1.0
     assert "before" not in place_table(by_context, ["Title 7"], before=None)
+
+
+def test_the_bits_say_what_one_side_adds_to_the_other() -> None:
+    by_context = compared(5, 5, 0)
+    by_context["past"] = replace(by_context["past"], bits=1.0)
+    by_context["both"] = replace(by_context["both"], bits=4.0)
+    said = bits_finding(by_context)
+    assert "past only +1.0, future only +1.5, both sides +4.0" in said
+    assert "the future adds +3.0; beside the future the past adds +2.5" in said
+
+
+def test_a_network_that_sees_the_past_alone_gets_sentences_too() -> None:
+    past = {"past": prediction("past", rank=3)}
+    assert finding(past, 5) == "The past ranks the true item 4th; this model sees no future."
+    assert bits_finding(past) == "In bits over popularity: past only +1.5."
+    row = place_table({"past": [past["past"]]}, ["Title 7"], before=None).iloc[0]
+    assert row["past"] == 4
 
 
 def test_the_item_that_matters_most_is_named_whichever_way_it_works() -> None:
     titles = ["a", "b", "c"]
     assert "“b”, carries most" in occlusion_finding(np.array([0.1, 2.0, -1.0]), titles)
     assert "“c”, speaks against it most" in occlusion_finding(np.array([0.1, 0, -1.0]), titles)
-
-
-@pytest.mark.parametrize(
-    ("both", "low", "answer"), [(0.3, 0.25, "Yes."), (0.22, 0.15, "Perhaps"), (0.1, 0.05, "No.")]
-)
-def test_the_report_answers_whether_the_future_matters(
-    both: float, low: float, answer: str
-) -> None:
-    def part(value: float, low: float, high: float) -> dict[str, object]:
-        return {"metrics": {"ndcg@10": value}, "interval": (low, high), "n_users": 9}
-
-    report = {"past": part(0.2, 0.1, 0.24), "future": part(0.1, 0, 0.2), "both": part(both, low, 1)}
-    assert report_finding(report).startswith(answer)

@@ -1,0 +1,49 @@
+"""What a hidden place attends to, layer by layer and head by head. It is no explanation.
+
+Attention tells where the network looked, not what it made of it: what is looked at may change
+nothing, and what changes the answer may be looked at by no head alone. `explain.occlusion` asks
+what would change.
+
+Source: Jain & Wallace 2019, "Attention is not explanation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from bert4rec.recommender import Recommender
+
+
+@torch.no_grad()
+def place_attention(
+    recommender: Recommender, items: np.ndarray, position: int, hidden: Sequence[int] = ()
+) -> np.ndarray:
+    """Return the attention of a hidden place to the items of its sequence.
+
+    Args:
+        recommender: The network.
+        items: Item indices 1..N, oldest first, (n,).
+        position: The place asked for, inside the window; its item is hidden.
+        hidden: Places that are hidden as well.
+
+    Returns:
+        Weights float32 (layers, heads, n), each head's summing to 1 over the items; 0 for hidden
+        places and for items before the window. Where nothing is shown, the hidden places share it.
+
+    Raises:
+        SettingsError: the place lies outside the network's window.
+    """
+    items = np.asarray(items, dtype=np.int64)
+    start = recommender.window_start(items, [position])
+    shown = items.copy()
+    shown[[position, *hidden]] = recommender.vocabulary.mask_idx
+    scorer = recommender.scorer
+    window = torch.as_tensor(shown[None, start:], device=scorer.choice.device)
+    place = torch.tensor([[position - start]], device=scorer.choice.device)
+    # Not in a lower precision: this is looked at closely.
+    weights = scorer.network.attention(window, place)[:, 0, :, 0].float().cpu().numpy()
+    before = np.zeros((*weights.shape[:2], start), dtype=np.float32)
+    return np.concatenate([before, weights], axis=2)

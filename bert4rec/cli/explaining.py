@@ -1,0 +1,130 @@
+"""Commands that ask what contexts are worth: future, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bert4rec.cli.answers import load_run
+from bert4rec.cli.terminal import Command, shared_options, show, table
+
+if TYPE_CHECKING:
+    from bert4rec.future_report import Estimate, FutureReport
+
+CONTEXT_NAMES = {"past": "past only", "future": "future only", "both": "both sides"}
+HIDDEN = ("unseen_users", "test", "validation", "trained")
+
+
+def drawing_options(command: Command) -> Command:
+    """Add what decides which items are hidden: `--hidden`, `--users` and `--seed`."""
+    hidden = click.option(
+        "--hidden",
+        type=click.Choice(HIDDEN),
+        help="Which items are hidden.  [default: the first of these with 25 users]",
+    )
+    users = click.option(
+        "--users",
+        "n_users",
+        default=1000,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="Users drawn at most, up to three places of each.",
+    )
+    seed = click.option(
+        "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the draw."
+    )
+    return hidden(users(seed(command)))
+
+
+@click.command()
+@click.argument("run")
+@drawing_options
+@click.option("--by", metavar="COLUMN", help="Column of the item table to group by.")
+@shared_options
+def future(
+    run: str, hidden: str | None, n_users: int, by: str | None, seed: int, workspace: Path
+) -> None:
+    """Say whether the future matters here, by items hidden from RUN.
+
+    RUN is a run's id, name or folder, or `last`. Items that it was not trained on are hidden one at
+    a time and looked for from the past alone, the future alone and both.
+    """
+    from bert4rec.future_report import future_report
+    from bert4rec.future_words import finding, limits
+
+    model = load_run(workspace, run)
+    report = future_report(model, hidden, n_users=n_users, by=by, seed=seed)
+    document = {
+        "run": None if model.run is None else model.run.id,
+        "finding": finding(report),
+        "limits": limits(report),
+        **report.as_dict(),
+    }
+    show(document, _lines(report, finding(report), limits(report)))
+
+
+def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str]:
+    contexts = [
+        (CONTEXT_NAMES[name], _ranged(one.hr), _ranged(one.ndcg), _ranged(one.bits, 2))
+        for name, one in report.contexts.items()
+    ]
+    gains = [("both less past", report.gain)]
+    if report.over_long_past is not None:
+        gains.append(("both less as long a past", report.over_long_past))
+    differences = [
+        (name, _ranged(gain.hr), _ranged(gain.ndcg), _ranged(gain.bits, 2)) for name, gain in gains
+    ]
+    slices = [
+        (one.by, one.group, one.n_places, *(one.ndcg[c] for c in CONTEXT_NAMES), _ranged(one.gain))
+        for one in report.slices
+    ]
+    share = [
+        f"{n:,} {word}"
+        for word, n in (
+            ("better", report.gain.n_better),
+            ("worse", report.gain.n_worse),
+            ("the same", report.gain.n_equal),
+        )
+    ]
+    return [
+        answer,
+        "",
+        *table(("mean and 95 % interval", "hr@10", "ndcg@10", "bits"), contexts + differences),
+        f"Ranks of both beside the past: {', '.join(share)}.",
+        "",
+        *table(("by", "group", "places", *CONTEXT_NAMES.values(), "both less past"), slices),
+        "",
+        *bounds,
+    ]
+
+
+def _ranged(one: Estimate, digits: int = 3) -> str:
+    return f"{one.mean:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+
+
+@click.command()
+@click.argument("run")
+@drawing_options
+@shared_options
+def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace: Path) -> None:
+    """Say whether the probabilities of RUN are what they say.
+
+    RUN is a run's id, name or folder, or `last`. Of all items listed with a chance of 20 %, a fifth
+    should be the hidden one. A temperature is fitted on half of the users, judged on the others.
+    """
+    from bert4rec.calibration import calibrate
+    from bert4rec.calibration_words import calibration_finding, temperature_finding
+
+    model = load_run(workspace, run)
+    found = calibrate(model, hidden, n_users=n_users, seed=seed)
+    said = [calibration_finding(found), temperature_finding(found)]
+    document = {"run": None if model.run is None else model.run.id, "findings": said}
+    rows = [
+        (CONTEXT_NAMES[name], plain.error, scaled.error, plain.loss, scaled.loss)
+        for (name, plain), scaled in zip(found.plain.items(), found.scaled.values(), strict=True)
+    ]
+    head = ("", "error", "error with it", "loss in bits", "loss with it")
+    show(document | found.as_dict(), [*said, "", *table(head, rows)])

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bert4rec.attention import place_attention
+from bert4rec.errors import SettingsError
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+
+ITEMS = np.array([4, 5, 6, 7, 8, 9])
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_run: Run) -> Recommender:
+    return load(tiny_run)
+
+
+def plain_attention(
+    recommender: Recommender, shown: np.ndarray, place: int, monkeypatch: pytest.MonkeyPatch
+) -> np.ndarray:
+    """The weights with which the network itself answers, written down as it answers."""
+    seen: list[Tensor] = []
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
+        scores = torch.einsum("bhtd,bhsd->bhts", query, key) / query.shape[-1] ** 0.5
+        weights = scores.masked_fill(~attn_mask, -torch.inf).softmax(dim=-1)
+        seen.append(weights)
+        return weights @ value
+
+    expected = recommender.scorer.scores_at(shown[None], np.array([[place]]))
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
+        answered = recommender.scorer.scores_at(shown[None], np.array([[place]]))
+    # The plain one answers the same, so its weights are those of the network.
+    assert torch.allclose(answered, expected, atol=1e-4)
+    # Items and places by turns; the last block answers for the places alone.
+    of_places = [*seen[1:-1:2], seen[-1]]
+    return torch.stack(of_places)[:, 0, :, 0].numpy()
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_the_attention_is_that_with_which_the_network_answers(
+    recommender: Recommender, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ITEMS.copy()
+    shown[[place, 1]] = recommender.vocabulary.mask_idx
+    expected = plain_attention(recommender, shown, place, monkeypatch)
+    found = place_attention(recommender, ITEMS, place, hidden=[1])
+    assert found.shape == (2, 2, 6)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_each_head_shares_out_all_of_its_attention_among_what_is_shown(
+    recommender: Recommender,
+) -> None:
+    found = place_attention(recommender, ITEMS, 2, hidden=[2, 4])
+    assert found.sum(axis=2) == pytest.approx(np.ones((2, 2)), abs=1e-5)
+    assert (found[:, :, [2, 4]] == 0).all()
+    assert (found[:, :, [0, 1, 3, 5]] > 0).all()
+
+
+def test_items_before_the_window_get_none_and_places_there_are_told(
+    recommender: Recommender,
+) -> None:
+    long = np.arange(1, 21)
+    found = place_attention(recommender, long, 15)
+    assert found.shape[2] == 20
+    assert (found[:, :, :8] == 0).all()
+    with pytest.raises(SettingsError, match="before the window"):
+        place_attention(recommender, long, 3)
+
+
+def test_the_given_items_are_left_as_they_are(recommender: Recommender) -> None:
+    items = ITEMS.copy()
+    place_attention(recommender, items, 2, [3])
+    assert np.array_equal(items, ITEMS)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bert4rec import findings
+from bert4rec.errors import SettingsError
+from bert4rec.extremes import find_extremes
+from bert4rec.findings import FINDERS, FindingService
+from bert4rec.recommender import load
+from bert4rec.runs.folder import Run
+
+LIMIT_S = 60
+
+
+def wait(service: FindingService) -> None:
+    """Wait until all that was asked for so far is found."""
+    service._executor.submit(int).result(timeout=LIMIT_S)
+
+
+def test_what_is_asked_for_is_found_in_the_background_and_kept(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, calls = threading.Event(), []
+
+    def slow(recommender: object) -> int:
+        calls.append(recommender)
+        assert go_on.wait(LIMIT_S)
+        return 7
+
+    monkeypatch.setitem(FINDERS, "slow", slow)
+    service = FindingService()
+    assert service.ask(tiny_run, "slow").state == "running"
+    assert service.ask(tiny_run, "slow").value is None
+    go_on.set()
+    wait(service)
+    found = service.ask(tiny_run, "slow")
+    assert (found.state, found.value, found.error) == ("done", 7, None)
+    assert len(calls) == 1
+
+
+def test_a_new_checkpoint_is_looked_at_anew(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "best.safetensors"
+    checkpoint.write_bytes(b"one")
+    monkeypatch.setattr(Run, "checkpoint", lambda self, kind: checkpoint)
+    monkeypatch.setattr(findings, "load", lambda run: None)
+    calls: list[int] = []
+    monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
+    service = FindingService()
+    for moment_ns in (10**9, 10**9, 2 * 10**9):
+        os.utime(checkpoint, ns=(moment_ns, moment_ns))
+        service.ask(tiny_run, "count")
+        wait(service)
+    assert len(calls) == 2
+
+
+def failing(error: Exception) -> Callable[[object], None]:
+    def fail(recommender: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_an_error_of_ours_is_told_and_any_other_is_raised(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FINDERS, "ours", failing(SettingsError(["no place"])))
+    monkeypatch.setitem(FINDERS, "bug", failing(ZeroDivisionError("oops")))
+    service = FindingService()
+    for kind in ("ours", "bug"):
+        service.ask(tiny_run, kind)
+    wait(service)
+    found = service.ask(tiny_run, "ours")
+    assert found.state == "failed"
+    assert "no place" in str(found.error)
+    with pytest.raises(ZeroDivisionError):
+        service.ask(tiny_run, "bug")
+
+
+def test_what_was_asked_for_longest_ago_is_let_go_of(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "load", lambda run: None)
+    service = FindingService()
+    for number in range(findings.N_KEPT + 5):
+        monkeypatch.setitem(FINDERS, f"kind {number}", lambda recommender: 1)
+        service.ask(tiny_run, f"kind {number}")
+        wait(service)
+    assert len(service._futures) == findings.N_KEPT
+
+
+def test_a_finding_is_what_the_library_finds(tiny_run: Run) -> None:
+    service = FindingService()
+    service.ask(tiny_run, "extremes")
+    wait(service)
+    assert service.ask(tiny_run, "extremes").value == find_extremes(load(tiny_run))
