@@ -82,3 +82,21 @@ class NonFiniteLossError(Bert4RecError, ArithmeticError):
 
 class DeviceMemoryError(Bert4RecError, MemoryError):
     """A step that did not fit the memory of the device or of the machine."""
+
+
+class MissingExtraError(Bert4RecError, ImportError):
+    """A package that is installed only on request, and is not there."""
+
+
+def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
+    """Return the error for something that needs a package of an extra.
+
+    Args:
+        what: What was asked for.
+        package: The package that it needs.
+        extra: The extra of bert4rec that brings it.
+    """
+    return MissingExtraError(
+        f"{what} needs the package {package}, which is not installed",
+        fix=f"Install it: pip install 'bert4rec[{extra}]'.",
+    )

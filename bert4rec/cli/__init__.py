@@ -6,13 +6,16 @@ import click
 
 from bert4rec.cli import (
     answers,
+    bulk,
     composing,
     datasets,
+    leaving,
     logs,
     machine,
     run_files,
     runs,
     searching,
+    serving,
     settings,
     training,
 )
@@ -49,8 +52,11 @@ for _command in (
     answers.recommend,
     answers.fill,
     composing.compose,
-    answers.score,
-    answers.embed,
+    bulk.score,
+    bulk.embed,
+    bulk.nearest,
+    leaving.export,
+    serving.serve,
     settings.policy,
     machine.doctor,
 ):
