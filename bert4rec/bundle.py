@@ -24,6 +24,7 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 
+from bert4rec.data.collection import find_manifest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
@@ -111,6 +112,22 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
                 packing = zipfile.ZIP_STORED if file == WEIGHTS else zipfile.ZIP_DEFLATED
                 archive.write(folder / file, file, packing)
         return {file: (folder / file).stat().st_size for file in MAX_BYTES}
+
+
+def lacking(run: Run) -> str:
+    """Return in words what a run lacks for a bundle; nothing where it can be exported.
+
+    Cost: the manifests of the workspace's datasets are read, the data is not.
+    """
+    if run.status().state in ACTIVE_STATES:
+        return "The run has not ended yet."
+    if not is_file(run.checkpoint("best")):
+        return "The run has no model."
+    try:
+        find_manifest(run.workspace, run.config()["dataset"]["fingerprint"])
+    except NotFoundError:
+        return "Its dataset, which names the items, is not in this workspace."
+    return ""
 
 
 def _write_files(run: Run, model: Recommender, folder: Path) -> None:

@@ -152,9 +152,12 @@ def _exporter_silenced() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [one.level for one in loggers]
     with warnings.catch_warnings():
-        # Its own use of what Python and torch are about to remove.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(torch|onnx)")
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|onnx|copyreg)")
+        # Its own copies of trees, by a class that torch is about to remove.
+        warnings.filterwarnings(
+            "ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning
+        )
+        # Inputs that share an axis are what is meant.
+        warnings.filterwarnings("ignore", r"# The axis name: \w+ will not be used", UserWarning)
         for one in loggers:
             one.setLevel(logging.ERROR)
         try:

@@ -18,7 +18,15 @@ from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec import bundle
-from bert4rec.bundle import MANIFEST, VOCABULARY, WEIGHTS, export_bundle, load_bundle, sha256
+from bert4rec.bundle import (
+    MANIFEST,
+    VOCABULARY,
+    WEIGHTS,
+    export_bundle,
+    lacking,
+    load_bundle,
+    sha256,
+)
 from bert4rec.cli import main
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
@@ -348,6 +356,17 @@ def test_the_card_tells_data_figures_and_limits(tiny_run: Run) -> None:
     for words in ("240 users, 30 items", "popularity", "transition counts", "not for", "1.2.3"):
         assert words in card
     assert tiny_run.config()["dataset"]["fingerprint"] in card
+
+
+def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: Path) -> None:
+    assert lacking(tiny_run) == ""
+    shutil.copytree(tiny_run.folder, tmp_path / "runs" / tiny_run.id)
+    moved = Run(tmp_path / "runs" / tiny_run.id)
+    assert "dataset" in lacking(moved)
+    moved.checkpoint("best").unlink()
+    assert "no model" in lacking(moved)
+    moved.set_status(state="running")
+    assert "not ended" in lacking(moved)
 
 
 def test_names_mean_nothing_in_the_card(tiny_run: Run, workspace: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,12 @@ def test_hidden_states_times_item_vectors_are_scores(model: Recommender, tmp_pat
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(
-    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Recommender, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def write(_: object, path: Path, __: object) -> None:
+        shutil.copy(written, path)
+
+    monkeypatch.setattr(onnx_file, "_write", write)
     plain = onnx_file._plain_answer
 
     def shifted(*asked: object) -> np.ndarray:
