@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bulk import measure_bulk
 from benchmarks.compose import measure_composer
 from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "quality": measure_quality,
     "scale": measure_scale,
     "infer": measure_inference,
+    "bulk": measure_bulk,
     "demo": measure_demo,
     "compose": measure_composer,
     "ingest": measure_ingest,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from bert4rec.bundle import export_bundle, load
     from bert4rec.comparing.compare import compare
     from bert4rec.comparing.comparison import Comparison
     from bert4rec.composer.decoding import compose
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from bert4rec.pipeline import evaluate, extend, resume, train
     from bert4rec.policy import Policy, dump_policy, load_policy
     from bert4rec.presets import PRESETS
-    from bert4rec.recommender import Recommender, load
+    from bert4rec.recommender import Recommender
+    from bert4rec.retrieval import nearest
+    from bert4rec.scoring import score_pairs
+    from bert4rec.vectors import Wanted, write_vectors
 
 __version__ = "0.1.0"
 
@@ -44,19 +48,24 @@ _HOMES = {
     "Recommender": "recommender",
     "Rules": "composer.outline",
     "SequenceDataset": "data.dataset",
+    "Wanted": "vectors",
     "compare": "comparing.compare",
     "compose": "composer.decoding",
     "dump_policy": "policy",
     "evaluate": "pipeline",
+    "export_bundle": "bundle",
     "extend": "pipeline",
-    "load": "recommender",
+    "load": "bundle",
     "load_policy": "policy",
+    "nearest": "retrieval",
     "open_dataset": "data.dataset",
     "prepare": "data.prepare",
     "preview_log": "data.log",
     "read_log": "data.log",
     "resume": "pipeline",
+    "score_pairs": "scoring",
     "train": "pipeline",
+    "write_vectors": "vectors",
 }
 
 __all__ = [
@@ -73,20 +82,25 @@ __all__ = [
     "Recommender",
     "Rules",
     "SequenceDataset",
+    "Wanted",
     "__version__",
     "compare",
     "compose",
     "dump_policy",
     "evaluate",
+    "export_bundle",
     "extend",
     "load",
     "load_policy",
+    "nearest",
     "open_dataset",
     "prepare",
     "preview_log",
     "read_log",
     "resume",
+    "score_pairs",
     "train",
+    "write_vectors",
 ]
 
 

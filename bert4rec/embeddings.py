@@ -29,6 +29,7 @@ from bert4rec.errors import Bert4RecError, DatasetError, FormatError, NotFoundEr
 from bert4rec.files import read_json, swapped_in, write_json
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run
+from bert4rec.vectors import unit
 
 # More points than this are neither drawn nor mapped; the most frequent items are taken.
 MAX_POINTS = 20_000
@@ -72,12 +73,6 @@ class EmbeddingMap:
     points: np.ndarray
     item_idx: np.ndarray
     trustworthiness: float
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Return the vectors at length 1, float32 (n, D); a zero vector stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
 
 def mapped_items(counts: np.ndarray, limit: int = MAX_POINTS) -> np.ndarray:

@@ -29,8 +29,8 @@ from bert4rec.workshop import Workshop, loss_for
 PROBE_S = 2.5
 MAX_PROBE_STEPS = 40
 N_PROBED_USERS = 512
-# What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what it
-# met; both as measured by `python -m benchmarks estimate`.
+# What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
+# it met; both as measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
 SORTING_BYTES = 45_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory

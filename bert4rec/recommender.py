@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from bert4rec.evaluate import choose_seen
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
+from bert4rec.policy import Policy
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
@@ -58,6 +60,24 @@ class Suggestion:
     is_seen: bool
 
 
+class Source(Protocol):
+    """Where a model came from: a run, or what was exported of one."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        ...
+
+    def policy(self) -> Policy:
+        """Return what the run is for, with its settings."""
+        ...
+
+
 class Recommender:
     """A trained network with its dataset's items. Several threads may use one.
 
@@ -75,7 +95,7 @@ class Recommender:
         dataset: SequenceDataset,
         settings: Hyperparameters,
         choice: DeviceChoice,
-        run: Run | None = None,
+        run: Source | None = None,
     ) -> None:
         self.scorer = NetworkScorer(network, choice)
         self.dataset = dataset
@@ -122,16 +142,40 @@ class Recommender:
         Example:
             >>> model.fill(["a", None, "c"], k=3)  # doctest: +SKIP
         """
-        gaps = [place for place, item in enumerate(items) if item is None]
+        mask_idx = self.vocabulary.mask_idx
+        return self.fill_encoded(
+            [np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])], k
+        )[0]
+
+    @torch.inference_mode()
+    def fill_encoded(
+        self, sequences: Sequence[np.ndarray], k: int = 10
+    ) -> list[list[list[Suggestion]]]:
+        """Return what `fill` says of each sequence of item indices, MASK where a gap is.
+
+        Raises:
+            SettingsError: a sequence has no gap, or one outside the network's window.
+        """
+        gaps = [self.gaps(whole) for whole in sequences]
+        seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
+        lists: list[list[Suggestion]] = []
+        hidden_md = self._hidden_of(sequences, gaps)
+        for rows, blocks in product_blocks(hidden_md, self.scorer.item_vectors()):
+            lists += self._lists(blocks, k, seen[rows], Removal(None))
+        found = iter(lists)
+        return [list(islice(found, len(places))) for places in gaps]
+
+    def gaps(self, items: np.ndarray) -> list[int]:
+        """Return the places of the gaps of a sequence of item indices.
+
+        Raises:
+            SettingsError: there is none, or one outside the network's window.
+        """
+        gaps = np.flatnonzero(items == self.vocabulary.mask_idx).tolist()
         if not gaps:
             raise SettingsError(["there is no gap to fill"], fix="Put None, or _, where one is.")
-        mask_idx = self.vocabulary.mask_idx
-        whole = np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])
-        lists: list[list[Suggestion]] = []
-        hidden_md = self._hidden_at(whole, gaps)
-        for rows, blocks in product_blocks(hidden_md, self.scorer.item_vectors()):
-            lists += self._lists(blocks, k, [whole] * len(hidden_md[rows]), Removal(None))
-        return lists
+        self.window_start(items, gaps)
+        return gaps
 
     def scores_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
         """Return the scores of the whole catalogue at places of a sequence, float32 (M, N).
@@ -143,15 +187,25 @@ class Recommender:
         Raises:
             SettingsError: a place lies outside the window.
         """
-        hidden_md = self._hidden_at(items, places)
+        hidden_md = self._hidden_of([items], [places])
         return hidden_md @ self.scorer.item_vectors().T
 
-    def _hidden_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
-        """Return the hidden states at places of a sequence, float32 (M, D)."""
-        start = self.window_start(items, places)
-        window = np.asarray(items, dtype=np.int64)[None, start:]
-        at = np.asarray(places, dtype=np.int64)[None] - start
-        return self.scorer.hidden(window, at)[0]
+    def _hidden_of(
+        self, sequences: Sequence[np.ndarray], places: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """Return the hidden states at places of sequences, one after the other, float32 (n, D)."""
+        starts = [self.window_start(*asked) for asked in zip(sequences, places, strict=True)]
+        windows = Histories.of([whole[at:] for whole, at in zip(sequences, starts, strict=True)])
+        items_bl = windows.windows(self.settings.max_seq_length)
+        # Counted from the end, as windows are padded on the left; the last place fills up a row.
+        width = max(map(len, places))
+        places_bm = np.array(
+            [[*row, *[*row[-1:]] * (width - len(row))] for row in places], dtype=np.int64
+        )
+        sizes = np.array([len(whole) for whole in sequences])
+        hidden_bmd = self.scorer.hidden(items_bl, places_bm + (items_bl.shape[1] - sizes)[:, None])
+        is_asked = np.arange(width) < np.array([len(row) for row in places])[:, None]
+        return hidden_bmd[torch.from_numpy(is_asked).to(hidden_bmd.device)]
 
     def window_start(self, items: np.ndarray, places: Sequence[int]) -> int:
         """Return where the window of a sequence starts: it holds the newest items.
@@ -243,8 +297,14 @@ class Recommender:
         Raises:
             UnknownIdError: an item is not in the catalogue.
         """
-        removes = self.removes_seen if remove_seen is None else remove_seen
         encoded = [self.vocabulary.encode(sequence) for sequence in sequences]
+        return self.recommend_encoded(encoded, k, remove_seen=remove_seen)
+
+    def recommend_encoded(
+        self, encoded: Sequence[np.ndarray], k: int = 10, *, remove_seen: bool | None = None
+    ) -> list[list[Suggestion]]:
+        """Return what `recommend_many` says of sequences of item indices."""
+        removes = self.removes_seen if remove_seen is None else remove_seen
 
         @torch.inference_mode()
         def lists_of(batch: slice) -> list[list[Suggestion]]:
@@ -286,13 +346,15 @@ class Recommender:
         """
         dataset = self.dataset
         idxs = range(dataset.n_users) if users is None else [dataset.user_idx(u) for u in users]
-        return self._vectors([dataset.history(idx) for idx in idxs])
+        return self.vectors_of([dataset.history(idx) for idx in idxs])
 
     def sequence_embeddings(self, sequences: Sequence[Sequence[str]]) -> np.ndarray:
         """Return the vector of each sequence of raw ids or titles, float32 (n, D)."""
-        return self._vectors([self.vocabulary.encode(sequence) for sequence in sequences])
+        return self.vectors_of([self.vocabulary.encode(sequence) for sequence in sequences])
 
-    def _vectors(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    def vectors_of(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the vector of each sequence of item indices, float32 (n, D)."""
+
         def read(batch: slice) -> np.ndarray:
             vectors = self.scorer.vectors(Histories.of(sequences[batch]))
             return np.asarray(vectors.cpu().numpy())
@@ -304,13 +366,20 @@ class Recommender:
         return np.concatenate([empty, *parts])
 
 
-def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto") -> Recommender:
+def load(
+    run: Run | str | Path,
+    *,
+    checkpoint: str = "best",
+    device: str = "auto",
+    n_threads: int | None = None,
+) -> Recommender:
     """Load a run's network, ready to use.
 
     Args:
         run: A run, or the path of its folder.
         checkpoint: `best`, or `last` for a run that is still training.
         device: Where to compute, in the precision that the run's settings ask for.
+        n_threads: Threads; None means every core that this process may use.
 
     Raises:
         NotFoundError: the run, its dataset or its checkpoint is not there.
@@ -318,9 +387,14 @@ def load(run: Run | str | Path, *, checkpoint: str = "best", device: str = "auto
     """
     found = run if isinstance(run, Run) else open_run(Path(run).expanduser().resolve())
     settings, dataset = found.hyperparameters(), found.dataset()
-    choice = choose_device(device, settings.precision)
-    network = Bert4Rec(dataset.n_items, settings)
+    choice = choose_device(device, settings.precision, n_threads)
+    network = untrained_network(dataset.n_items, settings)
     weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
     with misfits_explained(found.id):
         network.load_state_dict(weights)
     return Recommender(network.to(choice.device), dataset, settings, choice, found)
+
+
+def untrained_network(n_items: int, settings: Hyperparameters) -> Bert4Rec:
+    """Return the network of some settings, into which trained weights fit."""
+    return Bert4Rec(n_items, settings)

@@ -14,8 +14,12 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def csv_text(table: pd.DataFrame) -> str:
+def csv_text(table: pd.DataFrame, *, with_names: bool = True) -> str:
     """Return a table as CSV; a quote comes before each text that could start a formula.
+
+    Args:
+        table: The table.
+        with_names: Whether the names of its columns come first.
 
     Example:
         >>> print(csv_text(pd.DataFrame({"=a": ["=1+1", "-5", None]})).rstrip())
@@ -29,7 +33,7 @@ def csv_text(table: pd.DataFrame) -> str:
         if not pd.api.types.is_numeric_dtype(dtype):
             cells = [_cell(value) for value in table.iloc[:, place]]
             safe.isetitem(place, np.array(cells, dtype=object))
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+    return str(safe.to_csv(index=False, header=with_names, lineterminator="\n"))
 
 
 def _cell(value: Any) -> Any:

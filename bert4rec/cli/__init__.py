@@ -6,15 +6,18 @@ import click
 
 from bert4rec.cli import (
     answers,
+    bulk,
     comparing,
     composing,
     datasets,
     explaining,
+    leaving,
     logs,
     machine,
     run_files,
     runs,
     searching,
+    serving,
     settings,
     training,
 )
@@ -54,8 +57,11 @@ for _command in (
     answers.recommend,
     answers.fill,
     composing.compose,
-    answers.score,
-    answers.embed,
+    bulk.score,
+    bulk.embed,
+    bulk.nearest,
+    leaving.export,
+    serving.serve,
     settings.policy,
     machine.doctor,
 ):

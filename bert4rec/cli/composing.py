@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.answers import GAP_HELP, load_run
+from bert4rec.cli.answers import GAP_HELP, id_of, load_run
 from bert4rec.cli.terminal import bundled, shared_options, show, table, wrong_use
 
 if TYPE_CHECKING:
@@ -127,17 +127,16 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
         text = as_text(Path(out).suffix[1:], found, reasons, model.vocabulary)
         with swapped_in(Path(out)) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    run_id = None if model.run is None else model.run.id
-    head = {"run": run_id, "user": asked.user, "method": asked.method, "out": out}
+    head = {"run": id_of(model), "user": asked.user, "method": asked.method, "out": out}
     notes = [f"Note: {note}" for note in found.notes]
     wrote = [f"Wrote {out}"] if out else []
     show(head | document, [*_lines(document["places"]), *notes, *wrote])
 
 
 def _outline(asked: Asked, model: Recommender) -> Outline:
-    from bert4rec.cli.pairs import parse_items
     from bert4rec.composer.outline import Dials, Outline
     from bert4rec.errors import SettingsError
+    from bert4rec.item_lists import parse_items
 
     vocabulary = model.vocabulary
     if asked.items is not None:
@@ -156,10 +155,10 @@ def _outline(asked: Asked, model: Recommender) -> Outline:
 
 
 def _rules(asked: Asked, vocabulary: Vocabulary) -> Rules:
-    from bert4rec.cli.pairs import parse_items
     from bert4rec.composer.columns import find_orders
     from bert4rec.composer.outline import Rules
     from bert4rec.errors import SettingsError
+    from bert4rec.item_lists import parse_items
 
     named = parse_items(asked.exclude) if asked.exclude else []
     excluded = frozenset(vocabulary.idx(item) for item in named if item is not None)

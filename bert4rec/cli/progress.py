@@ -113,6 +113,24 @@ class DownloadProgress(_Progress):
             tell(f"{n_bytes:,} bytes" + (f" of {total:,}" if total else ""))
 
 
+class CountProgress(_Progress):
+    """Says now and then how much of something was done; pass it as `tell`.
+
+    Args:
+        what: What is counted.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._told_s = time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        """Take the count so far."""
+        if time.monotonic() - self._told_s >= LINE_EVERY_S:
+            self._told_s = time.monotonic()
+            tell(f"{count:,} {self._what}")
+
+
 def _start(line: dict[str, Any]) -> str:
     return (
         f"training on {line['device']} ({line['reason']}) with {line['loss_type']}"

@@ -107,13 +107,17 @@ class SequenceDataset:
     def _user_idx_of_id(self) -> dict[str, int]:
         return {str(user_id): idx for idx, user_id in enumerate(self.users["user_id"])}
 
+    def find_user(self, user_id: str) -> int | None:
+        """Return the dense index of a raw user id, if known."""
+        return self._user_idx_of_id.get(str(user_id))
+
     def user_idx(self, user_id: str) -> int:
         """Return the dense index of a raw user id.
 
         Raises:
             UnknownIdError: there is no such user.
         """
-        idx = self._user_idx_of_id.get(str(user_id))
+        idx = self.find_user(user_id)
         if idx is None:
             raise UnknownIdError(
                 f"user {user_id!r} is not among the {self.n_users:,} users of {self.name}",

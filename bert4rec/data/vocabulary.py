@@ -64,13 +64,17 @@ class Vocabulary:
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._idx_of_id
 
+    def find(self, item: str) -> int | None:
+        """Return the dense index of a raw id or, failing that, of an exact title, if known."""
+        return self._idx_of_id.get(str(item)) or self._idx_of_title.get(str(item).casefold())
+
     def idx(self, item: str) -> int:
         """Return the dense index of a raw id or, failing that, of an exact title.
 
         Raises:
             UnknownIdError: neither is known; the near misses are named.
         """
-        found = self._idx_of_id.get(str(item)) or self._idx_of_title.get(str(item).casefold())
+        found = self.find(item)
         if found is None:
             raise UnknownIdError(
                 f"item {item!r} is not in the catalogue of {len(self):,} items",

@@ -18,7 +18,7 @@ from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.run_controls import clone_to_form
-from bert4rec.ui.run_transfer import draw_export
+from bert4rec.ui.run_transfer import draw_export, draw_model_export
 from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.words import counted, escape, size
 
@@ -106,6 +106,7 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
             width="stretch",
         )
         draw_export(run, now, n_bytes)
+        draw_model_export(run, n_bytes)
         n_free = prunable_bytes(run)
         st.button(
             f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,

@@ -1,4 +1,4 @@
-"""Runs as zip files on the page: one downloaded, one brought in from elsewhere."""
+"""Runs and models as zip files on the page: downloaded, and a run brought in from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from bert4rec.bundle import export_bundle, lacking
 from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.runs.archive import export_run, import_run
@@ -41,6 +42,37 @@ def draw_export(run: Run, now: str, n_bytes: int) -> None:
         + (" This one is too large for a browser: use bert4rec runs export." if is_large else ""),
         width="stretch",
     )
+
+
+def draw_model_export(run: Run, n_bytes: int) -> None:
+    """Offer the model of a run as a bundle, to be used without its dataset.
+
+    Args:
+        run: The run.
+        n_bytes: What it takes on disk.
+    """
+    is_large = n_bytes > MAX_MB * 10**6
+    reason = "It is too large for a browser: use bert4rec export." if is_large else lacking(run)
+    st.download_button(
+        "Model as bundle",
+        lambda: _bundled(run),
+        file_name=f"{run.id}-model.zip",
+        mime="application/zip",
+        icon=":material/deployed_code:",
+        on_click="ignore",
+        disabled=bool(reason),
+        help=reason
+        or "Weights, items, settings and a card with figures and limits, without any history: for "
+        "bert4rec.load and for the commands recommend, fill, score, embed and serve.",
+        width="stretch",
+    )
+
+
+def _bundled(run: Run) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.zip"
+        export_bundle(run, path)
+        return path.read_bytes()
 
 
 def _zipped(run: Run) -> bytes:

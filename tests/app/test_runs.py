@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -361,6 +362,18 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     app.text_input(key="runs_user").set_value("nobody")
     drawn(app)
     assert "nobody" in texts(app)
+
+
+def test_a_model_is_offered_as_a_bundle_where_its_items_are_known(trained: Run) -> None:
+    def button(app: AppTest) -> Any:
+        return next(one for one in app.get("download_button") if "bundle" in one.proto.label)
+
+    app = open_runs([trained])
+    assert not button(app).proto.disabled
+    shutil.rmtree(trained.workspace / "datasets")
+    drawn(app)
+    assert button(app).proto.disabled
+    assert "dataset" in button(app).proto.help
 
 
 def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_words(

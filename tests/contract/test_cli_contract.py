@@ -18,9 +18,11 @@ from bert4rec.cli import main
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.policy import Policy
+from bert4rec.recommender import load
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run
+from bert4rec.vectors import write_vectors
 from tests.factories import ring_dataset, small_settings
 
 V1_POLICY = """\
@@ -112,6 +114,9 @@ class World:
             "compose": ["compose", self.run, "--items", "4,_,_,7"],
             "score": ["score", self.run, "--pairs", folder / "pairs.csv"],
             "embed": ["embed", self.run, "--out", folder / "vectors.parquet"],
+            "nearest": ["nearest", self.vectors, "--id", "3", "-k", "2"],
+            "export": ["export", self.run, "--out", folder / f"{uuid4()}.zip"],
+            "serve": ["serve", self.run, "--port", "0"],
             "policy check": ["policy", "check", folder / "policy.yaml"],
             "doctor": ["doctor"],
         }
@@ -133,6 +138,12 @@ class World:
         """A run as a zip file."""
         path = self.workspace.parent / "run.zip"
         export_run(find_run(self.workspace, self.run), path)
+        return str(path)
+
+    def vectors(self) -> str:
+        """A file of vectors."""
+        path = self.workspace.parent / "items.parquet"
+        write_vectors(load(find_run(self.workspace, self.run)), path)
         return str(path)
 
     def trashed_run(self) -> str:
@@ -168,12 +179,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard that says that it listens and ends at once."""
+    """A dashboard and a service that say that they listen and end at once."""
 
     def serve(*, tell: Callable[[str], object], **_: object) -> None:
         tell("The dashboard is there.")
 
+    def listen(*_: object, host: str, tell: Callable[[str, int], object], **__: object) -> None:
+        tell(host, 8600)
+
     monkeypatch.setattr("bert4rec.ui.server.serve", serve)
+    monkeypatch.setattr("bert4rec.serving.server.serve", listen)
 
 
 def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
@@ -212,7 +227,7 @@ def test_with_json_standard_output_is_exactly_one_document(name: str, world: Wor
 def test_a_person_gets_lines_and_no_document(name: str, world: World) -> None:
     result = run(*world.use(name))
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.strip() or name == "app"
+    assert result.stdout.strip() or name in ("app", "serve")
     assert not result.stdout.startswith("{")
 
 
@@ -270,6 +285,14 @@ FAILURES = {
     "pairs that are not there": ["score", "{run}", "--pairs", "nowhere.csv"],
     "pairs without columns": ["score", "{run}", "--pairs", "{unclear}"],
     "pairs of unknown items": ["score", "{run}", "--pairs", "{strangers}"],
+    "a bundle that is an image": ["recommend", "{picture}", "--items", "1"],
+    "a bundle of a run that is not there": ["export", "nosuch", "--out", "{folder}/a.zip"],
+    "vectors that are not there": ["nearest", "nowhere.parquet"],
+    "vectors that are a log": ["nearest", "{log}"],
+    "sequences that are not there": [
+        *("embed", "{run}", "--sequences", "nowhere.csv", "--out", "{folder}/v.parquet")
+    ],
+    "a service of no run": ["serve", "nosuch"],
     "a place that cannot be written": ["embed", "{run}", "--out", "{log}/vectors.parquet"],
 }
 
@@ -280,6 +303,7 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     content = {
         "empty": b"",
         "image": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00",
+        "picture.zip": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00",
         "unclear": b"alpha,beta,gamma\nx,y,z\nv,w,z\n",
         "policy": b"policy_configs:\n  scoring_policy:\n    policy_type: other\n",
         "strangers": b"user_id,item_id\n0,1\n0,nosuch\n",
@@ -292,7 +316,7 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     studies.mkdir(exist_ok=True)
     (studies / "broken.db").write_bytes(b"no study")
     more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
-    more["pruned"] = world.spare_run()
+    more["pruned"], more["picture"] = world.spare_run(), found["picture.zip"]
     return found | more
 
 

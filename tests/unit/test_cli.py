@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 from bert4rec.cli import log_options, main, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.pairs import parse_items, read_pairs, score_pairs
 from bert4rec.cli.progress import TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
@@ -25,14 +24,14 @@ from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
 from bert4rec.data.recipe import recipe_of
 from bert4rec.data.roles import Roles
-from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.files import write_json
+from bert4rec.item_lists import parse_items
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.registry import find_run
-from bert4rec.spreadsheets import csv_text
 from tests.factories import ring_dataset, small_settings
 
 
@@ -349,113 +348,12 @@ def test_a_damaged_run_does_not_hide_the_others(home: Path, tmp_path: Path) -> N
 # Answers
 
 
-def test_pairs_of_users_and_of_sequences_get_the_score_of_the_library(
-    model: Recommender, tmp_path: Path
-) -> None:
-    dataset = model.dataset
-    history = [model.vocabulary.item_id(int(idx)) for idx in dataset.history(0)]
-    by_user = pd.DataFrame({"user_id": ["0", "1", "0"], "item_id": ["3", "4", "5"]})
-    by_sequence = pd.DataFrame(
-        {"sequence": [",".join(history), json.dumps(history)], "item_id": ["3", "5"]}
-    )
-    expected = model.score(history, ["3", "5"])
-    np.testing.assert_allclose(score_pairs(model, by_user)["score"][[0, 2]], expected, rtol=1e-5)
-    np.testing.assert_allclose(score_pairs(model, by_sequence)["score"], expected, rtol=1e-5)
-    by_sequence.assign(sequence=[history, history]).to_parquet(tmp_path / "lists.parquet")
-    lists = score_pairs(model, read_pairs(tmp_path / "lists.parquet"))
-    np.testing.assert_allclose(lists["score"], expected, rtol=1e-5)
-
-
-def test_an_unknown_pair_is_named_by_its_row_or_left_empty(model: Recommender) -> None:
-    pairs = pd.DataFrame({"user_id": ["0", "nosuch", "0"], "item_id": ["1", "1", "2"]}, [2, 3, 4])
-    with pytest.raises(UnknownIdError, match="row 3"):
-        score_pairs(model, pairs)
-    scores = score_pairs(model, pairs, skip_unknown=True)["score"]
-    assert list(scores.isna()) == [False, True, False]
-
-
-PAIRS: dict[str, tuple[pd.DataFrame, int]] = {
-    "a gap among the users": (pd.DataFrame({"user_id": [0, None], "item_id": ["1", "2"]}), 2),
-    "a gap among the items": (pd.DataFrame({"user_id": ["0", "0"], "item_id": [1.0, None]}), 2),
-    "a gap among texts": (pd.DataFrame({"user_id": ["0", None], "item_id": ["1", "2"]}), 2),
-    "a gap among whole numbers": (
-        pd.DataFrame({"user_id": pd.array([0, None], "Int64"), "item_id": [1, 2]}),
-        2,
-    ),
-    "a gap among the sequences": (
-        pd.DataFrame({"sequence": [["1", "2"], None], "item_id": ["3", "3"]}),
-        2,
-    ),
-    "a gap in a sequence": (
-        pd.DataFrame({"sequence": [[1, 2], [1, None]], "item_id": ["3", "3"]}),
-        2,
-    ),
-    "an empty item": (pd.DataFrame({"sequence": ["1,2", "1,,2"], "item_id": ["3", "3"]}), 2),
-    "a damaged list": (pd.DataFrame({"sequence": ["1,2", '["1'], "item_id": ["3", "3"]}), 2),
-}
-
-
-@pytest.mark.parametrize("problem", PAIRS)
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_pair_that_cannot_be_scored_is_named_by_its_row_or_left_empty(
-    problem: str, ending: str, model: Recommender, tmp_path: Path
-) -> None:
-    frame, row = PAIRS[problem]
-    path = tmp_path / f"pairs.{ending}"
-    if ending == "csv":
-        lists = {} if "user_id" in frame else {"sequence": [as_cell(v) for v in frame["sequence"]]}
-        frame.assign(**lists).convert_dtypes().to_csv(path, index=False)
-    else:
-        frame.to_parquet(path)
-    pairs = read_pairs(path)
-    # The header of a CSV is its first row; Parquet has none.
-    with pytest.raises((UnknownIdError, FormatError), match=f"row {row + (ending == 'csv')}"):
-        score_pairs(model, pairs)
-    scores = score_pairs(model, pairs, skip_unknown=True)["score"]
-    assert list(scores.isna()) == [False, True]
-
-
-def as_cell(sequence: Any) -> Any:
-    return json.dumps(sequence) if isinstance(sequence, list) else sequence
-
-
-def test_ids_that_a_gap_made_floats_are_whole_again_in_the_answer(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"user_id": [0.0, None], "item_id": [1.5, 2.0]})
-    frame.to_parquet(tmp_path / "pairs.parquet")
-    pairs = read_pairs(tmp_path / "pairs.parquet")
-    assert csv_text(pairs.assign(score=1.0)) == "user_id,item_id,score\n0,1.5,1.0\n,2,1.0\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("user_id,item_id\nu1,i2,\n", "Expected 2 fields in line 2, saw 3"),
-        ("user_id,item_id\nu1,i2\nu1,i2,x\n", "Expected 2 fields in line 3, saw 3"),
-        ("user_id,item_id,score\n0,1,mine\n", "column 'score'"),
-        ("user_id,item_id,item_id\n0,1,1\n", "column 'item_id' is there more than once"),
-        ("", "No columns"),
-    ],
-)
-def test_pairs_whose_columns_are_not_clear_are_refused(
-    text: str, expected: str, tmp_path: Path
-) -> None:
-    (tmp_path / "pairs.csv").write_text(text)
-    with pytest.raises(FormatError, match=expected) as caught:
-        read_pairs(tmp_path / "pairs.csv")
-    assert "\n" not in str(caught.value)
-
-
 def test_a_cell_may_hold_any_sign_that_ends_a_line(home: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.csv"
     pairs.write_text('user_id,item_id,note\n0,1,a\u2028b\x0bc\x85d\n0,2,"e\nf"\n')
     result = run("score", "last", "--pairs", pairs, "--workspace", home)
     notes = pd.read_csv(io.StringIO(result.stdout))["note"].tolist()
     assert notes == ["a\u2028b\x0bc\x85d", "e\nf"]
-
-
-def test_a_file_without_pairs_gets_no_scores(model: Recommender) -> None:
-    pairs = pd.DataFrame({"user_id": [], "item_id": []}, dtype="str")
-    assert len(score_pairs(model, pairs)) == 0
 
 
 def test_scores_can_go_to_a_file_of_either_kind(home: Path, tmp_path: Path) -> None:
@@ -466,13 +364,12 @@ def test_scores_can_go_to_a_file_of_either_kind(home: Path, tmp_path: Path) -> N
         words = ("score", "last", "--pairs", pairs, "--out", out, "--workspace", home)
         assert run(*words).exit_code == 0
     as_csv, exact = pd.read_csv(tmp_path / "scores.csv"), pd.read_parquet(out)
-    assert list(as_csv.columns) == list(exact.columns) == ["user_id", "item_id", "note", "score"]
+    assert (
+        list(as_csv.columns)
+        == list(exact.columns)
+        == [*("user_id", "item_id", "note", "score", "rank")]
+    )
     np.testing.assert_allclose(as_csv["score"], exact["score"], rtol=1e-6)
-
-
-def test_pairs_longer_named_than_any_file_are_not_there() -> None:
-    with pytest.raises(NotFoundError):
-        read_pairs(Path("x" * 300))
 
 
 def test_vectors_give_the_scores_as_dot_products(

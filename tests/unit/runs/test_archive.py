@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec import parcels
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
 from bert4rec.recommender import load
 from bert4rec.runs import archive
@@ -128,8 +129,8 @@ def test_a_zip_file_with_an_endless_list_of_contents_is_refused_before_it_is_rea
 def test_without_room_on_the_disk_nothing_is_unpacked(
     run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "SPARE_BYTES", 2**60)
-    with pytest.raises(UnwritableError, match="no room for the run"):
+    monkeypatch.setattr(parcels, "SPARE_BYTES", 2**60)
+    with pytest.raises(UnwritableError, match="no room for a run"):
         import_run(workspace, packed(tmp_path / "run.zip", contents(run)))
     assert list((workspace / "runs").iterdir()) == []
 
@@ -140,7 +141,7 @@ def test_a_disk_that_fills_while_it_is_unpacked_leaves_nothing(
     def write(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(archive, "_write", write)
+    monkeypatch.setattr(parcels, "_write", write)
     with pytest.raises(UnwritableError, match="No space left"):
         import_run(workspace, packed(tmp_path / "run.zip", contents(run)))
     assert list((workspace / "runs").iterdir()) == []

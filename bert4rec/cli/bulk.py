@@ -1,0 +1,251 @@
+"""Commands that ask a trained model about files: score, embed, nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bert4rec.cli.answers import id_of, load_run
+from bert4rec.cli.progress import CountProgress
+from bert4rec.cli.terminal import bundled, shared_options, show, table, tell, wants_json, wrong_use
+
+if TYPE_CHECKING:
+    from bert4rec.item_lists import Problems
+    from bert4rec.recommender import Recommender
+    from bert4rec.retrieval import Answer
+    from bert4rec.scoring import ScoringReport
+    from bert4rec.vectors import VectorReport, Wanted
+
+SHOWN_ROWS = 100
+MODEL_HELP = "RUN is a run's id, name or folder, `last`, or a bundle of the command export."
+Option = Callable[[Any], Any]
+
+
+@click.command()
+@click.argument("run")
+@click.option("--pairs", required=True, metavar="FILE", help="CSV or Parquet, see above.")
+@click.option("--out", metavar="FILE", help="CSV or .parquet.  [default: CSV on standard output]")
+@click.option("--skip-unknown", is_flag=True, help="Leave a score empty where an id is unknown.")
+@shared_options
+def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: Path) -> None:
+    """Score candidate items for users or sequences by RUN: bigger is more expected next.
+
+    The file of pairs has a column item_id, the candidate, and either user_id, a user of the
+    dataset with the whole history, or sequence, the items so far (a,b,c or a JSON list). The
+    answer has the same rows in the same order with the columns score and rank, from 1 among the
+    pairs of one history, wherever they stand. Unknown items and users are told with their count and
+    rows, and refuse the file unless --skip-unknown is given, which goes for sequences that cannot
+    be read as well.
+
+    RUN is a run's id, name or folder, `last`, or a bundle of the command export.
+    """
+    from bert4rec.scoring import read_scores, score_pairs
+
+    model = load_run(workspace, run)
+    with TemporaryDirectory() as folder:
+        # Without --out the document holds the scores, or the table goes to standard output.
+        beside = Path(folder) / ("scored.parquet" if wants_json() else "scored.csv")
+        target = beside if out is None else Path(out)
+        with CountProgress("pairs") as progress:
+            report = score_pairs(model, pairs, target, skip_unknown=skip_unknown, tell=progress)
+        document = _scoring_document(model, report, out)
+        _tell_problems(report.problems)
+        if out is not None:
+            show(document, [_scored_line(report, out)])
+        elif wants_json():
+            show(document | {"scores": read_scores(beside).to_pylist()}, [])
+        else:
+            _print_file(beside)
+
+
+def _scoring_document(model: Recommender, report: ScoringReport, out: str | None) -> dict[str, Any]:
+    return {
+        "run": id_of(model),
+        "n_pairs": report.n_pairs,
+        "n_histories": report.n_histories,
+        "n_unknown": len(report.problems),
+        "problems": report.problems.as_dict(),
+        "out": out,
+    }
+
+
+def _scored_line(report: ScoringReport, out: str) -> str:
+    unknown = f", {len(report.problems):,} of them could not be scored" * bool(report.problems)
+    return f"Scored {report.n_pairs:,} pairs{unknown}: {out}"
+
+
+def _tell_problems(problems: Problems) -> None:
+    for line in problems.lines():
+        tell(line)
+
+
+def _print_file(path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        for line in file:
+            click.echo(line, nl=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose vectors are asked for, as typed."""
+
+    with_items: bool
+    with_users: bool
+    sequences: str | None
+    normalise: bool
+    skip_unknown: bool
+    index: str | None
+
+    def wanted(self, model: Recommender) -> Wanted:
+        """Return what that means for a model: its policy decides where nothing is named."""
+        from bert4rec.vectors import Wanted
+
+        is_named = self.with_items or self.with_users or self.sequences is not None
+        is_for_both = model.run is not None and model.run.policy().kind == "embedding_policy"
+        return Wanted(
+            items=self.with_items or not is_named,
+            users=self.with_users or (not is_named and is_for_both),
+            sequences=None if self.sequences is None else Path(self.sequences),
+            is_unit=self.normalise,
+            skip_unknown=self.skip_unknown,
+        )
+
+
+EMBED_OPTIONS: tuple[Option, ...] = (
+    click.option("--items", "with_items", is_flag=True, help="Write the items' vectors."),
+    click.option("--users", "with_users", is_flag=True, help="Write the users' vectors."),
+    click.option("--sequences", metavar="FILE", help="Write vectors of these, see above."),
+    click.option("--normalise", is_flag=True, help="Scale each vector to length 1."),
+    click.option("--skip-unknown", is_flag=True, help="Leave a vector empty, see above."),
+    click.option("--index", metavar="FILE", help="Write an HNSW index of the items too (usearch)."),
+)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--out", required=True, metavar="FILE", help="The Parquet file to write.")
+@bundled("asked", Asked, EMBED_OPTIONS)
+@shared_options
+def embed(run: str, out: str, asked: Asked, workspace: Path) -> None:
+    """Write the vectors of RUN as Parquet: columns kind, id, title, vector (float32).
+
+    Without --items, --users and --sequences these are the items' or, for an embedding_policy,
+    items' and users'. The dot product of a user's and an item's vector is that item's score for the
+    user. A file of --sequences is CSV or Parquet with a column sequence (a,b,c or a JSON list)
+    and, if they have names, id. One that names an unknown item or cannot be read refuses the
+    file; with --skip-unknown its vector is left empty, and count and rows are told.
+
+    RUN is a run's id, name or folder, `last`, or a bundle of the command export.
+    """
+    if Path(out).suffix != ".parquet":
+        wrong_use("--out should end in .parquet")
+    from bert4rec.vectors import write_vectors
+
+    model = load_run(workspace, run)
+    with CountProgress("vectors") as progress:
+        report = write_vectors(model, out, asked.wanted(model), tell=progress)
+    _tell_problems(report.problems)
+    width = model.settings.hidden_size
+    document = {"run": id_of(model), "out": out, "n_dimensions": width} | _counts(report)
+    wrote = (
+        f"Wrote {report.n_items:,} item and {report.n_users:,} user vectors"
+        + f" and {report.n_sequences:,} of sequences" * bool(report.n_sequences)
+    )
+    found, line = _write_index(model, asked.index, is_unit=asked.normalise)
+    show(document | found, [f"{wrote} of {width} dimensions: {out}", *line])
+
+
+def _counts(report: VectorReport) -> dict[str, Any]:
+    return {
+        "n_items": report.n_items,
+        "n_users": report.n_users,
+        "n_sequences": report.n_sequences,
+        "n_unknown": len(report.problems),
+        "problems": report.problems.as_dict(),
+    }
+
+
+def _write_index(
+    model: Recommender, path: str | None, *, is_unit: bool
+) -> tuple[dict[str, Any], list[str]]:
+    if path is None:
+        return {}, []
+    from bert4rec.vector_index import write_index
+
+    similarity = "cosine" if is_unit else "dot"
+    report = write_index(model.item_embeddings(), path, similarity="cosine" if is_unit else "dot")
+    document = {"out": path, "similarity": similarity, "recall@10": report.recall}
+    line = f"Wrote an index of {report.n_items:,} items ({similarity}): {path}; it finds"
+    checked = f"{report.recall:.1%} of the ten nearest to {report.n_checked:,} of them"
+    return {"index": document}, [f"{line} {checked}"]
+
+
+@click.command()
+@click.argument("vectors", metavar="VECTORS")
+@click.option("--queries", metavar="FILE", help="Vectors that ask, as Parquet.")
+@click.option("--id", "ids", multiple=True, metavar="ITEM", help="An item that asks. Repeatable.")
+@click.option("-k", default=10, type=click.IntRange(min=1), help="Items for each.")
+@click.option(
+    "--similarity",
+    type=click.Choice(["dot", "cosine"]),
+    default="dot",
+    show_default=True,
+    help="Dot products are scores; cosines compare directions.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N, mps.")
+@click.option("--out", metavar="FILE", help="CSV or .parquet.  [default: a table, if it is short]")
+@shared_options
+def nearest(
+    vectors: str,
+    queries: str | None,
+    ids: tuple[str, ...],
+    k: int,
+    similarity: Any,
+    device: str,
+    out: str | None,
+    workspace: Path,
+) -> None:
+    """Find the items nearest to others, exactly, in VECTORS, a file of the command embed.
+
+    Those who ask are items by --id, or all vectors of --queries. Without both, the users and
+    sequences of VECTORS ask or, if it holds items alone, each of them about the others.
+    """
+    del workspace
+    if ids and queries:
+        wrong_use("give either --id or --queries")
+    from bert4rec.retrieval import nearest_in_file
+
+    answer = nearest_in_file(
+        vectors,
+        out,
+        k,
+        queries=queries,
+        ids=list(ids),
+        similarity=similarity,
+        device=device,
+    )
+    document = {
+        "n_queries": answer.n_queries,
+        "n_vectors": answer.n_vectors,
+        "n_rows": answer.n_rows,
+        "similarity": similarity,
+        "out": out,
+    }
+    if out is not None:
+        line = f"Found {answer.n_rows:,} neighbours for {answer.n_queries:,}: {out}"
+        show(document, [line])
+        return
+    rows = [row for part in answer.rows for row in part.to_pylist()]
+    show(document | {"neighbours": rows}, _neighbour_lines(rows, answer))
+
+
+def _neighbour_lines(rows: list[dict[str, Any]], answer: Answer) -> list[str]:
+    names = ("query", "rank", "id", "title", "similarity")
+    lines = table(names, [[row[name] for name in names] for row in rows[:SHOWN_ROWS]])
+    n_more = answer.n_rows - SHOWN_ROWS
+    return [*lines, *([f"... and {n_more:,} more; use --out"] if n_more > 0 else [])]

@@ -1,0 +1,250 @@
+"""The network as an ONNX file for other runtimes, kept only if it answers as the library does.
+
+Inputs are `items`, int64 (batch, length): indices of `vocabulary.json`, row n of which is n + 1,
+padded with 0 on the left, N + 1 where an item is asked for; and `places`, int64 (batch, asked), the
+positions asked for. To ask for the next item, put N + 1 after the history and ask for that place.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bert4rec.errors import FormatError, missing_extra
+from bert4rec.files import swapped_in, writing_explained
+from bert4rec.recommender import Recommender
+
+Answer = Literal["scores", "hidden"]
+FORMAT_VERSION = 1
+OPSET = 18
+# A protobuf holds no more.
+MAX_BYTES = 2**31 - 2**20
+# What float32 in another order of sums differs by, of values of this size.
+TOLERANCE = 1e-4
+N_RANDOM = 64
+
+
+@dataclass(frozen=True)
+class OnnxReport:
+    """How the file compares with the library.
+
+    Args:
+        largest_difference: Between two answers, absolute.
+        tolerance: What was allowed: `TOLERANCE` of the largest answer, or of 1 if that is more.
+        n_sequences: Sequences that were asked about.
+    """
+
+    largest_difference: float
+    tolerance: float
+    n_sequences: int
+
+
+class _Asked(nn.Module):
+    """The network with what is to be answered."""
+
+    def __init__(self, network: nn.Module, answer: Answer) -> None:
+        super().__init__()
+        self.network, self.answer = network, answer
+
+    def forward(self, items: Tensor, places: Tensor) -> Tensor:
+        """Return scores (B, M, N) or hidden states (B, M, D)."""
+        hidden: Tensor = self.network(items, places)
+        return self.network.scores(hidden) if self.answer == "scores" else hidden  # type: ignore[operator]
+
+
+def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "scores") -> OnnxReport:
+    """Write the network as ONNX and compare it with the library before it is put in place.
+
+    Args:
+        model: The network.
+        path: The file.
+        answer: `scores` of all items at each place, or `hidden` states, float32; a score is the
+            product of a hidden state and an item's vector.
+
+    Returns:
+        The largest difference over random and edge sequences.
+
+    Raises:
+        MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
+        FormatError: the network does not fit one file, or the file answers differently; nothing
+            is left then.
+        UnwritableError: the file cannot be written.
+    """
+    _check_packages()
+    network, path = model.scorer.network, Path(path)
+    n_bytes = sum(4 * weight.numel() for weight in network.parameters())
+    if n_bytes > MAX_BYTES:
+        raise FormatError(
+            f"the network takes {n_bytes:,} bytes; an ONNX file holds {MAX_BYTES:,}",
+            fix="Use a bundle, or a smaller hidden_size.",
+        )
+    with writing_explained(path.parent), swapped_in(path) as temporary:
+        _write(model, temporary, answer)
+        return _compared(model, temporary, answer)
+
+
+def _check_packages() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("an ONNX file", str(error.name or "onnx"), "onnx") from error
+
+
+def _write(model: Recommender, path: Path, answer: Answer) -> None:
+    import onnx
+
+    network = model.scorer.network
+    weight = next(network.parameters())
+    # Sizes of two and more, so that none is taken for a constant.
+    items = torch.ones((2, 3), dtype=torch.int64, device=weight.device)
+    places = torch.tensor([[0, 2], [1, 2]], device=weight.device)
+    batch, length, asked = (torch.export.Dim(name) for name in ("batch", "length", "asked"))
+    with _exporter_silenced():
+        program = torch.onnx.export(
+            _Asked(network, answer).eval(),
+            (items, places),
+            input_names=["items", "places"],
+            output_names=[answer],
+            dynamic_shapes={"items": {0: batch, 1: length}, "places": {0: batch, 1: asked}},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+        )
+    if program is None:
+        raise FormatError("torch wrote no ONNX program", fix="Update torch and onnxscript.")
+    made = program.model_proto
+    for key, value in _facts(model, answer).items():
+        entry = made.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.checker.check_model(made)
+    path.write_bytes(made.SerializeToString())
+
+
+def _facts(model: Recommender, answer: Answer) -> dict[str, str]:
+    facts: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "run": "" if model.run is None else model.run.id,
+        "answer": answer,
+        "n_items": len(model.vocabulary),
+        "pad": 0,
+        "mask": model.vocabulary.mask_idx,
+        "max_seq_length": model.settings.max_seq_length,
+    }
+    return {f"bert4rec.{key}": json.dumps(value) for key, value in facts.items()}
+
+
+@contextmanager
+def _exporter_silenced() -> Iterator[None]:
+    """Keep from the user what torch's exporter says to those who develop it."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [one.level for one in loggers]
+    with warnings.catch_warnings():
+        # Its own copies of trees, by a class that torch is about to remove.
+        warnings.filterwarnings(
+            "ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning
+        )
+        # Inputs that share an axis are what is meant.
+        warnings.filterwarnings("ignore", r"# The axis name: \w+ will not be used", UserWarning)
+        for one in loggers:
+            one.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for one, level in zip(loggers, levels, strict=True):
+                one.setLevel(level)
+
+
+def _compared(model: Recommender, path: Path, answer: Answer) -> OnnxReport:
+    """Ask file and library about the same sequences.
+
+    Raises:
+        FormatError: an answer differs by more than the tolerance, or is no number.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = model.scorer.choice.n_threads
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+    largest, size, n_sequences = 0.0, 1.0, 0
+    for items, places in questions(len(model.vocabulary), model.settings.max_seq_length):
+        found = session.run([answer], {"items": items, "places": places})[0]
+        expected = _plain_answer(model, items, places, answer)
+        size = max(size, float(np.abs(expected).max()))
+        differs = float(np.abs(found - expected).max())
+        # NaN is no difference that could be the largest.
+        largest = max(largest, differs if np.isfinite(differs) else np.inf)
+        n_sequences += len(items)
+    if not largest <= TOLERANCE * size:
+        raise FormatError(
+            f"the ONNX file answers otherwise than the library, by up to {largest:.1e},"
+            f" with {TOLERANCE * size:.1e} allowed",
+            fix="Update torch, onnxscript and onnxruntime; the file was not kept.",
+        )
+    return OnnxReport(largest, TOLERANCE * size, n_sequences)
+
+
+@torch.inference_mode()
+def _plain_answer(
+    model: Recommender, items: np.ndarray, places: np.ndarray, answer: Answer
+) -> np.ndarray:
+    # In float32, whatever precision the model is asked in: the file computes in float32.
+    network = model.scorer.network
+    device = next(network.parameters()).device
+    hidden = network(torch.from_numpy(items).to(device), torch.from_numpy(places).to(device))
+    found: Tensor = network.scores(hidden) if answer == "scores" else hidden
+    return np.asarray(found.float().cpu().numpy())
+
+
+def questions(n_items: int, window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield windows and places to compare at: edges first, then by chance.
+
+    A single MASK, one item, the full window, one item over and over, a window that is MASK
+    throughout, padding before short ones, several places at once.
+
+    Args:
+        n_items: Size N of the catalogue.
+        window: Length of the network's window, 2 or more.
+    """
+    mask, chance = n_items + 1, np.random.default_rng(0)
+    full = chance.integers(1, n_items + 1, (1, window))
+    asked_last = np.concatenate([full[:, 1:], [[mask]]], axis=1)
+    last = np.array([[window - 1]])
+    yield np.array([[mask]]), np.array([[0]])
+    yield np.array([[1, mask]]), np.array([[1]])
+    yield np.array([[n_items, mask]]), np.array([[1]])
+    yield asked_last, last
+    yield np.where(np.arange(window) < window - 1, 1, mask)[None], last
+    yield np.full((1, window), mask), np.array([[0, window - 1]])
+    padded = np.zeros((3, window), dtype=np.int64)
+    padded[:, -1] = mask
+    padded[1, -2], padded[2, -2:] = 1, (mask, n_items)
+    yield padded, np.array([[window - 1], [window - 1], [window - 2]])
+    yield _drawn(chance, n_items, window)
+
+
+def _drawn(chance: np.random.Generator, n_items: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+    items = chance.integers(1, n_items + 1, (N_RANDOM, window))
+    lengths = chance.integers(1, window + 1, N_RANDOM)
+    items[np.arange(window) < (window - lengths)[:, None]] = 0
+    n_asked = min(3, window)
+    places = np.stack([chance.permutation(window)[:n_asked] for _ in range(N_RANDOM)])
+    # What is asked lies among the items, not in the padding before them.
+    places = np.maximum(places, (window - lengths)[:, None])
+    np.put_along_axis(items, places, n_items + 1, axis=1)
+    return items, places

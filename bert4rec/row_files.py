@@ -1,0 +1,179 @@
+"""CSV and Parquet files of rows, read and written a batch at a time, however large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.files import is_file, swapped_in, writing_explained
+from bert4rec.spreadsheets import csv_text
+
+# Rows that are held at once.
+BATCH_ROWS = 65_536
+PARQUET = ".parquet"
+
+
+class RowFile:
+    """A file of rows with named columns; each pass over its batches reads it again.
+
+    Args:
+        path: A Parquet file by its ending, else a CSV file in UTF-8, whose cells are text.
+        what: What its rows are, for the words of an error.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FormatError: it cannot be read, or has a column twice.
+    """
+
+    def __init__(self, path: Path, what: str = "rows") -> None:
+        if not is_file(path):
+            raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
+        self.path, self.what = path, what
+        self.is_parquet = path.suffix == PARQUET
+        # As an editor counts: the header of a CSV is its first row, Parquet has none.
+        self.first_row = 1 if self.is_parquet else 2
+        with self._reading_explained():
+            self.columns = self._names()
+        twice = [name for name in self.columns if self.columns.count(name) > 1]
+        if twice:
+            raise FormatError(
+                f"the column {twice[0]!r} is there more than once",
+                where=path.name,
+                fix="Give each column a name of its own.",
+            )
+
+    def batches(self, n_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
+        """Yield the rows in their order, at most `n_rows` at a time, one empty table for none.
+
+        Raises:
+            FormatError: a row cannot be read.
+        """
+        with self._reading_explained():
+            yield from self._parquet(n_rows) if self.is_parquet else self._csv(n_rows)
+
+    @contextmanager
+    def _reading_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except FormatError:
+            raise
+        except (ValueError, OSError, pa.ArrowException) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise FormatError(
+                f"the {self.what} cannot be read: {reason}", where=self.path.name
+            ) from error
+
+    def _names(self) -> list[str]:
+        if self.is_parquet:
+            return [str(name) for name in pq.read_schema(self.path).names]
+        with self._chunks(1) as chunks:
+            return [str(name) for name in next(iter(chunks)).iloc[0]]
+
+    def _parquet(self, n_rows: int) -> Iterator[pa.Table]:
+        with pq.ParquetFile(self.path) as file:
+            # What pandas says there of its columns would no longer hold of ours.
+            if not file.metadata.num_rows:
+                yield file.schema_arrow.empty_table().replace_schema_metadata()
+            for batch in file.iter_batches(n_rows):
+                yield pa.Table.from_batches([batch]).replace_schema_metadata()
+
+    def _csv(self, n_rows: int) -> Iterator[pa.Table]:
+        with self._chunks(n_rows) as chunks:
+            for place, cells in enumerate(chunks):
+                # Were the first line read as names, rows with a comma more would shift under them.
+                body = cells[1:] if place == 0 else cells
+                if len(body) or place == 0:
+                    texts = [pa.array(body[at], pa.string()) for at in body.columns]
+                    yield pa.table(texts, names=self.columns)
+
+    def _chunks(self, n_rows: int) -> Any:
+        return pd.read_csv(
+            self.path, header=None, dtype=str, keep_default_na=False, chunksize=n_rows
+        )
+
+
+def raw_id(value: Any) -> str | None:
+    """Return a value of a column as a raw id, None where there is none.
+
+    Ids become floats where a gap is in their column: 7.0 is the id 7.
+    """
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value) if is_whole else value)
+
+
+def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
+    """Return the place of each value among the different ones, -1 for none, int64 (n,); and those.
+
+    Whatever is asked about the values is then asked once about each different one.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_null(array.type):
+        return np.full(len(array), -1), []
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    codes = pc.fill_null(array.indices.cast(pa.int64()), -1)
+    return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
+
+
+def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as raw ids, text with gaps."""
+    codes, values = as_codes(column)
+    ids = pa.array([*map(raw_id, values), None], pa.string())
+    return ids.take(pa.array(codes % len(ids)))
+
+
+@contextmanager
+def rows_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Yield a function that appends rows to a new file, which is there once the block has ended.
+
+    Args:
+        path: Parquet by its ending, else CSV in which nothing starts a formula.
+
+    Raises:
+        UnwritableError: the file cannot be written.
+    """
+    # A folder that is a file is told as such, like one that may not be written.
+    with writing_explained(path.parent), swapped_in(path) as temporary:
+        written = _parquet_written if path.suffix == PARQUET else _csv_written
+        with written(temporary) as write:
+            yield write
+
+
+@contextmanager
+def _parquet_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    writer: pq.ParquetWriter | None = None
+
+    def write(rows: pa.Table) -> None:
+        nonlocal writer
+        if writer is None:
+            writer = pq.ParquetWriter(path, rows.schema)
+        writer.write_table(rows)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+
+        def write(rows: pa.Table) -> None:
+            # Whole numbers with gaps stay whole.
+            frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+            file.write(csv_text(frame, with_names=not file.tell()))
+
+        yield write

@@ -1,0 +1,161 @@
+"""What is asked of the service and what it answers, with limits and examples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_QUERIES, MAX_ITEMS, MAX_CANDIDATES, MAX_K, MAX_SIGNS = 64, 1_000, 1_000, 1_000, 500
+ItemId = Annotated[str, Field(min_length=1, max_length=MAX_SIGNS)]
+K = Annotated[int, Field(ge=1, le=MAX_K, description="Length of each list, at most the catalogue.")]
+
+
+class Message(BaseModel):
+    """A message in which nothing is converted and nothing unknown is passed over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Sequence(Message):
+    """A history given as its items."""
+
+    items: list[ItemId] = Field(
+        max_length=MAX_ITEMS,
+        description="Ids or titles, oldest first; the newest ones fill the network's window.",
+        examples=[["a", "b"]],
+    )
+
+
+class User(Message):
+    """A history given as a user of the dataset; a bundle has none."""
+
+    user: ItemId = Field(description="Raw id of the user.", examples=["u1"])
+
+
+class Candidates(Message):
+    """What is to be scored."""
+
+    candidates: list[ItemId] = Field(
+        min_length=1, max_length=MAX_CANDIDATES, description="Ids or titles.", examples=[["c", "d"]]
+    )
+
+
+class SequencePairs(Sequence, Candidates):
+    """A sequence and candidates for its next item."""
+
+
+class UserPairs(User, Candidates):
+    """A user and candidates for the next item."""
+
+
+class Gaps(Message):
+    """A sequence with gaps."""
+
+    items: list[ItemId | None] = Field(
+        max_length=MAX_ITEMS,
+        description="Ids or titles, oldest first, null where a gap is.",
+        examples=[["a", None, "c"]],
+    )
+
+
+class FillRequest(Message):
+    """Sequences whose gaps are to be filled, each gap from both sides."""
+
+    queries: list[Gaps] = Field(min_length=1, max_length=MAX_QUERIES)
+    k: K = 10
+
+
+class RecommendRequest(Message):
+    """Histories whose next items are asked for."""
+
+    queries: list[Sequence | User] = Field(min_length=1, max_length=MAX_QUERIES)
+    k: K = 10
+    remove_seen: bool | None = Field(
+        None, description="Whether items of the history are left out; null: as in the evaluation."
+    )
+
+
+class ScoreRequest(Message):
+    """Histories with candidates for their next item."""
+
+    queries: list[SequencePairs | UserPairs] = Field(min_length=1, max_length=MAX_QUERIES)
+
+
+class EmbedRequest(Message):
+    """Histories and items whose vectors are asked for."""
+
+    queries: list[Sequence | User] = Field([], max_length=MAX_QUERIES)
+    item_ids: list[ItemId] = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
+    normalise: bool = Field(False, description="Whether vectors are scaled to length 1.")
+
+
+class Suggested(Message):
+    """An item of a list."""
+
+    id: str
+    title: str
+    score: float = Field(description="The network's logit: bigger is more expected.")
+    probability: float = Field(description="Softmax over the whole catalogue.")
+    seen: bool = Field(description="Whether the sequence holds it already.")
+
+
+class Filled(Message):
+    """A gap with what fits it, best first."""
+
+    position: int = Field(description="Place in the sequence, from 0.")
+    suggestions: list[Suggested]
+
+
+class FillAnswer(Message):
+    """The gaps of each query, in order."""
+
+    fills: list[list[Filled]]
+
+
+class RecommendAnswer(Message):
+    """A list for each query, best first."""
+
+    lists: list[list[Suggested]]
+
+
+class ScoreAnswer(Message):
+    """A score for each candidate of each query: bigger is more expected."""
+
+    scores: list[list[float]]
+
+
+class EmbedAnswer(Message):
+    """A vector for each query and each item; their dot product is the item's score."""
+
+    vectors: list[list[float]]
+    item_vectors: list[list[float]]
+
+
+class Health(Message):
+    """That the service is there, and with what."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    run: str | None
+    name: str | None
+    policy: str | None
+    n_items: int
+    n_users: int
+    window: int = Field(description="Items of a history that the network reads.")
+    device: str
+
+
+class Told(Message):
+    """What went wrong, and what to do."""
+
+    type: str
+    message: str
+    where: str | None = None
+    fix: str | None = None
+
+
+class Problem(Message):
+    """The one form of all answers that are no success."""
+
+    error: Told

@@ -1,0 +1,231 @@
+"""The service: paths, checks, and one form for whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import torch
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+import bert4rec
+from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
+from bert4rec.recommender import Recommender
+from bert4rec.serving import messages
+from bert4rec.serving.answering import (
+    Fill,
+    Next,
+    Question,
+    Vectors,
+    answer_together,
+    as_suggested,
+    encode_history,
+    past_of,
+)
+from bert4rec.serving.gathering import BusyError, Gatherer
+from bert4rec.serving.limits import MAX_BODY_BYTES, BoundedBodies
+from bert4rec.vectors import unit
+
+MAX_PROBLEMS, MAX_WORDS = 5, 300
+STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": messages.Problem, "description": HTTPStatus(code).phrase}
+    for code in (400, 404, 408, 413, 422, 500, 503)
+}
+History = messages.Sequence | messages.User
+
+
+def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
+    """Return the service of a model as an ASGI application.
+
+    Pages with documentation are left out, as FastAPI's load scripts from elsewhere;
+    `/openapi.json` describes the service for tools.
+
+    Args:
+        model: What is asked.
+        max_body_bytes: The largest body of a request.
+    """
+    gatherer: Gatherer[Question, list[Any]] = Gatherer(partial(answer_together, model))
+
+    @asynccontextmanager
+    async def answering(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(gatherer.run())
+        yield
+        gatherer.end()
+        await task
+
+    service = FastAPI(
+        title="bert4rec",
+        version=bert4rec.__version__,
+        summary="Sequential recommendations by a trained model.",
+        lifespan=answering,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        responses=PROBLEMS,
+        exception_handlers={
+            RequestValidationError: _invalid,
+            HTTPException: _refused,
+            Bert4RecError: _failed,
+            Exception: _broken,
+        },
+    )
+    service.add_middleware(BoundedBodies, max_bytes=max_body_bytes)
+    _add_paths(service, Answers(model, gatherer))
+    return service
+
+
+class Answers:
+    """What each path answers.
+
+    Args:
+        model: What is asked.
+        gatherer: Has the network asked, together with other requests.
+    """
+
+    def __init__(self, model: Recommender, gatherer: Gatherer[Question, list[Any]]) -> None:
+        self.model, self.gatherer = model, gatherer
+
+    async def health(self) -> messages.Health:
+        """Say that the service is there, and with which model."""
+        model, run = self.model, self.model.run
+        return messages.Health(
+            version=bert4rec.__version__,
+            run=None if run is None else run.id,
+            name=None if run is None else run.name,
+            policy=None if run is None else run.policy().kind,
+            n_items=len(model.vocabulary),
+            n_users=model.dataset.n_users,
+            window=model.settings.max_seq_length,
+            device=model.scorer.choice.device,
+        )
+
+    async def fill(self, asked: messages.FillRequest) -> dict[str, Any]:
+        """Fill the gaps of sequences from both sides; a sequence without a gap gets none."""
+        sequences = [encode_history(self.model, query.items) for query in asked.queries]
+        places = [_gaps(query.items) for query in asked.queries]
+        with_gaps = [row for row, found in enumerate(places) if found]
+        for row in with_gaps:
+            self.model.gaps(sequences[row])
+        question = Fill([sequences[row] for row in with_gaps], self._k(asked.k))
+        found = await self._ask(question) if with_gaps else []
+        fills: list[list[dict[str, Any]]] = [[] for _ in asked.queries]
+        for row, lists in zip(with_gaps, found, strict=True):
+            fills[row] = [
+                {"position": place, "suggestions": as_suggested(one)}
+                for place, one in zip(places[row], lists, strict=True)
+            ]
+        return {"fills": fills}
+
+    async def recommend(self, asked: messages.RecommendRequest) -> dict[str, Any]:
+        """List what comes next after histories, best first."""
+        question = Next(self._histories(asked.queries), self._k(asked.k), asked.remove_seen)
+        return {"lists": [as_suggested(found) for found in await self._ask(question)]}
+
+    async def score(self, asked: messages.ScoreRequest) -> dict[str, Any]:
+        """Score candidates as the next item of histories."""
+        candidates = [encode_history(self.model, query.candidates) for query in asked.queries]
+        vectors = await self._ask(Vectors(self._histories(asked.queries)))
+        return {
+            "scores": [
+                (self._item_vectors(items) @ vector).tolist()
+                for items, vector in zip(candidates, vectors, strict=True)
+            ]
+        }
+
+    async def embed(self, asked: messages.EmbedRequest) -> dict[str, Any]:
+        """Give the vectors of histories and of items."""
+        items = self._item_vectors(encode_history(self.model, asked.item_ids))
+        histories = self._histories(asked.queries)
+        vectors = await self._ask(Vectors(histories)) if histories else []
+        found = np.array(vectors, dtype=np.float32).reshape(len(histories), items.shape[1])
+        if asked.normalise:
+            found, items = unit(found), unit(items)
+        return {"vectors": found.tolist(), "item_vectors": items.tolist()}
+
+    def _k(self, k: int) -> int:
+        return min(k, len(self.model.vocabulary))
+
+    def _item_vectors(self, items: np.ndarray) -> np.ndarray:
+        at = torch.from_numpy(items - 1)
+        vectors = self.model.scorer.item_vectors()
+        return np.asarray(vectors[at.to(vectors.device)].cpu().numpy())
+
+    def _histories(self, queries: Sequence[History]) -> list[np.ndarray]:
+        return [
+            past_of(self.model, query.user)
+            if isinstance(query, messages.User)
+            else encode_history(self.model, query.items)
+            for query in queries
+        ]
+
+    async def _ask(self, question: Question) -> list[Any]:
+        return await self.gatherer.ask(question, len(question.histories))
+
+
+def _gaps(items: Sequence[str | None]) -> list[int]:
+    return [place for place, item in enumerate(items) if item is None]
+
+
+def _add_paths(service: FastAPI, answers: Answers) -> None:
+    paths: tuple[tuple[str, Callable[..., Awaitable[Any]], Any], ...] = (
+        ("/fill", answers.fill, messages.FillAnswer),
+        ("/recommend", answers.recommend, messages.RecommendAnswer),
+        ("/score", answers.score, messages.ScoreAnswer),
+        ("/embed", answers.embed, messages.EmbedAnswer),
+    )
+    service.add_api_route("/health", answers.health, response_model=messages.Health)
+    for path, answer, kind in paths:
+        service.add_api_route(path, answer, methods=["POST"], response_model=kind)
+
+
+def _told(status: int, kind: str, message: str, **more: str | None) -> JSONResponse:
+    problem = messages.Problem(error=messages.Told(type=kind, message=_plain(message), **more))
+    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse(problem.model_dump(), status, headers)
+
+
+def _plain(text: str) -> str:
+    """Return text that any reader takes: on one line, not too long, without lone surrogates."""
+    flat = " ".join(text.encode(errors="replace").decode().split())
+    return flat if len(flat) <= MAX_WORDS else flat[:MAX_WORDS] + "…"
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    is_json = not any(problem["type"] == "json_invalid" for problem in problems)
+    said = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])[:100]}: {problem['msg']}"
+        for problem in problems[:MAX_PROBLEMS]
+    )
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST
+    fix = "Compare with /openapi.json."
+    return _told(status, "InvalidRequest", said, fix=fix)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    told = _told(status, HTTPStatus(status).phrase.replace(" ", ""), str(error.detail))  # type: ignore[attr-defined]
+    told.headers.update(getattr(error, "headers", None) or {})
+    return told
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    message = error.message if isinstance(error, Bert4RecError) else str(error)
+    fix = error.fix if isinstance(error, Bert4RecError) else None
+    return _told(status, type(error).__name__, message, fix=None if fix is None else _plain(fix))
+
+
+async def _broken(_: Request, error: Exception) -> JSONResponse:
+    # What it was stands in the log of the server, and is nobody else's business.
+    del error
+    return _told(500, "InternalServerError", "the service failed at this request")

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bert4rec import scoring
+from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from bert4rec.scoring import KeptVectors, score_pairs
+
+
+@pytest.fixture(scope="module")
+def model(tiny_run: Run) -> Recommender:
+    return load(tiny_run)
+
+
+def past(model: Recommender, user: str) -> list[str]:
+    dataset = model.dataset
+    history = dataset.history(dataset.user_idx(user))
+    return [model.vocabulary.item_id(int(idx)) for idx in history]
+
+
+def written(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+def scored(model: Recommender, pairs: Path, **options: Any) -> pd.DataFrame:
+    out = pairs.with_name("scored.parquet")
+    score_pairs(model, pairs, out, **options)
+    return pd.read_parquet(out)
+
+
+def test_pairs_of_users_and_of_sequences_get_the_score_of_the_library(
+    model: Recommender, tmp_path: Path
+) -> None:
+    history = past(model, "0")
+    expected = model.score(history, ["3", "5"])
+    by_user = pd.DataFrame({"user_id": ["0", "1", "0"], "item_id": ["3", "4", "5"]})
+    found = scored(model, written(by_user, tmp_path / "users.csv"))
+    np.testing.assert_allclose(found["score"][[0, 2]], expected, rtol=1e-5)
+    texts = pd.DataFrame({"sequence": [",".join(history), json.dumps(history)], "item_id": [3, 5]})
+    found = scored(model, written(texts, tmp_path / "texts.csv"))
+    np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+    lists = texts.assign(sequence=[history, history])
+    found = scored(model, written(lists, tmp_path / "lists.parquet"))
+    np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch_rows", [2, 7, 1_000])
+@pytest.mark.parametrize("kept_bytes", [1, 2**20])
+def test_ranks_count_among_all_pairs_of_a_history_wherever_they_stand(
+    batch_rows: int, kept_bytes: int, model: Recommender, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(scoring, "KEPT_BYTES", kept_bytes)
+    chance = np.random.default_rng(1)
+    rows = [(str(user), str(item)) for user in range(5) for item in range(1, 13)]
+    order = chance.permutation(len(rows))
+    frame = pd.DataFrame([rows[at] for at in order], columns=["user_id", "item_id"])
+    found = scored(model, written(frame, tmp_path / "pairs.csv"), batch_rows=batch_rows)
+    assert found[["user_id", "item_id"]].equals(frame)
+    for user, part in found.groupby("user_id"):
+        expected = model.score(past(model, str(user)), list(part["item_id"]))
+        np.testing.assert_allclose(part["score"], expected, rtol=1e-5, atol=1e-6)
+        # A float32 of another batch differs in its last digits; no two of these are so near.
+        assert list(part["rank"]) == list(pd.Series(expected).rank(ascending=False).astype(int))
+
+
+def test_equal_scores_have_equal_ranks(model: Recommender, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"sequence": ["1,2"] * 4, "item_id": ["3", "9", "3", "20"]})
+    found = scored(model, written(frame, tmp_path / "pairs.csv"))
+    assert sorted(found["rank"]) == [1, 1, 3, 4]
+    assert list(found["rank"][[0, 2]]) == [1, 1]
+
+
+def test_sequences_that_only_look_different_are_one_history(
+    model: Recommender, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"sequence": ["1,2", " 1 , 2 ", '["1","2"]'], "item_id": ["3", "4", "5"]})
+    pairs = written(frame, tmp_path / "pairs.csv")
+    report = score_pairs(model, pairs, tmp_path / "scored.csv")
+    assert report.n_histories == 1
+    assert sorted(pd.read_csv(tmp_path / "scored.csv")["rank"]) == [1, 2, 3]
+
+
+def test_a_history_is_read_once_for_all_its_pairs(model: Recommender, tmp_path: Path) -> None:
+    rows = [(str(user), str(item)) for item in range(1, 9) for user in range(6)]
+    pairs = written(pd.DataFrame(rows, columns=["user_id", "item_id"]), tmp_path / "pairs.csv")
+    assert score_pairs(model, pairs, tmp_path / "scored.csv", batch_rows=4).n_histories == 6
+
+
+def test_vectors_are_forgotten_when_they_take_too_much(model: Recommender) -> None:
+    vectors = KeptVectors(model, n_bytes=2 * 4 * model.settings.hidden_size)
+    histories = scoring.Histories.of([[1, 2], [3]])
+    first = vectors.of([b"a", b"b"], histories)
+    np.testing.assert_array_equal(vectors.of([b"a", b"b"], histories), first)
+    assert vectors.n_read == 2
+    vectors.of([b"c"], histories.take(slice(0, 1)))
+    np.testing.assert_allclose(vectors.of([b"a", b"b"], histories), first, atol=1e-6)
+    assert vectors.n_read == 5
+
+
+def test_what_cannot_be_scored_is_told_with_count_and_rows(
+    model: Recommender, tmp_path: Path
+) -> None:
+    users = ["0", "nosuch", "0", "1", "other"]
+    pairs = pd.DataFrame({"user_id": users, "item_id": ["1", "1", "nosuch", "2", "3"]})
+    path = written(pairs, tmp_path / "pairs.csv")
+    with pytest.raises(UnknownIdError, match=r"'nosuch' .* in row 3; 3 of 5 rows") as caught:
+        score_pairs(model, path, tmp_path / "scored.csv")
+    assert caught.value.details["problems"] == {
+        "unknown user": {"count": 2, "first_rows": [3, 6]},
+        "unknown item": {"count": 1, "first_rows": [4]},
+    }
+    assert [file.name for file in tmp_path.iterdir()] == ["pairs.csv"]
+    report = score_pairs(model, path, tmp_path / "scored.csv", skip_unknown=True)
+    assert report.problems.lines() == [
+        "unknown user: 2 rows (row 3, 6)",
+        "unknown item: 1 row (row 4)",
+    ]
+    found = pd.read_csv(tmp_path / "scored.csv")
+    assert list(found["score"].isna()) == list(found["rank"].isna())
+    assert list(found["score"].isna()) == [False, True, True, False, True]
+
+
+PROBLEMS: dict[str, tuple[pd.DataFrame, int]] = {
+    "a gap among the users": (pd.DataFrame({"user_id": [0, None], "item_id": ["1", "2"]}), 2),
+    "a gap among the items": (pd.DataFrame({"user_id": ["0", "0"], "item_id": [1.0, None]}), 2),
+    "a gap among texts": (pd.DataFrame({"user_id": ["0", None], "item_id": ["1", "2"]}), 2),
+    "a gap among whole numbers": (
+        pd.DataFrame({"user_id": pd.array([0, None], "Int64"), "item_id": [1, 2]}),
+        2,
+    ),
+    "a gap among the sequences": (
+        pd.DataFrame({"sequence": [["1", "2"], None], "item_id": ["3", "3"]}),
+        2,
+    ),
+    "a gap in a sequence": (
+        pd.DataFrame({"sequence": [[1, 2], [1, None]], "item_id": ["3", "3"]}),
+        2,
+    ),
+    "an empty item": (pd.DataFrame({"sequence": ["1,2", "1,,2"], "item_id": ["3", "3"]}), 2),
+    "a typed gap": (pd.DataFrame({"sequence": ["1,_", "1,2"], "item_id": ["3", "3"]}), 1),
+    "a damaged list": (pd.DataFrame({"sequence": ["1,2", '["1'], "item_id": ["3", "3"]}), 2),
+    "an unknown item": (pd.DataFrame({"sequence": ["1,x", "[1]"], "item_id": ["3", "3"]}), 1),
+}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_pair_that_cannot_be_scored_is_named_by_its_row_or_left_empty(
+    problem: str, ending: str, model: Recommender, tmp_path: Path
+) -> None:
+    frame, row = PROBLEMS[problem]
+    path = tmp_path / f"pairs.{ending}"
+    if ending == "csv" and "sequence" in frame:
+        frame = frame.assign(sequence=[as_cell(value) for value in frame["sequence"]])
+    written(frame.convert_dtypes() if ending == "csv" else frame, path)
+    # The header of a CSV is its first row; Parquet has none.
+    with pytest.raises((UnknownIdError, FormatError), match=f"row {row + (ending == 'csv')}"):
+        score_pairs(model, path, tmp_path / "scored.csv")
+    found = scored(model, path, skip_unknown=True)
+    assert list(found["score"].isna()) == [row == 1, row == 2]
+
+
+def as_cell(sequence: Any) -> Any:
+    return json.dumps(sequence) if isinstance(sequence, list) else sequence
+
+
+def test_ids_that_a_gap_made_floats_are_whole_again_in_the_answer(
+    model: Recommender, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"user_id": [0.0, None], "item_id": [1.5, 2.0]})
+    pairs = written(frame, tmp_path / "pairs.parquet")
+    score_pairs(model, pairs, tmp_path / "scored.csv", skip_unknown=True)
+    assert (tmp_path / "scored.csv").read_text() == "user_id,item_id,score,rank\n0,1.5,,\n,2,,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("user_id,item_id\nu1,i2,\n", "Expected 2 fields in line 2, saw 3"),
+        ("user_id,item_id\nu1,i2\nu1,i2,x\n", "Expected 2 fields in line 3, saw 3"),
+        ("user_id,item_id,score\n0,1,mine\n", "column 'score'"),
+        ("user_id,item_id,rank\n0,1,mine\n", "column 'rank'"),
+        ("user_id,item_id,item_id\n0,1,1\n", "column 'item_id' is there more than once"),
+        ("user_id\n1\n", "the columns are 'user_id'"),
+        ("user_id,sequence,item_id\n1,1,1\n", "the columns are"),
+        ("", "No columns"),
+    ],
+)
+def test_pairs_whose_columns_are_not_clear_are_refused(
+    text: str, expected: str, model: Recommender, tmp_path: Path
+) -> None:
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(FormatError, match=expected) as caught:
+        score_pairs(model, tmp_path / "pairs.csv", tmp_path / "scored.csv")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"PAR1 no", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_of_something_else_is_refused_in_one_line(
+    ending: str, content: bytes, model: Recommender, tmp_path: Path
+) -> None:
+    path = tmp_path / f"pairs.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(FormatError) as caught:
+        score_pairs(model, path, tmp_path / "scored.csv")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_without_pairs_gets_no_scores(
+    ending: str, model: Recommender, tmp_path: Path
+) -> None:
+    empty = pd.DataFrame({"user_id": [], "item_id": []}, dtype="str")
+    found = scored(model, written(empty, tmp_path / f"pairs.{ending}"))
+    assert list(found.columns) == ["user_id", "item_id", "score", "rank"]
+    assert len(found) == 0
+
+
+def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"user_id": ["0"] * 3, "item_id": ["1", "2", "3"], "note": ["=1", "a", ""]}
+    )
+    pairs = written(frame, tmp_path / "pairs.csv")
+    score_pairs(model, pairs, tmp_path / "scored.csv", batch_rows=2)
+    lines = (tmp_path / "scored.csv").read_text().splitlines()
+    assert lines[0] == "user_id,item_id,note,score,rank"
+    assert lines[1].startswith("0,1,'=1,")
+    assert len(lines) == 4
+
+
+def test_pairs_longer_named_than_any_file_are_not_there(model: Recommender) -> None:
+    with pytest.raises(NotFoundError):
+        score_pairs(model, Path("x" * 300), "scored.csv")

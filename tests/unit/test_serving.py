@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
+from bert4rec.serving.gathering import BusyError, Gatherer
+from bert4rec.serving.limits import BoundedBodies
+from bert4rec.serving.messages import MAX_CANDIDATES, MAX_ITEMS, MAX_K, MAX_QUERIES
+from bert4rec.serving.service import create_service
+
+
+@pytest.fixture(scope="module")
+def model(tiny_run: Run) -> Recommender:
+    return load(tiny_run, n_threads=1)
+
+
+@pytest.fixture(scope="module")
+def client(model: Recommender) -> Iterator[TestClient]:
+    with TestClient(create_service(model), raise_server_exceptions=False) as client:
+        yield client
+
+
+def answer(client: TestClient, path: str, **asked: Any) -> Any:
+    response = client.post(path, json=asked)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    """What went wrong, in the one form."""
+    document = response.json()
+    assert set(document) == {"error"}
+    assert set(document["error"]) == {"type", "message", "where", "fix"}
+    assert "\n" not in document["error"]["message"]
+    assert "Traceback" not in response.text
+    found: dict[str, Any] = document["error"]
+    return found
+
+
+def test_answers_are_those_of_the_library(client: TestClient, model: Recommender) -> None:
+    past = ["1", "2", "3"]
+    lists = answer(client, "/recommend", queries=[{"items": past}, {"items": []}], k=4)["lists"]
+    expected = model.recommend_many([past, []], 4)
+    assert [[one["id"] for one in found] for found in lists] == [
+        [one.item_id for one in found] for found in expected
+    ]
+    assert lists[0][0]["probability"] == pytest.approx(expected[0][0].probability, rel=1e-4)
+    fills = answer(client, "/fill", queries=[{"items": ["1", None, "3", None]}], k=2)["fills"]
+    gaps = model.fill(["1", None, "3", None], 2)
+    assert [gap["position"] for gap in fills[0]] == [1, 3]
+    assert [[one["id"] for one in gap["suggestions"]] for gap in fills[0]] == [
+        [one.item_id for one in gap] for gap in gaps
+    ]
+    scores = answer(client, "/score", queries=[{"items": past, "candidates": ["4", "9"]}])
+    np.testing.assert_allclose(scores["scores"][0], model.score(past, ["4", "9"]), rtol=1e-4)
+    found = answer(client, "/embed", queries=[{"items": past}], item_ids=["4"])
+    np.testing.assert_allclose(found["vectors"], model.sequence_embeddings([past]), atol=1e-5)
+    np.testing.assert_allclose(found["item_vectors"][0], model.item_embeddings()[3], atol=1e-6)
+    unit = answer(client, "/embed", item_ids=["4"], normalise=True)["item_vectors"]
+    assert np.linalg.norm(unit) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_user_is_asked_about_by_the_whole_history(client: TestClient, model: Recommender) -> None:
+    found = answer(client, "/embed", queries=[{"user": "7"}])
+    np.testing.assert_allclose(found["vectors"], model.user_embeddings(["7"]), atol=1e-5)
+    lists = answer(client, "/recommend", queries=[{"user": "7"}], k=3, remove_seen=False)["lists"]
+    past = [model.vocabulary.item_id(int(i)) for i in model.dataset.history(7)]
+    expected = model.recommend(past, 3, remove_seen=False)
+    assert [one["id"] for one in lists[0]] == [one.item_id for one in expected]
+
+
+def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None:
+    found = client.get("/health").json()
+    assert (found["status"], found["run"], found["n_items"]) == ("ok", tiny_run.id, 30)
+    assert found["window"] == 12
+
+
+def test_a_sequence_without_gaps_gets_none_and_lists_end_with_the_catalogue(
+    client: TestClient,
+) -> None:
+    asked = [{"items": ["1"]}, {"items": [None]}, {"items": []}]
+    fills = answer(client, "/fill", queries=asked, k=MAX_K)["fills"]
+    assert [len(gaps) for gaps in fills] == [0, 1, 0]
+    assert len(fills[1][0]["suggestions"]) == 30
+
+
+BAD: dict[str, tuple[str, Any, int]] = {
+    "no document": ("/recommend", b"{", 400),
+    "bytes that are no text": ("/recommend", b'{"queries": "\xff\xfe"}', 400),
+    "an endless document": ("/recommend", b"[" * 100_000, 400),
+    "an endless number": ("/recommend", b'{"k": ' + b"9" * 10_000 + b"}", 400),
+    "another document": ("/recommend", [1], 422),
+    "nothing": ("/recommend", b"", 422),
+    "no queries": ("/recommend", {"queries": []}, 422),
+    "too many queries": ("/recommend", {"queries": [{"items": ["1"]}] * (MAX_QUERIES + 1)}, 422),
+    "a long sequence": ("/recommend", {"queries": [{"items": ["1"] * (MAX_ITEMS + 1)}]}, 422),
+    "a long id": ("/recommend", {"queries": [{"items": ["1" * 501]}]}, 422),
+    "a number for an id": ("/recommend", {"queries": [{"items": [1]}]}, 422),
+    "a surrogate": ("/recommend", b'{"queries": [{"items": ["\\ud800"]}]}', 422),
+    "a strange key": ("/recommend", b'{"queries": [{"items": [], "\\ud800\\n": 1}]}', 422),
+    "user and items": ("/recommend", {"queries": [{"items": [], "user": "1"}]}, 422),
+    "k of none": ("/recommend", {"queries": [{"items": []}], "k": 0}, 422),
+    "k of too many": ("/recommend", {"queries": [{"items": []}], "k": MAX_K + 1}, 422),
+    "k as a truth": ("/recommend", {"queries": [{"items": []}], "k": True}, 422),
+    "k that is no number": ("/recommend", b'{"queries": [{"items": []}], "k": NaN}', 422),
+    "no candidates": ("/score", {"queries": [{"items": [], "candidates": []}]}, 422),
+    "many candidates": (
+        "/score",
+        {"queries": [{"items": [], "candidates": ["1"] * (MAX_CANDIDATES + 1)}]},
+        422,
+    ),
+    "a gap before the window": ("/fill", {"queries": [{"items": [None, *["1"] * 12]}]}, 422),
+    "an unknown item": ("/recommend", {"queries": [{"items": ["1", "nosuch"]}]}, 404),
+    "an unknown candidate": ("/score", {"queries": [{"items": [], "candidates": ["x"]}]}, 404),
+    "an unknown vector": ("/embed", {"item_ids": ["nosuch"]}, 404),
+    "an unknown user": ("/embed", {"queries": [{"user": "nosuch"}]}, 404),
+    "a gap where none may be": ("/recommend", {"queries": [{"items": [None]}]}, 422),
+    "another path": ("/nosuch", {}, 404),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_said_in_one_form(case: str, client: TestClient) -> None:
+    path, body, status = BAD[case]
+    headers = {"content-type": "application/json"}
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = client.post(path, content=content, headers=headers)
+    assert response.status_code == status, response.text
+    assert problem(response)["message"]
+    # And the next one is answered.
+    assert answer(client, "/recommend", queries=[{"items": ["1"]}], k=1)
+
+
+def test_other_methods_and_kinds_of_body_are_refused(client: TestClient) -> None:
+    assert problem(client.get("/recommend"))["message"] == "Method Not Allowed"
+    form = client.post("/recommend", data={"queries": "1"})
+    assert form.status_code == 422
+    problem(form)
+
+
+def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(
+    model: Recommender,
+) -> None:
+    service = create_service(model, max_body_bytes=1_000)
+    body = json.dumps({"queries": [{"items": ["1"] * 500}]}).encode()
+
+    def parts() -> Iterator[bytes]:
+        yield body[:900]
+        yield body[900:]
+
+    with TestClient(service) as client:
+        for content in (body, parts()):
+            response = client.post(
+                "/recommend", content=content, headers={"content-type": "application/json"}
+            )
+            assert response.status_code == 413
+            assert "larger than 1,000 bytes" in problem(response)["message"]
+        assert client.get("/health").status_code == 200
+
+
+def test_a_body_that_does_not_arrive_is_waited_for_no_longer(model: Recommender) -> None:
+    async def ask() -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {}
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        scope = request | {"headers": [], "app": service, "root_path": ""}
+        await BoundedBodies(service.build_middleware_stack(), seconds=0.01)(scope, receive, send)
+        return sent
+
+    sent = asyncio.run(ask())
+    assert sent[0]["status"] == 408
+
+
+def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
+    for path in ("/docs", "/redoc", "/"):
+        assert client.get(path).status_code == 404
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {"/fill", "/recommend", "/score", "/embed", "/health"}
+    for operation in described["paths"].values():
+        for method in operation.values():
+            schema = method["responses"]["422"]["content"]["application/json"]["schema"]
+            assert schema["$ref"].endswith("/Problem")
+    assert "examples" in json.dumps(described)
+
+
+def test_a_failure_of_the_network_is_told_without_its_words(
+    model: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("secret")
+
+    with TestClient(create_service(model), raise_server_exceptions=False) as client:
+        with monkeypatch.context() as broken:
+            broken.setattr(Recommender, "recommend_encoded", fails)
+            response = client.post("/recommend", json={"queries": [{"items": ["1"]}]})
+            assert response.status_code == 500
+            assert "secret" not in response.text
+            problem(response)
+        assert answer(client, "/recommend", queries=[{"items": ["1"]}], k=1)
+
+
+# Together
+
+
+def test_answers_together_are_those_given_alone(model: Recommender) -> None:
+    chance = np.random.default_rng(0)
+    drawn = [chance.integers(1, 31, size) for size in (0, 1, 4, 12, 40)]
+    gapped = [np.where(np.arange(len(one)) == len(one) - 1, 31, one) for one in drawn[1:]]
+    questions = [
+        Next(drawn[:2], 3, None),
+        Vectors(drawn[2:]),
+        Fill(gapped[:2], 4),
+        Next(drawn[2:], 7, None),
+        Next(drawn[:1], 2, False),
+        Fill(gapped[2:], 2),
+        Vectors(drawn[:1]),
+        Vectors([]),
+    ]
+    together = answer_together(model, questions)
+    for question, found in zip(questions, together, strict=True):
+        (alone,) = answer_together(model, [question])
+        if isinstance(question, Vectors):
+            assert len(found) == len(alone) == len(question.histories)
+            np.testing.assert_allclose(np.array(found), np.array(alone), atol=1e-5)
+            continue
+        flat = isinstance(question, Next)
+        assert ids(found, flat=flat) == ids(alone, flat=flat)
+
+
+def ids(found: Any, *, flat: bool) -> Any:
+    lists = found if flat else [gap for one in found for gap in one]
+    return [[one.item_id for one in suggestions] for suggestions in lists]
+
+
+async def started(gatherer: Gatherer[Any, Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(gatherer.run())
+    yield
+    gatherer.end()
+    await task
+
+
+def test_questions_that_arrive_together_go_through_together() -> None:
+    batches: list[list[int]] = []
+
+    def double(asked: Sequence[int]) -> list[int]:
+        batches.append(list(asked))
+        return [2 * one for one in asked]
+
+    async def many() -> list[int]:
+        gatherer: Gatherer[int, int] = Gatherer(double, max_rows=4)
+        async for _ in started(gatherer):
+            answers = await asyncio.gather(*(gatherer.ask(one, 1) for one in range(10)))
+            found = list(answers)
+        with pytest.raises(BusyError):
+            await gatherer.ask(1, 1)
+        return found
+
+    assert asyncio.run(many()) == [2 * one for one in range(10)]
+    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_too_many_questions_are_turned_away_and_those_who_left_are_not_answered() -> None:
+    asked_for: list[int] = []
+
+    def note(asked: Sequence[int]) -> list[int]:
+        asked_for.extend(asked)
+        return list(asked)
+
+    async def ask() -> None:
+        gatherer: Gatherer[int, int] = Gatherer(note, max_waiting=3)
+        waiting = [asyncio.create_task(gatherer.ask(one, 1)) for one in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="busy"):
+            await gatherer.ask(9, 1)
+        waiting[1].cancel()
+        await asyncio.sleep(0)
+        async for _ in started(gatherer):
+            assert await asyncio.gather(waiting[0], waiting[2]) == [0, 2]
+
+    asyncio.run(ask())
+    assert asked_for == [0, 2]
+
+
+def test_a_batch_that_fails_fails_those_in_it_alone() -> None:
+    def fail(asked: Sequence[int]) -> list[int]:
+        if 13 in asked:
+            raise ValueError("unlucky")
+        return list(asked)
+
+    async def ask() -> None:
+        gatherer: Gatherer[int, int] = Gatherer(fail)
+        async for _ in started(gatherer):
+            with pytest.raises(ValueError, match="unlucky"):
+                await gatherer.ask(13, 1)
+            assert await gatherer.ask(1, 1) == 1
+
+    asyncio.run(ask())
