@@ -86,17 +86,3 @@ class DeviceMemoryError(Bert4RecError, MemoryError):
 
 class MissingExtraError(Bert4RecError, ImportError):
     """A package that is installed only on request, and is not there."""
-
-
-def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
-    """Return the error for something that needs a package of an extra.
-
-    Args:
-        what: What was asked for.
-        package: The package that it needs.
-        extra: The extra of bert4rec that brings it.
-    """
-    return MissingExtraError(
-        f"{what} needs the package {package}, which is not installed",
-        fix=f"Install it: pip install 'bert4rec[{extra}]'.",
-    )

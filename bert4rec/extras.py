@@ -21,13 +21,24 @@ def load_extra(module: str, extra: str) -> Any:
     """
     package = module.partition(".")[0]
     if not is_installed(package):
-        raise MissingExtraError(
-            f"the package {package} is not installed",
-            fix=f"Install it with: pip install 'bert4rec[{extra}]'",
-            package=package,
-            extra=extra,
-        )
+        raise missing_extra("this", package, extra)
     return import_module(module)
+
+
+def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
+    """Return the error for something that needs a package of an extra.
+
+    Args:
+        what: What was asked for.
+        package: The package that it needs.
+        extra: The extra of this package that installs it.
+    """
+    return MissingExtraError(
+        f"{what} needs the package {package}, which is not installed",
+        fix=f"Install it: pip install 'bert4rec[{extra}]'",
+        package=package,
+        extra=extra,
+    )
 
 
 def is_installed(package: str) -> bool:

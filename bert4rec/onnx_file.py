@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bert4rec.errors import FormatError, missing_extra
+from bert4rec.errors import FormatError
+from bert4rec.extras import missing_extra
 from bert4rec.files import swapped_in, writing_explained
 from bert4rec.recommender import Recommender
 

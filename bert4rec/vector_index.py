@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bert4rec.errors import missing_extra
+from bert4rec.extras import missing_extra
 from bert4rec.files import swapped_in, writing_explained
 from bert4rec.retrieval import Similarity, nearest
 from bert4rec.vectors import unit

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bert4rec.errors import DeviceError, missing_extra
+from bert4rec.errors import DeviceError
+from bert4rec.extras import missing_extra
 from bert4rec.recommender import Recommender
 from bert4rec.serving.limits import MAX_BODY_BYTES
 
