@@ -282,7 +282,7 @@ def _data_findings(comparison: Comparison, n_users: int) -> list[Finding]:
     median = float(data["median_length"])
     found = []
     if n_users < MIN_USERS:
-        text = f"Only {n_users:,} users are judged; a verdict takes {MIN_USERS:,} at least."
+        text = f"Users that are judged: {n_users:,}; a verdict takes {MIN_USERS:,} at least."
         found.append(Finding(text, {"n_users": n_users, "least": MIN_USERS}))
     short = ", which leaves little order to learn from" if median < SHORT_HISTORY else ""
     text = f"Half of the {data['n_users']:,} histories have {median:g} items or fewer{short}."

@@ -16,7 +16,9 @@ from bert4rec.histories import Histories
 N_DIMENSIONS = 64
 WINDOW = 5
 N_NEGATIVES = 5
-N_EPOCHS = 10
+# A small log needs more passes until vectors have moved far enough (Caselles-Dupré et al. 2018).
+MIN_EPOCHS, MAX_EPOCHS = 10, 100
+MIN_ITEMS_READ = 3_000_000
 
 
 class Item2Vec:
@@ -53,7 +55,7 @@ class Item2Vec:
             vector_size=N_DIMENSIONS,
             window=WINDOW,
             negative=N_NEGATIVES,
-            epochs=N_EPOCHS,
+            epochs=n_epochs(len(words)),
             min_count=1,
             seed=train.seed,
             workers=1,
@@ -76,3 +78,14 @@ class Item2Vec:
     def scores(self, histories: Histories) -> Tensor:
         """Return the mean cosines, float32 (n_rows, N)."""
         return self.vectors(histories) @ self.items_nd.T
+
+
+def n_epochs(n_items_read: int) -> int:
+    """Return how often a log of so many interactions is read.
+
+    Example:
+        >>> n_epochs(1_000_000), n_epochs(60_000), n_epochs(50)
+        (10, 50, 100)
+    """
+    wanted = -(-MIN_ITEMS_READ // max(n_items_read, 1))
+    return min(MAX_EPOCHS, max(MIN_EPOCHS, wanted))

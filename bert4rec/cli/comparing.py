@@ -126,7 +126,7 @@ def lines_of(made: Comparison, document: dict[str, Any]) -> list[str]:
     lines += ["", advice["headline"] + ".", *(f"  {one['text']}" for one in advice["findings"])]
     for name, part in document["parts"].items():
         drawn = f" of {part['n_all']:,}, drawn" if part["n_all"] > part["n_rows"] else ""
-        lines += ["", f"{PARTS[name]}: {part['n_rows']:,} questions{drawn}"]
+        lines += ["", f"{PARTS[name]}, questions: {part['n_rows']:,}{drawn}"]
         lines += _score_lines(made, part)
         lines += _difference_lines(made, document["reference"], part)
         lines += _list_lines(made, document, part)

@@ -20,6 +20,8 @@ VERDICTS = (BETTER, WORSE, SAME)
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 MAX_LABEL_PX = 240
+# Grey that can be seen on light and dark.
+ZERO_COLOR = "#8A939D"
 # Entrants beside each other in a chart of slices; more cannot be told apart.
 MAX_SHOWN = 5
 LIST_FIGURES = "coverage novelty diversity popular_share popularity_lift miscalibration".split()
@@ -139,7 +141,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
     y |= {"axis": AXIS | {"labelLimit": MAX_LABEL_PX}}
     title = f"Difference in {metric_name(metric)} from the reference"
     x = {"field": "low", "type": "quantitative", "title": title}
-    x |= {"axis": AXIS | {"tickCount": 6, "format": "+.3~f"}}
+    x |= {"axis": AXIS | {"tickCount": 6, "format": "+.3~f"}, "scale": {"padding": 16}}
     tooltip = [
         {"field": "who", "title": "Who"},
         {"field": "mean", "title": "Difference", "format": "+.4f"},
@@ -156,7 +158,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
         "encoding": {"y": y, "color": color | {"legend": legend}, "tooltip": tooltip},
         "layer": [
             {
-                "mark": {"type": "rule", "strokeDash": [4, 4], "opacity": 0.7},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": ZERO_COLOR},
                 "encoding": {"x": {"datum": 0}, "y": None, "color": None, "tooltip": None},
             },
             {
@@ -233,11 +235,12 @@ def slice_chart(
     order, who = list(dict.fromkeys(labels)), list(names.values())
     x: dict[str, Any] = {"field": "slice", "type": "nominal", "sort": order, "title": None}
     x |= {"axis": AXIS | {"labelAngle": 0, "labelLimit": 110, "labelOverlap": False}}
+    x |= {"scale": {"paddingInner": 0.45, "paddingOuter": 0.25}}
     offset = {"field": "who", "type": "nominal", "sort": who}
     y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
     y |= {"axis": AXIS | {"tickCount": 5}}
     legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
-    legend |= {"columns": 3, "labelLimit": MAX_LABEL_PX}
+    legend |= {"labelLimit": MAX_LABEL_PX}
     color = {"field": "who", "type": "nominal", "scale": {"domain": who}, "legend": legend}
     shapes = {"domain": who, "range": [SHAPES[at % len(SHAPES)] for at in range(len(who))]}
     tooltip = [

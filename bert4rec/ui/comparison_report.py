@@ -14,6 +14,7 @@ from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
 from bert4rec.files import safe_name
 from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import comparison_charts as charts
+from bert4rec.ui.advice_card import draw_advice
 from bert4rec.ui.case_gallery import draw_cases
 from bert4rec.ui.kept_comparisons import dataset_of, open_kept, split_words, tables_of
 from bert4rec.ui.words import counted, escape, metric_name, sentence, when
@@ -79,6 +80,7 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
             are shown beside it.
     """
     _draw_heading(comparison)
+    draw_advice(comparison)
     chosen = _draw_choice(comparison)
     scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
     _draw_scores(comparison, chosen, scores, differences)

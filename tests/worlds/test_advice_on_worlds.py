@@ -133,7 +133,7 @@ def test_short_histories_are_told_where_no_sequence_helps() -> None:
 def test_few_users_and_missing_rivals_give_no_verdict() -> None:
     few = advise(invented(FAR, n_users=60))
     assert few.verdict == "not_enough"
-    assert "Only 60 users" in told(few)
+    assert "Users that are judged: 60" in told(few)
     without = {key: share for key, share in FAR.items() if key != "item-knn"}
     found = advise(invented(without))
     assert found.verdict == "undecided"
