@@ -15,6 +15,7 @@ from benchmarks.compose import measure_composer
 from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
 from benchmarks.estimate import measure_estimates
+from benchmarks.explain import measure_explaining
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
 from benchmarks.quality import measure_quality
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "scale": measure_scale,
     "infer": measure_inference,
     "bulk": measure_bulk,
+    "explain": measure_explaining,
     "demo": measure_demo,
     "compose": measure_composer,
     "ingest": measure_ingest,

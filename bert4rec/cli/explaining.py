@@ -102,7 +102,9 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
 
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
-    return f"{one.mean:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+    # Adding 0 takes the sign from a rounded nothing.
+    mean, low, high = (round(value, digits) + 0.0 for value in (one.mean, one.low, one.high))
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 @click.command()

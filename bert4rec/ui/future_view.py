@@ -18,7 +18,7 @@ GAIN_TITLE = "NDCG@10 of both sides less that of the past"
 def draw_report(report: FutureReport) -> None:
     """Draw what past, future and both find of hidden items, with intervals and groups."""
     st.markdown(f"**{escape(finding(report))}**")
-    chart, figures = st.columns(2, vertical_alignment="center")
+    chart, figures = st.columns([2, 3], vertical_alignment="center")
     with chart:
         _draw_contexts(report)
     with figures:
@@ -86,10 +86,10 @@ def _draw_figures(report: FutureReport) -> None:
         figure_table(report),
         hide_index=True,
         column_config={
-            "what": "Mean and 95% interval",
-            "ndcg": "NDCG@10",
-            "hr": "HR@10",
-            "bits": st.column_config.TextColumn("Bits", help=BITS_HELP),
+            "what": st.column_config.TextColumn("Mean and 95% interval", width=156),
+            "ndcg": st.column_config.TextColumn("NDCG@10", width=144),
+            "hr": st.column_config.TextColumn("HR@10", width=144),
+            "bits": st.column_config.TextColumn("Bits", width=124, help=BITS_HELP),
         },
         alt="Metrics of the hidden items by context",
     )

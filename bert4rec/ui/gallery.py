@@ -54,11 +54,11 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
         selection_mode="single-row",
         row_height=32,
         column_config={
-            "rank": st.column_config.NumberColumn("Rank", width=56, format="localized"),
-            "item": st.column_config.TextColumn("Held-out item", width=210),
-            "last": st.column_config.TextColumn("After", width=170),
-            "count": st.column_config.NumberColumn("Count", width=60, format="localized"),
-            "user": st.column_config.TextColumn("User", width=90),
+            "rank": st.column_config.NumberColumn("Rank", width=48, format="localized"),
+            "item": st.column_config.TextColumn("Held-out item", width=158),
+            "last": st.column_config.TextColumn("After", width=132),
+            "count": st.column_config.NumberColumn("Count", width=52, format="localized"),
+            "user": st.column_config.TextColumn("User", width=64),
         },
         alt=f"The {len(rows)} held-out items ranked {str(which).lower()}",
     )

@@ -129,12 +129,13 @@ def _card(
     lines = [f"{at + 1} · **{escape(vocabulary.title(slot.item_idx))}**"]
     # On one line, so that a card is as tall as its neighbours.
     group, colour = groups[slot.item_idx - 1] if groups is not None else ("", "")
-    notes = [group] if group else []
+    notes = [escape(group or "–")] if groups is not None else []
+    if group and not slot.is_hidden:
+        # On the button of a hidden item the colour would be lost.
+        notes = [f":{colour}[● {notes[0]}]"]
     notes += ["new"] if slot.origin is None else list(days[slot.origin : slot.origin + 1])
-    if notes or groups is not None:
-        # A colour would be lost on the button of a hidden item.
-        dot = f":{colour}[●] " if colour and not slot.is_hidden else ""
-        lines.append(f":small[{dot}{escape(' · '.join(notes)) or '–'}]")
+    if notes:
+        lines.append(f":small[{' · '.join(notes)}]")
     return "  \n".join(lines)
 
 
