@@ -79,6 +79,13 @@ def test_a_user_is_asked_about_by_the_whole_history(client: TestClient, model: R
     assert [one["id"] for one in lists[0]] == [one.item_id for one in expected]
 
 
+def test_seven_and_seven_point_nought_are_one_number(client: TestClient) -> None:
+    asked = [{"items": ["1"]}]
+    assert len(answer(client, "/recommend", queries=asked, k=7.0)["lists"][0]) == 7
+    assert client.post("/recommend", json={"queries": asked, "k": 7.5}).status_code == 422
+    assert client.post("/recommend", json={"queries": asked, "k": "7"}).status_code == 422
+
+
 def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None:
     found = client.get("/health").json()
     assert (found["status"], found["run"], found["n_items"]) == ("ok", tiny_run.id, 30)
