@@ -17,8 +17,8 @@ def _whole(value: Any) -> Any:
 
 K = Annotated[
     int,
-    BeforeValidator(_whole),
     Field(ge=1, le=MAX_K, description="Length of each list, at most the catalogue."),
+    BeforeValidator(_whole),
 ]
 
 

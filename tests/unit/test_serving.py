@@ -206,6 +206,8 @@ def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
             schema = method["responses"]["422"]["content"]["application/json"]["schema"]
             assert schema["$ref"].endswith("/Problem")
     assert "examples" in json.dumps(described)
+    k = described["components"]["schemas"]["RecommendRequest"]["properties"]["k"]
+    assert (k["minimum"], k["maximum"], k["default"]) == (1, MAX_K, 10)
 
 
 def test_a_failure_of_the_network_is_told_without_its_words(
