@@ -110,6 +110,7 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
             for file in MAX_BYTES:
                 # Weights are noise to a packer.
                 packing = zipfile.ZIP_STORED if file == WEIGHTS else zipfile.ZIP_DEFLATED
+                (folder / file).chmod(0o644)
                 archive.write(folder / file, file, packing)
         return {file: (folder / file).stat().st_size for file in MAX_BYTES}
 

@@ -123,7 +123,7 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
 
 
 def _verdict(judged: Mapping[str, Any]) -> str:
-    """Say whether the model is better than each yardstick by more than chance."""
+    """Say which yardsticks the model is better or worse than by more than chance."""
     metric = next(iter(METRICS))
     model = judged.get("bert4rec", {})
     ends = model.get("intervals", {}).get(metric)
@@ -131,15 +131,14 @@ def _verdict(judged: Mapping[str, Any]) -> str:
     if not ends or not others:
         return "There is no yardstick to compare with."
     values = {name: judged[name]["metrics"].get(metric, 0.0) for name in others}
-    beaten = [name for name in others if ends[0] > values[name]]
-    lost = [name for name in others if name not in beaten]
-    said = []
-    if beaten:
-        said.append(f"By {METRICS[metric]} it is better than {_named(beaten)}, beyond its interval")
-    if lost:
-        said.append(f"it is not shown to be better than {_named(lost)}")
-    text = "; ".join(said) + "."
-    return text[0].upper() + text[1:]
+    low, high = ends
+    groups = (
+        ("it is better than {}", [name for name in others if values[name] < low]),
+        ("it is not told apart from {}", [n for n in others if low <= values[n] <= high]),
+        ("it is worse than {}", [name for name in others if values[name] > high]),
+    )
+    said = "; ".join(words.format(_named(names)) for words, names in groups if names)
+    return f"By {METRICS[metric]} and its interval, {said}."
 
 
 def _named(scorers: Sequence[str]) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_QUERIES, MAX_ITEMS, MAX_CANDIDATES, MAX_K, MAX_SIGNS = 64, 1_000, 1_000, 1_000, 500
 ItemId = Annotated[str, Field(min_length=1, max_length=MAX_SIGNS)]
-K = Annotated[int, Field(ge=1, le=MAX_K, description="Length of each list, at most the catalogue.")]
+
+
+def _whole(value: Any) -> Any:
+    """Return 7 for 7.0, which in JSON are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+K = Annotated[
+    int,
+    Field(ge=1, le=MAX_K, description="Length of each list, at most the catalogue."),
+    BeforeValidator(_whole),
+]
 
 
 class Message(BaseModel):

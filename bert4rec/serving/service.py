@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-import bert4rec
 from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
 from bert4rec.recommender import Recommender
 from bert4rec.serving import messages
@@ -34,6 +34,7 @@ from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import MAX_BODY_BYTES, BoundedBodies
 from bert4rec.vectors import unit
 
+VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300
 STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -64,7 +65,7 @@ def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) 
 
     service = FastAPI(
         title="bert4rec",
-        version=bert4rec.__version__,
+        version=VERSION,
         summary="Sequential recommendations by a trained model.",
         lifespan=answering,
         docs_url=None,
@@ -98,7 +99,7 @@ class Answers:
         """Say that the service is there, and with which model."""
         model, run = self.model, self.model.run
         return messages.Health(
-            version=bert4rec.__version__,
+            version=VERSION,
             run=None if run is None else run.id,
             name=None if run is None else run.name,
             policy=None if run is None else run.policy().kind,

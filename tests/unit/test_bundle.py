@@ -356,6 +356,9 @@ def test_the_card_tells_data_figures_and_limits(tiny_run: Run) -> None:
     for words in ("240 users, 30 items", "popularity", "transition counts", "not for", "1.2.3"):
         assert words in card
     assert tiny_run.config()["dataset"]["fingerprint"] in card
+    # The ring is learned by heart by transition counts; popularity says nothing of it.
+    assert "interval, it is " in card
+    assert "better than popularity" in card
 
 
 def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: Path) -> None:

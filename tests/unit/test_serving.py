@@ -79,6 +79,13 @@ def test_a_user_is_asked_about_by_the_whole_history(client: TestClient, model: R
     assert [one["id"] for one in lists[0]] == [one.item_id for one in expected]
 
 
+def test_seven_and_seven_point_nought_are_one_number(client: TestClient) -> None:
+    asked = [{"items": ["1"]}]
+    assert len(answer(client, "/recommend", queries=asked, k=7.0)["lists"][0]) == 7
+    assert client.post("/recommend", json={"queries": asked, "k": 7.5}).status_code == 422
+    assert client.post("/recommend", json={"queries": asked, "k": "7"}).status_code == 422
+
+
 def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None:
     found = client.get("/health").json()
     assert (found["status"], found["run"], found["n_items"]) == ("ok", tiny_run.id, 30)
@@ -199,6 +206,8 @@ def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
             schema = method["responses"]["422"]["content"]["application/json"]["schema"]
             assert schema["$ref"].endswith("/Problem")
     assert "examples" in json.dumps(described)
+    k = described["components"]["schemas"]["RecommendRequest"]["properties"]["k"]
+    assert (k["minimum"], k["maximum"], k["default"]) == (1, MAX_K, 10)
 
 
 def test_a_failure_of_the_network_is_told_without_its_words(
