@@ -13,7 +13,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import explanation_charts, explanations, prediction_cards, state
 from bert4rec.ui.cache import load_recommender, trained_length
 from bert4rec.ui.drafts import Draft, parse_items
-from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
 from bert4rec.ui.user_box import draw_user_box
 from bert4rec.ui.words import counted, escape, training_words
@@ -43,6 +43,7 @@ def page() -> None:
         state.show_error(error)
         return
     draw_source(run, recommender, draft)
+    draw_sight(recommender.settings)
     if problem := st.session_state.pop(PROBLEM_KEY, None):
         state.show_error(problem)
     draw_sequence(recommender, draft)
@@ -232,7 +233,12 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         count=int(recommender.vocabulary.counts[true_idx - 1]),
         n_items=len(draft),
         n_shown={
-            context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
+            context: draft.n_shown(
+                places[at],
+                context,
+                recommender.settings.max_seq_length,
+                sees_future=recommender.settings.sees_future,
+            )
             for context in CONTEXTS
         },
         before=before.get(places[at]) if before else None,

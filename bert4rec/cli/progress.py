@@ -115,7 +115,8 @@ class DownloadProgress(_Progress):
 
 def _start(line: dict[str, Any]) -> str:
     return (
-        f"training on {line['device']} ({line['reason']}) with {line['loss_type']}"
+        f"training {line['model']} ({line['model_reason']}) on {line['device']} ({line['reason']})"
+        f" with {line['loss_type']}"
         f" ({line['loss_reason']}): {line['n_users']:,} users, {line['n_items']:,} items,"
         f" {line['n_interactions']:,} interactions, {line['n_parameters']:,} parameters"
     )
