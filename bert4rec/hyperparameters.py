@@ -24,6 +24,7 @@ MAX_PARTS = 1_024
 MAX_SEED = 2**53 - 1
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
 MODEL_NAMES = {"bidirectional": "BERT4Rec", "causal": "SASRec"}
+USUAL_MODEL = MODEL_NAMES["bidirectional"]
 # What only a model with hidden items uses.
 OF_MASKS = ("mask_rate", "next_item_rate")
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bert4rec.hyperparameters import USUAL_MODEL
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
 from bert4rec.ui.curve_layers import (
@@ -101,7 +102,7 @@ class Chart:
     spec: dict[str, Any]
 
 
-def metric_chart(curves: Curves, metric: str, model: str) -> Chart:
+def metric_chart(curves: Curves, metric: str, model: str = USUAL_MODEL) -> Chart:
     """Draw a validation metric of a model over the epochs, with the baselines as dashed lines."""
     rows = _score_dots(curves, metric, model, MAX_METRIC_POINTS)
     for name, label in BASELINES.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from bert4rec.hyperparameters import Hyperparameters, model_name
+from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.words import escape, unique_labels, when
@@ -59,7 +59,7 @@ def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
 def _other_model(run: Run) -> str:
     """Return the name of a run's model where it is not the usual one."""
     name = model_name(run.config().get("effective_settings", {}))
-    return "" if name == model_name({}) else f" · {name}"
+    return "" if name == USUAL_MODEL else f" · {name}"
 
 
 def draw_sight(settings: Hyperparameters) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.ui.forms import form_fields, value_text
@@ -89,7 +89,7 @@ def queue_text(position: int | None) -> str:
     return f"Number {position} in the queue: it starts by itself after {waits}."
 
 
-def final_table(report: dict[str, Any], model: str) -> pd.DataFrame:
+def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFrame:
     """Return the test metrics of the model and the baselines, intervals in brackets.
 
     Args:
