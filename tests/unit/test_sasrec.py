@@ -255,17 +255,16 @@ def test_every_loss_teaches_it_the_ring(
         loss_type=loss_type,
         negative_sharing=negative_sharing,
         negative_samples_count=8,
-        n_epochs=20,
-        eval_step=20,
+        n_epochs=40,
+        eval_step=40,
         learning_rate=2e-2,
         initializer_range=0.1,
     )
     run = train(ring_dataset(n_users=96), settings, workspace=tmp_path)
     summary = run.summary()
     assert summary is not None
-    report = summary["report"]["test"]
-    found = {name: judged["metrics"]["mrr@10"] for name, judged in report.items()}
-    assert found["bert4rec"] > 1.2 * found["popularity"]
+    # Popularity reaches 0.53 here.
+    assert summary["test"]["hr@10"] > 0.9
     assert summary["n_parameters"] == n_parameters(30, settings)
 
 
