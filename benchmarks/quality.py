@@ -8,6 +8,7 @@ reports. The target is the best published BERT4Rec, NDCG@10 0.1618 (RecTools, on
 The file is `ml-1m.txt`, `user item` a line, oldest first; GroupLens does not allow passing it on.
 
 Environment variables: BENCH_ML1M (its path), BENCH_PRESET (balanced), BENCH_SPLITS (K,P),
+BENCH_ATTENTION (bidirectional; causal is SASRec),
 BENCH_SEEDS (42,43,44), BENCH_MINUTES (a limit for each training).
 """
 
@@ -52,7 +53,8 @@ def measure_run(dataset: SequenceDataset, split: str, seed: int) -> dict[str, An
     preset = os.environ.get("BENCH_PRESET", "balanced")
     minutes = os.environ.get("BENCH_MINUTES")
     limit = {"max_minutes": minutes} if minutes else {}
-    settings = parse_settings({**PRESETS[preset].values, "seed": seed, **limit})
+    asked = {"attention": os.environ.get("BENCH_ATTENTION", "bidirectional"), "seed": seed}
+    settings = parse_settings({**PRESETS[preset].values, **asked, **limit})
     workshop = Workshop.open(dataset, settings)
     if split == "P":
         workshop = on_split_p(workshop)
@@ -73,6 +75,7 @@ def measure_run(dataset: SequenceDataset, split: str, seed: int) -> dict[str, An
     workshop.network.load_state_dict(best)
     test = workshop.judge(workshop.scorer, workshop.split.test).metrics()
     return {
+        "model": settings.model_name,
         "preset": preset,
         "split": split,
         "seed": seed,

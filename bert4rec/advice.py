@@ -16,7 +16,7 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
 from bert4rec.objective import choose_loss
 
 HELD_WHOLE = 0.95
@@ -132,6 +132,7 @@ def advise(
     return [
         *_of_window(settings, data),
         *_of_steps(settings, split.n_sequences),
+        *_of_attention(settings, given),
         *_of_loss(settings, given, data, split.n_sequences),
         *_of_validation(settings, given),
         *_without_effect(settings, given),
@@ -186,6 +187,14 @@ def _of_steps(settings: Hyperparameters, n_sequences: int) -> Iterator[Advice]:
             f"the run has {n_in_all:,} steps, so the learning rate never reaches its peak",
             changes={"warmup_steps": n_in_all // 10},
         )
+
+
+def _of_attention(settings: Hyperparameters, given: Collection[str]) -> Iterator[Advice]:
+    if settings.sees_future:
+        return
+    for name in OF_MASKS:
+        if name in given:
+            yield Advice(name, f"not used: {settings.model_name} hides no item")
 
 
 def _of_loss(

@@ -31,7 +31,8 @@ def place_attention(
 
     Returns:
         Weights float32 (layers, heads, n), each head's summing to 1 over the items; 0 for hidden
-        places and for items before the window. Where nothing is shown, the hidden places share it.
+        places and for items before the window. Where nothing is shown, the hidden places share it;
+        of a model that sees only the past all are 0 then.
 
     Raises:
         SettingsError: the place lies outside the network's window.
@@ -40,10 +41,18 @@ def place_attention(
     start = recommender.window_start(items, [position])
     shown = items.copy()
     shown[[position, *hidden]] = recommender.vocabulary.mask_idx
-    scorer = recommender.scorer
-    window = torch.as_tensor(shown[None, start:], device=scorer.choice.device)
-    place = torch.tensor([[position - start]], device=scorer.choice.device)
-    # Not in a lower precision: this is looked at closely.
-    weights = scorer.network.attention(window, place)[:, 0, :, 0].float().cpu().numpy()
-    before = np.zeros((*weights.shape[:2], start), dtype=np.float32)
-    return np.concatenate([before, weights], axis=2)
+    columns = np.arange(start, len(items))
+    if not recommender.settings.sees_future:
+        # It is asked as in `NetworkScorer.hidden`: what is hidden before the place is left out.
+        is_read = (columns < position) & (shown[start:] != recommender.vocabulary.mask_idx)
+        columns = np.append(columns[is_read], position)
+    settings = recommender.settings
+    found = np.zeros((settings.n_layers, settings.n_heads, len(items)), dtype=np.float32)
+    if len(columns) > 1 or settings.sees_future:
+        scorer, place = recommender.scorer, int(np.searchsorted(columns, position))
+        window = torch.as_tensor(shown[None, columns], device=scorer.choice.device)
+        places = torch.tensor([[place]], device=scorer.choice.device)
+        # Not in a lower precision: this is looked at closely.
+        weights = scorer.network.attention(window, places)[:, 0, :, 0].float()
+        found[..., columns] = weights.cpu().numpy()
+    return found

@@ -7,6 +7,7 @@ step alone, which is what makes a resumed run equal to an uninterrupted one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,31 @@ MAX_PADDING = 256
 MAX_PART_TOKENS = 12_800
 
 
+class RowKind(NamedTuple):
+    """Rows of a step that are asked in the same way.
+
+    Args:
+        share: Their share of a step's rows.
+        asked: Share of a row's places that are asked for.
+        beside: Tokens that are read beside those of the window, for each of its items.
+    """
+
+    share: float
+    asked: float
+    beside: float
+
+
+def row_kinds(settings: Hyperparameters) -> tuple[RowKind, ...]:
+    """Return what the rows of a step are made of, on average."""
+    if not settings.sees_future:
+        return (RowKind(1.0, 1.0, 0.0),)
+    next_rate = settings.next_item_rate
+    return (
+        RowKind(1 - next_rate, settings.mask_rate, 0.0),
+        RowKind(next_rate, NEXT_ITEM_SHARE, NEXT_ITEM_SHARE),
+    )
+
+
 @dataclass(frozen=True)
 class Part:
     """Rows of one training step that are asked in the same way, padded to the longest of them.
@@ -34,8 +60,8 @@ class Part:
             theirs, which `target_places` leaves out.
         sees_future: Whether the places are asked from past and future (cloze), or from the items
             before each of them alone (next item).
-        shown_bs: Columns to read, int64 (B, S): of next-item rows all in order, of cloze rows
-            those that are shown, in any order.
+        shown_bs: Columns to read, int64 (B, S): of next-item rows all in order, in a causal run
+            but for the last; of cloze rows those that are shown, in any order.
         target_places: Flat positions in (B * M) that ask for an item, int64 (n_targets,).
         targets: The items asked for, indices 1..N, int64 (n_targets,).
     """
@@ -112,6 +138,8 @@ class TrainingBatches:
         all of a long history trains. Which rows make a part changes what a step costs and nothing
         else: windows and places are drawn for the batch as a whole, and the loss of a step is the
         mean over the targets of all its parts.
+
+        In a causal run all rows ask for next items, and each for all of its items but the first.
         """
         size = self.settings.batch_size
         rows = order[step * size : (step + 1) * size]
@@ -120,17 +148,29 @@ class TrainingBatches:
         n_windows = self.lengths[rows] - length + 1
         shift = (torch.rand(len(rows), generator=chance) * n_windows).long()
         end = self.starts[rows] + shift + length
-        # A first item has no past to be asked from.
-        is_next = torch.rand(len(rows), generator=chance) < self.settings.next_item_rate
-        is_next &= length > 1
+        is_next = self._is_next(length, chance)
         drawing = generator_at(self.device, self.settings.seed, 3, epoch, step)
-        shape = (len(rows), int(length.max()))
+        shape = (len(rows), self._width(length))
         draw_bl = torch.rand(shape, generator=drawing, device=self.device)
         return [
             self._part(end[part], length[part], draw_bl[self._send(part)], sees_future=sees_future)
             for sees_future in (True, False)
             for part in self._cut((is_next != sees_future).nonzero().squeeze(1), length)
         ]
+
+    def _is_next(self, length: Tensor, chance: torch.Generator) -> Tensor:
+        """Draw which rows ask for next items; a first item has no past to be asked from."""
+        if not self.settings.sees_future:
+            return torch.ones(len(length), dtype=torch.bool)
+        is_next = torch.rand(len(length), generator=chance) < self.settings.next_item_rate
+        return is_next & (length > 1)
+
+    def _width(self, length: Tensor) -> int:
+        """Return the columns of windows; without a future, something stands before what is asked.
+
+        A history of one item is asked for it from padding, as someone of whom nothing is known.
+        """
+        return max(int(length.max()), 1 if self.settings.sees_future else 2)
 
     def _cut(self, rows: Tensor, length: Tensor) -> list[Tensor]:
         """Cut rows into parts of similar length; a GPU takes them whole rather than one by one."""
@@ -157,7 +197,9 @@ class TrainingBatches:
         targets = items_bl.gather(1, places_bm).flatten()[flat]
         places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
         if not sees_future:
-            shown_bs = torch.arange(items_bl.shape[1], device=self.device).expand_as(items_bl)
+            # No place sees the last item; in a causal run nothing else stands in its column.
+            n_shown = items_bl.shape[1] - (not self.settings.sees_future)
+            shown_bs = torch.arange(n_shown, device=self.device).expand(len(items_bl), -1)
             return Part(items_bl, places_bm, sees_future, shown_bs, flat, targets)
         items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
         # Who hides all that it has must read what hides it.
@@ -167,11 +209,11 @@ class TrainingBatches:
     def _n_asked(self, length: Tensor, *, sees_future: bool) -> Tensor:
         if sees_future:
             return (self.settings.mask_rate * length).round().long().clamp(min=1)
-        n_later = length - 1
-        return (NEXT_ITEM_SHARE * n_later).round().long().clamp(min=1)
+        share = NEXT_ITEM_SHARE if self.settings.sees_future else 1.0
+        return (share * (length - 1)).round().long().clamp(min=1)
 
     def _windows(self, end: Tensor, length: Tensor) -> Tensor:
-        width = int(length.max())
+        width = self._width(length)
         columns = torch.arange(width, device=self.device)
         end, length = self._send(end), self._send(length)
         at_bl = (end[:, None] - width + columns).clamp_(min=0)

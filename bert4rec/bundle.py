@@ -34,10 +34,11 @@ from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.model_card import model_card
 from bert4rec.parcels import BLOCK_BYTES, Expected
 from bert4rec.policy import Policy, dump_policy, load_policy
-from bert4rec.recommender import Recommender, untrained_network
+from bert4rec.recommender import Recommender
 from bert4rec.recommender import load as load_run
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
+from bert4rec.sasrec import new_network
 from bert4rec.vocabulary_file import read_vocabulary, write_vocabulary
 
 KIND, FORMAT_VERSION = "bert4rec bundle", 1
@@ -234,7 +235,7 @@ def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
     seen = "remove" if bundle.removes_seen else "keep"
     settings = bundle.settings.model_copy(update={"seen_items": seen})
     choice = choose_device(device, settings.precision, n_threads)
-    network = untrained_network(len(vocabulary), settings)
+    network = new_network(len(vocabulary), settings)
     network.load_state_dict(_weights(folder / WEIGHTS, len(vocabulary), settings))
     return Recommender(
         network.to(choice.device), _without_users(vocabulary, bundle), settings, choice, bundle
@@ -338,7 +339,7 @@ def _bundle(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
 def _weights(path: Path, n_items: int, settings: Hyperparameters) -> dict[str, torch.Tensor]:
     """Read the weights once their names, types and shapes are those of the settings' network."""
     with torch.device("meta"):
-        network = untrained_network(n_items, settings)
+        network = new_network(n_items, settings)
     expected = {PREFIX + key: tuple(one.shape) for key, one in network.state_dict().items()}
     found = _read(path.name, lambda: _shapes(path))
     if found != expected:

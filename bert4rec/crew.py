@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.threads import thread_pool
 
 
@@ -24,7 +24,7 @@ class Crew:
         n_threads: Threads that compute; one is the calling thread itself.
     """
 
-    def __init__(self, network: Bert4Rec, n_threads: int = 1) -> None:
+    def __init__(self, network: Network, n_threads: int = 1) -> None:
         self.networks = [network, *(_sharing_copy(network) for _ in range(n_threads - 1))]
         self._pool: ThreadPoolExecutor | None = None
 
@@ -38,7 +38,7 @@ class Crew:
             self._pool.shutdown()
             self._pool = None
 
-    def backward(self, costs: Sequence[int], loss: Callable[[Bert4Rec, int], Tensor]) -> Tensor:
+    def backward(self, costs: Sequence[int], loss: Callable[[Network, int], Tensor]) -> Tensor:
         """Add the gradient of the sum of all parts' losses to the network's parameters.
 
         Args:
@@ -75,7 +75,7 @@ def fair_shares(costs: Sequence[int], n_shares: int) -> list[list[int]]:
 
 
 def _backward(
-    network: Bert4Rec, parts: Sequence[int], loss: Callable[[Bert4Rec, int], Tensor]
+    network: Network, parts: Sequence[int], loss: Callable[[Network, int], Tensor]
 ) -> Tensor:
     # One part after the other, so that only one part's activations are held.
     total = next(network.parameters()).new_zeros(())
@@ -86,7 +86,7 @@ def _backward(
     return total
 
 
-def _sharing_copy(network: Bert4Rec) -> Bert4Rec:
+def _sharing_copy(network: Network) -> Network:
     """Return a copy that has the same weights in memory, but gradients and dropout of its own."""
     twin = copy.deepcopy(network)
     for own, shared in zip(twin.parameters(), network.parameters(), strict=True):
@@ -94,7 +94,7 @@ def _sharing_copy(network: Bert4Rec) -> Bert4Rec:
     return twin
 
 
-def _hand_over(giver: Bert4Rec, taker: Bert4Rec) -> None:
+def _hand_over(giver: Network, taker: Network) -> None:
     """Add the giver's gradients to the taker's, and clear them."""
     for given, taken in zip(giver.parameters(), taker.parameters(), strict=True):
         if given.grad is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from bert4rec.batches import MAX_PART_TOKENS, NEXT_ITEM_SHARE, cuts
+from bert4rec.batches import MAX_PART_TOKENS, cuts, row_kinds
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, split_dataset
@@ -270,18 +270,14 @@ class _Parts(NamedTuple):
 def _largest_part(split: Split, settings: Hyperparameters, choice: DeviceChoice) -> _Parts:
     """Return the largest parts of a step whose rows are as long as those of the dataset."""
     found = [_Parts(0, 0, 1)]
-    next_rate = settings.next_item_rate
-    for share, asked, read_twice in (
-        (1 - next_rate, settings.mask_rate, 0.0),
-        (next_rate, NEXT_ITEM_SHARE, NEXT_ITEM_SHARE),
-    ):
+    for share, asked, beside in row_kinds(settings):
         lengths = _typical_lengths(split, settings, share)
         at = [0, *_cuts(lengths, choice), len(lengths)] if lengths else []
         sizes = [(end - start, lengths[start]) for start, end in pairwise(at)]
         n_side_by_side = min(choice.n_side_by_side, len(sizes))
         found += [
             _Parts(
-                round(n_side_by_side * n_rows * length * (1 + read_twice)),
+                round(n_side_by_side * n_rows * length * (1 + beside)),
                 round(n_side_by_side * n_rows * max(1.0, asked * length)),
                 length,
             )

@@ -23,6 +23,10 @@ MAX_WIDTH = 65_536
 MAX_PARTS = 1_024
 MAX_SEED = 2**53 - 1
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
+MODEL_NAMES = {"bidirectional": "BERT4Rec", "causal": "SASRec"}
+USUAL_MODEL = MODEL_NAMES["bidirectional"]
+# What only a model with hidden items uses.
+OF_MASKS = ("mask_rate", "next_item_rate")
 
 
 def _setting(
@@ -56,6 +60,7 @@ Activation = Annotated[
     Literal["gelu", "relu", "silu", "tanh", "sigmoid"],
     _fold_case(("gelu", "relu", "silu", "tanh", "sigmoid"), {"swish": "silu"}),
 ]
+AttentionKind = Annotated[Literal["bidirectional", "causal"], _fold_case(tuple(MODEL_NAMES))]
 LossType = Annotated[Literal["CE", "sampled_CE", "gBCE", "BCE", "BPR"], _fold_case(LOSS_TYPES)]
 
 
@@ -211,6 +216,16 @@ class Hyperparameters(BaseModel):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
     )
 
+    attention: AttentionKind = _setting(
+        "bidirectional",
+        "Network",
+        "Attention",
+        "What an item may attend to. bidirectional: past and future; items are hidden and guessed "
+        "from both sides (BERT4Rec). causal: only what came before; every item predicts the next "
+        "one, none is hidden, and the future is never used (SASRec), the rival for plain "
+        "next-item prediction.",
+        ours=True,
+    )
     seed: Int = _setting(
         42,
         "Training",
@@ -374,9 +389,24 @@ class Hyperparameters(BaseModel):
             return self.dropout_rate
         return float(getattr(self, name))
 
+    @property
+    def sees_future(self) -> bool:
+        """Whether the model can use what stands after a place."""
+        return self.attention == "bidirectional"
+
+    @property
+    def model_name(self) -> str:
+        """What such a model is called wherever one is named."""
+        return model_name({"attention": self.attention})
+
     def given(self) -> dict[str, Any]:
         """Return the settings that were given, in the order of the model; defaults are left out."""
         return self.model_dump(exclude_unset=True)
+
+
+def model_name(values: Mapping[str, Any]) -> str:
+    """Return what the model of a run's settings is called; older runs knew no `attention`."""
+    return MODEL_NAMES.get(str(values.get("attention", "bidirectional")), "")
 
 
 def setting_field(name: str) -> FieldInfo:

@@ -1,4 +1,4 @@
-"""The BERT4Rec network, whole, in one file.
+"""The BERT4Rec network, whole, in one file; `sasrec.py` builds a causal one from the same parts.
 
 Shapes: B batch, L positions of a window, S of them that are read, M places asked for, T tokens of
 either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are
@@ -169,10 +169,14 @@ class Block(nn.Module):
 
     def forward(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> tuple[Tensor, Tensor]:
         """Return the items and the places asked for, both after reading the items."""
+        items_after_bsd, memory = self.read(items_bsd, sight.of_items)
+        return items_after_bsd, self._read(places_bmd, memory, sight.of_places)
+
+    def read(self, items_bsd: Tensor, may_attend: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the items after reading each other, and the keys and values they were read by."""
         normed_bsd = self.attention_norm(items_bsd)
         memory = self.attention.memory(normed_bsd)
-        found = self.attention(normed_bsd, memory, sight.of_items)
-        return self._changed(items_bsd, found), self._read(places_bmd, memory, sight.of_places)
+        return self._changed(items_bsd, self.attention(normed_bsd, memory, may_attend)), memory
 
     def answer(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> Tensor:
         """Return the places alone, (B, M, D): the last block's items would be read by nobody."""
@@ -188,7 +192,72 @@ class Block(nn.Module):
         return x + change
 
 
-class Bert4Rec(nn.Module):
+class Network(nn.Module):
+    """What is common to networks that read windows: vectors of items and places, blocks, scores.
+
+    Args:
+        n_items: Size N of the catalogue; index 0 is PAD, 1..N are items, N + 1 is MASK.
+        settings: The hyperparameters.
+        n_positions: Places of a window that have a vector of their own.
+    """
+
+    # Whether a place can be asked from what stands after it, too.
+    sees_future = True
+
+    def __init__(self, n_items: int, settings: Hyperparameters, n_positions: int) -> None:
+        super().__init__()
+        self.n_items = n_items
+        self.mask_idx = n_items + 1
+        self.max_seq_length = settings.max_seq_length
+        d = settings.hidden_size
+        # float32 cannot hold the difference that a smaller epsilon would make.
+        eps = max(settings.layer_norm_eps, 1e-12)
+        self.items = nn.Embedding(n_items + 2, d, padding_idx=PAD_IDX)
+        self.positions = nn.Embedding(n_positions, d)
+        self.dropout = Dropout(settings.hidden_dropout)
+        self.blocks = nn.ModuleList(Block(settings, eps) for _ in range(settings.n_layers))
+        self.norm = nn.LayerNorm(d, eps)
+
+    def initialise(self, std: float, generator: torch.Generator | None) -> None:
+        """Draw the initial weights with that standard deviation."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif "norm" not in name:
+                nn.init.trunc_normal_(parameter, 0, std, -2 * std, 2 * std, generator=generator)
+        with torch.no_grad():
+            self.items.weight[PAD_IDX].zero_()
+
+    def at(self, x_btd: Tensor, positions_bt: Tensor) -> Tensor:
+        """Return what the first block reads of tokens at positions counted from the end."""
+        x: Tensor = self.dropout(x_btd + self.positions(positions_bt))
+        return x
+
+    def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
+        """Return what the places asked for attend to in each block and head, (blocks, B, H, M, L).
+
+        Args:
+            items_bl: Windows as in `forward`.
+            places_bm: Positions asked for, (B, M).
+        """
+        raise NotImplementedError
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of items 1..N, (N, D); input and output share them."""
+        return self.items.weight[1 : self.n_items + 1]
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Return the score (logit) of each item for each hidden state, (..., N)."""
+        return hidden @ self.item_vectors().T
+
+    def set_generator(self, generator: torch.Generator) -> None:
+        """Let all dropout draw from `generator`."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator
+
+
+class Bert4Rec(Network):
     """Predict hidden items of a sequence from the items on both sides.
 
     Args:
@@ -200,29 +269,9 @@ class Bert4Rec(nn.Module):
     def __init__(
         self, n_items: int, settings: Hyperparameters, generator: torch.Generator | None = None
     ) -> None:
-        super().__init__()
-        self.n_items = n_items
-        self.mask_idx = n_items + 1
-        self.max_seq_length = settings.max_seq_length
-        d = settings.hidden_size
-        # float32 cannot hold the difference that a smaller epsilon would make.
-        eps = max(settings.layer_norm_eps, 1e-12)
-        self.items = nn.Embedding(n_items + 2, d, padding_idx=PAD_IDX)
-        self.positions = nn.Embedding(settings.max_seq_length, d)
-        self.dropout = Dropout(settings.hidden_dropout)
-        self.blocks = nn.ModuleList(Block(settings, eps) for _ in range(settings.n_layers))
-        self.norm = nn.LayerNorm(d, eps)
-        self.neighbours = nn.Linear(2 * d, d, bias=False)
-        self._initialise(settings.initializer_range, generator)
-
-    def _initialise(self, std: float, generator: torch.Generator | None) -> None:
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif "norm" not in name:
-                nn.init.trunc_normal_(parameter, 0, std, -2 * std, 2 * std, generator=generator)
-        with torch.no_grad():
-            self.items.weight[PAD_IDX].zero_()
+        super().__init__(n_items, settings, settings.max_seq_length)
+        self.neighbours = nn.Linear(2 * settings.hidden_size, settings.hidden_size, bias=False)
+        self.initialise(settings.initializer_range, generator)
 
     def forward(
         self,
@@ -252,9 +301,9 @@ class Bert4Rec(nn.Module):
         if shown_bs is None:
             shown_bs = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
         shown_items_bs = items_bl.gather(1, shown_bs)
-        items_bsd = self._at(self.items(shown_items_bs), end - shown_bs)
+        items_bsd = self.at(self.items(shown_items_bs), end - shown_bs)
         asked_bmd = self._asked(items_bl, places_bm, sees_future=sees_future)
-        places_bmd = self._at(asked_bmd, end - places_bm)
+        places_bmd = self.at(asked_bmd, end - places_bm)
         sight = self._sight(shown_items_bs, None if sees_future else places_bm)
         for block in self.blocks[:-1]:
             items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
@@ -272,11 +321,6 @@ class Bert4Rec(nn.Module):
         asked: Tensor = self.items(torch.full_like(places_bm, self.mask_idx)) + said
         return asked
 
-    def _at(self, x_btd: Tensor, positions_bt: Tensor) -> Tensor:
-        """Return what the first block reads of tokens at positions counted from the end."""
-        x: Tensor = self.dropout(x_btd + self.positions(positions_bt))
-        return x
-
     def _sight(self, items_bs: Tensor, next_places_bm: Tensor | None) -> Sight:
         """Return who may attend to what; places are given that see only what is before them."""
         is_real = (items_bs != PAD_IDX)[:, None]
@@ -293,17 +337,12 @@ class Bert4Rec(nn.Module):
         )
 
     def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
-        """Return what the places asked for attend to in each block and head, (blocks, B, H, M, L).
-
-        Args:
-            items_bl: Windows as in `forward`.
-            places_bm: Positions asked for, from all items that are shown.
-        """
+        """Return what the places asked for attend to, from all items that are shown."""
         end = items_bl.shape[1] - 1
         columns = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
-        items_bsd = self._at(self.items(items_bl), end - columns)
+        items_bsd = self.at(self.items(items_bl), end - columns)
         asked_bmd = self._asked(items_bl, places_bm, sees_future=True)
-        places_bmd = self._at(asked_bmd, end - places_bm)
+        places_bmd = self.at(asked_bmd, end - places_bm)
         sight, found = self._sight(items_bl, None), []
         for block in cast("list[Block]", self.blocks):
             memory = block.attention.memory(block.attention_norm(items_bsd))
@@ -312,14 +351,6 @@ class Bert4Rec(nn.Module):
             items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
         return torch.stack(found)
 
-    def item_vectors(self) -> Tensor:
-        """Return the vectors of items 1..N, (N, D); input and output share them."""
-        return self.items.weight[1 : self.n_items + 1]
-
-    def scores(self, hidden: Tensor) -> Tensor:
-        """Return the score (logit) of each item for each hidden state, (..., N)."""
-        return hidden @ self.item_vectors().T
-
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any
     ) -> None:
@@ -327,12 +358,6 @@ class Bert4Rec(nn.Module):
         nothing = torch.zeros_like(self.neighbours.weight)
         state_dict.setdefault(prefix + "neighbours.weight", nothing)
         super()._load_from_state_dict(state_dict, prefix, *rest, **more)
-
-    def set_generator(self, generator: torch.Generator) -> None:
-        """Let all dropout draw from `generator`."""
-        for module in self.modules():
-            if isinstance(module, Dropout):
-                module.generator = generator
 
 
 def next_item_reach(places_bm: Tensor, length: int) -> Tensor:
@@ -354,4 +379,6 @@ def n_parameters(n_items: int, settings: Hyperparameters) -> int:
     d, inner = settings.hidden_size, settings.inner_size
     block = 4 * (d * d + d) + 2 * (2 * d) + (d * inner + inner) + (inner * d + d)
     tokens = (n_items + 2 + settings.max_seq_length) * d
-    return tokens + settings.n_layers * block + 2 * d + 2 * d * d
+    # What only one kind has: the map of the neighbours; the other has a place less.
+    own = 2 * d * d if settings.sees_future else -d
+    return tokens + settings.n_layers * block + 2 * d + own

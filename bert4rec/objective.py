@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bert4rec.batches import NEXT_ITEM_SHARE
+from bert4rec.batches import row_kinds
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import full_softmax_loss, sampled_loss
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
 
 # CE is the default while one step's scores would fit this, counted as if they were held whole.
@@ -35,7 +35,7 @@ class Objective:
         return self.sampler is not None and self.sampler.is_shared
 
     def loss(
-        self, network: Bert4Rec, hidden_md: Tensor, target_m: Tensor, drawing: torch.Generator
+        self, network: Network, hidden_md: Tensor, target_m: Tensor, drawing: torch.Generator
     ) -> Tensor:
         """Return the mean loss over places, a scalar.
 
@@ -67,8 +67,7 @@ def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
     if settings.loss_type is not None:
         note = _unused(settings) if settings.loss_type == "CE" else ""
         return settings.loss_type, f"asked for by name{note}"
-    next_rate = settings.next_item_rate
-    asked = (1 - next_rate) * settings.mask_rate + next_rate * NEXT_ITEM_SHARE
+    asked = sum(kind.share * kind.asked for kind in row_kinds(settings))
     n_places = settings.batch_size * max(1, round(asked * settings.max_seq_length))
     n_bytes = 4 * n_places * n_items
     size = f"a step's scores of about {n_places:,} places x {n_items:,} items"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 
 BETAS = (0.9, 0.98)
 
@@ -27,7 +27,7 @@ class NetworkOptimizer:
     """
 
     def __init__(
-        self, network: Bert4Rec, settings: Hyperparameters, *, meets_few_items: bool
+        self, network: Network, settings: Hyperparameters, *, meets_few_items: bool
     ) -> None:
         self.parameters = list(network.parameters())
         self.grad_clip = settings.grad_clip

@@ -36,6 +36,7 @@ from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
+from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop, training_counts
@@ -235,6 +236,8 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
         "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
         "n_steps_per_epoch": workshop.batches.n_steps,
         "n_epochs": workshop.settings.n_epochs,
+        "model": workshop.settings.model_name,
+        "model_reason": model_reason(workshop.settings),
         "loss_type": workshop.objective.loss_type,
         "loss_reason": workshop.loss_reason,
         "removes_seen": workshop.removes_seen,

@@ -1,4 +1,8 @@
-"""The BERT4Rec policy as YAML: reading with every error at once, writing without loss."""
+"""The BERT4Rec policy as YAML: reading with every error at once, writing without loss.
+
+A run that sees only the past is written in the same form with a `policy_type` of its own
+(decision 0020).
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,12 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from bert4rec.errors import NotFoundError, SettingsError
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters, parse_settings
 
 PolicyKind = Literal["scoring_policy", "embedding_policy"]
 POLICY_KINDS: tuple[PolicyKind, ...] = ("scoring_policy", "embedding_policy")
-POLICY_TYPE = "bert4rec"
+# What a policy is called for each kind of attention: bert4rec, sasrec.
+POLICY_TYPES = {attention: name.lower() for attention, name in MODEL_NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -142,11 +147,15 @@ def load_policy(text: str, *, where: str | None = None) -> Policy:
     document = load_yaml(text, where=where)
     kind, body = _find_policy(document, where)
     values = {str(key): value for key, value in body.items()}
-    problems = _check_type(values.pop("policy_type", None))
+    policy_type = values.pop("policy_type", None)
+    problems = _check_type(policy_type)
+    if policy_type == POLICY_TYPES["causal"]:
+        values = {"attention": "causal"} | values
     try:
         settings = parse_settings(values)
     except SettingsError as error:
         raise SettingsError(problems + error.problems, where=where) from error
+    problems = problems or _check_attention(policy_type, settings)
     if problems:
         raise SettingsError(problems, where=where)
     return Policy(kind, settings)
@@ -154,7 +163,7 @@ def load_policy(text: str, *, where: str | None = None) -> Policy:
 
 def dump_policy(policy: Policy) -> str:
     """Return the policy as YAML; only settings that were given are written."""
-    body = {"policy_type": POLICY_TYPE} | policy.settings.given()
+    body = {"policy_type": POLICY_TYPES[policy.settings.attention]} | policy.settings.given()
     document = {"policy_configs": {policy.kind: body}}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
@@ -180,10 +189,18 @@ def _find_policy(document: Any, where: str | None) -> tuple[PolicyKind, dict[Any
 
 
 def _check_type(policy_type: Any) -> list[str]:
-    if policy_type == POLICY_TYPE:
+    if policy_type in POLICY_TYPES.values():
         return []
     got = "is missing" if policy_type is None else f"is {policy_type!r}"
-    return [f"policy_type {got}; it should be {POLICY_TYPE}"]
+    usual, other = POLICY_TYPES["bidirectional"], POLICY_TYPES["causal"]
+    return [f"policy_type {got}; it should be {usual} (or {other}, for attention: causal)"]
+
+
+def _check_attention(policy_type: str, settings: Hyperparameters) -> list[str]:
+    fitting = POLICY_TYPES[settings.attention]
+    if policy_type == fitting:
+        return []
+    return [f"policy_type is {policy_type}; with attention: {settings.attention} it is {fitting}"]
 
 
 def _one_line(error: yaml.YAMLError) -> str:

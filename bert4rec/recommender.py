@@ -22,11 +22,12 @@ from bert4rec.errors import SettingsError
 from bert4rec.evaluate import choose_seen
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.policy import Policy
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
+from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import Blocks, product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
 from bert4rec.threads import side_by_side
@@ -91,7 +92,7 @@ class Recommender:
 
     def __init__(
         self,
-        network: Bert4Rec,
+        network: Network,
         dataset: SequenceDataset,
         settings: Hyperparameters,
         choice: DeviceChoice,
@@ -126,7 +127,10 @@ class Recommender:
 
     @torch.inference_mode()
     def fill(self, items: Sequence[str | None], k: int = 10) -> list[list[Suggestion]]:
-        """Fill the gaps of a sequence from both sides.
+        """Fill the gaps of a sequence from both sides, or from the past alone.
+
+        A model that sees only the past (`attention: causal`) fills each gap from the items that
+        stand before it, as if the gaps among them were not there; what comes after changes nothing.
 
         Args:
             items: Raw ids or titles, None for a gap, oldest first.
@@ -388,13 +392,8 @@ def load(
     found = run if isinstance(run, Run) else open_run(Path(run).expanduser().resolve())
     settings, dataset = found.hyperparameters(), found.dataset()
     choice = choose_device(device, settings.precision, n_threads)
-    network = untrained_network(dataset.n_items, settings)
+    network = new_network(dataset.n_items, settings)
     weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
     with misfits_explained(found.id):
         network.load_state_dict(weights)
     return Recommender(network.to(choice.device), dataset, settings, choice, found)
-
-
-def untrained_network(n_items: int, settings: Hyperparameters) -> Bert4Rec:
-    """Return the network of some settings, into which trained weights fit."""
-    return Bert4Rec(n_items, settings)

@@ -11,7 +11,7 @@ from torch import Tensor
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.device import DeviceChoice
 from bert4rec.histories import Histories
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 
 # Places of windows that are read at once. A CPU keeps the hidden states of so many in its cache;
 # a GPU wants enough of them to be busy.
@@ -30,9 +30,7 @@ class NetworkScorer:
         temperature: Divides all scores; above 1 makes probabilities more even, ranks stay.
     """
 
-    def __init__(
-        self, network: Bert4Rec, choice: DeviceChoice, *, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, network: Network, choice: DeviceChoice, *, temperature: float = 1.0) -> None:
         self.network = network.eval()
         self.choice = choice
         self.temperature = temperature
@@ -53,7 +51,7 @@ class NetworkScorer:
 
     @torch.no_grad()
     def vectors(self, histories: Histories) -> Tensor:
-        """Return the hidden state of a MASK put after each history, float32 (n_rows, D).
+        """Return the hidden state at the place after each history, float32 (n_rows, D).
 
         Cost: histories of like length are read together, so that little of a window is padding.
         """
@@ -66,10 +64,13 @@ class NetworkScorer:
         return states
 
     def _next(self, past: np.ndarray) -> Tensor:
+        if not past.shape[1] and not self.network.sees_future:
+            # It answers from padding where there is nothing else.
+            past = np.full((len(past), 1), PAD_IDX, dtype=np.int64)
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)
         items_bl = np.concatenate([past, column], axis=1)
         places = np.full((len(past), 1), items_bl.shape[1] - 1, dtype=np.int64)
-        return self.hidden(items_bl, places)[:, 0]
+        return self._read(items_bl, places)[:, 0]
 
     @torch.no_grad()
     def scores_at(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
@@ -85,14 +86,36 @@ class NetworkScorer:
     def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         """Return the hidden states at the places asked for, float32 (B, M, D).
 
+        A network that sees only the past is asked what follows the items that are shown before each
+        place. It knows no gaps from training, so these close up.
+
         They are divided by the temperature, and so are all scores, which are products with them.
         """
+        if self.network.sees_future:
+            return self._read(items_bl, places_bm)
+        return self.vectors(_shown_before(items_bl, places_bm, self.mask_idx)).view(
+            *places_bm.shape, -1
+        )
+
+    def _read(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         device = self.choice.device
         with self.choice.autocast():
             states: Tensor = self.network(
                 torch.as_tensor(items_bl, device=device), torch.as_tensor(places_bm, device=device)
             )
             return states.float() / self.temperature
+
+
+def _shown_before(items_bl: np.ndarray, places_bm: np.ndarray, mask_idx: int) -> Histories:
+    """Return the items shown before each place of each window, as one history a place."""
+    is_shown = (items_bl != PAD_IDX) & (items_bl != mask_idx)
+    return Histories.of(
+        [
+            items[:place][shown[:place]]
+            for items, shown, places in zip(items_bl, is_shown, places_bm, strict=True)
+            for place in places.tolist()
+        ]
+    )
 
 
 def _rows_of_like_length(sizes: np.ndarray, n_places: int) -> Iterator[np.ndarray]:

@@ -13,7 +13,7 @@ from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import MAX_SEED, Hyperparameters, parse_settings, parse_value
 from bert4rec.policy import load_yaml, read_settings_text
 from bert4rec.presets import PRESETS
-from bert4rec.search_space import DEFAULT_SPACE, Space, check_space, parse_space
+from bert4rec.search_space import DEFAULT_SPACE, Space, check_space, parse_space, usual_space
 
 DEFAULT_TRIALS = 30
 MAX_TRIALS = 10_000
@@ -132,7 +132,7 @@ def plan_of(body: Mapping[Any, Any], *, where: str | None = None) -> SearchPlan:
     problems = [f"{key} is not known in a search" for key in body if key not in KEYS]
     fix = f"There are {', '.join(KEYS)}." if problems else None
     base = _part(lambda: _base(body), problems)
-    space = _part(lambda: _space(body.get("space")), problems)
+    space = _part(lambda: _space(body.get("space"), base or Hyperparameters()), problems)
     n_trials = _part(lambda: _whole(body.get("trials", DEFAULT_TRIALS), "trials"), problems)
     minutes = _part(lambda: _minutes(body.get("minutes")), problems)
     seed = _part(lambda: _whole(body.get("seed", 42), "search seed"), problems)
@@ -172,9 +172,9 @@ def _base(body: Mapping[Any, Any]) -> Hyperparameters:
     return parse_settings(values)
 
 
-def _space(given: Any) -> Space:
+def _space(given: Any, base: Hyperparameters) -> Space:
     if given is None:
-        return dict(DEFAULT_SPACE)
+        return usual_space(base)
     if not isinstance(given, Mapping):
         raise SettingsError(["space should be settings with what they vary between"])
     return parse_space(given)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import Hyperparameters, parse_value
+from bert4rec.hyperparameters import OF_MASKS, Hyperparameters, parse_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
 JUDGED_BY = (
@@ -111,6 +111,12 @@ DEFAULT_SPACE: Space = {
     "max_seq_length": Choices((50, 100, 200)),
     "batch_size": Choices((32, 64, 128)),
 }
+
+
+def usual_space(base: Hyperparameters) -> Space:
+    """Return what a search varies unless it is told: what is known to matter for such a model."""
+    unused = () if base.sees_future else OF_MASKS
+    return {name: domain for name, domain in DEFAULT_SPACE.items() if name not in unused}
 
 
 def parse_domain(name: str, given: Any) -> Domain:
@@ -227,7 +233,11 @@ def check_space(space: Space, base: Hyperparameters, *, where: str | None = None
     Raises:
         SettingsError: with one line a problem.
     """
-    problems = [*_width_problems(space, base), *_dropout_problems(space, base)]
+    problems = [
+        *_width_problems(space, base),
+        *_dropout_problems(space, base),
+        *_mask_problems(space, base),
+    ]
     if problems:
         raise SettingsError(problems, where=where)
 
@@ -260,3 +270,13 @@ def _dropout_problems(space: Space, base: Hyperparameters) -> list[str]:
     if "dropout_rate" in space and set(DROPOUTS) <= set_by_themselves:
         return [f"dropout_rate has no effect where {' and '.join(DROPOUTS)} are given"]
     return []
+
+
+def _mask_problems(space: Space, base: Hyperparameters) -> list[str]:
+    if base.sees_future or "attention" in space:
+        return []
+    return [
+        f"{name} has no effect where attention is causal; do not vary it"
+        for name in OF_MASKS
+        if name in space
+    ]

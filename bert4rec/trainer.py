@@ -31,7 +31,7 @@ from bert4rec.events import (
     Validated,
 )
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.objective import Objective
 from bert4rec.optimizer import NetworkOptimizer
 
@@ -58,7 +58,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: Bert4Rec,
+        network: Network,
         batches: TrainingBatches,
         settings: Hyperparameters,
         *,
@@ -152,7 +152,7 @@ class Trainer:
         parts = self.batches.parts(order, epoch, epoch_step)
         n_targets = sum(len(part.targets) for part in parts)
 
-        def loss(network: Bert4Rec, index: int) -> Tensor:
+        def loss(network: Network, index: int) -> Tensor:
             part = parts[index]
             chance = self._chance(4, epoch, epoch_step, index)
             # Negatives that a batch shares are the same in all its parts.
@@ -171,7 +171,7 @@ class Trainer:
         return generator_at(self.choice.device, self.settings.seed, *place)
 
     def _loss(
-        self, network: Bert4Rec, part: Part, chance: torch.Generator, drawing: torch.Generator
+        self, network: Network, part: Part, chance: torch.Generator, drawing: torch.Generator
     ) -> Tensor:
         """Return the mean loss over the targets of a part."""
         network.set_generator(chance)
@@ -303,7 +303,7 @@ class Trainer:
         self.position = Position(**plain)
 
 
-def compiled(network: Bert4Rec) -> Callable[..., Tensor]:
+def compiled(network: Network) -> Callable[..., Tensor]:
     """Return the network's forward pass, compiled at its first call.
 
     What torch cannot compile runs as it is, with a line in torch's own log.

@@ -16,9 +16,10 @@ from bert4rec.evaluate import LIST_LENGTH, Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
 from bert4rec.objective import Objective, choose_loss
+from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import Scorer
 from bert4rec.scorer import NetworkScorer
 from bert4rec.trainer import Trainer
@@ -36,7 +37,7 @@ class Workshop:
     removes_seen: bool
     seen_reason: str
     split: Split
-    network: Bert4Rec
+    network: Network
     batches: TrainingBatches
 
     @classmethod
@@ -47,7 +48,7 @@ class Workshop:
         split = split_dataset(dataset, settings)
         loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
-        network = Bert4Rec(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
+        network = new_network(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
         batches = TrainingBatches(
             dataset.items,
             split.train,

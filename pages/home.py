@@ -28,8 +28,8 @@ GOOD_FOR = """
 - Enough histories that repeat patterns: some thousands of interactions, better many more.
 """
 BAD_FOR = """
-- **The next item in real time**: a model that reads from left to right (SASRec, GRU4Rec) is the
-  closer fit and is updated more cheaply.
+- **The next item in real time**: a model that reads from left to right is the closer fit. SASRec
+  can be trained here (*Attention: causal* on the Train page) and compared on your data.
 - **The simplest thing that works**: item-to-item neighbours or popularity take minutes to build.
 - **No sequences**, only users and items: matrix factorisation or EASE.
 - **Only similar items**: compare item vectors or texts directly.

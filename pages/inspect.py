@@ -16,7 +16,7 @@ from bert4rec.ui.drafts import Draft, parse_items
 from bert4rec.ui.gallery import draw_gallery
 from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
 from bert4rec.ui.inspected_model import open_model
-from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.second_model import draw_second
 from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
 from bert4rec.ui.user_box import draw_user_box
@@ -47,6 +47,7 @@ def page() -> None:
         state.show_error(error)
         return
     draw_source(run, recommender, draft)
+    draw_sight(recommender.settings)
     if problem := st.session_state.pop(PROBLEM_KEY, None):
         state.show_error(problem)
     draw_sequence(recommender, draft)
@@ -231,7 +232,12 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         count=int(recommender.vocabulary.counts[widest[at].true_idx - 1]),
         n_items=len(draft),
         n_shown={
-            context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
+            context: draft.n_shown(
+                places[at],
+                context,
+                recommender.settings.max_seq_length,
+                sees_future=recommender.settings.sees_future,
+            )
             for context in compared
         },
         before=before.get(places[at]) if before else None,

@@ -16,7 +16,7 @@ from bert4rec.ui import composer_result, composer_settings, composer_strip, comp
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
-from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.story_view import STORY_NAMES, draw_stories
 from bert4rec.ui.user_box import draw_user_box
 from bert4rec.ui.words import counted, escape, sentence
@@ -162,6 +162,7 @@ def draw_compose_view(run: Run, recommender: Recommender) -> None:
     columns, orders = compositions.item_columns(dataset)
     sheet = current_sheet(dataset)
     composer_settings.draw_start(dataset, sheet, keep_sheet, partial(start_from_user, dataset))
+    draw_sight(recommender.settings)
     show_problem()
     with st.expander("Rules and dials", icon=":material/tune:", expanded=False):
         composer_settings.draw_rules(

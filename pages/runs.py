@@ -24,6 +24,7 @@ LOOK_EVERY_S = 2.0
 COLUMNS = {
     "State": st.column_config.TextColumn(width=100),
     "Run": st.column_config.TextColumn(width=165),
+    "Model": st.column_config.TextColumn(width=85),
     "Data": st.column_config.TextColumn(width=90),
     "Metric": st.column_config.TextColumn(width=80, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(

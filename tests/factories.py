@@ -15,8 +15,9 @@ from bert4rec.data.log import InteractionLog
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
 from bert4rec.hyperparameters import Hyperparameters, parse_settings
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.recommender import Recommender
+from bert4rec.sasrec import new_network
 
 BRIDGE_SIDES = 4
 
@@ -103,10 +104,10 @@ def timed_dataset(
     return replace(made, times_s=1.7e9 + 3600.0 * np.concatenate(times))
 
 
-def small_network(n_items: int = 11, *, spread: float = 0.5, **changes: Any) -> Bert4Rec:
+def small_network(n_items: int = 11, *, spread: float = 0.5, **changes: Any) -> Network:
     """A network in evaluation mode with weights large enough that every part matters."""
     settings = small_settings(initializer_range=spread, **changes)
-    return Bert4Rec(n_items, settings, torch.Generator().manual_seed(3)).eval()
+    return new_network(n_items, settings, torch.Generator().manual_seed(3)).eval()
 
 
 def saved_dataset(workspace: Path, dataset: SequenceDataset) -> SequenceDataset:
@@ -146,10 +147,10 @@ SHELF = pd.DataFrame(
 )
 
 
-def shelf_recommender(n_places: int = 12) -> Recommender:
+def shelf_recommender(n_places: int = 12, **changes: Any) -> Recommender:
     """An untrained network over ten books with authors, genres, series and requirements."""
     made = SequenceDataset.from_sequences([[1, 2, 3], [4, 5, 6, 7, 8]], n_items=10, name="shelf")
     dataset = replace(made, vocabulary=Vocabulary(SHELF))
-    settings = small_settings(max_seq_length=n_places)
-    network = small_network(len(SHELF), max_seq_length=n_places)
+    settings = small_settings(max_seq_length=n_places, **changes)
+    network = small_network(len(SHELF), max_seq_length=n_places, **changes)
     return Recommender(network, dataset, settings, choose_device("cpu", "float32", 1))

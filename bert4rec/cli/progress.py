@@ -133,7 +133,8 @@ class CountProgress(_Progress):
 
 def _start(line: dict[str, Any]) -> str:
     return (
-        f"training on {line['device']} ({line['reason']}) with {line['loss_type']}"
+        f"training {line['model']} ({line['model_reason']}) on {line['device']} ({line['reason']})"
+        f" with {line['loss_type']}"
         f" ({line['loss_reason']}): {line['n_users']:,} users, {line['n_items']:,} items,"
         f" {line['n_interactions']:,} interactions, {line['n_parameters']:,} parameters"
     )

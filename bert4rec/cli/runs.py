@@ -37,6 +37,7 @@ def _list(workspace: Path) -> None:
 
 
 def _entry(run: Run) -> dict[str, Any]:
+    from bert4rec.hyperparameters import model_name
     from bert4rec.runs.storage import disk_use
 
     label = run.label()
@@ -53,6 +54,7 @@ def _entry(run: Run) -> dict[str, Any]:
         "state": status.state,
         "message": status.message,
         "policy": config["policy"],
+        "model": model_name(config["effective_settings"]),
         "dataset": config["dataset"]["name"],
         "created_at": config["created_at"],
         "epoch": status.epoch,
@@ -66,7 +68,7 @@ def _entry(run: Run) -> dict[str, Any]:
 def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
     if not entries:
         return [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
-    kept = ("run", "name", "dataset", "state", "epoch", "n_epochs")
+    kept = ("run", "name", "model", "dataset", "state", "epoch", "n_epochs")
     rows = [
         (
             *(entry.get(key) for key in kept),
@@ -75,7 +77,7 @@ def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
         )
         for entry in entries
     ]
-    return table((*kept[:5], "of", "test ndcg@10", "tags"), rows)
+    return table((*kept[:-1], "of", "test ndcg@10", "tags"), rows)
 
 
 @runs.command()

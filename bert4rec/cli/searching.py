@@ -55,7 +55,7 @@ class SearchOptions:
         from bert4rec.hyperparameters import parse_assignment, parse_settings
         from bert4rec.presets import PRESETS
         from bert4rec.search_plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
-        from bert4rec.search_space import DEFAULT_SPACE, parse_space
+        from bert4rec.search_space import parse_space, usual_space
 
         if self.config:
             return read_plan(Path(self.config))
@@ -63,7 +63,7 @@ class SearchOptions:
         values |= assigned(self.assignments)
         base = parse_settings(values, where="--set")
         varied = dict(map(parse_assignment, self.vary))
-        space = parse_space(varied, where="--vary") if varied else dict(DEFAULT_SPACE)
+        space = parse_space(varied, where="--vary") if varied else usual_space(base)
         plan = SearchPlan(base, space)
         if self.seed is not None:
             plan = replace(plan, seed=self.seed)

@@ -44,11 +44,12 @@ def train(
     reading: LogOptions,
     workspace: Path,
 ) -> None:
-    """Train BERT4Rec on LOG-OR-DATASET and judge it beside two baselines.
+    """Train BERT4Rec, or SASRec, on LOG-OR-DATASET and judge it beside two baselines.
 
     LOG-OR-DATASET is a log (a file, a folder or a glob), a dataset of the workspace (its name,
     folder or fingerprint) or a sample such as playlists. A setting given by --set wins over the
     one of --config, and that over the one of --preset; docs/hyperparameters.md lists them all.
+    SASRec, which sees only the past, is asked for by --set attention=causal.
     Ctrl+C leaves the run where it is; --resume goes on from its last checkpoint.
     """
     if (target is None) == (resume is None):
@@ -98,12 +99,13 @@ def carry_out(run: Run, *, is_new: bool) -> None:
 def outcome(run: Run) -> dict[str, Any]:
     """Return what a finished run came to, as plain data."""
     from bert4rec.runs.curves import Curves
+    from bert4rec.sasrec import model_reason
 
     curves = Curves()
     curves.update(run.journal)
     started, summary, status = curves.started, run.summary() or {}, run.status()
     report = summary.get("report", {})
-    config = run.config()
+    config, settings = run.config(), run.hyperparameters()
     kept = (
         *("best_epoch", "n_epochs_done", "reason", "valid", "test", "split", "train_seconds"),
         *("sequences_per_second", "n_users", "n_items", "n_interactions", "n_parameters"),
@@ -119,6 +121,8 @@ def outcome(run: Run) -> dict[str, Any]:
         "state": status.state,
         "message": status.message,
         "policy": config["policy"],
+        "model": settings.model_name,
+        "model_reason": model_reason(settings),
         "dataset": config["dataset"],
         "settings": config["settings"],
         "parent": config.get("parent"),
@@ -144,6 +148,7 @@ def outcome_lines(document: dict[str, Any]) -> list[str]:
     """Return what `outcome` returned as lines for a person."""
     from bert4rec.data.split_record import asked_words
 
+    model = document["model"]
     scores = {NETWORK: document["test"], **document["baselines"]}
     unseen = document["unseen_users"]
     return [
@@ -152,9 +157,14 @@ def outcome_lines(document: dict[str, Any]) -> list[str]:
         "",
         *(_split_lines(document["split"]) if document["split"] else []),
         f"Test: {asked_words(document['split'])}, among the whole catalogue",
-        *metric_table(scores),
-        *(["", "Users of whom nothing was trained on", *metric_table(unseen)] if unseen else []),
+        *metric_table(scores, model),
+        *(
+            ["", "Users of whom nothing was trained on", *metric_table(unseen, model)]
+            if unseen
+            else []
+        ),
         "",
+        f"Model {model}: {document['model_reason']}",
         f"Trained {document['train_seconds']:.1f} s, {document['sequences_per_second']:,.0f}"
         f" sequences/s, on {document['device']} ({document['device_reason']}),"
         f" loss {document['loss_type']} ({document['loss_reason']})",
@@ -180,10 +190,17 @@ def _split_lines(record: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def metric_table(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return metrics as lines, one scorer a line."""
-    rows = [(name, *(metrics[key] for key in SHOWN_METRICS)) for name, metrics in scores.items()]
+def metric_table(scores: Mapping[str, Mapping[str, float]], model: str) -> list[str]:
+    """Return metrics as lines, one scorer a line; the run's own by the name of its model."""
+    rows = [
+        (_shown(name, model), *(metrics[key] for key in SHOWN_METRICS))
+        for name, metrics in scores.items()
+    ]
     return table(("", *SHOWN_METRICS), rows)
+
+
+def _shown(name: str, model: str) -> str:
+    return model.lower() if name == NETWORK else name
 
 
 def _advice(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -215,6 +232,7 @@ def evaluate(run: str, workspace: Path) -> None:
     report = judge_run(found)
     document = {
         "run": found.id,
+        "model": found.hyperparameters().model_name,
         "test": _metrics_of(report["test"])[NETWORK],
         "baselines": _metrics_of(report["test"], is_network=False),
         "unseen_users": _metrics_of(report.get("unseen_users", {})) or None,
@@ -224,6 +242,7 @@ def evaluate(run: str, workspace: Path) -> None:
 
 
 def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
+    model = run.hyperparameters().model_name
     lines = [f"Run {run.id}"]
     titles = {"test": "Test", "unseen_users": "Users of whom nothing was trained on"}
     for part, judged in report.items():
@@ -239,7 +258,7 @@ def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
             "",
             f"{titles.get(part, part)}: {own['n_rows']:,} held-out items, whole catalogue",
         ]
-        lines += metric_table(_metrics_of(judged))
-        lines += ["", *table((NETWORK, "95 % interval"), intervals)]
+        lines += metric_table(_metrics_of(judged), model)
+        lines += ["", *table((_shown(NETWORK, model), "95 % interval"), intervals)]
         lines += ["", *table(("by", "slice", "rows", "hr@10", "ndcg@10"), slices)]
     return lines

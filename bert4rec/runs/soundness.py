@@ -20,12 +20,13 @@ from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 from bert4rec.files import is_file
 from bert4rec.hyperparameters import parse_settings
-from bert4rec.model import Bert4Rec
+from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
 from bert4rec.runs.extension import parent_of
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_label
+from bert4rec.sasrec import new_network
 
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 # All that a run consists of elsewhere, and how many bytes each of it may have.
@@ -63,6 +64,7 @@ OTHER_KINDS: Kinds = {
     **dict.fromkeys(("memory_bytes", "device_memory_bytes"), int),
     **dict.fromkeys(("learning_rate", "grad_norm", "sequences_per_s", "elapsed_s"), NUMBER),
     **dict.fromkeys(("loss_type", "loss_reason", "seen_reason", "device", "precision"), str),
+    **dict.fromkeys(("model", "model_reason"), str),
     **dict.fromkeys(("epoch", "step"), NUMBER),
     "removes_seen": bool,
 }
@@ -274,7 +276,7 @@ def _check_checkpoint(run: Run, name: str, kind: str) -> None:
     if len(items) != 2 or items[0] < 3:
         raise _bad(name, "it holds no vectors of items")
     with torch.device("meta"):
-        network = Bert4Rec(items[0] - 2, run.hyperparameters())
+        network = new_network(items[0] - 2, run.hyperparameters())
     prefixes = WEIGHTS if kind == "last" else WEIGHTS[:1]
     for prefix in prefixes:
         _check_fit(network, shapes, prefix, name)
@@ -285,7 +287,7 @@ def _check_checkpoint(run: Run, name: str, kind: str) -> None:
 
 
 def _check_fit(
-    network: Bert4Rec, shapes: Mapping[str, tuple[int, ...]], prefix: str, name: str
+    network: Network, shapes: Mapping[str, tuple[int, ...]], prefix: str, name: str
 ) -> None:
     """Load weights of those shapes, but without numbers, into a network without numbers."""
     found = {key: shape for key, shape in shapes.items() if key.startswith(prefix)}

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bert4rec.hyperparameters import USUAL_MODEL
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
 from bert4rec.ui.curve_layers import (
@@ -101,17 +102,17 @@ class Chart:
     spec: dict[str, Any]
 
 
-def metric_chart(curves: Curves, metric: str) -> Chart:
-    """Draw a validation metric over the epochs, with the baselines as dashed lines."""
-    rows = _score_dots(curves, metric, "BERT4Rec", MAX_METRIC_POINTS)
+def metric_chart(curves: Curves, metric: str, model: str = USUAL_MODEL) -> Chart:
+    """Draw a validation metric of a model over the epochs, with the baselines as dashed lines."""
+    rows = _score_dots(curves, metric, model, MAX_METRIC_POINTS)
     for name, label in BASELINES.items():
         if metric in curves.baselines.get(name, {}):
             rows += _level(curves, curves.baselines[name][metric], label)
     rows += [
-        Dot(row["epoch"], row["metrics"][metric], "BERT4Rec", mark="new best")
+        Dot(row["epoch"], row["metrics"][metric], model, mark="new best")
         for row in curves.bests[-MAX_MARKS:-1]
     ]
-    series = ["BERT4Rec", *BASELINES.values()]
+    series = [model, *BASELINES.values()]
     return _chart(rows, metric_name(metric), series, from_zero=True)
 
 

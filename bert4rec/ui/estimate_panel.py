@@ -90,19 +90,32 @@ def draw_first_batch(dataset: SequenceDataset, settings: Hyperparameters) -> Non
     except Bert4RecError as error:
         state.show_error(error)
         return
-    st.caption(
-        f"The first step sees {counted(batch.n_sequences, 'sequence')} and has to guess "
-        f"{counted(batch.n_asked, 'item')}: in {batch.n_sequences - batch.n_next} of the sequences "
-        f"from both sides, in {batch.n_next} each from the items before it alone. The newest items "
-        f"of {counted(len(batch.rows), 'sequence')}, newest last; the answer to each {HIDDEN} is "
-        "in brackets."
-    )
+    st.caption(batch_words(batch, settings))
     # A table, because its cells wrap and their Markdown sets the hidden places apart.
     st.table(
         batch_table(batch),
         hide_index=True,
         border="horizontal",
         alt="Rows of the first training batch",
+    )
+
+
+def batch_words(batch: FirstBatch, settings: Hyperparameters) -> str:
+    """Return what the first step has to guess, and how the table is to be read."""
+    asked = (
+        f"The first step sees {counted(batch.n_sequences, 'sequence')} and has to guess "
+        f"{counted(batch.n_asked, 'item')}"
+    )
+    rows = f"The newest items of {counted(len(batch.rows), 'sequence')}, newest last"
+    answers = f"the answer to each {HIDDEN} is in brackets"
+    if not settings.sees_future:
+        return (
+            f"{asked}, each from the items before it alone. {rows}; {answers}, and what follows a "
+            "place sees it."
+        )
+    return (
+        f"{asked}: in {batch.n_sequences - batch.n_next} of the sequences from both sides, in "
+        f"{batch.n_next} each from the items before it alone. {rows}; {answers}."
     )
 
 

@@ -39,7 +39,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
-            curve_charts.metric_chart(curves, metric),
+            curve_charts.metric_chart(curves, metric, run.hyperparameters().model_name),
             f"{metric_name(metric)} on the validation items",
             curve_findings.metric_finding(curves, metric),
             key=f"curve_metric_{run.id}",

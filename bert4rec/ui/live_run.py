@@ -11,6 +11,7 @@ import streamlit as st
 
 from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
+from bert4rec.hyperparameters import model_name
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status, utc_now
 from bert4rec.ui import cache, curve_charts, state
@@ -66,12 +67,13 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
 
 def _draw_heading(run: Run, status: Status, now: str) -> None:
     config, parent = run.config(), parent_words(run)
+    model, kind = model_name(config["effective_settings"]), KIND_WORDS[config["policy"]][0].lower()
     word = state_word(now)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name), anchor=False, width="content")
         st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     st.caption(
-        f"{escape(config['dataset']['name'])} · {KIND_WORDS[config['policy']][0].lower()} · "
+        f"{model} · {escape(config['dataset']['name'])} · {kind} · "
         f"created {when(config['created_at'])}" + (f" · {escape(parent)}" if parent else "")
     )
     draw_ending(run, status, now)
@@ -174,7 +176,8 @@ def _draw_results(run: Run) -> None:
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     st.markdown(f"**{escape(final_finding(report))}**")
-    st.table(final_table(report), hide_index=True, border="horizontal")
+    model = run.hyperparameters().model_name
+    st.table(final_table(report, model), hide_index=True, border="horizontal")
     n_rows = number(report["bert4rec"]["n_rows"])
     st.caption(
         f"{n_rows} held-out items: {escape(asked_words(summary.get('split')))}, ranked among the "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.words import escape, unique_labels, when
@@ -48,7 +49,27 @@ def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
     # Without its state: a label that changes would be a new choice to the box.
     moments = {run_id: str(run.config().get("created_at", "")) for run_id, run in runs.items()}
     return unique_labels(
-        {id_: f"{run.name} · {when(moments[id_], with_seconds=True)}" for id_, run in runs.items()}
+        {
+            id_: f"{run.name}{_other_model(run)} · {when(moments[id_], with_seconds=True)}"
+            for id_, run in runs.items()
+        }
+    )
+
+
+def _other_model(run: Run) -> str:
+    """Return the name of a run's model where it is not the usual one."""
+    name = model_name(run.config().get("effective_settings", {}))
+    return "" if name == USUAL_MODEL else f" · {name}"
+
+
+def draw_sight(settings: Hyperparameters) -> None:
+    """Say what a model does not see, on a page that asks for items between others."""
+    if settings.sees_future:
+        return
+    st.info(
+        f"{settings.model_name} sees only the past: what comes after a place changes nothing, so "
+        "both sides say what the past says, and the future alone says what no history would.",
+        icon=":material/arrow_back:",
     )
 
 

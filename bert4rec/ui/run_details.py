@@ -60,7 +60,10 @@ def _draw_heading(listed: ListedRun) -> None:
         for tag in row.tags:
             st.badge(escape(tag), icon=":material/label:", color="gray")
     if row.problem is None:
-        st.caption(f"{escape(row.data)} · created {when(row.created_at)} · {escape(row.run_id)}")
+        st.caption(
+            f"{row.model} · {escape(row.data)} · created {when(row.created_at)}"
+            f" · {escape(row.run_id)}"
+        )
     if row.note:
         st.markdown(f":material/sticky_note_2: {escape(row.note)}")
 

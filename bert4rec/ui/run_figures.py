@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.ui.forms import form_fields, value_text
@@ -15,7 +15,7 @@ from bert4rec.ui.words import counted, metric_name, number
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
-SCORERS = {"bert4rec": "BERT4Rec", "transitions": "Transitions", "popularity": "Popularity"}
+BASELINES = {"transitions": "Transitions", "popularity": "Popularity"}
 FINAL_METRICS = ("ndcg@10", "hr@10", "mrr@10", "hr@1", "hr@20")
 
 
@@ -89,16 +89,18 @@ def queue_text(position: int | None) -> str:
     return f"Number {position} in the queue: it starts by itself after {waits}."
 
 
-def final_table(report: dict[str, Any]) -> pd.DataFrame:
+def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFrame:
     """Return the test metrics of the model and the baselines, intervals in brackets.
 
     Args:
         report: Name of the scorer to its summary, for one part of the split.
+        model: What the run's model is called.
     """
+    scorers = {"bert4rec": model} | BASELINES
     rows = []
     for metric in FINAL_METRICS:
         row = {"Metric": metric_name(metric)}
-        for key, label in SCORERS.items():
+        for key, label in scorers.items():
             if key in report:
                 row[label] = with_interval(report[key], metric)
         rows.append(row)
@@ -150,7 +152,7 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     rival = max(rivals, key=lambda key: rivals[key])
     low, high = own["intervals"][metric]
     rival_low, rival_high = report[rival]["intervals"][metric]
-    label = SCORERS.get(rival, rival).lower()
+    label = BASELINES.get(rival, rival).lower()
     if low > rival_high:
         verdict = f"clearly above {label}"
     elif high < rival_low:

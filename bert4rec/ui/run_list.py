@@ -157,6 +157,7 @@ def _cells(listed: ListedRun) -> dict[str, object]:
     return {
         "State": state_cell(row.state),
         "Run": row.name,
+        "Model": row.model,
         "Data": row.data,
         "Metric": metric_name(row.metric) if row.metric else "",
         "Best": row.best,

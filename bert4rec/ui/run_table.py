@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.errors import Bert4RecError, FormatError
+from bert4rec.hyperparameters import model_name
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui.words import duration, metric_name, state_word
 
@@ -55,6 +56,11 @@ class RunRow:
     fingerprint: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     problem: Bert4RecError | None = None
+
+    @property
+    def model(self) -> str:
+        """What its model is called; empty for one that cannot be read."""
+        return model_name(self.settings) if self.settings else ""
 
 
 def run_row(run: Run) -> RunRow:
@@ -115,6 +121,7 @@ def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
             {
                 "State": state_word(row.state).label,
                 "Run": row.name,
+                "Model": row.model,
                 "Metric": metric_name(row.metric) if row.metric else "",
                 "Best on validation": row.best,
                 "On test": row.test,

@@ -99,9 +99,13 @@ def _choose_story() -> str:
 
 
 def _sample_run(sample: str) -> Run | None:
-    """Return the newest run on a bundled sample that has a model, else one that trains."""
+    """Return the newest run on a bundled sample that has a model, else one that trains.
+
+    The stories are about what comes after a gap, too: a model of the past alone cannot tell them.
+    """
     runs = [run for run in state.readable_runs() if run.config()["dataset"]["name"] == sample]
     runs = [run for run in runs if run.dataset().manifest.get("simulated")]
+    runs = [run for run in runs if run.hyperparameters().sees_future]
     with_model = [run for run in runs if run.checkpoint("best").exists()]
     live = [run for run in runs if run.status().state in LIVE_STATES]
     return next(iter([*with_model, *live]), None)

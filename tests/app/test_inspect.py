@@ -114,6 +114,20 @@ def test_the_contexts_count_the_places_that_are_shown() -> None:
     assert "Sees the 2 places shown after it" in shown
 
 
+def test_of_a_model_of_the_past_the_page_says_that_it_sees_no_future(
+    run: Run, workspace: Path
+) -> None:
+    assert "sees only the past" not in "".join(box.value for box in open_inspect().info)
+    train(run.dataset(), small_settings(n_epochs=1, attention="causal"), workspace=workspace)
+    app = open_inspect(user="u3", mask="3")
+    assert [box.value for box in app.info if "SASRec sees only the past" in box.value]
+    assert "Sees the 2 other places that are shown" in texts(app)
+    assert "Nothing is shown after it" in texts(app)
+    past, _, both = (metric.value for metric in app.metric)
+    assert both == past
+    assert any(" · SASRec · " in option for option in app.selectbox(key="inspect_run").options)
+
+
 @pytest.mark.usefixtures("run")
 def test_a_link_reproduces_user_and_hidden_places() -> None:
     app = open_inspect(user="u3", mask="2.4")

@@ -528,6 +528,27 @@ def test_advice_names_its_figure_and_a_click_takes_it(
     assert not start.disabled
 
 
+def test_attention_is_a_choice_of_the_form_that_makes_a_sasrec_run(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    app = open_train()
+    assert list(app.get_by_key("train_field_attention").options) == ["bidirectional", "causal"]
+    app.session_state["train_draft"] = TINY | {"mask_rate": 0.3}
+    app.session_state["train_first_batch"] = True
+    set_field(app, "attention", "causal")
+    assert "SASRec hides no item" in texts(app)
+    assert "policy_type: sasrec" in "\n".join(code.value for code in app.code)
+    assert "each from the items before it alone" in texts(app)
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    wait_for_the_end(workspace)
+    app.run()
+    assert not app.exception
+    assert "SASRec" in app.table[0].value.columns
+    assert "BERT4Rec" not in app.table[0].value.columns
+    assert "SASRec · made" in texts(app)
+
+
 def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Open) -> None:
     app = set_field(open_train(), "n_heads", 3)
     assert ":red[" in app.number_input(key="train_field_hidden_size").label

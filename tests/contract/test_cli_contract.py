@@ -361,7 +361,7 @@ def test_training_prints_what_is_promised(world: World) -> None:
     promised = {
         *("run", "best_epoch", "valid", "test", "baselines", "train_seconds", "folder"),
         *("sequences_per_second", "n_users", "n_items", "n_interactions"),
-        *("loss_type", "loss_reason", "device", "device_reason"),
+        *("loss_type", "loss_reason", "device", "device_reason", "model", "model_reason"),
     }
     assert promised <= world.trained.keys()
     assert None not in {key: world.trained[key] for key in promised}.values()

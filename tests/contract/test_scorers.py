@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -41,7 +43,18 @@ def training_network() -> Scorer:
     )
 
 
-NETWORKS = {"network": network, "training network": training_network}
+def causal_network() -> Scorer:
+    """SASRec: the last item answers, and padding where there is none."""
+    return NetworkScorer(
+        small_network(N_ITEMS, n_layers=2, attention="causal"), choose_device("cpu", "float32", 1)
+    )
+
+
+NETWORKS = {
+    "network": network,
+    "training network": training_network,
+    "causal network": causal_network,
+}
 
 
 @pytest.fixture(params=[*NETWORKS, *BASELINES])
@@ -93,8 +106,9 @@ def test_asking_twice_gives_the_same_and_changes_no_input(scorer: Scorer) -> Non
     assert np.array_equal(histories.offsets, offsets)
 
 
-def test_only_the_newest_items_that_fit_the_window_count() -> None:
-    made = network()
+@pytest.mark.parametrize("made_by", [network, causal_network])
+def test_only_the_newest_items_that_fit_the_window_count(made_by: Callable[[], Scorer]) -> None:
+    made = made_by()
     long = [1] * 50 + HISTORIES[3][-11:]
     torch.testing.assert_close(
         made.scores(Histories.of([long])), made.scores(Histories.of([HISTORIES[3][-11:]]))
@@ -102,7 +116,13 @@ def test_only_the_newest_items_that_fit_the_window_count() -> None:
 
 
 def test_scores_are_the_products_of_vectors_where_there_are_some() -> None:
-    for made in (network(), training_network(), baseline("als"), baseline("item2vec")):
+    for made in (
+        network(),
+        training_network(),
+        causal_network(),
+        baseline("als"),
+        baseline("item2vec"),
+    ):
         assert isinstance(made, VectorScorer)
         histories = Histories.of(HISTORIES)
         product = made.vectors(histories) @ made.item_vectors().T
@@ -111,11 +131,12 @@ def test_scores_are_the_products_of_vectors_where_there_are_some() -> None:
     assert not isinstance(baseline("popularity"), VectorScorer)
 
 
+@pytest.mark.parametrize("made_by", [network, causal_network])
 @pytest.mark.parametrize("n_places", [1, 9, 30])
 def test_histories_are_read_in_parts_of_like_length_with_the_same_scores(
-    n_places: int, monkeypatch: pytest.MonkeyPatch
+    n_places: int, made_by: Callable[[], Scorer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = network()
+    made = made_by()
     whole = made.scores(Histories.of(HISTORIES))
     monkeypatch.setattr("bert4rec.scorer.CPU_PLACES", n_places)
     parts = made.scores(Histories.of(HISTORIES))

@@ -572,3 +572,27 @@ def test_compose_says_what_cannot_be(home: Path, words: list[str], status: int, 
     result = run("compose", "last", *words, "--workspace", home)
     assert result.exit_code == status
     assert said in result.stderr
+
+
+# SASRec
+
+
+def test_a_sasrec_run_is_named_by_every_command(tmp_path: Path) -> None:
+    dataset = ring_dataset(n_items=12, n_users=40).save(tmp_path / "datasets" / "ring")
+    place = ("--workspace", tmp_path)
+    words = ["train", dataset.folder, *assignments(n_epochs=1, attention="causal"), *place]
+    trained = run(*words)
+    assert trained.exit_code == 0, trained.stderr
+    assert "Model SASRec: attention is causal; mask_rate and next_item_rate" in trained.stdout
+    judged = run("evaluate", "last", *place)
+    listed = run("runs", *place)
+    for said in (trained.stdout, judged.stdout, listed.stdout):
+        assert "sasrec" in said.casefold()
+        assert "bert4rec " not in said
+    found = json.loads(run("evaluate", "last", *place, "--json").stdout)
+    assert found["model"] == "SASRec"
+    one = json.loads(run("fill", "last", "--items", "3,_,9", *place, "--json").stdout)
+    other = json.loads(run("fill", "last", "--items", "3,_,5", *place, "--json").stdout)
+    assert one["gaps"][0]["suggestions"][0]["score"] == pytest.approx(
+        other["gaps"][0]["suggestions"][0]["score"]
+    )

@@ -98,10 +98,10 @@ def test_an_unset_setting_may_be_written_as_null() -> None:
 
 
 def test_all_problems_are_named_at_once() -> None:
-    text = V1.replace("bert4rec", "sasrec").replace("n_epochs: 1", "epochs: 1")
+    text = V1.replace("bert4rec", "gru4rec").replace("n_epochs: 1", "epochs: 1")
     problems = problems_of(text.replace("mask_rate: 0.2", "mask_rate: 2"))
     assert problems == [
-        "policy_type is 'sasrec'; it should be bert4rec",
+        "policy_type is 'gru4rec'; it should be bert4rec (or sasrec, for attention: causal)",
         "epochs is not a setting; did you mean n_epochs?",
         "mask_rate: 2 should be less than 1",
     ]
@@ -109,7 +109,38 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_a_missing_policy_type_is_named() -> None:
     assert problems_of("policy_configs: {scoring_policy: {n_epochs: 3}}") == [
-        "policy_type is missing; it should be bert4rec"
+        "policy_type is missing; it should be bert4rec (or sasrec, for attention: causal)"
+    ]
+
+
+def test_a_causal_policy_has_a_type_of_its_own_and_survives() -> None:
+    settings = Hyperparameters(attention="causal", n_epochs=3)
+    text = dump_policy(Policy("embedding_policy", settings))
+    assert yaml.safe_load(text)["policy_configs"]["embedding_policy"] == {
+        "policy_type": "sasrec",
+        "n_epochs": 3,
+        "attention": "causal",
+    }
+    again = load_policy(text)
+    assert again.settings == settings
+    assert dump_policy(again) == text
+
+
+def test_the_type_alone_asks_for_causal_attention() -> None:
+    found = load_policy("policy_configs: {scoring_policy: {policy_type: sasrec, n_epochs: 3}}")
+    assert found.settings.given() == {"attention": "causal", "n_epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("policy_type", "attention", "fitting"),
+    [("bert4rec", "causal", "sasrec"), ("sasrec", "bidirectional", "bert4rec")],
+)
+def test_a_type_that_contradicts_the_attention_is_refused(
+    policy_type: str, attention: str, fitting: str
+) -> None:
+    body = f"policy_type: {policy_type}, attention: {attention}"
+    assert problems_of(f"policy_configs: {{scoring_policy: {{{body}}}}}") == [
+        f"policy_type is {policy_type}; with attention: {attention} it is {fitting}"
     ]
 
 

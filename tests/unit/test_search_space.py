@@ -15,6 +15,7 @@ from bert4rec.search_space import (
     check_space,
     parse_domain,
     parse_space,
+    usual_space,
 )
 
 
@@ -176,3 +177,15 @@ def test_a_space_is_checked_against_its_base_beside_a_wrong_budget() -> None:
     with pytest.raises(SettingsError, match="trials") as caught:
         load_plan(text)
     assert any("not a multiple" in line for line in caught.value.problems)
+
+
+def test_a_search_around_a_causal_base_varies_no_mask() -> None:
+    causal = Hyperparameters(attention="causal")
+    assert set(DEFAULT_SPACE) - set(usual_space(causal)) == {"mask_rate", "next_item_rate"}
+    assert usual_space(Hyperparameters()) == DEFAULT_SPACE
+    with pytest.raises(SettingsError, match="mask_rate has no effect where attention is causal"):
+        check_space({"mask_rate": Range(0.1, 0.6)}, causal)
+    both = {"mask_rate": Range(0.1, 0.6), "attention": Choices(("bidirectional", "causal"))}
+    check_space(both, causal)
+    plan = load_plan("search: {settings: {attention: causal}}")
+    assert plan.space == usual_space(causal)

@@ -43,9 +43,18 @@ def test_the_ring_is_solved(tmp_path: Path) -> None:
     assert summary["report"]["test"]["popularity"]["metrics"]["hr@1"] < 0.2
 
 
-def shuffled_report(workspace: Path) -> dict[str, Any]:
+def test_the_ring_is_solved_from_the_past_alone(tmp_path: Path) -> None:
+    settings = quick_settings(n_epochs=30, dropout_rate=0.1, attention="causal")
+    summary = train(ring_dataset(), settings, workspace=tmp_path).summary()
+    assert summary is not None
+    assert summary["test"]["hr@1"] > 0.9
+
+
+def shuffled_report(workspace: Path, **changes: object) -> dict[str, Any]:
     """Test figures after a training that is long enough to learn its sequences by heart."""
-    settings = quick_settings(n_epochs=60, eval_step=60, max_seq_length=16, dropout_rate=0)
+    settings = quick_settings(
+        n_epochs=60, eval_step=60, max_seq_length=16, dropout_rate=0, **changes
+    )
     summary = train(shuffled_dataset(), settings, workspace=workspace).summary()
     assert summary is not None
     report: dict[str, Any] = summary["report"]["test"]
@@ -57,9 +66,10 @@ def beats_popularity(report: dict[str, Any], name: str, metric: str) -> bool:
     return bool(report[name]["metrics"][metric] > best_of_popularity)
 
 
-def test_in_the_shuffled_world_nothing_beats_popularity(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attention", ["bidirectional", "causal"])
+def test_in_the_shuffled_world_nothing_beats_popularity(tmp_path: Path, attention: str) -> None:
     """A leak of the held-out items would show as a gain that no honest model can have."""
-    report = shuffled_report(tmp_path)
+    report = shuffled_report(tmp_path, attention=attention)
     for metric in ("hr@10", "ndcg@10"):
         for name in ("bert4rec", "transitions"):
             assert not beats_popularity(report, name, metric)
@@ -132,3 +142,16 @@ def test_in_the_shuffled_world_nothing_is_found(tmp_path: Path) -> None:
     report = report_on(shuffled_dataset(), tmp_path, n_epochs=60, max_seq_length=16, dropout_rate=0)
     assert report.verdict != "matters"
     assert report.gain.ndcg.low <= 0 <= report.gain.ndcg.high
+
+
+def test_the_bridge_is_not_crossed_from_the_past_alone(tmp_path: Path) -> None:
+    """The rival that sees only the past cannot know what the future decides, and knows the rest."""
+    settings = quick_settings(n_epochs=80, max_seq_length=6, dropout_rate=0, attention="causal")
+    run = train(bridge_dataset(), settings, workspace=tmp_path)
+    model = load(run)
+    contexts = report_places(model, middle_places(model.dataset, 6)).contexts
+    assert contexts["both"] == contexts["past"]
+    assert contexts["past"].metrics["hr@1"] < 1.5 / BRIDGE_SIDES
+    # The left before it leaves four middles of sixteen: that much can be known.
+    assert contexts["past"].metrics["hr@5"] > 0.9
+    assert contexts["future"].bits.mean < contexts["past"].bits.mean - 1

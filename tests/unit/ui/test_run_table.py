@@ -8,6 +8,7 @@ from bert4rec.files import write_json
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
+from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -42,6 +43,21 @@ def test_a_damaged_run_is_a_row_that_says_why(tmp_path: Path, name: str, text: s
     row = run_row(run)
     assert row.state == "unreadable"
     assert row.problem is not None
+
+
+@pytest.mark.parametrize(
+    ("attention", "model"), [("bidirectional", "BERT4Rec"), ("causal", "SASRec")]
+)
+def test_a_run_is_listed_with_the_name_of_its_model(
+    tmp_path: Path, attention: str, model: str
+) -> None:
+    dataset = saved_dataset(tmp_path, ring_dataset())
+    run = create_run(tmp_path, dataset, Policy(settings=small_settings(attention=attention)))
+    row = run_row(run)
+    assert run_frame([row])["Model"].tolist() == [model]
+    assert model in run_labels({run.id: run})[run.id] or model == "BERT4Rec"
+    # A run of the time before there was a choice.
+    assert RunRow("a", "a", "finished", settings={"seed": 3}).model == "BERT4Rec"
 
 
 def test_a_run_that_goes_on_has_no_test_figure_of_its_earlier_part(tmp_path: Path) -> None:
