@@ -10,6 +10,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.embeddings import EmbeddingMap, MapSettings, embedding_table
 from bert4rec.errors import Bert4RecError, UnknownIdError
 from bert4rec.files import safe_name
+from bert4rec.item_groups import category_columns, item_groups
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import map_charts, maps, state
@@ -17,7 +18,7 @@ from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.map_charts import Group, Rings
 from bert4rec.ui.map_panels import caption_of, draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.run_choice import choose_model
-from bert4rec.ui.sequence_editor import category_columns, choose_item, item_groups, item_names
+from bert4rec.ui.sequence_editor import choose_item, item_names
 from bert4rec.ui.words import counted, escape, number, percent
 
 CLUSTER, POPULARITY = "Cluster", "Popularity"

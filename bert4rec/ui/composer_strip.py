@@ -10,12 +10,11 @@ from bert4rec.composer.decoding import Composition
 from bert4rec.composer.outline import OPEN, Outline
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
+from bert4rec.item_groups import category_columns, item_groups
 from bert4rec.ui.outline_links import Edit
 from bert4rec.ui.sequence_editor import (
     MIN_CARD_WIDTH,
-    category_columns,
     choose_item,
-    item_groups,
     item_names,
 )
 from bert4rec.ui.words import escape, percent

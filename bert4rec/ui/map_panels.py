@@ -9,10 +9,10 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.embeddings import EmbeddingMap
+from bert4rec.item_groups import category_columns, item_groups
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
-from bert4rec.ui.sequence_editor import category_columns, item_groups
 from bert4rec.ui.words import counted, escape, percent
 
 MAX_INSPECTED = 50

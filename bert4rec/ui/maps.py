@@ -21,11 +21,11 @@ from bert4rec.embeddings import (
     project_pca,
     trustworthiness,
 )
+from bert4rec.item_groups import item_groups
 from bert4rec.runs.folder import Run
 from bert4rec.spreadsheets import csv_text
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.explanations import checkpoint_mtime
-from bert4rec.ui.sequence_editor import item_groups
 from bert4rec.ui.words import contained
 
 N_NEIGHBOURS = 10

@@ -9,48 +9,16 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
+from bert4rec.item_groups import category_columns, item_groups
 from bert4rec.ui.drafts import Draft
 from bert4rec.ui.words import escape, number
 
 # More options than this are not sent to the browser; the others can be typed.
 MAX_OPTIONS = 1000
-MAX_CATEGORIES = 60
 MIN_CARD_WIDTH = 184
 PLACE_KEY = "inspect_edit_at"
-KNOWN_COLUMNS = ("item_id", "title", "count")
-# Columns that people group by first, if there are several.
-FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
 
 Change = Callable[[Draft], None]
-
-
-def category_columns(vocabulary: Vocabulary) -> list[str]:
-    """Return the item table's columns that group items: few values, more than one.
-
-    Those with a telling name come first.
-    """
-    table = vocabulary.table
-    found = []
-    for column in table.columns:
-        if column in KNOWN_COLUMNS:
-            continue
-        n_values = item_groups(vocabulary, column).nunique()
-        if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
-            found.append(str(column))
-    ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
-    return sorted(found, key=lambda column: ranks.get(column.casefold(), len(ranks)))
-
-
-def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
-    """Return the group of each item by a column, as text.
-
-    Where whole values are too many, the first of several that stand in a row, as in
-    `Comedy|Drama`.
-    """
-    values = vocabulary.table[column].astype(str)
-    if values.nunique() > MAX_CATEGORIES:
-        values = values.str.partition("|")[0].str.strip()
-    return values
 
 
 def item_names(vocabulary: Vocabulary) -> dict[str, int]:

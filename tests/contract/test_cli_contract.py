@@ -92,6 +92,7 @@ class World:
                 "1",
             ],
             "evaluate": ["evaluate", self.run],
+            "report": ["report", self.run, "--out", folder / f"{uuid4()}.html"],
             "runs": ["runs"],
             "runs rename": ["runs", "rename", self.spare_run, "renamed"],
             "runs note": ["runs", "note", self.spare_run, "of two users"],
@@ -242,6 +243,9 @@ FAILURES = {
     "a search file that is not there": ["sweep", "{dataset}", "--config", "nowhere.yaml"],
     "a study that is damaged": ["sweep", "{dataset}", "--name", "broken"],
     "a run that is not there": ["evaluate", "nosuch"],
+    "a report on a run that has not begun": ["report", "{queued}", "--out", "report.html"],
+    "a report where a file is": ["report", "{run}", "--out", "{log}/report.html"],
+    "a report on a run twice": ["report", "{run}", "{run}", "--out", "report.html"],
     "a run that is finished": ["train", "--resume", "{run}"],
     "a run without a name": ["runs", "rename", "{run}", " "],
     "a run that cannot be trained longer": ["runs", "extend", "{pruned}", "--epochs", "1"],
@@ -283,7 +287,7 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     studies.mkdir(exist_ok=True)
     (studies / "broken.db").write_bytes(b"no study")
     more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
-    more["pruned"] = world.spare_run()
+    more["pruned"] = more["queued"] = world.spare_run()
     return found | more
 
 

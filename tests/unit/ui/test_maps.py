@@ -7,6 +7,7 @@ import pandas as pd
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.embeddings import EmbeddingMap, embedding_table
+from bert4rec.item_groups import category_columns, item_groups
 from bert4rec.ui.maps import (
     cluster_table,
     csv_bytes,
@@ -14,7 +15,7 @@ from bert4rec.ui.maps import (
     parquet_bytes,
     share_table,
 )
-from bert4rec.ui.sequence_editor import category_columns, find_item, item_groups, item_names
+from bert4rec.ui.sequence_editor import find_item, item_names
 
 N = 6
 VECTORS = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [-1, 0]], dtype=np.float32)

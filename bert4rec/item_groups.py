@@ -1,0 +1,41 @@
+"""Groups of items, by the columns of their table that have few values."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bert4rec.data.vocabulary import Vocabulary
+
+MAX_CATEGORIES = 60
+KNOWN_COLUMNS = ("item_id", "title", "count")
+# Columns that people group by first, if there are several.
+FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
+
+
+def category_columns(vocabulary: Vocabulary) -> list[str]:
+    """Return the item table's columns that group items: few values, more than one.
+
+    Those with a telling name come first.
+    """
+    table = vocabulary.table
+    found = []
+    for column in table.columns:
+        if column in KNOWN_COLUMNS:
+            continue
+        n_values = item_groups(vocabulary, column).nunique()
+        if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
+            found.append(str(column))
+    ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
+    return sorted(found, key=lambda column: ranks.get(column.casefold(), len(ranks)))
+
+
+def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
+    """Return the group of each item by a column, as text.
+
+    Where whole values are too many, the first of several that stand in a row, as in
+    `Comedy|Drama`.
+    """
+    values = vocabulary.table[column].astype(str)
+    if values.nunique() > MAX_CATEGORIES:
+        values = values.str.partition("|")[0].str.strip()
+    return values
