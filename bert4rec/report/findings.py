@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bert4rec.data.split_record import asked_words
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Gallery
@@ -17,6 +18,8 @@ RULES = {
     "popularity": ("Popularity", "what most people take"),
 }
 LEAD = "hr@10"
+# A map that keeps fewer of the nearest items says nothing of neighbours.
+LEAST_KEPT = 0.2
 METRIC_WORDS = {
     "hr@10": (
         "Hit rate",
@@ -148,7 +151,7 @@ def run_finding(one: RunFacts) -> str:
     words = f" ({RULES[rival][1]})" if rival in RULES else ""
     verdict = {
         "ahead": "the model is clearly better",
-        "behind": "the model is clearly worse and should not be used like this",
+        "behind": "the model is clearly worse, so the rule is the better choice",
         "level": "the difference may be chance",
     }[compared(own, one.judged[rival])]
     theirs = share(one.judged[rival].metrics[LEAD])
@@ -237,14 +240,22 @@ def contexts_finding(gallery: Gallery, label: str) -> str:
     return f"{text}: what comes after adds little that is certain."
 
 
-def chosen_words(gallery: Gallery) -> str:
-    """Return how the examples were chosen."""
+def chosen_words(gallery: Gallery, n_runs: int) -> str:
+    """Return how the examples were chosen; by the ranks of which run, where there are several."""
+    by = f" by the ranks of {clean(gallery.chosen_by, 40)}," if n_runs > 1 else ""
     return (
         f"Nothing here is picked by hand: of {counted(gallery.n_drawn, 'test user')} drawn at"
-        f" random (seed {gallery.seed}) these are the two whose true item stands highest, two from"
-        " the middle and the two where it stands lowest. Of all drawn, it is among the first ten"
-        f" for {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)})."
+        f" random (seed {gallery.seed}) these are,{by} the two whose true item stands highest, two"
+        " from the middle and the two where it stands lowest. Of all drawn, it is among the first"
+        f" ten for {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)})."
     )
+
+
+def task_words(report: Report) -> str:
+    """Return what the models had to find."""
+    words = {asked_words((one.summary or {}).get("split")) for one in report.runs if one.judged}
+    what = f": {words.pop()}" if len(words) == 1 else ""
+    return f"Some choices were hidden while the model learned{what}. Then it had to find them."
 
 
 def map_finding(found: ItemMap) -> str:
@@ -256,8 +267,13 @@ def map_finding(found: ItemMap) -> str:
         else f"Each dot is one of the {shown:,} most frequent of {found.n_items:,} items"
     )
     colour = f", coloured by {clean(found.column, 30)}" if found.column else ""
+    trust = (
+        "groups can be trusted more than single neighbours"
+        if found.share_kept >= LEAST_KEPT
+        else "it shows the whole, not what lies beside what"
+    )
     return (
         f"{what}{colour}. Items that the model takes to be alike lie close together; the directions"
         f" mean nothing. Of an item's ten nearest in truth, {share(found.share_kept)} are among its"
-        " ten nearest here: groups can be trusted more than single neighbours."
+        f" ten nearest here: {trust}."
     )

@@ -108,6 +108,7 @@ class Gallery:
     Args:
         nexts: Next items of test users.
         n_drawn: Users among whom these were chosen.
+        chosen_by: Label of the run whose ranks chose them.
         n_found: In how many of them the first run has the true item among its first ten.
         seed: Chance behind the draw.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
@@ -117,6 +118,7 @@ class Gallery:
 
     nexts: tuple[Example, ...]
     n_drawn: int
+    chosen_by: str
     n_found: int
     seed: int
     left_out: tuple[str, ...]
@@ -153,6 +155,7 @@ def make_gallery(
     return Gallery(
         nexts=tuple(nexts),
         n_drawn=len(drawn),
+        chosen_by=next(iter(models)),
         n_found=int(np.count_nonzero(ranks < 10)),
         seed=seed,
         left_out=tuple(label for label in models if label not in same),

@@ -23,6 +23,9 @@ from bert4rec.recommender import Recommender
 MAX_ITEMS = 2000
 MAX_GROUPS = 6
 N_NAMED = 2
+# What colours a map of items of which nothing else is known.
+POPULARITY = "popularity"
+POPULARITY_PARTS = (("Most popular 10%", 0.1), ("Next 40%", 0.5), ("Least popular half", 1.0))
 NO_GROUP = ("", "nan", "None", "<NA>")
 
 
@@ -35,7 +38,7 @@ class ItemMap:
         points: Float (n, 2).
         item_idx: The item behind each point, 1..N, (n,).
         n_items: Size of the catalogue.
-        column: The column of the item table that colours it; empty without one.
+        column: The column of the item table that colours it, else `popularity`.
         groups: Names of the coloured groups with their rows, largest first; the rest comes last,
             without a name.
         share_kept: Share of the ten nearest items in truth that are among the ten nearest here.
@@ -66,15 +69,18 @@ def make_map(model: Recommender) -> ItemMap:
     counts = vocabulary.counts[found.item_idx - 1]
     shown = np.sort(np.argsort(-counts, kind="stable")[:MAX_ITEMS])
     column = next(iter(category_columns(vocabulary)), "")
-    values = item_groups(vocabulary, column).tolist() if column else []
+    if column:
+        values = item_groups(vocabulary, column).tolist()
+        groups = _groups([values[idx - 1] for idx in found.item_idx[shown]])
+    else:
+        groups = _popularity_groups(counts[shown])
     return ItemMap(
         method=found.method,
         points=found.points[shown].astype(float),
         item_idx=found.item_idx[shown],
         n_items=len(vocabulary),
-        column=column,
-        groups=_groups([values[idx - 1] for idx in found.item_idx[shown]] if values else [])
-        or (("", np.arange(len(shown))),),
+        column=column or POPULARITY,
+        groups=groups,
         share_kept=kept,
     )
 
@@ -83,6 +89,18 @@ def _cached_umap(model: Recommender) -> EmbeddingMap | None:
     found = MapService().get(model.run, MapSettings()) if model.run else None
     is_whole = found is not None and found.item_idx.max(initial=0) <= len(model.vocabulary)
     return found if is_whole else None
+
+
+def _popularity_groups(counts: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
+    """Return the rows of the most popular items and of the others, by place in popularity."""
+    place = np.empty(len(counts))
+    place[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
+    found, start = [], 0.0
+    for name, end in POPULARITY_PARTS:
+        rows = np.flatnonzero((place >= start) & (place < end))
+        found += [(name, rows)] if len(rows) else []
+        start = end
+    return tuple(found)
 
 
 def _groups(values: Sequence[str]) -> tuple[tuple[str, np.ndarray], ...]:

@@ -85,6 +85,7 @@ def render(report: Report) -> str:
             key_figures=_key_figures(runs),
             verdict=[clean(text, MAX_SENTENCE) for text in report.verdict[:MAX_VERDICTS]],
             groups=[_group(group, report) for group in report.groups],
+            task=findings.task_words(report),
             is_one=len(runs) == 1,
             makings=[making.making_of(one) for one in runs],
             differences=making.differences(runs) if len(runs) > 1 else None,
@@ -190,7 +191,7 @@ def _examples(group: DataGroup) -> dict[str, Any]:
     return {
         "gallery": gallery,
         "titles": sections.titles_of(group),
-        "chosen": findings.chosen_words(gallery),
+        "chosen": findings.chosen_words(gallery, len(group.runs)),
         "contexts": [
             (
                 clean(label, 40),

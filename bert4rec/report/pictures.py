@@ -154,13 +154,10 @@ def map_chart(title: str, found: ItemMap, titles: Sequence[str], counts: np.ndar
     groups = []
     for place, (name, rows) in enumerate(found.groups):
         idx = found.item_idx[rows]
-        is_named = bool(name) or len(found.groups) == 1
-        known = np.argsort(-counts[idx - 1], kind="stable")[: N_NAMED if is_named else 0]
-        is_rest = not name and len(found.groups) > 1
-        label = name or ("Others" if found.column else "Items")
+        known = np.argsort(-counts[idx - 1], kind="stable")[: N_NAMED if name else 0]
         groups.append(
             PointGroup(
-                Key(clean(label, 40), "others" if is_rest else f"group{place}", "dot"),
+                Key(clean(name or "Others", 40), f"group{place}" if name else "others", "dot"),
                 found.points[rows],
                 [clean(titles[at - 1]) for at in idx],
                 [(int(row), clean(titles[idx[row] - 1], 24)) for row in known],
