@@ -130,6 +130,8 @@ def _comparison(judged: Sequence[RunFacts]) -> str:
     if not others:
         return text + "."
     second = others[0]
+    if _lead(second) == _lead(best):
+        return f"{text}, and {clean(second.label, 40)} finds as much."
     how = compared(best.judged[NETWORK], second.judged[NETWORK])
     verdict = "a clear lead over" if how == "ahead" else "not clearly more than"
     return f"{text}, {verdict} {clean(second.label, 40)} with {share(_lead(second))}."
@@ -154,6 +156,8 @@ def run_finding(one: RunFacts) -> str:
         "behind": "the model is clearly worse, so the rule is the better choice",
         "level": "the difference may be chance",
     }[compared(own, one.judged[rival])]
+    if own.metrics[LEAD] == one.judged[rival].metrics[LEAD]:
+        verdict = "the model is no better"
     theirs = share(one.judged[rival].metrics[LEAD])
     return f"{text}; the best simple rule, {rule}{words}, reaches {theirs}: {verdict}."
 

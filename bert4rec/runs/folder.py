@@ -85,11 +85,6 @@ class Status:
             return _age_s(self.heartbeat_at) > HEARTBEAT_LIMIT_S
         return not self._is_alive()
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything was trained or judged."""
-        return self.step > 0 or self.epoch > 0 or self.best_score is not None
-
     def is_ours(self) -> bool:
         """Whether the present process wrote it."""
         here = self.host == socket.gethostname() and self.pid == os.getpid()

@@ -49,7 +49,7 @@ def draw_marked(rows: list[RunRow]) -> None:
         st.subheader(f"{counted(len(rows), 'run')} marked", anchor=False, width="content")
         whole = [row for row in rows if row.problem is None]
         if run_comparison.MIN_COMPARED <= len(whole) <= run_comparison.MAX_COMPARED:
-            has_begun = all(row.epoch or row.progress or row.best is not None for row in whole)
+            has_begun = all(row.has_begun for row in whole)
             draw_report([_run(row) for row in whole], has_begun=has_begun)
         if st.button("Delete these", icon=":material/delete:"):
             ask_delete([_run(row) for row in rows])

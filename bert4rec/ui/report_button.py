@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bert4rec.report.page import report_html
 from bert4rec.runs.folder import Run
 
 LABEL = "Report"
@@ -25,7 +24,7 @@ def draw_report(runs: Sequence[Run], *, has_begun: bool) -> None:
     ids = [run.id for run in runs]
     st.download_button(
         LABEL,
-        lambda: report_html(runs),
+        lambda: _html(runs),
         file_name=f"{ids[0]}-report.html" if len(ids) == 1 else "runs-report.html",
         mime="text/html",
         icon=":material/article:",
@@ -36,3 +35,10 @@ def draw_report(runs: Sequence[Run], *, has_begun: bool) -> None:
         + ("" if has_begun else " There is nothing to tell yet."),
         key=f"report_{'_'.join(ids)}",
     )
+
+
+def _html(runs: Sequence[Run]) -> str:
+    # Here, so that a page is drawn without waiting for what only a report needs.
+    from bert4rec.report.page import report_html
+
+    return report_html(runs)

@@ -56,6 +56,11 @@ class RunRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     problem: Bert4RecError | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was trained or judged."""
+        return self.epoch > 0 or self.progress > 0 or self.best is not None
+
 
 def run_row(run: Run) -> RunRow:
     """Return a run in figures; a folder that cannot be read is a row that says so."""
