@@ -32,7 +32,7 @@ N_PROBED_USERS = 512
 # What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
 # it met; both as measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
-SORTING_BYTES = 45_000_000
+SORTING_BYTES = 40_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
 # that the allocator keeps for that thread alone. Measured in the same way.
 THREAD_BYTES = 35_000_000

@@ -15,11 +15,15 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
+from bert4rec.data.samples import prepare_sample
 from bert4rec.explain import compare_contexts
+from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import train
+from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
+from bert4rec.stories import STORIES
 from tests.e2e.conftest import (
     BROWSER_ARGUMENTS,
     DEMO_EPOCHS,
@@ -28,6 +32,7 @@ from tests.e2e.conftest import (
     settle,
     wait_for_epoch,
 )
+from tests.e2e.test_stories import play
 
 IMAGES = Path(__file__).with_name("images")
 TRAINING_MS = 240_000
@@ -71,12 +76,29 @@ def take(server: Server, page: Page) -> None:
     expect(page.get_by_text("Trustworthiness")).to_be_visible()
     expect(page.get_by_text("UMAP is being made")).to_have_count(0, timeout=TRAINING_MS)
     save(page, "embeddings")
+    take_stories(server, page)
     other = smaller_run(run)
     page.goto(f"{server.url}/runs?compare={run.id},{other.id}")
     expect(page.get_by_text("2 runs marked")).to_be_visible()
     save(page, "runs")
     open_page(page, "Home")
     save(page, "home")
+
+
+def take_stories(server: Server, page: Page) -> None:
+    """Play the three stories with the runs of the demo and write a picture of each at its end."""
+    known = {run.dataset().name for run in list_runs(server.workspace)}
+    for story in STORIES.values():
+        if story.sample not in known:
+            dataset = prepare_sample(story.sample, server.workspace)
+            settings = parse_settings(PRESETS["quick"].values)
+            train(dataset, settings, workspace=server.workspace)
+
+        def look(stage: str, name: str = story.name) -> None:
+            if stage == "shown":
+                save(page, f"story-{name}")
+
+        play(page, server.url, story, look)
 
 
 def telling_user(run: Run) -> str:

@@ -5,7 +5,9 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.report_button import draw_report
 from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
 from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
 
@@ -243,6 +245,8 @@ def draw_open(row: RunRow) -> None:
             if st.button(label, key=f"open_{page}"):
                 state.choose_run(row.run_id)
                 st.switch_page(f"pages/{page}.py", query_params={"run": row.run_id})
+        run = Run(state.workspace() / "runs" / row.run_id)
+        draw_report([run], has_begun=row.has_begun)
 
 
 def draw_choice() -> None:

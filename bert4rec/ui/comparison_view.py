@@ -11,6 +11,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, curve_charts, run_comparison, state
 from bert4rec.ui.prediction_comparison import draw_predictions
+from bert4rec.ui.report_button import draw_report
 from bert4rec.ui.run_actions import ask_delete
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import counted, escape, metric_name
@@ -43,9 +44,13 @@ def draw_comparison(rows: list[RunRow]) -> None:
 
 
 def draw_marked(rows: list[RunRow]) -> None:
-    """Draw how many runs are marked, and the button that deletes them all."""
+    """Draw how many runs are marked, and what can be done with all of them."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{counted(len(rows), 'run')} marked", anchor=False, width="content")
+        whole = [row for row in rows if row.problem is None]
+        if run_comparison.MIN_COMPARED <= len(whole) <= run_comparison.MAX_COMPARED:
+            has_begun = all(row.has_begun for row in whole)
+            draw_report([_run(row) for row in whole], has_begun=has_begun)
         if st.button("Delete these", icon=":material/delete:"):
             ask_delete([_run(row) for row in rows])
 

@@ -62,6 +62,11 @@ class RunRow:
         """What its model is called; empty for one that cannot be read."""
         return model_name(self.settings) if self.settings else ""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was trained or judged."""
+        return self.epoch > 0 or self.progress > 0 or self.best is not None
+
 
 def run_row(run: Run) -> RunRow:
     """Return a run in figures; a folder that cannot be read is a row that says so."""

@@ -392,3 +392,22 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     press(app, "Bring it in")
     assert "File is not a zip file" in texts(app)
     assert "Where: other.zip" in texts(app).replace("\\", "")
+
+
+def test_a_report_is_offered_for_one_run_and_for_those_that_are_compared(make: Make) -> None:
+    one, two = make("one"), make("two", mask_rate=0.4)
+    assert report_buttons(open_runs([one])) == [False]
+    assert report_buttons(open_runs([one, two])) == [False]
+
+
+def test_no_report_is_offered_on_a_run_that_has_not_begun(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    run = create_run(workspace, dataset, Policy(settings=small_settings()), name="waiting")
+    assert report_buttons(open_runs([run])) == [True]
+
+
+def report_buttons(app: AppTest) -> list[bool]:
+    """Whether each button for a report is disabled."""
+    buttons = [button.proto for button in app.get("download_button")]
+    return [button.disabled for button in buttons if button.label == "Report"]

@@ -97,6 +97,7 @@ class World:
             "compare": ["compare", self.run, "--baselines", "all", "--sampled"],
             "future": ["future", self.run, "--users", "20"],
             "calibration": ["calibration", self.run, "--users", "20"],
+            "report": ["report", self.run, "--out", folder / f"{uuid4()}.html"],
             "runs": ["runs"],
             "runs rename": ["runs", "rename", self.spare_run, "renamed"],
             "runs note": ["runs", "note", self.spare_run, "of two users"],
@@ -264,6 +265,9 @@ FAILURES = {
     "a run to compare that was never trained": ["compare", "{pruned}"],
     "a baseline that is not there": ["compare", "{run}", "--baseline", "nosuch"],
     "a reference that is not compared": ["compare", "{run}", "--reference", "als"],
+    "a report on a run that has not begun": ["report", "{queued}", "--out", "report.html"],
+    "a report where a file is": ["report", "{run}", "--out", "{log}/report.html"],
+    "a report on a run twice": ["report", "{run}", "{run}", "--out", "report.html"],
     "a run that is finished": ["train", "--resume", "{run}"],
     "a run without a name": ["runs", "rename", "{run}", " "],
     "a run that cannot be trained longer": ["runs", "extend", "{pruned}", "--epochs", "1"],
@@ -316,7 +320,8 @@ def places(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     studies.mkdir(exist_ok=True)
     (studies / "broken.db").write_bytes(b"no study")
     more = {"log": str(world.log), "run": world.run, "dataset": dataset, "folder": str(folder)}
-    more["pruned"], more["picture"] = world.spare_run(), found["picture.zip"]
+    more["pruned"] = more["queued"] = world.spare_run()
+    more["picture"] = found["picture.zip"]
     return found | more
 
 

@@ -9,6 +9,7 @@ from bert4rec.attention import place_attention
 from bert4rec.errors import SettingsError
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
+from tests.factories import shelf_recommender
 
 ITEMS = np.array([4, 5, 6, 7, 8, 9])
 
@@ -77,3 +78,26 @@ def test_the_given_items_are_left_as_they_are(recommender: Recommender) -> None:
     items = ITEMS.copy()
     place_attention(recommender, items, 2, [3])
     assert np.array_equal(items, ITEMS)
+
+
+def test_what_sees_only_the_past_attends_as_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    causal = shelf_recommender(n_layers=2, attention="causal")
+    seen: list[Tensor] = []
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
+        scores = torch.einsum("bhtd,bhsd->bhts", query, key) / query.shape[-1] ** 0.5
+        weights = scores.masked_fill(~attn_mask, -torch.inf).softmax(dim=-1)
+        seen.append(weights)
+        return weights @ value
+
+    shown = ITEMS.copy()
+    shown[[4, 1]] = causal.vocabulary.mask_idx
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
+        causal.scorer.scores_at(shown[None], np.array([[4]]))
+    # Of the first block the newest item's row; the last answers for it alone.
+    expected = torch.stack([seen[0][0, :, -1], seen[1][0, :, 0]]).numpy()
+    found = place_attention(causal, ITEMS, 4, hidden=[1])
+    assert found[..., [0, 2, 3]] == pytest.approx(expected, abs=1e-5)
+    assert not found[..., [1, 4, 5]].any()
+    assert not place_attention(causal, ITEMS, 0).any()

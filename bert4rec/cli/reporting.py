@@ -1,0 +1,31 @@
+"""A run, or several beside each other, as one HTML file: `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bert4rec.cli.terminal import shared_options, show, wrong_use
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--out", required=True, metavar="FILE", help="The HTML file to write.")
+@shared_options
+def report(runs: tuple[str, ...], out: str, workspace: Path) -> None:
+    """Write a report on RUN, or up to five runs beside each other, for people who know no jargon.
+
+    The file is complete in itself: it loads nothing, runs no script, and prints on A4. A RUN is a
+    run's id, name or folder, or `last`; one that has not ended tells what it has so far.
+    """
+    from bert4rec.report.page import write_report
+    from bert4rec.runs.registry import find_run
+
+    path = Path(out).expanduser().resolve()
+    if path.suffix not in (".html", ".htm"):
+        wrong_use("--out should end in .html")
+    found = [find_run(workspace, run) for run in runs]
+    write_report(found, path)
+    document = {"runs": [run.id for run in found], "out": str(path)}
+    show(document, [f"Wrote {path}, {path.stat().st_size / 1e3:,.0f} kB"])

@@ -1,0 +1,117 @@
+"""All that a report is made of, gathered from runs and their datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.profile import Profile, profile
+from bert4rec.errors import Bert4RecError
+from bert4rec.recommender import Recommender, load
+from bert4rec.report.facts import RunFacts, read_runs
+from bert4rec.report.gallery import Gallery, make_gallery
+from bert4rec.report.item_map import ItemMap, make_map
+from bert4rec.runs.folder import Run, utc_now
+
+
+@dataclass(frozen=True, eq=False)
+class DataGroup:
+    """The runs of a report that share a dataset, and what was looked up in it.
+
+    Args:
+        name: Of the dataset.
+        runs: In the order of the report.
+        dataset: None where it is no longer there, and with it the fields below.
+        profile: Its figures.
+        checks: What to know of it, gravest first.
+        gallery: Examples; None without a model.
+        maps: Maps of items by the label of the run.
+        problems: Why models could not be used, by the label of the run.
+    """
+
+    name: str
+    runs: tuple[RunFacts, ...]
+    dataset: SequenceDataset | None
+    profile: Profile | None
+    checks: tuple[Check, ...]
+    gallery: Gallery | None
+    maps: Mapping[str, ItemMap]
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What is to be told.
+
+    Args:
+        runs: What it is about.
+        groups: The same runs by dataset.
+        verdict: Sentences on what the model is good for and what not; may be empty.
+        made_at: ISO moment, UTC.
+    """
+
+    runs: tuple[RunFacts, ...]
+    groups: tuple[DataGroup, ...]
+    verdict: tuple[str, ...]
+    made_at: str
+
+
+def collect(runs: Iterable[Run], *, verdict: Sequence[str] = (), seed: int = 0) -> Report:
+    """Gather all that a report tells of runs.
+
+    Args:
+        runs: One to five, of any state in which there is something to tell.
+        verdict: Sentences on what the model is good for and what not.
+        seed: Chance behind the choice of examples.
+
+    Raises:
+        RunError: there are too many, one is named twice, or one has nothing to tell yet.
+        FormatError: a run is damaged.
+
+    Cost: a pass over each dataset, the ranks of some hundred users, a projection of the items.
+    """
+    facts = read_runs(runs)
+    fingerprints = dict.fromkeys(one.fingerprint for one in facts)
+    groups = (
+        _group(tuple(one for one in facts if one.fingerprint == fingerprint), seed)
+        for fingerprint in fingerprints
+    )
+    made_at = utc_now().isoformat(timespec="seconds")
+    return Report(facts, tuple(groups), tuple(verdict), made_at)
+
+
+def _group(runs: tuple[RunFacts, ...], seed: int) -> DataGroup:
+    first = runs[0]
+    dataset = next((one.dataset for one in runs if one.dataset is not None), None)
+    models, problems = _load(runs)
+    found = None if dataset is None else _profile(dataset, first)
+    two_sided = [one.label for one in runs if one.sees_future and one.label in models]
+    return DataGroup(
+        name=first.data_name,
+        runs=runs,
+        dataset=dataset,
+        profile=found,
+        checks=check_dataset(dataset, found) if dataset is not None else (),
+        gallery=make_gallery(models, two_sided, seed=seed) if models else None,
+        maps={label: make_map(model) for label, model in models.items()},
+        problems=problems,
+    )
+
+
+def _profile(dataset: SequenceDataset, facts: RunFacts) -> Profile:
+    return profile(dataset, max_seq_length=facts.settings.max_seq_length)
+
+
+def _load(runs: Iterable[RunFacts]) -> tuple[dict[str, Recommender], dict[str, str]]:
+    """Return the models by label, and why others cannot be used."""
+    models, problems = {}, {}
+    for one in runs:
+        if not one.has_model:
+            continue
+        try:
+            models[one.label] = load(one.run, device="cpu")
+        except Bert4RecError as error:
+            problems[one.label] = error.message
+    return models, problems

@@ -1,0 +1,283 @@
+"""What a report says in sentences, for people who know no jargon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bert4rec.data.split_record import asked_words
+from bert4rec.report.collect import DataGroup, Report
+from bert4rec.report.facts import NETWORK, Judged, RunFacts
+from bert4rec.report.gallery import Gallery
+from bert4rec.report.item_map import ItemMap
+from bert4rec.report.text import clean
+from bert4rec.ui.words import counted, number, sentence
+
+RULES = {
+    "transitions": ("Transitions", "what most often follows the last item"),
+    "popularity": ("Popularity", "what most people take"),
+}
+LEAD = "hr@10"
+# A map that keeps fewer of the nearest items says nothing of neighbours.
+LEAST_KEPT = 0.2
+METRIC_WORDS = {
+    "hr@10": (
+        "Hit rate",
+        "How often the item that really came next is among the ten that are suggested.",
+    ),
+    "ndcg@10": (
+        "Rank-weighted hit rate",
+        "The same, but a hit counts more the higher it stands: 1 in first place, 0.63 in second,"
+        " 0.29 in tenth.",
+    ),
+    "mrr@10": (
+        "Reciprocal rank",
+        "A hit in first place counts 1, in second 1/2, in tenth 1/10.",
+    ),
+}
+
+
+def share(value: float) -> str:
+    """Return a share in per cent.
+
+    Example:
+        >>> share(0.2994), share(1), share(0.00004)
+        ('29.9%', '100%', '0.004%')
+    """
+    if 0 < value < 0.001:
+        return f"{100 * value:.1g}%"
+    return "100%" if value == 1 else f"{100 * value:.1f}%"
+
+
+def rule_name(name: str) -> str:
+    """Return what a simple rule is called."""
+    return RULES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
+
+
+def best_rule(judged: dict[str, Judged] | Any, metric: str = LEAD) -> str | None:
+    """Return the simple rule that reached most, None where none was judged."""
+    rules = [name for name in judged if name != NETWORK and metric in judged[name].metrics]
+    return max(rules, key=lambda name: judged[name].metrics[metric], default=None)
+
+
+def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:
+    """Return whether one scorer is ahead of another: `ahead`, `behind` or `level`.
+
+    Only where the intervals do not meet is one of them ahead.
+    """
+    if metric not in one.intervals or metric not in other.intervals:
+        return "level"
+    (low, high), (other_low, other_high) = one.intervals[metric], other.intervals[metric]
+    if low > other_high:
+        return "ahead"
+    return "behind" if high < other_low else "level"
+
+
+def about(report: Report) -> str:
+    """Return what the report is about, in a sentence."""
+    first = report.runs[0]
+    if len(report.runs) == 1:
+        return (
+            f"{first.model_name} learns from the order in which people take things what fits next,"
+            f" before or in between; here it learned from {_amount(report.groups[0])}."
+        )
+    names = sorted({one.model_name for one in report.runs})
+    data = [_amount(group) for group in report.groups]
+    many = f"{len(report.runs)} versions of {' and '.join(names)}"
+    learned = data[0] if len(data) == 1 else f"{len(data)} data sets"
+    return f"This compares {many}, which learned from {learned} what people take next."
+
+
+def _amount(group: DataGroup) -> str:
+    told = dict(group.runs[0].curves.started) | dict(group.runs[0].summary or {})
+    n_users, n_items = told.get("n_users"), told.get("n_items")
+    if n_users is None or n_items is None:
+        return f"the data set {clean(group.name, 40)}"
+    n = told.get("n_interactions", 0)
+    return (
+        f"{counted(int(n), 'choice')} of {counted(int(n_users), 'person', 'people')} among"
+        f" {counted(int(n_items), 'item')}"
+    )
+
+
+def headline(report: Report) -> str:
+    """Return the main finding, in a sentence."""
+    if len(report.runs) == 1:
+        return run_finding(report.runs[0])
+    judged = [one for one in report.runs if NETWORK in one.judged]
+    if not judged:
+        return "None of them has been judged on the test users yet."
+    if len(report.groups) > 1:
+        parts = ", ".join(f"{clean(one.label, 40)} {share(_lead(one))}" for one in judged)
+        return (
+            f"The item that really came next is among the ten suggested for: {parts}. They were"
+            " trained on different data, so these figures do not tell which one is better."
+        )
+    return _comparison(judged)
+
+
+def _lead(one: RunFacts) -> float:
+    return float(one.judged[NETWORK].metrics[LEAD])
+
+
+def _comparison(judged: Sequence[RunFacts]) -> str:
+    best, *others = sorted(judged, key=_lead, reverse=True)
+    name = clean(best.label, 40)
+    text = (
+        f"{name} finds most: for {share(_lead(best))} of the test users the item that really came"
+        " next is among the ten it suggests"
+    )
+    if not others:
+        return text + "."
+    second = others[0]
+    if _lead(second) == _lead(best):
+        return f"{text}, and {clean(second.label, 40)} finds as much."
+    how = compared(best.judged[NETWORK], second.judged[NETWORK])
+    verdict = "a clear lead over" if how == "ahead" else "not clearly more than"
+    return f"{text}, {verdict} {clean(second.label, 40)} with {share(_lead(second))}."
+
+
+def run_finding(one: RunFacts) -> str:
+    """Return what one run reached, in a sentence."""
+    if NETWORK not in one.judged:
+        return unjudged_words(one)
+    own = one.judged[NETWORK]
+    text = (
+        f"For {share(own.metrics[LEAD])} of the test users, the item that really came next is among"
+        " the ten that it suggests"
+    )
+    rival = best_rule(one.judged)
+    if rival is None:
+        return text + "."
+    rule = rule_name(rival).lower()
+    words = f" ({RULES[rival][1]})" if rival in RULES else ""
+    verdict = {
+        "ahead": "the model is clearly better",
+        "behind": "the model is clearly worse, so the rule is the better choice",
+        "level": "the difference may be chance",
+    }[compared(own, one.judged[rival])]
+    if own.metrics[LEAD] == one.judged[rival].metrics[LEAD]:
+        verdict = "the model is no better"
+    theirs = share(one.judged[rival].metrics[LEAD])
+    return f"{text}; the best simple rule, {rule}{words}, reaches {theirs}: {verdict}."
+
+
+def unjudged_words(one: RunFacts) -> str:
+    """Return why a run has no test figures, and what there is instead."""
+    best = one.status.best_score
+    metric = str(one.config["effective_settings"].get("valid_metric", "ndcg@10"))
+    so_far = (
+        f" The best value on the validation users so far is {number(best, 3)} ({metric})."
+        if best is not None
+        else ""
+    )
+    return f"It has not been judged on the test users: it is {state_words(one)}.{so_far}"
+
+
+def state_words(one: RunFacts) -> str:
+    """Return how far a run came, in a few words."""
+    done = f"after {one.status.epoch:,} of {counted(one.status.n_epochs, 'epoch')}"
+    words = {
+        "queued": "waiting",
+        "running": f"still training, {done}",
+        "paused": f"paused {done}",
+        "interrupted": f"interrupted {done}",
+        "failed": f"failed {done}",
+        "stopped": f"stopped {done}",
+        "finished": f"finished {done}",
+    }
+    return words[one.status.state]
+
+
+def state_note(one: RunFacts) -> str:
+    """Return what a reader has to know of a run that did not end as planned, else nothing."""
+    if one.status.state == "finished":
+        return ""
+    told = sentence(clean(one.status.message, 200)) if one.status.message else ""
+    what = "the figures are those of its best weights" if one.judged else "there is no final result"
+    return f"This run was {state_words(one)}; {what}. {told}".strip()
+
+
+def length_finding(group: DataGroup) -> str:
+    """Return what the lengths of histories are like."""
+    found = group.profile
+    if found is None:
+        return ""
+    quantiles = found.length_quantiles
+    text = (
+        f"Half of the histories have {quantiles['median']:.0f} items or more, the longest"
+        f" {quantiles['max']:,.0f}."
+    )
+    if found.n_long:
+        text += (
+            f" {share(found.share_long)} are longer than the newest {found.window:,} items that the"
+            " model sees at once."
+        )
+    return text
+
+
+def popularity_finding(share_held: float) -> str:
+    """Return how much the most popular fifth of the items holds."""
+    how = (
+        "a few items are taken by nearly everybody"
+        if share_held > 0.8
+        else "some items are much more popular than others"
+        if share_held > 0.4
+        else "no item is much more popular than the others"
+    )
+    return f"The most popular fifth of the items has {share(share_held)} of all choices: {how}."
+
+
+def contexts_finding(gallery: Gallery, label: str) -> str:
+    """Return what both sides give over the past alone, for a hidden middle item."""
+    figures = {one.name: one for one in gallery.contexts[label]}
+    if "both" not in figures or "past" not in figures:
+        return ""
+    both, past = figures["both"], figures["past"]
+    text = (
+        f"With both sides in sight the hidden item is among the first ten for {share(both.hr)} of"
+        f" {counted(both.n_users, 'user')}, from the past alone for {share(past.hr)}"
+    )
+    (low, _), (_, past_high) = both.interval, past.interval
+    if low > past_high:
+        return f"{text}: what comes after tells a lot."
+    return f"{text}: what comes after adds little that is certain."
+
+
+def chosen_words(gallery: Gallery, n_runs: int) -> str:
+    """Return how the examples were chosen; by the ranks of which run, where there are several."""
+    by = f" by the ranks of {clean(gallery.chosen_by, 40)}," if n_runs > 1 else ""
+    return (
+        f"Nothing here is picked by hand: of {counted(gallery.n_drawn, 'test user')} drawn at"
+        f" random (seed {gallery.seed}) these are,{by} the two whose true item stands highest, two"
+        " from the middle and the two where it stands lowest. Of all drawn, it is among the first"
+        f" ten for {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)})."
+    )
+
+
+def task_words(report: Report) -> str:
+    """Return what the models had to find."""
+    words = {asked_words((one.summary or {}).get("split")) for one in report.runs if one.judged}
+    what = f": {words.pop()}" if len(words) == 1 else ""
+    return f"Some choices were hidden while the model learned{what}. Then it had to find them."
+
+
+def map_finding(found: ItemMap) -> str:
+    """Return what a map shows and how far it can be trusted."""
+    shown = len(found.item_idx)
+    what = (
+        f"Each dot is one of {counted(found.n_items, 'item')}"
+        if shown == found.n_items
+        else f"Each dot is one of the {shown:,} most frequent of {found.n_items:,} items"
+    )
+    colour = f", coloured by {clean(found.column, 30)}" if found.column else ""
+    trust = (
+        "groups can be trusted more than single neighbours"
+        if found.share_kept >= LEAST_KEPT
+        else "it shows the whole, not what lies beside what"
+    )
+    return (
+        f"{what}{colour}. Items that the model takes to be alike lie close together; the directions"
+        f" mean nothing. Of an item's ten nearest in truth, {share(found.share_kept)} are among its"
+        f" ten nearest here: {trust}."
+    )

@@ -1,0 +1,209 @@
+"""The parts of a report as charts and rows, ready to be put into its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from bert4rec.report.charts import (
+    Interval,
+    Key,
+    axis_marks,
+    interval_marks,
+)
+from bert4rec.report.collect import DataGroup
+from bert4rec.report.facts import NETWORK, Judged, RunFacts
+from bert4rec.report.findings import (
+    METRIC_WORDS,
+    rule_name,
+    share,
+)
+from bert4rec.report.gallery import ContextFigure
+from bert4rec.report.text import clean
+from bert4rec.ui.words import metric_name, number
+
+TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
+SLICE_WORDS = {
+    "top 10 %": "Most popular 10%",
+    "10 to 50 %": "Next 40%",
+    "rest": "Least popular half",
+}
+RULE_KEYS = {"transitions": ("rule0", "dashed"), "popularity": ("rule1", "dotted")}
+CONTEXT_KEYS = {
+    "past": Key("The past alone", "rule0", "dashed"),
+    "future": Key("The future alone", "rule1", "dotted"),
+    "both": Key("Both sides", "run0"),
+}
+
+
+class Row(NamedTuple):
+    """A line of a chart whose texts stand beside it.
+
+    Args:
+        label: What it is about.
+        text: Its figures.
+        marks: The drawing.
+        key: Whose line it is; None where it holds several marks.
+    """
+
+    label: str
+    text: str
+    marks: Markup
+    key: Key | None = None
+
+
+@dataclass(frozen=True)
+class RowChart:
+    """Lines over one axis from zero.
+
+    Args:
+        title: Above it.
+        words: What is drawn, in plain words.
+        rows: The lines.
+        axis: Places, in per cent, and texts of its ticks.
+        keys: Its legend; empty where each row says what it is.
+    """
+
+    title: str
+    words: str
+    rows: tuple[Row, ...]
+    axis: Sequence[tuple[float, str]]
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scorer of the result charts: a run or a simple rule."""
+
+    key: Key
+    judged: Judged
+
+
+def run_key(runs: Sequence[RunFacts], one: RunFacts) -> Key:
+    """Return the key of a run: its colour is its place in the report."""
+    return Key(clean(one.label, 40), f"run{runs.index(one)}")
+
+
+def scored(group: DataGroup, runs: Sequence[RunFacts]) -> list[Scored]:
+    """Return the runs of a group that were judged, and each simple rule once.
+
+    A rule that reached different figures in different runs, as where they hold out other items, is
+    there for each of them.
+    """
+    judged = [one for one in group.runs if NETWORK in one.judged]
+    found = [Scored(run_key(runs, one), one.judged[NETWORK]) for one in judged]
+    known = [*RULE_KEYS, *(name for one in judged for name in one.judged if name != NETWORK)]
+    names = [name for name in dict.fromkeys(known) if any(name in one.judged for one in judged)]
+    for name in names:
+        colour, dash = RULE_KEYS.get(name, ("rule2", "dotted"))
+        versions: list[tuple[RunFacts, Judged]] = []
+        for one in judged:
+            theirs = one.judged.get(name)
+            if theirs and all(theirs.metrics != other.metrics for _, other in versions):
+                versions.append((one, theirs))
+        for one, theirs in versions:
+            of_run = f" ({clean(one.label, 24)})" if len(versions) > 1 else ""
+            found.append(Scored(Key(rule_name(name) + of_run, colour, dash), theirs))
+    return found
+
+
+def metric_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
+    """Draw the main metrics with their intervals, one chart each."""
+    for metric, (name, words) in METRIC_WORDS.items():
+        told = [one for one in found if metric in one.judged.metrics]
+        if not told:
+            continue
+        intervals = [_interval(one, metric) for one in told]
+        highest = _highest(intervals)
+        rows = [
+            Row(one.key.name, _interval_text(one), interval_marks([one], highest), one.key)
+            for one in intervals
+        ]
+        yield RowChart(f"{name} ({metric_name(metric)})", words, tuple(rows), axis_marks(highest))
+
+
+def _interval(one: Scored, metric: str) -> Interval:
+    low, high = one.judged.intervals.get(metric, (None, None))
+    return Interval(one.key, one.judged.metrics[metric], low, high)
+
+
+def _interval_text(one: Interval) -> str:
+    if one.low is None or one.high is None:
+        return number(one.value, 3)
+    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def _highest(intervals: Sequence[Interval]) -> float:
+    ends = [max(one.value, one.high or 0.0) for one in intervals]
+    return max(max(ends, default=0.0) * 1.05, 1e-6)
+
+
+def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
+    """Draw the hit rate by slices of the test users, one chart for each way to slice."""
+    told = [(one, part) for one in found for part in one.judged.slices]
+    for by in dict.fromkeys(str(part["by"]) for _, part in told):
+        inside = [(one, part) for one, part in told if part["by"] == by]
+        highest = max(max(float(part["hr@10"]) for _, part in inside) * 1.05, 1e-6)
+        rows = []
+        for label in dict.fromkeys(str(part["slice"]) for _, part in inside):
+            parts = [(one, part) for one, part in inside if part["slice"] == label]
+            # What is drawn last lies on top: the runs.
+            marks = [Interval(one.key, float(part["hr@10"])) for one, part in reversed(parts)]
+            n_rows = int(parts[0][1]["n_rows"])
+            text = f"{n_rows:,} test {'item' if n_rows == 1 else 'items'}"
+            shown = SLICE_WORDS.get(label, label)
+            rows.append(Row(shown, text, interval_marks(marks, highest)))
+        yield RowChart(
+            f"By {by}",
+            "Hit rate among ten, for parts of the test users. Small parts vary by chance.",
+            tuple(rows),
+            axis_marks(highest),
+            tuple(one.key for one in found if any(one is other for other, _ in inside)),
+        )
+
+
+def metric_table(found: Sequence[Scored]) -> list[tuple[str, list[str]]]:
+    """Return the metrics of each scorer as text, in the order of `TABLE_METRICS`."""
+    return [
+        (one.key.name, [number(one.judged.metrics.get(name), 4) for name in TABLE_METRICS])
+        for one in found
+    ]
+
+
+def list_rows(found: Sequence[Scored]) -> list[tuple[str, str, str, str]]:
+    """Return what the lists of each scorer are like: reach, rarity, share of popular items."""
+    rows = []
+    for one in found:
+        lists = one.judged.lists
+        if {"coverage@10", "novelty@10", "popular_share@10"} <= lists.keys():
+            rarity = f"1 in {2 ** min(lists['novelty@10'], 50.0):,.0f}"
+            reach, popular = share(lists["coverage@10"]), share(lists["popular_share@10"])
+            rows.append((one.key.name, reach, rarity, popular))
+    return rows
+
+
+def context_chart(figures: Sequence[ContextFigure]) -> RowChart:
+    """Draw what past, future and both give for a hidden middle item."""
+    intervals = [Interval(CONTEXT_KEYS[one.name], one.ndcg, *one.interval) for one in figures]
+    highest = _highest(intervals)
+    rows = [
+        Row(one.key.name, _interval_text(one), interval_marks([one], highest), one.key)
+        for one in intervals
+    ]
+    name = METRIC_WORDS["ndcg@10"][0]
+    words = f"{name} of the hidden middle item, by what the model was shown."
+    return RowChart("What each side gives", words, tuple(rows), axis_marks(highest))
+
+
+def titles_of(group: DataGroup) -> Mapping[int, str]:
+    """Return the titles of items by index, fit to be shown."""
+    gallery, vocabulary = group.gallery, group.dataset.vocabulary if group.dataset else None
+    if gallery is None or vocabulary is None:
+        return {}
+    examples = [*gallery.nexts, *gallery.middles]
+    shown = {item for one in examples for item in (*one.before, one.true_idx, *one.after)}
+    shown |= {e.item_idx for one in examples for guess in one.guesses for e in guess.entries}
+    return {item: clean(vocabulary.title(item)) for item in shown}

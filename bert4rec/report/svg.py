@@ -1,0 +1,109 @@
+"""Elements of SVG as text that is escaped, and the scales that charts stand on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+
+def element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
+    """Return an element; text inside is escaped, elements stay.
+
+    Args:
+        name: Its name.
+        children: Elements or text.
+        attributes: By name, with `_` for `-` and at an end for names that Python keeps; None is
+            left out.
+
+    Example:
+        >>> print(element("text", "a < b", class_="tick", x=1.0))
+        <text class="tick" x="1">a &lt; b</text>
+    """
+    given = Markup("").join(
+        Markup(' {}="{}"').format(key.strip("_").replace("_", "-"), _value(value))
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inside = Markup("").join(map(escape, children))
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), given, inside)
+
+
+def _value(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+
+
+def path_of(points: Iterable[tuple[float, float]]) -> str:
+    """Return a line through points as the `d` of a path.
+
+    Example:
+        >>> path_of([(0, 1), (2.25, 3)])
+        'M0 1L2.2 3'
+    """
+    # A tenth of a unit is finer than a pixel of any screen that a report is read on.
+    steps = (f"{x:.1f} {y:.1f}".replace(".0", "") for x, y in points)
+    return "M" + "L".join(steps)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A straight line from values to places.
+
+    Args:
+        low: Value at `start`.
+        high: Value at `end`.
+        start: Place of `low`.
+        end: Place of `high`.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Return the place of a value."""
+        span = self.high - self.low
+        share = (value - self.low) / span if span else 0.5
+        return self.start + share * (self.end - self.start)
+
+
+def ticks(low: float, high: float, n: int = 5) -> list[float]:
+    """Return about `n` round values between two others.
+
+    Example:
+        >>> ticks(0, 1), ticks(3, 17)
+        ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0])
+    """
+    span = high - low
+    if not math.isfinite(span) or span <= 0:
+        return [low]
+    rough = span / n
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.75)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(step * at, 12) for at in range(first, last + 1)]
+
+
+def tick_text(value: float) -> str:
+    """Return a value at an axis.
+
+    Example:
+        >>> tick_text(12000), tick_text(0.25)
+        ('12,000', '0.25')
+    """
+    return f"{value:,.10g}"
+
+
+def wide_range(values: Sequence[float], *, from_zero: bool) -> tuple[float, float]:
+    """Return the ends of an axis that holds the values with some air."""
+    low, high = min(values), max(values)
+    if from_zero:
+        low = min(0.0, low)
+    room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    return (low if from_zero and low == 0 else low - room), high + room

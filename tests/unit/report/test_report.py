@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bert4rec.data.prepare import prepare
+from bert4rec.embeddings import EmbeddingMap, MapService
+from bert4rec.errors import RunError, UnwritableError
+from bert4rec.files import read_json, write_json
+from bert4rec.pipeline import train
+from bert4rec.policy import Policy
+from bert4rec.report.collect import collect
+from bert4rec.report.gallery import KINDS, choose_rows
+from bert4rec.report.page import render, report_html, write_report
+from bert4rec.report.sections import TABLE_METRICS
+from bert4rec.report.text import clean
+from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.registry import create_run
+from bert4rec.ui.words import metric_name
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+N_ITEMS = 14
+LONG = "long " * 2000
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=http://evil.example/x onerror=alert(1)>",
+    "</style><style>body{display:none}</style>",
+    "{{ 7*7 }} {% raw %}",
+    "**bold** [x](javascript:alert(1)) $x^2$",
+    "\u202eright to left",
+    "שלום עולם",
+    "a\x00b\x1bc\ud800d",
+    "Z\u0351\u0352\u0353\u0354\u0355\u0356\u0357algo",
+    LONG,
+    '" onmouseover="alert(1)',
+    "&lt;b&gt;",
+]
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page as its elements and its tables."""
+
+    html: str
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    text: str = ""
+    tables: list[list[list[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._cell: list[str] | None = None
+        self._is_hidden = False
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._is_hidden = tag in ("style", "script")
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th") and self._cell is not None:
+            self.tables[-1][-1].append("".join(self._cell).strip())
+            self._cell = None
+        self._is_hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._is_hidden:
+            self.text += data
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def table(self, head: str) -> list[list[str]]:
+        """Return the table that has a column of this name."""
+        return next(table for table in self.tables if head in table[0])
+
+
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    rows = [
+        (f"<u{user}>", f"t{(user + step) % N_ITEMS:02}", 60 * step)
+        for user in range(12)
+        for step in range(11)
+    ]
+    titles = [*HOSTILE, "a", "b"]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at:02}" for at in range(N_ITEMS)],
+            # No file holds half of a sign, and so no item table does.
+            "title": [title.replace("\ud800", "") for title in titles],
+            "genre": ["<b>loud</b>", "calm"] * (N_ITEMS // 2),
+        }
+    )
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    workspace = tmp_path_factory.mktemp("hostile")
+    dataset = prepare(log, items=items, name="ring", workspace=workspace)
+    name = "<svg onload=alert(1)>"
+    return train(dataset, small_settings(n_epochs=2), workspace=workspace, name=name)
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """The run in a workspace of its own, to be changed."""
+    shutil.copytree(run.workspace, folder, ignore=shutil.ignore_patterns("*.sqlite"))
+    return open_run(folder / "runs" / run.id)
+
+
+def test_the_figures_are_those_of_the_summary(tiny_run: Run) -> None:
+    page, summary = Page(report_html([tiny_run])), tiny_run.summary()
+    assert summary is not None
+    head, *rows = page.table("HR@1")
+    assert head[1:] == [metric_name(name) for name in TABLE_METRICS]
+    shown = {row[0].casefold(): row[1:] for row in rows}
+    report = summary["report"]["test"]
+    assert shown.keys() == {"tiny", "transitions", "popularity"}
+    for name, part in report.items():
+        label = "tiny" if name == "bert4rec" else name
+        assert shown[label] == [f"{part['metrics'][key]:.4f}" for key in TABLE_METRICS]
+        low, high = part["intervals"]["hr@10"]
+        assert f"{part['metrics']['hr@10']:.3f} ({low:.3f} to {high:.3f})" in page.text
+    own = report["bert4rec"]
+    found = f"{100 * own['metrics']['hr@10']:.1f}%".replace("100.0%", "100%")
+    assert f"For {found} of the test users" in page.text
+    assert f"{summary['n_users']:,} people" in page.text
+
+
+def test_slices_lists_data_and_settings_come_from_the_run(tiny_run: Run) -> None:
+    page, summary = Page(report_html([tiny_run])), tiny_run.summary()
+    assert summary is not None
+    own = summary["report"]["test"]["bert4rec"]
+    for part in own["slices"]:
+        assert f"{part['n_rows']:,} test item" in page.text
+    reach = own["lists"]["coverage@10"]
+    assert page.table("Reach")[1][1] == ("100%" if reach == 1 else f"{100 * reach:.1f}%")
+    changed = {row[0]: row[1] for row in page.table("Default")[1:]}
+    assert changed["Hidden size"] == "16"
+    assert "hidden_size: 16" in page.text
+    assert f"Best NDCG@10 {tiny_run.status().best_score:.3f}" in page.text
+    assert "bert4rec train" in page.text
+    assert str(tiny_run.workspace) not in page.html
+
+
+def test_nothing_of_a_title_becomes_markup_and_nothing_is_asked_for(hostile_run: Run) -> None:
+    page = Page(report_html([hostile_run]))
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "img", "iframe", "object", "embed", "form", "input", "base"}
+    assert sum(tag == "style" for tag, _ in page.tags) == 1
+    for tag, attributes in page.tags:
+        assert not [key for key in attributes if key.startswith("on")], (tag, attributes)
+        for key in ("src", "href", "xlink:href", "action"):
+            value = attributes.get(key)
+            assert value is None or value.startswith("#") or value == "data:,"
+    for title in (*HOSTILE[:5], *HOSTILE[10:]):
+        assert title in page.text, title
+    assert "<b>loud</b>" in page.text
+    assert "url(" not in page.html.split("</style>")[0]
+    assert "@import" not in page.html.split("</style>")[0]
+    assert page.html.encode("utf-8")
+    assert "\x00" not in page.html
+
+
+def test_a_title_of_ten_thousand_signs_is_cut(hostile_run: Run) -> None:
+    html = report_html([hostile_run])
+    assert "long long long" in html
+    assert "long " * 20 not in html
+    assert len(html) < 400_000
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_cleaned_text_is_one_short_line_that_a_file_can_hold(title: str) -> None:
+    line = clean(title, 30)
+    assert len(line.rstrip("\u202c\u2069")) <= 30
+    assert "\n" not in line
+    assert line.encode("utf-8")
+    assert line.translate(dict.fromkeys(map(ord, "\u202e\u202c"))).isprintable()
+
+
+def test_a_verdict_is_shown_only_where_there_is_one(tiny_run: Run) -> None:
+    assert "What it is good for" not in report_html([tiny_run])
+    page = Page(report_html([tiny_run], verdict=["Good for <rings>.", "Not for squares."]))
+    assert "What it is good for" in page.text
+    assert "Good for <rings>." in page.text
+
+
+def test_runs_beside_each_other_are_told_apart(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=2, mask_rate=0.4, n_layers=2)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="tiny")
+    page = Page(report_html([run, other]))
+    labels = [f"tiny · {one.id}" for one in (run, other)]
+    table = page.table("HR@1")
+    assert [row[0] for row in table[1:3]] == [clean(label, 40) for label in labels]
+    assert len(table) == 5
+    differing = {row[0]: row[1:] for row in page.tables[1 + page.tables.index(table)]}
+    assert differing["Mask rate"] == ["0.2", "0.4"]
+    assert "finds most" in page.text
+
+
+def test_a_run_that_holds_out_other_items_is_left_out_of_the_examples(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, split_strategy="last_k", held_out_items=2)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="two")
+    report = collect([run, other])
+    (group,) = report.groups
+    assert group.gallery is not None
+    assert group.gallery.left_out == ("two",)
+    assert {guess.name for guess in group.gallery.nexts[0].guesses} == {"tiny", "transitions"}
+    text = Page(render(report)).text
+    assert "Left out, as they were tested on other items" in text
+    # Simple rules of another test are other figures.
+    assert "Popularity (two)" in text
+
+
+def test_runs_on_different_data_are_not_compared(tiny_run: Run, hostile_run: Run) -> None:
+    page = Page(report_html([tiny_run, hostile_run]))
+    assert "do not tell which one is better" in page.text
+    assert "finds most" not in page.text
+
+
+def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run: Run) -> None:
+    gallery = collect([tiny_run]).groups[0].gallery
+    assert gallery is not None
+    assert [one.kind for one in gallery.nexts] == [kind for kind in KINDS for _ in range(2)]
+    ranks = [one.guesses[0].true_rank for one in gallery.nexts]
+    assert max(ranks[:2]) <= min(ranks[2:4])
+    assert max(ranks[2:4]) <= min(ranks[4:])
+    for one in gallery.nexts:
+        for guess in one.guesses:
+            hits = [at for at, entry in enumerate(guess.entries) if entry.is_true]
+            assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
+    assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+@pytest.mark.parametrize(
+    ("ranks", "found"),
+    [
+        ([3, 0, 9, 1, 5, 0], {"well": [1, 5], "typical": [3, 0], "badly": [2, 4]}),
+        ([4], {"well": [0]}),
+        ([7, 7, 7], {"well": [0], "typical": [1]}),
+    ],
+)
+def test_of_equal_ranks_those_drawn_first_are_chosen(
+    ranks: list[int], found: dict[str, list[int]]
+) -> None:
+    chosen = choose_rows(np.array(ranks), 2)
+    assert {kind: [row for k, row in chosen if k == kind] for kind, _ in chosen} == found
+
+
+def test_a_run_without_validation_says_so(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, eval_step=0)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="blind")
+    page = Page(report_html([other]))
+    assert "was not validated while it trained" in page.text
+    assert "on the validation users" not in page.text
+
+
+@pytest.mark.parametrize("state", ["stopped", "interrupted", "running"])
+def test_a_run_that_did_not_end_tells_what_there_is(
+    tiny_run: Run, tmp_path: Path, state: str
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    if state != "stopped":
+        (run.folder / "summary.json").unlink()
+    run.set_status(state=state, epoch=3, message="stopped on request")
+    page = Page(report_html([run]))
+    assert "after 3 of 8 epochs" in page.text
+    assert ("Hit rate" in page.text) == (state == "stopped")
+    assert "Training loss" in page.text
+    assert "It went well" in page.text
+
+
+def test_without_its_dataset_or_model_the_rest_is_told(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    shutil.rmtree(run.workspace / "datasets")
+    page = Page(report_html([run]))
+    assert "is no longer in the workspace" in page.text
+    assert page.table("HR@1")
+    assert "It went well" not in page.text
+
+
+def test_a_damaged_checkpoint_is_named(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    run.checkpoint("best").write_bytes(b"no weights")
+    page = Page(report_html([run]))
+    assert "cannot be used" in page.text
+    assert page.table("HR@1")
+
+
+def test_a_summary_of_the_first_version_without_a_report_is_enough(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    summary = read_json(run.folder / "summary.json")
+    write_json(run.folder / "summary.json", {"test": summary["test"]})
+    page = Page(report_html([run]))
+    assert page.table("HR@1")[1][3] == f"{summary['test']['hr@10']:.4f}"
+
+
+def test_bad_use_is_refused(tiny_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not 0"):
+        report_html([])
+    with pytest.raises(RunError, match="not 6"):
+        report_html([tiny_run] * 6)
+    with pytest.raises(RunError, match="named twice"):
+        report_html([tiny_run, tiny_run])
+    dataset = saved_dataset(tmp_path, ring_dataset())
+    queued = create_run(tmp_path, dataset, Policy(settings=small_settings()))
+    with pytest.raises(RunError, match="nothing to report"):
+        report_html([queued])
+    with pytest.raises(UnwritableError):
+        write_report([tiny_run], tiny_run.folder / "config.json" / "report.html")
+
+
+def test_a_file_that_is_there_is_replaced_whole(tiny_run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "report.html"
+    write_report([tiny_run], path)
+    path.write_text("x" * 1_000_000)
+    write_report([tiny_run], path)
+    assert path.read_text("utf-8").endswith("</html>")
+    assert [found.name for found in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_umap_that_is_there_takes_the_place_of_pca(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_items = tiny_run.dataset().n_items
+    made = EmbeddingMap(
+        "umap", np.random.default_rng(0).random((n_items, 2)), np.arange(1, n_items + 1), 0.9
+    )
+    assert "Map of the items (PCA)" in report_html([tiny_run])
+    monkeypatch.setattr(MapService, "get", lambda *_: made)
+    text = Page(report_html([tiny_run])).text
+    assert "Map of the items (UMAP)" in text
+    # Nothing but how often they occur is known of these items.
+    assert "coloured by popularity" in text
+
+
+def test_a_model_that_sees_only_the_past_hides_no_middle(tiny_run: Run, tmp_path: Path) -> None:
+    assert "A hidden item in the middle" in report_html([tiny_run])
+    run = copied(tiny_run, tmp_path / "w")
+    config = read_json(run.folder / "config.json")
+    one = collect([run]).runs[0]
+    assert one.sees_future
+    config["effective_settings"]["attention"] = "causal"
+    assert not type(one)(**(vars(one) | {"config": config})).sees_future
+
+
+def test_a_run_that_version_1_wrote_is_reported(tmp_path: Path) -> None:
+    golden = Path(__file__).resolve().parents[2] / "golden" / "run_v1"
+    shutil.copytree(golden, tmp_path / "w")
+    (folder,) = (tmp_path / "w" / "runs").iterdir()
+    assert Page(report_html([open_run(folder)])).table("HR@1")
