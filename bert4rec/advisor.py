@@ -131,7 +131,7 @@ def advise(comparison: Comparison, future: FutureGain | None = None) -> Advice:
         future: What the future adds for hidden items, if that was looked at.
     """
     part = comparison.parts.get("test")
-    scores = comparison.scores() if part is not None else pd.DataFrame()
+    scores = comparison.scores("test", (MAIN_METRIC,)) if part is not None else pd.DataFrame()
     model = _model(comparison, scores)
     if part is None or model is None:
         text = "No model that looks at both sides is among those that were compared."
@@ -153,16 +153,16 @@ def _model(comparison: Comparison, scores: pd.DataFrame) -> str | None:
     keys = [key for key, one in comparison.entrants.items() if one.uses == "both sides"]
     if not keys:
         return None
-    found = scores[(scores["metric"] == MAIN_METRIC) & scores["entrant"].isin(keys)]
+    found = scores[scores["entrant"].isin(keys)]
     return str(found.sort_values("value", ascending=False, kind="stable").iloc[0]["entrant"])
 
 
 def _rivals(comparison: Comparison, model: str, scores: pd.DataFrame) -> dict[str, _Rival]:
     """Return the best of each simpler kind; a run that sees the past alone counts as `order`."""
-    values = scores[scores["metric"] == MAIN_METRIC].set_index("entrant")["value"]
-    table = comparison.differences("test", model)
+    values = scores.set_index("entrant")["value"]
+    table = comparison.differences("test", model, (MAIN_METRIC,))
     best: dict[str, _Rival] = {}
-    for row in plain_rows(table[table["metric"] == MAIN_METRIC]):
+    for row in plain_rows(table):
         entrant = comparison.entrants[row["entrant"]]
         kind = "order" if entrant.uses == "past" else entrant.uses
         score = float(values[entrant.key])

@@ -113,8 +113,8 @@ BASELINES = {
             "Items as words: those near each other in histories are alike.",
             "Barkan & Koenigstein 2016",
             f"skip-gram, {item2vec.N_DIMENSIONS} dimensions, window {item2vec.WINDOW},"
-            f" {item2vec.N_NEGATIVES} negatives, {item2vec.MIN_EPOCHS} to {item2vec.MAX_EPOCHS} epochs"
-            " by the size of the log",
+            f" {item2vec.N_NEGATIVES} negatives, {item2vec.MIN_EPOCHS} to {item2vec.MAX_EPOCHS}"
+            " epochs by the size of the log",
             "similarity",
             item2vec.Item2Vec.fit,
             "gensim",
