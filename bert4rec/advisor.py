@@ -21,6 +21,7 @@ SHORT_HISTORY = 5
 SIMPLER = ("everyone", "similarity", "order")
 HEADLINES = {
     "suits": "BERT4Rec suits these data",
+    "gaps": "BERT4Rec pays for filling gaps; for what comes next, a next-item model does as well",
     "next_item": "A next-item model does as well here",
     "similarity": "Likeness of items is enough here",
     "popularity": "Popularity does as well here",
@@ -210,6 +211,8 @@ def _weigh(
         elif float(comparison.facts["dataset"]["median_length"]) < SHORT_HISTORY:
             verdict = "short"
     more = [_future_finding(future)] if verdict == "next_item" else []
+    if verdict == "next_item" and future is not None and future.verdict == "matters":
+        verdict = "gaps"
     return verdict, [*found, *more]
 
 
