@@ -21,6 +21,7 @@ SHORT_HISTORY = 5
 SIMPLER = ("everyone", "similarity", "order")
 HEADLINES = {
     "suits": "BERT4Rec suits these data",
+    "gaps": "BERT4Rec pays for filling gaps; for what comes next, a next-item model does as well",
     "next_item": "A next-item model does as well here",
     "similarity": "Likeness of items is enough here",
     "popularity": "Popularity does as well here",
@@ -131,7 +132,7 @@ def advise(comparison: Comparison, future: FutureGain | None = None) -> Advice:
         future: What the future adds for hidden items, if that was looked at.
     """
     part = comparison.parts.get("test")
-    scores = comparison.scores() if part is not None else pd.DataFrame()
+    scores = comparison.scores("test", (MAIN_METRIC,)) if part is not None else pd.DataFrame()
     model = _model(comparison, scores)
     if part is None or model is None:
         text = "No model that looks at both sides is among those that were compared."
@@ -153,16 +154,16 @@ def _model(comparison: Comparison, scores: pd.DataFrame) -> str | None:
     keys = [key for key, one in comparison.entrants.items() if one.uses == "both sides"]
     if not keys:
         return None
-    found = scores[(scores["metric"] == MAIN_METRIC) & scores["entrant"].isin(keys)]
+    found = scores[scores["entrant"].isin(keys)]
     return str(found.sort_values("value", ascending=False, kind="stable").iloc[0]["entrant"])
 
 
 def _rivals(comparison: Comparison, model: str, scores: pd.DataFrame) -> dict[str, _Rival]:
     """Return the best of each simpler kind; a run that sees the past alone counts as `order`."""
-    values = scores[scores["metric"] == MAIN_METRIC].set_index("entrant")["value"]
-    table = comparison.differences("test", model)
+    values = scores.set_index("entrant")["value"]
+    table = comparison.differences("test", model, (MAIN_METRIC,))
     best: dict[str, _Rival] = {}
-    for row in plain_rows(table[table["metric"] == MAIN_METRIC]):
+    for row in plain_rows(table):
         entrant = comparison.entrants[row["entrant"]]
         kind = "order" if entrant.uses == "past" else entrant.uses
         score = float(values[entrant.key])
@@ -210,6 +211,8 @@ def _weigh(
         elif float(comparison.facts["dataset"]["median_length"]) < SHORT_HISTORY:
             verdict = "short"
     more = [_future_finding(future)] if verdict == "next_item" else []
+    if verdict == "next_item" and future is not None and future.verdict == "matters":
+        verdict = "gaps"
     return verdict, [*found, *more]
 
 

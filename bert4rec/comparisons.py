@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 from bert4rec.comparing.compare import carry_out, find_kept
 from bert4rec.comparing.judging import CancelledError, Step
@@ -24,8 +24,8 @@ class _Job:
     plan: Plan
     control: Control = field(default_factory=Control)
     step: Step | None = None
-    future: Future[None] | None = None
     problem: Bert4RecError | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,10 @@ class ComparisonService:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="comparison")
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
+        self._queue: SimpleQueue[_Job] = SimpleQueue()
+        self._worker: threading.Thread | None = None
 
     def start(self, plan: Plan) -> str:
         """Begin a comparison, unless it is there or under way, and return its id."""
@@ -79,8 +80,22 @@ class ComparisonService:
             is_active = there is not None and _progress(there).is_active
             if not is_active and find_kept(plan, self.workspace) is None:
                 job = self._jobs[comparison_id] = _Job(plan)
-                job.future = self._executor.submit(self._carry_out, job)
+                self._queue.put(job)
+                self._begin_work()
         return comparison_id
+
+    def _begin_work(self) -> None:
+        """Start the thread that carries them out, the first time. The caller holds the lock."""
+        if self._worker is None:
+            # As a daemon, so that a server that ends waits for no comparison.
+            self._worker = threading.Thread(target=self._work, name="comparisons", daemon=True)
+            self._worker.start()
+
+    def _work(self) -> None:
+        while True:
+            job = self._queue.get()
+            self._carry_out(job)
+            job.ended.set()
 
     def stop(self, comparison_id: str) -> None:
         """End a comparison that waits or is under way; nothing of it is kept."""
@@ -112,8 +127,8 @@ class ComparisonService:
         """Block until a comparison has ended."""
         with self._lock:
             job = self._jobs.get(comparison_id)
-        if job is not None and job.future is not None:
-            job.future.result(timeout_s)
+        if job is not None:
+            job.ended.wait(timeout_s)
 
     def _carry_out(self, job: _Job) -> None:
         def watch(step: Step) -> None:
@@ -129,7 +144,7 @@ class ComparisonService:
 
 
 def _progress(job: _Job) -> Progress:
-    step, is_over = job.step, job.future is not None and job.future.done()
+    step, is_over = job.step, job.ended.is_set()
     state = "waiting" if step is None else "running"
     if is_over:
         state = "done"

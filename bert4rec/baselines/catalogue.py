@@ -81,7 +81,7 @@ BASELINES = {
             "transitions",
             "Transitions",
             "What most often came directly after the last item.",
-            "first-order Markov chain, as in Rendle et al. 2010",
+            "as in Rendle et al. 2010",
             "counts, then popularity",
             "order",
             _transitions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bert4rec.comparing.figures import difference_table, sampled_table, score_table, slice_table
+from bert4rec.comparing.figures import (
+    ALL_METRICS,
+    difference_table,
+    sampled_table,
+    score_table,
+    slice_table,
+)
 from bert4rec.comparing.judging import JudgedPart
 from bert4rec.comparing.plan import Entrant
 from bert4rec.data.split import Segments
@@ -78,14 +84,19 @@ class Comparison:
             )
         return found
 
-    def scores(self, part: str = "test") -> pd.DataFrame:
+    def scores(self, part: str = "test", metrics: Sequence[str] = ALL_METRICS) -> pd.DataFrame:
         """Return each entrant's figures with intervals, as `figures.score_table` does."""
-        return score_table(self.parts[part], seed=self.seed)
+        return score_table(self.parts[part], metrics, seed=self.seed)
 
-    def differences(self, part: str = "test", reference: str | None = None) -> pd.DataFrame:
+    def differences(
+        self,
+        part: str = "test",
+        reference: str | None = None,
+        metrics: Sequence[str] = ALL_METRICS,
+    ) -> pd.DataFrame:
         """Return paired differences from a reference, as `figures.difference_table` does."""
         against = self.find(reference or self.reference)
-        return difference_table(self.parts[part], against, seed=self.seed)
+        return difference_table(self.parts[part], against, metrics, seed=self.seed)
 
     def slices(self, part: str = "test", reference: str | None = None) -> pd.DataFrame:
         """Return figures by slice, as `figures.slice_table` does."""

@@ -10,6 +10,7 @@ from bert4rec.ui.words import escape
 
 ICONS = {
     "suits": ":material/check_circle:",
+    "gaps": ":material/join_full:",
     "next_item": ":material/arrow_forward:",
     "similarity": ":material/join_inner:",
     "popularity": ":material/trending_up:",

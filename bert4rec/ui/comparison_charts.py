@@ -137,10 +137,10 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
             ],
         }
     )
-    y = {"field": "who", "type": "nominal", "sort": None, "title": None}
+    y: dict[str, Any] = {"field": "who", "type": "nominal", "sort": None, "title": None}
     y |= {"axis": AXIS | {"labelLimit": MAX_LABEL_PX}}
     title = f"Difference in {metric_name(metric)} from the reference"
-    x = {"field": "low", "type": "quantitative", "title": title}
+    x: dict[str, Any] = {"field": "low", "type": "quantitative", "title": title}
     x |= {"axis": AXIS | {"tickCount": 6, "format": "+.3~f"}, "scale": {"padding": 16}}
     tooltip = [
         {"field": "who", "title": "Who"},
@@ -319,7 +319,7 @@ def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFr
 
 def list_finding(lists: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str) -> str:
     """Return how the reference's lists differ from its histories, in a sentence or two."""
-    row = lists.set_index("entrant").loc[reference]
+    row = lists.set_index("entrant").loc[reference].to_dict()
     name, lift = entrants[reference].title, float(row["popularity_lift"])
     word = "more" if lift > 0 else "less"
     text = f"Items that {name} lists are {abs(lift):.0%} {word} popular than those people met; "

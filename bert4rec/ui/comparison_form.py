@@ -55,6 +55,7 @@ def draw_form(runs: dict[str, Run]) -> None:
             key=RUNS_KEY,
             format_func=lambda run_id: labels.get(run_id, run_id),
             placeholder="Choose finished runs of one dataset and one split",
+            on_change=_forget_problem,
             persist_state="session",
         )
         named = st.pills(
@@ -63,6 +64,7 @@ def draw_form(runs: dict[str, Run]) -> None:
             selection_mode="multi",
             key=BASELINES_KEY,
             format_func=lambda name: BASELINES[name].title,
+            on_change=_forget_problem,
             persist_state="session",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -83,7 +85,15 @@ def draw_form(runs: dict[str, Run]) -> None:
         _draw_problems(runs, chosen, named)
     with st.expander("What the baselines are", icon=":material/help:"):
         st.dataframe(
-            _catalogue_table(), hide_index=True, alt="The baselines with source and parameters"
+            _catalogue_table(),
+            hide_index=True,
+            column_config={
+                "Baseline": st.column_config.TextColumn(width=130),
+                "What it goes by": st.column_config.TextColumn(width=370),
+                "Source": st.column_config.TextColumn(width=180),
+                "Fitted with": st.column_config.TextColumn(width=320),
+            },
+            alt="The baselines with source and parameters",
         )
 
 
@@ -116,8 +126,12 @@ def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) ->
         )
 
 
-def _start() -> None:
+def _forget_problem() -> None:
     st.session_state.pop(PROBLEM_KEY, None)
+
+
+def _start() -> None:
+    _forget_problem()
     runs = ended_runs()
     chosen = [runs[run_id] for run_id in st.session_state[RUNS_KEY] if run_id in runs]
     try:
@@ -188,10 +202,10 @@ def draw_ending() -> str | None:
     if found is not None and found.state == "failed" and found.problem is not None:
         state.show_error(found.problem)
         return None
+    del st.session_state[STARTED_KEY]
     if found is not None and found.state == "stopped":
         st.info(
             "The comparison was stopped; nothing of it was kept.", icon=":material/stop_circle:"
         )
         return None
-    del st.session_state[STARTED_KEY]
     return str(started)

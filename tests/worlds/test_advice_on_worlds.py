@@ -40,10 +40,10 @@ def test_in_the_shuffled_world_the_model_is_never_said_to_suit(tmp_path: Path) -
         dataset, tmp_path, n_epochs=12, eval_step=1, early_stopping_step=3, learning_rate=1e-3
     )
     found = advise(made)
-    assert found.verdict in ("popularity", "train_longer", "not_enough")
+    assert found.verdict in ("popularity", "not_enough")
 
 
-def test_of_the_bridge_the_past_alone_is_not_enough_and_advice_says_what_the_future_adds(
+def test_on_the_bridge_counts_tell_what_comes_next_and_only_both_sides_fill_gaps(
     tmp_path: Path,
 ) -> None:
     made = compared(
@@ -51,9 +51,10 @@ def test_of_the_bridge_the_past_alone_is_not_enough_and_advice_says_what_the_fut
     )
     gain = FutureGain("matters", past=0.3, both=0.95, low=0.6, high=0.7)
     found = advise(made, gain)
-    assert found.verdict in HEADLINES
-    if found.verdict in ("suits", "next_item"):
-        assert "0.9500 from both sides, +0.6500" in told(found)
+    # After a left any of four middles may come, which transitions count as well.
+    assert found.verdict == "gaps"
+    assert "0.9500 from both sides, +0.6500" in told(found)
+    assert advise(made).verdict == "next_item"
 
 
 def told(advice: Advice) -> str:

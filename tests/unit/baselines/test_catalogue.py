@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bert4rec.baselines.item2vec import WINDOW, Item2Vec
 from bert4rec.baselines.neighbours import ItemNeighbours
 from bert4rec.baselines.recent import fit_recent, is_late
 from bert4rec.baselines.training_rows import TrainingRows, met_items
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.errors import MissingExtraError, SettingsError
 from bert4rec.evaluate import judge
@@ -194,3 +196,16 @@ def test_an_order_is_found_by_transitions_and_not_by_what_is_blind_to_it() -> No
     # The next item round a ring is as near as the one before the first.
     assert all(hits[name] < 0.9 for name in ("item-knn", "als", "ease"))
     assert all(hits[name] > 0.2 for name in ("item-knn", "ease"))
+
+
+@pytest.mark.shared
+def test_ease_gives_the_figures_of_the_documents_on_movielens(shared_data: Path) -> None:
+    pairs = np.loadtxt(shared_data / "ml-1m" / "ml-1m.txt", dtype=np.int64)
+    users, items = pairs[np.argsort(pairs[:, 0], kind="stable")].T
+    sequences = np.split(items, np.flatnonzero(np.diff(users)) + 1)
+    dataset = SequenceDataset.from_sequences(sequences, name="ml-1m")
+    split = leave_one_out(dataset)
+    scorer = Ease.fit(TrainingRows.of(dataset, split.train))
+    found = judge(scorer, dataset, split.test, remove_seen=True, list_length=0).metrics()
+    assert found["ndcg@10"] == pytest.approx(0.0530, abs=5e-4)
+    assert found["hr@10"] == pytest.approx(0.1078, abs=5e-4)
