@@ -99,7 +99,8 @@ def _suggestion_lines(found: Sequence[Suggestion]) -> list[str]:
 def fill(run: str, items: str, k: int, workspace: Path) -> None:
     """Fill the gaps of a sequence from what stands before and after them, by RUN.
 
-    RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0.
+    RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0. A
+    SASRec run (attention=causal) sees only what stands before a gap.
     """
     from bert4rec.item_lists import parse_items
 
