@@ -127,11 +127,7 @@ class Recommender:
             raise SettingsError(["there is no gap to fill"], fix="Put None, or _, where one is.")
         mask_idx = self.vocabulary.mask_idx
         whole = np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])
-        lists: list[list[Suggestion]] = []
-        hidden_md = self._hidden_at(whole, gaps)
-        for rows, blocks in product_blocks(hidden_md, self.scorer.item_vectors()):
-            lists += self._lists(blocks, k, [whole] * len(hidden_md[rows]), Removal(None))
-        return lists
+        return self.suggestions_for(self._hidden_at(whole, gaps), k, seen=[whole] * len(gaps))
 
     def scores_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
         """Return the scores of the whole catalogue at places of a sequence, float32 (M, N).
@@ -175,15 +171,21 @@ class Recommender:
             )
         return start
 
-    def suggestions(self, scores_n: Tensor, k: int, *, seen: np.ndarray) -> list[Suggestion]:
-        """Return the `k` best items of one row of scores, best first.
+    @torch.inference_mode()
+    def suggestions_for(
+        self, states_md: Tensor, k: int, *, seen: Sequence[np.ndarray]
+    ) -> list[list[Suggestion]]:
+        """Return the `k` best items for each hidden state, best first.
 
         Args:
-            scores_n: Scores of items 1..N, (N,).
-            k: Length of the list; items scored NaN or minus infinity are left out.
-            seen: Item indices to mark as seen.
+            states_md: What the network expects at places, (M, D).
+            k: Length of each list.
+            seen: Item indices to mark as seen, for each state.
         """
-        return self._lists([(0, scores_n[None])], k, [seen], Removal(None))[0]
+        lists: list[list[Suggestion]] = []
+        for rows, blocks in product_blocks(states_md, self.scorer.item_vectors()):
+            lists += self._lists(blocks, k, seen[rows], Removal(None))
+        return lists
 
     def _lists(
         self, blocks: Blocks, k: int, seen: Sequence[np.ndarray], removal: Removal
