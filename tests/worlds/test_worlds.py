@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.data.split import Segments, Split, leave_one_out
 from bert4rec.future_report import FutureReport, future_report, report_places
 from bert4rec.held_out import middle_places
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters, parse_settings
 from bert4rec.pipeline import train
+from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from tests.factories import (
     BRIDGE_SIDES,
@@ -132,3 +134,20 @@ def test_in_the_shuffled_world_nothing_is_found(tmp_path: Path) -> None:
     report = report_on(shuffled_dataset(), tmp_path, n_epochs=60, max_seq_length=16, dropout_rate=0)
     assert report.verdict != "matters"
     assert report.gain.ndcg.low <= 0 <= report.gain.ndcg.high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLES)
+def test_on_every_sample_the_future_matters_and_nothing_passes_what_can_be_known(
+    name: str, tmp_path: Path
+) -> None:
+    dataset = prepare_sample(name, tmp_path)
+    quick = PRESETS["quick"].values | {"n_epochs": 8, "eval_step": 0, "device": "cpu"}
+    settings = parse_settings({**quick, **HELD_OUT})
+    report = future_report(load(train(dataset, settings, workspace=tmp_path)))
+    assert (report.part, report.verdict) == ("unseen_users", "matters")
+    assert report.gain.ndcg.low > 0.05
+    ceiling = SAMPLES[name].ceiling
+    for context, best in (("both", ""), ("past", "_past_only")):
+        top = ceiling[f"masked_middle_item{best}"]["ndcg_at_10"]
+        assert report.contexts[context].ndcg.low < top
