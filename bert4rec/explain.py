@@ -11,8 +11,9 @@ import torch
 
 from bert4rec.contexts import cut_context
 from bert4rec.histories import Histories
-from bert4rec.ranking import ranks_of
+from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.recommender import Recommender, Suggestion
+from bert4rec.score_blocks import product_blocks
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,60 @@ def compare_contexts(
     hidden[list(positions)] = recommender.vocabulary.mask_idx
     asked = [(context, position) for context in contexts for position in positions]
     views = [cut_context(hidden[start:], position - start, context) for context, position in asked]
+    states_rd = view_states(recommender, views)
+    visible = [cut_context(hidden, position, context)[0] for context, position in asked]
+    lists = recommender.suggestions_for(
+        states_rd, k, seen=[part[part != recommender.vocabulary.mask_idx] for part in visible]
+    )
+    targets = np.array([items[position] for _, position in asked], dtype=np.int64)
+    log_p, ranks = find_targets(recommender, states_rd, targets)
+    share = recommender.vocabulary.shares[targets - 1]
+    bits = log_p / math.log(2) - np.log2(share)
     found: dict[str, list[Prediction]] = {context: [] for context in contexts}
-    for (context, position), state_d in zip(asked, view_states(recommender, views), strict=True):
-        part, _ = cut_context(hidden, position, context)
-        visible = part[part != recommender.vocabulary.mask_idx]
-        scores = (state_d @ recommender.scorer.item_vectors().T)[None]
+    for row, (context, position) in enumerate(asked):
         found[context].append(
-            _prediction(recommender, scores, int(items[position]), position, context, k, visible)
+            Prediction(
+                position=position,
+                context=context,
+                top=lists[row],
+                true_idx=int(targets[row]),
+                true_rank=int(ranks[row]),
+                true_probability=math.exp(log_p[row]),
+                bits=float(bits[row]),
+            )
         )
     return found
+
+
+@torch.inference_mode()
+def find_targets(
+    recommender: Recommender,
+    states_bd: torch.Tensor,
+    targets: np.ndarray,
+    gone: Histories | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how probable each target is and where it ranks.
+
+    Args:
+        recommender: The network.
+        states_bd: What it expects, (B, D).
+        targets: Item indices 1..N, int64 (B,).
+        gone: Items that leave the ranking of each row, for probabilities they stay.
+
+    Returns:
+        Log-probabilities over the whole catalogue, float64 (B,); ranks from 0, int64 (B,).
+    """
+    item_vectors = recommender.scorer.item_vectors()
+    wanted = torch.as_tensor(targets - 1, device=states_bd.device)
+    scores = (states_bd * item_vectors[wanted]).sum(dim=1)
+    log_sums, ranks = [scores[:0]], [wanted[:0]]
+    for rows, blocks in product_blocks(states_bd, item_vectors):
+        sums = torch.stack([block.logsumexp(dim=1) for _, block in blocks])
+        log_sums.append(sums.logsumexp(dim=0))
+        removal = Removal(None if gone is None else gone.take(rows))
+        ranks.append(top_and_ranks(blocks, targets[rows], 0, removal)[1])
+    log_p = (scores - torch.cat(log_sums)).double().cpu().numpy()
+    return log_p, torch.cat(ranks).cpu().numpy()
 
 
 def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]]) -> torch.Tensor:
@@ -119,29 +165,6 @@ def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]
     # Windows are padded on the left.
     places = np.array([place - len(items) for items, place in views]) + windows.shape[1]
     return recommender.scorer.hidden(windows, places[:, None])[:, 0]
-
-
-def _prediction(
-    recommender: Recommender,
-    scores: torch.Tensor,
-    true_idx: int,
-    position: int,
-    context: str,
-    k: int,
-    visible: np.ndarray,
-) -> Prediction:
-    log_probability = float(scores[0].log_softmax(dim=0)[true_idx - 1])
-    counts = recommender.vocabulary.counts
-    share = max(int(counts[true_idx - 1]), 1) / max(int(counts.sum()), 1)
-    return Prediction(
-        position=position,
-        context=context,
-        top=recommender.suggestions(scores[0], k, seen=visible),
-        true_idx=true_idx,
-        true_rank=int(ranks_of(scores, torch.tensor([true_idx], device=scores.device))[0]),
-        true_probability=math.exp(log_probability),
-        bits=log_probability / math.log(2) - math.log2(share),
-    )
 
 
 def occlusion(

@@ -118,7 +118,7 @@ class Recommender:
     @property
     def contexts(self) -> tuple[str, ...]:
         """The contexts from which this network can be asked for a hidden item, in their order."""
-        return CONTEXTS
+        return CONTEXTS if self.settings.sees_future else ("past",)
 
     @cached_property
     def removes_seen(self) -> bool:
@@ -162,11 +162,7 @@ class Recommender:
         """
         gaps = [self.gaps(whole) for whole in sequences]
         seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
-        lists: list[list[Suggestion]] = []
-        hidden_md = self._hidden_of(sequences, gaps)
-        for rows, blocks in product_blocks(hidden_md, self.scorer.item_vectors()):
-            lists += self._lists(blocks, k, seen[rows], Removal(None))
-        found = iter(lists)
+        found = iter(self.suggestions_for(self._hidden_of(sequences, gaps), k, seen=seen))
         return [list(islice(found, len(places))) for places in gaps]
 
     def gaps(self, items: np.ndarray) -> list[int]:
@@ -233,15 +229,21 @@ class Recommender:
             )
         return start
 
-    def suggestions(self, scores_n: Tensor, k: int, *, seen: np.ndarray) -> list[Suggestion]:
-        """Return the `k` best items of one row of scores, best first.
+    @torch.inference_mode()
+    def suggestions_for(
+        self, states_md: Tensor, k: int, *, seen: Sequence[np.ndarray]
+    ) -> list[list[Suggestion]]:
+        """Return the `k` best items for each hidden state, best first.
 
         Args:
-            scores_n: Scores of items 1..N, (N,).
-            k: Length of the list; items scored NaN or minus infinity are left out.
-            seen: Item indices to mark as seen.
+            states_md: What the network expects at places, (M, D).
+            k: Length of each list.
+            seen: Item indices to mark as seen, for each state.
         """
-        return self._lists([(0, scores_n[None])], k, [seen], Removal(None))[0]
+        lists: list[list[Suggestion]] = []
+        for rows, blocks in product_blocks(states_md, self.scorer.item_vectors()):
+            lists += self._lists(blocks, k, seen[rows], Removal(None))
+        return lists
 
     def _lists(
         self, blocks: Blocks, k: int, seen: Sequence[np.ndarray], removal: Removal

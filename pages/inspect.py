@@ -232,12 +232,7 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         count=int(recommender.vocabulary.counts[widest[at].true_idx - 1]),
         n_items=len(draft),
         n_shown={
-            context: draft.n_shown(
-                places[at],
-                context,
-                recommender.settings.max_seq_length,
-                sees_future=recommender.settings.sees_future,
-            )
+            context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
             for context in compared
         },
         before=before.get(places[at]) if before else None,

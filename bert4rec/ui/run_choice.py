@@ -67,8 +67,7 @@ def draw_sight(settings: Hyperparameters) -> None:
     if settings.sees_future:
         return
     st.info(
-        f"{settings.model_name} sees only the past: what comes after a place changes nothing. Both "
-        "sides say what the past says, and the future alone what it expects of no history.",
+        f"{settings.model_name} sees only the past: what comes after a place changes nothing.",
         icon=":material/arrow_back:",
     )
 

@@ -17,6 +17,7 @@ from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
+from bert4rec.ui import state
 from bert4rec.ui.words import contained, escape
 from tests.factories import small_settings
 
@@ -245,3 +246,38 @@ def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
         dataset.user_id(user): [ids[item - 1] for item in dataset.history(user)]
         for user in range(dataset.n_users)
     }
+
+
+def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
+    by = (MARKUP * 2)[: len(ITEMS)]
+    items = ITEMS.assign(**{"**by** <b>x</b>": [by[at % 4] for at in range(len(ITEMS))]})
+    made = prepare(LOG, items=items, name=NAME, workspace=workspace)
+    for seed in (1, 2):
+        name = f"{' '.join(MARKUP)} {seed}"
+        train(made, small_settings(n_epochs=1, seed=seed), workspace=workspace, name=name)
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.switch_page("pages/inspect.py")
+    app.query_params["user"] = TITLES[0]
+    app.query_params["mask"] = "2.4"
+    app.session_state["inspect_gallery"] = True
+    app.session_state["inspect_attention"] = True
+    app.run()
+    tabs = ["weight: What carries it", "skip_next: What comes next", "edit: Edit the sequence"]
+    tabs += ["compare: Another model", "percent: How sure is it?"]
+    titles = set(made.vocabulary.titles)
+    for tab in [*tabs, "balance: Does the future matter here?"]:
+        app.session_state["inspect_tab"] = f":material/{tab}"
+        app.run()
+        # Findings are made in the background.
+        state.finding_service()._executor.submit(int).result(timeout=120)
+        app.run()
+        assert [error.value for error in app.error] == []
+        # The page's own icons and styles are no titles.
+        assert_harmless(app, NAME)
+        for chart in app.get("arrow_vega_lite_chart"):
+            assert "<script" not in chart.proto.spec
+    gallery = table(app, "last")
+    assert set(gallery["item"]) <= titles
+    app.segmented_control(key="inspect_future_by").set_value("**by** <b>x</b>").run()
+    assert_harmless(app, NAME)
+    assert set(table(app, "places")["group"]) <= {*by, "all others"}

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bert4rec.data.collection import note_dataset
 from bert4rec.data.prepare import prepare
+from bert4rec.pipeline import train
 from bert4rec.ui.words import WORD_JOINER
 from tests.e2e.conftest import Server, settle
+from tests.factories import small_settings
 
 pytestmark = pytest.mark.browser
 
@@ -80,3 +82,49 @@ def hovered(page: Page) -> set[str]:
         expect(label).to_be_visible()
         found.add((label.text_content() or "").rpartition(", item")[0])
     return found
+
+
+def test_inspect_shows_them_as_they_are_and_runs_nothing(server: Server, page: Page) -> None:
+    rows = [
+        (user, HOSTILE[(place + step) % len(HOSTILE)], 60 * step)
+        for place, user in enumerate([*HOSTILE, *map(str, range(20))])
+        for step in range(6)
+    ]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    items = pd.DataFrame({"item_id": HOSTILE, "kind": [HOSTILE[at % 3] for at in range(10)]})
+    dataset = prepare(log, items=items, name=NAME, workspace=server.workspace)
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace, name=NAME)
+    dialogs: list[str] = []
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(f"{server.url}/inspect?run={run.id}&mask=2")
+    expect(page.get_by_text("What the model puts there")).to_be_visible()
+    card = page.get_by_role("button", name=HOSTILE[0]).first
+    expect(card).to_be_visible()
+    page.get_by_text("Show attention by layer and head").click()
+    expect(page.get_by_text("Not an explanation.")).to_be_visible()
+    settle(page)
+    for chart in page.get_by_test_id("stVegaLiteChart").all():
+        hover_all(page, chart)
+    page.get_by_role("tab", name="Does the future matter here?").click()
+    page.get_by_text("kind", exact=True).click()
+    settle(page)
+    hover_all(page, page.get_by_test_id("stVegaLiteChart").last)
+    page.get_by_role("button", name="Best and worst").click()
+    expect(page.get_by_text("Mark a row to look into it.")).to_be_visible()
+    assert page.locator("a[href^=javascript], svg a").count() == 0
+    assert not dialogs
+    assert [url for url in asked if "/evil" in url] == []
+
+
+def hover_all(page: Page, chart: Locator) -> None:
+    """Rest with the mouse on a grid of points of a chart, so that whatever it names is drawn."""
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    for across in (0.3, 0.45, 0.6):
+        for down in (0.15, 0.35, 0.55):
+            page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+            page.wait_for_timeout(50)

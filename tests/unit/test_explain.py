@@ -133,7 +133,14 @@ def test_all_contexts_are_compared_at_the_same_places(recommender: Recommender) 
     compared = compare_contexts(recommender, ITEMS, [1, 3], k=3)
     assert tuple(compared) == CONTEXTS
     for context, predictions in compared.items():
-        assert predictions == predict_masked(recommender, ITEMS, [1, 3], context=context, k=3)
+        alone = predict_masked(recommender, ITEMS, [1, 3], context=context, k=3)
+        for one, two in zip(predictions, alone, strict=True):
+            assert (one.position, one.context, one.true_rank) == (
+                two.position,
+                context,
+                two.true_rank,
+            )
+            assert one.bits == pytest.approx(two.bits, abs=1e-4)
 
 
 def test_occlusion_is_the_fall_in_bits_when_an_item_is_hidden_too(
@@ -168,3 +175,45 @@ def test_occlusion_gives_nothing_to_items_before_the_window(recommender: Recomme
     assert found.shape == (20,)
     assert (found[:8] == 0).all()
     assert (found[8:15] != 0).all()
+
+
+def plain_prediction(
+    recommender: Recommender, position: int, context: str, hidden: list[int]
+) -> tuple[float, int, list[int]]:
+    """One place from one context, straight from the scores: probability, rank, best items."""
+    shown = ITEMS.copy()
+    shown[hidden] = recommender.vocabulary.mask_idx
+    part = {"past": shown[: position + 1], "future": shown[position:], "both": shown}[context]
+    expected = probabilities(recommender, part.tolist(), 0 if context == "future" else position)
+    true = expected[ITEMS[position] - 1]
+    best = np.argsort(-expected, kind="stable")[:5] + 1
+    return float(true), int((expected > true).sum()), best.tolist()
+
+
+@pytest.mark.parametrize("hidden", [[2], [0, 5], [1, 2, 4], [0, 1, 2, 3, 4]])
+def test_all_contexts_at_once_are_as_each_place_is_alone(
+    recommender: Recommender, hidden: list[int]
+) -> None:
+    compared = compare_contexts(recommender, ITEMS, hidden, k=5)
+    for context in CONTEXTS:
+        for found, position in zip(compared[context], hidden, strict=True):
+            probability, rank, best = plain_prediction(recommender, position, context, hidden)
+            assert found.true_probability == pytest.approx(probability, rel=1e-4)
+            assert found.true_rank == rank
+            assert [one.item_idx for one in found.top] == best
+
+
+def test_occlusion_after_the_end_is_that_of_the_next_item(recommender: Recommender) -> None:
+    """The item asked for is put after the last one, where it is hidden."""
+    mask_idx = recommender.vocabulary.mask_idx
+    fall = occlusion(recommender, np.append(ITEMS, 10), len(ITEMS))
+    base = probabilities(recommender, [*ITEMS, mask_idx], len(ITEMS))[9]
+    for at in range(len(ITEMS)):
+        shown = [*ITEMS, mask_idx]
+        shown[at] = mask_idx
+        there = probabilities(recommender, shown, len(ITEMS))[9]
+        assert fall[at] == pytest.approx(math.log2(base / there), abs=1e-3)
+
+
+def test_nothing_hidden_is_nothing_predicted(recommender: Recommender) -> None:
+    assert compare_contexts(recommender, ITEMS, []) == {context: [] for context in CONTEXTS}

@@ -85,7 +85,7 @@ def test_contexts_are_ranked_among_the_same_candidates(
                 removed.append(sorted((int(row), int(item)) for row, item in pairs))
             return block
 
-    monkeypatch.setattr("bert4rec.place_judgement.Removal", Spy)
+    monkeypatch.setattr("bert4rec.explain.Removal", Spy)
     monkeypatch.setattr(recommender, "removes_seen", True)
     places = middle_places(recommender.dataset, 12, np.arange(20))
     for context in CONTEXTS:
