@@ -5,7 +5,8 @@ random, which changes no time. `bare` is the network over the distinct histories
 memory, in batches of 1,024; what reading, looking up ids, ranking and writing take comes on top.
 `pairs of sequences` has a sequence of its own for each pair, `pairs of users` a hundred candidates
 for each user, `scattered` the same in any order, `sequences` asks for vectors, `nearest` for the
-ten best of all items for each of those, by exact search.
+ten best of all items for each of those, by exact search. The CPU ratio tells what else the machine
+did: where it is far from the ratio, do not trust either.
 
 Every case is a process of its own, and its peak memory is that of all it holds, torch included.
 
@@ -57,22 +58,26 @@ def measure_case(case: str) -> Row:
         ask, bare = question(case, model, n_rows, Path(name))
         # The first pass allocates, for whoever comes first.
         bare(BLOCK_ROWS // 10)
-        began = time.perf_counter()
-        ask()
-        took_s = time.perf_counter() - began
+        took_s, cpu_s = timed(ask)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    began = time.perf_counter()
-    bare(n_rows)
-    bare_s = time.perf_counter() - began
+    bare_s, bare_cpu_s = timed(lambda: bare(n_rows))
     return {
         "asked": case,
         "rows": f"{n_rows:,}",
         "s": round(took_s, 1),
         "bare s": round(bare_s, 1),
         "ratio": round(bare_s / took_s, 2),
+        "CPU ratio": round(bare_cpu_s / cpu_s, 2),
         "peak MB": peak,
         "threads": torch.get_num_threads(),
     }
+
+
+def timed(ask: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds and CPU seconds of a call."""
+    began_s, cpu_s = time.perf_counter(), time.process_time()
+    ask()
+    return time.perf_counter() - began_s, time.process_time() - cpu_s
 
 
 def question(

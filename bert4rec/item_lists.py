@@ -103,7 +103,7 @@ class Problems:
             return
         kind = FormatError if set(self.counts) == {UNREADABLE} else UnknownIdError
         raise kind(
-            f"{self.first}; {len(self):,} of {n_rows:,} rows have a problem: "
+            f"{self.first}; {len(self):,} of {n_rows:,} rows cannot be used: "
             + "; ".join(self.lines()),
             fix="Mend them, or leave them empty with --skip-unknown (skip_unknown=True).",
             problems=self.as_dict(),

@@ -13,6 +13,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,8 @@ class _Asked:
         # A history of which no pair is left is not read.
         used, group_of_used = np.unique(group[group >= 0], return_inverse=True)
         group[group >= 0] = group_of_used
-        parts = [_row(histories, int(at)) for at in used]
-        return cls(group, items, [keys[at] for at in used], Histories.of(parts), problems)
+        left = _picked(histories, used, model.settings.max_seq_length)
+        return cls(group, items, [keys[at] for at in used], left, problems)
 
     def scores(self, model: Recommender, vectors: KeptVectors) -> np.ndarray:
         """Return the score of each row, float32 (n_rows,); NaN where nothing is asked."""
@@ -199,10 +200,6 @@ class _Asked:
             scores = torch.linalg.vecdot(vectors_gd[at], items_nd[item])
         found[rows] = scores.numpy()
         return found
-
-
-def _row(histories: Histories, row: int) -> np.ndarray:
-    return histories.items[histories.offsets[row] : histories.offsets[row + 1]]
 
 
 def _candidates(
@@ -253,15 +250,24 @@ def _sequences(model: Recommender, column: pa.ChunkedArray) -> Found:
     places: dict[bytes, int] = {}
     group = np.empty(len(histories), dtype=np.int64)
     firsts: list[int] = []
-    for row in range(len(histories)):
-        key = hashlib.blake2b(_row(histories, row).tobytes(), digest_size=DIGEST_BYTES).digest()
-        group[row] = places.setdefault(key, len(places))
-        if len(places) > len(firsts):
+    content = memoryview(np.ascontiguousarray(histories.items)).cast("B")
+    bounds = (histories.items.itemsize * histories.offsets).tolist()
+    for row, (start, end) in enumerate(pairwise(bounds)):
+        key = hashlib.blake2b(content[start:end], digest_size=DIGEST_BYTES).digest()
+        place = group[row] = places.setdefault(key, len(places))
+        if place == len(firsts):
             firsts.append(row)
-    distinct = Histories.of(
-        [_row(histories, row)[-model.settings.max_seq_length :] for row in firsts]
-    )
+    # The network reads no more than the newest items.
+    distinct = _picked(histories, np.array(firsts, dtype=np.int64), model.settings.max_seq_length)
     return group, list(places), distinct, problems
+
+
+def _picked(histories: Histories, rows: np.ndarray, n_newest: int) -> Histories:
+    """Return the newest items of some histories."""
+    lengths = np.minimum(np.diff(histories.offsets)[rows], n_newest)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    shift = histories.offsets[1:][rows] - lengths - offsets[:-1]
+    return Histories(histories.items[np.repeat(shift, lengths) + np.arange(offsets[-1])], offsets)
 
 
 class KeptVectors:
@@ -290,7 +296,8 @@ class KeptVectors:
         for row, key in enumerate(keys):
             if (vector := self._kept.get(key)) is not None:
                 found[row] = vector
-        found[new] = self.model.vectors_of([_row(histories, row) for row in new])
+        pasts = np.split(histories.items, histories.offsets[1:-1])
+        found[new] = self.model.vectors_of([pasts[row] for row in new])
         self.n_read += len(new)
         if len(self._kept) + len(new) > self.n_kept:
             self._kept.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,9 +11,6 @@ from bert4rec.errors import DeviceError
 from bert4rec.extras import missing_extra
 from bert4rec.recommender import Recommender
 from bert4rec.serving.limits import MAX_BODY_BYTES
-
-if TYPE_CHECKING:
-    import uvicorn
 
 # Requests under way get so long to be answered once the service is told to end.
 ENDING_SECONDS = 10
@@ -65,16 +61,9 @@ def serve(
             ws="none",
         )
         tell(host, listening.getsockname()[1])
-        uvicorn_server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listening])
     finally:
         listening.close()
-
-
-def uvicorn_server(config: uvicorn.Config) -> uvicorn.Server:
-    """Return the server of a configuration."""
-    import uvicorn
-
-    return uvicorn.Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:
