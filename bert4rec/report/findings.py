@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from bert4rec.data.split_record import asked_words
 from bert4rec.report.collect import DataGroup, Report
@@ -54,7 +53,7 @@ def rule_name(name: str) -> str:
     return RULES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
 
 
-def best_rule(judged: dict[str, Judged] | Any, metric: str = LEAD) -> str | None:
+def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
     """Return the simple rule that reached most, None where none was judged."""
     rules = [name for name in judged if name != NETWORK and metric in judged[name].metrics]
     return max(rules, key=lambda name: judged[name].metrics[metric], default=None)

@@ -15,7 +15,6 @@ from bert4rec.embeddings import (
     mapped_items,
     neighbour_recall,
     project_pca,
-    trustworthiness,
 )
 from bert4rec.recommender import Recommender
 
@@ -59,29 +58,26 @@ def make_map(model: Recommender) -> ItemMap:
     Cost: one projection; nothing waits for UMAP.
     """
     vocabulary, vectors = model.vocabulary, model.item_embeddings()
-    found = _cached_umap(model)
-    if found is None:
-        item_idx = mapped_items(vocabulary.counts)
-        among = vectors[item_idx - 1]
-        points = project_pca(among)
-        found = EmbeddingMap("pca", points, item_idx, trustworthiness(among, points))
-    kept = neighbour_recall(vectors[found.item_idx - 1], found.points)
-    counts = vocabulary.counts[found.item_idx - 1]
+    umap = _cached_umap(model)
+    item_idx = mapped_items(vocabulary.counts) if umap is None else umap.item_idx
+    among = vectors[item_idx - 1]
+    points = project_pca(among) if umap is None else umap.points
+    counts = vocabulary.counts[item_idx - 1]
     shown = np.sort(np.argsort(-counts, kind="stable")[:MAX_ITEMS])
     column = next(iter(category_columns(vocabulary)), "")
     if column:
         values = item_groups(vocabulary, column).tolist()
-        groups = _groups([values[idx - 1] for idx in found.item_idx[shown]])
+        groups = _groups([values[idx - 1] for idx in item_idx[shown]])
     else:
         groups = _popularity_groups(counts[shown])
     return ItemMap(
-        method=found.method,
-        points=found.points[shown].astype(float),
-        item_idx=found.item_idx[shown],
+        method="pca" if umap is None else umap.method,
+        points=points[shown].astype(float),
+        item_idx=item_idx[shown],
         n_items=len(vocabulary),
         column=column or POPULARITY,
         groups=groups,
-        share_kept=kept,
+        share_kept=neighbour_recall(among, points),
     )
 
 

@@ -16,6 +16,7 @@ from bert4rec.report import findings, making, pictures, sections
 from bert4rec.report.charts import Chart
 from bert4rec.report.collect import DataGroup, Report, collect
 from bert4rec.report.facts import NETWORK, RunFacts
+from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run
 from bert4rec.ui.words import (
@@ -105,7 +106,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "share": findings.share, "percent": percent}
-    environment.globals |= {"counted": counted, "clean": clean, "sentence": sentence}
+    environment.globals |= {
+        "n_middles": N_MIDDLES,
+        "counted": counted,
+        "clean": clean,
+        "sentence": sentence,
+    }
     return environment
 
 
