@@ -8,7 +8,7 @@ from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, RunError
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters, model_name
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui.words import unique_labels
@@ -75,7 +75,7 @@ class RunFacts:
     @property
     def model_name(self) -> str:
         """What the model is called in the field."""
-        return "BERT4Rec"
+        return model_name(self.config["effective_settings"])
 
     @property
     def sees_future(self) -> bool:

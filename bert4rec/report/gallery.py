@@ -10,7 +10,9 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluate import judge
-from bert4rec.explain import CONTEXTS, compare_contexts, context_report, predict_masked
+from bert4rec.explain import compare_contexts, predict_masked
+from bert4rec.future_report import report_places
+from bert4rec.held_out import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender
@@ -226,17 +228,16 @@ def _next_example(
 
 def context_figures(model: Recommender, *, seed: int) -> tuple[ContextFigure, ...]:
     """Hide the middle item of many users' histories and return what each context gives."""
-    report = context_report(model, n_users=N_CONTEXT_USERS, seed=seed)
+    users = _draw(model.dataset.n_users, N_CONTEXT_USERS, seed)
+    places = middle_places(model.dataset, model.settings.max_seq_length, users)
+    if not len(places):
+        return ()
+    report = report_places(model, places)
     return tuple(
         ContextFigure(
-            name,
-            told["metrics"]["hr@10"],
-            told["metrics"]["ndcg@10"],
-            told["interval"],
-            told["n_users"],
+            name, told.hr.mean, told.ndcg.mean, (told.ndcg.low, told.ndcg.high), report.n_users
         )
-        for name, told in report.items()
-        if told["n_users"]
+        for name, told in report.contexts.items()
     )
 
 
@@ -263,8 +264,7 @@ def _middle(model: Recommender, user: int, items: np.ndarray, kind: str) -> Exam
     found = compare_contexts(model, items, [place], k=LIST_LENGTH)
     true_idx, around = int(items[place]), TAIL_LENGTH // 2
     guesses = []
-    for name in CONTEXTS:
-        prediction = found[name][0]
+    for name, (prediction,) in found.items():
         entries = tuple(
             Entry(one.item_idx, one.probability, one.item_idx == true_idx) for one in prediction.top
         )

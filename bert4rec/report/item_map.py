@@ -17,6 +17,7 @@ from bert4rec.embeddings import (
     project_pca,
 )
 from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
 
 # Each is a circle with a title: more would make the file heavy and the map no clearer.
 MAX_ITEMS = 2000
@@ -82,7 +83,7 @@ def make_map(model: Recommender) -> ItemMap:
 
 
 def _cached_umap(model: Recommender) -> EmbeddingMap | None:
-    found = MapService().get(model.run, MapSettings()) if model.run else None
+    found = MapService().get(model.run, MapSettings()) if isinstance(model.run, Run) else None
     is_whole = found is not None and found.item_idx.max(initial=0) <= len(model.vocabulary)
     return found if is_whole else None
 

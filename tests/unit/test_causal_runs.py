@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bert4rec.control import Control
-from bert4rec.errors import FormatError
+from bert4rec.errors import FormatError, SettingsError
 from bert4rec.estimate import size_of
-from bert4rec.explain import context_report
 from bert4rec.files import read_json, write_json
 from bert4rec.first_batch import first_batch
+from bert4rec.future_report import future_report
 from bert4rec.pipeline import evaluate, extend, resume, train
 from bert4rec.recommender import load
 from bert4rec.runs.archive import export_run, import_run
@@ -103,7 +103,6 @@ def test_its_first_batch_hides_nothing_and_asks_for_all_but_the_first() -> None:
         assert [place.is_asked for place in row.places] == [False, *[True] * (len(row.places) - 1)]
 
 
-def test_both_sides_are_the_past_over_many_users(uninterrupted: Run) -> None:
-    report = context_report(load(uninterrupted))
-    assert report["both"] == report["past"]
-    assert report["future"]["bits"] < report["past"]["bits"]
+def test_it_cannot_tell_what_the_future_adds(uninterrupted: Run) -> None:
+    with pytest.raises(SettingsError, match="sees the past alone"):
+        future_report(load(uninterrupted))
