@@ -6,19 +6,19 @@ import numpy as np
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
 from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import prediction_cards, state
 from bert4rec.ui.cache import trained_length
-from bert4rec.ui.drafts import Draft, parse_items
+from bert4rec.ui.drafts import Draft, find_history, parse_items
 from bert4rec.ui.gallery import draw_gallery
 from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
 from bert4rec.ui.inspected_model import open_model
 from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.second_model import draw_second
-from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools
+from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools, find_item
 from bert4rec.ui.user_box import draw_user_box
 from bert4rec.ui.words import counted, day, escape, training_words
 
@@ -117,9 +117,29 @@ def change(draft: Draft) -> None:
 def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = None) -> None:
     try:
         user_idx = recommender.dataset.user_idx(user_id)
-        change(user_draft(recommender, user_idx, n_asked=n_asked))
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+    except UnknownIdError as error:
+        draft = met_draft(recommender, user_id)
+        if draft is None:
+            st.session_state[PROBLEM_KEY] = error
+        else:
+            change(draft)
+        return
+    change(user_draft(recommender, user_idx, n_asked=n_asked))
+
+
+def met_draft(recommender: Recommender, text: str) -> Draft | None:
+    """Return the history of somebody who met the item that a text names, with it hidden."""
+    dataset, window = recommender.dataset, recommender.settings.max_seq_length
+    try:
+        found = find_history(dataset, find_item(text, dataset.vocabulary), window)
+    except UnknownIdError:
+        return None
+    if found is None:
+        return None
+    user_idx, position = found
+    history = dataset.history(user_idx).tolist()
+    draft = Draft.of(history, dataset.user_id(user_idx))
+    return draft.hiding([position - len(history) + len(draft)])
 
 
 def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
@@ -131,6 +151,7 @@ def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
             partial(take_user, recommender),
             key=USER_KEY,
             placeholder="Own sequence",
+            finds_items=True,
         )
         best_and_worst = st.popover(
             "Best and worst",

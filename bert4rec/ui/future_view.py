@@ -155,7 +155,7 @@ def _draw_gains(table: pd.DataFrame) -> None:
     y = alt.Y("group:N", sort=None, title=None, axis=alt.Axis(labelLimit=180))
     base = alt.Chart(table)
     zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(strokeDash=[4, 4], color="gray")
-    lines = base.mark_rule(strokeWidth=2).encode(
+    lines = base.mark_rule(strokeWidth=2, color="gray").encode(
         x=alt.X("low:Q", title=GAIN_TITLE), x2="high:Q", y=y
     )
     points = base.mark_point(filled=True, size=80, opacity=1).encode(

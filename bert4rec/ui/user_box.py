@@ -14,7 +14,13 @@ MAX_LISTED_USERS = 1000
 
 
 def draw_user_box(
-    dataset: SequenceDataset, user: str, take: Callable[[str], None], *, key: str, placeholder: str
+    dataset: SequenceDataset,
+    user: str,
+    take: Callable[[str], None],
+    *,
+    key: str,
+    placeholder: str,
+    finds_items: bool = False,
 ) -> None:
     """Draw a box with users, in which any id can be typed, and a button that draws one.
 
@@ -24,6 +30,7 @@ def draw_user_box(
         take: Gets the id of the user that was chosen.
         key: Key of the box.
         placeholder: What the box says while no user is in hand.
+        finds_items: Whether `take` looks for a text that is no user's id among the items.
     """
     users = [str(one) for one in dataset.users["user_id"].iloc[:MAX_LISTED_USERS]]
     if user and user not in users:
@@ -41,7 +48,8 @@ def draw_user_box(
         accept_new_options=True,
         placeholder=placeholder,
         width=260,
-        help=f"{counted(dataset.n_users, 'user')}; an id that is not listed can be typed.",
+        help=f"{counted(dataset.n_users, 'user')}; an id that is not listed can be typed"
+        + (", or a title to find somebody who met it." if finds_items else "."),
         on_change=take_chosen,
     )
     st.button(

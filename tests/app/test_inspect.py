@@ -301,6 +301,25 @@ def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None
     assert "when the run has ended" in texts(app)
 
 
+def type_user(app: AppTest, text: str) -> None:
+    box = app.selectbox(key="inspect_user")
+    # AppTest knows only what is listed.
+    box.options.append(text)
+    box.set_value(text).run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+def test_a_title_in_the_box_of_users_finds_somebody_who_met_it() -> None:
+    app = open_inspect(user="u3", mask="2")
+    type_user(app, "the long")
+    assert not app.error
+    shown = cards(app)[int(app.query_params["mask"]) - 1]
+    assert "the long" in shown.replace("\\", "")
+    type_user(app, "nobody and nothing")
+    assert "nobody and nothing" in app.error[0].value
+
+
 def test_cards_tell_the_day_and_the_category(run: Run) -> None:
     app = open_inspect(user="u3", mask="2")
     assert "1 Jan 1970" in cards(app)[0]

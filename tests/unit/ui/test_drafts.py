@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
-from bert4rec.ui.drafts import MAX_ITEMS, Draft, parse_items
+from bert4rec.ui.drafts import MAX_ITEMS, Draft, find_history, parse_items
 
 VOCABULARY = Vocabulary(
     pd.DataFrame(
@@ -166,3 +168,24 @@ def test_an_empty_text_asks_for_items() -> None:
 def test_titles_that_differ_by_case_alone_are_told_apart() -> None:
     table = pd.DataFrame({"item_id": ["t1", "t2"], "title": ["Nine", "NINE"], "count": [1, 1]})
     assert parse_items("NINE\nNine", Vocabulary(table)) == [2, 1]
+
+
+def test_a_history_with_an_item_is_found_inside_the_window_and_between_others() -> None:
+    dataset = SequenceDataset.from_sequences(
+        [[1, 2, 3, 4, 5, 6], [7, 1], [2, 1, 3], [8]], n_items=9
+    )
+    assert find_history(dataset, 1, window=4) == (2, 1)
+    # Nobody else met it: it may stand at an end.
+    assert find_history(dataset, 8, window=4) == (3, 0)
+    assert find_history(dataset, 9, window=4) is None
+    # The only one who met it did so before the window.
+    alone = SequenceDataset.from_sequences([[1, 2, 3, 4, 5, 6]])
+    assert find_history(alone, 1, window=4) is None
+
+
+def test_an_original_is_found_again_in_its_history() -> None:
+    history = np.array([1, 2, 3, 1, 2])
+    assert Draft.of([3, 1]).start_in(history) == 2
+    # Of several places the newest.
+    assert Draft.of([1, 2]).start_in(history) == 3
+    assert Draft.of([9]).start_in(history) is None
