@@ -250,7 +250,7 @@ def _sequences(model: Recommender, column: pa.ChunkedArray) -> Found:
     places: dict[bytes, int] = {}
     group = np.empty(len(histories), dtype=np.int64)
     firsts: list[int] = []
-    content = np.ascontiguousarray(histories.items).data.cast("B")
+    content = memoryview(histories.items.tobytes())
     bounds = (histories.items.itemsize * histories.offsets).tolist()
     for row, (start, end) in enumerate(pairwise(bounds)):
         key = hashlib.blake2b(content[start:end], digest_size=DIGEST_BYTES).digest()
