@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +12,7 @@ import streamlit as st
 
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
+from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import comparison_charts as charts
@@ -280,17 +282,24 @@ def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) 
 def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[str]) -> None:
     """Draw figures of other splits beside these, each of its own users; nothing is paired."""
     told = comparison.facts
-    tables = {split_words(told): _named_scores(comparison, chosen)}
+    shown = {split_words(told): comparison}
     for other_id in others:
-        other = open_kept(other_id)
-        is_same = other.facts["dataset"]["fingerprint"] == told["dataset"]["fingerprint"]
-        words = split_words(other.facts)
-        if is_same and other.facts["split"] != told["split"] and words not in tables:
-            tables[words] = _named_scores(other, chosen)
+        # A damaged one is told of where it is chosen.
+        with suppress(Bert4RecError):
+            other = open_kept(other_id)
+            is_same = other.facts["dataset"]["fingerprint"] == told["dataset"]["fingerprint"]
+            if is_same and other.facts["split"] != told["split"]:
+                shown.setdefault(split_words(other.facts), other)
+    tables = {
+        f"{words}, {counted(len(one.parts['test'].rows), 'question')}": _named_scores(one, chosen)
+        for words, one in shown.items()
+        if "test" in one.parts
+    }
     if len(tables) < 2:
         return
     st.subheader("Under other splits", anchor=False)
-    table = pd.DataFrame(tables).reset_index(names="Who")
+    table = pd.DataFrame(tables).sort_values(next(iter(tables)), ascending=False)
+    table = table.reset_index(names="Who")
     numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in tables}
     what = f"{metric_name(chosen.metric)} under each split"
     st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
