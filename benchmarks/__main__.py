@@ -16,6 +16,7 @@ from benchmarks.demo import measure_demo
 from benchmarks.estimate import measure_estimates
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
+from benchmarks.maps import measure_maps
 from benchmarks.quality import measure_quality
 from benchmarks.scale import measure_scale
 from benchmarks.train import measure_training
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "infer": measure_inference,
     "demo": measure_demo,
     "compose": measure_composer,
+    "maps": measure_maps,
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
     "estimate": measure_estimates,

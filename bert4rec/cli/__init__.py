@@ -10,6 +10,7 @@ from bert4rec.cli import (
     datasets,
     logs,
     machine,
+    mapping,
     run_files,
     runs,
     searching,
@@ -51,6 +52,7 @@ for _command in (
     composing.compose,
     answers.score,
     answers.embed,
+    mapping.map_,
     settings.policy,
     machine.doctor,
 ):

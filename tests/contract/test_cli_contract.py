@@ -109,6 +109,7 @@ class World:
             "compose": ["compose", self.run, "--items", "4,_,_,7"],
             "score": ["score", self.run, "--pairs", folder / "pairs.csv"],
             "embed": ["embed", self.run, "--out", folder / "vectors.parquet"],
+            "map": ["map", self.run, "--out", folder / f"{uuid4()}.csv", "--method", "pca"],
             "policy check": ["policy", "check", folder / "policy.yaml"],
             "doctor": ["doctor"],
         }
