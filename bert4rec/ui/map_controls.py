@@ -50,9 +50,9 @@ def draw_controls(vocabulary: Vocabulary) -> None:
             format_func=caption_of,
             key="embeddings_colour",
             persist_state="session",
-            width=200,
+            width=180,
         )
-        with st.container(width=320):
+        with st.container(width=256):
             try:
                 chosen = choose_item(
                     "Find an item", item_names(vocabulary), vocabulary, key="embeddings_find"

@@ -188,7 +188,7 @@ def aligned(n_maps: int, n: int) -> AlignedMaps:
 
 
 def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
-    groups = [Group("a", np.array([0, 2]), ""), Group("b", np.array([1]), "")]
+    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
     figure = draw_film(aligned(4, 3), groups, [NASTY, "b", "c"], "light", 1)
     assert [frame.name for frame in figure.frames] == [f"epoch {at}" for at in range(1, 5)]
     assert all(len(frame.data) == len(figure.data) == 3 for frame in figure.frames)
@@ -200,7 +200,7 @@ def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
 
 
 def test_maps_side_by_side_share_colours_and_one_legend() -> None:
-    groups = [Group("a", np.array([0, 2]), ""), Group("b", np.array([1]), "")]
+    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
     figure = draw_aligned(aligned(2, 3), groups, list("abc"), "dark", None)
     assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
     assert [bool(trace.showlegend) for trace in figure.data] == [True, True, False, False]
