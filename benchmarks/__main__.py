@@ -18,6 +18,7 @@ from benchmarks.estimate import measure_estimates
 from benchmarks.explain import measure_explaining
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
+from benchmarks.maps import measure_maps
 from benchmarks.quality import measure_quality
 from benchmarks.scale import measure_scale
 from benchmarks.train import measure_training
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "explain": measure_explaining,
     "demo": measure_demo,
     "compose": measure_composer,
+    "maps": measure_maps,
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
     "estimate": measure_estimates,

@@ -12,6 +12,7 @@ from bert4rec.runs.folder import Run
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
 SCORERS = {"bert4rec": "this model", "popularity": "popularity", "transitions": "transition counts"}
 PARTS = {"test": "Test items", "unseen_users": "Users who were held out whole"}
+SOURCES = {"BERT4Rec": "BERT4Rec (Sun et al. 2019)", "SASRec": "SASRec (Kang & McAuley 2018)"}
 MAX_SIGNS = 200
 
 
@@ -55,7 +56,7 @@ def _heading(run: Run, version: str) -> Iterator[str]:
         f" {code(run.config().get('version', 'of an unknown version'))}, exported by {version}."
     )
     yield (
-        f"BERT4Rec (Sun et al. 2019), made for a {run.policy().kind.replace('_', ' ')}: hidden"
+        f"{SOURCES[settings.model_name]}, made for a {run.policy().kind.replace('_', ' ')}: hidden"
         f" size {settings.hidden_size}, {settings.n_layers} layers, {settings.n_heads} heads,"
         f" a window of {settings.max_seq_length} items. All settings: `settings.json`,"
         " `policy.yaml`."

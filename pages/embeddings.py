@@ -1,35 +1,53 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.item_groups import item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.embeddings import EmbeddingMap, MapSettings, embedding_table
-from bert4rec.errors import Bert4RecError, UnknownIdError
-from bert4rec.files import safe_name
+from bert4rec.errors import Bert4RecError
+from bert4rec.maps.film import AlignedMaps
+from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
+from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import map_charts, maps, state
+from bert4rec.ui.aligned_view import draw_film_view, draw_pair_view
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.map_charts import Group, Rings
-from bert4rec.ui.map_panels import caption_of, draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.map_controls import (
+    CLUSTER,
+    FOCUS_KEY,
+    FOUND_KEY,
+    POPULARITY,
+    VIEWS,
+    cluster_choice,
+    colours_of,
+    draw_controls,
+    map_settings,
+)
+from bert4rec.ui.map_downloads import draw_downloads
+from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import choose_model
-from bert4rec.ui.sequence_editor import choose_item, item_names
-from bert4rec.ui.words import counted, escape, number, percent
+from bert4rec.ui.words import counted, number, percent
 
-CLUSTER, POPULARITY = "Cluster", "Popularity"
-FOCUS_KEY = "embeddings_focus"
-FOUND_KEY = "embeddings_found"
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
+# More chosen items than this are not drawn beyond the sample.
+MAX_MARKED = 1000
 DATASET_KEY = "embeddings_dataset"
-POLL_EVERY = "2s"
-# The height of a label, so that what has none stands in line with what has one.
-LABEL_PX = 28
+# What a link to a view of the map names, by the keys of the widgets.
+LINK_KEYS = {
+    "map": "embeddings_method",
+    "colour": "embeddings_colour",
+    "dimensions": "embeddings_dimensions",
+}
+LINK_READ_KEY = "embeddings_link"
 
 
 def page() -> None:
@@ -46,24 +64,84 @@ def page() -> None:
         state.show_error(error)
         return
     forget_other_dataset(recommender)
+    follow_link(recommender.vocabulary)
     draw_controls(recommender.vocabulary)
+    write_link(recommender.vocabulary)
+    view = str(st.session_state["embeddings_method"])
+    try:
+        if view in ("film", "pair"):
+            draw_aligned_view(view, run, recommender)
+        else:
+            draw_map_view(run, recommender)
+    except Bert4RecError as error:
+        state.show_error(error)
+
+
+def draw_map_view(run: Run, recommender: Recommender) -> None:
     settings = map_settings()
-    found = current_map(run, settings)
-    draw_quality(run, found, settings, recommender)
+    whole = current_map(run, settings)
     focus = focused_item(recommender.vocabulary)
+    chosen = st.session_state.get(CHOSEN_KEY, [])
+    kept = chosen if len(chosen) <= MAX_MARKED else []
+    found = drawn_part(whole, [*kept, *([focus] if focus else [])], map_charts.MAX_DRAWN)
+    draw_quality(whole, found, recommender)
+    labels = maps.cluster_labels(run, *cluster_choice(), whole)
     chart, panel = st.columns([2, 1])
     with chart:
-        draw_chart(run, found, recommender, focus)
+        draw_chart(whole, found, labels, recommender, focus)
     with panel:
         draw_neighbours(found, recommender, focus)
     colour = str(st.session_state["embeddings_colour"])
-    chosen = [idx for idx in st.session_state.get(CHOSEN_KEY, []) if idx in found.item_idx]
     if chosen:
-        draw_chosen(found, recommender, chosen, colour, forget_chosen)
+        draw_chosen(whole, recommender, chosen, colour, forget_chosen)
     if colour == CLUSTER:
-        labels = maps.cluster_labels(run, st.session_state["embeddings_clusters"])
-        draw_clusters(labels, found, recommender.vocabulary)
-    draw_downloads(run, found, recommender)
+        names = maps.cluster_captions(labels, recommender.vocabulary)
+        draw_clusters(labels[found.item_idx - 1], names, found, recommender.vocabulary)
+    draw_downloads(run, whole, recommender, labels)
+
+
+def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
+    vocabulary = recommender.vocabulary
+    settings = replace(map_settings(), n_components=2)
+
+    def groups(shown: AlignedMaps) -> list[str]:
+        colour = str(st.session_state["embeddings_colour"])
+        labels = np.empty(0)
+        if colour == CLUSTER:
+            _, size = cluster_choice()
+            labels = maps.cluster_labels(run, "kmeans", size, maps.pca_map(run, 2))
+        return group_values(labels, shown.item_idx, vocabulary)
+
+    draw = draw_film_view if view == "film" else draw_pair_view
+    draw(run, settings, vocabulary, groups, theme_type(), focused_item(vocabulary))
+
+
+def follow_link(vocabulary: Vocabulary) -> None:
+    """Take over what the address names, once; what does not fit is passed over."""
+    link = {name: st.query_params[name] for name in (*LINK_KEYS, "item") if name in st.query_params}
+    if not link or st.session_state.get(LINK_READ_KEY) == link:
+        return
+    st.session_state[LINK_READ_KEY] = link
+    known = {"map": list(VIEWS), "colour": colours_of(vocabulary), "dimensions": ["2", "3"]}
+    for name, options in known.items():
+        if link.get(name) in options:
+            value = link[name]
+            st.session_state[LINK_KEYS[name]] = int(value) if name == "dimensions" else value
+    if link.get("item") in vocabulary:
+        st.session_state[FOCUS_KEY] = vocabulary.idx(link["item"])
+
+
+def write_link(vocabulary: Vocabulary) -> None:
+    """Put what is shown into the address, so that a link shows it again."""
+    link = {name: str(st.session_state[key]) for name, key in LINK_KEYS.items()}
+    focus = focused_item(vocabulary)
+    if focus is not None:
+        link["item"] = vocabulary.item_id(focus)
+    elif "item" in st.query_params:
+        del st.query_params["item"]
+    for name, value in link.items():
+        st.query_params[name] = value
+    st.session_state[LINK_READ_KEY] = link
 
 
 def forget_other_dataset(recommender: Recommender) -> None:
@@ -79,144 +157,32 @@ def forget_chosen() -> None:
     st.session_state.pop(CHOSEN_KEY, None)
 
 
-def draw_controls(vocabulary: Vocabulary) -> None:
-    problem: UnknownIdError | None = None
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.segmented_control(
-            "Map",
-            ["umap", "pca"],
-            format_func=str.upper,
-            default="umap",
-            required=True,
-            key="embeddings_method",
-            persist_state="session",
-            help="UMAP keeps neighbourhoods; PCA is a plain shadow of the space, there at once.",
-        )
-        st.segmented_control(
-            "View",
-            [2, 3],
-            format_func=lambda n: f"{n}D",
-            default=2,
-            required=True,
-            key="embeddings_dimensions",
-            persist_state="session",
-        )
-        st.selectbox(
-            "Colour by",
-            [*category_columns(vocabulary), POPULARITY, CLUSTER],
-            format_func=caption_of,
-            key="embeddings_colour",
-            persist_state="session",
-            width=200,
-        )
-        with st.container(width=320):
-            try:
-                chosen = choose_item(
-                    "Find an item", item_names(vocabulary), vocabulary, key="embeddings_find"
-                )
-            except UnknownIdError as error:
-                chosen, problem = None, error
-        if chosen != st.session_state.get(FOUND_KEY):
-            st.session_state[FOUND_KEY] = chosen
-            st.session_state[FOCUS_KEY] = chosen
-        with st.container(width="content", gap=None):
-            st.space(LABEL_PX)
-            with st.popover("Settings", icon=":material/tune:"):
-                draw_settings()
-    if problem is not None:
-        state.show_error(problem)
-
-
-def draw_settings() -> None:
-    default = MapSettings()
-    st.slider(
-        "Neighbours",
-        2,
-        100,
-        default.n_neighbors,
-        key="embeddings_n_neighbors",
-        help="UMAP: more shows the whole, fewer the detail.",
-        persist_state="session",
-    )
-    st.slider(
-        "Least distance",
-        0.0,
-        0.99,
-        default.min_dist,
-        key="embeddings_min_dist",
-        help="UMAP: how closely points may lie.",
-        persist_state="session",
-    )
-    st.number_input(
-        "Seed", 0, 2**31 - 1, default.seed, key="embeddings_seed", persist_state="session"
-    )
-    st.slider(
-        "Clusters", 2, 20, 6, key="embeddings_clusters", help="k-means", persist_state="session"
-    )
-
-
-def map_settings() -> MapSettings:
-    default = MapSettings()
-    return MapSettings(
-        n_components=int(st.session_state.get("embeddings_dimensions", 2)),
-        n_neighbors=int(st.session_state.get("embeddings_n_neighbors", default.n_neighbors)),
-        min_dist=float(st.session_state.get("embeddings_min_dist", default.min_dist)),
-        seed=int(st.session_state.get("embeddings_seed", default.seed)),
-    )
-
-
 def current_map(run: Run, settings: MapSettings) -> EmbeddingMap:
     """Return the map that was asked for, or PCA while UMAP is on its way."""
     if st.session_state["embeddings_method"] == "umap":
-        service = state.map_service()
-        if service.state(run, settings) == "missing":
-            service.start(run, settings)
-        done = service.get(run, settings)
+        service, task = state.map_service(), UmapTask(run, settings)
+        if service.state(task) == "missing":
+            service.start(task)
+        done = task.read()
         if done is not None:
             return done
-        if service.state(run, settings) == "failed":
-            draw_failure(run, settings)
-        else:
-            wait_for_map(run, settings)
+        draw_waiting(task, "UMAP", "Until then this is PCA.")
     return maps.pca_map(run, settings.n_components)
 
 
-@st.fragment(run_every=POLL_EVERY)
-def wait_for_map(run: Run, settings: MapSettings) -> None:
-    if state.map_service().state(run, settings) != "running":
-        st.rerun()
-    st.markdown(
-        ":material/hourglass_top: :shimmer[UMAP is being made in the background; until then "
-        "this is PCA. The first one after a start takes about half a minute.]"
-    )
-
-
-def draw_failure(run: Run, settings: MapSettings) -> None:
-    service = state.map_service()
-    st.warning(
-        f"UMAP could not be made: {escape(service.failure(run, settings))}. This is PCA.",
-        icon=":material/warning:",
-    )
-    if st.button("Try again", icon=":material/refresh:"):
-        service.start(run, settings)
-        st.rerun()
-
-
-def draw_quality(
-    run: Run, found: EmbeddingMap, settings: MapSettings, recommender: Recommender
-) -> None:
+def draw_quality(whole: EmbeddingMap, found: EmbeddingMap, recommender: Recommender) -> None:
     n_items, n_shown = recommender.dataset.n_items, len(found.item_idx)
     trust, kept, shown = st.columns(3)
     trust.metric(
         "Trustworthiness",
-        f"{found.trustworthiness:.2f}",
+        f"{whole.trustworthiness:.2f}",
         help="Between 0 and 1: how far neighbours on the map are neighbours in truth; 0.5 is "
         "about chance. From 10 neighbours of up to 2,000 drawn items (Venna and Kaski 2001).",
         border=True,
     )
     kept.metric(
         "Neighbours kept",
-        percent(maps.share_kept(run, found, settings)),
+        percent(whole.recall),
         help="Share of an item's 10 nearest in the original space that are also among its 10 "
         "nearest on the map, over up to 2,000 drawn items.",
         border=True,
@@ -224,8 +190,16 @@ def draw_quality(
     shown.metric(
         "Items shown",
         f"{number(n_shown)} of {number(n_items)}",
-        help="Of larger catalogues the most frequent items are shown.",
+        help="Of larger catalogues an even sample is shown, and every item that is looked for or "
+        "chosen.",
         border=True,
+    )
+    lost = 1 - whole.recall
+    words = f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
+    placed = f" {number(whole.n_fitted)} items were laid out, the others placed among them."
+    st.caption(
+        f"{words}: trust the list of nearest items more than distances on it."
+        + (placed if whole.n_fitted < n_items else "")
     )
 
 
@@ -234,31 +208,43 @@ def focused_item(vocabulary: Vocabulary) -> int | None:
     return focus if focus is not None and focus <= len(vocabulary) else None
 
 
-def groups_of(run: Run, found: EmbeddingMap, recommender: Recommender) -> tuple[list[Group], str]:
-    """Return the groups that the points are coloured by, and what they are called."""
-    colour = str(st.session_state["embeddings_colour"])
-    theme = theme_type()
-    if colour == POPULARITY:
-        everything = np.arange(len(found.item_idx))
-        return [Group("", everything, "")], colour
-    return map_charts.group_rows(group_values(run, found, recommender.vocabulary), theme), colour
+def groups_of(found: EmbeddingMap, labels: np.ndarray, recommender: Recommender) -> list[Group]:
+    """Return the groups that the points are coloured by."""
+    if st.session_state["embeddings_colour"] == POPULARITY:
+        return [Group("", np.arange(len(found.item_idx)), "")]
+    values = group_values(labels, found.item_idx, recommender.vocabulary)
+    return map_charts.group_rows(values, theme_type())
 
 
-def group_values(run: Run, found: EmbeddingMap, vocabulary: Vocabulary) -> list[str]:
+def group_values(labels: np.ndarray, item_idx: np.ndarray, vocabulary: Vocabulary) -> list[str]:
     colour = str(st.session_state["embeddings_colour"])
     if colour == CLUSTER:
-        labels = maps.cluster_labels(run, st.session_state["embeddings_clusters"])
-        return [f"Cluster {label + 1}" for label in labels]
-    values = item_groups(vocabulary, colour).iloc[found.item_idx - 1]
-    return [str(value) for value in values]
+        names = maps.cluster_captions(labels, vocabulary)
+        return [names[at] if at >= 0 else "In none" for at in labels[item_idx - 1]]
+    if colour == POPULARITY:
+        return [popularity_words(int(n)) for n in vocabulary.counts[item_idx - 1]]
+    return [str(value) for value in item_groups(vocabulary, colour).iloc[item_idx - 1]]
+
+
+def popularity_words(count: int) -> str:
+    """Return a count's power of ten, for charts that have no scale."""
+    low = 10 ** (len(str(count)) - 1)
+    return f"{low:,} to {10 * low - 1:,} interactions"
 
 
 def theme_type() -> map_charts.Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def draw_chart(run: Run, found: EmbeddingMap, recommender: Recommender, focus: int | None) -> None:
-    groups, colour = groups_of(run, found, recommender)
+def draw_chart(
+    whole: EmbeddingMap,
+    found: EmbeddingMap,
+    labels: np.ndarray,
+    recommender: Recommender,
+    focus: int | None,
+) -> None:
+    groups = groups_of(found, labels, recommender)
+    colour = str(st.session_state["embeddings_colour"])
     vocabulary = recommender.vocabulary
     figure = map_charts.draw_map(
         found,
@@ -269,7 +255,7 @@ def draw_chart(run: Run, found: EmbeddingMap, recommender: Recommender, focus: i
         is_by_count=colour == POPULARITY,
         rings=rings_of(found, recommender, focus),
     )
-    show_chart(figure, found, groups, colour)
+    show_chart(figure, whole, found, groups)
     st.caption(
         "Drag to move, scroll to zoom, click a point for its neighbours; the lasso and the box at "
         "the top right choose several."
@@ -278,12 +264,15 @@ def draw_chart(run: Run, found: EmbeddingMap, recommender: Recommender, focus: i
     )
 
 
-def show_chart(figure: go.Figure, found: EmbeddingMap, groups: list[Group], colour: str) -> None:
+def show_chart(
+    figure: go.Figure, whole: EmbeddingMap, found: EmbeddingMap, groups: list[Group]
+) -> None:
+    colour = st.session_state["embeddings_colour"]
     n_items, method = len(found.item_idx), found.method.upper()
     st.plotly_chart(
         figure,
         key=CHART_KEY,
-        on_select=partial(take_selection, found, groups),
+        on_select=partial(take_selection, whole, found, groups),
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False, "scrollZoom": True, "displayModeBar": True},
         alt=f"{method} map of {counted(n_items, 'item')}, coloured by {colour}; trustworthiness "
@@ -291,11 +280,15 @@ def show_chart(figure: go.Figure, found: EmbeddingMap, groups: list[Group], colo
     )
 
 
-def take_selection(found: EmbeddingMap, groups: list[Group]) -> None:
+def take_selection(whole: EmbeddingMap, found: EmbeddingMap, groups: list[Group]) -> None:
     """Copy a selection away: plotly forgets it as soon as the figure changes."""
-    points = st.session_state[CHART_KEY]["selection"]["points"]
-    rows = map_charts.selected_rows(points, groups)
+    selection = st.session_state[CHART_KEY]["selection"]
+    rows = map_charts.selected_rows(selection["points"], groups)
     items = [int(idx) for idx in found.item_idx[rows]]
+    is_outlined = bool(selection.get("lasso") or selection.get("box"))
+    if is_outlined and len(whole.item_idx) > len(found.item_idx):
+        rows = map_charts.outlined_rows(selection, whole, found)
+        items = [int(idx) for idx in whole.item_idx[rows]]
     if len(items) == 1:
         st.session_state[FOCUS_KEY] = items[0]
     elif items:
@@ -307,29 +300,11 @@ def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -
     if focus is None or not len(row):
         return None
     table = maps.neighbour_table(
-        recommender.item_embeddings(), found, focus, recommender.vocabulary, None
+        maps.directions_of(recommender), found, focus, recommender.vocabulary, None
     )
     near = np.flatnonzero(np.isin(found.item_idx, table["item_idx"]))
     is_zoomed = focus == st.session_state.get(FOUND_KEY)
     return Rings(int(row[0]), [int(at) for at in near], is_zoomed)
-
-
-def draw_downloads(run: Run, found: EmbeddingMap, recommender: Recommender) -> None:
-    name = f"{safe_name(run.name)}-{found.method}"
-
-    def csv() -> bytes:
-        vectors = recommender.item_embeddings()
-        return maps.csv_bytes(embedding_table(found, vectors, recommender.vocabulary))
-
-    def parquet() -> bytes:
-        vectors = recommender.item_embeddings()
-        return maps.parquet_bytes(embedding_table(found, vectors, recommender.vocabulary))
-
-    with st.container(horizontal=True, vertical_alignment="center"):
-        icon = ":material/download:"
-        st.download_button("Parquet", parquet, f"{name}.parquet", icon=icon, on_click="ignore")
-        st.download_button("CSV", csv, f"{name}.csv", "text/csv", icon=icon, on_click="ignore")
-        st.caption("The items shown, with their points on this map and their vectors.")
 
 
 page()

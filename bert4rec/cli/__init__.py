@@ -14,6 +14,7 @@ from bert4rec.cli import (
     leaving,
     logs,
     machine,
+    mapping,
     reporting,
     run_files,
     runs,
@@ -64,6 +65,7 @@ for _command in (
     bulk.nearest,
     leaving.export,
     serving.serve,
+    mapping.map_,
     settings.policy,
     machine.doctor,
 ):

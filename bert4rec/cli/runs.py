@@ -213,7 +213,7 @@ def prune(run: str | None, workspace: Path) -> None:
     """Delete the last checkpoint of RUN, or of every finished run; their models stay.
 
     The model of a finished run is its best checkpoint. The last one is needed only to train it
-    longer.
+    longer. The snapshots of item vectors, of which the film of a map is made, go as well.
     """
     from bert4rec.runs.storage import prune_run
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from bert4rec.composer.columns import KNOWN_COLUMNS
 from bert4rec.composer.rules import texts_of
+from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 
 # What may part several values in one cell, as in `Comedy|Drama`.

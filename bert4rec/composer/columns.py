@@ -8,9 +8,9 @@ import pandas as pd
 
 from bert4rec.composer.outline import Order
 from bert4rec.composer.rules import ID_SIGNS, texts_of
+from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 
-KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people limit first, if there are several.
 FAVOURITE_COLUMNS = ("artist", "author", "series", "album", "subject", "topic", "genre", "genres")
 NUMBER_NAME = re.compile(

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.data.item_groups import category_columns, item_groups
-from bert4rec.embeddings import (
-    EmbeddingMap,
-    MapService,
-    MapSettings,
-    mapped_items,
-    neighbour_recall,
-    project_pca,
-)
+from bert4rec.maps.projection import EmbeddingMap, MapSettings, judged_map, project_pca
+from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 
@@ -59,32 +53,31 @@ def make_map(model: Recommender) -> ItemMap:
     Cost: one projection; nothing waits for UMAP.
     """
     vocabulary, vectors = model.vocabulary, model.item_embeddings()
-    umap = _cached_umap(model)
-    item_idx = mapped_items(vocabulary.counts) if umap is None else umap.item_idx
-    among = vectors[item_idx - 1]
-    points = project_pca(among) if umap is None else umap.points
-    counts = vocabulary.counts[item_idx - 1]
+    found, counts = _cached_umap(model), vocabulary.counts
+    if found is None:
+        item_idx = np.arange(1, len(vectors) + 1)
+        found = judged_map("pca", vectors, project_pca(vectors), item_idx, len(vectors))
     shown = np.sort(np.argsort(-counts, kind="stable")[:MAX_ITEMS])
     column = next(iter(category_columns(vocabulary)), "")
     if column:
         values = item_groups(vocabulary, column).tolist()
-        groups = _groups([values[idx - 1] for idx in item_idx[shown]])
+        groups = _groups([values[row] for row in shown])
     else:
         groups = _popularity_groups(counts[shown])
     return ItemMap(
-        method="pca" if umap is None else umap.method,
-        points=points[shown].astype(float),
-        item_idx=item_idx[shown],
+        method=found.method,
+        points=found.points[shown].astype(float),
+        item_idx=shown + 1,
         n_items=len(vocabulary),
         column=column or POPULARITY,
         groups=groups,
-        share_kept=neighbour_recall(among, points),
+        share_kept=found.recall,
     )
 
 
 def _cached_umap(model: Recommender) -> EmbeddingMap | None:
-    found = MapService().get(model.run, MapSettings()) if isinstance(model.run, Run) else None
-    is_whole = found is not None and found.item_idx.max(initial=0) <= len(model.vocabulary)
+    found = UmapTask(model.run, MapSettings()).read() if isinstance(model.run, Run) else None
+    is_whole = found is not None and len(found.points) == len(model.vocabulary)
     return found if is_whole else None
 
 

@@ -1,8 +1,8 @@
 """Training a run longer: a new run that begins where another one ended.
 
 The other run stays as it is, its configuration being frozen. The new one starts with a copy of its
-last checkpoint, which holds weights, averages, optimizer and position, of its best checkpoint and
-of its journal, and names it as its parent. See docs/decisions/0015.
+last checkpoint, which holds weights, averages, optimizer and position, of its best checkpoint, its
+snapshots and its journal, and names it as its parent. See docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, save_checkpoi
 from bert4rec.runs.folder import Run, utc_now
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.snapshots import copy_snapshots
 
 EXTENDABLE_STATES = ("finished", "stopped")
 
@@ -186,6 +187,7 @@ def _hand_over(old: Run, begin: Position, new: Run) -> None:
     ):
         if is_file(source):
             shutil.copyfile(source, target)
+    copy_snapshots(old, new.folder, up_to=begin.epoch)
     at = utc_now().isoformat(timespec="milliseconds")
     told = {"parent": old.id, "epoch": begin.epoch, "step": begin.step}
     new.journal.append({"event": "extended", "at": at, **told})

@@ -22,6 +22,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
 from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
+from bert4rec.runs.snapshots import save_snapshot
 from bert4rec.trainer import Trainer
 
 HEARTBEAT_S = 1.0
@@ -103,7 +104,18 @@ class Recorder:
     def _save_state(self) -> None:
         assert self.trainer is not None
         save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
-        self.write("checkpoint", step=self.trainer.position.step)
+        position = self.trainer.position
+        self.write("checkpoint", step=position.step)
+        if position.epoch and not position.epoch_step:
+            self._save_snapshot(position.epoch)
+
+    def _save_snapshot(self, epoch: int) -> None:
+        """Keep the item vectors for the film of the map; a run does not fail for want of it."""
+        assert self.trainer is not None
+        try:
+            save_snapshot(self.run, epoch, self.trainer.network.item_vectors())
+        except (OSError, SafetensorError) as error:
+            self.run.log(f"no snapshot of the item vectors: {error}")
 
     def beat(self) -> None:
         """Write where the trainer is, with the time; before there is one, the time alone."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from bert4rec.errors import RunError
 from bert4rec.files import writing_explained
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
+from bert4rec.runs.snapshots import snapshot_folder
 
 
 def disk_use(folder: Path) -> int:
@@ -26,25 +28,30 @@ def disk_use(folder: Path) -> int:
 
 
 def prunable_bytes(run: Run) -> int:
-    """Return what pruning would free: the size of `last` where the run is finished, else 0.
+    """Return what pruning would free: `last` and the snapshots of a finished run, else 0.
 
-    A run that stopped, failed or was interrupted keeps it, as it goes on from there.
+    A run that stopped, failed or was interrupted keeps them, as it goes on from there.
 
     Raises:
         FormatError: the status is damaged.
         NotFoundError: the run is gone.
     """
+    if run.status().state != "finished" or not run.checkpoint("best").is_file():
+        return 0
     last = run.checkpoint("last")
-    is_free = run.status().state == "finished" and run.checkpoint("best").is_file()
-    return last.stat().st_size if is_free and last.is_file() else 0
+    n_bytes = last.stat().st_size if last.is_file() else 0
+    return n_bytes + disk_use(snapshot_folder(run))
 
 
 def prune_run(run: Run) -> int:
-    """Delete the `last` checkpoint of a finished run, whose model is `best`; return bytes freed.
+    """Delete what a finished run needs no more; return bytes freed.
+
+    These are the `last` checkpoint, for the model is `best`, and the snapshots of item vectors,
+    of which the film of its map is made.
 
     Raises:
         RunError: the run is not finished, or is active elsewhere.
-        UnwritableError: the file cannot be deleted.
+        UnwritableError: a file cannot be deleted.
     """
     with held(run.folder), writing_explained(run.folder):
         state = run.status().state
@@ -56,4 +63,6 @@ def prune_run(run: Run) -> int:
         n_bytes = prunable_bytes(run)
         if n_bytes:
             run.checkpoint("last").unlink(missing_ok=True)
+            if snapshot_folder(run).is_dir():
+                shutil.rmtree(snapshot_folder(run))
     return n_bytes

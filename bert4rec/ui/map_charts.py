@@ -7,14 +7,16 @@ text: a selection names them by trace and place, and the groups know which item 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
-from bert4rec.embeddings import EmbeddingMap
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.maps.projection import MAX_FITTED, EmbeddingMap, drawn_part
+from bert4rec.maps.regions import inside_box, inside_polygon
 from bert4rec.ui.words import contained
 
 Theme = Literal["light", "dark"]
@@ -27,6 +29,8 @@ OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
 RING_COLOURS: dict[Theme, str] = {"light": "#000000", "dark": "#FFFFFF"}
 OTHER = "Other"
 HEIGHT = 540
+# A lasso sends about 125 bytes a drawn point; what is not drawn is tested against its outline.
+MAX_DRAWN = 10_000
 # Steps along the longest side of a map: finer than a pixel, also when zoomed in a little.
 GRID = 4000
 # Room around what is zoomed in on: a share of its own width, and at least one of the map's.
@@ -130,7 +134,7 @@ def draw_map(
     is_flat = points.shape[1] == 2
     figure = go.Figure()
     for group in groups:
-        marker: dict[str, Any] = {"size": _size(len(texts), is_flat), "color": group.colour}
+        marker: dict[str, Any] = {"size": point_size(len(texts), is_flat), "color": group.colour}
         if is_by_count:
             marker |= _count_colours(counts[group.rows])
         figure.add_trace(
@@ -151,11 +155,54 @@ def draw_map(
     return figure
 
 
-def to_grid(points: np.ndarray) -> np.ndarray:
-    """Return the points as whole numbers: the figure and a lasso stay small, the shape stays."""
-    extent = float(np.ptp(points, axis=0).max(initial=0.0))
+def map_page(found: EmbeddingMap, vocabulary: Vocabulary, clusters: np.ndarray) -> str:
+    """Return a map as an HTML page that needs no network, coloured by cluster.
+
+    Args:
+        found: The map; of a large one a sample is drawn.
+        vocabulary: Names the items.
+        clusters: Cluster of each item from 0 on, -1 for none, (N,).
+    """
+    drawn = drawn_part(found, [], MAX_FITTED)
+    rows = drawn.item_idx - 1
+    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters[rows]]
+    titles = [vocabulary.titles[row] for row in rows]
+    counts = vocabulary.counts[rows]
+    figure = draw_map(drawn, group_rows(names, "light"), titles, "light", counts=counts)
+    config = {"displaylogo": False, "scrollZoom": True}
+    return str(figure.to_html(include_plotlyjs=True, config=config))
+
+
+def to_grid(points: np.ndarray, drawn: np.ndarray | None = None) -> np.ndarray:
+    """Return the points as whole numbers: the figure and a lasso stay small, the shape stays.
+
+    Args:
+        points: (n, 2 or 3).
+        drawn: The points that make the grid, where they are others.
+    """
+    drawn = points if drawn is None else drawn
+    extent = float(np.ptp(drawn, axis=0).max(initial=0.0))
     scale = GRID / extent if extent > 0 else 1.0
-    return np.asarray(np.round((points - points.mean(axis=0)) * scale), dtype=np.int32)
+    return np.asarray(np.round((points - drawn.mean(axis=0)) * scale), dtype=np.int32)
+
+
+def outlined_rows(
+    selection: Mapping[str, Any], whole: EmbeddingMap, drawn: EmbeddingMap
+) -> list[int]:
+    """Return the rows of a whole map inside the lassos and boxes on its drawn part, in order.
+
+    Args:
+        selection: What the browser sent.
+        whole: The map.
+        drawn: The part of it that the figure shows, flat.
+    """
+    points = to_grid(whole.points, drawn.points)
+    is_inside = np.zeros(len(points), dtype=bool)
+    for lasso in selection.get("lasso", ()):
+        is_inside |= inside_polygon(points, np.array(lasso["x"]), np.array(lasso["y"]))
+    for box in selection.get("box", ()):
+        is_inside |= inside_box(points, tuple(box["x"]), tuple(box["y"]))
+    return [int(row) for row in np.flatnonzero(is_inside)]
 
 
 def _texts(titles: Sequence[str], counts: np.ndarray) -> np.ndarray:
@@ -165,7 +212,8 @@ def _texts(titles: Sequence[str], counts: np.ndarray) -> np.ndarray:
     return np.array([f"{safe_text(title)}<br>{n:,} interactions" for title, n in pairs], object)
 
 
-def _size(n: int, is_flat: bool) -> float:
+def point_size(n: int, is_flat: bool) -> float:
+    """Return the diameter of each of `n` points, in pixels."""
     return float(np.clip(160 / np.sqrt(max(n, 1)), 3, 9)) * (1.0 if is_flat else 0.6)
 
 

@@ -9,13 +9,14 @@ import streamlit as st
 
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.embeddings import EmbeddingMap
+from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
 from bert4rec.ui.words import counted, escape, percent
 
 MAX_INSPECTED = 50
+MAX_LISTED = 1000
 
 
 def caption_of(column: str) -> str:
@@ -31,7 +32,7 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
         return
     vocabulary = recommender.vocabulary
     column = next(iter(category_columns(vocabulary)), None)
-    table = maps.neighbour_table(recommender.item_embeddings(), found, focus, vocabulary, column)
+    table = maps.neighbour_table(maps.directions_of(recommender), found, focus, vocabulary, column)
     st.markdown(f"**{escape(vocabulary.title(focus))}**")
     about = [counted(int(vocabulary.counts[focus - 1]), "interaction")]
     if column:
@@ -81,10 +82,15 @@ def draw_chosen(
             column = colour if colour in columns else columns[0]
             _draw_shares(found, vocabulary, column, items)
     with listed:
-        st.caption("The most frequent first.")
+        st.caption(
+            "The most frequent first"
+            + (f", {MAX_LISTED:,} of them." if len(items) > MAX_LISTED else ".")
+        )
         table = vocabulary.table.iloc[np.array(items) - 1]
         st.dataframe(
-            table[["title", *columns[:2], "count"]].sort_values("count", ascending=False),
+            table[["title", *columns[:2], "count"]]
+            .sort_values("count", ascending=False)
+            .head(MAX_LISTED),
             hide_index=True,
             column_config={name: caption_of(name) for name in ("title", "count", *columns)},
             alt="The chosen items",
@@ -127,13 +133,15 @@ def _draw_shares(
     )
 
 
-def draw_clusters(labels: np.ndarray, found: EmbeddingMap, vocabulary: Vocabulary) -> None:
+def draw_clusters(
+    labels: np.ndarray, names: list[str], found: EmbeddingMap, vocabulary: Vocabulary
+) -> None:
     """Draw each cluster with its size, main group and most frequent items."""
     columns = category_columns(vocabulary)
     column = columns[0] if columns else None
     st.subheader("Clusters")
     st.dataframe(
-        maps.cluster_table(labels, found, vocabulary, column),
+        maps.cluster_table(labels, names, found, vocabulary, column),
         hide_index=True,
         column_config={
             "cluster": "Cluster",

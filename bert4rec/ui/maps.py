@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.item_groups import item_groups
+from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.embeddings import (
-    EmbeddingMap,
-    MapSettings,
-    clusters,
-    map_neighbours,
-    mapped_items,
-    neighbour_recall,
-    neighbours,
-    project_pca,
-    trustworthiness,
-)
+from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
+from bert4rec.maps.neighbours import map_neighbours, neighbours
+from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.spreadsheets import csv_text
 from bert4rec.ui.cache import checkpoint_mtime, load_recommender
 from bert4rec.ui.words import contained
+from bert4rec.vectors import unit
 
 N_NEIGHBOURS = 10
 
@@ -37,45 +29,65 @@ def pca_map(run: Run, n_components: int) -> EmbeddingMap:
 
 @st.cache_data(max_entries=8, show_spinner="Drawing the map…")
 def _pca_map(folder: str, run_id: str, mtime: float, n_components: int) -> EmbeddingMap:
-    recommender = load_recommender(run_id, mtime)
-    item_idx = mapped_items(recommender.vocabulary.counts)
-    vectors = recommender.item_embeddings()[item_idx - 1]
+    vectors = load_recommender(run_id, mtime).item_embeddings()
     points = project_pca(vectors, n_components)
-    return EmbeddingMap("pca", points, item_idx, trustworthiness(vectors, points))
+    return judged_map("pca", vectors, points, np.arange(1, len(vectors) + 1), len(vectors))
 
 
-def share_kept(run: Run, found: EmbeddingMap, settings: MapSettings) -> float:
-    """Return the share of nearest neighbours that a map keeps."""
-    key = (found.method, settings)
-    return _share_kept(str(run.folder), run.id, checkpoint_mtime(run), key, found)
+def directions_of(recommender: Recommender) -> np.ndarray:
+    """Return the items' vectors at length 1, float32 (N, D); kept while the model is in use."""
+    run = recommender.run
+    assert isinstance(run, Run)
+    return _directions(str(run.folder), checkpoint_mtime(run), recommender)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _share_kept(
-    folder: str,
-    run_id: str,
-    mtime: float,
-    key: tuple[str, MapSettings],
-    _found: EmbeddingMap,
-) -> float:
-    vectors = load_recommender(run_id, mtime).item_embeddings()[_found.item_idx - 1]
-    return neighbour_recall(vectors, _found.points, N_NEIGHBOURS)
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _directions(folder: str, mtime: float, _recommender: Recommender) -> np.ndarray:
+    return unit(_recommender.item_embeddings())
 
 
-def cluster_labels(run: Run, n_clusters: int) -> np.ndarray:
-    """Return the cluster of each mapped item, 0 the largest."""
-    return _cluster_labels(str(run.folder), run.id, checkpoint_mtime(run), n_clusters)
+def cluster_labels(run: Run, method: str, size: int, found: EmbeddingMap) -> np.ndarray:
+    """Return the cluster of each item, 0 the largest, -1 for none, int64 (N,).
+
+    Args:
+        run: The run.
+        method: `kmeans` among the vectors, or `density` on the map.
+        size: How many clusters, or for `density` how many items make one.
+        found: The whole map.
+    """
+    key = (method, size)
+    # Only clusters on the map depend on it.
+    points = hash(found.points.tobytes()) if method == "density" else 0
+    return _cluster_labels(str(run.folder), run.id, checkpoint_mtime(run), (key, points), found)
 
 
 @st.cache_data(max_entries=8, show_spinner="Finding clusters…")
-def _cluster_labels(folder: str, run_id: str, mtime: float, n_clusters: int) -> np.ndarray:
-    recommender = load_recommender(run_id, mtime)
-    item_idx = mapped_items(recommender.vocabulary.counts)
-    return clusters(recommender.item_embeddings()[item_idx - 1], n_clusters)
+def _cluster_labels(
+    folder: str,
+    run_id: str,
+    mtime: float,
+    key: tuple[tuple[str, int], int],
+    _found: EmbeddingMap,
+) -> np.ndarray:
+    (method, size), _ = key
+    if method == "density":
+        return density_clusters(_found.points, size)
+    return kmeans_clusters(load_recommender(run_id, mtime).item_embeddings(), size)
+
+
+def cluster_captions(labels: np.ndarray, vocabulary: Vocabulary) -> list[str]:
+    """Return what to call each cluster: a number, and the words that tell it from the others."""
+    columns = category_columns(vocabulary)
+    texts = list(vocabulary.titles)
+    for column in columns:
+        pairs = zip(texts, item_groups(vocabulary, column), strict=True)
+        texts = [f"{text} {group}" for text, group in pairs]
+    names = cluster_names(labels, texts)
+    return [f"{at}: {name}" if name else f"Cluster {at}" for at, name in enumerate(names, start=1)]
 
 
 def neighbour_table(
-    vectors: np.ndarray,
+    directions: np.ndarray,
     found: EmbeddingMap,
     item_idx: int,
     vocabulary: Vocabulary,
@@ -84,13 +96,13 @@ def neighbour_table(
     """Return the nearest items in the original space, and whether the map keeps each near.
 
     Args:
-        vectors: (N, D); row i - 1 is item i.
+        directions: Vectors of unit length, (N, D); row i - 1 is item i.
         found: The map.
         item_idx: The item in focus.
         vocabulary: Names the items.
         column: A column of the item table to show beside.
     """
-    near = neighbours(vectors, item_idx, N_NEIGHBOURS)
+    near = neighbours(directions, item_idx, N_NEIGHBOURS)
     at = np.flatnonzero(found.item_idx == item_idx)
     on_map = (
         set(found.item_idx[map_neighbours(found.points, int(at[0]), N_NEIGHBOURS)])
@@ -127,14 +139,28 @@ def share_table(values: Sequence[str], chosen: np.ndarray) -> pd.DataFrame:
 
 
 def cluster_table(
-    labels: np.ndarray, found: EmbeddingMap, vocabulary: Vocabulary, column: str | None
+    labels: np.ndarray,
+    names: Sequence[str],
+    found: EmbeddingMap,
+    vocabulary: Vocabulary,
+    column: str | None,
 ) -> pd.DataFrame:
-    """Return one row a cluster: its size, most frequent items and most frequent group."""
+    """Return one row a cluster: its size, most frequent items and most frequent group.
+
+    Args:
+        labels: Cluster of each row of the map, -1 for none.
+        names: What to call each cluster.
+        found: The map.
+        vocabulary: Names the items.
+        column: A column that groups items.
+    """
     rows = []
-    for label in range(int(labels.max(initial=-1)) + 1):
+    for label, name in enumerate(names):
+        if not (labels == label).any():
+            continue
         members = found.item_idx[labels == label]
         known = members[np.argsort(-vocabulary.counts[members - 1], kind="stable")][:4]
-        row = {"cluster": f"Cluster {label + 1}", "n": len(members)}
+        row = {"cluster": contained(name), "n": len(members)}
         if column is not None:
             values = item_groups(vocabulary, column).iloc[members - 1].value_counts()
             row["group"] = str(values.index[0] or "none")
@@ -142,15 +168,3 @@ def cluster_table(
         row["items"] = ", ".join(contained(vocabulary.title(int(idx))) for idx in known)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV in which no text can start a formula."""
-    return csv_text(table).encode()
-
-
-def parquet_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as Parquet."""
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()

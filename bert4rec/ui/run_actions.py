@@ -115,7 +115,8 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
             f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
             icon=":material/content_cut:",
             help="Deletes the last checkpoint of a finished run, which is needed only to train it "
-            "longer and to watch one prediction on Train. The model, which is the best one, stays.",
+            "longer and to watch one prediction on Train, and the snapshots for the film of its "
+            "map. The model, which is the best one, stays.",
             disabled=not n_free,
             on_click=_try,
             args=(partial(prune_run, run),),

@@ -20,9 +20,9 @@ from bert4rec.ui.words import escape, sentence
 
 if TYPE_CHECKING:
     from bert4rec.comparisons import ComparisonService
-    from bert4rec.embeddings import MapService
     from bert4rec.findings import FindingService
     from bert4rec.jobs import JobService
+    from bert4rec.maps.service import MapService
     from bert4rec.searches import SearchService
     from bert4rec.ui.study_list import StudyList
 
@@ -83,7 +83,7 @@ def map_service() -> MapService:
 
 @st.cache_resource(show_spinner=False)
 def _map_service(folder: str) -> MapService:
-    from bert4rec.embeddings import MapService
+    from bert4rec.maps.service import MapService
 
     return MapService()
 

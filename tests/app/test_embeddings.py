@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import bert4rec.embeddings as embeddings
 from bert4rec.data.prepare import prepare
-from bert4rec.embeddings import MapService, project_pca
 from bert4rec.errors import DatasetError
+from bert4rec.maps import film, tasks
+from bert4rec.maps.projection import project_pca
+from bert4rec.maps.service import MapService
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
@@ -25,7 +26,7 @@ def run(workspace: Path) -> Run:
     return trained(workspace, n_items=14)
 
 
-def trained(workspace: Path, n_items: int) -> Run:
+def trained(workspace: Path, n_items: int, n_epochs: int = 2) -> Run:
     rows = [
         {"user": f"u{user}", "item": f"t{(user + step) % n_items}", "time": step}
         for user in range(16)
@@ -39,7 +40,7 @@ def trained(workspace: Path, n_items: int) -> Run:
         }
     )
     dataset = prepare(pd.DataFrame(rows), items=items, name="ring", workspace=workspace)
-    return train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    return train(dataset, small_settings(n_epochs=n_epochs), workspace=workspace)
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +48,13 @@ def service(monkeypatch: pytest.MonkeyPatch) -> MapService:
     """A map service of this test alone, whose UMAP is done in a blink."""
     made = MapService()
     monkeypatch.setattr(state, "map_service", lambda: made)
-    monkeypatch.setattr(embeddings, "project_umap", lambda v, n=2, **_: project_pca(v, n) * 2)
+    for module in (tasks, film):
+        monkeypatch.setattr(module, "project_umap", project_in_a_blink)
     return made
+
+
+def project_in_a_blink(vectors: np.ndarray, n_components: int = 2, **_: object) -> np.ndarray:
+    return project_pca(vectors, n_components) * 2
 
 
 def open_map(**values: object) -> AppTest:
@@ -67,8 +73,8 @@ def texts(app: AppTest) -> str:
 
 
 def wait(service: MapService) -> None:
-    for future in service._futures.values():
-        future.exception()
+    for work in service._works.values():
+        work.future.exception()
 
 
 @pytest.mark.usefixtures("workspace")
@@ -105,7 +111,7 @@ def test_a_failed_umap_is_said_and_pca_stays(
     def fails(*_: object, **__: object) -> np.ndarray:
         raise DatasetError("too *few* items")
 
-    monkeypatch.setattr(embeddings, "project_umap", fails)
+    monkeypatch.setattr(tasks, "project_umap", fails)
     app = open_map()
     wait(service)
     app.run()
@@ -182,3 +188,58 @@ def test_a_tiny_catalogue_has_a_map(workspace: Path, service: MapService, n_item
     app.run()
     assert not app.exception
     assert app.metric[2].value == f"{n_items} of {n_items}"
+
+
+@pytest.mark.usefixtures("run")
+def test_the_film_is_shown_with_its_epochs(service: MapService) -> None:
+    app = open_map(embeddings_method="film")
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert "over 2 epochs" in app.get("plotly_chart")[0].proto.alt
+    assert "2 epochs" in texts(app)
+
+
+def test_a_run_without_snapshots_says_why_there_is_no_film(workspace: Path) -> None:
+    trained(workspace, 14, n_epochs=1)
+    app = open_map(embeddings_method="film")
+    assert "so there is no film" in app.info[0].value
+    assert not app.exception
+
+
+def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
+    workspace: Path, service: MapService
+) -> None:
+    trained(workspace, 14)
+    app = open_map(embeddings_method="pair")
+    assert "no other model" in app.info[0].value
+    trained(workspace, 14)
+    app = open_map(embeddings_method="pair")
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert "as two models see them" in app.get("plotly_chart")[0].proto.alt
+
+
+@pytest.mark.usefixtures("run")
+def test_a_link_shows_a_view_of_the_map_again() -> None:
+    app = open_map(embeddings_method="pca", embeddings_find="t5", embeddings_colour="Cluster")
+    link = {name: app.query_params[name] for name in ("map", "colour", "item")}
+    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    for name, value in link.items():
+        other.query_params[name] = value[0] if isinstance(value, list) else value
+    other.switch_page("pages/embeddings.py").run()
+    assert not other.exception
+    assert "coloured by Cluster" in other.get("plotly_chart")[0].proto.alt
+    assert "**Title 5**" in texts(other)
+
+
+@pytest.mark.usefixtures("run")
+def test_clusters_by_density_and_every_form_of_download_are_offered() -> None:
+    app = open_map(
+        embeddings_method="pca", embeddings_colour="Cluster", embeddings_cluster_method="density"
+    )
+    assert not app.exception
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert labels == ["Parquet", "CSV", "Projector", "HTML"]

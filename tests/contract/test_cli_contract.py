@@ -115,6 +115,7 @@ class World:
             "compose": ["compose", self.run, "--items", "4,_,_,7"],
             "score": ["score", self.run, "--pairs", folder / "pairs.csv"],
             "embed": ["embed", self.run, "--out", folder / "vectors.parquet"],
+            "map": ["map", self.run, "--out", folder / f"{uuid4()}.csv", "--method", "pca"],
             "nearest": ["nearest", self.vectors, "--id", "3", "-k", "2"],
             "export": ["export", self.run, "--out", folder / f"{uuid4()}.zip"],
             "serve": ["serve", self.run, "--port", "0"],

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from bert4rec.data.prepare import prepare
-from bert4rec.embeddings import EmbeddingMap, MapService
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
+from bert4rec.maps.projection import EmbeddingMap
+from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.report.collect import collect
@@ -337,10 +338,15 @@ def test_a_umap_that_is_there_takes_the_place_of_pca(
 ) -> None:
     n_items = tiny_run.dataset().n_items
     made = EmbeddingMap(
-        "umap", np.random.default_rng(0).random((n_items, 2)), np.arange(1, n_items + 1), 0.9
+        "umap",
+        np.random.default_rng(0).random((n_items, 2)),
+        np.arange(1, n_items + 1),
+        trustworthiness=0.9,
+        recall=0.5,
+        n_fitted=n_items,
     )
     assert "Map of the items (PCA)" in report_html([tiny_run])
-    monkeypatch.setattr(MapService, "get", lambda *_: made)
+    monkeypatch.setattr(UmapTask, "read", lambda _: made)
     text = Page(report_html([tiny_run])).text
     assert "Map of the items (UMAP)" in text
     # Nothing but how often they occur is known of these items.

@@ -3,15 +3,22 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bert4rec.embeddings import EmbeddingMap
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.maps.film import AlignedMaps
+from bert4rec.maps.projection import EmbeddingMap, drawn_part
+from bert4rec.ui.aligned_charts import draw_aligned, draw_film
 from bert4rec.ui.map_charts import (
+    MAX_DRAWN,
     PALETTES,
     Group,
     Rings,
     draw_map,
     group_rows,
+    map_page,
+    outlined_rows,
     safe_text,
     selected_rows,
     surroundings,
@@ -23,7 +30,7 @@ NASTY = '<b>bold</b> <a href="http://e.org">x</a> & %{x}'
 
 def map_of(n: int, n_components: int = 2) -> EmbeddingMap:
     points = np.random.default_rng(0).normal(size=(n, n_components)).astype(np.float32)
-    return EmbeddingMap("pca", points, np.arange(1, n + 1), 0.9)
+    return EmbeddingMap("pca", points, np.arange(1, n + 1), 0.9, 0.8, n)
 
 
 def everything(n: int) -> list[Group]:
@@ -74,15 +81,28 @@ def test_a_selection_names_its_items_by_trace_and_place() -> None:
 
 
 def test_the_points_of_a_large_map_carry_little_so_that_a_lasso_stays_small() -> None:
-    n = 20_000
+    n = MAX_DRAWN
     titles = ["A title that is very long indeed, as some are"] * n
     figure = draw_map(map_of(n), everything(n), titles, "light", counts=np.ones(n, int))
     trace = figure.data[0]
     assert trace["customdata"] is None
     # What the browser sends for each point of a lasso.
-    one = {"curve_number": 0, "point_number": 19_999, "point_index": 19_999}
+    one = {"curve_number": 0, "point_number": n - 1, "point_index": n - 1}
     one |= {"x": float(trace["x"][0]), "y": float(trace["y"][0]), "text": trace["text"][0]}
-    assert len(json.dumps(one, separators=(",", ":"), ensure_ascii=False)) < 125
+    assert n * len(json.dumps(one, separators=(",", ":"), ensure_ascii=False)) < 1_500_000
+
+
+def test_an_outline_holds_items_that_are_not_drawn() -> None:
+    whole = map_of(60)
+    drawn = drawn_part(whole, [], 20)
+    low, high = to_grid(drawn.points).min(axis=0), to_grid(drawn.points).max(axis=0)
+    box = {"x": [float(low[0]), float(high[0])], "y": [float(low[1]), float(high[1])]}
+    rows = outlined_rows({"box": [box], "lasso": []}, whole, drawn)
+    assert set(drawn.item_idx - 1) <= set(rows)
+    assert len(rows) > 20
+    corners = [(box["x"][a], box["y"][b]) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    lasso = {"x": [x for x, _ in corners], "y": [y for _, y in corners]}
+    assert set(outlined_rows({"lasso": [lasso]}, whole, drawn)) <= set(rows)
 
 
 def test_popularity_is_one_trace_with_a_scale_in_interactions() -> None:
@@ -151,3 +171,37 @@ def test_the_grid_keeps_the_shape_of_a_map() -> None:
 def test_one_point_alone_has_surroundings_too() -> None:
     (low, high), _ = surroundings(np.zeros((1, 2), dtype=np.float32), Rings(0))
     assert low < 0 < high
+
+
+def test_a_page_shows_titles_as_text_and_asks_no_network() -> None:
+    table = pd.DataFrame({"item_id": ["a", "b"], "title": [NASTY, "</script>"], "count": [1, 2]})
+    page = map_page(map_of(2), Vocabulary(table), np.array([0, 0]))
+    assert "<b>bold" not in page
+    assert '"text":["</script>' not in page
+    assert "cdn.plot.ly/plotly" not in page.replace("https://cdn.plot.ly/plotly-locale", "")
+
+
+def aligned(n_maps: int, n: int) -> AlignedMaps:
+    points = np.random.default_rng(0).normal(size=(n_maps, n, 2)).astype(np.float32)
+    names = tuple(f"epoch {at}" for at in range(1, n_maps + 1))
+    return AlignedMaps(names, points, np.arange(1, n + 1), (0.5,) * n_maps)
+
+
+def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
+    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    figure = draw_film(aligned(4, 3), groups, [NASTY, "b", "c"], "light", 1)
+    assert [frame.name for frame in figure.frames] == [f"epoch {at}" for at in range(1, 5)]
+    assert all(len(frame.data) == len(figure.data) == 3 for frame in figure.frames)
+    assert [step.label for step in figure.layout.sliders[0].steps] == list("1234")
+    assert "<b>" not in figure.data[0]["text"][0]
+    # The ring is on the second item in each frame.
+    for frame in figure.frames:
+        assert frame.data[2].x[0] == frame.data[1].x[0]
+
+
+def test_maps_side_by_side_share_colours_and_one_legend() -> None:
+    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    figure = draw_aligned(aligned(2, 3), groups, list("abc"), "dark", None)
+    assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
+    assert [bool(trace.showlegend) for trace in figure.data] == [True, True, False, False]
+    assert {trace.xaxis for trace in figure.data} == {"x", "x2"}

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pandas as pd
 
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.embeddings import EmbeddingMap, embedding_table
+from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.ui.maps import (
     cluster_table,
-    csv_bytes,
     neighbour_table,
-    parquet_bytes,
     share_table,
 )
 from bert4rec.ui.sequence_editor import find_item, item_names
+from bert4rec.vectors import unit
 
 N = 6
 VECTORS = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [-1, 0]], dtype=np.float32)
@@ -35,7 +32,7 @@ VOCABULARY = Vocabulary(TABLE)
 
 def map_of(items: list[int]) -> EmbeddingMap:
     idx = np.array(items)
-    return EmbeddingMap("pca", VECTORS[idx - 1], idx, 1.0)
+    return EmbeddingMap("pca", VECTORS[idx - 1], idx, 1.0, 1.0, len(idx))
 
 
 def test_columns_that_group_items_are_offered_telling_names_first() -> None:
@@ -73,14 +70,14 @@ def test_an_item_is_found_by_id_by_title_and_by_a_part_of_it() -> None:
 
 
 def test_neighbours_are_those_of_the_space_and_say_whether_the_map_keeps_them() -> None:
-    table = neighbour_table(VECTORS, map_of([1, 2, 6]), 1, VOCABULARY, "genre")
+    table = neighbour_table(unit(VECTORS), map_of([1, 2, 6]), 1, VOCABULARY, "genre")
     assert table["item_idx"].tolist()[:2] == [2, 3]
     assert table["kept"].tolist()[:2] == ["✓", ""]
     assert table["group"].tolist()[:2] == ["a", "b"]
 
 
 def test_an_item_beside_the_map_has_neighbours_of_which_the_map_keeps_none() -> None:
-    table = neighbour_table(VECTORS, map_of([1, 2]), 5, VOCABULARY, None)
+    table = neighbour_table(unit(VECTORS), map_of([1, 2]), 5, VOCABULARY, None)
     assert len(table) == N - 1
     assert not table["kept"].any()
 
@@ -94,16 +91,7 @@ def test_shares_of_a_choice_stand_beside_those_of_the_map() -> None:
 
 def test_a_cluster_is_described_by_its_most_frequent_items_and_group() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
-    table = cluster_table(labels, map_of([1, 2, 3, 4, 5, 6]), VOCABULARY, "genre")
+    table = cluster_table(labels, ["a", "b"], map_of([1, 2, 3, 4, 5, 6]), VOCABULARY, "genre")
     assert table["n"].tolist() == [3, 3]
     assert table["group"].tolist() == ["a", "b"]
     assert table["items"].tolist()[0] == "Ant, Bee, Cat"
-
-
-def test_a_download_holds_points_and_vectors_and_no_formula() -> None:
-    table = embedding_table(map_of([1, 4]), VECTORS, VOCABULARY)
-    assert list(table) == ["item_id", "title", "count", "x", "y", "v0", "v1"]
-    back = pd.read_csv(io.BytesIO(csv_bytes(table)))
-    assert back["title"].tolist() == ["Ant", "'=2+3"]
-    np.testing.assert_allclose(back[["v0", "v1"]], VECTORS[[0, 3]])
-    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(parquet_bytes(table))), table)

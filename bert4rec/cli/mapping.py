@@ -1,0 +1,100 @@
+"""`map`: the items of a run as points, in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bert4rec.cli.answers import load_run
+from bert4rec.cli.terminal import shared_options, show, wrong_use
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bert4rec.maps.projection import EmbeddingMap
+    from bert4rec.recommender import Recommender
+
+SUFFIXES = (".parquet", ".csv", ".zip", ".html")
+
+
+@click.command("map")
+@click.argument("run")
+@click.option("--out", required=True, metavar="FILE", help="The file to write, see above.")
+@click.option("--method", type=click.Choice(["umap", "pca"]), default="umap", show_default=True)
+@click.option("--dimensions", type=click.IntRange(2, 3), default=2, show_default=True)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(2, 100),
+    default=15,
+    show_default=True,
+    help="UMAP: more shows the whole, fewer the detail.",
+)
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True)
+@click.option(
+    "--clusters", type=click.IntRange(2), default=8, show_default=True, help="Groups by k-means."
+)
+@shared_options
+def map_(
+    run: str,
+    out: str,
+    method: str,
+    dimensions: int,
+    neighbours: int,
+    seed: int,
+    clusters: int,
+    workspace: Path,
+) -> None:
+    """Write the items of RUN as points on a map.
+
+    RUN is a run's id, name or folder, or `last`. The end of FILE says what is written: .parquet
+    (Embedding Atlas reads it), .csv, .zip (two TSV files for the TensorFlow Projector) or .html (a
+    page that needs no network). Of large catalogues the page shows 20,000 items.
+    """
+    if Path(out).suffix not in SUFFIXES:
+        wrong_use(f"--out should end in {', '.join(SUFFIXES)}")
+    from bert4rec.maps.clusters import kmeans_clusters
+    from bert4rec.maps.export import map_table, write_map
+
+    model = load_run(workspace, run)
+    vectors = model.item_embeddings()
+    found = _map(method, vectors, dimensions, neighbours, seed)
+    labels = kmeans_clusters(vectors, clusters)
+    if Path(out).suffix == ".html":
+        _write_page(Path(out), found, model, labels)
+    else:
+        write_map(Path(out), map_table(found, model.vocabulary, labels), vectors)
+    document = {
+        "run": None if model.run is None else model.run.id,
+        "out": out,
+        "method": method,
+        "n_items": len(vectors),
+        "trustworthiness": found.trustworthiness,
+        "neighbours_kept": found.recall,
+    }
+    line = f"Wrote {len(vectors):,} points: {out}. The map keeps {found.recall:.0%} of each item's"
+    show(document, [f"{line} ten nearest; trustworthiness {found.trustworthiness:.2f}."])
+
+
+def _map(
+    method: str, vectors: np.ndarray, dimensions: int, n_neighbors: int, seed: int
+) -> EmbeddingMap:
+    import numpy as np
+
+    from bert4rec.maps.projection import MAX_FITTED, judged_map, project_pca, project_umap
+
+    n, n_fitted = len(vectors), len(vectors)
+    if method == "pca":
+        points = project_pca(vectors, dimensions)
+    else:
+        points = project_umap(vectors, dimensions, n_neighbors=n_neighbors, seed=seed)
+        n_fitted = min(n, MAX_FITTED)
+    return judged_map(method, vectors, points, np.arange(1, n + 1), n_fitted)
+
+
+def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
+    from bert4rec.files import write_text
+    from bert4rec.ui.map_charts import map_page
+
+    write_text(path, map_page(found, model.vocabulary, clusters))

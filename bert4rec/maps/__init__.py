@@ -1,0 +1,1 @@
+"""Maps of item embeddings: neighbours, projections, clusters, films, files."""

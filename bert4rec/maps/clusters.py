@@ -1,0 +1,92 @@
+"""Groups among item vectors or points, and names that tell them apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.feature_extraction.text import CountVectorizer
+
+from bert4rec.runs.snapshots import spread_rows
+from bert4rec.vectors import unit
+
+# Clusters are looked for among so many; each other item joins that of the nearest.
+MAX_CLUSTERED = 20_000
+N_WORDS = 3
+# Words of two letters or more; numbers tell little.
+WORD = re.compile(r"[^\W\d_]{2,}")
+NOISE = -1
+
+
+def kmeans_clusters(vectors: np.ndarray, n_clusters: int = 8, seed: int = 0) -> np.ndarray:
+    """Group the directions of vectors by k-means; cluster 0 is the largest, int64 (n,).
+
+    Args:
+        vectors: (n, D).
+        n_clusters: Cut down to the number of different vectors.
+        seed: Chance behind the first centres.
+    """
+    directions = unit(vectors)
+    sample = directions[spread_rows(len(directions), MAX_CLUSTERED)]
+    n_different = len(np.unique(sample, axis=0))
+    means = KMeans(min(n_clusters, n_different), n_init=3, random_state=seed).fit(sample)
+    return _by_size(means.predict(directions))
+
+
+def density_clusters(points: np.ndarray, min_size: int = 10) -> np.ndarray:
+    """Group the points of a map where they lie densely; cluster 0 is the largest, int64 (n,).
+
+    Points between the groups are in none: -1. Where there are more than `MAX_CLUSTERED`, only a
+    sample is grouped and all others are -1.
+
+    Args:
+        points: (n, 2 or 3).
+        min_size: Points that make a group.
+
+    Source: HDBSCAN, Campello et al. 2013.
+    """
+    labels = np.full(len(points), NOISE, dtype=np.int64)
+    rows = spread_rows(len(points), MAX_CLUSTERED)
+    min_size = max(2, min(min_size, len(rows) // 2))
+    if len(rows) > min_size:
+        labels[rows] = HDBSCAN(min_cluster_size=min_size, copy=True).fit_predict(points[rows])
+    return _by_size(labels)
+
+
+def _by_size(labels: np.ndarray) -> np.ndarray:
+    """Number clusters from the largest on; what is in none stays so."""
+    is_in = labels >= 0
+    order = np.argsort(-np.bincount(labels[is_in]), kind="stable")
+    place = np.argsort(order)
+    found = np.full(len(labels), NOISE, dtype=np.int64)
+    found[is_in] = place[labels[is_in]]
+    return found
+
+
+def cluster_names(labels: np.ndarray, texts: Sequence[str]) -> list[str]:
+    """Return the words that tell each cluster from the others, joined by dots; "" without any.
+
+    Args:
+        labels: Cluster of each item, -1 for none, (n,).
+        texts: What is written about each item: title and categories.
+
+    Source: class-based TF-IDF, Grootendorst 2022: a word's share within a cluster times
+        log(1 + mean words a cluster / its count in all).
+    """
+    n_clusters = int(labels.max(initial=NOISE)) + 1
+    parts = [" ".join(texts[row] for row in np.flatnonzero(labels == c)) for c in range(n_clusters)]
+    if not any(WORD.search(part) for part in parts):
+        return [""] * n_clusters
+    counter = CountVectorizer(token_pattern=WORD.pattern)
+    counts = counter.fit_transform(parts).toarray().astype(np.float64)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    weight = share * np.log1p(counts.sum() / n_clusters / counts.sum(axis=0))
+    words = counter.get_feature_names_out()
+    return [_best_words(row, words) for row in weight]
+
+
+def _best_words(weight: np.ndarray, words: np.ndarray) -> str:
+    best = np.argsort(-weight, kind="stable")[:N_WORDS]
+    return " · ".join(str(words[at]) for at in best if weight[at] > 0)

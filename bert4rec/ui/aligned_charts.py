@@ -1,0 +1,149 @@
+"""Figures of maps of the same items: side by side, and as a film; plotly only, no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from bert4rec.maps.film import AlignedMaps
+from bert4rec.ui.map_charts import (
+    HEIGHT,
+    RING_COLOURS,
+    Group,
+    Theme,
+    point_size,
+    safe_text,
+    to_grid,
+)
+
+
+def draw_aligned(
+    maps: AlignedMaps,
+    groups: Sequence[Group],
+    titles: Sequence[str],
+    theme: Theme,
+    focus: int | None,
+) -> go.Figure:
+    """Draw maps of the same items side by side; the item in focus is ringed in each.
+
+    Args:
+        maps: The maps, in 2D.
+        groups: Rows by colour.
+        titles: One a row.
+        theme: Chooses colours.
+        focus: A row, or None.
+    """
+    texts = np.array([safe_text(title) for title in titles], dtype=object)
+    names = [safe_text(name) for name in maps.names]
+    figure = make_subplots(1, len(names), subplot_titles=names, horizontal_spacing=0.02)
+    for column, points in enumerate(_on_one_grid(maps.points), start=1):
+        for trace in _group_traces(points, groups, texts):
+            figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
+        if focus is not None:
+            figure.add_trace(_ring(points, focus, theme), row=1, col=column)
+    _lay_out_aligned(figure)
+    return figure
+
+
+def draw_film(
+    maps: AlignedMaps,
+    groups: Sequence[Group],
+    titles: Sequence[str],
+    theme: Theme,
+    focus: int | None,
+) -> go.Figure:
+    """Draw maps of the same items as a film with a slider; see `draw_aligned`."""
+    texts = np.array([safe_text(title) for title in titles], dtype=object)
+    places = _on_one_grid(maps.points)
+
+    def traces(points: np.ndarray) -> list[Any]:
+        ring = [] if focus is None else [_ring(points, focus, theme)]
+        return [*_group_traces(points, groups, texts), *ring]
+
+    frames = [
+        go.Frame(data=[{"x": t.x, "y": t.y, "type": "scatter"} for t in traces(points)], name=name)
+        for name, points in zip(maps.names, places, strict=True)
+    ]
+    figure = go.Figure(traces(places[0]), frames=frames)
+    _lay_out_aligned(figure)
+    moving = {"frame": {"duration": 900, "redraw": False}, "transition": {"duration": 800}}
+    still = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
+    steps = [
+        {"method": "animate", "label": name.removeprefix("epoch "), "args": [[name], still]}
+        for name in maps.names
+    ]
+    play = {"label": "Play", "method": "animate", "args": [None, moving | {"fromcurrent": True}]}
+    pause = {"label": "Pause", "method": "animate", "args": [[None], still]}
+    (low, high) = places.min(axis=(0, 1)), places.max(axis=(0, 1))
+    edge = 0.04 * (high - low)
+    figure.update_xaxes(range=[low[0] - edge[0], high[0] + edge[0]])
+    figure.update_yaxes(range=[low[1] - edge[1], high[1] + edge[1]])
+    figure.update_layout(
+        sliders=[{"steps": steps, "currentvalue": {"prefix": "Epoch "}, "x": 0.16, "len": 0.84}],
+        updatemenus=[
+            {
+                "type": "buttons",
+                "direction": "left",
+                "buttons": [play, pause],
+                "x": 0,
+                "y": 0,
+                "xanchor": "left",
+                "yanchor": "top",
+                "pad": {"t": 36},
+                "showactive": False,
+            }
+        ],
+        legend={"y": 1.02, "yanchor": "bottom"},
+        height=HEIGHT + 80,
+    )
+    return figure
+
+
+def _on_one_grid(points: np.ndarray) -> np.ndarray:
+    """Return maps on one grid, int32 of the same shape (n_maps, n, 2)."""
+    return to_grid(points.reshape(-1, points.shape[2])).reshape(points.shape)
+
+
+def _group_traces(points: np.ndarray, groups: Sequence[Group], texts: np.ndarray) -> list[Any]:
+    size = point_size(len(texts), is_flat=True)
+    return [
+        go.Scatter(
+            x=points[group.rows, 0],
+            y=points[group.rows, 1],
+            text=texts[group.rows],
+            mode="markers",
+            name=safe_text(group.name),
+            legendgroup=safe_text(group.name),
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+            marker={"size": size, "color": group.colour, "opacity": 0.85},
+        )
+        for group in groups
+    ]
+
+
+def _ring(points: np.ndarray, row: int, theme: Theme) -> go.Scatter:
+    marker = {"color": RING_COLOURS[theme], "symbol": "circle-open", "size": 18}
+    return go.Scatter(
+        x=points[[row], 0],
+        y=points[[row], 1],
+        mode="markers",
+        marker=marker | {"line": {"width": 2.5}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _lay_out_aligned(figure: go.Figure) -> None:
+    bare = {"showticklabels": False, "zeroline": False, "showgrid": False}
+    figure.update_xaxes(**bare)
+    figure.update_yaxes(**bare)
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 0, "r": 0, "t": 32, "b": 0},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
+        dragmode="pan",
+    )

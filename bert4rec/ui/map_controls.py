@@ -1,0 +1,140 @@
+"""What a map is of, what colours it, and the item that is looked for."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import UnknownIdError
+from bert4rec.maps.projection import MapSettings
+from bert4rec.ui import state
+from bert4rec.ui.map_panels import caption_of
+from bert4rec.ui.sequence_editor import choose_item, item_names
+
+CLUSTER, POPULARITY = "Cluster", "Popularity"
+VIEWS = {"umap": "UMAP", "pca": "PCA", "film": "Film", "pair": "Two models"}
+CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
+FOCUS_KEY = "embeddings_focus"
+FOUND_KEY = "embeddings_found"
+# The height of a label, so that what has none stands in line with what has one.
+LABEL_PX = 28
+
+
+def draw_controls(vocabulary: Vocabulary) -> None:
+    """Draw what the map is, what colours it, and the box that finds an item."""
+    problem: UnknownIdError | None = None
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.segmented_control(
+            "Map",
+            list(VIEWS),
+            format_func=lambda view: VIEWS[view],
+            default="umap",
+            required=True,
+            key="embeddings_method",
+            persist_state="session",
+            help="UMAP keeps neighbourhoods; PCA is a plain shadow of the space, there at once; "
+            "the film shows how the map came about; two models are shown side by side.",
+        )
+        st.segmented_control(
+            "View",
+            [2, 3],
+            format_func=lambda n: f"{n}D",
+            default=2,
+            required=True,
+            key="embeddings_dimensions",
+            persist_state="session",
+        )
+        st.selectbox(
+            "Colour by",
+            colours_of(vocabulary),
+            format_func=caption_of,
+            key="embeddings_colour",
+            persist_state="session",
+            width=180,
+        )
+        with st.container(width=256):
+            try:
+                chosen = choose_item(
+                    "Find an item", item_names(vocabulary), vocabulary, key="embeddings_find"
+                )
+            except UnknownIdError as error:
+                chosen, problem = None, error
+        if chosen != st.session_state.get(FOUND_KEY):
+            st.session_state[FOUND_KEY] = chosen
+            st.session_state[FOCUS_KEY] = chosen
+        with st.container(width="content", gap=None):
+            st.space(LABEL_PX)
+            with st.popover("Settings", icon=":material/tune:"):
+                draw_settings()
+    if problem is not None:
+        state.show_error(problem)
+
+
+def draw_settings() -> None:
+    """Draw what UMAP and the clusters depend on."""
+    default = MapSettings()
+    st.slider(
+        "Neighbours",
+        2,
+        100,
+        default.n_neighbors,
+        key="embeddings_n_neighbors",
+        help="UMAP: more shows the whole, fewer the detail.",
+        persist_state="session",
+    )
+    st.slider(
+        "Least distance",
+        0.0,
+        0.99,
+        default.min_dist,
+        key="embeddings_min_dist",
+        help="UMAP: how closely points may lie.",
+        persist_state="session",
+    )
+    st.number_input(
+        "Seed", 0, 2**31 - 1, default.seed, key="embeddings_seed", persist_state="session"
+    )
+    method = st.segmented_control(
+        "Clusters by",
+        list(CLUSTER_METHODS),
+        format_func=lambda name: CLUSTER_METHODS[name],
+        default="kmeans",
+        required=True,
+        key="embeddings_cluster_method",
+        persist_state="session",
+        help="k-means groups the vectors; HDBSCAN finds where the map is dense and leaves items "
+        "between the groups alone.",
+    )
+    if method == "density":
+        st.slider("Least items", 2, 100, 10, key="embeddings_least", persist_state="session")
+    else:
+        st.slider("Clusters", 2, 20, 6, key="embeddings_clusters", persist_state="session")
+
+
+def cluster_choice() -> tuple[str, int]:
+    """Return how clusters are found, and their number or least size."""
+    method = str(st.session_state.get("embeddings_cluster_method", "kmeans"))
+    key, default = ("embeddings_least", 10) if method == "density" else ("embeddings_clusters", 6)
+    return method, int(st.session_state.get(key, default))
+
+
+def map_settings() -> MapSettings:
+    """Return the settings of UMAP as they are chosen."""
+    default = MapSettings()
+    return MapSettings(
+        n_components=int(st.session_state.get("embeddings_dimensions", 2)),
+        n_neighbors=int(st.session_state.get("embeddings_n_neighbors", default.n_neighbors)),
+        min_dist=float(st.session_state.get("embeddings_min_dist", default.min_dist)),
+        seed=int(st.session_state.get("embeddings_seed", default.seed)),
+    )
+
+
+def colours_of(vocabulary: Vocabulary) -> list[str]:
+    """Return what a map can be coloured by: columns that group items, popularity, clusters."""
+    others = [
+        str(column)
+        for column in vocabulary.table
+        if column not in {*KNOWN_COLUMNS, *category_columns(vocabulary)}
+    ]
+    return [*category_columns(vocabulary), POPULARITY, CLUSTER, *others]
