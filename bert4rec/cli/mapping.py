@@ -22,8 +22,16 @@ SUFFIXES = (".parquet", ".csv", ".zip", ".html")
 @click.command("map")
 @click.argument("run")
 @click.option("--out", required=True, metavar="FILE", help="The file to write, see above.")
-@click.option("--method", type=click.Choice(["umap", "pca"]), default="umap", show_default=True)
-@click.option("--dimensions", type=click.IntRange(2, 3), default=2, show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["umap", "pca"]),
+    default="umap",
+    show_default=True,
+    help="UMAP keeps neighbourhoods; PCA is a plain shadow.",
+)
+@click.option(
+    "--dimensions", type=click.IntRange(2, 3), default=2, show_default=True, help="Of the map."
+)
 @click.option(
     "--neighbours",
     type=click.IntRange(2, 100),
@@ -31,7 +39,9 @@ SUFFIXES = (".parquet", ".csv", ".zip", ".html")
     show_default=True,
     help="UMAP: more shows the whole, fewer the detail.",
 )
-@click.option("--seed", type=click.IntRange(0), default=42, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0), default=42, show_default=True, help="UMAP: its chance."
+)
 @click.option(
     "--clusters", type=click.IntRange(2), default=8, show_default=True, help="Groups by k-means."
 )

@@ -76,7 +76,10 @@ def cluster_names(labels: np.ndarray, texts: Sequence[str]) -> list[str]:
         log(1 + mean words a cluster / its count in all).
     """
     n_clusters = int(labels.max(initial=NOISE)) + 1
-    parts = [" ".join(texts[row] for row in np.flatnonzero(labels == c)) for c in range(n_clusters)]
+    parts = [
+        " ".join(texts[row] for row in np.flatnonzero(labels == c).tolist())
+        for c in range(n_clusters)
+    ]
     if not any(WORD.search(part) for part in parts):
         return [""] * n_clusters
     counter = CountVectorizer(token_pattern=WORD.pattern)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import streamlit as st
 
-from bert4rec.maps.tasks import FilmTask, PairTask, UmapTask
+from bert4rec.maps.tasks import Task
 from bert4rec.ui import state
 from bert4rec.ui.words import escape, percent
 
 POLL_EVERY = "2s"
-AnyTask = TypeVar("AnyTask", UmapTask, FilmTask, PairTask)
 
 
-def draw_waiting(task: AnyTask, what: str, meanwhile: str = "") -> None:
+def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
     """Draw where a map stands that is not there yet, with a button to stop it or start it again.
 
     Args:
@@ -40,7 +37,7 @@ def draw_waiting(task: AnyTask, what: str, meanwhile: str = "") -> None:
 
 
 @st.fragment(run_every=POLL_EVERY)
-def _draw_progress(task: AnyTask, what: str, meanwhile: str) -> None:
+def _draw_progress(task: Task, what: str, meanwhile: str) -> None:
     service = state.map_service()
     if service.state(task) != "running":
         st.rerun()
