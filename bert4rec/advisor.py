@@ -118,7 +118,7 @@ class _Rival:
         return asdict(self)
 
 
-def advise(comparison: Comparison, future: FutureGain | None = None) -> Advice:
+def advise(comparison: Comparison) -> Advice:
     """Say whether BERT4Rec is the right model, from a comparison on somebody's own data.
 
     The best of the runs that look at both sides is held against the best popularity, the best
@@ -129,7 +129,6 @@ def advise(comparison: Comparison, future: FutureGain | None = None) -> Advice:
 
     Args:
         comparison: With baselines of all kinds, for a verdict.
-        future: What the future adds for hidden items, if that was looked at.
     """
     part = comparison.parts.get("test")
     scores = comparison.scores("test", (MAIN_METRIC,)) if part is not None else pd.DataFrame()
@@ -145,8 +144,14 @@ def advise(comparison: Comparison, future: FutureGain | None = None) -> Advice:
     missing = [kind for kind in SIMPLER if kind not in rivals]
     if missing:
         return Advice("undecided", model, (_missing_finding(missing), *data))
-    verdict, findings = _weigh(comparison, model, rivals, future)
+    verdict, findings = _weigh(comparison, model, rivals, _future_gain(comparison, model))
     return Advice(verdict, model, (*findings, *data))
+
+
+def _future_gain(comparison: Comparison, model: str) -> FutureGain | None:
+    """Return what the future adds, where the comparison looked at that; older ones did not."""
+    told = comparison.facts.get("future", {}).get(model)
+    return FutureGain(**told) if told else None
 
 
 def _model(comparison: Comparison, scores: pd.DataFrame) -> str | None:

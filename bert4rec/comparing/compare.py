@@ -20,9 +20,11 @@ from bert4rec.comparing.slicing import slice_members
 from bert4rec.control import Control
 from bert4rec.data.split_record import asked_words, split_record
 from bert4rec.device import memory_errors_explained
-from bert4rec.errors import FormatError, NotFoundError
+from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.files import find_workspace, writing_explained
+from bert4rec.future_report import future_report
 from bert4rec.histories import Histories
+from bert4rec.recommender import load
 from bert4rec.runs.folder import Run, open_run, utc_now
 
 
@@ -89,6 +91,8 @@ def carry_out(
     with memory_errors_explained(plan.settings.device):
         judging = Judging(plan, control or Control(), watch or _tell_nobody)
         judging.carry_out()
+        n = len(plan.entrants)
+        judging.watch(Step(n, n, "asking whether the future matters", 1.0))
         made = _finished(plan, judging)
     with writing_explained(workspace):
         return made.save(comparison_folder(workspace, plan.id))
@@ -144,6 +148,24 @@ def _training(run: Run) -> dict[str, Any]:
     return {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
 
 
+def _future(run: Run) -> dict[str, Any] | None:
+    """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
+    model = load(run)
+    try:
+        report = future_report(model)
+    except SettingsError:
+        # It sees only the past, or nothing that has a future was held out.
+        return None
+    past, both, gain = (report.contexts["past"], report.contexts["both"], report.gain)
+    return {
+        "verdict": report.verdict,
+        "past": past.ndcg.mean,
+        "both": both.ndcg.mean,
+        "low": gain.ndcg.low,
+        "high": gain.ndcg.high,
+    }
+
+
 def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
     dataset, record = plan.dataset, split_record(plan.split, plan.settings)
     return {
@@ -159,6 +181,7 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
             "median_length": float(np.median(dataset.lengths)),
         },
         "training": {run.id: _training(run) for run in plan.runs},
+        "future": {run.id: _future(run) for run in plan.runs},
         "split": record,
         "asked": asked_words(record),
         "removes_seen": plan.removes_seen,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,32 @@ def test_in_the_shuffled_world_the_model_is_never_said_to_suit(tmp_path: Path) -
 def test_on_the_bridge_counts_tell_what_comes_next_and_only_both_sides_fill_gaps(
     tmp_path: Path,
 ) -> None:
+    # Of users held out whole any place can be asked for, not the last but one alone.
     made = compared(
-        bridge_dataset(), tmp_path, n_epochs=20, eval_step=2, max_seq_length=6, mask_rate=0.3
+        bridge_dataset(),
+        tmp_path,
+        n_epochs=20,
+        eval_step=2,
+        max_seq_length=6,
+        mask_rate=0.3,
+        sample_strategy="user_based",
     )
+    (run_id,) = made.facts["future"]
     gain = FutureGain("matters", past=0.3, both=0.95, low=0.6, high=0.7)
-    found = advise(made, gain)
+    found = advise(knowing(made, run_id, gain))
     # After a left any of four middles may come, which transitions count as well.
     assert found.verdict == "gaps"
     assert "0.9500 from both sides, +0.6500" in told(found)
-    assert advise(made).verdict == "next_item"
+    assert advise(knowing(made, run_id, None)).verdict == "next_item"
+    # Asked of the run itself, it says the same.
+    assert made.facts["future"][run_id]["verdict"] == "matters"
+    assert advise(made).verdict == "gaps"
+
+
+def knowing(made: Comparison, model: str, gain: FutureGain | None) -> Comparison:
+    """The comparison with another answer to whether the future matters."""
+    future = {model: asdict(gain) if gain else None}
+    return replace(made, facts=made.facts | {"future": future})
 
 
 def told(advice: Advice) -> str:
@@ -175,8 +192,9 @@ def test_a_model_of_the_past_alone_is_a_rival_of_order() -> None:
     beaten = invented(FAR | {"rival": 0.35}, uses=uses)
     assert advise(beaten).verdict == "suits"
     no_use = FutureGain("does_not", past=0.3, both=0.3, low=-0.01, high=0.01)
-    assert advise(beaten, no_use).verdict == "next_item"
-    assert advise(beaten, replace(no_use, verdict="matters")).verdict == "suits"
+    assert advise(knowing(beaten, "model", no_use)).verdict == "next_item"
+    matters = replace(no_use, verdict="matters")
+    assert advise(knowing(beaten, "model", matters)).verdict == "suits"
 
 
 def test_advice_is_plain_data() -> None:
