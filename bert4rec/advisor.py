@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from bert4rec.comparing.comparison import Comparison, plain_rows
+from bert4rec.comparing.comparison import (
+    Comparison,
+    comparison_folder,
+    list_comparisons,
+    open_comparison,
+    plain_rows,
+)
 from bert4rec.comparing.figures import MAIN_METRIC
+from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import Run
 
 LEVEL = 0.05
 # Fewer judged users say nothing about others.
@@ -83,6 +92,11 @@ class Advice:
         """The verdict in a few words."""
         return HEADLINES[self.verdict]
 
+    @property
+    def sentences(self) -> list[str]:
+        """The verdict and what speaks for it."""
+        return [f"{self.headline}.", *(finding.text for finding in self.findings)]
+
     def document(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"verdict": self.verdict, "headline": self.headline} | asdict(self)
@@ -146,6 +160,21 @@ def advise(comparison: Comparison) -> Advice:
         return Advice("undecided", model, (_missing_finding(missing), *data))
     verdict, findings = _weigh(comparison, model, rivals, _future_gain(comparison, model))
     return Advice(verdict, model, (*findings, *data))
+
+
+def kept_advice(runs: Sequence[Run]) -> Advice | None:
+    """Return the advice of the newest comparison of these runs that their workspace keeps.
+
+    None where there is none, or where a run was trained on since.
+    """
+    wanted = {run.id: str((run.summary() or {}).get("finished_at", "")) for run in runs}
+    for facts in list_comparisons(runs[0].workspace):
+        known = {told["key"] for told in facts["entrants"]}
+        if wanted.keys() <= known and max(wanted.values()) <= str(facts["created_at"]):
+            with suppress(Bert4RecError):
+                folder = comparison_folder(runs[0].workspace, facts["id"])
+                return advise(open_comparison(folder))
+    return None
 
 
 def _future_gain(comparison: Comparison, model: str) -> FutureGain | None:

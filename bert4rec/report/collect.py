@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bert4rec.advisor import kept_advice
 from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
@@ -58,12 +59,13 @@ class Report:
     made_at: str
 
 
-def collect(runs: Iterable[Run], *, verdict: Sequence[str] = (), seed: int = 0) -> Report:
+def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: int = 0) -> Report:
     """Gather all that a report tells of runs.
 
     Args:
         runs: One to five, of any state in which there is something to tell.
-        verdict: Sentences on what the model is good for and what not.
+        verdict: Sentences on what the model is good for and what not; None takes those of the
+            newest comparison of these runs.
         seed: Chance behind the choice of examples.
 
     Raises:
@@ -79,6 +81,9 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] = (), seed: int = 0) 
         for fingerprint in fingerprints
     )
     made_at = utc_now().isoformat(timespec="seconds")
+    if verdict is None:
+        advice = kept_advice([one.run for one in facts])
+        verdict = advice.sentences if advice is not None else ()
     return Report(facts, tuple(groups), tuple(verdict), made_at)
 
 

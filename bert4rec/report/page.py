@@ -34,12 +34,13 @@ MAX_VERDICTS, MAX_SENTENCE = 20, 400
 MAX_NOTE = 400
 
 
-def report_html(runs: Iterable[Run], *, verdict: Sequence[str] = ()) -> str:
+def report_html(runs: Iterable[Run], *, verdict: Sequence[str] | None = None) -> str:
     """Return the report on one run or up to five as the text of an HTML file.
 
     Args:
         runs: Of any state in which there is something to tell.
-        verdict: Sentences on what the model is good for and what not, shown where there are some.
+        verdict: Sentences on what the model is good for and what not, shown where there are some;
+            None takes the advice of the newest comparison of these runs, if one is kept.
 
     Raises:
         RunError: there are too many runs, one is named twice, or one has nothing to tell yet.
@@ -48,7 +49,7 @@ def report_html(runs: Iterable[Run], *, verdict: Sequence[str] = ()) -> str:
     return render(collect(runs, verdict=verdict))
 
 
-def write_report(runs: Iterable[Run], path: Path, *, verdict: Sequence[str] = ()) -> None:
+def write_report(runs: Iterable[Run], path: Path, *, verdict: Sequence[str] | None = None) -> None:
     """Write the report to a file, which is replaced at once and whole.
 
     Raises:

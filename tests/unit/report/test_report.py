@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.advisor import advise
+from bert4rec.comparing.compare import compare
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
@@ -190,6 +192,21 @@ def test_a_verdict_is_shown_only_where_there_is_one(tiny_run: Run) -> None:
     page = Page(report_html([tiny_run], verdict=["Good for <rings>.", "Not for squares."]))
     assert "What it is good for" in page.text
     assert "Good for <rings>." in page.text
+
+
+def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    made = compare([run], ["popularity", "transitions"], workspace=run.workspace)
+    text = Page(report_html([run])).text
+    for sentence in advise(made).sentences:
+        assert sentence in text
+    # Trained on since, it is another model.
+    summary = read_json(run.folder / "summary.json")
+    later = summary | {"finished_at": "2999-01-01T00:00:00+00:00"}
+    write_json(run.folder / "summary.json", later)
+    assert "What it is good for" not in report_html([run])
 
 
 def test_runs_beside_each_other_are_told_apart(tiny_run: Run, tmp_path: Path) -> None:
