@@ -230,11 +230,12 @@ def _weigh(
         no_future = future is not None and future.verdict == "does_not"
         verdict = "next_item" if no_future and rivals["order"].uses == "past" else "suits"
         return verdict, [*found, *future_findings]
+    known = [_future_finding(future)] if future is not None else []
     if rising is not None:
-        return "train_longer", [rising, *found]
+        return "train_longer", [rising, *found, *known]
     as_good = [kind for kind in SIMPLER if rivals[kind].is_as_good]
     if not as_good:
-        return "not_enough", [*found, _wide_finding(title, rivals)]
+        return "not_enough", [*found, _wide_finding(title, rivals), *known]
     # The simplest that does as well decides.
     verdict = {"everyone": "popularity", "similarity": "similarity", "order": "next_item"}[
         as_good[0]

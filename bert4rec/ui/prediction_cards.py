@@ -210,7 +210,8 @@ def draw_contexts(
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     st.caption(escape(bits_finding(by_context)), help=BITS_HELP)
     highest = max(p.top[0].probability for p in by_context.values() if p.top)
-    columns = st.grid(len(by_context), min_column_width=MIN_CONTEXT_PX)
+    # One alone does not take the whole width.
+    columns = st.grid(max(2, len(by_context)), min_column_width=MIN_CONTEXT_PX)
     for context, prediction in by_context.items():
         with columns.container():
             st.metric(
