@@ -6,16 +6,13 @@ together into a resample, and change their sign together in a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-SHARE = 0.95
-N_RESAMPLES = 1_000
+from bert4rec.metrics import BLOCK_COUNTS, group_sums, grouped_interval
+
 N_FLIPS = 10_000
-# Counts that are drawn at once.
-BLOCK_COUNTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -41,52 +38,6 @@ class Difference:
     n_same: int
 
 
-def sums_by_user(values: np.ndarray, user_idx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of each user's values and their number, float64 and int64 (n_users,).
-
-    Args:
-        values: One a row, (n,).
-        user_idx: The user behind each row, (n,).
-    """
-    _, user, counts = np.unique(user_idx, return_inverse=True, return_counts=True)
-    return np.bincount(user, weights=values, minlength=len(counts)), counts
-
-
-def mean_interval(
-    values: np.ndarray, user_idx: np.ndarray, *, n_resamples: int = N_RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """Return a 95 % percentile bootstrap interval of the mean of rows, users being drawn.
-
-    With one row a user it is that of `metrics.interval`, to the last digit.
-
-    Args:
-        values: One a row, (n,).
-        user_idx: The user behind each row, (n,).
-        n_resamples: Resamples drawn.
-        seed: Chance behind them.
-
-    Source: Efron & Tibshirani 1993, chapter 13; drawing whole clusters as in Field & Welsh 2007.
-    """
-    if not len(values):
-        return 0.0, 0.0
-    sums, counts = sums_by_user(values, user_idx)
-    kinds, n_of_kind = np.unique(np.stack([sums, counts]), axis=1, return_counts=True)
-    rng = np.random.default_rng(seed)
-    means = [
-        (drawn @ kinds[0]) / (drawn @ kinds[1]) for drawn in _resamples(rng, n_of_kind, n_resamples)
-    ]
-    tail = (1 - SHARE) / 2
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _resamples(rng: np.random.Generator, counts: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """Yield how often each kind of user is drawn, int64 (some of n, n_kinds)."""
-    n_users, size = int(counts.sum()), max(1, BLOCK_COUNTS // len(counts))
-    for start in range(0, n, size):
-        yield rng.multinomial(n_users, counts / n_users, size=min(size, n - start))
-
-
 def sign_flip_p(
     values: np.ndarray, user_idx: np.ndarray, *, n_flips: int = N_FLIPS, seed: int = 0
 ) -> float:
@@ -102,7 +53,7 @@ def sign_flip_p(
 
     Source: Smucker, Allan & Carterette 2007, who advise it for comparing rankings.
     """
-    sums, _ = sums_by_user(values, user_idx)
+    sums, _ = group_sums(values, user_idx)
     # Only how many of a size keep their sign matters, and that is one binomial draw. Sizes that
     # differ by rounding alone are one.
     sizes, n_of_size = np.unique(np.round(np.abs(sums), 12), return_counts=True)
@@ -134,8 +85,8 @@ def paired_difference(
     values = one - other
     if not len(values):
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0)
-    sums = np.round(sums_by_user(values, user_idx)[0], 12)
-    low, high = mean_interval(values, user_idx, seed=seed)
+    sums = np.round(group_sums(values, user_idx)[0], 12)
+    low, high = grouped_interval(values, user_idx, seed=seed)
     return Difference(
         mean=float(values.mean()),
         low=low,

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bert4rec.comparing import paired
+from bert4rec import metrics
 from bert4rec.comparing.paired import (
     holm,
-    mean_interval,
     paired_difference,
     sign_flip_p,
-    sums_by_user,
 )
-from bert4rec.metrics import gains, interval
+from bert4rec.metrics import gains, group_sums, grouped_interval, interval
 
 USERS = np.arange(40)
 
@@ -28,7 +26,7 @@ def exact_p(sums: np.ndarray) -> float:
 
 def test_one_row_a_user_gives_the_interval_that_runs_report() -> None:
     values = gains(np.random.default_rng(0).integers(0, 30, 40), "ndcg", 10)
-    assert mean_interval(values, USERS) == interval(values)
+    assert grouped_interval(values, USERS) == interval(values)
 
 
 def test_an_interval_of_several_rows_a_user_is_that_of_drawing_users_one_by_one() -> None:
@@ -42,7 +40,7 @@ def test_an_interval_of_several_rows_a_user_is_that_of_drawing_users_one_by_one(
         rows = np.concatenate([np.flatnonzero(users == user) for user in drawn])
         means.append(values[rows].mean())
     wanted = np.quantile(means, [0.025, 0.975])
-    assert mean_interval(values, users, n_resamples=4000) == pytest.approx(wanted, abs=0.02)
+    assert grouped_interval(values, users, n_resamples=4000) == pytest.approx(wanted, abs=0.02)
     low, high = interval(values)
     assert high - low < 0.85 * (wanted[1] - wanted[0])
 
@@ -51,9 +49,9 @@ def test_intervals_are_drawn_in_blocks_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = np.random.default_rng(1).random(40)
-    whole = mean_interval(values, USERS)
-    monkeypatch.setattr(paired, "BLOCK_COUNTS", 100)
-    assert mean_interval(values, USERS) == whole
+    whole = grouped_interval(values, USERS)
+    monkeypatch.setattr(metrics, "BLOCK_COUNTS", 100)
+    assert grouped_interval(values, USERS) == whole
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,7 +70,7 @@ def test_the_test_of_signs_agrees_with_trying_all_of_them(seed: int) -> None:
 def test_the_signs_of_a_user_are_flipped_together() -> None:
     users = np.repeat(np.arange(8), 4)
     values = np.repeat([1.0, 1, 1, 1, 1, 1, -1, 1], 4)
-    exact = exact_p(sums_by_user(values, users)[0])
+    exact = exact_p(group_sums(values, users)[0])
     assert sign_flip_p(values, users) == pytest.approx(exact, abs=0.02)
     # As rows of their own they would seem far surer.
     assert sign_flip_p(values, np.arange(32)) < 0.01 < exact
