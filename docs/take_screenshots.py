@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
+from bert4rec.comparing.compare import compare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.explain import compare_contexts
 from bert4rec.hyperparameters import parse_settings
@@ -81,6 +82,10 @@ def take(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/runs?compare={run.id},{other.id}")
     expect(page.get_by_text("2 runs marked")).to_be_visible()
     save(page, "runs")
+    compare([run, other], "all", workspace=server.workspace)
+    open_page(page, "Evaluate")
+    expect(page.get_by_text("Hold all against")).to_be_visible()
+    save(page, "evaluate")
     open_page(page, "Home")
     save(page, "home")
 
