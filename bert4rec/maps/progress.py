@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tqdm import tqdm
 
 from bert4rec.errors import Bert4RecError
 
@@ -71,6 +75,20 @@ class Span:
             "disable": False,
             "leave": False,
         }
+
+
+@contextmanager
+def letting_tqdm_go() -> Iterator[None]:
+    """Release tqdm's lock where work is called off, as tqdm (4.70) does not: others would hang."""
+    try:
+        yield
+    except Cancelled:
+        lock = tqdm.get_lock()
+        # As often as it was taken; a thread that does not hold it is refused.
+        with suppress(RuntimeError, AssertionError):
+            while True:
+                lock.release()
+        raise
 
 
 class _Rounds:

@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 
 from bert4rec.errors import DatasetError
 from bert4rec.maps.neighbours import nearest_rows, neighbour_recall, trustworthiness
-from bert4rec.maps.progress import Progress, Span
+from bert4rec.maps.progress import Progress, Span, letting_tqdm_go
 from bert4rec.runs.snapshots import spread_rows
 from bert4rec.vectors import unit
 
@@ -225,7 +225,7 @@ def _laid_out(
     """Return the points of a sample with known neighbours, float32 (m, n_components)."""
     n_rounds = ROUNDS_SMALL if len(sample) <= LARGE else ROUNDS_LARGE
     by_itself = "pca" if settings.n_components <= min(sample.shape) else "random"
-    with umap_alone() as umap, umap_warnings_known():
+    with umap_alone() as umap, umap_warnings_known(), letting_tqdm_go():
         span.tell(0.0)
         reducer = umap.UMAP(
             n_components=settings.n_components,

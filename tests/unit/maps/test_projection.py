@@ -92,6 +92,23 @@ def test_progress_goes_up_to_the_end_and_a_map_can_be_called_off() -> None:
 
 
 @pytest.mark.slow
+def test_after_a_map_that_was_called_off_another_thread_makes_one() -> None:
+    class OffInTheMiddle(Progress):
+        def tell(self, stage: str, share: float) -> None:
+            if stage == "laying out" and share > 0.3:
+                self.cancel()
+            super().tell(stage, share)
+
+    with pytest.raises(Cancelled):
+        project_umap(vectors_of(40), progress=OffInTheMiddle())
+    made: list[np.ndarray] = []
+    other = threading.Thread(target=lambda: made.append(project_umap(vectors_of(40))), daemon=True)
+    other.start()
+    other.join(timeout=120)
+    assert [points.shape for points in made] == [(40, 2)]
+
+
+@pytest.mark.slow
 def test_a_large_catalogue_is_laid_out_by_a_sample_among_which_the_others_are_placed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
