@@ -162,7 +162,7 @@ def by_page(browser: Browser, server: Server, run: Run, n_pages: int) -> float:
         page.goto(f"{server.url}/train?run={run.id}")
         if not number:
             page.get_by_role("button", name="Start again").click()
-        expect(page.get_by_role("heading", name=run.name, exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name=run.name, exact=True).first).to_be_visible()
     wait_until(lambda: run.status().state == "finished")
     for context in contexts:
         context.close()

@@ -18,6 +18,7 @@ from bert4rec.comparing.comparison import (
 )
 from bert4rec.comparing.figures import MAIN_METRIC
 from bert4rec.errors import Bert4RecError
+from bert4rec.future_words import PART_WORDS
 from bert4rec.runs.folder import Run
 
 LEVEL = 0.05
@@ -51,6 +52,7 @@ class FutureGain:
         both: From both sides.
         low: Lower end of the 95 % interval of the difference.
         high: Upper end.
+        part: Which items were hidden, see `future_report.FutureReport`; empty if that is not known.
     """
 
     verdict: str
@@ -58,6 +60,7 @@ class FutureGain:
     both: float
     low: float
     high: float
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,8 @@ def _future_finding(future: FutureGain | None) -> Finding:
         "does_not": "What comes after a gap does not help to fill it",
     }.get(future.verdict, "Whether what comes after a gap helps to fill it cannot be told")
     text = f"{said}: NDCG@10 {future.both:.4f} from both sides, {gap} over the past alone."
+    if future.part in PART_WORDS:
+        text += f" Hidden were {PART_WORDS[future.part]}."
     return Finding(text, asdict(future))
 
 

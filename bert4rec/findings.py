@@ -13,6 +13,7 @@ from bert4rec.calibration import calibrate
 from bert4rec.errors import Bert4RecError
 from bert4rec.extremes import find_extremes
 from bert4rec.future_report import future_report
+from bert4rec.item_losses import item_losses
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 
@@ -20,6 +21,7 @@ FINDERS: dict[str, Callable[[Recommender], Any]] = {
     "extremes": find_extremes,
     "calibration": calibrate,
     "future": future_report,
+    "losses": item_losses,
 }
 N_KEPT = 32
 

@@ -1,37 +1,36 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from bert4rec.data.item_groups import item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
-from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import map_charts, maps, state
-from bert4rec.ui.aligned_view import draw_film_view, draw_pair_view
+from bert4rec.ui.aligned_view import Look, draw_film_view, draw_pair_view
 from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.map_charts import Group, Rings
+from bert4rec.ui.inspected_model import wait_for
+from bert4rec.ui.map_charts import Rings
+from bert4rec.ui.map_colours import CLUSTER, LOSS, Colouring, Group, Theme, colouring, colours_of
 from bert4rec.ui.map_controls import (
-    CLUSTER,
     FOCUS_KEY,
     FOUND_KEY,
-    POPULARITY,
     VIEWS,
     cluster_choice,
-    colours_of,
     draw_controls,
     map_settings,
 )
 from bert4rec.ui.map_downloads import draw_downloads
 from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.map_path import PATH_KEY, path_items, path_rows, path_user, path_words, take_path
 from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import choose_model
 from bert4rec.ui.words import counted, number, percent
@@ -47,7 +46,25 @@ LINK_KEYS = {
     "colour": "embeddings_colour",
     "dimensions": "embeddings_dimensions",
 }
+LINK_OTHERS = ("item", "path")
 LINK_READ_KEY = "embeddings_link"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is on the chart.
+
+    Args:
+        whole: The map of all items.
+        found: The part of it that is drawn.
+        labels: Cluster of each item, (N,).
+        path: Items that are joined by a line, in order.
+    """
+
+    whole: EmbeddingMap
+    found: EmbeddingMap
+    labels: np.ndarray
+    path: list[int]
 
 
 def page() -> None:
@@ -65,8 +82,8 @@ def page() -> None:
         return
     forget_other_dataset(recommender)
     follow_link(recommender.vocabulary)
-    draw_controls(recommender.vocabulary)
-    write_link(recommender.vocabulary)
+    draw_controls(recommender)
+    write_link(recommender)
     view = str(st.session_state["embeddings_method"])
     try:
         if view in ("film", "pair"):
@@ -82,13 +99,14 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     whole = current_map(run, settings)
     focus = focused_item(recommender.vocabulary)
     chosen = st.session_state.get(CHOSEN_KEY, [])
-    kept = chosen if len(chosen) <= MAX_MARKED else []
-    found = drawn_part(whole, [*kept, *([focus] if focus else [])], map_charts.MAX_DRAWN)
+    path = path_items(recommender)
+    kept = [*(chosen if len(chosen) <= MAX_MARKED else []), *path, *([focus] if focus else [])]
+    found = drawn_part(whole, kept, map_charts.MAX_DRAWN)
     draw_quality(whole, found, recommender)
     labels = maps.cluster_labels(run, *cluster_choice(), whole)
     chart, panel = st.columns([2, 1])
     with chart:
-        draw_chart(whole, found, labels, recommender, focus)
+        draw_chart(run, Shown(whole, found, labels, path), recommender, focus)
     with panel:
         draw_neighbours(found, recommender, focus)
     colour = str(st.session_state["embeddings_colour"])
@@ -101,24 +119,26 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
 
 
 def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
-    vocabulary = recommender.vocabulary
-    settings = replace(map_settings(), n_components=2)
-
-    def groups(shown: AlignedMaps) -> list[str]:
-        colour = str(st.session_state["embeddings_colour"])
+    def colours_on(item_idx: np.ndarray) -> Colouring:
         labels = np.empty(0)
-        if colour == CLUSTER:
+        if st.session_state["embeddings_colour"] == CLUSTER:
             _, size = cluster_choice()
             labels = maps.cluster_labels(run, "kmeans", size, maps.pca_map(run, 2))
-        return group_values(labels, shown.item_idx, vocabulary)
+        return colouring_of(run, recommender, item_idx, labels)
 
-    draw = draw_film_view if view == "film" else draw_pair_view
-    draw(run, settings, vocabulary, groups, theme_type(), focused_item(vocabulary))
+    focus = focused_item(recommender.vocabulary)
+    look = Look(recommender, colours_on, theme_type(), focus)
+    settings = replace(map_settings(), n_components=2)
+    (draw_film_view if view == "film" else draw_pair_view)(run, settings, look)
 
 
 def follow_link(vocabulary: Vocabulary) -> None:
     """Take over what the address names, once; what does not fit is passed over."""
-    link = {name: st.query_params[name] for name in (*LINK_KEYS, "item") if name in st.query_params}
+    link = {
+        name: st.query_params[name]
+        for name in (*LINK_KEYS, *LINK_OTHERS)
+        if name in st.query_params
+    }
     if not link or st.session_state.get(LINK_READ_KEY) == link:
         return
     st.session_state[LINK_READ_KEY] = link
@@ -127,18 +147,22 @@ def follow_link(vocabulary: Vocabulary) -> None:
         if link.get(name) in options:
             value = link[name]
             st.session_state[LINK_KEYS[name]] = int(value) if name == "dimensions" else value
+    if "path" in link:
+        take_path(link["path"])
     if link.get("item") in vocabulary:
         st.session_state[FOCUS_KEY] = vocabulary.idx(link["item"])
 
 
-def write_link(vocabulary: Vocabulary) -> None:
+def write_link(recommender: Recommender) -> None:
     """Put what is shown into the address, so that a link shows it again."""
     link = {name: str(st.session_state[key]) for name, key in LINK_KEYS.items()}
-    focus = focused_item(vocabulary)
-    if focus is not None:
-        link["item"] = vocabulary.item_id(focus)
-    elif "item" in st.query_params:
-        del st.query_params["item"]
+    vocabulary = recommender.vocabulary
+    focus, path = focused_item(vocabulary), path_user(recommender)
+    link |= {"item": vocabulary.item_id(focus)} if focus is not None else {}
+    link |= {"path": path} if path else {}
+    for name in LINK_OTHERS:
+        if name not in link and name in st.query_params:
+            del st.query_params[name]
     for name, value in link.items():
         st.query_params[name] = value
     st.session_state[LINK_READ_KEY] = link
@@ -148,7 +172,7 @@ def forget_other_dataset(recommender: Recommender) -> None:
     """Drop the items in hand when they belong to another catalogue."""
     fingerprint = recommender.dataset.fingerprint
     if st.session_state.get(DATASET_KEY, fingerprint) != fingerprint:
-        for key in (FOCUS_KEY, FOUND_KEY, CHOSEN_KEY, "embeddings_find"):
+        for key in (FOCUS_KEY, FOUND_KEY, CHOSEN_KEY, PATH_KEY, "embeddings_find"):
             st.session_state.pop(key, None)
     st.session_state[DATASET_KEY] = fingerprint
 
@@ -208,54 +232,49 @@ def focused_item(vocabulary: Vocabulary) -> int | None:
     return focus if focus is not None and focus <= len(vocabulary) else None
 
 
-def groups_of(found: EmbeddingMap, labels: np.ndarray, recommender: Recommender) -> list[Group]:
-    """Return the groups that the points are coloured by."""
-    if st.session_state["embeddings_colour"] == POPULARITY:
-        return [Group("", np.arange(len(found.item_idx)), "")]
-    values = group_values(labels, found.item_idx, recommender.vocabulary)
-    return map_charts.group_rows(values, theme_type())
-
-
-def group_values(labels: np.ndarray, item_idx: np.ndarray, vocabulary: Vocabulary) -> list[str]:
-    colour = str(st.session_state["embeddings_colour"])
+def colouring_of(
+    run: Run, recommender: Recommender, item_idx: np.ndarray, labels: np.ndarray
+) -> Colouring:
+    """Return how points are coloured by what was chosen."""
+    vocabulary = recommender.vocabulary
+    colour, losses, clusters = str(st.session_state["embeddings_colour"]), None, []
     if colour == CLUSTER:
         names = maps.cluster_captions(labels, vocabulary)
-        return [names[at] if at >= 0 else "In none" for at in labels[item_idx - 1]]
-    if colour == POPULARITY:
-        return [popularity_words(int(n)) for n in vocabulary.counts[item_idx - 1]]
-    return [str(value) for value in item_groups(vocabulary, colour).iloc[item_idx - 1]]
+        clusters = [names[at] if at >= 0 else "In none" for at in labels]
+    if colour == LOSS:
+        losses = losses_of(run, len(vocabulary))
+    return colouring(colour, vocabulary, item_idx, theme_type(), losses=losses, clusters=clusters)
 
 
-def popularity_words(count: int) -> str:
-    """Return a count's power of ten, for charts that have no scale."""
-    low = 10 ** (len(str(count)) - 1)
-    return f"{low:,} to {10 * low - 1:,} interactions"
+def losses_of(run: Run, n_items: int) -> np.ndarray:
+    """Return the loss of each item, (N,); not known while it is being found."""
+    found = wait_for(run, "losses", "Hiding each item where it stands…")
+    if found.error is not None:
+        state.show_error(found.error)
+    if found.value is None:
+        return np.full(n_items, np.nan)
+    return np.asarray(found.value["loss"], dtype=np.float64)
 
 
-def theme_type() -> map_charts.Theme:
+def theme_type() -> Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def draw_chart(
-    whole: EmbeddingMap,
-    found: EmbeddingMap,
-    labels: np.ndarray,
-    recommender: Recommender,
-    focus: int | None,
-) -> None:
-    groups = groups_of(found, labels, recommender)
-    colour = str(st.session_state["embeddings_colour"])
-    vocabulary = recommender.vocabulary
+def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> None:
+    found, vocabulary = shown.found, recommender.vocabulary
+    colours = colouring_of(run, recommender, found.item_idx, shown.labels)
     figure = map_charts.draw_map(
         found,
-        groups,
+        colours,
         [vocabulary.title(int(idx)) for idx in found.item_idx],
         theme_type(),
         counts=vocabulary.counts[found.item_idx - 1],
-        is_by_count=colour == POPULARITY,
         rings=rings_of(found, recommender, focus),
+        path=path_rows(found, shown.path),
     )
-    show_chart(figure, whole, found, groups)
+    show_chart(figure, shown, colours.groups)
+    if shown.path:
+        st.caption(path_words(found, shown.path, path_user(recommender)))
     st.caption(
         "Drag to move, scroll to zoom, click a point for its neighbours; the lasso and the box at "
         "the top right choose several."
@@ -264,15 +283,13 @@ def draw_chart(
     )
 
 
-def show_chart(
-    figure: go.Figure, whole: EmbeddingMap, found: EmbeddingMap, groups: list[Group]
-) -> None:
-    colour = st.session_state["embeddings_colour"]
+def show_chart(figure: go.Figure, shown: Shown, groups: Sequence[Group]) -> None:
+    found, colour = shown.found, st.session_state["embeddings_colour"]
     n_items, method = len(found.item_idx), found.method.upper()
     st.plotly_chart(
         figure,
         key=CHART_KEY,
-        on_select=partial(take_selection, whole, found, groups),
+        on_select=partial(take_selection, shown, groups),
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False, "scrollZoom": True, "displayModeBar": True},
         alt=f"{method} map of {counted(n_items, 'item')}, coloured by {colour}; trustworthiness "
@@ -280,8 +297,9 @@ def show_chart(
     )
 
 
-def take_selection(whole: EmbeddingMap, found: EmbeddingMap, groups: list[Group]) -> None:
+def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
     """Copy a selection away: plotly forgets it as soon as the figure changes."""
+    whole, found = shown.whole, shown.found
     selection = st.session_state[CHART_KEY]["selection"]
     rows = map_charts.selected_rows(selection["points"], groups)
     items = [int(idx) for idx in found.item_idx[rows]]

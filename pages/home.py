@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.report_button import draw_report
 from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
 from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
@@ -250,12 +251,13 @@ def draw_open(row: RunRow) -> None:
 
 
 def draw_choice() -> None:
-    with st.expander("Is BERT4Rec what you need?", icon=":material/help:"):
-        good, bad = st.columns(2)
-        good.markdown(":material/thumb_up: **Choose it when**")
-        good.markdown(GOOD_FOR)
-        bad.markdown(":material/alt_route: **Choose something else for**")
-        bad.markdown(BAD_FOR)
+    with folded("Is BERT4Rec what you need?", key="home_choice", icon=":material/help:") as is_open:
+        if is_open:
+            good, bad = st.columns(2)
+            good.markdown(":material/thumb_up: **Choose it when**")
+            good.markdown(GOOD_FOR)
+            bad.markdown(":material/alt_route: **Choose something else for**")
+            bad.markdown(BAD_FOR)
 
 
 draw_home()

@@ -14,6 +14,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import composer_result, composer_settings, composer_strip, compositions, state
 from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.folded import folded
 from bert4rec.ui.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
 from bert4rec.ui.run_choice import choose_model, draw_sight
@@ -27,6 +28,7 @@ VIEWS = {
     "show": ":material/slideshow: Show to others",
 }
 VIEW_KEY = "recommend_view"
+LINKED_VIEW_KEY = "recommend_linked_view"
 SHEET_KEY = "compose_sheet"
 DATASET_KEY = "compose_dataset"
 LINK_KEY = "compose_link"
@@ -58,8 +60,8 @@ def page() -> None:
 
 def choose_view() -> str:
     linked = st.query_params.get("view")
-    if VIEW_KEY not in st.session_state and linked in VIEWS:
-        st.session_state[VIEW_KEY] = linked
+    if linked in VIEWS and linked != st.session_state.get(LINKED_VIEW_KEY):
+        st.session_state[VIEW_KEY] = st.session_state[LINKED_VIEW_KEY] = linked
     view = st.segmented_control(
         "View",
         list(VIEWS),
@@ -75,6 +77,7 @@ def choose_view() -> str:
 
 def write_link(link: dict[str, str]) -> None:
     """Put the parameters of a view into the address, and take those of the others out."""
+    st.session_state[LINKED_VIEW_KEY] = link["view"]
     for name in ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES):
         if name in link:
             st.query_params[name] = link[name]
@@ -164,10 +167,11 @@ def draw_compose_view(run: Run, recommender: Recommender) -> None:
     composer_settings.draw_start(dataset, sheet, keep_sheet, partial(start_from_user, dataset))
     draw_sight(recommender.settings)
     show_problem()
-    with st.expander("Rules and dials", icon=":material/tune:", expanded=False):
-        composer_settings.draw_rules(
-            sheet.outline, dataset.vocabulary, columns, orders, change_outline
-        )
+    with folded("Rules and dials", key="compose_rules", icon=":material/tune:") as is_open:
+        if is_open:
+            composer_settings.draw_rules(
+                sheet.outline, dataset.vocabulary, columns, orders, change_outline
+            )
     draw_broken(sheet.outline, dataset)
     found = fill(run, recommender, sheet)
     whose = f"From user {escape(sheet.user)}" if sheet.user else "Own sequence"

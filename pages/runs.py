@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import run_actions, settings_chart, state
 from bert4rec.ui.comparison_view import draw_comparison
+from bert4rec.ui.folded import folded
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
@@ -149,15 +150,13 @@ def draw_settings(runs: list[ListedRun]) -> None:
     rows = settings_chart.comparable_rows(listed.row for listed in runs)
     if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
         return
-    box = st.expander(
+    with folded(
         "Settings against results, all runs of the list",
-        icon=":material/stacked_line_chart:",
-        on_change="rerun",
         key="runs_settings",
-    )
-    if not box.open:
-        return
-    with box:
+        icon=":material/stacked_line_chart:",
+    ) as is_open:
+        if not is_open:
+            return
         if len({row.fingerprint for row in rows}) > 1:
             st.caption("Results on different data cannot be compared. Choose one under Data above.")
             return

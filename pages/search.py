@@ -8,6 +8,7 @@ from bert4rec.files import safe_name
 from bert4rec.search_plan import SearchPlan
 from bert4rec.ui import search_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
+from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import titled
 from bert4rec.ui.search_actions import (
     LINK,
@@ -167,15 +168,18 @@ def draw_summary(plan: SearchPlan) -> None:
 
 
 def draw_list(studies: dict[str, ReadStudy]) -> None:
-    with st.expander(f"All searches · {len(studies):,}", icon=":material/list:"):
-        st.dataframe(
-            studies_frame(studies.values()),
-            hide_index=True,
-            height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),
-            column_config=COLUMNS,
-            placeholder="–",
-            alt=f"{counted(len(studies), 'search', 'searches')} with state, trials and best score",
-        )
+    with folded(
+        f"All searches · {len(studies):,}", key="search_all", icon=":material/list:"
+    ) as is_open:
+        if is_open:
+            st.dataframe(
+                studies_frame(studies.values()),
+                hide_index=True,
+                height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),
+                column_config=COLUMNS,
+                placeholder="–",
+                alt=f"{counted(len(studies), 'search', 'searches')} with state and best score",
+            )
 
 
 st.title("Search")

@@ -9,6 +9,7 @@ from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import forms, policy_form, settings_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
 from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
+from bert4rec.ui.folded import folded
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.queue_list import draw_queue
 from bert4rec.ui.run_choice import run_labels
@@ -153,19 +154,20 @@ def start(dataset_name: str) -> None:
 def draw_details(
     dataset: SequenceDataset, settings: Hyperparameters | None, kind: PolicyKind, name: str
 ) -> None:
-    seen = st.expander(
+    with folded(
         "The first batch as the model sees it",
-        icon=":material/visibility:",
-        on_change="rerun",
         key="train_first_batch",
-    )
-    if seen.open:
-        with seen:
-            if settings is None:
-                st.caption("It is drawn once the settings are right.")
-            else:
-                draw_first_batch(dataset, settings)
-    with st.expander("Policy YAML, command and Python", icon=":material/code:"):
+        icon=":material/visibility:",
+    ) as is_open:
+        if is_open and settings is None:
+            st.caption("It is drawn once the settings are right.")
+        elif is_open and settings is not None:
+            draw_first_batch(dataset, settings)
+    with folded(
+        "Policy YAML, command and Python", key="train_files", icon=":material/code:"
+    ) as is_open:
+        if not is_open:
+            return
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Fill the form**")

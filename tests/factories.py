@@ -147,10 +147,15 @@ SHELF = pd.DataFrame(
 )
 
 
+def small_recommender(dataset: SequenceDataset, **changes: Any) -> Recommender:
+    """An untrained network over a dataset."""
+    network = small_network(dataset.n_items, **changes)
+    choice = choose_device("cpu", "float32", 1)
+    return Recommender(network, dataset, small_settings(**changes), choice)
+
+
 def shelf_recommender(n_places: int = 12, **changes: Any) -> Recommender:
     """An untrained network over ten books with authors, genres, series and requirements."""
     made = SequenceDataset.from_sequences([[1, 2, 3], [4, 5, 6, 7, 8]], n_items=10, name="shelf")
     dataset = replace(made, vocabulary=Vocabulary(SHELF))
-    settings = small_settings(max_seq_length=n_places, **changes)
-    network = small_network(len(SHELF), max_seq_length=n_places, **changes)
-    return Recommender(network, dataset, settings, choose_device("cpu", "float32", 1))
+    return small_recommender(dataset, max_seq_length=n_places, **changes)

@@ -163,6 +163,7 @@ def _future(run: Run) -> dict[str, Any] | None:
         "both": both.ndcg.mean,
         "low": gain.ndcg.low,
         "high": gain.ndcg.high,
+        "part": report.part,
     }
 
 

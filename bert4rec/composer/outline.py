@@ -201,8 +201,3 @@ class Outline:
         places = tuple(OPEN if item == item_idx else item for item in self.places)
         rules = replace(self.rules, excluded=self.rules.excluded | {item_idx})
         return replace(self, places=places, rules=rules)
-
-    def readmitting(self, item_idx: int) -> Outline:
-        """Allow an excluded item again."""
-        rules = replace(self.rules, excluded=self.rules.excluded - {item_idx})
-        return replace(self, rules=rules)

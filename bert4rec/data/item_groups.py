@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import pandas as pd
 
 from bert4rec.data.vocabulary import Vocabulary
@@ -11,12 +13,21 @@ KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
 
+# The answer reads every column of the item table, and is asked for many times a page.
+_known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
+
 
 def category_columns(vocabulary: Vocabulary) -> list[str]:
     """Return the item table's columns that group items: few values, more than one.
 
     Those with a telling name come first.
     """
+    if vocabulary not in _known:
+        _known[vocabulary] = _category_columns(vocabulary)
+    return list(_known[vocabulary])
+
+
+def _category_columns(vocabulary: Vocabulary) -> list[str]:
     table = vocabulary.table
     found = []
     for column in table.columns:

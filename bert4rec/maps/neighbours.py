@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
+from bert4rec.retrieval import nearest
 from bert4rec.vectors import unit
 
-# Cosines that are held at once, as bytes of float32.
-BLOCK_BYTES = 2**26
+# Vectors that are asked about between two reports of progress.
+TOLD_EVERY = 4096
 N_JUDGED = 2_000
 
 
@@ -58,7 +58,7 @@ def nearest_rows(
     own_rows: np.ndarray | None = None,
     tell: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest rows of a base for many vectors by dot product, exactly.
+    """Return the nearest rows of a base for many vectors by dot product, exactly, and tell of it.
 
     Args:
         asked: (n, D).
@@ -70,23 +70,18 @@ def nearest_rows(
     Returns:
         Rows, int64 (n, k), nearest first, and their products, float32 (n, k).
 
-    Cost: n times m products, of which `BLOCK_BYTES` are held at once.
+    Cost: see `retrieval.nearest`.
     """
-    k = min(k, len(base) - (own_rows is not None))
+    k = max(0, min(k, len(base) - (own_rows is not None)))
     rows = np.empty((len(asked), k), dtype=np.int64)
     products = np.empty((len(asked), k), dtype=np.float32)
-    base_dm = torch.from_numpy(np.ascontiguousarray(base, dtype=np.float32)).T
-    size = max(1, BLOCK_BYTES // (4 * max(len(base), 1)))
-    for start in range(0, len(asked), size):
-        block = slice(start, start + size)
-        part = torch.from_numpy(np.asarray(asked[block], dtype=np.float32)) @ base_dm
-        if own_rows is not None:
-            own = torch.from_numpy(np.asarray(own_rows[block], dtype=np.int64))[:, None]
-            part.scatter_(1, own, -torch.inf)
-        best = part.topk(k, dim=1)
-        rows[block], products[block] = best.indices.numpy(), best.values.numpy()
+    for start in range(0, len(asked) if k else 0, TOLD_EVERY):
+        block = slice(start, start + TOLD_EVERY)
+        gone = None if own_rows is None else own_rows[block]
+        found = nearest(asked[block], base, k, leave_out=gone, device="cpu")
+        rows[block], products[block] = found
         if tell is not None:
-            tell(min(1.0, (start + size) / len(asked)))
+            tell(min(1.0, (start + TOLD_EVERY) / len(asked)))
     return rows, products
 
 

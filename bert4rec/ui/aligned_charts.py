@@ -13,17 +13,16 @@ from bert4rec.maps.film import AlignedMaps
 from bert4rec.ui.map_charts import (
     HEIGHT,
     RING_COLOURS,
-    Group,
-    Theme,
     point_size,
     safe_text,
     to_grid,
 )
+from bert4rec.ui.map_colours import Colouring, Theme
 
 
 def draw_aligned(
     maps: AlignedMaps,
-    groups: Sequence[Group],
+    colours: Colouring,
     titles: Sequence[str],
     theme: Theme,
     focus: int | None,
@@ -32,7 +31,7 @@ def draw_aligned(
 
     Args:
         maps: The maps, in 2D.
-        groups: Rows by colour.
+        colours: Of the rows.
         titles: One a row.
         theme: Chooses colours.
         focus: A row, or None.
@@ -41,7 +40,7 @@ def draw_aligned(
     names = [safe_text(name) for name in maps.names]
     figure = make_subplots(1, len(names), subplot_titles=names, horizontal_spacing=0.02)
     for column, points in enumerate(_on_one_grid(maps.points), start=1):
-        for trace in _group_traces(points, groups, texts):
+        for trace in _group_traces(points, colours, texts):
             figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
         if focus is not None:
             figure.add_trace(_ring(points, focus, theme), row=1, col=column)
@@ -51,7 +50,7 @@ def draw_aligned(
 
 def draw_film(
     maps: AlignedMaps,
-    groups: Sequence[Group],
+    colours: Colouring,
     titles: Sequence[str],
     theme: Theme,
     focus: int | None,
@@ -62,7 +61,7 @@ def draw_film(
 
     def traces(points: np.ndarray) -> list[Any]:
         ring = [] if focus is None else [_ring(points, focus, theme)]
-        return [*_group_traces(points, groups, texts), *ring]
+        return [*_group_traces(points, colours, texts), *ring]
 
     frames = [
         go.Frame(data=[{"x": t.x, "y": t.y, "type": "scatter"} for t in traces(points)], name=name)
@@ -103,12 +102,26 @@ def draw_film(
     return figure
 
 
+def aligned_row(point: dict[str, Any], colours: Colouring, n_traces: int) -> int | None:
+    """Return the row of a point that was clicked on maps side by side; None for a ring.
+
+    Args:
+        point: What the browser tells of it.
+        colours: Those that the maps were drawn with.
+        n_traces: Of each map.
+    """
+    trace, place = int(point["curve_number"]) % n_traces, int(point["point_number"])
+    if trace >= len(colours.groups) or place >= len(colours.groups[trace].rows):
+        return None
+    return int(colours.groups[trace].rows[place])
+
+
 def _on_one_grid(points: np.ndarray) -> np.ndarray:
     """Return maps on one grid, int32 of the same shape (n_maps, n, 2)."""
     return to_grid(points.reshape(-1, points.shape[2])).reshape(points.shape)
 
 
-def _group_traces(points: np.ndarray, groups: Sequence[Group], texts: np.ndarray) -> list[Any]:
+def _group_traces(points: np.ndarray, colours: Colouring, texts: np.ndarray) -> list[Any]:
     size = point_size(len(texts), is_flat=True)
     return [
         go.Scatter(
@@ -119,9 +132,9 @@ def _group_traces(points: np.ndarray, groups: Sequence[Group], texts: np.ndarray
             name=safe_text(group.name),
             legendgroup=safe_text(group.name),
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-            marker={"size": size, "color": group.colour, "opacity": 0.85},
+            marker={"size": size, "opacity": 0.85} | colours.marker(at),
         )
-        for group in groups
+        for at, group in enumerate(colours.groups)
     ]
 
 

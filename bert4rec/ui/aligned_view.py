@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.film import AlignedMaps, film_epochs
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings
 from bert4rec.maps.tasks import FilmTask, PairTask
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
-from bert4rec.ui import state
-from bert4rec.ui.aligned_charts import draw_aligned, draw_film
-from bert4rec.ui.map_charts import Theme, group_rows
+from bert4rec.ui import maps, state
+from bert4rec.ui.aligned_charts import aligned_row, draw_aligned, draw_film
+from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.map_colours import Colouring, Theme
+from bert4rec.ui.map_controls import FOCUS_KEY
 from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import counted, escape, percent
 
-# The group of each item by what the map is coloured by, for the rows of a map.
-GroupsOf = Callable[[AlignedMaps], list[str]]
+Draw = Callable[[AlignedMaps, Colouring, Sequence[str], Theme, int | None], go.Figure]
+PAIR_KEY = "embeddings_pair"
 
 
-def draw_film_view(
-    run: Run,
-    settings: MapSettings,
-    vocabulary: Vocabulary,
-    groups_of: GroupsOf,
-    theme: Theme,
-    focus: int | None,
-) -> None:
+@dataclass(frozen=True)
+class Look:
+    """How maps are looked at.
+
+    Args:
+        recommender: Of the run in hand.
+        colours_on: Colours the points of these items, 1..N.
+        theme: Chooses colours.
+        focus: The item to ring, or None.
+    """
+
+    recommender: Recommender
+    colours_on: Callable[[np.ndarray], Colouring]
+    theme: Theme
+    focus: int | None
+
+    def drawn(self, draw: Draw, found: AlignedMaps) -> tuple[go.Figure, Colouring]:
+        """Return the figure of some maps, and the colours that order its traces."""
+        colours = self.colours_on(found.item_idx)
+        titles = [self.recommender.vocabulary.title(int(idx)) for idx in found.item_idx]
+        return draw(found, colours, titles, self.theme, self.row(found)), colours
+
+    def row(self, found: AlignedMaps) -> int | None:
+        """Return the row of the item to ring; None where the maps do not show it."""
+        rows = np.flatnonzero(found.item_idx == self.focus)
+        return int(rows[0]) if len(rows) else None
+
+
+def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     """Draw the film of a run, or why there is none.
 
     Args:
         run: The run.
         settings: Of UMAP; the film is flat.
-        vocabulary: Names the items.
-        groups_of: Tells the colours.
-        theme: Chooses colours.
-        focus: The item to ring, or None.
+        look: How it is looked at.
     """
-    if len(vocabulary) < MIN_UMAP_ITEMS:
+    n_items = len(look.recommender.vocabulary)
+    if n_items < MIN_UMAP_ITEMS:
         st.info(f"A film needs {MIN_UMAP_ITEMS} items or more.", icon=":material/movie:")
         return
     if len(film_epochs(run)) < 2 or not snapshot_epochs(run):
@@ -52,36 +77,61 @@ def draw_film_view(
             icon=":material/movie:",
         )
         return
-    task = FilmTask(run, settings)
-    maps = _made(task, "The film")
-    if maps is None:
+    found = _made(FilmTask(run, settings), "The film")
+    if found is None:
         return
-    row = _row_of(maps, focus)
-    titles = [vocabulary.title(int(idx)) for idx in maps.item_idx]
-    figure = draw_film(maps, group_rows(groups_of(maps), theme), titles, theme, row)
+    figure, _ = look.drawn(draw_film, found)
+    n_shown = len(found.item_idx)
     st.plotly_chart(
         figure,
         key="embeddings_film",
         config={"displaylogo": False, "scrollZoom": True},
-        alt=f"Film of the map of {counted(len(titles), 'item')} over {len(maps.names)} epochs",
+        alt=f"Film of the map of {counted(n_shown, 'item')} over {len(found.names)} epochs",
     )
     st.caption(
-        f"{counted(len(titles), 'item')} of {len(vocabulary):,}, {len(maps.names)} epochs. Each "
+        f"{counted(n_shown, 'item')} of {n_items:,}, {len(found.names)} epochs. Each "
         "map starts from the one before and is turned onto it: what moves, moved in the model. The "
-        f"maps keep {percent(maps.recall[0])} of each item's ten nearest at first and "
-        f"{percent(maps.recall[-1])} in the end."
+        f"maps keep {percent(found.recall[0])} of each item's ten nearest at first and "
+        f"{percent(found.recall[-1])} in the end."
     )
 
 
-def draw_pair_view(
-    run: Run,
-    settings: MapSettings,
-    vocabulary: Vocabulary,
-    groups_of: GroupsOf,
-    theme: Theme,
-    focus: int | None,
-) -> None:
-    """Draw the maps of two runs side by side; see `draw_film_view`."""
+def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
+    """Draw the maps of two runs side by side, and what each holds near the item in focus.
+
+    See `draw_film_view`.
+    """
+    other = _choose_other(run)
+    if other is None:
+        return
+    found = _made(PairTask(run, other, settings), "The maps")
+    if found is None:
+        return
+    figure, colours = look.drawn(draw_aligned, found)
+    n_traces = len(colours.groups) + (look.row(found) is not None)
+    st.plotly_chart(
+        figure,
+        key=PAIR_KEY,
+        on_select=partial(_take_clicked, found, colours, n_traces),
+        selection_mode="points",
+        config={"displaylogo": False, "scrollZoom": True},
+        alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them",
+    )
+    kept = " and ".join(
+        f"{percent(share)} ({escape(name)})"
+        for name, share in zip(found.names, found.recall, strict=True)
+    )
+    st.caption(
+        f"{counted(len(found.item_idx), 'item')} that both know, in the same colours; the second "
+        f"map starts from the first and is turned onto it. They keep {kept} of each item's ten "
+        "nearest. Click a point, or find an item above, to ring it in both."
+    )
+    if look.focus is not None:
+        _draw_both_nearest(look, other, found.names)
+
+
+def _choose_other(run: Run) -> Run | None:
+    """Ask for the second model; None where there is none."""
     others = {
         one.id: one
         for one in state.readable_runs()
@@ -92,7 +142,7 @@ def draw_pair_view(
             "There is no other model yet to lay beside this one. Train a second run first.",
             icon=":material/compare:",
         )
-        return
+        return None
     labels = run_labels(others)
     chosen = st.selectbox(
         "Beside",
@@ -102,28 +152,42 @@ def draw_pair_view(
         width=420,
         persist_state="session",
     )
-    maps = _made(
-        PairTask(run, others.get(chosen) or next(iter(others.values())), settings), "The maps"
-    )
-    if maps is None:
+    return others.get(chosen) or next(iter(others.values()))
+
+
+def _take_clicked(found: AlignedMaps, colours: Colouring, n_traces: int) -> None:
+    """Put the item that was clicked in focus: plotly forgets it as the figure changes."""
+    points = st.session_state[PAIR_KEY]["selection"]["points"]
+    rows = [aligned_row(point, colours, n_traces) for point in points]
+    clicked = [int(found.item_idx[row]) for row in rows if row is not None]
+    if clicked:
+        st.session_state[FOCUS_KEY] = clicked[0]
+
+
+def _draw_both_nearest(look: Look, other: Run, names: Sequence[str]) -> None:
+    vocabulary, second = look.recommender.vocabulary, load_recommender(other.id)
+    focus = int(look.focus or 0)
+    item_id = vocabulary.item_id(focus)
+    st.subheader("Nearest in both")
+    if item_id not in second.vocabulary:
+        st.caption(f"{escape(vocabulary.title(focus))} is not in {escape(names[1])}'s catalogue.")
         return
-    row = _row_of(maps, focus)
-    titles = [vocabulary.title(int(idx)) for idx in maps.item_idx]
-    figure = draw_aligned(maps, group_rows(groups_of(maps), theme), titles, theme, row)
-    st.plotly_chart(
-        figure,
-        key="embeddings_pair",
-        config={"displaylogo": False, "scrollZoom": True},
-        alt=f"Maps of {counted(len(titles), 'item')} as two models see them",
+    table, n_shared = maps.both_nearest(look.recommender, second, item_id)
+    st.markdown(
+        f"**{escape(vocabulary.title(focus))}**: {n_shared} of {len(table)} nearest are the same "
+        "in both models (✓)."
     )
-    kept = " and ".join(
-        f"{percent(share)} ({escape(name)})"
-        for name, share in zip(maps.names, maps.recall, strict=True)
-    )
-    st.caption(
-        f"{counted(len(titles), 'item')} that both know, in the same colours; the second map "
-        f"starts from the first and is turned onto it. They keep {kept} of each item's ten "
-        "nearest. Find an item above to ring it in both."
+    first_name, second_name = names
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "first": st.column_config.TextColumn(first_name),
+            "first_shared": st.column_config.TextColumn("✓", width=28, help="Near in both"),
+            "second": st.column_config.TextColumn(f"{second_name} "),
+            "second_shared": st.column_config.TextColumn("✓ ", width=28, help="Near in both"),
+        },
+        alt="The nearest items by cosine in each of the two models",
     )
 
 
@@ -131,12 +195,7 @@ def _made(task: FilmTask | PairTask, what: str) -> AlignedMaps | None:
     service = state.map_service()
     if service.state(task) == "missing":
         service.start(task)
-    maps = task.read() if service.state(task) == "done" else None
-    if maps is None:
+    found = task.read() if service.state(task) == "done" else None
+    if found is None:
         draw_waiting(task, what)
-    return maps
-
-
-def _row_of(maps: AlignedMaps, focus: int | None) -> int | None:
-    rows = (maps.item_idx == focus).nonzero()[0]
-    return int(rows[0]) if len(rows) else None
+    return found

@@ -11,6 +11,7 @@ from bert4rec.comparisons import Progress
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import counted, escape
 
@@ -83,18 +84,21 @@ def draw_form(runs: dict[str, Run]) -> None:
                 persist_state="session",
             )
         _draw_problems(runs, chosen, named)
-    with st.expander("What the baselines are", icon=":material/help:"):
-        st.dataframe(
-            _catalogue_table(),
-            hide_index=True,
-            column_config={
-                "Baseline": st.column_config.TextColumn(width=130),
-                "What it goes by": st.column_config.TextColumn(width=370),
-                "Source": st.column_config.TextColumn(width=180),
-                "Fitted with": st.column_config.TextColumn(width=320),
-            },
-            alt="The baselines with source and parameters",
-        )
+    with folded(
+        "What the baselines are", key="evaluate_catalogue", icon=":material/help:"
+    ) as is_open:
+        if is_open:
+            st.dataframe(
+                _catalogue_table(),
+                hide_index=True,
+                column_config={
+                    "Baseline": st.column_config.TextColumn(width=130),
+                    "What it goes by": st.column_config.TextColumn(width=370),
+                    "Source": st.column_config.TextColumn(width=180),
+                    "Fitted with": st.column_config.TextColumn(width=320),
+                },
+                alt="The baselines with source and parameters",
+            )
 
 
 def _set_defaults(runs: dict[str, Run]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
@@ -13,11 +11,11 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
 from bert4rec.errors import Bert4RecError
-from bert4rec.files import safe_name
-from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import comparison_charts as charts
 from bert4rec.ui.advice_card import draw_advice
 from bert4rec.ui.case_gallery import draw_cases
+from bert4rec.ui.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
+from bert4rec.ui.folded import folded
 from bert4rec.ui.kept_comparisons import dataset_of, open_kept, split_words, tables_of
 from bert4rec.ui.words import counted, escape, metric_name, sentence, when
 
@@ -26,46 +24,6 @@ PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
 FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 340, 35
 MIN_CHART_PX = 380
-LIST_COLUMNS = {
-    "entrant": st.column_config.TextColumn("Who", width=180),
-    "coverage": st.column_config.NumberColumn(
-        "Coverage", format="percent", help="Share of the catalogue in any list of 10."
-    ),
-    "novelty": st.column_config.NumberColumn(
-        "Novelty", format="%.2f", help="Mean surprise of a listed item in bits."
-    ),
-    "diversity": st.column_config.NumberColumn(
-        "Diversity", format="%.3f", help="Mean distance of two items of a list, 0 to 1."
-    ),
-    "popular_share": st.column_config.NumberColumn(
-        "Of the popular tenth", format="percent", help="Share of listed items among these."
-    ),
-    "popularity_lift": st.column_config.NumberColumn(
-        "Popularity lift",
-        format="percent",
-        help="How much more popular listed items are than those that people met.",
-    ),
-    "miscalibration": st.column_config.NumberColumn(
-        "Miscalibration",
-        format="%.3f",
-        help="How far a list's categories are from those of its history, in nats (Steck 2018).",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What a visitor looks at.
-
-    Args:
-        part: `test` or `unseen_users`.
-        against: Key of the reference.
-        metric: What entrants are ordered and told apart by.
-    """
-
-    part: str
-    against: str
-    metric: str
 
 
 def key_of(name: str) -> str:
@@ -87,13 +45,11 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
     scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
     _draw_scores(comparison, chosen, scores, differences)
     _draw_slices(comparison, chosen, scores, slices)
-    _draw_lists(comparison, chosen)
+    draw_lists(comparison, chosen)
     _draw_gallery(comparison, chosen, scores)
     _draw_other_splits(comparison, chosen, others)
-    _draw_sampled(comparison, chosen)
-    _draw_files(
-        comparison, chosen, {"scores": scores, "differences": differences, "slices": slices}
-    )
+    draw_sampled(comparison, chosen)
+    draw_files(comparison, chosen, {"scores": scores, "differences": differences, "slices": slices})
 
 
 def _draw_heading(comparison: Comparison) -> None:
@@ -226,28 +182,13 @@ def _draw_slices(
     chart = charts.slice_chart(slices, entrants, by, shown)
     st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
     st.caption(escape(f"{told} In brackets the number of questions; lines are 95% intervals."))
-    with st.expander("As a table", key=f"evaluate_slices_{by}"):
-        table = charts.slice_rows(slices, entrants, by, shown)
-        numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in table.columns[2:]}
-        st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=told)
-
-
-def _draw_lists(comparison: Comparison, chosen: Chosen) -> None:
-    lists = comparison.lists(chosen.part)
-    told = charts.list_finding(lists, comparison.entrants, chosen.against)
-    st.subheader("What the lists are like", anchor=False)
-    by = comparison.facts["diversity_by"]
-    how = "who met both items" if by == "co-occurrence" else f"the column {by}"
-    table = charts.list_rows(lists, comparison.entrants)
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=ROW_PX * (len(table) + 1) + 2,
-        column_config=LIST_COLUMNS,
-        placeholder="–",
-        alt=told,
-    )
-    st.caption(escape(f"{told} Diversity is by {how}."))
+    with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
+        if is_open:
+            table = charts.slice_rows(slices, entrants, by, shown)
+            numbers = {
+                name: st.column_config.NumberColumn(format="%.4f") for name in table.columns[2:]
+            }
+            st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=told)
 
 
 def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) -> None:
@@ -313,51 +254,3 @@ def _named_scores(comparison: Comparison, chosen: Chosen) -> pd.Series:
     scores, _, _ = tables_of(comparison, "test", comparison.reference)
     found = scores[scores["metric"] == chosen.metric].set_index("entrant")["value"]
     return found.rename({key: one.title for key, one in comparison.entrants.items()})
-
-
-def _draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
-    found = comparison.sampled(chosen.part)
-    if found.empty:
-        return
-    with st.expander("Among 100 sampled items, as in the first paper", icon=":material/history:"):
-        table = found.pivot_table(index="entrant", columns="metric", values="value", sort=False)
-        titles = [comparison.entrants[key].title for key in table.index]
-        table.insert(0, "Who", titles)
-        numbers = {
-            name: st.column_config.NumberColumn(metric_name(str(name)), format="%.4f")
-            for name in table.columns[1:]
-        }
-        st.dataframe(table, hide_index=True, column_config=numbers, alt="Among sampled items")
-        st.caption(
-            "Only to read the table of Sun et al. 2019 by. Such figures can order models otherwise "
-            "than the whole catalogue does (Krichene and Rendle 2020)."
-        )
-
-
-def _draw_files(comparison: Comparison, chosen: Chosen, tables: dict[str, pd.DataFrame]) -> None:
-    name = f"comparison-{safe_name(str(comparison.facts['dataset']['name']))}-{comparison.id}"
-    titles = {key: entrant.title for key, entrant in comparison.entrants.items()}
-
-    def json_text() -> str:
-        return json.dumps(comparison.document(chosen.against), indent=2, ensure_ascii=False)
-
-    with st.container(horizontal=True, vertical_alignment="center"):
-        icon = ":material/download:"
-        for what, table in tables.items():
-            named = table.assign(entrant=[titles[key] for key in table["entrant"]])
-            st.download_button(
-                f"{what.capitalize()} (CSV)",
-                csv_text(named).encode(),
-                f"{name}-{what}.csv",
-                "text/csv",
-                icon=icon,
-                on_click="ignore",
-            )
-        st.download_button(
-            "All (JSON)",
-            json_text,
-            f"{name}.json",
-            "application/json",
-            icon=icon,
-            on_click="ignore",
-        )

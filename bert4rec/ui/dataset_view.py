@@ -17,6 +17,7 @@ from bert4rec.errors import Bert4RecError, DatasetError, FormatError
 from bert4rec.ui import cache, profile_charts, state
 from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.dataset_actions import draw_actions, draw_note
+from bert4rec.ui.folded import folded
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     contained,
@@ -161,8 +162,10 @@ def _draw_report(manifest: dict[str, Any]) -> None:
             alt="Rows read, rejected, left out and kept",
         )
         if rejects:
-            with st.expander(f"Rejected lines ({number(report.get('rejected', 0))})"):
-                _draw_rejects(rejects, int(report.get("rejected", 0)))
+            label = f"Rejected lines ({number(report.get('rejected', 0))})"
+            with folded(label, key="data_rejects") as is_open:
+                if is_open:
+                    _draw_rejects(rejects, int(report.get("rejected", 0)))
 
 
 def _report_finding(report: dict[str, Any]) -> str:
@@ -226,14 +229,17 @@ def _draw_details(manifest: dict[str, Any]) -> None:
         ("Prepared", when(manifest.get("created_at"))),
         ("Folder", f"datasets/{manifest['folder']}"),
     ]
-    with st.expander("Where it comes from", icon=":material/receipt_long:"):
-        st.dataframe(
-            pd.DataFrame(lines, columns=["What", "Value"]),
-            hide_index=True,
-            height="content",
-            alt="Origin of the dataset",
-        )
-        _draw_recipe(manifest)
+    with folded(
+        "Where it comes from", key="data_origin", icon=":material/receipt_long:"
+    ) as is_open:
+        if is_open:
+            st.dataframe(
+                pd.DataFrame(lines, columns=["What", "Value"]),
+                hide_index=True,
+                height="content",
+                alt="Origin of the dataset",
+            )
+            _draw_recipe(manifest)
 
 
 def _draw_recipe(manifest: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.ui import curve_charts, curve_findings
 from bert4rec.ui.curve_layers import ZOOM
+from bert4rec.ui.folded import folded
 from bert4rec.ui.run_figures import seen_words
 from bert4rec.ui.words import escape, metric_name
 
@@ -134,18 +135,16 @@ def _draw_table(
     run: Run, name: str, curves: Curves, table_of: Callable[[Curves], pd.DataFrame]
 ) -> None:
     """Offer a curve's figures; they are made only while they are shown."""
-    shown = st.expander("As a table", on_change="rerun", key=f"table_{name}_{run.id}")
-    if shown.open:
-        with shown:
+    with folded("As a table", key=f"table_{name}_{run.id}") as is_open:
+        if is_open:
             st.dataframe(table_of(curves), hide_index=True, height=260)
 
 
 def draw_log(run: Run) -> None:
     """Offer the newest lines of the run's log; they are read only while they are shown."""
-    shown = st.expander("Log", icon=":material/terminal:", on_change="rerun", key=f"log_{run.id}")
-    if not shown.open:
-        return
-    with shown:
+    with folded("Log", key=f"log_{run.id}", icon=":material/terminal:") as is_open:
+        if not is_open:
+            return
         lines = run.log_tail(N_LOG_LINES)
         if not lines:
             st.caption("It holds nothing yet.")

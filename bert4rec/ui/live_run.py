@@ -15,6 +15,7 @@ from bert4rec.hyperparameters import model_name
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status, utc_now
 from bert4rec.ui import cache, curve_charts, state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.policy_form import draw_policy_out
@@ -188,17 +189,20 @@ def _draw_results(run: Run) -> None:
 
 
 def _draw_settings(run: Run) -> None:
-    with st.expander("Settings of this run", icon=":material/tune:"):
-        st.caption("Frozen when it started; the form for new runs does not change them.")
-        left, right = st.columns(2)
-        settings, given = run.hyperparameters(), run.hyperparameters().given()
-        table = pd.DataFrame(
-            {
-                "Setting": [field.title for field in form_fields().values()],
-                "Value": [value_text(getattr(settings, name)) for name in form_fields()],
-                "Given": [name in given for name in form_fields()],
-            }
-        ).sort_values("Given", ascending=False, kind="stable")
-        left.dataframe(table, hide_index=True)
-        with right:
-            draw_policy_out(run.policy(), f"{run.id}.yaml")
+    with folded(
+        "Settings of this run", key=f"settings_{run.id}", icon=":material/tune:"
+    ) as is_open:
+        if is_open:
+            st.caption("Frozen when it started; the form for new runs does not change them.")
+            left, right = st.columns(2)
+            settings, given = run.hyperparameters(), run.hyperparameters().given()
+            table = pd.DataFrame(
+                {
+                    "Setting": [field.title for field in form_fields().values()],
+                    "Value": [value_text(getattr(settings, name)) for name in form_fields()],
+                    "Given": [name in given for name in form_fields()],
+                }
+            ).sort_values("Given", ascending=False, kind="stable")
+            left.dataframe(table, hide_index=True)
+            with right:
+                draw_policy_out(run.policy(), f"{run.id}.yaml")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,17 +17,10 @@ import plotly.graph_objects as go
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.projection import MAX_FITTED, EmbeddingMap, drawn_part
 from bert4rec.maps.regions import inside_box, inside_polygon
+from bert4rec.ui.map_colours import OTHER_COLOURS, Colouring, Group, Theme, group_rows
 from bert4rec.ui.words import contained
 
-Theme = Literal["light", "dark"]
-# Told apart under colour blindness; black would be lost among the light theme's dark colours.
-PALETTES: dict[Theme, tuple[str, ...]] = {
-    "light": ("#0072B2", "#EE6677", "#882255", "#999933", "#332288", "#000000"),
-    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311", "#AA4499"),
-}
-OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
 RING_COLOURS: dict[Theme, str] = {"light": "#000000", "dark": "#FFFFFF"}
-OTHER = "Other"
 HEIGHT = 540
 # A lasso sends about 125 bytes a drawn point; what is not drawn is tested against its outline.
 MAX_DRAWN = 10_000
@@ -35,25 +28,12 @@ MAX_DRAWN = 10_000
 GRID = 4000
 # Room around what is zoomed in on: a share of its own width, and at least one of the map's.
 ZOOM_MARGIN, LEAST_ZOOM = 0.15, 0.03
+# More points are drawn by WebGL, which takes longer to begin with.
+MAX_SVG = 1500
 MAX_TITLE = 60
 # Above this number of points their texts are cut short, because a lasso sends them back.
 N_LONG_TEXTS = 5000
 SHORT_TITLE = 24
-
-
-@dataclass(frozen=True)
-class Group:
-    """Points of one colour, drawn as one trace.
-
-    Args:
-        name: In the legend.
-        rows: Rows of the map.
-        colour: Of its points.
-    """
-
-    name: str
-    rows: np.ndarray
-    colour: str
 
 
 @dataclass(frozen=True)
@@ -77,28 +57,6 @@ def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
     return html.escape(contained(short), quote=False)
 
 
-def group_rows(values: Sequence[str], theme: Theme) -> list[Group]:
-    """Split rows by value: the largest groups get a colour each, the others are grey together.
-
-    Args:
-        values: One a row; an empty one counts as "none".
-        theme: Chooses the palette.
-    """
-    palette = PALETTES[theme]
-    names = np.array([value.strip() or "none" for value in values], dtype=object)
-    found, counts = np.unique(names, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    n_named = min(len(found), len(palette))
-    groups = [
-        Group(str(found[at]), np.flatnonzero(names == found[at]), palette[place])
-        for place, at in enumerate(order[:n_named])
-    ]
-    rest = np.flatnonzero(~np.isin(names, found[order[:n_named]]))
-    if len(rest):
-        groups.append(Group(f"{OTHER} ({len(found) - n_named})", rest, OTHER_COLOURS[theme]))
-    return groups
-
-
 def selected_rows(points: Sequence[dict[str, Any]], groups: Sequence[Group]) -> list[int]:
     """Return the rows that a selection names, in order; points of other traces are passed over."""
     rows = set()
@@ -111,41 +69,47 @@ def selected_rows(points: Sequence[dict[str, Any]], groups: Sequence[Group]) -> 
 
 def draw_map(
     found: EmbeddingMap,
-    groups: Sequence[Group],
+    colours: Colouring,
     titles: Sequence[str],
     theme: Theme,
     *,
     counts: np.ndarray,
-    is_by_count: bool = False,
     rings: Rings | None = None,
+    path: Sequence[int] = (),
 ) -> go.Figure:
     """Draw a map.
 
     Args:
         found: The points.
-        groups: One trace each, in this order, before every other trace.
+        colours: One trace each group, in its order, before every other trace.
         titles: One a row.
         theme: Chooses colours.
         counts: How often each item occurs, one a row.
-        is_by_count: Colour the points by that, on a logarithmic scale.
         rings: What to mark.
+        path: Rows to join by a line, in order.
     """
     texts, points = _texts(titles, counts), to_grid(found.points)
     is_flat = points.shape[1] == 2
     figure = go.Figure()
-    for group in groups:
-        marker: dict[str, Any] = {"size": point_size(len(texts), is_flat), "color": group.colour}
-        if is_by_count:
-            marker |= _count_colours(counts[group.rows])
+    for at, group in enumerate(colours.groups):
+        marker = {"size": point_size(len(texts), is_flat)} | colours.marker(at)
         figure.add_trace(
-            _trace(points[group.rows], texts[group.rows], safe_text(group.name), marker)
+            _trace(
+                points[group.rows],
+                texts[group.rows],
+                safe_text(group.name),
+                marker,
+                is_many=len(texts) > MAX_SVG,
+            )
         )
+    if len(path):
+        _add_path(figure, points[list(path)], theme)
     if rings is not None:
         _add_rings(figure, points, rings, theme)
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        showlegend=not is_by_count,
+        showlegend=len(colours.groups) > 1 or colours.scale is None,
         legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
         # Zoom and rotation survive a new colour, not another kind of map.
         uirevision=f"{found.method}-{is_flat}-{rings.row if rings and rings.is_zoomed else ''}",
@@ -168,7 +132,8 @@ def map_page(found: EmbeddingMap, vocabulary: Vocabulary, clusters: np.ndarray) 
     names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters[rows]]
     titles = [vocabulary.titles[row] for row in rows]
     counts = vocabulary.counts[rows]
-    figure = draw_map(drawn, group_rows(names, "light"), titles, "light", counts=counts)
+    colours = Colouring(group_rows(names, "light"))
+    figure = draw_map(drawn, colours, titles, "light", counts=counts)
     config = {"displaylogo": False, "scrollZoom": True}
     return str(figure.to_html(include_plotlyjs=True, config=config))
 
@@ -218,8 +183,13 @@ def point_size(n: int, is_flat: bool) -> float:
 
 
 def _trace(
-    points: np.ndarray, texts: np.ndarray, name: str, marker: dict[str, Any]
-) -> go.Scattergl | go.Scatter3d:
+    points: np.ndarray,
+    texts: np.ndarray,
+    name: str,
+    marker: dict[str, Any],
+    *,
+    is_many: bool = False,
+) -> go.Scatter | go.Scattergl | go.Scatter3d:
     shown: dict[str, Any] = {
         "mode": "markers",
         "name": name,
@@ -228,24 +198,32 @@ def _trace(
         "marker": marker | {"opacity": 0.85},
     }
     if points.shape[1] == 2:
-        return go.Scattergl(x=points[:, 0], y=points[:, 1], **shown)
+        draw = go.Scattergl if is_many else go.Scatter
+        return draw(x=points[:, 0], y=points[:, 1], **shown)
     return go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], **shown)
 
 
-def _count_colours(counts: np.ndarray) -> dict[str, Any]:
-    logs = np.round(np.log10(np.maximum(counts, 1)), 3)
-    ticks = np.unique(np.linspace(logs.min(), logs.max(), 4))
-    return {
-        "color": logs,
-        "colorscale": "Cividis",
-        "colorbar": {
-            "title": {"text": "Interactions", "side": "right"},
-            "len": 0.85,
-            "tickvals": ticks,
-            "ticktext": [f"{round(10**tick):,}" for tick in ticks],
-            "thickness": 12,
-        },
+def _add_path(figure: go.Figure, points: np.ndarray, theme: Theme) -> None:
+    """Join points by a line that points on: arrows on a flat map, numbers at both ends."""
+    is_flat, last = points.shape[1] == 2, len(points) - 1
+    shown: dict[str, Any] = {
+        "mode": "lines+markers+text",
+        "line": {"color": RING_COLOURS[theme], "width": 1.5 if is_flat else 3},
+        "text": ["1" if not at else str(last + 1) if at == last else "" for at in range(last + 1)],
+        "textposition": "top center",
+        "textfont": {"color": RING_COLOURS[theme], "size": 13},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "opacity": 0.75,
     }
+    if is_flat:
+        arrow = {"symbol": "arrow", "angleref": "previous", "size": 11}
+        marker = arrow | {"color": RING_COLOURS[theme]}
+        figure.add_trace(go.Scatter(x=points[:, 0], y=points[:, 1], marker=marker, **shown))
+        return
+    marker = {"color": RING_COLOURS[theme], "size": 3}
+    x, y, z = points.T
+    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker=marker, **shown))
 
 
 def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme) -> None:

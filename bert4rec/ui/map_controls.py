@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns
-from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.maps.projection import MapSettings
+from bert4rec.recommender import Recommender
 from bert4rec.ui import state
+from bert4rec.ui.map_colours import colours_of
 from bert4rec.ui.map_panels import caption_of
+from bert4rec.ui.map_path import draw_path_box
 from bert4rec.ui.sequence_editor import choose_item, item_names
 
-CLUSTER, POPULARITY = "Cluster", "Popularity"
 VIEWS = {"umap": "UMAP", "pca": "PCA", "film": "Film", "pair": "Two models"}
 CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
 FOCUS_KEY = "embeddings_focus"
@@ -21,8 +21,9 @@ FOUND_KEY = "embeddings_found"
 LABEL_PX = 28
 
 
-def draw_controls(vocabulary: Vocabulary) -> None:
-    """Draw what the map is, what colours it, and the box that finds an item."""
+def draw_controls(recommender: Recommender) -> None:
+    """Draw what the map is, what colours it, the box that finds an item, and the path."""
+    vocabulary = recommender.vocabulary
     problem: UnknownIdError | None = None
     with st.container(horizontal=True, vertical_alignment="top"):
         st.segmented_control(
@@ -65,10 +66,27 @@ def draw_controls(vocabulary: Vocabulary) -> None:
             st.session_state[FOCUS_KEY] = chosen
         with st.container(width="content", gap=None):
             st.space(LABEL_PX)
-            with st.popover("Settings", icon=":material/tune:"):
-                draw_settings()
+            with st.container(horizontal=True, gap="small"):
+                draw_popovers(recommender)
     if problem is not None:
         state.show_error(problem)
+
+
+def draw_popovers(recommender: Recommender) -> None:
+    """Draw what is asked for now and then."""
+    if st.session_state["embeddings_method"] in ("umap", "pca"):
+        path = st.popover(
+            "Path", icon=":material/route:", on_change="rerun", key="embeddings_path_open"
+        )
+        if path.open:
+            with path:
+                draw_path_box(recommender)
+    settings = st.popover(
+        "Settings", icon=":material/tune:", on_change="rerun", key="embeddings_settings_open"
+    )
+    if settings.open:
+        with settings:
+            draw_settings()
 
 
 def draw_settings() -> None:
@@ -128,13 +146,3 @@ def map_settings() -> MapSettings:
         min_dist=float(st.session_state.get("embeddings_min_dist", default.min_dist)),
         seed=int(st.session_state.get("embeddings_seed", default.seed)),
     )
-
-
-def colours_of(vocabulary: Vocabulary) -> list[str]:
-    """Return what a map can be coloured by: columns that group items, popularity, clusters."""
-    others = [
-        str(column)
-        for column in vocabulary.table
-        if column not in {*KNOWN_COLUMNS, *category_columns(vocabulary)}
-    ]
-    return [*category_columns(vocabulary), POPULARITY, CLUSTER, *others]

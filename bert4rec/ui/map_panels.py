@@ -7,15 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from bert4rec.composer.outline import OPEN, Outline
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
+from bert4rec.ui.outline_links import Sheet, sheet_link
 from bert4rec.ui.words import counted, escape, percent
 
-MAX_INSPECTED = 50
+# So many of the chosen items go along to another page, and so many gaps are filled after them.
+MAX_TAKEN, N_GAPS = 50, 10
 MAX_LISTED = 1000
 
 
@@ -95,15 +98,29 @@ def draw_chosen(
             column_config={name: caption_of(name) for name in ("title", "count", *columns)},
             alt="The chosen items",
         )
+    _draw_ways_on(recommender, items, on_clear)
+
+
+def _draw_ways_on(recommender: Recommender, items: list[int], on_clear: Callable[[], None]) -> None:
+    """Offer to go on with the most frequent of the chosen items on other pages."""
+    window = recommender.settings.max_seq_length
+    n_gaps = min(N_GAPS, max(1, window // 2))
+    n_taken = max(1, min(MAX_TAKEN, window - n_gaps))
+    order = np.argsort(-recommender.vocabulary.counts[np.array(items) - 1], kind="stable")
+    taken = [items[at] for at in order[:n_taken]]
     with st.container(horizontal=True, vertical_alignment="center"):
-        is_long = len(items) > MAX_INSPECTED
-        if st.button("Open as a sequence", icon=":material/search_insights:", disabled=is_long):
-            draft = Draft.of(items)
-            draft = draft.hiding([draft.middle(recommender.settings.max_seq_length)])
+        if st.button("Recommend from these", icon=":material/playlist_add_check:"):
+            # Sequences run towards what is to come: the most frequent stands next to it.
+            sheet = Sheet(Outline((*reversed(taken), *(OPEN,) * n_gaps)), is_filled=True)
+            link = {"view": "compose"} | sheet_link(sheet)
+            st.switch_page("pages/recommend.py", query_params=link)
+        if st.button("Open as a sequence", icon=":material/search_insights:"):
+            draft = Draft.of(taken)
+            draft = draft.hiding([draft.middle(window)])
             st.switch_page("pages/inspect.py", query_params=draft.link())
         st.button("Clear", icon=":material/close:", on_click=on_clear)
-        if is_long:
-            st.caption(f"Up to {MAX_INSPECTED} items can be opened as a sequence in Inspect.")
+        if len(items) > n_taken:
+            st.caption(f"The {n_taken} most frequent of them go along, as the window allows.")
 
 
 def _draw_shares(

@@ -123,6 +123,30 @@ def neighbour_table(
     return table
 
 
+def both_nearest(first: Recommender, second: Recommender, item_id: str) -> tuple[pd.DataFrame, int]:
+    """Return the items nearest to one in two models, and how many are the same.
+
+    Args:
+        first: One model.
+        second: The other; its catalogue may be another one.
+        item_id: An item that both know.
+
+    Returns:
+        `first`, `first_shared`, `second` and `second_shared`: titles, nearest first, and a mark
+        where the other model names the item too.
+    """
+    near = {}
+    for name, one in (("first", first), ("second", second)):
+        found = neighbours(directions_of(one), one.vocabulary.idx(item_id), N_NEIGHBOURS)
+        near[name] = {one.vocabulary.item_id(idx): one.vocabulary.title(idx) for idx, _ in found}
+    shared = near["first"].keys() & near["second"].keys()
+    columns = {}
+    for name, titles in near.items():
+        columns[name] = pd.Series(list(titles.values()), dtype=object)
+        columns[f"{name}_shared"] = pd.Series(["✓" if each in shared else "" for each in titles])
+    return pd.DataFrame(columns), len(shared)
+
+
 def share_table(values: Sequence[str], chosen: np.ndarray) -> pd.DataFrame:
     """Return each group's share among chosen rows beside its share of the whole map.
 

@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.words import escape, percent
 
 N_EXPECTED = 8
@@ -27,15 +28,13 @@ def draw_predictions(runs: dict[str, Run]) -> None:
     with_model = {label: run for label, run in runs.items() if run.checkpoint("best").is_file()}
     if len(with_model) < 2:
         return
-    box = st.expander(
+    with folded(
         "The same user, as each run sees them",
-        icon=":material/person_search:",
-        on_change="rerun",
         key="runs_predictions",
-    )
-    if not box.open:
-        return
-    with box:
+        icon=":material/person_search:",
+    ) as is_open:
+        if not is_open:
+            return
         try:
             _draw(with_model)
         except Bert4RecError as error:

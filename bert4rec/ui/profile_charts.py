@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from bert4rec.data.profile import Profile
+from bert4rec.ui.folded import folded
 from bert4rec.ui.words import number, percent
 
 HEIGHT = 280
@@ -29,12 +30,13 @@ def draw_lengths(found: Profile) -> None:
     st.markdown("**History lengths**")
     st.caption(finding)
     st.plotly_chart(length_figure(edges, counts), alt=finding, config=CONFIG, key="lengths")
-    with st.expander("As a table"):
-        st.dataframe(
-            pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
-            hide_index=True,
-            alt=finding,
-        )
+    with folded("As a table", key="lengths_table") as is_open:
+        if is_open:
+            st.dataframe(
+                pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
+                hide_index=True,
+                alt=finding,
+            )
 
 
 def length_figure(edges: np.ndarray, counts: np.ndarray) -> go.Figure:
@@ -67,20 +69,21 @@ def draw_popularity(found: Profile) -> None:
     st.markdown("**Popularity of items**")
     st.caption(finding)
     st.plotly_chart(popularity_figure(items, share), alt=finding, config=CONFIG, key="popularity")
-    with st.expander("As a table"):
-        marks = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1.0])
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "Most popular items": [percent(mark) for mark in marks],
-                    "Share of interactions": [
-                        percent(value) for value in np.interp(marks, items, share)
-                    ],
-                }
-            ),
-            hide_index=True,
-            alt=finding,
-        )
+    with folded("As a table", key="popularity_table") as is_open:
+        if is_open:
+            marks = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1.0])
+            st.dataframe(
+                pd.DataFrame(
+                    {
+                        "Most popular items": [percent(mark) for mark in marks],
+                        "Share of interactions": [
+                            percent(value) for value in np.interp(marks, items, share)
+                        ],
+                    }
+                ),
+                hide_index=True,
+                alt=finding,
+            )
 
 
 def popularity_figure(items: np.ndarray, share: np.ndarray) -> go.Figure:
@@ -130,12 +133,13 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
     st.markdown("**Interactions over time**")
     st.caption(finding)
     st.plotly_chart(over_time_figure(edges_s, counts), alt=finding, config=CONFIG, key="over_time")
-    with st.expander("As a table"):
-        st.dataframe(
-            pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
-            hide_index=True,
-            alt=finding,
-        )
+    with folded("As a table", key="over_time_table") as is_open:
+        if is_open:
+            st.dataframe(
+                pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
+                hide_index=True,
+                alt=finding,
+            )
 
 
 def over_time_figure(edges_s: np.ndarray, counts: np.ndarray) -> go.Figure:

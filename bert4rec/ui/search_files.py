@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.search_plan import SearchPlan, dump_plan, load_plan
 from bert4rec.ui import search_form, state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.search_draft import draft_of, sweep_command
 from bert4rec.ui.yaml_exchange import draw_yaml_in, draw_yaml_out
 
@@ -20,7 +21,9 @@ EXAMPLE = """search:
 
 def draw_files(dataset: SequenceDataset, plan: SearchPlan | None, name: str) -> None:
     """Offer to fill the form from a search file, and the form as a file and as a command."""
-    with st.expander("Search YAML and command", icon=":material/code:"):
+    with folded("Search YAML and command", key="search_files", icon=":material/code:") as is_open:
+        if not is_open:
+            return
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Fill the form**")

@@ -12,6 +12,7 @@ from bert4rec.presets import PRESETS
 from bert4rec.search_plan import SearchPlan
 from bert4rec.ui import forms
 from bert4rec.ui import search_draft as drafts
+from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField, form_fields
 from bert4rec.ui.search_draft import FIXED, LIST, METRIC, MODES, RANGE, SearchDraft, Varied
 from bert4rec.ui.setting_fields import MAX_EXACT_INT, MIN_FIELD_PX, draw_field, draw_problems
@@ -274,9 +275,12 @@ def _draw_fixed(now: SearchDraft, problems: list[str]) -> None:
             continue
         given = sum(found.name in now.base for found in left)
         label = f"{group} · {given} set" if given else group
-        wrong = forms.problems_of(problems, left)
-        with st.expander(label, expanded=bool(wrong), key=f"search_group_{group}"):
-            _draw_fields(left, now, problems)
+        key = f"search_group_{group}"
+        if forms.problems_of(problems, left):
+            st.session_state[key] = True
+        with folded(label, key=key) as is_open:
+            if is_open:
+                _draw_fields(left, now, problems)
 
 
 def _draw_fields(fields: Sequence[FormField], now: SearchDraft, problems: list[str]) -> None:

@@ -9,6 +9,7 @@ from bert4rec.search_plan import SearchPlan
 from bert4rec.study import Study
 from bert4rec.study_figures import MIN_FOR_IMPORTANCE, importance, n_finished
 from bert4rec.ui import importance_charts, state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.settings_chart import axes_figure
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.words import counted, escape, metric_name
@@ -80,32 +81,31 @@ def _draw_slices(read: ReadStudy, plan: SearchPlan) -> None:
 
 
 def _draw_axes(read: ReadStudy, plan: SearchPlan) -> None:
-    box = st.expander(
-        "Parallel coordinates",
-        icon=":material/stacked_line_chart:",
-        on_change="rerun",
-        key="search_axes",
-    )
-    if not box.open:
-        return
+    with folded(
+        "Parallel coordinates", key="search_axes", icon=":material/stacked_line_chart:"
+    ) as is_open:
+        if is_open:
+            _draw_lines(read, plan)
+
+
+def _draw_lines(read: ReadStudy, plan: SearchPlan) -> None:
     shown = [t for t in read.trials if t.state == "finished" and t.score is not None]
     title = f"Best {metric_name(plan.metric)}"
     best = read.best
     said = "" if best is None else f"The best is trial {best.number + 1:,}."
-    with box:
-        st.caption(
-            f"{counted(len(shown), 'finished trial')} as lines, the better ones standing "
-            f"out. {said} Drag along an axis to keep only the lines through it."
-        )
-        st.plotly_chart(
-            axes_figure(
-                list(plan.space),
-                [trial.values for trial in shown],
-                [float(trial.score or 0) for trial in shown],
-                title,
-                "dark" if st.context.theme.type == "dark" else "light",
-            ),
-            alt=f"Settings of {counted(len(shown), 'finished trial')} against {title}. {said}",
-            config={"displayModeBar": False},
-            key="search_axes_figure",
-        )
+    st.caption(
+        f"{counted(len(shown), 'finished trial')} as lines, the better ones standing "
+        f"out. {said} Drag along an axis to keep only the lines through it."
+    )
+    st.plotly_chart(
+        axes_figure(
+            list(plan.space),
+            [trial.values for trial in shown],
+            [float(trial.score or 0) for trial in shown],
+            title,
+            "dark" if st.context.theme.type == "dark" else "light",
+        ),
+        alt=f"Settings of {counted(len(shown), 'finished trial')} against {title}. {said}",
+        config={"displayModeBar": False},
+        key="search_axes_figure",
+    )

@@ -12,6 +12,7 @@ from bert4rec.study_figures import Saving, saving
 from bert4rec.trials import COUNTED_STATES, Trial
 from bert4rec.ui import search_charts, state
 from bert4rec.ui.curve_charts import Chart
+from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import form_fields
 from bert4rec.ui.search_actions import as_shown, draw_controls, draw_finds
 from bert4rec.ui.search_draft import plan_words
@@ -100,8 +101,9 @@ def _draw_live(name: str, drawn: Drawn) -> None:
     _draw_progress(read, read.plan, drawn)
     _draw_figures(read, read.plan, saving(read.trials))
     _draw_charts(read, read.plan.metric)
-    with st.expander("All trials", expanded=True, key="search_trials_table"):
-        _draw_table(read, read.plan)
+    with folded("All trials", key="search_trials_table", expanded=True) as is_open:
+        if is_open:
+            _draw_table(read, read.plan)
 
 
 def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
@@ -245,11 +247,12 @@ def _is_number(domain: Domain) -> bool:
 
 
 def _draw_plan(name: str, plan: SearchPlan) -> None:
-    with st.expander("What it searches", icon=":material/tune:"):
-        left, right = st.columns(2, gap="large")
-        with left:
-            st.markdown(
-                "\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan))
-            )
-        with right:
-            draw_plan_out(plan, f"{name}.yaml")
+    with folded("What it searches", key="search_plan", icon=":material/tune:") as is_open:
+        if is_open:
+            left, right = st.columns(2, gap="large")
+            with left:
+                st.markdown(
+                    "\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan))
+                )
+            with right:
+                draw_plan_out(plan, f"{name}.yaml")

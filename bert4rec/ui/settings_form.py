@@ -14,6 +14,7 @@ from bert4rec.hyperparameters import Hyperparameters, fitting_widths
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.ui import cache, forms
+from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField
 from bert4rec.ui.own_presets import draw_own_presets
 from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field
@@ -107,12 +108,15 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
     for group, fields in forms.folded_fields().items():
         names = {field.name for field in fields}
         here = [advice for advice in found if advice.name in names]
-        is_wrong = any(advice.is_error for advice in here)
         given = sum(name in values for name in names)
         label = f"{group} · {given} set" if given else group
         label += f" · {counted(len(here), 'note')}" if here else ""
-        with st.expander(label, expanded=is_wrong, key=f"train_group_{group}"):
-            _draw_fields(fields, found, changed)
+        key = f"train_group_{group}"
+        if any(advice.is_error for advice in here):
+            st.session_state[key] = True
+        with folded(label, key=key) as is_open:
+            if is_open:
+                _draw_fields(fields, found, changed)
     wrong = [f"{advice.name}: {advice.message}" for advice in found if advice.is_error]
     return (None if wrong else settings), wrong
 

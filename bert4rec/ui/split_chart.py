@@ -18,6 +18,7 @@ from bert4rec.data.split_record import counts_words, few_words, moment, split_re
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.words import contained, counted, escape, when
 
 Given = tuple[tuple[str, Any], ...]
@@ -77,8 +78,9 @@ def draw_split(dataset: SequenceDataset) -> None:
         figure = split_figure(picture, dataset, split)
         st.plotly_chart(figure, alt=finding, config=CONFIG, key="split")
         st.caption(_legend_words(picture))
-        with st.expander("As a table"):
-            st.dataframe(split_table(picture, dataset), hide_index=True, alt=finding)
+        with folded("As a table", key="split_table") as is_open:
+            if is_open:
+                st.dataframe(split_table(picture, dataset), hide_index=True, alt=finding)
         _draw_command(settings)
 
 

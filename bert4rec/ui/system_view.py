@@ -12,6 +12,7 @@ from bert4rec.device import choose_device, process_memory_bytes
 from bert4rec.examination import Finding, Part, examine, workspace_parts
 from bert4rec.files import remove_abandoned
 from bert4rec.ui import cache, state
+from bert4rec.ui.folded import folded
 from bert4rec.ui.server_log import RECENT
 from bert4rec.ui.words import escape, size
 
@@ -57,18 +58,21 @@ def draw_findings(workspace: Path) -> None:
         draw(f"**{escape(finding.name)}: {escape(finding.value)}.** {escape(finding.fix)}")
     n = len(findings)
     said = f"{len(wrong)} of {n} need a look" if wrong else f"all {n} are fine"
-    with st.expander(f"Packages and checks: {said}", icon=":material/fact_check:"):
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "State": [STATES[finding.state] for finding in findings],
-                    "What": [finding.name for finding in findings],
-                    "Found": [finding.value for finding in findings],
-                }
-            ),
-            hide_index=True,
-            alt=f"Packages and checks: {said}.",
-        )
+    with folded(
+        f"Packages and checks: {said}", key="system_checks", icon=":material/fact_check:"
+    ) as is_open:
+        if is_open:
+            st.dataframe(
+                pd.DataFrame(
+                    {
+                        "State": [STATES[finding.state] for finding in findings],
+                        "What": [finding.name for finding in findings],
+                        "Found": [finding.value for finding in findings],
+                    }
+                ),
+                hide_index=True,
+                alt=f"Packages and checks: {said}.",
+            )
 
 
 @st.cache_data(ttl=FRESH_FOR_S, max_entries=2, show_spinner="Looking at the machine…")

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
@@ -102,6 +103,7 @@ def test_every_way_to_split_is_drawn_with_its_counts(workspace: Path) -> None:
         assert not errors(app)
         assert said in texts(app)
         assert len(app.get("plotly_chart")) == 4
+        unfolded(app, "As a table")
         shown = next(f.value for f in app.dataframe if "Training" in f.value.columns)
         assert len(shown) == 12
     app.number_input(key="split_sample_ratio").set_value(0.5).run()
@@ -133,6 +135,7 @@ def test_events_are_chosen_by_name_and_count_and_said_afterwards(workspace: Path
     assert manifest["settings"]["events"] == ["play"]
     assert manifest["settings"]["max_sequence_length"] == 5
     assert manifest["counts"]["n_interactions"] == 150
+    unfolded(app, "Where it comes from")
     report = next(f.value for f in app.dataframe if "Step" in f.value.columns)
     assert report.set_index("Step").loc["Other event", "Rows"] == 30
     origin = next(f.value for f in app.dataframe if "What" in f.value.columns)
@@ -325,6 +328,7 @@ def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
     upload(app, "plays.csv", (LOG + "u1,,1700000000\n").encode())
     button(app, "Prepare dataset").click().run()
     assert not app.exception
+    unfolded(app, "Rejected lines")
     frame = next(f.value for f in app.dataframe if "Text" in f.value.columns)
     assert list(frame["Line"]) == [len(LOG.splitlines()) + 1]
 

@@ -146,7 +146,7 @@ def test_a_title_is_never_markdown() -> None:
 
 
 @pytest.mark.usefixtures("run")
-@pytest.mark.parametrize("colour", ["genre", "Popularity", "Cluster"])
+@pytest.mark.parametrize("colour", ["genre", "Popularity", "Loss", "Cluster"])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_every_colour_works_in_both_views(colour: str, dimensions: int) -> None:
     app = open_map(
@@ -169,15 +169,14 @@ def test_a_choice_is_shown_with_shares_and_can_be_cleared() -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_more_items_than_a_sequence_holds_are_refused_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("bert4rec.ui.map_panels.MAX_INSPECTED", 3)
-    app = open_map(embeddings_method="pca")
-    app.session_state["embeddings_chosen"] = [1, 2, 3, 5]
-    app.run()
-    assert next(b for b in app.button if b.label == "Open as a sequence").disabled
-    assert "Up to 3 items" in texts(app)
+def test_of_more_items_than_the_window_holds_the_most_frequent_go_along() -> None:
+    app = open_map(embeddings_method="pca", embeddings_chosen=list(range(1, 13)))
+    assert "The 6 most frequent of them go along" in texts(app)
+    next(b for b in app.button if b.label == "Recommend from these").click().run()
+    assert not app.exception
+    places = linked(app, "places").split(".")
+    assert places[6:] == ["0"] * 6
+    assert len(set(places[:6])) == 6
 
 
 @pytest.mark.parametrize("n_items", [3, 4])
@@ -220,6 +219,47 @@ def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
     app.run()
     assert not app.exception
     assert "as two models see them" in app.get("plotly_chart")[0].proto.alt
+    # The ring and the lists of an item that is looked for.
+    app = open_map(embeddings_method="pair", embeddings_find="t5")
+    assert "**Title 5**: 10 of 10 nearest are the same in both models" in texts(app)
+    assert app.dataframe[0].value["first_shared"].tolist() == ["✓"] * 10
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("colour", ["Loss", "Popularity"])
+@pytest.mark.parametrize("method", ["film", "pair"])
+def test_a_scale_colours_films_and_pairs_too(
+    workspace: Path, service: MapService, method: str, colour: str
+) -> None:
+    trained(workspace, 14)
+    app = open_map(embeddings_method=method, embeddings_colour=colour)
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.usefixtures("run")
+def test_a_users_history_is_a_path_that_a_link_shows_again() -> None:
+    app = open_map(embeddings_method="pca", embeddings_path="u3")
+    assert "The newest 6 items of user u3" in texts(app)
+    assert linked(app, "path") == "u3"
+    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other.query_params["path"] = "u3"
+    other.switch_page("pages/embeddings.py").run()
+    assert "The newest 6 items of user u3" in texts(other)
+    other.session_state["embeddings_path"] = "nobody"
+    other.session_state["embeddings_path_open"] = True
+    other.run()
+    assert not other.exception
+    assert "nobody" in other.error[0].value
+
+
+def linked(app: AppTest, name: str) -> str:
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
 
 
 @pytest.mark.usefixtures("run")

@@ -22,6 +22,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.words import WORD_JOINER
 from tests.factories import small_settings
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -165,7 +166,7 @@ def test_a_comparison_that_fails_says_why(
 
 
 def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
-    app = open_page()
+    app = unfolded(open_page())
     told = plain(app)
     assert "has the highest NDCG@10" in told
     assert "Lines are 95% intervals" in told

@@ -20,6 +20,7 @@ from bert4rec.pipeline import train
 from bert4rec.ui import state
 from bert4rec.ui.words import contained, escape
 from tests.factories import small_settings
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 TURNED = "a\u202egnp.exe"
@@ -117,7 +118,7 @@ def test_the_way_from_an_upload_to_a_dataset_shows_them_as_they_are(workspace: P
 
 @pytest.mark.usefixtures("dataset")
 def test_a_dataset_is_drawn_with_them_as_text() -> None:
-    app = open_data()
+    app = unfolded(open_data())
     shown = assert_harmless(app, NAME)
     assert escape(" ".join(MARKUP)) in shown
     assert set(table(app, "Training")["User"]) <= set(LOG["user_id"])

@@ -12,6 +12,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from tests.factories import small_settings
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 N_ITEMS = 14
@@ -163,7 +164,7 @@ def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
     press(app, "Not this")
     assert query(app, "exclude")
     assert chosen not in "".join(cards(app))
-    app.multiselect(key="compose_excluded").set_value([]).run()
+    unfolded(app, "Rules").multiselect(key="compose_excluded").set_value([]).run()
     assert query(app, "exclude") is None
     assert chosen in cards(app)[3]
 
@@ -187,7 +188,7 @@ def test_the_tools_work_on_the_chosen_place() -> None:
     press(app, "Put it here")
     press(app, "Insert before")
     assert str(query(app, "places")).endswith(".9.9")
-    app.number_input(key="compose_length").set_value(8).run()
+    unfolded(app, "Rules").number_input(key="compose_length").set_value(8).run()
     assert str(query(app, "places")).endswith(".9.9.0.0")
     app.number_input(key="compose_length").set_value(6).run()
     assert query(app, "places") == "1.0.3.4.9.9"
@@ -195,7 +196,7 @@ def test_the_tools_work_on_the_chosen_place() -> None:
 
 @pytest.mark.usefixtures("run")
 def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
-    app = open_recommend(view="compose", places="3.1.0.0", filled="1")
+    app = unfolded(open_recommend(view="compose", places="3.1.0.0", filled="1"), "Rules")
     app.toggle(key="compose_order_series").set_value(True).run()
     assert query(app, "order") == "series_number"
     assert "stands before" in app.warning[0].value

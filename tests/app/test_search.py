@@ -28,6 +28,7 @@ from bert4rec.sweep import search
 from bert4rec.trials import best_trial, distributions
 from bert4rec.ui import state
 from tests.factories import small_settings
+from tests.unfolding import unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 90
@@ -57,7 +58,9 @@ def open_search(workspace: Path) -> Open:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         if name is not None:
             app.query_params["study"] = name
-        return app.run().switch_page("pages/search.py").run()
+        app.run().switch_page("pages/search.py").run()
+        # What is said once is gone by the next run.
+        return app if name == "nosuch" else unfolded(app)
 
     return open_page
 

@@ -20,7 +20,8 @@ from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
-from bert4rec.ui import state
+from bert4rec.ui import forms, state
+from tests.unfolding import unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
@@ -41,7 +42,8 @@ def open_train(workspace: Path) -> Open:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         if run is not None:
             app.query_params["run"] = run.id
-        return app.run().switch_page("pages/train.py").run()
+        app.run().switch_page("pages/train.py").run()
+        return unfolded(app, *forms.folded_fields(), "Policy YAML")
 
     return open_page
 

@@ -65,7 +65,9 @@ def test_on_the_bridge_counts_tell_what_comes_next_and_only_both_sides_fill_gaps
     assert advise(knowing(made, run_id, None)).verdict == "next_item"
     # Asked of the run itself, it says the same.
     assert made.facts["future"][run_id]["verdict"] == "matters"
-    assert advise(made).verdict == "gaps"
+    found = advise(made)
+    assert found.verdict == "gaps"
+    assert "Hidden were items of users of whom nothing was trained on." in told(found)
 
 
 def knowing(made: Comparison, model: str, gain: FutureGain | None) -> Comparison:

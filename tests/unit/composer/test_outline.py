@@ -20,11 +20,10 @@ def test_a_sequence_is_lengthened_opened_and_moved_without_changing_the_one_befo
     assert outline.places == (4, OPEN, 6)
 
 
-def test_an_excluded_item_leaves_its_place_and_can_come_back() -> None:
+def test_an_excluded_item_leaves_its_place() -> None:
     outline = Outline.of([4, 5]).excluding(5)
     assert outline.places == (4, OPEN)
     assert outline.rules.excluded == {5}
-    assert outline.readmitting(5).rules.excluded == frozenset()
 
 
 def test_a_target_below_the_length_is_refused_and_so_are_too_many_places() -> None:

@@ -92,7 +92,7 @@ def test_recall_in_blocks_equals_recall_by_hand(monkeypatch: pytest.MonkeyPatch)
     for row in range(50):
         near = {idx - 1 for idx, _ in neighbours(unit(vectors), row + 1, k)}
         kept += len(near & set(map_neighbours(points, row, k).tolist()))
-    monkeypatch.setattr(neighbours_module, "BLOCK_BYTES", 7 * 4 * 50)
+    monkeypatch.setattr(neighbours_module, "TOLD_EVERY", 7)
     assert neighbour_recall(vectors, points, k) == pytest.approx(kept / (50 * k))
 
 

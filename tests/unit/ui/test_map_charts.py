@@ -4,25 +4,31 @@ import json
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, drawn_part
-from bert4rec.ui.aligned_charts import draw_aligned, draw_film
+from bert4rec.ui.aligned_charts import aligned_row, draw_aligned, draw_film
 from bert4rec.ui.map_charts import (
     MAX_DRAWN,
-    PALETTES,
-    Group,
     Rings,
     draw_map,
-    group_rows,
     map_page,
     outlined_rows,
     safe_text,
     selected_rows,
     surroundings,
     to_grid,
+)
+from bert4rec.ui.map_colours import (
+    PALETTES,
+    Colouring,
+    Group,
+    Scale,
+    by_scale,
+    group_rows,
 )
 
 NASTY = '<b>bold</b> <a href="http://e.org">x</a> & %{x}'
@@ -33,8 +39,8 @@ def map_of(n: int, n_components: int = 2) -> EmbeddingMap:
     return EmbeddingMap("pca", points, np.arange(1, n + 1), 0.9, 0.8, n)
 
 
-def everything(n: int) -> list[Group]:
-    return [Group("all", np.arange(n), "#0072B2")]
+def everything(n: int) -> Colouring:
+    return Colouring([Group("all", np.arange(n), "#0072B2")])
 
 
 def test_a_title_cannot_become_markup_of_the_figure() -> None:
@@ -49,7 +55,7 @@ def test_a_title_cannot_become_markup_of_the_figure() -> None:
 
 def test_the_name_of_a_group_cannot_become_markup_either() -> None:
     groups = group_rows([NASTY, "b"], "light")
-    figure = draw_map(map_of(2), groups, ["x", "y"], "light", counts=np.array([1, 1]))
+    figure = draw_map(map_of(2), Colouring(groups), ["x", "y"], "light", counts=np.array([1, 1]))
     assert not any("<" in trace["name"] for trace in figure.data)
 
 
@@ -105,23 +111,57 @@ def test_an_outline_holds_items_that_are_not_drawn() -> None:
     assert set(outlined_rows({"lasso": [lasso]}, whole, drawn)) <= set(rows)
 
 
+def scaled(values: list[float], *, is_log: bool = False) -> go.Figure:
+    colours = by_scale(Scale("Interactions", np.array(values, dtype=float), is_log), "dark")
+    n = len(values)
+    return draw_map(map_of(n), colours, ["t"] * n, "dark", counts=np.ones(n, int))
+
+
 def test_popularity_is_one_trace_with_a_scale_in_interactions() -> None:
-    counts = np.array([1, 10, 1000])
-    figure = draw_map(
-        map_of(3), everything(3), list("abc"), "dark", counts=counts, is_by_count=True
-    )
+    figure = scaled([1, 10, 1000], is_log=True)
     bar = figure.data[0]["marker"]["colorbar"]
     assert bar["ticktext"][0] == "1"
     assert bar["ticktext"][-1] == "1,000"
+    assert bar["title"]["text"] == "Interactions"
     assert not figure.layout.showlegend
 
 
-@pytest.mark.parametrize("counts", [[5, 5], [0, 0]])
-def test_equal_popularity_is_no_error(counts: list[int]) -> None:
-    figure = draw_map(
-        map_of(2), everything(2), ["a", "b"], "light", counts=np.array(counts), is_by_count=True
-    )
+@pytest.mark.parametrize("is_log", [True, False])
+def test_equal_numbers_are_no_error(is_log: bool) -> None:
+    figure = scaled([5, 5], is_log=is_log)
     assert len(figure.data[0]["marker"]["colorbar"]["tickvals"]) == 1
+
+
+def test_what_has_no_number_is_grey_and_named() -> None:
+    figure = scaled([1980, np.nan, 2001])
+    assert [trace["name"] for trace in figure.data] == ["Interactions", "Not known"]
+    assert figure.data[0]["marker"]["color"].tolist() == [1980, 2001]
+    assert figure.layout.showlegend
+    assert scaled([np.nan, np.nan]).data[1]["name"] == "Not known"
+
+
+def test_years_have_no_comma_and_large_numbers_have() -> None:
+    assert scaled([1980.0, 2001.0]).data[0]["marker"]["colorbar"]["ticktext"][0] == "1980"
+    texts = scaled([0.0, 80_000.0]).data[0]["marker"]["colorbar"]["ticktext"]
+    assert "," in texts[-1]
+
+
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_a_path_joins_its_items_in_order_beneath_the_rings(n_components: int) -> None:
+    found = map_of(6, n_components)
+    figure = draw_map(
+        found,
+        everything(6),
+        list("abcdef"),
+        "light",
+        counts=np.ones(6, int),
+        rings=Rings(0),
+        path=[4, 1, 4, 2],
+    )
+    path = figure.data[1]
+    assert path["x"].tolist() == to_grid(found.points)[[4, 1, 4, 2], 0].tolist()
+    assert list(path["text"]) == ["1", "", "", "4"]
+    assert len(figure.data) == 3
 
 
 @pytest.mark.parametrize("n_components", [2, 3])
@@ -189,7 +229,7 @@ def aligned(n_maps: int, n: int) -> AlignedMaps:
 
 def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
     groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
-    figure = draw_film(aligned(4, 3), groups, [NASTY, "b", "c"], "light", 1)
+    figure = draw_film(aligned(4, 3), Colouring(groups), [NASTY, "b", "c"], "light", 1)
     assert [frame.name for frame in figure.frames] == [f"epoch {at}" for at in range(1, 5)]
     assert all(len(frame.data) == len(figure.data) == 3 for frame in figure.frames)
     assert [step.label for step in figure.layout.sliders[0].steps] == list("1234")
@@ -201,7 +241,16 @@ def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
 
 def test_maps_side_by_side_share_colours_and_one_legend() -> None:
     groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
-    figure = draw_aligned(aligned(2, 3), groups, list("abc"), "dark", None)
+    figure = draw_aligned(aligned(2, 3), Colouring(groups), list("abc"), "dark", None)
     assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
     assert [bool(trace.showlegend) for trace in figure.data] == [True, True, False, False]
     assert {trace.xaxis for trace in figure.data} == {"x", "x2"}
+
+
+def test_a_click_on_either_map_names_the_same_item() -> None:
+    colours = Colouring([Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")])
+    ringed = 3
+    for curve in (0, 0 + ringed):
+        assert aligned_row({"curve_number": curve, "point_number": 1}, colours, ringed) == 2
+    assert aligned_row({"curve_number": 2, "point_number": 0}, colours, ringed) is None
+    assert aligned_row({"curve_number": 1, "point_number": 7}, colours, ringed) is None

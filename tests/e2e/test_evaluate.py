@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bert4rec.pipeline import train
+from tests.e2e.conftest import Server, settle
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+pytestmark = pytest.mark.browser
+
+COMPARE_LIMIT_MS = 180_000
+
+
+def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_others(
+    server: Server, page: Page, browser: Browser
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=8), workspace=server.workspace, name="of both")
+    page.goto(f"{server.url}/evaluate?run={run.id}")
+    expect(page.get_by_text("What the baselines are")).to_be_visible()
+    page.get_by_text("What the baselines are").click()
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    finding = page.get_by_text(re.compile(r"has the highest NDCG@10|NDCG@10 is equal"))
+    expect(finding).to_be_visible(timeout=COMPARE_LIMIT_MS)
+    settle(page)
+    expect(page).to_have_url(re.compile("comparison="))
+    # The verdict stands above, with what it goes by.
+    expect(page.get_by_text(re.compile("^Half of the 240 histories"))).to_be_visible()
+    said = finding.inner_text()
+
+    page.get_by_role("combobox", name="By").click()
+    page.get_by_role("option", name="HR@5", exact=True).click()
+    expect(page).to_have_url(re.compile(r"metric=hr%40?5|metric=hr@5"))
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Scores (CSV)").click()
+    assert download.value.path().read_text("utf-8").startswith("entrant,")
+
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    other = context.new_page()
+    other.goto(page.url.replace("hr%405", "ndcg%4010").replace("hr@5", "ndcg@10"))
+    expect(other.get_by_text(said)).to_be_visible()
+    context.close()
+
+    page.get_by_role("button", name="Delete", exact=True).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Compare", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)

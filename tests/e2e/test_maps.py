@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, expect
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.pipeline import train
+from bert4rec.runs.folder import Run
+from tests.e2e.conftest import Server, settle
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+pytestmark = pytest.mark.browser
+
+N_ITEMS = 20_000
+MAX_SENT_BYTES = 1_500_000
+UMAP_LIMIT_MS = 180_000
+
+
+def large_run(workspace: Path) -> Run:
+    """A run whose map holds twice the points that are drawn."""
+    chance = np.random.default_rng(0)
+    order = chance.permutation(N_ITEMS) + 1
+    made = SequenceDataset.from_sequences(list(order.reshape(-1, 10)), n_items=N_ITEMS, name="many")
+    settings = small_settings(n_epochs=1, hidden_size=8, inner_size=16)
+    return train(saved_dataset(workspace, made), settings, workspace=workspace)
+
+
+def choose_all(page: Page, tool: str) -> None:
+    """Draw around the whole map with one of its tools."""
+    page.locator(f'.modebar-btn[data-title="{tool}"]').first.click()
+    area = page.locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+    left, top = area["x"] + 2, area["y"] + 2
+    right, bottom = area["x"] + area["width"] - 2, area["y"] + area["height"] - 2
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 4)):
+        page.mouse.move(x, y, steps=12)
+        if tool == "Box Select" and (x, y) == (right, bottom):
+            break
+    page.mouse.up()
+
+
+def test_a_lasso_over_a_large_map_sends_little_and_holds_what_is_not_drawn(
+    server: Server, page: Page
+) -> None:
+    run = large_run(server.workspace)
+    sent: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda payload: sent.append(len(payload)))
+
+    page.on("websocket", listen)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca")
+    expect(page.get_by_text("10,000 of 20,000")).to_be_visible()
+    settle(page)
+    for tool in ("Lasso Select", "Box Select"):
+        sent.clear()
+        choose_all(page, tool)
+        heading = page.get_by_role("heading", name=re.compile(r"items? chosen"))
+        expect(heading).to_be_visible()
+        settle(page)
+        n_chosen = int(heading.inner_text().split()[0].replace(",", ""))
+        # More than is drawn: the others are tested against the outline by the server.
+        assert n_chosen > 15_000
+        assert 10_000 < max(sent) < MAX_SENT_BYTES
+        page.get_by_role("button", name="Clear").click()
+        expect(heading).to_be_hidden()
+    choose_all(page, "Box Select")
+    page.get_by_role("button", name="Recommend from these").click()
+    expect(page).to_have_url(re.compile("recommend.*view=compose"))
+    expect(page.get_by_text(re.compile("What the model put in: 6 items"))).to_be_visible()
+
+
+def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
+    server: Server, browser: Browser
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset(n_items=400, n_users=400))
+    settings = small_settings(n_epochs=1)
+    runs = [train(dataset, settings, workspace=server.workspace, name=name) for name in "ab"]
+    contexts = [browser.new_context(viewport={"width": 1400, "height": 1000}) for _ in runs]
+    pages = [context.new_page() for context in contexts]
+    for page, run in zip(pages, runs, strict=True):
+        page.goto(f"{server.url}/embeddings?run={run.id}&map=umap")
+    for page in pages:
+        drawn = page.get_by_role("img", name=re.compile("^UMAP map of 400 items"))
+        expect(drawn).to_be_visible(timeout=UMAP_LIMIT_MS)
+        settle(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert server.process is not None
+    assert server.process.poll() is None
+    for context in contexts:
+        context.close()
