@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -43,12 +44,28 @@ from bert4rec.ui.words import (
     when,
 )
 
-# Seconds between two looks at a run, by its age in seconds. Whoever looks takes time from the
-# training, and what an old run tells in a second hardly shows on its curves.
-REFRESH_S = ((15.0, 1.0), (300.0, 2.0), (math.inf, 5.0))
+# By a run's age in seconds: seconds between two looks at its figures, and at its curves, which cost
+# a browser more. Whoever looks takes time from the training, and what an old run tells in a second
+# hardly shows on its curves.
+PACES = ((15.0, (1.0, 2.0)), (300.0, (2.0, 6.0)), (math.inf, (5.0, 10.0)))
 MIN_METRIC_PX = 150
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a page has drawn of a run.
+
+    Args:
+        shown: The state as a visitor is told it.
+        state: The state in the run's folder.
+        pace: Seconds between two looks at figures and curves, None of a run that is not active.
+    """
+
+    shown: str
+    state: str
+    pace: tuple[float | None, float | None]
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
@@ -59,9 +76,10 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run)
-    every_s = refresh_s(cache.curves(run.id)) if now in ACTIVE_STATES else None
-    live = st.fragment(_draw_live, run_every=every_s)
-    live(run, (now, status.state, every_s))
+    pace = pace_of(cache.curves(run.id)) if now in ACTIVE_STATES else (None, None)
+    drawn = Drawn(now, status.state, pace)
+    st.fragment(_draw_figures, run_every=pace[0])(run, drawn)
+    st.fragment(_draw_curves, run_every=pace[1])(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
     _draw_settings(run)
 
@@ -80,34 +98,42 @@ def _draw_heading(run: Run, status: Status, now: str) -> None:
     draw_ending(run, status, now)
 
 
-def refresh_s(curves: Curves) -> float:
-    """Return how many seconds a page waits until it looks at an active run again."""
+def pace_of(curves: Curves) -> tuple[float, float]:
+    """Return how many seconds a page waits until it looks at an active run again.
+
+    First for its figures, then for its curves.
+    """
     began = curves.started.get("at")
     age_s = (utc_now() - datetime.fromisoformat(began)).total_seconds() if began else 0.0
-    return next(every_s for until_s, every_s in REFRESH_S if age_s < until_s)
+    return next(pace for until_s, pace in PACES if age_s < until_s)
 
 
-def _draw_live(run: Run, drawn: tuple[str, str, float | None]) -> None:
+def _draw_figures(run: Run, drawn: Drawn) -> None:
     try:
         status = run.status() if run.folder.is_dir() else None
     except Bert4RecError:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         status = None
     # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
-    if status is None or (shown_state(run, status), status.state) != drawn[:2]:
+    if status is None or (shown_state(run, status), status.state) != (drawn.shown, drawn.state):
         st.rerun()
-    drawn_state, _, every_s = drawn
-    curves = cache.curves(run.id)
-    if every_s is not None and refresh_s(curves) > every_s:
-        st.rerun()
-    if drawn_state == "queued":
+    if drawn.shown == "queued":
         st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
         return
-    metric = run.hyperparameters().valid_metric
-    if drawn_state in ACTIVE_STATES:
-        _draw_progress(run, status, curves, drawn_state)
-        _draw_live_figures(curves, metric)
-    draw_curves(run, curves, metric, is_live=drawn_state in ACTIVE_STATES)
+    if drawn.shown in ACTIVE_STATES:
+        curves = cache.curves(run.id)
+        if pace_of(curves) != drawn.pace:
+            st.rerun()
+        _draw_progress(run, status, curves, drawn.shown)
+        _draw_live_figures(curves, run.hyperparameters().valid_metric)
+
+
+def _draw_curves(run: Run, drawn: Drawn) -> None:
+    # A run that is gone is said by the page as a whole, which the figures have drawn anew.
+    if drawn.shown == "queued" or not run.folder.is_dir():
+        return
+    metric, is_live = run.hyperparameters().valid_metric, drawn.shown in ACTIVE_STATES
+    draw_curves(run, cache.curves(run.id), metric, is_live=is_live)
     draw_log(run)
 
 

@@ -14,7 +14,7 @@ from bert4rec.ui.words import escape, state_word
 if TYPE_CHECKING:
     from bert4rec.jobs import JobService, Place
 
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 5.0
 # A longer queue is scrolled.
 N_SHOWN, LONG_PX = 6, 400
 PROBLEM_KEY = "queue_problem"

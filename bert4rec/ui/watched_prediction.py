@@ -27,12 +27,7 @@ N_GUESSES = 5
 
 def draw_watched(run: Run, *, is_active: bool) -> None:
     """Offer to watch one prediction; it is redrawn when a checkpoint is written."""
-    # A fragment of its own: a fragment with a timer must not hold another one.
-    st.fragment(_draw, run_every=LOOK_EVERY_S if is_active else None)(run)
-
-
-def _draw(run: Run) -> None:
-    if not run.checkpoint("last").exists():
+    if not is_active and not run.checkpoint("last").exists():
         return
     is_on = st.toggle(
         "Watch one prediction as the model learns",
@@ -40,7 +35,14 @@ def _draw(run: Run) -> None:
         help="Hides the middle item of one user's history and lets each checkpoint guess it.",
         persist_state="session",
     )
-    if not is_on:
+    if is_on:
+        # A fragment of its own: a fragment with a timer must not hold another one.
+        st.fragment(_draw, run_every=LOOK_EVERY_S if is_active else None)(run)
+
+
+def _draw(run: Run) -> None:
+    if not run.checkpoint("last").exists():
+        st.caption("It begins with the first checkpoint.")
         return
     try:
         _draw_prediction(run)

@@ -250,7 +250,7 @@ def test_a_press_on_start_counts_when_the_box_still_tells_of_another_run(
     shown.set_status(state="stopped")
     app = open_train(shown)
     next(button for button in app.button if button.label == "New run").click()
-    app.run()
+    unfolded(app.run(), *forms.folded_fields())
     for name, value in TINY.items():
         set_field(app, name, value)
     app.selectbox(key="train_view").set_value(shown.id)
@@ -328,7 +328,7 @@ def test_the_form_changes_nothing_about_the_settings_a_run_shows(
     run.set_status(state="stopped")
     app = open_train(run)
     app.session_state["train_draft"] = {"n_epochs": 99}
-    app.run()
+    unfolded(app, "Settings of this run")
     assert any("n_epochs: 3" in code.value for code in app.code)
     assert not any("99" in code.value for code in app.code)
 
