@@ -19,6 +19,11 @@ PALETTES: dict[Theme, tuple[str, ...]] = {
     "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311", "#AA4499"),
 }
 OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
+# From few to many, told apart under colour blindness; neither end is lost on its theme's ground.
+SCALES: dict[Theme, list[tuple[float, str]]] = {
+    "light": [(0.0, "#00204C"), (0.5, "#7C7B78"), (1.0, "#E3B100")],
+    "dark": [(0.0, "#4C83D6"), (0.5, "#A3A29D"), (1.0, "#FFE945")],
+}
 OTHER = "Other"
 CLUSTER, POPULARITY, LOSS = "Cluster", "Popularity", "Loss"
 # A scale ends where so many of a hundred values lie beyond, so that one odd value leaves it whole.
@@ -65,17 +70,19 @@ class Colouring:
     Args:
         groups: One trace each, in this order.
         scale: Colours the first group, if there is one.
+        theme: Chooses the colours of the scale.
     """
 
     groups: Sequence[Group]
     scale: Scale | None = None
+    theme: Theme = "light"
 
     def marker(self, at: int) -> dict[str, Any]:
         """Return what plotly is told of the colour of one group's points."""
         group = self.groups[at]
         if self.scale is None or at > 0:
             return {"color": group.colour}
-        return scale_marker(self.scale, group.rows)
+        return scale_marker(self.scale, group.rows, self.theme)
 
 
 def colours_of(vocabulary: Vocabulary) -> list[str]:
@@ -161,10 +168,10 @@ def by_scale(scale: Scale, theme: Theme) -> Colouring:
     groups = [Group(scale.title, np.flatnonzero(is_known), "")]
     if not is_known.all():
         groups.append(Group("Not known", np.flatnonzero(~is_known), OTHER_COLOURS[theme]))
-    return Colouring(groups, scale)
+    return Colouring(groups, scale, theme)
 
 
-def scale_marker(scale: Scale, rows: np.ndarray) -> dict[str, Any]:
+def scale_marker(scale: Scale, rows: np.ndarray, theme: Theme) -> dict[str, Any]:
     """Return colours and a bar for rows whose numbers are known."""
     values = np.log10(scale.values[rows]) if scale.is_log else scale.values[rows]
     if not len(values):
@@ -178,7 +185,7 @@ def scale_marker(scale: Scale, rows: np.ndarray) -> dict[str, Any]:
         "color": np.round(values, 3),
         "cmin": low,
         "cmax": high,
-        "colorscale": "Cividis",
+        "colorscale": SCALES[theme],
         "colorbar": {
             "title": {"text": scale.title, "side": "right"},
             "len": 0.85,

@@ -17,20 +17,19 @@ VIEWS = {"umap": "UMAP", "pca": "PCA", "film": "Film", "pair": "Two models"}
 CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
 FOCUS_KEY = "embeddings_focus"
 FOUND_KEY = "embeddings_found"
-# The height of a label, so that what has none stands in line with what has one.
-LABEL_PX = 28
 
 
 def draw_controls(recommender: Recommender) -> None:
     """Draw what the map is, what colours it, the box that finds an item, and the path."""
     vocabulary = recommender.vocabulary
     problem: UnknownIdError | None = None
+    st.session_state.setdefault("embeddings_method", next(iter(VIEWS)))
+    st.session_state.setdefault("embeddings_dimensions", 2)
     with st.container(horizontal=True, vertical_alignment="top"):
         st.segmented_control(
             "Map",
             list(VIEWS),
             format_func=lambda view: VIEWS[view],
-            default="umap",
             required=True,
             key="embeddings_method",
             persist_state="session",
@@ -41,7 +40,6 @@ def draw_controls(recommender: Recommender) -> None:
             "View",
             [2, 3],
             format_func=lambda n: f"{n}D",
-            default=2,
             required=True,
             key="embeddings_dimensions",
             persist_state="session",
@@ -64,10 +62,8 @@ def draw_controls(recommender: Recommender) -> None:
         if chosen != st.session_state.get(FOUND_KEY):
             st.session_state[FOUND_KEY] = chosen
             st.session_state[FOCUS_KEY] = chosen
-        with st.container(width="content", gap=None):
-            st.space(LABEL_PX)
-            with st.container(horizontal=True, gap="small"):
-                draw_popovers(recommender)
+    with st.container(horizontal=True, gap="small"):
+        draw_popovers(recommender)
     if problem is not None:
         state.show_error(problem)
 
@@ -76,13 +72,21 @@ def draw_popovers(recommender: Recommender) -> None:
     """Draw what is asked for now and then."""
     if st.session_state["embeddings_method"] in ("umap", "pca"):
         path = st.popover(
-            "Path", icon=":material/route:", on_change="rerun", key="embeddings_path_open"
+            "Path",
+            icon=":material/route:",
+            type="tertiary",
+            on_change="rerun",
+            key="embeddings_path_open",
         )
         if path.open:
             with path:
                 draw_path_box(recommender)
     settings = st.popover(
-        "Settings", icon=":material/tune:", on_change="rerun", key="embeddings_settings_open"
+        "Settings",
+        icon=":material/tune:",
+        type="tertiary",
+        on_change="rerun",
+        key="embeddings_settings_open",
     )
     if settings.open:
         with settings:

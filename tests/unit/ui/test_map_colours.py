@@ -72,4 +72,4 @@ def test_a_colour_belongs_to_its_item_in_whatever_order_they_come(vocabulary: Vo
 
 def test_one_odd_value_does_not_flatten_the_scale() -> None:
     values = np.append(np.linspace(0, 1, 999), 1e6)
-    assert scale_marker(Scale("x", values), np.arange(1000))["cmax"] < 2
+    assert scale_marker(Scale("x", values), np.arange(1000), "dark")["cmax"] < 2
