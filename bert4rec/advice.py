@@ -25,6 +25,8 @@ MANY_LONG = 0.25
 FAR_TOO_LONG = 1.5
 # The loss often stays on a plateau for hundreds of steps: docs/LOG.md, 2026-11-24.
 FEW_STEPS = 500
+# Figures of fewer held-out items say next to nothing.
+FEW_JUDGED = 20
 # Steps of an epoch that a smaller batch is chosen for.
 WANTED_STEPS = 16
 # Who is given without the other has no effect: setting, the one it needs, the value of that.
@@ -97,10 +99,12 @@ class SplitFigures:
 
     Args:
         n_sequences: Sequences that train in an epoch.
+        n_judged: Items to find, the fewer of validation and test.
         refusal: Why the dataset cannot be split so; None where it can.
     """
 
     n_sequences: int
+    n_judged: int = 0
     refusal: Advice | None = None
 
     @classmethod
@@ -112,8 +116,9 @@ class SplitFigures:
             is_drawn = settings.sample_strategy is not None and "user" in error.message
             name = "sample_ratio" if is_drawn else "split_strategy"
             fix = f"; {error.fix[0].lower()}{error.fix[1:].rstrip('.')}" if error.fix else ""
-            return cls(0, Advice(name, error.message + fix, is_error=True))
-        return cls(int((split.train.lengths > 0).sum()))
+            return cls(0, refusal=Advice(name, error.message + fix, is_error=True))
+        n_judged = min(len(split.valid), len(split.test))
+        return cls(int((split.train.lengths > 0).sum()), n_judged)
 
 
 def advise(
@@ -130,6 +135,7 @@ def advise(
     if split.refusal is not None:
         return [split.refusal]
     return [
+        *_of_split(settings, split),
         *_of_window(settings, data),
         *_of_steps(settings, split.n_sequences),
         *_of_attention(settings, given),
@@ -137,6 +143,17 @@ def advise(
         *_of_validation(settings, given),
         *_without_effect(settings, given),
     ]
+
+
+def _of_split(settings: Hyperparameters, split: SplitFigures) -> Iterator[Advice]:
+    if split.n_judged >= FEW_JUDGED or settings.split_strategy == "leave_one_out":
+        return
+    yield Advice(
+        "split_strategy",
+        f"only {split.n_judged:,} items are left to validate or to test by, and figures of so few "
+        "say nothing; leave_one_out asks each user for one",
+        changes={"split_strategy": "leave_one_out"},
+    )
 
 
 def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]:

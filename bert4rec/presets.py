@@ -87,21 +87,21 @@ PRESETS: Mapping[str, Preset] = {
         },
         (
             Measured(
-                "sample *playlists*",
+                "sample playlists",
                 {"test NDCG@10": (0.418,), "middle item NDCG@10": (0.727,)},
                 "seed 42, both cores, preparing and judging included",
                 DEMO,
                 41.7,
             ),
             Measured(
-                "sample *reading*",
+                "sample reading",
                 {"test NDCG@10": (0.432,), "middle item NDCG@10": (0.659,)},
                 "seed 42, both cores, preparing and judging included",
                 DEMO,
                 42.4,
             ),
             Measured(
-                "sample *courses*",
+                "sample courses",
                 {"test NDCG@10": (0.551,), "middle item NDCG@10": (0.863,)},
                 "seed 42, both cores, preparing and judging included",
                 DEMO,

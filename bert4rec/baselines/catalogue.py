@@ -43,9 +43,13 @@ class Baseline:
 
     def obstacle(self, n_items: int) -> str:
         """Return why it cannot be fitted for a catalogue on this machine, or nothing."""
-        if self.package and not is_installed(self.package):
-            return f"the package {self.package} is not installed: pip install 'bert4rec[{EXTRA}]'"
-        return ease.too_large(n_items) if self.name == "ease" else ""
+        return self.lacks() or (ease.too_large(n_items) if self.name == "ease" else "")
+
+    def lacks(self) -> str:
+        """Return what has to be installed for it first, or nothing."""
+        if not self.package or is_installed(self.package):
+            return ""
+        return f"the package {self.package} is not installed: pip install 'bert4rec[{EXTRA}]'"
 
 
 def _popularity(train: TrainingRows) -> Scorer:

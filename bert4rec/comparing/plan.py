@@ -272,5 +272,5 @@ def _choose_baselines(
     found = find_baselines(asked)
     problems = [reason for one in found if (reason := one.obstacle(n_items))]
     if problems:
-        raise SettingsError(problems, fix="Leave these baselines out, or ask for all that can be.")
+        raise SettingsError(problems, fix="Leave these baselines out.")
     return found, {}

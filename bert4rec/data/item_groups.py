@@ -41,12 +41,13 @@ def _category_columns(vocabulary: Vocabulary) -> list[str]:
 
 
 def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
-    """Return the group of each item by a column, as text.
+    """Return the group of each item by a column, as text; an empty cell is an empty text.
 
     Where whole values are too many, the first of several that stand in a row, as in
     `Comedy|Drama`.
     """
-    values = vocabulary.table[column].astype(str)
+    cells = vocabulary.table[column]
+    values = cells.astype(object).where(cells.notna(), "").astype(str)
     if values.nunique() > MAX_CATEGORIES:
         values = values.str.partition("|")[0].str.strip()
     return values

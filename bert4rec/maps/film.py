@@ -14,7 +14,7 @@ import numpy as np
 from bert4rec.errors import DatasetError
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.progress import Progress
-from bert4rec.maps.projection import MapSettings, project_umap
+from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings, project_umap
 from bert4rec.recommender import load
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
 from bert4rec.runs.folder import Run
@@ -170,6 +170,12 @@ def pair_of_maps(
     first, second = load(run, device="cpu"), load(other, device="cpu")
     ids = first.vocabulary.item_ids
     common = np.array([at for at, one in enumerate(ids) if one in second.vocabulary], dtype=int)
+    if len(common) < MIN_UMAP_ITEMS:
+        raise DatasetError(
+            f"{run.name!r} and {other.name!r} have {len(common)} items in common, and maps of two "
+            f"models need {MIN_UMAP_ITEMS}",
+            fix="Lay it beside a run on the same data.",
+        )
     common = common[spread_rows(len(common), MAX_ITEMS)]
     there = np.array([second.vocabulary.idx(ids[at]) - 1 for at in common], dtype=int)
     states = [

@@ -38,10 +38,12 @@ def draw_aligned(
     """
     texts = np.array([safe_text(title) for title in titles], dtype=object)
     names = [safe_text(name) for name in maps.names]
+    has_legend = len(colours.groups) > 1 or colours.scale is None
     figure = make_subplots(1, len(names), subplot_titles=names, horizontal_spacing=0.02)
     for column, points in enumerate(_on_one_grid(maps.points), start=1):
         for trace in _group_traces(points, colours, texts):
-            figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
+            trace.update(showlegend=column == 1 and has_legend)
+            figure.add_trace(trace, row=1, col=column)
         if focus is not None:
             figure.add_trace(_ring(points, focus, theme), row=1, col=column)
     _lay_out_aligned(figure)

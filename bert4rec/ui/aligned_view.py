@@ -131,15 +131,22 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
 
 
 def _choose_other(run: Run) -> Run | None:
-    """Ask for the second model; None where there is none."""
+    """Ask for the second model, of the same data or another version of it; None without one."""
+    data = run.config()["dataset"]
+    known = (data["fingerprint"], data["name"])
     others = {
         one.id: one
         for one in state.readable_runs()
-        if one.id != run.id and one.checkpoint("best").exists()
+        if one.id != run.id
+        and one.checkpoint("best").exists()
+        and not {one.config()["dataset"].get(key) for key in ("fingerprint", "name")}.isdisjoint(
+            known
+        )
     }
     if not others:
         st.info(
-            "There is no other model yet to lay beside this one. Train a second run first.",
+            "There is no other model of these data yet to lay beside this one. Train a second run "
+            "first.",
             icon=":material/compare:",
         )
         return None

@@ -13,7 +13,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import run_labels
-from bert4rec.ui.words import counted, escape
+from bert4rec.ui.words import counted, escape, sentence
 
 RUNS_KEY, BASELINES_KEY = "evaluate_runs", "evaluate_baselines"
 SAMPLED_KEY, PROBLEM_KEY = "evaluate_sampled", "evaluate_problem"
@@ -49,6 +49,7 @@ def draw_form(runs: dict[str, Run]) -> None:
         for run_id, label in run_labels(runs).items()
     }
     _set_defaults(runs)
+    lacking = {name: said for name, one in BASELINES.items() if (said := one.lacks())}
     with st.container(border=True):
         chosen = st.multiselect(
             "Runs",
@@ -61,13 +62,16 @@ def draw_form(runs: dict[str, Run]) -> None:
         )
         named = st.pills(
             "Baselines",
-            list(BASELINES),
+            [name for name in BASELINES if name not in lacking],
             selection_mode="multi",
             key=BASELINES_KEY,
             format_func=lambda name: BASELINES[name].title,
             on_change=_forget_problem,
             persist_state="session",
         )
+        if lacking:
+            titles = ", ".join(BASELINES[name].title for name in lacking)
+            st.caption(f"Not to be had here: {titles}. {escape(sentence(lacking.popitem()[1]))}")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compare",
@@ -113,6 +117,8 @@ def _set_defaults(runs: dict[str, Run]) -> None:
         size = int(n_items["counts"]["n_items"])
         fits = [name for name, one in BASELINES.items() if not one.obstacle(size)]
         st.session_state[BASELINES_KEY] = fits
+    named = st.session_state[BASELINES_KEY]
+    st.session_state[BASELINES_KEY] = [name for name in named if not BASELINES[name].lacks()]
 
 
 def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) -> None:

@@ -23,6 +23,8 @@ def folded(
         icon: Before the heading.
         expanded: Whether it is open at first.
     """
-    box = st.expander(label, icon=icon, expanded=expanded, key=key, on_change="rerun")
+    # Of its own accord Streamlit shuts a section whose heading becomes another one.
+    st.session_state[key] = bool(st.session_state.get(key, expanded))
+    box = st.expander(label, icon=icon, key=key, on_change="rerun")
     with box:
         yield bool(box.open)

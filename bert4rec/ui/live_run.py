@@ -38,7 +38,6 @@ from bert4rec.ui.words import (
     escape,
     metric_name,
     number,
-    percent,
     size,
     state_word,
     when,
@@ -154,7 +153,7 @@ def _draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
 def _draw_live_figures(curves: Curves, metric: str) -> None:
     best = curve_charts.best_row(curves)
     value = best["metrics"][metric] if best else None
-    gain = _gain(value, curves, metric)
+    ratio = _over_popularity(value, curves, metric)
     last = curves.train[-1] if curves.train else {}
     held = memory_bytes(curves)
     rate, norm = last.get("learning_rate"), last.get("grad_norm")
@@ -163,14 +162,15 @@ def _draw_live_figures(curves: Curves, metric: str) -> None:
         "Gradient norm": "–" if norm is None else f"{norm:.3g}",
         "Learning rate": "–" if rate is None else f"{rate:.2g}",
         "Sequences/s": number(last.get("sequences_per_s")),
-        "Memory": size(held) if held else "–",
+        "Process memory": size(held) if held else "–",
     }
     with st.grid(6, min_column_width=MIN_FIGURE_PX):
         st.metric(
             f"Best {metric_name(metric)}",
             number(value, 3),
-            delta=gain,
-            help="Beside popularity." if gain else None,
+            delta=None if ratio is None else f"{ratio:.2g}× popularity",
+            delta_arrow="off",
+            delta_color="normal" if ratio is None or ratio >= 1 else "inverse",
             height="stretch",
             border=True,
         )
@@ -178,13 +178,10 @@ def _draw_live_figures(curves: Curves, metric: str) -> None:
             st.metric(label, text, border=True, height="stretch")
 
 
-def _gain(value: float | None, curves: Curves, metric: str) -> str | None:
-    """Return how far the best validation is from popularity."""
+def _over_popularity(value: float | None, curves: Curves, metric: str) -> float | None:
+    """Return how many times popularity's score the best validation is."""
     popular = curves.baselines.get("popularity", {}).get(metric)
-    if value is None or not popular:
-        return None
-    gain = value / popular - 1
-    return f"{'+' if gain >= 0 else '-'}{percent(abs(gain))}"
+    return value / popular if value is not None and popular else None
 
 
 def _draw_results(run: Run) -> None:

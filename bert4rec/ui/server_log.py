@@ -40,7 +40,9 @@ RECENT = RecentLines()
 
 def keep_recent_lines() -> None:
     """Keep warnings and errors from now on; asked again, it changes nothing."""
-    for name in LOGGERS:
+    for name in (*LOGGERS, *list(logging.root.manager.loggerDict)):
         logger = logging.getLogger(name)
-        if RECENT not in logger.handlers:
+        # Streamlit's own loggers hand nothing on to the one above them.
+        is_alone = name.startswith("streamlit.") and not logger.propagate
+        if (name in LOGGERS or is_alone) and RECENT not in logger.handlers:
             logger.addHandler(RECENT)

@@ -41,3 +41,6 @@ def _draw_run() -> None:
     word = state_word(run.status().state)
     st.markdown(f"**{escape(run.name)}**")
     st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+    data, manifest = run.config()["dataset"], state.current_manifest()
+    if manifest is not None and data.get("fingerprint") != manifest["fingerprint"]:
+        st.caption(f"of other data: {escape(data['name'])}")

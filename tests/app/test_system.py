@@ -63,3 +63,11 @@ def test_what_is_missing_is_said_with_what_to_do(workspace: Path, monkeypatch: p
     app = open_system()
     assert any("Delete runs or datasets" in str(warning.value) for warning in app.warning)
     assert RECENT in logging.getLogger("bert4rec").handlers
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_page_that_crashed_is_told_of_in_the_log() -> None:
+    open_system()
+    # Streamlit tells of it here, and hands it to no logger above.
+    logging.getLogger("streamlit.error_util").error("Uncaught app execution: page seven")
+    assert any("page seven" in line for line in RECENT.lines())

@@ -481,7 +481,7 @@ def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
     app = open_train(run)
     assert not app.exception
     figures = {metric.label: metric.value for metric in app.metric}
-    assert {"Gradient norm", "Learning rate", "Sequences/s", "Memory"} <= figures.keys()
+    assert {"Gradient norm", "Learning rate", "Sequences/s", "Process memory"} <= figures.keys()
     assert "–" not in figures.values()
     assert len(app.get("vega_lite_chart")) == 6
 

@@ -182,3 +182,11 @@ def test_settings_of_masks_are_told_to_be_of_no_use_to_a_causal_model(
         assert found[name].message == "not used: SASRec hides no item"
     assert "mask_rate" not in advice_on(dataset, mask_rate=0.3)
     assert "mask_rate" not in advice_on(dataset, attention="causal")
+
+
+def test_a_split_in_time_that_leaves_hardly_anybody_is_told_with_one_that_asks_all() -> None:
+    dataset = timed_dataset([8] * 60, n_moments=10**6)
+    found = advice_on(dataset, split_strategy="global_time", held_out_share=0.01)
+    advice = found["split_strategy"]
+    assert "figures of so few say nothing" in advice.message
+    assert "split_strategy" not in mended(dataset, advice, held_out_share=0.01)

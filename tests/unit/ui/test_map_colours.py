@@ -70,6 +70,13 @@ def test_a_colour_belongs_to_its_item_in_whatever_order_they_come(vocabulary: Vo
     )
 
 
+def test_an_empty_cell_is_a_group_of_its_own() -> None:
+    table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1]})
+    table["second"] = pd.Series(["x", None], dtype="str")
+    found = colouring("second", Vocabulary(table), np.array([1, 2]), "light")
+    assert {group.name for group in found.groups} == {"x", "none"}
+
+
 def test_one_odd_value_does_not_flatten_the_scale() -> None:
     values = np.append(np.linspace(0, 1, 999), 1e6)
     assert scale_marker(Scale("x", values), np.arange(1000), "dark")["cmax"] < 2
