@@ -157,7 +157,16 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
         return RoleGuess(found[0], f"{found[0]!r} is the only column that holds dates", True)
     if found:
         return RoleGuess(found[0], f"{_listed(found)} hold dates; the first is taken", False)
+    mostly = next((c.name for c in columns if c.dtype == "text" and _are_mostly_dates(c)), None)
+    if mostly is not None:
+        reason = f"most of {mostly!r} are dates; lines with anything else there would be rejected"
+        return RoleGuess(mostly, reason, False)
     return RoleGuess(None, "no column holds times, so the order of the file is the order", True)
+
+
+def _are_mostly_dates(column: Column) -> bool:
+    real = [text.strip() for text in column.examples if text and text.strip()]
+    return sum(DATE.fullmatch(text) is not None for text in real) > len(real) / 2
 
 
 def holds_unix_times(column: Column) -> bool:

@@ -69,6 +69,17 @@ def test_without_times_the_order_is_that_of_the_file():
     assert confirm_roles(guess_roles(found), found, "log.csv") == Roles("user", "item")
 
 
+def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
+    dates = ("2024-05-01", "gestern", "2024-05-03", "")
+    columns = [Column("client", "integer"), Column("article", "integer")]
+    guesses = guess_roles([*columns, Column("wann", dtype_of(dates), dates)])
+    assert guesses["time"].column == "wann"
+    assert not guesses["time"].is_certain
+    assert "most of 'wann' are dates" in guesses["time"].reason
+    words = Column("wann", "text", ("soon", "2024-05-01", "late"))
+    assert guess_roles([*columns, words])["time"].column is None
+
+
 def test_a_value_must_hold_numbers():
     assert guess_roles(columns(user="text", item="text", score="text"))["value"].column is None
     assert guess_roles(columns(user="text", item="text", score="number"))["value"].column == "score"
