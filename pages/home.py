@@ -159,7 +159,7 @@ def draw_explore_step(rows: list[RunRow]) -> None:
 
 
 def draw_live(live: list[RunRow]) -> None:
-    st.subheader("Running now")
+    st.subheader("Under way")
     shown = {row.run_id: row.state for row in live}
     is_moving = any(row.state != "paused" for row in live)
 

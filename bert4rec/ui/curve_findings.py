@@ -15,7 +15,7 @@ def metric_finding(curves: Curves, metric: str) -> str:
     """Return what the metric's curve shows, in one sentence."""
     best = best_row(curves)
     if best is None:
-        return "No validation yet: the curve begins after the first one."
+        return "Nothing has been validated, so no epoch is the best yet: the last weights count."
     value, name = best["metrics"][metric], metric_name(metric)
     text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
     rivals = {

@@ -82,7 +82,7 @@ def test_the_demo_prepares_the_sample_and_submits_a_run(
 def test_a_running_run_is_shown_with_its_progress(run: Run) -> None:
     run.set_status(state="running", epoch=1, n_epochs=4, step=5, n_steps=20, trained_s=61.0)
     app = open_home()
-    assert "Running now" in texts(app)
+    assert "Under way" in texts(app)
     assert app.progress[0].value == 25
     assert app.progress[0].text == "1 of at most 4 epochs done, 1 min 1 s of training"
 
@@ -101,14 +101,14 @@ def test_before_the_first_validation_there_is_nothing_to_explore(run: Run) -> No
 
 def test_a_paused_run_is_still_shown(run: Run) -> None:
     run.set_status(state="paused", epoch=1, n_epochs=4, step=5, n_steps=20)
-    assert "Running now" in texts(open_home())
+    assert "Under way" in texts(open_home())
 
 
 def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     run.set_status(state="finished", best_score=0.5, trained_s=30.0)
     write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
     app = open_home()
-    assert "Running now" not in texts(app)
+    assert "Under way" not in texts(app)
     assert "0.400 on the test items" in texts(app)
     row = app.dataframe[0].value.iloc[0]
     assert row["State"] == "Finished"

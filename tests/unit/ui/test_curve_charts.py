@@ -196,7 +196,7 @@ def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
 def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
     assert metric_chart(Curves(), METRIC).points.empty
     assert loss_chart(Curves()).points.empty
-    assert "No validation yet" in curve_findings.metric_finding(Curves(), METRIC)
+    assert "Nothing has been validated" in curve_findings.metric_finding(Curves(), METRIC)
     assert curve_findings.loss_finding(Curves()) == "No training step yet."
     assert curve_findings.valid_table(Curves()).empty
     assert small_charts(Curves()) == {}
