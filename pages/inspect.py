@@ -13,6 +13,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import prediction_cards, state
 from bert4rec.ui.cache import trained_length
 from bert4rec.ui.drafts import Draft, find_history, parse_items
+from bert4rec.ui.folded import popped
 from bert4rec.ui.gallery import draw_gallery
 from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
 from bert4rec.ui.inspected_model import open_model
@@ -153,15 +154,13 @@ def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
             placeholder="Own sequence",
             finds_items=True,
         )
-        best_and_worst = st.popover(
+        with popped(
             "Best and worst",
-            icon=":material/trophy:",
-            on_change="rerun",
             key="inspect_gallery",
-            help="The held-out items that this run ranks best and worst.",
-        )
-        if best_and_worst.open:
-            with best_and_worst:
+            icon=":material/trophy:",
+            about="The held-out items that this run ranks best and worst.",
+        ) as is_open:
+            if is_open:
                 draw_gallery(run, recommender.vocabulary, partial(take_held_out, recommender))
         with st.popover("Own sequence", icon=":material/edit_note:"):
             draw_composer(recommender)

@@ -15,6 +15,7 @@ from bert4rec.composer.reasons import Reason
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import compositions
+from bert4rec.ui.folded import popped
 from bert4rec.ui.outline_links import Edit
 from bert4rec.ui.words import counted, escape, percent
 
@@ -125,10 +126,9 @@ def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], Non
 
 
 def _draw_more(result: Result, choice: Choice, on_change: Callable[[Edit], None]) -> None:
-    box = st.popover("More", key=f"compose_more_{choice.place}", on_change="rerun")
-    if not box.open:
-        return
-    with box:
+    with popped("More", key=f"compose_more_{choice.place}") as is_open:
+        if not is_open:
+            return
         st.markdown("**Which items carry it**")
         carriers = compositions.neighbours(
             result.run, result.recommender, result.found, choice.place

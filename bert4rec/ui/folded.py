@@ -1,9 +1,10 @@
-"""Sections that are folded away, and made only while they are open."""
+"""Sections that are folded away or pop up, and are made only while they are open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import streamlit as st
 
@@ -26,5 +27,29 @@ def folded(
     # Of its own accord Streamlit shuts a section whose heading becomes another one.
     st.session_state[key] = bool(st.session_state.get(key, expanded))
     box = st.expander(label, icon=icon, key=key, on_change="rerun")
+    with box:
+        yield bool(box.open)
+
+
+@contextmanager
+def popped(
+    label: str,
+    *,
+    key: str,
+    icon: str | None = None,
+    is_bare: bool = False,
+    about: str | None = None,
+) -> Iterator[bool]:
+    """Draw a button that opens a box over the page; yields whether it is open, see `folded`.
+
+    Args:
+        label: On the button.
+        key: Where the state is kept.
+        icon: Before the label.
+        is_bare: Whether the button has no frame.
+        about: What is said of it to who asks.
+    """
+    kind: Literal["tertiary", "secondary"] = "tertiary" if is_bare else "secondary"
+    box = st.popover(label, type=kind, help=about, icon=icon, key=key, on_change="rerun")
     with box:
         yield bool(box.open)

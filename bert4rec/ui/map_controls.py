@@ -8,6 +8,7 @@ from bert4rec.errors import UnknownIdError
 from bert4rec.maps.projection import MapSettings
 from bert4rec.recommender import Recommender
 from bert4rec.ui import state
+from bert4rec.ui.folded import popped
 from bert4rec.ui.map_colours import colours_of
 from bert4rec.ui.map_panels import caption_of
 from bert4rec.ui.map_path import draw_path_box
@@ -71,25 +72,15 @@ def draw_controls(recommender: Recommender) -> None:
 def draw_popovers(recommender: Recommender) -> None:
     """Draw what is asked for now and then."""
     if st.session_state["embeddings_method"] in ("umap", "pca"):
-        path = st.popover(
-            "Path",
-            icon=":material/route:",
-            type="tertiary",
-            on_change="rerun",
-            key="embeddings_path_open",
-        )
-        if path.open:
-            with path:
+        with popped(
+            "Path", key="embeddings_path_open", icon=":material/route:", is_bare=True
+        ) as is_open:
+            if is_open:
                 draw_path_box(recommender)
-    settings = st.popover(
-        "Settings",
-        icon=":material/tune:",
-        type="tertiary",
-        on_change="rerun",
-        key="embeddings_settings_open",
-    )
-    if settings.open:
-        with settings:
+    with popped(
+        "Settings", key="embeddings_settings_open", icon=":material/tune:", is_bare=True
+    ) as is_open:
+        if is_open:
             draw_settings()
 
 
