@@ -48,6 +48,10 @@ def draft() -> dict[str, Any]:
     """Return the settings given so far; the first time those of the first preset."""
     if DRAFT_KEY not in st.session_state:
         _fill(forms.preset_draft(FIRST_PRESET), source=FIRST_PRESET)
+    # A press on Start right after that on a preset may be told of first.
+    chosen = str(st.session_state.get(PRESET_KEY))
+    if chosen in PRESETS and chosen != st.session_state.get(SOURCE_KEY):
+        _fill(forms.preset_draft(chosen), source=chosen)
     return cast(dict[str, Any], st.session_state[DRAFT_KEY])
 
 
