@@ -30,7 +30,7 @@ class Places:
 
     Args:
         dataset: Whose histories.
-        part: One of `PARTS`, or `middle`.
+        part: One of `PARTS`, or `middle` or `any`.
         user_idx: The user of each place, int64 (n,).
         positions: Position in that user's history, from 0, int64 (n,).
     """

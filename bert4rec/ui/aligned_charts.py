@@ -38,15 +38,13 @@ def draw_aligned(
     """
     texts = np.array([safe_text(title) for title in titles], dtype=object)
     names = [safe_text(name) for name in maps.names]
-    has_legend = len(colours.groups) > 1 or colours.scale is None
     figure = make_subplots(1, len(names), subplot_titles=names, horizontal_spacing=0.02)
     for column, points in enumerate(_on_one_grid(maps.points), start=1):
         for trace in _group_traces(points, colours, texts):
-            trace.update(showlegend=column == 1 and has_legend)
-            figure.add_trace(trace, row=1, col=column)
+            figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
         if focus is not None:
             figure.add_trace(_ring(points, focus, theme), row=1, col=column)
-    _lay_out_aligned(figure)
+    _lay_out_aligned(figure, colours)
     return figure
 
 
@@ -70,7 +68,7 @@ def draw_film(
         for name, points in zip(maps.names, places, strict=True)
     ]
     figure = go.Figure(traces(places[0]), frames=frames)
-    _lay_out_aligned(figure)
+    _lay_out_aligned(figure, colours)
     moving = {"frame": {"duration": 900, "redraw": False}, "transition": {"duration": 800}}
     still = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     steps = [
@@ -102,20 +100,6 @@ def draw_film(
         height=HEIGHT + 80,
     )
     return figure
-
-
-def aligned_row(point: dict[str, Any], colours: Colouring, n_traces: int) -> int | None:
-    """Return the row of a point that was clicked on maps side by side; None for a ring.
-
-    Args:
-        point: What the browser tells of it.
-        colours: Those that the maps were drawn with.
-        n_traces: Of each map.
-    """
-    trace, place = int(point["curve_number"]) % n_traces, int(point["point_number"])
-    if trace >= len(colours.groups) or place >= len(colours.groups[trace].rows):
-        return None
-    return int(colours.groups[trace].rows[place])
 
 
 def _on_one_grid(points: np.ndarray) -> np.ndarray:
@@ -152,12 +136,13 @@ def _ring(points: np.ndarray, row: int, theme: Theme) -> go.Scatter:
     )
 
 
-def _lay_out_aligned(figure: go.Figure) -> None:
+def _lay_out_aligned(figure: go.Figure, colours: Colouring) -> None:
     bare = {"showticklabels": False, "zeroline": False, "showgrid": False}
     figure.update_xaxes(**bare)
     figure.update_yaxes(**bare)
     figure.update_layout(
         height=HEIGHT,
+        showlegend=colours.has_legend,
         margin={"l": 0, "r": 0, "t": 32, "b": 0},
         legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
         dragmode="pan",

@@ -17,8 +17,9 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
 from bert4rec.ui import maps, state
-from bert4rec.ui.aligned_charts import aligned_row, draw_aligned, draw_film
+from bert4rec.ui.aligned_charts import draw_aligned, draw_film
 from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.map_charts import selected_rows
 from bert4rec.ui.map_colours import Colouring, Theme
 from bert4rec.ui.map_controls import FOCUS_KEY
 from bert4rec.ui.map_wait import draw_waiting
@@ -165,10 +166,9 @@ def _choose_other(run: Run) -> Run | None:
 def _take_clicked(found: AlignedMaps, colours: Colouring, n_traces: int) -> None:
     """Put the item that was clicked in focus: plotly forgets it as the figure changes."""
     points = st.session_state[PAIR_KEY]["selection"]["points"]
-    rows = [aligned_row(point, colours, n_traces) for point in points]
-    clicked = [int(found.item_idx[row]) for row in rows if row is not None]
-    if clicked:
-        st.session_state[FOCUS_KEY] = clicked[0]
+    rows = selected_rows(points, colours.groups, n_traces)
+    if rows:
+        st.session_state[FOCUS_KEY] = int(found.item_idx[rows[0]])
 
 
 def _draw_both_nearest(look: Look, other: Run, names: Sequence[str]) -> None:

@@ -11,7 +11,12 @@ import streamlit as st
 
 @contextmanager
 def folded(
-    label: str, *, key: str, icon: str | None = None, expanded: bool = False
+    label: str,
+    *,
+    key: str,
+    icon: str | None = None,
+    expanded: bool = False,
+    must_open: bool = False,
 ) -> Iterator[bool]:
     """Draw a section with a heading that opens it; yields whether it is open.
 
@@ -20,12 +25,13 @@ def folded(
 
     Args:
         label: The heading.
-        key: Where the state is kept; set to True it opens the section.
+        key: Where the state is kept.
         icon: Before the heading.
         expanded: Whether it is open at first.
+        must_open: Whether it is opened whatever it was.
     """
     # Of its own accord Streamlit shuts a section whose heading becomes another one.
-    st.session_state[key] = bool(st.session_state.get(key, expanded))
+    st.session_state[key] = must_open or bool(st.session_state.get(key, expanded))
     box = st.expander(label, icon=icon, key=key, on_change="rerun")
     with box:
         yield bool(box.open)

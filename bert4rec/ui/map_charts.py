@@ -57,11 +57,20 @@ def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
     return html.escape(contained(short), quote=False)
 
 
-def selected_rows(points: Sequence[dict[str, Any]], groups: Sequence[Group]) -> list[int]:
-    """Return the rows that a selection names, in order; points of other traces are passed over."""
+def selected_rows(
+    points: Sequence[dict[str, Any]], groups: Sequence[Group], n_traces: int | None = None
+) -> list[int]:
+    """Return the rows that a selection names, in order; points of other traces are passed over.
+
+    Args:
+        points: What the browser tells of them.
+        groups: Those that were drawn.
+        n_traces: Of each map, where several stand side by side.
+    """
     rows = set()
     for point in points:
         trace, place = int(point["curve_number"]), int(point["point_number"])
+        trace = trace % n_traces if n_traces else trace
         if trace < len(groups) and place < len(groups[trace].rows):
             rows.add(int(groups[trace].rows[place]))
     return sorted(rows)
@@ -109,7 +118,7 @@ def draw_map(
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        showlegend=len(colours.groups) > 1 or colours.scale is None,
+        showlegend=colours.has_legend,
         legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
         # Zoom and rotation survive a new colour, not another kind of map.
         uirevision=f"{found.method}-{is_flat}-{rings.row if rings and rings.is_zoomed else ''}",

@@ -77,6 +77,11 @@ class Colouring:
     scale: Scale | None = None
     theme: Theme = "light"
 
+    @property
+    def has_legend(self) -> bool:
+        """Whether the groups have to be named; a bar names what is on a scale."""
+        return len(self.groups) > 1 or self.scale is None
+
     def marker(self, at: int) -> dict[str, Any]:
         """Return what plotly is told of the colour of one group's points."""
         group = self.groups[at]

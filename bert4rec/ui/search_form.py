@@ -275,10 +275,8 @@ def _draw_fixed(now: SearchDraft, problems: list[str]) -> None:
             continue
         given = sum(found.name in now.base for found in left)
         label = f"{group} · {given} set" if given else group
-        key = f"search_group_{group}"
-        if forms.problems_of(problems, left):
-            st.session_state[key] = True
-        with folded(label, key=key) as is_open:
+        is_wrong = bool(forms.problems_of(problems, left))
+        with folded(label, key=f"search_group_{group}", must_open=is_wrong) as is_open:
             if is_open:
                 _draw_fields(left, now, problems)
 

@@ -115,10 +115,8 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
         given = sum(name in values for name in names)
         label = f"{group} · {given} set" if given else group
         label += f" · {counted(len(here), 'note')}" if here else ""
-        key = f"train_group_{group}"
-        if any(advice.is_error for advice in here):
-            st.session_state[key] = True
-        with folded(label, key=key) as is_open:
+        is_wrong = any(advice.is_error for advice in here)
+        with folded(label, key=f"train_group_{group}", must_open=is_wrong) as is_open:
             if is_open:
                 _draw_fields(fields, found, changed)
     wrong = [f"{advice.name}: {advice.message}" for advice in found if advice.is_error]

@@ -10,7 +10,7 @@ import pytest
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, drawn_part
-from bert4rec.ui.aligned_charts import aligned_row, draw_aligned, draw_film
+from bert4rec.ui.aligned_charts import draw_aligned, draw_film
 from bert4rec.ui.map_charts import (
     MAX_DRAWN,
     Rings,
@@ -248,9 +248,8 @@ def test_maps_side_by_side_share_colours_and_one_legend() -> None:
 
 
 def test_a_click_on_either_map_names_the_same_item() -> None:
-    colours = Colouring([Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")])
-    ringed = 3
-    for curve in (0, 0 + ringed):
-        assert aligned_row({"curve_number": curve, "point_number": 1}, colours, ringed) == 2
-    assert aligned_row({"curve_number": 2, "point_number": 0}, colours, ringed) is None
-    assert aligned_row({"curve_number": 1, "point_number": 7}, colours, ringed) is None
+    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    # Two groups and a ring on each.
+    for curve, place, rows in ((0, 1, [2]), (3, 1, [2]), (4, 0, [1]), (2, 0, []), (1, 7, [])):
+        point = {"curve_number": curve, "point_number": place}
+        assert selected_rows([point], groups, n_traces=3) == rows
