@@ -22,14 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from bert4rec.batches import TrainingBatches
-from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.data.split import Split
 from bert4rec.events import Event, Validated
 from bert4rec.hyperparameters import parse_settings
 from bert4rec.presets import PRESETS
-from bert4rec.workshop import Workshop
+from bert4rec.workshop import Workshop, batches_of
 
 TARGET = 0.1618
 N_VALIDATED = 2_048
@@ -39,12 +38,12 @@ LOG = Path(__file__).parents[2] / "shared" / "data" / "ml-1m" / "ml-1m.txt"
 def measure_quality() -> list[dict[str, Any]]:
     """Return a row a split and seed."""
     path = Path(os.environ.get("BENCH_ML1M", LOG))
-    if not path.is_file():
+    if not path.exists():
         raise SystemExit(f"ml-1m.txt is not at {path}; say where it is with BENCH_ML1M")
     splits = os.environ.get("BENCH_SPLITS", "K,P").split(",")
     seeds = [int(seed) for seed in os.environ.get("BENCH_SEEDS", "42,43,44").split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        dataset = prepare(path, workspace=folder)
+        dataset = open_dataset(path) if path.is_dir() else prepare(path, workspace=folder)
         return [measure_run(dataset, split, seed) for split in splits for seed in seeds]
 
 
@@ -96,13 +95,7 @@ def on_split_p(workshop: Workshop) -> Workshop:
     validated = np.isin(split.train.user_idx, split.valid.user_idx[chosen])
     is_judged = np.isin(split.train.user_idx, split.valid.user_idx)
     train = replace(split.train, ends=split.train.ends + (is_judged & ~validated))
-    batches = TrainingBatches(
-        workshop.dataset.items,
-        train,
-        workshop.dataset.vocabulary.mask_idx,
-        workshop.settings,
-        workshop.choice.device,
-        workshop.choice.n_threads,
-    )
+    loss_type = workshop.objective.loss_type
+    batches = batches_of(workshop.dataset, train, workshop.settings, workshop.choice, loss_type)
     cut = Split(train, split.valid.take(chosen), split.test, split.unseen)
     return replace(workshop, split=cut, batches=batches)

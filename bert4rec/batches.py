@@ -6,9 +6,6 @@ step alone, which is what makes a resumed run equal to an uninterrupted one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,73 +13,27 @@ from torch import Tensor
 from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
-
-# Share of a window's places that a next-item row asks for, each from its past alone.
-NEXT_ITEM_SHARE = 0.4
-# Padding that one more part is worth on a CPU, in tokens, and the tokens of a part at most.
-MAX_PADDING = 256
-MAX_PART_TOKENS = 12_800
-
-
-class RowKind(NamedTuple):
-    """Rows of a step that are asked in the same way.
-
-    Args:
-        share: Their share of a step's rows.
-        asked: Share of a row's places that are asked for.
-        beside: Tokens that are read beside those of the window, for each of its items.
-    """
-
-    share: float
-    asked: float
-    beside: float
+from bert4rec.parts import (
+    MAX_PART_TOKENS,
+    Draft,
+    Part,
+    Shape,
+    Size,
+    cuts,
+    n_asked,
+    n_static_parts,
+    rounded_up,
+)
 
 
-def row_kinds(settings: Hyperparameters) -> tuple[RowKind, ...]:
-    """Return what the rows of a step are made of, on average."""
-    if not settings.sees_future:
-        return (RowKind(1.0, 1.0, 0.0),)
-    next_rate = settings.next_item_rate
-    return (
-        RowKind(1 - next_rate, settings.mask_rate, 0.0),
-        RowKind(next_rate, NEXT_ITEM_SHARE, NEXT_ITEM_SHARE),
-    )
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of one training step that are asked in the same way, padded to the longest of them.
-
-    Args:
-        items_bl: Windows padded on the left, int64 (B, L). In cloze rows MASK stands for the
-            items asked for; in next-item rows all are there, as later places may see them.
-        places_bm: Positions asked for, int64 (B, M); rows that ask for fewer than M repeat one of
-            theirs, which `target_places` leaves out.
-        sees_future: Whether the places are asked from past and future (cloze), or from the items
-            before each of them alone (next item).
-        shown_bs: Columns to read, int64 (B, S): of next-item rows all in order, in a causal run
-            but for the last; of cloze rows those that are shown, in any order.
-        target_places: Flat positions in (B * M) that ask for an item, int64 (n_targets,).
-        targets: The items asked for, indices 1..N, int64 (n_targets,).
-    """
-
-    items_bl: Tensor
-    places_bm: Tensor
-    sees_future: bool
-    shown_bs: Tensor
-    target_places: Tensor
-    targets: Tensor
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens that are computed: what the part costs, roughly."""
-        return self.shown_bs.numel() + 2 * self.places_bm.numel()
+def seed_at(*counters: int) -> int:
+    """Return a seed that depends on the counters alone, at most 63 bits."""
+    return int(np.random.SeedSequence(counters).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def generator_at(device: str, *counters: int) -> torch.Generator:
     """Return a generator on `device` whose state depends on the counters alone."""
-    seed = int(np.random.SeedSequence(counters).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    return torch.Generator(device=device).manual_seed(seed)
+    return torch.Generator(device=device).manual_seed(seed_at(*counters))
 
 
 class TrainingBatches:
@@ -95,6 +46,9 @@ class TrainingBatches:
         settings: batch size, window length, mask rate, next-item rate, seed.
         device: Where the sequences live and the masks are drawn.
         n_threads: Threads that will compute a step's parts side by side.
+        is_static: Whether parts are to have few different shapes, so that what is done with one
+            can be recorded and replayed. They hold rows of both kinds then, and targets that are
+            PAD.
     """
 
     def __init__(
@@ -105,16 +59,22 @@ class TrainingBatches:
         settings: Hyperparameters,
         device: str,
         n_threads: int = 1,
+        *,
+        is_static: bool = False,
     ) -> None:
         used = train.take(train.lengths > 0)
         # A copy in memory: the array on disk is mapped read-only.
         self.items = torch.tensor(np.asarray(items), dtype=torch.int32, device=device)
-        self.starts = torch.as_tensor(used.starts)
-        self.lengths = torch.as_tensor(used.lengths)
+        self.starts = np.asarray(used.starts, dtype=np.int64)
+        self.lengths = np.asarray(used.lengths, dtype=np.int64)
         self.mask_idx = mask_idx
         self.settings = settings
         self.device = device
         self.n_threads = n_threads
+        self.is_static = is_static
+        windows = self.lengths.clip(max=settings.max_seq_length)
+        self.longest = max(int(windows.max(initial=0)), self._least_width)
+        self.n_parts = n_static_parts(windows, settings) if is_static else 1
 
     @property
     def n_sequences(self) -> int:
@@ -126,13 +86,26 @@ class TrainingBatches:
         """Steps in one epoch; the last one may be smaller."""
         return -(-self.n_sequences // self.settings.batch_size)
 
+    @property
+    def _least_width(self) -> int:
+        """Columns of a window; without a future something stands before what is asked for.
+
+        A history of one item is asked for it from padding, as someone of whom nothing is known.
+        """
+        return 1 if self.settings.sees_future else 2
+
     def order(self, epoch: int) -> Tensor:
         """Return the order of the sequences in an epoch, int64 (n_sequences,)."""
         generator = generator_at("cpu", self.settings.seed, 1, epoch)
         return torch.randperm(self.n_sequences, generator=generator)
 
-    def parts(self, order: Tensor, epoch: int, step: int) -> list[Part]:
-        """Return the batch of one step (from 0) of an epoch, in parts.
+    def rows(self, order: Tensor, step: int) -> Tensor:
+        """Return the sequences of one step (from 0) of an epoch, int64 (B,)."""
+        size = self.settings.batch_size
+        return order[step * size : (step + 1) * size]
+
+    def drafts(self, order: Tensor, epoch: int, step: int) -> list[Draft]:
+        """Return the rows of one step of an epoch, in parts of which nothing is drawn.
 
         Sequences longer than the window give a window at a random place, so that over the epochs
         all of a long history trains. Which rows make a part changes what a step costs and nothing
@@ -141,111 +114,138 @@ class TrainingBatches:
 
         In a causal run all rows ask for next items, and each for all of its items but the first.
         """
-        size = self.settings.batch_size
-        rows = order[step * size : (step + 1) * size]
+        rows = self.rows(order, step).numpy()
         chance = generator_at("cpu", self.settings.seed, 2, epoch, step)
-        length = self.lengths[rows].clamp(max=self.settings.max_seq_length)
+        length = self.lengths[rows].clip(max=self.settings.max_seq_length)
         n_windows = self.lengths[rows] - length + 1
-        shift = (torch.rand(len(rows), generator=chance) * n_windows).long()
-        end = self.starts[rows] + shift + length
+        drawn = torch.rand(len(rows), generator=chance).numpy()
+        end = self.starts[rows] + (drawn * n_windows.astype(np.float32)).astype(np.int64) + length
         is_next = self._is_next(length, chance)
-        drawing = generator_at(self.device, self.settings.seed, 3, epoch, step)
-        shape = (len(rows), self._width(length))
-        draw_bl = torch.rand(shape, generator=drawing, device=self.device)
+        asked = n_asked(length, is_next, self.settings)
+        rows_5n = np.stack([np.arange(len(rows)), end, length, is_next, asked])
+        cut = [(rows_5n[:, part], sees_future) for part, sees_future in self._cut(length, is_next)]
+        sizes = [self._size(*each) for each in cut]
+        of_step = (len(rows), max(size.width for size in sizes))
         return [
-            self._part(end[part], length[part], draw_bl[self._send(part)], sees_future=sees_future)
-            for sees_future in (True, False)
-            for part in self._cut((is_next != sees_future).nonzero().squeeze(1), length)
+            Draft(rows_5b, Shape(size, sees_future, of_step), int(rows_5b[4].sum()) / asked.sum())
+            for (rows_5b, sees_future), size in zip(cut, sizes, strict=True)
         ]
 
-    def _is_next(self, length: Tensor, chance: torch.Generator) -> Tensor:
+    def parts(self, order: Tensor, epoch: int, step: int) -> list[Part]:
+        """Return the batch of one step of an epoch: what its drafts become."""
+        drafts = self.drafts(order, epoch, step)
+        draw_nl = self.draw(
+            drafts[0].shape, generator_at(self.device, self.settings.seed, 3, epoch, step)
+        )
+        found = []
+        for draft in drafts:
+            rows_5b = torch.from_numpy(draft.rows_5b).to(self.device, non_blocking=True)
+            found.append(self.part(draft.shape, rows_5b, draw_nl, draft.share))
+        return found
+
+    def draw(self, shape: Shape, drawing: torch.Generator) -> Tensor:
+        """Return the chance behind the places of a whole step, (its rows, its widest window)."""
+        return torch.rand(shape.of_step, generator=drawing, device=self.device)
+
+    def part(self, shape: Shape, rows_5b: Tensor, draw_nl: Tensor, share: float | Tensor) -> Part:
+        """Return what a draft becomes; nothing here waits for the device or asks it for a size.
+
+        Args:
+            shape: That of the draft.
+            rows_5b: Its rows, on the device.
+            draw_nl: The chance of the step.
+            share: Of the step's targets, how many are in this part.
+        """
+        size, sees_future = shape.size, shape.sees_future
+        row, end, length, is_next, asked = rows_5b
+        is_next_b1 = is_next.bool()[:, None]
+        items_bl = self._windows(end, length, size.width)
+        order_bl = _in_order(items_bl, draw_nl[row, -size.width :], is_next_b1)
+        places_bm = order_bl[:, : size.n_places]
+        is_target = torch.arange(size.n_places, device=self.device) < asked[:, None]
+        flat = is_target.flatten().nonzero_static(size=size.n_targets, fill_value=-1).squeeze(1)
+        targets = items_bl.gather(1, places_bm).flatten()[flat]
+        if self.is_static:
+            # Places that ask for nothing lie apart, for gradients that meet are added in turn.
+            targets = targets.masked_fill(flat < 0, PAD_IDX)
+            flat = torch.where(flat < 0, torch.arange(size.n_targets, device=self.device), flat)
+        places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
+        if sees_future is not False:
+            hidden_bl = items_bl.scatter(1, places_bm, self.mask_idx)
+            items_bl = torch.where(is_next_b1, items_bl, hidden_bl)
+        if sees_future is True and not self.is_static:
+            shown_bs = order_bl[:, size.width - size.n_shown :]
+        else:
+            shown_bs = torch.arange(size.n_shown, device=self.device).expand(size.n_rows, -1)
+        sees = ~is_next_b1[:, 0] if sees_future is None else sees_future
+        return Part(items_bl, places_bm, sees, shown_bs, flat, targets, share)
+
+    def _is_next(self, length: np.ndarray, chance: torch.Generator) -> np.ndarray:
         """Draw which rows ask for next items; a first item has no past to be asked from."""
         if not self.settings.sees_future:
-            return torch.ones(len(length), dtype=torch.bool)
-        is_next = torch.rand(len(length), generator=chance) < self.settings.next_item_rate
-        return is_next & (length > 1)
+            return np.ones(len(length), dtype=bool)
+        drawn: np.ndarray = torch.rand(len(length), generator=chance).numpy()
+        return (drawn < np.float32(self.settings.next_item_rate)) & (length > 1)
 
-    def _width(self, length: Tensor) -> int:
-        """Return the columns of windows; without a future, something stands before what is asked.
+    def _cut(self, length: np.ndarray, is_next: np.ndarray) -> list[tuple[np.ndarray, bool | None]]:
+        """Cut rows into parts, each with whether its rows see the future."""
+        if not self.is_static:
+            return [
+                (part, sees_future)
+                for sees_future in (True, False)
+                for part in self._cut_kind(np.flatnonzero(is_next != sees_future), length)
+            ]
+        parts = np.array_split((-length).argsort(kind="stable"), self.n_parts)
+        sees_future = None if self._mixes_rows else self.settings.sees_future
+        return [(part, sees_future) for part in parts if len(part)]
 
-        A history of one item is asked for it from padding, as someone of whom nothing is known.
-        """
-        return max(int(length.max()), 1 if self.settings.sees_future else 2)
+    @property
+    def _mixes_rows(self) -> bool:
+        return self.settings.sees_future and self.settings.next_item_rate > 0
 
-    def _cut(self, rows: Tensor, length: Tensor) -> list[Tensor]:
-        """Cut rows into parts of similar length; a GPU takes them whole rather than one by one."""
+    def _cut_kind(self, rows: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
+        """Cut rows of a kind into parts of similar length; a GPU takes them whole."""
         if not len(rows) or not self.device.startswith("cpu"):
             return [rows] if len(rows) else []
-        rows = rows[length[rows].argsort(descending=True, stable=True)]
+        rows = rows[(-length[rows]).argsort(kind="stable")]
         lengths = length[rows].tolist()
         max_tokens = MAX_PART_TOKENS
         if self.n_threads > 1:
             # Enough parts for all threads, with room for a last row in each.
             max_tokens = min(max_tokens, sum(lengths) // self.n_threads + lengths[0])
-        return list(torch.tensor_split(rows, cuts(lengths, max_tokens)))
+        return np.split(rows, cuts(lengths, max_tokens))
 
-    def _part(self, end: Tensor, length: Tensor, draw_bl: Tensor, *, sees_future: bool) -> Part:
-        n_asked = self._n_asked(length, sees_future=sees_future)
-        items_bl = self._windows(end, length)
-        draw_bl = draw_bl[:, -items_bl.shape[1] :]
-        order_bl = self._in_order(items_bl, draw_bl, sees_future=sees_future)
-        places_bm, n_targets = order_bl[:, : int(n_asked.max())], int(n_asked.sum())
-        is_target = torch.arange(places_bm.shape[1], device=self.device)
-        is_target = is_target < self._send(n_asked)[:, None]
-        # The count is known here, so that the device need not be waited for to learn it.
-        flat = is_target.flatten().nonzero_static(size=n_targets).squeeze(1)
-        targets = items_bl.gather(1, places_bm).flatten()[flat]
-        places_bm = torch.where(is_target, places_bm, places_bm[:, :1])
-        if not sees_future:
-            # No place sees the last item; in a causal run nothing else stands in its column.
-            n_shown = items_bl.shape[1] - (not self.settings.sees_future)
-            shown_bs = torch.arange(n_shown, device=self.device).expand(len(items_bl), -1)
-            return Part(items_bl, places_bm, sees_future, shown_bs, flat, targets)
-        items_bl = items_bl.scatter(1, places_bm, self.mask_idx)
-        # Who hides all that it has must read what hides it.
-        n_left_out = int(torch.minimum(n_asked, length - 1).min())
-        return Part(items_bl, places_bm, sees_future, order_bl[:, n_left_out:], flat, targets)
+    def _size(self, rows_5b: np.ndarray, sees_future: bool | None) -> Size:
+        """Return what the tensors of a part measure; static ones have a little more than needed."""
+        _, _, length, _, asked = rows_5b
+        width = max(int(length.max()), self._least_width)
+        n_rows, n_places, n_targets = len(length), int(asked.max()), int(asked.sum())
+        if self.is_static:
+            width = rounded_up(width, self.longest)
+            kinds = np.array([False, True] if sees_future is None else [not sees_future])
+            n_places = int(n_asked(np.full(len(kinds), width), kinds, self.settings).max())
+            n_targets = rounded_up(n_targets, n_rows * n_places)
+        # In a causal run nobody reads the last column.
+        n_unread = 0 if self.settings.sees_future else 1
+        if sees_future is True and not self.is_static:
+            # Who hides all that it has must read what hides it.
+            n_unread = int(np.minimum(asked, length - 1).min())
+        return Size(n_rows, width, n_places, n_targets, width - n_unread)
 
-    def _n_asked(self, length: Tensor, *, sees_future: bool) -> Tensor:
-        if sees_future:
-            return (self.settings.mask_rate * length).round().long().clamp(min=1)
-        share = NEXT_ITEM_SHARE if self.settings.sees_future else 1.0
-        return (share * (length - 1)).round().long().clamp(min=1)
-
-    def _windows(self, end: Tensor, length: Tensor) -> Tensor:
-        width = self._width(length)
+    def _windows(self, end: Tensor, length: Tensor, width: int) -> Tensor:
         columns = torch.arange(width, device=self.device)
-        end, length = self._send(end), self._send(length)
         at_bl = (end[:, None] - width + columns).clamp_(min=0)
         is_real = columns >= width - length[:, None]
         return torch.where(is_real, self.items[at_bl], PAD_IDX).long()
 
-    def _in_order(self, items_bl: Tensor, draw_bl: Tensor, *, sees_future: bool) -> Tensor:
-        """Return the columns in the order in which they would be asked for, padding at the end.
 
-        Chance orders them; of next items the last one comes first and the first one last.
-        """
-        is_real = items_bl != PAD_IDX
-        draw_bl = draw_bl.masked_fill(~is_real, 2.0)
-        if not sees_future:
-            draw_bl.masked_fill_(is_real.cumsum(dim=1) == 1, 2.0)
-            draw_bl[:, -1] = -1.0
-        return draw_bl.argsort(dim=1)
+def _in_order(items_bl: Tensor, draw_bl: Tensor, is_next_b1: Tensor) -> Tensor:
+    """Return the columns in the order in which they would be asked for, padding at the end.
 
-    def _send(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
-
-
-def cuts(lengths: list[int], max_tokens: int = MAX_PART_TOKENS) -> list[int]:
-    """Return where to cut rows into parts, given their lengths, longest first.
-
-    A part ends where its padding would cost more than a further part does, or where it would hold
-    too much at once.
+    Chance orders them; of next items the last one comes first and the first one last.
     """
-    found, start, padding = [], 0, 0
-    for row in range(1, len(lengths)):
-        padding += lengths[start] - lengths[row]
-        if padding > MAX_PADDING or (row + 1 - start) * lengths[start] > max_tokens:
-            found.append(row)
-            start, padding = row, 0
-    return found
+    is_real = items_bl != PAD_IDX
+    is_first = is_real & (is_real.cumsum(dim=1) == 1) & is_next_b1
+    draw_bl = draw_bl.masked_fill(~is_real | is_first, 2.0)
+    draw_bl[:, -1:].masked_fill_(is_next_b1, -1.0)
+    return draw_bl.argsort(dim=1)

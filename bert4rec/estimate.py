@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from bert4rec.batches import MAX_PART_TOKENS, cuts, row_kinds
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, split_dataset
@@ -23,16 +22,21 @@ from bert4rec.errors import DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
+from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
 from bert4rec.workshop import Workshop, loss_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
 MAX_PROBE_STEPS = 40
+# On a GPU, which does each shape of a step twice before it is fast.
+MAX_RECORDED_STEPS = 150
 N_PROBED_USERS = 512
 # What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
 # it met; both as measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
 SORTING_BYTES = 40_000_000
+# What a GPU's libraries work in, and what recording adds to it.
+GPU_BYTES = 550_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
 # that the allocator keeps for that thread alone. Measured in the same way.
 THREAD_BYTES = 35_000_000
@@ -70,7 +74,7 @@ class Estimate:
         device: Where it was measured, and where the run will train.
         device_reason: Why there.
         free_bytes: Memory that was free there before the probe.
-        step_s: Median seconds of a training step.
+        step_s: Seconds of a training step: the median, on a GPU of those that it replays.
         valid_s: Seconds of one validation.
         epoch_s: Seconds of an epoch with its share of validations.
         total_s: Seconds if every epoch is done and no limit ends the run earlier.
@@ -134,11 +138,16 @@ def probe(
     free_bytes = free_memory_bytes(choice.device)
     _refuse_what_cannot_fit(size, choice, free_bytes)
     workshop = Workshop.open(dataset, settings)
-    steps_s = _time_steps(workshop, limit_s, clock)
+    is_recorded = workshop.batches.is_static
+    steps_s = _time_steps(workshop, 2 * limit_s if is_recorded else limit_s, clock)
     valid_s = _time_validation(workshop, clock) if settings.eval_step else 0.0
-    step_s = float(np.median(steps_s))
+    # Steps that are done for their recording take many times as long as those replayed after it.
+    step_s = float(np.quantile(steps_s, 0.25 if is_recorded else 0.5))
     n_valid = -(-settings.n_epochs // settings.eval_step) if settings.eval_step else 0
     total_s = step_s * size.n_steps + valid_s * n_valid
+    if is_recorded:
+        # Recording comes once.
+        total_s += max(0.0, float(np.sum(steps_s)) - step_s * len(steps_s))
     return Estimate(
         size=size,
         device=choice.device,
@@ -166,9 +175,12 @@ def _refuse_what_cannot_fit(size: Size, choice: DeviceChoice, free_bytes: int) -
 class _Stopwatch(Control):
     """Notes when each step begins, and ends the training once enough was seen."""
 
-    def __init__(self, device: str, limit_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, device: str, max_steps: int, limit_s: float, clock: Callable[[], float]
+    ) -> None:
         super().__init__()
         self.device = device
+        self.max_steps = max_steps
         self.clock = clock
         self.limit_s = limit_s
         self.moments: list[float] = []
@@ -181,7 +193,7 @@ class _Stopwatch(Control):
         self.moments.append(self.clock())
         # The first step also loads kernels and memory, so it says little about the others.
         passed_s = self.moments[-1] - self.moments[min(1, len(self.moments) - 1)]
-        if len(self.moments) > MAX_PROBE_STEPS or passed_s >= self.limit_s:
+        if len(self.moments) > self.max_steps or passed_s >= self.limit_s:
             self.stop()
 
     @property
@@ -197,11 +209,12 @@ class _Stopwatch(Control):
 
 
 def _time_steps(workshop: Workshop, limit_s: float, clock: Callable[[], float]) -> np.ndarray:
+    max_steps = MAX_RECORDED_STEPS if workshop.batches.is_static else MAX_PROBE_STEPS
     # A tiny dataset needs many epochs for enough steps, and none of them is validated.
     settings = workshop.settings.model_copy(
-        update={"n_epochs": MAX_PROBE_STEPS + 2, "eval_step": 0, "max_minutes": None}
+        update={"n_epochs": max_steps + 2, "eval_step": 0, "max_minutes": None}
     )
-    stopwatch = _Stopwatch(workshop.choice.device, limit_s, clock)
+    stopwatch = _Stopwatch(workshop.choice.device, max_steps, limit_s, clock)
     replace(workshop, settings=settings).trainer(control=stopwatch, validate=dict).run()
     return stopwatch.steps_s()
 
@@ -210,6 +223,9 @@ def _time_validation(workshop: Workshop, clock: Callable[[], float]) -> float:
     """Judge some users and scale up to all of them."""
     rows = workshop.split.valid
     some = rows.take(slice(N_PROBED_USERS))
+    if workshop.choice.kind != "cpu":
+        # The first time loads kernels, which takes longer than many validations.
+        workshop.judge(workshop.scorer, some, list_length=0)
     began = clock()
     workshop.judge(workshop.scorer, some, list_length=0).metrics()
     return (clock() - began) * len(rows) / max(len(some), 1)
@@ -229,17 +245,24 @@ def _memory_bytes(
     """
     d, n = settings.hidden_size, dataset.n_items
     choice = choose_for(settings)
-    part = _largest_part(split, settings, choice)
     is_ce = loss_type == "CE"
+    if is_ce and choice.kind == "cuda":
+        part = _largest_static_part(split, settings)
+    else:
+        part = _largest_part(split, settings, choice)
     # Each thread has a gradient of its own.
     n_copies = (4 if is_ce and settings.ema_decay else 3) + choice.n_side_by_side
     weights = 4 * n_copies * n_parameters(n, settings)
     if not is_ce:
         weights -= 4 * choice.n_side_by_side * n * d
-    token = 4 * (12 * d + 3 * settings.inner_size) + 5 * part.length
+    is_narrow = choice.kind == "cuda" and choice.precision == "bfloat16"
+    token = (2 if is_narrow else 4) * (12 * d + 3 * settings.inner_size) + 5 * part.length
     activations = part.n_tokens * token * settings.n_layers
+    if choice.kind == "cuda":
+        activations += GPU_BYTES
     if is_ce:
-        blocks = 3 * choice.n_side_by_side * BLOCK_BYTES[choice.kind]
+        block = min(BLOCK_BYTES[choice.kind], 4 * part.n_places * n)
+        blocks = (2 if is_narrow else 3) * choice.n_side_by_side * block
         scores = blocks + 4 * (2 * n * d + 3 * part.n_places * d)
     else:
         k, n_places = settings.negative_samples_count, part.n_places
@@ -284,6 +307,17 @@ def _largest_part(split: Split, settings: Hyperparameters, choice: DeviceChoice)
             for n_rows, length in sizes
         ]
     return max(found)
+
+
+def _largest_static_part(split: Split, settings: Hyperparameters) -> _Parts:
+    """Return the largest part of a step on a GPU, where rows of all kinds are together."""
+    lengths = np.minimum(split.train.lengths, settings.max_seq_length)
+    n_parts = n_static_parts(lengths[lengths > 0], settings)
+    n_rows = -(-min(settings.batch_size, len(lengths)) // n_parts)
+    length = int(lengths.max(initial=1))
+    asked = max(kind.asked for kind in row_kinds(settings) if kind.share)
+    n_places = max(1, round(asked * length))
+    return _Parts(n_rows * (length + n_places), n_rows * n_places, length)
 
 
 def _cuts(lengths: list[int], choice: DeviceChoice) -> list[int]:

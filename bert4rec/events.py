@@ -78,7 +78,15 @@ class Resumed:
     position: Position
 
 
-Event = Trained | Validated | StateDue | Paused | Resumed
+@dataclass(frozen=True)
+class Unrecorded:
+    """A step could not be recorded on the GPU; all are done operation by operation from now on."""
+
+    position: Position
+    reason: str
+
+
+Event = Trained | Validated | StateDue | Paused | Resumed | Unrecorded
 
 
 class Listener(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bert4rec.batches import Part, TrainingBatches
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.device import choose_for
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.parts import Part
+from bert4rec.workshop import batches_of, loss_for
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,17 @@ def first_batch(
     """
     choice = choose_for(settings)
     split = split_dataset(dataset, settings)
-    mask_idx = dataset.vocabulary.mask_idx
-    batches = TrainingBatches(
-        dataset.items, split.train, mask_idx, settings, choice.device, choice.n_threads
-    )
+    loss_type, _ = loss_for(dataset, settings, split)
+    batches = batches_of(dataset, split.train, settings, choice, loss_type)
     parts = batches.parts(batches.order(0), 0, 0)
-    rows: list[Row] = []
-    for sees_future in (True, False):
-        of_kind = [part for part in parts if part.sees_future == sees_future]
-        drawn = [row for part in of_kind for row in _rows(part, dataset.vocabulary)]
-        rows += drawn[:n_rows]
+    drawn = [row for part in parts for row in _rows(part, dataset.vocabulary)]
+    cloze = [row for row in drawn if row.sees_future]
+    asked_next = [row for row in drawn if not row.sees_future]
     return FirstBatch(
-        tuple(rows),
-        n_sequences=sum(len(part.items_bl) for part in parts),
-        n_asked=sum(len(part.targets) for part in parts),
-        n_next=sum(len(part.items_bl) for part in parts if not part.sees_future),
+        tuple(cloze[:n_rows] + asked_next[:n_rows]),
+        n_sequences=len(drawn),
+        n_asked=sum(int((part.targets != PAD_IDX).sum()) for part in parts),
+        n_next=len(asked_next),
     )
 
 
@@ -88,6 +85,8 @@ def _rows(part: Part, vocabulary: Vocabulary) -> list[Row]:
     n_wide = part.places_bm.shape[1]
     asked = {}
     for flat, target in zip(part.target_places.tolist(), part.targets.tolist(), strict=True):
+        if target == PAD_IDX:
+            continue
         row, column = divmod(flat, n_wide)
         asked[row, int(part.places_bm[row, column])] = target
     return [
@@ -97,7 +96,9 @@ def _rows(part: Part, vocabulary: Vocabulary) -> list[Row]:
                 for at, item in enumerate(items)
                 if item != PAD_IDX
             ),
-            part.sees_future,
+            sees_future,
         )
-        for row, items in enumerate(part.items_bl.tolist())
+        for row, (items, sees_future) in enumerate(
+            zip(part.items_bl.tolist(), part.rows_see_future(), strict=True)
+        )
     ]

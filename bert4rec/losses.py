@@ -6,7 +6,7 @@ sampled loss reads: the whole (N, D) table or just the rows that a batch needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # Logits that exist at once: on a CPU they stay in its cache, a GPU needs larger products.
-BLOCK_BYTES = {"cpu": 7_000_000, "cuda": 2**26, "mps": 2**26}
+BLOCK_BYTES = {"cpu": 7_000_000, "cuda": 2**28, "mps": 2**26}
 # Fewer rows than this make slow matrix products: then the columns are cut too, for BLOCK_ROWS.
 MIN_BLOCK_ROWS = 64
 BLOCK_ROWS = 256
@@ -50,52 +50,80 @@ def _widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+Softmax = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def unscaled_softmax(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return exponentials in the type of the logits, their sums (M, 1) and the losses (M, 1).
+
+    Args:
+        logits: (M, N), which may be overwritten.
+        target: The true items, int64 (M,).
+    """
+    wide = _widened(logits)
+    peak = wide.amax(dim=1, keepdim=True)
+    target_logit = wide.gather(1, target[:, None])
+    unscaled = wide.sub_(peak).exp_()
+    total = unscaled.sum(dim=1, keepdim=True)
+    return unscaled.to(logits.dtype), total, total.log() + peak - target_logit
+
+
 class _BlockedSoftmax(torch.autograd.Function):
     """Softmax cross-entropy over all items whose logits exist one block at a time."""
 
     @staticmethod
-    def forward(ctx: Any, hidden_md: Tensor, items_nd: Tensor, target_m: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden_md: Tensor, items_nd: Tensor, target_m: Tensor, softmax: Softmax
+    ) -> Tensor:
         table_nd = _narrowed(items_nd)
         grad_hidden, grad_items = torch.empty_like(hidden_md), torch.zeros_like(items_nd)
         total_loss = _widened(hidden_md.new_zeros(()))
         n_rows, n_columns = block_shape(len(table_nd), hidden_md.device.type)
-        share = 1 / max(len(hidden_md), 1)
+        share_m1 = _shares(target_m, total_loss.dtype)
+        target_m = target_m.clamp(min=0)
         for rows in _ranges(len(hidden_md), n_rows):
-            hidden, target = hidden_md[rows], target_m[rows]
+            hidden, target, share = hidden_md[rows], target_m[rows], share_m1[rows]
             if n_columns == len(table_nd):
-                losses, grad = _softmax_rows(hidden, table_nd, target, grad_items, share)
+                losses, grad = _softmax_rows(hidden, table_nd, target, grad_items, share, softmax)
             else:
                 losses, grad = _softmax_tiles(
                     hidden, table_nd, target, grad_items, share, n_columns
                 )
             grad_hidden[rows] = grad.sub_(table_nd[target]).mul_(share)
-            grad_items.index_add_(0, target, hidden.to(grad_items.dtype), alpha=-share)
-            total_loss += losses.sum() * share
+            grad_items.index_add_(0, target, (hidden * share).to(grad_items.dtype), alpha=-1)
+            total_loss += (losses * share).sum()
         ctx.save_for_backward(grad_hidden, grad_items)
         return total_loss
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         grad_hidden, grad_items = ctx.saved_tensors
-        return grad_hidden * grad, grad_items * grad, None
+        return grad_hidden * grad, grad_items * grad, None, None
+
+
+def _shares(target_m: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what each place counts in the mean, (M, 1): nothing where its target is negative."""
+    counts_m1 = (target_m >= 0).to(dtype)[:, None]
+    return counts_m1 / counts_m1.sum().clamp(min=1)
 
 
 def _softmax_rows(
-    hidden: Tensor, table: Tensor, target: Tensor, grad_items: Tensor, share: float
+    hidden: Tensor,
+    table: Tensor,
+    target: Tensor,
+    grad_items: Tensor,
+    share: Tensor,
+    softmax: Softmax,
 ) -> tuple[Tensor, Tensor]:
     """Return losses and the expected item vector of some rows; add to the items' gradient.
 
     Both gradients are those of the softmax's logarithm; the caller takes the true items off.
     """
-    logits = _widened(hidden.to(table.dtype) @ table.T)
-    peak = logits.amax(dim=1, keepdim=True)
-    target_logit = logits.gather(1, target[:, None])
-    unscaled = logits.sub_(peak).exp_()
-    total = unscaled.sum(dim=1, keepdim=True)
+    logits = hidden.to(table.dtype) @ table.T
+    weights, total, losses = softmax(logits, target)
     # The division is moved to the smaller side of each product.
-    weights = unscaled.to(table.dtype)
     grad_items += weights.T @ (hidden * (share / total)).to(table.dtype)
-    return total.log() + peak - target_logit, (weights @ table) / total
+    return losses, (weights @ table) / total
 
 
 def _softmax_tiles(
@@ -103,7 +131,7 @@ def _softmax_tiles(
     table: Tensor,
     target: Tensor,
     grad_items: Tensor,
-    share: float,
+    share: Tensor,
     n_columns: int,
 ) -> tuple[Tensor, Tensor]:
     """Do what `_softmax_rows` does in tiles: the first pass sums, the second computes anew."""
@@ -127,14 +155,25 @@ def _softmax_tiles(
     return log_total - target_logit, expected
 
 
-def full_softmax_loss(hidden_md: Tensor, items_nd: Tensor, target_m: Tensor) -> Tensor:
-    """Return CE over the whole catalogue, a scalar; 0 where M is 0.
+def full_softmax_loss(
+    hidden_md: Tensor,
+    items_nd: Tensor,
+    target_m: Tensor,
+    softmax: Softmax = unscaled_softmax,
+) -> Tensor:
+    """Return CE over the whole catalogue, a scalar; 0 where nothing counts.
+
+    Args:
+        hidden_md: Hidden states at the masked places, (M, D).
+        items_nd: Item vectors, (N, D).
+        target_m: The true items, int64 (M,), in [0, N); a place with a negative one does not count.
+        softmax: `unscaled_softmax`, or what became of it when it was compiled.
 
     Cost: M x N x D multiplications three times, four times where N is too large for blocks of
     whole rows; memory for a block of `BLOCK_BYTES` and the gradients, never for M x N logits.
     Gradients are computed in the forward pass.
     """
-    return _BlockedSoftmax.apply(hidden_md, items_nd, target_m)  # type: ignore[no-any-return,no-untyped-call]
+    return _BlockedSoftmax.apply(hidden_md, items_nd, target_m, softmax)  # type: ignore[no-any-return,no-untyped-call]
 
 
 class _OwnScores(torch.autograd.Function):

@@ -30,6 +30,7 @@ from torch.nn import functional as F
 
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.layers import AttentionDropout, Dropout, Table
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -38,56 +39,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
 }
-
-
-class Dropout(nn.Module):
-    """Zero a share `rate` of the values, with chance from a generator that is passed in.
-
-    One random byte decides for one value, which makes the rate a multiple of 1/256 and drawing
-    several times cheaper than torch's own dropout on a CPU. Kept values are scaled up by the rate
-    really used, so that the expectation is exact.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        # Not 256: a rate just below 1 must keep something to scale up.
-        self.threshold = min(round(rate * 256), 255)
-        self.generator: torch.Generator | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` with some values zeroed in training, as it is otherwise."""
-        if not self.training or self.threshold == 0:
-            return x
-        return x * self.is_kept(x.shape, x.device).to(x.dtype).mul_(256 / (256 - self.threshold))
-
-    def is_kept(self, shape: torch.Size, device: torch.device) -> Tensor:
-        """Draw which values stay, bool of that shape."""
-        n_words = -(-shape.numel() // 8)
-        words = torch.empty(n_words, dtype=torch.int64, device=device)
-        words.random_(-(2**63), None, generator=self.generator)
-        return words.view(torch.uint8)[: shape.numel()].view(shape) >= self.threshold
-
-
-class AttentionDropout(Dropout):
-    """Take a share `rate` of the items from each token's attention; the others share its weight.
-
-    Source: Li et al. 2023, "DropKey": dropout before the softmax instead of after it. All heads
-    lose the same items, which leaves the attention to the fused kernels.
-    """
-
-    def forward(self, may_attend: Tensor, n_tokens: int = -1) -> Tensor:
-        """Return `may_attend`, bool (B, 1, T or 1, S), with some True taken away in training.
-
-        Args:
-            may_attend: Which items a token may attend to; one row where it is the same for all.
-            n_tokens: How many tokens T attend, as each loses others; -1 for a row each.
-        """
-        if not self.training or self.threshold == 0:
-            return may_attend
-        may_attend = may_attend.expand(-1, -1, n_tokens, -1)
-        kept = may_attend & self.is_kept(may_attend.shape, may_attend.device)
-        # Who would be left with nothing loses nothing.
-        return kept | (may_attend & ~kept.any(dim=-1, keepdim=True))
 
 
 class Attention(nn.Module):
@@ -212,8 +163,8 @@ class Network(nn.Module):
         d = settings.hidden_size
         # float32 cannot hold the difference that a smaller epsilon would make.
         eps = max(settings.layer_norm_eps, 1e-12)
-        self.items = nn.Embedding(n_items + 2, d, padding_idx=PAD_IDX)
-        self.positions = nn.Embedding(n_positions, d)
+        self.items = Table(n_items + 2, d, padding_idx=PAD_IDX)
+        self.positions = Table(n_positions, d)
         self.dropout = Dropout(settings.hidden_dropout)
         self.blocks = nn.ModuleList(Block(settings, eps) for _ in range(settings.n_layers))
         self.norm = nn.LayerNorm(d, eps)
@@ -278,7 +229,7 @@ class Bert4Rec(Network):
         items_bl: Tensor,
         places_bm: Tensor,
         *,
-        sees_future: bool = True,
+        sees_future: bool | Tensor = True,
         shown_bs: Tensor | None = None,
     ) -> Tensor:
         """Read windows and return what the network expects at the places asked for.
@@ -288,7 +239,8 @@ class Bert4Rec(Network):
                 for what no place may see.
             places_bm: Positions asked for, int64 (B, M), each in [0, L).
             sees_future: Whether a place sees all items that are shown, or only those before it;
-                then it must not be the first of its row, and all are shown.
+                then it must not be the first of its row, and all are shown, in order. One answer
+                for all rows, or one for each, bool (B,).
             shown_bs: Columns to read, int64 (B, S); all by default. What is hidden need not be
                 among them, for nobody attends to it.
 
@@ -302,38 +254,42 @@ class Bert4Rec(Network):
             shown_bs = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
         shown_items_bs = items_bl.gather(1, shown_bs)
         items_bsd = self.at(self.items(shown_items_bs), end - shown_bs)
-        asked_bmd = self._asked(items_bl, places_bm, sees_future=sees_future)
+        is_next_b = None if sees_future is True else _is_next(sees_future, items_bl)
+        asked_bmd = self._asked(items_bl, places_bm, is_next_b)
         places_bmd = self.at(asked_bmd, end - places_bm)
-        sight = self._sight(shown_items_bs, None if sees_future else places_bm)
+        sight = self._sight(shown_items_bs, places_bm, is_next_b)
         for block in self.blocks[:-1]:
             items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
         last_block = cast("Block", self.blocks[-1])
         states: Tensor = self.norm(last_block.answer(items_bsd, places_bmd, sight))
         return states
 
-    def _asked(self, items_bl: Tensor, places_bm: Tensor, *, sees_future: bool) -> Tensor:
+    def _asked(self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None) -> Tensor:
         """Return a MASK for each place, with what the neighbours that it sees say, (B, M, D)."""
         beside = F.pad(items_bl, (1, 1), value=PAD_IDX)
         before, after = beside.gather(1, places_bm), beside.gather(1, places_bm + 2)
-        if not sees_future:
-            after = torch.full_like(after, PAD_IDX)
+        if is_next_b is not None:
+            after = after.masked_fill(is_next_b[:, None], PAD_IDX)
         said = self.neighbours(self.items(torch.stack([before, after], dim=-1)).flatten(-2))
         asked: Tensor = self.items(torch.full_like(places_bm, self.mask_idx)) + said
         return asked
 
-    def _sight(self, items_bs: Tensor, next_places_bm: Tensor | None) -> Sight:
-        """Return who may attend to what; places are given that see only what is before them."""
+    def _sight(self, items_bs: Tensor, places_bm: Tensor, is_next_b: Tensor | None) -> Sight:
+        """Return who may attend to what; places of next-item rows see only what is before them."""
         is_real = (items_bs != PAD_IDX)[:, None]
         may = is_real & (items_bs != self.mask_idx)[:, None]
         # Where everything is hidden there is nothing else to attend to than what hides it.
         may = (may | (is_real & ~may.any(dim=-1, keepdim=True)))[:, None]
-        if next_places_bm is None:
+        if is_next_b is None:
             return Sight(may, may)
-        column_s = torch.arange(items_bs.shape[1], device=items_bs.device)
-        reach_bs = next_item_reach(next_places_bm, items_bs.shape[1])
+        length = items_bs.shape[1]
+        column_s = torch.arange(length, device=items_bs.device)
+        sees_all_b1 = ~is_next_b[:, None]
+        reach_bs = next_item_reach(places_bm, length).masked_fill(sees_all_b1, length)
+        limit_bm = places_bm.masked_fill(sees_all_b1, length)
         return Sight(
             may & (column_s < reach_bs[:, None, :, None]),
-            may & (column_s < next_places_bm[:, None, :, None]),
+            may & (column_s < limit_bm[:, None, :, None]),
         )
 
     def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
@@ -341,9 +297,9 @@ class Bert4Rec(Network):
         end = items_bl.shape[1] - 1
         columns = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
         items_bsd = self.at(self.items(items_bl), end - columns)
-        asked_bmd = self._asked(items_bl, places_bm, sees_future=True)
+        asked_bmd = self._asked(items_bl, places_bm, None)
         places_bmd = self.at(asked_bmd, end - places_bm)
-        sight, found = self._sight(items_bl, None), []
+        sight, found = self._sight(items_bl, places_bm, None), []
         for block in cast("list[Block]", self.blocks):
             memory = block.attention.memory(block.attention_norm(items_bsd))
             normed_bmd = block.attention_norm(places_bmd)
@@ -358,6 +314,13 @@ class Bert4Rec(Network):
         nothing = torch.zeros_like(self.neighbours.weight)
         state_dict.setdefault(prefix + "neighbours.weight", nothing)
         super()._load_from_state_dict(state_dict, prefix, *rest, **more)
+
+
+def _is_next(sees_future: bool | Tensor, items_bl: Tensor) -> Tensor:
+    """Return which rows are asked from the past alone, bool (B,)."""
+    if isinstance(sees_future, Tensor):
+        return ~sees_future
+    return torch.full((len(items_bl),), not sees_future, device=items_bl.device)
 
 
 def next_item_reach(places_bm: Tensor, length: int) -> Tensor:

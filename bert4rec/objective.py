@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bert4rec.batches import row_kinds
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import full_softmax_loss, sampled_loss
+from bert4rec.losses import Softmax, full_softmax_loss, sampled_loss, unscaled_softmax
 from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
+from bert4rec.parts import row_kinds
 
 # CE is the default while one step's scores would fit this, counted as if they were held whole.
 CE_BUDGET_BYTES = 2 * 2**30
@@ -24,10 +24,12 @@ class Objective:
     Args:
         loss_type: CE, sampled_CE, gBCE, BCE or BPR.
         sampler: Draws the wrong items; None for CE, which compares with every item.
+        softmax: What CE computes its exponentials with.
     """
 
     loss_type: str
     sampler: NegativeSampler | None = None
+    softmax: Softmax = unscaled_softmax
 
     @property
     def is_shared(self) -> bool:
@@ -46,7 +48,7 @@ class Objective:
             drawing: Chance behind the negatives.
         """
         if self.sampler is None:
-            return full_softmax_loss(hidden_md, network.item_vectors(), target_m - 1)
+            return full_softmax_loss(hidden_md, network.item_vectors(), target_m - 1, self.softmax)
         negatives = self.sampler.draw(len(target_m), drawing)
         # Of the catalogue just the items that are compared here, each once.
         compared = torch.cat([target_m - 1, negatives.rows.flatten()])

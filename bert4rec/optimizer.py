@@ -7,6 +7,8 @@ gradient is then a sparse one, and moments and weights of the other items are le
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -41,6 +43,8 @@ class NetworkOptimizer:
                 betas=BETAS,
                 weight_decay=settings.weight_decay,
                 fused=items.device.type != "mps",
+                # Its steps can be recorded then.
+                capturable=items.device.type == "cuda",
             )
         }
         if meets_few_items:
@@ -51,8 +55,11 @@ class NetworkOptimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self, learning_rate: float) -> Tensor:
+    def step(self, learning_rate: float | Tensor) -> Tensor:
         """Update the weights by the gradients that were collected.
+
+        Args:
+            learning_rate: A number; a recorded step reads it from a scalar on the device.
 
         Returns:
             The norm of the gradients before clipping, a scalar on the device.
@@ -108,8 +115,37 @@ def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> Tensor
             values.append(parameter.grad.values())
         else:
             values.append(parameter.grad)
-    norms = torch.stack([torch.linalg.vector_norm(value) for value in values])
-    norm: Tensor = torch.linalg.vector_norm(norms)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(values)))
     if limit:
         torch._foreach_mul_(values, (limit / (norm + 1e-6)).clamp(max=1.0))
     return norm
+
+
+@torch.no_grad()
+def move_towards(
+    averaged: tuple[Tensor, ...], trained: tuple[Tensor, ...], pull: float | Tensor
+) -> None:
+    """Move tensors by a share `pull` of the way towards others, in place."""
+    if isinstance(pull, float):
+        torch._foreach_lerp_(averaged, trained, pull)
+        return
+    # The same with a share that is on the device.
+    way = torch._foreach_sub(trained, averaged)
+    torch._foreach_mul_(way, pull)
+    torch._foreach_add_(averaged, way)
+
+
+def learning_rate_at(step: int, n_steps: int, settings: Hyperparameters) -> float:
+    """Return the learning rate of a step (from 0) of `n_steps` in all.
+
+    The rate climbs linearly over the warm-up; then it stays, or goes down to a hundredth of its
+    peak, on a line or half a cosine wave.
+    """
+    peak, warmup = settings.learning_rate, settings.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return peak
+    done = min(1.0, (step - warmup) / max(1, n_steps - warmup))
+    left = 1 - done if settings.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return peak * (0.01 + 0.99 * left)

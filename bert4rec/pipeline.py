@@ -241,6 +241,7 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
         "model_reason": model_reason(workshop.settings),
         "loss_type": workshop.objective.loss_type,
         "loss_reason": workshop.loss_reason,
+        "steps_reason": workshop.steps_reason,
         "removes_seen": workshop.removes_seen,
         "seen_reason": workshop.seen_reason,
         "split": split_record(workshop.split, workshop.settings),

@@ -47,7 +47,7 @@ class SasRec(Network):
         items_bl: Tensor,
         places_bm: Tensor,
         *,
-        sees_future: bool = False,
+        sees_future: bool | Tensor = False,
         shown_bs: Tensor | None = None,
     ) -> Tensor:
         """Read windows and return what the network expects at the places asked for.
@@ -68,7 +68,7 @@ class SasRec(Network):
 
         Cost: the last block computes only the M places asked for.
         """
-        if sees_future:
+        if sees_future is not False:
             raise ValueError("SASRec sees only the past")
         read_bs = items_bl[:, :-1] if shown_bs is None else items_bl.gather(1, shown_bs)
         items_bsd, may_bss = self._first(read_bs)

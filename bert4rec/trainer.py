@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from bert4rec.batches import Part, TrainingBatches, generator_at
+from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.crew import Crew
 from bert4rec.device import DeviceChoice, memory_errors_explained
@@ -28,15 +28,20 @@ from bert4rec.events import (
     Resumed,
     StateDue,
     Trained,
+    Unrecorded,
     Validated,
 )
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.objective import Objective
-from bert4rec.optimizer import NetworkOptimizer
+from bert4rec.optimizer import NetworkOptimizer, learning_rate_at, move_towards
+from bert4rec.parts import Part
+from bert4rec.recorded import RecordedSteps
 
 # Loss lines that one epoch writes at most; more would only make the journal long.
 LOGS_PER_EPOCH = 20
+# Steps that a GPU does between two lines at least, for each line waits for it.
+RECORDED_STEPS_PER_LOG = 16
 # A long epoch offers its state for saving this often.
 CHECKPOINT_EVERY_S = 300.0
 
@@ -81,7 +86,10 @@ class Trainer:
         is_sampled = objective.sampler is not None
         is_averaged = settings.ema_decay > 0 and not is_sampled
         self.trained = copy.deepcopy(network) if is_averaged else network
-        self._compiled = compiled(self.trained) if settings.compile else None
+        self._forward: Callable[..., Tensor] | None = None
+        if settings.compile:
+            self._forward = compiled(self.trained)
+            self.objective = replace(objective, softmax=compiled(objective.softmax))
         # A sampled loss meets few items a step; those it does not meet cost nothing.
         self.trained.items.sparse = is_sampled
         self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
@@ -90,6 +98,7 @@ class Trainer:
         # What the steps since the last log line came to stays on the device until that line is due.
         self.loss_sum = torch.zeros((), device=choice.device)
         self.norm_sum = torch.zeros((), device=choice.device)
+        self.recorded = self._recorded_steps() if batches.is_static else None
         self.n_summed = 0
         self.n_sequences_summed = 0
         self._tick = 0.0
@@ -109,11 +118,21 @@ class Trainer:
         torch.set_num_threads(self.choice.n_threads)
         self.trained.train()
         self._tick = time.monotonic()
-        with memory_errors_explained(self.choice.device), self.crew:
+        with memory_errors_explained(self.choice.device), self.recorded or self.crew:
             while (reason := self._reason_to_end()) is None:
                 if not self._run_epoch():
                     return self._reason_to_end() or "stopped"
         return reason
+
+    def _recorded_steps(self) -> RecordedSteps:
+        return RecordedSteps(
+            self.batches,
+            self.optimizer.parameters,
+            loss=self.part_loss,
+            loss_sum=self.loss_sum,
+            update=self._update_weights,
+            on_failure=lambda reason: self.listener(Unrecorded(self.position, reason)),
+        )
 
     def _reason_to_end(self) -> str | None:
         settings, position = self.settings, self.position
@@ -149,23 +168,28 @@ class Trainer:
         return self._reason_to_end() is not None
 
     def _train_step(self, order: Tensor, epoch: int, epoch_step: int) -> None:
-        parts = self.batches.parts(order, epoch, epoch_step)
-        n_targets = sum(len(part.targets) for part in parts)
+        rates = {"learning_rate": self._learning_rate(), "pull": self._pull()}
+        if self.recorded is not None:
+            drafts = self.batches.drafts(order, epoch, epoch_step)
+            self.recorded.step(drafts, epoch, epoch_step, **rates)
+        else:
+            self.optimizer.zero_grad()
+            self._collect_gradients(self.batches.parts(order, epoch, epoch_step), epoch, epoch_step)
+            self._update_weights(**rates)
+        self.n_summed += 1
+        self.n_sequences_summed += len(self.batches.rows(order, epoch_step))
+        self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
+        self._report_if_due()
 
+    def _collect_gradients(self, parts: list[Part], epoch: int, epoch_step: int) -> None:
         def loss(network: Network, index: int) -> Tensor:
             part = parts[index]
             chance = self._chance(4, epoch, epoch_step, index)
             # Negatives that a batch shares are the same in all its parts.
             drawing = self._chance(5, epoch, epoch_step) if self.objective.is_shared else chance
-            return self._loss(network, part, chance, drawing) * (len(part.targets) / n_targets)
+            return self._loss(network, part, chance, drawing) * part.share
 
-        self.optimizer.zero_grad()
         self.loss_sum += self.crew.backward([part.n_tokens for part in parts], loss)
-        self._update_weights()
-        self.n_summed += 1
-        self.n_sequences_summed += sum(len(part.items_bl) for part in parts)
-        self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
-        self._report_if_due()
 
     def _chance(self, *place: int) -> torch.Generator:
         return generator_at(self.choice.device, self.settings.seed, *place)
@@ -175,7 +199,7 @@ class Trainer:
     ) -> Tensor:
         """Return the mean loss over the targets of a part."""
         network.set_generator(chance)
-        forward = network if self._compiled is None else self._compiled
+        forward = network if self._forward is None else self._forward
         with self.choice.autocast():
             hidden_bmd = forward(
                 part.items_bl,
@@ -186,18 +210,19 @@ class Trainer:
             hidden_md = hidden_bmd.flatten(0, 1)[part.target_places]
             return self.objective.loss(network, hidden_md, part.targets, drawing)
 
-    def _update_weights(self) -> None:
-        self.norm_sum += self.optimizer.step(self._learning_rate())
-        if self.trained is not self.network:
-            self._average_weights()
+    def part_loss(self, part: Part, chance: torch.Generator) -> Tensor:
+        """Return what a part adds to the loss of its step, a scalar."""
+        return self._loss(self.trained, part, chance, chance) * part.share
 
-    @torch.no_grad()
-    def _average_weights(self) -> None:
-        """Move the network towards the trained weights; the first steps are not worth keeping."""
+    def _update_weights(self, learning_rate: float | Tensor, pull: float | Tensor) -> None:
+        self.norm_sum += self.optimizer.step(learning_rate)
+        if self.trained is not self.network:
+            move_towards(tuple(self.network.parameters()), tuple(self.trained.parameters()), pull)
+
+    def _pull(self) -> float:
+        """Return how far the average moves; the first steps are not worth keeping."""
         n_done = self.position.step + 1
-        decay = min(self.settings.ema_decay, n_done / (n_done + 9))
-        averaged = tuple(self.network.parameters())
-        torch._foreach_lerp_(averaged, tuple(self.trained.parameters()), 1 - decay)
+        return 1 - min(self.settings.ema_decay, n_done / (n_done + 9))
 
     def _learning_rate(self) -> float:
         total = self.settings.n_epochs * self.batches.n_steps
@@ -205,7 +230,8 @@ class Trainer:
 
     def _report_if_due(self) -> None:
         n_steps = self.batches.n_steps
-        every = math.ceil(n_steps / LOGS_PER_EPOCH)
+        least = 1 if self.recorded is None else RECORDED_STEPS_PER_LOG
+        every = max(math.ceil(n_steps / LOGS_PER_EPOCH), least)
         done = self.position.epoch_step
         if done % every and done != n_steps:
             return
@@ -303,27 +329,13 @@ class Trainer:
         self.position = Position(**plain)
 
 
-def compiled(network: Network) -> Callable[..., Tensor]:
-    """Return the network's forward pass, compiled at its first call.
+Compute = TypeVar("Compute", bound=Callable[..., Any])
+
+
+def compiled(compute: Compute) -> Compute:
+    """Return a network or a function, compiled at its first call.
 
     What torch cannot compile runs as it is, with a line in torch's own log.
     """
     torch._dynamo.config.suppress_errors = True
-    forward: Callable[..., Tensor] = torch.compile(network, dynamic=True)
-    return forward
-
-
-def learning_rate_at(step: int, n_steps: int, settings: Hyperparameters) -> float:
-    """Return the learning rate of a step (from 0) of `n_steps` in all.
-
-    The rate climbs linearly over the warm-up; then it stays, or goes down to a hundredth of its
-    peak, on a line or half a cosine wave.
-    """
-    peak, warmup = settings.learning_rate, settings.warmup_steps
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    if settings.schedule == "constant":
-        return peak
-    done = min(1.0, (step - warmup) / max(1, n_steps - warmup))
-    left = 1 - done if settings.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
-    return peak * (0.01 + 0.99 * left)
+    return cast("Compute", torch.compile(compute))

@@ -49,14 +49,7 @@ class Workshop:
         loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
         network = new_network(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
-        batches = TrainingBatches(
-            dataset.items,
-            split.train,
-            dataset.vocabulary.mask_idx,
-            settings,
-            choice.device,
-            choice.n_threads,
-        )
+        batches = batches_of(dataset, split.train, settings, choice, loss_type)
         network.to(choice.device)
         sampler = None
         if loss_type != "CE":
@@ -74,6 +67,15 @@ class Workshop:
             network=network,
             batches=batches,
         )
+
+    @property
+    def steps_reason(self) -> str:
+        """How the steps of a training are done and why, for its record."""
+        if self.batches.is_static:
+            return "recorded once for each shape of a part, then replayed"
+        if self.choice.kind == "cuda":
+            return "done as they come: a sampled loss meets a varying number of items"
+        return "done part by part"
 
     def trainer(
         self,
@@ -120,6 +122,25 @@ class Workshop:
             list_length=list_length,
             n_threads=self.choice.n_side_by_side,
         )
+
+
+def batches_of(
+    dataset: SequenceDataset,
+    train: Segments,
+    settings: Hyperparameters,
+    choice: DeviceChoice,
+    loss_type: str,
+) -> TrainingBatches:
+    """Return the batches of a training on some rows; a GPU records what CE does with them."""
+    return TrainingBatches(
+        dataset.items,
+        train,
+        dataset.vocabulary.mask_idx,
+        settings,
+        choice.device,
+        choice.n_threads,
+        is_static=choice.kind == "cuda" and loss_type == "CE",
+    )
 
 
 def _tell_nobody(event: Event) -> None:

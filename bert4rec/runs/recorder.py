@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError
-from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
+from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Unrecorded, Validated
 from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
 from bert4rec.runs.snapshots import save_snapshot
@@ -65,6 +65,8 @@ class Recorder:
         elif isinstance(event, Resumed):
             self.write("resumed", step=position.step)
             self.status(state="running")
+        elif isinstance(event, Unrecorded):
+            self.write("unrecorded", step=position.step, reason=event.reason)
 
     def _trained(self, event: Trained) -> None:
         assert self.trainer is not None

@@ -64,7 +64,7 @@ OTHER_KINDS: Kinds = {
     **dict.fromkeys(("memory_bytes", "device_memory_bytes"), int),
     **dict.fromkeys(("learning_rate", "grad_norm", "sequences_per_s", "elapsed_s"), NUMBER),
     **dict.fromkeys(("loss_type", "loss_reason", "seen_reason", "device", "precision"), str),
-    **dict.fromkeys(("model", "model_reason"), str),
+    **dict.fromkeys(("model", "model_reason", "steps_reason"), str),
     **dict.fromkeys(("epoch", "step"), NUMBER),
     "removes_seen": bool,
 }

@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.batches import Part, TrainingBatches
+from bert4rec.batches import TrainingBatches
 from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
+from bert4rec.parts import Part
 from tests.factories import random_dataset, small_settings
 
 N_ITEMS = 9

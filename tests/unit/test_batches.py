@@ -10,20 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.batches import (
-    MAX_PADDING,
-    MAX_PART_TOKENS,
-    NEXT_ITEM_SHARE,
-    Part,
-    TrainingBatches,
-    cuts,
-    generator_at,
-)
+from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.losses import full_softmax_loss
 from bert4rec.model import Bert4Rec
+from bert4rec.parts import MAX_PADDING, MAX_PART_TOKENS, NEXT_ITEM_SHARE, Part, cuts
 from tests.factories import random_dataset, small_settings
 
 
@@ -160,11 +153,28 @@ def test_the_parts_of_a_step_change_nothing_but_its_cost(monkeypatch: pytest.Mon
     batches = batches_of(dataset, **changes)
     order = batches.order(0)
     whole = batches.parts(order, 0, 0)
-    monkeypatch.setattr("bert4rec.batches.MAX_PADDING", 2)
+    monkeypatch.setattr("bert4rec.parts.MAX_PADDING", 2)
     parted = batches.parts(order, 0, 0)
     assert len(whole) == 2 < len(parted)
     assert asked(parted) == asked(whole)
     for one, two in zip(gradients(dataset, whole), gradients(dataset, parted), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("next_item_rate", [0, 0.5, 1])
+@pytest.mark.parametrize("n_parts", [1, 2, 4])
+def test_static_parts_ask_the_same_in_few_sizes(next_item_rate: float, n_parts: int) -> None:
+    """Rows of both kinds together, targets that are none: the same batch and gradient."""
+    dataset = random_dataset([1, 2, 3, 5, 8, 13, 20, 20, 7, 6, 30, 2])
+    changes = {"batch_size": 12, "max_seq_length": 16, "dropout_rate": 0}
+    batches = batches_of(dataset, next_item_rate=next_item_rate, **changes)
+    static = batches_of(dataset, next_item_rate=next_item_rate, **changes)
+    static.is_static, static.n_parts = True, n_parts
+    plain, order = batches.parts(batches.order(0), 0, 0), batches.order(0)
+    few = static.parts(order, 0, 0)
+    assert len(few) == n_parts
+    assert asked(few) == asked(plain)
+    for one, two in zip(gradients(dataset, few), gradients(dataset, plain), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-7)
 
 
@@ -186,15 +196,16 @@ def asked(parts: list[Part]) -> list[tuple[list[int], list[int], list[int], bool
     found = []
     for part in parts:
         length, n_wide = part.items_bl.shape[1], part.places_bm.shape[1]
+        sees_future = part.rows_see_future()
         for row, items in enumerate(part.items_bl.tolist()):
-            mine = part.target_places // n_wide == row
+            mine = (part.target_places // n_wide == row) & (part.targets != PAD_IDX)
             places = part.places_bm[row, part.target_places[mine] % n_wide]
             found.append(
                 (
                     [item for item in items if item != PAD_IDX],
                     (length - places).tolist(),
                     part.targets[mine].tolist(),
-                    part.sees_future,
+                    sees_future[row],
                 )
             )
     return sorted(found)
@@ -206,14 +217,13 @@ def gradients(dataset: SequenceDataset, parts: list[Part]) -> list[torch.Tensor]
         small_settings(max_seq_length=16, dropout_rate=0),
         torch.Generator().manual_seed(1),
     )
-    n_targets = sum(len(part.targets) for part in parts)
     for part in parts:
         hidden = network(
             part.items_bl, part.places_bm, sees_future=part.sees_future, shown_bs=part.shown_bs
         )
         at = hidden.flatten(0, 1)[part.target_places]
         loss = full_softmax_loss(at, network.item_vectors(), part.targets - 1)
-        (loss * (len(part.targets) / n_targets)).backward()
+        (loss * part.share).backward()
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 

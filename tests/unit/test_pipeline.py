@@ -21,6 +21,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
 from bert4rec.estimate import size_of
+from bert4rec.events import Position, Unrecorded
 from bert4rec.files import write_json
 from bert4rec.objective import choose_loss
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
@@ -322,6 +323,16 @@ def test_a_beat_does_not_undo_what_the_training_says(tmp_path: Path) -> None:
     run.set_status(state="queued")
     record.beat()
     assert run.status().state == "paused"
+
+
+def test_a_step_that_could_not_be_recorded_is_in_the_log_with_its_reason(tmp_path: Path) -> None:
+    run = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy("scoring_policy", SETTINGS))
+    Recorder(run)(Unrecorded(Position(step=3), "operation not permitted"))
+    [line], _ = run.journal.read()
+    assert (line["event"], line["step"]) == ("unrecorded", 3)
+    assert "unrecorded: step 3, reason operation not permitted" in (
+        (run.folder / "log.txt").read_text("utf-8").replace("  ", " ")
+    )
 
 
 def test_the_log_tells_a_run_in_lines_for_a_person(tmp_path: Path) -> None:

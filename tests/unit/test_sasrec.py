@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bert4rec.batches import Part, TrainingBatches, row_kinds
+from bert4rec.batches import TrainingBatches
 from bert4rec.contexts import CONTEXTS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
@@ -21,6 +21,7 @@ from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec, n_parameters
 from bert4rec.objective import Objective, choose_loss
+from bert4rec.parts import Part, row_kinds
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender
 from bert4rec.sasrec import SasRec, causal_sight, model_reason, new_network

@@ -17,7 +17,8 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NonFiniteLossError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Validated
 from bert4rec.negatives import Negatives, NegativeSampler
-from bert4rec.trainer import LOGS_PER_EPOCH, Trainer, learning_rate_at
+from bert4rec.optimizer import learning_rate_at
+from bert4rec.trainer import LOGS_PER_EPOCH, Trainer
 from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_settings
 
