@@ -100,7 +100,7 @@ def _presets() -> Iterator[str]:
     for name, preset in PRESETS.items():
         values = ", ".join(f"`{key}={_shown(value)}`" for key, value in preset.values.items())
         yield f"| `{name}` | {values or 'the defaults'} | {preset.description} |"
-    yield from ("", f"What they reached, on {MACHINE}:", "")
+    yield from ("", f"What they reached, on {MACHINE} where no other machine is named:", "")
     yield from ("| Preset | Measured | Source |", "|---|---|---|")
     for name, preset in PRESETS.items():
         for found in preset.measured:

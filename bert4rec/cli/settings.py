@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 POLICIES: tuple[PolicyKind, ...] = ("scoring_policy", "embedding_policy")
 # As `PRESETS` names them; a test holds these equal, because asking it would load pydantic.
-PRESET_NAMES = ("quick", "balanced", "thorough")
+PRESET_NAMES = ("quick", "balanced", "thorough", "sasrec")
 NO_VALUE = ("", "none", "null")
 
 

@@ -158,7 +158,7 @@ def _draw_presets() -> None:
             help=preset_help(),
             persist_state="session",
         )
-        with st.popover("What it sets and reached", type="tertiary"):
+        with st.popover("What it sets", type="tertiary"):
             _draw_source()
         with st.popover("Your presets", icon=":material/bookmarks:", type="tertiary"):
             settings, _ = forms.check_draft(draft())
@@ -186,14 +186,14 @@ def _draw_source() -> None:
     if not preset.measured:
         st.caption("Not measured yet.")
         return
-    st.caption(f"Measured on {MACHINE}:")
+    st.caption(f"Measured on {MACHINE} where no other machine is named:")
     lines = (f"{escape(found.text)}; `{found.source}`" for found in preset.measured)
     st.caption("\n".join(f"- {line}" for line in lines))
 
 
 def preset_help() -> str:
     """Return what the presets were seen to reach and to cost, as Markdown."""
-    lines = ["Fills all fields. Measured, see *What it sets and reached*:", ""]
+    lines = ["Fills all fields. Measured, see *What it sets*:", ""]
     for preset in PRESETS.values():
         found = "; ".join(found.short for found in preset.measured) or "not measured yet"
         lines.append(f"- **{preset.title}**: {found}")
