@@ -8,6 +8,7 @@ from bert4rec.files import safe_name
 from bert4rec.search_plan import SearchPlan
 from bert4rec.ui import search_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
+from bert4rec.ui.estimate_panel import draw_estimate
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import titled
 from bert4rec.ui.search_actions import (
@@ -23,7 +24,7 @@ from bert4rec.ui.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search_draft import plan_words
+from bert4rec.ui.search_draft import plan_words, windows_alike
 from bert4rec.ui.search_files import draw_files
 from bert4rec.ui.search_view import draw_study
 from bert4rec.ui.study_list import ReadStudy, studies_frame
@@ -139,7 +140,7 @@ def draw_start(
         st.caption("To be put right first:")
         st.caption("\n".join(f"- {escape(titled(problem))}" for problem in problems))
         return
-    draw_summary(plan)
+    draw_summary(dataset, plan)
     # By a callback, which hears the press also when another view takes the place of this one.
     st.button(
         "Start the search",
@@ -153,9 +154,11 @@ def draw_start(
         st.caption("The device is in use. Trials and runs take turns; a run that waits goes first.")
     else:
         st.caption("A run that is started meanwhile trains before the next trial.")
+    st.markdown("**The first trial, should it not be pruned**")
+    draw_estimate(dataset, plan.base)
 
 
-def draw_summary(plan: SearchPlan) -> None:
+def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:
     minutes = plan.budget.minutes
     limit = f", at most {duration(60 * minutes)}" if minutes is not None else ""
     st.caption(
@@ -165,6 +168,8 @@ def draw_summary(plan: SearchPlan) -> None:
     st.caption("\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan)))
     if plan.first_point() is None:
         st.caption("The first trial is drawn like the others: what it would have lies outside.")
+    if alike := windows_alike(plan.space, int(dataset.lengths.max(initial=0))):
+        st.caption(alike)
 
 
 def draw_list(studies: dict[str, ReadStudy]) -> None:

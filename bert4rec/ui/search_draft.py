@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import parse_value
+from bert4rec.hyperparameters import OF_MASKS, parse_value
 from bert4rec.presets import PRESETS
 from bert4rec.search_plan import DEFAULT_TRIALS, FIRST_PRESET, Budget, SearchPlan, plan_of
-from bert4rec.search_space import DEFAULT_SPACE, UNSET, WHY_FIXED, Choices, Domain
+from bert4rec.search_space import (
+    DEFAULT_SPACE,
+    UNSET,
+    WHY_FIXED,
+    Choices,
+    Domain,
+    Range,
+    Space,
+)
 from bert4rec.ui.forms import FormField, form_fields, preset_draft, shown_value, value_text
 
 FIXED, LIST, RANGE, LOG = "fixed", "list", "range", "log"
@@ -88,11 +96,24 @@ def first_draft() -> SearchDraft:
 
 
 def with_preset(draft: SearchDraft, preset: str) -> SearchDraft:
-    """Return the draft with the base of a preset; what varies and the metric stay."""
+    """Return the draft with the base of a preset; what varies and the metric stay.
+
+    But for what only masks have: it leaves with a preset that hides nothing and comes back with one
+    that does.
+    """
     base = preset_draft(preset)
     if METRIC in draft.base:
         base[METRIC] = draft.base[METRIC]
-    return replace(draft, base=base, kept=tuple(base), source=preset)
+    space = dict(draft.space)
+    if _is_causal(base):
+        space = {name: varied for name, varied in space.items() if name not in OF_MASKS}
+    elif _is_causal(draft.base):
+        space |= _typed_space({name: DEFAULT_SPACE[name] for name in OF_MASKS})
+    return replace(draft, base=base, kept=tuple(base), space=space, source=preset)
+
+
+def _is_causal(base: Mapping[str, Any]) -> bool:
+    return base.get("attention") == "causal"
 
 
 def draft_of(plan: SearchPlan) -> SearchDraft:
@@ -223,6 +244,23 @@ def fixed_changes(draft: SearchDraft) -> list[tuple[str, str, str]]:
 def plan_words(plan: SearchPlan) -> list[tuple[str, str]]:
     """Return what varies as pairs of a title and its values in words."""
     return [(form_fields()[name].title, domain_words(one)) for name, one in plan.space.items()]
+
+
+def windows_alike(space: Space, longest: int) -> str:
+    """Return that some windows of a space are longer than all histories, which makes them one.
+
+    Example:
+        >>> windows_alike({"max_seq_length": Choices((50, 100, 200))}, 60)
+        'No history is longer than 60, so windows of 100 and 200 are the same.'
+    """
+    domain, said = space.get("max_seq_length"), f"No history is longer than {longest:,}, so "
+    if isinstance(domain, Range):
+        return f"{said}longer windows are all the same." if domain.high > longest else ""
+    values = domain.values if isinstance(domain, Choices) else ()
+    beyond = [f"{value:,}" for value in values if isinstance(value, int) and value > longest]
+    if len(beyond) < 2:
+        return ""
+    return f"{said}windows of {', '.join(beyond[:-1])} and {beyond[-1]} are the same."
 
 
 def domain_words(domain: Domain) -> str:

@@ -146,6 +146,31 @@ def test_the_form_opens_with_the_usual_search(dataset: SequenceDataset, open_sea
     assert "bert4rec sweep made-1" in "\n".join(code.value for code in app.code)
 
 
+def test_before_the_start_a_trial_can_be_timed_and_windows_alike_are_told_of(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    app = open_search()
+    longest = int(dataset.lengths.max())
+    assert longest < 50
+    assert f"No history is longer than {longest}, so windows of 50, 100 and 200" in texts(app)
+    press(app, "Estimate the time")
+    assert not app.exception
+    assert {"All epochs", "One epoch", "Parameters"} <= {metric.label for metric in app.metric}
+    app.text_input(key="search_values_max_seq_length").set_value("10, 20").run()
+    assert "No history is longer" not in texts(app)
+
+
+def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    app = open_search()
+    app.segmented_control(key="search_preset").set_value("sasrec").run()
+    assert not app.exception
+    assert "Mask rate" not in "\n".join(c.value for c in app.caption if c.value.startswith("- "))
+    start = next(button for button in app.button if button.label == "Start the search")
+    assert not start.disabled
+
+
 def test_all_that_is_wrong_is_told_as_one_types(
     dataset: SequenceDataset, open_search: Open
 ) -> None:

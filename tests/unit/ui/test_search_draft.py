@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bert4rec.cli.searching import SearchOptions, sweep
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
-from bert4rec.search_space import WHY_FIXED, parse_space
+from bert4rec.search_space import WHY_FIXED, Choices, Range, parse_space
 from bert4rec.ui.forms import form_fields
 from bert4rec.ui.search_draft import (
     LIST,
@@ -27,6 +27,7 @@ from bert4rec.ui.search_draft import (
     may_vary,
     suggested,
     sweep_command,
+    windows_alike,
     with_preset,
 )
 
@@ -73,13 +74,15 @@ def read_command(text: str) -> SearchPlan:
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("preset", ["quick", "balanced", "thorough"])
+@pytest.mark.parametrize("preset", ["quick", "balanced", "thorough", "sasrec"])
 def test_the_command_searches_for_what_the_form_shows(space: dict[str, Any], preset: str) -> None:
     draft = with_preset(first_draft(), preset)
     # One setting of the preset is unset, one is another, one is none of the preset's.
     base = {key: value for key, value in draft.base.items() if key != "dropout_rate"}
     base |= {"n_epochs": 7, "weight_decay": 0.1, "valid_metric": "hr@10"}
     typed = draft_of(SearchPlan(space=parse_space(space))).space
+    if draft.base.get("attention") == "causal":
+        typed = {name: varied for name, varied in typed.items() if name not in OF_MASKS}
     draft = replace(draft, base=base, space=typed, n_trials=5, minutes=0.125, seed=9)
     plan = made(draft)
     command = sweep_command(plan, preset=preset, dataset="made", workspace=Path("/a b"), name="one")
@@ -138,3 +141,22 @@ def test_a_domain_reads_as_a_sentence() -> None:
     assert words["hidden_size"] == "32 to 128 in steps of 32"
     assert words["learning_rate"] == "0.000123457 to 0.01 by magnitude"
     assert words["mask_rate"] == "0.1 to 0.6"
+
+
+def test_a_preset_that_hides_nothing_varies_nothing_of_masks_and_another_does_again() -> None:
+    causal = with_preset(first_draft(), "sasrec")
+    assert check_plan(causal)[1] == []
+    assert set(first_draft().space) - set(causal.space) == {"mask_rate", "next_item_rate"}
+    assert with_preset(causal, "balanced").space.keys() == first_draft().space.keys()
+    without = replace(first_draft(), space={"learning_rate": first_draft().space["learning_rate"]})
+    assert with_preset(without, "quick").space.keys() == {"learning_rate"}
+
+
+def test_windows_that_no_history_fills_are_told_of() -> None:
+    window = Range(10, 80)
+    assert windows_alike({"max_seq_length": window}, 60).endswith(
+        "longer windows are all the same."
+    )
+    assert windows_alike({"max_seq_length": window}, 80) == ""
+    assert windows_alike({"max_seq_length": Choices((50, 100))}, 60) == ""
+    assert windows_alike({}, 3) == ""
