@@ -193,9 +193,9 @@ def _draw_results(run: Run) -> None:
     with st.grid(4, min_column_width=MIN_METRIC_PX):
         st.metric("NDCG@10 on test", number(metrics["ndcg@10"], 3), border=True)
         st.metric("HR@10 on test", number(metrics["hr@10"], 3), border=True)
-        st.metric(
-            "Best epoch", f"{summary['best_epoch']} of {summary['n_epochs_done']}", border=True
-        )
+        n_done = summary["n_epochs_done"]
+        best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
+        st.metric("Best epoch", best, border=True)
         st.metric("Training time", duration(summary["train_seconds"]), border=True)
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")

@@ -186,8 +186,14 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         help=ROLE_HELP[role],
         key=key,
     )
-    sign = ":material/check:" if guess.is_certain else ":orange[:material/help:] Not certain:"
-    st.caption(f"{sign} {escape(sentence(guess.reason))}")
+    if picked is not None and (picked or None) != guess.column:
+        before = f" {escape(guess.column)} was the guess." if guess.column else ""
+        st.caption(f":material/check: Chosen by hand.{before}")
+    else:
+        sure = ":material/check:" if guess.is_certain or picked else ""
+        st.caption(
+            f"{sure or ':orange[:material/help:] Not certain:'} {escape(sentence(guess.reason))}"
+        )
     return picked
 
 

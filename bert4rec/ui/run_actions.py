@@ -143,7 +143,6 @@ def show_problem() -> None:
 @st.dialog("Rename, note, tags")
 def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
     name = st.text_input("Name", value=shown.name, max_chars=MAX_NAME, key=f"name_{run.id}")
-    note = st.text_area("Note", value=shown.note, max_chars=MAX_NOTE, key=f"run_note_{run.id}")
     tags = st.multiselect(
         "Tags",
         list(dict.fromkeys([*shown.tags, *known_tags])),
@@ -153,6 +152,8 @@ def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
         help=f"Words to find the run by, up to {MAX_TAG} signs each.",
         key=f"tags_{run.id}",
     )
+    # Below the tags, whose open list would lie over the button.
+    note = st.text_area("Note", value=shown.note, max_chars=MAX_NOTE, key=f"run_note_{run.id}")
     st.caption("Settings and figures of a run stay as they are.")
     if not st.button("Save", type="primary", icon=":material/check:"):
         return

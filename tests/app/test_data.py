@@ -276,6 +276,19 @@ def test_uncertain_roles_are_left_for_the_person_to_choose() -> None:
     boxes["Item column"].set_value("right")
     app.run()
     assert "Prepare dataset" in [b.label for b in app.button]
+    assert "Not certain" not in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_hint_below_a_column_follows_the_choice() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    assert "Chosen by hand" not in texts(app)
+    boxes = {box.label: box for box in app.selectbox}
+    boxes["User column"].set_value("item_id")
+    app.run()
+    assert "Chosen by hand. user\\_id was the guess." in texts(app)
 
 
 @pytest.mark.parametrize(
