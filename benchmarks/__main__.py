@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bulk import measure_bulk
+from benchmarks.clicks import measure_clicks
 from benchmarks.compose import measure_composer
 from benchmarks.dashboard import measure_dashboard
 from benchmarks.demo import measure_demo
 from benchmarks.estimate import measure_estimates
 from benchmarks.explain import measure_explaining
+from benchmarks.gpu import measure_gpu
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
 from benchmarks.maps import measure_maps
@@ -29,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "train": measure_training,
     "quality": measure_quality,
     "scale": measure_scale,
+    "gpu": measure_gpu,
     "infer": measure_inference,
     "bulk": measure_bulk,
     "explain": measure_explaining,
@@ -37,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "maps": measure_maps,
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
+    "clicks": measure_clicks,
     "estimate": measure_estimates,
 }
 

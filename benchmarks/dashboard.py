@@ -6,9 +6,13 @@ in the menu until the page is drawn, while a run trains, and of Runs in a worksp
 finished runs. `long run`: memory and refresh of a page that watches 100,000 steps, each with its
 line, at the start and the end.
 
+A visitor's browser runs on a machine of his own; here it shares the processors with the training.
+With BENCH_BROWSERS=apart server and command line have one processor and the browsers another, which
+is kept busy all the time, so that what is measured is what pages cost the server.
+
 Environment variables: BENCH_PARTS (these names with commas between), BENCH_REPEATS (1 is a quick
 run), BENCH_EPOCHS (of a compared training), BENCH_RUNS (in the workspace), BENCH_STEPS (of the long
-run), BENCH_RUNNER (thread or process).
+run), BENCH_RUNNER (thread or process), BENCH_BROWSERS (apart), BENCH_PAGES (1,5: that watch).
 """
 
 from __future__ import annotations
@@ -51,6 +55,7 @@ TITLES = {
     "Search": "Search",
     "Runs": "Runs",
     "Inspect": "Inspect",
+    "Evaluate": "Evaluate",
     "Recommend": "Recommend",
     "Embeddings": "Embeddings",
     "System": "System",
@@ -86,7 +91,7 @@ Row = dict[str, Any]
 def measure_dashboard() -> list[Row]:
     """Return rows of all three kinds."""
     os.environ.setdefault(RUNNER_VARIABLE, os.environ.get("BENCH_RUNNER", "thread"))
-    with sync_playwright() as playwright:
+    with elsewhere_busy(), on_processors(last=True), sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
         parts = {"training": trainings, "page": pages, "long run": long_run}
@@ -100,6 +105,40 @@ def measure_dashboard() -> list[Row]:
                 rows.append(found)
         browser.close()
     return rows
+
+
+PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+@contextmanager
+def on_processors(*, last: bool) -> Iterator[None]:
+    """Let what is started meanwhile run on the last processor or the first, where that is asked."""
+    if os.environ.get("BENCH_BROWSERS") != "apart":
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {PROCESSORS[-1] if last else PROCESSORS[0]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def elsewhere_busy() -> Iterator[None]:
+    """Keep the browsers' processor busy: it may share its core with that of the training."""
+    if os.environ.get("BENCH_BROWSERS") != "apart":
+        yield
+        return
+    with on_processors(last=True):
+        spinning = subprocess.Popen(
+            [sys.executable, "-c", "import os\nos.nice(19)\nwhile True: pass"]
+        )
+    try:
+        yield
+    finally:
+        spinning.kill()
+        spinning.wait()
 
 
 def row(what: str, case: str, unit: str, values: list[float]) -> Row:
@@ -118,7 +157,8 @@ def asked(name: str, usual: int) -> int:
 def served() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "workspace")
-        server.start()
+        with on_processors(last=False):
+            server.start()
         try:
             yield server
         finally:
@@ -131,7 +171,7 @@ def trainings(browser: Browser) -> Iterator[Row]:
     with served() as server:
         dataset = prepare_sample("playlists", server.workspace)
         assert dataset.folder is not None
-        for n_pages in (1, 5):
+        for n_pages in map(int, os.environ.get("BENCH_PAGES", "1,5").split(",")):
             ratios = []
             for _ in range(asked("REPEATS", 5)):
                 by_hand = by_command(server.workspace, dataset.folder.name, settings)
@@ -151,7 +191,8 @@ def startable(server: Server, dataset: Any, settings: Hyperparameters) -> Run:
 def by_command(workspace: Path, dataset: str, settings: Hyperparameters) -> float:
     given = [f"--set={name}={value}" for name, value in settings.given().items()]
     command = [str(Path(sys.executable).with_name("bert4rec")), "train", dataset, *given]
-    subprocess.run([*command, "--workspace", str(workspace)], check=True, capture_output=True)
+    with on_processors(last=False):
+        subprocess.run([*command, "--workspace", str(workspace)], check=True, capture_output=True)
     return seconds_of(list_runs(workspace)[0])
 
 

@@ -57,14 +57,20 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), lr=task.learning_rate)
     model.train()
     for items_bl in stopwatch.over(shuffled_batches(windows_bl, task.batch_size)):
-        is_target = torch.rand(items_bl.shape) < task.mask_rate
-        loss = model(
-            input_ids=items_bl.masked_fill(is_target, task.n_items + 1),
-            labels=items_bl.masked_fill(~is_target, -100),
-        ).loss
+        loss = masked_loss(model, items_bl, task)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def masked_loss(model: BertForMaskedLM, items_bl: torch.Tensor, task: Task) -> torch.Tensor:
+    """Return the loss at places of windows that chance hides."""
+    is_target = torch.rand(items_bl.shape, device=items_bl.device) < task.mask_rate
+    loss: torch.Tensor = model(
+        input_ids=items_bl.masked_fill(is_target, task.n_items + 1),
+        labels=items_bl.masked_fill(~is_target, -100),
+    ).loss
+    return loss
 
 
 def shuffled_batches(windows_bl: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
