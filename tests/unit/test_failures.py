@@ -223,7 +223,7 @@ OUT_OF_MEMORY: list[Exception] = [
 def test_memory_that_runs_out_in_a_step_fails_the_run_with_the_way_to_a_smaller_one(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uninterrupted: Run
 ) -> None:
-    def allocate(*_: object) -> None:
+    def allocate(*_: object, **__: object) -> None:
         raise error
 
     run = new_run(tmp_path)
