@@ -18,6 +18,7 @@ from bert4rec.comparing.comparison import (
 )
 from bert4rec.comparing.figures import MAIN_METRIC
 from bert4rec.errors import Bert4RecError
+from bert4rec.future_report import LEAST_SHARE
 from bert4rec.future_words import PART_WORDS
 from bert4rec.runs.folder import Run
 
@@ -314,6 +315,11 @@ def _future_finding(future: FutureGain | None) -> Finding:
         "matters": "What comes after a gap helps to fill it",
         "does_not": "What comes after a gap does not help to fill it",
     }.get(future.verdict, "Whether what comes after a gap helps to fill it cannot be told")
+    if future.verdict == "does_not" and future.low > 0:
+        said = (
+            f"What comes after a gap helps to fill it by less than {LEAST_SHARE:.0%} of what the "
+            "past alone reaches, which counts as nothing"
+        )
     text = f"{said}: NDCG@10 {future.both:.4f} from both sides, {gap} over the past alone."
     if future.part in PART_WORDS:
         text += f" Hidden were {PART_WORDS[future.part]}."

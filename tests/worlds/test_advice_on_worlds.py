@@ -195,6 +195,10 @@ def test_a_model_of_the_past_alone_is_a_rival_of_order() -> None:
     assert advise(beaten).verdict == "suits"
     no_use = FutureGain("does_not", past=0.3, both=0.3, low=-0.01, high=0.01)
     assert advise(knowing(beaten, "model", no_use)).verdict == "next_item"
+    little = replace(no_use, past=0.89, both=0.92, low=0.02, high=0.04)
+    said = told(advise(knowing(beaten, "model", little)))
+    assert "by less than 5% of what the past alone reaches" in said
+    assert "does not help" not in said
     matters = replace(no_use, verdict="matters")
     assert advise(knowing(beaten, "model", matters)).verdict == "suits"
 
