@@ -146,6 +146,7 @@ class Tape:
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.on_failure = on_failure
         self.is_recording = True
+        self.n_recorded = 0
         self._graphs: dict[Hashable, torch.cuda.CUDAGraph | None] = {}
         self._pool: Any = None
         self._stream_context = torch.cuda.stream(self.stream)
@@ -158,6 +159,9 @@ class Tape:
     def __exit__(self, *error: object) -> None:
         self._stream_context.__exit__(*error)
         self.stream.synchronize()
+        # What they held is for whoever judges next.
+        self._graphs.clear()
+        self._pool = None
 
     def run(
         self, key: Hashable, work: Callable[[], None], chance: Sequence[torch.Generator] = ()
@@ -180,6 +184,7 @@ class Tape:
                 graph = self._graphs[key] = self._recorded(work, chance)
             except RuntimeError as error:
                 self.is_recording = False
+                self.stream.synchronize()
                 self._graphs.clear()
                 self.on_failure(str(error).partition("\n")[0])
                 work()
@@ -198,4 +203,5 @@ class Tape:
         ):
             work()
         self._pool = self._pool or graph.pool()
+        self.n_recorded += 1
         return graph

@@ -147,8 +147,7 @@ def test_replayed_steps_are_those_done_as_they_come(changes: dict[str, Any]) -> 
         assert trainer.recorded is not None
         trainer.recorded.tape.is_recording = is_recording
         trainer.run()
-        graphs = trainer.recorded.tape._graphs
-        assert any(graphs.values()) == is_recording
+        assert (trainer.recorded.tape.n_recorded > 1) == is_recording
         assert not any(isinstance(event, Unrecorded) for event in told)
         found.append(weights_of(trainer))
     # Additions meet in another order on a GPU every time, and training makes more of it.
