@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import train
 from benchmarks.peers.task import Histories, Task
 from benchmarks.scale import power_law_histories
 from benchmarks.train import N_ITEMS, long_histories
@@ -34,9 +35,12 @@ from bert4rec.hyperparameters import parse_settings
 from bert4rec.workshop import Workshop
 
 BATCH, DEVICE = 256, "cuda:0"
+WIDTHS = ("hidden_size", "inner_size", "window")
 SHAPES = {
-    "A": {"hidden_size": 64, "inner_size": 256, "n_heads": 2, "window": 50},
-    "B": {"hidden_size": 128, "inner_size": 512, "n_heads": 2, "window": 200},
+    **{
+        name: {"n_heads": 2, **{width: shape[width] for width in WIDTHS}}
+        for name, shape in train.SHAPES.items()
+    },
     "C": {"hidden_size": 256, "inner_size": 1024, "n_heads": 4, "window": 200},
 }
 # Recording needs each shape of a part twice, which takes up to three epochs.

@@ -23,7 +23,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
-from bert4rec.workshop import Workshop, loss_for
+from bert4rec.workshop import Workshop, is_recorded, loss_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
@@ -138,14 +138,14 @@ def probe(
     free_bytes = free_memory_bytes(choice.device)
     _refuse_what_cannot_fit(size, choice, free_bytes)
     workshop = Workshop.open(dataset, settings)
-    is_recorded = workshop.batches.is_static
-    steps_s = _time_steps(workshop, 2 * limit_s if is_recorded else limit_s, clock)
+    is_static = workshop.batches.is_static
+    steps_s = _time_steps(workshop, 2 * limit_s if is_static else limit_s, clock)
     valid_s = _time_validation(workshop, clock) if settings.eval_step else 0.0
     # Steps that are done for their recording take many times as long as those replayed after it.
-    step_s = float(np.quantile(steps_s, 0.25 if is_recorded else 0.5))
+    step_s = float(np.quantile(steps_s, 0.25 if is_static else 0.5))
     n_valid = -(-settings.n_epochs // settings.eval_step) if settings.eval_step else 0
     total_s = step_s * size.n_steps + valid_s * n_valid
-    if is_recorded:
+    if is_static:
         # Recording comes once.
         total_s += max(0.0, float(np.sum(steps_s)) - step_s * len(steps_s))
     return Estimate(
@@ -246,7 +246,7 @@ def _memory_bytes(
     d, n = settings.hidden_size, dataset.n_items
     choice = choose_for(settings)
     is_ce = loss_type == "CE"
-    if is_ce and choice.kind == "cuda":
+    if is_recorded(choice, loss_type):
         part = _largest_static_part(split, settings)
     else:
         part = _largest_part(split, settings, choice)

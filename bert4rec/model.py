@@ -1,4 +1,4 @@
-"""The BERT4Rec network, whole, in one file; `sasrec.py` builds a causal one from the same parts.
+"""The BERT4Rec network, from `layers.py` up; `sasrec.py` builds a causal one from the same parts.
 
 Shapes: B batch, L positions of a window, S of them that are read, M places asked for, T tokens of
 either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are

@@ -139,8 +139,13 @@ def batches_of(
         settings,
         choice.device,
         choice.n_threads,
-        is_static=choice.kind == "cuda" and loss_type == "CE",
+        is_static=is_recorded(choice, loss_type),
     )
+
+
+def is_recorded(choice: DeviceChoice, loss_type: str) -> bool:
+    """Return whether the steps of a training are recorded: with CE, on a GPU."""
+    return choice.kind == "cuda" and loss_type == "CE"
 
 
 def _tell_nobody(event: Event) -> None:
