@@ -28,19 +28,22 @@ def has_mixed_ends(file: Path, packing: str) -> bool:
 
     Cost: one pass over the file's unpacked bytes; the first block is mostly enough where they mix.
     """
-    n_lf = n_cr = n_crlf = 0
-    ended_with_cr = False
+    has_lf = has_crlf = ended_with_cr = False
     for block in unpacked_blocks(file, packing):
-        n_here = block.count(b"\r")
-        n_lf += block.count(b"\n")
-        if n_here or ended_with_cr:
-            n_cr += n_here
-            n_crlf += block.count(b"\r\n") + (ended_with_cr and block.startswith(b"\n"))
-        ended_with_cr = block.endswith(b"\r")
-        # A block may end between the two signs of one line end.
-        if n_cr - n_crlf > ended_with_cr or (n_crlf and n_lf > n_crlf):
+        n_cr = block.count(b"\r") + ended_with_cr
+        if n_cr:
+            # A block may end between the two signs of one line end.
+            n_crlf = block.count(b"\r\n") + (ended_with_cr and block.startswith(b"\n"))
+            ended_with_cr = block.endswith(b"\r")
+            if n_cr - n_crlf > ended_with_cr:
+                return True
+            has_crlf |= n_crlf > 0
+            has_lf |= block.count(b"\n") > n_crlf
+        else:
+            has_lf = has_lf or b"\n" in block
+        if has_lf and has_crlf:
             return True
-    return n_cr > n_crlf
+    return ended_with_cr
 
 
 def plain_copy(file: Path, packing: str, encoding: str, folder: Path) -> Path:

@@ -23,7 +23,6 @@ from bert4rec.files import check_format, folder_swapped_in, read_json, write_jso
 FORMAT_VERSION = 1
 # Interactions looked at together where a whole log would not fit the memory.
 BLOCK_ROWS = 4_000_000
-COPIED_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,16 +183,15 @@ class SequenceDataset:
 
 
 def _save_array(path: Path, array: np.ndarray) -> None:
-    """Write an array; one that is mapped whole goes from file to file and not through memory."""
+    """Write an array; one that maps a whole file of its kind is copied without being read."""
     base: object = array.base
-    if not isinstance(array, np.memmap) or not isinstance(base, mmap.mmap):
-        np.save(path, array)
-        return
-    with Path(str(array.filename)).open("rb") as source, path.open("wb") as target:
-        header = np.lib.format.header_data_from_array_1_0(array)
-        np.lib.format.write_array_header_1_0(target, header)
-        source.seek(array.offset)
-        shutil.copyfileobj(source, target, COPIED_BYTES)
+    if isinstance(array, np.memmap) and isinstance(base, mmap.mmap):
+        source = Path(str(array.filename))
+        # A mapped array that begins behind a header and fills the rest is all that the file holds.
+        if array.offset and array.offset + array.nbytes == source.stat().st_size:
+            shutil.copyfile(source, path)
+            return
+    np.save(path, array)
 
 
 def count_distinct(keys: np.ndarray) -> int:

@@ -236,9 +236,12 @@ class _Left:
         """Return the rows of each item, int64."""
         if self._n_of_item is None:
             self._n_of_item = np.zeros(len(self._item_is_left), dtype=np.int64)
+            are_all_left = self._user_is_left.all() and self._item_is_left.all()
             for users, items in self._ordered.item_blocks():
-                is_left = self._user_is_left[users] & self._item_is_left[items]
-                self._n_of_item += np.bincount(items[is_left], minlength=len(self._n_of_item))
+                if not are_all_left:
+                    is_left = self._user_is_left.take(users) & self._item_is_left.take(items)
+                    items = items[is_left]
+                self._n_of_item += np.bincount(items, minlength=len(self._n_of_item))
         return self._n_of_item
 
     def keep_users(self, is_kept: np.ndarray) -> int:

@@ -118,10 +118,10 @@ def _small_numbers(ids: pa.Array) -> np.ndarray | None:
     if pa.types.is_string(ids.type):
         if not _are_plain(ids):
             return None
-        ids = ids.cast(pa.int64())
     elif not pa.types.is_integer(ids.type):
         return None
-    values: np.ndarray = ids.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    ids = ids.cast(pa.int64())
+    values: np.ndarray = (ids.fill_null(0) if ids.null_count else ids).to_numpy()
     is_small = len(values) == 0 or (values.min() >= 0 and values.max() < TABLE_SIZE)
     return values if is_small else None
 
@@ -138,5 +138,8 @@ def _are_plain(ids: pa.Array) -> bool:
         return True
     signs = np.frombuffer(data, np.uint8)
     given = signs[ends[0] : ends[-1]]
-    has_zeros_before = np.any(signs[ends[:-1][lengths > 1]] == ZERO)
-    return bool(given.min() >= ZERO and given.max() <= NINE and not has_zeros_before)
+    if given.min() < ZERO or given.max() > NINE:
+        return False
+    # Blanks at the end begin where nothing is left: they are told by their length.
+    begins_with_zero = signs.take(ends[:-1], mode="clip") == ZERO
+    return not (begins_with_zero & (lengths > 1)).any()

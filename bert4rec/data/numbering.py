@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
 from bert4rec.data.filters import Filtered
 from bert4rec.data.row_order import ROWS_SORTED, wanted_chunks
 from bert4rec.data.staged_rows import StagedRows
+
+ITEMS, TIMES = "items.npy", "times_s.npy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +52,27 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
     n_of_item = np.zeros(len(items) + 1, dtype=np.int64)
     has_times = "n" in rows.columns
     lengths = [np.zeros(1, dtype=np.int64)]
-    with (folder / "items").open("wb") as to_items, (folder / "times_s").open("wb") as to_times:
+    n_times = filtered.n_kept if has_times else 0
+    with (folder / ITEMS).open("wb") as to_items, (folder / TIMES).open("wb") as to_times:
+        _begin_array(to_items, np.int32, filtered.n_kept)
+        _begin_array(to_times, np.float64, n_times)
         for places, n_of_user in _places(filtered.ordered.offsets, users):
-            idx = item_idx[filtered.ordered.at("i", places)]
+            idx = item_idx.take(filtered.ordered.at("i", places))
             is_kept = idx > 0
-            kept = idx[is_kept]
+            keeps_all = bool(is_kept.all())
+            kept = idx if keeps_all else idx[is_kept]
             kept.tofile(to_items)
             n_of_item += np.bincount(kept, minlength=len(n_of_item))
             if has_times:
-                rows.seconds(filtered.ordered.at("n", places[is_kept])).tofile(to_times)
-            n_before = np.concatenate([[0], np.cumsum(is_kept)])
-            lengths.append(np.diff(n_before[np.concatenate([[0], np.cumsum(n_of_user)])]))
+                times = filtered.ordered.at("n", places)
+                rows.seconds(times if keeps_all else times[is_kept]).tofile(to_times)
+            if not keeps_all:
+                n_before = np.concatenate([[0], np.cumsum(is_kept)])
+                n_of_user = np.diff(n_before[np.concatenate([[0], np.cumsum(n_of_user)])])
+            lengths.append(n_of_user)
     return NumberedRows(
-        items=np.memmap(folder / "items", np.int32, mode="r"),
-        times_s=np.memmap(folder / "times_s", np.float64, mode="r") if has_times else None,
+        items=np.load(folder / ITEMS, mmap_mode="r"),
+        times_s=np.load(folder / TIMES, mmap_mode="r") if has_times else None,
         offsets=np.cumsum(np.concatenate(lengths)),
         user_ids=rows.user_ids.take(users).to_numpy(zero_copy_only=False),
         item_ids=rows.item_ids.take(items).to_numpy(zero_copy_only=False),
@@ -70,33 +80,53 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
     )
 
 
+def _begin_array(file: BinaryIO, dtype: type[np.generic], n: int) -> None:
+    """Write the head of an `.npy` file of `n` numbers, which follow."""
+    head = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype)) | {"shape": (n,)}
+    np.lib.format.write_array_header_1_0(file, head)
+
+
 def _first_named(rows: StagedRows, filtered: Filtered) -> tuple[np.ndarray, np.ndarray]:
     """Return the codes of who is left in the order in which the rows that are left name them."""
     awaited = {"u": filtered.keeps_user.copy(), "i": filtered.keeps_item.copy()}
     found: dict[str, list[np.ndarray]] = {"u": [], "i": []}
+    are_all_left = all(is_left.all() for is_left in awaited.values())
+    if are_all_left and filtered.is_wanted is None:
+        # Codes are given in that order.
+        return np.arange(len(awaited["u"])), np.arange(len(awaited["i"]))
     for users, items in wanted_chunks(rows, filtered.is_wanted, "u", "i"):
-        is_left = filtered.keeps_user[users] & filtered.keeps_item[items]
+        if not are_all_left:
+            is_left = filtered.keeps_user.take(users) & filtered.keeps_item.take(items)
+            users, items = users[is_left], items[is_left]
         for name, codes in (("u", users), ("i", items)):
-            new, first = np.unique(codes[is_left & awaited[name][codes]], return_index=True)
-            found[name].append(new[np.argsort(first)])
-            awaited[name][new] = False
+            if awaited[name].any():
+                named = codes[awaited[name].take(codes)]
+                new, first = np.unique(named, return_index=True)
+                found[name].append(new[np.argsort(first)])
+                awaited[name][new] = False
         if not awaited["u"].any() and not awaited["i"].any():
             break
     return np.concatenate(found["u"]), np.concatenate(found["i"])
 
 
-def _places(offsets: np.ndarray, users: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _places(
+    offsets: np.ndarray, users: np.ndarray
+) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
     """Yield where the ordered rows of some users lie, and how many each has, in their order.
 
-    A block holds the rows of about `ROWS_SORTED` or one user.
+    A block holds the rows of about `ROWS_SORTED` or one user. Rows beside each other are a slice.
     """
     lengths = offsets[users + 1] - offsets[users]
     ends = np.cumsum(lengths)
     n_blocks = -(-int(ends[-1]) // ROWS_SORTED)
     cuts = np.searchsorted(ends, np.arange(1, n_blocks) * ROWS_SORTED)
-    for block in np.split(np.arange(len(users)), np.unique(cuts)):
-        if len(block):
-            n_of_user = lengths[block]
+    for block in np.split(users, np.unique(cuts)):
+        if not len(block):
+            continue
+        n_of_user = offsets[block + 1] - offsets[block]
+        if (np.diff(block) == 1).all():
+            yield slice(int(offsets[block[0]]), int(offsets[block[-1] + 1])), n_of_user
+        else:
             before = np.concatenate([[0], np.cumsum(n_of_user)[:-1]])
-            starts = np.repeat(offsets[users[block]] - before, n_of_user)
+            starts = np.repeat(offsets[block] - before, n_of_user)
             yield starts + np.arange(len(starts)), n_of_user

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from bert4rec.data.staged_rows import DTYPES, StagedRows
 
 # Rows that are sorted at once: they and their order fit the processor's caches and a sort key.
-ROWS_SORTED = 1 << 20
+ROWS_SORTED = 1 << 18
 MOST_BLOCKS = 1 << 15
 KEY_BITS = 62
+# Parts that may be ready before their turn: more would only fill the memory.
+N_AHEAD = 4
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +41,7 @@ class OrderedRows:
     offsets: np.ndarray
     n_duplicates: int
 
-    def at(self, name: str, places: np.ndarray) -> np.ndarray:
+    def at(self, name: str, places: slice | np.ndarray) -> np.ndarray:
         """Return the items' codes `i` or the times `n` of some of the rows."""
         # Mapped for as long as this takes: what was looked at does not stay in memory.
         values: np.ndarray = np.memmap(self.folder / name, DTYPES[name], mode="r")[places]
@@ -74,23 +81,32 @@ def order_rows(
     names = ("u", "i", "n") if "n" in rows.columns else ("u", "i")
     offsets = _offsets(rows, is_wanted)
     blocks = list(user_blocks(offsets))
-    _part(rows, folder, names, is_wanted, offsets, blocks)
     sort = partial(_sorted_block, folder, names, offsets, drop_duplicates)
     lengths = []
-    files = {name: (folder / name).open("wb") for name in names[1:]}
-    try:
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-            for n_of_user, columns in pool.map(sort, blocks):
-                lengths.append(n_of_user)
-                for name, values in columns.items():
-                    values.tofile(files[name])
-    finally:
-        for file in files.values():
-            file.close()
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool, ExitStack() as opened:
+        _part(rows, folder, names, is_wanted, offsets, blocks, pool)
+        files = {name: opened.enter_context((folder / name).open("wb")) for name in names[1:]}
+        for n_of_user, columns in _in_turn(pool, sort, blocks):
+            lengths.append(n_of_user)
+            for name, values in columns.items():
+                values.tofile(files[name])
     for name in names:
         _parted(folder, name).unlink()
     ends = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
     return OrderedRows(folder, ends, int(offsets[-1] - ends[-1]))
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor, work: Callable[[Given], Found], parts: Iterable[Given]
+) -> Iterator[Found]:
+    """Yield what is made of each part, in their order, with a few of them ahead at most."""
+    waiting: deque[Future[Found]] = deque()
+    for part in parts:
+        waiting.append(pool.submit(work, part))
+        if len(waiting) > N_AHEAD:
+            yield waiting.popleft().result()
+    for made in waiting:
+        yield made.result()
 
 
 def _offsets(rows: StagedRows, is_wanted: np.ndarray | None) -> np.ndarray:
@@ -122,29 +138,30 @@ def _part(
     is_wanted: np.ndarray | None,
     offsets: np.ndarray,
     blocks: list[tuple[int, int]],
+    pool: ThreadPoolExecutor,
 ) -> None:
     """Write the rows of each block of users beside each other, in reading order."""
-    block_of = np.repeat(
-        np.arange(len(blocks), dtype=np.uint16), [end - first for first, end in blocks]
-    )
+    # Numbers of 8 and 16 bits are put in order by counting, one byte after the other.
+    few = np.uint8 if len(blocks) <= 1 << 8 else np.uint16
+    block_of = np.repeat(np.arange(len(blocks), dtype=few), [end - first for first, end in blocks])
     places = [int(offsets[first]) for first, _ in blocks]
-    files = [_parted(folder, name).open("wb") for name in names]
-    try:
-        for chunk in wanted_chunks(rows, is_wanted, *names):
-            block = block_of[chunk[0]]
-            # Of 16 bits, this is a radix sort.
-            order = np.argsort(block, kind="stable")
-            cuts = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=len(blocks)))])
-            for file, values in zip(files, chunk, strict=True):
-                ordered = values[order]
+
+    def part(chunk: tuple[np.ndarray, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
+        block = block_of.take(chunk[0])
+        order = np.argsort(block, kind="stable")
+        n_of_block = np.bincount(block, minlength=len(blocks))
+        return n_of_block, [values.take(order) for values in chunk]
+
+    with ExitStack() as opened:
+        files = [opened.enter_context(_parted(folder, name).open("wb")) for name in names]
+        for n_of_block, columns in _in_turn(pool, part, wanted_chunks(rows, is_wanted, *names)):
+            cuts = np.concatenate([[0], np.cumsum(n_of_block)])
+            for file, values in zip(files, columns, strict=True):
                 for place, (first, end) in zip(places, pairwise(cuts), strict=True):
                     if end > first:
                         file.seek(place * values.itemsize)
-                        ordered[first:end].tofile(file)
-            places = [place + int(n) for place, n in zip(places, np.diff(cuts), strict=True)]
-    finally:
-        for file in files:
-            file.close()
+                        values[first:end].tofile(file)
+            places = [place + int(n) for place, n in zip(places, n_of_block, strict=True)]
 
 
 def _sorted_block(
@@ -164,41 +181,77 @@ def _sorted_block(
         for name in names
     }
     users = columns.pop("u") - np.int32(first)
-    if end - first <= 1 << 16:
-        users = users.astype(np.uint16)
-    order = np.arange(n) if "n" not in columns else _stable_order(columns["n"])
-    order = order[np.argsort(users[order], kind="stable")]
-    columns = {name: values[order] for name, values in columns.items()}
-    users = users[order]
+    order = _order(users, end - first, columns.get("n"))
+    columns = {name: values.take(order) for name, values in columns.items()}
+    # In order, the users' rows stand beside each other as they are counted.
+    n_of_user = np.bincount(users, minlength=end - first)
     if drop_duplicates and "n" in columns:
-        is_first = _is_first(users, columns["n"], columns["i"])
-        users = users[is_first]
-        columns = {name: values[is_first] for name, values in columns.items()}
-    return np.bincount(users, minlength=end - first), columns
+        ends = np.cumsum(n_of_user)
+        again = _repeats(ends, columns["n"], columns["i"])
+        if len(again):
+            n_of_user -= np.bincount(
+                np.searchsorted(ends, again, side="right"), minlength=end - first
+            )
+            columns = {name: np.delete(values, again) for name, values in columns.items()}
+    return n_of_user, columns
 
 
-def _stable_order(values: np.ndarray) -> np.ndarray:
-    """Return the order of numbers, equal ones as they stand; whole ones are sorted faster."""
-    n_bits = len(values).bit_length()
-    low, high = (values.min(), values.max()) if len(values) else (0.0, 0.0)
-    if high - low < 1 << (KEY_BITS - n_bits) and not np.any(values % 1):
-        keys = (values - low).astype(np.int64) << n_bits
-        keys |= np.arange(len(values))
-        keys.sort()
-        return keys & ((1 << n_bits) - 1)
-    return np.argsort(values, kind="stable")
+def _order(users: np.ndarray, n_users: int, times: np.ndarray | None) -> np.ndarray:
+    """Return the order of rows by user and time; equal ones stay as they stand.
+
+    Whole numbers of users, times and places that fit one key together are sorted at once.
+    """
+    n_bits, user_bits = len(users).bit_length(), n_users.bit_length()
+    offsets = None if times is None else _whole_offsets(times)
+    time_bits = 0 if offsets is None else int(offsets.max(initial=0)).bit_length()
+    if times is None or (offsets is not None and n_bits + user_bits + time_bits <= KEY_BITS):
+        keys = users.astype(np.int64)
+        if offsets is not None:
+            keys <<= time_bits
+            keys |= offsets
+        return _sorted_places(keys, n_bits)
+    if offsets is not None and n_bits + time_bits <= KEY_BITS:
+        order = _sorted_places(offsets, n_bits)
+    else:
+        order = np.argsort(times, kind="stable")
+    if n_users <= 1 << 16:
+        users = users.astype(np.uint16)
+    ordered: np.ndarray = order.take(np.argsort(users.take(order), kind="stable"))
+    return ordered
 
 
-def _is_first(users: np.ndarray, times: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Tell of ordered rows which have no earlier one with the same user, time and item."""
-    is_first = np.ones(len(users), dtype=bool)
-    is_tied = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
-    if not is_tied.any():
-        return is_first
-    tied = np.flatnonzero(np.append(is_tied, False) | np.insert(is_tied, 0, False))
-    ties = np.cumsum(np.insert(~is_tied, 0, True))[tied]
+def _whole_offsets(times: np.ndarray) -> np.ndarray | None:
+    """Return whole numbers less the smallest of them, int64; None if one is no whole number."""
+    low, high = (times.min(), times.max()) if len(times) else (0.0, 0.0)
+    if high - low >= 1 << KEY_BITS or not (np.trunc(times) == times).all():
+        return None
+    offsets: np.ndarray = (times - low).astype(np.int64)
+    return offsets
+
+
+def _sorted_places(keys: np.ndarray, n_bits: int) -> np.ndarray:
+    """Return the places of keys in their order, equal ones as they stand; the keys are lost."""
+    keys <<= n_bits
+    keys |= np.arange(len(keys))
+    keys.sort()
+    keys &= (1 << n_bits) - 1
+    return keys
+
+
+def _repeats(ends: np.ndarray, times: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return which of the ordered rows have an earlier one of the same user, time and item.
+
+    Args:
+        ends: Where the rows of each user end.
+        times: Times of the rows.
+        items: Items of the rows.
+    """
+    later = np.flatnonzero(times[1:] == times[:-1]) + 1
+    later = later[~np.isin(later, ends)]
+    tied = np.union1d(later - 1, later)
+    ties = np.cumsum(~np.isin(tied, later, assume_unique=True))
     by_item = np.lexsort((items[tied], ties))
     ties, tied = ties[by_item], tied[by_item]
     is_same = (ties[1:] == ties[:-1]) & (items[tied[1:]] == items[tied[:-1]])
-    is_first[tied[1:][is_same]] = False
-    return is_first
+    repeats: np.ndarray = tied[1:][is_same]
+    return repeats

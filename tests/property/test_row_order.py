@@ -15,6 +15,8 @@ from bert4rec.data.row_order import OrderedRows, order_rows, user_blocks
 from bert4rec.data.staged_rows import DTYPES, StagedRows
 
 WHOLE = st.integers(0, 3).map(float)
+# With the bits of users and places they are too many for one sort key.
+LONG = st.sampled_from([0.0, 1.0, 2.0**40, 2.0**55])
 BROKEN = st.sampled_from([-0.5, 0.25, 1e18, 3.0])
 
 
@@ -41,7 +43,9 @@ def ordered_by_hand(rows: list[tuple[float, ...]], *, is_deduped: bool) -> list[
     return list(dict.fromkeys(ordered)) if is_deduped else ordered
 
 
-@pytest.mark.parametrize("times", [None, WHOLE, BROKEN], ids=["none", "whole", "broken"])
+@pytest.mark.parametrize(
+    "times", [None, WHOLE, LONG, BROKEN], ids=["none", "whole", "long", "broken"]
+)
 @pytest.mark.parametrize("block_rows", [2, 1 << 20])
 @given(data=st.data())
 def test_rows_are_ordered_as_a_plain_sort_orders_them(
