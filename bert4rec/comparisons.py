@@ -13,6 +13,7 @@ from bert4rec.comparing.judging import CancelledError, Step
 from bert4rec.comparing.plan import Plan
 from bert4rec.control import Control
 from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.threads import let_others_first
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class ComparisonService:
             self._worker.start()
 
     def _work(self) -> None:
+        let_others_first()
         while True:
             job = self._queue.get()
             self._carry_out(job)

@@ -16,6 +16,7 @@ from bert4rec.future_report import future_report
 from bert4rec.item_losses import item_losses
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
+from bert4rec.threads import let_others_first
 
 FINDERS: dict[str, Callable[[Recommender], Any]] = {
     "extremes": find_extremes,
@@ -48,7 +49,7 @@ class FindingService:
     """
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finding")
+        self._executor = ThreadPoolExecutor(1, "finding", initializer=let_others_first)
         self._lock = threading.Lock()
         self._futures: OrderedDict[tuple[str, str, int], Future[Any]] = OrderedDict()
 

@@ -28,6 +28,7 @@ from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import explained, tell_end
+from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.
 LOOK_EVERY_S = 0.5
@@ -299,6 +300,7 @@ class JobService:
         worker.start()
 
     def _carry_out(self, job: _Job) -> None:
+        let_others_first()
         try:
             with beating(partial(self._beat_for_waiting, job.device)):
                 self._runner(job.run, job.control)

@@ -20,6 +20,7 @@ from bert4rec.jobs import JobService
 from bert4rec.studies import LOOK_S, find_study
 from bert4rec.study import SearchMark, Study
 from bert4rec.sweep import search
+from bert4rec.threads import let_others_first
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class SearchService:
                     mark.say("running")
                 yield
 
+        let_others_first()
         try:
             search(study, control=control, turn=turn)
         except Bert4RecError as error:

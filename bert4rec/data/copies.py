@@ -30,8 +30,9 @@ def has_mixed_ends(file: Path, packing: str) -> bool:
     """
     has_lf = has_crlf = ended_with_cr = False
     for block in unpacked_blocks(file, packing):
-        n_cr = block.count(b"\r") + ended_with_cr
-        if n_cr:
+        # Looking for a sign is ten times as fast as counting it.
+        if ended_with_cr or b"\r" in block:
+            n_cr = block.count(b"\r") + ended_with_cr
             # A block may end between the two signs of one line end.
             n_crlf = block.count(b"\r\n") + (ended_with_cr and block.startswith(b"\n"))
             ended_with_cr = block.endswith(b"\r")

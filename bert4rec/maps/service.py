@@ -10,6 +10,7 @@ from pathlib import Path
 from bert4rec.errors import Bert4RecError
 from bert4rec.maps.progress import Cancelled, Progress
 from bert4rec.maps.tasks import Task
+from bert4rec.threads import let_others_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class MapService:
     """Make maps in the background, one after the other; each is kept as a file."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maps")
+        self._executor = ThreadPoolExecutor(1, "maps", initializer=let_others_first)
         self._lock = threading.Lock()
         self._works: dict[Path, _Work] = {}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,7 +13,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.threads import LEAST_ROWS, fair_slices, side_by_side
+from bert4rec.threads import (
+    LEAST_ROWS,
+    STEPS_BEHIND,
+    fair_slices,
+    let_others_first,
+    side_by_side,
+)
 
 
 @given(st.integers(0, 5_000), st.integers(1, 700), st.integers(1, 9))
@@ -66,3 +75,18 @@ def test_answers_are_in_the_order_of_the_rows_and_an_error_is_raised() -> None:
 
     with pytest.raises(ValueError, match="slice"):
         side_by_side(fail, 100, 10, 3)
+
+
+def priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells threads apart")
+def test_work_in_the_background_and_what_it_starts_let_others_go_first() -> None:
+    before = priority()
+    with ThreadPoolExecutor(1, initializer=let_others_first) as background:
+        found = background.submit(priority).result()
+        with background.submit(ThreadPoolExecutor, 1).result() as helpers:
+            of_helper = background.submit(lambda: helpers.submit(priority).result()).result()
+    assert found == of_helper == min(before + STEPS_BEHIND, 19)
+    assert priority() == before
