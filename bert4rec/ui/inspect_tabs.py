@@ -67,8 +67,13 @@ def draw_sureness(run: Run) -> None:
     found = draw_finding(run, "calibration", "Comparing probabilities with what was hidden…")
     if found is None:
         return
-    # While it trains its scores are shown as they are.
-    draw_calibration(replace(found, pays=False) if is_training(run) else found)
+    if not is_training(run):
+        draw_calibration(found)
+        return
+    # What stands above is not divided by anything yet.
+    draw_calibration(replace(found, pays=False))
+    if found.pays:
+        st.caption("It would pay at this epoch: one that does is used once the run has ended.")
 
 
 def draw_future(run: Run) -> None:

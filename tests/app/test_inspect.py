@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -325,8 +326,13 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
         return [frame.value for frame in app.dataframe if column in frame.value.columns]
 
     def press(label: str) -> None:
+        # Not before the page is drawn: Python 3.11 parses in one thread at a time.
+        may_begin, executor = threading.Event(), state.finding_service()._executor
+        executor.submit(may_begin.wait, 120)
         click(app, label)
-        state.finding_service()._executor.submit(int).result(timeout=120)
+        assert ":shimmer[" in texts(app)
+        may_begin.set()
+        executor.submit(int).result(timeout=120)
         app.run()
         assert not app.exception
 
