@@ -92,8 +92,8 @@ class FindingService:
         with self._lock:
             before = self._futures.get(key)
             if before is None or before.done():
+                self._futures.pop(key, None)
                 self._begin(key, run, run.newest_checkpoint)
-                self._futures.move_to_end(key)
 
     def requested(self, run: Run, kind: str) -> Found | None:
         """Return the finding that was requested last, whatever the run has learnt since."""
