@@ -16,7 +16,7 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError
-from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.objective import choose_loss
 
 HELD_WHOLE = 0.95
@@ -207,9 +207,7 @@ def _of_steps(settings: Hyperparameters, n_sequences: int) -> Iterator[Advice]:
 
 
 def _of_attention(settings: Hyperparameters, given: Collection[str]) -> Iterator[Advice]:
-    if settings.sees_future:
-        return
-    for name in OF_MASKS:
+    for name in settings.unused:
         if name in given:
             yield Advice(name, f"not used: {settings.model_name} hides no item")
 

@@ -40,11 +40,11 @@ def _of_bin(one: Bin) -> str:
 
 def temperature_finding(found: Calibration) -> str:
     """Return whether a temperature is used and what it is worth, and on what that was measured."""
+    mean, low, high = found.gain.mean, found.gain.low, found.gain.high
+    verb, ends = ("costs", (-mean, -high, -low)) if mean < 0 else ("saves", (mean, low, high))
     # Adding 0 takes the sign from a rounded nothing.
-    mean, low, high = (
-        round(value, 3) + 0.0 for value in (found.gain.mean, found.gain.low, found.gain.high)
-    )
-    gain = f"saves {mean:.3f} bits an item (95 % interval {low:.3f} to {high:.3f})"
+    bits, least, most = (round(value, 3) + 0.0 for value in ends)
+    gain = f"{verb} {bits:.3f} bits an item (95 % interval {least:.3f} to {most:.3f})"
     if found.pays:
         said = f"Scores are divided by {found.temperature:.2f}, which {gain} and changes no rank."
     else:

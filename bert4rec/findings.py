@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bert4rec.calibration import calibrate
@@ -27,6 +27,10 @@ FINDERS: dict[str, Callable[[Recommender], Any]] = {
 N_KEPT = 32
 
 
+# In place of a time stamp: what was begun by request, about the newest checkpoint of that moment.
+BY_REQUEST = -1
+
+
 @dataclass(frozen=True)
 class Found:
     """How far a finding is.
@@ -35,23 +39,35 @@ class Found:
         state: `running`, `done` or `failed`.
         value: What was found, None unless done.
         error: Why it failed, None unless it did.
+        epoch: Epochs that the model had completed, None while that is not known.
+        is_newest: Whether the run has no checkpoint that is newer than that model.
     """
 
     state: str
     value: Any = None
     error: Bert4RecError | None = None
+    epoch: int | None = None
+    is_newest: bool = True
+
+
+@dataclass(frozen=True)
+class _Result:
+    value: Any
+    epoch: int | None
+    changed_at_ns: int
 
 
 class FindingService:
     """Finds things out about runs, one after the other; what is asked for again is there at once.
 
-    A finding belongs to a checkpoint: after further training it is found anew.
+    A finding belongs to a checkpoint: after further training it is found anew, by itself where the
+    run has ended, else by request, as it takes time from a training that is under way.
     """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "finding", initializer=let_others_first)
         self._lock = threading.Lock()
-        self._futures: OrderedDict[tuple[str, str, int], Future[Any]] = OrderedDict()
+        self._futures: OrderedDict[tuple[str, str, int], Future[_Result]] = OrderedDict()
 
     def ask(self, run: Run, kind: str) -> Found:
         """Return a finding about a run's best checkpoint, begun where it is not under way.
@@ -60,16 +76,43 @@ class FindingService:
             run: The run.
             kind: One of `FINDERS`.
         """
-        checkpoint = run.checkpoint("best")
-        changed_at_ns = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        key = (kind, str(run.folder), changed_at_ns)
+        key = (kind, str(run.folder), run.checkpoint_ns("best"))
         with self._lock:
             future = self._futures.get(key)
             if future is None:
-                future = self._futures[key] = self._executor.submit(_find, run, kind)
-                self._forget()
+                future = self._begin(key, run, "best")
             self._futures.move_to_end(key)
         return _as_found(future)
+
+    def request(self, run: Run, kind: str) -> None:
+        """Begin a finding about a run's newest checkpoint, in place of the one requested before.
+
+        See `ask`. One that is under way goes on.
+        """
+        key = (kind, str(run.folder), BY_REQUEST)
+        with self._lock:
+            before = self._futures.get(key)
+            if before is None or before.done():
+                self._futures.pop(key, None)
+                self._begin(key, run, run.newest_checkpoint)
+
+    def requested(self, run: Run, kind: str) -> Found | None:
+        """Return the finding that was requested last, whatever the run has learnt since."""
+        with self._lock:
+            future = self._futures.get((kind, str(run.folder), BY_REQUEST))
+        if future is None:
+            return None
+        found = _as_found(future)
+        if found.state != "done":
+            return found
+        newest_ns = run.checkpoint_ns(run.newest_checkpoint)
+        return replace(found, is_newest=future.result().changed_at_ns == newest_ns)
+
+    def _begin(self, key: tuple[str, str, int], run: Run, checkpoint: str) -> Future[_Result]:
+        """Begin to find something out. The lock is held by the caller."""
+        future = self._futures[key] = self._executor.submit(_find, run, key[0], checkpoint)
+        self._forget()
+        return future
 
     def _forget(self) -> None:
         """Let go of what was asked for longest ago, unless it is still under way."""
@@ -78,17 +121,21 @@ class FindingService:
                 del self._futures[key]
 
 
-def _find(run: Run, kind: str) -> Any:
+def _find(run: Run, kind: str, checkpoint: str) -> _Result:
+    # A training may replace the file at any time; one that is read later than this counts as older.
+    changed_at_ns = run.checkpoint_ns(checkpoint)
     # Its own copy of the model, so that none is kept from being let go of.
-    return FINDERS[kind](load(run))
+    model = load(run, checkpoint=checkpoint)
+    return _Result(FINDERS[kind](model), model.epoch, changed_at_ns)
 
 
-def _as_found(future: Future[Any]) -> Found:
+def _as_found(future: Future[_Result]) -> Found:
     if not future.done():
         return Found("running")
     error = future.exception()
     if error is None:
-        return Found("done", future.result())
+        result = future.result()
+        return Found("done", result.value, epoch=result.epoch)
     if isinstance(error, Bert4RecError):
         return Found("failed", error=error)
     raise error

@@ -400,6 +400,11 @@ class Hyperparameters(BaseModel):
         """What such a model is called wherever one is named."""
         return model_name({"attention": self.attention})
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The settings that do nothing for such a model."""
+        return unused_settings({"attention": self.attention})
+
     def given(self) -> dict[str, Any]:
         """Return the settings that were given, in the order of the model; defaults are left out."""
         return self.model_dump(exclude_unset=True)
@@ -408,6 +413,11 @@ class Hyperparameters(BaseModel):
 def model_name(values: Mapping[str, Any]) -> str:
     """Return what the model of a run's settings is called; older runs knew no `attention`."""
     return MODEL_NAMES.get(str(values.get("attention", "bidirectional")), "")
+
+
+def unused_settings(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the settings that do nothing for the model that a run's settings ask for."""
+    return OF_MASKS if values.get("attention") == "causal" else ()
 
 
 def setting_field(name: str) -> FieldInfo:

@@ -88,6 +88,7 @@ class Recommender:
         settings: The run's own.
         choice: Device and precision.
         run: Where it came from, if from a run.
+        epoch: Epochs that were completed when it was saved, if that is known.
     """
 
     def __init__(
@@ -97,16 +98,18 @@ class Recommender:
         settings: Hyperparameters,
         choice: DeviceChoice,
         run: Source | None = None,
+        epoch: int | None = None,
     ) -> None:
         self.scorer = NetworkScorer(network, choice)
         self.dataset = dataset
         self.settings = settings
         self.run = run
+        self.epoch = epoch
 
     def with_temperature(self, temperature: float) -> Recommender:
         """Return the same network with scores divided by a temperature: ranks stay as they are."""
         choice, network = self.scorer.choice, self.scorer.network
-        other = Recommender(network, self.dataset, self.settings, choice, self.run)
+        other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)
         other.scorer = NetworkScorer(network, choice, temperature=temperature)
         return other
 
@@ -395,7 +398,8 @@ def load(
     settings, dataset = found.hyperparameters(), found.dataset()
     choice = choose_device(device, settings.precision, n_threads)
     network = new_network(dataset.n_items, settings)
-    weights, _ = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
+    weights, plain = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
     with misfits_explained(found.id):
         network.load_state_dict(weights)
-    return Recommender(network.to(choice.device), dataset, settings, choice, found)
+    epoch = plain.get("epoch")
+    return Recommender(network.to(choice.device), dataset, settings, choice, found, epoch)

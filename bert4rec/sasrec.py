@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec, Block, Network, Sight
 
 
@@ -126,7 +126,7 @@ def model_reason(settings: Hyperparameters) -> str:
     """Return why a run's model is what it is, and what was given for nothing, for its record."""
     if settings.sees_future:
         return "attention is bidirectional"
-    given = [name for name in OF_MASKS if name in settings.model_fields_set]
+    given = [name for name in settings.unused if name in settings.model_fields_set]
     verb = "is" if len(given) == 1 else "are"
     note = f"; {' and '.join(given)} {verb} not used, no item is hidden" if given else ""
     return f"attention is causal{note}"

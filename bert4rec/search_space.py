@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import OF_MASKS, Hyperparameters, parse_value
+from bert4rec.hyperparameters import Hyperparameters, parse_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
 JUDGED_BY = (
@@ -115,8 +115,7 @@ DEFAULT_SPACE: Space = {
 
 def usual_space(base: Hyperparameters) -> Space:
     """Return what a search varies unless it is told: what is known to matter for such a model."""
-    unused = () if base.sees_future else OF_MASKS
-    return {name: domain for name, domain in DEFAULT_SPACE.items() if name not in unused}
+    return {name: domain for name, domain in DEFAULT_SPACE.items() if name not in base.unused}
 
 
 def parse_domain(name: str, given: Any) -> Domain:
@@ -273,10 +272,10 @@ def _dropout_problems(space: Space, base: Hyperparameters) -> list[str]:
 
 
 def _mask_problems(space: Space, base: Hyperparameters) -> list[str]:
-    if base.sees_future or "attention" in space:
+    if "attention" in space:
         return []
     return [
         f"{name} has no effect where attention is causal; do not vary it"
-        for name in OF_MASKS
+        for name in base.unused
         if name in space
     ]

@@ -245,7 +245,7 @@ class Trainer:
             raise NonFiniteLossError(
                 f"the loss became {loss} in epoch {self.position.epoch + 1}, "
                 f"step {self.position.step:,}",
-                fix="Use a smaller learning_rate, or precision: float32.",
+                fix="Use a smaller learning_rate, or precision=float32.",
                 step=self.position.step,
             )
         self.listener(Trained(self.position, loss, grad_norm, self._learning_rate(), rate))

@@ -10,7 +10,6 @@ from bert4rec.ui import search_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
 from bert4rec.ui.estimate_panel import draw_estimate
 from bert4rec.ui.folded import folded
-from bert4rec.ui.forms import titled
 from bert4rec.ui.search_actions import (
     LINK,
     LINKED_KEY,
@@ -27,6 +26,7 @@ from bert4rec.ui.search_actions import (
 from bert4rec.ui.search_draft import plan_words, windows_alike
 from bert4rec.ui.search_files import draw_files
 from bert4rec.ui.search_view import draw_study
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.ui.words import counted, duration, escape
 

@@ -21,6 +21,7 @@ from bert4rec.ui.run_controls import (
     VIEW_KEY,
     start_run,
 )
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape
 
 N_OFFERED_RUNS = 30
@@ -117,7 +118,7 @@ def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
 def draw_refusal(problems: list[str]) -> None:
     st.button("Start training", type="primary", disabled=True, width="stretch")
     st.caption("To be put right first:")
-    st.caption("\n".join(f"- {escape(forms.titled(problem))}" for problem in problems))
+    st.caption("\n".join(f"- {escape(titled(problem))}" for problem in problems))
 
 
 def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:

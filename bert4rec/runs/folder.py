@@ -162,6 +162,16 @@ class Run:
         """Return the path of the `last` or `best` checkpoint."""
         return self.folder / "checkpoints" / f"{kind}.safetensors"
 
+    @property
+    def newest_checkpoint(self) -> str:
+        """Which checkpoint knows most of a run that trains: `last`, or `best` before the first."""
+        return "last" if self.checkpoint("last").exists() else "best"
+
+    def checkpoint_ns(self, kind: str) -> int:
+        """Return the time stamp of a checkpoint in nanoseconds, 0 while there is none."""
+        path = self.checkpoint(kind)
+        return path.stat().st_mtime_ns if path.exists() else 0
+
     def config(self) -> dict[str, Any]:
         """Return what was frozen when the run was made.
 

@@ -19,6 +19,10 @@ from bert4rec.ui.map_charts import (
 )
 from bert4rec.ui.map_colours import Colouring, Theme
 
+# All of it, controls included, is in sight on a screen of 1440 by 900.
+FILM_HEIGHT = HEIGHT - 10
+CONTROLS_HEIGHT = 96
+
 
 def draw_aligned(
     maps: AlignedMaps,
@@ -81,25 +85,21 @@ def draw_film(
     edge = 0.04 * (high - low)
     figure.update_xaxes(range=[low[0] - edge[0], high[0] + edge[0]])
     figure.update_yaxes(range=[low[1] - edge[1], high[1] + edge[1]])
-    figure.update_layout(
-        sliders=[{"steps": steps, "currentvalue": {"prefix": "Epoch "}, "x": 0.16, "len": 0.84}],
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "left",
-                "buttons": [play, pause],
-                "x": 0,
-                "y": 0,
-                "xanchor": "left",
-                "yanchor": "top",
-                "pad": {"t": 36},
-                "showactive": False,
-            }
-        ],
-        legend={"y": 1.02, "yanchor": "bottom"},
-        height=HEIGHT + 80,
-    )
+    _put_controls_above(figure, steps, [play, pause])
     return figure
+
+
+def _put_controls_above(figure: go.Figure, steps: list[Any], buttons: list[Any]) -> None:
+    """Lay slider and buttons over the film: whoever sees its beginning sees them too."""
+    above = {"y": 1, "yanchor": "bottom"}
+    slider = {"steps": steps, "currentvalue": {"prefix": "Epoch "}, "x": 0.16, "len": 0.84}
+    menu = {"type": "buttons", "direction": "left", "buttons": buttons, "showactive": False}
+    figure.update_layout(
+        sliders=[slider | above | {"pad": {"t": 0, "b": 8}}],
+        updatemenus=[menu | above | {"x": 0, "xanchor": "left", "pad": {"b": 26}}],
+        margin={"t": CONTROLS_HEIGHT},
+        height=FILM_HEIGHT,
+    )
 
 
 def _on_one_grid(points: np.ndarray) -> np.ndarray:

@@ -24,6 +24,8 @@ PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
 FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 340, 35
 MIN_CHART_PX = 380
+# Holds five names; those beyond its edge are not seen.
+SHOWN_PX = 800
 
 
 def key_of(name: str) -> str:
@@ -171,7 +173,7 @@ def _draw_slices(
             key=f"evaluate_shown_{comparison.id}_{chosen.against}",
             format_func=lambda key: entrants[key].title,
             max_selections=charts.MAX_SHOWN,
-            width=520,
+            width=SHOWN_PX,
         )
     if not shown or not by:
         st.caption("Choose whom to show.")

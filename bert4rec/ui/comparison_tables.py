@@ -16,11 +16,12 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.words import escape, metric_name
 
 ROW_PX = 35
+PERCENTAGES = ["coverage", "popular_share", "popularity_lift"]
 SAMPLED_TITLE = "Among 100 sampled items, as in the first paper"
 LIST_COLUMNS = {
     "entrant": st.column_config.TextColumn("Who", width=180),
     "coverage": st.column_config.NumberColumn(
-        "Coverage", format="percent", help="Share of the catalogue in any list of 10."
+        "Coverage", format="%.1f%%", help="Share of the catalogue in any list of 10."
     ),
     "novelty": st.column_config.NumberColumn(
         "Novelty", format="%.2f", help="Mean surprise of a listed item in bits."
@@ -29,11 +30,11 @@ LIST_COLUMNS = {
         "Diversity", format="%.3f", help="Mean distance of two items of a list, 0 to 1."
     ),
     "popular_share": st.column_config.NumberColumn(
-        "Of the popular tenth", format="percent", help="Share of listed items among these."
+        "Of the popular tenth", format="%.1f%%", help="Share of listed items among these."
     ),
     "popularity_lift": st.column_config.NumberColumn(
         "Popularity lift",
-        format="percent",
+        format="%.1f%%",
         help="How much more popular listed items are than those that people met.",
     ),
     "miscalibration": st.column_config.NumberColumn(
@@ -67,6 +68,9 @@ def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     by = comparison.facts["diversity_by"]
     how = "who met both items" if by == "co-occurrence" else f"the column {by}"
     table = charts.list_rows(lists, comparison.entrants)
+    # As percentages, since Streamlit's own percent format has ragged digits.
+    shares = [name for name in PERCENTAGES if name in table]
+    table[shares] = 100 * table[shares]
     st.dataframe(
         table,
         hide_index=True,

@@ -13,7 +13,7 @@ from bert4rec.estimate import Estimate, Size, probe, size_of
 from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.ui import state
-from bert4rec.ui.forms import titled
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import counted, duration, escape, number, size
 
 ESTIMATES_KEY = "train_estimates"

@@ -8,7 +8,6 @@ as YAML says what was meant and nothing more.
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import GROUPS, Hyperparameters, parse_settings
+from bert4rec.hyperparameters import (
+    GROUPS,
+    Hyperparameters,
+    model_name,
+    parse_settings,
+    unused_settings,
+)
 from bert4rec.policy import PolicyKind
 from bert4rec.presets import PRESETS
 
@@ -36,6 +41,7 @@ COMMON_NAMES = (
 )
 # These follow another setting while they are not given themselves.
 INHERITED_FROM = {"hidden_dropout_prob": "dropout_rate", "attn_dropout_prob": "dropout_rate"}
+NOT_USED = "not used"
 KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
 
 
@@ -199,22 +205,9 @@ def _first_word(problem: str) -> str:
     return problem.partition(":")[0].partition(" ")[0]
 
 
-def titled(text: str) -> str:
-    """Return a sentence with the settings' labels in place of their names.
-
-    Example:
-        >>> titled("hidden_size: 64 is not a multiple of n_heads (3)")
-        'Hidden size: 64 is not a multiple of Attention heads (3)'
-    """
-    return _setting_names().sub(lambda match: form_fields()[match[0]].title, text)
-
-
-@cache
-def _setting_names() -> re.Pattern[str]:
-    """Find the names: with an underscore anywhere, plain words such as `seed` before a colon."""
-    plain = "|".join(name for name in form_fields() if "_" not in name)
-    joined = "|".join(name for name in form_fields() if "_" in name)
-    return re.compile(rf"^(?:{plain})(?=:)|\b(?:{joined})\b")
+def unused_fields(draft: Mapping[str, Any]) -> dict[str, str]:
+    """Return why a field does nothing beside the others of a draft, by its name."""
+    return dict.fromkeys(unused_settings(draft), f"{model_name(draft)} hides no item")
 
 
 def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -223,22 +216,38 @@ def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (fields[name].title, value_text(value), value_text(fields[name].default))
         for name, value in draft.items()
-        if value != fields[name].default
+        if value != fields[name].default and name not in unused_settings(draft)
     ]
 
 
 def changes_from(base: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Change]:
-    """Return what differs from where the form was filled from, in the order of the form."""
+    """Return what differs from where the form was filled from, in the order of the form.
+
+    What does nothing beside the other settings of the draft is no change.
+    """
+    unused = unused_settings(draft)
     return [
         Change(field, shown_value(name, draft), shown_value(name, base))
         for name, field in form_fields().items()
-        if shown_value(name, draft) != shown_value(name, base) and (name in draft or name in base)
+        if shown_value(name, draft) != shown_value(name, base)
+        and (name in draft or name in base)
+        and name not in unused
     ]
 
 
 def taken_back(draft: Mapping[str, Any], base: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the draft with one setting as it was where the form was filled from."""
     return changed_draft(draft, base, name, base.get(name, form_fields()[name].default))
+
+
+def setting_text(name: str, settings: Mapping[str, Any]) -> str:
+    """Return the value of a run's setting as a person reads it, or that it does nothing.
+
+    Example:
+        >>> setting_text("mask_rate", {"attention": "causal", "mask_rate": 0.2})
+        'not used'
+    """
+    return NOT_USED if name in unused_settings(settings) else value_text(settings[name])
 
 
 def value_text(value: Any) -> str:

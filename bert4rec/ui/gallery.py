@@ -10,8 +10,7 @@ import streamlit as st
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.extremes import Extremes, RankedItem
 from bert4rec.runs.folder import Run
-from bert4rec.ui import state
-from bert4rec.ui.inspected_model import is_training, wait_for
+from bert4rec.ui.inspected_model import draw_finding
 from bert4rec.ui.words import counted
 
 Take = Callable[[str, int], None]
@@ -26,20 +25,17 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
         vocabulary: Names the items.
         take: Gets the user's id and how many items of the history to show, the last one hidden.
     """
-    if is_training(run):
-        st.caption("The best and worst predictions are looked for when the run has ended.")
+    extremes: Extremes | None = draw_finding(
+        run, "extremes", "Ranking held-out items of some users…"
+    )
+    if extremes is None:
         return
-    found = wait_for(run, "extremes", "Ranking held-out items of some users…")
-    if found.error is not None:
-        state.show_error(found.error)
-    if found.state != "done":
-        return
-    extremes: Extremes = found.value
     which = st.segmented_control(
         "Ranked", ["Best", "Worst"], default="Best", required=True, key="inspect_gallery_which"
     )
     rows = extremes.worst if which == "Worst" else extremes.best
-    key = f"{CHOSEN_KEY}_{which}_{run.id}"
+    # Other rows forget the mark of those before.
+    key = f"{CHOSEN_KEY}_{which}_{run.id}_{hash(rows)}"
 
     def take_row() -> None:
         chosen = st.session_state[key].selection.rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
@@ -9,11 +11,11 @@ from bert4rec.attention import place_attention
 from bert4rec.explain import occlusion
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import explanation_charts, future_view, prediction_cards, state
+from bert4rec.ui import explanation_charts, future_view, prediction_cards
 from bert4rec.ui.attention_view import draw_attention
 from bert4rec.ui.calibration_view import draw_calibration
 from bert4rec.ui.drafts import Draft
-from bert4rec.ui.inspected_model import is_training, wait_for
+from bert4rec.ui.inspected_model import draw_finding, is_training
 
 NEXT_KEY = "inspect_next_item"
 TOP_K = 10
@@ -62,23 +64,20 @@ def draw_next(recommender: Recommender, draft: Draft) -> None:
 
 def draw_sureness(run: Run) -> None:
     """Draw whether the run's probabilities are what they say."""
-    if is_training(run):
-        st.caption("How reliable the probabilities are is measured when the run has ended.")
+    found = draw_finding(run, "calibration", "Comparing probabilities with what was hidden…")
+    if found is None:
         return
-    found = wait_for(run, "calibration", "Comparing probabilities with what was hidden…")
-    if found.error is not None:
-        state.show_error(found.error)
-    if found.value is not None:
-        draw_calibration(found.value)
+    if not is_training(run):
+        draw_calibration(found)
+        return
+    # What stands above is not divided by anything yet.
+    draw_calibration(replace(found, pays=False))
+    if found.pays:
+        st.caption("It would pay at this epoch: one that does is used once the run has ended.")
 
 
 def draw_future(run: Run) -> None:
     """Draw whether the future matters on the run's data."""
-    if is_training(run):
-        st.caption("Whether the future matters is asked when the run has ended.")
-        return
-    found = wait_for(run, "future", "Hiding items of up to 1,000 users, one at a time…")
-    if found.error is not None:
-        state.show_error(found.error)
-    if found.value is not None:
-        future_view.draw_report(found.value)
+    found = draw_finding(run, "future", "Hiding items of up to 1,000 users, one at a time…")
+    if found is not None:
+        future_view.draw_report(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from bert4rec.calibration import Calibration
@@ -25,8 +27,8 @@ def open_model(run: Run) -> Recommender:
         FormatError: it is damaged.
     """
     if is_training(run):
-        checkpoint = "last" if run.checkpoint("last").exists() else "best"
-        _follow(run, checkpoint, _changed_at(run, checkpoint))
+        checkpoint = run.newest_checkpoint
+        _follow(run, checkpoint, run.checkpoint_ns(checkpoint))
         return load_recommender(run.id, checkpoint=checkpoint)
     return ended_model(run)
 
@@ -67,9 +69,52 @@ def wait_for(run: Run, kind: str, text: str) -> Found:
     return found
 
 
+def draw_finding(run: Run, kind: str, text: str) -> Any:
+    """Return what was found out about a run, or None after the page was told how far that is.
+
+    Of a run that trains it is found at a press, from its newest checkpoint, and kept with the epoch
+    until the next press; of one that has ended, by itself. See `wait_for`.
+    """
+    found = _requested(run, kind, text) if is_training(run) else wait_for(run, kind, text)
+    if found is not None and found.error is not None:
+        state.show_error(found.error)
+    return None if found is None else found.value
+
+
+def _requested(run: Run, kind: str, text: str) -> Found | None:
+    found = state.finding_service().requested(run, kind)
+    if found is not None and found.state == "running":
+        _wait(run, kind, text, is_requested=True)
+        return found
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_requested_words(found), width="content")
+        if found is None or found.state == "failed" or not found.is_newest:
+            st.button(
+                "Ask its newest checkpoint" if found is None else "Redo",
+                icon=":material/play_arrow:" if found is None else ":material/refresh:",
+                key=f"inspect_request_{kind}",
+                on_click=state.finding_service().request,
+                args=(run, kind),
+            )
+    return found
+
+
+def _requested_words(found: Found | None) -> str:
+    if found is None:
+        return "This run is training, and an answer takes seconds of its time."
+    if found.state == "failed":
+        return "This run is training; a later checkpoint may do better."
+    made = "Made while the run trains" + (
+        "" if found.epoch is None else f", at epoch {found.epoch:,}"
+    )
+    return f"{made}." if found.is_newest else f"{made}; it has learnt more since."
+
+
 @st.fragment(run_every=0.5)
-def _wait(run: Run, kind: str, text: str) -> None:
-    if state.finding_service().ask(run, kind).state != "running":
+def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None:
+    service = state.finding_service()
+    found = service.requested(run, kind) if is_requested else service.ask(run, kind)
+    if found is None or found.state != "running":
         st.rerun()
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
 
@@ -77,17 +122,10 @@ def _wait(run: Run, kind: str, text: str) -> None:
 @st.fragment(run_every=LOOK_EVERY_S)
 def _follow(run: Run, checkpoint: str, drawn_at: int) -> None:
     status = run.status()
-    is_new = _changed_at(run, checkpoint) != drawn_at or run.checkpoint("last").exists() != (
-        checkpoint == "last"
-    )
+    is_new = (run.newest_checkpoint, run.checkpoint_ns(checkpoint)) != (checkpoint, drawn_at)
     if is_new or status.state not in ACTIVE_STATES:
         st.rerun()
     st.caption(
         f":material/autorenew: This run is training (epoch {status.epoch:,}): what it knows now is "
         "shown, and drawn anew with each checkpoint. Your sequence stays."
     )
-
-
-def _changed_at(run: Run, checkpoint: str) -> int:
-    path = run.checkpoint(checkpoint)
-    return path.stat().st_mtime_ns if path.exists() else 0

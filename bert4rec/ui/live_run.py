@@ -17,7 +17,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status, utc_now
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.forms import form_fields, setting_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
@@ -218,11 +218,12 @@ def _draw_settings(run: Run) -> None:
         if is_open:
             st.caption("Frozen when it started; the form for new runs does not change them.")
             left, right = st.columns(2)
-            settings, given = run.hyperparameters(), run.hyperparameters().given()
+            settings = run.hyperparameters()
+            values, given = settings.model_dump(), set(settings.given()) - {*settings.unused}
             table = pd.DataFrame(
                 {
                     "Setting": [field.title for field in form_fields().values()],
-                    "Value": [value_text(getattr(settings, name)) for name in form_fields()],
+                    "Value": [setting_text(name, values) for name in form_fields()],
                     "Given": [name in given for name in form_fields()],
                 }
             ).sort_values("Given", ascending=False, kind="stable")

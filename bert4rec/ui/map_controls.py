@@ -44,6 +44,8 @@ def draw_controls(recommender: Recommender) -> None:
             required=True,
             key="embeddings_dimensions",
             persist_state="session",
+            disabled=st.session_state["embeddings_method"] in ("film", "pair"),
+            help="UMAP and PCA are drawn in either; the film and two models are flat.",
         )
         st.selectbox(
             "Colour by",

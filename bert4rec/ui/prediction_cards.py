@@ -25,7 +25,8 @@ BITS_HELP = (
 # See-through, so that it holds on a light and a dark page.
 TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
 # Narrower ones would cut off the chance.
-MIN_CONTEXT_PX = 300
+MIN_CONTEXT_PX = 280
+WIDE_TABLE_PX = 680
 NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
 
 
@@ -155,13 +156,15 @@ def draw_suggestions(
     )
     st.dataframe(
         styled,
+        # What a table is wider than its columns is shared by all of them alike.
+        width="stretch" if is_narrow else WIDE_TABLE_PX,
         hide_index=True,
         row_height=32,
         column_config={
-            "rank": st.column_config.NumberColumn("#", width=34, help="Rank"),
+            "rank": st.column_config.NumberColumn("#", width=26, help="Rank"),
             "item": st.column_config.TextColumn(
                 "Item",
-                width=132 if is_narrow else "large",
+                width=150 if is_narrow else "large",
                 help="✓ true item, ↺ already in the sequence",
             ),
             "probability": st.column_config.ProgressColumn(
@@ -169,11 +172,11 @@ def draw_suggestions(
                 format="%.1f%%",
                 min_value=0.0,
                 max_value=100 * full,
-                width=88,
+                width=62 if is_narrow else 120,
                 help="Probability over the whole catalogue",
             ),
             "count": st.column_config.NumberColumn(
-                "Count", format="localized", width=50, help="How often it occurs in the data"
+                "Count", format="localized", width=48, help="How often it occurs in the data"
             ),
         },
         column_order=["rank", "item", "probability", "count"],

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.hyperparameters import unused_settings
 from bert4rec.runs.curves import Curves
 from bert4rec.ui.curve_charts import best_row
-from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.forms import NOT_USED, form_fields, value_text
 from bert4rec.ui.run_figures import FINAL_METRICS, with_interval
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import metric_name, number, unique_labels
@@ -42,12 +43,18 @@ def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> p
         found.append({"Setting": "Data"} | data)
     for name, field in form_fields().items():
         # A setting that an older version did not have yet.
-        values = [row.settings.get(name, ABSENT) for row in rows]
+        values = [_used_value(name, row.settings) for row in rows]
         if any(value != values[0] for value in values):
-            texts = (value if value == ABSENT else value_text(value) for value in values)
+            texts = (
+                value if value in (ABSENT, NOT_USED) else value_text(value) for value in values
+            )
             names = (labels[row.run_id] for row in rows)
             found.append({"Setting": field.title} | dict(zip(names, texts, strict=True)))
     return pd.DataFrame(found)
+
+
+def _used_value(name: str, settings: Mapping[str, Any]) -> Any:
+    return NOT_USED if name in unused_settings(settings) else settings.get(name, ABSENT)
 
 
 def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFrame:

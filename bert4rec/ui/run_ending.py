@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence, state_word
 
 
@@ -18,12 +19,12 @@ def draw_ending(run: Run, status: Status, now: str) -> None:
     """
     if now in ("failed", "interrupted"):
         draw = st.error if now == "failed" else st.warning
-        reason = escape(sentence(status.message or "it ended without saying why"))
+        reason = escape(sentence(titled(status.message or "it ended without saying why")))
         fix = _what_to_do(run, status, now)
-        fix = f"\n\nWhat to do: {escape(sentence(fix))}" if fix else ""
+        fix = f"\n\nWhat to do: {escape(sentence(titled(fix)))}" if fix else ""
         draw(f"**{reason}**{fix}", icon=state_word(now).icon)
     elif status.message and now not in ACTIVE_STATES:
-        st.markdown(f"Why it ended: {escape(sentence(status.message))}")
+        st.markdown(f"Why it ended: {escape(sentence(titled(status.message)))}")
 
 
 def _what_to_do(run: Run, status: Status, now: str) -> str:

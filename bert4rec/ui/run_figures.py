@@ -10,7 +10,7 @@ import pandas as pd
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
-from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.forms import form_fields, setting_text, value_text
 from bert4rec.ui.words import counted, metric_name, number
 
 # The rate of the last lines tells more about what is left than that of the whole run.
@@ -116,12 +116,13 @@ def with_interval(summary: dict[str, Any], metric: str) -> str:
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:
     """Return a run's settings beside their defaults, those that differ first."""
+    values = settings.model_dump()
     rows = [
         {
             "Setting": field.title,
-            "Value": value_text(getattr(settings, name)),
+            "Value": setting_text(name, values),
             "Default": value_text(field.default),
-            "Differs": getattr(settings, name) != field.default,
+            "Differs": values[name] != field.default and name not in settings.unused,
         }
         for name, field in form_fields().items()
     ]

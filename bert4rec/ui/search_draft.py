@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import OF_MASKS, parse_value
+from bert4rec.hyperparameters import parse_value, unused_settings
 from bert4rec.presets import PRESETS
 from bert4rec.search_plan import DEFAULT_TRIALS, FIRST_PRESET, Budget, SearchPlan, plan_of
 from bert4rec.search_space import (
@@ -25,6 +25,7 @@ from bert4rec.search_space import (
     Range,
     Space,
 )
+from bert4rec.ui import forms
 from bert4rec.ui.forms import FormField, form_fields, preset_draft, shown_value, value_text
 
 FIXED, LIST, RANGE, LOG = "fixed", "list", "range", "log"
@@ -104,16 +105,16 @@ def with_preset(draft: SearchDraft, preset: str) -> SearchDraft:
     base = preset_draft(preset)
     if METRIC in draft.base:
         base[METRIC] = draft.base[METRIC]
-    space = dict(draft.space)
-    if _is_causal(base):
-        space = {name: varied for name, varied in space.items() if name not in OF_MASKS}
-    elif _is_causal(draft.base):
-        space |= _typed_space({name: DEFAULT_SPACE[name] for name in OF_MASKS})
+    unused = unused_settings(base)
+    space = {name: varied for name, varied in draft.space.items() if name not in unused}
+    back = [name for name in unused_settings(draft.base) if name not in unused]
+    space |= _typed_space({name: DEFAULT_SPACE[name] for name in back})
     return replace(draft, base=base, kept=tuple(base), space=space, source=preset)
 
 
-def _is_causal(base: Mapping[str, Any]) -> bool:
-    return base.get("attention") == "causal"
+def unused_fields(draft: SearchDraft) -> dict[str, str]:
+    """Return why a setting does nothing in any trial of a search, by its name."""
+    return {} if "attention" in draft.space else forms.unused_fields(draft.base)
 
 
 def draft_of(plan: SearchPlan) -> SearchDraft:
@@ -236,7 +237,7 @@ def fixed_changes(draft: SearchDraft) -> list[tuple[str, str, str]]:
     return [
         (found.title, value_text(now), value_text(before))
         for name, found in form_fields().items()
-        if name not in draft.space
+        if name not in {*draft.space, *unused_fields(draft)}
         and (now := shown_value(name, draft.base)) != (before := shown_value(name, usual))
     ]
 

@@ -15,7 +15,13 @@ from bert4rec.ui import search_draft as drafts
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField, form_fields
 from bert4rec.ui.search_draft import FIXED, LIST, METRIC, MODES, RANGE, SearchDraft, Varied
-from bert4rec.ui.setting_fields import MAX_EXACT_INT, MIN_FIELD_PX, draw_field, draw_problems
+from bert4rec.ui.setting_fields import (
+    MAX_EXACT_INT,
+    MIN_FIELD_PX,
+    draw_field,
+    draw_problems,
+    draw_unused,
+)
 from bert4rec.ui.words import metric_name
 
 DRAFT_KEY = "search_draft"
@@ -153,7 +159,8 @@ def _draw_space(now: SearchDraft, problems: Sequence[str]) -> None:
     for name, varied in now.space.items():
         _draw_varied(form_fields()[name], varied, now)
         draw_problems(forms.problems_of(problems, [form_fields()[name]]))
-    free = [name for name in form_fields() if drafts.may_vary(name) and name not in now.space]
+    away = {*now.space, *drafts.unused_fields(now)}
+    free = [name for name in form_fields() if drafts.may_vary(name) and name not in away]
     # Emptied: what was chosen is a row by now.
     st.session_state[ADD_KEY] = None
     st.selectbox(
@@ -273,7 +280,8 @@ def _draw_fixed(now: SearchDraft, problems: list[str]) -> None:
         left = [found for found in fields if found.name not in away]
         if not left:
             continue
-        given = sum(found.name in now.base for found in left)
+        unused = drafts.unused_fields(now)
+        given = sum(found.name in now.base for found in left if found.name not in unused)
         label = f"{group} · {given} set" if given else group
         is_wrong = bool(forms.problems_of(problems, left))
         with folded(label, key=f"search_group_{group}", must_open=is_wrong) as is_open:
@@ -282,6 +290,11 @@ def _draw_fixed(now: SearchDraft, problems: list[str]) -> None:
 
 
 def _draw_fields(fields: Sequence[FormField], now: SearchDraft, problems: list[str]) -> None:
+    unused = {
+        name: why
+        for name, why in drafts.unused_fields(now).items()
+        if not forms.problems_of(problems, [form_fields()[name]])
+    }
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for found in fields:
             draw_field(
@@ -289,5 +302,7 @@ def _draw_fields(fields: Sequence[FormField], now: SearchDraft, problems: list[s
                 forms.shown_value(found.name, now.base),
                 key=f"search_field_{found.name}",
                 on_change=_take_field,
+                why_unused=unused.get(found.name, ""),
             )
+    draw_unused(fields, unused)
     draw_problems(forms.problems_of(problems, fields))

@@ -18,6 +18,7 @@ from bert4rec.ui.search_actions import as_shown, draw_controls, draw_finds
 from bert4rec.ui.search_draft import plan_words
 from bert4rec.ui.search_files import draw_plan_out
 from bert4rec.ui.search_results import draw_results
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.trial_table import settings_words, trial_name, trials_table
 from bert4rec.ui.words import (
@@ -79,17 +80,17 @@ def _draw_heading(read: ReadStudy) -> None:
         state.show_error(read.problem)
         return
     problem = state.search_service().problem(read.name)
+    reason, fix = (escape(sentence(titled(t))) for t in (read.status.message, read.status.fix))
     if read.status.state == "interrupted":
         st.warning(
-            f"**{escape(sentence(read.status.message))}**\n\nGo on: nothing is lost but what the "
+            f"**{reason}**\n\nGo on: nothing is lost but what the "
             "trial under way had done; it is tried again.",
             icon=word.icon,
         )
     elif problem is not None and not read.is_active:
         state.show_error(problem)
     elif read.status.state == "failed":
-        fix = f"\n\nWhat to do: {escape(sentence(read.status.fix))}" if read.status.fix else ""
-        st.error(f"**{escape(sentence(read.status.message))}**{fix}", icon=word.icon)
+        st.error(f"**{reason}**" + (f"\n\nWhat to do: {fix}" if fix else ""), icon=word.icon)
 
 
 def _draw_live(name: str, drawn: Drawn) -> None:

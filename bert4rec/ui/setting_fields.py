@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from bert4rec.ui.forms import FormField, titled
+from bert4rec.ui.forms import FormField
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence
 
 MIN_FIELD_PX = 155
@@ -22,6 +23,7 @@ def draw_field(
     key: str,
     on_change: Callable[[str], None],
     title: str | None = None,
+    why_unused: str = "",
 ) -> None:
     """Draw the widget of a setting.
 
@@ -31,11 +33,13 @@ def draw_field(
         key: Where the widget keeps what is typed.
         on_change: Called with the name of the setting once something was typed.
         title: Label in place of the setting's own.
+        why_unused: Why it does nothing beside the other settings, which lets nobody type.
     """
     label = title or field.title
     common: dict[str, Any] = {
         "key": key,
-        "help": field.help,
+        "help": f"Not used: {why_unused}.\n\n{field.help}" if why_unused else field.help,
+        "disabled": bool(why_unused),
         "on_change": on_change,
         "args": (field.name,),
     }
@@ -70,6 +74,17 @@ def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any
         **optional,
         **common,
     )
+
+
+def draw_unused(fields: Sequence[FormField], unused: Mapping[str, str]) -> None:
+    """Say which of some fields do nothing beside the other settings, and why."""
+    titles: dict[str, list[str]] = {}
+    for field in fields:
+        if field.name in unused:
+            titles.setdefault(unused[field.name], []).append(field.title)
+    for why, named in titles.items():
+        verb = "is" if len(named) == 1 else "are"
+        st.caption(f":material/block: {' and '.join(named)} {verb} not used: {why}.")
 
 
 def draw_problems(problems: Sequence[str]) -> None:

@@ -17,7 +17,8 @@ from bert4rec.ui import cache, forms
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField
 from bert4rec.ui.own_presets import draw_own_presets
-from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field
+from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field, draw_unused
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import counted, escape, sentence
 
 DRAFT_KEY = "train_draft"
@@ -106,13 +107,16 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
     changes = forms.changes_from(st.session_state[BASE_KEY], values)
     _draw_changes(changes)
     settings, found = advice_on(values, dataset)
+    unused = forms.unused_fields(values)
+    # What does nothing says so at its field; a value that cannot be is told all the same.
+    found = [advice for advice in found if advice.is_error or advice.name not in unused]
     changed = {change.field.name: forms.value_text(change.before) for change in changes}
     _draw_fields(forms.common_fields(), found, changed)
     st.caption("More settings")
     for group, fields in forms.folded_fields().items():
         names = {field.name for field in fields}
         here = [advice for advice in found if advice.name in names]
-        given = sum(name in values for name in names)
+        given = sum(name in values for name in names if name not in unused)
         label = f"{group} · {given} set" if given else group
         label += f" · {counted(len(here), 'note')}" if here else ""
         is_wrong = any(advice.is_error for advice in here)
@@ -253,9 +257,12 @@ def _draw_fields(
     names = {field.name for field in fields}
     here = [advice for advice in found if advice.name in names]
     wrong = {advice.name for advice in here if advice.is_error}
+    unused = {name: why for name, why in forms.unused_fields(draft()).items() if name not in wrong}
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for field in fields:
-            _draw_field(_marked(field, changed.get(field.name), is_wrong=field.name in wrong))
+            marked = _marked(field, changed.get(field.name), is_wrong=field.name in wrong)
+            _draw_field(marked, unused.get(field.name, ""))
+    draw_unused(fields, unused)
     for advice in here:
         _draw_advice(advice)
 
@@ -271,7 +278,7 @@ def _marked(field: FormField, before: str | None, *, is_wrong: bool) -> FormFiel
 
 
 def _draw_advice(advice: Advice) -> None:
-    text = escape(sentence(forms.titled(f"{advice.name}: {advice.message}")))
+    text = escape(sentence(titled(f"{advice.name}: {advice.message}")))
     words, mend = (
         st.columns(ADVICE_WIDTHS, vertical_alignment="center")
         if advice.changes
@@ -304,9 +311,14 @@ def _mending(advice: Advice) -> str:
     )
 
 
-def _draw_field(field: FormField) -> None:
-    value = forms.shown_value(field.name, draft())
-    draw_field(field, value, key=f"train_field_{field.name}", on_change=_take_field)
+def _draw_field(field: FormField, why_unused: str) -> None:
+    draw_field(
+        field,
+        forms.shown_value(field.name, draft()),
+        key=f"train_field_{field.name}",
+        on_change=_take_field,
+        why_unused=why_unused,
+    )
 
 
 def _take_field(name: str) -> None:

@@ -19,7 +19,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.words import contained, counted, escape, when
+from bert4rec.ui.words import contained, counted, escape, number, when
 
 Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
@@ -123,7 +123,7 @@ def split_words(record: Mapping[str, Any], n_interactions: int) -> str:
         record: What `split_record` tells.
         n_interactions: Interactions of the whole dataset.
     """
-    text = f"Of {counted(n_interactions, 'interaction')}, {counts_words(record)}"
+    text = f"Of {number(n_interactions)} in all, {counts_words(record)}"
     if "valid_at" in record:
         text += f" Validation begins on {_moment_words(record['valid_at'])}"
         text += f", test on {_moment_words(record['test_at'])}."

@@ -16,6 +16,7 @@ from bert4rec.runs.registry import list_runs
 from bert4rec.ui import cache
 from bert4rec.ui.run_list import ListedRun, RunList
 from bert4rec.ui.run_table import run_row
+from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence
 
 if TYPE_CHECKING:
@@ -246,11 +247,12 @@ def follow_link() -> None:
 
 def show_error(error: Bert4RecError) -> None:
     """Draw an error: what happened, where, what to do next; never a traceback."""
+    # What is wrong with a file is told in the file's own words, all else in those of the forms.
+    worded = str if error.where else titled
     problems = error.details.get("problems") or [error.message]
-    lines = [f"**{escape(sentence(str(problems[0])))}**"]
-    lines += [f"**{escape(sentence(str(problem)))}**" for problem in problems[1:]]
+    lines = [f"**{escape(sentence(worded(str(problem))))}**" for problem in problems]
     if error.where:
         lines.append(f"Where: {escape(error.where)}")
     if error.fix:
-        lines.append(f"What to do: {escape(sentence(error.fix))}")
+        lines.append(f"What to do: {escape(sentence(worded(error.fix)))}")
     st.error("\n\n".join(lines), icon=":material/error:")

@@ -93,11 +93,11 @@ def draw_disk(workspace: Path) -> None:
             {
                 "Part": [NAMES.get(part.name, part.name) for part in parts],
                 "Entries": [part.n_entries for part in parts],
-                "On disk": [part.n_bytes for part in parts],
+                "On disk": [size(part.n_bytes) for part in parts],
             }
         ),
         hide_index=True,
-        column_config={"On disk": st.column_config.NumberColumn(format="bytes")},
+        column_config={"On disk": st.column_config.TextColumn(alignment="right")},
         alt=f"The workspace takes {total} on disk.",
     )
     st.caption(

@@ -177,6 +177,9 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
         "Wins and losses",
     }
     assert "Sun et al. 2019" in told
+    lists = next(frame.value for frame in app.dataframe if "coverage" in frame.value.columns)
+    reached = made.lists("test").set_index("entrant")["coverage"]
+    assert lists["coverage"].tolist() == pytest.approx((100 * reached).tolist())
     assert linked(app, "comparison") == made.id
 
 

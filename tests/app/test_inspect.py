@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
+from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from tests.factories import small_settings
@@ -298,7 +300,62 @@ def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None
     # The draft is what it was.
     assert app.query_params["mask"] == "2.3.4"
     open_tab(app, ":material/percent: How sure is it?")
-    assert "when the run has ended" in texts(app)
+    assert "an answer takes seconds of its time" in texts(app)
+    assert not [frame for frame in app.dataframe if "plain" in frame.value.columns]
+
+
+TRAINING_ASKS = {
+    "calibration": (":material/percent: How sure is it?", "plain"),
+    "future": (":material/balance: Does the future matter here?", "ndcg"),
+    "extremes": (None, "last"),
+}
+
+
+@pytest.mark.parametrize("kind", TRAINING_ASKS)
+def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, kind: str) -> None:
+    run.set_status(state="running")
+    app = open_inspect(user="u3", mask="2.4")
+    tab, column = TRAINING_ASKS[kind]
+    if tab is None:
+        app.session_state["inspect_gallery"] = True
+        app.run()
+    else:
+        open_tab(app, tab)
+
+    def tables() -> list[pd.DataFrame]:
+        return [frame.value for frame in app.dataframe if column in frame.value.columns]
+
+    def press(label: str) -> None:
+        # Not before the page is drawn: Python 3.11 parses in one thread at a time.
+        may_begin, executor = threading.Event(), state.finding_service()._executor
+        executor.submit(may_begin.wait, 120)
+        click(app, label)
+        assert ":shimmer[" in texts(app)
+        may_begin.set()
+        executor.submit(int).result(timeout=120)
+        app.run()
+        assert not app.exception
+
+    assert not tables()
+    press("Ask its newest checkpoint")
+    assert len(tables()) == 1
+    assert "at epoch 1." in texts(app)
+    assert f"inspect_request_{kind}" not in [button.key for button in app.button]
+    # It goes on: the answer stays, and says that it is not of the newest checkpoint.
+    tensors, plain = load_checkpoint(run.checkpoint("last"))
+    save_checkpoint(run.checkpoint("last"), tensors, plain | {"epoch": 2})
+    app.run()
+    assert len(tables()) == 1
+    assert "at epoch 1; it has learnt more since." in texts(app)
+    press("Redo")
+    assert "at epoch 2." in texts(app)
+    # Once it has ended its best checkpoint is asked by itself.
+    run.set_status(state="finished")
+    app.run()
+    state.finding_service()._executor.submit(int).result(timeout=120)
+    app.run()
+    assert len(tables()) == 1
+    assert "Made while the run trains" not in texts(app)
 
 
 def type_user(app: AppTest, text: str) -> None:

@@ -167,6 +167,9 @@ def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     app.segmented_control(key="search_preset").set_value("sasrec").run()
     assert not app.exception
     assert "Mask rate" not in "\n".join(c.value for c in app.caption if c.value.startswith("- "))
+    assert app.get_by_key("search_field_mask_rate").disabled
+    assert "Mask rate is not used: SASRec hides no item." in texts(app)
+    assert "Mask rate" not in app.selectbox(key="search_add").options
     start = next(button for button in app.button if button.label == "Start the search")
     assert not start.disabled
 

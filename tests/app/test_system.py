@@ -35,7 +35,9 @@ def test_the_workspace_is_listed_by_what_it_takes(workspace: Path):
     app = open_system()
     table = app.dataframe[-1].value
     assert table["Part"].tolist() == ["Datasets"]
-    assert table["On disk"].iloc[0] > 0
+    # As everywhere else, with a space before the unit.
+    (on_disk,) = table["On disk"]
+    assert any(f"{on_disk} in all" in caption.value for caption in app.caption)
 
 
 def test_warnings_of_the_server_are_shown_in_one_line_without_folders(workspace: Path):

@@ -350,6 +350,18 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     assert newest.status().state == "finished"
 
 
+def test_a_failed_run_names_settings_as_the_form_does(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    fix = "Use a smaller learning_rate, or precision=float32."
+    run.set_status(state="failed", message="the loss became nan", fix=fix)
+    (said,) = (box.value for box in open_train(run).error)
+    assert "Use a smaller Learning rate, or Precision: float32." in said.replace("\\", "")
+    # Whoever reads the folder or the command line finds the names.
+    assert run.status().fix == fix
+
+
 def test_an_interrupted_run_says_so_and_can_be_resumed(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
@@ -549,6 +561,35 @@ def test_attention_is_a_choice_of_the_form_that_makes_a_sasrec_run(
     assert "SASRec" in app.table[0].value.columns
     assert "BERT4Rec" not in app.table[0].value.columns
     assert "SASRec · made" in texts(app)
+
+
+def test_masks_are_off_and_no_change_where_no_item_is_hidden(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(open_train(), "mask_rate", 0.4)
+    set_field(app, "next_item_rate", 0.1)
+    assert "train_back_mask_rate" in [button.key for button in app.button]
+    set_field(app, "attention", "causal")
+    for name, title in (("mask_rate", "Mask rate"), ("next_item_rate", "Next-item share")):
+        field = app.get_by_key(f"train_field_{name}")
+        assert field.disabled
+        assert "Not used: SASRec hides no item" in field.help
+        assert texts(app).count(f"{title} is not used: SASRec hides no item") == 1
+        assert f"train_back_{name}" not in [button.key for button in app.button]
+    assert "Data" in [box.label for box in app.expander]
+    # What was typed is there again with masks.
+    set_field(app, "attention", "bidirectional")
+    assert app.get_by_key("train_field_mask_rate").value == 0.4
+    assert not app.get_by_key("train_field_mask_rate").disabled
+
+
+def test_a_mask_rate_that_cannot_be_is_mended_also_where_it_does_nothing(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = set_field(set_field(open_train(), "mask_rate", 2.0), "attention", "causal")
+    assert not app.get_by_key("train_field_mask_rate").disabled
+    set_field(app, "mask_rate", 0.2)
+    assert app.get_by_key("train_field_mask_rate").disabled
 
 
 def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Open) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from bert4rec.calibration import N_BINS, calibrate, fit_temperature, judge_temperature
+from bert4rec.calibration_words import temperature_finding
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import predict_masked
+from bert4rec.future_report import Estimate
 from bert4rec.held_out import Places, middle_places
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
@@ -116,3 +119,18 @@ def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Reco
     scores = recommender.scores_at(shown, [at])[0]
     expected = torch.softmax(scores / 2, dim=0)[items[at] - 1]
     assert warm.true_probability == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (Estimate(0.02, 0.01, 0.03), "saves 0.020 bits an item (95 % interval 0.010 to 0.030)"),
+        (Estimate(-0.001, -0.011, 0.009), "costs 0.001 bits an item (95 % interval -0.009 to"),
+        (Estimate(-0.0001, -0.0002, 0.0001), "costs 0.000 bits an item (95 % interval 0.000 to"),
+    ],
+)
+def test_a_temperature_that_makes_it_worse_costs_bits_and_saves_none(
+    recommender: Recommender, gain: Estimate, said: str
+) -> None:
+    found = replace(calibrate(recommender), gain=gain, pays=False)
+    assert said in temperature_finding(found)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from bert4rec import findings
 from bert4rec.errors import SettingsError
 from bert4rec.extremes import find_extremes
 from bert4rec.findings import FINDERS, FindingService
-from bert4rec.recommender import load
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 
 LIMIT_S = 60
@@ -20,6 +23,11 @@ LIMIT_S = 60
 def wait(service: FindingService) -> None:
     """Wait until all that was asked for so far is found."""
     service._executor.submit(int).result(timeout=LIMIT_S)
+
+
+def loaded(run: Run, *, checkpoint: str, model: Recommender) -> Recommender:
+    """Return a model that is there already."""
+    return model
 
 
 def test_what_is_asked_for_is_found_in_the_background_and_kept(
@@ -48,8 +56,8 @@ def test_a_new_checkpoint_is_looked_at_anew(
 ) -> None:
     checkpoint = tmp_path / "best.safetensors"
     checkpoint.write_bytes(b"one")
+    monkeypatch.setattr(findings, "load", partial(loaded, model=load(tiny_run)))
     monkeypatch.setattr(Run, "checkpoint", lambda self, kind: checkpoint)
-    monkeypatch.setattr(findings, "load", lambda run: None)
     calls: list[int] = []
     monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
     service = FindingService()
@@ -86,7 +94,7 @@ def test_an_error_of_ours_is_told_and_any_other_is_raised(
 def test_what_was_asked_for_longest_ago_is_let_go_of(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "load", lambda run: None)
+    monkeypatch.setattr(findings, "load", partial(loaded, model=load(tiny_run)))
     service = FindingService()
     for number in range(findings.N_KEPT + 5):
         monkeypatch.setitem(FINDERS, f"kind {number}", lambda recommender: 1)
@@ -100,3 +108,55 @@ def test_a_finding_is_what_the_library_finds(tiny_run: Run) -> None:
     service.ask(tiny_run, "extremes")
     wait(service)
     assert service.ask(tiny_run, "extremes").value == find_extremes(load(tiny_run))
+
+
+def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_next_request(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int | None] = []
+    monkeypatch.setitem(FINDERS, "epoch", lambda model: calls.append(model.epoch) or len(calls))
+    service, last = FindingService(), tiny_run.checkpoint("last")
+    assert service.requested(tiny_run, "epoch") is None
+    service.request(tiny_run, "epoch")
+    wait(service)
+    found = service.requested(tiny_run, "epoch")
+    tensors, plain = load_checkpoint(last)
+    assert found is not None
+    assert (found.state, found.value, found.epoch) == ("done", 1, plain["epoch"])
+    assert found.is_newest
+    # A later checkpoint alone starts nothing.
+    save_checkpoint(last, tensors, plain | {"epoch": 77})
+    os.utime(last, ns=(2 * 10**18, 2 * 10**18))
+    later = service.requested(tiny_run, "epoch")
+    assert later == replace(found, is_newest=False)
+    service.request(tiny_run, "epoch")
+    wait(service)
+    redone = service.requested(tiny_run, "epoch")
+    assert redone is not None
+    assert (redone.value, redone.epoch, redone.is_newest) == (2, 77, True)
+    # The finding about the best checkpoint is another one.
+    service.ask(tiny_run, "epoch")
+    wait(service)
+    assert service.ask(tiny_run, "epoch").value == 3
+    assert calls == [plain["epoch"], 77, load(tiny_run).epoch]
+
+
+def test_a_request_that_is_under_way_goes_on(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, calls = threading.Event(), []
+
+    def slow(recommender: object) -> None:
+        calls.append(recommender)
+        assert go_on.wait(LIMIT_S)
+
+    monkeypatch.setitem(FINDERS, "slow", slow)
+    service = FindingService()
+    for _ in range(3):
+        service.request(tiny_run, "slow")
+    found = service.requested(tiny_run, "slow")
+    assert found is not None
+    assert found.state == "running"
+    go_on.set()
+    wait(service)
+    assert len(calls) == 1

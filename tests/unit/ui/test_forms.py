@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from bert4rec.data.samples import prepare_sample
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import OF_MASKS, Hyperparameters, parse_settings
 from bert4rec.policy import Policy, dump_policy, load_policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import forms
 from bert4rec.ui.forms import changed_draft, check_draft, form_fields, train_command
+from bert4rec.ui.setting_titles import titled
 
 
 def test_every_setting_has_exactly_one_field() -> None:
@@ -97,15 +98,21 @@ def test_problems_are_found_at_the_fields_they_are_about() -> None:
 
 def test_every_name_of_a_setting_in_a_sentence_becomes_its_label() -> None:
     _, (problem,) = check_draft({"hidden_size": 64, "n_heads": 3})
-    told = forms.titled(problem)
+    told = titled(problem)
     assert told.startswith("Hidden size: 64 is not a multiple of Attention heads (3)")
-    assert forms.titled("seed: 1; negative_samples_count is not used") == (
+    assert titled("seed: 1; negative_samples_count is not used") == (
         "Seed: 1; Negatives is not used"
     ).replace("Negatives", form_fields()["negative_samples_count"].title)
 
 
 def test_a_plain_word_that_is_a_setting_too_stays_in_a_sentence() -> None:
-    assert forms.titled("the device has no seed: none") == "the device has no seed: none"
+    assert titled("the device has no seed: none") == "the device has no seed: none"
+
+
+def test_a_plain_word_with_an_equals_sign_is_a_setting_too() -> None:
+    assert titled("use a smaller learning_rate, or precision=float32") == (
+        "use a smaller Learning rate, or Precision: float32"
+    )
 
 
 def test_the_command_survives_a_shell() -> None:
@@ -132,6 +139,20 @@ def test_changes_are_told_against_where_the_form_was_filled_from() -> None:
         change.field.name: (change.now, change.before) for change in forms.changes_from(base, draft)
     }
     assert found == {"n_epochs": (7, 20), "dropout_rate": (None, 0.0), "hidden_size": (32, 64)}
+
+
+def test_what_does_nothing_beside_the_other_settings_is_no_change() -> None:
+    base = forms.preset_draft("sasrec")
+    draft = base | {"mask_rate": 0.4, "next_item_rate": 0.1, "n_epochs": 7}
+    assert [change.field.name for change in forms.changes_from(base, draft)] == ["n_epochs"]
+    assert {title for title, _, _ in forms.differences(draft)}.isdisjoint(
+        {form_fields()[name].title for name in OF_MASKS}
+    )
+    assert forms.unused_fields(draft) == dict.fromkeys(OF_MASKS, "SASRec hides no item")
+    seeing = draft | {"attention": "bidirectional"}
+    changed = {change.field.name for change in forms.changes_from(base, seeing)}
+    assert changed == {"attention", "mask_rate", "next_item_rate", "n_epochs"}
+    assert not forms.unused_fields(seeing)
 
 
 @pytest.mark.parametrize("name", ["n_epochs", "dropout_rate", "hidden_size", "loss_type"])

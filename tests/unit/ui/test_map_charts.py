@@ -239,6 +239,13 @@ def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
         assert frame.data[2].x[0] == frame.data[1].x[0]
 
 
+def test_the_controls_of_a_film_stand_above_it() -> None:
+    figure = draw_film(aligned(4, 3), Colouring([]), list("abc"), "light", None)
+    for controls in (figure.layout.sliders[0], figure.layout.updatemenus[0]):
+        assert (controls.y, controls.yanchor) == (1, "bottom")
+    assert figure.layout.legend.yanchor == "top"
+
+
 def test_maps_side_by_side_share_colours_and_one_legend() -> None:
     groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
     figure = draw_aligned(aligned(2, 3), Colouring(groups), list("abc"), "dark", None)

@@ -80,7 +80,7 @@ def test_a_list_beside_two_others_gives_its_room_to_the_titles() -> None:
         for is_narrow in (False, True)
     ]
     assert all("count" in proto.column_order for proto in columns)
-    assert ['"width": 132' in proto.columns for proto in columns] == [False, True]
+    assert ['"width": 150' in proto.columns for proto in columns] == [False, True]
     assert all('"max_value": 50.0' in proto.columns for proto in columns)
 
 

@@ -49,6 +49,16 @@ def test_only_the_settings_that_differ_are_named() -> None:
     assert list(found.loc["Learning rate"]) == ["0.003", "0.01"]
 
 
+def test_what_a_model_does_not_use_differs_from_any_value() -> None:
+    rows = [row("a", mask_rate=0.4), row("b", attention="causal", mask_rate=0.4)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.loc["Mask rate"]) == ["0.4", "not used"]
+    rows = [
+        row(each, attention="causal", mask_rate=rate) for each, rate in (("a", 0.4), ("b", 0.2))
+    ]
+    assert settings_differences(rows, {"a": "A", "b": "B"}).empty
+
+
 def test_runs_with_the_same_settings_differ_in_nothing() -> None:
     assert settings_differences([row("a"), row("b")], {"a": "A", "b": "B"}).empty
 

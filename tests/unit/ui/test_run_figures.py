@@ -20,3 +20,9 @@ def test_settings_that_differ_from_their_defaults_come_first() -> None:
     assert set(table["Setting"][table["Differs"]]) == {"Seed", "Dropout rate"}
     assert table["Differs"].tolist() == sorted(table["Differs"], reverse=True)
     assert table.set_index("Setting").loc["Seed", ["Value", "Default"]].tolist() == ["9", "42"]
+
+
+def test_a_setting_that_does_nothing_is_said_to_be_not_used_and_is_no_difference() -> None:
+    table = settings_table(parse_settings({"attention": "causal", "mask_rate": 0.4}))
+    assert set(table["Setting"][table["Differs"]]) == {"Attention"}
+    assert table.set_index("Setting").loc["Mask rate", "Value"] == "not used"

@@ -48,7 +48,7 @@ def test_the_words_name_counts_and_moments() -> None:
     dataset = timed_dataset([12] * 40)
     settings = parse_settings({"split_strategy": "global_time"})
     words = split_words(split_record(global_time(dataset, CUTS), settings), 480)
-    assert words.startswith("Of 480 interactions, ")
+    assert words.startswith("Of 480 in all, ")
     assert "Validation begins on 16 Nov 2023, 04:13 UTC, test on 16 Nov 2023, 14:13 UTC." in words
 
 
