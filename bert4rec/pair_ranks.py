@@ -37,7 +37,7 @@ class Ranks:
         self, scored: Path, ranks: Path, n_pairs: int, n_bytes: int = RANKING_BYTES
     ) -> None:
         # A file of no bytes cannot be mapped.
-        self._ranks = np.memmap(ranks, dtype=np.int64, mode="w+", shape=max(n_pairs, 1))
+        self._ranks = np.memmap(ranks, dtype=np.int32, mode="w+", shape=max(n_pairs, 1))
         self._n_taken = 0
         n_parts = max(1, -(-n_pairs * PAIR_BYTES // n_bytes))
         for part in range(n_parts):
@@ -48,7 +48,7 @@ class Ranks:
         """Return the ranks of the next rows, int64, null for those without one."""
         taken = self._ranks[self._n_taken : self._n_taken + n_rows]
         self._n_taken += n_rows
-        return pa.array(np.array(taken), mask=taken == 0)
+        return pa.array(taken.astype(np.int64), mask=taken == 0)
 
 
 def _part_of(scored: Path, part: int, n_parts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,12 +64,13 @@ def _pieces_of(
     start = 0
     for table in rows_from_aside(scored):
         keys, scores = (column.combine_chunks() for column in table.columns)
-        is_here = np.asarray(keys.is_valid())
-        if n_parts > 1:
-            is_here &= _first_words(keys) % n_parts == part
-        at = np.flatnonzero(is_here)
-        yield start + at, keys.take(pa.array(at)), scores.take(pa.array(at)).to_numpy()
+        rows = np.arange(start, start + len(table))
         start += len(table)
+        if n_parts > 1 or keys.null_count:
+            is_here = _first_words(keys) % n_parts == part
+            at = np.flatnonzero(is_here & np.asarray(keys.is_valid()))
+            rows, keys, scores = rows[at], keys.take(pa.array(at)), scores.take(pa.array(at))
+        yield rows, keys, scores.to_numpy()
 
 
 def _first_words(keys: pa.Array) -> np.ndarray:
@@ -80,7 +81,7 @@ def _first_words(keys: pa.Array) -> np.ndarray:
 
 
 def ranks_within(groups: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the rank of each score among those of its group, largest first, int64 (n,).
+    """Return the rank of each score among those of its group, largest first, int32 (n,).
 
     Args:
         groups: Whole numbers below 2^31, (n,).
@@ -96,14 +97,15 @@ def ranks_within(groups: np.ndarray, scores: np.ndarray) -> np.ndarray:
     keys = (groups.astype(np.int64) << 32) + (0x7FFF_FFFF - ascending.astype(np.int64))
     order = np.argsort(keys)
     keys = keys[order]
-    ranks = np.empty(len(keys), dtype=np.int64)
+    ranks = np.empty(len(keys), dtype=np.int32)
     ranks[order] = 1 + _first_equal(keys) - _first_equal(keys >> 32)
     return ranks
 
 
 def _first_equal(values: np.ndarray) -> np.ndarray:
-    """Return for each of some sorted values the place of the first that equals it, int64 (n,)."""
+    """Return for each of some sorted values the place of the first that equals it, int32 (n,)."""
     is_first = np.ones(len(values), dtype=bool)
     is_first[1:] = values[1:] != values[:-1]
-    places: np.ndarray = np.maximum.accumulate(np.where(is_first, np.arange(len(values)), 0))
-    return places
+    places = np.arange(len(values), dtype=np.int32)
+    firsts: np.ndarray = np.maximum.accumulate(places * is_first)
+    return firsts

@@ -41,7 +41,7 @@ from bert4rec.row_files import (
 # Vectors of histories that later batches may ask about again.
 KEPT_BYTES = 64 * 2**20
 # Pairs that are multiplied at once: their vectors stay in the cache of a core.
-PRODUCT_ROWS = 4096
+PRODUCT_ROWS = 1024
 USER, SEQUENCE, ITEM = "user_id", "sequence", "item_id"
 SCORE, RANK = "score", "rank"
 HISTORY = "history"
