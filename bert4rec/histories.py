@@ -33,6 +33,13 @@ class Histories:
         offsets = self.offsets[start : end + 1]
         return Histories(self.items[offsets[0] : offsets[-1]], offsets - offsets[0])
 
+    def pick(self, rows: np.ndarray) -> Histories:
+        """Return a copy of some rows, in the order asked for."""
+        starts, lengths = self.offsets[rows], np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Histories(self.items[places], offsets)
+
     @property
     def rows(self) -> np.ndarray:
         """The row of each entry of `items`, int64 (n,)."""

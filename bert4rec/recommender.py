@@ -361,12 +361,15 @@ class Recommender:
         """Return the vector of each sequence of raw ids or titles, float32 (n, D)."""
         return self.vectors_of([self.vocabulary.encode(sequence) for sequence in sequences])
 
-    def vectors_of(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    def vectors_of(self, sequences: Histories | Sequence[np.ndarray]) -> np.ndarray:
         """Return the vector of each sequence of item indices, float32 (n, D)."""
 
         def read(batch: slice) -> np.ndarray:
-            vectors = self.scorer.vectors(Histories.of(sequences[batch]))
-            return np.asarray(vectors.cpu().numpy())
+            if isinstance(sequences, Histories):
+                histories = sequences.take(batch)
+            else:
+                histories = Histories.of(sequences[batch])
+            return np.asarray(self.scorer.vectors(histories).cpu().numpy())
 
         n_threads = self.scorer.choice.n_side_by_side
         parts = side_by_side(read, len(sequences), BATCH_ROWS, n_threads)

@@ -106,10 +106,41 @@ def raw_id(value: Any) -> str | None:
 
     Ids become floats where a gap is in their column: 7.0 is the id 7.
     """
+    if isinstance(value, str):
+        return value
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
     is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value) if is_whole else value)
+
+
+class IdLookup:
+    """Indices of raw ids, each looked up once in a file.
+
+    Args:
+        find: Returns the index of a raw id, None for an unknown one.
+    """
+
+    def __init__(self, find: Callable[[str], int | None]) -> None:
+        self._found = _Found(find)
+
+    def of(self, values: list[Any]) -> np.ndarray:
+        """Return the index of each value of a column, -1 where none is known, int64 (n,)."""
+        return np.fromiter(map(self._found.__getitem__, values), np.int64, len(values))
+
+
+class _Found(dict[Any, int]):
+    def __init__(self, find: Callable[[str], int | None]) -> None:
+        self._find = find
+
+    def __missing__(self, value: Any) -> int:
+        raw = raw_id(value)
+        found = None if raw is None else self._find(raw)
+        if found is None:
+            # Not kept: there is no end to what is unknown.
+            return -1
+        self[value] = found
+        return found
 
 
 def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
@@ -128,6 +159,8 @@ def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]
 
 def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as raw ids, text with gaps."""
+    if pa.types.is_string(column.type):
+        return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     codes, values = as_codes(column)
     ids = pa.array([*map(raw_id, values), None], pa.string())
     return ids.take(pa.array(codes % len(ids)))
@@ -157,7 +190,7 @@ def _parquet_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     def write(rows: pa.Table) -> None:
         nonlocal writer
         if writer is None:
-            writer = pq.ParquetWriter(path, rows.schema)
+            writer = pq.ParquetWriter(path, rows.schema, use_dictionary=_repeating(rows.schema))
         writer.write_table(rows)
 
     try:
@@ -165,6 +198,13 @@ def _parquet_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     finally:
         if writer is not None:
             writer.close()
+
+
+def _repeating(schema: pa.Schema) -> bool | list[str]:
+    """Return the columns that a dictionary makes smaller; numbers with fractions rarely repeat."""
+    if any(pa.types.is_nested(kind) for kind in schema.types):
+        return True
+    return [column.name for column in schema if not pa.types.is_floating(column.type)]
 
 
 @contextmanager
@@ -177,3 +217,33 @@ def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
             file.write(csv_text(frame, with_names=not file.tell()))
 
         yield write
+
+
+@contextmanager
+def rows_set_aside(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Yield a function that appends rows to a file as they are in memory, for `rows_from_aside`."""
+    writer: pa.RecordBatchStreamWriter | None = None
+
+    def write(rows: pa.Table) -> None:
+        nonlocal writer
+        if writer is None:
+            writer = pa.ipc.new_stream(file, rows.schema)
+        writer.write_table(rows)
+
+    with pa.OSFile(str(path), "wb") as file:
+        try:
+            yield write
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def rows_from_aside(path: Path) -> Iterator[pa.Table]:
+    """Yield the tables as they were written, one empty one if there were only such."""
+    with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as batches:
+        is_empty = True
+        for batch in batches:
+            is_empty = False
+            yield pa.Table.from_batches([batch])
+        if is_empty:
+            yield batches.schema.empty_table()

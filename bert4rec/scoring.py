@@ -2,43 +2,54 @@
 
 The file is read a batch of rows at a time. A history is asked about once for all its pairs of a
 batch, and its vector is kept for the batches after, as long as `KEPT_BYTES` last: pairs of one
-history may stand anywhere in the file. Scores go to a file beside the answer first, because the
-rank of a pair is known only when all pairs of its history are; DuckDB counts the ranks, and what
-does not fit its memory goes to the disk.
+history may stand anywhere in the file. Rows with their scores wait in a file beside the answer,
+because the rank of a pair is known only when all pairs of its history are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise, repeat
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from bert4rec.data.scan import Connection, Scan, quote_name
+from bert4rec.data.split import Segments
 from bert4rec.errors import FormatError
 from bert4rec.files import make_folder, temporary_beside, writing_explained
 from bert4rec.histories import Histories
 from bert4rec.item_lists import UNKNOWN_ITEM, UNKNOWN_USER, Problems, encode_sequences
+from bert4rec.pair_ranks import Ranks
 from bert4rec.recommender import Recommender
-from bert4rec.row_files import BATCH_ROWS, PARQUET, RowFile, as_codes, as_ids, raw_id, rows_written
+from bert4rec.row_files import (
+    BATCH_ROWS,
+    IdLookup,
+    RowFile,
+    as_codes,
+    as_ids,
+    raw_id,
+    rows_from_aside,
+    rows_set_aside,
+    rows_written,
+)
 
 # Vectors of histories that later batches may ask about again.
 KEPT_BYTES = 64 * 2**20
-# What ranking may hold before it goes to the disk.
-RANKING_BYTES = 512 * 2**20
+# Pairs that are multiplied at once: their vectors stay in the cache of a core.
+PRODUCT_ROWS = 1024
 USER, SEQUENCE, ITEM = "user_id", "sequence", "item_id"
 SCORE, RANK = "score", "rank"
-# No column of a file is called so.
-HISTORY = "bert4rec: history"
+HISTORY = "history"
+# Files that wait beside the answer.
+ROWS, SCORED = "rows", "scored"
 DIGEST_BYTES = 16
+# Reads the histories that stand at some places.
+Pasts = Callable[[np.ndarray], Histories]
 
 
 @dataclass
@@ -93,9 +104,8 @@ def score_pairs(
     with writing_explained(out.parent):
         folder.mkdir()
         try:
-            scored = folder / f"scored{PARQUET}"
-            report = _score(model, rows, scored, skip_unknown, batch_rows, tell)
-            _write_ranked(scored, out, batch_rows)
+            report = _score(model, rows, folder, skip_unknown, batch_rows, tell)
+            _write_ranked(folder, out, report.n_pairs)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return report
@@ -108,7 +118,7 @@ def _check_columns(columns: list[str], where: str) -> None:
             where=where,
             fix="Give item_id and either user_id or sequence.",
         )
-    taken = next((name for name in (SCORE, RANK, HISTORY) if name in columns), None)
+    taken = next((name for name in (SCORE, RANK) if name in columns), None)
     if taken:
         raise FormatError(
             f"the pairs have a column {taken!r}, which the answer would overwrite",
@@ -120,20 +130,24 @@ def _check_columns(columns: list[str], where: str) -> None:
 def _score(
     model: Recommender,
     rows: RowFile,
-    out: Path,
+    folder: Path,
     skip_unknown: bool,
     batch_rows: int,
     tell: Callable[[int], None],
 ) -> ScoringReport:
-    """Write the rows with scores and a key of their history, to be ranked."""
+    """Set aside the rows with their scores and, to be ranked, their scores by history."""
     report, vectors = ScoringReport(), KeptVectors(model)
-    with rows_written(out) as write:
+    items_nd = model.scorer.item_vectors().cpu().numpy()
+    lookups = {ITEM: IdLookup(model.vocabulary.find), USER: IdLookup(model.dataset.find_user)}
+    with rows_set_aside(folder / ROWS) as write, rows_set_aside(folder / SCORED) as write_scored:
         for table in rows.batches(batch_rows):
-            asked = _Asked.of(model, table)
+            asked = _Asked.of(model, lookups, table)
             report.problems.add(asked.problems, rows.first_row + report.n_pairs)
             # A file that is refused anyway is only looked through to its end.
             if skip_unknown or not report.problems:
-                write(_with_ids(table, asked, asked.scores(model, vectors)))
+                scores = asked.scores(vectors, items_nd)
+                write(_with_ids(table).append_column(SCORE, scores))
+                write_scored(pa.table({HISTORY: asked.key_of_row(), SCORE: scores}))
             report.n_pairs += len(table)
             tell(report.n_pairs)
         if not skip_unknown:
@@ -142,17 +156,19 @@ def _score(
     return report
 
 
-def _with_ids(table: pa.Table, asked: _Asked, scores: np.ndarray) -> pa.Table:
+def _with_ids(table: pa.Table) -> pa.Table:
     for name in {USER, ITEM} & set(table.column_names):
         place = table.column_names.index(name)
         table = table.set_column(place, name, as_ids(table.column(name)))
-    is_scored = asked.group >= 0
-    # A last one, for the rows without a history.
-    keys = pa.array([*asked.keys, None], pa.binary(DIGEST_BYTES))
-    found = pa.array(scores, pa.float32(), mask=~is_scored)
-    return table.append_column(SCORE, found).append_column(
-        HISTORY, keys.take(pa.array(asked.group % len(keys)))
-    )
+    return table
+
+
+def _write_ranked(folder: Path, out: Path, n_pairs: int) -> None:
+    """Write the rows that were set aside with their ranks."""
+    ranks = Ranks(folder / SCORED, folder / RANK, n_pairs)
+    with rows_written(out) as write:
+        for table in rows_from_aside(folder / ROWS):
+            write(table.append_column(RANK, ranks.take(len(table))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,112 +178,128 @@ class _Asked:
     Args:
         group: The place of each row's history among the distinct ones; -1 where nothing is asked.
         items: Each row's candidate; anything where nothing is asked.
-        keys: What tells the distinct histories apart.
-        histories: The distinct histories.
+        keys: What tells the distinct histories apart: int64 or 16 bytes each.
+        pasts: Reads those of the distinct histories that are asked for.
         problems: Kind and words, by row.
     """
 
     group: np.ndarray
     items: np.ndarray
-    keys: Sequence[bytes]
-    histories: Histories
+    keys: pa.Array
+    pasts: Pasts
     problems: dict[int, tuple[str, str]]
 
     @classmethod
-    def of(cls, model: Recommender, table: pa.Table) -> _Asked:
-        items, problems = _candidates(model, table.column(ITEM))
+    def of(cls, model: Recommender, lookups: dict[str, IdLookup], table: pa.Table) -> _Asked:
+        items, problems = _candidates(model, lookups[ITEM], table.column(ITEM))
         if USER in table.column_names:
-            group, keys, histories, wrong = _users(model, table.column(USER))
+            group, keys, pasts, wrong = _users(model, lookups[USER], table.column(USER))
         else:
-            group, keys, histories, wrong = _sequences(model, table.column(SEQUENCE))
+            group, keys, pasts, wrong = _sequences(model, table.column(SEQUENCE))
         problems |= wrong
         group[list(problems)] = -1
         # A history of which no pair is left is not read.
-        used, group_of_used = np.unique(group[group >= 0], return_inverse=True)
-        group[group >= 0] = group_of_used
-        left = _picked(histories, used, model.settings.max_seq_length)
-        return cls(group, items, [keys[at] for at in used], left, problems)
+        is_used = np.zeros(len(keys) + 1, dtype=bool)
+        is_used[group] = True
+        used = np.flatnonzero(is_used[:-1])
+        place_of = np.full(len(keys) + 1, -1)
+        place_of[used] = np.arange(len(used))
+        return cls(
+            place_of[group],
+            items,
+            keys.take(pa.array(used)),
+            lambda places: pasts(used[places]),
+            problems,
+        )
 
-    def scores(self, model: Recommender, vectors: KeptVectors) -> np.ndarray:
-        """Return the score of each row, float32 (n_rows,); NaN where nothing is asked."""
-        found = np.full(len(self.group), np.nan, dtype=np.float32)
-        rows = np.flatnonzero(self.group >= 0)
-        vectors_gd = torch.from_numpy(vectors.of(self.keys, self.histories))
-        items_nd = model.scorer.item_vectors().cpu()
-        at, item = torch.from_numpy(self.group[rows]), torch.from_numpy(self.items[rows] - 1)
+    def scores(self, vectors: KeptVectors, items_nd: np.ndarray) -> pa.Array:
+        """Return the score of each row, float32 (n_rows,); null where nothing is asked."""
+        found = np.empty(len(self.group), dtype=np.float32)
+        asked = np.flatnonzero(self.group >= 0)
+        vectors_gd = vectors.of(self.keys.to_pylist(), self.pasts)
         # One product a pair: the other items of the catalogue are not asked about.
-        with torch.inference_mode():
-            scores = torch.linalg.vecdot(vectors_gd[at], items_nd[item])
-        found[rows] = scores.numpy()
-        return found
+        for start in range(0, len(asked), PRODUCT_ROWS):
+            rows = asked[start : start + PRODUCT_ROWS]
+            found[rows] = np.vecdot(
+                vectors_gd.take(self.group[rows], axis=0),
+                items_nd.take(self.items[rows] - 1, axis=0),
+            )
+        return pa.array(found, mask=self.group < 0)
+
+    def key_of_row(self) -> pa.Array:
+        """Return the key of each row's history; null where nothing is asked."""
+        return self.keys.take(pa.array(self.group, mask=self.group < 0))
 
 
 def _candidates(
-    model: Recommender, column: pa.ChunkedArray
+    model: Recommender, lookup: IdLookup, column: pa.ChunkedArray
 ) -> tuple[np.ndarray, dict[int, tuple[str, str]]]:
     codes, values = as_codes(column)
-    ids = [raw_id(value) for value in values]
-    known = [0 if item is None else model.vocabulary.find(item) or 0 for item in ids]
-    items = np.array([*known, 0], dtype=np.int64)[codes]
+    items = np.append(lookup.of(values), -1)[codes]
     problems = {}
-    for row in np.flatnonzero(items == 0):
-        given = ids[codes[row]] if codes[row] >= 0 else None
-        n_items = len(model.vocabulary)
-        words = f"item {given[:80]!r} is not in the catalogue of {n_items:,} items" if given else ""
-        problems[int(row)] = (UNKNOWN_ITEM, words or "there is no item_id")
+    for row in np.flatnonzero(items < 0):
+        given = raw_id(values[codes[row]]) if codes[row] >= 0 else None
+        words = "there is no item_id"
+        if given:
+            n_items = len(model.vocabulary)
+            words = f"item {given[:80]!r} is not in the catalogue of {n_items:,} items"
+        problems[int(row)] = (UNKNOWN_ITEM, words)
     return items, problems
 
 
-Found = tuple[np.ndarray, list[bytes], Histories, dict[int, tuple[str, str]]]
+Found = tuple[np.ndarray, pa.Array, Pasts, dict[int, tuple[str, str]]]
 
 
-def _users(model: Recommender, column: pa.ChunkedArray) -> Found:
-    dataset = model.dataset
+def _users(model: Recommender, lookup: IdLookup, column: pa.ChunkedArray) -> Found:
     codes, values = as_codes(column)
-    ids = [raw_id(value) for value in values]
-    idxs = [None if user is None else dataset.find_user(user) for user in ids]
-    known = [place for place, idx in enumerate(idxs) if idx is not None]
-    place_of = np.full(len(ids) + 1, -1)
-    place_of[known] = np.arange(len(known))
+    user_of_value = lookup.of(values)
+    users, place_of_value = np.unique(user_of_value[user_of_value >= 0], return_inverse=True)
+    place_of = np.full(len(values) + 1, -1)
+    place_of[np.flatnonzero(user_of_value >= 0)] = place_of_value
     group = place_of[codes]
     problems = {}
     for row in np.flatnonzero(group < 0):
-        given = ids[codes[row]] if codes[row] >= 0 else None
+        given = raw_id(values[codes[row]]) if codes[row] >= 0 else None
         words = "there is no user_id"
         if given:
-            words = f"user {given[:80]!r} is not among the {dataset.n_users:,} users of the dataset"
+            n_users = model.dataset.n_users
+            words = f"user {given[:80]!r} is not among the {n_users:,} users of the dataset"
         problems[int(row)] = (UNKNOWN_USER, words)
-    found = [idx for idx in idxs if idx is not None]
-    keys = [int(idx).to_bytes(DIGEST_BYTES, "little") for idx in found]
-    histories = Histories.of(
-        [dataset.history(idx)[-model.settings.max_seq_length :] for idx in found]
-    )
-    return group, keys, histories, problems
+    return group, pa.array(users), lambda places: _newest(model, users[places]), problems
+
+
+def _newest(model: Recommender, users: np.ndarray) -> Histories:
+    """Return the items of users that the network reads."""
+    offsets = model.dataset.offsets
+    starts, ends = offsets[users], offsets[users + 1]
+    starts = np.maximum(starts, ends - model.settings.max_seq_length)
+    return Histories.at(model.dataset, Segments(users, starts, ends))
 
 
 def _sequences(model: Recommender, column: pa.ChunkedArray) -> Found:
     histories, problems = encode_sequences(column, model.vocabulary)
-    places: dict[bytes, int] = {}
-    group = np.empty(len(histories), dtype=np.int64)
-    firsts: list[int] = []
-    content = memoryview(histories.items.tobytes())
-    bounds = (histories.items.itemsize * histories.offsets).tolist()
-    for row, (start, end) in enumerate(pairwise(bounds)):
-        key = hashlib.blake2b(content[start:end], digest_size=DIGEST_BYTES).digest()
-        place = group[row] = places.setdefault(key, len(places))
-        if place == len(firsts):
-            firsts.append(row)
-    # The network reads no more than the newest items.
-    distinct = _picked(histories, np.array(firsts, dtype=np.int64), model.settings.max_seq_length)
-    return group, list(places), distinct, problems
+    group, distinct = _distinct(histories)
+    content = memoryview(distinct.items.tobytes())
+    bounds = (distinct.items.itemsize * distinct.offsets).tolist()
+    keys = [
+        hashlib.blake2b(content[start:end], digest_size=DIGEST_BYTES).digest()
+        for start, end in pairwise(bounds)
+    ]
+    return group, pa.array(keys, pa.binary(DIGEST_BYTES)), distinct.pick, problems
 
 
-def _picked(histories: Histories, rows: np.ndarray, n_newest: int) -> Histories:
-    """Return the newest items of some histories."""
-    lengths = np.minimum(np.diff(histories.offsets)[rows], n_newest)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    shift = histories.offsets[1:][rows] - lengths - offsets[:-1]
-    return Histories(histories.items[np.repeat(shift, lengths) + np.arange(offsets[-1])], offsets)
+def _distinct(histories: Histories) -> tuple[np.ndarray, Histories]:
+    """Return the place of each history among the different ones, int64 (n,); and those."""
+    width = histories.items.itemsize
+    buffers = [None, *map(pa.py_buffer, (histories.offsets * width, histories.items))]
+    texts = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(histories), buffers)
+    encoded = texts.dictionary_encode()
+    _, offsets, items = encoded.dictionary.buffers()
+    distinct = Histories(
+        np.frombuffer(items or b"", histories.items.dtype),
+        np.frombuffer(offsets, np.int64, len(encoded.dictionary) + 1) // width,
+    )
+    return np.array(encoded.indices, dtype=np.int64), distinct
 
 
 class KeptVectors:
@@ -282,65 +314,33 @@ class KeptVectors:
         self.model = model
         self.n_kept = max(1, n_bytes // (4 * model.settings.hidden_size))
         self.n_read = 0
-        self._kept: dict[bytes, np.ndarray] = {}
+        self._place_of: dict[bytes | int, int] = {}
+        # Takes memory as it fills.
+        self._kept = np.empty((self.n_kept, model.settings.hidden_size), dtype=np.float32)
 
-    def of(self, keys: Sequence[bytes], histories: Histories) -> np.ndarray:
+    def of(self, keys: Sequence[bytes | int], pasts: Pasts) -> np.ndarray:
         """Return the vector of each history, float32 (n, D).
 
         Args:
             keys: What tells the histories apart, each once.
-            histories: The histories.
+            pasts: Reads those of them whose places it is given.
         """
-        found = np.empty((len(keys), self.model.settings.hidden_size), dtype=np.float32)
-        new = [row for row, key in enumerate(keys) if key not in self._kept]
-        for row, key in enumerate(keys):
-            if (vector := self._kept.get(key)) is not None:
-                found[row] = vector
-        pasts = np.split(histories.items, histories.offsets[1:-1])
-        found[new] = self.model.vectors_of([pasts[row] for row in new])
+        places = np.fromiter(map(self._place_of.get, keys, repeat(-1)), np.int64, len(keys))
+        new = np.flatnonzero(places < 0)
+        vectors = self.model.vectors_of(pasts(new))
+        found = self._kept[places]
+        found[new] = vectors
         self.n_read += len(new)
-        if len(self._kept) + len(new) > self.n_kept:
-            self._kept.clear()
-        if len(new) <= self.n_kept:
-            # Copies: a row of a large array would keep all of it.
-            self._kept |= {keys[row]: found[row].copy() for row in new}
+        self._keep([keys[place] for place in new.tolist()], vectors)
         return found
 
-
-def _write_ranked(scored: Path, out: Path, batch_rows: int) -> None:
-    """Write the scored rows again with their ranks, and without the key of their history."""
-    # What it spills lies beside the scores.
-    connection = Connection(scored.parent, memory_bytes=RANKING_BYTES)
-    try:
-        with rows_written(out) as write:
-            ranks = _Ranks(connection, scored)
-            for table in RowFile(scored).batches(batch_rows):
-                ranked = table.drop_columns([HISTORY])
-                write(ranked.append_column(RANK, ranks.take(len(table))))
-    finally:
-        connection.close()
-
-
-class _Ranks:
-    """The ranks of scored rows in the order of the rows, handed out as many as are asked for."""
-
-    def __init__(self, connection: Connection, scored: Path) -> None:
-        history = quote_name(HISTORY)
-        sql = (
-            f"SELECT CASE WHEN {SCORE} IS NULL THEN NULL ELSE rank() OVER"
-            f" (PARTITION BY {history} ORDER BY {SCORE} DESC NULLS LAST) END AS {RANK}"
-            " FROM read_parquet($file, file_row_number=true) ORDER BY file_row_number"
-        )
-        self._batches: Iterator[Any] = iter(connection.stream(Scan(sql, {"file": str(scored)})))
-        self._rest = pa.chunked_array([], pa.int64())
-
-    def take(self, n_rows: int) -> pa.ChunkedArray:
-        """Return the ranks of the next rows, int64."""
-        while len(self._rest) < n_rows:
-            batch = next(self._batches)
-            self._rest = pa.chunked_array([*self._rest.chunks, batch.column(0).cast(pa.int64())])
-        taken, self._rest = self._rest.slice(0, n_rows), self._rest.slice(n_rows)
-        return taken
+    def _keep(self, keys: Sequence[bytes | int], vectors: np.ndarray) -> None:
+        if len(self._place_of) + len(keys) > self.n_kept:
+            self._place_of.clear()
+        if len(keys) <= self.n_kept:
+            first = len(self._place_of)
+            self._kept[first : first + len(keys)] = vectors
+            self._place_of.update(zip(keys, count(first), strict=False))
 
 
 def read_scores(path: Path) -> pa.ChunkedArray:

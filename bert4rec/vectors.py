@@ -5,7 +5,7 @@ One row each: `kind` (item, user or sequence), raw `id`, for items `title`, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bert4rec.row_files import RowFile, as_ids
 # Vectors that are held at once.
 BLOCK_ROWS = 16_384
 ITEM, USER, SEQUENCE = "item", "user", "sequence"
+TEXTS = ["kind", "id", "title"]
 RUN_KEY, UNIT_KEY = "bert4rec.run", "bert4rec.normalised"
 
 
@@ -93,7 +94,8 @@ def write_vectors(
     with (
         writing_explained(path.parent),
         swapped_in(path) as temporary,
-        pq.ParquetWriter(temporary, schema) as writer,
+        # Numbers with fractions hardly repeat: no dictionary makes them smaller.
+        pq.ParquetWriter(temporary, schema, use_dictionary=TEXTS) as writer,
     ):
         for block in _blocks(model, wanted, report):
             writer.write_table(block.replace_schema_metadata(facts))
@@ -105,7 +107,7 @@ def write_vectors(
 
 def vector_schema(width: int) -> pa.Schema:
     """Return the columns of a file of vectors that have `width` numbers."""
-    texts = [(name, pa.string()) for name in ("kind", "id", "title")]
+    texts = [(name, pa.string()) for name in TEXTS]
     return pa.schema([*texts, ("vector", pa.list_(pa.float32(), width))])
 
 
@@ -124,7 +126,10 @@ def _item_blocks(model: Recommender, wanted: Wanted, report: VectorReport) -> It
         rows = slice(start, start + BLOCK_ROWS)
         block = vectors[rows].cpu().numpy()
         report.n_items += len(block)
-        yield _table(ITEM, vocabulary.item_ids[rows], vocabulary.titles[rows], block, wanted)
+        ids, titles = (
+            pa.array(texts[rows], pa.string()) for texts in (vocabulary.item_ids, vocabulary.titles)
+        )
+        yield _table(ITEM, ids, titles, block, wanted)
 
 
 def _user_blocks(model: Recommender, wanted: Wanted, report: VectorReport) -> Iterator[pa.Table]:
@@ -135,8 +140,8 @@ def _user_blocks(model: Recommender, wanted: Wanted, report: VectorReport) -> It
         # Only the newest items of a history are read by the network.
         pasts = [dataset.history(user)[-model.settings.max_seq_length :] for user in users]
         report.n_users += len(users)
-        names = [str(user_id) for user_id in ids.iloc[users.start : users.stop]]
-        yield _table(USER, names, [None] * len(names), model.vectors_of(pasts), wanted)
+        names = pa.array(ids.iloc[users.start : users.stop].astype(str), pa.string())
+        yield _table(USER, names, None, model.vectors_of(pasts), wanted)
 
 
 def _sequence_blocks(
@@ -159,21 +164,18 @@ def _sequence_blocks(
         if report.problems and not wanted.skip_unknown:
             # Refused anyway: only looked through to its end.
             continue
-        ids = [str(first + place) for place in range(len(table))]
         if "id" in table.column_names:
-            ids = as_ids(table.column("id")).to_pylist()
-        pasts = [
-            histories.items[max(start, end - model.settings.max_seq_length) : end]
-            for start, end in zip(histories.offsets[:-1], histories.offsets[1:], strict=True)
-        ]
-        vectors = model.vectors_of(pasts)
-        yield _table(SEQUENCE, ids, [None] * len(ids), vectors, wanted, without=list(problems))
+            ids = as_ids(table.column("id"))
+        else:
+            ids = pa.array(np.arange(first, first + len(table))).cast(pa.string())
+        vectors = model.vectors_of(histories)
+        yield _table(SEQUENCE, ids, None, vectors, wanted, without=list(problems))
 
 
 def _table(
     kind: str,
-    ids: list[str],
-    titles: Sequence[str | None],
+    ids: pa.Array,
+    titles: pa.Array | None,
     vectors: np.ndarray,
     wanted: Wanted,
     without: list[int] | None = None,
@@ -186,9 +188,11 @@ def _table(
     listed = pa.FixedSizeListArray.from_arrays(
         flat, vectors.shape[1], mask=pa.array(is_missing) if without else None
     )
-    columns = [pa.array([kind] * len(ids), pa.string()), pa.array(ids, pa.string())]
-    columns += [pa.array(titles, pa.string()), listed]
-    return pa.Table.from_arrays(columns, schema=vector_schema(vectors.shape[1]))
+    kinds = pa.repeat(pa.scalar(kind, pa.string()), len(ids))
+    titles = pa.nulls(len(ids), pa.string()) if titles is None else titles
+    return pa.Table.from_arrays(
+        [kinds, ids, titles, listed], schema=vector_schema(vectors.shape[1])
+    )
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

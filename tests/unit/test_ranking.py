@@ -20,6 +20,14 @@ def test_histories_are_rows_of_a_flat_array() -> None:
     assert histories.last_items().tolist() == [5, PAD_IDX, 2, 5]
 
 
+@pytest.mark.parametrize("rows", [[], [1], [3, 0, 1, 3], [2, 1]])
+def test_picked_histories_are_copies_in_the_order_asked_for(rows: list[int]) -> None:
+    picked = Histories.of(HISTORIES).pick(np.array(rows, dtype=np.int64))
+    expected = Histories.of([HISTORIES[row] for row in rows])
+    assert picked.items.tolist() == expected.items.tolist()
+    assert picked.offsets.tolist() == expected.offsets.tolist()
+
+
 @pytest.mark.parametrize("length", [1, 2, 4, 5, 9])
 def test_windows_are_the_newest_items_padded_on_the_left(length: int) -> None:
     windows = Histories.of(HISTORIES).windows(length)

@@ -162,6 +162,15 @@ def test_a_score_is_the_product_of_the_sequences_and_the_items_vectors(
     assert items @ vector == pytest.approx(scores, abs=1e-4)
 
 
+def test_histories_in_one_array_have_the_vectors_of_histories_one_by_one(
+    recommender: Recommender,
+) -> None:
+    sequences = [np.array(sequence) for sequence in ([3, 4], [], [5], [1, 2, 3] * 9)] * 20
+    np.testing.assert_array_equal(
+        recommender.vectors_of(Histories.of(sequences)), recommender.vectors_of(sequences)
+    )
+
+
 def test_a_users_vector_is_that_of_the_users_history(recommender: Recommender) -> None:
     dataset = recommender.dataset
     everyone = recommender.user_embeddings()

@@ -10,6 +10,7 @@ import pytest
 
 from bert4rec import scoring
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
+from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.scoring import KeptVectors, score_pairs
@@ -100,13 +101,43 @@ def test_a_history_is_read_once_for_all_its_pairs(model: Recommender, tmp_path: 
 
 def test_vectors_are_forgotten_when_they_take_too_much(model: Recommender) -> None:
     vectors = KeptVectors(model, n_bytes=2 * 4 * model.settings.hidden_size)
-    histories = scoring.Histories.of([[1, 2], [3]])
-    first = vectors.of([b"a", b"b"], histories)
-    np.testing.assert_array_equal(vectors.of([b"a", b"b"], histories), first)
+    histories = Histories.of([[1, 2], [3]])
+    first = vectors.of([b"a", b"b"], histories.pick)
+    np.testing.assert_array_equal(vectors.of([b"a", b"b"], histories.pick), first)
     assert vectors.n_read == 2
-    vectors.of([b"c"], histories.take(slice(0, 1)))
-    np.testing.assert_allclose(vectors.of([b"a", b"b"], histories), first, atol=1e-6)
+    vectors.of([b"c"], histories.pick)
+    np.testing.assert_allclose(vectors.of([b"a", b"b"], histories.pick), first, atol=1e-6)
     assert vectors.n_read == 5
+
+
+@pytest.mark.parametrize("batch_rows", [3, 1_000])
+def test_many_pairs_at_once_are_scored_and_ranked_as_each_is_alone(
+    batch_rows: int, model: Recommender, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(5)
+    sequences = ["1,2", "2,1", "7", "3,4,5,6", "9,8,7,6,5,4,3,2,1,10,11,12"]
+    frame = pd.DataFrame(
+        {
+            "sequence": chance.choice(sequences, 40),
+            "item_id": chance.integers(1, 21, 40).astype(str),
+            "note": pd.Categorical(chance.choice(["a", "b"], 40)),
+        }
+    )
+    found = scored(model, written(frame, tmp_path / "pairs.parquet"), batch_rows=batch_rows)
+    pd.testing.assert_frame_equal(found[list(frame)], frame)
+    alone = [model.score(row.sequence.split(","), [row.item_id])[0] for row in frame.itertuples()]
+    np.testing.assert_allclose(found["score"], alone, rtol=1e-5, atol=1e-6)
+    ranks = found.groupby("sequence")["score"].rank(method="min", ascending=False)
+    assert list(found["rank"]) == list(ranks.astype(int))
+    same = found.groupby(["sequence", "item_id"])["score"].nunique()
+    assert same.max() == 1
+
+
+def test_ids_in_dictionaries_are_ids(model: Recommender, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"user_id": ["0", "1", "0"], "item_id": ["3", "4", "5"]})
+    plain = scored(model, written(frame, tmp_path / "plain.parquet"))
+    coded = frame.astype("category")
+    pd.testing.assert_frame_equal(scored(model, written(coded, tmp_path / "c.parquet")), plain)
 
 
 def test_what_cannot_be_scored_is_told_with_count_and_rows(
@@ -219,14 +250,24 @@ def test_a_file_of_something_else_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("history", ["user_id", "sequence"])
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_file_without_pairs_gets_no_scores(
-    ending: str, model: Recommender, tmp_path: Path
+    ending: str, history: str, model: Recommender, tmp_path: Path
 ) -> None:
-    empty = pd.DataFrame({"user_id": [], "item_id": []}, dtype="str")
+    empty = pd.DataFrame({history: [], "item_id": []}, dtype="str")
     found = scored(model, written(empty, tmp_path / f"pairs.{ending}"))
-    assert list(found.columns) == ["user_id", "item_id", "score", "rank"]
+    assert list(found.columns) == [history, "item_id", "score", "rank"]
     assert len(found) == 0
+
+
+@pytest.mark.parametrize("history", ["user_id", "sequence"])
+def test_a_file_of_nothing_but_unknown_ids_can_be_skipped(
+    history: str, model: Recommender, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({history: ["nosuch", "other"], "item_id": ["1", "nosuch"]})
+    found = scored(model, written(frame, tmp_path / "pairs.csv"), skip_unknown=True)
+    assert found[["score", "rank"]].isna().all(axis=None)
 
 
 def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:
