@@ -96,8 +96,8 @@ class Filtered:
         ordered: The rows by user and time, before users and items were left out.
         is_wanted: Which rows of the log have the events and values asked for, bool of shape
             (n_rows,); all if None.
-        keeps_user: Which users are left, by code, bool.
-        keeps_item: Which items are left, by code, bool.
+        n_of_user: Interactions that are left of each user, by code, int64.
+        n_of_item: Interactions that are left of each item, by code, int64.
     """
 
     n_users: int
@@ -106,8 +106,8 @@ class Filtered:
     steps: tuple[dict[str, Any], ...]
     ordered: OrderedRows
     is_wanted: np.ndarray | None
-    keeps_user: np.ndarray
-    keeps_item: np.ndarray
+    n_of_user: np.ndarray
+    n_of_item: np.ndarray
 
 
 def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
@@ -143,8 +143,8 @@ def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
         steps=tuple(steps),
         ordered=ordered,
         is_wanted=is_wanted,
-        keeps_user=n_of_user > 0,
-        keeps_item=n_of_item > 0,
+        n_of_user=n_of_user,
+        n_of_item=n_of_item,
     )
 
 

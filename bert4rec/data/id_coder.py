@@ -100,8 +100,11 @@ class _NumberCodes:
         codes: np.ndarray = self._code_of[values]
         is_new = codes == MISSING
         if is_new.any():
-            found, first = np.unique(values[is_new], return_index=True)
-            found = found[np.argsort(first)]
+            new = values[is_new]
+            places = np.arange(len(new), dtype=np.int32)
+            # Of several places of one value the last that is written stays: the first.
+            self._code_of[new[::-1]] = places[::-1]
+            found = new[self._code_of[new] == places]
             self._code_of[found] = np.arange(self._n, self._n + len(found), dtype=np.int32)
             self._parts.append(found)
             self._n += len(found)

@@ -43,40 +43,33 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
         rows: The log's rows.
         filtered: What is left of them.
 
-    Cost: a pass over the ordered rows, and one over the log's until all have been named.
+    Cost: a pass over the ordered rows, and one over the log's until all have been named, which
+    is left out where nobody was left out.
     """
     users, items = _first_named(rows, filtered)
     item_idx = np.zeros(len(rows.item_ids), dtype=np.int32)
     item_idx[items] = np.arange(1, len(items) + 1, dtype=np.int32)
     folder = filtered.ordered.folder
-    n_of_item = np.zeros(len(items) + 1, dtype=np.int64)
     has_times = "n" in rows.columns
-    lengths = [np.zeros(1, dtype=np.int64)]
     n_times = filtered.n_kept if has_times else 0
     with (folder / ITEMS).open("wb") as to_items, (folder / TIMES).open("wb") as to_times:
         _begin_array(to_items, np.int32, filtered.n_kept)
         _begin_array(to_times, np.float64, n_times)
-        for places, n_of_user in _places(filtered.ordered.offsets, users):
+        for places in _places(filtered.ordered.offsets, users):
             idx = item_idx.take(filtered.ordered.at("i", places))
             is_kept = idx > 0
             keeps_all = bool(is_kept.all())
-            kept = idx if keeps_all else idx[is_kept]
-            kept.tofile(to_items)
-            n_of_item += np.bincount(kept, minlength=len(n_of_item))
+            (idx if keeps_all else idx[is_kept]).tofile(to_items)
             if has_times:
                 times = filtered.ordered.at("n", places)
                 rows.seconds(times if keeps_all else times[is_kept]).tofile(to_times)
-            if not keeps_all:
-                n_before = np.concatenate([[0], np.cumsum(is_kept)])
-                n_of_user = np.diff(n_before[np.concatenate([[0], np.cumsum(n_of_user)])])
-            lengths.append(n_of_user)
     return NumberedRows(
         items=np.load(folder / ITEMS, mmap_mode="r"),
         times_s=np.load(folder / TIMES, mmap_mode="r") if has_times else None,
-        offsets=np.cumsum(np.concatenate(lengths)),
+        offsets=np.concatenate([[0], np.cumsum(filtered.n_of_user[users])]),
         user_ids=rows.user_ids.take(users).to_numpy(zero_copy_only=False),
         item_ids=rows.item_ids.take(items).to_numpy(zero_copy_only=False),
-        n_of_item=n_of_item[1:],
+        n_of_item=filtered.n_of_item[items],
     )
 
 
@@ -88,16 +81,17 @@ def _begin_array(file: BinaryIO, dtype: type[np.generic], n: int) -> None:
 
 def _first_named(rows: StagedRows, filtered: Filtered) -> tuple[np.ndarray, np.ndarray]:
     """Return the codes of who is left in the order in which the rows that are left name them."""
-    awaited = {"u": filtered.keeps_user.copy(), "i": filtered.keeps_item.copy()}
+    is_left = {"u": filtered.n_of_user > 0, "i": filtered.n_of_item > 0}
+    awaited = {name: of_codes.copy() for name, of_codes in is_left.items()}
     found: dict[str, list[np.ndarray]] = {"u": [], "i": []}
-    are_all_left = all(is_left.all() for is_left in awaited.values())
+    are_all_left = all(of_codes.all() for of_codes in is_left.values())
     if are_all_left and filtered.is_wanted is None:
         # Codes are given in that order.
         return np.arange(len(awaited["u"])), np.arange(len(awaited["i"]))
     for users, items in wanted_chunks(rows, filtered.is_wanted, "u", "i"):
         if not are_all_left:
-            is_left = filtered.keeps_user.take(users) & filtered.keeps_item.take(items)
-            users, items = users[is_left], items[is_left]
+            stays = is_left["u"].take(users) & is_left["i"].take(items)
+            users, items = users[stays], items[stays]
         for name, codes in (("u", users), ("i", items)):
             if awaited[name].any():
                 named = codes[awaited[name].take(codes)]
@@ -109,10 +103,8 @@ def _first_named(rows: StagedRows, filtered: Filtered) -> tuple[np.ndarray, np.n
     return np.concatenate(found["u"]), np.concatenate(found["i"])
 
 
-def _places(
-    offsets: np.ndarray, users: np.ndarray
-) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
-    """Yield where the ordered rows of some users lie, and how many each has, in their order.
+def _places(offsets: np.ndarray, users: np.ndarray) -> Iterator[slice | np.ndarray]:
+    """Yield where the ordered rows of some users lie, in their order.
 
     A block holds the rows of about `ROWS_SORTED` or one user. Rows beside each other are a slice.
     """
@@ -120,13 +112,13 @@ def _places(
     ends = np.cumsum(lengths)
     n_blocks = -(-int(ends[-1]) // ROWS_SORTED)
     cuts = np.searchsorted(ends, np.arange(1, n_blocks) * ROWS_SORTED)
-    for block in np.split(users, np.unique(cuts)):
+    for block in np.split(np.arange(len(users)), np.unique(cuts)):
         if not len(block):
             continue
-        n_of_user = offsets[block + 1] - offsets[block]
-        if (np.diff(block) == 1).all():
-            yield slice(int(offsets[block[0]]), int(offsets[block[-1] + 1])), n_of_user
+        here, n_of_user = users[block], lengths[block]
+        if (np.diff(here) == 1).all():
+            yield slice(int(offsets[here[0]]), int(offsets[here[-1] + 1]))
         else:
             before = np.concatenate([[0], np.cumsum(n_of_user)[:-1]])
-            starts = np.repeat(offsets[block] - before, n_of_user)
-            yield starts + np.arange(len(starts)), n_of_user
+            starts = np.repeat(offsets[here] - before, n_of_user)
+            yield starts + np.arange(len(starts))
