@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.baselines import measure_baselines
 from benchmarks.bulk import measure_bulk
 from benchmarks.clicks import measure_clicks
 from benchmarks.compose import measure_composer
@@ -30,6 +31,7 @@ RESULTS = Path(__file__).with_name("results")
 BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "train": measure_training,
     "quality": measure_quality,
+    "baselines": measure_baselines,
     "scale": measure_scale,
     "gpu": measure_gpu,
     "infer": measure_inference,

@@ -105,8 +105,8 @@ BASELINES = {
             "Matrix factors (ALS)",
             "Vectors of users and items whose products tell who meets what.",
             "Hu, Koren & Volinsky 2008",
-            f"{factors.N_FACTORS} factors, regularization {factors.REGULARIZATION},"
-            f" {factors.N_ITERATIONS} iterations",
+            f"{factors.N_FACTORS} factors, regularization {factors.REGULARIZATION:g},"
+            f" confidence {factors.CONFIDENCE:g}, {factors.N_ITERATIONS} iterations",
             "similarity",
             factors.Factors.fit,
             "implicit",

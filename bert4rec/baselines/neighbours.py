@@ -12,7 +12,8 @@ from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
 
-N_NEIGHBOURS = 100
+# Chosen by validation on four logs, see docs/compare.md.
+N_NEIGHBOURS = 20
 
 
 class ItemNeighbours:

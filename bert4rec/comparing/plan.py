@@ -108,7 +108,7 @@ class Plan:
             "version": version("bert4rec"),
             "dataset": self.dataset.fingerprint,
             "runs": [[run.id, _changed_at_ns(run)] for run in self.runs],
-            "baselines": [one.name for one in self.baselines],
+            "baselines": [[one.name, one.parameters] for one in self.baselines],
             "with_sampled": self.with_sampled,
             "seed": self.seed,
             "max_rows": self.max_rows,

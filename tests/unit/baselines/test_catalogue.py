@@ -11,7 +11,7 @@ from bert4rec import extras
 from bert4rec.baselines import ease
 from bert4rec.baselines.catalogue import BASELINES, QUICK, find_baselines
 from bert4rec.baselines.ease import REGULARIZATION, Ease, too_large
-from bert4rec.baselines.factors import Factors
+from bert4rec.baselines.factors import CONFIDENCE, Factors
 from bert4rec.baselines.item2vec import WINDOW, Item2Vec
 from bert4rec.baselines.neighbours import ItemNeighbours
 from bert4rec.baselines.recent import fit_recent, is_late
@@ -114,9 +114,10 @@ def test_als_solves_for_a_history_as_for_a_user() -> None:
     scorer = Factors.fit(train)
     y = scorer.item_vectors().numpy().astype(float)
     met = np.unique([3, 7, 7, 9]) - 1
-    # Hu et al. 2008, equation 4, with confidence 1 where something was met, as implicit has it.
-    gram = y.T @ y + scorer.model.regularization * np.eye(y.shape[1])
-    wanted = np.linalg.solve(gram, y[met].sum(axis=0))
+    # Hu et al. 2008, equation 4; where nothing was met, implicit has confidence 1 as they do.
+    of_met = (CONFIDENCE - 1) * y[met].T @ y[met]
+    gram = y.T @ y + of_met + scorer.model.regularization * np.eye(y.shape[1])
+    wanted = np.linalg.solve(gram, CONFIDENCE * y[met].sum(axis=0))
     found = scorer.vectors(Histories.of([[3, 7, 7, 9]])).numpy()[0]
     assert y @ found == pytest.approx(y @ wanted, abs=1e-3)
 

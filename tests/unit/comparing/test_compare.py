@@ -210,6 +210,12 @@ def test_a_damaged_folder_is_one_error_and_is_made_anew(
     pd.testing.assert_frame_equal(again.scores(), made.scores())
 
 
+def test_baselines_fitted_otherwise_make_another_comparison(runs: dict[str, Run]) -> None:
+    plan = plan_comparison([runs["one"]], ["transitions"])
+    tuned = tuple(replace(one, parameters="pairs of items") for one in plan.baselines)
+    assert replace(plan, baselines=tuned).id != plan.id == replace(plan).id
+
+
 def test_runs_of_different_splits_are_never_put_into_one_table(runs: dict[str, Run]) -> None:
     for name in ("by time", "unseen", "last 3"):
         with pytest.raises(RunError, match="split differently") as error:
