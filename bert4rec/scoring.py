@@ -37,6 +37,7 @@ from bert4rec.row_files import (
     rows_set_aside,
     rows_written,
 )
+from bert4rec.threads import one_ahead
 
 # Vectors of histories that later batches may ask about again.
 KEPT_BYTES = 64 * 2**20
@@ -140,8 +141,9 @@ def _score(
     items_nd = model.scorer.item_vectors().cpu().numpy()
     lookups = {ITEM: IdLookup(model.vocabulary.find), USER: IdLookup(model.dataset.find_user)}
     with rows_set_aside(folder / ROWS) as write, rows_set_aside(folder / SCORED) as write_scored:
-        for table in rows.batches(batch_rows):
-            asked = _Asked.of(model, lookups, table)
+        batches = ((table, _Asked.of(model, lookups, table)) for table in rows.batches(batch_rows))
+        # Ids are looked up while the network is busy with those before.
+        for table, asked in one_ahead(batches):
             report.problems.add(asked.problems, rows.first_row + report.n_pairs)
             # A file that is refused anyway is only looked through to its end.
             if skip_unknown or not report.problems:

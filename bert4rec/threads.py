@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 
 Found = TypeVar("Found")
+END = object()
 
 # Fewer rows are not worth a thread of their own.
 LEAST_ROWS = 32
@@ -41,6 +42,15 @@ def thread_pool(n_threads: int, name: str) -> ThreadPoolExecutor:
     or sleep and wake; both are dear where an operation takes a millisecond.
     """
     return ThreadPoolExecutor(n_threads, name, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def one_ahead(made: Iterator[Found]) -> Iterator[Found]:
+    """Yield what an iterator makes, while a thread of its own makes the next one."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming = pool.submit(next, made, END)
+        while (found := coming.result()) is not END:
+            coming = pool.submit(next, made, END)
+            yield cast(Found, found)
 
 
 def side_by_side(

@@ -18,6 +18,7 @@ from bert4rec.files import swapped_in, writing_explained
 from bert4rec.item_lists import Problems, encode_sequences
 from bert4rec.recommender import Recommender
 from bert4rec.row_files import RowFile, as_ids
+from bert4rec.threads import one_ahead
 
 # Vectors that are held at once.
 BLOCK_ROWS = 16_384
@@ -156,8 +157,12 @@ def _sequence_blocks(
             where=rows.path.name,
             fix="Give a column sequence and, if they have names, id.",
         )
-    for table in rows.batches(BLOCK_ROWS):
-        histories, problems = encode_sequences(table.column(SEQUENCE), model.vocabulary)
+    batches = (
+        (table, *encode_sequences(table.column(SEQUENCE), model.vocabulary))
+        for table in rows.batches(BLOCK_ROWS)
+    )
+    # Ids are looked up while the network is busy with those before.
+    for table, histories, problems in one_ahead(batches):
         first = rows.first_row + report.n_sequences
         report.problems.add(problems, first)
         report.n_sequences += len(table)

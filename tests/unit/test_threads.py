@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,7 @@ from bert4rec.threads import (
     STEPS_BEHIND,
     fair_slices,
     let_others_first,
+    one_ahead,
     side_by_side,
 )
 
@@ -90,3 +92,21 @@ def test_work_in_the_background_and_what_it_starts_let_others_go_first() -> None
             of_helper = background.submit(lambda: helpers.submit(priority).result()).result()
     assert found == of_helper == min(before + STEPS_BEHIND, 19)
     assert priority() == before
+
+
+def test_what_comes_next_is_made_meanwhile_and_its_error_comes_in_its_turn() -> None:
+    second_begun = threading.Event()
+
+    def made() -> Iterator[int]:
+        yield 1
+        second_begun.set()
+        yield 2
+        raise ZeroDivisionError
+
+    coming = one_ahead(made())
+    assert next(coming) == 1
+    assert second_begun.wait(30)
+    assert next(coming) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(coming)
+    assert list(one_ahead(iter([]))) == []
