@@ -20,6 +20,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.objective import choose_loss
 
 HELD_WHOLE = 0.95
+HIGH_RATE, USUAL_RATE = 0.05, 0.001
 MANY_LONG = 0.25
 # A window so many times as long as one that holds nearly all histories whole is out of proportion.
 FAR_TOO_LONG = 1.5
@@ -138,6 +139,7 @@ def advise(
         *_of_split(settings, split),
         *_of_window(settings, data),
         *_of_steps(settings, split.n_sequences),
+        *_of_rate(settings),
         *_of_attention(settings, given),
         *_of_loss(settings, given, data, split.n_sequences),
         *_of_validation(settings, given),
@@ -203,6 +205,16 @@ def _of_steps(settings: Hyperparameters, n_sequences: int) -> Iterator[Advice]:
             "warmup_steps",
             f"the run has {n_in_all:,} steps, so the learning rate never reaches its peak",
             changes={"warmup_steps": n_in_all // 10},
+        )
+
+
+def _of_rate(settings: Hyperparameters) -> Iterator[Advice]:
+    if settings.learning_rate > HIGH_RATE:
+        yield Advice(
+            "learning_rate",
+            f"above {HIGH_RATE:g} a training mostly gets worse instead of better; 0.0001 to 0.01 is"
+            " usual",
+            changes={"learning_rate": USUAL_RATE},
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 import streamlit as st
@@ -30,9 +31,6 @@ COLUMNS = {
     "Metric": st.column_config.TextColumn(width=80, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
         format="%.3f", width=65, help="The best value on the validation items."
-    ),
-    "Validation": st.column_config.LineChartColumn(
-        width=110, y_min=0, help="That metric over the epochs."
     ),
     "On test": st.column_config.NumberColumn(
         format="%.3f", width=70, help="The same metric on the test items, once the run has ended."
@@ -97,6 +95,19 @@ def known_tags(runs: list[ListedRun]) -> list[str]:
     return sorted({tag for listed in runs for tag in listed.row.tags}, key=str.casefold)
 
 
+def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
+    """Return the columns; curves of one metric are drawn on one scale."""
+    is_one = len({listed.row.metric for listed in runs if listed.scores}) == 1
+    top = max((score for listed in runs for score in listed.scores), default=None)
+    curve = st.column_config.LineChartColumn(
+        width=110,
+        y_min=0,
+        y_max=top if is_one else None,
+        help="That metric over the epochs, from the second validation on.",
+    )
+    return COLUMNS | {"Validation": curve}
+
+
 def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
     """Draw the list and return the runs that are marked in it."""
     ids = [listed.row.run_id for listed in runs]
@@ -110,7 +121,7 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
-        column_config=COLUMNS,
+        column_config=columns_of(runs),
         placeholder="–",
         alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",
     )

@@ -59,7 +59,7 @@ def _draw_one(preset: OwnPreset, fill: Callable[[Policy, str], None]) -> None:
             icon=":material/bookmark:",
             key=f"own_preset_use_{preset.name}",
             on_click=fill,
-            args=(preset.policy, preset.name),
+            args=(preset.policy, f"your preset {preset.name}"),
             help=f"{counted(n_set, 'setting')} other than the default.",
             width="stretch",
         )

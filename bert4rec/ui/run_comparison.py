@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from bert4rec.ui.curve_charts import best_row
 from bert4rec.ui.forms import NOT_USED, form_fields, value_text
 from bert4rec.ui.run_figures import FINAL_METRICS, with_interval
 from bert4rec.ui.run_table import RunRow
-from bert4rec.ui.words import metric_name, number, unique_labels
+from bert4rec.ui.words import metric_name, number, unique_labels, when
 
 MIN_COMPARED, MAX_COMPARED = 2, 5
 ABSENT = "–"
@@ -31,8 +32,18 @@ def compared_ids(text: str) -> list[str]:
 
 
 def run_labels(rows: Iterable[RunRow]) -> dict[str, str]:
-    """Return what each run is called in the comparison, by id; no two the same."""
-    return unique_labels({row.run_id: row.name for row in rows})
+    """Return what each run is called in the comparison, by id; no two the same.
+
+    Runs of one name begin with when they were made: a legend cuts off the end.
+    """
+    rows = list(rows)
+    counts = Counter(row.name for row in rows)
+    return unique_labels(
+        {
+            row.run_id: f"{when(row.created_at)} · {row.name}" if counts[row.name] > 1 else row.name
+            for row in rows
+        }
+    )
 
 
 def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from bert4rec.runs.registry import create_run, delete_run
 from bert4rec.ui import state
 from bert4rec.ui.settings_form import fill_from_policy
 from bert4rec.ui.train_longer import draw_train_longer
-from bert4rec.ui.words import escape
+from bert4rec.ui.words import escape, free_name
 
 STOPPING_KEY = "train_stopping"
 PROBLEM_KEY = "train_problem"
@@ -65,12 +65,20 @@ def clone_to_form(run: Run) -> None:
         SettingsError: it holds settings that this version does not know.
     """
     folder = str(run.config()["dataset"].get("folder", ""))
-    fill_new_run(run.policy(), run.name, folder)
+    names = [listed.row.name for listed in state.listed_runs()]
+    fill_new_run(run.policy(), free_name(run.name, names), folder, f"the run {run.name}")
 
 
-def fill_new_run(policy: Policy, name: str, dataset_folder: str) -> None:
-    """Fill the form of a new run and choose its dataset, if that is still there."""
-    fill_from_policy(policy)
+def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) -> None:
+    """Fill the form of a new run and choose its dataset, if that is still there.
+
+    Args:
+        policy: Its settings and purpose.
+        name: Its name.
+        dataset_folder: Its data.
+        source: Where all that came from, in words.
+    """
+    fill_from_policy(policy, source)
     st.session_state[NAME_KEY] = name
     st.session_state[VIEW_KEY] = NEW
     # The run in use, if any, was followed there already: the form must not give way to it.

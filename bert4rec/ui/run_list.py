@@ -161,7 +161,8 @@ def _cells(listed: ListedRun) -> dict[str, object]:
         "Data": row.data,
         "Metric": metric_name(row.metric) if row.metric else "",
         "Best": row.best,
-        "Validation": list(listed.scores) or None,
+        # A line of one value would fill the cell.
+        "Validation": list(listed.scores) if len(listed.scores) > 1 else None,
         "On test": row.test,
         "Minutes": None if row.trained_s is None else row.trained_s / 60,
         "Epochs": epochs,

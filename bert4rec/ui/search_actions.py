@@ -280,7 +280,8 @@ def _train(read: ReadStudy, trial: Trial) -> None:
 
 
 def _use(read: ReadStudy, trial: Trial) -> None:
-    fill_new_run(_policy(read, trial), read.name, str(read.dataset.get("folder", "")))
+    source = f"{trial_name(trial).lower()} of the search {read.name}"
+    fill_new_run(_policy(read, trial), read.name, str(read.dataset.get("folder", "")), source)
     st.session_state["search_leave"] = True
 
 

@@ -121,21 +121,31 @@ def drawn_curves(trials: Sequence[Trial]) -> list[Trial]:
     return newest if best is None or best in newest else [best, *newest[1:]]
 
 
+COLUMNS = ["trial", "epoch", "value", "series", "is_end", "is_alone"]
+
+
 def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
     """Draw the validations of trials over the epochs; a pruned one is dashed and ends in a mark."""
     drawn, best = drawn_curves(trials), best_trial(list(trials))
     rows = [
-        (trial.number + 1, epoch, value, _series(trial, best), (epoch, value) == trial.curve[-1])
+        (
+            trial.number + 1,
+            epoch,
+            value,
+            _series(trial, best),
+            (epoch, value) == trial.curve[-1],
+            len(trial.curve) == 1,
+        )
         for trial in drawn
         for epoch, value in _thinned(trial.curve, MAX_POINTS // len(drawn))
     ]
-    points = pd.DataFrame(rows, columns=["trial", "epoch", "value", "series", "is_end"])
+    points = pd.DataFrame(rows, columns=COLUMNS)
     x = {
         "field": "epoch",
         "type": "quantitative",
         "title": "Epoch",
         "scale": {"nice": False, "padding": 10},
-        "axis": AXIS | {"tickMinStep": 1, "grid": False},
+        "axis": AXIS | {"tickMinStep": 1, "grid": False, "format": ",d"},
     }
     legend = _legend() | {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
     scale = {"domain": list(NAMES), "range": list(DASHES)}
@@ -158,6 +168,15 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
             {
                 "transform": [{"filter": f"datum.is_end && datum.series === '{PRUNED}'"}],
                 "mark": {"type": "point", "shape": "triangle-down", "filled": True, "size": 70},
+                "encoding": {"tooltip": told},
+            }
+        )
+    if any(len(trial.curve) == 1 for trial in drawn):
+        # A line of one point draws nothing.
+        layers.append(
+            {
+                "transform": [{"filter": f"datum.is_alone && datum.series !== '{PRUNED}'"}],
+                "mark": {"type": "point", "filled": True, "size": 50},
                 "encoding": {"tooltip": told},
             }
         )

@@ -135,6 +135,8 @@ def _number(label: str, key: str, step: int, name: str, **more: Any) -> None:
 
     st.number_input(
         label,
+        value=None,
+        placeholder="a number",
         min_value=-MAX_EXACT_INT,
         max_value=MAX_EXACT_INT,
         step=step,

@@ -63,15 +63,16 @@ def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any
         return
     kind = int if field.kind == "integer" else float
     st.session_state[common["key"]] = None if value is None else kind(value)
-    optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
-    # Not the setting's own limits: a browser keeps a number beyond these to itself.
+    # Not the setting's own limits: a browser keeps a number beyond these to itself. An emptied box
+    # is told as None; with any other start it would be told as the smallest number.
     st.number_input(
         label,
+        value=None,
+        placeholder="unset" if field.is_optional else "a number",
         min_value=kind(-MAX_EXACT_INT),
         max_value=kind(MAX_EXACT_INT),
         step=kind(field.step),
         format="%d" if kind is int else "%.6g",
-        **optional,
         **common,
     )
 

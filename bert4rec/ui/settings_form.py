@@ -30,7 +30,8 @@ PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
 FIRST_PRESET = "balanced"
 # A source of this beginning is a preset of one's own; no name of the others has such a sign.
-OWN = "own:"
+# Before the words of a source that is no preset of the project.
+OTHER = "other:"
 # What is to be said of a field, and the button that mends it.
 ADVICE_WIDTHS = (3, 1)
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
@@ -61,15 +62,15 @@ def chosen_kind() -> PolicyKind:
     return cast(PolicyKind, st.session_state.get(KIND_KEY) or POLICY_KINDS[0])
 
 
-def fill_from_policy(policy: Policy, preset: str | None = None) -> None:
+def fill_from_policy(policy: Policy, source: str = "the policy") -> None:
     """Fill the form from a policy, all of which stays given.
 
     Args:
         policy: The policy.
-        preset: The preset of one's own that it is, if it is one.
+        source: Where it came from, in words.
     """
     st.session_state[KIND_KEY] = policy.kind
-    _fill(policy.settings.given(), source="yaml" if preset is None else f"{OWN}{preset}")
+    _fill(policy.settings.given(), source=f"{OTHER}{source}")
     st.session_state[PRESET_KEY] = None
 
 
@@ -175,9 +176,7 @@ def _draw_presets() -> None:
 
 def _source_words(source: str) -> str:
     """Return what the form was filled from, in words."""
-    if source in PRESETS:
-        return PRESETS[source].title
-    return f"your preset {escape(source[len(OWN) :])}" if source.startswith(OWN) else "the policy"
+    return PRESETS[source].title if source in PRESETS else escape(source.removeprefix(OTHER))
 
 
 def _draw_source() -> None:

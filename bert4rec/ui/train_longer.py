@@ -16,7 +16,7 @@ from bert4rec.runs.extension import (
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME
 from bert4rec.ui import state
-from bert4rec.ui.words import escape
+from bert4rec.ui.words import escape, free_name
 
 LABEL = "Train longer"
 
@@ -63,8 +63,11 @@ def _ask_epochs(run: Run) -> None:
             key=f"further_{run.id}",
             width=140,
         )
+        free = free_name(
+            run.name[: MAX_NAME - 4], [listed.row.name for listed in state.listed_runs()]
+        )
         name = st.text_input(
-            "Name of the new run", value=run.name, max_chars=MAX_NAME, key=f"longer_name_{run.id}"
+            "Name of the new run", value=free, max_chars=MAX_NAME, key=f"longer_name_{run.id}"
         )
     try:
         plan = plan_extension(run, n_epochs)

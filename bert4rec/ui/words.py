@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from itertools import chain, count
 from typing import NamedTuple
 
 MARKDOWN_SIGNS = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
@@ -182,6 +183,18 @@ def day(at_s: float) -> str:
     except (OverflowError, ValueError, OSError):
         return "–"
     return f"{at.day} {at:%b %Y}"
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken yet: as wanted, or with the next free number behind it.
+
+    Example:
+        >>> free_name("run", []), free_name("run", ["run"]), free_name("run 2", ["run", "run 2"])
+        ('run', 'run 2', 'run 3')
+    """
+    stem = re.sub(r" \d+$", "", wanted) or wanted
+    numbered = (f"{stem} {number}" for number in count(2))
+    return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
 def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:

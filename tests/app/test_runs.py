@@ -233,7 +233,8 @@ def test_a_clone_fills_the_form_of_a_new_run(make: Make) -> None:
     assert app.title[0].value == "Train"
     assert app.session_state["train_draft"]["hidden_size"] == 24
     assert app.session_state["train_kind"] == "embedding_policy"
-    assert app.text_input(key="train_name").value == "old"
+    assert app.text_input(key="train_name").value == "old 2"
+    assert "Filled from the run old." in [caption.value for caption in app.caption]
 
 
 def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
@@ -262,7 +263,9 @@ def ended(run: Run) -> bool:
 def test_a_run_is_trained_longer_as_a_new_one(trained: Run, workspace: Path) -> None:
     app = press(open_runs([trained]), "Train longer")
     app.number_input(key=f"further_{trained.id}").set_value(2)
-    app.text_input(key=f"longer_name_{trained.id}").set_value("longer")
+    name = app.text_input(key=f"longer_name_{trained.id}")
+    assert name.value == "tiny 2"
+    name.set_value("longer")
     press(app, f"longer_{trained.id}")
     assert "up to epoch 10" in texts(app)
     assert "that of 10 epochs in one go" in texts(app)

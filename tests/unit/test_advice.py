@@ -190,3 +190,12 @@ def test_a_split_in_time_that_leaves_hardly_anybody_is_told_with_one_that_asks_a
     advice = found["split_strategy"]
     assert "figures of so few say nothing" in advice.message
     assert "split_strategy" not in mended(dataset, advice, held_out_share=0.01)
+
+
+def test_a_learning_rate_that_hardly_learns_is_told(dataset: SequenceDataset) -> None:
+    advice = advice_on(dataset, learning_rate=50.0)["learning_rate"]
+    assert "0.0001 to 0.01 is usual" in advice.message
+    assert "learning_rate" not in mended(dataset, advice, learning_rate=50.0)
+    assert all(
+        "learning_rate" not in advice_on(dataset, **preset.values) for preset in PRESETS.values()
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,10 @@ def test_runs_of_one_name_are_told_apart() -> None:
     labels = run_labels([row("a"), row("b"), row("c", name="other")])
     assert len(set(labels.values())) == 3
     assert labels["c"] == "other"
+    early = [
+        replace(row(key), created_at=f"2026-11-2{day}T08:00:00+00:00") for key, day in ("a1", "b2")
+    ]
+    assert run_labels(early)["a"].startswith("21 Nov 2026, 08:00 UTC · ")
 
 
 def test_final_metrics_come_with_intervals_where_they_are_known() -> None:

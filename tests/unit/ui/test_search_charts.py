@@ -113,3 +113,10 @@ def test_the_table_has_every_trial_newest_first_with_numbers_that_sort() -> None
     assert table["Why it ended"][4] == "behind the others"
     assert list(table["State"])[:2] == ["► Running", "▲ Interrupted"]
     assert settings_words({"learning_rate": 0.00123456}) == "Learning rate 0.00123"
+
+
+def test_a_trial_that_was_judged_once_is_a_point() -> None:
+    once = [trial(0, "finished", 0.2, 1), trial(1, "finished", 0.1, 1)]
+    chart = curves_chart(once, "ndcg@10")
+    assert "is_alone" in chart.spec["layer"][-1]["transform"][0]["filter"]
+    assert chart.points["is_alone"].all()
