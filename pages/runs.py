@@ -96,8 +96,9 @@ def known_tags(runs: list[ListedRun]) -> list[str]:
 
 
 def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
-    """Return the columns; curves of one metric are drawn on one scale."""
-    is_one = len({listed.row.metric for listed in runs if listed.scores}) == 1
+    """Return the columns; curves of one metric on the same data are drawn on one scale."""
+    judged = [listed.row for listed in runs if listed.scores]
+    is_one = len({(row.metric, row.fingerprint) for row in judged}) == 1
     top = max((score for listed in runs for score in listed.scores), default=None)
     curve = st.column_config.LineChartColumn(
         width=110,

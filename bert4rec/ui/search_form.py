@@ -16,6 +16,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField, form_fields
 from bert4rec.ui.search_draft import FIXED, LIST, METRIC, MODES, RANGE, SearchDraft, Varied
 from bert4rec.ui.setting_fields import (
+    EMPTIED,
     MAX_EXACT_INT,
     MIN_FIELD_PX,
     draw_field,
@@ -130,14 +131,12 @@ def _number(label: str, key: str, step: int, name: str, **more: Any) -> None:
     def take() -> None:
         # An emptied box tells nothing; the draft keeps what it had.
         value = st.session_state.get(key)
-        if value is not None:
+        if value not in (None, EMPTIED):
             _take(lambda before: replace(before, **{name: value}))
 
     st.number_input(
         label,
-        value=None,
-        placeholder="a number",
-        min_value=-MAX_EXACT_INT,
+        min_value=EMPTIED,
         max_value=MAX_EXACT_INT,
         step=step,
         key=key,

@@ -14,6 +14,8 @@ from bert4rec.ui.words import escape, sentence
 MIN_FIELD_PX = 155
 # A browser's numbers are exact up to here.
 MAX_EXACT_INT = 2**53 - 1
+# What a box that must hold a number says of itself once it was emptied: the least it may hold.
+EMPTIED = -MAX_EXACT_INT
 
 
 def draw_field(
@@ -35,12 +37,18 @@ def draw_field(
         title: Label in place of the setting's own.
         why_unused: Why it does nothing beside the other settings, which lets nobody type.
     """
+
+    def take(name: str) -> None:
+        # An emptied box tells nothing: the number before comes back.
+        if st.session_state.get(key) != EMPTIED:
+            on_change(name)
+
     label = title or field.title
     common: dict[str, Any] = {
         "key": key,
         "help": f"Not used: {why_unused}.\n\n{field.help}" if why_unused else field.help,
         "disabled": bool(why_unused),
-        "on_change": on_change,
+        "on_change": take,
         "args": (field.name,),
     }
     if field.kind in ("integer", "number"):
@@ -63,16 +71,15 @@ def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any
         return
     kind = int if field.kind == "integer" else float
     st.session_state[common["key"]] = None if value is None else kind(value)
-    # Not the setting's own limits: a browser keeps a number beyond these to itself. An emptied box
-    # is told as None; with any other start it would be told as the smallest number.
+    optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
+    # Not the setting's own limits: a browser keeps a number beyond these to itself.
     st.number_input(
         label,
-        value=None,
-        placeholder="unset" if field.is_optional else "a number",
-        min_value=kind(-MAX_EXACT_INT),
+        min_value=kind(EMPTIED),
         max_value=kind(MAX_EXACT_INT),
         step=kind(field.step),
         format="%d" if kind is int else "%.6g",
+        **optional,
         **common,
     )
 

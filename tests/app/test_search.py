@@ -27,6 +27,7 @@ from bert4rec.study import Study, quiet
 from bert4rec.sweep import search
 from bert4rec.trials import best_trial, distributions
 from bert4rec.ui import state
+from bert4rec.ui.setting_fields import EMPTIED
 from tests.factories import small_settings
 from tests.unfolding import unfolded
 
@@ -255,6 +256,7 @@ def test_the_form_survives_a_visit_to_another_page(
 ) -> None:
     app = open_search()
     app.number_input(key="search_trials").set_value(7).run()
+    app.number_input(key="search_trials").set_value(EMPTIED).run()
     app.text_input(key="search_values_hidden_size").set_value("16, 32").run()
     app.switch_page("pages/home.py").run()
     app.switch_page("pages/search.py").run()

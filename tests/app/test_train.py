@@ -21,6 +21,7 @@ from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import forms, state
+from bert4rec.ui.setting_fields import EMPTIED
 from tests.unfolding import unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +109,18 @@ def test_a_preset_fills_the_form(dataset: SequenceDataset, open_train: Open) -> 
     assert draft(app) == dict(PRESETS["quick"].values)
     shown = app.number_input(key="train_field_n_epochs").value
     assert shown == PRESETS["quick"].values["n_epochs"]
+
+
+@pytest.mark.parametrize("name", ["n_epochs", "learning_rate"])
+def test_an_emptied_number_keeps_what_it_was(
+    name: str, dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    given, shown = dict(draft(app)), app.number_input(key=f"train_field_{name}").value
+    app.number_input(key=f"train_field_{name}").set_value(EMPTIED).run()
+    assert not app.exception
+    assert draft(app) == given
+    assert app.number_input(key=f"train_field_{name}").value == shown
 
 
 def test_a_wrong_setting_is_shown_at_once_and_start_is_off_with_the_reason(
