@@ -21,8 +21,9 @@ from bert4rec.data.staged_rows import DTYPES, StagedRows
 ROWS_SORTED = 1 << 18
 MOST_BLOCKS = 1 << 15
 KEY_BITS = 62
-# Parts that may be ready before their turn: more would only fill the memory.
-N_AHEAD = 4
+N_THREADS = min(os.cpu_count() or 1, 8)
+# Parts under way or ready before their turn: more would only fill the memory.
+N_AHEAD = N_THREADS + 1
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
@@ -83,7 +84,7 @@ def order_rows(
     blocks = list(user_blocks(offsets))
     sort = partial(_sorted_block, folder, names, offsets, drop_duplicates)
     lengths = []
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool, ExitStack() as opened:
+    with ThreadPoolExecutor(N_THREADS) as pool, ExitStack() as opened:
         _part(rows, folder, names, is_wanted, offsets, blocks, pool)
         files = {name: opened.enter_context((folder / name).open("wb")) for name in names[1:]}
         for n_of_user, columns in _in_turn(pool, sort, blocks):
