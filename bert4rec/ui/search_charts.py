@@ -22,6 +22,7 @@ SERIES = {"finished": FINISHED, "pruned": PRUNED, "running": RUNNING}
 NAMES = (BEST, FINISHED, PRUNED, RUNNING)
 SHAPES = ("stroke", "circle", "triangle-down", "square")
 DASHES = ([1, 0], [1, 0], [3, 4], [10, 4])
+CURVE_COLUMNS = ["trial", "epoch", "value", "series", "is_end", "is_alone"]
 MAX_CURVES = 60
 MAX_POINTS = 2000
 POINT = {"type": "point", "filled": True, "size": 70, "opacity": 0.9}
@@ -121,9 +122,6 @@ def drawn_curves(trials: Sequence[Trial]) -> list[Trial]:
     return newest if best is None or best in newest else [best, *newest[1:]]
 
 
-COLUMNS = ["trial", "epoch", "value", "series", "is_end", "is_alone"]
-
-
 def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
     """Draw the validations of trials over the epochs; a pruned one is dashed and ends in a mark."""
     drawn, best = drawn_curves(trials), best_trial(list(trials))
@@ -139,7 +137,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         for trial in drawn
         for epoch, value in _thinned(trial.curve, MAX_POINTS // len(drawn))
     ]
-    points = pd.DataFrame(rows, columns=COLUMNS)
+    points = pd.DataFrame(rows, columns=CURVE_COLUMNS)
     x = {
         "field": "epoch",
         "type": "quantitative",
