@@ -31,12 +31,14 @@ from bert4rec.ui.map_controls import (
 from bert4rec.ui.map_downloads import draw_downloads
 from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.map_path import PATH_KEY, path_items, path_rows, path_user, path_words, take_path
+from bert4rec.ui.map_rings import circles_of, draw_rings
 from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import choose_model
 from bert4rec.ui.words import counted, number, percent
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
+N_CLEARED_KEY = "embeddings_n_cleared"
 # More chosen items than this are not drawn beyond the sample.
 MAX_MARKED = 1000
 DATASET_KEY = "embeddings_dataset"
@@ -179,6 +181,12 @@ def forget_other_dataset(recommender: Recommender) -> None:
 
 def forget_chosen() -> None:
     st.session_state.pop(CHOSEN_KEY, None)
+    st.session_state[N_CLEARED_KEY] = st.session_state.get(N_CLEARED_KEY, 0) + 1
+
+
+def chart_key() -> str:
+    """Return the key of the map: another one once a choice is cleared, whose outline goes too."""
+    return f"{CHART_KEY}_{st.session_state.get(N_CLEARED_KEY, 0)}"
 
 
 def current_map(run: Run, settings: MapSettings) -> EmbeddingMap:
@@ -263,13 +271,15 @@ def theme_type() -> Theme:
 def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> None:
     found, vocabulary = shown.found, recommender.vocabulary
     colours = colouring_of(run, recommender, found.item_idx, shown.labels)
+    is_flat, rings = found.points.shape[1] == 2, rings_of(found, recommender, focus)
     figure = map_charts.draw_map(
         found,
         colours,
         [vocabulary.title(int(idx)) for idx in found.item_idx],
         theme_type(),
         counts=vocabulary.counts[found.item_idx - 1],
-        rings=rings_of(found, recommender, focus),
+        rings=rings,
+        zoomed_on=rings_of(found, recommender, st.session_state.get(FOUND_KEY)),
         path=path_rows(found, shown.path),
     )
     show_chart(figure, shown, colours.groups)
@@ -278,9 +288,11 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
     st.caption(
         "Drag to move, scroll to zoom, click a point for its neighbours; the lasso and the box at "
         "the top right choose several."
-        if found.points.shape[1] == 2
+        if is_flat
         else "Drag to turn, scroll to zoom. Find an item by name to mark it."
     )
+    circles = circles_of(rings, map_charts.to_grid(found.points)) if rings and is_flat else ()
+    draw_rings(chart_key(), circles)
 
 
 def show_chart(figure: go.Figure, shown: Shown, groups: Sequence[Group]) -> None:
@@ -288,7 +300,7 @@ def show_chart(figure: go.Figure, shown: Shown, groups: Sequence[Group]) -> None
     n_items, method = len(found.item_idx), found.method.upper()
     st.plotly_chart(
         figure,
-        key=CHART_KEY,
+        key=chart_key(),
         on_select=partial(take_selection, shown, groups),
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False, "scrollZoom": True, "displayModeBar": True},
@@ -300,7 +312,7 @@ def show_chart(figure: go.Figure, shown: Shown, groups: Sequence[Group]) -> None
 def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
     """Copy a selection away: plotly forgets it as soon as the figure changes."""
     whole, found = shown.whole, shown.found
-    selection = st.session_state[CHART_KEY]["selection"]
+    selection = st.session_state[chart_key()]["selection"]
     rows = map_charts.selected_rows(selection["points"], groups)
     items = [int(idx) for idx in found.item_idx[rows]]
     is_outlined = bool(selection.get("lasso") or selection.get("box"))
@@ -321,8 +333,7 @@ def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -
         maps.directions_of(recommender), found, focus, recommender.vocabulary, None
     )
     near = np.flatnonzero(np.isin(found.item_idx, table["item_idx"]))
-    is_zoomed = focus == st.session_state.get(FOUND_KEY)
-    return Rings(int(row[0]), [int(at) for at in near], is_zoomed)
+    return Rings(int(row[0]), [int(at) for at in near])
 
 
 page()

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.ui.map_charts import (
     HEIGHT,
+    OPACITY,
     RING_COLOURS,
     point_size,
     safe_text,
@@ -24,30 +25,23 @@ FILM_HEIGHT = HEIGHT - 10
 CONTROLS_HEIGHT = 96
 
 
-def draw_aligned(
-    maps: AlignedMaps,
-    colours: Colouring,
-    titles: Sequence[str],
-    theme: Theme,
-    focus: int | None,
-) -> go.Figure:
-    """Draw maps of the same items side by side; the item in focus is ringed in each.
+def draw_aligned(maps: AlignedMaps, colours: Colouring, titles: Sequence[str]) -> go.Figure:
+    """Draw maps of the same items side by side.
 
     Args:
         maps: The maps, in 2D.
         colours: Of the rows.
         titles: One a row.
-        theme: Chooses colours.
-        focus: A row, or None.
     """
     texts = np.array([safe_text(title) for title in titles], dtype=object)
     names = [safe_text(name) for name in maps.names]
     figure = make_subplots(1, len(names), subplot_titles=names, horizontal_spacing=0.02)
-    for column, points in enumerate(_on_one_grid(maps.points), start=1):
+    for column, points in enumerate(on_one_grid(maps.points), start=1):
         for trace in _group_traces(points, colours, texts):
             figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
-        if focus is not None:
-            figure.add_trace(_ring(points, focus, theme), row=1, col=column)
+    # At the left of each map: on the right the tools would lie over it.
+    for title, axis in zip(figure.layout.annotations, figure.select_xaxes(), strict=True):
+        title.update(x=axis.domain[0], xanchor="left")
     _lay_out_aligned(figure, colours)
     return figure
 
@@ -59,9 +53,17 @@ def draw_film(
     theme: Theme,
     focus: int | None,
 ) -> go.Figure:
-    """Draw maps of the same items as a film with a slider; see `draw_aligned`."""
+    """Draw maps of the same items as a film with a slider; see `draw_aligned`.
+
+    Args:
+        maps: See `draw_aligned`.
+        colours: See `draw_aligned`.
+        titles: See `draw_aligned`.
+        theme: Chooses the colour of the ring.
+        focus: The row that is ringed, or None.
+    """
     texts = np.array([safe_text(title) for title in titles], dtype=object)
-    places = _on_one_grid(maps.points)
+    places = on_one_grid(maps.points)
 
     def traces(points: np.ndarray) -> list[Any]:
         ring = [] if focus is None else [_ring(points, focus, theme)]
@@ -102,7 +104,7 @@ def _put_controls_above(figure: go.Figure, steps: list[Any], buttons: list[Any])
     )
 
 
-def _on_one_grid(points: np.ndarray) -> np.ndarray:
+def on_one_grid(points: np.ndarray) -> np.ndarray:
     """Return maps on one grid, int32 of the same shape (n_maps, n, 2)."""
     return to_grid(points.reshape(-1, points.shape[2])).reshape(points.shape)
 
@@ -118,7 +120,9 @@ def _group_traces(points: np.ndarray, colours: Colouring, texts: np.ndarray) -> 
             name=safe_text(group.name),
             legendgroup=safe_text(group.name),
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-            marker={"size": size, "opacity": 0.85} | colours.marker(at),
+            marker={"size": size, "opacity": OPACITY} | colours.marker(at),
+            # A click is marked by rings, on both maps alike.
+            unselected={"marker": {"opacity": OPACITY}},
         )
         for at, group in enumerate(colours.groups)
     ]

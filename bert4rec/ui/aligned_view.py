@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from bert4rec.maps.film import AlignedMaps, film_epochs
@@ -17,16 +16,16 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
 from bert4rec.ui import maps, state
-from bert4rec.ui.aligned_charts import draw_aligned, draw_film
+from bert4rec.ui.aligned_charts import draw_aligned, draw_film, on_one_grid
 from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.map_charts import selected_rows
+from bert4rec.ui.map_charts import Rings, selected_rows
 from bert4rec.ui.map_colours import Colouring, Theme
 from bert4rec.ui.map_controls import FOCUS_KEY
+from bert4rec.ui.map_rings import Circle, circles_of, draw_rings
 from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import counted, escape, percent
 
-Draw = Callable[[AlignedMaps, Colouring, Sequence[str], Theme, int | None], go.Figure]
 PAIR_KEY = "embeddings_pair"
 
 
@@ -46,11 +45,9 @@ class Look:
     theme: Theme
     focus: int | None
 
-    def drawn(self, draw: Draw, found: AlignedMaps) -> tuple[go.Figure, Colouring]:
-        """Return the figure of some maps, and the colours that order its traces."""
-        colours = self.colours_on(found.item_idx)
-        titles = [self.recommender.vocabulary.title(int(idx)) for idx in found.item_idx]
-        return draw(found, colours, titles, self.theme, self.row(found)), colours
+    def titles(self, found: AlignedMaps) -> list[str]:
+        """Return the title of each row."""
+        return [self.recommender.vocabulary.title(int(idx)) for idx in found.item_idx]
 
     def row(self, found: AlignedMaps) -> int | None:
         """Return the row of the item to ring; None where the maps do not show it."""
@@ -81,7 +78,8 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     found = _made(FilmTask(run, settings), "The film")
     if found is None:
         return
-    figure, _ = look.drawn(draw_film, found)
+    colours, titles = look.colours_on(found.item_idx), look.titles(found)
+    figure = draw_film(found, colours, titles, look.theme, look.row(found))
     n_shown = len(found.item_idx)
     st.plotly_chart(
         figure,
@@ -108,12 +106,11 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
     found = _made(PairTask(run, other, settings), "The maps")
     if found is None:
         return
-    figure, colours = look.drawn(draw_aligned, found)
-    n_traces = len(colours.groups) + (look.row(found) is not None)
+    colours = look.colours_on(found.item_idx)
     st.plotly_chart(
-        figure,
+        draw_aligned(found, colours, look.titles(found)),
         key=PAIR_KEY,
-        on_select=partial(_take_clicked, found, colours, n_traces),
+        on_select=partial(_take_clicked, found, colours),
         selection_mode="points",
         config={"displaylogo": False, "scrollZoom": True},
         alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them",
@@ -127,8 +124,17 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
         f"map starts from the first and is turned onto it. They keep {kept} of each item's ten "
         "nearest. Click a point, or find an item above, to ring it in both."
     )
+    draw_rings(PAIR_KEY, _circles(found, look.row(found)))
     if look.focus is not None:
         _draw_both_nearest(look, other, found.names)
+
+
+def _circles(found: AlignedMaps, row: int | None) -> list[Circle]:
+    """Return a circle on each map for the item in focus."""
+    if row is None:
+        return []
+    sides = zip(on_one_grid(found.points), ("", "2"), strict=True)
+    return [each for points, axes in sides for each in circles_of(Rings(row), points, axes=axes)]
 
 
 def _choose_other(run: Run) -> Run | None:
@@ -163,10 +169,10 @@ def _choose_other(run: Run) -> Run | None:
     return others.get(chosen) or next(iter(others.values()))
 
 
-def _take_clicked(found: AlignedMaps, colours: Colouring, n_traces: int) -> None:
-    """Put the item that was clicked in focus: plotly forgets it as the figure changes."""
+def _take_clicked(found: AlignedMaps, colours: Colouring) -> None:
+    """Put the item that was clicked in focus."""
     points = st.session_state[PAIR_KEY]["selection"]["points"]
-    rows = selected_rows(points, colours.groups, n_traces)
+    rows = selected_rows(points, colours.groups, n_traces=len(colours.groups))
     if rows:
         st.session_state[FOCUS_KEY] = int(found.item_idx[rows[0]])
 

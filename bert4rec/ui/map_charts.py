@@ -7,7 +7,7 @@ text: a selection names them by trace and place, and the groups know which item 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ GRID = 4000
 ZOOM_MARGIN, LEAST_ZOOM = 0.15, 0.03
 # More points are drawn by WebGL, which takes longer to begin with.
 MAX_SVG = 1500
+OPACITY = 0.85
+# A lasso is told from the rest, and so is an item that was clicked; the rest can still be read.
+UNSELECTED = {"marker": {"opacity": 0.4}}
+# Rings in 3D are smaller by this.
+RING_SHARE_3D = 0.7
 MAX_TITLE = 60
 # Above this number of points their texts are cut short, because a lasso sends them back.
 N_LONG_TEXTS = 5000
@@ -43,12 +48,15 @@ class Rings:
     Args:
         row: The item in focus.
         near: Rows of its neighbours.
-        is_zoomed: Whether the map shows their surroundings only.
     """
 
     row: int
     near: Sequence[int] = ()
-    is_zoomed: bool = False
+
+    def looks(self) -> Iterator[tuple[list[int], float, float]]:
+        """Yield rows that are marked alike, with diameter and width of line in pixels."""
+        yield list(self.near), 12.0, 1.5
+        yield [self.row], 18.0, 2.5
 
 
 def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
@@ -84,6 +92,7 @@ def draw_map(
     *,
     counts: np.ndarray,
     rings: Rings | None = None,
+    zoomed_on: Rings | None = None,
     path: Sequence[int] = (),
 ) -> go.Figure:
     """Draw a map.
@@ -94,7 +103,8 @@ def draw_map(
         titles: One a row.
         theme: Chooses colours.
         counts: How often each item occurs, one a row.
-        rings: What to mark.
+        rings: What to mark if the map is in 3D; on a flat one `map_rings` does so.
+        zoomed_on: What a flat map shows with its surroundings only.
         path: Rows to join by a line, in order.
     """
     texts, points = _texts(titles, counts), to_grid(found.points)
@@ -113,7 +123,7 @@ def draw_map(
         )
     if len(path):
         _add_path(figure, points[list(path)], theme)
-    if rings is not None:
+    if rings is not None and not is_flat:
         _add_rings(figure, points, rings, theme)
     figure.update_layout(
         height=HEIGHT,
@@ -121,10 +131,10 @@ def draw_map(
         showlegend=colours.has_legend,
         legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
         # Zoom and rotation survive a new colour, not another kind of map.
-        uirevision=f"{found.method}-{is_flat}-{rings.row if rings and rings.is_zoomed else ''}",
+        uirevision=f"{found.method}-{is_flat}-{zoomed_on.row if zoomed_on else ''}",
         dragmode="pan" if is_flat else "orbit",
     )
-    _set_axes(figure, points, rings, theme)
+    _set_axes(figure, points, zoomed_on, theme)
     return figure
 
 
@@ -197,18 +207,18 @@ def _trace(
     name: str,
     marker: dict[str, Any],
     *,
-    is_many: bool = False,
+    is_many: bool,
 ) -> go.Scatter | go.Scattergl | go.Scatter3d:
     shown: dict[str, Any] = {
         "mode": "markers",
         "name": name,
         "text": texts,
         "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
-        "marker": marker | {"opacity": 0.85},
+        "marker": marker | {"opacity": OPACITY},
     }
     if points.shape[1] == 2:
         draw = go.Scattergl if is_many else go.Scatter
-        return draw(x=points[:, 0], y=points[:, 1], **shown)
+        return draw(x=points[:, 0], y=points[:, 1], unselected=UNSELECTED, **shown)
     return go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], **shown)
 
 
@@ -236,17 +246,15 @@ def _add_path(figure: go.Figure, points: np.ndarray, theme: Theme) -> None:
 
 
 def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme) -> None:
-    is_flat = points.shape[1] == 2
     plain = {"color": RING_COLOURS[theme], "symbol": "circle-open"}
-    for rows, size, width in ((list(rings.near), 12, 1.5), ([rings.row], 18, 2.5)):
-        if not rows:
-            continue
-        marker = plain | {"size": size if is_flat else size * 0.7, "line": {"width": width}}
-        trace = _trace(points[rows], np.array([""] * len(rows), dtype=object), "", marker)
-        figure.add_trace(trace.update(hoverinfo="skip", hovertemplate=None, showlegend=False))
+    for rows, size, width in rings.looks():
+        x, y, z = points[rows].T
+        marker = plain | {"size": size * RING_SHARE_3D, "line": {"width": width}}
+        shown = {"mode": "markers", "hoverinfo": "skip", "showlegend": False}
+        figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker=marker, **shown))
 
 
-def _set_axes(figure: go.Figure, points: np.ndarray, rings: Rings | None, theme: Theme) -> None:
+def _set_axes(figure: go.Figure, points: np.ndarray, zoomed_on: Rings | None, theme: Theme) -> None:
     bare: dict[str, Any] = {"showticklabels": False, "title": {"text": ""}, "zeroline": False}
     if points.shape[1] == 3:
         plain = bare | {"showbackground": False, "gridcolor": OTHER_COLOURS[theme]}
@@ -254,8 +262,8 @@ def _set_axes(figure: go.Figure, points: np.ndarray, rings: Rings | None, theme:
         return
     figure.update_xaxes(**bare, showgrid=False)
     figure.update_yaxes(**bare, showgrid=False)
-    if rings is not None and rings.is_zoomed:
-        (x_low, x_high), (y_low, y_high) = surroundings(points, rings)
+    if zoomed_on is not None:
+        (x_low, x_high), (y_low, y_high) = surroundings(points, zoomed_on)
         figure.update_xaxes(range=[x_low, x_high])
         figure.update_yaxes(range=[y_low, y_high])
 

@@ -23,6 +23,17 @@ SHOWS_UMAP = """() => {
     return map !== null && String(map.layout.uirevision).startsWith('umap');
 }"""
 
+POINTS = """() => {
+    const map = document.querySelector('.js-plotly-plot'), box = map.getBoundingClientRect();
+    const {xaxis, yaxis} = map._fullLayout, {x, y} = map._fullData[0];
+    return Array.from(x, (each, at) => [box.x + xaxis._offset + xaxis.l2p(each),
+                                        box.y + yaxis._offset + yaxis.l2p(y[at])]);
+}"""
+RINGS = """() => Array.from(document.querySelectorAll('.map-rings circle'), each => {
+    const {x, y, width, height} = each.getBoundingClientRect();
+    return [x + width / 2, y + height / 2];
+})"""
+
 
 def large_run(workspace: Path) -> Run:
     """A run whose map holds twice the points that are drawn."""
@@ -75,8 +86,10 @@ def test_a_lasso_over_a_large_map_sends_little_and_holds_what_is_not_drawn(
         # More than is drawn: the others are tested against the outline by the server.
         assert n_chosen > 15_000
         assert 10_000 < max(sent) < MAX_SENT_BYTES
+    expect(page.locator(".selectionlayer path")).not_to_have_count(0)
     page.get_by_role("button", name="Clear").click()
     expect(heading).to_be_hidden()
+    expect(page.locator(".selectionlayer path")).to_have_count(0)
     page.reload()
     expect(page.get_by_text("10,000 of 20,000")).to_be_visible()
     settle(page)
@@ -84,6 +97,53 @@ def test_a_lasso_over_a_large_map_sends_little_and_holds_what_is_not_drawn(
     page.get_by_role("button", name="Recommend from these").click()
     expect(page).to_have_url(re.compile("recommend.*view=compose"))
     expect(page.get_by_text(re.compile("What the model put in: 6 items"))).to_be_visible()
+
+
+def points_of(page: Page) -> list[list[float]]:
+    """Where the points of the map lie on the screen."""
+    return page.evaluate(POINTS)  # type: ignore[no-any-return]
+
+
+def rings_of(page: Page) -> list[list[float]]:
+    """The middle of every ring, on the screen."""
+    return page.evaluate(RINGS)  # type: ignore[no-any-return]
+
+
+def is_ringed(page: Page, point: list[float]) -> bool:
+    return any(ring == pytest.approx(point, abs=1.5) for ring in rings_of(page))
+
+
+def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_it(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset(n_items=40, n_users=40))
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca")
+    page.locator(".nsewdrag").first.wait_for()
+    settle(page)
+    page.evaluate("document.querySelector('.js-plotly-plot').isTheSame = true")
+    page.mouse.click(*points_of(page)[7])
+    # The item itself and its ten neighbours.
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    assert is_ringed(page, points_of(page)[7])
+    area = page.locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+    middle = (area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 60, middle[1] + 30, steps=5)
+    before = points_of(page)[7]
+    page.mouse.up()
+    settle(page)
+    moved = points_of(page)[7]
+    assert moved == pytest.approx(before, abs=1.5)
+    assert is_ringed(page, moved)
+    assert page.evaluate("document.querySelector('.js-plotly-plot').isTheSame")
+    # Another map in its place is ringed too.
+    page.get_by_role("radio", name="UMAP").or_(page.get_by_text("UMAP", exact=True)).first.click()
+    page.wait_for_function(SHOWS_UMAP, timeout=UMAP_LIMIT_MS)
+    settle(page)
+    assert is_ringed(page, points_of(page)[7])
 
 
 def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
