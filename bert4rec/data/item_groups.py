@@ -13,8 +13,9 @@ KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
 
-# The answer reads every column of the item table, and is asked for many times a page.
+# The answers read whole columns of the item table, and are asked for many times a page.
 _known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
+_groups: WeakKeyDictionary[Vocabulary, dict[str, pd.Series]] = WeakKeyDictionary()
 
 
 def category_columns(vocabulary: Vocabulary) -> list[str]:
@@ -33,7 +34,7 @@ def _category_columns(vocabulary: Vocabulary) -> list[str]:
     for column in table.columns:
         if column in KNOWN_COLUMNS:
             continue
-        n_values = item_groups(vocabulary, column).nunique()
+        n_values = _item_groups(vocabulary, column).nunique()
         if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
             found.append(str(column))
     ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
@@ -44,8 +45,15 @@ def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
     """Return the group of each item by a column, as text; an empty cell is an empty text.
 
     Where whole values are too many, the first of several that stand in a row, as in
-    `Comedy|Drama`.
+    `Comedy|Drama`. What is returned is kept and shared: it is not to be changed.
     """
+    kept = _groups.setdefault(vocabulary, {})
+    if column not in kept:
+        kept[column] = _item_groups(vocabulary, column)
+    return kept[column]
+
+
+def _item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
     cells = vocabulary.table[column]
     values = cells.astype(object).where(cells.notna(), "").astype(str)
     if values.nunique() > MAX_CATEGORIES:

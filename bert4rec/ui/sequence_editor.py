@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import pandas as pd
 import streamlit as st
 
 from bert4rec.data.item_groups import category_columns, item_groups
@@ -88,12 +89,15 @@ def draw_strip(
     """
     start = max(0, len(draft) - window)
     columns = category_columns(vocabulary)
-    groups = coloured_groups(vocabulary, columns[0]) if columns else None
+    groups = item_groups(vocabulary, columns[0]) if columns else None
+    colours = group_colours(groups) if groups is not None else {}
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at in range(start, len(draft)):
             slot = draft.slots[at]
+            group = None if groups is None else str(groups.iloc[slot.item_idx - 1])
+            colour = colours.get(group or "", OTHER_COLOUR)
             st.button(
-                _card(draft, at, vocabulary, groups, days),
+                _card(draft, at, vocabulary.title(slot.item_idx), (group, colour), days),
                 key=f"inspect_card_{at}",
                 type="primary" if slot.is_hidden else "secondary",
                 icon=":material/visibility_off:" if slot.is_hidden else None,
@@ -110,26 +114,19 @@ def draw_strip(
         )
 
 
-def coloured_groups(vocabulary: Vocabulary, column: str) -> list[tuple[str, str]]:
-    """Return the group of each item and its colour: the largest have one each, the others grey."""
-    groups = item_groups(vocabulary, column)
+def group_colours(groups: pd.Series) -> dict[str, str]:
+    """Return the colours of the largest groups, one each; the others are grey."""
     largest = groups.value_counts().index[: len(GROUP_COLOURS)]
-    colours = dict(zip(largest, GROUP_COLOURS, strict=False))
-    return [(str(group), colours.get(group, OTHER_COLOUR)) for group in groups]
+    return dict(zip(map(str, largest), GROUP_COLOURS, strict=False))
 
 
 def _card(
-    draft: Draft,
-    at: int,
-    vocabulary: Vocabulary,
-    groups: list[tuple[str, str]] | None,
-    days: Sequence[str],
+    draft: Draft, at: int, title: str, marked: tuple[str | None, str], days: Sequence[str]
 ) -> str:
-    slot = draft.slots[at]
-    lines = [f"{at + 1} · **{escape(vocabulary.title(slot.item_idx))}**"]
+    slot, (group, colour) = draft.slots[at], marked
+    lines = [f"{at + 1} · **{escape(title)}**"]
     # On one line, so that a card is as tall as its neighbours.
-    group, colour = groups[slot.item_idx - 1] if groups is not None else ("", "")
-    notes = [escape(group or "–")] if groups is not None else []
+    notes = [] if group is None else [escape(group or "–")]
     if group and not slot.is_hidden:
         # On the button of a hidden item the colour would be lost.
         notes = [f":{colour}[● {notes[0]}]"]
