@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
 BATCH_ROWS = 65_536
+# So many tables may be made of the rows of one, to spare looking for equal texts.
+MOST_CUTS = 4
 PARQUET = ".parquet"
 
 
@@ -51,14 +53,19 @@ class RowFile:
                 fix="Give each column a name of its own.",
             )
 
-    def batches(self, n_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
+    def batches(self, n_rows: int = BATCH_ROWS, coded: Sequence[str] = ()) -> Iterator[pa.Table]:
         """Yield the rows in their order, at most `n_rows` at a time, one empty table for none.
+
+        Args:
+            n_rows: Rows of a table.
+            coded: Columns whose values come again and again: texts of a Parquet file are left
+                as places in a dictionary, as they lie there.
 
         Raises:
             FormatError: a row cannot be read.
         """
         with self._reading_explained():
-            yield from self._parquet(n_rows) if self.is_parquet else self._csv(n_rows)
+            yield from self._parquet(n_rows, coded) if self.is_parquet else self._csv(n_rows)
 
     @contextmanager
     def _reading_explained(self) -> Iterator[None]:
@@ -78,8 +85,12 @@ class RowFile:
         with self._chunks(1) as chunks:
             return [str(name) for name in next(iter(chunks)).iloc[0]]
 
-    def _parquet(self, n_rows: int) -> Iterator[pa.Table]:
-        with pq.ParquetFile(self.path) as file:
+    def _parquet(self, n_rows: int, coded: Sequence[str]) -> Iterator[pa.Table]:
+        about = pq.read_metadata(self.path)
+        # A dictionary is that of a group of rows, and no table goes on from one to the next.
+        is_worth_it = about.num_row_groups * n_rows <= MOST_CUTS * max(about.num_rows, n_rows)
+        texts = _texts(about.schema.to_arrow_schema(), coded) if is_worth_it else []
+        with pq.ParquetFile(self.path, read_dictionary=texts) as file:
             # What pandas says there of its columns would no longer hold of ours.
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().replace_schema_metadata()
@@ -99,6 +110,13 @@ class RowFile:
         return pd.read_csv(
             self.path, header=None, dtype=str, keep_default_na=False, chunksize=n_rows
         )
+
+
+def _texts(schema: pa.Schema, names: Sequence[str]) -> list[str]:
+    """Return those of the named columns that hold text."""
+    kinds = {name: schema.field(name).type for name in names if name in schema.names}
+    is_text = (pa.types.is_string, pa.types.is_large_string)
+    return [name for name, kind in kinds.items() if any(is_it(kind) for is_it in is_text)]
 
 
 def raw_id(value: Any) -> str | None:
@@ -151,6 +169,9 @@ def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_null(array.type):
         return np.full(len(array), -1), []
+    if pa.types.is_dictionary(array.type) and len(array.dictionary) > len(array):
+        # Most of a large dictionary would be looked up for nothing.
+        array = array.dictionary_decode()
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     codes = pc.fill_null(array.indices.cast(pa.int64()), -1)
@@ -159,8 +180,10 @@ def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]
 
 def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as raw ids, text with gaps."""
-    if pa.types.is_string(column.type):
-        return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    is_coded = pa.types.is_dictionary(column.type)
+    if pa.types.is_string(column.type.value_type if is_coded else column.type):
+        return column.cast(pa.string())
     codes, values = as_codes(column)
     ids = pa.array([*map(raw_id, values), None], pa.string())
     return ids.take(pa.array(codes % len(ids)))

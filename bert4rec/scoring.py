@@ -141,7 +141,8 @@ def _score(
     items_nd = model.scorer.item_vectors().cpu().numpy()
     lookups = {ITEM: IdLookup(model.vocabulary.find), USER: IdLookup(model.dataset.find_user)}
     with rows_set_aside(folder / ROWS) as write, rows_set_aside(folder / SCORED) as write_scored:
-        batches = ((table, _Asked.of(model, lookups, table)) for table in rows.batches(batch_rows))
+        tables = rows.batches(batch_rows, coded=(USER, ITEM))
+        batches = ((table, _Asked.of(model, lookups, table)) for table in tables)
         # Ids are looked up while the network is busy with those before.
         for table, asked in one_ahead(batches):
             report.problems.add(asked.problems, rows.first_row + report.n_pairs)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bert4rec import scoring
@@ -55,6 +57,30 @@ def test_pairs_of_users_and_of_sequences_get_the_score_of_the_library(
     lists = texts.assign(sequence=[history, history])
     found = scored(model, written(lists, tmp_path / "lists.parquet"))
     np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("group_rows", [2, 9, 100])
+@pytest.mark.parametrize("batch_rows", [3, 16, 1_000])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_the_answer_is_the_same_however_a_parquet_file_holds_its_texts(
+    kind: pa.DataType, batch_rows: int, group_rows: int, model: Recommender, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(2)
+    users, items = chance.integers(0, 6, 60).astype(str), chance.integers(1, 13, 60).astype(str)
+    ids = {"user_id": [*users, "nobody", None], "item_id": [*items, "3", "4"]}
+    expected = scored(model, written(pd.DataFrame(ids), tmp_path / "pairs.csv"), skip_unknown=True)
+    table = pa.table(
+        {name: pa.array(values, pa.string()).cast(kind) for name, values in ids.items()}
+    )
+    pq.write_table(table, tmp_path / "pairs.parquet", row_group_size=group_rows)
+    found = scored(model, tmp_path / "pairs.parquet", batch_rows=batch_rows, skip_unknown=True)
+    assert found["user_id"].tolist()[:-1] == expected["user_id"].tolist()[:-1]
+    assert found["item_id"].tolist() == expected["item_id"].tolist()
+    assert found["rank"].tolist()[:-2] == expected["rank"].tolist()[:-2]
+    assert found["score"].isna().tolist() == [False] * 60 + [True] * 2
+    np.testing.assert_allclose(found["score"][:-2], expected["score"][:-2], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_rows", [2, 7, 1_000])
