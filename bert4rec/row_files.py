@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
 BATCH_ROWS = 65_536
+# Where Parquet files keep the types that Arrow had.
+ARROW_SCHEMA = b"ARROW:schema"
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
 PARQUET = ".parquet"
@@ -169,51 +173,67 @@ def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_null(array.type):
         return np.full(len(array), -1), []
-    if pa.types.is_dictionary(array.type) and len(array.dictionary) > len(array):
-        # Most of a large dictionary would be looked up for nothing.
-        array = array.dictionary_decode()
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
+    array = _coded(array)
     codes = pc.fill_null(array.indices.cast(pa.int64()), -1)
     return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
 
 
+def _coded(array: pa.Array) -> pa.DictionaryArray:
+    if not pa.types.is_dictionary(array.type):
+        return array.dictionary_encode()
+    if len(array.dictionary) > len(array):
+        # Most of a large dictionary would be looked up, and written, for nothing.
+        return array.dictionary_decode().dictionary_encode()
+    return array
+
+
 def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return a column as raw ids, text with gaps."""
+    """Return a column as raw ids, text with gaps; what is coded stays coded."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    is_coded = pa.types.is_dictionary(column.type)
-    if pa.types.is_string(column.type.value_type if is_coded else column.type):
-        return column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        return column
+    if column.type == CODED_TEXT:
+        return _coded(column)
     codes, values = as_codes(column)
     ids = pa.array([*map(raw_id, values), None], pa.string())
     return ids.take(pa.array(codes % len(ids)))
 
 
 @contextmanager
-def rows_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+def rows_written(path: Path, texts: Sequence[str] = ()) -> Iterator[Callable[[pa.Table], None]]:
     """Yield a function that appends rows to a new file, which is there once the block has ended.
 
     Args:
         path: Parquet by its ending, else CSV in which nothing starts a formula.
+        texts: Columns that are read as plain text, also where they come coded.
 
     Raises:
         UnwritableError: the file cannot be written.
     """
     # A folder that is a file is told as such, like one that may not be written.
     with writing_explained(path.parent), swapped_in(path) as temporary:
-        written = _parquet_written if path.suffix == PARQUET else _csv_written
-        with written(temporary) as write:
+        is_parquet = path.suffix == PARQUET
+        with _parquet_written(temporary, texts) if is_parquet else _csv_written(temporary) as write:
             yield write
 
 
 @contextmanager
-def _parquet_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+def _parquet_written(path: Path, texts: Sequence[str]) -> Iterator[Callable[[pa.Table], None]]:
     writer: pq.ParquetWriter | None = None
 
     def write(rows: pa.Table) -> None:
         nonlocal writer
         if writer is None:
-            writer = pq.ParquetWriter(path, rows.schema, use_dictionary=_repeating(rows.schema))
+            others = [name for name in rows.column_names if name not in texts]
+            writer = pq.ParquetWriter(
+                path,
+                rows.schema,
+                use_dictionary=_repeating(rows.schema),
+                # The least and the greatest of coded texts take longer than writing them.
+                write_statistics=others,
+                store_schema=False,
+            )
+            writer.add_key_value_metadata({ARROW_SCHEMA: _as_read(rows.schema, texts)})
         writer.write_table(rows)
 
     try:
@@ -221,6 +241,14 @@ def _parquet_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     finally:
         if writer is not None:
             writer.close()
+
+
+def _as_read(schema: pa.Schema, texts: Sequence[str]) -> bytes:
+    """Return a schema as Arrow keeps it in a Parquet file, with plain texts."""
+    for name in set(texts) & set(schema.names):
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_type(pa.string()))
+    return base64.b64encode(schema.serialize())
 
 
 def _repeating(schema: pa.Schema) -> bool | list[str]:

@@ -169,7 +169,7 @@ def _with_ids(table: pa.Table) -> pa.Table:
 def _write_ranked(folder: Path, out: Path, n_pairs: int) -> None:
     """Write the rows that were set aside with their ranks."""
     ranks = Ranks(folder / SCORED, folder / RANK, n_pairs)
-    with rows_written(out) as write:
+    with rows_written(out, texts=(USER, ITEM)) as write:
         for table in rows_from_aside(folder / ROWS):
             write(table.append_column(RANK, ranks.take(len(table))))
 

@@ -170,7 +170,7 @@ def _sequence_blocks(
             # Refused anyway: only looked through to its end.
             continue
         if "id" in table.column_names:
-            ids = as_ids(table.column("id"))
+            ids = as_ids(table.column("id")).cast(pa.string())
         else:
             ids = pa.array(np.arange(first, first + len(table))).cast(pa.string())
         vectors = model.vectors_of(histories)

@@ -59,6 +59,33 @@ def test_pairs_of_users_and_of_sequences_get_the_score_of_the_library(
     np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
 
 
+def test_columns_of_any_type_go_along_as_they_are(model: Recommender, tmp_path: Path) -> None:
+    kept = pa.table(
+        {
+            "coded": pa.array(["a", "b", "a"]).dictionary_encode(),
+            "lasting": pa.array([1, 2, None], pa.duration("s")),
+            "at": pa.array([0, 1, 2], pa.timestamp("us", "Europe/Berlin")),
+            "lists": [[1], [], [2, 3]],
+        }
+    )
+    ids = pa.table({"user_id": ["0", "1", "0"], "item_id": pa.array(["3", "4", "3"])})
+    table = ids.set_column(1, "item_id", ids.column(1).dictionary_encode())
+    for name, column in zip(kept.column_names, kept.columns, strict=True):
+        table = table.append_column(name, column)
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    scored(model, tmp_path / "pairs.parquet")
+    found = pq.read_table(tmp_path / "scored.parquet")
+    assert found.select(kept.column_names).equals(kept)
+    assert found.select(["user_id", "item_id"]).equals(ids)
+    score_pairs(model, tmp_path / "pairs.parquet", tmp_path / "scored.csv")
+    lines = (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:3] for line in lines[1:]] == [
+        ["0", "3", "a"],
+        ["1", "4", "b"],
+        ["0", "3", "a"],
+    ]
+
+
 @pytest.mark.parametrize("group_rows", [2, 9, 100])
 @pytest.mark.parametrize("batch_rows", [3, 16, 1_000])
 @pytest.mark.parametrize(
@@ -76,6 +103,8 @@ def test_the_answer_is_the_same_however_a_parquet_file_holds_its_texts(
     )
     pq.write_table(table, tmp_path / "pairs.parquet", row_group_size=group_rows)
     found = scored(model, tmp_path / "pairs.parquet", batch_rows=batch_rows, skip_unknown=True)
+    kinds = [field.type for field in pq.read_schema(tmp_path / "scored.parquet")]
+    assert kinds == [pa.string(), pa.string(), pa.float32(), pa.int64()]
     assert found["user_id"].tolist()[:-1] == expected["user_id"].tolist()[:-1]
     assert found["item_id"].tolist() == expected["item_id"].tolist()
     assert found["rank"].tolist()[:-2] == expected["rank"].tolist()[:-2]
