@@ -7,7 +7,8 @@ memory, in batches of 1,024; what reading, looking up ids, ranking and writing t
 for each user, `scattered` the same in any order, `sequences` asks for vectors, `nearest` for the
 ten best of all items for each of those, by exact search. There are 6,040 users: from 604,000 pairs
 on they come again, so that a million pairs are 166 for each. The CPU ratio tells what else the
-machine did: where it is far from the ratio, do not trust either.
+machine did: where it is far from the ratio, do not trust either. What takes under ten seconds is
+asked five times, and the medians count.
 
 Every case is a process of its own, and its peak memory is that of all it holds, torch included.
 
@@ -39,6 +40,8 @@ from bert4rec.vectors import Wanted, write_vectors
 
 WINDOW, CANDIDATES, MAX_LENGTH = 50, 100, 60
 BLOCK_ROWS = 50_000
+# What takes less than this comes in several turns.
+SHORT_S, N_TURNS = 10.0, 5
 CASES = ("pairs of sequences", "pairs of users", "scattered", "sequences", "nearest")
 Row = dict[str, Any]
 
@@ -51,20 +54,27 @@ def measure_bulk() -> list[Row]:
 
 
 def measure_case(case: str) -> Row:
-    """Write the file of a case, answer it, and ask the bare network about the same."""
+    """Write the file of a case, answer it, and ask the bare network about the same, in turns."""
     torch.set_num_threads(int(os.environ.get("BENCH_THREADS", n_usable_cores())))
     n_rows = int(os.environ.get("BENCH_PAIRS", 1_000_000))
     model = random_model(WINDOW)
+    asked, bared = [], []
     with tempfile.TemporaryDirectory() as name:
         ask, bare = question(case, model, n_rows, Path(name))
         # The first pass allocates, for whoever comes first.
         bare(BLOCK_ROWS // 10)
-        took_s, cpu_s = timed(ask)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    bare_s, bare_cpu_s = timed(lambda: bare(n_rows))
+        asked.append(timed(ask))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        bared.append(timed(lambda: bare(n_rows)))
+        while len(asked) < N_TURNS and asked[0][0] < SHORT_S:
+            asked.append(timed(ask))
+            bared.append(timed(lambda: bare(n_rows)))
+    took_s, cpu_s = np.median(asked, axis=0).tolist()
+    bare_s, bare_cpu_s = np.median(bared, axis=0).tolist()
     return {
         "asked": case,
         "rows": f"{n_rows:,}",
+        "turns": len(asked),
         "s": round(took_s, 1),
         "bare s": round(bare_s, 1),
         "ratio": round(bare_s / took_s, 2),
