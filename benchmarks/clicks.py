@@ -109,10 +109,10 @@ def hide(page: Page, url: str, run: str) -> Iterator[float]:
     """Hide and show items of a long history."""
     page.goto(f"{url}/inspect?run={run}")
     cards = page.locator("[class*=st-key-inspect_card_] button:visible")
-    cards.nth(20).wait_for()
+    cards.nth(n_clicks()).wait_for()
     settle(page)
     for number in range(n_clicks()):
-        yield timed(page, cards.nth(5 + number).click)
+        yield timed(page, cards.nth(number).click)
 
 
 def neighbours(page: Page, url: str, run: str) -> Iterator[float]:

@@ -19,7 +19,8 @@ from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw
 from bert4rec.ui.inspected_model import open_model
 from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.second_model import draw_second
-from bert4rec.ui.sequence_editor import draw_editor, draw_strip, draw_tools, find_item
+from bert4rec.ui.sequence_editor import draw_editor, draw_tools, find_item
+from bert4rec.ui.sequence_strip import draw_strip
 from bert4rec.ui.user_box import draw_user_box
 from bert4rec.ui.words import counted, day, escape, training_words
 

@@ -12,11 +12,8 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.ui.outline_links import Edit
-from bert4rec.ui.sequence_editor import (
-    MIN_CARD_WIDTH,
-    choose_item,
-    item_names,
-)
+from bert4rec.ui.sequence_editor import choose_item, item_names
+from bert4rec.ui.sequence_strip import MIN_CARD_WIDTH
 from bert4rec.ui.words import escape, percent
 
 PLACE_KEY = "compose_place"

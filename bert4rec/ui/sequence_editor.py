@@ -1,26 +1,19 @@
-"""The strip of cards and the tools that change a sequence."""
+"""The tools that change a sequence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import pandas as pd
 import streamlit as st
 
-from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.ui.drafts import Draft
-from bert4rec.ui.words import escape, number
+from bert4rec.ui.words import escape
 
 # More options than this are not sent to the browser; the others can be typed.
 MAX_OPTIONS = 1000
-MIN_CARD_WIDTH = 184
 PLACE_KEY = "inspect_edit_at"
-
-# Of the largest groups of items, in Streamlit's names; a group is named beside its colour.
-GROUP_COLOURS = ("blue", "orange", "green", "violet", "red")
-OTHER_COLOUR = "gray"
 
 Change = Callable[[Draft], None]
 
@@ -68,72 +61,6 @@ def find_item(text: str, vocabulary: Vocabulary) -> int:
     hits = [] if text in vocabulary else vocabulary.search(text)
     exact = [idx for idx in hits if vocabulary.title(idx).casefold() == text.casefold()]
     return next(iter([*exact, *hits]), None) or vocabulary.idx(text)
-
-
-def draw_strip(
-    draft: Draft,
-    vocabulary: Vocabulary,
-    window: int,
-    on_change: Change,
-    *,
-    days: Sequence[str] = (),
-) -> None:
-    """Draw the sequence as cards; a click hides an item or shows it again.
-
-    Args:
-        draft: What to draw.
-        vocabulary: Names the items.
-        window: Places that the model sees, counted from the newest.
-        on_change: Gets the draft after a click.
-        days: When each item of the original was met; nothing if that is not known.
-    """
-    start = max(0, len(draft) - window)
-    columns = category_columns(vocabulary)
-    groups = item_groups(vocabulary, columns[0]) if columns else None
-    colours = group_colours(groups) if groups is not None else {}
-    with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
-        for at in range(start, len(draft)):
-            slot = draft.slots[at]
-            group = None if groups is None else str(groups.iloc[slot.item_idx - 1])
-            colour = colours.get(group or "", OTHER_COLOUR)
-            st.button(
-                _card(draft, at, vocabulary.title(slot.item_idx), (group, colour), days),
-                key=f"inspect_card_{at}",
-                type="primary" if slot.is_hidden else "secondary",
-                icon=":material/visibility_off:" if slot.is_hidden else None,
-                width="stretch",
-                wrap=False,
-                help=f"{escape(vocabulary.title(slot.item_idx))} – click to "
-                + ("show it again." if slot.is_hidden else "hide it."),
-                on_click=lambda at=at: on_change(draft.toggled(at)),
-            )
-    if start:
-        st.caption(
-            f"The first {number(start)} of {number(len(draft))} items are not shown: they lie "
-            f"before the model's window of {number(window)}."
-        )
-
-
-def group_colours(groups: pd.Series) -> dict[str, str]:
-    """Return the colours of the largest groups, one each; the others are grey."""
-    largest = groups.value_counts().index[: len(GROUP_COLOURS)]
-    return dict(zip(map(str, largest), GROUP_COLOURS, strict=False))
-
-
-def _card(
-    draft: Draft, at: int, title: str, marked: tuple[str | None, str], days: Sequence[str]
-) -> str:
-    slot, (group, colour) = draft.slots[at], marked
-    lines = [f"{at + 1} · **{escape(title)}**"]
-    # On one line, so that a card is as tall as its neighbours.
-    notes = [] if group is None else [escape(group or "–")]
-    if group and not slot.is_hidden:
-        # On the button of a hidden item the colour would be lost.
-        notes = [f":{colour}[● {notes[0]}]"]
-    notes += ["new"] if slot.origin is None else list(days[slot.origin : slot.origin + 1])
-    if notes:
-        lines.append(f":small[{' · '.join(notes)}]")
-    return "  \n".join(lines)
 
 
 def draw_tools(draft: Draft, window: int, on_change: Change) -> None:

@@ -393,3 +393,21 @@ def test_a_random_user_and_a_typed_one_are_taken() -> None:
     app.selectbox(key="inspect_user").set_value("u5").run()
     assert app.query_params["user"] == "u5"
     assert "User u5" in texts(app)
+
+
+def test_a_long_sequence_is_shown_in_parts_which_follow_what_is_hidden(run: Run) -> None:
+    settings = small_settings(n_epochs=1, max_seq_length=60)
+    long = train(run.dataset(), settings, workspace=run.folder.parents[1], name="long")
+    app = open_inspect(run=long.id, items=".".join(["1", "2", "3", "4", "5"] * 8), mask="38")
+    part = app.button_group(key="inspect_part")
+    assert (part.options, part.value) == (["1–20", "21–40, 1 hidden"], 1)
+    assert len(cards(app)) == 20
+    app.button(key="inspect_card_25").click().run()
+    assert cards(app)[5].startswith("26 · ")
+    part = app.button_group(key="inspect_part")
+    assert (part.options[1], part.value) == ("21–40, 2 hidden", 1)
+    part.set_value(0).run()
+    assert cards(app)[0].startswith("1 · ")
+    click(app, "Hide the last")
+    assert cards(app)[-1].startswith("40 · ")
+    assert not app.exception
