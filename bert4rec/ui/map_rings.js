@@ -20,6 +20,8 @@ function circle({ size, width }) {
 }
 
 export default function ({ data, parentElement }) {
+  // It is called again for other circles, without having been asked to leave before.
+  parentElement.leaveRings?.();
   const block = parentElement.closest("[data-testid=stVerticalBlock]");
   const layer = document.createElementNS(SVG, "svg");
   layer.setAttribute("class", "map-rings");
@@ -41,7 +43,7 @@ export default function ({ data, parentElement }) {
     });
   };
 
-  const leave = () => {
+  const letGo = () => {
     if (chart) for (const move of MOVES) chart.removeListener?.(move, place);
     layer.remove();
     chart = null;
@@ -51,7 +53,7 @@ export default function ({ data, parentElement }) {
   const follow = () => {
     const found = block?.querySelector(`.st-key-${data.chart} .js-plotly-plot`) ?? null;
     if (found === chart && layer.isConnected) return;
-    leave();
+    letGo();
     // What tells of a point under the pointer lies above the circles.
     const above = found?.querySelector(".svg-container > .main-svg:last-of-type");
     if (!above || !found.on || !found._fullLayout?.xaxis) return;
@@ -64,8 +66,9 @@ export default function ({ data, parentElement }) {
   const watch = new MutationObserver(follow);
   if (block) watch.observe(block, { childList: true, subtree: true });
   follow();
-  return () => {
+  parentElement.leaveRings = () => {
     watch.disconnect();
-    leave();
+    letGo();
   };
+  return parentElement.leaveRings;
 }

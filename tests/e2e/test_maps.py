@@ -109,8 +109,13 @@ def rings_of(page: Page) -> list[list[float]]:
     return page.evaluate(RINGS)  # type: ignore[no-any-return]
 
 
-def is_ringed(page: Page, point: list[float]) -> bool:
-    return any(ring == pytest.approx(point, abs=1.5) for ring in rings_of(page))
+def expect_ringed(page: Page, at: int) -> None:
+    """Wait until a point has a ring."""
+    for _ in range(100):
+        if any(ring == pytest.approx(points_of(page)[at], abs=1.5) for ring in rings_of(page)):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"no ring at point {at}: {points_of(page)[at]}, {rings_of(page)}")
 
 
 def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_it(
@@ -125,7 +130,7 @@ def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_i
     page.mouse.click(*points_of(page)[7])
     # The item itself and its ten neighbours.
     expect(page.locator(".map-rings circle")).to_have_count(11)
-    assert is_ringed(page, points_of(page)[7])
+    expect_ringed(page, 7)
     area = page.locator(".nsewdrag").first.bounding_box()
     assert area is not None
     middle = (area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
@@ -137,13 +142,19 @@ def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_i
     settle(page)
     moved = points_of(page)[7]
     assert moved == pytest.approx(before, abs=1.5)
-    assert is_ringed(page, moved)
+    expect_ringed(page, 7)
     assert page.evaluate("document.querySelector('.js-plotly-plot').isTheSame")
+    # Another item has other rings, and those before are gone.
+    # Not at once: plotly would take it for the second one of a double click.
+    page.wait_for_timeout(500)
+    page.mouse.click(*points_of(page)[23])
+    expect_ringed(page, 23)
+    expect(page.locator(".map-rings circle")).to_have_count(11)
     # Another map in its place is ringed too.
     page.get_by_role("radio", name="UMAP").or_(page.get_by_text("UMAP", exact=True)).first.click()
     page.wait_for_function(SHOWS_UMAP, timeout=UMAP_LIMIT_MS)
     settle(page)
-    assert is_ringed(page, points_of(page)[7])
+    expect_ringed(page, 23)
 
 
 def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
