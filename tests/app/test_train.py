@@ -256,6 +256,29 @@ def test_new_run_stays_when_the_box_still_tells_of_another_run(
     assert "Start training" in labels(app)
 
 
+def test_the_address_names_a_run_only_while_one_is_shown(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, "shown")
+    run.set_status(state="stopped")
+    app = open_train(run)
+    assert app.query_params["run"] == run.id
+    next(button for button in app.button if button.label == "New run").click()
+    app.run()
+    assert "run" not in app.query_params
+    set_field(app, "n_epochs", 3)
+    assert "run" not in app.query_params
+    # The browser's way back.
+    app.query_params["run"] = run.id
+    app.run()
+    assert "Start training" not in labels(app)
+    app.selectbox(key="train_view").set_value("new").run()
+    assert "Start training" in labels(app)
+    assert "run" not in app.query_params
+    # It is still the run in use elsewhere.
+    assert app.session_state["run_id"] == run.id
+
+
 def test_a_press_on_start_counts_when_the_box_still_tells_of_another_run(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
