@@ -13,12 +13,11 @@ from bert4rec.trials import Trial, best_trial
 from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.search_charts import (
-    FINISHED,
     MAX_POINTS,
     POINT,
-    PRUNED,
     SERIES,
     color,
+    names_in,
     shape,
     tooltip,
     y_axis,
@@ -62,7 +61,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
         x |= {"type": "quantitative", "axis": AXIS | {"tickCount": 4, "grid": False}}
         x["scale"] = {"type": kind, "nice": False, "padding": 10}
         x["scale"] |= {} if domain.is_log else {"zero": False}
-    names = (FINISHED, PRUNED)
+    names = names_in(points)
     spec = {
         "padding": dict(PADDING_PX),
         "mark": dict(POINT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,9 +29,30 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
+# By what a trial came to: a score of a whole training says most, that of a part of one less.
+RANKS = {"finished": 0, "pruned": 1, "running": 2}
+WHY = "Why it ended"
+
+
+def best_first(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials as a person compares them.
+
+    The finished by their score, then the pruned, then those under way; last what has no result, the
+    newest of it first.
+    """
+    return sorted(trials, key=_place)
+
+
+def _place(trial: Trial) -> tuple[int, float, int]:
+    rank = RANKS.get(trial.state, len(RANKS))
+    has_result = rank < len(RANKS) and trial.score is not None
+    return rank, -(trial.score or 0.0) if has_result else math.inf, -trial.number
+
+
 def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> pd.DataFrame:
-    """Return the trials as a table, newest first."""
+    """Return the trials as a table, the best first; why they ended only where one says so."""
     fields = form_fields()
+    has_reason = any(trial.reason for trial in trials)
     return pd.DataFrame(
         [
             {
@@ -39,10 +61,10 @@ def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> 
                 metric_name(metric): trial.score,
                 "Epoch": trial.epoch or None,
                 "Seconds": trial.seconds or None,
-                "Why it ended": trial.reason,
             }
+            | ({WHY: trial.reason} if has_reason else {})
             | {fields[name].title: _cell(trial.values.get(name)) for name in names}
-            for trial in reversed(trials)
+            for trial in best_first(trials)
         ]
     )
 
