@@ -41,7 +41,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
     is_list = isinstance(domain, Choices)
     rows = [
         (
-            value_text(trial.values.get(name)) if is_list else trial.values.get(name),
+            value_text(trial.values.get(name), name) if is_list else trial.values.get(name),
             trial.score,
             SERIES[trial.state],
             trial.number + 1,
@@ -53,7 +53,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
     points = pd.DataFrame(rows, columns=["x", "value", "series", "trial", "settings"])
     x: dict[str, Any] = {"field": "x", "title": form_fields()[name].title}
     if isinstance(domain, Choices):
-        order = [value_text(value) for value in domain.values]
+        order = [value_text(value, name) for value in domain.values]
         x |= {"type": "ordinal", "sort": order, "axis": AXIS | {"labelAngle": 0}}
         x["scale"] = {"domain": order}
     else:
@@ -82,7 +82,7 @@ def slice_finding(trials: Sequence[Trial], name: str) -> str:
     title = form_fields()[name].title
     if best is None:
         return f"{title}: no trial has finished yet."
-    return f"{title}: the best trial has {value_text(rounded(best.values.get(name)))}."
+    return f"{title}: the best trial has {value_text(rounded(best.values.get(name)), name)}."
 
 
 def importance_chart(shares: Mapping[str, float]) -> Chart:

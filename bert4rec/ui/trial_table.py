@@ -21,7 +21,9 @@ def trial_name(trial: Trial) -> str:
 def settings_words(values: Mapping[str, Any]) -> str:
     """Return the settings of a trial in one line."""
     fields = form_fields()
-    return ", ".join(f"{fields[name].title} {value_text(rounded(v))}" for name, v in values.items())
+    return ", ".join(
+        f"{fields[name].title} {value_text(rounded(value), name)}" for name, value in values.items()
+    )
 
 
 def rounded(value: Any) -> Any:
@@ -38,15 +40,16 @@ def best_first(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials as a person compares them.
 
     The finished by their score, then the pruned, then those under way; last what has no result, the
-    newest of it first.
+    newest of it first. Of equal ones the first that was tried leads, as it is called the best.
     """
     return sorted(trials, key=_place)
 
 
 def _place(trial: Trial) -> tuple[int, float, int]:
     rank = RANKS.get(trial.state, len(RANKS))
-    has_result = rank < len(RANKS) and trial.score is not None
-    return rank, -(trial.score or 0.0) if has_result else math.inf, -trial.number
+    if rank == len(RANKS) or trial.score is None:
+        return rank, math.inf, -trial.number
+    return rank, -trial.score, trial.number
 
 
 def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> pd.DataFrame:
@@ -62,8 +65,8 @@ def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> 
                 "Epoch": trial.epoch or None,
                 "Seconds": trial.seconds or None,
             }
-            | ({WHY: trial.reason} if has_reason else {})
             | {fields[name].title: _cell(trial.values.get(name)) for name in names}
+            | ({WHY: trial.reason} if has_reason else {})
             for trial in best_first(trials)
         ]
     )

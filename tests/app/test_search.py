@@ -169,7 +169,7 @@ def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     assert not app.exception
     assert "Mask rate" not in "\n".join(c.value for c in app.caption if c.value.startswith("- "))
     assert app.get_by_key("search_field_mask_rate").disabled
-    assert "Mask rate is not used: SASRec hides no item." in texts(app)
+    assert "Not used, as SASRec hides no item: Mask rate." in texts(app)
     assert "Mask rate" not in app.selectbox(key="search_add").options
     start = next(button for button in app.button if button.label == "Start the search")
     assert not start.disabled
@@ -187,10 +187,10 @@ def test_all_that_is_wrong_is_told_as_one_types(
     start = next(button for button in app.button if button.label == "Start the search")
     assert start.disabled
     told = texts(app)
-    assert "Learning rate: 'fast' should be a valid number" in told
-    assert "Hidden size: 1 choices are given" in told
+    assert "Learning rate: 'fast' should be a number above 0." in told
+    assert "Hidden size: give 2 to" in told
     assert "trials: 0 should be 1 to" in told
-    assert "Epochs: 0 should be greater" in told
+    assert "Epochs: 0 should be a whole number from 1 to 1,000,000." in told
     # Beside the boxes as well as before the button.
     assert len(app.error) == 4
 

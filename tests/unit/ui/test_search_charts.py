@@ -123,8 +123,9 @@ def test_why_trials_ended_is_a_column_only_where_one_says_so() -> None:
 
 
 def test_a_trial_without_a_score_stands_below_those_with_one() -> None:
-    unjudged = [trial(0, "finished", None), trial(1, "finished", 0.1), trial(2, "finished", 0.0)]
-    assert [one.number for one in best_first(unjudged)] == [1, 2, 0]
+    scores = (None, 0.1, 0.0, 0.1)
+    trials = [trial(number, "finished", score) for number, score in enumerate(scores)]
+    assert [one.number for one in best_first(trials)] == [1, 3, 2, 0]
 
 
 def test_a_legend_names_only_what_trials_came_to() -> None:
