@@ -161,6 +161,27 @@ def test_before_the_start_a_trial_can_be_timed_and_windows_alike_are_told_of(
     assert "No history is longer" not in texts(app)
 
 
+def test_windows_alike_are_mended_with_one_click(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    app = open_search()
+    longest = int(dataset.lengths.max())
+    app.text_input(key="search_values_max_seq_length").set_value("5, 50, 100").run()
+    button = app.button(key="search_mend_windows")
+    assert button.label == f"Use 5 or {longest}"
+    button.click().run()
+    assert not app.exception
+    assert "No history is longer" not in texts(app)
+    assert app.text_input(key="search_values_max_seq_length").value == f"5, {longest}"
+    app.text_input(key="search_values_max_seq_length").set_value("50, 100").run()
+    button = app.button(key="search_mend_windows")
+    assert button.label == f"Use {longest} alone"
+    button.click().run()
+    assert not app.exception
+    assert app.number_input(key="search_field_max_seq_length").value == longest
+    assert "max_seq_length" not in app.session_state["search_draft"].space
+
+
 def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     dataset: SequenceDataset, open_search: Open
 ) -> None:
