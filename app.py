@@ -8,7 +8,7 @@ import bert4rec.ui
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
-from bert4rec.ui.state import follow_link, forget_deletions, show_error
+from bert4rec.ui.state import follow_link, forget_deletions, name_run, show_error
 
 # A file of ours: a Material icon would be fetched from a server outside.
 ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
@@ -90,6 +90,9 @@ if page.url_path != "runs":
     forget_deletions()
 try:
     follow_link()
+    # Train shows the form of a new run too, and names the run itself where it shows one.
+    if page.url_path != "train":
+        name_run()
 except Bert4RecError as error:
     show_error(error)
 # Whatever a page did not expect is shown in words as well, never as a traceback.

@@ -221,7 +221,7 @@ def _of_rate(settings: Hyperparameters) -> Iterator[Advice]:
 def _of_attention(settings: Hyperparameters, given: Collection[str]) -> Iterator[Advice]:
     for name in settings.unused:
         if name in given:
-            yield Advice(name, f"not used: {settings.model_name} hides no item")
+            yield Advice(name, f"not used, as {settings.model_name} hides no item")
 
 
 def _of_loss(
@@ -234,7 +234,7 @@ def _of_loss(
     if loss_type == "CE":
         for name in OF_NEGATIVES:
             if name in given:
-                yield Advice(name, "not used: CE compares with every item")
+                yield Advice(name, "not used, as CE compares with every item")
         return
     if settings.negative_samples_count > n_others > 0:
         yield Advice(
@@ -243,7 +243,7 @@ def _of_loss(
             changes={"negative_samples_count": n_others},
         )
     if "ema_decay" in given and settings.ema_decay:
-        yield Advice("ema_decay", f"not used: a step of {loss_type} touches few items")
+        yield Advice("ema_decay", f"not used, as a step of {loss_type} touches few items")
 
 
 def _of_validation(settings: Hyperparameters, given: Collection[str]) -> Iterator[Advice]:
@@ -255,7 +255,7 @@ def _of_validation(settings: Hyperparameters, given: Collection[str]) -> Iterato
             changes={"eval_step": max(1, n_epochs // 20)},
         )
         if patience and "early_stopping_step" in given:
-            yield Advice("early_stopping_step", "not used: nothing is validated")
+            yield Advice("early_stopping_step", "not used, as nothing is validated")
     elif every > n_epochs:
         yield Advice(
             "eval_step",

@@ -74,7 +74,7 @@ def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
     n_bytes = 4 * n_places * n_items
     size = f"a step's scores of about {n_places:,} places x {n_items:,} items"
     if n_bytes <= CE_BUDGET_BYTES:
-        return "CE", f"{size} fit the budget; negative_samples_count is not used"
+        return "CE", f"{size} fit the budget; not used: negative_samples_count"
     shared = "shared by a batch" if settings.negative_sharing == "batch" else "a place"
     drawn = " by popularity" if settings.negative_sampling == "popularity" else ""
     return (
@@ -88,6 +88,5 @@ def _unused(settings: Hyperparameters) -> str:
     """Return a note on what was given of the settings of negatives, for a loss without them."""
     names = ("negative_samples_count", "negative_sharing", "negative_sampling")
     given = [name for name in names if name in settings.model_fields_set]
-    verb = "is" if len(given) == 1 else "are"
-    note = f"; {', '.join(given)} {verb} not used, CE compares with every item"
+    note = f"; not used, as CE compares with every item: {', '.join(given)}"
     return note if given else ""

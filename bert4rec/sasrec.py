@@ -127,6 +127,5 @@ def model_reason(settings: Hyperparameters) -> str:
     if settings.sees_future:
         return "attention is bidirectional"
     given = [name for name in settings.unused if name in settings.model_fields_set]
-    verb = "is" if len(given) == 1 else "are"
-    note = f"; {' and '.join(given)} {verb} not used, no item is hidden" if given else ""
+    note = f"; not used, as no item is hidden: {' and '.join(given)}" if given else ""
     return f"attention is causal{note}"

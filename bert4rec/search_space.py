@@ -164,7 +164,7 @@ def _choices(name: str, values: Iterable[Any]) -> Choices:
         raise SettingsError([f"{name}: a choice is given twice"])
     if not 2 <= len(found) <= MAX_CHOICES:
         raise SettingsError(
-            [f"{name}: {len(found)} choices are given; give 2 to {MAX_CHOICES}, or do not vary it"]
+            [f"{name}: give 2 to {MAX_CHOICES} choices instead of {len(found)}, or do not vary it"]
         )
     return Choices(found)
 

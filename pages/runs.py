@@ -11,7 +11,7 @@ from bert4rec.ui.comparison_view import draw_comparison
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
-from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame
+from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame, shared_words
 from bert4rec.ui.run_transfer import draw_import
 from bert4rec.ui.words import counted, escape, size, state_word
 
@@ -23,26 +23,28 @@ MIN_FILTER_PX = 170
 MAX_TABLE_PX = 420
 ROW_PX = 35
 LOOK_EVERY_S = 2.0
+# Together as wide as the page in a window of 1440 pixels, but for metric and seed, which stand in
+# columns only where runs differ in them.
 COLUMNS = {
-    "State": st.column_config.TextColumn(width=100),
-    "Run": st.column_config.TextColumn(width=165),
-    "Model": st.column_config.TextColumn(width=85),
+    "State": st.column_config.TextColumn(width=97),
+    "Run": st.column_config.TextColumn(width=150),
+    "Model": st.column_config.TextColumn(width=74),
     "Data": st.column_config.TextColumn(width=90),
-    "Metric": st.column_config.TextColumn(width=80, help="What chose the best epoch."),
+    "Metric": st.column_config.TextColumn(width=78, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
-        format="%.3f", width=65, help="The best value on the validation items."
+        format="%.3f", width=56, help="The best value on the validation items."
     ),
     "On test": st.column_config.NumberColumn(
-        format="%.3f", width=70, help="The same metric on the test items, once the run has ended."
+        format="%.3f", width=62, help="The same metric on the test items, once the run has ended."
     ),
-    "Minutes": st.column_config.NumberColumn(format="%.1f", width=75, help="Time in training."),
-    "Epochs": st.column_config.TextColumn(width=85),
-    "Seed": st.column_config.NumberColumn(format="%d", width=55),
-    "Tags": st.column_config.ListColumn(width=110),
+    "Minutes": st.column_config.NumberColumn(format="%.1f", width=66, help="Time in training."),
+    "Epochs": st.column_config.TextColumn(width=74),
     "Created": st.column_config.DatetimeColumn(
-        format="D MMM YYYY, HH:mm", timezone="UTC", width=150, help="UTC."
+        format="D MMM YYYY, HH:mm", timezone="UTC", width=128, help="UTC."
     ),
-    "On disk": st.column_config.NumberColumn(format="bytes", width=85),
+    "Tags": st.column_config.ListColumn(width=80),
+    "Seed": st.column_config.NumberColumn(format="%d", width=48),
+    "On disk": st.column_config.NumberColumn(format="bytes", width=72),
 }
 
 
@@ -101,7 +103,7 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
     is_one = len({(row.metric, row.fingerprint) for row in judged}) == 1
     top = max((score for listed in runs for score in listed.scores), default=None)
     curve = st.column_config.LineChartColumn(
-        width=110,
+        width=78,
         y_min=0,
         y_max=top if is_one else None,
         help="That metric over the epochs, from the second validation on.",
@@ -112,9 +114,10 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
 def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
     """Draw the list and return the runs that are marked in it."""
     ids = [listed.row.run_id for listed in runs]
+    table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
     marked = st.dataframe(
-        list_frame(runs),
+        table,
         hide_index=True,
         height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
         # A list of other runs is another table: places marked in the one mean nothing in the other.
@@ -123,6 +126,7 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
         column_config=columns_of(runs),
+        column_order=[name for name in table.columns if name not in told_above],
         placeholder="–",
         alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",
     )
@@ -219,7 +223,8 @@ def draw_runs() -> None:
         wanted = ask_filter(runs)
         shown = [listed for listed in runs if wanted.takes(listed.row)]
         n_bytes = size(sum(listed.n_bytes for listed in shown))
-        st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {n_bytes} on disk")
+        about = [n_bytes + " on disk", *filter(None, shared_words(shown).values())]
+        st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {', '.join(about)}")
         if shown:
             chosen = draw_table(shown)
             link_comparison(chosen)

@@ -23,7 +23,7 @@ from bert4rec.ui.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search_draft import plan_words, windows_alike
+from bert4rec.ui.search_draft import domain_words, plan_words, windows_alike, windows_apart
 from bert4rec.ui.search_files import draw_files
 from bert4rec.ui.search_view import draw_study
 from bert4rec.ui.setting_titles import titled
@@ -168,8 +168,19 @@ def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:
     st.caption("\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan)))
     if plan.first_point() is None:
         st.caption("The first trial is drawn like the others: what it would have lies outside.")
-    if alike := windows_alike(plan.space, int(dataset.lengths.max(initial=0))):
+    longest = int(dataset.lengths.max(initial=0))
+    if alike := windows_alike(plan.space, longest):
         st.caption(alike)
+        windows = windows_apart(plan.space["max_seq_length"], longest)
+        words = f"{windows:,} alone" if isinstance(windows, int) else domain_words(windows)
+        st.button(
+            f"Use {words}",
+            icon=":material/check:",
+            type="tertiary",
+            key="search_mend_windows",
+            on_click=search_form.take_windows,
+            args=(windows,),
+        )
 
 
 def draw_list(studies: dict[str, ReadStudy]) -> None:

@@ -19,6 +19,7 @@ from bert4rec.ui.run_controls import (
     NEW,
     PROBLEM_KEY,
     VIEW_KEY,
+    show_new,
     start_run,
 )
 from bert4rec.ui.setting_titles import titled
@@ -34,23 +35,23 @@ def choose_view(run_ids: list[str]) -> str:
         for active in state.job_service().active()[:1]:
             state.choose_run(active)
     chosen = st.session_state.get(state.RUN_KEY)
-    if chosen and chosen != st.session_state.get(FOLLOWED_KEY):
+    # The form's own address names no run: one that is named there was gone back to.
+    is_back = st.session_state.get(VIEW_KEY) == NEW and st.query_params.get("run") == chosen
+    if chosen and (is_back or chosen != st.session_state.get(FOLLOWED_KEY)):
         st.session_state[FOLLOWED_KEY] = st.session_state[VIEW_KEY] = chosen
     if st.session_state.setdefault(VIEW_KEY, NEW) not in (NEW, *run_ids):
-        st.session_state[VIEW_KEY] = NEW
+        show_new()
     return str(st.session_state[VIEW_KEY])
 
 
 def take_view() -> None:
     view = st.session_state[VIEW_KEY]
-    if view != NEW:
+    if view == NEW:
+        show_new()
+    else:
         # Already followed: a late word of the box must not undo a press that came after it.
         st.session_state[FOLLOWED_KEY] = view
         state.choose_run(view)
-
-
-def show_new() -> None:
-    st.session_state[VIEW_KEY] = NEW
 
 
 def forget_run() -> None:
@@ -209,4 +210,5 @@ draw_queue()
 if shown == NEW:
     draw_new_run()
 else:
+    state.name_run()
     draw_run(runs[shown], forget_run)

@@ -12,7 +12,7 @@ from bert4rec.policy import dump_policy
 from bert4rec.report.facts import RunFacts
 from bert4rec.report.findings import state_words
 from bert4rec.report.text import clean
-from bert4rec.ui.forms import train_command
+from bert4rec.ui.forms import loss_words, train_command
 from bert4rec.ui.run_comparison import settings_differences
 from bert4rec.ui.run_figures import seen_words, settings_table
 from bert4rec.ui.run_table import run_row
@@ -76,6 +76,7 @@ def _facts(one: RunFacts) -> list[tuple[str, str]]:
     record = summary.get("split") or started.get("split")
     seen = seen_words(dict(summary or started)).removeprefix(", ")
     loss = started.get("loss_type")
+    used = loss_words(one.settings.loss_type, str(loss))
     return [
         ("Run", one.run.id),
         ("Made", when(str(config["created_at"]))),
@@ -87,7 +88,10 @@ def _facts(one: RunFacts) -> list[tuple[str, str]]:
         ("Data", f"{one.data_name}, fingerprint {one.fingerprint[:16]}"),
         ("Held out", _held_out(record)),
         ("Ranking", f"among all items, ties against the model{', ' + seen if seen else ''}"),
-        ("Loss", f"{loss}: {started.get('loss_reason', '')}" if loss else ""),
+        (
+            "Loss",
+            f"{used}: {started.get('loss_reason', '')}" if loss else "",
+        ),
         ("Device", _device(started)),
         ("Versions", _versions(config)),
         ("Machine", _machine(config.get("machine"))),

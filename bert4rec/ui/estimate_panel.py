@@ -13,6 +13,7 @@ from bert4rec.estimate import Estimate, Size, probe, size_of
 from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.ui import state
+from bert4rec.ui.forms import loss_words
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import counted, duration, escape, number, size
 
@@ -39,7 +40,7 @@ def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> None:
     ):
         _keep_probe(kept, signature, dataset, settings)
     with figures:
-        _draw_figures(known, kept.get(signature))
+        _draw_figures(known, kept.get(signature), settings.loss_type)
 
 
 def _signature(dataset: SequenceDataset, settings: Hyperparameters) -> str:
@@ -60,7 +61,7 @@ def _keep_probe(
     st.rerun()
 
 
-def _draw_figures(known: Size, estimate: Estimate | None) -> None:
+def _draw_figures(known: Size, estimate: Estimate | None, asked_loss: str | None) -> None:
     with st.grid(2, min_column_width=120):
         if estimate is not None:
             st.metric("All epochs", duration(estimate.total_s))
@@ -70,7 +71,8 @@ def _draw_figures(known: Size, estimate: Estimate | None) -> None:
     steps = counted(known.n_steps_per_epoch, "step")
     sequences = counted(known.n_sequences, "sequence")
     reason = escape(titled(known.loss_reason))
-    st.caption(f"{steps} an epoch over {sequences}. Loss: {escape(known.loss_type)}, {reason}.")
+    loss = escape(loss_words(asked_loss, known.loss_type))
+    st.caption(f"{steps} an epoch over {sequences}. Loss: {loss}; {reason}.")
     if estimate is not None:
         st.caption(
             f"Measured in {counted(estimate.n_probed_steps, 'step')} on {estimate.device} "

@@ -42,6 +42,13 @@ COMMON_NAMES = (
 # These follow another setting while they are not given themselves.
 INHERITED_FROM = {"hidden_dropout_prob": "dropout_rate", "attn_dropout_prob": "dropout_rate"}
 NOT_USED = "not used"
+# What a setting that was left empty comes to.
+UNSET_WORDS = {
+    "loss_type": "automatic",
+    "n_threads": "automatic",
+    "max_minutes": "no limit",
+    "sample_strategy": "every user",
+}
 KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
 
 
@@ -214,7 +221,7 @@ def differences(draft: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return title, value and default of what differs from the defaults, as text."""
     fields = form_fields()
     return [
-        (fields[name].title, value_text(value), value_text(fields[name].default))
+        (fields[name].title, value_text(value, name), value_text(fields[name].default, name))
         for name, value in draft.items()
         if value != fields[name].default and name not in unused_settings(draft)
     ]
@@ -247,23 +254,42 @@ def setting_text(name: str, settings: Mapping[str, Any]) -> str:
         >>> setting_text("mask_rate", {"attention": "causal", "mask_rate": 0.2})
         'not used'
     """
-    return NOT_USED if name in unused_settings(settings) else value_text(settings[name])
+    return NOT_USED if name in unused_settings(settings) else value_text(settings[name], name)
 
 
-def value_text(value: Any) -> str:
+def unset_word(name: str) -> str:
+    """Return what a setting that was left empty is said to be."""
+    return UNSET_WORDS.get(name, "unset")
+
+
+def value_text(value: Any, name: str = "") -> str:
     """Return a value as a person reads it.
 
+    Args:
+        value: The value.
+        name: Its setting, whose own word stands for a value that was left empty.
+
     Example:
-        >>> value_text(None), value_text(0.001), value_text(1000)
-        ('unset', '0.001', '1,000')
+        >>> value_text(None), value_text(None, "loss_type"), value_text(0.001), value_text(1000)
+        ('unset', 'automatic', '0.001', '1,000')
     """
     if value is None:
-        return "unset"
+        return unset_word(name)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def loss_words(asked: str | None, used: str) -> str:
+    """Return the loss that a run uses, and that nobody asked for it where that is so.
+
+    Example:
+        >>> loss_words("gBCE", "gBCE"), loss_words(None, "CE")
+        ('gBCE', 'automatic, here CE')
+    """
+    return used if asked else f"{unset_word('loss_type')}, here {used}"
 
 
 def train_command(

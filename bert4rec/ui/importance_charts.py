@@ -13,12 +13,11 @@ from bert4rec.trials import Trial, best_trial
 from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.search_charts import (
-    FINISHED,
     MAX_POINTS,
     POINT,
-    PRUNED,
     SERIES,
     color,
+    names_in,
     shape,
     tooltip,
     y_axis,
@@ -42,7 +41,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
     is_list = isinstance(domain, Choices)
     rows = [
         (
-            value_text(trial.values.get(name)) if is_list else trial.values.get(name),
+            value_text(trial.values.get(name), name) if is_list else trial.values.get(name),
             trial.score,
             SERIES[trial.state],
             trial.number + 1,
@@ -54,7 +53,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
     points = pd.DataFrame(rows, columns=["x", "value", "series", "trial", "settings"])
     x: dict[str, Any] = {"field": "x", "title": form_fields()[name].title}
     if isinstance(domain, Choices):
-        order = [value_text(value) for value in domain.values]
+        order = [value_text(value, name) for value in domain.values]
         x |= {"type": "ordinal", "sort": order, "axis": AXIS | {"labelAngle": 0}}
         x["scale"] = {"domain": order}
     else:
@@ -62,7 +61,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
         x |= {"type": "quantitative", "axis": AXIS | {"tickCount": 4, "grid": False}}
         x["scale"] = {"type": kind, "nice": False, "padding": 10}
         x["scale"] |= {} if domain.is_log else {"zero": False}
-    names = (FINISHED, PRUNED)
+    names = names_in(points)
     spec = {
         "padding": dict(PADDING_PX),
         "mark": dict(POINT),
@@ -83,7 +82,7 @@ def slice_finding(trials: Sequence[Trial], name: str) -> str:
     title = form_fields()[name].title
     if best is None:
         return f"{title}: no trial has finished yet."
-    return f"{title}: the best trial has {value_text(rounded(best.values.get(name)))}."
+    return f"{title}: the best trial has {value_text(rounded(best.values.get(name)), name)}."
 
 
 def importance_chart(shares: Mapping[str, float]) -> Chart:

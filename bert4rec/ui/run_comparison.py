@@ -57,7 +57,8 @@ def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> p
         values = [_used_value(name, row.settings) for row in rows]
         if any(value != values[0] for value in values):
             texts = (
-                value if value in (ABSENT, NOT_USED) else value_text(value) for value in values
+                value if value in (ABSENT, NOT_USED) else value_text(value, name)
+                for value in values
             )
             names = (labels[row.run_id] for row in rows)
             found.append({"Setting": field.title} | dict(zip(names, texts, strict=True)))

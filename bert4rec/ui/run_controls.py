@@ -80,11 +80,17 @@ def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) ->
     """
     fill_from_policy(policy, source)
     st.session_state[NAME_KEY] = name
-    st.session_state[VIEW_KEY] = NEW
+    show_new()
     # The run in use, if any, was followed there already: the form must not give way to it.
     st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
     if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
         state.choose_dataset(dataset_folder)
+
+
+def show_new() -> None:
+    """Let the Train page show the form of a new run, at an address that names none."""
+    st.session_state[VIEW_KEY] = NEW
+    state.name_no_run()
 
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:

@@ -121,7 +121,7 @@ def settings_table(settings: Hyperparameters) -> pd.DataFrame:
         {
             "Setting": field.title,
             "Value": setting_text(name, values),
-            "Default": value_text(field.default),
+            "Default": value_text(field.default, name),
             "Differs": values[name] != field.default and name not in settings.unused,
         }
         for name, field in form_fields().items()

@@ -146,6 +146,25 @@ class RunFilter:
         )
 
 
+def shared_words(listed: Iterable[ListedRun]) -> dict[str, str]:
+    """Return what need be told only once of a list, by the column that it replaces.
+
+    Metric and seed, where all runs that can be read have the same; tags, where none has any.
+
+    Example:
+        >>> shared_words([ListedRun(RunRow("a", "A", "finished", metric="hr@10"), (), 0)])
+        {'Metric': 'metric HR@10', 'Tags': ''}
+    """
+    rows = [one.row for one in listed]
+    metrics = {metric_name(row.metric) for row in rows if row.metric}
+    seeds = {f"{row.settings['seed']}" for row in rows if "seed" in row.settings}
+    found = {} if any(row.tags for row in rows) else {"Tags": ""}
+    for column, word, values in (("Seed", "seed", seeds), ("Metric", "metric", metrics)):
+        if len(values) == 1:
+            found = {column: f"{word} {values.pop()}"} | found
+    return found
+
+
 def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:
     """Return runs as a table for display, one line a run; an unreadable one says so."""
     return pd.DataFrame([_cells(one) for one in listed])
@@ -166,8 +185,8 @@ def _cells(listed: ListedRun) -> dict[str, object]:
         "On test": row.test,
         "Minutes": None if row.trained_s is None else row.trained_s / 60,
         "Epochs": epochs,
-        "Seed": row.settings.get("seed"),
-        "Tags": list(row.tags),
         "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
+        "Tags": list(row.tags),
+        "Seed": row.settings.get("seed"),
         "On disk": listed.n_bytes,
     }

@@ -58,16 +58,18 @@ def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
             {
                 "transform": [{"filter": f"datum.series !== '{BEST}'"}],
                 "mark": dict(POINT),
-                "encoding": {"shape": shape(), "tooltip": tooltip(metric)},
+                "encoding": {"shape": shape(names_in(points)), "tooltip": tooltip(metric)},
             }
         )
-    return Chart(points, _spec(x, metric, layers))
+    return Chart(points, _spec(x, metric, layers, names_in(points)))
 
 
-def _spec(x: dict[str, Any], metric: str, layers: list[dict[str, Any]]) -> dict[str, Any]:
+def _spec(
+    x: dict[str, Any], metric: str, layers: list[dict[str, Any]], names: Sequence[str]
+) -> dict[str, Any]:
     return {
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "y": y_axis(metric), "color": color()},
+        "encoding": {"x": x, "y": y_axis(metric), "color": color(names)},
         "layer": layers,
     }
 
@@ -83,12 +85,18 @@ def y_axis(metric: str) -> dict[str, Any]:
     }
 
 
-def _legend(names: Sequence[str] = NAMES) -> dict[str, Any]:
+def names_in(points: pd.DataFrame) -> list[str]:
+    """Return what the trials of some points came to, in the order of every legend."""
+    present = set(points["series"])
+    return [name for name in NAMES if name in present]
+
+
+def _legend(names: Sequence[str]) -> dict[str, Any]:
     look = {"title": None, "orient": "top", "padding": 0, "offset": 4}
     return look | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
 
 
-def color(names: Sequence[str] = NAMES) -> dict[str, Any]:
+def color(names: Sequence[str]) -> dict[str, Any]:
     """Return the colour of what trials came to, which is the same in every chart.
 
     Args:
@@ -98,7 +106,7 @@ def color(names: Sequence[str] = NAMES) -> dict[str, Any]:
     return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
 
 
-def shape(names: Sequence[str] = NAMES) -> dict[str, Any]:
+def shape(names: Sequence[str]) -> dict[str, Any]:
     """Return the shape of what trials came to, which is the same in every chart."""
     scale = {"domain": list(NAMES), "range": list(SHAPES)}
     return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
@@ -145,7 +153,8 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         "scale": {"nice": False, "padding": 10},
         "axis": AXIS | {"tickMinStep": 1, "grid": False, "format": ",d"},
     }
-    legend = _legend() | {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+    names = names_in(points)
+    legend = _legend(names) | {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
     scale = {"domain": list(NAMES), "range": list(DASHES)}
     dash = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
     width = {"condition": {"test": f"datum.series === '{BEST}'", "value": 3}, "value": 1.2}
@@ -178,7 +187,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
                 "encoding": {"tooltip": told},
             }
         )
-    spec = _spec(x, metric, layers)
+    spec = _spec(x, metric, layers, names)
     spec["encoding"]["color"]["legend"] = legend
     return Chart(points, spec)
 

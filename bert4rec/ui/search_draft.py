@@ -165,6 +165,12 @@ def choices_of(found: FormField) -> list[str]:
     return [*unset, *found.choices] if found.choices else []
 
 
+def choice_text(found: FormField, word: str) -> str:
+    """Return what can be chosen for a setting as a person reads it."""
+    is_unset = found.is_optional and word in UNSET
+    return value_text(None, found.name) if is_unset else word
+
+
 def suggested(name: str, value: Any) -> Varied:
     """Return how a setting could vary around a value, to begin with."""
     if name in DEFAULT_SPACE:
@@ -235,7 +241,7 @@ def fixed_changes(draft: SearchDraft) -> list[tuple[str, str, str]]:
     """Return title, value and preset's value of what is fixed elsewhere than the preset has it."""
     usual = preset_draft(draft.source) if draft.source in PRESETS else {}
     return [
-        (found.title, value_text(now), value_text(before))
+        (found.title, value_text(now, name), value_text(before, name))
         for name, found in form_fields().items()
         if name not in {*draft.space, *unused_fields(draft)}
         and (now := shown_value(name, draft.base)) != (before := shown_value(name, usual))
@@ -244,7 +250,9 @@ def fixed_changes(draft: SearchDraft) -> list[tuple[str, str, str]]:
 
 def plan_words(plan: SearchPlan) -> list[tuple[str, str]]:
     """Return what varies as pairs of a title and its values in words."""
-    return [(form_fields()[name].title, domain_words(one)) for name, one in plan.space.items()]
+    return [
+        (form_fields()[name].title, domain_words(one, name)) for name, one in plan.space.items()
+    ]
 
 
 def windows_alike(space: Space, longest: int) -> str:
@@ -264,15 +272,62 @@ def windows_alike(space: Space, longest: int) -> str:
     return f"{said}windows of {', '.join(beyond[:-1])} and {beyond[-1]} are the same."
 
 
-def domain_words(domain: Domain) -> str:
+def windows_apart(domain: Domain, longest: int) -> Domain | int:
+    """Return windows that differ, in place of some that are longer than all histories.
+
+    Args:
+        domain: Between what the window's length varies.
+        longest: Length of the longest history.
+
+    Returns:
+        The shorter ones and the one that holds every history whole; that one where it is alone.
+
+    Example:
+        >>> windows_apart(Choices((50, 100, 200)), 60), windows_apart(Range(10, 90), 60)
+        (Choices(values=(50, 60)), Range(low=10, high=60, step=None, is_log=False))
+        >>> windows_apart(Choices((50, 100)), 19)
+        19
+    """
+    whole = max(longest, 2)
+    if isinstance(domain, Choices):
+        shorter = [value for value in domain.values if isinstance(value, int) and value < whole]
+        return Choices((*shorter, whole)) if shorter else whole
+    if domain.low >= whole:
+        return whole
+    if domain.step is not None and domain.low + domain.step > whole:
+        return Choices((domain.low, whole))
+    return replace(domain, high=whole)
+
+
+def with_windows(draft: SearchDraft, windows: Domain | int) -> SearchDraft:
+    """Return the draft with other window lengths, the first trial's being among them."""
+    name = "max_seq_length"
+    space = {key: varied for key, varied in draft.space.items() if key != name}
+    if not isinstance(windows, int):
+        space = {**draft.space, name: typed(windows)}
+    largest = windows if isinstance(windows, int) else _largest(windows)
+    window = min(shown_value(name, draft.base), largest)
+    base = forms.changed_draft(draft.base, draft.kept, name, window)
+    return replace(draft, base=base, space=space)
+
+
+def _largest(domain: Domain) -> int:
+    return int(max(domain.values) if isinstance(domain, Choices) else domain.high)
+
+
+def domain_words(domain: Domain, name: str = "") -> str:
     """Return between what a setting varies, in words.
+
+    Args:
+        domain: What it varies between.
+        name: The setting.
 
     Example:
         >>> domain_words(DEFAULT_SPACE["hidden_size"]), domain_words(DEFAULT_SPACE["mask_rate"])
         ('32, 64 or 128', '0.1 to 0.6 in steps of 0.05')
     """
     if isinstance(domain, Choices):
-        *most, last = map(value_text, domain.values)
+        *most, last = (value_text(value, name) for value in domain.values)
         return f"{', '.join(most)} or {last}"
     ends = f"{value_text(domain.low)} to {value_text(domain.high)}"
     if domain.is_log:

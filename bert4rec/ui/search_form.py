@@ -10,6 +10,7 @@ import streamlit as st
 
 from bert4rec.presets import PRESETS
 from bert4rec.search_plan import SearchPlan
+from bert4rec.search_space import Domain
 from bert4rec.ui import forms
 from bert4rec.ui import search_draft as drafts
 from bert4rec.ui.folded import folded
@@ -44,6 +45,11 @@ def fill(found: SearchDraft) -> None:
     st.session_state[PRESET_KEY] = found.source or None
 
 
+def take_windows(windows: Domain | int) -> None:
+    """Let the form hold other window lengths, or one that is fixed."""
+    _take(lambda before: drafts.with_windows(before, windows))
+
+
 def draw_plan() -> tuple[SearchPlan | None, list[str]]:
     """Draw all but the name; return the plan, or None and everything that is wrong with it."""
     now = draft()
@@ -71,7 +77,7 @@ def _draw_preset(now: SearchDraft) -> None:
     said = PRESETS[now.source].description if now.source in PRESETS else "Filled from a search."
     changes = drafts.fixed_changes(now) if now.source in PRESETS else []
     listed = ", ".join(f"{title} **{value}** (preset: {usual})" for title, value, usual in changes)
-    st.caption(said + (f" Fixed elsewhere than the preset: {listed}." if changes else ""))
+    st.caption(said + (f" Different from the preset: {listed}." if changes else ""))
 
 
 def _take_preset() -> None:
@@ -237,7 +243,14 @@ def _draw_list(found: FormField, varied: Varied) -> None:
     choices = drafts.choices_of(found)
     if choices:
         _hold(key, [value for value in varied.values if value in choices])
-        st.multiselect("Values", choices, key=key, on_change=_take_values, args=(found.name,))
+        st.multiselect(
+            "Values",
+            choices,
+            format_func=lambda word: drafts.choice_text(found, word),
+            key=key,
+            on_change=_take_values,
+            args=(found.name,),
+        )
     else:
         _hold(key, ", ".join(varied.values))
         st.text_input(

@@ -20,7 +20,7 @@ from bert4rec.ui.search_files import draw_plan_out
 from bert4rec.ui.search_results import draw_results
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.study_list import ReadStudy
-from bert4rec.ui.trial_table import settings_words, trial_name, trials_table
+from bert4rec.ui.trial_table import WHY, settings_words, trial_name, trials_table
 from bert4rec.ui.words import (
     counted,
     duration,
@@ -221,6 +221,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
         return
     counts = {name: sum(t.state == name for t in read.trials) for name in COUNTED_STATES}
     said = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none ended"
+    st.caption("The best first: finished trials by their score, then those that were pruned.")
     titles = [form_fields()[name].title for name, one in plan.space.items() if _is_number(one)]
     st.dataframe(
         trials_table(read.trials, list(plan.space), plan.metric),
@@ -235,7 +236,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
                 width=60, help="The last epoch that was judged."
             ),
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=75),
-            "Why it ended": st.column_config.TextColumn(width=190),
+            WHY: st.column_config.TextColumn(width=190),
         }
         | {title: st.column_config.NumberColumn(format="%.4g") for title in titles},
         alt=f"{counted(len(read.trials), 'trial')}: {said}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from bert4rec.ui.forms import FormField
+from bert4rec.ui.forms import FormField, unset_word
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence
 
@@ -26,6 +26,7 @@ def draw_field(
     on_change: Callable[[str], None],
     title: str | None = None,
     why_unused: str = "",
+    icon: str | None = None,
 ) -> None:
     """Draw the widget of a setting.
 
@@ -36,6 +37,8 @@ def draw_field(
         on_change: Called with the name of the setting once something was typed.
         title: Label in place of the setting's own.
         why_unused: Why it does nothing beside the other settings, which lets nobody type.
+        icon: Drawn in its box, but for a switch, which has none. A mark in the label would be read
+            out by a screen reader, as markup.
     """
 
     def take(name: str) -> None:
@@ -46,13 +49,13 @@ def draw_field(
     label = title or field.title
     common: dict[str, Any] = {
         "key": key,
-        "help": f"Not used: {why_unused}.\n\n{field.help}" if why_unused else field.help,
+        "help": f"Not used, as {why_unused}.\n\n{field.help}" if why_unused else field.help,
         "disabled": bool(why_unused),
         "on_change": take,
         "args": (field.name,),
     }
     if field.kind in ("integer", "number"):
-        _draw_number(field, label, value, common)
+        _draw_number(field, label, value, common | {"icon": icon})
         return
     # The draft is the truth; the widget follows it, also after a preset or a YAML.
     st.session_state[key] = value
@@ -60,9 +63,10 @@ def draw_field(
         st.toggle(label, **common)
     elif field.kind == "choice":
         index = None if field.is_optional else 0
-        st.selectbox(label, field.choices, index=index, placeholder="unset", **common)
+        unset = unset_word(field.name)
+        st.selectbox(label, field.choices, index=index, placeholder=unset, icon=icon, **common)
     else:
-        st.text_input(label, **common)
+        st.text_input(label, icon=icon, **common)
 
 
 def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any]) -> None:
@@ -71,7 +75,7 @@ def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any
         return
     kind = int if field.kind == "integer" else float
     st.session_state[common["key"]] = None if value is None else kind(value)
-    optional: dict[str, Any] = {"value": None, "placeholder": "unset"} if field.is_optional else {}
+    unset: dict[str, Any] = {"value": None, "placeholder": unset_word(field.name)}
     # Not the setting's own limits: a browser keeps a number beyond these to itself.
     st.number_input(
         label,
@@ -79,7 +83,7 @@ def _draw_number(field: FormField, label: str, value: Any, common: dict[str, Any
         max_value=kind(MAX_EXACT_INT),
         step=kind(field.step),
         format="%d" if kind is int else "%.6g",
-        **optional,
+        **(unset if field.is_optional else {}),
         **common,
     )
 
@@ -91,8 +95,7 @@ def draw_unused(fields: Sequence[FormField], unused: Mapping[str, str]) -> None:
         if field.name in unused:
             titles.setdefault(unused[field.name], []).append(field.title)
     for why, named in titles.items():
-        verb = "is" if len(named) == 1 else "are"
-        st.caption(f":material/block: {' and '.join(named)} {verb} not used: {why}.")
+        st.caption(f":material/block: Not used, as {why}: {' and '.join(named)}.")
 
 
 def draw_problems(problems: Sequence[str]) -> None:

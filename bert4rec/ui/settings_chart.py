@@ -101,8 +101,9 @@ def _axis(name: str, values: list[Any]) -> dict[str, Any]:
     """Return an axis: evenly spaced for words, by size for numbers, by magnitude for wide ones."""
     label = form_fields()[name].title
     if not all(_is_number(value) for value in values):
-        words = sorted({value_text(value) for value in values})
-        places = [words.index(value_text(value)) for value in values]
+        texts = [value_text(value, name) for value in values]
+        words = sorted(set(texts))
+        places = [words.index(text) for text in texts]
         return {
             "label": label,
             "values": places,
@@ -133,7 +134,10 @@ def results_table(rows: Sequence[RunRow]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"Run": row.name}
-            | {form_fields()[name].title: value_text(row.settings.get(name)) for name in names}
+            | {
+                form_fields()[name].title: value_text(row.settings.get(name), name)
+                for name in names
+            }
             | {f"Best {metric_name(row.metric)}": row.best}
             for row in sorted(rows, key=lambda row: row.best or 0, reverse=True)
         ]
@@ -145,7 +149,7 @@ def settings_finding(rows: Sequence[RunRow]) -> str:
     best = max(rows, key=lambda row: row.best or 0)
     names = varied_settings(rows)
     parts = (
-        f"{form_fields()[name].title.lower()} {value_text(best.settings.get(name))}"
+        f"{form_fields()[name].title.lower()} {value_text(best.settings.get(name), name)}"
         for name in names
     )
     text = f"Best of {len(rows):,}: {best.name} with {metric_name(best.metric)}"

@@ -34,6 +34,10 @@ FIRST_PRESET = "balanced"
 OTHER = "other:"
 # What is to be said of a field, and the button that mends it.
 ADVICE_WIDTHS = (3, 1)
+# In the box of a field.
+WRONG, CHANGED = ":material/error:", ":material/edit:"
+# By so much the pop-ups beside the presets are taller below and above.
+POPOVER_OVERHANG_PX = 4
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
     "scoring_policy": (
         "Scores",
@@ -111,7 +115,9 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
     unused = forms.unused_fields(values)
     # What does nothing says so at its field; a value that cannot be is told all the same.
     found = [advice for advice in found if advice.is_error or advice.name not in unused]
-    changed = {change.field.name: forms.value_text(change.before) for change in changes}
+    changed = {
+        change.field.name: forms.value_text(change.before, change.field.name) for change in changes
+    }
     _draw_fields(forms.common_fields(), found, changed)
     st.caption("More settings")
     for group, fields in forms.folded_fields().items():
@@ -154,15 +160,17 @@ def _draw_presets() -> None:
         source = st.session_state.get(SOURCE_KEY)
         st.session_state[PRESET_KEY] = source if source in PRESETS else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Start from",
-            list(PRESETS),
-            format_func=lambda name: PRESETS[name].title,
-            key=PRESET_KEY,
-            on_change=_take_preset,
-            help=preset_help(),
-            persist_state="session",
-        )
+        with st.container(width="content", gap=None):
+            st.segmented_control(
+                "Start from",
+                list(PRESETS),
+                format_func=lambda name: PRESETS[name].title,
+                key=PRESET_KEY,
+                on_change=_take_preset,
+                help=preset_help(),
+                persist_state="session",
+            )
+            st.space(POPOVER_OVERHANG_PX)
         with st.popover("What it sets", type="tertiary"):
             _draw_source()
         with st.popover("Your presets", icon=":material/bookmarks:", type="tertiary"):
@@ -210,7 +218,7 @@ def _draw_changes(changes: Sequence[forms.Change]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Changed since *{where}*:", width="content")
         for change in changes:
-            before = escape(forms.value_text(change.before))
+            before = escape(forms.value_text(change.before, change.field.name))
             st.button(
                 f"{change.field.title}: back to {before}",
                 icon=":material/undo:",
@@ -259,21 +267,18 @@ def _draw_fields(
     unused = {name: why for name, why in forms.unused_fields(draft()).items() if name not in wrong}
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for field in fields:
-            marked = _marked(field, changed.get(field.name), is_wrong=field.name in wrong)
-            _draw_field(marked, unused.get(field.name, ""))
+            icon = WRONG if field.name in wrong else CHANGED if field.name in changed else None
+            _draw_field(_told(field, changed.get(field.name)), unused.get(field.name, ""), icon)
     draw_unused(fields, unused)
     for advice in here:
         _draw_advice(advice)
 
 
-def _marked(field: FormField, before: str | None, *, is_wrong: bool) -> FormField:
-    """Return a field whose label says that it is wrong or was changed."""
-    title, text = field.title, field.help
-    if before is not None:
-        title, text = f"{title} :blue[•]", f"{text}\n\nChanged; it was {escape(before)}."
-    if is_wrong:
-        title = f":red[:material/error:] {title}"
-    return replace(field, title=title, help=text)
+def _told(field: FormField, before: str | None) -> FormField:
+    """Return a field whose help says what it was before it was changed."""
+    if before is None:
+        return field
+    return replace(field, help=f"{field.help}\n\nChanged; it was {escape(before)}.")
 
 
 def _draw_advice(advice: Advice) -> None:
@@ -303,20 +308,21 @@ def _mending(advice: Advice) -> str:
     """Return what a click would set, in few words."""
     fields = forms.form_fields()
     return ", ".join(
-        f"Use {escape(forms.value_text(value))}"
+        f"Use {escape(forms.value_text(value, name))}"
         if name == advice.name
-        else f"{fields[name].title} {escape(forms.value_text(value))}"
+        else f"{fields[name].title} {escape(forms.value_text(value, name))}"
         for name, value in advice.changes.items()
     )
 
 
-def _draw_field(field: FormField, why_unused: str) -> None:
+def _draw_field(field: FormField, why_unused: str, icon: str | None) -> None:
     draw_field(
         field,
         forms.shown_value(field.name, draft()),
         key=f"train_field_{field.name}",
         on_change=_take_field,
         why_unused=why_unused,
+        icon=icon,
     )
 
 

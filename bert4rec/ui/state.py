@@ -219,7 +219,7 @@ def forget_deletions() -> None:
 
 
 def follow_link() -> None:
-    """Take over the run that the address names, or name there the one that is in use.
+    """Take over the run that the address names.
 
     Raises:
         Bert4RecError: the run that the address names is not there or is damaged; it is removed
@@ -239,10 +239,20 @@ def follow_link() -> None:
             raise
         st.session_state[RUN_KEY] = st.session_state[LINKED_KEY] = linked
         st.session_state.setdefault(DATASET_KEY, run.config()["dataset"].get("folder"))
+
+
+def name_run() -> None:
+    """Name the chosen run in the address: a page of the menu starts with a bare one."""
     chosen = st.session_state.get(RUN_KEY)
-    if chosen and chosen != linked:
-        # A page of the menu starts with a bare address.
+    if chosen and chosen != st.query_params.get("run"):
         choose_run(chosen)
+
+
+def name_no_run() -> None:
+    """Take the run out of the address, of a page that shows none; it stays in use elsewhere."""
+    st.query_params.pop("run", None)
+    # Named there again, as by the browser's way back, it is a link like any other.
+    st.session_state.pop(LINKED_KEY, None)
 
 
 def show_error(error: Bert4RecError) -> None:

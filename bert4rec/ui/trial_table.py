@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,9 @@ def trial_name(trial: Trial) -> str:
 def settings_words(values: Mapping[str, Any]) -> str:
     """Return the settings of a trial in one line."""
     fields = form_fields()
-    return ", ".join(f"{fields[name].title} {value_text(rounded(v))}" for name, v in values.items())
+    return ", ".join(
+        f"{fields[name].title} {value_text(rounded(value), name)}" for name, value in values.items()
+    )
 
 
 def rounded(value: Any) -> Any:
@@ -28,9 +31,31 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
+# By what a trial came to: a score of a whole training says most, that of a part of one less.
+RANKS = {"finished": 0, "pruned": 1, "running": 2}
+WHY = "Why it ended"
+
+
+def best_first(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials as a person compares them.
+
+    The finished by their score, then the pruned, then those under way; last what has no result, the
+    newest of it first. Of equal ones the first that was tried leads, as it is called the best.
+    """
+    return sorted(trials, key=_place)
+
+
+def _place(trial: Trial) -> tuple[int, float, int]:
+    rank = RANKS.get(trial.state, len(RANKS))
+    if rank == len(RANKS) or trial.score is None:
+        return rank, math.inf, -trial.number
+    return rank, -trial.score, trial.number
+
+
 def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> pd.DataFrame:
-    """Return the trials as a table, newest first."""
+    """Return the trials as a table, the best first; why they ended only where one says so."""
     fields = form_fields()
+    has_reason = any(trial.reason for trial in trials)
     return pd.DataFrame(
         [
             {
@@ -39,10 +64,10 @@ def trials_table(trials: Sequence[Trial], names: Sequence[str], metric: str) -> 
                 metric_name(metric): trial.score,
                 "Epoch": trial.epoch or None,
                 "Seconds": trial.seconds or None,
-                "Why it ended": trial.reason,
             }
             | {fields[name].title: _cell(trial.values.get(name)) for name in names}
-            for trial in reversed(trials)
+            | ({WHY: trial.reason} if has_reason else {})
+            for trial in best_first(trials)
         ]
     )
 

@@ -235,6 +235,21 @@ def test_a_clone_fills_the_form_of_a_new_run(make: Make) -> None:
     assert app.session_state["train_kind"] == "embedding_policy"
     assert app.text_input(key="train_name").value == "old 2"
     assert "Filled from the run old." in [caption.value for caption in app.caption]
+    assert "run" not in app.query_params
+
+
+def test_what_all_runs_share_is_told_once_above_the_list(make: Make) -> None:
+    make("first")
+    make("second")
+    app = open_runs()
+    assert "metric NDCG@10, seed 7" in texts(app)
+    shown = list(app.dataframe[0].proto.column_order)
+    assert not {"Metric", "Seed", "Tags"} & set(shown)
+    tag_run(make("third", seed=8).folder, ["good"])
+    app = open_runs()
+    shown = list(app.dataframe[0].proto.column_order)
+    assert {"Seed", "Tags"} <= set(shown)
+    assert "seed 7" not in texts(app)
 
 
 def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:

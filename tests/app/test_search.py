@@ -161,6 +161,27 @@ def test_before_the_start_a_trial_can_be_timed_and_windows_alike_are_told_of(
     assert "No history is longer" not in texts(app)
 
 
+def test_windows_alike_are_mended_with_one_click(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    app = open_search()
+    longest = int(dataset.lengths.max())
+    app.text_input(key="search_values_max_seq_length").set_value("5, 50, 100").run()
+    button = app.button(key="search_mend_windows")
+    assert button.label == f"Use 5 or {longest}"
+    button.click().run()
+    assert not app.exception
+    assert "No history is longer" not in texts(app)
+    assert app.text_input(key="search_values_max_seq_length").value == f"5, {longest}"
+    app.text_input(key="search_values_max_seq_length").set_value("50, 100").run()
+    button = app.button(key="search_mend_windows")
+    assert button.label == f"Use {longest} alone"
+    button.click().run()
+    assert not app.exception
+    assert app.number_input(key="search_field_max_seq_length").value == longest
+    assert "max_seq_length" not in app.session_state["search_draft"].space
+
+
 def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     dataset: SequenceDataset, open_search: Open
 ) -> None:
@@ -169,7 +190,7 @@ def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     assert not app.exception
     assert "Mask rate" not in "\n".join(c.value for c in app.caption if c.value.startswith("- "))
     assert app.get_by_key("search_field_mask_rate").disabled
-    assert "Mask rate is not used: SASRec hides no item." in texts(app)
+    assert "Not used, as SASRec hides no item: Mask rate." in texts(app)
     assert "Mask rate" not in app.selectbox(key="search_add").options
     start = next(button for button in app.button if button.label == "Start the search")
     assert not start.disabled
@@ -187,10 +208,10 @@ def test_all_that_is_wrong_is_told_as_one_types(
     start = next(button for button in app.button if button.label == "Start the search")
     assert start.disabled
     told = texts(app)
-    assert "Learning rate: 'fast' should be a valid number" in told
-    assert "Hidden size: 1 choices are given" in told
+    assert "Learning rate: 'fast' should be a number above 0." in told
+    assert "Hidden size: give 2 to" in told
     assert "trials: 0 should be 1 to" in told
-    assert "Epochs: 0 should be greater" in told
+    assert "Epochs: 0 should be a whole number from 1 to 1,000,000." in told
     # Beside the boxes as well as before the button.
     assert len(app.error) == 4
 

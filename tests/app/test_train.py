@@ -98,7 +98,11 @@ def test_the_form_opens_with_a_preset_and_the_size_of_the_run(
     assert draft(app) == dict(PRESETS["balanced"].values)
     assert "60 users, 30 items" in texts(app)
     assert "(default: unset)" in texts(app)
-    assert "negative_samples" not in texts(app).replace("\\", "")
+    assert app.selectbox(key="train_field_loss_type").placeholder == "automatic"
+    told = texts(app).replace("\\", "")
+    assert "Loss: automatic, here CE; a step's scores" in told
+    assert "not used: Negative samples." in told
+    assert "negative_samples" not in told
     assert [metric.label for metric in app.metric] == ["Parameters", "Memory, about"]
 
 
@@ -130,6 +134,9 @@ def test_a_wrong_setting_is_shown_at_once_and_start_is_off_with_the_reason(
     assert any(
         "not a multiple of Attention heads" in error.value.replace("\\", "") for error in app.error
     )
+    # A mark in the label would be read out as markup by a screen reader.
+    box = app.number_input(key="train_field_hidden_size")
+    assert (box.label, box.proto.icon) == ("Hidden size", ":material/error:")
     start = next(button for button in app.button if button.label == "Start training")
     assert start.disabled
     assert "To be put right first" in texts(app)
@@ -254,6 +261,29 @@ def test_new_run_stays_when_the_box_still_tells_of_another_run(
     next(button for button in app.button if button.label == "New run").click()
     app.run()
     assert "Start training" in labels(app)
+
+
+def test_the_address_names_a_run_only_while_one_is_shown(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, "shown")
+    run.set_status(state="stopped")
+    app = open_train(run)
+    assert app.query_params["run"] == run.id
+    next(button for button in app.button if button.label == "New run").click()
+    app.run()
+    assert "run" not in app.query_params
+    set_field(app, "n_epochs", 3)
+    assert "run" not in app.query_params
+    # The browser's way back.
+    app.query_params["run"] = run.id
+    app.run()
+    assert "Start training" not in labels(app)
+    app.selectbox(key="train_view").set_value("new").run()
+    assert "Start training" in labels(app)
+    assert "run" not in app.query_params
+    # It is still the run in use elsewhere.
+    assert app.session_state["run_id"] == run.id
 
 
 def test_a_press_on_start_counts_when_the_box_still_tells_of_another_run(
@@ -586,8 +616,8 @@ def test_masks_are_off_and_no_change_where_no_item_is_hidden(
     for name, title in (("mask_rate", "Mask rate"), ("next_item_rate", "Next-item share")):
         field = app.get_by_key(f"train_field_{name}")
         assert field.disabled
-        assert "Not used: SASRec hides no item" in field.help
-        assert texts(app).count(f"{title} is not used: SASRec hides no item") == 1
+        assert "Not used, as SASRec hides no item" in field.help
+        assert texts(app).count(f"as SASRec hides no item: {title}") == 1
         assert f"train_back_{name}" not in [button.key for button in app.button]
     assert "Data" in [box.label for box in app.expander]
     # What was typed is there again with masks.
@@ -607,7 +637,7 @@ def test_a_mask_rate_that_cannot_be_is_mended_also_where_it_does_nothing(
 
 def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Open) -> None:
     app = set_field(open_train(), "n_heads", 3)
-    assert ":red[" in app.number_input(key="train_field_hidden_size").label
+    assert app.number_input(key="train_field_hidden_size").proto.icon == ":material/error:"
     app.button(key="train_mend_hidden_size").click().run()
     assert draft(app)["hidden_size"] == 66
     assert not app.error
@@ -633,14 +663,14 @@ def test_what_was_changed_since_the_preset_is_marked_and_goes_back_one_by_one_or
     app = set_field(app, "hidden_size", 32)
     assert "Changed since *Balanced*" in texts(app)
     box = app.number_input(key="train_field_n_epochs")
-    assert "•" in box.label
+    assert (box.label, box.proto.icon) == ("Epochs", ":material/edit:")
     assert "it was 100" in box.help
     app.button(key="train_back_seed").click().run()
     assert "seed" not in draft(app)
     assert draft(app)["n_epochs"] == 7
     app.button(key="train_back").click().run()
     assert draft(app) == dict(PRESETS["balanced"].values)
-    assert "•" not in app.number_input(key="train_field_n_epochs").label
+    assert not app.number_input(key="train_field_n_epochs").proto.icon
 
 
 def test_a_policy_is_what_changes_are_told_against_after_it_filled_the_form(

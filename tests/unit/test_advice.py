@@ -179,7 +179,7 @@ def test_settings_of_masks_are_told_to_be_of_no_use_to_a_causal_model(
     given = {"attention": "causal", "mask_rate": 0.3, "next_item_rate": 0.2}
     found = advice_on(dataset, **given)
     for name in ("mask_rate", "next_item_rate"):
-        assert found[name].message == "not used: SASRec hides no item"
+        assert found[name].message == "not used, as SASRec hides no item"
     assert "mask_rate" not in advice_on(dataset, mask_rate=0.3)
     assert "mask_rate" not in advice_on(dataset, attention="causal")
 

@@ -34,7 +34,7 @@ def test_its_record_names_the_model_and_what_is_not_used(uninterrupted: Run) -> 
     started = curves_of(uninterrupted).started
     assert started["model"] == "SASRec"
     assert started["model_reason"] == (
-        "attention is causal; mask_rate and next_item_rate are not used, no item is hidden"
+        "attention is causal; not used, as no item is hidden: mask_rate and next_item_rate"
     )
     assert uninterrupted.hyperparameters().model_name == "SASRec"
     assert started["n_parameters"] == size_of(DATASET, SETTINGS).n_parameters

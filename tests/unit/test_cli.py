@@ -583,7 +583,8 @@ def test_a_sasrec_run_is_named_by_every_command(tmp_path: Path) -> None:
     words = ["train", dataset.folder, *assignments(n_epochs=1, attention="causal"), *place]
     trained = run(*words)
     assert trained.exit_code == 0, trained.stderr
-    assert "Model SASRec: attention is causal; mask_rate and next_item_rate" in trained.stdout
+    told = "not used, as no item is hidden: mask_rate and next_item_rate"
+    assert f"Model SASRec: attention is causal; {told}" in trained.stdout
     judged = run("evaluate", "last", *place)
     listed = run("runs", *place)
     for said in (trained.stdout, judged.stdout, listed.stdout):

@@ -93,6 +93,31 @@ def test_all_problems_are_named_at_once() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("n_epochs", "many", "n_epochs: 'many' should be a whole number from 1 to 1,000,000"),
+        ("n_epochs", 2.5, "n_epochs: 2.5 should be a whole number from 1 to 1,000,000"),
+        ("learning_rate", 0, "learning_rate: 0 should be a number above 0"),
+        (
+            "dropout_rate",
+            "high",
+            "dropout_rate: 'high' should be a number of 0 or more and below 1",
+        ),
+        ("sample_ratio", 3, "sample_ratio: 3 should be a number above 0 and up to 1"),
+        ("grad_clip", float("nan"), "grad_clip: nan should be a number of 0 or more"),
+        ("compile", "perhaps", "compile: 'perhaps' should be true or false"),
+        ("schedule", "late", "schedule: 'late' should be constant, linear or cosine"),
+        ("sample_strategy", "x", "sample_strategy: 'x' should be user_based"),
+        ("device", "tpu", "device: 'tpu' should be auto, cpu, cuda, cuda:N or mps"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_our_own_with_what_is_right(
+    name: str, value: Any, told: str
+) -> None:
+    assert problems_of({name: value}) == [told]
+
+
 def test_a_near_miss_is_suggested() -> None:
     assert problems_of({"hiden_size": 8}) == [
         "hiden_size is not a setting; did you mean hidden_size?"

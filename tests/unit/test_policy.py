@@ -103,7 +103,7 @@ def test_all_problems_are_named_at_once() -> None:
     assert problems == [
         "policy_type is 'gru4rec'; it should be bert4rec (or sasrec, for attention: causal)",
         "epochs is not a setting; did you mean n_epochs?",
-        "mask_rate: 2 should be less than 1",
+        "mask_rate: 2 should be a number above 0 and below 1",
     ]
 
 

@@ -281,7 +281,7 @@ def test_the_record_says_which_settings_are_not_used() -> None:
     assert model_reason(Hyperparameters(attention="causal")) == "attention is causal"
     given = Hyperparameters(attention="causal", mask_rate=0.3, next_item_rate=0.2)
     assert model_reason(given) == (
-        "attention is causal; mask_rate and next_item_rate are not used, no item is hidden"
+        "attention is causal; not used, as no item is hidden: mask_rate and next_item_rate"
     )
     assert model_reason(Hyperparameters(mask_rate=0.3)) == "attention is bidirectional"
 

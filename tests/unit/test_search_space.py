@@ -45,7 +45,7 @@ def test_a_domain_is_read_as_typed_and_as_yaml_holds_it(
     [
         ("hiden_size", "32,64", "did you mean hidden_size"),
         ("hidden_size", "32,wide", "hidden_size: 'wide'"),
-        ("hidden_size", "32", "1 choices"),
+        ("hidden_size", "32", "instead of 1"),
         ("hidden_size", "32,32", "twice"),
         ("dropout_rate", "0.0..1.5", "dropout_rate: '1.5'"),
         ("dropout_rate", "0.4..0.1", "no range"),

@@ -13,7 +13,15 @@ from bert4rec.policy import Policy, dump_policy, load_policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import forms
-from bert4rec.ui.forms import changed_draft, check_draft, form_fields, train_command
+from bert4rec.ui.forms import (
+    changed_draft,
+    check_draft,
+    differences,
+    form_fields,
+    loss_words,
+    setting_text,
+    train_command,
+)
 from bert4rec.ui.setting_titles import titled
 
 
@@ -113,6 +121,13 @@ def test_a_plain_word_with_an_equals_sign_is_a_setting_too() -> None:
     assert titled("use a smaller learning_rate, or precision=float32") == (
         "use a smaller Learning rate, or Precision: float32"
     )
+
+
+def test_what_was_left_empty_is_named_alike_everywhere() -> None:
+    assert differences({"loss_type": "gBCE"}) == [("Loss", "gBCE", "automatic")]
+    assert setting_text("loss_type", {"loss_type": None}) == "automatic"
+    assert loss_words(None, "sampled_CE") == "automatic, here sampled_CE"
+    assert loss_words("CE", "CE") == "CE"
 
 
 def test_the_command_survives_a_shell() -> None:

@@ -9,7 +9,7 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run
-from bert4rec.ui.run_list import MAX_SPARKS, RunFilter, RunList, list_frame
+from bert4rec.ui.run_list import MAX_SPARKS, ListedRun, RunFilter, RunList, list_frame, shared_words
 from bert4rec.ui.run_table import RunRow
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -90,6 +90,18 @@ def test_an_unreadable_run_is_a_line_that_says_so(workspace: Path) -> None:
     (run.folder / "config.json").write_text("{")
     (cells,) = list_frame(RunList(workspace).read()).to_dict("records")
     assert (cells["State"], cells["Run"]) == ("? Unreadable", run.id)
+
+
+def test_what_runs_share_is_told_once_and_what_differs_in_columns() -> None:
+    def listed(metric: str, seed: int, *tags: str) -> ListedRun:
+        row = RunRow("a", "A", "finished", metric=metric, settings={"seed": seed}, tags=tags)
+        return ListedRun(row, (), 0)
+
+    broken = ListedRun(RunRow("b", "B", "unreadable"), (), 0)
+    same = [listed("hr@10", 3), broken, listed("hr@10", 3)]
+    assert shared_words(same) == {"Metric": "metric HR@10", "Seed": "seed 3", "Tags": ""}
+    assert shared_words([*same, listed("mrr@10", 4, "good")]) == {}
+    assert shared_words([broken]) == {"Tags": ""}
 
 
 @pytest.mark.parametrize("line", ['{"event":"valid"}', '{"event":"valid","metrics":3}', "{"])

@@ -24,7 +24,7 @@ from bert4rec.ui.search_charts import (
     curves_finding,
     drawn_curves,
 )
-from bert4rec.ui.trial_table import settings_words, trials_table
+from bert4rec.ui.trial_table import best_first, settings_words, trials_table
 
 
 def trial(number: int, state: str, score: float | None, n_epochs: int = 3, **values: Any) -> Trial:
@@ -106,13 +106,40 @@ def test_importance_is_told_in_order_or_not_at_all() -> None:
     assert "do not differ" in importance_finding({"mask_rate": 0.0})
 
 
-def test_the_table_has_every_trial_newest_first_with_numbers_that_sort() -> None:
+def test_the_table_has_every_trial_best_first_with_numbers_that_sort() -> None:
     table = trials_table(TRIALS, list(PLAN.space), "ndcg@10")
-    assert list(table["Trial"]) == [6, 5, 4, 3, 2, 1]
+    # What was interrupted or failed has no result, whatever it had come to.
+    assert list(table["Trial"]) == [4, 1, 2, 6, 5, 3]
     assert table["Mask rate"].dtype == float
-    assert table["Why it ended"][4] == "behind the others"
-    assert list(table["State"])[:2] == ["► Running", "▲ Interrupted"]
+    assert table["Why it ended"][2] == "behind the others"
+    assert list(table["State"])[3:5] == ["► Running", "▲ Interrupted"]
     assert settings_words({"learning_rate": 0.00123456}) == "Learning rate 0.00123"
+
+
+def test_why_trials_ended_is_a_column_only_where_one_says_so() -> None:
+    told = trials_table([TRIALS[0], TRIALS[3]], list(PLAN.space), "ndcg@10")
+    assert "Why it ended" not in told
+    assert list(told["Trial"]) == [4, 1]
+
+
+def test_a_trial_without_a_score_stands_below_those_with_one() -> None:
+    scores = (None, 0.1, 0.0, 0.1)
+    trials = [trial(number, "finished", score) for number, score in enumerate(scores)]
+    assert [one.number for one in best_first(trials)] == [1, 3, 2, 0]
+
+
+def test_a_legend_names_only_what_trials_came_to() -> None:
+    finished = [TRIALS[0], TRIALS[3]]
+    for chart in (best_chart(finished, "ndcg@10"), curves_chart(finished, "ndcg@10")):
+        assert chart.spec["encoding"]["color"]["legend"]["values"] == [BEST, FINISHED]
+    points = best_chart(finished, "ndcg@10").spec["layer"][1]["encoding"]["shape"]
+    assert points["legend"]["values"] == [BEST, FINISHED]
+    lines = curves_chart(TRIALS, "ndcg@10").spec["layer"][0]["encoding"]["strokeDash"]
+    assert lines["legend"]["values"] == [BEST, FINISHED, PRUNED, RUNNING]
+    spec = slice_charts(finished, PLAN)["mask_rate"].spec
+    assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED]
+    # Colours stay those of the whole, whatever is there.
+    assert spec["encoding"]["color"]["scale"]["domain"] == [BEST, FINISHED, PRUNED, RUNNING]
 
 
 def test_a_trial_that_was_judged_once_is_a_point() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bert4rec.cli.searching import SearchOptions, sweep
 from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
-from bert4rec.search_space import WHY_FIXED, Choices, Range, parse_space
+from bert4rec.search_space import WHY_FIXED, Choices, Domain, Range, parse_space
 from bert4rec.ui.forms import form_fields
 from bert4rec.ui.search_draft import (
     LIST,
@@ -27,8 +27,11 @@ from bert4rec.ui.search_draft import (
     may_vary,
     suggested,
     sweep_command,
+    typed,
     windows_alike,
+    windows_apart,
     with_preset,
+    with_windows,
 )
 
 SPACES: list[dict[str, Any]] = [
@@ -160,3 +163,28 @@ def test_windows_that_no_history_fills_are_told_of() -> None:
     assert windows_alike({"max_seq_length": window}, 80) == ""
     assert windows_alike({"max_seq_length": Choices((50, 100))}, 60) == ""
     assert windows_alike({}, 3) == ""
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Choices((10, 50, 100)),
+        Choices((50, 100)),
+        Range(10, 90),
+        Range(10, 90, step=10),
+        Range(10, 90, step=40),
+        Range(30, 90),
+        Range(10, 90, is_log=True),
+    ],
+)
+def test_windows_that_are_alike_are_mended_to_a_plan_that_holds(domain: Domain) -> None:
+    draft = replace(
+        first_draft(),
+        space={"max_seq_length": typed(domain), "n_layers": Varied(RANGE, low="1", high="3")},
+    )
+    mended = with_windows(draft, windows_apart(domain, 25))
+    plan, problems = check_plan(mended)
+    assert plan is not None, problems
+    assert windows_alike(plan.space, 25) == ""
+    assert plan.first_point() is not None or isinstance(domain, Range)
+    assert plan.base.max_seq_length <= 25
