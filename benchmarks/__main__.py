@@ -22,6 +22,7 @@ from benchmarks.gpu import measure_gpu
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
 from benchmarks.maps import measure_maps
+from benchmarks.metrics import measure_metrics
 from benchmarks.quality import measure_quality
 from benchmarks.scale import measure_scale
 from benchmarks.train import measure_training
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "train": measure_training,
     "quality": measure_quality,
     "baselines": measure_baselines,
+    "metrics": measure_metrics,
     "scale": measure_scale,
     "gpu": measure_gpu,
     "infer": measure_inference,
