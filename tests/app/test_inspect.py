@@ -13,7 +13,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from tests.factories import small_settings
+from tests.factories import ring_dataset, saved_dataset, small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
@@ -395,10 +395,10 @@ def test_a_random_user_and_a_typed_one_are_taken() -> None:
     assert "User u5" in texts(app)
 
 
-def test_a_long_sequence_is_shown_in_parts_which_follow_what_is_hidden(run: Run) -> None:
+def test_a_long_sequence_is_shown_in_parts_which_follow_what_is_hidden(workspace: Path) -> None:
     settings = small_settings(n_epochs=1, max_seq_length=60)
-    long = train(run.dataset(), settings, workspace=run.folder.parents[1], name="long")
-    app = open_inspect(run=long.id, items=".".join(["1", "2", "3", "4", "5"] * 8), mask="38")
+    train(saved_dataset(workspace, ring_dataset()), settings, workspace=workspace)
+    app = open_inspect(items=".".join(["1", "2", "3", "4", "5"] * 8), mask="38")
     part = app.button_group(key="inspect_part")
     assert (part.options, part.value) == (["1–20", "21–40, 1 hidden"], 1)
     assert len(cards(app)) == 20
