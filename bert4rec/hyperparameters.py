@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from bert4rec.errors import SettingsError
+from bert4rec.setting_values import SettingValues
 
 GROUPS = ("Network", "Training", "Loss", "Data", "Evaluation", "Machine")
 # Far beyond what trains, yet within what torch, a file and a browser hold as a whole number.
@@ -479,45 +480,11 @@ def _unknown(name: str) -> str:
 
 def _explain(problem: dict[str, Any]) -> str:
     name = str(problem["loc"][0])
-    reason = f"should be {_expected(name)}"
+    schema = Hyperparameters.model_json_schema()["properties"][name]
+    reason = f"should be {SettingValues.of(schema).in_words()}"
     if problem["type"] == "value_error":
         reason = str(problem["msg"]).removeprefix("Value error, ")
     return f"{name}: {problem['input']!r} {reason}"
-
-
-def _expected(name: str) -> str:
-    """Return what a setting takes, in words.
-
-    Example:
-        >>> _expected("n_epochs"), _expected("mask_rate")
-        ('a whole number from 1 to 1,000,000', 'a number above 0 and below 1')
-        >>> _expected("schedule"), _expected("compile")
-        ('constant, linear or cosine', 'true or false')
-    """
-    found = Hyperparameters.model_json_schema()["properties"][name]
-    schema = next(one for one in found.get("anyOf", [found]) if one.get("type") != "null")
-    choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    if choices:
-        return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
-    if schema["type"] == "string":
-        return str(setting_field(name).description).rstrip(".")
-    if schema["type"] == "boolean":
-        return "true or false"
-    kind = "a whole number" if schema["type"] == "integer" else "a number"
-    return f"{kind} {_limits_words(name)}"
-
-
-def _limits_words(name: str) -> str:
-    limits = {
-        sign: f"{getattr(limit, sign):,.16g}"
-        for limit in setting_field(name).metadata
-        for sign in ("ge", "gt", "le", "lt")
-        if hasattr(limit, sign)
-    }
-    if {"ge", "le"} <= set(limits):
-        return f"from {limits['ge']} to {limits['le']}"
-    words = {"ge": "of {} or more", "gt": "above {}", "le": "up to {}", "lt": "below {}"}
-    return " and ".join(words[sign].format(limits[sign]) for sign in words if sign in limits)
 
 
 def fitting_widths(width: int, heads: int) -> list[int]:

@@ -44,8 +44,7 @@ KEPT_BYTES = 64 * 2**20
 # Pairs that are multiplied at once: their vectors stay in the cache of a core.
 PRODUCT_ROWS = 1024
 USER, SEQUENCE, ITEM = "user_id", "sequence", "item_id"
-SCORE, RANK = "score", "rank"
-HISTORY = "history"
+SCORE, RANK, HISTORY = "score", "rank", "history"
 # Files that wait beside the answer.
 ROWS, SCORED = "rows", "scored"
 DIGEST_BYTES = 16

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from bert4rec.hyperparameters import GROUPS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy
 from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.setting_values import SettingValues
 
 TARGET = Path(__file__).with_name("hyperparameters.md")
 KINDS = {
@@ -19,7 +18,6 @@ KINDS = {
     "string": "see right",
     "boolean": "`true`, `false`",
 }
-LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 EXAMPLE = Hyperparameters(n_epochs=20, learning_rate=0.001, dropout_rate=0.1, hidden_size=64)
 
 HEAD = """# Hyperparameters
@@ -67,26 +65,17 @@ def _group(group: str) -> Iterator[str]:
         if isinstance(extra, dict) and extra["group"] == group:
             mark = "" if extra["is_policy"] else " \\*"
             default = "left empty" if field.default is None else f"`{_shown(field.default)}`"
-            valid = _valid(field, properties[name])
+            valid = _valid(properties[name])
             yield f"| `{name}`{mark} | {default} | {valid} | {field.description} |"
     yield ""
 
 
-def _valid(field: FieldInfo, schema: dict[str, Any]) -> str:
-    """Return the values that a setting takes, in words."""
-    options = schema.get("anyOf", [schema])
-    option = next(one for one in options if one.get("type") != "null")
-    choices = [option["const"]] if "const" in option else option.get("enum")
-    if choices:
-        return ", ".join(f"`{choice}`" for choice in choices)
-    limits = [
-        f"{sign} {getattr(limit, key):,.16g}"
-        for limit in field.metadata
-        for key, sign in LIMITS.items()
-        if getattr(limit, key, None) is not None
-    ]
-    kind = KINDS[option["type"]]
-    return f"{kind} {' and '.join(limits)}".strip()
+def _valid(schema: dict[str, Any]) -> str:
+    """Return the values that a setting takes."""
+    values = SettingValues.of(schema)
+    if values.choices:
+        return ", ".join(f"`{choice}`" for choice in values.choices)
+    return f"{KINDS[values.kind]} {values.in_signs()}".strip()
 
 
 def _shown(value: Any) -> str:

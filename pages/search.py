@@ -23,9 +23,10 @@ from bert4rec.ui.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search_draft import domain_words, plan_words, windows_alike, windows_apart
+from bert4rec.ui.search_draft import domain_words, plan_words
 from bert4rec.ui.search_files import draw_files
 from bert4rec.ui.search_view import draw_study
+from bert4rec.ui.search_windows import windows_alike, windows_apart
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.ui.words import counted, duration, escape

@@ -88,10 +88,7 @@ def _facts(one: RunFacts) -> list[tuple[str, str]]:
         ("Data", f"{one.data_name}, fingerprint {one.fingerprint[:16]}"),
         ("Held out", _held_out(record)),
         ("Ranking", f"among all items, ties against the model{', ' + seen if seen else ''}"),
-        (
-            "Loss",
-            f"{used}: {started.get('loss_reason', '')}" if loss else "",
-        ),
+        ("Loss", f"{used}: {started.get('loss_reason', '')}" if loss else ""),
         ("Device", _device(started)),
         ("Versions", _versions(config)),
         ("Machine", _machine(config.get("machine"))),

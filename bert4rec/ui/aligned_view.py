@@ -172,7 +172,7 @@ def _choose_other(run: Run) -> Run | None:
 def _take_clicked(found: AlignedMaps, colours: Colouring) -> None:
     """Put the item that was clicked in focus."""
     points = st.session_state[PAIR_KEY]["selection"]["points"]
-    rows = selected_rows(points, colours.groups, n_traces=len(colours.groups))
+    rows = selected_rows(points, colours.groups, is_pair=True)
     if rows:
         st.session_state[FOCUS_KEY] = int(found.item_idx[rows[0]])
 

@@ -25,6 +25,7 @@ from bert4rec.hyperparameters import (
 )
 from bert4rec.policy import PolicyKind
 from bert4rec.presets import PRESETS
+from bert4rec.setting_values import SettingValues
 
 # What most people set; a name that is missing from the model is passed over.
 COMMON_NAMES = (
@@ -95,43 +96,20 @@ def form_fields() -> Mapping[str, FormField]:
 
 
 def _field(name: str, schema: dict[str, Any]) -> FormField:
-    branches = schema.get("anyOf", [schema])
-    value = next(branch for branch in branches if branch.get("type") != "null")
-    choices = tuple(value.get("enum", [value["const"]] if "const" in value else []))
-    kind = "choice" if choices else KINDS.get(value.get("type", ""), "text")
-    limits = _limits(value)
-    default = schema.get("default")
+    values, default = SettingValues.of(schema), schema.get("default")
+    kind = "choice" if values.choices else KINDS.get(values.kind, "text")
+    limits = values.in_signs()
     return FormField(
         name=name,
         title=schema.get("title", name),
-        help=_help(name, schema.get("description", ""), limits),
+        help=f"{values.description}\n\n`{name}`" + (f", {limits}" if limits else ""),
         group=schema.get("group", GROUPS[-1]),
         kind=kind,
         default=default,
-        is_optional=len(branches) > 1,
-        choices=choices,
+        is_optional=values.is_optional,
+        choices=values.choices,
         step=_step(kind, default),
     )
-
-
-def _limits(schema: dict[str, Any]) -> dict[str, float]:
-    """Return the limits of a value by sign; optional settings spell theirs as pydantic does."""
-    spellings = {
-        "≥": ("minimum", "ge"),
-        ">": ("exclusiveMinimum", "gt"),
-        "≤": ("maximum", "le"),
-        "<": ("exclusiveMaximum", "lt"),
-    }
-    found = {
-        sign: next((schema[name] for name in names if name in schema), None)
-        for sign, names in spellings.items()
-    }
-    return {sign: float(limit) for sign, limit in found.items() if limit is not None}
-
-
-def _help(name: str, description: str, limits: Mapping[str, float]) -> str:
-    valid = " and ".join(f"{sign} {limit:,.16g}" for sign, limit in limits.items())
-    return f"{description}\n\n`{name}`" + (f", {valid}" if valid else "")
 
 
 def _step(kind: str, default: Any) -> float:

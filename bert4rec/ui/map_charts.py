@@ -66,19 +66,19 @@ def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
 
 
 def selected_rows(
-    points: Sequence[dict[str, Any]], groups: Sequence[Group], n_traces: int | None = None
+    points: Sequence[dict[str, Any]], groups: Sequence[Group], *, is_pair: bool = False
 ) -> list[int]:
     """Return the rows that a selection names, in order; points of other traces are passed over.
 
     Args:
         points: What the browser tells of them.
         groups: Those that were drawn.
-        n_traces: Of each map, where several stand side by side.
+        is_pair: Whether two maps of these groups stand side by side, and nothing else.
     """
     rows = set()
     for point in points:
         trace, place = int(point["curve_number"]), int(point["point_number"])
-        trace = trace % n_traces if n_traces else trace
+        trace = trace % len(groups) if is_pair else trace
         if trace < len(groups) and place < len(groups[trace].rows):
             rows.add(int(groups[trace].rows[place]))
     return sorted(rows)

@@ -16,11 +16,13 @@ from bert4rec.ui import search_draft as drafts
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField, form_fields
 from bert4rec.ui.search_draft import FIXED, LIST, METRIC, MODES, RANGE, SearchDraft, Varied
+from bert4rec.ui.search_windows import with_windows
 from bert4rec.ui.setting_fields import (
     EMPTIED,
     MAX_EXACT_INT,
     MIN_FIELD_PX,
     draw_field,
+    draw_preset_choice,
     draw_problems,
     draw_unused,
 )
@@ -47,7 +49,7 @@ def fill(found: SearchDraft) -> None:
 
 def take_windows(windows: Domain | int) -> None:
     """Let the form hold other window lengths, or one that is fixed."""
-    _take(lambda before: drafts.with_windows(before, windows))
+    _take(lambda before: with_windows(before, windows))
 
 
 def draw_plan() -> tuple[SearchPlan | None, list[str]]:
@@ -65,14 +67,10 @@ def draw_plan() -> tuple[SearchPlan | None, list[str]]:
 
 def _draw_preset(now: SearchDraft) -> None:
     st.session_state.setdefault(PRESET_KEY, now.source or None)
-    st.segmented_control(
-        "Start from",
-        list(PRESETS),
-        format_func=lambda name: PRESETS[name].title,
+    draw_preset_choice(
         key=PRESET_KEY,
         on_change=_take_preset,
-        help="Fills what is fixed, and where the first trial starts. What varies stays.",
-        persist_state="session",
+        about="Fills what is fixed, and where the first trial starts. What varies stays.",
     )
     said = PRESETS[now.source].description if now.source in PRESETS else "Filled from a search."
     changes = drafts.fixed_changes(now) if now.source in PRESETS else []

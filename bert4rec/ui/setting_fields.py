@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from bert4rec.presets import PRESETS
 from bert4rec.ui.forms import FormField, unset_word
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence
@@ -16,6 +17,25 @@ MIN_FIELD_PX = 155
 MAX_EXACT_INT = 2**53 - 1
 # What a box that must hold a number says of itself once it was emptied: the least it may hold.
 EMPTIED = -MAX_EXACT_INT
+
+
+def draw_preset_choice(*, key: str, on_change: Callable[[], None], about: str) -> None:
+    """Let a visitor fill a form from a preset.
+
+    Args:
+        key: Where the choice is kept.
+        on_change: Called once another one was chosen.
+        about: What is said of it to who asks.
+    """
+    st.segmented_control(
+        "Start from",
+        list(PRESETS),
+        format_func=lambda name: PRESETS[name].title,
+        key=key,
+        on_change=on_change,
+        help=about,
+        persist_state="session",
+    )
 
 
 def draw_field(

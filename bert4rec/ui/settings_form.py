@@ -17,7 +17,7 @@ from bert4rec.ui import cache, forms
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField
 from bert4rec.ui.own_presets import draw_own_presets
-from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field, draw_unused
+from bert4rec.ui.setting_fields import MIN_FIELD_PX, draw_field, draw_preset_choice, draw_unused
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import counted, escape, sentence
 
@@ -161,15 +161,7 @@ def _draw_presets() -> None:
         st.session_state[PRESET_KEY] = source if source in PRESETS else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width="content", gap=None):
-            st.segmented_control(
-                "Start from",
-                list(PRESETS),
-                format_func=lambda name: PRESETS[name].title,
-                key=PRESET_KEY,
-                on_change=_take_preset,
-                help=preset_help(),
-                persist_state="session",
-            )
+            draw_preset_choice(key=PRESET_KEY, on_change=_take_preset, about=preset_help())
             st.space(POPOVER_OVERHANG_PX)
         with st.popover("What it sets", type="tertiary"):
             _draw_source()

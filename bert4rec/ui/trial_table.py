@@ -12,6 +12,10 @@ from bert4rec.trials import Trial
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.words import metric_name, state_cell
 
+# By what a trial came to: a score of a whole training says most, that of a part of one less.
+RANKS = {"finished": 0, "pruned": 1, "running": 2}
+WHY = "Why it ended"
+
 
 def trial_name(trial: Trial) -> str:
     """Return what a trial is called on the page, where numbers begin with 1."""
@@ -29,11 +33,6 @@ def settings_words(values: Mapping[str, Any]) -> str:
 def rounded(value: Any) -> Any:
     """Return a value with as many digits as a person compares."""
     return float(f"{value:.3g}") if isinstance(value, float) else value
-
-
-# By what a trial came to: a score of a whole training says most, that of a part of one less.
-RANKS = {"finished": 0, "pruned": 1, "running": 2}
-WHY = "Why it ended"
 
 
 def best_first(trials: Sequence[Trial]) -> list[Trial]:

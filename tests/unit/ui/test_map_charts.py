@@ -270,4 +270,4 @@ def test_a_click_on_either_map_names_the_same_item() -> None:
     groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
     for curve, place, rows in ((0, 1, [2]), (2, 1, [2]), (3, 0, [1]), (1, 7, [])):
         point = {"curve_number": curve, "point_number": place}
-        assert selected_rows([point], groups, n_traces=2) == rows
+        assert selected_rows([point], groups, is_pair=True) == rows

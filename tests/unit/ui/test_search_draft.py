@@ -28,11 +28,9 @@ from bert4rec.ui.search_draft import (
     suggested,
     sweep_command,
     typed,
-    windows_alike,
-    windows_apart,
     with_preset,
-    with_windows,
 )
+from bert4rec.ui.search_windows import windows_alike, windows_apart, with_windows
 
 SPACES: list[dict[str, Any]] = [
     {"learning_rate": "log:0.000123456789..0.01", "n_layers": "1..5:2"},
