@@ -6,6 +6,7 @@ import streamlit as st
 
 import bert4rec.ui
 from bert4rec.errors import Bert4RecError
+from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import follow_link, forget_deletions, name_run, show_error
@@ -85,6 +86,7 @@ st.set_page_config(
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
 keep_recent_lines()
+draw_page_style()
 page = st.navigation(PAGES, position="top")
 if page.url_path != "runs":
     forget_deletions()

@@ -48,6 +48,7 @@ from tests.factories import ring_dataset, saved_dataset, small_settings
 
 LIMIT_S = 1800
 REFRESHES = 10
+SETTLING_MS = 500
 TITLES = {
     "Home": "BERT4Rec",
     "Data": "Data",
@@ -60,15 +61,19 @@ TITLES = {
     "Embeddings": "Embeddings",
     "System": "System",
 }
-# Resolves once the page of this title is drawn to its end.
-DRAWN = """title => new Promise(done => {
-    const look = () => {
-        const app = document.querySelector('[data-testid=stApp]');
-        const head = document.querySelector('h1');
-        if (app.dataset.testScriptState === 'notRunning' && head && head.innerText === title)
-            requestAnimationFrame(() => done());
-        else requestAnimationFrame(look);
-    };
+# Clicks a link of the menu and resolves with the milliseconds until the page of this title is drawn
+# to its end, charts included.
+DRAWN = """(link, title) => new Promise(done => {
+    const app = document.querySelector('[data-testid=stApp]'), began = performance.now();
+    const all = (kind, part) => [...document.querySelectorAll(`[data-testid=${kind}]`)].every(
+        (chart) => chart.querySelector(part));
+    const isDrawn = () => app.dataset.testScriptState === 'notRunning'
+        && document.querySelector('h1')?.innerText === title
+        && !document.querySelector('[data-testid=stSkeleton]')
+        && all('stPlotlyChart', '.main-svg') && all('stVegaLiteChart', 'canvas, svg');
+    const look = () => requestAnimationFrame(
+        isDrawn() ? () => done(performance.now() - began) : look);
+    link.click();
     look();
 })"""
 # Resolves with the milliseconds that each of some refreshes of a live page took.
@@ -266,13 +271,12 @@ def copy_runs(run: Run, n_runs: int) -> None:
 
 
 def seconds_to_draw(page: Page, name: str) -> float:
-    """Go to a page by the menu and return the seconds until it is drawn."""
+    """Click a page in the menu and return the seconds until it is drawn with its charts."""
     link = page.get_by_role("link", name=name).first
     link.wait_for()
-    began = time.perf_counter()
-    link.click()
-    page.evaluate(DRAWN, TITLES[name])
-    return time.perf_counter() - began
+    # What the page before may still do is not this one's.
+    page.wait_for_timeout(SETTLING_MS)
+    return float(link.evaluate(DRAWN, TITLES[name])) / 1000
 
 
 def long_run(browser: Browser) -> Iterator[Row]:

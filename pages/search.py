@@ -23,7 +23,7 @@ from bert4rec.ui.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search_draft import domain_words, plan_words
+from bert4rec.ui.search_draft import domain_words
 from bert4rec.ui.search_files import draw_files
 from bert4rec.ui.search_view import draw_study
 from bert4rec.ui.search_windows import windows_alike, windows_apart
@@ -164,9 +164,9 @@ def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:
     limit = f", at most {duration(60 * minutes)}" if minutes is not None else ""
     st.caption(
         f"{counted(plan.budget.n_trials, 'trial')}{limit}, up to "
-        f"{counted(plan.base.n_epochs, 'epoch')} each. It varies:"
+        f"{counted(plan.base.n_epochs, 'epoch')} each; {counted(len(plan.space), 'setting')} "
+        + ("varies." if len(plan.space) == 1 else "vary.")
     )
-    st.caption("\n".join(f"- {title}: {escape(words)}" for title, words in plan_words(plan)))
     if plan.first_point() is None:
         st.caption("The first trial is drawn like the others: what it would have lies outside.")
     longest = int(dataset.lengths.max(initial=0))

@@ -32,7 +32,6 @@ from bert4rec.ui.words import metric_name
 # However long the run.
 MAX_LOSS_POINTS = 1200
 MAX_METRIC_POINTS = 700
-MAX_SMALL_POINTS = 300
 # More marks of a kind than this would hide the line; the newest are shown.
 MAX_MARKS = 30
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
@@ -60,32 +59,6 @@ class Dot(NamedTuple):
     series: str
     is_best: bool = False
     mark: str = ""
-
-
-class Small(NamedTuple):
-    """A chart of what else a line of training tells.
-
-    Args:
-        title: What it shows, with its unit.
-        figures: Labels of what it draws, by name in the journal.
-        is_noisy: Whether smoothing helps to read it.
-        scale: From the unit of the journal to that of the title.
-    """
-
-    title: str
-    figures: Mapping[str, str]
-    is_noisy: bool = False
-    scale: float = 1.0
-
-
-SMALL = {
-    "learning_rate": Small("Learning rate", {"learning_rate": "Learning rate"}),
-    "grad_norm": Small("Gradient norm", {"grad_norm": "Gradient norm"}, is_noisy=True),
-    "speed": Small("Sequences per second", {"sequences_per_s": "Sequences/s"}, is_noisy=True),
-    "memory": Small(
-        "Memory, GB", {"memory_bytes": "Process", "device_memory_bytes": "Device"}, scale=1e-9
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,30 +106,6 @@ def loss_chart(curves: Curves, smoothing: float = 0.0, *, is_log: bool = False) 
         rows += _level(curves, guess, "Guessing")
     rows += _event_dots(curves)
     return _chart(rows, "Training loss", series, from_zero=False, is_log=is_log)
-
-
-def small_charts(curves: Curves, smoothing: float = 0.0) -> dict[str, Chart]:
-    """Draw what else a line of training tells, by name in `SMALL`; what it does not is left out.
-
-    Args:
-        curves: The run's curves.
-        smoothing: As for the loss; the learning rate and the memory are drawn as they are.
-    """
-    charts = {}
-    for name, small in SMALL.items():
-        lines = {label: curves.line(figure) for figure, label in small.figures.items()}
-        # A CPU has no memory of its own.
-        told = {label: line for label, line in lines.items() if line.highest()}
-        weight = smoothing if small.is_noisy else 0.0
-        rows = [
-            dot
-            for label, line in told.items()
-            for dot in _figure_dots(line, label, MAX_SMALL_POINTS, weight)
-        ]
-        if rows:
-            charts[name] = chart = _chart(rows, "", list(told), from_zero=True)
-            chart.points["value"] *= small.scale
-    return charts
 
 
 def metric_overlay(curves: Mapping[str, Curves], metric: str) -> Chart:

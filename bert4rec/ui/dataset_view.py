@@ -18,6 +18,7 @@ from bert4rec.ui import cache, profile_charts, state
 from bert4rec.ui.check_list import draw_checks
 from bert4rec.ui.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.split_chart import draw_split
 from bert4rec.ui.words import (
     contained,
@@ -146,19 +147,17 @@ def _draw_report(manifest: dict[str, Any]) -> None:
     with st.container(border=True):
         st.markdown("**What was read, and what was left out**")
         st.caption(_report_finding(report))
-        st.dataframe(
-            pd.DataFrame(
-                [
-                    {
-                        "Step": STEP_NAMES.get(step["step"], str(step["step"]).capitalize()),
-                        "Rows": step["n_rows"],
-                        "Why": sentence(step["reason"]),
-                    }
-                    for step in report.get("steps", [])
-                ]
-            ),
-            hide_index=True,
-            column_config={"Rows": st.column_config.NumberColumn(format="localized")},
+        rows = [
+            (
+                STEP_NAMES.get(step["step"], str(step["step"]).capitalize()),
+                step["n_rows"],
+                sentence(step["reason"]),
+            )
+            for step in report.get("steps", [])
+        ]
+        draw_table(
+            pd.DataFrame(rows, columns=["step", "rows", "why"]),
+            [Column("step", "Step"), count_column("rows", "Rows"), Column("why", "Why")],
             alt="Rows read, rejected, left out and kept",
         )
         if rejects:
@@ -198,21 +197,19 @@ def _draw_sequences(dataset: SequenceDataset) -> None:
             shown = [contained(titles[item_idx - 1]) for item_idx in history[:N_TITLES]]
             rest = len(history) - len(shown)
             rows.append(
-                {
-                    "User": dataset.user_id(user_idx),
-                    "Length": len(history),
-                    "Sequence": " → ".join(shown) + (f" → {rest:,} more" if rest else ""),
-                }
+                (
+                    dataset.user_id(user_idx),
+                    len(history),
+                    " → ".join(shown) + (f" → {rest:,} more" if rest else ""),
+                )
             )
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            column_config={
-                "User": st.column_config.TextColumn(width=90),
-                "Length": st.column_config.NumberColumn(width=70),
-                # Columns grow in proportion where there is room to spare, so it has all of it.
-                "Sequence": st.column_config.TextColumn(width=840),
-            },
+        draw_table(
+            pd.DataFrame(rows, columns=["user", "length", "sequence"]),
+            [
+                Column("user", "User"),
+                count_column("length", "Length"),
+                Column("sequence", "Sequence"),
+            ],
             alt=f"The first {len(rows)} sequences with titles",
         )
 
@@ -233,10 +230,9 @@ def _draw_details(manifest: dict[str, Any]) -> None:
         "Where it comes from", key="data_origin", icon=":material/receipt_long:"
     ) as is_open:
         if is_open:
-            st.dataframe(
-                pd.DataFrame(lines, columns=["What", "Value"]),
-                hide_index=True,
-                height="content",
+            draw_table(
+                pd.DataFrame(lines, columns=["what", "value"]),
+                [Column("what", "What"), Column("value", "Value")],
                 alt="Origin of the dataset",
             )
             _draw_recipe(manifest)

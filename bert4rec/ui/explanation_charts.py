@@ -14,6 +14,8 @@ from bert4rec.ui.words import escape
 N_OCCLUSION_BARS = 12
 # Bars that are shorter than this share of the longest tell nothing.
 SHORTEST_BAR = 0.01
+# Less would be told as no bits at all.
+LEAST_BITS = 0.05
 
 
 def draw_occlusion(
@@ -27,11 +29,12 @@ def draw_occlusion(
         position: The hidden place.
         subject: Whose probability it is about.
     """
-    strongest = np.argsort(-np.abs(fall), kind="stable")[:N_OCCLUSION_BARS]
-    strongest = strongest[np.abs(fall[strongest]) > SHORTEST_BAR * np.abs(fall).max(initial=0.0)]
-    if not len(strongest):
-        st.caption("No other item changes this prediction.")
+    most = np.abs(fall).max(initial=0.0)
+    if most < LEAST_BITS:
+        st.caption(f"No other item changes this prediction by as much as {LEAST_BITS} bits.")
         return
+    strongest = np.argsort(-np.abs(fall), kind="stable")[:N_OCCLUSION_BARS]
+    strongest = strongest[np.abs(fall[strongest]) > SHORTEST_BAR * most]
     st.caption(occlusion_finding(fall, titles, subject=subject))
     table = pd.DataFrame(
         {

@@ -14,6 +14,7 @@ def folded(
     label: str,
     *,
     key: str,
+    about: str = "",
     icon: str | None = None,
     expanded: bool = False,
     must_open: bool = False,
@@ -26,13 +27,15 @@ def folded(
     Args:
         label: The heading.
         key: Where the state is kept.
+        about: Said behind the heading while it is shut. While it is open the heading stays as it
+            is, as another one would make the section anew under the hands of who types in it.
         icon: Before the heading.
         expanded: Whether it is open at first.
         must_open: Whether it is opened whatever it was.
     """
     # Of its own accord Streamlit shuts a section whose heading becomes another one.
-    st.session_state[key] = must_open or bool(st.session_state.get(key, expanded))
-    box = st.expander(label, icon=icon, key=key, on_change="rerun")
+    is_open = st.session_state[key] = must_open or bool(st.session_state.get(key, expanded))
+    box = st.expander(label if is_open else label + about, icon=icon, key=key, on_change="rerun")
     with box:
         yield bool(box.open)
 

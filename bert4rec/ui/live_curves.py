@@ -13,12 +13,12 @@ from bert4rec.ui import curve_charts, curve_findings
 from bert4rec.ui.curve_layers import ZOOM
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_figures import seen_words
+from bert4rec.ui.small_curves import SMALL, small_curves
 from bert4rec.ui.words import escape, metric_name
 
 MIN_CHART_PX = 380
 MIN_SMALL_PX = 195
 CHART_PX = 300
-SMALL_PX = 150
 SMOOTHING_KEY = "curve_smoothing"
 LOG_SCALE_KEY = "curve_log_scale"
 FIRST_SMOOTHING = 0.6
@@ -60,7 +60,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         if smoothing:
             st.caption("The faint line is the loss as it was measured.")
         _draw_table(run, "loss", curves, curve_findings.train_table)
-    _draw_small(run, curves, smoothing, is_live=is_live)
+    _draw_small(curves, smoothing)
 
 
 def _ask_look() -> tuple[float, bool]:
@@ -85,7 +85,7 @@ def _ask_look() -> tuple[float, bool]:
             help="Draws the training loss so that equal ratios are equally high.",
         )
         st.caption(
-            "Drag to move, Ctrl and the wheel to zoom, a double click for all.",
+            "Drag a large chart to move it, Ctrl and the wheel zoom, a double click shows all.",
             width="content",
         )
     return float(smoothing), bool(is_log)
@@ -98,7 +98,6 @@ def _draw_chart(
     *,
     key: str,
     is_live: bool,
-    height_px: int = CHART_PX,
 ) -> None:
     st.markdown(f"**{escape(title)}**")
     # A text that changes each second would build the chart anew.
@@ -108,7 +107,7 @@ def _draw_chart(
         st.vega_lite_chart(
             chart.points,
             chart.spec,
-            height=height_px,
+            height=CHART_PX,
             alt=alt,
             key=key,
             on_select="rerun",
@@ -117,18 +116,15 @@ def _draw_chart(
     st.caption(escape(finding))
 
 
-def _draw_small(run: Run, curves: Curves, smoothing: float, *, is_live: bool) -> None:
+def _draw_small(curves: Curves, smoothing: float) -> None:
     cards = st.grid(4, min_column_width=MIN_SMALL_PX)
-    for name, chart in curve_charts.small_charts(curves, smoothing).items():
+    is_dark = st.context.theme.type == "dark"
+    for name, drawing in small_curves(curves, smoothing, is_dark=is_dark).items():
+        finding = curve_findings.small_finding(curves, name)
         with cards.container(border=True, height="stretch"):
-            _draw_chart(
-                chart,
-                curve_charts.SMALL[name].title,
-                curve_findings.small_finding(curves, name),
-                key=f"curve_{name}_{run.id}",
-                is_live=is_live,
-                height_px=SMALL_PX,
-            )
+            st.markdown(f"**{SMALL[name].title}**")
+            st.image(drawing, width="stretch", alt=f"{SMALL[name].title}: {finding}")
+            st.caption(escape(finding))
 
 
 def _draw_table(

@@ -20,6 +20,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import form_fields, setting_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.policy_form import draw_policy_out
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
 from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import (
@@ -201,7 +202,9 @@ def _draw_results(run: Run) -> None:
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     st.markdown(f"**{escape(final_finding(report))}**")
     model = run.hyperparameters().model_name
-    st.table(final_table(report, model), hide_index=True, border="horizontal")
+    table = final_table(report, model)
+    columns = [Column(str(name), str(name)) for name in table.columns]
+    draw_table(table, columns, alt=f"Test metrics of {model} and the baselines")
     n_rows = number(report["bert4rec"]["n_rows"])
     st.caption(
         f"{n_rows} held-out items: {escape(asked_words(summary.get('split')))}, ranked among the "

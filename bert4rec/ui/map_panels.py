@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -15,7 +16,8 @@ from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
 from bert4rec.ui.outline_links import Sheet, sheet_link
-from bert4rec.ui.words import counted, escape, percent
+from bert4rec.ui.reading_table import Column, draw_table
+from bert4rec.ui.words import counted, escape, number, percent
 
 # So many of the chosen items go along to another page, and so many gaps are filled after them.
 MAX_TAKEN, N_GAPS = 50, 10
@@ -46,16 +48,15 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
         st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
     else:
         st.caption("This item is not among those shown on the map.")
-    st.dataframe(
+    columns = [
+        Column("item", "Item"),
+        Column("cosine", "Cosine", words=partial(number, digits=2), is_number=True),
+        Column("kept", "✓", "Also near on the map"),
+        Column("group", caption_of(column or "")),
+    ]
+    draw_table(
         table,
-        hide_index=True,
-        column_config={
-            "item": st.column_config.TextColumn("Item", width=164),
-            "cosine": st.column_config.NumberColumn("Cosine", format="%.2f", width=48),
-            "kept": st.column_config.TextColumn("✓", width=28, help="Also near on the map"),
-            "group": st.column_config.TextColumn(caption_of(column or ""), width=72),
-        },
-        column_order=["item", "cosine", "kept", "group"],
+        [shown for shown in columns if shown.name in table],
         alt="The nearest items by cosine in the original space",
     )
 

@@ -15,13 +15,15 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
 from bert4rec.ui import cache, state
-from bert4rec.ui.prediction_cards import TRUE_ROW_STYLE, ordinal
+from bert4rec.ui.prediction_cards import ordinal
+from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import counted, escape, percent
 
 K = 10
 N_RECENT = 15
 MIN_LIST_PX = 260
+FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
 YARDSTICK_LABELS = {"transitions": "Transition counts", "popularity": "Popularity"}
 
 
@@ -117,14 +119,9 @@ def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int |
     if true_idx is not None:
         rows.insert(0, (len(history) + 1, f"✓ {titles[true_idx - 1]} (held back)"))
     st.markdown(f"**History**, newest first: {counted(len(history), 'item')}")
-    st.dataframe(
-        pd.DataFrame(rows, columns=["#", "item"]),
-        hide_index=True,
-        row_height=32,
-        column_config={
-            "#": st.column_config.NumberColumn("#", width=44),
-            "item": st.column_config.TextColumn("Item", width=240),
-        },
+    draw_table(
+        pd.DataFrame(rows, columns=["at", "item"]),
+        [count_column("at", "#", "Position"), Column("item", "Item")],
         alt="The newest items of the history",
     )
 
@@ -151,24 +148,14 @@ def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd
 
 def _draw_list(one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str) -> None:
     table = list_table(one, vocabulary, history)
-    styled = table.style.apply(
-        lambda row: [TRUE_ROW_STYLE if row["is_true"] else ""] * len(row), axis=1
+    weight = (
+        Column("weight", "Chance", "Probability over the whole catalogue", is_number=True)
+        if one.is_network
+        else Column("weight", "Count", FOLLOWED_HELP, is_number=True)
     )
-    st.dataframe(
-        styled,
-        hide_index=True,
-        row_height=32,
-        column_order=["rank", "item", "weight"],
-        column_config={
-            "rank": st.column_config.NumberColumn("#", width=38, help="Rank"),
-            "item": st.column_config.TextColumn("Item", width=190),
-            "weight": st.column_config.TextColumn(
-                "Chance" if one.is_network else "Count",
-                width=72,
-                help="Probability over the whole catalogue"
-                if one.is_network
-                else "How often it followed the last item, or occurs, in training",
-            ),
-        },
+    draw_table(
+        table,
+        [count_column("rank", "#", "Rank"), Column("item", "Item"), weight],
         alt=f"What {label} expects next",
+        is_tinted=table["is_true"].tolist(),
     )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from bert4rec.explain import Prediction
 from bert4rec.recommender import Suggestion
+from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.ui.words import escape, number, percent
 
 CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sides"}
@@ -22,8 +23,6 @@ BITS_HELP = (
     "How much the context tells beyond popularity, in bits: 1 bit makes the true item twice as "
     "probable as its share of all interactions."
 )
-# See-through, so that it holds on a light and a dark page.
-TRUE_ROW_STYLE = "background-color: rgba(0, 114, 178, 0.22)"
 # Narrower ones would cut off the chance.
 MIN_CONTEXT_PX = 280
 WIDE_TABLE_PX = 680
@@ -148,39 +147,19 @@ def draw_suggestions(
         is_narrow: Whether it stands beside others, so that titles get less room.
     """
     full = highest or float(table["probability"].max() or 1.0)
-    marks = table["note"].map(NOTE_MARKS)
-    # As percentages, since a bar's own percent format has ragged digits.
-    shown = table.assign(item=marks + table["item"], probability=100 * table["probability"])
-    styled = shown.style.apply(
-        lambda row: [TRUE_ROW_STYLE if row["note"] == "true item" else ""] * len(row), axis=1
-    )
-    st.dataframe(
-        styled,
-        # What a table is wider than its columns is shared by all of them alike.
-        width="stretch" if is_narrow else WIDE_TABLE_PX,
-        hide_index=True,
-        row_height=32,
-        column_config={
-            "rank": st.column_config.NumberColumn("#", width=26, help="Rank"),
-            "item": st.column_config.TextColumn(
-                "Item",
-                width=150 if is_narrow else "large",
-                help="✓ true item, ↺ already in the sequence",
+    draw_table(
+        table.assign(item=table["note"].map(NOTE_MARKS) + table["item"]),
+        [
+            count_column("rank", "#", "Rank"),
+            Column("item", "Item", "✓ true item, ↺ already in the sequence"),
+            share_column(
+                "probability", "Chance", "Probability over the whole catalogue", full=full
             ),
-            "probability": st.column_config.ProgressColumn(
-                "Chance",
-                format="%.1f%%",
-                min_value=0.0,
-                max_value=100 * full,
-                width=62 if is_narrow else 120,
-                help="Probability over the whole catalogue",
-            ),
-            "count": st.column_config.NumberColumn(
-                "Count", format="localized", width=48, help="How often it occurs in the data"
-            ),
-        },
-        column_order=["rank", "item", "probability", "count"],
+            count_column("count", "Count", "How often it occurs in the data"),
+        ],
         alt=alt_text,
+        is_tinted=(table["note"] == "true item").tolist(),
+        width_px=None if is_narrow else WIDE_TABLE_PX,
     )
 
 
@@ -288,22 +267,29 @@ def place_table(
 
 def draw_places(table: pd.DataFrame) -> None:
     """Draw the hidden places as one table."""
-    st.dataframe(
+    rank = "Rank of the true item"
+    columns = [
+        count_column("position", "Position"),
+        Column("item", "True item"),
+        count_column("past", "Past only", rank),
+        count_column("future", "Future only", rank),
+        count_column("both", "Both sides", rank),
+        count_column("before", "In the original", f"{rank} there, seen as widely"),
+        Column("change", "Change in bits", "What the edit adds", signed_bits, is_number=True),
+        Column("bits", "Bits", BITS_HELP, bits_words, is_number=True),
+    ]
+    draw_table(
         table,
-        hide_index=True,
-        column_config={
-            "position": st.column_config.NumberColumn("Position", width="small"),
-            "item": st.column_config.TextColumn("True item", width="large"),
-            "past": st.column_config.NumberColumn("Past only", help="Rank of the true item"),
-            "future": st.column_config.NumberColumn("Future only", help="Rank of the true item"),
-            "both": st.column_config.NumberColumn("Both sides", help="Rank of the true item"),
-            "before": st.column_config.NumberColumn(
-                "In the original", help="Rank of the true item there, seen as widely"
-            ),
-            "change": st.column_config.NumberColumn(
-                "Change in bits", format="%+.1f", help="What the edit adds to the prediction"
-            ),
-            "bits": st.column_config.NumberColumn("Bits", format="%.1f", help=BITS_HELP),
-        },
+        [column for column in columns if column.name in table],
         alt="Rank of the true item at each hidden place, by context",
     )
+
+
+def bits_words(bits: float) -> str:
+    """Return bits with one digit."""
+    return f"{bits:.1f}"
+
+
+def signed_bits(bits: float) -> str:
+    """Return a difference of bits with its sign."""
+    return f"{bits:+.1f}"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from bert4rec.data.profile import Profile
+from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
+from bert4rec.ui.curve_layers import GREY
 from bert4rec.ui.folded import folded
 from bert4rec.ui.words import number, percent
 
 HEIGHT = 280
 DAY_S = 86_400
 N_CURVE_POINTS = 200
-CONFIG = {"displayModeBar": False}
+SHARE_MARKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def draw_lengths(found: Profile) -> None:
@@ -29,7 +31,7 @@ def draw_lengths(found: Profile) -> None:
     )
     st.markdown("**History lengths**")
     st.caption(finding)
-    st.plotly_chart(length_figure(edges, counts), alt=finding, config=CONFIG, key="lengths")
+    _draw(length_chart(edges, counts), finding)
     with folded("As a table", key="lengths_table") as is_open:
         if is_open:
             st.dataframe(
@@ -39,26 +41,28 @@ def draw_lengths(found: Profile) -> None:
             )
 
 
-def length_figure(edges: np.ndarray, counts: np.ndarray) -> go.Figure:
-    """Return the histogram of history lengths."""
-    # An edge belongs to the bin above it: a bin of one length stands over that length.
-    centres = (edges[:-1] + edges[1:] - 1) / 2
-    ranges = [
-        f"{low} to {high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(edges)
-    ]
-    figure = go.Figure(
-        go.Bar(
-            x=centres,
-            y=counts,
-            width=np.diff(edges),
-            customdata=ranges,
-            hovertemplate="%{customdata} items: %{y:,} histories<extra></extra>",
-        )
+def length_chart(edges: np.ndarray, counts: np.ndarray) -> Chart:
+    """Return the histogram of history lengths.
+
+    Args:
+        edges: Lengths at which bins begin, and the one after the last; (B + 1,).
+        counts: Histories in each bin, (B,).
+    """
+    points = pd.DataFrame(
+        {
+            # An edge belongs to the bin above it: a bin of one length stands over that length.
+            "low": edges[:-1] - 0.5,
+            "high": edges[1:] - 0.5,
+            "count": counts,
+            "bin": [
+                f"{low} to {high - 1}" if high - low > 1 else f"{low}"
+                for low, high in pairwise(edges)
+            ],
+        }
     )
-    _laid_out(figure, "Items in the history", "Histories")
-    figure.update_xaxes(tickformat=",d")
-    figure.update_yaxes(tickformat=",d")
-    return figure
+    x: dict[str, Any] = {"type": "quantitative", "title": "Items in the history"}
+    x |= {"axis": AXIS | {"format": ",d", "tickMinStep": 1, "tickCount": 8, "grid": False}}
+    return Chart(points, _histogram(x, "Histories", "Items"))
 
 
 def draw_popularity(found: Profile) -> None:
@@ -68,10 +72,10 @@ def draw_popularity(found: Profile) -> None:
     finding = f"The most popular tenth of the items has {percent(top)} of all interactions."
     st.markdown("**Popularity of items**")
     st.caption(finding)
-    st.plotly_chart(popularity_figure(items, share), alt=finding, config=CONFIG, key="popularity")
+    _draw(popularity_chart(items, share), finding)
     with folded("As a table", key="popularity_table") as is_open:
         if is_open:
-            marks = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1.0])
+            marks = np.array(SHARE_MARKS)
             st.dataframe(
                 pd.DataFrame(
                     {
@@ -86,39 +90,46 @@ def draw_popularity(found: Profile) -> None:
             )
 
 
-def popularity_figure(items: np.ndarray, share: np.ndarray) -> go.Figure:
-    """Return the cumulative share of interactions over items from most to least popular."""
+def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
+    """Return the cumulative share of interactions over items from most to least popular.
+
+    Args:
+        items: Shares of the items, rising from 0 to 1; (N,).
+        share: Share of the interactions that so many items have, (N,).
+    """
     thin = np.unique(np.linspace(0, len(items) - 1, N_CURVE_POINTS).astype(int))
-    figure = go.Figure(
-        go.Scatter(
-            x=np.asarray(items)[thin],
-            y=np.asarray(share)[thin],
-            mode="lines",
-            line={"width": 3},
-            hovertemplate="%{x:.0%} of the items: %{y:.0%} of the interactions<extra></extra>",
-        )
-    )
-    figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"dash": "dot", "width": 1, "color": "gray"},
-        hoverinfo="skip",
-    )
-    figure.add_annotation(
-        x=0.98,
-        y=0.5,
-        text="if all were equal",
-        showarrow=False,
-        font={"size": 12},
-        xanchor="right",
-    )
-    _laid_out(figure, "Items, most popular first", "Share of interactions")
-    # Half of the last label stands beyond the end of the axis.
-    figure.update_layout(margin_r=24)
-    figure.update_xaxes(tickformat=".0%", range=[0, 1], dtick=0.25)
-    figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
-    return figure
+    points = pd.DataFrame({"items": np.asarray(items)[thin], "share": np.asarray(share)[thin]})
+    axis = AXIS | {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}
+    x = {"field": "items", "type": "quantitative", "title": "Items, most popular first"}
+    y = {"field": "share", "type": "quantitative", "title": "Share of interactions"}
+    told = [
+        {"field": "items", "title": "Items", "format": ".0%"},
+        {"field": "share", "title": "Interactions", "format": ".0%"},
+    ]
+    equal = {"color": {"value": GREY}, "y": {"field": "items", "type": "quantitative"}}
+    at = {"x": {"datum": 0.98}, "y": {"datum": 0.5}}
+    # Once, and not once a point.
+    one = {"aggregate": [{"op": "count", "as": "n"}]}
+    word = {"type": "text", "align": "right", "text": "if all were equal", "color": GREY}
+    layers: list[dict[str, Any]] = [
+        {"mark": {"type": "line", "strokeWidth": 1, "strokeDash": [2, 3]}, "encoding": equal},
+        {"transform": [one], "mark": word, "encoding": at},
+        {"mark": {"type": "line", "strokeWidth": 3}},
+        # Wide and unseen, so that one need not meet the line itself.
+        {
+            "mark": {"type": "point", "size": 300, "opacity": 0, "filled": True},
+            "encoding": {"tooltip": told},
+        },
+    ]
+    spec = {
+        "padding": dict(PADDING_PX),
+        "encoding": {
+            "x": x | {"axis": axis | {"grid": False}, "scale": {"domain": [0, 1]}},
+            "y": y | {"axis": axis, "scale": {"domain": [0, 1]}},
+        },
+        "layer": layers,
+    }
+    return Chart(points, spec)
 
 
 def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
@@ -132,7 +143,7 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
     )
     st.markdown("**Interactions over time**")
     st.caption(finding)
-    st.plotly_chart(over_time_figure(edges_s, counts), alt=finding, config=CONFIG, key="over_time")
+    _draw(over_time_chart(edges_s, counts), finding)
     with folded("As a table", key="over_time_table") as is_open:
         if is_open:
             st.dataframe(
@@ -142,23 +153,24 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
             )
 
 
-def over_time_figure(edges_s: np.ndarray, counts: np.ndarray) -> go.Figure:
-    """Return the histogram of the interactions' times, in UTC."""
-    moments = pd.to_datetime(edges_s, unit="s")
-    names = moments.strftime(_moment_form(edges_s))
-    centres = pd.to_datetime((edges_s[:-1] + edges_s[1:]) / 2, unit="s")
-    figure = go.Figure(
-        go.Bar(
-            x=centres,
-            y=counts,
-            width=np.diff(edges_s) * 1000,
-            customdata=[f"{low} to {high}" for low, high in pairwise(names)],
-            hovertemplate="%{customdata}: %{y:,} interactions<extra></extra>",
-        )
+def over_time_chart(edges_s: np.ndarray, counts: np.ndarray) -> Chart:
+    """Return the histogram of the interactions' times, in UTC.
+
+    Args:
+        edges_s: Unix seconds at which bins begin, and where the last ends; (B + 1,).
+        counts: Interactions in each bin, (B,).
+    """
+    names = pd.to_datetime(edges_s, unit="s").strftime(_moment_form(edges_s))
+    points = pd.DataFrame(
+        {
+            "low": edges_s[:-1] * 1000,
+            "high": edges_s[1:] * 1000,
+            "count": counts,
+            "bin": [f"{low} to {high}" for low, high in pairwise(names)],
+        }
     )
-    _laid_out(figure, "Time (UTC)", "Interactions")
-    figure.update_yaxes(tickformat=",d")
-    return figure
+    x = {"type": "temporal", "title": "Time (UTC)", "scale": {"type": "utc"}}
+    return Chart(points, _histogram(x | {"axis": AXIS | {"grid": False}}, "Interactions", "Time"))
 
 
 def _moment_form(edges_s: np.ndarray) -> str:
@@ -168,13 +180,25 @@ def _moment_form(edges_s: np.ndarray) -> str:
     return "%Y-%m-%d %H:%M" if edges_s[1] - edges_s[0] >= 60 else "%Y-%m-%d %H:%M:%S"
 
 
-def _laid_out(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        showlegend=False,
-        bargap=0.05,
-        xaxis_title=x_title,
-        yaxis_title=y_title,
-    )
-    return figure
+def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:
+    """Return the description of a histogram of a table with low, high, count and bin."""
+    scale = x.get("scale", {}) | {"nice": False, "zero": False}
+    y = {"field": "count", "type": "quantitative", "title": y_title, "axis": AXIS}
+    return {
+        "padding": dict(PADDING_PX),
+        # A hair between bars, which share their edges.
+        "mark": {"type": "bar", "stroke": "transparent", "strokeWidth": 1, "binSpacing": 1},
+        "encoding": {
+            "x": x | {"field": "low", "scale": scale, "bin": "binned"},
+            "x2": {"field": "high"},
+            "y": y | {"axis": AXIS | {"format": ",d", "tickMinStep": 1}},
+            "tooltip": [
+                {"field": "bin", "title": what},
+                {"field": "count", "title": y_title, "format": ",d"},
+            ],
+        },
+    }
+
+
+def _draw(chart: Chart, finding: str) -> None:
+    st.vega_lite_chart(chart.points, chart.spec, height=HEIGHT, alt=finding)

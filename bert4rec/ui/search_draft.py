@@ -22,6 +22,7 @@ from bert4rec.search_space import (
     WHY_FIXED,
     Choices,
     Domain,
+    parse_domain,
 )
 from bert4rec.ui import forms
 from bert4rec.ui.forms import FormField, form_fields, preset_draft, shown_value, value_text
@@ -251,6 +252,23 @@ def plan_words(plan: SearchPlan) -> list[tuple[str, str]]:
     return [
         (form_fields()[name].title, domain_words(one, name)) for name, one in plan.space.items()
     ]
+
+
+def varied_words(varied: Varied, name: str) -> str:
+    """Return between what a setting varies, in words, also while it makes no sense yet.
+
+    Args:
+        varied: How it varies, as typed.
+        name: The setting.
+
+    Example:
+        >>> varied_words(Varied(LIST, ("32", "64")), "hidden_size"), varied_words(Varied(LIST), "")
+        ('32 or 64', 'to be put right')
+    """
+    try:
+        return domain_words(parse_domain(name, varied.plain()), name)
+    except SettingsError:
+        return "to be put right"
 
 
 def domain_words(domain: Domain, name: str = "") -> str:

@@ -26,11 +26,12 @@ from bert4rec.ui.setting_fields import (
     draw_problems,
     draw_unused,
 )
-from bert4rec.ui.words import metric_name
+from bert4rec.ui.words import escape, metric_name
 
 DRAFT_KEY = "search_draft"
 PRESET_KEY = "search_preset"
 ADD_KEY = "search_add"
+ROW_KEY = "search_varied"
 MIN_HEAD_PX = 150
 RANGE_ROW = [2.4, 1.4, 1.4, 1.2, 1.9]
 LIST_ROW = [2.4, 4.0, 1.9]
@@ -162,8 +163,15 @@ def _with_metric(before: SearchDraft) -> SearchDraft:
 
 def _draw_space(now: SearchDraft, problems: Sequence[str]) -> None:
     for name, varied in now.space.items():
-        _draw_varied(form_fields()[name], varied, now)
-        draw_problems(forms.problems_of(problems, [form_fields()[name]]))
+        found = form_fields()[name]
+        mine = forms.problems_of(problems, [found])
+        first = forms.value_text(forms.shown_value(name, now.base), name)
+        about = f": {escape(drafts.varied_words(varied, name))}; first trial {escape(first)}"
+        key = f"{ROW_KEY}_{name}"
+        with folded(f"**{found.title}**", key=key, about=about, must_open=bool(mine)) as is_open:
+            if is_open:
+                _draw_varied(found, varied, now)
+                draw_problems(mine)
     away = {*now.space, *drafts.unused_fields(now)}
     free = [name for name in form_fields() if drafts.may_vary(name) and name not in away]
     # Emptied: what was chosen is a row by now.
@@ -187,6 +195,7 @@ def _add() -> None:
     name = st.session_state.get(ADD_KEY)
     if name:
         _vary(name, drafts.suggested(name, forms.shown_value(name, draft().base)))
+        st.session_state[f"{ROW_KEY}_{name}"] = True
 
 
 def _vary(name: str, varied: Varied) -> None:
@@ -200,7 +209,7 @@ def _draw_varied(found: FormField, varied: Varied, now: SearchDraft) -> None:
     _hold(key, varied.mode)
     with mode:
         st.selectbox(
-            found.title,
+            "How it varies",
             drafts.modes_of(found),
             format_func=MODES.__getitem__,
             key=key,
@@ -294,9 +303,10 @@ def _draw_fixed(now: SearchDraft, problems: list[str]) -> None:
             continue
         unused = drafts.unused_fields(now)
         given = sum(found.name in now.base for found in left if found.name not in unused)
-        label = f"{group} · {given} set" if given else group
+        about = f" · {given} set" if given else ""
         is_wrong = bool(forms.problems_of(problems, left))
-        with folded(label, key=f"search_group_{group}", must_open=is_wrong) as is_open:
+        key = f"search_group_{group}"
+        with folded(group, key=key, about=about, must_open=is_wrong) as is_open:
             if is_open:
                 _draw_fields(left, now, problems)
 

@@ -14,11 +14,14 @@ from bert4rec.ui.inspected_model import ended_model
 from bert4rec.ui.prediction_cards import (
     BITS_HELP,
     CONTEXT_WORDS,
+    bits_words,
     draw_suggestions,
     ordinal,
+    signed_bits,
     suggestion_table,
     with_true_item,
 )
+from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import escape
 
@@ -123,18 +126,17 @@ def pair_table(pair: list[list[Prediction]], titles: list[str]) -> pd.DataFrame:
 
 
 def _draw_places(table: pd.DataFrame, names: list[str]) -> None:
-    st.dataframe(
+    draw_table(
         table,
-        hide_index=True,
-        column_config={
-            "position": st.column_config.NumberColumn("Position", width="small"),
-            "item": st.column_config.TextColumn("True item", width="large"),
-            "rank": st.column_config.NumberColumn("Rank here", help="Of the true item"),
-            "other_rank": st.column_config.NumberColumn("Rank there", help="In the other model"),
-            "bits": st.column_config.NumberColumn("Bits here", format="%.1f", help=BITS_HELP),
-            "other_bits": st.column_config.NumberColumn("Bits there", format="%.1f"),
-            "gap": st.column_config.NumberColumn("Gained there", format="%+.1f"),
-        },
+        [
+            count_column("position", "Position"),
+            Column("item", "True item"),
+            count_column("rank", "Rank here", "Of the true item"),
+            count_column("other_rank", "Rank there", "In the other model"),
+            Column("bits", "Bits here", BITS_HELP, bits_words, is_number=True),
+            Column("other_bits", "Bits there", "", bits_words, is_number=True),
+            Column("gap", "Gained there", "", signed_bits, is_number=True),
+        ],
         alt=f"Ranks of the true item by {names[0]} and by {names[1]}",
     )
 

@@ -14,6 +14,8 @@ from bert4rec.ui.drafts import Draft
 from bert4rec.ui.words import escape, number
 
 MIN_CARD_WIDTH = 184
+# A longer title may be cut off on a card.
+CARD_LETTERS = 14
 # More cards than this are shown a part at a time: what the model fills in, below them, stays near.
 MAX_CARDS, PART_CARDS = 30, 25
 PART_KEY = "inspect_part"
@@ -50,17 +52,18 @@ def draw_strip(
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at in shown:
             slot = draft.slots[at]
+            title = vocabulary.title(slot.item_idx)
             group = None if groups is None else str(groups.iloc[slot.item_idx - 1])
             colour = colours.get(group or "", OTHER_COLOUR)
             st.button(
-                _card(draft, at, vocabulary.title(slot.item_idx), (group, colour), days),
+                _card(draft, at, title, (group, colour), days),
                 key=f"inspect_card_{at}",
                 type="primary" if slot.is_hidden else "secondary",
                 icon=":material/visibility_off:" if slot.is_hidden else None,
                 width="stretch",
                 wrap=False,
-                help=f"{escape(vocabulary.title(slot.item_idx))} – click to "
-                + ("show it again." if slot.is_hidden else "hide it."),
+                # Only where it is needed: with it a card takes a browser more than twice as long.
+                help=escape(title) if len(title) > CARD_LETTERS else None,
                 on_click=lambda at=at: on_change(draft.toggled(at)),
             )
     if start:

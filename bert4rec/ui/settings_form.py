@@ -124,10 +124,11 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
         names = {field.name for field in fields}
         here = [advice for advice in found if advice.name in names]
         given = sum(name in values for name in names if name not in unused)
-        label = f"{group} · {given} set" if given else group
-        label += f" · {counted(len(here), 'note')}" if here else ""
+        about = f" · {given} set" if given else ""
+        about += f" · {counted(len(here), 'note')}" if here else ""
         is_wrong = any(advice.is_error for advice in here)
-        with folded(label, key=f"train_group_{group}", must_open=is_wrong) as is_open:
+        key = f"train_group_{group}"
+        with folded(group, key=key, about=about, must_open=is_wrong) as is_open:
             if is_open:
                 _draw_fields(fields, found, changed)
     wrong = [f"{advice.name}: {advice.message}" for advice in found if advice.is_error]

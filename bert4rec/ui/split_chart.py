@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
@@ -18,17 +16,19 @@ from bert4rec.data.split_record import counts_words, few_words, moment, split_re
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
+from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
+from bert4rec.ui.curve_layers import GREY
 from bert4rec.ui.folded import folded
-from bert4rec.ui.words import contained, counted, escape, number, when
+from bert4rec.ui.words import contained, counted, escape, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
-CONFIG = {"displayModeBar": False}
+FRAME_PX = 110
+DOT_SIZE = 70
 MAX_TEXT = 40
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
-# Beside the colours of the theme, which go by the order of the traces.
-SYMBOLS = ("circle", "diamond", "star", "triangle-up", "circle-open")
-SIZES = (8, 11, 13, 9, 7)
+# Beside the colours of the theme, which go by the order of the parts.
+SHAPES = ("circle", "diamond", "cross", "triangle-up", "stroke")
 
 
 class Way(NamedTuple):
@@ -75,8 +75,9 @@ def draw_split(dataset: SequenceDataset) -> None:
         if few_words(record):
             st.warning(escape(few_words(record)), icon=":material/warning:")
         picture = picture_of(dataset, split)
-        figure = split_figure(picture, dataset, split)
-        st.plotly_chart(figure, alt=finding, config=CONFIG, key="split")
+        chart = split_chart(picture, dataset, split)
+        height = FRAME_PX + ROW_PX * len(picture.user_idx)
+        st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
         st.caption(_legend_words(picture))
         with folded("As a table", key="split_table") as is_open:
             if is_open:
@@ -156,73 +157,91 @@ def _draw_command(settings: Hyperparameters) -> None:
     )
 
 
-def split_figure(picture: SplitPicture, dataset: SequenceDataset, split: Split) -> go.Figure:
+def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -> Chart:
     """Return the histories as rows of dots: over time for a split by time, else from the end."""
-    over_time = split.cuts is not None
-    x = _x_values(picture, over_time=over_time)
+    x = _x_axis(picture, over_time=split.cuts is not None)
+    users = {
+        str(at): _short(dataset.user_id(int(user))) for at, user in enumerate(picture.user_idx)
+    }
+    labels = np.array(list(unique_labels(users).values()), dtype=object)
     titles = dataset.vocabulary.titles
-    texts = np.array([_plain(titles[item - 1]) for item in picture.items], dtype=object)
-    figure = go.Figure()
-    for part in range(len(PARTS)):
-        figure.add_trace(_trace(picture, part, x, texts))
+    present = [part for part in range(len(PARTS)) if (picture.part == part).any()]
+    points = pd.DataFrame(
+        {
+            "x": _x_values(picture, over_time=split.cuts is not None),
+            "user": labels[picture.row],
+            "part": [PART_NAMES[part] for part in picture.part],
+            "title": [_short(titles[item - 1]) for item in picture.items],
+            "place": picture.place + 1,
+        }
+    )
+    y = {"field": "user", "type": "nominal", "sort": labels.tolist(), "title": None}
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": DOT_SIZE},
+            "encoding": {
+                "x": x | {"field": "x"},
+                "y": y | {"axis": AXIS | {"grid": True}},
+                "tooltip": [
+                    {"field": "title", "type": "nominal", "title": "Item"},
+                    {"field": "place", "title": "Place", "format": ",d"},
+                    {"field": "part", "title": "Part"},
+                ],
+            }
+            | _part_channels(present),
+        }
+    ]
     for cut in (split.cuts.valid_at_s, split.cuts.test_at_s) if split.cuts else ():
-        figure.add_shape(
-            type="line",
-            x0=moment(cut),
-            x1=moment(cut),
-            y0=0,
-            y1=1,
-            yref="paper",
-            line={"color": "gray", "width": 1, "dash": "dash"},
-        )
-    _lay_out(figure, picture, dataset, over_time=over_time)
-    return figure
+        line = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
+        layers.append({"mark": line, "encoding": {"x": x | {"datum": _at(cut)}}})
+    return Chart(points, {"padding": dict(PADDING_PX), "layer": layers})
 
 
-def _x_values(picture: SplitPicture, *, over_time: bool) -> np.ndarray:
+def _x_axis(picture: SplitPicture, *, over_time: bool) -> dict[str, Any]:
+    axis: dict[str, Any] = AXIS | {"grid": False}
+    if not over_time:
+        axis |= {"format": "d", "tickMinStep": 1, "tickCount": 10}
+        title = "Items counted from the newest, which is 0"
+        scale: dict[str, Any] = {"zero": False, "nice": False, "padding": 10}
+        return {"type": "quantitative", "title": title, "axis": axis, "scale": scale}
+    is_counter = picture.times_s is None or not isinstance(moment(float(picture.times_s[0])), str)
+    scale = {"nice": False, "padding": 10} | ({"zero": False} if is_counter else {"type": "utc"})
+    kind = "quantitative" if is_counter else "temporal"
+    return {"type": kind, "title": "Time", "axis": axis, "scale": scale}
+
+
+def _x_values(picture: SplitPicture, *, over_time: bool) -> list[float]:
     if not over_time or picture.times_s is None:
-        return -picture.n_later
-    return np.array([moment(float(time_s)) for time_s in picture.times_s], dtype=object)
+        return [float(-n_later) for n_later in picture.n_later]
+    return [_at(float(time_s)) for time_s in picture.times_s]
 
 
-def _trace(picture: SplitPicture, part: int, x: np.ndarray, texts: np.ndarray) -> go.Scatter:
-    is_in = picture.part == part
-    marker: dict[str, Any] = {"symbol": SYMBOLS[part], "size": SIZES[part]}
-    if part == UNUSED:
-        marker["color"] = "gray"
-    return go.Scatter(
-        x=x[is_in],
-        y=picture.row[is_in],
-        text=texts[is_in],
-        customdata=picture.place[is_in] + 1,
-        name=PART_NAMES[part],
-        mode="markers",
-        marker=marker,
-        showlegend=bool(is_in.any()),
-        hovertemplate="%{text}, item %{customdata:,d}<extra>%{fullData.name}</extra>",
-    )
+def _at(time_s: float) -> float:
+    """Return a time as Vega takes it: a moment in milliseconds, a counter as it is."""
+    return 1000 * time_s if isinstance(moment(time_s), str) else time_s
 
 
-def _plain(text: str) -> str:
-    """Return text from a log so that plotly shows it as it is, and not as HTML."""
-    short = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-    return html.escape(contained(short), quote=False)
+def _part_channels(present: Sequence[int]) -> dict[str, Any]:
+    """Return colour and shape of the parts; the legend tells of those that are there."""
+    legend: dict[str, Any] = {
+        "title": None,
+        "orient": "top",
+        "symbolOpacity": 1,
+        "padding": 0,
+        "offset": 4,
+    }
+    legend["values"] = [PART_NAMES[part] for part in present]
+    field: dict[str, Any] = {"field": "part", "type": "nominal"}
+    domain = list(PART_NAMES)
+    return {
+        "color": field | {"scale": {"domain": domain}, "legend": legend},
+        "shape": field | {"scale": {"domain": domain, "range": list(SHAPES)}, "legend": legend},
+    }
 
 
-def _lay_out(
-    figure: go.Figure, picture: SplitPicture, dataset: SequenceDataset, *, over_time: bool
-) -> None:
-    labels = [_plain(dataset.user_id(int(user))) for user in picture.user_idx]
-    figure.update_layout(
-        height=110 + ROW_PX * len(labels),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
-        xaxis_title="Time" if over_time else "Items counted from the newest, which is 0",
-    )
-    figure.update_xaxes(showgrid=False, zeroline=False)
-    figure.update_yaxes(
-        tickvals=list(range(len(labels))), ticktext=labels, autorange="reversed", zeroline=False
-    )
+def _short(text: str) -> str:
+    """Return text from a log that takes no more than its place."""
+    return contained(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
 
 
 def split_table(picture: SplitPicture, dataset: SequenceDataset) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from bert4rec.explain import Prediction, predict_masked
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.ui import cache, state
+from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.ui.words import counted, escape, number
 
 WATCHED_KEY = "watched_prediction"
@@ -155,21 +156,26 @@ def _draw_rank(
 
 
 def _draw_guesses(prediction: Prediction) -> None:
+    is_true = [guess.item_idx == prediction.true_idx for guess in prediction.top]
     table = pd.DataFrame(
         {
-            "Rank": [guess.rank + 1 for guess in prediction.top],
-            "Guess": [guess.title for guess in prediction.top],
-            "Probability": [100 * guess.probability for guess in prediction.top],
-            "Right": [guess.item_idx == prediction.true_idx for guess in prediction.top],
+            "rank": [guess.rank + 1 for guess in prediction.top],
+            "item": [
+                ("✓ " if hit else "") + guess.title
+                for guess, hit in zip(prediction.top, is_true, strict=True)
+            ],
+            "probability": [guess.probability for guess in prediction.top],
         }
     )
-    bar = st.column_config.ProgressColumn(format="%.1f%%", min_value=0.0, max_value=100.0)
-    st.dataframe(
+    draw_table(
         table,
-        hide_index=True,
-        key="watched_guesses",
-        column_config={"Probability": bar, "Rank": st.column_config.NumberColumn(width="small")},
+        [
+            count_column("rank", "Rank"),
+            Column("item", "Guess", "✓ the hidden item"),
+            share_column("probability", "Probability"),
+        ],
         alt=f"The {N_GUESSES} best guesses for the hidden item",
+        is_tinted=is_true,
     )
 
 

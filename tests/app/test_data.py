@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
+from tests.reading import table_with
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -84,7 +85,7 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert app.metric[0].label == "Interactions"
     assert len(app.metric) <= 7
     # Lengths, popularity, times and the split.
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("vega_lite_chart")) == 4
     assert "The checks found nothing to mend" in texts(app)
     assert "The busiest of 60 equal stretches" in texts(app)
 
@@ -102,7 +103,7 @@ def test_every_way_to_split_is_drawn_with_its_counts(workspace: Path) -> None:
         assert not app.exception
         assert not errors(app)
         assert said in texts(app)
-        assert len(app.get("plotly_chart")) == 4
+        assert len(app.get("vega_lite_chart")) == 4
         unfolded(app, "As a table")
         shown = next(f.value for f in app.dataframe if "Training" in f.value.columns)
         assert len(shown) == 12
@@ -136,9 +137,9 @@ def test_events_are_chosen_by_name_and_count_and_said_afterwards(workspace: Path
     assert manifest["settings"]["max_sequence_length"] == 5
     assert manifest["counts"]["n_interactions"] == 150
     unfolded(app, "Where it comes from")
-    report = next(f.value for f in app.dataframe if "Step" in f.value.columns)
-    assert report.set_index("Step").loc["Other event", "Rows"] == 30
-    origin = next(f.value for f in app.dataframe if "What" in f.value.columns)
+    report = table_with(app, "Step")
+    assert report.set_index("Step").loc["Other event", "Rows"] == "30"
+    origin = table_with(app, "What")
     assert origin.set_index("What").loc["Events to keep", "Value"] == "play"
 
 

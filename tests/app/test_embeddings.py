@@ -16,6 +16,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from tests.factories import small_settings
+from tests.reading import tables
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -126,9 +127,9 @@ def test_a_found_item_shows_its_nearest_in_the_original_space() -> None:
     assert not app.exception
     assert "**Title 5**" in texts(app)
     assert "of the 10 nearest" in texts(app)
-    table = app.dataframe[0].value
+    (table,) = tables(app)
     assert len(table) == 10
-    assert table["cosine"].is_monotonic_decreasing
+    assert table["Cosine"].astype(float).is_monotonic_decreasing
 
 
 @pytest.mark.usefixtures("run")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -20,9 +21,11 @@ from bert4rec.pipeline import train
 from bert4rec.ui import state
 from bert4rec.ui.words import contained, escape
 from tests.factories import small_settings
+from tests.reading import tables
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
+TABLE_TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span"}
 TURNED = "a\u202egnp.exe"
 MARKUP = [
     "<script>alert(1)</script>",
@@ -71,6 +74,9 @@ def open_data() -> AppTest:
 def markdown_texts(app: AppTest) -> Iterator[str]:
     """All texts of which the browser makes Markdown, labels and tooltips included."""
     for part in app._tree:
+        if part.type == "html":
+            # Asked for its tags instead.
+            continue
         proto = getattr(part, "proto", None)
         for field in MARKDOWN_FIELDS:
             if isinstance(text := getattr(proto, field, ""), str):
@@ -84,11 +90,14 @@ def assert_harmless(app: AppTest, *names: str) -> str:
     assert not app.exception
     shown = "\n".join(markdown_texts(app))
     assert [text for text in (*MARKUP, *names) if text in shown] == []
+    for part in app.get("html"):
+        assert set(re.findall(r"</?(\w+)", part.proto.body)) <= TABLE_TAGS | {"style"}
     return shown
 
 
 def table(app: AppTest, column: str) -> pd.DataFrame:
-    return next(frame.value for frame in app.dataframe if column in frame.value.columns)
+    frames = [*(frame.value for frame in app.dataframe), *tables(app)]
+    return next(frame for frame in frames if column in frame.columns)
 
 
 def press(app: AppTest, label: str) -> None:
@@ -133,22 +142,26 @@ def test_a_title_that_turns_the_direction_leaves_the_rest_of_a_sequence_alone() 
 
 @pytest.mark.usefixtures("dataset")
 def test_no_figure_takes_them_for_markup() -> None:
-    charts = open_data().get("plotly_chart")
-    found = [text for chart in charts for text in strings(json.loads(chart.proto.spec))]
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in found
-    # What else is in angle brackets is the page's own.
-    assert {tag for text in found for tag in re.findall("<[^>]*", text)} <= {"<extra", "</extra"}
-    assert {text for text in found if text.startswith(TURNED)} == {contained(TURNED)}
-    assert not any("o" * 60 in text for text in found)
+    # What a chart of Vega shows is the text of its table, and no expression or address of its own.
+    (split,) = (
+        frame
+        for frame in map(points_of, open_data().get("vega_lite_chart"))
+        if "title" in frame.columns
+    )
+    assert "<script>alert(1)</script>" in set(split["title"])
+    assert {text for text in split["title"] if text.startswith(TURNED)} == {contained(TURNED)}
+    assert not any("o" * 60 in text for text in split["title"])
+    assert set(split.columns) == {"x", "user", "part", "title", "place"}
 
 
-def strings(part: object) -> Iterator[str]:
-    """All texts of a figure."""
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, list | dict):
-        for inner in part.values() if isinstance(part, dict) else part:
-            yield from strings(inner)
+def points_of(chart: Any) -> pd.DataFrame:
+    """The table of a chart."""
+    (data,) = (
+        (dataset.data.data for dataset in chart.proto.datasets)
+        if chart.proto.datasets
+        else (chart.proto.data.data,)
+    )
+    return pa.ipc.open_stream(data).read_pandas()
 
 
 @pytest.mark.usefixtures("dataset")
@@ -222,7 +235,8 @@ def test_recommendations_and_compositions_show_them_as_text(view: str, workspace
     titles = set(made.vocabulary.titles)
     if view == "user":
         signs = re.compile("^[✓=↺ ]*")
-        assert {signs.sub("", title) for title in app.dataframe[1].value["item"]} <= titles
+        found = {signs.sub("", title) for title in tables(app)[1]["Item"]}
+        assert found <= set(map(contained, titles))
         return
     assert [error.value for error in app.error] == []
     assert "Take another one instead" in shown

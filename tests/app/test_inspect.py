@@ -14,6 +14,7 @@ from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.reading import table_with, tables
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
@@ -81,8 +82,10 @@ def test_a_history_is_shown_with_its_middle_hidden_and_three_contexts() -> None:
     ]
     assert "rank the true item" in texts(app)
     # Each context has its own list, with the true item in it.
-    for table in app.dataframe[-3:]:
-        assert (table.value["note"] == "true item").sum() == 1
+    assert [sum(table.attrs["tinted"]) for table in tables(app)] == [1, 1, 1]
+    assert all(
+        table["Item"][table.attrs["tinted"]].str.startswith("✓").all() for table in tables(app)
+    )
 
 
 def test_a_history_longer_than_the_window_opens_with_a_hidden_place_that_is_seen(
@@ -132,7 +135,7 @@ def test_of_a_model_of_the_past_the_page_says_that_it_sees_no_future(
 def test_a_link_reproduces_user_and_hidden_places() -> None:
     app = open_inspect(user="u3", mask="2.4")
     assert "User u3: 5 items" in texts(app)
-    assert app.dataframe[0].value["position"].tolist() == [2, 4]
+    assert tables(app)[0]["Position"].tolist() == ["2", "4"]
     assert app.query_params["user"] == "u3"
     assert app.query_params["mask"] == "2.4"
 
@@ -237,8 +240,8 @@ def open_tab(app: AppTest, title: str) -> None:
 def test_what_comes_next_is_listed_and_one_of_it_explained() -> None:
     app = open_inspect(user="u3", mask="2")
     open_tab(app, ":material/skip_next: What comes next")
-    assert len(app.dataframe[-1].value) >= 3
-    assert "without it this item" in texts(app)
+    assert len(tables(app)[-1]) >= 3
+    assert "without it this item" in texts(app) or "No other item changes" in texts(app)
     app.selectbox(key="inspect_next_item").select_index(1).run()
     assert not app.exception
 
@@ -284,8 +287,7 @@ def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path)
     train(run.dataset(), small_settings(n_epochs=1, seed=9), workspace=workspace, name="*other*")
     app = open_inspect(user="u3", mask="2.4")
     open_tab(app, ":material/compare: Another model")
-    table = next(frame.value for frame in app.dataframe if "other_rank" in frame.value.columns)
-    assert table["position"].tolist() == [2, 4]
+    assert table_with(app, "Rank there")["Position"].tolist() == ["2", "4"]
     assert "Of 2 hidden places" in texts(app)
 
 
@@ -322,7 +324,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     else:
         open_tab(app, tab)
 
-    def tables() -> list[pd.DataFrame]:
+    def answers() -> list[pd.DataFrame]:
         return [frame.value for frame in app.dataframe if column in frame.value.columns]
 
     def press(label: str) -> None:
@@ -336,16 +338,16 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
         app.run()
         assert not app.exception
 
-    assert not tables()
+    assert not answers()
     press("Ask its newest checkpoint")
-    assert len(tables()) == 1
+    assert len(answers()) == 1
     assert "at epoch 1." in texts(app)
     assert f"inspect_request_{kind}" not in [button.key for button in app.button]
     # It goes on: the answer stays, and says that it is not of the newest checkpoint.
     tensors, plain = load_checkpoint(run.checkpoint("last"))
     save_checkpoint(run.checkpoint("last"), tensors, plain | {"epoch": 2})
     app.run()
-    assert len(tables()) == 1
+    assert len(answers()) == 1
     assert "at epoch 1; it has learnt more since." in texts(app)
     press("Redo")
     assert "at epoch 2." in texts(app)
@@ -354,7 +356,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     app.run()
     state.finding_service()._executor.submit(int).result(timeout=120)
     app.run()
-    assert len(tables()) == 1
+    assert len(answers()) == 1
     assert "Made while the run trains" not in texts(app)
 
 

@@ -12,6 +12,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from tests.factories import small_settings
+from tests.reading import tables
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -84,13 +85,13 @@ def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button(vi
 @pytest.mark.usefixtures("run")
 def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -> None:
     app = open_recommend(view="user", user="u3")
-    history, ours, counts = (frame.value for frame in app.dataframe)
-    assert history["item"].iloc[0] == "✓ Title 13 (held back)"
-    assert history["item"].iloc[1] == "Title 12"
-    assert counts["item"].iloc[0].startswith("✓")
-    assert counts["weight"].iloc[0].endswith(" ×")
-    assert ours["weight"].iloc[0].endswith("%")
-    assert ours["is_true"].sum() == 1
+    history, ours, counts = tables(app)
+    assert history["Item"].iloc[0] == "✓ Title 13 (held back)"
+    assert history["Item"].iloc[1] == "Title 12"
+    assert counts["Item"].iloc[0].startswith("✓")
+    assert counts["Count"].iloc[0].endswith(" ×")
+    assert ours["Chance"].iloc[0].endswith("%")
+    assert sum(ours.attrs["tinted"]) == 1
     assert "came next" in texts(app)
     # Both leave out the ten that were seen: the four others are in both lists.
     assert "share 4 items" in texts(app)
@@ -106,8 +107,8 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
     link = {name: value for name in names if (value := query(app, name))}
     assert link == {"view": "user", "user": "u5", "beside": "popularity", "last": "shown"}
     again = open_recommend(**link)
-    for one, other in zip(app.dataframe, again.dataframe, strict=True):
-        pd.testing.assert_frame_equal(one.value, other.value)
+    for one, other in zip(tables(app), tables(again), strict=True):
+        pd.testing.assert_frame_equal(one, other)
     assert "came next" not in texts(again).split("✓")[0]
 
 
@@ -116,10 +117,8 @@ def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path
     app = open_recommend(view="user", beside=run.id)
     assert app.selectbox(key="recommend_run").value == other.id
     assert "first" in texts(app)
-    assert [frame.value.columns.tolist() for frame in app.dataframe[1:]] == [
-        ["rank", "item", "weight", "is_true"]
-    ] * 2
-    assert app.dataframe[2].value["weight"].iloc[0].endswith("%")
+    assert [list(table.columns) for table in tables(app)[1:]] == [["#", "Item", "Chance"]] * 2
+    assert tables(app)[2]["Chance"].iloc[0].endswith("%")
 
 
 @pytest.mark.usefixtures("run")
@@ -133,7 +132,7 @@ def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path
 def test_an_unknown_user_in_a_link_is_said_and_another_is_shown(link: dict[str, str]) -> None:
     app = open_recommend(**link)
     assert "nobody" in app.error[0].value
-    assert len(app.dataframe) == 3 or cards(app)
+    assert len(tables(app)) == 3 or cards(app)
 
 
 @pytest.mark.usefixtures("run")

@@ -138,10 +138,15 @@ def test_the_form_opens_with_the_usual_search(dataset: SequenceDataset, open_sea
     app = open_search()
     assert not app.exception
     assert not app.error
+    for name in ("learning_rate", "hidden_size"):
+        app.session_state[f"search_varied_{name}"] = False
+    headings = [box.label for box in app.run().expander]
+    assert "**Learning rate**: 0\\.0003 to 0\\.005 by magnitude; first trial 0\\.002" in headings
+    assert "**Hidden size**: 32\\, 64 or 128; first trial 64" in headings
+    unfolded(app)
     assert app.selectbox(key="search_mode_learning_rate").value == "log"
     assert app.text_input(key="search_low_learning_rate").value == "0.0003"
     assert app.text_input(key="search_values_hidden_size").value == "32, 64, 128"
-    assert "Learning rate: 0.0003 to 0.005 by magnitude" in texts(app)
     start = next(button for button in app.button if button.label == "Start the search")
     assert not start.disabled
     assert "bert4rec sweep made-1" in "\n".join(code.value for code in app.code)
@@ -281,6 +286,7 @@ def test_the_form_survives_a_visit_to_another_page(
     app.text_input(key="search_values_hidden_size").set_value("16, 32").run()
     app.switch_page("pages/home.py").run()
     app.switch_page("pages/search.py").run()
+    unfolded(app)
     assert app.number_input(key="search_trials").value == 7
     assert app.text_input(key="search_values_hidden_size").value == "16, 32"
 
@@ -577,6 +583,7 @@ def test_a_search_can_be_made_anew_like_another_one(
     app = open_search("one")
     press(app, "Search anew like this")
     assert not app.exception
+    unfolded(app)
     assert app.text_input(key="search_low_mask_rate").value == "0.1"
     assert app.number_input(key="search_trials").value == 3
 

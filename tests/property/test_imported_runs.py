@@ -20,6 +20,7 @@ from bert4rec.runs.soundness import check_run
 from bert4rec.ui import curve_charts, curve_findings, run_figures
 from bert4rec.ui.run_list import list_frame, listed_run
 from bert4rec.ui.run_table import run_row
+from bert4rec.ui.small_curves import small_curves
 
 FILES = ("config.json", "status.json", "summary.json", "metrics.jsonl")
 OTHERS = [None, True, -1, 0, 3, 1.5, 1e308, 1e39, 10**400, "", "x", "9" * 30, [], [1], {}, {"x": 1}]
@@ -82,7 +83,7 @@ def draw(run: Run) -> None:
     curve_findings.metric_finding(curves, metric)
     curve_charts.loss_chart(curves)
     curve_findings.loss_finding(curves)
-    for name in curve_charts.small_charts(curves):
+    for name in small_curves(curves):
         curve_findings.small_finding(curves, name)
     curve_findings.valid_table(curves)
     curve_findings.train_table(curves)

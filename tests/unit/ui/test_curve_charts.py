@@ -15,38 +15,8 @@ from bert4rec.ui.curve_charts import (
     loss_chart,
     loss_overlay,
     metric_chart,
-    small_charts,
 )
-
-METRIC = "ndcg@10"
-
-
-def curves_of(n_epochs: int, *, n_lines: int = 20, loss_type: str = "CE") -> Curves:
-    """Return the curves of a run whose metric climbs by 0.01 an epoch."""
-    train = [
-        {
-            "epoch": round((line + 1) / n_lines, 4),
-            "step": line + 1,
-            "loss": 6.0 / (line + 1),
-            "grad_norm": 1.0,
-            "learning_rate": 1e-3,
-            "sequences_per_s": 100.0,
-            "elapsed_s": 0.5 * (line + 1),
-            "memory_bytes": 1000,
-            "device_memory_bytes": 0,
-        }
-        for line in range(n_epochs * n_lines)
-    ]
-    valid = [
-        {"epoch": epoch, "step": epoch, "metrics": {METRIC: epoch / 100}, "is_best": True}
-        for epoch in range(1, n_epochs + 1)
-    ]
-    return Curves(
-        train=train,
-        valid=valid,
-        baselines={"popularity": {METRIC: 0.02}, "transitions": {METRIC: 0.01}},
-        started={"n_items": 400, "loss_type": loss_type, "n_steps_per_epoch": n_lines},
-    )
+from tests.curves import METRIC, curves_of
 
 
 def line_of(points: pd.DataFrame, series: str) -> pd.DataFrame:
@@ -61,8 +31,6 @@ def test_however_long_the_run_both_charts_draw_fewer_than_2000_points() -> None:
     assert line_of(metric, "BERT4Rec")["epoch"].iloc[-1] == 3000
     raw = loss[loss["mark"] == "raw"]
     assert (raw["value"].iloc[0], raw["value"].iloc[-1]) == (6.0, curves.train[-1]["loss"])
-    for chart in small_charts(curves, 0.6).values():
-        assert len(chart.points) < 500
 
 
 def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:
@@ -142,26 +110,6 @@ def test_many_pauses_leave_room_for_the_curve() -> None:
     assert len({shape for _, shape in MARKS.values()}) == len(MARKS)
 
 
-def test_a_run_of_the_time_before_gradient_norms_has_all_other_charts() -> None:
-    curves = curves_of(2)
-    assert list(small_charts(curves)) == ["learning_rate", "grad_norm", "speed", "memory"]
-    for row in curves.train:
-        del row["grad_norm"]
-    assert list(small_charts(curves)) == ["learning_rate", "speed", "memory"]
-    assert curve_findings.train_table(curves)["Gradient norm"].isna().all()
-
-
-def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
-    curves = curves_of(2)
-    assert list(small_charts(curves)["memory"].points["series"].unique()) == ["Process"]
-    for row in curves.train:
-        row["device_memory_bytes"] = 2_000_000_000
-    chart = small_charts(curves)["memory"]
-    assert list(chart.points["series"].unique()) == ["Process", "Device"]
-    assert chart.points["value"].max() == 2.0
-    assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
-
-
 def test_a_layer_without_points_is_left_out() -> None:
     def shapes(spec: dict[str, Any]) -> list[str]:
         return [layer["mark"].get("shape", "") for layer in spec["layer"]]
@@ -199,7 +147,6 @@ def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
     assert "Nothing has been validated" in curve_findings.metric_finding(Curves(), METRIC)
     assert curve_findings.loss_finding(Curves()) == "No training step yet."
     assert curve_findings.valid_table(Curves()).empty
-    assert small_charts(Curves()) == {}
 
 
 def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() -> None:

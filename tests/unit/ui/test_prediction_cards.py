@@ -17,6 +17,7 @@ from bert4rec.ui.prediction_cards import (
     suggestion_table,
     with_true_item,
 )
+from tests.reading import read_table
 
 
 def prediction(context: str, rank: int, position: int = 2, n_top: int = 3) -> Prediction:
@@ -63,7 +64,7 @@ def test_the_finding_at_an_end_speaks_of_the_side_that_is_there() -> None:
     assert "nothing around it" in finding(compared(0, 0, 0, position=0), 1)
 
 
-def test_a_list_beside_two_others_gives_its_room_to_the_titles() -> None:
+def test_a_list_alone_is_no_wider_than_it_needs_and_bars_share_one_scale() -> None:
     def draw(is_narrow: bool) -> None:
         import numpy as np
         import pandas as pd
@@ -73,15 +74,13 @@ def test_a_list_beside_two_others_gives_its_room_to_the_titles() -> None:
         table = pd.DataFrame(
             {"rank": [1], "item": ["x"], "probability": np.array([0.5]), "count": [3], "note": [""]}
         )
-        draw_suggestions(table, alt_text="list", is_narrow=is_narrow)
+        draw_suggestions(table, alt_text="list", highest=1.0, is_narrow=is_narrow)
 
-    columns = [
-        AppTest.from_function(draw, kwargs={"is_narrow": is_narrow}).run().dataframe[0].proto
-        for is_narrow in (False, True)
-    ]
-    assert all("count" in proto.column_order for proto in columns)
-    assert ['"width": 150' in proto.columns for proto in columns] == [False, True]
-    assert all('"max_value": 50.0' in proto.columns for proto in columns)
+    for is_narrow in (False, True):
+        app = AppTest.from_function(draw, kwargs={"is_narrow": is_narrow}).run()
+        (drawn,) = app.get("html")
+        assert "width:50.0%" in drawn.proto.body
+        assert read_table(drawn.proto.body).iloc[0].tolist() == ["1", "x", "50%", "3"]
 
 
 def test_a_context_says_how_many_places_it_sees() -> None:

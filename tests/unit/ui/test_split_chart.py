@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
@@ -7,7 +8,7 @@ from bert4rec.data.split import TimeCuts, global_time, leave_one_out
 from bert4rec.data.split_picture import picture_of
 from bert4rec.data.split_record import split_record
 from bert4rec.hyperparameters import parse_settings
-from bert4rec.ui.split_chart import PART_NAMES, WAYS, split_figure, split_table, split_words
+from bert4rec.ui.split_chart import PART_NAMES, WAYS, split_chart, split_table, split_words
 from tests.factories import timed_dataset
 
 HOUR = 3600.0
@@ -17,23 +18,27 @@ CUTS = TimeCuts(1.7e9 + 30 * HOUR, 1.7e9 + 40 * HOUR)
 def test_parts_differ_in_colour_and_in_sign_and_only_those_that_occur_are_in_the_legend() -> None:
     dataset = SequenceDataset.from_sequences([[1, 2, 3, 4], [5, 6]])
     split = leave_one_out(dataset)
-    figure = split_figure(picture_of(dataset, split), dataset, split)
-    assert [trace.name for trace in figure.data] == list(PART_NAMES)
-    assert len({trace.marker.symbol for trace in figure.data}) == len(PART_NAMES)
-    shown = [trace.name for trace in figure.data if trace.showlegend]
-    assert shown == ["Training", "Validation", "Test"]
-    assert list(figure.data[2].x) == [0]
-    assert list(figure.layout.yaxis.ticktext) == ["1", "0"]
+    chart = split_chart(picture_of(dataset, split), dataset, split)
+    channels = chart.spec["layer"][0]["encoding"]
+    shape = channels["shape"]["scale"]
+    assert shape["domain"] == channels["color"]["scale"]["domain"] == list(PART_NAMES)
+    assert len(set(shape["range"])) == len(PART_NAMES)
+    assert channels["color"]["legend"]["values"] == ["Training", "Validation", "Test"]
+    points = chart.points
+    assert points.loc[points["part"] == "Test", "x"].tolist() == [0]
+    assert channels["y"]["sort"] == ["1", "0"]
 
 
 def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
     dataset = timed_dataset([12] * 40)
     split = global_time(dataset, CUTS)
-    figure = split_figure(picture_of(dataset, split), dataset, split)
-    assert figure.data[0].x[0].startswith("2023-11-")
-    assert [shape.x0 for shape in figure.layout.shapes] == [
-        "2023-11-16T04:13:20+00:00",
-        "2023-11-16T14:13:20+00:00",
+    chart = split_chart(picture_of(dataset, split), dataset, split)
+    assert pd.to_datetime(chart.points["x"].iloc[0], unit="ms").year == 2023
+    dots, *cuts = chart.spec["layer"]
+    assert dots["encoding"]["x"]["type"] == "temporal"
+    assert [cut["encoding"]["x"]["datum"] for cut in cuts] == [
+        1000 * CUTS.valid_at_s,
+        1000 * CUTS.test_at_s,
     ]
 
 

@@ -1,0 +1,107 @@
+"""Tables that are read from top to bottom, as plain HTML.
+
+A browser draws one in a millisecond where `st.dataframe` takes twenty-five, wraps what is long, and
+reads it aloud. Tables to sort, search or pick from stay with Streamlit (decision 0029).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.ui.words import contained, number, percent
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Args:
+        name: Of the column in the frame.
+        title: Its heading.
+        about: What is told to who points at the heading.
+        words: How a value is written, if not as text.
+        is_number: Whether it stands at the right.
+        full: Value at which a bar beside the words is full; None for no bar.
+    """
+
+    name: str
+    title: str
+    about: str = ""
+    words: Callable[[Any], str] = str
+    is_number: bool = False
+    full: float | None = None
+
+
+def count_column(name: str, title: str, about: str = "") -> Column:
+    """Return a column of whole numbers."""
+    return Column(name, title, about, words=number, is_number=True)
+
+
+def share_column(name: str, title: str, about: str = "", *, full: float = 1.0) -> Column:
+    """Return a column of shares of 1, each with a bar that is full at `full`."""
+    return Column(name, title, about, words=percent, full=full or 1.0)
+
+
+def draw_table(
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    *,
+    alt: str,
+    is_tinted: Sequence[bool] = (),
+    width_px: int | None = None,
+) -> None:
+    """Draw a table.
+
+    Args:
+        table: One row a line.
+        columns: What is shown of it, from left to right.
+        alt: Name of the table for those who cannot see it.
+        is_tinted: Whether a row stands out, by row; none does without it.
+        width_px: How wide it is at most; as wide as its place without it.
+    """
+    st.html(table_html(table, columns, alt=alt, is_tinted=is_tinted), width=width_px or "stretch")
+
+
+def table_html(
+    table: pd.DataFrame, columns: Sequence[Column], *, alt: str, is_tinted: Sequence[bool] = ()
+) -> str:
+    """Return a table as HTML in which nothing from a log is more than text; see `draw_table`."""
+    heads = "".join(_head(column) for column in columns)
+    # Not by rows of the frame, which would make whole numbers floating.
+    cells = [[_cell(column, value) for value in table[column.name]] for column in columns]
+    rows = "".join(
+        f"<tr{' class=tinted' if at < len(is_tinted) and is_tinted[at] else ''}>{''.join(row)}</tr>"
+        for at, row in enumerate(zip(*cells, strict=True))
+    )
+    return (
+        f'<div class="reading-table"><table aria-label="{_text(alt)}">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _head(column: Column) -> str:
+    about = f' title="{_text(column.about)}"' if column.about else ""
+    return f'<th scope="col"{_kind(column)}{about}>{_text(column.title)}</th>'
+
+
+def _cell(column: Column, value: Any) -> str:
+    words = "–" if pd.isna(value) else _text(column.words(value))
+    if column.full is None:
+        return f"<td{_kind(column)}>{words}</td>"
+    share = 0.0 if pd.isna(value) else min(1.0, max(0.0, float(value) / column.full))
+    bar = f'<span class="track"><span style="width:{share:.1%}"></span></span>'
+    return f"<td{_kind(column)}>{bar}{words}</td>"
+
+
+def _kind(column: Column) -> str:
+    if column.full is not None:
+        return " class=bar"
+    return " class=number" if column.is_number else ""
+
+
+def _text(words: str) -> str:
+    return escape(contained(words))

@@ -1,0 +1,56 @@
+"""Reading the tables that a page draws as HTML."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pandas as pd
+from streamlit.testing.v1 import AppTest
+
+
+class TableReader(HTMLParser):
+    """Collects headings, rows of cells, and which rows stand out, of one table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.rows: list[list[str]] = []
+        self.tinted: list[bool] = []
+        self._cell: list[str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+            self.tinted.append(("class", "tinted") in attrs)
+        elif tag in ("th", "td"):
+            self._cell = []
+
+    def handle_data(self, data: str) -> None:
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("th", "td") and self._cell is not None:
+            (self.headings if tag == "th" else self.rows[-1]).append("".join(self._cell))
+            self._cell = None
+
+
+def read_table(body: str) -> pd.DataFrame:
+    """Return a table of HTML as texts by heading; `attrs["tinted"]` tells which rows stand out."""
+    reader = TableReader()
+    reader.feed(body)
+    assert len(set(reader.headings)) == len(reader.headings)
+    table = pd.DataFrame(reader.rows[1:], columns=reader.headings, dtype=str)
+    table.attrs["tinted"] = reader.tinted[1:]
+    return table
+
+
+def tables(app: AppTest) -> list[pd.DataFrame]:
+    """Return the tables of a page that are HTML, in its order."""
+    bodies = [element.proto.body for element in app.get("html")]
+    return [read_table(body) for body in bodies if "<table" in body]
+
+
+def table_with(app: AppTest, heading: str) -> pd.DataFrame:
+    """Return the first of those tables that has a column of this heading."""
+    return next(table for table in tables(app) if heading in table.columns)
