@@ -11,7 +11,7 @@ from bert4rec.attention import place_attention
 from bert4rec.explain import occlusion
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import explanation_charts, future_view, prediction_cards
+from bert4rec.ui import explanation_table, future_view, prediction_cards
 from bert4rec.ui.attention_view import draw_attention
 from bert4rec.ui.calibration_view import draw_calibration
 from bert4rec.ui.drafts import Draft
@@ -26,7 +26,7 @@ def draw_carriers(recommender: Recommender, draft: Draft, focus: int) -> None:
     titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
     st.markdown(f"Which items carry the prediction at position {focus + 1}")
     fall = occlusion(recommender, draft.items, focus, draft.hidden)
-    explanation_charts.draw_occlusion(fall, titles, focus)
+    explanation_table.draw_occlusion(fall, titles, focus)
     if st.toggle("Show attention by layer and head", key="inspect_attention"):
         draw_attention(place_attention(recommender, draft.items, focus, draft.hidden), titles)
 
@@ -59,7 +59,7 @@ def draw_next(recommender: Recommender, draft: Draft) -> None:
     items = np.array([*shown, item], dtype=np.int64)
     fall = occlusion(recommender, items, len(shown))
     titles = [vocabulary.title(idx) for idx in items.tolist()]
-    explanation_charts.draw_occlusion(fall, titles, len(shown), subject="this item")
+    explanation_table.draw_occlusion(fall, titles, len(shown), subject="this item")
 
 
 def draw_sureness(run: Run) -> None:

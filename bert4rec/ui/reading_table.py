@@ -26,6 +26,7 @@ class Column(NamedTuple):
         words: How a value is written, if not as text.
         is_number: Whether it stands at the right.
         full: Value at which a bar beside the words is full; None for no bar.
+        least: Value at the left end of a bar, 0 or below; bars begin at 0.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Column(NamedTuple):
     words: Callable[[Any], str] = str
     is_number: bool = False
     full: float | None = None
+    least: float = 0.0
 
 
 def count_column(name: str, title: str, about: str = "") -> Column:
@@ -92,9 +94,16 @@ def _cell(column: Column, value: Any) -> str:
     words = "–" if pd.isna(value) else _text(column.words(value))
     if column.full is None:
         return f"<td{_kind(column)}>{words}</td>"
-    share = 0.0 if pd.isna(value) else min(1.0, max(0.0, float(value) / column.full))
-    bar = f'<span class="track"><span style="width:{share:.1%}"></span></span>'
-    return f"<td{_kind(column)}>{bar}{words}</td>"
+    bar = _bar(column, 0.0 if pd.isna(value) else float(value))
+    return f"<td{_kind(column)}><div>{bar}<span>{words}</span></div></td>"
+
+
+def _bar(column: Column, value: float) -> str:
+    length = (column.full or 0.0) - column.least or 1.0
+    zero = -column.least / length
+    end = min(1.0, max(0.0, (value - column.least) / length))
+    place = f"margin-left:{min(zero, end):.1%};width:{abs(end - zero):.1%}"
+    return f'<div class="track"><div style="{place}"></div></div>'
 
 
 def _kind(column: Column) -> str:

@@ -1,14 +1,15 @@
-"""Figures of what carries a prediction."""
+"""What carries a prediction, item by item."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.ui.prediction_cards import WIDE_TABLE_PX, signed_bits
+from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.words import escape
 
 N_OCCLUSION_BARS = 12
@@ -38,26 +39,31 @@ def draw_occlusion(
     st.caption(occlusion_finding(fall, titles, subject=subject))
     table = pd.DataFrame(
         {
-            "item": [f"{at + 1} · {titles[at]}" for at in strongest],
-            "bits": np.round(fall[strongest], 3),
+            "position": strongest + 1,
+            "item": [titles[at] for at in strongest],
+            "bits": fall[strongest],
             "side": ["before" if at < position else "after" for at in strongest],
         }
     )
-    bars = (
-        alt.Chart(table)
-        .mark_bar()
-        .encode(
-            x=alt.X(
-                "bits:Q", title="Bits lost when this item is hidden too", axis=alt.Axis(tickCount=8)
-            ),
-            y=alt.Y("item:N", sort=None, title=None, axis=alt.Axis(labelLimit=280)),
-            color=alt.Color("side:N", title="Side", scale=alt.Scale(domain=["before", "after"])),
-            tooltip=[alt.Tooltip("item", title="Item"), alt.Tooltip("bits", title="Bits")],
-        )
-        .properties(height=alt.Step(24))
+    bits = Column(
+        "bits",
+        "Bits lost",
+        f"How much less probable {subject} is when this item is hidden too",
+        words=signed_bits,
+        full=max(0.0, float(fall[strongest].max())),
+        least=min(0.0, float(fall[strongest].min())),
     )
-    said = occlusion_finding(fall, titles, subject=subject, is_markdown=False)
-    st.altair_chart(bars, alt=said)
+    draw_table(
+        table,
+        [
+            count_column("position", "#", "Position"),
+            Column("item", "Item"),
+            Column("side", "Side", "Of the hidden place"),
+            bits,
+        ],
+        alt=occlusion_finding(fall, titles, subject=subject, is_markdown=False),
+        width_px=WIDE_TABLE_PX,
+    )
 
 
 def occlusion_finding(
