@@ -34,6 +34,8 @@ N_PROBED_USERS = 512
 # What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
 # it met; both as measured by `python -m benchmarks estimate`.
 JUDGING_BYTES = 20_000_000
+# Code and tables of torch that the first step of a process brings in.
+FIRST_STEP_BYTES = 30_000_000
 SORTING_BYTES = 40_000_000
 # What a GPU's libraries work in, and what recording adds to it.
 GPU_BYTES = 550_000_000
@@ -241,7 +243,7 @@ def _memory_bytes(
     float32 and whom it may attend to, five bytes an item, for each token of a part. A sampled loss
     holds its scores, the vectors that it met and their gradients. Judging leaves about three copies
     of the windows of a batch behind in each thread, and the memory that training freed is seldom
-    in pieces that fit it, so that the two add up.
+    in pieces that fit it, so that the two add up; every few seconds what lies free is given back.
     """
     d, n = settings.hidden_size, dataset.n_items
     choice = choose_for(settings)
@@ -273,7 +275,8 @@ def _memory_bytes(
     n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
     judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
     threads = THREAD_BYTES * (choice.n_side_by_side - 1)
-    return int(weights + activations + scores + judging + threads + 4 * dataset.n_interactions)
+    always = FIRST_STEP_BYTES + 4 * dataset.n_interactions
+    return int(weights + activations + scores + judging + threads + always)
 
 
 class _Parts(NamedTuple):

@@ -16,7 +16,7 @@ from bert4rec.data.content import content_hash, holds_the_same
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.split import Split
 from bert4rec.data.split_record import split_record
-from bert4rec.device import memory_errors_explained
+from bert4rec.device import memory_errors_explained, return_freed_memory
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluate import summarise
 from bert4rec.files import (
@@ -218,6 +218,8 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         on_valid = {name: workshop.validate(scorer) for name, scorer in baselines.items()}
         record.write("baselines", metrics=on_valid)
     reason = trainer.run()
+    # Judging takes memory in other pieces.
+    return_freed_memory()
     if control.is_interrupted:
         record.interrupted()
         return

@@ -19,7 +19,7 @@ from torch import Tensor
 from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.crew import Crew
-from bert4rec.device import DeviceChoice, memory_errors_explained
+from bert4rec.device import DeviceChoice, memory_errors_explained, return_freed_memory
 from bert4rec.errors import NonFiniteLossError
 from bert4rec.events import (
     Listener,
@@ -44,6 +44,8 @@ LOGS_PER_EPOCH = 20
 RECORDED_STEPS_PER_LOG = 16
 # A long epoch offers its state for saving this often.
 CHECKPOINT_EVERY_S = 300.0
+# What steps of many shapes freed lies about in pieces: so often it goes back to the system.
+TIDY_EVERY_S = 5.0
 
 
 class Trainer:
@@ -104,6 +106,7 @@ class Trainer:
         self._tick = 0.0
         self._summed_s = 0.0
         self._unsaved_s = 0.0
+        self._tidied = 0.0
 
     def run(self) -> str:
         """Train until the last epoch, early stopping, the time limit or a stop.
@@ -249,6 +252,9 @@ class Trainer:
                 step=self.position.step,
             )
         self.listener(Trained(self.position, loss, grad_norm, self._learning_rate(), rate))
+        if self._tick - self._tidied >= TIDY_EVERY_S:
+            self._tidied = self._tick
+            return_freed_memory()
         if self._unsaved_s >= CHECKPOINT_EVERY_S and done != n_steps:
             self._unsaved_s = 0.0
             self.listener(StateDue(self.position))

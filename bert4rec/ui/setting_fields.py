@@ -57,8 +57,8 @@ def draw_field(
         on_change: Called with the name of the setting once something was typed.
         title: Label in place of the setting's own.
         why_unused: Why it does nothing beside the other settings, which lets nobody type.
-        icon: Drawn in its box, but for a switch, which has none. A mark in the label would be read
-            out by a screen reader, as markup.
+        icon: Drawn in its box to say that it is changed. A switch has none and says it in words. A
+            mark in the label would be read out by a screen reader, as markup.
     """
 
     def take(name: str) -> None:
@@ -80,7 +80,7 @@ def draw_field(
     # The draft is the truth; the widget follows it, also after a preset or a YAML.
     st.session_state[key] = value
     if field.kind == "switch":
-        st.toggle(label, **common)
+        st.toggle(f"{label} · changed" if icon else label, **common)
     elif field.kind == "choice":
         index = None if field.is_optional else 0
         unset = unset_word(field.name)

@@ -667,6 +667,9 @@ def test_what_was_changed_since_the_preset_is_marked_and_goes_back_one_by_one_or
     box = app.number_input(key="train_field_n_epochs")
     assert (box.label, box.proto.icon) == ("Epochs", ":material/edit:")
     assert "it was 100" in box.help
+    # A switch has no place for an icon.
+    switch = set_field(app, "compile", True).toggle(key="train_field_compile")
+    assert (switch.label.split(" · ")[1:], switch.value) == (["changed"], True)
     app.button(key="train_back_seed").click().run()
     assert "seed" not in draft(app)
     assert draft(app)["n_epochs"] == 7

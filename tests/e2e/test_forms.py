@@ -13,19 +13,40 @@ from tests.factories import ring_dataset, saved_dataset, small_settings
 pytestmark = pytest.mark.browser
 
 
-def test_a_group_of_settings_stays_open_while_they_are_changed(server: Server, page: Page) -> None:
+def test_a_group_of_settings_stays_as_it_is_while_they_are_changed(
+    server: Server, page: Page
+) -> None:
     saved_dataset(server.workspace, ring_dataset())
     page.goto(f"{server.url}/train")
-    # The heading counts what is given, so a change makes it another one.
     page.get_by_text("Machine", exact=True).click()
     threads = page.get_by_role("spinbutton", name="CPU threads")
     threads.fill("1")
     threads.press("Enter")
-    expect(page.get_by_text("Machine · 1 set")).to_be_visible()
     settle(page)
-    expect(threads).to_be_visible()
-    page.get_by_text("Machine · 1 set").click()
+    expect(threads).to_be_focused()
+    # The heading counts what is given once it is shut.
+    page.get_by_text("Machine", exact=True).click()
+    expect(page.get_by_text("Machine · 1 set")).to_be_visible()
     expect(threads).to_be_hidden()
+
+
+def test_what_varies_in_a_search_opens_to_its_fields_and_is_typed_in_one_go(
+    server: Server, page: Page
+) -> None:
+    saved_dataset(server.workspace, ring_dataset())
+    page.goto(f"{server.url}/search")
+    page.get_by_text("Learning rate: 0.0003 to 0.005 by magnitude").click()
+    low, high = (page.get_by_role("textbox", name=name, exact=True) for name in ("From", "To"))
+    low.fill("0.0004")
+    low.press("Tab")
+    settle(page)
+    expect(high).to_be_focused()
+    page.keyboard.type("0.004")
+    page.keyboard.press("Enter")
+    settle(page)
+    page.get_by_text("Learning rate", exact=True).click()
+    expect(page.get_by_text("Learning rate: 0.0004 to 0.004 by magnitude")).to_be_visible()
+    expect(low).to_be_hidden()
 
 
 def test_the_address_names_no_run_while_the_form_of_a_new_one_is_shown(

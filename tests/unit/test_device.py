@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from bert4rec.device import (
     memory_errors_explained,
     n_usable_cores,
     process_memory_bytes,
+    return_freed_memory,
 )
 from bert4rec.errors import DeviceError, DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
@@ -145,3 +147,21 @@ def test_a_small_step_gets_fewer_threads_than_there_are_cores(
 
 def test_threads_asked_for_are_given() -> None:
     assert choose_for(Hyperparameters(n_threads=3)).n_threads == 3
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is kept")
+def test_freed_memory_in_pieces_goes_back_to_the_system() -> None:
+    pieces = [bytearray(100_000) for _ in range(2_000)]
+    # What stays between the pieces keeps the C library from giving them back by itself.
+    between = [bytearray(1_000) for _ in range(2_000)]
+    kept = pieces[1::2]
+    full = process_memory_bytes()
+    del pieces
+    return_freed_memory()
+    assert process_memory_bytes() < full - 60_000_000
+    assert (len(kept), len(between)) == (1_000, 2_000)
+
+
+def test_where_the_c_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "_trim", lambda: None)
+    return_freed_memory()
