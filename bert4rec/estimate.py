@@ -36,7 +36,7 @@ N_PROBED_USERS = 512
 JUDGING_BYTES = 20_000_000
 # Code and tables of torch that the first step of a process brings in.
 FIRST_STEP_BYTES = 30_000_000
-SORTING_BYTES = 40_000_000
+SORTING_BYTES = 10_000_000
 # What a GPU's libraries work in, and what recording adds to it.
 GPU_BYTES = 550_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
