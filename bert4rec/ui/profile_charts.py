@@ -169,8 +169,19 @@ def over_time_chart(edges_s: np.ndarray, counts: np.ndarray) -> Chart:
             "bin": [f"{low} to {high}" for low, high in pairwise(names)],
         }
     )
-    x = {"type": "temporal", "title": "Time (UTC)", "scale": {"type": "utc"}}
-    return Chart(points, _histogram(x | {"axis": AXIS | {"grid": False}}, "Interactions", "Time"))
+    x: dict[str, Any] = {"type": "temporal", "title": "Time (UTC)", "scale": {"type": "utc"}}
+    x["axis"] = time_axis(float(edges_s[-1] - edges_s[0]))
+    return Chart(points, _histogram(x, "Interactions", "Time"))
+
+
+def time_axis(span_s: float) -> dict[str, Any]:
+    """Return an axis of moments whose labels say so much of each that none is in doubt.
+
+    Args:
+        span_s: Seconds from its one end to the other.
+    """
+    form = "%b %Y" if span_s > 90 * DAY_S else "%d %b %Y" if span_s > 2 * DAY_S else "%d %b, %H:%M"
+    return AXIS | {"grid": False, "format": form, "tickCount": 7, "labelOverlap": True}
 
 
 def _moment_form(edges_s: np.ndarray) -> str:

@@ -19,6 +19,7 @@ from bert4rec.ui import state
 from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
 from bert4rec.ui.curve_layers import GREY
 from bert4rec.ui.folded import folded
+from bert4rec.ui.profile_charts import time_axis
 from bert4rec.ui.words import contained, counted, escape, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
@@ -28,7 +29,7 @@ DOT_SIZE = 70
 MAX_TEXT = 40
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
 # Beside the colours of the theme, which go by the order of the parts.
-SHAPES = ("circle", "diamond", "cross", "triangle-up", "stroke")
+SHAPES = ("circle", "diamond", "cross", "triangle-up", "square")
 
 
 class Way(NamedTuple):
@@ -204,10 +205,14 @@ def _x_axis(picture: SplitPicture, *, over_time: bool) -> dict[str, Any]:
         title = "Items counted from the newest, which is 0"
         scale: dict[str, Any] = {"zero": False, "nice": False, "padding": 10}
         return {"type": "quantitative", "title": title, "axis": axis, "scale": scale}
-    is_counter = picture.times_s is None or not isinstance(moment(float(picture.times_s[0])), str)
-    scale = {"nice": False, "padding": 10} | ({"zero": False} if is_counter else {"type": "utc"})
-    kind = "quantitative" if is_counter else "temporal"
-    return {"type": kind, "title": "Time", "axis": axis, "scale": scale}
+    scale = {"nice": False, "padding": 10}
+    times_s = picture.times_s
+    if times_s is None or not isinstance(moment(float(times_s[0])), str):
+        scale |= {"zero": False}
+        return {"type": "quantitative", "title": "Time", "axis": axis, "scale": scale}
+    axis = time_axis(float(times_s.max() - times_s.min()))
+    scale |= {"type": "utc"}
+    return {"type": "temporal", "title": "Time (UTC)", "axis": axis, "scale": scale}
 
 
 def _x_values(picture: SplitPicture, *, over_time: bool) -> list[float]:
