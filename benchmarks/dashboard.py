@@ -212,7 +212,7 @@ def by_page(browser: Browser, server: Server, run: Run, n_pages: int) -> int:
             page.get_by_role("button", name="Start again").click()
         expect(page.get_by_role("heading", name=run.name, exact=True).first).to_be_visible()
         # Loading the app is no part of watching.
-        page.locator("[data-testid=stVegaLiteChart] canvas").first.wait_for()
+        page.locator("[data-testid=stVegaLiteChart] svg").first.wait_for()
     step = run.journal.read()[0][-1].get("step", 0)
     wait_until(lambda: run.status().state == "finished")
     for context in contexts:

@@ -26,6 +26,8 @@ Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
 FRAME_PX = 110
 DOT_SIZE = 70
+# As wide as so many letters of an id are at most.
+LABEL_PX = 280
 MAX_TEXT = 40
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
 # Beside the colours of the theme, which go by the order of the parts.
@@ -176,13 +178,14 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
             "place": picture.place + 1,
         }
     )
-    y = {"field": "user", "type": "nominal", "sort": labels.tolist(), "title": None}
+    # In the order of the table: a list of ids from a log is not for a description to hold.
+    y = {"field": "user", "type": "nominal", "sort": None, "title": None}
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "point", "filled": True, "opacity": 1, "size": DOT_SIZE},
             "encoding": {
                 "x": x | {"field": "x"},
-                "y": y | {"axis": AXIS | {"grid": True}},
+                "y": y | {"axis": AXIS | {"grid": True, "labelLimit": LABEL_PX}},
                 "tooltip": [
                     {"field": "title", "type": "nominal", "title": "Item"},
                     {"field": "place", "title": "Place", "format": ",d"},

@@ -26,7 +26,8 @@ def test_parts_differ_in_colour_and_in_sign_and_only_those_that_occur_are_in_the
     assert channels["color"]["legend"]["values"] == ["Training", "Validation", "Test"]
     points = chart.points
     assert points.loc[points["part"] == "Test", "x"].tolist() == [0]
-    assert channels["y"]["sort"] == ["1", "0"]
+    assert channels["y"]["sort"] is None
+    assert points["user"].unique().tolist() == ["1", "0"]
 
 
 def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
