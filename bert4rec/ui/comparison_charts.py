@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
-from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
+from bert4rec.ui.vega import AXIS, PADDING_PX, Chart
 from bert4rec.ui.words import counted, metric_name, number
 
 LEVEL = 0.05

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -27,6 +26,7 @@ from bert4rec.ui.curve_layers import (
     raw_layer,
     zoom,
 )
+from bert4rec.ui.vega import AXIS, PADDING_PX, Chart
 from bert4rec.ui.words import metric_name
 
 # However long the run.
@@ -38,9 +38,6 @@ BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
 # Letters that one line of a legend has room for, of which each sign takes some.
 LEGEND_LETTERS, SIGN_LETTERS, LEGEND_LABEL_PX = 50, 6, 130
-# The theme's own margins leave the lines half of the height.
-PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
-AXIS = {"labelPadding": 6, "titlePadding": 8}
 
 
 class Dot(NamedTuple):
@@ -59,20 +56,6 @@ class Dot(NamedTuple):
     series: str
     is_best: bool = False
     mark: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Chart:
-    """A chart to hand to `st.vega_lite_chart`.
-
-    Args:
-        points: One row a point, see `Dot`.
-        spec: The Vega-Lite description, the same for every state of a run but for layers that have
-            no point yet.
-    """
-
-    points: pd.DataFrame
-    spec: dict[str, Any]
 
 
 def metric_chart(curves: Curves, metric: str, model: str = USUAL_MODEL) -> Chart:

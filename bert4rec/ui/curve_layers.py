@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from bert4rec.ui.vega import GREY
+
 # What happened to a run, with the shape of its mark.
 MARKS = {
     "checkpoint": ("Last checkpoint", "triangle-up"),
@@ -13,7 +15,6 @@ MARKS = {
     "resumed": ("Pause and resume", "triangle-right"),
     "continued": ("Restart", "cross"),
 }
-GREY = "#8A929B"
 # What the browser may tell of a chart, so that Streamlit keeps it when points come in.
 ZOOM = "zoom"
 

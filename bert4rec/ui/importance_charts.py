@@ -10,7 +10,6 @@ import pandas as pd
 from bert4rec.search_plan import SearchPlan
 from bert4rec.search_space import Choices
 from bert4rec.trials import Trial, best_trial
-from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
 from bert4rec.ui.forms import form_fields, value_text
 from bert4rec.ui.search_charts import (
     MAX_POINTS,
@@ -23,6 +22,7 @@ from bert4rec.ui.search_charts import (
     y_axis,
 )
 from bert4rec.ui.trial_table import rounded, settings_words
+from bert4rec.ui.vega import AXIS, PADDING_PX, Chart
 from bert4rec.ui.words import percent
 
 

@@ -14,6 +14,7 @@ from bert4rec.ui.curve_layers import ZOOM
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_figures import seen_words
 from bert4rec.ui.small_curves import SMALL, small_curves
+from bert4rec.ui.vega import Chart
 from bert4rec.ui.words import escape, metric_name
 
 MIN_CHART_PX = 380
@@ -92,7 +93,7 @@ def _ask_look() -> tuple[float, bool]:
 
 
 def _draw_chart(
-    chart: curve_charts.Chart,
+    chart: Chart,
     title: str,
     finding: str,
     *,

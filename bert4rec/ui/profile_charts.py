@@ -10,9 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.data.profile import Profile
-from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
-from bert4rec.ui.curve_layers import GREY
 from bert4rec.ui.folded import folded
+from bert4rec.ui.vega import AXIS, GREY, PADDING_PX, Chart
 from bert4rec.ui.words import number, percent
 
 HEIGHT = 280

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bert4rec.study_figures import best_so_far
 from bert4rec.trials import Trial, best_trial
-from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
 from bert4rec.ui.trial_table import settings_words, trial_name
+from bert4rec.ui.vega import AXIS, PADDING_PX, Chart
 from bert4rec.ui.words import counted, metric_name, number, percent
 
 BEST, FINISHED, PRUNED, RUNNING = "Best so far", "Finished", "Pruned", "Under way"

@@ -11,7 +11,6 @@ from bert4rec.search_space import Choices, Domain
 from bert4rec.study_figures import Saving, saving
 from bert4rec.trials import COUNTED_STATES, Trial
 from bert4rec.ui import search_charts, state
-from bert4rec.ui.curve_charts import Chart
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import form_fields
 from bert4rec.ui.search_actions import as_shown, draw_controls, draw_finds
@@ -21,6 +20,7 @@ from bert4rec.ui.search_results import draw_results
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.trial_table import WHY, settings_words, trial_name, trials_table
+from bert4rec.ui.vega import Chart
 from bert4rec.ui.words import (
     counted,
     duration,

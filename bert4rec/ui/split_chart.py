@@ -16,10 +16,9 @@ from bert4rec.data.split_record import counts_words, few_words, moment, split_re
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
 from bert4rec.ui import state
-from bert4rec.ui.curve_charts import AXIS, PADDING_PX, Chart
-from bert4rec.ui.curve_layers import GREY
 from bert4rec.ui.folded import folded
 from bert4rec.ui.profile_charts import time_axis
+from bert4rec.ui.vega import AXIS, GREY, PADDING_PX, Chart
 from bert4rec.ui.words import contained, counted, escape, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
