@@ -1,8 +1,9 @@
 """Training and ranking speed, beside the systems that one would otherwise pick.
 
 Shape A: hidden size 64, inner 256, window 50. Shape B: 128, 512, 200. Both: 2 layers, 2 heads,
-batch 256, mask rate 0.2, dropout 0.2, float32, 6,040 users, 3,416 items, all histories longer than
-the window, the same number of threads for all.
+batch 256, mask rate 0.2, dropout 0.2, 6,040 users, 3,416 items, all histories longer than the
+window, the same number of threads for all; float32 but where the name says bfloat16, which is
+measured where `auto` would choose it.
 
 Every measurement is a process of its own, and ours is measured again before each other system, so
 that what else the machine does falls on all of them alike. A sequence is a row of a training step:
@@ -32,18 +33,27 @@ import numpy as np
 from benchmarks.peers.environments import NotInstalledError, python_of
 from benchmarks.peers.task import Histories, Task
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.device import n_usable_cores
+from bert4rec.device import choose_device, n_usable_cores
 
 N_USERS, N_ITEMS = 6_040, 3_416
 ROOT = Path(__file__).parents[1]
 # Of one process, preparing its data included.
 PROCESS_LIMIT_S = 1_200
-OURS, OURS_DEFAULT = "ours", "ours, default"
+OURS = "ours"
+NARROW = "bfloat16"
+# What each of ours is asked to do: cloze rows alone, as the others have them, or as it comes.
+OUR_TASKS: dict[str, dict[str, Any]] = {
+    OURS: {"next_item_rate": 0.0},
+    f"{OURS}, {NARROW}": {"next_item_rate": 0.0, "precision": NARROW},
+    f"{OURS}, default": {},
+    f"{OURS}, default, {NARROW}": {"precision": NARROW},
+}
 PEERS = {
     "RecBole": "recbole",
     "RecTools": "rectools",
     "RePlay": "replay",
     "Hugging Face": "hugging_face",
+    f"Hugging Face, {NARROW}": "hugging_face",
 }
 # About 10 to 40 seconds of the slowest system. Ours has time for more steps than that.
 SHAPES: dict[str, dict[str, int]] = {
@@ -88,7 +98,7 @@ class Plan:
     def of(cls, environment: Mapping[str, str]) -> Plan:
         """Return the plan that environment variables ask for, everything by default."""
         return cls(
-            systems=_chosen(environment, "BENCH_SYSTEMS", [OURS, OURS_DEFAULT, *PEERS]),
+            systems=_chosen(environment, "BENCH_SYSTEMS", _systems()),
             shapes=_chosen(environment, "BENCH_SHAPES", list(SHAPES)),
             n_repeats=int(environment.get("BENCH_REPEATS", 3)),
             n_threads=int(environment.get("BENCH_THREADS", n_usable_cores())),
@@ -114,16 +124,21 @@ class Plan:
             n_items=N_ITEMS, n_threads=self.n_threads, limit_s=self.limit_s, **SHAPES[shape]
         )
         if system in PEERS:
-            return task
-        rate = 0.0 if system == OURS else None
-        return replace(task, n_steps=OUR_STEPS * task.n_steps, next_item_rate=rate)
+            return replace(task, precision=NARROW) if NARROW in system else task
+        return replace(task, n_steps=OUR_STEPS * task.n_steps, **OUR_TASKS[system])
+
+
+def _systems() -> list[str]:
+    """Return all that can be measured here."""
+    is_fast = choose_device("cpu").precision == NARROW
+    return [name for name in (*OUR_TASKS, *PEERS) if is_fast or NARROW not in name]
 
 
 def _chosen(environment: Mapping[str, str], name: str, known: list[str]) -> tuple[str, ...]:
     """Return the names that a variable lists; a space or a capital letter more does not matter."""
     if name not in environment:
         return tuple(known)
-    by_key = {_key(each): each for each in known} | {_key(v): k for k, v in PEERS.items()}
+    by_key = {_key(each): each for each in known}
     asked = [_key(each) for each in environment[name].split(",") if each.strip()]
     wrong = [each for each in asked if by_key.get(each) not in known]
     if wrong:

@@ -23,8 +23,9 @@ def main() -> None:
     torch.manual_seed(0)
     model = new_model(task)
     stopwatch = Stopwatch(task)
-    train(model, windows(histories, task.window, n_left_out=2), task, stopwatch)
-    users_per_s = time_ranking(model, histories, task)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=task.precision == "bfloat16"):
+        train(model, windows(histories, task.window, n_left_out=2), task, stopwatch)
+        users_per_s = time_ranking(model, histories, task)
     tell(stopwatch, users_per_s, transformers.__version__)
 
 

@@ -45,7 +45,7 @@ def settings_of(task: Task) -> Hyperparameters:
         # The stopwatch ends it.
         n_epochs=1_000,
         eval_step=0,
-        precision="float32",
+        precision=task.precision,
         device="cpu",
         **left_open,
     )

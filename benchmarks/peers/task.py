@@ -32,6 +32,7 @@ class Task:
         limit_s: The clock stops after this many seconds, whatever was done.
         n_eval_users: Users to rank the catalogue for; all where there are fewer.
         next_item_rate: Share of our steps that ask for next items; None is our default.
+        precision: Of matrix products, float32 or bfloat16.
     """
 
     hidden_size: int
@@ -50,6 +51,7 @@ class Task:
     mask_rate: float = 0.2
     dropout_rate: float = 0.2
     learning_rate: float = 1e-3
+    precision: str = "float32"
 
     def as_text(self) -> str:
         """Return the task as JSON, which `read_task` reads from the command line."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -14,11 +12,12 @@ from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import model_name
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import ACTIVE_STATES, Run, Status, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import form_fields, setting_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
+from bert4rec.ui.pace import STILL, Pace, note_watcher, pace_of
 from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
@@ -44,10 +43,6 @@ from bert4rec.ui.words import (
     when,
 )
 
-# By a run's age in seconds: seconds between two looks at its figures, and at its curves, which cost
-# a browser more. Whoever looks takes time from the training, and what an old run tells in a second
-# hardly shows on its curves.
-PACES = ((15.0, (1.0, 2.0)), (300.0, (2.0, 6.0)), (math.inf, (5.0, 10.0)))
 MIN_METRIC_PX = 150
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
@@ -60,12 +55,12 @@ class Drawn:
     Args:
         shown: The state as a visitor is told it.
         state: The state in the run's folder.
-        pace: Seconds between two looks at figures and curves, None of a run that is not active.
+        pace: How often it looks at the run.
     """
 
     shown: str
     state: str
-    pace: tuple[float | None, float | None]
+    pace: Pace
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
@@ -76,10 +71,10 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run)
-    pace = pace_of(cache.curves(run.id)) if now in ACTIVE_STATES else (None, None)
+    pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
     drawn = Drawn(now, status.state, pace)
-    st.fragment(_draw_figures, run_every=pace[0])(run, drawn)
-    st.fragment(_draw_curves, run_every=pace[1])(run, drawn)
+    st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
+    st.fragment(_draw_curves, run_every=pace.curves)(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
     _draw_settings(run)
 
@@ -98,16 +93,6 @@ def _draw_heading(run: Run, status: Status, now: str) -> None:
     draw_ending(run, status, now)
 
 
-def pace_of(curves: Curves) -> tuple[float, float]:
-    """Return how many seconds a page waits until it looks at an active run again.
-
-    First for its figures, then for its curves.
-    """
-    began = curves.started.get("at")
-    age_s = (utc_now() - datetime.fromisoformat(began)).total_seconds() if began else 0.0
-    return next(pace for until_s, pace in PACES if age_s < until_s)
-
-
 def _draw_figures(run: Run, drawn: Drawn) -> None:
     try:
         status = run.status() if run.folder.is_dir() else None
@@ -122,7 +107,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         return
     if drawn.shown in ACTIVE_STATES:
         curves = cache.curves(run.id)
-        if pace_of(curves) != drawn.pace:
+        if pace_of(curves, note_watcher()) != drawn.pace:
             st.rerun()
         _draw_progress(run, status, curves, drawn.shown)
         _draw_live_figures(curves, run.hyperparameters().valid_metric)

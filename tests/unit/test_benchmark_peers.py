@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.peers.task import Histories, Stopwatch, Task
-from benchmarks.train import OURS, PEERS, Plan, rows_of, write_histories
+from benchmarks.train import NARROW, OUR_TASKS, OURS, PEERS, Plan, rows_of, write_histories
 
 PLAN = Plan.of({"BENCH_USERS": "20", "BENCH_THREADS": "1", "BENCH_REPEATS": "2"})
 
@@ -48,8 +49,22 @@ def test_a_task_survives_the_command_line() -> None:
 def test_ours_is_measured_before_each_other_system() -> None:
     turns = [system for shape, system in PLAN.turns() if shape == "A"]
     assert turns[::2] == [OURS] * len(turns[::2])
-    assert set(turns[1::2]) == {*PEERS, "ours, default"}
-    assert len(turns) == 2 * 2 * (1 + len(PEERS))
+    others = set(PLAN.systems) - {OURS}
+    assert set(turns[1::2]) == others
+    assert len(turns) == 2 * 2 * len(others)
+
+
+@pytest.mark.parametrize("fast", [NARROW, "float32"])
+def test_bfloat16_is_measured_where_it_is_fast(fast: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def choose(device: str) -> Any:
+        return SimpleNamespace(precision=fast)
+
+    monkeypatch.setattr("benchmarks.train.choose_device", choose)
+    plan = Plan.of({})
+    narrow = {name for name in (*OUR_TASKS, *PEERS) if NARROW in name}
+    assert set(plan.systems) & narrow == (narrow if fast == NARROW else set())
+    for name in plan.systems:
+        assert plan.task("A", name).precision == (NARROW if name in narrow else "float32")
 
 
 def test_a_system_that_is_not_there_is_refused_by_name() -> None:
