@@ -296,7 +296,7 @@ def long_run(browser: Browser) -> Iterator[Row]:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{server.url}/train?run={run.id}")
         page.get_by_role("button", name="Start again").click()
-        for share in (0.05, 0.5, 1.0):
+        for share in (0.05, 0.25, 0.5, 0.75, 1.0):
             wait_until(partial(has_done, run, int(n_steps * share)))
             at = f"at step {int(n_steps * share):,}"
             yield row("long run", f"refresh {at}", "ms", page.evaluate(REFRESHED, REFRESHES))
