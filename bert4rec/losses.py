@@ -50,22 +50,23 @@ def _widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-Softmax = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+Softmax = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def unscaled_softmax(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return exponentials in the type of the logits, their sums (M, 1) and the losses (M, 1).
+def softmax_and_losses(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return probabilities, in the type and the place of the logits, and the losses (M, 1).
 
     Args:
-        logits: (M, N), which may be overwritten.
+        logits: (M, N), which are overwritten.
         target: The true items, int64 (M,).
     """
-    wide = _widened(logits)
-    peak = wide.amax(dim=1, keepdim=True)
-    target_logit = wide.gather(1, target[:, None])
-    unscaled = wide.sub_(peak).exp_()
-    total = unscaled.sum(dim=1, keepdim=True)
-    return unscaled.to(logits.dtype), total, total.log() + peak - target_logit
+    target_logit = _widened(logits.gather(1, target[:, None]))
+    peak = logits.amax(dim=1, keepdim=True)
+    # Torch's own goes over a row twice; exponentials and their sum apart, four times.
+    probabilities = torch.softmax(logits, dim=1, out=logits)
+    # The true item's probability may be too small for its type, the largest one never is.
+    log_total = peak - _widened(probabilities.amax(dim=1, keepdim=True)).log()
+    return probabilities, log_total - target_logit
 
 
 class _BlockedSoftmax(torch.autograd.Function):
@@ -119,11 +120,9 @@ def _softmax_rows(
 
     Both gradients are those of the softmax's logarithm; the caller takes the true items off.
     """
-    logits = hidden.to(table.dtype) @ table.T
-    weights, total, losses = softmax(logits, target)
-    # The division is moved to the smaller side of each product.
-    grad_items += weights.T @ (hidden * (share / total)).to(table.dtype)
-    return losses, (weights @ table) / total
+    weights, losses = softmax(hidden.to(table.dtype) @ table.T, target)
+    grad_items += weights.T @ (hidden * share).to(table.dtype)
+    return losses, _widened(weights @ table)
 
 
 def _softmax_tiles(
@@ -159,7 +158,7 @@ def full_softmax_loss(
     hidden_md: Tensor,
     items_nd: Tensor,
     target_m: Tensor,
-    softmax: Softmax = unscaled_softmax,
+    softmax: Softmax = softmax_and_losses,
 ) -> Tensor:
     """Return CE over the whole catalogue, a scalar; 0 where nothing counts.
 
@@ -167,7 +166,7 @@ def full_softmax_loss(
         hidden_md: Hidden states at the masked places, (M, D).
         items_nd: Item vectors, (N, D).
         target_m: The true items, int64 (M,), in [0, N); a place with a negative one does not count.
-        softmax: `unscaled_softmax`, or what became of it when it was compiled.
+        softmax: `softmax_and_losses`, or what became of it when it was compiled.
 
     Cost: M x N x D multiplications three times, four times where N is too large for blocks of
     whole rows; memory for a block of `BLOCK_BYTES` and the gradients, never for M x N logits.

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.layers import AttentionDropout, Dropout, Table
+from bert4rec.layers import AttentionDropout, Dropout, Table, attended
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         """Answer for tokens from the items' keys and values; returns (B, T, D)."""
         query = self._heads(self.query(x_btd))
         may_attend = self.dropout(may_attend, x_btd.shape[1])
-        answer_bhtd = F.scaled_dot_product_attention(query, *memory, attn_mask=may_attend)
+        answer_bhtd = attended(query, *memory, may_attend)
         return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def weights(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:

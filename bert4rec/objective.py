@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.losses import Softmax, full_softmax_loss, sampled_loss, unscaled_softmax
+from bert4rec.losses import Softmax, full_softmax_loss, sampled_loss, softmax_and_losses
 from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
 from bert4rec.parts import row_kinds
@@ -29,7 +29,7 @@ class Objective:
 
     loss_type: str
     sampler: NegativeSampler | None = None
-    softmax: Softmax = unscaled_softmax
+    softmax: Softmax = softmax_and_losses
 
     @property
     def is_shared(self) -> bool:

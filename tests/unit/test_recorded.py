@@ -15,7 +15,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.evaluate import judge
 from bert4rec.events import Event, Trained, Unrecorded
 from bert4rec.histories import Histories
-from bert4rec.losses import full_softmax_loss, unscaled_softmax
+from bert4rec.losses import full_softmax_loss, softmax_and_losses
 from bert4rec.parts import N_SIZES, n_static_parts, rounded_up
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop
@@ -192,11 +192,11 @@ def test_a_gpu_s_loss_and_gradients_are_those_in_float64(
     hidden = torch.randn(n_places, 8, generator=chance, dtype=torch.float64)
     table = torch.randn(n_items, 8, generator=chance, dtype=torch.float64)
     target = torch.randint(-1, n_items, (n_places,), generator=chance)
-    softmax = torch.compile(unscaled_softmax) if compiled else unscaled_softmax
+    softmax = torch.compile(softmax_and_losses) if compiled else softmax_and_losses
     found = []
     for device, dtype in (("cpu", torch.float64), ("cuda", torch.float32)):
         inputs = [each.to(device, dtype, copy=True).requires_grad_() for each in (hidden, table)]
-        chosen = softmax if device == "cuda" else unscaled_softmax
+        chosen = softmax if device == "cuda" else softmax_and_losses
         loss = full_softmax_loss(*inputs, target.to(device), chosen)
         loss.backward()  # type: ignore[no-untyped-call]
         found.append([each.detach().cpu().double() for each in (loss, *(x.grad for x in inputs))])
