@@ -3,7 +3,7 @@
 Shape A: hidden size 64, inner 256, window 50. Shape B: 128, 512, 200. Both: 2 layers, 2 heads,
 batch 256, mask rate 0.2, dropout 0.2, 6,040 users, 3,416 items, all histories longer than the
 window, the same number of threads for all; float32 but where the name says bfloat16, which is
-measured where `auto` would choose it.
+measured where the CPU has instructions for it.
 
 Every measurement is a process of its own, and ours is measured again before each other system, so
 that what else the machine does falls on all of them alike. A sequence is a row of a training step:
@@ -33,7 +33,7 @@ import numpy as np
 from benchmarks.peers.environments import NotInstalledError, python_of
 from benchmarks.peers.task import Histories, Task
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.device import choose_device, n_usable_cores
+from bert4rec.device import bfloat16_instructions, n_usable_cores
 
 N_USERS, N_ITEMS = 6_040, 3_416
 ROOT = Path(__file__).parents[1]
@@ -130,7 +130,7 @@ class Plan:
 
 def _systems() -> list[str]:
     """Return all that can be measured here."""
-    is_fast = choose_device("cpu").precision == NARROW
+    is_fast = bfloat16_instructions() is not None
     return [name for name in (*OUR_TASKS, *PEERS) if is_fast or NARROW not in name]
 
 

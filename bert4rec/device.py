@@ -20,6 +20,8 @@ from bert4rec.hyperparameters import Hyperparameters
 
 # Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
 VALUES_PER_THREAD = 250_000
+# As many for each thread make bfloat16 worth what it takes to get there (decision 0030).
+NARROW_VALUES_PER_THREAD = 200_000
 # What makes a CPU multiply bfloat16 faster than float32, the fastest first.
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
@@ -74,22 +76,37 @@ def choose_device(
     return DeviceChoice(name, reason, chosen, precision_reason, n_threads, threads_reason)
 
 
-def choose_for(settings: Hyperparameters) -> DeviceChoice:
-    """Choose where a run of these settings computes.
+def choose_for(settings: Hyperparameters, mean_length: float | None = None) -> DeviceChoice:
+    """Choose where a run of these settings trains.
 
     A small step gets fewer threads than there are cores: waking them would cost more than they
-    give, and a core stays free for the page.
+    give, and a core stays free for the page. On a CPU that is quick at bfloat16 a large step, and
+    it alone, uses it.
+
+    Args:
+        settings: The settings of the run.
+        mean_length: Items of its windows on average; as many as they hold where nothing is given.
 
     Raises:
         DeviceError: the device was asked for by name and is not there.
     """
     choice = choose_device(settings.device, settings.precision, settings.n_threads)
-    if settings.n_threads is not None:
-        return choice
     n_values = settings.batch_size * settings.max_seq_length * settings.hidden_size
-    n_threads = min(n_usable_cores(), max(1, round(n_values / VALUES_PER_THREAD)))
-    reason = f"a step of {n_values:,} values on {n_usable_cores()} cores"
-    return replace(choice, n_threads=n_threads, threads_reason=reason)
+    if settings.n_threads is None:
+        n_threads = min(n_usable_cores(), max(1, round(n_values / VALUES_PER_THREAD)))
+        reason = f"a step of {n_values:,} values on {n_usable_cores()} cores"
+        choice = replace(choice, n_threads=n_threads, threads_reason=reason)
+    name = bfloat16_instructions()
+    if settings.precision != "auto" or choice.device != "cpu" or name is None:
+        return choice
+    if mean_length is not None:
+        n_values = round(settings.batch_size * mean_length * settings.hidden_size)
+    n_each, size = n_values // choice.n_threads, f"a step of {n_values:,} values"
+    if n_each < NARROW_VALUES_PER_THREAD:
+        reason = f"{size} on {choice.n_threads} threads is too small for bfloat16 to be faster"
+        return replace(choice, precision_reason=reason)
+    reason = f"this CPU has {name}, for {size} on {choice.n_threads} threads; weights stay float32"
+    return replace(choice, precision="bfloat16", precision_reason=reason)
 
 
 def _find_device(device: str) -> tuple[str, str]:
@@ -118,12 +135,15 @@ def _find_precision(precision: str, device: str) -> tuple[str, str]:
         return precision, "asked for by name"
     if device.startswith("cuda") and torch.cuda.is_bf16_supported():
         return "bfloat16", "this GPU computes bfloat16 fast; weights stay float32"
-    if device == "cpu" and (name := _bfloat16_instructions()):
-        return "bfloat16", f"this CPU has {name}; weights stay float32"
+    if device == "cpu" and (name := bfloat16_instructions()):
+        return (
+            "float32",
+            f"exact; large steps of a training use bfloat16, by {name}",
+        )
     return "float32", "exact, and nothing is faster on this device"
 
 
-def _bfloat16_instructions() -> str | None:
+def bfloat16_instructions() -> str | None:
     """Return the CPU's instructions for bfloat16 products; without them float32 is faster."""
     # Older versions of torch cannot tell.
     ask: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)

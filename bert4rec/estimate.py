@@ -17,13 +17,13 @@ import torch
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, split_dataset
-from bert4rec.device import DeviceChoice, choose_for, free_memory_bytes
+from bert4rec.device import DeviceChoice, free_memory_bytes
 from bert4rec.errors import DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
-from bert4rec.workshop import Workshop, is_recorded, loss_for
+from bert4rec.workshop import Workshop, choice_for, is_recorded, loss_for
 
 # A probe that takes longer than a person waits for a page answers too late.
 PROBE_S = 2.5
@@ -136,7 +136,7 @@ def probe(
         DatasetError: the dataset cannot be split for training.
     """
     size = size_of(dataset, settings)
-    choice = choose_for(settings)
+    choice = choice_for(dataset, settings)
     free_bytes = free_memory_bytes(choice.device)
     _refuse_what_cannot_fit(size, choice, free_bytes)
     workshop = Workshop.open(dataset, settings)
@@ -246,7 +246,7 @@ def _memory_bytes(
     in pieces that fit it, so that the two add up; every few seconds what lies free is given back.
     """
     d, n = settings.hidden_size, dataset.n_items
-    choice = choose_for(settings)
+    choice = choice_for(dataset, settings)
     is_ce = loss_type == "CE"
     if is_recorded(choice, loss_type):
         part = _largest_static_part(split, settings)

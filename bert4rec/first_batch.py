@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
-from bert4rec.device import choose_for
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.parts import Part
-from bert4rec.workshop import batches_of, loss_for
+from bert4rec.workshop import batches_of, choice_for, loss_for
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def first_batch(
         DatasetError: the dataset cannot be split for training.
         DeviceError: the device is not there.
     """
-    choice = choose_for(settings)
+    choice = choice_for(dataset, settings)
     split = split_dataset(dataset, settings)
     loss_type, _ = loss_for(dataset, settings, split)
     batches = batches_of(dataset, split.train, settings, choice, loss_type)

@@ -1,4 +1,4 @@
-"""Tables of vectors, attention and dropout, done in the ways that CPUs and GPUs are quick at."""
+"""Tables, linear maps, attention and dropout, done in the ways that CPUs and GPUs are quick at."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from bert4rec import narrow
 
 
 class Table(nn.Embedding):
@@ -38,6 +40,16 @@ class _Rows(torch.autograd.Function):
         return grad_table, None, None
 
 
+class Linear(nn.Linear):
+    """A linear map; in bfloat16 on a CPU in blocks of few different sizes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the image of each vector, (..., O)."""
+        if narrow.is_by_blocks(x):
+            return narrow.linear(x, self.weight, self.bias)
+        return super().forward(x)
+
+
 def attended(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor) -> Tensor:
     """Return the values weighted by how well their keys answer each query; 0 where none may.
 
@@ -47,16 +59,14 @@ def attended(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor) -> T
         value: Of the items, (B, H, S, D / H).
         may_attend: Which items a token may attend to, bool (B, 1, T or 1, S).
 
-    Torch's fused attention, but for bfloat16 on a CPU, of which its gradient takes six times as
-    long as that of float32: there the B x H x T x S weights exist, in bfloat16.
+    Torch's fused attention. Its gradient takes six times as long in bfloat16 on a CPU, so that it
+    computes in float32 there.
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=may_attend)
-    # Not infinity, of which a row that may attend to nothing would make NaN.
-    lowest = torch.finfo(query.dtype).min
-    barred = may_attend.logical_not().view(torch.uint8).to(query.dtype).mul_(lowest)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
-    return (scores + barred).softmax(dim=-1) @ value * _any_of_row(may_attend)
+    with torch.autocast("cpu", enabled=False):
+        wide = query.float(), key.float(), value.float()
+        return F.scaled_dot_product_attention(*wide, attn_mask=may_attend).to(query.dtype)
 
 
 def _any_of_row(of_rows: Tensor) -> Tensor:

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bert4rec import narrow
+from bert4rec.narrow import narrowed, widened
+
 # Logits that exist at once: on a CPU they stay in its cache, a GPU needs larger products.
 BLOCK_BYTES = {"cpu": 7_000_000, "cuda": 2**28, "mps": 2**26}
 # Fewer rows than this make slow matrix products: then the columns are cut too, for BLOCK_ROWS.
@@ -39,17 +42,6 @@ def _ranges(size: int, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
-def _narrowed(x: Tensor) -> Tensor:
-    """Return `x` in the type that autocast asks matrix products to have."""
-    kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
-
-
-def _widened(x: Tensor) -> Tensor:
-    """Return `x` as float32, or as it is when it is wider."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
 Softmax = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -60,12 +52,12 @@ def softmax_and_losses(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         logits: (M, N), which are overwritten.
         target: The true items, int64 (M,).
     """
-    target_logit = _widened(logits.gather(1, target[:, None]))
+    target_logit = widened(logits.gather(1, target[:, None]))
     peak = logits.amax(dim=1, keepdim=True)
     # Torch's own goes over a row twice; exponentials and their sum apart, four times.
     probabilities = torch.softmax(logits, dim=1, out=logits)
     # The true item's probability may be too small for its type, the largest one never is.
-    log_total = peak - _widened(probabilities.amax(dim=1, keepdim=True)).log()
+    log_total = peak - widened(probabilities.amax(dim=1, keepdim=True)).log()
     return probabilities, log_total - target_logit
 
 
@@ -76,10 +68,15 @@ class _BlockedSoftmax(torch.autograd.Function):
     def forward(
         ctx: Any, hidden_md: Tensor, items_nd: Tensor, target_m: Tensor, softmax: Softmax
     ) -> Tensor:
-        table_nd = _narrowed(items_nd)
-        grad_hidden, grad_items = torch.empty_like(hidden_md), torch.zeros_like(items_nd)
-        total_loss = _widened(hidden_md.new_zeros(()))
+        n_places, dtype, table_nd = len(hidden_md), hidden_md.dtype, narrowed(items_nd)
         n_rows, n_columns = block_shape(len(table_nd), hidden_md.device.type)
+        if narrow.is_by_blocks(hidden_md):
+            n_padded = narrow.n_padded(n_places, n_rows)
+            hidden_md = narrow.padded(hidden_md, n_padded)
+            target_m = F.pad(target_m, (0, n_padded - n_places), value=-1)
+        grad_hidden = torch.empty_like(hidden_md, dtype=dtype)
+        grad_items = torch.zeros_like(items_nd)
+        total_loss = hidden_md.new_zeros((), dtype=torch.promote_types(dtype, torch.float32))
         share_m1 = _shares(target_m, total_loss.dtype)
         target_m = target_m.clamp(min=0)
         for rows in _ranges(len(hidden_md), n_rows):
@@ -93,7 +90,7 @@ class _BlockedSoftmax(torch.autograd.Function):
             grad_hidden[rows] = grad.sub_(table_nd[target]).mul_(share)
             grad_items.index_add_(0, target, (hidden * share).to(grad_items.dtype), alpha=-1)
             total_loss += (losses * share).sum()
-        ctx.save_for_backward(grad_hidden, grad_items)
+        ctx.save_for_backward(grad_hidden[:n_places], grad_items)
         return total_loss
 
     @staticmethod
@@ -122,7 +119,7 @@ def _softmax_rows(
     """
     weights, losses = softmax(hidden.to(table.dtype) @ table.T, target)
     grad_items += weights.T @ (hidden * share).to(table.dtype)
-    return losses, _widened(weights @ table)
+    return losses, widened(weights @ table)
 
 
 def _softmax_tiles(
@@ -135,22 +132,22 @@ def _softmax_tiles(
 ) -> tuple[Tensor, Tensor]:
     """Do what `_softmax_rows` does in tiles: the first pass sums, the second computes anew."""
     narrow, scaled = hidden.to(table.dtype), (hidden * share).to(table.dtype)
-    peak = _widened(hidden).new_full((len(hidden), 1), -torch.inf)
+    peak = widened(hidden).new_full((len(hidden), 1), -torch.inf)
     total = torch.zeros_like(peak)
     for columns in _ranges(len(table), n_columns):
-        logits = _widened(narrow @ table[columns].T)
+        logits = widened(narrow @ table[columns].T)
         higher = torch.maximum(peak, logits.amax(dim=1, keepdim=True))
         total *= (peak - higher).exp_()
         total += logits.sub_(higher).exp_().sum(dim=1, keepdim=True)
         peak = higher
     log_total = total.log() + peak
-    expected = torch.zeros_like(_widened(hidden))
+    expected = torch.zeros_like(widened(hidden))
     for columns in _ranges(len(table), n_columns):
-        logits = _widened(narrow @ table[columns].T)
+        logits = widened(narrow @ table[columns].T)
         weights = logits.sub_(log_total).exp_().to(table.dtype)
         expected += weights @ table[columns]
         grad_items[columns] += weights.T @ scaled
-    target_logit = (_widened(narrow) * table[target]).sum(dim=1, keepdim=True)
+    target_logit = (widened(narrow) * table[target]).sum(dim=1, keepdim=True)
     return log_total - target_logit, expected
 
 
@@ -181,7 +178,7 @@ class _OwnScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_md: Tensor, table_rd: Tensor, rows_mk: Tensor) -> Tensor:
         ctx.save_for_backward(hidden_md, table_rd, rows_mk)
-        hidden, table = _narrowed(hidden_md), _narrowed(table_rd)
+        hidden, table = narrowed(hidden_md), narrowed(table_rd)
         scores = torch.empty(rows_mk.shape, dtype=table.dtype, device=table.device)
         n_bytes = rows_mk.shape[1] * table.shape[1] * table.element_size()
         n_places = max(BLOCK_BYTES[table.device.type] // n_bytes, 1)
@@ -209,8 +206,14 @@ def _weighted_sums(
     vectors: Tensor, rows: Tensor, weights: Tensor, starts: Tensor | None = None
 ) -> Tensor:
     """Return weighted sums of rows of `vectors`, for each row of `rows` or range from `starts`."""
-    weights = weights.to(_widened(vectors).dtype)
-    return F.embedding_bag(rows, _widened(vectors), starts, mode="sum", per_sample_weights=weights)
+    weights = weights.to(widened(vectors).dtype)
+    return F.embedding_bag(rows, widened(vectors), starts, mode="sum", per_sample_weights=weights)
+
+
+def _products(hidden_md: Tensor, rows_kd: Tensor) -> Tensor:
+    if narrow.is_by_blocks(hidden_md):
+        return narrow.linear(hidden_md, rows_kd)
+    return hidden_md @ rows_kd.T
 
 
 def sampled_scores(
@@ -226,10 +229,10 @@ def sampled_scores(
     may_count = negative_rows != target_m[:, None]
     if negative_rows.dim() == 1:
         positive = _OwnScores.apply(hidden_md, table_rd, target_m[:, None])  # type: ignore[no-untyped-call]
-        negative = hidden_md @ table_rd[negative_rows].T
-        return _widened(positive), _widened(negative), may_count
+        negative = _products(hidden_md, table_rd[negative_rows])
+        return widened(positive), widened(negative), may_count
     rows = torch.cat([target_m[:, None], negative_rows], dim=1)
-    scores = _widened(_OwnScores.apply(hidden_md, table_rd, rows))  # type: ignore[no-untyped-call]
+    scores = widened(_OwnScores.apply(hidden_md, table_rd, rows))  # type: ignore[no-untyped-call]
     return scores[:, :1], scores[:, 1:], may_count
 
 

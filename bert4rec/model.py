@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.layers import AttentionDropout, Dropout, Table, attended
+from bert4rec.layers import AttentionDropout, Dropout, Linear, Table, attended
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -48,9 +48,9 @@ class Attention(nn.Module):
         super().__init__()
         d = settings.hidden_size
         self.n_heads = settings.n_heads
-        self.query = nn.Linear(d, d)
-        self.key_value = nn.Linear(d, 2 * d)
-        self.output = nn.Linear(d, d)
+        self.query = Linear(d, d)
+        self.key_value = Linear(d, 2 * d)
+        self.output = Linear(d, d)
         self.dropout = AttentionDropout(settings.attention_dropout)
 
     def memory(self, items_bsd: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,8 +85,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, settings: Hyperparameters) -> None:
         super().__init__()
-        self.inner = nn.Linear(settings.hidden_size, settings.inner_size)
-        self.output = nn.Linear(settings.inner_size, settings.hidden_size)
+        self.inner = Linear(settings.hidden_size, settings.inner_size)
+        self.output = Linear(settings.inner_size, settings.hidden_size)
         self.activation = ACTIVATIONS[settings.hidden_act]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -221,7 +221,7 @@ class Bert4Rec(Network):
         self, n_items: int, settings: Hyperparameters, generator: torch.Generator | None = None
     ) -> None:
         super().__init__(n_items, settings, settings.max_seq_length)
-        self.neighbours = nn.Linear(2 * settings.hidden_size, settings.hidden_size, bias=False)
+        self.neighbours = Linear(2 * settings.hidden_size, settings.hidden_size, bias=False)
         self.initialise(settings.initializer_range, generator)
 
     def forward(

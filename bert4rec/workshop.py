@@ -43,7 +43,7 @@ class Workshop:
     @classmethod
     def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
         """Choose device and loss, split the data and draw the initial weights."""
-        choice = choose_for(settings)
+        choice = choice_for(dataset, settings)
         removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
         split = split_dataset(dataset, settings)
         loss_type, loss_reason = loss_for(dataset, settings, split)
@@ -122,6 +122,16 @@ class Workshop:
             list_length=list_length,
             n_threads=self.choice.n_side_by_side,
         )
+
+
+def choice_for(dataset: SequenceDataset, settings: Hyperparameters) -> DeviceChoice:
+    """Choose where to train on a dataset.
+
+    Raises:
+        DeviceError: the device was asked for by name and is not there.
+    """
+    windows = np.minimum(dataset.lengths, settings.max_seq_length)
+    return choose_for(settings, float(windows.mean()) if len(windows) else 0.0)
 
 
 def batches_of(

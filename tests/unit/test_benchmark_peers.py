@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -54,15 +53,14 @@ def test_ours_is_measured_before_each_other_system() -> None:
     assert len(turns) == 2 * 2 * len(others)
 
 
-@pytest.mark.parametrize("fast", [NARROW, "float32"])
-def test_bfloat16_is_measured_where_it_is_fast(fast: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def choose(device: str) -> Any:
-        return SimpleNamespace(precision=fast)
-
-    monkeypatch.setattr("benchmarks.train.choose_device", choose)
+@pytest.mark.parametrize("fast", ["amx_bf16", None])
+def test_bfloat16_is_measured_where_it_is_fast(
+    fast: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.train.bfloat16_instructions", lambda: fast)
     plan = Plan.of({})
     narrow = {name for name in (*OUR_TASKS, *PEERS) if NARROW in name}
-    assert set(plan.systems) & narrow == (narrow if fast == NARROW else set())
+    assert set(plan.systems) & narrow == (narrow if fast else set())
     for name in plan.systems:
         assert plan.task("A", name).precision == (NARROW if name in narrow else "float32")
 

@@ -34,14 +34,32 @@ def no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("name", ["amx_bf16", "avx512_bf16"])
-def test_a_cpu_that_multiplies_bfloat16_uses_it_and_says_so(
+def test_a_cpu_that_multiplies_bfloat16_uses_it_for_large_steps_and_says_so(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, name: True})
-    choice = choose_device()
+    settings = Hyperparameters(batch_size=100, max_seq_length=100, hidden_size=40, n_threads=2)
+    choice = choose_for(settings)
     assert choice.precision == "bfloat16"
     assert name in choice.precision_reason
-    assert choose_device(precision="float32").precision == "float32"
+    assert "400,000 values on 2 threads" in choice.precision_reason
+    short = choose_for(settings, mean_length=99)
+    assert short.precision == "float32"
+    assert "396,000 values on 2 threads is too small" in short.precision_reason
+    # Who asks a model does not train, and wants the same answer one at a time and many at once.
+    asked = choose_device()
+    assert asked.precision == "float32"
+    assert name in asked.precision_reason
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_asked_for_by_name_is_taken(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    choice = choose_for(Hyperparameters(batch_size=5_000, precision=precision))
+    assert (choice.precision, choice.precision_reason) == (precision, "asked for by name")
 
 
 @pytest.mark.usefixtures("no_gpu")

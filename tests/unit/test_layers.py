@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bert4rec.layers import Dropout, Table, _Rows
+from bert4rec.layers import Dropout, Table, _Rows, attended
 
 
 @pytest.mark.parametrize("padding_idx", [None, 0, 3])
@@ -46,3 +46,31 @@ def test_dropout_keeps_the_expectation_and_draws_from_its_generator() -> None:
     # Four standard deviations of the mean of 40,000.
     assert float(draws[0].mean()) == pytest.approx(1, abs=0.012)
     assert torch.equal(dropout.eval()(x), x)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 1, 1), (3, 2, 5, 7, 4), (2, 3, 1, 6, 8), (2, 1, 9, 3, 5)]
+)
+@pytest.mark.parametrize("own_sight", [False, True])
+def test_attention_in_bfloat16_is_that_in_float32(
+    shape: tuple[int, int, int, int, int], *, own_sight: bool
+) -> None:
+    n_rows, n_heads, n_tokens, n_items, width = shape
+    chance = torch.Generator().manual_seed(2)
+    query = torch.randn(n_rows, n_heads, n_tokens, width, generator=chance)
+    key, value = torch.randn(2, n_rows, n_heads, n_items, width, generator=chance)
+    sight = torch.rand(n_rows, 1, n_tokens if own_sight else 1, n_items, generator=chance) > 0.3
+    # One row may attend to nothing.
+    sight[0] = False
+    wanted = torch.randn(query.shape, generator=chance)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        inputs = [each.bfloat16().to(dtype).requires_grad_() for each in (query, key, value)]
+        answer = attended(*inputs, sight)
+        assert answer.dtype == dtype
+        assert not answer[0].any()
+        gradients = torch.autograd.grad(answer, inputs, wanted.to(dtype))
+        found.append([each.float() for each in (answer, *gradients)])
+    for one, two in zip(*found, strict=True):
+        # A number of bfloat16 has eight bits.
+        torch.testing.assert_close(one, two, rtol=0.03, atol=0.03)
