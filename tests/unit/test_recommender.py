@@ -69,9 +69,10 @@ def test_recommending_to_one_equals_recommending_to_many(recommender: Recommende
 def test_a_run_is_asked_in_the_precision_that_it_asks_for(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bert4rec.device._bfloat16_instructions", lambda: "amx_bf16")
-    assert tiny_run.hyperparameters().precision == "float32"
-    assert load(tiny_run, device="cpu").scorer.choice.precision == "float32"
+    for asked, found in (("bfloat16", "bfloat16"), ("float32", "float32"), ("auto", "float32")):
+        settings = tiny_run.hyperparameters().model_copy(update={"precision": asked})
+        monkeypatch.setattr(type(tiny_run), "hyperparameters", lambda _, given=settings: given)
+        assert load(tiny_run, device="cpu").scorer.choice.precision == found
 
 
 def test_more_sequences_than_one_batch_holds_are_all_answered(
