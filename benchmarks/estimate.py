@@ -50,6 +50,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "window 200": {**BALANCED, "max_seq_length": 200, "batch_size": 32},
     "three layers and four heads": {**BALANCED, "n_layers": 3, "n_heads": 4},
     "one thread": {**BALANCED, "n_threads": 1},
+    "balanced in bfloat16": {**BALANCED, "precision": "bfloat16"},
     "no averaging": {**BALANCED, "ema_decay": 0},
     "sampled_CE 512 shared": {
         **BALANCED,

@@ -37,6 +37,8 @@ JUDGING_BYTES = 20_000_000
 # Code and tables of torch that the first step of a process brings in.
 FIRST_STEP_BYTES = 30_000_000
 SORTING_BYTES = 10_000_000
+# What products in bfloat16 on a CPU build for the sizes that they meet (`narrow.py`).
+NARROW_BYTES = 170_000_000
 # What a GPU's libraries work in, and what recording adds to it.
 GPU_BYTES = 550_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
@@ -262,6 +264,8 @@ def _memory_bytes(
     activations = part.n_tokens * token * settings.n_layers
     if choice.kind == "cuda":
         activations += GPU_BYTES
+    if choice.kind == "cpu" and choice.precision == "bfloat16":
+        activations += NARROW_BYTES
     if is_ce:
         block = min(BLOCK_BYTES[choice.kind], 4 * part.n_places * n)
         blocks = (2 if is_narrow else 3) * choice.n_side_by_side * block
