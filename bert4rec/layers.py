@@ -70,7 +70,9 @@ def attended(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor) -> T
 
 
 def _any_of_row(of_rows: Tensor) -> Tensor:
-    """Return which rows have some True, bool (..., 1): as `any`, which is six times slower."""
+    """Return which rows have some True, bool (..., 1); `any` is six times slower on a CPU."""
+    if of_rows.device.type != "cpu":
+        return of_rows.any(dim=-1, keepdim=True)
     return of_rows.view(torch.uint8).amax(dim=-1, keepdim=True).view(torch.bool)
 
 

@@ -86,12 +86,13 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_nd: Tensor, weight_od: Tensor, bias_o: Tensor | None) -> Tensor:
         x, weight = padded(x_nd, n_padded(len(x_nd))), weight_od.bfloat16()
+        bias = None if bias_o is None else bias_o.bfloat16()
         found = x.new_empty(len(x), len(weight))
         for rows in blocks(len(x)):
-            if bias_o is None:
+            if bias is None:
                 torch.mm(x[rows], weight.T, out=found[rows])
             else:
-                torch.addmm(bias_o.bfloat16(), x[rows], weight.T, out=found[rows])
+                torch.addmm(bias, x[rows], weight.T, out=found[rows])
         ctx.save_for_backward(x, weight)
         ctx.types = x_nd.dtype, weight_od.dtype, None if bias_o is None else bias_o.dtype
         return found[: len(x_nd)]
