@@ -38,7 +38,7 @@ JUDGING_BYTES = 20_000_000
 FIRST_STEP_BYTES = 30_000_000
 SORTING_BYTES = 10_000_000
 # What products in bfloat16 on a CPU build for the sizes that they meet (`narrow.py`).
-NARROW_BYTES = 170_000_000
+NARROW_BYTES = 140_000_000
 # What a GPU's libraries work in, and what recording adds to it.
 GPU_BYTES = 550_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
