@@ -223,6 +223,7 @@ def test_the_padding_vector_stays_zero() -> None:
         *((stop_at, {}) for stop_at in (1, 3, 4, 6, 8)),
         (3, {"ema_decay": 0}),
         (3, {"n_threads": 2}),
+        (3, {"n_threads": 2, "precision": "bfloat16"}),
         (3, {"loss_type": "sampled_CE"}),
         (3, {"loss_type": "gBCE", "negative_sampling": "popularity", "negative_sharing": "batch"}),
     ],
