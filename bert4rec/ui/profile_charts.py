@@ -193,15 +193,17 @@ def _moment_form(edges_s: np.ndarray) -> str:
 def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:
     """Return the description of a histogram of a table with low, high, count and bin."""
     scale = x.get("scale", {}) | {"nice": False, "zero": False}
-    y = {"field": "count", "type": "quantitative", "title": y_title, "axis": AXIS}
+    y = {"field": "count", "type": "quantitative", "title": y_title, "scale": {"zero": True}}
     return {
         "padding": dict(PADDING_PX),
-        # A hair between bars, which share their edges.
-        "mark": {"type": "bar", "stroke": "transparent", "strokeWidth": 1, "binSpacing": 1},
+        # A hair between bars, which share their edges. Not as bins: of those Vega-Lite takes the
+        # format of moments for one of numbers, and draws nothing.
+        "mark": {"type": "rect", "x2Offset": -1},
         "encoding": {
-            "x": x | {"field": "low", "scale": scale, "bin": "binned"},
+            "x": x | {"field": "low", "scale": scale},
             "x2": {"field": "high"},
             "y": y | {"axis": AXIS | {"format": ",d", "tickMinStep": 1}},
+            "y2": {"datum": 0},
             "tooltip": [
                 {"field": "bin", "title": what},
                 {"field": "count", "title": y_title, "format": ",d"},

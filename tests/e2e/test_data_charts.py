@@ -1,0 +1,35 @@
+"""What the charts of a dataset have really drawn: their descriptions alone cannot tell."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from bert4rec.data.samples import prepare_sample
+from tests.e2e.conftest import Server, settle
+
+pytestmark = pytest.mark.browser
+
+
+def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> None:
+    troubles: list[str] = []
+    page.on(
+        "console",
+        lambda message: troubles.append(message.text) if message.text.startswith("ERROR") else None,
+    )
+    prepare_sample("playlists", server.workspace)
+    page.goto(f"{server.url}/data")
+    expect(page.get_by_text("Interactions over time", exact=True)).to_be_visible()
+    charts = page.get_by_test_id("stVegaLiteChart")
+    expect(charts.locator("svg").last).to_be_visible()
+    settle(page)
+    lengths, popularity, over_time, split = (chart.locator("svg").first for chart in charts.all())
+    assert lengths.locator(".mark-rect path").count() == 28 - 12 + 1
+    assert over_time.locator(".mark-rect path").count() == 60
+    for bar in over_time.locator(".mark-rect path").all():
+        box = bar.bounding_box()
+        assert box is not None
+        assert box["height"] > 10
+    assert popularity.locator(".mark-line path").count() == 2
+    assert split.locator(".mark-symbol path").count() > 100
+    assert not troubles
