@@ -164,9 +164,13 @@ def _tell_nobody(event: Event) -> None:
 
 def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:
     """Return the loss to train with and the reason; a batch holds no more than there is."""
-    n_sequences = max(1, int((split.train.lengths > 0).sum()))
-    batch_size = min(settings.batch_size, n_sequences)
-    return choose_loss(settings.model_copy(update={"batch_size": batch_size}), dataset.n_items)
+    lengths = split.train.lengths
+    most = {
+        "batch_size": max(1, int((lengths > 0).sum())),
+        "max_seq_length": max(1, int(lengths.max(initial=0))),
+    }
+    held = {name: min(getattr(settings, name), limit) for name, limit in most.items()}
+    return choose_loss(settings.model_copy(update=held), dataset.n_items)
 
 
 def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:

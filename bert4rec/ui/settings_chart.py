@@ -18,6 +18,8 @@ MIN_RUNS = 4
 MAX_AXES = 7
 # A number that spans more than this is drawn on a logarithmic axis.
 LOG_SPAN = 30.0
+# Labels that are nearer than this share of an axis would cover each other.
+TICK_SHARE = 0.06
 HEIGHT = 360
 # Cividis without the end that the background would swallow; the best run stands out on both.
 SCALES = {"light": ["#C3B369", "#707173", "#00224E"], "dark": ["#575D6D", "#A59C74", "#FEE838"]}
@@ -86,7 +88,7 @@ def axes_figure(
     )
     for place in range(len(axes)):
         figure.add_shape(_upright(place / (len(axes) - 1), theme))
-    figure.update_layout(height=HEIGHT, margin={"l": 60, "r": 70, "t": 60, "b": 24})
+    figure.update_layout(height=HEIGHT, margin={"l": 70, "r": 70, "t": 60, "b": 24})
     return figure
 
 
@@ -110,18 +112,37 @@ def _axis(name: str, values: list[Any]) -> dict[str, Any]:
             "tickvals": list(range(len(words))),
             "ticktext": words,
         }
-    few = sorted(set(values))
+    # 0.1 x 3 and 0.3 are one place.
+    few = sorted({float(f"{value:.12g}") for value in values})
     is_wide = few[0] > 0 and few[-1] / few[0] > LOG_SPAN
     scaled = [math.log10(value) if is_wide else value for value in values]
     if len(few) > MAX_AXES and not is_wide:
-        return {"label": label, "values": scaled}
+        is_whole = all(isinstance(value, int) for value in values)
+        return {"label": label, "values": scaled, "tickformat": ",d" if is_whole else ".3~r"}
     shown = few if len(few) <= MAX_AXES else [few[0], few[len(few) // 2], few[-1]]
+    ticks = _apart({math.log10(value) if is_wide else value: value for value in shown})
     return {
         "label": label,
         "values": scaled,
-        "tickvals": [math.log10(value) if is_wide else value for value in shown],
-        "ticktext": [value_text(value) for value in shown],
+        "tickvals": list(ticks),
+        "ticktext": [_short(value) for value in ticks.values()],
     }
+
+
+def _apart(ticks: Mapping[float, float]) -> dict[float, float]:
+    """Return the first, the last and what lies far enough from its neighbours to be read."""
+    *inner, last = ticks
+    least = TICK_SHARE * (last - min(ticks))
+    kept: list[float] = []
+    for place in inner:
+        if not kept or (place - kept[-1] >= least and last - place >= least):
+            kept.append(place)
+    return {place: ticks[place] for place in [*kept, last]}
+
+
+def _short(value: float) -> str:
+    """Return a number as a person reads it, a broken one with three digits."""
+    return value_text(int(value) if value == int(value) else float(f"{value:.3g}"))
 
 
 def _is_number(value: Any) -> bool:

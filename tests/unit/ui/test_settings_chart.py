@@ -9,6 +9,7 @@ from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.settings_chart import (
     AXIS_COLORS,
     MAX_AXES,
+    axes_figure,
     comparable_rows,
     results_table,
     settings_figure,
@@ -59,6 +60,27 @@ def test_a_run_is_a_line_across_numbers_magnitudes_and_words() -> None:
     assert list(axes["Hidden size"]["values"]) == [16, 32, 32]
     assert list(axes["Schedule"].ticktext) == ["constant", "linear"]
     assert list(axes["Best NDCG@10"]["values"]) == [0.1, 0.4, 0.2]
+
+
+def axis_of(name: str, values: list[Any]) -> Any:
+    settings = [{name: value} for value in values]
+    figure = axes_figure([name], settings, [0.1] * len(values), "Best", "light")
+    return figure.data[0].dimensions[0]
+
+
+def test_a_number_that_was_computed_is_the_place_of_the_one_that_was_written() -> None:
+    axis = axis_of("next_item_rate", [0.3, 0.1 * 3, 0.6, 0.0])
+    assert list(axis.ticktext) == ["0", "0.3", "0.6"]
+    assert list(axis.tickvals) == [0, 0.3, 0.6]
+
+
+def test_labels_of_an_axis_are_short_and_apart() -> None:
+    close = axis_of("learning_rate", [0.00110227, 0.00110228, 0.0005, 0.03])
+    assert list(close.ticktext) == ["0.0005", "0.0011", "0.03"]
+    assert (
+        axis_of("learning_rate", [0.001 + 0.0001 * step for step in range(9)]).tickformat == ".3~r"
+    )
+    assert axis_of("batch_size", list(range(32, 41))).tickformat == ",d"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
