@@ -82,7 +82,7 @@ BALANCED: Mapping[str, Any] = {
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(
         "Quick look",
-        "Small steps and few epochs: shows within a minute or so on a small log whether the data "
+        "Few epochs, a short window: shows within a minute or so on a small log whether the data "
         "holds a pattern.",
         {
             "batch_size": 64,

@@ -69,7 +69,7 @@ def draw_heading(*, is_new: bool) -> None:
         st.caption(
             "Trains on a bundled, simulated sample and shows it live: about a minute."
             if is_new
-            else "Trains once more on the bundled sample."
+            else "Trains on a bundled, simulated sample, beside what is here."
         )
 
 
@@ -169,7 +169,9 @@ def draw_live(live: list[RunRow]) -> None:
         now = {row.run_id: row.state for row in rows if row.state in LIVE_STATES}
         if now != shown:
             st.rerun()
-        for row in rows:
+        place = {row.run_id: state.job_service().position(row.run_id) or 0 for row in rows}
+        # What trains comes before what waits, in the order in which that will begin.
+        for row in sorted(rows, key=lambda row: (row.state == "queued", place[row.run_id])):
             if row.run_id in shown:
                 draw_job(row)
 
@@ -185,10 +187,14 @@ def draw_job(row: RunRow) -> None:
             st.markdown(f"**{escape(row.name)}**", width="content")
             st.caption(f"on {escape(row.data)}", width="content")
         with action:
-            if st.button("Watch it live", key=f"watch_{row.run_id}", width="stretch"):
+            label = "Show it" if row.state == "queued" else "Watch it live"
+            if st.button(label, key=f"watch_{row.run_id}", width="stretch"):
                 state.choose_run(row.run_id)
                 st.switch_page("pages/train.py", query_params={"run": row.run_id})
-        st.progress(row.progress, text=progress_text(row))
+        if row.state == "queued":
+            st.caption(progress_text(row))
+        else:
+            st.progress(row.progress, text=progress_text(row))
 
 
 def progress_text(row: RunRow) -> str:

@@ -26,6 +26,8 @@ from bert4rec.ui.words import counted, escape, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
+# Runs that a question names one by one.
+MAX_NAMED = 10
 PRUNE, POLICY = "Prune", "Policy YAML"
 CURVES, EVENTS = "Curves CSV", "Curves for TensorBoard"
 
@@ -181,10 +183,12 @@ def draw_delete(run: Run, now: str) -> None:
 @st.dialog("Delete?", icon=":material/delete:")
 def ask_delete(runs: list[Run]) -> None:
     """Ask before runs go into the trash."""
+    names = ", ".join(f"**{escape(_name(run))}**" for run in runs[:MAX_NAMED])
+    more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
     st.markdown(
-        f"{counted(len(runs), 'run')} with curves, checkpoints and figures will go into the trash "
-        "of this workspace. You can undo it until you leave this page, and restore it from the "
-        "trash until that is emptied."
+        f"{counted(len(runs), 'run')}, {names}{more}, with curves, checkpoints and figures will go "
+        "into the trash of this workspace. You can undo it until you leave this page, and restore "
+        "it from the trash until that is emptied."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep"):

@@ -83,8 +83,8 @@ def queue_text(position: int | None) -> str:
     if position is None:
         return "Waiting for the process that will run it."
     ahead = position - 1
-    waits = "what is training now" + (
-        f" and {counted(ahead, 'other run')} before it" if ahead > 0 else ""
+    waits = "what is training now, a run or a trial of a search" + (
+        f", and {counted(ahead, 'other run')} before it" if ahead > 0 else ""
     )
     return f"Number {position} in the queue: it starts by itself after {waits}."
 

@@ -81,7 +81,7 @@ def test_the_policy_of_a_run_of_the_browser_trains_the_same_model_by_command_lin
     dataset = call(server, "samples", "playlists")["folder"]
     page.goto(f"{server.url}/train")
     page.get_by_text("Quick look", exact=True).click()
-    expect(page.get_by_text(re.compile("^Small steps and few epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Few epochs, a short window"))).to_be_visible()
     settle(page)
     for label, value in (("Epochs", "2"), ("Hidden size", "16")):
         field = page.get_by_role("spinbutton", name=label, exact=True).first

@@ -87,7 +87,7 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
 
     open_page(page, "Train")
     page.get_by_text("Quick look", exact=True).click()
-    expect(page.get_by_text(re.compile("^Small steps and few epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Few epochs, a short window"))).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Start training").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
