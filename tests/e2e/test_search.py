@@ -20,10 +20,10 @@ pytestmark = pytest.mark.browser
 SEARCHING_MS = 240_000
 LIMIT_S = 240
 N_TRIALS = 3
-# Small enough for seconds a trial, long enough to be killed in the middle of one.
+# Small enough for seconds a trial, long enough to be killed in the middle of one on a fast machine.
 PLAN = f"""search:
   preset: quick
-  settings: {{n_epochs: 3, eval_step: 1, hidden_size: 16, inner_size: 32, n_layers: 1}}
+  settings: {{n_epochs: 15, eval_step: 1, hidden_size: 16, inner_size: 32, n_layers: 1}}
   trials: {N_TRIALS}
   space:
     learning_rate: {{low: 1e-3, high: 1e-2, log: true}}
