@@ -143,7 +143,9 @@ def kill_at(moment: Moment, nursery: Nursery, run: Run) -> bytes | None:
     told = journal_of(run)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return told if nursery.wait() == signal.SIGKILL else None
+    was_killed = nursery.wait() == signal.SIGKILL
+    # Between its last word and its end a process has nothing left to lose.
+    return told if was_killed and run.status().state != "finished" else None
 
 
 def journal_of(run: Run) -> bytes:
