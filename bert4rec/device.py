@@ -136,10 +136,7 @@ def _find_precision(precision: str, device: str) -> tuple[str, str]:
     if device.startswith("cuda") and torch.cuda.is_bf16_supported():
         return "bfloat16", "this GPU computes bfloat16 fast; weights stay float32"
     if device == "cpu" and (name := bfloat16_instructions()):
-        return (
-            "float32",
-            f"exact; large steps of a training use bfloat16, by {name}",
-        )
+        return "float32", f"exact; large steps of a training use bfloat16, by {name}"
     return "float32", "exact, and nothing is faster on this device"
 
 

@@ -89,10 +89,6 @@ def _draw_heading(read: ReadStudy) -> None:
         )
     elif problem is not None and not read.is_active:
         state.show_error(problem)
-    elif not read.is_active and any(trial.state == "waiting" for trial in read.trials):
-        st.caption(
-            "*Go on* tries the settings of the trial that was under way again, as a new one."
-        )
     elif read.status.state == "failed":
         st.error(f"**{reason}**" + (f"\n\nWhat to do: {fix}" if fix else ""), icon=word.icon)
     elif not read.is_active and any(trial.state == "waiting" for trial in read.trials):
