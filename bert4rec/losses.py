@@ -131,11 +131,11 @@ def _softmax_tiles(
     n_columns: int,
 ) -> tuple[Tensor, Tensor]:
     """Do what `_softmax_rows` does in tiles: the first pass sums, the second computes anew."""
-    narrow, scaled = hidden.to(table.dtype), (hidden * share).to(table.dtype)
+    rounded, scaled = hidden.to(table.dtype), (hidden * share).to(table.dtype)
     peak = widened(hidden).new_full((len(hidden), 1), -torch.inf)
     total = torch.zeros_like(peak)
     for columns in _ranges(len(table), n_columns):
-        logits = widened(narrow @ table[columns].T)
+        logits = widened(rounded @ table[columns].T)
         higher = torch.maximum(peak, logits.amax(dim=1, keepdim=True))
         total *= (peak - higher).exp_()
         total += logits.sub_(higher).exp_().sum(dim=1, keepdim=True)
@@ -143,11 +143,11 @@ def _softmax_tiles(
     log_total = total.log() + peak
     expected = torch.zeros_like(widened(hidden))
     for columns in _ranges(len(table), n_columns):
-        logits = widened(narrow @ table[columns].T)
+        logits = widened(rounded @ table[columns].T)
         weights = logits.sub_(log_total).exp_().to(table.dtype)
         expected += weights @ table[columns]
         grad_items[columns] += weights.T @ scaled
-    target_logit = (widened(narrow) * table[target]).sum(dim=1, keepdim=True)
+    target_logit = (widened(rounded) * table[target]).sum(dim=1, keepdim=True)
     return log_total - target_logit, expected
 
 
