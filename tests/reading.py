@@ -1,7 +1,8 @@
-"""Reading the tables that a page draws as HTML."""
+"""Reading the tables and small charts that a page draws as HTML."""
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -54,3 +55,9 @@ def tables(app: AppTest) -> list[pd.DataFrame]:
 def table_with(app: AppTest, heading: str) -> pd.DataFrame:
     """Return the first of those tables that has a column of this heading."""
     return next(table for table in tables(app) if heading in table.columns)
+
+
+def small_charts(app: AppTest) -> list[str]:
+    """Return the titles of the small charts of a page that are drawn, in its order."""
+    body = "".join(element.proto.body for element in app.get("html"))
+    return re.findall('<figure><strong>([^<]+)</strong><img src="data:image/svg', body)

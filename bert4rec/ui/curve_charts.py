@@ -20,7 +20,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
 from bert4rec.ui.curve_layers import (
     MARKS,
-    diamond_layer,
+    best_layer,
     event_layer,
     hover_layer,
     raw_layer,
@@ -30,8 +30,10 @@ from bert4rec.ui.vega import AXIS, PADDING_PX, Chart
 from bert4rec.ui.words import metric_name
 
 # However long the run.
-MAX_LOSS_POINTS = 1200
+MAX_LOSS_POINTS = 800
 MAX_METRIC_POINTS = 700
+# Points of a line that the pointer finds: each is two marks for the browser, seen or not.
+MAX_TOLD = 100
 # More marks of a kind than this would hide the line; the newest are shown.
 MAX_MARKS = 30
 BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
@@ -170,16 +172,23 @@ def _chart(
     if is_log:
         rows = [dot for dot in rows if dot.value is None or dot.value > 0]
     spec = _spec(y_title, series, from_zero=from_zero, is_log=is_log)
-    found = {dot.mark for dot in rows}
+    found = {"best" if dot.is_best else dot.mark for dot in rows}
     layers = {
+        "best": best_layer(),
         "raw": raw_layer(),
-        "new best": diamond_layer("datum.mark == 'new best'", size=45),
         "event": event_layer({dot.series for dot in rows if dot.mark == "event"}),
     }
     spec["layer"][1:1] = [layer for mark, layer in layers.items() if mark in found]
-    if any(dot.is_best for dot in rows):
-        spec["layer"].insert(1, diamond_layer("datum.is_best", size=160))
-    return Chart(pd.DataFrame(rows, columns=list(Dot._fields)), spec)
+    points = pd.DataFrame(rows, columns=list(Dot._fields))
+    return Chart(points.assign(is_told=_told(points)), spec)
+
+
+def _told(points: pd.DataFrame) -> pd.Series:
+    """Return which points the pointer finds: of each line some, its newest and the best."""
+    on_line = points[points["mark"] == ""].groupby("series", sort=False)
+    age = on_line.cumcount(ascending=False)
+    step = (on_line["mark"].transform("size") - 1) // MAX_TOLD + 1
+    return (age % step == 0).reindex(points.index, fill_value=False) | points["is_best"]
 
 
 def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool) -> dict[str, Any]:

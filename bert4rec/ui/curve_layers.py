@@ -19,11 +19,13 @@ MARKS = {
 ZOOM = "zoom"
 
 
-def diamond_layer(condition: str, size: int) -> dict[str, Any]:
-    """Mark the points that meet a condition."""
+def best_layer() -> dict[str, Any]:
+    """Mark each validation that was a new best, and the best of all with a larger sign."""
+    size = {"condition": {"test": "datum.is_best", "value": 160}, "value": 45}
     return {
-        "transform": [{"filter": condition}],
-        "mark": {"type": "point", "shape": "diamond", "size": size, "strokeWidth": 2},
+        "transform": [{"filter": "datum.is_best || datum.mark == 'new best'"}],
+        "mark": {"type": "point", "shape": "diamond", "strokeWidth": 2},
+        "encoding": {"size": size},
     }
 
 
@@ -75,7 +77,7 @@ def hover_layer(y_title: str) -> dict[str, Any]:
         {"field": "value", "title": y_title, "format": ".4~g"},
     ]
     return {
-        "transform": [{"filter": "datum.mark == ''"}],
+        "transform": [{"filter": "datum.is_told"}],
         "mark": {"type": "point", "filled": True, "size": 60, "clip": True},
         "params": [{"name": "near", "select": select}],
         "encoding": {"opacity": is_near, "tooltip": tooltip},

@@ -13,16 +13,17 @@ from bert4rec.ui import curve_charts, curve_findings
 from bert4rec.ui.curve_layers import ZOOM
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_figures import seen_words
-from bert4rec.ui.small_curves import SMALL, small_curves
+from bert4rec.ui.small_curves import small_cards, small_curves
 from bert4rec.ui.vega import Chart
 from bert4rec.ui.words import escape, metric_name
 
 MIN_CHART_PX = 380
-MIN_SMALL_PX = 195
 CHART_PX = 300
 SMOOTHING_KEY = "curve_smoothing"
 LOG_SCALE_KEY = "curve_log_scale"
 FIRST_SMOOTHING = 0.6
+MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
+RAW_NOTE = "The faint line is the loss as it was measured."
 N_LOG_LINES = 30
 LOG_PX = 260
 
@@ -44,22 +45,20 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
             curve_charts.metric_chart(curves, metric, run.hyperparameters().model_name),
             f"{metric_name(metric)} on the validation items",
             curve_findings.metric_finding(curves, metric),
+            MARKS_NOTE + (f" Ranked among the whole catalogue{seen}." if seen else ""),
             key=f"curve_metric_{run.id}",
             is_live=is_live,
         )
-        marks = "Each diamond was a new best, the large one is the best so far."
-        st.caption(marks + (f" Ranked among the whole catalogue{escape(seen)}." if seen else ""))
         _draw_table(run, "metric", curves, curve_findings.valid_table)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.loss_chart(curves, smoothing, is_log=is_log),
             "Training loss",
             curve_findings.loss_finding(curves),
+            RAW_NOTE if smoothing else "",
             key=f"curve_loss_{run.id}",
             is_live=is_live,
         )
-        if smoothing:
-            st.caption("The faint line is the loss as it was measured.")
         _draw_table(run, "loss", curves, curve_findings.train_table)
     _draw_small(curves, smoothing)
 
@@ -96,6 +95,7 @@ def _draw_chart(
     chart: Chart,
     title: str,
     finding: str,
+    note: str,
     *,
     key: str,
     is_live: bool,
@@ -114,18 +114,15 @@ def _draw_chart(
             on_select="rerun",
             selection_mode=[ZOOM],
         )
-    st.caption(escape(finding))
+    # In one piece: a browser takes as long for each piece as for all of its words.
+    st.caption("\n\n".join(escape(words) for words in (finding, note) if words))
 
 
 def _draw_small(curves: Curves, smoothing: float) -> None:
-    cards = st.grid(4, min_column_width=MIN_SMALL_PX)
     is_dark = st.context.theme.type == "dark"
-    for name, drawing in small_curves(curves, smoothing, is_dark=is_dark).items():
-        finding = curve_findings.small_finding(curves, name)
-        with cards.container(border=True, height="stretch"):
-            st.markdown(f"**{SMALL[name].title}**")
-            st.image(drawing, width="stretch", alt=f"{SMALL[name].title}: {finding}")
-            st.caption(escape(finding))
+    drawings = small_curves(curves, smoothing, is_dark=is_dark)
+    findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
+    st.html(small_cards(drawings, findings))
 
 
 def _draw_table(

@@ -12,6 +12,7 @@ from bert4rec.ui import curve_charts, curve_findings, run_figures
 from bert4rec.ui.curve_charts import (
     MARKS,
     MAX_MARKS,
+    MAX_TOLD,
     loss_chart,
     loss_overlay,
     metric_chart,
@@ -31,6 +32,24 @@ def test_however_long_the_run_both_charts_draw_fewer_than_2000_points() -> None:
     assert line_of(metric, "BERT4Rec")["epoch"].iloc[-1] == 3000
     raw = loss[loss["mark"] == "raw"]
     assert (raw["value"].iloc[0], raw["value"].iloc[-1]) == (6.0, curves.train[-1]["loss"])
+
+
+def test_however_long_the_run_the_pointer_finds_few_points_the_newest_and_the_best_among_them() -> (
+    None
+):
+    curves = curves_of(3000)
+    for row in curves.valid[1234:]:
+        row["is_best"] = False
+    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves, 0.6).points
+    for points, line in ((metric, "BERT4Rec"), (loss, "Loss")):
+        drawn = line_of(points, line)
+        told = drawn[drawn["is_told"]]
+        assert MAX_TOLD / 2 < len(told) <= MAX_TOLD + 1
+        assert told["epoch"].iloc[-1] == drawn["epoch"].iloc[-1]
+    assert 1234 in set(metric.loc[metric["is_told"], "epoch"])
+    short = line_of(loss_chart(curves_of(5), 0.6).points, "Loss")
+    assert short["is_told"].all()
+    assert not loss.loc[loss["mark"] == "raw", "is_told"].any()
 
 
 def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:

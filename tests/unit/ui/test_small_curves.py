@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from xml.etree import ElementTree
 
 import pytest
 
 from bert4rec.runs.curves import Curves
 from bert4rec.ui import curve_findings
-from bert4rec.ui.small_curves import DARK, LIGHT, MAX_POINTS, small_curves
+from bert4rec.ui.small_curves import DARK, LIGHT, MAX_POINTS, SMALL, small_cards, small_curves
 from tests.curves import curves_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -75,3 +77,16 @@ def test_text_holds_on_a_light_and_a_dark_page() -> None:
 
 def test_a_run_that_has_not_begun_has_none() -> None:
     assert small_curves(Curves()) == {}
+
+
+def test_the_cards_hold_title_drawing_and_finding_and_no_more_than_text() -> None:
+    finding = '1 < 2 <b src="x">'
+    drawings = small_curves(curves_of(2))
+    body = small_cards(drawings, dict.fromkeys(drawings, finding))
+    cards = ElementTree.fromstring(re.sub("(<img [^>]*)>", r"\1/>", str(body)))
+    assert [card.findtext("strong") for card in cards] == [SMALL[name].title for name in drawings]
+    assert {card.findtext("figcaption") for card in cards} == {finding}
+    for card, drawing in zip(cards, drawings.values(), strict=True):
+        (image,) = card.findall("img")
+        assert b64decode(image.get("src", "").partition(",")[2]).decode() == drawing
+        assert image.get("alt", "").endswith(finding)
