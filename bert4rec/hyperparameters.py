@@ -499,6 +499,17 @@ def fitting_widths(width: int, heads: int) -> list[int]:
     return [below] if below == width else [size for size in (below, below + heads) if size]
 
 
+def fitting_heads(width: int, heads: int) -> int:
+    """Return the number of heads that divides a width and is nearest to `heads`.
+
+    Example:
+        >>> fitting_heads(64, 3), fitting_heads(64, 12), fitting_heads(7, 2)
+        (2, 8, 1)
+    """
+    whole = (count for count in range(1, width + 1) if width % count == 0)
+    return min(whole, key=lambda count: abs(count - heads))
+
+
 def _contradictions(settings: Hyperparameters) -> list[str]:
     problems = []
     width, heads = settings.hidden_size, settings.n_heads

@@ -156,7 +156,13 @@ def draw_start(
     else:
         st.caption("A run that is started meanwhile trains before the next trial.")
     st.markdown("**The first trial, should it not be pruned**")
-    draw_estimate(dataset, plan.base)
+    estimate = draw_estimate(dataset, plan.base)
+    if estimate is not None:
+        whole_s = estimate.total_s * plan.budget.n_trials
+        st.caption(
+            f"{counted(plan.budget.n_trials, 'trial')} like this one would take "
+            f"{duration(whole_s)}; pruning shortens that, and what varies changes it."
+        )
 
 
 def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:

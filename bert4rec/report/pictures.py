@@ -28,14 +28,13 @@ from bert4rec.report.item_map import N_NAMED, ItemMap
 from bert4rec.report.sections import RULE_KEYS
 from bert4rec.report.text import clean
 from bert4rec.runs.curves import Curves
-from bert4rec.ui.curve_charts import best_row, guessing_loss
+from bert4rec.ui.curve_charts import OVERLAY_SMOOTHING, best_row, guessing_loss
 from bert4rec.ui.curve_findings import loss_finding, metric_finding
 from bert4rec.ui.run_comparison import comparison_finding, loss_comparison
 from bert4rec.ui.words import metric_name
 
 # Points of a curve: more than a chart of this width can show.
 MAX_POINTS = 240
-SMOOTHING = 0.8
 POPULAR_SHARE = 0.2
 
 
@@ -95,9 +94,8 @@ def _levels(runs: Sequence[RunFacts], metric: str, low: float, high: float) -> l
 def _loss_chart(runs: Sequence[RunFacts], keys: Sequence[Key]) -> Chart | None:
     curves = []
     for one, key in zip(runs, keys, strict=True):
-        places = [
-            (p.epoch, p.value) for p in one.curves.line("loss").smoothed(SMOOTHING, MAX_POINTS)
-        ]
+        average = one.curves.line("loss").smoothed(OVERLAY_SMOOTHING, MAX_POINTS)
+        places = [(point.epoch, point.value) for point in average]
         curves += [Curve(key, places)] if places else []
     if not curves:
         return None

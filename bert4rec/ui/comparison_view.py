@@ -89,7 +89,7 @@ def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
         (
             "Training loss",
             curve_charts.loss_overlay(curves),
-            run_comparison.loss_comparison(curves),
+            f"{run_comparison.loss_comparison(curves)} The lines are smoothed.",
         ),
     )
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
@@ -110,6 +110,11 @@ def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
         st.caption("None of them has been judged on the test items yet.")
         return
     st.markdown("**On the test items** · in brackets the 95% interval")
+    metric = run_comparison.common_metric(rows)
+    if len({row.fingerprint for row in rows}) > 1:
+        st.caption("They were judged on different data, so their figures cannot be compared.")
+    elif finding := run_comparison.final_difference(summaries, metric):
+        st.caption(escape(finding))
     st.dataframe(
         run_comparison.final_metrics(summaries),
         hide_index=True,

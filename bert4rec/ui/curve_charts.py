@@ -32,6 +32,8 @@ from bert4rec.ui.words import metric_name
 # However long the run.
 MAX_LOSS_POINTS = 800
 MAX_METRIC_POINTS = 700
+# Several lines as they were measured would hide each other.
+OVERLAY_SMOOTHING = 0.8
 # Points of a line that the pointer finds: each is two marks for the browser, seen or not.
 MAX_TOLD = 100
 # More marks of a kind than this would hide the line; the newest are shown.
@@ -108,12 +110,13 @@ def metric_overlay(curves: Mapping[str, Curves], metric: str) -> Chart:
 
 
 def loss_overlay(curves: Mapping[str, Curves]) -> Chart:
-    """Draw the training loss of several runs in one chart."""
+    """Draw the training loss of several runs in one chart, each as its average alone."""
     limit = MAX_LOSS_POINTS // max(len(curves), 1)
     rows = [
         dot
         for label, each in curves.items()
-        for dot in _figure_dots(each.line("loss"), label, limit)
+        for dot in _figure_dots(each.line("loss"), label, limit, OVERLAY_SMOOTHING)
+        if not dot.mark
     ]
     return _chart(rows, "Training loss", list(curves), from_zero=False)
 

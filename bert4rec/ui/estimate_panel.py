@@ -23,15 +23,19 @@ N_SHOWN_PLACES = 7
 HIDDEN = "[mask]"
 
 
-def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> None:
-    """Show the size of the run at once and its time after a probe that a person asks for."""
+def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> Estimate | None:
+    """Show the size of the run at once and its time after a probe that a person asks for.
+
+    Returns:
+        The time, once it is known.
+    """
     signature = _signature(dataset, settings)
     kept: dict[str, Estimate] = st.session_state.setdefault(ESTIMATES_KEY, {})
     try:
         known = size_of(dataset, settings)
     except Bert4RecError as error:
         state.show_error(error)
-        return
+        return None
     figures = st.container()
     if signature not in kept and st.button(
         "Estimate the time",
@@ -41,6 +45,7 @@ def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         _keep_probe(kept, signature, dataset, settings)
     with figures:
         _draw_figures(known, kept.get(signature), settings.loss_type)
+    return kept.get(signature)
 
 
 def _signature(dataset: SequenceDataset, settings: Hyperparameters) -> str:

@@ -38,13 +38,17 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         return
     smoothing, is_log = _ask_look()
+    settings = run.hyperparameters()
+    first = min(settings.eval_step, settings.n_epochs)
     seen = seen_words(curves.started)
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
-            curve_charts.metric_chart(curves, metric, run.hyperparameters().model_name),
+            curve_charts.metric_chart(curves, metric, settings.model_name),
             f"{metric_name(metric)} on the validation items",
-            curve_findings.metric_finding(curves, metric),
+            curve_findings.metric_finding(curves, metric)
+            if curves.bests or not is_live
+            else f"The first validation follows epoch {first:,}.",
             MARKS_NOTE + (f" Ranked among the whole catalogue{seen}." if seen else ""),
             key=f"curve_metric_{run.id}",
             is_live=is_live,

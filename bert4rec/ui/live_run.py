@@ -212,9 +212,9 @@ def _draw_settings(run: Run) -> None:
                 {
                     "Setting": [field.title for field in form_fields().values()],
                     "Value": [setting_text(name, values) for name in form_fields()],
-                    "Given": [name in given for name in form_fields()],
+                    "From": ["given" if name in given else "default" for name in form_fields()],
                 }
-            ).sort_values("Given", ascending=False, kind="stable")
+            ).sort_values("From", ascending=False, kind="stable")
             left.dataframe(table, hide_index=True)
             with right:
                 draw_policy_out(run.policy(), f"{run.id}.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -82,6 +82,23 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
+class _Score(NamedTuple):
+    """A test metric with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def _scored(summary: dict[str, Any] | None, metric: str) -> _Score | None:
+    try:
+        found = summary["report"]["test"]["bert4rec"]  # type: ignore[index]
+        return _Score(float(found["metrics"][metric]), *map(float, found["intervals"][metric]))
+    except (KeyError, TypeError, ValueError):
+        # Not ended, damaged, or of a version that wrote no report.
+        return None
+
+
 def _final(summary: dict[str, Any] | None, metric: str) -> str:
     if summary is None:
         return ABSENT
@@ -90,6 +107,27 @@ def _final(summary: dict[str, Any] | None, metric: str) -> str:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         # Damaged, or of a version that wrote no report.
         return number(summary.get("test", {}).get(metric), 3)
+
+
+def final_difference(summaries: Mapping[str, dict[str, Any] | None], metric: str) -> str:
+    """Return whether the best run stands clearly above the next one; nothing where none is known.
+
+    Args:
+        summaries: The runs' summaries by label, all on the same data; None where a run has not
+            ended.
+        metric: What they are compared by.
+    """
+    found = {label: _scored(summary, metric) for label, summary in summaries.items()}
+    known = {label: score for label, score in found.items() if score is not None}
+    if len(known) < MIN_COMPARED:
+        return ""
+    first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
+    if known[first].low > known[second].high:
+        return f"By {metric_name(metric)}, {first} is clearly above {second}."
+    return (
+        f"By {metric_name(metric)}, {first} and {second} are not clearly different: their "
+        "intervals overlap. Evaluate compares models user by user, which tells smaller differences."
+    )
 
 
 def common_metric(rows: Sequence[RunRow]) -> str:
@@ -110,7 +148,8 @@ def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
     ahead, *others = sorted(best, key=lambda label: best[label][0], reverse=True)
     value, epoch = best[ahead]
     text = f"Best {metric_name(metric)}: {ahead} ({number(value, 3)}, epoch {epoch})"
-    return text + "".join(f", {label} ({number(best[label][0], 3)})" for label in others) + "."
+    rest = ((label, *best[label]) for label in others)
+    return text + "".join(f", {label} ({number(v, 3)}, epoch {e})" for label, v, e in rest) + "."
 
 
 def loss_comparison(curves: Mapping[str, Curves]) -> str:

@@ -95,10 +95,7 @@ def draw_import(place: DeltaGenerator) -> None:
         if st.button("Bring it in", icon=":material/input:", disabled=file is None) and file:
             _bring_in(file.name, file.getvalue())
         if BROUGHT_KEY in st.session_state:
-            st.success(
-                f"Run {escape(st.session_state.pop(BROUGHT_KEY))} is in the list.",
-                icon=":material/check:",
-            )
+            st.success(st.session_state.pop(BROUGHT_KEY), icon=":material/check:")
 
 
 def _bring_in(name: str, content: bytes) -> None:
@@ -107,8 +104,19 @@ def _bring_in(name: str, content: bytes) -> None:
             # What is wrong is said of a file of this name.
             path = Path(folder) / f"{safe_name(Path(name).stem, fallback='run')}.zip"
             path.write_bytes(content)
-            st.session_state[BROUGHT_KEY] = import_run(state.workspace(), path).name
+            brought = import_run(state.workspace(), path)
     except Bert4RecError as error:
         state.show_error(error)
         return
+    st.session_state[BROUGHT_KEY] = _brought_words(brought)
     st.rerun()
+
+
+def _brought_words(brought: Run) -> str:
+    text = f"Run {escape(brought.name)} is in the list."
+    created_at = brought.config()["created_at"]
+    others = (run for run in state.readable_runs() if run.id != brought.id)
+    # To the microsecond: no two runs begin so.
+    if any(run.config()["created_at"] == created_at for run in others):
+        text += " It was here already and is now listed twice."
+    return text

@@ -10,7 +10,7 @@ import streamlit as st
 
 from bert4rec.advice import Advice, advise
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.hyperparameters import Hyperparameters, fitting_widths
+from bert4rec.hyperparameters import Hyperparameters, fitting_heads, fitting_widths
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.ui import cache, forms
@@ -143,17 +143,20 @@ def advice_on(
     if settings is not None:
         figures = cache.data_figures(dataset), cache.split_figures(dataset, settings)
         return settings, advise(settings, values, *figures)
-    return None, [_as_advice(problem, values) for problem in problems]
+    return None, [advice for problem in problems for advice in _as_advice(problem, values)]
 
 
-def _as_advice(problem: str, values: dict[str, Any]) -> Advice:
+def _as_advice(problem: str, values: dict[str, Any]) -> list[Advice]:
     """Return a problem of a setting as advice, mended at a click where one value would do."""
     name, _, message = problem.partition(":")
-    changes = {}
-    if "not a multiple" in message:
-        width, heads = (forms.shown_value(each, values) for each in ("hidden_size", "n_heads"))
-        changes = {"hidden_size": fitting_widths(width, heads)[-1]}
-    return Advice(name, message.strip(), is_error=True, changes=changes)
+    if "not a multiple" not in message:
+        return [Advice(name, message.strip(), is_error=True)]
+    width, heads = (forms.shown_value(each, values) for each in ("hidden_size", "n_heads"))
+    wider, other = fitting_widths(width, heads)[-1], fitting_heads(width, heads)
+    return [
+        Advice(name, message.strip(), is_error=True, changes={"hidden_size": wider}),
+        Advice("n_heads", f"{other:,} fits hidden_size {width:,}", changes={"n_heads": other}),
+    ]
 
 
 def _draw_presets() -> None:

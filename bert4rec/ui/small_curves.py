@@ -6,7 +6,7 @@ A browser draws all four in five milliseconds, where one of Vega takes forty (de
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -14,10 +14,11 @@ from markupsafe import Markup
 from bert4rec.report.svg import Scale, element, path_of, tick_text, ticks, wide_range
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line, Point
+from bert4rec.ui.words import size
 
 MAX_POINTS = 300
 WIDTH, HEIGHT = 260, 150
-LEFT, RIGHT, TOP, BOTTOM = 46, 6, 8, 20
+LEFT, RIGHT, TOP, BOTTOM = 50, 6, 8, 20
 # Above the lines, for their names where there are several.
 LEGEND_HEIGHT, NAME_WIDTH = 16, 90
 DASHES = (None, "5 4")
@@ -39,13 +40,13 @@ class Small(NamedTuple):
         title: Its name, with its unit.
         figures: Labels of what it draws, by name in the journal.
         is_noisy: Whether smoothing helps to read it.
-        scale: From the unit of the journal to that of the title.
+        words: How a value is written at the axis.
     """
 
     title: str
     figures: Mapping[str, str]
     is_noisy: bool = False
-    scale: float = 1.0
+    words: Callable[[float], str] = tick_text
 
 
 SMALL = {
@@ -53,7 +54,7 @@ SMALL = {
     "grad_norm": Small("Gradient norm", {"grad_norm": "Gradient norm"}, is_noisy=True),
     "speed": Small("Sequences per second", {"sequences_per_s": "Sequences/s"}, is_noisy=True),
     "memory": Small(
-        "Memory, GB", {"memory_bytes": "Process", "device_memory_bytes": "Device"}, scale=1e-9
+        "Memory", {"memory_bytes": "Process", "device_memory_bytes": "Device"}, words=size
     ),
 }
 
@@ -110,13 +111,13 @@ def _picture(
     top = TOP + LEGEND_HEIGHT * (len(lines) > 1)
     last = max(max(point.epoch for point in points), 1e-6)
     across = Scale(0, last, LEFT, WIDTH - RIGHT)
-    ends = wide_range([small.scale * point.value for point in points], from_zero=True)
+    ends = wide_range([point.value for point in points], from_zero=True)
     up = Scale(*ends, HEIGHT - BOTTOM, top)
 
     def path(line: list[Point]) -> str:
-        return path_of((across(point.epoch), up(small.scale * point.value)) for point in line)
+        return path_of((across(point.epoch), up(point.value)) for point in line)
 
-    parts = _frame(across, up)
+    parts = _frame(across, up, small.words)
     for at, (label, line) in enumerate(lines.items()):
         dash = DASHES[at % len(DASHES)]
         main = line.smoothed(smoothing, MAX_POINTS) if smoothing else measured[label]
@@ -136,12 +137,12 @@ def _picture(
     )
 
 
-def _frame(across: Scale, up: Scale) -> list[Markup]:
+def _frame(across: Scale, up: Scale, words: Callable[[float], str]) -> list[Markup]:
     parts = []
     for value in ticks(up.low, up.high, 3):
         y = up(value)
         parts.append(element("path", class_="grid", d=path_of([(LEFT, y), (WIDTH - RIGHT, y)])))
-        parts.append(element("text", tick_text(value), class_="end", x=LEFT - 6, y=y + 4))
+        parts.append(element("text", words(value), class_="end", x=LEFT - 6, y=y + 4))
     for value in ticks(across.low, across.high, 4):
         # The last one would stand beyond the end.
         at = "end" if value == across.high else "middle"

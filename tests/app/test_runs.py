@@ -405,6 +405,10 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     press(app, "Bring it in")
     assert listed(app) == ["tiny"]
     assert len(list_runs(workspace)) == 1
+    assert [told.value for told in app.success] == ["Run tiny is in the list."]
+    press(app, "Bring it in")
+    assert len(list_runs(workspace)) == 2
+    assert "was here already and is now listed twice" in app.success[0].value
     app.file_uploader(key="runs_upload").set_value(("other.zip", b"no zip", "application/zip"))
     drawn(app)
     press(app, "Bring it in")

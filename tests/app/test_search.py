@@ -162,6 +162,7 @@ def test_before_the_start_a_trial_can_be_timed_and_windows_alike_are_told_of(
     press(app, "Estimate the time")
     assert not app.exception
     assert {"All epochs", "One epoch", "Parameters"} <= {metric.label for metric in app.metric}
+    assert "30 trials like this one would take" in texts(app)
     app.text_input(key="search_values_max_seq_length").set_value("10, 20").run()
     assert "No history is longer" not in texts(app)
 

@@ -568,7 +568,7 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     (run,) = list_runs(workspace)
     app = open_train(run)
     assert not app.exception
-    assert small_charts(app) == ["Learning rate", "Sequences per second", "Memory, GB"]
+    assert small_charts(app) == ["Learning rate", "Sequences per second", "Memory"]
     assert "before clipping" not in texts(app)
 
 
@@ -642,6 +642,10 @@ def test_an_error_is_mended_by_a_click(dataset: SequenceDataset, open_train: Ope
     assert app.number_input(key="train_field_hidden_size").proto.icon == ":material/error:"
     app.button(key="train_mend_hidden_size").click().run()
     assert draft(app)["hidden_size"] == 66
+    assert not app.error
+    app = set_field(open_train(), "n_heads", 6)
+    app.button(key="train_mend_n_heads").click().run()
+    assert draft(app)["n_heads"] == 4
     assert not app.error
 
 

@@ -12,6 +12,7 @@ from bert4rec.ui.run_comparison import (
     common_metric,
     compared_ids,
     comparison_finding,
+    final_difference,
     final_metrics,
     loss_comparison,
     run_labels,
@@ -92,6 +93,22 @@ def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
     assert found.loc["HR@10", "A"] == "0.500"
 
 
+def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals() -> None:
+    def whole(value: float, room: float) -> dict[str, Any]:
+        interval = {"ndcg@10": [value - room, value + room]}
+        part = {"metrics": {"ndcg@10": value}, "intervals": interval}
+        return {"report": {"test": {"bert4rec": part}}}
+
+    near = {"A": whole(0.2, 0.03), "B": whole(0.25, 0.03), "C": whole(0.1, 0.01)}
+    assert "B and A are not clearly different" in final_difference(near, "ndcg@10")
+    far = {"A": whole(0.2, 0.01), "B": whole(0.25, 0.01)}
+    assert final_difference(far, "ndcg@10") == "By NDCG@10, B is clearly above A."
+    # One alone, of another metric, not ended, damaged.
+    for other in (None, {"report": 3}, {"report": {"test": {"bert4rec": {}}}}):
+        assert not final_difference({"A": whole(0.2, 0.01), "B": other}, "ndcg@10")
+    assert not final_difference(far, "hr@10")
+
+
 def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() -> None:
     other = RunRow("b", "b", "finished", "hr@5")
     assert common_metric([other, other]) == "hr@5"
@@ -100,7 +117,8 @@ def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() 
 
 def test_the_finding_names_the_best_first() -> None:
     found = {"A": curves([0.1, 0.2]), "B": curves([0.3, 0.25]), "C": curves([])}
-    assert comparison_finding(found, "ndcg@10") == "Best NDCG@10: B (0.300, epoch 1), A (0.200)."
+    finding = comparison_finding(found, "ndcg@10")
+    assert finding == "Best NDCG@10: B (0.300, epoch 1), A (0.200, epoch 2)."
     assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
     assert loss_comparison({"A": curves([])}) == "Last training loss: A (3.000)."
     assert loss_comparison({"A": Curves()}).startswith("None of them")

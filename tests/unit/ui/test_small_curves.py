@@ -40,8 +40,8 @@ def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
     drawing = small_curves(curves)["memory"]
     # Two lines and their signs in the legend.
     assert len(paths(drawing, "line")) == 4
-    assert {"Process", "Device", "2"} <= set(texts(drawing))
-    assert "3" not in texts(drawing)
+    assert {"Process", "Device", "2.0 GB"} <= set(texts(drawing))
+    assert "3.0 GB" not in texts(drawing)
     assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
 
 
