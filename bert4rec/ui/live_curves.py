@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.ui import curve_charts, curve_findings
@@ -39,17 +40,12 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         return
     smoothing, is_log = _ask_look()
     settings = run.hyperparameters()
-    first = min(settings.eval_step, settings.n_epochs)
-    seen = seen_words(curves.started)
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.metric_chart(curves, metric, settings.model_name),
             f"{metric_name(metric)} on the validation items",
-            curve_findings.metric_finding(curves, metric)
-            if curves.bests or not is_live
-            else f"The first validation follows epoch {first:,}.",
-            MARKS_NOTE + (f" Ranked among the whole catalogue{seen}." if seen else ""),
+            *_metric_words(curves, metric, settings, is_live=is_live),
             key=f"curve_metric_{run.id}",
             is_live=is_live,
         )
@@ -65,6 +61,18 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         _draw_table(run, "loss", curves, curve_findings.train_table)
     _draw_small(curves, smoothing)
+
+
+def _metric_words(
+    curves: Curves, metric: str, settings: Hyperparameters, *, is_live: bool
+) -> tuple[str, str]:
+    """Return what the validations show, and what else is to be known of their chart."""
+    seen = seen_words(curves.started)
+    ranked = f"Ranked among the whole catalogue{seen}." if seen else ""
+    if is_live and not curves.bests:
+        first = min(settings.eval_step, settings.n_epochs)
+        return f"The first validation follows epoch {first:,}.", ranked
+    return curve_findings.metric_finding(curves, metric), f"{MARKS_NOTE} {ranked}".rstrip()
 
 
 def _ask_look() -> tuple[float, bool]:

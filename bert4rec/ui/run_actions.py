@@ -18,7 +18,7 @@ from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.report_button import draw_report
-from bert4rec.ui.run_controls import clone_to_form
+from bert4rec.ui.run_controls import clone_to_form, resume_label
 from bert4rec.ui.run_table import run_row
 from bert4rec.ui.run_transfer import draw_export, draw_model_export
 from bert4rec.ui.train_longer import draw_train_longer
@@ -48,7 +48,7 @@ def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> Non
             _ask_label(run, replace(run.label(), name=run.name), known_tags)
         if st.button("Clone to the form", icon=":material/content_copy:"):
             _clone(run)
-        if now in RESUMABLE_STATES and st.button("Resume", icon=":material/play_arrow:"):
+        if now in RESUMABLE_STATES and st.button(resume_label(run), icon=":material/play_arrow:"):
             _resume(run)
         draw_train_longer(run, now)
         draw_report([run], has_begun=run_row(run).has_begun)

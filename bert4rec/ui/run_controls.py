@@ -138,14 +138,18 @@ def _draw_ended(run: Run, status: Status) -> None:
             on_click=_try,
             args=(_start_smaller, run),
         )
-    has_begun = run.checkpoint("last").exists()
     _button(
-        "Resume" if has_begun else "Start again",
+        resume_label(run),
         "submit",
         "play_arrow",
         run,
         is_primary=status.state == "interrupted",
     )
+
+
+def resume_label(run: Run) -> str:
+    """Return what to press so that a run that ended too soon goes on."""
+    return "Resume" if run.checkpoint("last").exists() else "Start again"
 
 
 def draw_onward(run: Run) -> None:

@@ -61,26 +61,32 @@ def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
                 "encoding": {"shape": shape(names_in(points)), "tooltip": tooltip(metric)},
             }
         )
-    return Chart(points, _spec(x, metric, layers, names_in(points)))
+    return Chart(points, _spec(x, metric, layers, points))
 
 
 def _spec(
-    x: dict[str, Any], metric: str, layers: list[dict[str, Any]], names: Sequence[str]
+    x: dict[str, Any], metric: str, layers: list[dict[str, Any]], points: pd.DataFrame
 ) -> dict[str, Any]:
+    y = y_axis(metric, from_zero=points["value"].nunique() < 2)
     return {
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "y": y_axis(metric), "color": color(names)},
+        "encoding": {"x": x, "y": y, "color": color(names_in(points))},
         "layer": layers,
     }
 
 
-def y_axis(metric: str) -> dict[str, Any]:
-    """Return the axis of the scores."""
+def y_axis(metric: str, *, from_zero: bool = False) -> dict[str, Any]:
+    """Return the axis of the scores.
+
+    Args:
+        metric: Their name.
+        from_zero: For a single score, which would stand on an axis of one tick.
+    """
     return {
         "field": "value",
         "type": "quantitative",
         "title": metric_name(metric),
-        "scale": {"zero": False, "nice": True, "padding": 6},
+        "scale": {"zero": from_zero, "nice": True, "padding": 6},
         "axis": AXIS | {"tickCount": 5},
     }
 
@@ -187,7 +193,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
                 "encoding": {"tooltip": told},
             }
         )
-    spec = _spec(x, metric, layers, names)
+    spec = _spec(x, metric, layers, points)
     spec["encoding"]["color"]["legend"] = legend
     return Chart(points, spec)
 

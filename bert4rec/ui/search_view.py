@@ -180,7 +180,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
         )
         st.metric(
             "Time in trials" if not n_failed else f"Time in trials, {n_failed:,} failed",
-            duration(_spent_s(read)),
+            duration(_spent_s(read)) if read.n_counted or read.is_active else "–",
             border=True,
             height="stretch",
         )
@@ -231,13 +231,13 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
         height=min(TABLE_PX, 35 * (len(read.trials) + 1) + 2),
         placeholder="",
         column_config={
-            "Trial": st.column_config.NumberColumn(width=55),
-            "State": st.column_config.TextColumn(width=110),
-            metric_name(plan.metric): st.column_config.NumberColumn(format="%.4f", width=80),
+            "Trial": st.column_config.NumberColumn(width=46),
+            "State": st.column_config.TextColumn(width=95),
+            metric_name(plan.metric): st.column_config.NumberColumn(format="%.4f", width=76),
             "Epoch": st.column_config.NumberColumn(
-                width=60, help="The last epoch that was judged."
+                width=54, help="The last epoch that was judged."
             ),
-            "Seconds": st.column_config.NumberColumn(format="%.0f", width=75),
+            "Seconds": st.column_config.NumberColumn(format="%.0f", width=68),
             WHY: st.column_config.TextColumn(width=190),
         }
         | {title: st.column_config.NumberColumn(format="%.4g") for title in titles},
