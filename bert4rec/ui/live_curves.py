@@ -131,8 +131,7 @@ def _draw_chart(
 
 
 def _draw_small(curves: Curves, smoothing: float) -> None:
-    is_dark = st.context.theme.type == "dark"
-    drawings = small_curves(curves, smoothing, is_dark=is_dark)
+    drawings = small_curves(curves, smoothing)
     findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
     st.html(small_cards(drawings, findings))
 

@@ -16,7 +16,7 @@ from bert4rec.ui.words import number, percent
 
 HEIGHT = 280
 DAY_S = 86_400
-N_CURVE_POINTS = 200
+N_CURVE_POINTS = 100
 SHARE_MARKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
