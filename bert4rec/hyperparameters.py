@@ -496,7 +496,8 @@ def fitting_widths(width: int, heads: int) -> list[int]:
         ([63, 66], [64], [3])
     """
     below = width // heads * heads
-    return [below] if below == width else [size for size in (below, below + heads) if size]
+    near = [below] if below == width else [below, below + heads]
+    return [size for size in near if 0 < size <= MAX_WIDTH]
 
 
 def fitting_heads(width: int, heads: int) -> int:
@@ -506,7 +507,7 @@ def fitting_heads(width: int, heads: int) -> int:
         >>> fitting_heads(64, 3), fitting_heads(64, 12), fitting_heads(7, 2)
         (2, 8, 1)
     """
-    whole = (count for count in range(1, width + 1) if width % count == 0)
+    whole = (count for count in range(1, min(width, MAX_PARTS) + 1) if width % count == 0)
     return min(whole, key=lambda count: abs(count - heads))
 
 

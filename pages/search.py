@@ -8,7 +8,7 @@ from bert4rec.files import safe_name
 from bert4rec.search_plan import SearchPlan
 from bert4rec.ui import search_form, state
 from bert4rec.ui.dataset_choice import draw_dataset_choice
-from bert4rec.ui.estimate_panel import draw_estimate
+from bert4rec.ui.estimate_panel import draw_estimate, search_words
 from bert4rec.ui.folded import folded
 from bert4rec.ui.search_actions import (
     LINK,
@@ -158,11 +158,7 @@ def draw_start(
     st.markdown("**The first trial, should it not be pruned**")
     estimate = draw_estimate(dataset, plan.base)
     if estimate is not None:
-        whole_s = estimate.total_s * plan.budget.n_trials
-        st.caption(
-            f"{counted(plan.budget.n_trials, 'trial')} like this one would take "
-            f"{duration(whole_s)}; pruning shortens that, and what varies changes it."
-        )
+        st.caption(search_words(estimate.total_s, plan.budget))
 
 
 def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:

@@ -89,7 +89,7 @@ def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
         (
             "Training loss",
             curve_charts.loss_overlay(curves),
-            f"{run_comparison.loss_comparison(curves)} The lines are smoothed.",
+            run_comparison.loss_comparison(curves),
         ),
     )
     cards = st.grid(2, min_column_width=MIN_CHART_PX)

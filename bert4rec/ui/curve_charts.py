@@ -187,11 +187,16 @@ def _chart(
 
 
 def _told(points: pd.DataFrame) -> pd.Series:
-    """Return which points the pointer finds: of each line some, its newest and the best."""
-    on_line = points[points["mark"] == ""].groupby("series", sort=False)
-    age = on_line.cumcount(ascending=False)
-    step = (on_line["mark"].transform("size") - 1) // MAX_TOLD + 1
-    return (age % step == 0).reindex(points.index, fill_value=False) | points["is_best"]
+    """Return which points the pointer finds: the best, and of each line some and its extremes."""
+    on_line = points[points["mark"] == ""].astype({"value": float})
+    lines = on_line.groupby("series", sort=False)
+    age = lines.cumcount(ascending=False)
+    step = (lines["mark"].transform("size") - 1) // MAX_TOLD + 1
+    extremes = on_line.dropna(subset="value").groupby("series")["value"].agg(["idxmin", "idxmax"])
+    told = points["is_best"].astype(bool)
+    told[age.index[age % step == 0]] = True
+    told[extremes.to_numpy().ravel()] = True
+    return told
 
 
 def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool) -> dict[str, Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.ui.curve_charts import BASELINES, best_row, guessing_loss
+from bert4rec.ui.run_figures import seen_words
 from bert4rec.ui.words import metric_name, number, percent, size
 
 MAX_TABLE_ROWS = 200
+MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
 
 
 def metric_finding(curves: Curves, metric: str) -> str:
@@ -27,6 +30,20 @@ def metric_finding(curves: Curves, metric: str) -> str:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
     return f"{text}, {_compared(value, rivals[rival])} {rival} ({number(rivals[rival], 3)})."
+
+
+def metric_words(
+    curves: Curves, metric: str, settings: Hyperparameters, *, is_live: bool
+) -> tuple[str, str]:
+    """Return what the metric's curve shows, and what else is to be known of its chart."""
+    seen = seen_words(curves.started)
+    notes = [MARKS_NOTE] if curves.bests else []
+    notes += [f"Ranked among the whole catalogue{seen}."] if seen else []
+    finding = metric_finding(curves, metric)
+    if is_live and not curves.bests and settings.eval_step:
+        first = min(settings.eval_step, settings.n_epochs)
+        finding = f"The first validation follows epoch {first:,}."
+    return finding, " ".join(notes)
 
 
 def _compared(value: float, other: float) -> str:

@@ -12,6 +12,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.estimate import Estimate, Size, probe, size_of
 from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.search_plan import Budget
 from bert4rec.ui import state
 from bert4rec.ui.forms import loss_words
 from bert4rec.ui.setting_titles import titled
@@ -46,6 +47,15 @@ def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> Estima
     with figures:
         _draw_figures(known, kept.get(signature), settings.loss_type)
     return kept.get(signature)
+
+
+def search_words(trial_s: float, budget: Budget) -> str:
+    """Return what a search would take whose trials all take as long as one, in words."""
+    whole_s = trial_s * budget.n_trials
+    text = f"{counted(budget.n_trials, 'trial')} like this one would take {duration(whole_s)}"
+    if budget.minutes is not None and 60 * budget.minutes < whole_s:
+        return f"{text}; the search ends after {duration(60 * budget.minutes)} of them."
+    return f"{text}; pruning shortens that, and what varies changes it."
 
 
 def _signature(dataset: SequenceDataset, settings: Hyperparameters) -> str:

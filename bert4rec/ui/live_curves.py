@@ -7,13 +7,11 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.ui import curve_charts, curve_findings
 from bert4rec.ui.curve_layers import ZOOM
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_figures import seen_words
 from bert4rec.ui.small_curves import small_cards, small_curves
 from bert4rec.ui.vega import Chart
 from bert4rec.ui.words import escape, metric_name
@@ -23,7 +21,6 @@ CHART_PX = 300
 SMOOTHING_KEY = "curve_smoothing"
 LOG_SCALE_KEY = "curve_log_scale"
 FIRST_SMOOTHING = 0.6
-MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
 RAW_NOTE = "The faint line is the loss as it was measured."
 N_LOG_LINES = 30
 LOG_PX = 260
@@ -45,7 +42,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         _draw_chart(
             curve_charts.metric_chart(curves, metric, settings.model_name),
             f"{metric_name(metric)} on the validation items",
-            *_metric_words(curves, metric, settings, is_live=is_live),
+            *curve_findings.metric_words(curves, metric, settings, is_live=is_live),
             key=f"curve_metric_{run.id}",
             is_live=is_live,
         )
@@ -61,18 +58,6 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         _draw_table(run, "loss", curves, curve_findings.train_table)
     _draw_small(curves, smoothing)
-
-
-def _metric_words(
-    curves: Curves, metric: str, settings: Hyperparameters, *, is_live: bool
-) -> tuple[str, str]:
-    """Return what the validations show, and what else is to be known of their chart."""
-    seen = seen_words(curves.started)
-    ranked = f"Ranked among the whole catalogue{seen}." if seen else ""
-    if is_live and not curves.bests:
-        first = min(settings.eval_step, settings.n_epochs)
-        return f"The first validation follows epoch {first:,}.", ranked
-    return curve_findings.metric_finding(curves, metric), f"{MARKS_NOTE} {ranked}".rstrip()
 
 
 def _ask_look() -> tuple[float, bool]:
@@ -131,7 +116,8 @@ def _draw_chart(
 
 
 def _draw_small(curves: Curves, smoothing: float) -> None:
-    drawings = small_curves(curves, smoothing)
+    is_dark = st.context.theme.type == "dark"
+    drawings = small_curves(curves, smoothing, is_dark=is_dark)
     findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
     st.html(small_cards(drawings, findings))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -90,13 +91,14 @@ class _Score(NamedTuple):
     high: float
 
 
-def _scored(summary: dict[str, Any] | None, metric: str) -> _Score | None:
+def _scored(summary: dict[str, Any], metric: str) -> _Score | None:
     try:
-        found = summary["report"]["test"]["bert4rec"]  # type: ignore[index]
-        return _Score(float(found["metrics"][metric]), *map(float, found["intervals"][metric]))
+        found = summary["report"]["test"]["bert4rec"]
+        score = _Score(float(found["metrics"][metric]), *map(float, found["intervals"][metric]))
     except (KeyError, TypeError, ValueError):
-        # Not ended, damaged, or of a version that wrote no report.
+        # Damaged, or of a version that wrote no report.
         return None
+    return score if all(map(math.isfinite, score)) else None
 
 
 def _final(summary: dict[str, Any] | None, metric: str) -> str:
@@ -117,10 +119,14 @@ def final_difference(summaries: Mapping[str, dict[str, Any] | None], metric: str
             ended.
         metric: What they are compared by.
     """
-    found = {label: _scored(summary, metric) for label, summary in summaries.items()}
+    ended = {label: summary for label, summary in summaries.items() if summary is not None}
+    found = {label: _scored(summary, metric) for label, summary in ended.items()}
     known = {label: score for label, score in found.items() if score is not None}
-    if len(known) < MIN_COMPARED:
+    # One that cannot be placed may be the best of all.
+    if len(known) < max(MIN_COMPARED, len(ended)):
         return ""
+    if len({str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}) > 1:
+        return "They were judged on different test items, so their figures cannot be compared."
     first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
     if known[first].low > known[second].high:
         return f"By {metric_name(metric)}, {first} is clearly above {second}."
@@ -153,9 +159,9 @@ def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
 
 
 def loss_comparison(curves: Mapping[str, Curves]) -> str:
-    """Return the last training loss of each run, in one sentence."""
+    """Return the last training loss of each run, for lines that are its average."""
     last = {label: found.train[-1]["loss"] for label, found in curves.items() if found.train}
     if not last:
         return "None of them has trained a step yet."
     parts = ", ".join(f"{label} ({number(value, 3)})" for label, value in last.items())
-    return f"Last training loss: {parts}."
+    return f"Last training loss as measured: {parts}. The lines are smoothed."

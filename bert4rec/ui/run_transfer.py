@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -113,10 +114,16 @@ def _bring_in(name: str, content: bytes) -> None:
 
 
 def _brought_words(brought: Run) -> str:
-    text = f"Run {escape(brought.name)} is in the list."
-    created_at = brought.config()["created_at"]
+    config = brought.config()
     others = (run for run in state.readable_runs() if run.id != brought.id)
-    # To the microsecond: no two runs begin so.
-    if any(run.config()["created_at"] == created_at for run in others):
-        text += " It was here already and is now listed twice."
-    return text
+    is_twice = any(_has_config(run, config) for run in others)
+    text = f"Run {escape(brought.name)} is in the list."
+    return text + (" It was here already and is now listed twice." if is_twice else "")
+
+
+def _has_config(run: Run, config: dict[str, Any]) -> bool:
+    try:
+        return run.config() == config
+    except Bert4RecError:
+        # It went meanwhile.
+        return False

@@ -22,17 +22,14 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 6, 8, 20
 # Above the lines, for their names where there are several.
 LEGEND_HEIGHT, NAME_WIDTH = 16, 90
 DASHES = (None, "5 4")
-# Quiet text, grid.
+# An image has no part in the theme of the page in every browser: quiet text, grid.
 LIGHT, DARK = ("#59636E", "#E3E7EB"), ("#A7B0BA", "#2B333B")
 # Holds on a light and a dark page.
 LINE = "#2E86C6"
-# An image knows of the page's theme whether it is light or dark.
 STYLE = (
-    f"path{{fill:none}} .grid{{stroke:{LIGHT[1]}}} .line{{stroke:{LINE};stroke-width:2;"
-    f"stroke-linejoin:round}} .measured{{stroke:{LINE};stroke-opacity:.4}} "
-    f"text{{fill:{LIGHT[0]};font:11px sans-serif}} .end{{text-anchor:end}} "
-    ".middle{text-anchor:middle} @media (prefers-color-scheme:dark)"
-    f"{{text{{fill:{DARK[0]}}} .grid{{stroke:{DARK[1]}}}}}"
+    "path{{fill:none}} .grid{{stroke:{grid}}} .line{{stroke:{line};stroke-width:2;"
+    "stroke-linejoin:round}} .measured{{stroke:{line};stroke-opacity:.4}} "
+    "text{{fill:{text};font:11px sans-serif}} .end{{text-anchor:end}} .middle{{text-anchor:middle}}"
 )
 
 
@@ -40,7 +37,7 @@ class Small(NamedTuple):
     """What a small chart shows.
 
     Args:
-        title: Its name, with its unit.
+        title: Its name.
         figures: Labels of what it draws, by name in the journal.
         is_noisy: Whether smoothing helps to read it.
         words: How a value is written at the axis.
@@ -62,13 +59,16 @@ SMALL = {
 }
 
 
-def small_curves(curves: Curves, smoothing: float = 0.0) -> dict[str, Markup]:
+def small_curves(
+    curves: Curves, smoothing: float = 0.0, *, is_dark: bool = False
+) -> dict[str, Markup]:
     """Draw what else a line of training tells, by name in `SMALL`; what it does not is left out.
 
     Args:
         curves: The run's curves.
         smoothing: Weight of what came before in an exponential average, 0 to below 1, for what is
             noisy; above 0 it stands faintly behind as it was measured.
+        is_dark: Whether the page is dark.
     """
     drawn = {}
     for name, small in SMALL.items():
@@ -77,7 +77,7 @@ def small_curves(curves: Curves, smoothing: float = 0.0) -> dict[str, Markup]:
         told = {label: line for label, line in lines.items() if line.highest()}
         if told:
             weight = smoothing if small.is_noisy else 0.0
-            drawn[name] = _picture(small, told, weight)
+            drawn[name] = _picture(small, told, weight, DARK if is_dark else LIGHT)
     return drawn
 
 
@@ -98,12 +98,14 @@ def _card(title: str, drawing: Markup, finding: str) -> Markup:
     return element(
         "figure",
         element("strong", title),
-        Markup('<img src="{}" alt="{}">').format(source, f"{title}: {finding}"),
+        Markup('<img src="{}" alt="{}">').format(source, title),
         element("figcaption", finding),
     )
 
 
-def _picture(small: Small, lines: Mapping[str, Line], smoothing: float) -> Markup:
+def _picture(
+    small: Small, lines: Mapping[str, Line], smoothing: float, colours: tuple[str, str]
+) -> Markup:
     measured = {label: line.points(MAX_POINTS) for label, line in lines.items()}
     points = [point for line in measured.values() for point in line]
     top = TOP + LEGEND_HEIGHT * (len(lines) > 1)
@@ -124,9 +126,11 @@ def _picture(small: Small, lines: Mapping[str, Line], smoothing: float) -> Marku
         parts.append(element("path", class_="line", d=path(main), stroke_dasharray=dash))
         if len(lines) > 1:
             parts += _name(label, LEFT + NAME_WIDTH * at, dash)
+    text, grid = colours
+    style = STYLE.format(text=text, grid=grid, line=LINE)
     return element(
         "svg",
-        element("style", STYLE),
+        element("style", style),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",

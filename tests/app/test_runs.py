@@ -150,6 +150,9 @@ def test_a_failed_or_interrupted_run_says_why_and_what_to_do(make: Make) -> None
     app = open_runs([cut])
     assert "The process that ran it is gone" in app.warning[0].value
     assert "begins with its first step" in app.warning[0].value
+    labels = {button.label for button in app.button}
+    assert "Start again" in labels
+    assert "Resume" not in labels
 
 
 def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
@@ -409,6 +412,11 @@ def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_word
     press(app, "Bring it in")
     assert len(list_runs(workspace)) == 2
     assert "was here already and is now listed twice" in app.success[0].value
+    # Another run of the same second is no copy.
+    for run in list_runs(workspace):
+        write_json(run.folder / "config.json", run.config() | {"name": "another"})
+    press(app, "Bring it in")
+    assert [told.value for told in app.success] == ["Run tiny is in the list."]
     app.file_uploader(key="runs_upload").set_value(("other.zip", b"no zip", "application/zip"))
     drawn(app)
     press(app, "Bring it in")

@@ -27,6 +27,7 @@ from bert4rec.study import Study, quiet
 from bert4rec.sweep import search
 from bert4rec.trials import best_trial, distributions
 from bert4rec.ui import state
+from bert4rec.ui.estimate_panel import search_words
 from bert4rec.ui.setting_fields import EMPTIED
 from tests.factories import small_settings
 from tests.unfolding import unfolded
@@ -401,6 +402,8 @@ def test_a_running_search_is_watched_stopped_and_gone_on_with(
     assert "Go on" in labels(app)
     table = app.dataframe[0].value
     assert sorted(table["State"]) == ["▲ Interrupted", "○ Waiting"]
+    # What was tried in vain does not count.
+    assert [m.value for m in app.metric if m.label == "Time in trials"] == ["–"]
     press(app, "Go on")
     wait_until(lambda: study.trials()[-1].state == "running")
     assert service.active() == ["one"]
@@ -596,3 +599,10 @@ def test_the_mark_of_a_search_is_plain_data(dataset: SequenceDataset) -> None:
     assert json.loads(json.dumps(mark)) == mark
     assert mark["state"] == "stopped"
     assert study.status(study.trials()).state == "finished"
+
+
+def test_the_time_of_a_search_is_that_of_its_trials_or_its_limit() -> None:
+    free = search_words(120, Budget(30))
+    assert free.startswith("30 trials like this one would take 1 h; pruning shortens that")
+    assert search_words(120, Budget(30, 90)) == free
+    assert search_words(120, Budget(30, 5)).endswith("the search ends after 5 min of them.")

@@ -376,6 +376,8 @@ def test_the_form_changes_nothing_about_the_settings_a_run_shows(
     unfolded(app, "Settings of this run")
     assert any("n_epochs: 3" in code.value for code in app.code)
     assert not any("99" in code.value for code in app.code)
+    came_from = app.dataframe[0].value.set_index("Setting")["From"]
+    assert (came_from["Epochs"], came_from["Patience"]) == ("given", "default")
 
 
 @pytest.mark.parametrize("error", ["DeviceMemoryError", "ProcessKilled"])

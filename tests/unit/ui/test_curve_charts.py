@@ -18,6 +18,7 @@ from bert4rec.ui.curve_charts import (
     metric_chart,
 )
 from tests.curves import METRIC, curves_of
+from tests.factories import small_settings
 
 
 def line_of(points: pd.DataFrame, series: str) -> pd.DataFrame:
@@ -44,12 +45,38 @@ def test_however_long_the_run_the_pointer_finds_few_points_the_newest_and_the_be
     for points, line in ((metric, "BERT4Rec"), (loss, "Loss")):
         drawn = line_of(points, line)
         told = drawn[drawn["is_told"]]
-        assert MAX_TOLD / 2 < len(told) <= MAX_TOLD + 1
+        assert MAX_TOLD / 2 < len(told) <= MAX_TOLD + 3
         assert told["epoch"].iloc[-1] == drawn["epoch"].iloc[-1]
     assert 1234 in set(metric.loc[metric["is_told"], "epoch"])
     short = line_of(loss_chart(curves_of(5), 0.6).points, "Loss")
     assert short["is_told"].all()
     assert not loss.loc[loss["mark"] == "raw", "is_told"].any()
+
+
+def test_before_the_first_validation_a_live_run_says_when_it_comes() -> None:
+    def words(curves: Curves, *, is_live: bool, **settings: Any) -> tuple[str, str]:
+        return curve_findings.metric_words(
+            curves, METRIC, small_settings(n_epochs=20, **settings), is_live=is_live
+        )
+
+    begun = Curves(started={"removes_seen": True})
+    finding, note = words(begun, is_live=True, eval_step=5)
+    assert finding == "The first validation follows epoch 5."
+    assert note == "Ranked among the whole catalogue, seen items removed."
+    assert words(begun, is_live=True, eval_step=50)[0].endswith("epoch 20.")
+    never = words(begun, is_live=True, eval_step=0)
+    assert never == words(begun, is_live=False, eval_step=5)
+    assert "Nothing has been validated" in never[0]
+    assert "diamond" in words(curves_of(2), is_live=True)[1]
+
+
+def test_the_pointer_finds_what_stands_out_of_a_long_line() -> None:
+    curves = curves_of(300)
+    curves.train[4321]["loss"] = 50.0
+    points = loss_chart(curves).points
+    told = points[points["is_told"]]
+    assert told["value"].max() == 50.0
+    assert told["value"].min() == line_of(points, "Loss")["value"].min()
 
 
 def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:

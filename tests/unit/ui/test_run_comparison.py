@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -103,10 +104,19 @@ def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals(
     assert "B and A are not clearly different" in final_difference(near, "ndcg@10")
     far = {"A": whole(0.2, 0.01), "B": whole(0.25, 0.01)}
     assert final_difference(far, "ndcg@10") == "By NDCG@10, B is clearly above A."
-    # One alone, of another metric, not ended, damaged.
-    for other in (None, {"report": 3}, {"report": {"test": {"bert4rec": {}}}}):
-        assert not final_difference({"A": whole(0.2, 0.01), "B": other}, "ndcg@10")
+    assert final_difference(far | {"C": None}, "ndcg@10") == "By NDCG@10, B is clearly above A."
+    # One alone, of another metric, damaged, without a number: it might be the best.
+    damaged = {"report": 3}, {"report": {"test": {"bert4rec": {}}}}, whole(math.nan, 0.01)
+    assert not any(final_difference(far | {"C": other}, "ndcg@10") for other in damaged)
+    assert not final_difference({"A": whole(0.2, 0.01), "B": None}, "ndcg@10")
     assert not final_difference(far, "hr@10")
+
+
+def test_runs_that_were_judged_on_different_items_are_not_compared() -> None:
+    part = {"metrics": {"ndcg@10": 0.2}, "intervals": {"ndcg@10": [0.1, 0.3]}}
+    one = {"report": {"test": {"bert4rec": part}}, "split": {"strategy": "leave_one_out"}}
+    for changed in ({"split": {"strategy": "global_time"}}, {"removes_seen": True}):
+        assert "different test items" in final_difference({"A": one, "B": one | changed}, "ndcg@10")
 
 
 def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() -> None:
@@ -120,7 +130,8 @@ def test_the_finding_names_the_best_first() -> None:
     finding = comparison_finding(found, "ndcg@10")
     assert finding == "Best NDCG@10: B (0.300, epoch 1), A (0.200, epoch 2)."
     assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
-    assert loss_comparison({"A": curves([])}) == "Last training loss: A (3.000)."
+    told = loss_comparison({"A": curves([])})
+    assert told == "Last training loss as measured: A (3.000). The lines are smoothed."
     assert loss_comparison({"A": Curves()}).startswith("None of them")
 
 
@@ -137,3 +148,13 @@ def test_each_run_is_a_line_with_dashes_of_its_own_and_its_best_marked() -> None
 def test_long_curves_are_thinned_together(n_runs: int) -> None:
     found = {str(number): curves([], n_steps=3_000) for number in range(n_runs)}
     assert len(loss_overlay(found).points) <= MAX_LOSS_POINTS
+
+
+def test_the_loss_of_several_runs_is_drawn_as_its_average() -> None:
+    noisy = curves([], n_steps=40)
+    for row in noisy.train:
+        row["loss"] = 4.0 + (-1) ** row["step"]
+    drawn = loss_overlay({"A": noisy, "B": noisy}).points
+    assert set(drawn["mark"]) == {""}
+    late = drawn[drawn["epoch"] > drawn["epoch"].max() / 2]["value"]
+    assert late.between(3.7, 4.3).all()

@@ -147,3 +147,11 @@ def test_a_trial_that_was_judged_once_is_a_point() -> None:
     chart = curves_chart(once, "ndcg@10")
     assert "is_alone" in chart.spec["layer"][-1]["transform"][0]["filter"]
     assert chart.points["is_alone"].all()
+
+
+def test_a_single_score_stands_on_an_axis_from_zero() -> None:
+    def has_zero(*trials: Trial) -> bool:
+        return bool(best_chart(trials, "ndcg@10").spec["encoding"]["y"]["scale"]["zero"])
+
+    assert has_zero(trial(0, "finished", 0.4))
+    assert not has_zero(trial(0, "finished", 0.4), trial(1, "finished", 0.5))
