@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 
 CUT_OFFS = (1, 5, 10, 20)
@@ -59,6 +62,23 @@ def interval(
     tail = (1 - share) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def beside(one: Sequence[float], other: Sequence[float]) -> Literal["ahead", "behind", "level"]:
+    """Return where an interval lies beside another one; where they meet they are level.
+
+    Args:
+        one: Lower and upper end.
+        other: The same of the other one.
+
+    Example:
+        >>> beside((0.3, 0.4), (0.1, 0.2)), beside((0.3, 0.4), (0.35, 0.5))
+        ('ahead', 'level')
+    """
+    (low, high), (other_low, other_high) = one, other
+    if low > other_high:
+        return "ahead"
+    return "behind" if high < other_low else "level"
 
 
 def grouped_interval(

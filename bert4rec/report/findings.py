@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bert4rec.data.split_record import asked_words
+from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Gallery
@@ -66,10 +67,7 @@ def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:
     """
     if metric not in one.intervals or metric not in other.intervals:
         return "level"
-    (low, high), (other_low, other_high) = one.intervals[metric], other.intervals[metric]
-    if low > other_high:
-        return "ahead"
-    return "behind" if high < other_low else "level"
+    return beside(one.intervals[metric], other.intervals[metric])
 
 
 def about(report: Report) -> str:

@@ -110,10 +110,7 @@ def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
         st.caption("None of them has been judged on the test items yet.")
         return
     st.markdown("**On the test items** · in brackets the 95% interval")
-    metric = run_comparison.common_metric(rows)
-    if len({row.fingerprint for row in rows}) > 1:
-        st.caption("They were judged on different data, so their figures cannot be compared.")
-    elif finding := run_comparison.final_difference(summaries, metric):
+    if finding := run_comparison.final_difference(rows, summaries):
         st.caption(escape(finding))
     st.dataframe(
         run_comparison.final_metrics(summaries),

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bert4rec.hyperparameters import unused_settings
+from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.ui.curve_charts import best_row
 from bert4rec.ui.forms import NOT_USED, form_fields, value_text
-from bert4rec.ui.run_figures import FINAL_METRICS, with_interval
+from bert4rec.ui.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import metric_name, number, unique_labels, when
 
@@ -84,21 +85,21 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
 
 
 class _Score(NamedTuple):
-    """A test metric with its 95 % interval."""
+    """A test metric with the ends of its 95 % interval."""
 
     value: float
-    low: float
-    high: float
+    ends: tuple[float, float]
 
 
 def _scored(summary: dict[str, Any], metric: str) -> _Score | None:
     try:
         found = summary["report"]["test"]["bert4rec"]
-        score = _Score(float(found["metrics"][metric]), *map(float, found["intervals"][metric]))
+        value, (low, high) = found["metrics"][metric], found["intervals"][metric]
+        is_known = all(map(math.isfinite, (value, low, high)))
     except (KeyError, TypeError, ValueError):
         # Damaged, or of a version that wrote no report.
         return None
-    return score if all(map(math.isfinite, score)) else None
+    return _Score(value, (low, high)) if is_known else None
 
 
 def _final(summary: dict[str, Any] | None, metric: str) -> str:
@@ -111,28 +112,29 @@ def _final(summary: dict[str, Any] | None, metric: str) -> str:
         return number(summary.get("test", {}).get(metric), 3)
 
 
-def final_difference(summaries: Mapping[str, dict[str, Any] | None], metric: str) -> str:
+def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, Any] | None]) -> str:
     """Return whether the best run stands clearly above the next one; nothing where none is known.
 
     Args:
-        summaries: The runs' summaries by label, all on the same data; None where a run has not
-            ended.
-        metric: What they are compared by.
+        rows: The runs.
+        summaries: Their summaries by label; None where a run has not ended.
     """
+    metric = common_metric(rows)
     ended = {label: summary for label, summary in summaries.items() if summary is not None}
     found = {label: _scored(summary, metric) for label, summary in ended.items()}
     known = {label: score for label, score in found.items() if score is not None}
     # One that cannot be placed may be the best of all.
     if len(known) < max(MIN_COMPARED, len(ended)):
         return ""
-    if len({str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}) > 1:
+    asked = {str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}
+    data = {row.fingerprint for row in rows if row.test is not None}
+    if len(data) > 1 or len(asked) > 1:
         return "They were judged on different test items, so their figures cannot be compared."
     first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
-    if known[first].low > known[second].high:
-        return f"By {metric_name(metric)}, {first} is clearly above {second}."
+    verdict = VERDICTS[beside(known[first].ends, known[second].ends)]
     return (
-        f"By {metric_name(metric)}, {first} and {second} are not clearly different: their "
-        "intervals overlap. Evaluate compares models user by user, which tells smaller differences."
+        f"By {metric_name(metric)}, {first} is {verdict} {second}. Evaluate compares models user "
+        "by user, which tells smaller differences."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
+from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.ui.forms import form_fields, setting_text, value_text
@@ -16,6 +17,11 @@ from bert4rec.ui.words import counted, metric_name, number
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
 BASELINES = {"transitions": "Transitions", "popularity": "Popularity"}
+VERDICTS = {
+    "ahead": "clearly above",
+    "behind": "clearly below",
+    "level": "not clearly different from",
+}
 FINAL_METRICS = ("ndcg@10", "hr@10", "mrr@10", "hr@1", "hr@20")
 
 
@@ -151,13 +157,6 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     if not rivals:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
-    low, high = own["intervals"][metric]
-    rival_low, rival_high = report[rival]["intervals"][metric]
     label = BASELINES.get(rival, rival).lower()
-    if low > rival_high:
-        verdict = f"clearly above {label}"
-    elif high < rival_low:
-        verdict = f"clearly below {label}"
-    else:
-        verdict = f"not clearly different from {label}"
-    return f"{text}, {verdict} at {number(rivals[rival], 3)}."
+    verdict = VERDICTS[beside(own["intervals"][metric], report[rival]["intervals"][metric])]
+    return f"{text}, {verdict} {label} at {number(rivals[rival], 3)}."

@@ -94,29 +94,34 @@ def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
     assert found.loc["HR@10", "A"] == "0.500"
 
 
-def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals() -> None:
-    def whole(value: float, room: float) -> dict[str, Any]:
-        interval = {"ndcg@10": [value - room, value + room]}
-        part = {"metrics": {"ndcg@10": value}, "intervals": interval}
-        return {"report": {"test": {"bert4rec": part}}}
+def whole(value: float, room: float = 0.01) -> dict[str, Any]:
+    interval = {"ndcg@10": [value - room, value + room]}
+    part = {"metrics": {"ndcg@10": value}, "intervals": interval}
+    return {"report": {"test": {"bert4rec": part}}}
 
-    near = {"A": whole(0.2, 0.03), "B": whole(0.25, 0.03), "C": whole(0.1, 0.01)}
-    assert "B and A are not clearly different" in final_difference(near, "ndcg@10")
-    far = {"A": whole(0.2, 0.01), "B": whole(0.25, 0.01)}
-    assert final_difference(far, "ndcg@10") == "By NDCG@10, B is clearly above A."
-    assert final_difference(far | {"C": None}, "ndcg@10") == "By NDCG@10, B is clearly above A."
+
+def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals() -> None:
+    rows = [row("a"), row("b"), row("c")]
+    near = {"A": whole(0.2, 0.03), "B": whole(0.25, 0.03), "C": whole(0.1)}
+    assert "B is not clearly different from A." in final_difference(rows, near)
+    far = {"A": whole(0.2), "B": whole(0.25)}
+    assert final_difference(rows[:2], far).startswith("By NDCG@10, B is clearly above A.")
+    assert "B is clearly above A." in final_difference(rows, far | {"C": None})
     # One alone, of another metric, damaged, without a number: it might be the best.
-    damaged = {"report": 3}, {"report": {"test": {"bert4rec": {}}}}, whole(math.nan, 0.01)
-    assert not any(final_difference(far | {"C": other}, "ndcg@10") for other in damaged)
-    assert not final_difference({"A": whole(0.2, 0.01), "B": None}, "ndcg@10")
-    assert not final_difference(far, "hr@10")
+    damaged = {"report": 3}, {"report": {"test": {"bert4rec": {}}}}, whole(math.nan)
+    assert not any(final_difference(rows, far | {"C": other}) for other in damaged)
+    assert not final_difference(rows[:2], {"A": whole(0.2), "B": None})
+    others = [RunRow(run_id, run_id, "finished", "hr@10", fingerprint="f1") for run_id in "ab"]
+    assert not final_difference(others, far)
 
 
 def test_runs_that_were_judged_on_different_items_are_not_compared() -> None:
-    part = {"metrics": {"ndcg@10": 0.2}, "intervals": {"ndcg@10": [0.1, 0.3]}}
-    one = {"report": {"test": {"bert4rec": part}}, "split": {"strategy": "leave_one_out"}}
+    rows, one = [row("a"), row("b")], whole(0.2) | {"split": {"strategy": "leave_one_out"}}
     for changed in ({"split": {"strategy": "global_time"}}, {"removes_seen": True}):
-        assert "different test items" in final_difference({"A": one, "B": one | changed}, "ndcg@10")
+        found = final_difference(rows, {"A": one, "B": one | changed})
+        assert "different test items" in found
+    elsewhere = [replace(row("a"), test=0.2), replace(row("b", data="f2"), test=0.2)]
+    assert "different test items" in final_difference(elsewhere, {"A": one, "B": one})
 
 
 def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() -> None:
