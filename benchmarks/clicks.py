@@ -23,9 +23,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.quality import LOG
 from bert4rec.data.prepare import prepare
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import parse_settings
 from tests.e2e.conftest import BROWSER_ARGUMENTS, Server
 
 # Resolves with the milliseconds from the event until the app has run again and is drawn.

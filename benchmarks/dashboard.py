@@ -37,12 +37,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bert4rec.control import RUNNER_VARIABLE
 from bert4rec.data.samples import prepare_sample
 from bert4rec.files import read_json, write_json
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.setting_checks import parse_settings
 from tests.e2e.conftest import BROWSER_ARGUMENTS, Server
 from tests.factories import ring_dataset, saved_dataset, small_settings
 

@@ -10,10 +10,10 @@ from typing import Any
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.future_report import report_places
 from bert4rec.held_out import middle_places
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
+from bert4rec.setting_checks import parse_settings
 
 
 def measure_demo() -> list[dict[str, Any]]:

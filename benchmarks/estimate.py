@@ -33,9 +33,9 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.device import process_memory_bytes
 from bert4rec.estimate import probe
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.pipeline import adopt, train
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import parse_settings
 
 ROOT = Path(__file__).parents[1]
 MAX_EPOCHS = 20

@@ -31,7 +31,7 @@ from benchmarks.scale import power_law_histories
 from benchmarks.train import N_ITEMS, long_histories
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.hyperparameters import parse_settings
+from bert4rec.setting_checks import parse_settings
 from bert4rec.workshop import Workshop
 
 BATCH, DEVICE = 256, "cuda:0"

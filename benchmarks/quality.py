@@ -26,8 +26,8 @@ from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.data.split import Split
 from bert4rec.events import Event, Validated
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import parse_settings
 from bert4rec.workshop import Workshop, batches_of
 
 TARGET = 0.1618

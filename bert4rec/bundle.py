@@ -30,7 +30,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError
 from bert4rec.files import check_format, is_file, is_there, read_json, swapped_in, writing_explained
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model_card import model_card
 from bert4rec.parcels import BLOCK_BYTES, Expected
 from bert4rec.policy import Policy, dump_policy, load_policy
@@ -39,6 +39,7 @@ from bert4rec.recommender import load as load_run
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
 from bert4rec.sasrec import new_network
+from bert4rec.setting_checks import parse_settings
 from bert4rec.vocabulary_file import read_vocabulary, write_vocabulary
 
 KIND, FORMAT_VERSION = "bert4rec bundle", 1

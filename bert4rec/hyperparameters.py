@@ -7,15 +7,11 @@ BERT4Rec policy of managed recommendation services; the others are ours and say 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
-
-from bert4rec.errors import SettingsError
-from bert4rec.setting_values import SettingValues
 
 GROUPS = ("Network", "Training", "Loss", "Data", "Evaluation", "Machine")
 # Far beyond what trains, yet within what torch, a file and a browser hold as a whole number.
@@ -425,98 +421,3 @@ def unused_settings(values: Mapping[str, Any]) -> tuple[str, ...]:
 def setting_field(name: str) -> FieldInfo:
     """Return pydantic's description of one setting."""
     return Hyperparameters.model_fields[name]
-
-
-def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hyperparameters:
-    """Check `values` and return them as settings.
-
-    Raises:
-        SettingsError: with one line a problem, all problems at once.
-    """
-    problems = [_unknown(str(name)) for name in values if name not in Hyperparameters.model_fields]
-    known = {name: value for name, value in values.items() if name in Hyperparameters.model_fields}
-    try:
-        settings = Hyperparameters.model_validate(known)
-    except ValidationError as error:
-        problems += [_explain(dict(problem)) for problem in error.errors()]
-    else:
-        problems += _contradictions(settings)
-        if not problems:
-            return settings
-    raise SettingsError(problems, where=where)
-
-
-def parse_value(name: str, value: Any) -> Any:
-    """Check one value by itself and return it in the setting's own type.
-
-    Raises:
-        SettingsError: there is no such setting, or it cannot have this value.
-    """
-    if name not in Hyperparameters.model_fields:
-        raise SettingsError([_unknown(name)])
-    try:
-        return getattr(Hyperparameters.model_validate({name: value}), name)
-    except ValidationError as error:
-        raise SettingsError([_explain(dict(one)) for one in error.errors()]) from error
-
-
-def parse_assignment(text: str) -> tuple[str, str]:
-    """Split `name=value` as typed on the command line.
-
-    Raises:
-        SettingsError: there is no `=`.
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        problem = f"{text!r} is not of the form name=value, like n_epochs=20"
-        raise SettingsError([problem], where="--set")
-    return name.strip(), value.strip()
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, Hyperparameters.model_fields, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else "see docs/hyperparameters.md for all names"
-    return f"{name} is not a setting; {hint}"
-
-
-def _explain(problem: dict[str, Any]) -> str:
-    name = str(problem["loc"][0])
-    schema = Hyperparameters.model_json_schema()["properties"][name]
-    reason = f"should be {SettingValues.of(schema).in_words()}"
-    if problem["type"] == "value_error":
-        reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{name}: {problem['input']!r} {reason}"
-
-
-def fitting_widths(width: int, heads: int) -> list[int]:
-    """Return the multiples of `heads` that are nearest to a width, the smaller one first.
-
-    Example:
-        >>> fitting_widths(64, 3), fitting_widths(64, 4), fitting_widths(2, 3)
-        ([63, 66], [64], [3])
-    """
-    below = width // heads * heads
-    near = [below] if below == width else [below, below + heads]
-    return [size for size in near if 0 < size <= MAX_WIDTH]
-
-
-def fitting_heads(width: int, heads: int) -> int:
-    """Return the number of heads that divides a width and is nearest to `heads`.
-
-    Example:
-        >>> fitting_heads(64, 3), fitting_heads(64, 12), fitting_heads(7, 2)
-        (2, 8, 1)
-    """
-    whole = (count for count in range(1, min(width, MAX_PARTS) + 1) if width % count == 0)
-    return min(whole, key=lambda count: abs(count - heads))
-
-
-def _contradictions(settings: Hyperparameters) -> list[str]:
-    problems = []
-    width, heads = settings.hidden_size, settings.n_heads
-    if width % heads:
-        nearest = " or ".join(map(str, fitting_widths(width, heads)))
-        problems.append(
-            f"hidden_size: {width} is not a multiple of n_heads ({heads}); use {nearest}"
-        )
-    return problems

@@ -16,7 +16,8 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from bert4rec.errors import NotFoundError, SettingsError
-from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters, parse_settings
+from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters
+from bert4rec.setting_checks import parse_settings
 
 PolicyKind = Literal["scoring_policy", "embedding_policy"]
 POLICY_KINDS: tuple[PolicyKind, ...] = ("scoring_policy", "embedding_policy")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import Hyperparameters, parse_value
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.setting_checks import parse_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
 JUDGED_BY = (

@@ -14,10 +14,11 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import InteractionLog
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.recommender import Recommender
 from bert4rec.sasrec import new_network
+from bert4rec.setting_checks import parse_settings
 
 BRIDGE_SIDES = 4
 

@@ -52,10 +52,10 @@ class SearchOptions:
 
     def _asked(self) -> SearchPlan:
         from bert4rec.cli.settings import assigned
-        from bert4rec.hyperparameters import parse_assignment, parse_settings
         from bert4rec.presets import PRESETS
         from bert4rec.search_plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
         from bert4rec.search_space import parse_space, usual_space
+        from bert4rec.setting_checks import parse_assignment, parse_settings
 
         if self.config:
             return read_plan(Path(self.config))

@@ -35,9 +35,9 @@ class SettingOptions:
         Raises:
             SettingsError: with all problems of the layer that has some.
         """
-        from bert4rec.hyperparameters import parse_settings
         from bert4rec.policy import Policy, read_policy
         from bert4rec.presets import PRESETS
+        from bert4rec.setting_checks import parse_settings
 
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}
@@ -53,7 +53,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, str | None]:
     Raises:
         SettingsError: one is not of that form.
     """
-    from bert4rec.hyperparameters import parse_assignment
+    from bert4rec.setting_checks import parse_assignment
 
     typed = map(parse_assignment, assignments)
     return {name: None if text.casefold() in NO_VALUE else text for name, text in typed}

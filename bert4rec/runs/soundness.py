@@ -19,7 +19,6 @@ from safetensors import SafetensorError, safe_open
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 from bert4rec.files import is_file
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
@@ -27,6 +26,7 @@ from bert4rec.runs.extension import parent_of
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_label
 from bert4rec.sasrec import new_network
+from bert4rec.setting_checks import parse_settings
 
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 # All that a run consists of elsewhere, and how many bytes each of it may have.

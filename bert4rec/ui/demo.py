@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bert4rec.data.samples import SAMPLES, prepare_sample
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
+from bert4rec.setting_checks import parse_settings
 
 SAMPLE = "playlists"
 

@@ -16,15 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import (
-    GROUPS,
-    Hyperparameters,
-    model_name,
-    parse_settings,
-    unused_settings,
-)
+from bert4rec.hyperparameters import GROUPS, Hyperparameters, model_name, unused_settings
 from bert4rec.policy import PolicyKind
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import parse_settings
 from bert4rec.setting_values import SettingValues
 
 # What most people set; a name that is missing from the model is passed over.

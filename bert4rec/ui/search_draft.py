@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import parse_value, unused_settings
+from bert4rec.hyperparameters import unused_settings
 from bert4rec.presets import PRESETS
 from bert4rec.search_plan import DEFAULT_TRIALS, FIRST_PRESET, Budget, SearchPlan, plan_of
 from bert4rec.search_space import (
@@ -24,6 +24,7 @@ from bert4rec.search_space import (
     Domain,
     parse_domain,
 )
+from bert4rec.setting_checks import parse_value
 from bert4rec.ui import forms
 from bert4rec.ui.forms import FormField, form_fields, preset_draft, shown_value, value_text
 

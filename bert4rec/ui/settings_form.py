@@ -10,9 +10,10 @@ import streamlit as st
 
 from bert4rec.advice import Advice, advise
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.hyperparameters import Hyperparameters, fitting_heads, fitting_widths
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
 from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.setting_checks import fitting_heads, fitting_widths
 from bert4rec.ui import cache, forms
 from bert4rec.ui.folded import folded
 from bert4rec.ui.forms import FormField

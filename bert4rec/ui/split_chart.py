@@ -14,7 +14,8 @@ from bert4rec.data.split import Split, split_dataset
 from bert4rec.data.split_picture import PARTS, UNUSED, SplitPicture, picture_of
 from bert4rec.data.split_record import counts_words, few_words, moment, split_record
 from bert4rec.errors import Bert4RecError
-from bert4rec.hyperparameters import Hyperparameters, parse_settings, setting_field
+from bert4rec.hyperparameters import Hyperparameters, setting_field
+from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.profile_charts import time_axis

@@ -13,13 +13,13 @@ from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.files import write_json
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.jobs import JobService
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import forms, state
 from bert4rec.ui.setting_fields import EMPTIED
 from tests.reading import small_charts, tables

@@ -10,12 +10,12 @@ from playwright.sync_api import Page, expect
 from bert4rec.data.samples import SAMPLES
 from bert4rec.future_report import report_places
 from bert4rec.held_out import middle_places
-from bert4rec.hyperparameters import parse_settings
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
+from bert4rec.setting_checks import parse_settings
 from tests.e2e.conftest import Server, open_page, settle, wait_for_epoch
 
 pytestmark = pytest.mark.browser

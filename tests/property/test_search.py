@@ -6,9 +6,10 @@ import optuna
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4rec.hyperparameters import Hyperparameters, parse_settings
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.search_plan import SearchPlan, checked_plan, dump_plan, load_plan
 from bert4rec.search_space import Domain, parse_space
+from bert4rec.setting_checks import parse_settings
 from bert4rec.study import quiet
 from bert4rec.sweep import NumberedSampler
 from bert4rec.trials import distributions

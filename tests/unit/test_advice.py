@@ -7,8 +7,8 @@ import pytest
 
 from bert4rec.advice import Advice, DataFigures, SplitFigures, advise
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.hyperparameters import fitting_widths, parse_settings
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import fitting_widths, parse_settings
 from tests.factories import random_dataset, timed_dataset
 
 # Of a hundred histories 95 have 40 items and 5 have 300.

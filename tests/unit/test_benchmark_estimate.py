@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.estimate import SETTINGS, estimate, run, summary
-from bert4rec.hyperparameters import parse_settings
+from bert4rec.setting_checks import parse_settings
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 

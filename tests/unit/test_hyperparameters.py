@@ -9,14 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import (
-    GROUPS,
-    Hyperparameters,
-    parse_assignment,
-    parse_settings,
-    setting_field,
-)
+from bert4rec.hyperparameters import GROUPS, Hyperparameters, setting_field
 from bert4rec.presets import PRESETS
+from bert4rec.setting_checks import parse_assignment, parse_settings
 
 POLICY_DEFAULTS = {
     "hidden_size": 64,

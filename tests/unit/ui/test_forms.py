@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bert4rec.data.samples import prepare_sample
-from bert4rec.hyperparameters import OF_MASKS, Hyperparameters, parse_settings
+from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy, load_policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.registry import list_runs
+from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import forms
 from bert4rec.ui.forms import (
     changed_draft,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bert4rec.hyperparameters import parse_settings
+from bert4rec.setting_checks import parse_settings
 from bert4rec.ui.run_figures import seen_words, settings_table
 
 

@@ -7,7 +7,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import TimeCuts, global_time, leave_one_out
 from bert4rec.data.split_picture import picture_of
 from bert4rec.data.split_record import split_record
-from bert4rec.hyperparameters import parse_settings
+from bert4rec.setting_checks import parse_settings
 from bert4rec.ui.split_chart import PART_NAMES, WAYS, split_chart, split_table, split_words
 from tests.factories import timed_dataset
 
