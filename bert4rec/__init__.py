@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
-    from bert4rec.bundle import export_bundle, load
+    from bert4rec.bundle import load
+    from bert4rec.bundle_export import export_bundle
     from bert4rec.comparing.compare import compare
     from bert4rec.comparing.comparison import Comparison
     from bert4rec.composer.decoding import compose
@@ -53,7 +54,7 @@ _HOMES = {
     "compose": "composer.decoding",
     "dump_policy": "policy",
     "evaluate": "pipeline",
-    "export_bundle": "bundle",
+    "export_bundle": "bundle_export",
     "extend": "pipeline",
     "load": "bundle",
     "load_policy": "policy",

@@ -12,8 +12,9 @@ import torch
 from bert4rec.contexts import cut_context
 from bert4rec.histories import Histories
 from bert4rec.ranking import Removal, top_and_ranks
-from bert4rec.recommender import Recommender, Suggestion
+from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import product_blocks
+from bert4rec.suggestions import Suggestion
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -24,41 +22,17 @@ from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.policy import Policy
-from bert4rec.ranking import Removal, top_and_log_sums
+from bert4rec.ranking import Removal
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
-from bert4rec.score_blocks import Blocks, product_blocks, score_blocks
+from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
+from bert4rec.suggestions import Suggestion, suggestion_lists
 from bert4rec.threads import side_by_side
 
 # Histories that are scored at once: bounds memory, not the number that may be asked for.
 BATCH_ROWS = 1024
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One item that the network expects at a place.
-
-    Args:
-        item_idx: Dense index, 1..N.
-        item_id: Raw id.
-        title: Title, or the raw id where there is none.
-        score: The network's logit.
-        probability: Softmax over the whole catalogue, also over items that are left out here.
-        rank: Place in this list, from 0.
-        count: How often the item occurs in the dataset.
-        is_seen: Whether the sequence holds it already.
-    """
-
-    item_idx: int
-    item_id: str
-    title: str
-    score: float
-    probability: float
-    rank: int
-    count: int
-    is_seen: bool
 
 
 class Source(Protocol):
@@ -245,46 +219,8 @@ class Recommender:
         """
         lists: list[list[Suggestion]] = []
         for rows, blocks in product_blocks(states_md, self.scorer.item_vectors()):
-            lists += self._lists(blocks, k, seen[rows], Removal(None))
+            lists += suggestion_lists(self.vocabulary, blocks, k, seen[rows], Removal(None))
         return lists
-
-    def _lists(
-        self, blocks: Blocks, k: int, seen: Sequence[np.ndarray], removal: Removal
-    ) -> list[list[Suggestion]]:
-        """Return the `k` best items of each row; `seen` marks items, `removal` leaves them out."""
-        top, log_sums = top_and_log_sums(blocks, len(seen), k, removal)
-        probability = (top.scores - log_sums[:, None]).exp()
-        counts = self.vocabulary.counts[top.items.cpu().numpy() - 1]
-        columns = (top.items, top.scores, probability, counts)
-        rows = zip(*(values.tolist() for values in columns), seen, strict=True)
-        return [self._list(*row) for row in rows]
-
-    def _list(
-        self,
-        items: list[int],
-        scores: list[float],
-        probabilities: list[float],
-        counts: list[int],
-        seen: np.ndarray,
-    ) -> list[Suggestion]:
-        item_ids, titles = self.vocabulary.item_ids, self.vocabulary.titles
-        marked = set(seen.tolist())
-        found = zip(items, scores, probabilities, counts, strict=True)
-        return [
-            Suggestion(
-                item_idx=idx,
-                item_id=item_ids[idx - 1],
-                title=titles[idx - 1],
-                score=score,
-                probability=probability,
-                rank=rank,
-                count=count,
-                is_seen=idx in marked,
-            )
-            # What was left out stands last.
-            for rank, (idx, score, probability, count) in enumerate(found)
-            if score > -math.inf
-        ]
 
     def recommend(
         self, items: Sequence[str], k: int = 10, *, remove_seen: bool | None = None
@@ -320,7 +256,7 @@ class Recommender:
             histories, lists = Histories.of(encoded[batch]), []
             for rows, blocks in score_blocks(self.scorer, histories, len(self.vocabulary)):
                 removal = Removal(histories.take(rows) if removes else None)
-                lists += self._lists(blocks, k, encoded[batch][rows], removal)
+                lists += suggestion_lists(self.vocabulary, blocks, k, encoded[batch][rows], removal)
             return lists
 
         n_threads = self.scorer.choice.n_side_by_side

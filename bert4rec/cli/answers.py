@@ -12,7 +12,8 @@ import click
 from bert4rec.cli.terminal import shared_options, show, table, wrong_use
 
 if TYPE_CHECKING:
-    from bert4rec.recommender import Recommender, Suggestion
+    from bert4rec.recommender import Recommender
+    from bert4rec.suggestions import Suggestion
 
 ITEMS_HELP = 'Ids or titles, oldest first: a,b,c or ["a", "b, with a comma"].'
 GAP_HELP = 'Ids or titles with _ for a gap: a,_,c or ["a", null, "c"].'

@@ -51,7 +51,7 @@ def export(run: str, out: str | None, onnx: str | None, answer: Any, workspace: 
 
 
 def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[str]]:
-    from bert4rec.bundle import export_bundle
+    from bert4rec.bundle_export import export_bundle
     from bert4rec.runs.registry import find_run
 
     found, path = find_run(workspace, run), out.expanduser().resolve()

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bert4rec.errors import UnknownIdError
-from bert4rec.recommender import Recommender, Suggestion
+from bert4rec.recommender import Recommender
+from bert4rec.suggestions import Suggestion
 
 Histories = Sequence[np.ndarray]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.explain import Prediction
-from bert4rec.recommender import Suggestion
+from bert4rec.suggestions import Suggestion
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.ui.words import escape, number, percent
 

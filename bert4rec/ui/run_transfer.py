@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from bert4rec.bundle import export_bundle, lacking
+from bert4rec.bundle_export import export_bundle, lacking
 from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.runs.archive import export_run, import_run

@@ -18,15 +18,8 @@ from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec import bundle
-from bert4rec.bundle import (
-    MANIFEST,
-    VOCABULARY,
-    WEIGHTS,
-    export_bundle,
-    lacking,
-    load_bundle,
-    sha256,
-)
+from bert4rec.bundle import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
+from bert4rec.bundle_export import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError

@@ -14,8 +14,9 @@ from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.future_report import future_report
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, Suggestion, load
+from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
+from bert4rec.suggestions import Suggestion
 from bert4rec.threads import LEAST_ROWS
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.explain import Prediction
-from bert4rec.recommender import Suggestion
+from bert4rec.suggestions import Suggestion
 from bert4rec.ui.explanation_table import occlusion_finding
 from bert4rec.ui.prediction_cards import (
     bits_finding,
