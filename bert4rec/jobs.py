@@ -87,8 +87,8 @@ RUNNERS: Mapping[str, Runner] = dict(
 )
 
 
-def chosen_runner() -> Runner:
-    """Return the runner that `BERT4REC_RUNNER` names, by default the thread.
+def runner_name() -> str:
+    """Return the name of the runner that `BERT4REC_RUNNER` chooses, by default the thread's.
 
     Raises:
         SettingsError: there is none of that name.
@@ -100,7 +100,7 @@ def chosen_runner() -> Runner:
             where=RUNNER_VARIABLE,
             fix=f"Use one of {', '.join(RUNNERS)}.",
         )
-    return RUNNERS[name]
+    return name
 
 
 class JobService:

@@ -1,4 +1,7 @@
-"""The search service: searches in background threads, trial by trial beside the queue of runs.
+"""The search service: searches in the background, trial by trial beside the queue of runs.
+
+Each is carried out in a thread of this process or, where the setting says so, in a process of its
+own, as runs are.
 
 A search is no run: it has no folder and no place in the queue. Each of its trials takes a turn at
 the device, so that a run that was queued meanwhile trains before the next trial. What a search
@@ -9,20 +12,34 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
-from bert4rec.control import Control
+from bert4rec.control import RUNNER_NAMES, Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.jobs import JobService
+from bert4rec.search_process import Turn, search_in_a_process, search_in_this_thread
 from bert4rec.studies import LOOK_S, find_study
-from bert4rec.study import SearchMark, Study
-from bert4rec.sweep import search
+from bert4rec.study import Study
 from bert4rec.threads import let_others_first
 
 _log = logging.getLogger(__name__)
+
+
+class Searcher(Protocol):
+    """Whoever carries out a search; returns when it has ended or was stopped."""
+
+    def __call__(self, study: Study, control: Control, turn: Turn) -> None:
+        """Carry out the search; `turn` is entered for each trial."""
+        ...
+
+
+SEARCHERS: Mapping[str, Searcher] = dict(
+    zip(RUNNER_NAMES, (search_in_this_thread, search_in_a_process), strict=True)
+)
 
 
 class SearchService:
@@ -31,11 +48,15 @@ class SearchService:
     Args:
         workspace: Holds the studies.
         jobs: Whose devices the trials share with runs.
+        searcher: Carries out one search; the default does so in a thread.
     """
 
-    def __init__(self, workspace: Path, jobs: JobService) -> None:
+    def __init__(
+        self, workspace: Path, jobs: JobService, searcher: Searcher = search_in_this_thread
+    ) -> None:
         self.workspace = workspace
         self._jobs = jobs
+        self._searcher = searcher
         self._controls: dict[str, Control] = {}
         self._problems: dict[str, Bert4RecError] = {}
         self._changed = threading.Condition()
@@ -111,18 +132,18 @@ class SearchService:
 
     def _carry_out(self, study: Study, control: Control, device: str) -> None:
         @contextmanager
-        def turn(mark: SearchMark) -> Iterator[None]:
+        def turn(say: Callable[[str], object]) -> Iterator[None]:
             is_waiting = not self._jobs.is_free(device)
             if is_waiting:
-                mark.say("queued")
+                say("queued")
             with self._jobs.turn(device, control):
                 if is_waiting:
-                    mark.say("running")
+                    say("running")
                 yield
 
         let_others_first()
         try:
-            search(study, control=control, turn=turn)
+            self._searcher(study, control, turn)
         except Bert4RecError as error:
             _log.warning("search %s failed: %s", study.name, error)
             self._note(study.name, error)

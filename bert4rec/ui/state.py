@@ -47,9 +47,9 @@ def job_service() -> JobService:
 
 @st.cache_resource(show_spinner=False)
 def _job_service(folder: str) -> JobService:
-    from bert4rec.jobs import JobService, chosen_runner
+    from bert4rec.jobs import RUNNERS, JobService, runner_name
 
-    return JobService(Path(folder), chosen_runner())
+    return JobService(Path(folder), RUNNERS[runner_name()])
 
 
 def search_service() -> SearchService:
@@ -59,9 +59,10 @@ def search_service() -> SearchService:
 
 @st.cache_resource(show_spinner=False)
 def _search_service(folder: str) -> SearchService:
-    from bert4rec.searches import SearchService
+    from bert4rec.jobs import runner_name
+    from bert4rec.searches import SEARCHERS, SearchService
 
-    return SearchService(Path(folder), _job_service(folder))
+    return SearchService(Path(folder), _job_service(folder), SEARCHERS[runner_name()])
 
 
 def study_list() -> StudyList:

@@ -15,10 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
-from bert4rec import process_runner
+from bert4rec import child_process
 from bert4rec.control import Control
 from bert4rec.errors import SettingsError
-from bert4rec.jobs import RUNNERS, JobService, chosen_runner, run_in_this_thread
+from bert4rec.jobs import RUNNERS, JobService, run_in_this_thread, runner_name
 from bert4rec.policy import Policy
 from bert4rec.process_runner import run_in_a_process
 from bert4rec.runs.checkpoints import load_checkpoint
@@ -52,13 +52,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_the_environment_names_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BERT4REC_RUNNER", raising=False)
-    assert chosen_runner() is run_in_this_thread
-    for name, runner in RUNNERS.items():
+    assert RUNNERS[runner_name()] is run_in_this_thread
+    for name in RUNNERS:
         monkeypatch.setenv("BERT4REC_RUNNER", name)
-        assert chosen_runner() is runner
+        assert runner_name() == name
     monkeypatch.setenv("BERT4REC_RUNNER", "cluster")
     with pytest.raises(SettingsError, match="no runner 'cluster'") as caught:
-        chosen_runner()
+        runner_name()
     assert "thread, process" in (caught.value.fix or "")
 
 
@@ -133,7 +133,7 @@ def ended(run: Run, monkeypatch: pytest.MonkeyPatch, code: str) -> Run:
     python = [sys.executable, "-X", "faulthandler", "-c", code]
     popen = subprocess.Popen
     monkeypatch.setattr(
-        process_runner.subprocess, "Popen", lambda _, **options: popen(python, **options)
+        child_process.subprocess, "Popen", lambda _, **options: popen(python, **options)
     )
     run_in_a_process(run, Control())
     return run
@@ -170,7 +170,7 @@ def test_a_process_that_cannot_be_started_fails_the_run(
     new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run()
-    monkeypatch.setattr(process_runner.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(child_process.sys, "executable", "/nowhere/python")
     run_in_a_process(run, Control())
     status = run.status()
     assert status.state == "failed"

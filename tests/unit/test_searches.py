@@ -20,13 +20,14 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
 from bert4rec.search_space import parse_space
-from bert4rec.searches import SearchService
+from bert4rec.searches import SEARCHERS, Searcher, SearchService
 from bert4rec.studies import create_study, delete_study
 from bert4rec.study import Study
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 TIMEOUT_S = 60
 LONG = 100_000
+MARKS = {"thread": (), "process": (pytest.mark.slow,)}
 
 
 @pytest.fixture
@@ -42,6 +43,17 @@ def jobs(workspace: Path) -> JobService:
 @pytest.fixture
 def service(workspace: Path, jobs: JobService) -> SearchService:
     return SearchService(workspace, jobs)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=MARKS[name]) for name in SEARCHERS])
+def searcher(request: pytest.FixtureRequest) -> Searcher:
+    """Whatever carries out searches; all of them pass the same tests."""
+    return SEARCHERS[request.param]
+
+
+@pytest.fixture
+def any_service(workspace: Path, jobs: JobService, searcher: Searcher) -> SearchService:
+    return SearchService(workspace, jobs, searcher)
 
 
 @pytest.fixture
@@ -66,48 +78,49 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_search_goes_on_in_the_background_until_its_budget_is_used_up(
-    service: SearchService, new_study: Callable[..., Study]
+    any_service: SearchService, new_study: Callable[..., Study]
 ) -> None:
     study = new_study("one")
     assert state(study) == "stopped"
-    service.start("one")
-    assert service.wait("one", TIMEOUT_S)
+    any_service.start("one")
+    assert any_service.wait("one", TIMEOUT_S)
     assert state(study) == "finished"
     assert [trial.state for trial in study.trials()] == ["finished", "finished"]
-    assert service.problem("one") is None
-    assert service.active() == []
+    assert any_service.problem("one") is None
+    assert any_service.active() == []
 
 
 def test_a_stopped_search_puts_its_trial_back_and_goes_on_later(
-    service: SearchService, new_study: Callable[..., Study]
+    any_service: SearchService, new_study: Callable[..., Study]
 ) -> None:
     study = new_study("one", 1, LONG)
-    service.start("one")
+    any_service.start("one")
     wait_until(lambda: any(trial.curve for trial in study.trials()))
     assert state(study) == "running"
     with pytest.raises(RunError, match="at work on the study 'one' already"):
-        service.start("one")
+        any_service.start("one")
     with pytest.raises(RunError, match="at work on the study 'one'"):
-        delete_study(service.workspace, "one")
-    service.stop("one")
-    assert service.is_stopping("one")
-    assert service.wait("one", TIMEOUT_S)
+        delete_study(any_service.workspace, "one")
+    any_service.stop("one")
+    assert any_service.is_stopping("one")
+    assert any_service.wait("one", TIMEOUT_S)
     assert [trial.state for trial in study.trials()] == ["interrupted", "waiting"]
     assert state(study) == "stopped"
-    service.start("one")
+    any_service.start("one")
     wait_until(lambda: study.trials()[1].state == "running")
-    service.stop("one")
-    assert service.wait("one", TIMEOUT_S)
+    any_service.stop("one")
+    assert any_service.wait("one", TIMEOUT_S)
     with pytest.raises(RunError, match="no search is at work here"):
-        service.stop("one")
-    delete_study(service.workspace, "one")
-    assert not list((service.workspace / "studies").iterdir())
+        any_service.stop("one")
+    delete_study(any_service.workspace, "one")
+    assert not list((any_service.workspace / "studies").iterdir())
 
 
 def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
     workspace: Path,
     dataset: SequenceDataset,
     new_study: Callable[..., Study],
+    searcher: Searcher,
 ) -> None:
     order: list[str] = []
 
@@ -116,7 +129,7 @@ def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
         run.set_status(state="finished")
 
     jobs = JobService(workspace, note)
-    service, study = SearchService(workspace, jobs), new_study("one", 3, 40)
+    service, study = SearchService(workspace, jobs, searcher), new_study("one", 3, 40)
     run = create_run(workspace, dataset, Policy(settings=small_settings()), name="mine")
     service.start("one")
     wait_until(lambda: bool(study.trials()[0].curve))
@@ -128,14 +141,14 @@ def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
 
 
 def test_a_search_that_waits_for_the_device_says_so_and_can_be_stopped(
-    service: SearchService, jobs: JobService, new_study: Callable[..., Study]
+    any_service: SearchService, jobs: JobService, new_study: Callable[..., Study]
 ) -> None:
     study = new_study("one")
     with jobs.turn("cpu", Control()):
-        service.start("one")
+        any_service.start("one")
         wait_until(lambda: state(study) == "queued")
-        service.stop("one")
-        assert service.wait("one", TIMEOUT_S)
+        any_service.stop("one")
+        assert any_service.wait("one", TIMEOUT_S)
     assert state(study) == "stopped"
     assert [trial.state for trial in study.trials()] == ["waiting"]
 
@@ -154,13 +167,13 @@ def test_a_search_without_its_dataset_says_so_at_once(
 
 
 def test_two_searches_share_a_device_trial_by_trial(
-    service: SearchService, new_study: Callable[..., Study]
+    any_service: SearchService, new_study: Callable[..., Study]
 ) -> None:
     studies = [new_study(name, 2, 30) for name in ("one", "two")]
     for study in studies:
-        service.start(study.name)
+        any_service.start(study.name)
     for study in studies:
-        assert service.wait(study.name, TIMEOUT_S)
+        assert any_service.wait(study.name, TIMEOUT_S)
     begun = sorted(
         (found.datetime_start, found.datetime_complete, study.name)
         for study in studies
