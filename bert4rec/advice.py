@@ -16,7 +16,7 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import OF_NEGATIVES, Hyperparameters
 from bert4rec.objective import choose_loss
 
 HELD_WHOLE = 0.95
@@ -37,7 +37,6 @@ NEEDED = (
     ("held_out_items", "split_strategy", "last_k"),
     ("held_out_share", "split_strategy", "global_time"),
 )
-OF_NEGATIVES = ("negative_samples_count", "negative_sharing", "negative_sampling")
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,13 @@ class SplitFigures:
 
     Args:
         n_sequences: Sequences that train in an epoch.
+        longest: Items of the longest of them.
         n_judged: Items to find, the fewer of validation and test.
         refusal: Why the dataset cannot be split so; None where it can.
     """
 
     n_sequences: int
+    longest: int = 0
     n_judged: int = 0
     refusal: Advice | None = None
 
@@ -118,8 +119,12 @@ class SplitFigures:
             name = "sample_ratio" if is_drawn else "split_strategy"
             fix = f"; {error.fix[0].lower()}{error.fix[1:].rstrip('.')}" if error.fix else ""
             return cls(0, refusal=Advice(name, error.message + fix, is_error=True))
-        n_judged = min(len(split.valid), len(split.test))
-        return cls(int((split.train.lengths > 0).sum()), n_judged)
+        lengths = split.train.lengths
+        return cls(
+            n_sequences=int((lengths > 0).sum()),
+            longest=int(lengths.max(initial=0)),
+            n_judged=min(len(split.valid), len(split.test)),
+        )
 
 
 def advise(
@@ -141,7 +146,7 @@ def advise(
         *_of_steps(settings, split.n_sequences),
         *_of_rate(settings),
         *_of_attention(settings, given),
-        *_of_loss(settings, given, data, split.n_sequences),
+        *_of_loss(settings, given, data, split),
         *_of_validation(settings, given),
         *_without_effect(settings, given),
     ]
@@ -225,11 +230,11 @@ def _of_attention(settings: Hyperparameters, given: Collection[str]) -> Iterator
 
 
 def _of_loss(
-    settings: Hyperparameters, given: Collection[str], data: DataFigures, n_sequences: int
+    settings: Hyperparameters, given: Collection[str], data: DataFigures, split: SplitFigures
 ) -> Iterator[Advice]:
-    batch_size = min(settings.batch_size, max(n_sequences, 1))
-    step = settings.model_copy(update={"batch_size": batch_size})
-    loss_type, _ = choose_loss(step, data.n_items)
+    loss_type, _ = choose_loss(
+        settings, data.n_items, n_sequences=split.n_sequences, longest=split.longest
+    )
     n_others = data.n_items - 1
     if loss_type == "CE":
         for name in OF_NEGATIVES:
@@ -242,8 +247,11 @@ def _of_loss(
             f"there are only {n_others:,} other items, and CE compares with all of them for less",
             changes={"negative_samples_count": n_others},
         )
+    few = f"as a step of {loss_type} touches few items"
     if "ema_decay" in given and settings.ema_decay:
-        yield Advice("ema_decay", f"not used, as a step of {loss_type} touches few items")
+        yield Advice("ema_decay", f"not used, {few}")
+    if settings.weight_decay:
+        yield Advice("weight_decay", f"leaves the vectors of the items alone, {few}")
 
 
 def _of_validation(settings: Hyperparameters, given: Collection[str]) -> Iterator[Advice]:

@@ -22,8 +22,10 @@ MAX_SEED = 2**53 - 1
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
 MODEL_NAMES = {"bidirectional": "BERT4Rec", "causal": "SASRec"}
 USUAL_MODEL = MODEL_NAMES["bidirectional"]
-# What only a model with hidden items uses.
+# What only a model with hidden items uses, only a loss over items that are drawn, and only CE.
 OF_MASKS = ("mask_rate", "next_item_rate")
+OF_NEGATIVES = ("negative_samples_count", "negative_sharing", "negative_sampling")
+OF_CATALOGUE = ("ema_decay",)
 
 
 def _setting(
@@ -237,7 +239,8 @@ class Hyperparameters(BaseModel):
         0.0,
         "Training",
         "Weight decay",
-        "Pull of the weights towards zero (AdamW).",
+        "Pull of the weights towards zero (AdamW). With a loss over drawn items it leaves the "
+        "vectors of the items alone.",
         ours=True,
         ge=0,
     )
@@ -383,6 +386,19 @@ class Hyperparameters(BaseModel):
         """Dropout on attention weights, with `dropout_rate` taken into account."""
         return self._dropout("attn_dropout_prob")
 
+    def in_effect(self, name: str) -> Any:
+        """Return the value that a run uses of a setting, with `dropout_rate` taken into account.
+
+        Example:
+            >>> Hyperparameters(dropout_rate=0.1).in_effect("hidden_dropout_prob")
+            0.1
+        """
+        dropouts = {
+            "hidden_dropout_prob": self.hidden_dropout,
+            "attn_dropout_prob": self.attention_dropout,
+        }
+        return dropouts.get(name, getattr(self, name))
+
     def _dropout(self, name: str) -> float:
         if self.dropout_rate is not None and name not in self.model_fields_set:
             return self.dropout_rate
@@ -416,6 +432,13 @@ def model_name(values: Mapping[str, Any]) -> str:
 def unused_settings(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the settings that do nothing for the model that a run's settings ask for."""
     return OF_MASKS if values.get("attention") == "causal" else ()
+
+
+def unused_by_loss(loss_type: str | None) -> tuple[str, ...]:
+    """Return the settings that do nothing with a loss; none while the data is to choose it."""
+    if loss_type is None:
+        return ()
+    return OF_NEGATIVES if loss_type == "CE" else OF_CATALOGUE
 
 
 def setting_field(name: str) -> FieldInfo:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import OF_NEGATIVES, Hyperparameters
 from bert4rec.losses import Softmax, full_softmax_loss, sampled_loss, softmax_and_losses
 from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
@@ -64,13 +64,28 @@ class Objective:
         )
 
 
-def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
-    """Return the loss to train with and the reason, for the run's record."""
+def choose_loss(
+    settings: Hyperparameters,
+    n_items: int,
+    *,
+    n_sequences: int | None = None,
+    longest: int | None = None,
+) -> tuple[str, str]:
+    """Return the loss to train with and the reason, for the run's record.
+
+    Args:
+        settings: The settings of the run.
+        n_items: Size of the catalogue.
+        n_sequences: Sequences that train, where that is known; a step holds no more.
+        longest: Items of the longest of them, where that is known; a window holds no more.
+    """
     if settings.loss_type is not None:
         note = _unused(settings) if settings.loss_type == "CE" else ""
         return settings.loss_type, f"asked for by name{note}"
     asked = sum(kind.share * kind.asked for kind in row_kinds(settings))
-    n_places = settings.batch_size * max(1, round(asked * settings.max_seq_length))
+    n_rows = _at_most(settings.batch_size, n_sequences)
+    length = _at_most(settings.max_seq_length, longest)
+    n_places = n_rows * max(1, round(asked * length))
     n_bytes = 4 * n_places * n_items
     size = f"a step's scores of about {n_places:,} places x {n_items:,} items"
     if n_bytes <= CE_BUDGET_BYTES:
@@ -84,9 +99,12 @@ def choose_loss(settings: Hyperparameters, n_items: int) -> tuple[str, str]:
     )
 
 
+def _at_most(asked: int, there: int | None) -> int:
+    return asked if there is None else min(asked, max(1, there))
+
+
 def _unused(settings: Hyperparameters) -> str:
     """Return a note on what was given of the settings of negatives, for a loss without them."""
-    names = ("negative_samples_count", "negative_sharing", "negative_sampling")
-    given = [name for name in names if name in settings.model_fields_set]
+    given = [name for name in OF_NEGATIVES if name in settings.model_fields_set]
     note = f"; not used, as CE compares with every item: {', '.join(given)}"
     return note if given else ""

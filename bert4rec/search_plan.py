@@ -58,7 +58,7 @@ class SearchPlan:
 
     def first_point(self) -> dict[str, Any] | None:
         """Return the values of the base, or None where the space does not hold them."""
-        values = {name: getattr(self.base, name) for name in self.space}
+        values = {name: self.base.in_effect(name) for name in self.space}
         is_inside = all(self.space[name].holds(value) for name, value in values.items())
         return values if is_inside else None
 

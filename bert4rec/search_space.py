@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters, unused_by_loss
 from bert4rec.setting_checks import parse_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
@@ -236,7 +236,8 @@ def check_space(space: Space, base: Hyperparameters, *, where: str | None = None
     problems = [
         *_width_problems(space, base),
         *_dropout_problems(space, base),
-        *_mask_problems(space, base),
+        *_model_problems(space, base),
+        *_loss_problems(space, base),
     ]
     if problems:
         raise SettingsError(problems, where=where)
@@ -272,7 +273,17 @@ def _dropout_problems(space: Space, base: Hyperparameters) -> list[str]:
     return []
 
 
-def _mask_problems(space: Space, base: Hyperparameters) -> list[str]:
+def _loss_problems(space: Space, base: Hyperparameters) -> list[str]:
+    if "loss_type" in space:
+        return []
+    return [
+        f"{name} has no effect where loss_type is {base.loss_type}; do not vary it"
+        for name in unused_by_loss(base.loss_type)
+        if name in space
+    ]
+
+
+def _model_problems(space: Space, base: Hyperparameters) -> list[str]:
     if "attention" in space:
         return []
     return [

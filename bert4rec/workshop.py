@@ -163,14 +163,14 @@ def _tell_nobody(event: Event) -> None:
 
 
 def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) -> tuple[str, str]:
-    """Return the loss to train with and the reason; a batch holds no more than there is."""
+    """Return the loss to train with and the reason."""
     lengths = split.train.lengths
-    most = {
-        "batch_size": max(1, int((lengths > 0).sum())),
-        "max_seq_length": max(1, int(lengths.max(initial=0))),
-    }
-    held = {name: min(getattr(settings, name), limit) for name, limit in most.items()}
-    return choose_loss(settings.model_copy(update=held), dataset.n_items)
+    return choose_loss(
+        settings,
+        dataset.n_items,
+        n_sequences=int((lengths > 0).sum()),
+        longest=int(lengths.max(initial=0)),
+    )
 
 
 def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:

@@ -7,8 +7,11 @@ import pytest
 
 from bert4rec.advice import Advice, DataFigures, SplitFigures, advise
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import split_dataset
+from bert4rec.objective import choose_loss
 from bert4rec.presets import PRESETS
 from bert4rec.setting_checks import fitting_widths, parse_settings
+from bert4rec.workshop import loss_for
 from tests.factories import random_dataset, timed_dataset
 
 # Of a hundred histories 95 have 40 items and 5 have 300.
@@ -111,6 +114,27 @@ def test_what_a_loss_does_not_use_is_said_only_where_it_was_given(
     assert not {"negative_samples_count", "negative_sampling"} & advice_on(dataset).keys()
     assert "ema_decay" in advice_on(dataset, loss_type="gBCE", ema_decay=0.9)
     assert "ema_decay" not in advice_on(dataset, loss_type="gBCE")
+
+
+def test_a_sampled_loss_says_what_weight_decay_leaves_alone(dataset: SequenceDataset) -> None:
+    told = advice_on(dataset, loss_type="gBCE", weight_decay=0.1)["weight_decay"]
+    assert told.message == (
+        "leaves the vectors of the items alone, as a step of gBCE touches few items"
+    )
+    assert "weight_decay" not in advice_on(dataset, loss_type="CE", weight_decay=0.1)
+    assert "weight_decay" not in advice_on(dataset, loss_type="gBCE")
+
+
+def test_advice_is_on_the_loss_that_the_run_will_have() -> None:
+    # Windows of 500 would be too many scores for CE; those of histories with 12 items are not.
+    short = random_dataset([12] * 300, n_items=60_000)
+    given: dict[str, Any] = {"max_seq_length": 500, "ema_decay": 0.9, "negative_samples_count": 8}
+    settings = parse_settings(given)
+    assert loss_for(short, settings, split_dataset(short, settings))[0] == "CE"
+    assert choose_loss(settings, 60_000)[0] == "sampled_CE"
+    found = advice_on(short, **given)
+    assert "CE compares with every item" in found["negative_samples_count"].message
+    assert "ema_decay" not in found
 
 
 def test_patience_without_validation_waits_for_nothing(dataset: SequenceDataset) -> None:

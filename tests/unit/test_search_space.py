@@ -98,6 +98,26 @@ def test_a_dropout_that_does_nothing_is_refused() -> None:
         check_space({"dropout_rate": Range(0.0, 0.4)}, base)
 
 
+@pytest.mark.parametrize(
+    ("loss_type", "name"), [("CE", "negative_samples_count"), ("gBCE", "ema_decay")]
+)
+def test_what_the_loss_does_not_use_is_not_varied(loss_type: str, name: str) -> None:
+    space = parse_space({name: "1,2" if name == "negative_samples_count" else "0.9,0.99"})
+    with pytest.raises(SettingsError, match=f"{name} has no effect where loss_type is {loss_type}"):
+        check_space(space, Hyperparameters(loss_type=loss_type))
+    check_space(space, Hyperparameters())
+    check_space(space | parse_space({"loss_type": "CE,gBCE"}), Hyperparameters(loss_type=loss_type))
+
+
+@pytest.mark.parametrize("name", ["hidden_dropout_prob", "attn_dropout_prob"])
+def test_the_first_point_has_the_dropout_that_the_base_trains_with(name: str) -> None:
+    plan = SearchPlan(Hyperparameters(dropout_rate=0.1), parse_space({name: "0.0..0.4"}))
+    first = plan.first_point()
+    assert first == {name: 0.1}
+    point = plan.settings(first)
+    assert (point.hidden_dropout, point.attention_dropout) == (0.1, 0.1)
+
+
 def test_the_usual_plan_is_sound_and_starts_from_its_base() -> None:
     plan = checked_plan(SearchPlan())
     first = plan.first_point()
