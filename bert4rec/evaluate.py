@@ -39,7 +39,7 @@ class Judgement:
         rows: The histories that were judged.
         targets: The held-out items, indices 1..N, int64 (n,).
         ranks: Rank of each target from 0, int64 (n,).
-        top: The best items of each row, indices 1..N, int64 (n, K).
+        top: The best items of each row, indices 1..N, 0 where fewer are left, int64 (n, K).
     """
 
     rows: Segments
@@ -116,7 +116,7 @@ def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:
     """
     ranks = judgement.ranks
     intervals = {
-        f"{metric}@{k}": interval(gains(ranks, metric, k))
+        f"{metric}@{k}": interval(gains(ranks, metric, k), judgement.rows.user_idx)
         for metric in ("hr", "ndcg", "mrr")
         for k in (10,)
     }

@@ -17,7 +17,7 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.errors import SettingsError
 from bert4rec.evaluate import popularity_groups
 from bert4rec.held_out import LONG_PAST, Places, held_out_places
-from bert4rec.metrics import gains, grouped_interval, mean_metrics
+from bert4rec.metrics import gains, interval, mean_metrics
 from bert4rec.place_judgement import Judged, judge_places
 from bert4rec.recommender import Recommender
 
@@ -43,7 +43,7 @@ class Estimate:
     def of(cls, values: np.ndarray, users: np.ndarray) -> Estimate:
         """Estimate from one value a place; several places of a user stay together."""
         mean = float(values.mean()) if len(values) else 0.0
-        return cls(mean, *grouped_interval(values, users))
+        return cls(mean, *interval(values, users))
 
 
 @dataclass(frozen=True)

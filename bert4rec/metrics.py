@@ -39,31 +39,6 @@ def mean_metrics(ranks: np.ndarray) -> dict[str, float]:
     }
 
 
-def interval(
-    values: np.ndarray, *, share: float = 0.95, n_resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Return a percentile bootstrap interval of the mean.
-
-    Args:
-        values: One value a user, (n,).
-        share: Probability that the interval should cover.
-        n_resamples: Resamples drawn.
-        seed: Chance behind them.
-
-    Source: Efron & Tibshirani 1993, chapter 13.
-    """
-    if not len(values):
-        return 0.0, 0.0
-    # Resampling n rows with replacement is drawing how often each distinct value occurs.
-    distinct, counts = np.unique(values, return_counts=True)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(values), counts / counts.sum(), size=n_resamples)
-    means = drawn @ distinct / len(values)
-    tail = (1 - share) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def beside(one: Sequence[float], other: Sequence[float]) -> Literal["ahead", "behind", "level"]:
     """Return where an interval lies beside another one; where they meet they are level.
 
@@ -81,22 +56,21 @@ def beside(one: Sequence[float], other: Sequence[float]) -> Literal["ahead", "be
     return "behind" if high < other_low else "level"
 
 
-def grouped_interval(
+def interval(
     values: np.ndarray,
-    groups: np.ndarray,
+    groups: np.ndarray | None = None,
     *,
     share: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return a percentile bootstrap interval of the mean of rows where these come in groups.
+    """Return a percentile bootstrap interval of the mean.
 
-    Whole groups are drawn, as several rows of one user are alike. With one row a group it is that
-    of `interval`, to the last digit.
+    Whole groups are drawn, as several rows of one user are alike.
 
     Args:
         values: One value a row, (n,).
-        groups: The group of each row, such as its user, int64 (n,).
+        groups: The group of each row, its user above all, int64 (n,); None where each row is one.
         share: Probability that the interval should cover.
         n_resamples: Resamples drawn.
         seed: Chance behind them.
@@ -105,6 +79,8 @@ def grouped_interval(
     """
     if not len(values):
         return 0.0, 0.0
+    if groups is None:
+        groups = np.arange(len(values))
     # Drawing groups with replacement is drawing how often each distinct kind of them occurs.
     kinds, n_of_kind = np.unique(np.stack(group_sums(values, groups)), axis=1, return_counts=True)
     rng, n_groups = np.random.default_rng(seed), int(n_of_kind.sum())
@@ -130,8 +106,13 @@ def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def coverage(top: np.ndarray, n_items: int) -> float:
-    """Return the share of the catalogue that stands in at least one list; `top` is (n, K)."""
-    return len(np.unique(top)) / n_items if top.size else 0.0
+    """Return the share of the catalogue that stands in at least one list.
+
+    Args:
+        top: Item indices 1..N, 0 where a list ends early, (n, K); so below.
+        n_items: Size N of the catalogue.
+    """
+    return len(np.unique(top[top > 0])) / n_items if n_items else 0.0
 
 
 def novelty(top: np.ndarray, counts: np.ndarray) -> float:
@@ -139,17 +120,19 @@ def novelty(top: np.ndarray, counts: np.ndarray) -> float:
 
     Items never seen in training count as seen once.
     """
-    if not top.size:
+    listed = top[top > 0]
+    if not len(listed):
         return 0.0
     share = np.maximum(counts, 1) / max(counts.sum(), 1)
-    return float(-np.log2(share[top - 1]).mean())
+    return float(-np.log2(share[listed - 1]).mean())
 
 
 def popular_share(top: np.ndarray, counts: np.ndarray, head: float = 0.1) -> float:
     """Return the share of listed items that belong to the most popular tenth of the catalogue."""
-    if not top.size:
+    listed = top[top > 0]
+    if not len(listed):
         return 0.0
     n_head = max(1, round(head * len(counts)))
     is_head = np.zeros(len(counts), dtype=bool)
     is_head[np.argsort(-counts, kind="stable")[:n_head]] = True
-    return float(is_head[top - 1].mean())
+    return float(is_head[listed - 1].mean())

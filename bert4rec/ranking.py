@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.histories import Histories
+from bert4rec.metrics import CUT_OFFS
 from bert4rec.score_blocks import Blocks
 
 # Neighbouring items whose best score stands for all of them while the best are looked for.
@@ -46,7 +47,8 @@ def ranks_of(scores_bn: Tensor, target_b: Tensor) -> Tensor:
     """Return the rank of each row's target, from 0, int64 (B,).
 
     An item with the same score as the target counts as better, so that a model that cannot tell
-    items apart gains nothing; a target scored NaN or minus infinity comes last.
+    items apart gains nothing; a target scored NaN or minus infinity comes last, and behind every
+    cut-off, however few items there are.
 
     Args:
         scores_bn: Scores of items 1..N, (B, N).
@@ -65,7 +67,7 @@ def _ranks(blocks: Blocks, target_score_b1: Tensor) -> Tensor:
         n_not_below += block.ge_(target_score_b1).sum(dim=1).long()
         n_items += block.shape[1]
     is_lost = ~(target_score_b1[:, 0] > -torch.inf)
-    return (n_not_below - 1).masked_fill(is_lost, n_items - 1)
+    return (n_not_below - 1).masked_fill(is_lost, max(n_items - 1, *CUT_OFFS))
 
 
 def top_items(scores_bn: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -172,7 +174,8 @@ def top_and_ranks(
         removal: What leaves the ranking.
 
     Returns:
-        The K best items of each row, (B, K), and the rank of its target from 0, int64 (B,).
+        The K best items of each row, (B, K), 0 behind them where fewer are left; the rank of its
+        target from 0, int64 (B,).
 
     Cost: the blocks are read twice. A rank cannot be counted before the target's score is known,
     and only a score out of the same product is sure to equal those that tie with it.
@@ -188,7 +191,7 @@ def top_and_ranks(
         found = block.gather(1, column_b1.clamp(0, block.shape[1] - 1))
         target_score_b1 = torch.where(is_here, found, target_score_b1) if start else found
     again = ((start, removal.apply(start, block)) for start, block in blocks)
-    return top.items, _ranks(again, target_score_b1)
+    return top.items.masked_fill(top.scores == -torch.inf, 0), _ranks(again, target_score_b1)
 
 
 def top_and_log_sums(

@@ -77,7 +77,12 @@ def wins(
             true_idx=int(judged.targets[row]),
             one_rank=int(judged.ranks[one][row]),
             other_rank=int(judged.ranks[other][row]),
-            one_list=tuple(judged.lists[one][row].tolist()),
-            other_list=tuple(judged.lists[other][row].tolist()),
+            one_list=_listed(judged.lists[one][row]),
+            other_list=_listed(judged.lists[other][row]),
         )
     return list(found.values())
+
+
+def _listed(items: np.ndarray) -> tuple[int, ...]:
+    """Return the items of a list; 0 stands where there were no more."""
+    return tuple(items[items > 0].tolist())

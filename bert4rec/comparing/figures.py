@@ -10,7 +10,7 @@ import pandas as pd
 
 from bert4rec.comparing.judging import JudgedPart
 from bert4rec.comparing.paired import holm, paired_difference
-from bert4rec.metrics import CUT_OFFS, METRICS, gains, grouped_interval
+from bert4rec.metrics import CUT_OFFS, METRICS, gains, interval
 
 MAIN_METRIC = "ndcg@10"
 ALL_METRICS = tuple(f"{metric}@{k}" for metric in METRICS for k in CUT_OFFS)
@@ -34,7 +34,7 @@ def score_table(
     for entrant, ranks in part.ranks.items():
         for metric in metrics:
             values = gains_of(ranks, metric)
-            low, high = grouped_interval(values, part.rows.user_idx, seed=seed)
+            low, high = interval(values, part.rows.user_idx, seed=seed)
             value = float(values.mean()) if len(values) else 0.0
             rows.append((entrant, metric, value, low, high))
     return pd.DataFrame(rows, columns=["entrant", "metric", "value", "low", "high"])
@@ -97,12 +97,12 @@ def slice_table(
         against = gains_of(part.ranks[reference][rows], MAIN_METRIC)
         for entrant, ranks in part.ranks.items():
             values = gains_of(ranks[rows], MAIN_METRIC)
-            ends = grouped_interval(values, users, seed=seed)
+            ends = interval(values, users, seed=seed)
             hits = float(gains_of(ranks[rows], "hr@10").mean())
             difference, low, high = np.nan, np.nan, np.nan
             if entrant != reference:
                 difference = float((values - against).mean())
-                low, high = grouped_interval(values - against, users, seed=seed)
+                low, high = interval(values - against, users, seed=seed)
             score = float(values.mean())
             found.append((by, label, len(rows), entrant, score, *ends, hits, difference, low, high))
     columns = ["by", "slice", "n_rows", "entrant", MAIN_METRIC, "low", "high", "hr@10"]

@@ -51,7 +51,7 @@ def list_figures(top: np.ndarray, context: ListContext) -> dict[str, float | Non
     """Return the figures of a scorer's lists, by name.
 
     Args:
-        top: The listed items of each row, indices 1..N, (n, K).
+        top: The listed items of each row, indices 1..N, 0 where a list ends early, (n, K).
         context: What they are held against.
 
     Returns:
@@ -63,8 +63,8 @@ def list_figures(top: np.ndarray, context: ListContext) -> dict[str, float | Non
 
     Source: popularity lift, Abdollahpouri et al. 2019; miscalibration, Steck 2018.
     """
-    counts = context.counts
-    list_popularity = float(counts[top - 1].mean()) if top.size else 0.0
+    counts, listed = context.counts, top[top > 0]
+    list_popularity = float(counts[listed - 1].mean()) if len(listed) else 0.0
     history_popularity = _history_popularity(context)
     lift = list_popularity / history_popularity - 1 if history_popularity else 0.0
     return {
@@ -105,7 +105,10 @@ def diversity(top: np.ndarray, context: ListContext) -> float | None:
         rng = np.random.default_rng(context.seed)
         top = top[rng.choice(len(top), MAX_LISTS, replace=False)]
     columns = np.array(list(combinations(range(top.shape[1]), 2)))
-    pairs = np.sort(top[:, columns].reshape(-1, 2) - 1, axis=1)
+    pairs = np.sort(top[:, columns].reshape(-1, 2), axis=1)
+    pairs = pairs[pairs[:, 0] > 0] - 1
+    if not len(pairs):
+        return None
     # Lists have many pairs in common.
     keys, n_of_pair = np.unique(pairs @ [context.n_items, 1], return_counts=True)
     one, other = np.divmod(keys, context.n_items)
@@ -146,8 +149,9 @@ def miscalibration(top: np.ndarray, context: ListContext) -> float | None:
         part = slice(start, min(start + ROWS_AT_ONCE, len(top)))
         histories = context.histories.take(part)
         met = _counts(histories.rows, histories.items - 1, len(histories), context.n_items) @ shares
-        rows = np.repeat(np.arange(len(histories)), top.shape[1])
-        listed = _counts(rows, top[part].ravel() - 1, len(histories), context.n_items) @ shares
+        rows, places = np.nonzero(top[part])
+        items = top[part][rows, places] - 1
+        listed = _counts(rows, items, len(histories), context.n_items) @ shares
         divergence = _divergence(met.toarray(), listed.toarray())
         total, n = total + float(divergence.sum()), n + len(divergence)
     return total / n if n else None

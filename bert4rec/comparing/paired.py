@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert4rec.metrics import BLOCK_COUNTS, group_sums, grouped_interval
+from bert4rec.metrics import BLOCK_COUNTS, group_sums, interval
 
 N_FLIPS = 10_000
 
@@ -86,7 +86,7 @@ def paired_difference(
     if not len(values):
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0)
     sums = np.round(group_sums(values, user_idx)[0], 12)
-    low, high = grouped_interval(values, user_idx, seed=seed)
+    low, high = interval(values, user_idx, seed=seed)
     return Difference(
         mean=float(values.mean()),
         low=low,

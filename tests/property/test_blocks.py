@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bert4rec import ranking
 from bert4rec.histories import Histories
+from bert4rec.metrics import CUT_OFFS
 from bert4rec.ranking import (
     Removal,
     RunningTop,
@@ -63,11 +64,11 @@ def plain_top(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def plain_ranks(scores: torch.Tensor, targets: np.ndarray) -> list[int]:
-    """How many other items score as much; all of them, where the target has no score."""
+    """How many other items score as much; more than any list, where the target has no score."""
     ranks = []
     for row, target in zip(scores.tolist(), targets, strict=True):
-        score = row.pop(target - 1)
-        ranks.append(sum(s >= score for s in row) if score > -torch.inf else len(row))
+        score, lost = row.pop(target - 1), max(len(row), *CUT_OFFS)
+        ranks.append(sum(s >= score for s in row) if score > -torch.inf else lost)
     return ranks
 
 
@@ -78,8 +79,9 @@ def test_ranks_and_lists_in_blocks_are_those_of_the_whole_rows(world: dict[str, 
     top, ranks = top_and_ranks(Parts(scores, world["width"]), world["targets"], k, Removal(gone))
     assert ranks.tolist() == plain_ranks(left, world["targets"])
     assert torch.equal(ranks, ranks_of(left, torch.from_numpy(world["targets"])))
-    assert torch.equal(top, plain_top(left, k)[0])
-    assert torch.equal(top, top_items(left, k)[0])
+    items, found = plain_top(left, k)
+    assert torch.equal(top, torch.where(found > -torch.inf, items, 0))
+    assert torch.equal(top_items(left, k)[0], items)
 
 
 @given(worlds(FINITE))

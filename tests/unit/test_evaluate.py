@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import leave_one_out
+from bert4rec.data.split import Segments, leave_one_out
 from bert4rec.evaluate import Judgement, choose_seen, judge, slices, summarise
 from bert4rec.histories import Histories
 from bert4rec.pipeline import fit_baselines
@@ -37,6 +38,26 @@ def test_seen_items_leave_the_ranking() -> None:
     # Item 2 is second, but 1 was seen; item 6 is last behind 1, 2 and 3.
     assert judgement.ranks.tolist() == [0, 3]
     assert judgement.top[0, :4].tolist() == [2, 4, 5, 6]
+
+
+def test_what_was_removed_is_in_no_list_and_is_no_hit() -> None:
+    # Of six items the first user has met five, one of them the target.
+    dataset = SequenceDataset.from_sequences([[1, 2, 3, 4, 5, 1], [4, 5, 6]], n_items=6)
+    judgement = judge(FALLING, dataset, leave_one_out(dataset).test, remove_seen=True)
+    assert judgement.top.tolist() == [[6, 0, 0, 0, 0, 0], [1, 2, 3, 6, 0, 0]]
+    assert judgement.metrics()["hr@20"] == 0.5
+    assert judgement.ranks[1] == 3
+
+
+def test_intervals_of_a_summary_are_by_user() -> None:
+    users = np.repeat(np.arange(100), 20)
+    rows = Segments(users, np.zeros(2000, int), np.full(2000, 30))
+    # Half of the users are always found, the others never: there are a hundred cases, not 2,000.
+    ranks = np.where(users % 2, 50, 0)
+    judgement = Judgement(rows, np.ones(2000, int), ranks, np.ones((2000, 1), int))
+    low, high = summarise(judgement, np.ones(60, int))["intervals"]["hr@10"]
+    error = 1.96 * math.sqrt(0.25 / 100)
+    assert (low, high) == pytest.approx((0.5 - error, 0.5 + error), abs=0.02)
 
 
 def test_seen_items_stay_in_the_ranking_on_request() -> None:

@@ -16,7 +16,7 @@ from bert4rec.future_report import (
 )
 from bert4rec.future_words import finding, limits
 from bert4rec.held_out import held_out_places, middle_places
-from bert4rec.metrics import gains, grouped_interval, interval
+from bert4rec.metrics import gains, interval
 from bert4rec.place_judgement import judge_places
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
@@ -157,10 +157,10 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     chance = np.random.default_rng(0)
     of_user = chance.normal(size=50)
     values, users = np.repeat(of_user, 20), np.repeat(np.arange(50), 20)
-    low, high = grouped_interval(values, users)
+    low, high = interval(values, users)
     expected = interval(of_user)
     assert (low, high) == pytest.approx(expected, abs=0.05)
     # As if all rows were independent, it would be several times narrower.
     naive = interval(values)
     assert high - low > 3 * (naive[1] - naive[0])
-    assert grouped_interval(np.empty(0), np.empty(0)) == (0.0, 0.0)
+    assert interval(np.empty(0), np.empty(0)) == (0.0, 0.0)

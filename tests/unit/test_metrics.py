@@ -84,6 +84,16 @@ def test_novelty_is_the_mean_surprise_in_bits() -> None:
     assert novelty(np.empty((0, 10), dtype=np.int64), counts) == 0.0
 
 
+def test_where_a_list_ends_early_nothing_is_counted() -> None:
+    counts, top = np.array([8, 4, 4, 0]), np.array([[1, 2, 0], [2, 0, 0]])
+    assert coverage(top, 4) == 0.5
+    assert novelty(top, counts) == pytest.approx((1 + 2 + 2) / 3)
+    assert popular_share(top, counts) == pytest.approx(1 / 3)
+    assert (coverage(top * 0, 4), novelty(top * 0, counts), popular_share(top * 0, counts)) == (
+        *(0, 0, 0),
+    )
+
+
 def test_the_popular_share_counts_items_of_the_head() -> None:
     counts = np.arange(20)[::-1]
     assert popular_share(np.array([[1, 2], [3, 20]]), counts) == 0.5

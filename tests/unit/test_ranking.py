@@ -7,6 +7,7 @@ import torch
 from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.histories import Histories
+from bert4rec.metrics import mean_metrics
 from bert4rec.ranking import ranks_of, remove_items, top_items
 from tests.factories import random_dataset
 
@@ -61,9 +62,12 @@ def test_a_tie_counts_against_the_model() -> None:
 
 
 @pytest.mark.parametrize("worst", [float("nan"), float("-inf")])
-def test_a_target_without_a_score_comes_last(worst: float) -> None:
+def test_a_target_without_a_score_comes_last_and_is_no_hit(worst: float) -> None:
     scores = torch.tensor([[worst, -5.0, float("nan"), float("-inf")]])
-    assert ranks_of(scores, torch.tensor([1])).tolist() == [3]
+    rank = ranks_of(scores, torch.tensor([1]))
+    assert set(mean_metrics(rank.numpy()).values()) == {0.0}
+    many = torch.tensor([[worst, *[-5.0] * 99]])
+    assert ranks_of(many, torch.tensor([1])).tolist() == [99]
 
 
 def test_an_item_without_a_score_stands_behind_the_target() -> None:

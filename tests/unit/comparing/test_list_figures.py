@@ -152,6 +152,20 @@ def test_popularity_of_lists_is_held_against_that_of_histories() -> None:
     assert found["miscalibration"] is None
 
 
+@pytest.mark.parametrize("has_categories", [True, False])
+def test_what_a_list_lacks_changes_no_figure(*, has_categories: bool) -> None:
+    made = context([[1, 5], [4]], genres() if has_categories else None)
+    top = np.array([[4, 2], [1, 4]])
+    assert list_figures(np.pad(top, ((0, 0), (0, 3))), made) == list_figures(top, made)
+    nothing = list_figures(top * 0, made)
+    assert nothing["coverage"] == nothing["popularity"] == 0
+    assert nothing["diversity"] is None
+    # The second list has one item, and so no pair.
+    short = np.array([[4, 2], [1, 0]])
+    one = replace(made, histories=made.histories.take(slice(0, 1)))
+    assert diversity(short, made) == diversity(top[:1], one)
+
+
 def test_no_lists_have_figures_all_the_same() -> None:
     found = list_figures(np.empty((0, 10), dtype=int), replace(context([]), categories=genres()))
     assert found["coverage"] == found["popularity"] == 0

@@ -12,7 +12,7 @@ from bert4rec.comparing.paired import (
     paired_difference,
     sign_flip_p,
 )
-from bert4rec.metrics import gains, group_sums, grouped_interval, interval
+from bert4rec.metrics import gains, group_sums, interval
 
 USERS = np.arange(40)
 
@@ -26,7 +26,7 @@ def exact_p(sums: np.ndarray) -> float:
 
 def test_one_row_a_user_gives_the_interval_that_runs_report() -> None:
     values = gains(np.random.default_rng(0).integers(0, 30, 40), "ndcg", 10)
-    assert grouped_interval(values, USERS) == interval(values)
+    assert interval(values, USERS) == interval(values)
 
 
 def test_an_interval_of_several_rows_a_user_is_that_of_drawing_users_one_by_one() -> None:
@@ -40,7 +40,7 @@ def test_an_interval_of_several_rows_a_user_is_that_of_drawing_users_one_by_one(
         rows = np.concatenate([np.flatnonzero(users == user) for user in drawn])
         means.append(values[rows].mean())
     wanted = np.quantile(means, [0.025, 0.975])
-    assert grouped_interval(values, users, n_resamples=4000) == pytest.approx(wanted, abs=0.02)
+    assert interval(values, users, n_resamples=4000) == pytest.approx(wanted, abs=0.02)
     low, high = interval(values)
     assert high - low < 0.85 * (wanted[1] - wanted[0])
 
@@ -49,9 +49,9 @@ def test_intervals_are_drawn_in_blocks_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = np.random.default_rng(1).random(40)
-    whole = grouped_interval(values, USERS)
+    whole = interval(values, USERS)
     monkeypatch.setattr(metrics, "BLOCK_COUNTS", 100)
-    assert grouped_interval(values, USERS) == whole
+    assert interval(values, USERS) == whole
 
 
 @pytest.mark.parametrize("seed", range(4))
