@@ -271,7 +271,7 @@ def _summary(
     run: Run, workshop: Workshop, trainer: Trainer, baselines: dict[str, Scorer]
 ) -> dict[str, Any]:
     dataset, position = workshop.dataset, trainer.position
-    report = _report(workshop, {"bert4rec": workshop.scorer, **baselines})
+    report = _report(workshop, {"bert4rec": workshop.finished_scorer, **baselines})
     rows, _ = run.journal.read()
     rates = [row["sequences_per_s"] for row in rows if row.get("event") == "train"]
     return {
@@ -324,7 +324,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     torch.set_num_threads(workshop.choice.n_threads)
     _put_weights(run, workshop)
     baselines = fit_baselines(workshop.dataset, workshop.split)
-    return _report(workshop, {"bert4rec": workshop.scorer, **baselines})
+    return _report(workshop, {"bert4rec": workshop.finished_scorer, **baselines})
 
 
 def _ending(reason: str, trainer: Trainer) -> str:

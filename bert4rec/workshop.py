@@ -11,7 +11,7 @@ from bert4rec.batches import TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
-from bert4rec.device import DeviceChoice, choose_for
+from bert4rec.device import DeviceChoice, choose_device, choose_for
 from bert4rec.evaluate import LIST_LENGTH, Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
@@ -106,6 +106,16 @@ class Workshop:
     def scorer(self) -> NetworkScorer:
         """The network as it is now, in the role of a scorer."""
         return NetworkScorer(self.network, self.choice)
+
+    @property
+    def finished_scorer(self) -> NetworkScorer:
+        """The same in the precision in which a trained model is asked, which may be a higher one.
+
+        So what is reported of a run is what whoever loads it finds.
+        """
+        choice = self.choice
+        asked = choose_device(choice.device, self.settings.precision, choice.n_threads)
+        return NetworkScorer(self.network, asked)
 
     def validate(self, scorer: Scorer | None = None) -> dict[str, float]:
         """Return the validation metrics of a scorer, of the network as it is now by default."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from bert4rec import device
 from bert4rec.control import Control
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
@@ -31,6 +32,8 @@ from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.scorer import NetworkScorer
+from bert4rec.workshop import Workshop
 from tests.ends import assert_equal_ends, curves_of, summary_of
 from tests.factories import (
     random_dataset,
@@ -84,6 +87,24 @@ def test_a_journal_tells_a_run_from_its_start_to_its_end(uninterrupted: Run) -> 
     assert (started["n_steps_per_epoch"], started["n_epochs"]) == (5, 4)
     assert (started["device"], started["precision"]) == ("cpu", "float32")
     assert baselines["metrics"].keys() == {"popularity", "transitions"}
+
+
+def test_a_run_that_trains_in_bfloat16_is_reported_as_whoever_loads_it_finds_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "bfloat16_instructions", lambda: "avx512_bf16")
+    monkeypatch.setattr(device, "NARROW_VALUES_PER_THREAD", 1)
+    settings = small_settings(n_epochs=1, seen_items="keep", precision="auto")
+    run = train(random_dataset([20] * 400, n_items=40), settings, workspace=workspace)
+    assert run.journal.read()[0][0]["precision"] == "bfloat16"
+    workshop = Workshop.open(run.dataset(), run.hyperparameters())
+    loaded = load(run)
+    assert loaded.scorer.choice.precision == "float32"
+    found = workshop.judge(loaded.scorer, workshop.split.test)
+    assert summary_of(run)["test"] == found.metrics()
+    narrow = workshop.judge(NetworkScorer(loaded.scorer.network, workshop.choice), found.rows)
+    assert narrow.metrics() != found.metrics()
+    assert evaluate(run)["test"]["bert4rec"]["metrics"] == found.metrics()
 
 
 def test_a_finished_run_says_so_and_holds_its_report(uninterrupted: Run) -> None:
