@@ -165,8 +165,8 @@ def place_ranges(
     np.minimum.at(
         first_test, split.test.user_idx, split.test.ends - dataset.offsets[split.test.user_idx]
     )
-    is_unseen = np.ones(dataset.n_users, dtype=bool)
-    is_unseen[split.train.user_idx] = False
+    # Also who begins after a cut in time: nothing of theirs was trained on either.
+    is_unseen = n_trained == 0
     # The last item has no future.
     last = lengths - 1
     nothing = np.zeros_like(lengths)

@@ -298,7 +298,9 @@ def generalised_binary_loss(
 def pairwise_loss(positive: Tensor, negative: Tensor, may_count: Tensor) -> Tensor:
     """Return Bayesian personalised ranking: each true item above each of its negatives (BPR)."""
     losses = F.softplus(negative - positive).masked_fill(~may_count, 0)
-    return losses.sum() / may_count.sum().clamp(min=1)
+    # By place first, as everywhere: a step is the mean of its places, however it is cut.
+    n_pairs_m1 = may_count.sum(dim=1, keepdim=True).clamp(min=1)
+    return _mean_of_places(losses.sum(dim=1, keepdim=True) / n_pairs_m1)
 
 
 def _mean_of_places(losses_m1: Tensor) -> Tensor:

@@ -178,7 +178,8 @@ def top_and_ranks(
         target from 0, int64 (B,).
 
     Cost: the blocks are read twice. A rank cannot be counted before the target's score is known,
-    and only a score out of the same product is sure to equal those that tie with it.
+    and a score out of another product would not equal those that tie with it. Within one product
+    equal vectors mostly have equal scores; at its edges the last digit may differ.
     """
     top = RunningTop(len(targets), k)
     target_score_b1 = torch.empty(0)

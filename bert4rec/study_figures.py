@@ -14,6 +14,8 @@ from bert4rec.trials import COUNTED_STATES, Trial
 # A forest over fewer points tells more of chance than of settings.
 MIN_FOR_IMPORTANCE = 10
 SEED = 0
+# Scores that differ by less differ in their last digits alone.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def importance(study: Study) -> dict[str, float]:
 
     Source: functional ANOVA (Hutter et al., 2014), as Optuna computes it with a seeded forest.
     """
-    if len({trial.score for trial in study.trials() if trial.state == "finished"}) < 2:
+    scores = [trial.score or 0.0 for trial in study.trials() if trial.state == "finished"]
+    if max(scores, default=0.0) - min(scores, default=0.0) <= ROUNDING:
         return dict.fromkeys(study.plan().space, 0.0)
     with quiet(), study.explained():
         found = get_param_importances(

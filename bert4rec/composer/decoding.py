@@ -230,15 +230,17 @@ class _Decoder:
         self.banned = {}
         log_p = self._left_out(gaps)
         shaken = self.taste.shaken(log_p, gaps)
-        best_items, best_log_p, best_fit = self.items.copy(), log_p, self._fit(gaps, shaken)
+        best_items, best_rounds = self.items.copy(), dict(self.rounds)
+        best_log_p, best_fit = log_p, self._fit(gaps, shaken)
         for sweep in range(self.method.max_sweeps):
             if not self._change_some(gaps, shaken, n_rounds + sweep):
                 break
             log_p = self._left_out(gaps)
             shaken = self.taste.shaken(log_p, gaps)
             if (fit := self._fit(gaps, shaken)) > best_fit:
-                best_items, best_log_p, best_fit = self.items.copy(), log_p, fit
-        self.items = best_items
+                best_items, best_rounds = self.items.copy(), dict(self.rounds)
+                best_log_p, best_fit = log_p, fit
+        self.items, self.rounds = best_items, best_rounds
         first = [step.item for step in sorted(self.steps, key=lambda step: step.place)]
         return best_log_p, int((self.items[list(gaps)] != np.array(first, dtype=np.int64)).sum())
 

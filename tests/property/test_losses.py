@@ -27,14 +27,14 @@ def tensors(m: int, n: int, d: int, scale: float, seed: int) -> tuple[Tensor, Te
     return hidden_md.requires_grad_(), items_nd.requires_grad_(), target_m
 
 
-def assert_same(found: Tensor, expected: Tensor, inputs: list[Tensor]) -> None:
+def assert_same(found: Tensor, expected: Tensor, inputs: list[Tensor], atol: float = 1e-10) -> None:
     """Compare two losses and their gradients; a factor behind the loss must reach these."""
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
     pair = [
         torch.autograd.grad(3 * loss, inputs, materialize_grads=True) for loss in (found, expected)
     ]
     for left, right in zip(*pair, strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(left, right, rtol=1e-8, atol=atol)
 
 
 def plain_softmax_loss(hidden_md: Tensor, items_nd: Tensor, target_m: Tensor) -> Tensor:
@@ -109,27 +109,27 @@ def plain_loss(case: Case) -> Tensor:
     logits_mn = case.hidden_md @ case.items_nd.T
     rate = min(k / (n - 1), 1.0) if n > 1 else 1.0
     power = rate * (GBCE_CALIBRATION * (1 - 1 / rate) + 1 / rate) if case.name == "gBCE" else 1.0
-    total, n_pairs = 0 * (case.hidden_md.sum() + case.items_nd.sum()), 0
+    total = 0 * (case.hidden_md.sum() + case.items_nd.sum())
     for row, target in enumerate(case.target_m.tolist()):
         true = logits_mn[row, target]
         at = [i for i, j in enumerate(negatives_mk[row].tolist()) if j != target]
         wrong = [logits_mn[row, negatives_mk[row, i]] for i in at]
-        n_pairs += len(wrong)
         if case.name == "sampled_CE":
             corrected = [w - log_counts_mk[row, i] for w, i in zip(wrong, at, strict=True)]
             total = total - torch.stack([true, *corrected]).log_softmax(0)[0]
         elif case.name == "BPR":
-            total = total - sum(F.logsigmoid(true - w) for w in wrong)
+            total = total - sum(F.logsigmoid(true - w) for w in wrong) / max(len(wrong), 1)
         else:
             total = total - power * F.logsigmoid(true) - sum(F.logsigmoid(-w) for w in wrong)
-    return total / max(n_pairs if case.name == "BPR" else m, 1)
+    return total / max(m, 1)
 
 
 @given(cases(), st.sampled_from([1, 100, 10**6]))
 def test_a_sampled_loss_equals_the_plain_loop(case: Case, block_bytes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(losses.BLOCK_BYTES, "cpu", block_bytes)
-        assert_same(case.loss(), plain_loss(case), [case.hidden_md, case.items_nd])
+        # Torch's softplus is linear from 20 on, where exp(-20) is 2e-9.
+        assert_same(case.loss(), plain_loss(case), [case.hidden_md, case.items_nd], atol=1e-7)
 
 
 @given(cases())

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bert4rec.contexts import CONTEXTS
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import split_dataset
 from bert4rec.errors import SettingsError
 from bert4rec.held_out import LONG_PAST, PARTS, Places, held_out_places, middle_places
 from bert4rec.hyperparameters import Hyperparameters
@@ -55,6 +58,19 @@ def test_few_users_held_out_whole_are_passed_over_unless_asked_for() -> None:
     dataset = random_dataset([10] * 40)
     assert all_places(dataset, settings).part == "validation"
     assert all_places(dataset, settings, "unseen_users").n_users == 4
+
+
+def test_who_begins_after_a_cut_in_time_is_unseen() -> None:
+    known, late = [1, 2, 3, 4, 5], [6, 7, 8, 9]
+    dataset = SequenceDataset.from_sequences([known] * 40 + [late] * 10, n_items=9)
+    times = [[0, 1, 2, 60 + n, 110 + n] for n in range(40)] + [[150, 151, 152, 153]] * 10
+    timed = replace(dataset, times_s=np.concatenate(times).astype(float))
+    settings = small_settings(split_strategy="global_time", held_out_share=0.2)
+    assert split_dataset(timed, settings).n_cold_test == 10
+    validation, unseen = (all_places(timed, settings, part) for part in PARTS[2::-2])
+    assert places_of(unseen, 45) == [1, 2]
+    assert set(unseen.user_idx) == set(range(40, 50))
+    assert not set(validation.user_idx) & set(unseen.user_idx)
 
 
 def test_a_split_by_time_asks_for_what_came_after_the_cuts() -> None:

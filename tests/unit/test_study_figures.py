@@ -73,8 +73,10 @@ def test_the_setting_that_makes_the_score_is_the_important_one(study: Study) -> 
     assert importance(study) == found
 
 
-def test_scores_that_do_not_differ_make_nothing_important(study: Study) -> None:
+@pytest.mark.parametrize("difference", [0.0, 1e-16])
+def test_scores_that_do_not_differ_make_nothing_important(study: Study, difference: float) -> None:
     with quiet():
-        for _ in range(12):
-            study.optuna_study.tell(study.optuna_study.ask(distributions(study.plan())), 0.5)
+        for number in range(12):
+            one = study.optuna_study.ask(distributions(study.plan()))
+            study.optuna_study.tell(one, 0.1 + difference * (number == 5))
     assert set(importance(study).values()) == {0.0}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bert4rec import batches
 from bert4rec import trainer as trainer_module
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
@@ -91,6 +92,37 @@ def test_every_loss_falls_on_the_ring(loss_type: str) -> None:
         dropout_rate=0,
     ).run()
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("loss_type", ["CE", "sampled_CE", "gBCE", "BCE", "BPR"])
+def test_a_step_is_the_same_however_it_is_cut_into_parts(
+    loss_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, n_parts = ring_dataset(n_items=5, n_users=60, min_length=6), []
+    told: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            told.append(event.loss)
+
+    for most in (12_800, 40):
+        monkeypatch.setattr(batches, "MAX_PART_TOKENS", most)
+        trainer = trainer_of(
+            dataset,
+            listener=listen,
+            loss_type=loss_type,
+            attention="causal",
+            batch_size=60,
+            negative_sharing="batch",
+            dropout_rate=0,
+            n_epochs=1,
+            eval_step=0,
+        )
+        parts = trainer.batches.parts(trainer.batches.order(0), 0, 0)
+        n_parts.append(len(parts))
+        trainer.run()
+    assert n_parts[0] < n_parts[1]
+    assert told[0] == pytest.approx(told[1], rel=1e-6)
 
 
 @pytest.mark.parametrize("grad_clip", [0.0, 1e-3, 1e9])

@@ -5,16 +5,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from bert4rec.composer.decoding import MAX_ROUNDS, METHODS, Method, compose
+from bert4rec.composer.decoding import MAX_ROUNDS, METHODS, Method, _Decoder, compose
 from bert4rec.composer.outline import OPEN, Dials, Outline
 from bert4rec.composer.taste import DIVERSITY_NATS, Taste
 from bert4rec.composer.views import gap_scores
+from bert4rec.device import choose_device
 from bert4rec.errors import SettingsError
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
-from tests.factories import SHELF, bridge_dataset, shelf_recommender, small_settings
+from bert4rec.sasrec import new_network
+from tests.factories import (
+    SHELF,
+    bridge_dataset,
+    ring_dataset,
+    shelf_recommender,
+    small_settings,
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,24 @@ def test_looking_again_never_ends_worse_than_it_began() -> None:
         assert (swept.n_changed > 0) == (swept.items != plain.items)
         n_changed += swept.n_changed
     assert n_changed
+
+
+def test_a_choice_tells_the_round_in_which_it_was_made_and_not_one_that_was_undone() -> None:
+    n_undone = 0
+    for seed in range(12):
+        dataset, settings = ring_dataset(n_users=20), small_settings(initializer_range=1.0)
+        network = new_network(30, settings, torch.Generator().manual_seed(seed)).eval()
+        model = Recommender(network, dataset, settings, choose_device("cpu", "float32", 1))
+        decoder = _Decoder(model, Outline.of([1, *[None] * 8, 5]), METHODS["confidence"])
+        found = decoder.run()
+        first = {step.place: step.item for step in decoder.steps}
+        for choice in found.choices:
+            is_changed = choice.item_idx != first[choice.place]
+            assert not is_changed or choice.round >= found.n_rounds
+        n_undone += not found.n_changed
+        if not found.n_changed:
+            assert max(choice.round for choice in found.choices) < found.n_rounds
+    assert n_undone
 
 
 def test_a_long_outline_takes_a_bounded_number_of_rounds(ring: Recommender) -> None:
