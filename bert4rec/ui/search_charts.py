@@ -42,7 +42,7 @@ def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
         "field": "trial",
         "type": "quantitative",
         "title": "Trial",
-        "scale": {"nice": False, "padding": 12},
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": AXIS | {"tickMinStep": 1, "grid": False, "format": "d"},
     }
     layers = []
@@ -86,7 +86,8 @@ def y_axis(metric: str, *, from_zero: bool = False) -> dict[str, Any]:
         "field": "value",
         "type": "quantitative",
         "title": metric_name(metric),
-        "scale": {"zero": from_zero, "nice": True, "padding": 6},
+        # No score is below zero, and neither is the axis.
+        "scale": {"zero": from_zero, "nice": True, "padding": 0 if from_zero else 6},
         "axis": AXIS | {"tickCount": 5},
     }
 
