@@ -2,8 +2,8 @@
 
 Random scores in the cases that ranking has to get right: `different` has no two equal scores,
 `equal` has 60 different ones among 200 items, `few items` a catalogue shorter than most lists,
-`all met` rows in which everything but the held-out item was met, `none` no rows. RecTools sorts by
-itself, in an environment of its own, and puts the held-out item behind its equals, since ours
+`all met` rows in which everything but the held-out item was met, `lost` ones in which that was met
+as well and so cannot be found, `none` no rows. RecTools sorts by itself, in an environment of its own, and puts the held-out item behind its equals, since ours
 counts them against the model. Metrics of lists, of ten items each, are compared where every row
 has ten candidates. RecTools' novelty is against users, ours against interactions: it is shifted by
 the constant that lies between.
@@ -43,7 +43,7 @@ class Case:
     Args:
         scores: float32 (n, N).
         targets: The held-out items, 1..N, (n,).
-        met: The items that leave each row; the held-out one never does.
+        met: The items that leave each row.
         categories: One an item, (N,).
     """
 
@@ -69,7 +69,9 @@ def cases() -> Iterator[tuple[str, Case]]:
     """Yield the cases by name."""
     chance = np.random.default_rng(0)
 
-    def case(n_rows: int, n_items: int, n_met: int, n_scores: int | None = None) -> Case:
+    def case(
+        n_rows: int, n_items: int, n_met: int, n_scores: int | None = None, *, is_lost: bool = False
+    ) -> Case:
         scores = np.stack(
             [chance.permutation(n_items) for _ in range(n_rows)] or [np.empty(n_items)]
         )[:n_rows]
@@ -78,13 +80,15 @@ def cases() -> Iterator[tuple[str, Case]]:
         orders = [1 + chance.permutation(n_items) for _ in range(n_rows)]
         targets = np.array([order[0] for order in orders], dtype=np.int64)
         categories = chance.integers(0, N_CATEGORIES, n_items)
-        met = [order[1 : 1 + n_met] for order in orders]
+        first = 0 if is_lost else 1
+        met = [order[first : first + n_met] for order in orders]
         return Case(scores.astype(np.float32), targets, met, categories)
 
     yield "different", case(500, 200, 30)
     yield "equal", case(500, 200, 30, n_scores=60)
     yield "few items", case(50, 4, 1, n_scores=2)
     yield "all met", case(50, 40, 39)
+    yield "lost", case(50, 8, 3, is_lost=True)
     yield "none", case(0, 40, 0)
 
 
