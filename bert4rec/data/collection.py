@@ -15,7 +15,10 @@ from bert4rec.files import child_of, write_json, writing_explained
 
 MAX_NAME, MAX_NOTE = 60, 2_000
 # What says nothing of where a dataset comes from and what it holds, or says it a second time.
-NOT_COMPARED = {"format_version", "name", "note", "folder", "created_at", "fingerprint", "rejects"}
+NOT_COMPARED = {
+    *("format_version", "name", "note", "folder", "created_at", "fingerprint"),
+    *("rejects", "item_rejects"),
+}
 # Two visitors may change the same manifest at once.
 CHANGING = Lock()
 

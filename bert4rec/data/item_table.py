@@ -6,15 +6,25 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
+from bert4rec.data.rejects import (
+    N_CHARACTERS_KEPT,
+    N_REJECTS_KEPT,
+    Reject,
+    count_uncut,
+    fill_raw,
+    first_rejects,
+)
 from bert4rec.data.roles import guess_role, guess_roles, plain_name
-from bert4rec.data.scan import Connection, quote_name
+from bert4rec.data.scan import NOT_A_RECORD, Connection
 from bert4rec.data.source import Source, frame_source, open_source, scan_source
 from bert4rec.errors import LogError
 
@@ -35,12 +45,16 @@ class ItemTable:
         name: Name of the file, or `items` for a frame.
         key: The column that held the ids.
         title: The column that held the titles, None if there is none.
+        n_rejected: Number of lines that could not be cut into columns or hold no id.
+        rejects: The first of them.
     """
 
     rows: pd.DataFrame
     name: str
     key: str
     title: str | None = None
+    n_rejected: int = 0
+    rejects: tuple[Reject, ...] = ()
 
 
 def read_items(
@@ -75,31 +89,46 @@ def read_item_table(
     title: str | None = None,
     max_bytes: int | None = None,
 ) -> ItemTable:
-    """Read an item table as `read_items` does, and say which columns were taken."""
+    """Read an item table as `read_items` does; say what was taken, and what could not be."""
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
-        table = path.set_axis([str(name) for name in path.columns], axis=1)
     else:
         source = open_source(path, max_bytes=max_bytes)
-        table = _read_table(source)
     names = _column_names(source)
-    table = table.set_axis(list(names), axis=1)
     key = _chosen(key, names, source) if key else _key(source, names)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
-    return ItemTable(_arranged(table, key, title), source.name, key, title)
+    found = _of_file(source, names, key) if source.frame is None else _of_frame(source.frame, key)
+    rows = _arranged(found.table, key, title)
+    if not len(rows):
+        unread = f" that can be read, and {found.n_rejected:,} others" if found.n_rejected else ""
+        raise LogError(
+            f"the item table has no rows{unread}",
+            where=source.name,
+            fix="Choose a file with a row for each item.",
+        )
+    return ItemTable(rows, source.name, key, title, found.n_rejected, found.rejects)
 
 
-def _read_table(source: Source) -> pd.DataFrame:
+class _Found(NamedTuple):
+    """All rows of a table, and how many of its lines are of no use."""
+
+    table: pd.DataFrame
+    n_rejected: int
+    rejects: tuple[Reject, ...]
+
+
+def _of_frame(frame: pd.DataFrame, key: str) -> _Found:
+    n_refused, refused = _refused(frame, key)
+    return _Found(frame, n_refused, tuple(Reject(*row) for row in refused))
+
+
+def _of_file(source: Source, names: Sequence[str], key: str) -> _Found:
     if source.packing != "none":
         # Hashing looks through packed files to their end.
         hash_files(source.files)
     connection = Connection()
     try:
-        scan = scan_source(source, connection.spill_folder)
-        names = ", ".join(quote_name(name) for name in source.layout.columns)
-        if source.layout.form == "parquet":
-            names = "*"
-        table = connection.duckdb.execute(f"SELECT {names} FROM ({scan.sql})", scan.parameters).df()
+        return _read(connection, source, names, key)
     except duckdb.Error as error:
         raise LogError(
             f"the item table cannot be read: {str(error).splitlines()[0]}",
@@ -108,7 +137,32 @@ def _read_table(source: Source) -> pd.DataFrame:
         ) from error
     finally:
         connection.close()
-    return table
+
+
+def _read(connection: Connection, source: Source, names: Sequence[str], key: str) -> _Found:
+    scan = scan_source(source, connection.spill_folder)
+    source = fill_raw(connection, source, scan, source.layout.columns, lambda columns: columns)
+    table = connection.duckdb.execute("SELECT * FROM raw").df()
+    no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
+    table = table.set_axis(list(names), axis=1)
+    n_refused, refused = _refused(table, key, no_record)
+    n_rejected = n_refused + count_uncut(connection, source)
+    return _Found(table, n_rejected, first_rejects(connection, source, refused))
+
+
+def _refused(
+    table: pd.DataFrame, key: str, no_record: pd.Series | None = None
+) -> tuple[int, list[tuple[int, str, str]]]:
+    """Return how many rows have no id, and of the first their numbers from 1, reasons and texts."""
+    places = np.flatnonzero(_texts(table[key]) == "")
+    refused = []
+    for place in places[:N_REJECTS_KEPT]:
+        text = None if no_record is None else no_record.iloc[place]
+        reason = "no item id" if pd.isna(text) else "not a JSON object"
+        if pd.isna(text):
+            text = ", ".join(table.iloc[place].dropna().map(str))
+        refused.append((int(place) + 1, reason, str(text)[:N_CHARACTERS_KEPT]))
+    return len(places), refused
 
 
 def _column_names(source: Source) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from bert4rec.data.ingest import hash_source
 from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.numbering import number_rows
+from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, frame_source, open_source
@@ -208,8 +209,9 @@ def _build(
     catalogue = pd.DataFrame({"item_id": ids, "title": ids, "count": numbered.n_of_item})
     if table is not None:
         catalogue, joined = _joined(catalogue, table.rows)
-        manifest["item_table"] = {"name": table.name, "key": table.key, "title": table.title}
-        manifest["item_table"] |= joined
+        taken = {"name": table.name, "key": table.key, "title": table.title}
+        manifest["item_table"] = taken | joined | {"n_rejected": table.n_rejected}
+        manifest["item_rejects"] = _first(table.rejects)
     manifest |= _counted(log, filtered)
     users = pd.DataFrame({"user_id": pd.Series(numbered.user_ids, dtype="str")})
     return SequenceDataset(
@@ -266,7 +268,11 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
             "n_interactions": filtered.n_kept,
         },
         "report": {"steps": list(filtered.steps), **totals},
-        "rejects": [asdict(reject) for reject in log.rejects[:N_REJECTS_IN_MANIFEST]],
+        "rejects": _first(log.rejects),
         "has_times": log.has_times,
         "time_reason": log.time_reason,
     }
+
+
+def _first(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
+    return [asdict(reject) for reject in rejects[:N_REJECTS_IN_MANIFEST]]

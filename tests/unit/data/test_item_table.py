@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bert4rec.data.item_table import read_items
+from bert4rec.data.item_table import read_item_table, read_items
 from bert4rec.errors import LogError
 
 TABLES = {
@@ -96,3 +96,59 @@ def test_a_column_of_several_types_becomes_text_and_others_stay_as_they_are(tmp_
     assert table["place"].tolist() == ["(1, 2)", "x", "3.5"]
     assert table["tags"].tolist() == [["u"], [], ["v", "w"]]
     table.to_parquet(tmp_path / "items.parquet")
+
+
+ROWS = [f"{n},Title {n},g" for n in range(1, 201)]
+
+
+def table_file(folder: Path, line_100: str) -> Path:
+    path = folder / "items.csv"
+    lines = ["item_id,title,genre", *ROWS]
+    lines[100] = line_100
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("title", ['"Heroes', '"Weird" Al', 'The 7" Mix'])
+def test_a_quote_in_a_title_costs_no_row(title: str, tmp_path: Path):
+    table = read_item_table(table_file(tmp_path, f"100,{title},g"))
+    assert table.rows["item_id"].tolist() == [str(n) for n in range(1, 201)]
+    assert table.rows["title"].iloc[99] == title
+    assert (table.n_rejected, table.rejects) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"), [("100,Hello, Goodbye,g", "too many columns"), (",Hello,g", "no item id")]
+)
+def test_a_line_that_is_no_row_is_counted_with_its_number_and_reason(
+    line: str, reason: str, tmp_path: Path
+):
+    table = read_item_table(table_file(tmp_path, line))
+    assert len(table.rows) == 199
+    assert table.n_rejected == 1
+    assert [(reject.line, reject.reason) for reject in table.rejects] == [(101, reason)]
+    assert "Hello" in table.rejects[0].text
+
+
+def test_what_is_no_record_and_what_has_no_id_is_counted_apart(tmp_path: Path):
+    lines = ['{"item": "a"}', '{"item": "b", "ti', '{"title": "C"}', '{"item": "d"}']
+    (tmp_path / "items.jsonl").write_text("\n".join(lines))
+    table = read_item_table(tmp_path / "items.jsonl")
+    assert table.rows["item_id"].tolist() == ["a", "d"]
+    assert [(r.line, r.reason, r.text) for r in table.rejects] == [
+        (2, "not a JSON object", lines[1]),
+        (3, "no item id", "C"),
+    ]
+
+
+def test_rows_of_a_frame_without_an_id_are_counted():
+    table = read_item_table(pd.DataFrame({"item": ["a", None, " "], "title": ["A", "B", None]}))
+    assert table.n_rejected == 2
+    assert [(reject.line, reject.text) for reject in table.rejects] == [(2, "B"), (3, " ")]
+
+
+@pytest.mark.parametrize("text", ["item_id,title\n", "item_id,title\n,A\n"])
+def test_a_table_without_rows_says_so(text: str, tmp_path: Path):
+    (tmp_path / "items.csv").write_text(text)
+    with pytest.raises(LogError, match="the item table has no rows"):
+        read_items(tmp_path / "items.csv")

@@ -228,7 +228,20 @@ def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
         "title": "title",
         "n_matched": 1,
         "columns": ["title", "genre"],
+        "n_rejected": 0,
     }
+
+
+def test_the_manifest_counts_the_lines_that_the_item_table_has_lost(
+    tmp_path: Path, workspace: Path
+):
+    (tmp_path / "items.csv").write_text("item,title\nx,X\ny,Y, the second\nz,Z\n")
+    log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzzyx")})
+    manifest = prepare(log, items=tmp_path / "items.csv", workspace=workspace).manifest
+    assert manifest["item_table"]["n_matched"] == 2
+    assert manifest["item_table"]["n_rejected"] == 1
+    (reject,) = manifest["item_rejects"]
+    assert (reject["line"], reject["reason"]) == (3, "too many columns")
 
 
 def test_a_recbole_item_file_is_found_beside_its_log(tmp_path: Path, workspace: Path):
