@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
+from bert4rec.data.column_types import is_time_type
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
@@ -26,7 +27,7 @@ from bert4rec.data.rejects import (
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import Connection, Scan
 from bert4rec.data.source import Source, scan_source
-from bert4rec.data.staged_columns import is_time_type, staged_columns
+from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
 from bert4rec.data.times import TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import LogError
