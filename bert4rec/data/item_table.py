@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
@@ -34,6 +35,11 @@ TITLES = (
     " originaltitle label track song"
 ).split()
 RESERVED = ("item_id", "title", "count")
+# From here on a float stands for several whole numbers.
+LEAST_INEXACT = 2.0**53
+# Neither 007 nor +49 nor 12E4 is a number to whoever wrote it, nor one of more digits than a float.
+WHOLE_NUMBER = r"-?(?:0|[1-9]\d{0,14})"
+NUMBER = rf"(?:{WHOLE_NUMBER}(?:\.\d*)?|-?\.\d+)(?:[eE][+-]?\d{{1,2}})?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +79,9 @@ def read_items(
         max_bytes: Refuse a table that is larger.
 
     Returns:
-        One row an item, with `item_id` and `title` (str) first and the other columns as they are.
-        An item without a title is called by its id; of several rows of one item the first counts.
+        One row an item, with `item_id` and `title` (str) first and the other columns as they are,
+        texts that are all plain numbers as numbers. An item without a title is called by its id; of
+        several rows of one item the first counts.
 
     Raises:
         LogError: the file is no table, or no column is certain to hold the item ids.
@@ -229,32 +236,34 @@ def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
 
 
 def _texts(column: pd.Series) -> pd.Series:
+    texts = column.astype("string")
     if pd.api.types.is_float_dtype(column.dtype):
         # A gap made whole numbers floats: 7.0 is the id 7.
-        whole = column.dropna()
-        if (whole == whole.round()).all():
-            column = column.astype("Int64")
-    return column.astype("string").fillna("").str.strip().astype("str")
+        numbers = column.to_numpy(np.float64, na_value=np.nan)
+        is_whole = (np.abs(numbers) < LEAST_INEXACT) & (numbers == np.round(numbers))
+        texts[is_whole] = pd.Series(numbers[is_whole]).astype("int64").astype("string").to_numpy()
+    return texts.fillna("").str.strip().astype("str")
 
 
 def _of_one_type(column: pd.Series) -> pd.Series:
     """Return a column as it is, or as text where Parquet has no type for all of its values."""
-    if column.dtype != object:
-        return column
     try:
-        pa.array(column, from_pandas=True)
-    except pa.ArrowException:
+        schema = pa.Table.from_pandas(column.to_frame(), preserve_index=False).schema
+        pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+    except (pa.ArrowException, TypeError, OverflowError):
         return column.map(str, na_action="ignore").astype("string")
     return column
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
+    """Return texts as numbers where all are written as numbers are, and not as codes may be."""
     if not pd.api.types.is_string_dtype(column.dtype):
         return column
-    numbers = pd.to_numeric(column, errors="coerce")
-    is_blank = column.isna() | (column.astype("string").fillna("").str.strip() == "")
-    is_number = bool((numbers.notna() | is_blank).all()) and bool(numbers.notna().any())
-    return numbers if is_number else column
+    texts = _texts(column)
+    given = texts[texts != ""]
+    form = NUMBER if given.str.contains(".", regex=False).any() else WHOLE_NUMBER
+    is_number = len(given) and given.str.fullmatch(form).all()
+    return pd.to_numeric(texts, errors="coerce") if is_number else column
 
 
 def hash_items(items: pd.DataFrame) -> str:

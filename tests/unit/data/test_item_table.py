@@ -57,6 +57,7 @@ def test_other_columns_stay_and_numbers_become_numbers(tmp_path: Path):
     table = read_items(tmp_path / "items.csv")
     assert table.columns.tolist() == ["item_id", "title", "year", "table_count", "genre"]
     assert table["year"].tolist()[0] == 1999
+    assert table.dtypes[["year", "table_count"]].tolist() == ["float64", "int64"]
     assert table["table_count"].tolist() == [5, 6]
     assert table["genre"].tolist()[0] == "Folk"
 
@@ -152,3 +153,47 @@ def test_a_table_without_rows_says_so(text: str, tmp_path: Path):
     (tmp_path / "items.csv").write_text(text)
     with pytest.raises(LogError, match="the item table has no rows"):
         read_items(tmp_path / "items.csv")
+
+
+@pytest.mark.parametrize(
+    "code", ["0306406152", "+4930", "12E4", "1e3", "12345678901234567890", "inf", "NaN", "0x10"]
+)
+def test_a_column_of_codes_stays_as_it_is(code: str, tmp_path: Path):
+    (tmp_path / "items.csv").write_text(f"item_id,title,code\na,A,{code}\nb,B,12\nc,C,\n")
+    assert read_items(tmp_path / "items.csv")["code"].fillna("").tolist() == [code, "12", ""]
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["-1", " 0 ", "1999"], [-1, 0, 1999]),
+        (["9.90", ".5", "-0.25"], [9.9, 0.5, -0.25]),
+        (["1.5e-05", "2", "3.0E+2"], [1.5e-5, 2, 300]),
+    ],
+)
+def test_a_column_of_plain_numbers_becomes_numbers(texts: list[str], numbers: list[float]):
+    frame = pd.DataFrame({"item": ["a", "b", "c"], "n": texts})
+    assert read_items(frame)["n"].tolist() == numbers
+
+
+def test_ids_and_titles_that_are_floats_are_written_as_those_of_a_log():
+    odd = [1.0, float("inf"), 1e20, 2.5, None]
+    table = read_items(pd.DataFrame({"item_id": odd, "title": odd}))
+    assert table["item_id"].tolist() == ["1", "inf", "1e+20", "2.5"]
+    assert table["title"].tolist() == table["item_id"].tolist()
+
+
+def test_a_column_that_parquet_cannot_hold_becomes_text(tmp_path: Path):
+    frame = pd.DataFrame(
+        {
+            "item": ["a", "b"],
+            "sparse": pd.arrays.SparseArray([0, 1]),
+            "complex": [1 + 2j, 3],
+            "empty": [{}, {}],
+            "large": [2**70, 1],
+        }
+    )
+    table = read_items(frame)
+    assert table["complex"].tolist() == ["(1+2j)", "(3+0j)"]
+    assert table["empty"].tolist() == ["{}", "{}"]
+    table.to_parquet(tmp_path / "items.parquet")
