@@ -11,7 +11,7 @@ import click
 from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.terminal import next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import NotFoundError
-from bert4rec.files import is_file, is_there
+from bert4rec.files import expanded, is_file, is_there
 
 if TYPE_CHECKING:
     from bert4rec.data.dataset import SequenceDataset
@@ -50,7 +50,7 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     from bert4rec.data.public_logs import PUBLIC_LOGS
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
-    place = Path(text).expanduser()
+    place = expanded(text)
     is_dataset = is_file(place / "manifest.json")
     if not is_dataset and (is_there(place) or re.search(r"[*?\[]", text)):
         return read_dataset(text, reading, workspace)

@@ -18,6 +18,7 @@ from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.roles import dtype_of, guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
 from bert4rec.errors import LogError
+from bert4rec.files import expanded
 
 N_EXAMPLES = 200
 # Enough of each further file of a folder to see whether it has the form of the first.
@@ -68,7 +69,7 @@ def open_source(
     """
     check_form(form)
     files = files_of(path)
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if folder.is_dir():
         files = _logs_among(files, form, folder.resolve().name)
     files = sorted(files, key=_part_of_a_split)
