@@ -61,7 +61,7 @@ def prepare(
         log: A log, or the path or frame of one.
         items: An item table, or its path or frame. A RecBole `.item` beside its `.inter` is found
             by itself.
-        roles: The columns to take; guessed if omitted.
+        roles: The columns to take; guessed if omitted. A log that was read has its own.
         form: The form of the file; told from its first lines if omitted.
         name: The dataset's name; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
@@ -85,6 +85,7 @@ def prepare(
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
     if isinstance(log, InteractionLog):
+        _check_unasked(log, roles, form)
         source, roles, source_hash = log.source, log.roles, log.source_hash
     else:
         source, source_hash = _source_of(log, name, form), None
@@ -107,6 +108,16 @@ def prepare(
         roles = replace(roles, value=None)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
         return _saved(_build(opened, settings, table, manifest), folder)
+
+
+def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -> None:
+    for noun, asked, read in (("columns", roles, log.roles), ("form", form, log.form)):
+        if asked not in (None, read):
+            raise LogError(
+                f"the log was read with other {noun} already: {read}, not {asked}",
+                where=log.source_name,
+                fix=f"Omit the {noun} here, and give them to read_log.",
+            )
 
 
 def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:

@@ -281,6 +281,17 @@ def test_settings_can_be_tried_one_after_the_other_on_one_log(tmp_path: Path):
         assert filter_log(log, PrepareSettings(min_value=4)).steps == strict.steps
 
 
+def test_columns_and_form_of_a_log_that_was_read_are_what_they_are(tmp_path: Path, workspace: Path):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,other\na,x,y\na,y,x\nb,x,y\nb,y,y\n")
+    with read_log(path) as log:
+        for asked in ({"roles": Roles("user", "other")}, {"form": "tsv"}):
+            with pytest.raises(LogError, match=r"was read .* already"):
+                prepare(log, workspace=workspace, settings=EVERYTHING, **asked)
+        same = prepare(log, workspace=workspace, settings=EVERYTHING, roles=log.roles, form="csv")
+    assert same.n_items == 2
+
+
 def test_nothing_but_the_dataset_stays_in_the_workspace(tmp_path: Path, workspace: Path):
     dataset = prepare(write_log(tmp_path), workspace=workspace)
     assert dataset.folder is not None
