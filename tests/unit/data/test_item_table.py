@@ -118,6 +118,16 @@ def test_a_quote_in_a_title_costs_no_row(title: str, tmp_path: Path):
     assert (table.n_rejected, table.rejects) == (0, ())
 
 
+def test_one_odd_quote_costs_its_line_where_quotes_hold_commas_together(tmp_path: Path):
+    path = tmp_path / "items.csv"
+    quoted = [f'{n},"Title {n}, the",g' for n in range(1, 200)]
+    path.write_text("\n".join(["item_id,title,genre", *quoted, '200,"Weird" Al,g']) + "\n")
+    table = read_item_table(path)
+    assert table.rows["title"].iloc[:2].tolist() == ["Title 1, the", "Title 2, the"]
+    assert (len(table.rows), table.n_rejected) == (199, 1)
+    assert [reject.line for reject in table.rejects] == [201]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"), [("100,Hello, Goodbye,g", "too many columns"), (",Hello,g", "no item id")]
 )
