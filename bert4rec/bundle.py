@@ -25,7 +25,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError
-from bert4rec.files import check_format, is_file, is_there, read_json
+from bert4rec.files import check_format, expanded, is_file, is_there, read_json
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.parcels import BLOCK_BYTES, Expected
 from bert4rec.policy import Policy, load_policy
@@ -101,7 +101,7 @@ def load(
     """
     if isinstance(run, Run):
         return load_run(run, checkpoint=checkpoint, device=device, n_threads=n_threads)
-    path = Path(run).expanduser().resolve()
+    path = expanded(run).resolve()
     if is_bundle(path):
         return load_bundle(path, device=device, n_threads=n_threads)
     return load_run(path, checkpoint=checkpoint, device=device, n_threads=n_threads)

@@ -22,7 +22,15 @@ WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
 
 def find_workspace(path: str | Path | None = None) -> Path:
     """Return the workspace folder: `path`, else `BERT4REC_WORKSPACE`, else `./workspace`."""
-    return Path(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").expanduser().resolve()
+    return expanded(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").resolve()
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with `~` as a home folder; that of a user who is unknown stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = 40) -> str:

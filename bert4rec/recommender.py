@@ -18,6 +18,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
 from bert4rec.errors import SettingsError
 from bert4rec.evaluate import choose_seen
+from bert4rec.files import expanded
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
@@ -333,7 +334,7 @@ def load(
         NotFoundError: the run, its dataset or its checkpoint is not there.
         FormatError: the checkpoint is damaged or does not fit the dataset.
     """
-    found = run if isinstance(run, Run) else open_run(Path(run).expanduser().resolve())
+    found = run if isinstance(run, Run) else open_run(expanded(run).resolve())
     settings, dataset = found.hyperparameters(), found.dataset()
     choice = choose_device(device, settings.precision, n_threads)
     network = new_network(dataset.n_items, settings)

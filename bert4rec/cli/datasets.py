@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table
-from bert4rec.files import write_json, writing_explained
+from bert4rec.files import expanded, write_json, writing_explained
 
 FORMS = ("parquet", "recbole")
 
@@ -137,7 +137,7 @@ def recipe(name: str, out: Path | None, workspace: Path) -> None:
     if out is None:
         show(document, _recipe_lines(document))
         return
-    out = out.expanduser().resolve()
+    out = expanded(out).resolve()
     with writing_explained(out.parent):
         write_json(out, document)
     show({"file": str(out)} | document, [f"Wrote {out}"])
@@ -173,7 +173,7 @@ def export(name: str, form: str, out: Path, workspace: Path) -> None:
     from bert4rec.data.interchange import export_dataset
 
     dataset = open_dataset(workspace / "datasets" / _folder(workspace, name))
-    files = export_dataset(dataset, out.expanduser().resolve(), form)
+    files = export_dataset(dataset, expanded(out).resolve(), form)
     document = {
         "folder": str(files[0].parent),
         "form": form,

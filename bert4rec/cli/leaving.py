@@ -9,6 +9,7 @@ import click
 
 from bert4rec.cli.answers import id_of, load_run
 from bert4rec.cli.terminal import shared_options, show, wrong_use
+from bert4rec.files import expanded
 
 
 @click.command()
@@ -54,7 +55,7 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
     from bert4rec.bundle_export import export_bundle
     from bert4rec.runs.registry import find_run
 
-    found, path = find_run(workspace, run), out.expanduser().resolve()
+    found, path = find_run(workspace, run), expanded(out).resolve()
     files = export_bundle(found, path)
     document = {"run": found.id, "out": str(path), "files": files}
     return document, [f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB"]
@@ -63,7 +64,7 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
 def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
     from bert4rec.onnx_file import export_onnx
 
-    model, path = load_run(workspace, run), out.expanduser().resolve()
+    model, path = load_run(workspace, run), expanded(out).resolve()
     report = export_onnx(model, path, answer=answer)
     found = {
         "out": str(path),

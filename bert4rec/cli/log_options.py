@@ -11,7 +11,7 @@ import click
 
 from bert4rec.cli.terminal import bundled, wrong_use
 from bert4rec.errors import NotFoundError
-from bert4rec.files import is_file
+from bert4rec.files import expanded, is_file
 
 if TYPE_CHECKING:
     from bert4rec.data.item_table import ItemTable
@@ -157,7 +157,7 @@ class LogOptions:
 
 def _beside(log: str, name: str, recipe: Path) -> Path:
     """Return the file so called in the folder of the log."""
-    place = Path(log).expanduser()
+    place = expanded(log)
     found = [path for path in (place / name, place.parent / name) if is_file(path)]
     if not found:
         raise NotFoundError(

@@ -11,7 +11,7 @@ import click
 from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.terminal import next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import NotFoundError
-from bert4rec.files import is_file, is_there
+from bert4rec.files import expanded, is_file, is_there
 
 if TYPE_CHECKING:
     from bert4rec.data.dataset import SequenceDataset
@@ -50,7 +50,7 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     from bert4rec.data.public_logs import PUBLIC_LOGS
     from bert4rec.data.samples import SAMPLES, prepare_sample
 
-    place = Path(text).expanduser()
+    place = expanded(text)
     is_dataset = is_file(place / "manifest.json")
     if not is_dataset and (is_there(place) or re.search(r"[*?\[]", text)):
         return read_dataset(text, reading, workspace)
@@ -103,7 +103,7 @@ def prepare(log: str, name: str | None, reading: LogOptions, workspace: Path) ->
     """
     dataset = read_dataset(log, reading, workspace, name)
     manifest = dataset.manifest
-    kept = ("roles", "settings", "report", "rejects", "has_times", "time_reason", "item_table")
+    kept = "roles settings report rejects has_times time_reason item_table item_rejects".split()
     document = describe(dataset) | {key: manifest.get(key) for key in kept}
     show(document, _prepared_lines(dataset))
 
@@ -119,8 +119,21 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
         f" {dataset.n_interactions:,} interactions",
         "Columns: " + ", ".join(f"{role} = {column}" for role, column in roles.items()),
         *table(("step", "rows", "reason"), [(s["step"], s["n_rows"], s["reason"]) for s in steps]),
+        *_item_reject_lines(manifest),
         f"Folder: {dataset.folder}",
         next_step("train", dataset.folder.name if dataset.folder else dataset.name),
+    ]
+
+
+def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:
+    """Tell the rows that the item table has lost, if any."""
+    items, rejects = manifest.get("item_table") or {}, manifest.get("item_rejects") or []
+    if not items.get("n_rejected"):
+        return []
+    first = rejects[0]
+    return [
+        f"Rejected in {items['name']}: {items['n_rejected']:,}; the first is line"
+        f" {first['line']}, {first['reason']}"
     ]
 
 

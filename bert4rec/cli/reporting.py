@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bert4rec.cli.terminal import shared_options, show, wrong_use
+from bert4rec.files import expanded
 
 
 @click.command()
@@ -22,7 +23,7 @@ def report(runs: tuple[str, ...], out: str, workspace: Path) -> None:
     from bert4rec.report.page import write_report
     from bert4rec.runs.registry import find_run
 
-    path = Path(out).expanduser().resolve()
+    path = expanded(out).resolve()
     if path.suffix not in (".html", ".htm"):
         wrong_use("--out should end in .html")
     found = [find_run(workspace, run) for run in runs]

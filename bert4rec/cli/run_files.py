@@ -11,6 +11,7 @@ import click
 from bert4rec.cli.runs import find_one
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.errors import Bert4RecError
+from bert4rec.files import expanded
 
 if TYPE_CHECKING:
     from bert4rec.runs.folder import Run
@@ -25,7 +26,7 @@ def export(run: str, out: str, with_last: bool, workspace: Path) -> None:
     """Write RUN as one zip file, without its dataset, for another workspace."""
     from bert4rec.runs.archive import export_run
 
-    found, path = find_one(workspace, run), Path(out).expanduser().resolve()
+    found, path = find_one(workspace, run), expanded(out).resolve()
     if path.suffix != ".zip":
         wrong_use("--out should end in .zip")
     names = export_run(found, path, with_last=with_last)
@@ -44,7 +45,7 @@ def import_(file: str, workspace: Path) -> None:
     """
     from bert4rec.runs.archive import import_run
 
-    run = import_run(workspace, Path(file).expanduser().resolve())
+    run = import_run(workspace, expanded(file).resolve())
     document = {"run": run.id, "name": run.name, "dataset": run.config()["dataset"]}
     lines = [f"Imported run {run.name} as {run.id}."]
     show(document, [*lines, *_lacking(run)])
@@ -77,7 +78,7 @@ def curves(run: str, form: str, out: str, workspace: Path) -> None:
     """
     from bert4rec.runs.curve_files import write_curves
 
-    found, path = find_one(workspace, run), Path(out).expanduser().resolve()
+    found, path = find_one(workspace, run), expanded(out).resolve()
     if form == "csv" and path.suffix != ".csv":
         wrong_use("--out should end in .csv, or give --form tensorboard")
     written = write_curves(found, "csv" if form == "csv" else "tensorboard", path)

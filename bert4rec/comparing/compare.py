@@ -21,7 +21,7 @@ from bert4rec.control import Control
 from bert4rec.data.split_record import asked_words, split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
-from bert4rec.files import find_workspace, writing_explained
+from bert4rec.files import expanded, find_workspace, writing_explained
 from bert4rec.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import load
@@ -58,7 +58,7 @@ def compare(
         >>> compare("workspace/runs/last-one", "all").scores()  # doctest: +SKIP
     """
     given = [runs] if isinstance(runs, Run | str | Path) else runs
-    opened = [one if isinstance(one, Run) else open_run(Path(one).expanduser()) for one in given]
+    opened = [one if isinstance(one, Run) else open_run(expanded(one)) for one in given]
     plan = plan_comparison(
         opened,
         baselines,

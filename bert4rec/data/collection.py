@@ -6,18 +6,20 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset, open_dataset, read_manifest
 from bert4rec.errors import DatasetError, FormatError, NotFoundError
-from bert4rec.files import child_of, write_json, writing_explained
+from bert4rec.files import child_of, write_json
+from bert4rec.locks import changing
 
+MANIFEST_NAME = "manifest.json"
 MAX_NAME, MAX_NOTE = 60, 2_000
 # What says nothing of where a dataset comes from and what it holds, or says it a second time.
-NOT_COMPARED = {"format_version", "name", "note", "folder", "created_at", "fingerprint", "rejects"}
-# Two visitors may change the same manifest at once.
-CHANGING = Lock()
+NOT_COMPARED = {
+    *("format_version", "name", "note", "folder", "created_at", "fingerprint"),
+    *("rejects", "item_rejects"),
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def damaged_datasets(workspace: Path) -> list[FormatError]:
 
 def _manifests(workspace: Path) -> list[Path]:
     parent = workspace / "datasets"
-    return sorted(parent.glob("[!.]*/manifest.json")) if parent.is_dir() else []
+    return sorted(parent.glob(f"[!.]*/{MANIFEST_NAME}")) if parent.is_dir() else []
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | FormatError | None:
@@ -142,12 +144,13 @@ def note_dataset(workspace: Path, folder_name: str, text: str) -> None:
 
 
 def _change(workspace: Path, folder_name: str, changes: dict[str, str]) -> None:
+    """Change the manifest as it is now, so that what another visitor just wrote in it stays."""
     folder = _existing(workspace, folder_name)
-    with CHANGING, writing_explained(folder):
+    with changing(folder / MANIFEST_NAME, "dataset"):
         manifest = read_manifest(folder) | changes
         if not manifest.get("note"):
             manifest.pop("note", None)
-        write_json(folder / "manifest.json", manifest)
+        write_json(folder / MANIFEST_NAME, manifest)
 
 
 def delete_dataset(workspace: Path, folder_name: str) -> None:

@@ -41,8 +41,10 @@ def count_events(
         with plain_errors(source):
             scan = scan_source(source, connection.spill_folder)
             event = f"nullif(trim({quote_name(column)}::VARCHAR), '')"
+            # Beside the columns of the log, a name of ours could be that of one of them.
+            events = f"SELECT {event} AS event FROM ({scan.sql})"
             found = connection.rows(
-                f"SELECT {event} AS event, count(*) AS n FROM ({scan.sql}) WHERE event IS NOT NULL"
+                f"SELECT event, count(*) AS n FROM ({events}) WHERE event IS NOT NULL"
                 f" GROUP BY event ORDER BY n DESC, event LIMIT {MOST_EVENTS + 1}",
                 scan.parameters,
             )

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.packing import open_unpacked, packing_of, read_block
 from bert4rec.errors import LogError
-from bert4rec.files import is_file, is_there
+from bert4rec.files import expanded, is_file, is_there
 
 HEAD_BYTES = 1 << 20
 LINE_LIMIT_BYTES = 1 << 20
@@ -69,7 +69,7 @@ def files_of(path: str | Path) -> list[Path]:
     Raises:
         LogError: there is no such file, the folder is empty or the glob matches nothing.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if is_file(place):
         return [place]
     if is_there(place) and place.is_dir():
@@ -79,13 +79,24 @@ def files_of(path: str | Path) -> list[Path]:
     elif re.search(r"[*?\[]", str(place)):
         anchor = Path(place.anchor)
         pattern = str(place.relative_to(anchor)) if place.anchor else str(place)
-        found = [child for child in anchor.glob(pattern) if child.is_file()]
+        found = _matching(anchor, pattern)
         problem = f"no file matches {place.name!r}"
     else:
         found, problem = [], f"there is no file {place.name!r}"
     if not found:
         raise LogError(problem, where=str(path), fix="Check the path.", path=str(path))
     return sorted(found, key=_natural_key)
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return [child for child in folder.glob(pattern) if child.is_file()]
+    except ValueError as error:
+        raise LogError(
+            f"{pattern!r} is no pattern: {str(error).lower()}",
+            where=str(folder),
+            fix="Write * for any signs of a name, and ** alone between slashes for any folders.",
+        ) from error
 
 
 def _parts_below(folder: Path) -> list[Path]:
@@ -102,7 +113,7 @@ def _parts_below(folder: Path) -> list[Path]:
 def _natural_key(path: Path) -> list[tuple[int, int | str]]:
     # part-2 comes before part-10: the order of files is the order of interactions without times.
     parts = re.split(r"(\d+)", path.as_posix())
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
 
 
 def check_size(files: Sequence[Path], max_bytes: int | None) -> int:

@@ -12,39 +12,28 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
-from bert4rec.data.heads import open_lines
-from bert4rec.data.layout import LINE_FORMS
-from bert4rec.data.lines import find_lines
+from bert4rec.data.column_types import is_time_type
 from bert4rec.data.packing import hash_files
+from bert4rec.data.rejects import (
+    N_CHARACTERS_KEPT,
+    N_REJECTS_KEPT,
+    Reject,
+    count_uncut,
+    fill_raw,
+    first_rejects,
+    has_open_quote,
+    has_reject_table,
+)
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan, quote_name
+from bert4rec.data.scan import Connection, Scan
 from bert4rec.data.source import Source, scan_source
-from bert4rec.data.staged_columns import is_time_type, staged_columns
+from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
 from bert4rec.data.times import TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import LogError
 
-N_REJECTS_KEPT = 100
-N_CHARACTERS_KEPT = 200
-
 # Paths in the messages of the reader.
 FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
-# Forms whose rows are no lines of the file.
-UNNUMBERED = ("parquet", "json", *LINE_FORMS)
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A line that was not read: its number, why, and its text.
-
-    `line` is the number in the file; where several files are read and the line could be cut into
-    columns, it counts the rows over all files and `file` is empty.
-    """
-
-    line: int
-    reason: str
-    text: str
-    file: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +63,7 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
         if roles.time is None or _streams(source, roles.time, types[roles.time]):
             found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
         if found is None:
-            found = _through_a_table(connection, source, roles, staged_columns(scan, roles, types))
+            found = _through_a_table(connection, source, roles, scan)
     _check(found, source)
     return found
 
@@ -94,9 +83,9 @@ def _streamed(connection: Connection, source: Source, roles: Roles, scan: Scan) 
     rows = stager.take(connection.stream(scan))
     reading = None if roles.time is None else stager.times.reading()
     is_told = reading is not None or roles.time is None
-    if not is_told or (source.layout.quote and _has_open_quote(connection, source)):
+    if not is_told or has_open_quote(connection, source):
         shutil.rmtree(folder)
-        if _has_reject_table(source):
+        if has_reject_table(source):
             connection.run("DELETE FROM reject_errors")
         return None
     return _found(connection, source, rows, stager.refused, reading)
@@ -104,7 +93,11 @@ def _streamed(connection: Connection, source: Source, roles: Roles, scan: Scan) 
 
 def _through_a_table(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Ingested:
     """Stage what comes from a table `raw` of all rows, which spills to disk."""
-    source = _fill_raw(connection, source, roles, scan)
+
+    def staged(columns: Scan) -> Scan:
+        return staged_columns(columns, roles, connection.types(columns))
+
+    source = fill_raw(connection, source, scan, roles.named().values(), staged)
     reading = None if roles.time is None else read_times(connection, roles.time, source.name)
     told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
     stager = RowStager(connection.spill_folder / "staged", N_REJECTS_KEPT, N_CHARACTERS_KEPT)
@@ -122,11 +115,8 @@ def _found(
 ) -> Ingested:
     if reading is not None:
         rows = replace(rows, time_divisor=reading.divisor)
-    n_uncut = _n_uncut(connection, source)
-    rejects = _placed(
-        _uncut_lines(connection, source), [Reject(*row) for row in refused.first], source
-    )
-    n_rejected = refused.n + n_uncut
+    n_rejected = refused.n + count_uncut(connection, source)
+    rejects = first_rejects(connection, source, refused.first)
     reason = "" if reading is None else reading.reason
     return Ingested(rows, rows.n_rows + n_rejected, n_rejected, rejects, reason)
 
@@ -156,62 +146,6 @@ def plain_errors(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _fill_raw(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Source:
-    """Fill the table `raw` with the columns of the roles.
-
-    Returns:
-        The source with the layout by which it was read in the end.
-    """
-    connection.run(f"CREATE TABLE raw AS {scan.sql}", scan.parameters)
-    if source.layout.quote and _has_open_quote(connection, source):
-        return _without_quotes(connection, source, roles)
-    return source
-
-
-def _has_open_quote(connection: Connection, source: Source) -> bool:
-    if not _has_reject_table(source):
-        return False
-    sql = "SELECT count(*) > 0 FROM reject_errors WHERE error_type = 'UNQUOTED VALUE'"
-    return bool(connection.row(sql)[0])
-
-
-def _without_quotes(connection: Connection, source: Source, roles: Roles) -> Source:
-    """Read again with quotes as letters, and keep the reading that has more rows.
-
-    A quote that is never closed swallows all lines after it, and they would go uncounted. Quotes
-    around a whole field are taken off; a quoted delimiter costs its line, which is counted.
-
-    Returns:
-        The source with the layout of that reading.
-    """
-    (first_scan,) = connection.row("SELECT max(scan_id) FROM reject_errors")
-    plain = replace(source, layout=replace(source.layout, quote=""))
-    scan = scan_source(plain, connection.spill_folder / "plain")
-    unquoted = ", ".join(
-        f"{_unquoted(quote_name(name))} AS {quote_name(name)}" for name in roles.named().values()
-    )
-    scan = Scan(f"SELECT {unquoted} FROM ({scan.sql})", scan.parameters)
-    scan = staged_columns(scan, roles, connection.types(scan))
-    connection.run(f"CREATE TABLE plain AS {scan.sql}", scan.parameters)
-    (is_better,) = connection.row(
-        "SELECT (SELECT count(*) FROM plain) > (SELECT count(*) FROM raw)"
-    )
-    connection.run(f"DROP TABLE {'raw' if is_better else 'plain'}")
-    if is_better:
-        connection.run("ALTER TABLE plain RENAME TO raw")
-    stale = "<=" if is_better else ">"
-    connection.run(f"DELETE FROM reject_errors WHERE scan_id {stale} $scan", {"scan": first_scan})
-    return plain if is_better else source
-
-
-def _unquoted(column: str) -> str:
-    inner = f"replace(substr({column}, 2, length({column}) - 2), '\"\"', '\"')"
-    is_quoted = (
-        f"length({column}) > 1 AND starts_with({column}, '\"') AND ends_with({column}, '\"')"
-    )
-    return f"CASE WHEN {is_quoted} THEN {inner} ELSE {column} END"
-
-
 def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     if source.frame is None:
         return scan_source(source, connection.spill_folder)
@@ -221,52 +155,6 @@ def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     frame = frame.astype(dict.fromkeys(objects, "string"))
     connection.duckdb.register("frame", frame)
     return Scan("SELECT * FROM frame")
-
-
-def _has_reject_table(source: Source) -> bool:
-    return source.frame is None and source.layout.form not in ("parquet", "json")
-
-
-def _n_uncut(connection: Connection, source: Source) -> int:
-    if not _has_reject_table(source):
-        return 0
-    # A reject can hold several lines where a quote was not closed.
-    (n,) = connection.row(
-        "SELECT coalesce(sum(n), 0) FROM (SELECT max(len(string_split(rtrim(ltrim(csv_line,"
-        " chr(13) || chr(10)), chr(13) || chr(10)), chr(10)))) AS n FROM reject_errors"
-        " GROUP BY file_id, line)"
-    )
-    return int(n)
-
-
-def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
-    if not _has_reject_table(source):
-        return []
-    found = connection.rows(
-        "SELECT line, lower(any_value(error_type)), any_value(left(csv_line, $n)), file_id"
-        " FROM reject_errors GROUP BY file_id, line ORDER BY file_id, line LIMIT $limit",
-        {"n": N_CHARACTERS_KEPT, "limit": N_REJECTS_KEPT},
-    )
-    names = [file.name for file in source.files]
-    return [
-        Reject(int(line), str(reason), str(text or "").strip(), names[int(file)])
-        for line, reason, text, file in found
-    ]
-
-
-def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
-    """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
-    is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
-    if is_counted and (uncut or refused):
-        file, layout = source.files[0], source.layout
-        with open_lines(file, source.packing, source.encoding) as lines:
-            found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
-        uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
-        refused = [
-            replace(r, line=line, file=file.name)
-            for r, line in zip(refused, found.of_rows, strict=True)
-        ]
-    return tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
 
 
 def _check(found: Ingested, source: Source) -> None:

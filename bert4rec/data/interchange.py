@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +128,21 @@ def _item_lines(table: pd.DataFrame) -> Iterator[str]:
         kinds.setdefault(
             str(name), "float" if pd.api.types.is_numeric_dtype(table[name]) else "token_seq"
         )
-    yield "\t".join(f"{NAME_BREAKS.sub('_', name)}:{kind}" for name, kind in kinds.items()) + "\n"
+    fields = zip(_field_names(kinds), kinds.values(), strict=True)
+    yield "\t".join(f"{name}:{kind}" for name, kind in fields) + "\n"
     for row in table[list(kinds)].itertuples(index=False):
         yield "\t".join("" if pd.isna(v) else BREAKS.sub(" ", str(v)) for v in row) + "\n"
+
+
+def _field_names(names: Iterable[str]) -> list[str]:
+    """Return names without what parts fields; those that are then alike get a number behind."""
+    given: dict[str, str] = {}
+    for name in names:
+        plain = NAME_BREAKS.sub("_", name)
+        numbered = chain([plain], (f"{plain}_{n}" for n in count(2)))
+        free = next(one for one in numbered if one.casefold() not in given)
+        given[free.casefold()] = free
+    return list(given.values())
 
 
 EXPORT_FORMS: Mapping[str, Callable[[SequenceDataset, Path], None]] = {

@@ -6,15 +6,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
+from bert4rec.data.rejects import (
+    N_CHARACTERS_KEPT,
+    N_REJECTS_KEPT,
+    Reject,
+    count_uncut,
+    fill_raw,
+    first_rejects,
+)
 from bert4rec.data.roles import guess_role, guess_roles, plain_name
-from bert4rec.data.scan import Connection, quote_name
+from bert4rec.data.scan import NOT_A_RECORD, Connection
 from bert4rec.data.source import Source, frame_source, open_source, scan_source
 from bert4rec.errors import LogError
 
@@ -24,6 +35,11 @@ TITLES = (
     " originaltitle label track song"
 ).split()
 RESERVED = ("item_id", "title", "count")
+# From here on a float stands for several whole numbers.
+LEAST_INEXACT = 2.0**53
+# Neither 007 nor +49 nor 12E4 is a number to whoever wrote it, nor one of more digits than a float.
+WHOLE_NUMBER = r"-?(?:0|[1-9]\d{0,14})"
+NUMBER = rf"(?:{WHOLE_NUMBER}(?:\.\d*)?|-?\.\d+)(?:[eE][+-]?\d{{1,2}})?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +51,16 @@ class ItemTable:
         name: Name of the file, or `items` for a frame.
         key: The column that held the ids.
         title: The column that held the titles, None if there is none.
+        n_rejected: Number of lines that could not be cut into columns or hold no id.
+        rejects: The first of them.
     """
 
     rows: pd.DataFrame
     name: str
     key: str
     title: str | None = None
+    n_rejected: int = 0
+    rejects: tuple[Reject, ...] = ()
 
 
 def read_items(
@@ -59,8 +79,9 @@ def read_items(
         max_bytes: Refuse a table that is larger.
 
     Returns:
-        One row an item, with `item_id` and `title` (str) first and the other columns as they are.
-        An item without a title is called by its id; of several rows of one item the first counts.
+        One row an item, with `item_id` and `title` (str) first and the other columns as they are,
+        texts that are all plain numbers as numbers. An item without a title is called by its id; of
+        several rows of one item the first counts.
 
     Raises:
         LogError: the file is no table, or no column is certain to hold the item ids.
@@ -75,31 +96,46 @@ def read_item_table(
     title: str | None = None,
     max_bytes: int | None = None,
 ) -> ItemTable:
-    """Read an item table as `read_items` does, and say which columns were taken."""
+    """Read an item table as `read_items` does; say what was taken, and what could not be."""
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
-        table = path.set_axis([str(name) for name in path.columns], axis=1)
     else:
         source = open_source(path, max_bytes=max_bytes)
-        table = _read_table(source)
     names = _column_names(source)
-    table = table.set_axis(list(names), axis=1)
     key = _chosen(key, names, source) if key else _key(source, names)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
-    return ItemTable(_arranged(table, key, title), source.name, key, title)
+    found = _of_file(source, names, key) if source.frame is None else _of_frame(source.frame, key)
+    rows = _arranged(found.table, key, title)
+    if not len(rows):
+        unread = f" that can be read, and {found.n_rejected:,} others" if found.n_rejected else ""
+        raise LogError(
+            f"the item table has no rows{unread}",
+            where=source.name,
+            fix="Choose a file with a row for each item.",
+        )
+    return ItemTable(rows, source.name, key, title, found.n_rejected, found.rejects)
 
 
-def _read_table(source: Source) -> pd.DataFrame:
+class _Found(NamedTuple):
+    """All rows of a table, and how many of its lines are of no use."""
+
+    table: pd.DataFrame
+    n_rejected: int
+    rejects: tuple[Reject, ...]
+
+
+def _of_frame(frame: pd.DataFrame, key: str) -> _Found:
+    n_refused, refused = _refused(frame, key)
+    return _Found(frame, n_refused, tuple(Reject(*row) for row in refused))
+
+
+def _of_file(source: Source, names: Sequence[str], key: str) -> _Found:
     if source.packing != "none":
         # Hashing looks through packed files to their end.
         hash_files(source.files)
     connection = Connection()
     try:
-        scan = scan_source(source, connection.spill_folder)
-        names = ", ".join(quote_name(name) for name in source.layout.columns)
-        if source.layout.form == "parquet":
-            names = "*"
-        table = connection.duckdb.execute(f"SELECT {names} FROM ({scan.sql})", scan.parameters).df()
+        return _read(connection, source, names, key)
     except duckdb.Error as error:
         raise LogError(
             f"the item table cannot be read: {str(error).splitlines()[0]}",
@@ -108,7 +144,32 @@ def _read_table(source: Source) -> pd.DataFrame:
         ) from error
     finally:
         connection.close()
-    return table
+
+
+def _read(connection: Connection, source: Source, names: Sequence[str], key: str) -> _Found:
+    scan = scan_source(source, connection.spill_folder)
+    source = fill_raw(connection, source, scan, source.layout.columns, lambda columns: columns)
+    table = connection.duckdb.execute("SELECT * FROM raw").df()
+    no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
+    table = table.set_axis(list(names), axis=1)
+    n_refused, refused = _refused(table, key, no_record)
+    n_rejected = n_refused + count_uncut(connection, source)
+    return _Found(table, n_rejected, first_rejects(connection, source, refused))
+
+
+def _refused(
+    table: pd.DataFrame, key: str, no_record: pd.Series | None = None
+) -> tuple[int, list[tuple[int, str, str]]]:
+    """Return how many rows have no id, and of the first their numbers from 1, reasons and texts."""
+    places = np.flatnonzero(_texts(table[key]) == "")
+    refused = []
+    for place in places[:N_REJECTS_KEPT]:
+        text = None if no_record is None else no_record.iloc[place]
+        reason = "no item id" if pd.isna(text) else "not a JSON object"
+        if pd.isna(text):
+            text = ", ".join(table.iloc[place].dropna().map(str))
+        refused.append((int(place) + 1, reason, str(text)[:N_CHARACTERS_KEPT]))
+    return len(places), refused
 
 
 def _column_names(source: Source) -> tuple[str, ...]:
@@ -175,32 +236,34 @@ def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
 
 
 def _texts(column: pd.Series) -> pd.Series:
+    texts = column.astype("string")
     if pd.api.types.is_float_dtype(column.dtype):
         # A gap made whole numbers floats: 7.0 is the id 7.
-        whole = column.dropna()
-        if (whole == whole.round()).all():
-            column = column.astype("Int64")
-    return column.astype("string").fillna("").str.strip().astype("str")
+        numbers = column.to_numpy(np.float64, na_value=np.nan)
+        is_whole = (np.abs(numbers) < LEAST_INEXACT) & (numbers == np.round(numbers))
+        texts[is_whole] = pd.Series(numbers[is_whole]).astype("int64").astype("string").to_numpy()
+    return texts.fillna("").str.strip().astype("str")
 
 
 def _of_one_type(column: pd.Series) -> pd.Series:
     """Return a column as it is, or as text where Parquet has no type for all of its values."""
-    if column.dtype != object:
-        return column
     try:
-        pa.array(column, from_pandas=True)
-    except pa.ArrowException:
+        schema = pa.Table.from_pandas(column.to_frame(), preserve_index=False).schema
+        pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+    except (pa.ArrowException, TypeError, OverflowError):
         return column.map(str, na_action="ignore").astype("string")
     return column
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
+    """Return texts as numbers where all are written as numbers are, and not as codes may be."""
     if not pd.api.types.is_string_dtype(column.dtype):
         return column
-    numbers = pd.to_numeric(column, errors="coerce")
-    is_blank = column.isna() | (column.astype("string").fillna("").str.strip() == "")
-    is_number = bool((numbers.notna() | is_blank).all()) and bool(numbers.notna().any())
-    return numbers if is_number else column
+    texts = _texts(column)
+    given = texts[texts != ""]
+    form = NUMBER if given.str.contains(".", regex=False).any() else WHOLE_NUMBER
+    is_number = len(given) and given.str.fullmatch(form).all()
+    return pd.to_numeric(texts, errors="coerce") if is_number else column
 
 
 def hash_items(items: pd.DataFrame) -> str:

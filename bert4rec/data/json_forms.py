@@ -179,7 +179,7 @@ def _layout(nested: _Nested, kind: str, reason: str) -> Layout:
         tuple(_text(_found(row[level], pointer)) for level, pointer in paths.values())
         for row in nested.rows
     )
-    columns = tuple(paths)
+    columns = tuple(name or f"column{place}" for place, name in enumerate(paths, start=1))
     return Layout(
         kind,
         reason,

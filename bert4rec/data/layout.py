@@ -28,7 +28,8 @@ class Layout:
         delimiter: What parts the fields of a line.
         quote: The quote character, or an empty string where quotes mean nothing.
         has_header: Whether the first line names the columns.
-        dtypes: Types of the columns where the file states them (Parquet).
+        dtypes: Types of the columns in words, where the file states them (Parquet).
+        sql_types: The same in SQL.
         n_blank_lines: How many blank lines come before the header.
         paths: For each column of JSON, in which of the nested records it lies and its pointer.
         is_list: Whether a JSON document is a list of records, not one record.
@@ -43,6 +44,7 @@ class Layout:
     quote: str = '"'
     has_header: bool = True
     dtypes: tuple[str, ...] = ()
+    sql_types: tuple[str, ...] = ()
     n_blank_lines: int = 0
     paths: tuple[tuple[int, str], ...] = ()
     is_list: bool = False

@@ -10,6 +10,8 @@ from bert4rec.errors import LogError
 
 # What parts the items of a line, as a regular expression, by the layout's delimiter.
 PARTED_BY = {" ": r"\s+", ",": r"\s*,\s*"}
+# How many items a line can hold, as a number.
+COUNT = re.compile(r"\d{1,9}")
 
 
 def sequences_layout(lines: Sequence[str], reason: str) -> Layout:
@@ -54,7 +56,8 @@ def _blocks(lines: Sequence[str]) -> list[Sequence[str]]:
 
 def _is_block(block: Sequence[str]) -> bool:
     n, items, values = (_cells(line) for line in block)
-    return len(n) == 1 and n[0].isdigit() and int(n[0]) == len(items) == len(values)
+    is_count = len(n) == 1 and COUNT.fullmatch(n[0]) is not None
+    return is_count and int(n[0]) == len(items) == len(values)
 
 
 def _cells(line: str) -> list[str]:

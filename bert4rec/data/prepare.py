@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from bert4rec.data.ingest import hash_source
 from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.numbering import number_rows
+from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, frame_source, open_source
@@ -34,7 +35,7 @@ from bert4rec.files import find_workspace, remove_abandoned, safe_name
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 3
+PREPARE_VERSION = 4
 N_REJECTS_IN_MANIFEST = 20
 SAVING = threading.Lock()
 
@@ -60,7 +61,7 @@ def prepare(
         log: A log, or the path or frame of one.
         items: An item table, or its path or frame. A RecBole `.item` beside its `.inter` is found
             by itself.
-        roles: The columns to take; guessed if omitted.
+        roles: The columns to take; guessed if omitted. A log that was read has its own.
         form: The form of the file; told from its first lines if omitted.
         name: The dataset's name; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
@@ -84,6 +85,7 @@ def prepare(
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
     if isinstance(log, InteractionLog):
+        _check_unasked(log, roles, form)
         source, roles, source_hash = log.source, log.roles, log.source_hash
     else:
         source, source_hash = _source_of(log, name, form), None
@@ -106,6 +108,16 @@ def prepare(
         roles = replace(roles, value=None)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
         return _saved(_build(opened, settings, table, manifest), folder)
+
+
+def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -> None:
+    for noun, asked, read in (("columns", roles, log.roles), ("form", form, log.form)):
+        if asked not in (None, read):
+            raise LogError(
+                f"the log was read with other {noun} already: {read}, not {asked}",
+                where=log.source_name,
+                fix=f"Omit the {noun} here, and give them to read_log.",
+            )
 
 
 def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:
@@ -208,8 +220,9 @@ def _build(
     catalogue = pd.DataFrame({"item_id": ids, "title": ids, "count": numbered.n_of_item})
     if table is not None:
         catalogue, joined = _joined(catalogue, table.rows)
-        manifest["item_table"] = {"name": table.name, "key": table.key, "title": table.title}
-        manifest["item_table"] |= joined
+        taken = {"name": table.name, "key": table.key, "title": table.title}
+        manifest["item_table"] = taken | joined | {"n_rejected": table.n_rejected}
+        manifest["item_rejects"] = _first(table.rejects)
     manifest |= _counted(log, filtered)
     users = pd.DataFrame({"user_id": pd.Series(numbered.user_ids, dtype="str")})
     return SequenceDataset(
@@ -266,7 +279,11 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
             "n_interactions": filtered.n_kept,
         },
         "report": {"steps": list(filtered.steps), **totals},
-        "rejects": [asdict(reject) for reject in log.rejects[:N_REJECTS_IN_MANIFEST]],
+        "rejects": _first(log.rejects),
         "has_times": log.has_times,
         "time_reason": log.time_reason,
     }
+
+
+def _first(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
+    return [asdict(reject) for reject in rejects[:N_REJECTS_IN_MANIFEST]]

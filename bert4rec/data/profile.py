@@ -15,6 +15,8 @@ N_BINS = 40
 N_TIME_BINS = 60
 # Smaller numbers than these are counters, not Unix seconds; larger ones no calendar holds.
 FIRST_MOMENT_S, LAST_MOMENT_S = 1e8, 2.5e11
+# The calendar begins with the year 1; databases write 0000-00-00 for a date that they lack.
+CALENDAR_BEGINS_S = -62_135_596_800.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +36,11 @@ class Profile:
         popularity_curve: Share of the items, most popular first, and the share of interactions
             that they have together; both of shape (n_items + 1,), from 0 to 1.
         n_single_items: Number of items that occur once.
-        first_at: ISO 8601 time of the first interaction, in UTC; None without times.
+        first_at: ISO 8601 time of the first interaction, in UTC; None without times, and where one
+            is beyond the calendar.
         last_at: The same of the last one.
         time_histogram: Edges (n + 1,) in Unix seconds and number of interactions (n,) in each bin,
-            the bins of equal length; None without times, or where all are the same.
+            the bins of equal length; None without a first time, or where all are the same.
         n_repeats: Number of interactions whose user met the item before.
         n_repeats_in_a_row: Number of interactions with the same item as the one before.
         n_neighbours: Number of pairs of interactions that follow each other in a history.
@@ -171,7 +174,7 @@ def _span_s(dataset: SequenceDataset) -> tuple[float, float] | None:
     if dataset.times_s is None or not len(dataset.times_s):
         return None
     first, last = float(np.min(dataset.times_s)), float(np.max(dataset.times_s))
-    if not FIRST_MOMENT_S < last < LAST_MOMENT_S or abs(first) > LAST_MOMENT_S:
+    if not FIRST_MOMENT_S < last < LAST_MOMENT_S or first < CALENDAR_BEGINS_S:
         return None
     return first, last
 

@@ -9,12 +9,15 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from bert4rec.data.column_types import have_a_common_type, id_text
 from bert4rec.data.layout import LINE_FORMS, Layout
 from bert4rec.data.line_forms import PARTED_BY
 from bert4rec.files import temporary_beside, writing_explained
@@ -157,13 +160,11 @@ def _spill_folder(workspace: Path | None) -> Path:
 def scan_files(
     files: Sequence[Path], layout: Layout, packing: str = "none", encoding: str = "utf-8"
 ) -> Scan:
-    """Return a SELECT of all columns of the files, as text except for Parquet, in file order.
+    """Return a SELECT of all columns of files other than Parquet, as text, in file order.
 
     JSON has one more column, `NOT_A_RECORD`, with the text of what is none.
     """
     paths = [_literal(file) for file in files]
-    if layout.form == "parquet":
-        return _parquet(files, paths)
     if layout.form == "json":
         sql = _read_json_sql(files, layout, packing)
         return _records(Scan(sql, {"files": paths, "compression": packing}), layout)
@@ -186,13 +187,36 @@ def scan_files(
     return _histories(scan, layout) if layout.form in LINE_FORMS else scan
 
 
-def _parquet(files: Sequence[Path], paths: list[str]) -> Scan:
+def scan_parquet(
+    files: Sequence[Path], names: Sequence[str] = (), sql_types: Sequence[tuple[str, ...]] = ()
+) -> Scan:
+    """Return a SELECT of all columns of Parquet files, in file order.
+
+    Each file is read with its own types. A column becomes text where no type would hold the values
+    of all files: large whole numbers are others as floats, and floats are cut as whole numbers.
+
+    Args:
+        files: Where they lie.
+        names: Their columns; all of them if omitted, for a single file.
+        sql_types: For each file the types of these.
+    """
     is_parted = any("=" in part for file in files for part in file.parts[:-1][-4:])
-    sql = (
-        f"SELECT * FROM read_parquet($files, hive_partitioning={str(is_parted).lower()},"
-        " hive_types_autocast=false)"
-    )
-    return Scan(sql, {"files": paths})
+    options = f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
+    is_text = [not have_a_common_type(types) for types in zip(*sql_types, strict=True)]
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
+    typed = zip(sql_types or [()], files, strict=True)
+    for types, alike in groupby(typed, key=itemgetter(0)):
+        told = [
+            f"{id_text(quote_name(name), sql_type)} AS {quote_name(name)}"
+            for name, sql_type, is_so in zip(names, types, is_text, strict=True)
+            if is_so
+        ]
+        columns = f"* REPLACE ({', '.join(told)})" if told else "*"
+        key = f"files_{len(parts)}"
+        parameters[key] = [_literal(file) for _, file in alike]
+        parts.append(f"SELECT {columns} FROM read_parquet(${key}, {options})")
+    return Scan(" UNION ALL ".join(parts), parameters)
 
 
 def _read_csv_sql(options: dict[str, Any]) -> str:

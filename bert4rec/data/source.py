@@ -10,13 +10,15 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from bert4rec.data.column_types import dtype_of_type
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
 from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.roles import dtype_of, guess_roles
-from bert4rec.data.scan import Connection, Scan, quote_name, scan_files
+from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
 from bert4rec.errors import LogError
+from bert4rec.files import expanded
 
 N_EXAMPLES = 200
 # Enough of each further file of a folder to see whether it has the form of the first.
@@ -44,6 +46,7 @@ class Source:
         packing: How the files are packed, as `packing_of` says.
         encoding: One of `ENCODING_NAMES`.
         frame: The frame, if it is one.
+        sql_types: For each file of Parquet the types of its columns.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Source:
     packing: str = "none"
     encoding: str = "utf-8"
     frame: pd.DataFrame | None = None
+    sql_types: tuple[tuple[str, ...], ...] = ()
 
 
 def open_source(
@@ -65,12 +69,13 @@ def open_source(
     """
     check_form(form)
     files = files_of(path)
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if folder.is_dir():
         files = _logs_among(files, form, folder.resolve().name)
     files = sorted(files, key=_part_of_a_split)
     size = check_size(files, max_bytes)
     first, layout = _head_and_layout(files[0], form)
+    sql_types = [layout.sql_types]
     for file in files[1:]:
         head, other = _head_and_layout(file, layout.form, FURTHER_HEAD_BYTES)
         if _signature(head, other) != _signature(first, layout):
@@ -79,10 +84,19 @@ def open_source(
                 where=str(path),
                 fix="Give files with the same columns in the same order, or one file.",
             )
+        sql_types.append(other.sql_types)
     # A glob says less of what it is than the folder that it looks into.
     home = folder.resolve() if folder.is_dir() else files[0].resolve().parent
     name = home.name if folder.is_dir() or len(files) > 1 else files[0].name
-    return Source(name, layout, tuple(files), size, first.packing, first.encoding)
+    return Source(
+        name,
+        layout,
+        tuple(files),
+        size,
+        first.packing,
+        first.encoding,
+        sql_types=tuple(sql_types),
+    )
 
 
 def _head_and_layout(
@@ -160,9 +174,10 @@ def _unclear_folder(
 def _parquet_layout(file: Path) -> Layout:
     connection = Connection()
     try:
-        scan = scan_files([file], Layout("parquet", "", ()))
+        scan = scan_parquet([file])
         described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
         names = tuple(str(row[0]) for row in described)
+        sql_types = tuple(str(row[1]) for row in described)
         casts = ", ".join(f"CAST({quote_name(name)} AS VARCHAR)" for name in names)
         limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
         rows = connection.rows(limited, scan.parameters)
@@ -174,19 +189,12 @@ def _parquet_layout(file: Path) -> Layout:
         connection.close()
     texts = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows)
     dtypes = tuple(
-        _dtype(str(row[1]), [text[place] for text in texts]) for place, row in enumerate(described)
+        dtype_of_type(sql_type, [text[place] for text in texts])
+        for place, sql_type in enumerate(sql_types)
     )
-    return Layout("parquet", "the file starts with PAR1", names, texts, dtypes=dtypes)
-
-
-def _dtype(sql_type: str, examples: Sequence[str]) -> str:
-    if sql_type.startswith(("TIMESTAMP", "DATE")):
-        return "timestamp"
-    if "INT" in sql_type:
-        return "integer"
-    if sql_type.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
-        return "number"
-    return dtype_of(examples) if sql_type == "VARCHAR" else "text"
+    return Layout(
+        "parquet", "the file starts with PAR1", names, texts, dtypes=dtypes, sql_types=sql_types
+    )
 
 
 def scan_source(source: Source, folder: Path) -> Scan:
@@ -195,6 +203,8 @@ def scan_source(source: Source, folder: Path) -> Scan:
     Raises:
         LogError: a packed file is damaged or a trap.
     """
+    if source.layout.form == "parquet":
+        return scan_parquet(source.files, source.layout.columns, source.sql_types)
     if not _needs_copies(source):
         return scan_files(source.files, source.layout, source.packing, source.encoding)
     copies = [
@@ -207,8 +217,8 @@ def scan_source(source: Source, folder: Path) -> Scan:
 def _needs_copies(source: Source) -> bool:
     if needs_copy(source.packing, source.encoding):
         return True
-    has_lines = source.layout.form not in ("parquet", "json")
-    return has_lines and any(has_mixed_ends(file, source.packing) for file in source.files)
+    is_document = source.layout.form == "json"
+    return not is_document and any(has_mixed_ends(file, source.packing) for file in source.files)
 
 
 def frame_source(frame: pd.DataFrame, name: str) -> Source:

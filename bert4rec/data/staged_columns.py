@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bert4rec.data.column_types import INTEGERS, id_text, is_time_type
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import NOT_A_RECORD, Scan, quote_name
 from bert4rec.data.times import TIME_TYPE
 
 # The column of each role among the staged ones; times have two.
 RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}
-INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 
 
 def staged_columns(scan: Scan, roles: Roles, types: dict[str, str]) -> Scan:
@@ -39,18 +39,7 @@ def staged_columns(scan: Scan, roles: Roles, types: dict[str, str]) -> Scan:
 
 
 def _id(column: str, sql_type: str) -> str:
-    if sql_type in INTEGERS:
-        return f"{column}::BIGINT"
-    if sql_type in ("DOUBLE", "FLOAT"):
-        # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
-        is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
-        text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
-        return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
-    if sql_type.startswith("DECIMAL"):
-        # As for floats: 7.00 is the id 7.
-        is_whole = f"{column} = trunc({column})"
-        return f"CASE WHEN {is_whole} THEN {column}::HUGEINT::VARCHAR ELSE {column}::VARCHAR END"
-    return f"{column}::VARCHAR"
+    return f"{column}::BIGINT" if sql_type in INTEGERS else id_text(column, sql_type)
 
 
 def _finite(column: str) -> str:
@@ -66,8 +55,3 @@ def _time_columns(column: str, sql_type: str) -> list[str]:
     is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL"
     text = f"CASE WHEN {is_text} THEN nullif(trim({column}::VARCHAR), '') END"
     return [f"{_finite(column)} AS n", f"{text} AS t"]
-
-
-def is_time_type(sql_type: str) -> bool:
-    """Whether a column of an SQL type holds moments or days."""
-    return sql_type.startswith(("TIMESTAMP", "DATE"))

@@ -66,8 +66,8 @@ EARLIEST_YEAR = 1000
 N_TRIED = 500
 N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
-# The end of a date that says its zone.
-ZONE = r"([Zz]|[+-]\d\d(:?\d\d)?| [A-Z]{3,4})$"
+# A clock and the start of what says its zone: Z, +02:00, CET, Europe/Berlin. A day has no zone.
+ZONE = r":\d\d(\.\d+)? ?[A-Za-z+-]"
 # What stands for the text of a time whose column has a time type: no form has to be told.
 TIME_TYPE = "a time"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bert4rec.errors import FormatError, LabelError, NotFoundError
 from bert4rec.files import check_format, is_file, read_json, write_json
-from bert4rec.runs.lock import changing
+from bert4rec.locks import changing
 
 FORMAT_VERSION = 1
 LABEL_NAME = "label.json"
@@ -173,7 +173,7 @@ def change_label(folder: Path, shown: Label, wanted: Label) -> None:
 
 def _change(folder: Path, change: Callable[[Label], Label]) -> Label:
     """Change the label as it is now, so that what another visitor just wrote of it stays."""
-    with changing(folder):
+    with changing(folder / LABEL_NAME, "run"):
         label = change(check_label(folder))
         document = asdict(label) | {"tags": list(label.tags)}
         write_json(folder / LABEL_NAME, {"format_version": FORMAT_VERSION} | document)

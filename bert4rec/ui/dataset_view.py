@@ -160,11 +160,14 @@ def _draw_report(manifest: dict[str, Any]) -> None:
             [Column("step", "Step"), count_column("rows", "Rows"), Column("why", "Why")],
             alt="Rows read, rejected, left out and kept",
         )
-        if rejects:
-            label = f"Rejected lines ({number(report.get('rejected', 0))})"
-            with folded(label, key="data_rejects") as is_open:
-                if is_open:
-                    _draw_rejects(rejects, int(report.get("rejected", 0)))
+        _draw_rejects("Rejected lines", "data_rejects", rejects, int(report.get("rejected", 0)))
+        table = manifest.get("item_table") or {}
+        _draw_rejects(
+            "Rejected lines of the item table",
+            "data_item_rejects",
+            manifest.get("item_rejects") or [],
+            int(table.get("n_rejected", 0)),
+        )
 
 
 def _report_finding(report: dict[str, Any]) -> str:
@@ -175,13 +178,21 @@ def _report_finding(report: dict[str, Any]) -> str:
     return f"{number(kept)} of {counted(read, 'row')} were kept ({share})."
 
 
-def _draw_rejects(rejects: list[dict[str, Any]], n_rejected: int) -> None:
+def _draw_rejects(label: str, key: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
+    if not rejects:
+        return
+    with folded(f"{label} ({number(n_rejected)})", key=key) as is_open:
+        if is_open:
+            _draw_first_rejects(label, rejects, n_rejected)
+
+
+def _draw_first_rejects(label: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
     st.dataframe(
         pd.DataFrame(
             [{"Line": r["line"], "Why": sentence(r["reason"]), "Text": r["text"]} for r in rejects]
         ),
         hide_index=True,
-        alt="The first rejected lines with their numbers and reasons",
+        alt=f"{label}, the first with their numbers and reasons",
     )
     if n_rejected > len(rejects):
         st.caption(f"The first {len(rejects)} of {number(n_rejected)} are shown.")
@@ -273,4 +284,7 @@ def _setting_word(value: Any) -> str:
 
 def _table_words(table: dict[str, Any]) -> str:
     matched = counted(int(table.get("n_matched", 0)), "item")
-    return f"{table.get('name')} names {matched}; columns {', '.join(table.get('columns', []))}"
+    n_rejected = int(table.get("n_rejected", 0))
+    rejected = f"; {counted(n_rejected, 'line')} rejected" if n_rejected else ""
+    columns = ", ".join(table.get("columns", []))
+    return f"{table.get('name')} names {matched}{rejected}; columns {columns}"

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from bert4rec.errors import NotFoundError
+from bert4rec.files import expanded
 
 DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
@@ -22,7 +23,7 @@ UPLOAD_LIFE_S = 24 * 3600
 
 def data_folder(workspace: Path) -> Path:
     """Return the only folder that files on the server are read from."""
-    return Path(os.environ.get(DATA_VARIABLE) or workspace / "inbox").expanduser().resolve()
+    return expanded(os.environ.get(DATA_VARIABLE) or workspace / "inbox").resolve()
 
 
 def list_data_files(folder: Path) -> list[str]:

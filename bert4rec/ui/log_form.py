@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.data.first_sequences import first_sequences
-from bert4rec.data.item_table import read_items
+from bert4rec.data.item_table import read_item_table
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.errors import LogError
 from bert4rec.ui.log_choice import LogChoice
@@ -108,9 +108,11 @@ def _draw_sequences(preview: LogPreview, roles: Roles) -> None:
 
 def _draw_items(path: Path, preview: LogPreview, roles: Roles | None) -> None:
     """Show the head of the item table as it was understood."""
-    head, item_ids = _item_table(str(path), path.stat().st_mtime)
+    head, item_ids, n_rejected = _item_table(str(path), path.stat().st_mtime)
     st.markdown(f"**Item table: {escape(path.name)}**")
     text = f"{counted(len(item_ids), 'item')}, the id and the title first."
+    if n_rejected:
+        text += f" {counted(n_rejected, 'line')} of it cannot be read."
     if roles is not None:
         met = set(preview.rows[roles.item].str.strip())
         n_named = len(met & item_ids)
@@ -120,9 +122,9 @@ def _draw_items(path: Path, preview: LogPreview, roles: Roles | None) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the item table…")
-def _item_table(path: str, changed_at: float) -> tuple[pd.DataFrame, set[str]]:
-    table = read_items(path)
-    return table.head(N_PREVIEW_LINES), set(table["item_id"])
+def _item_table(path: str, changed_at: float) -> tuple[pd.DataFrame, set[str], int]:
+    table = read_item_table(path)
+    return table.rows.head(N_PREVIEW_LINES), set(table.rows["item_id"]), table.n_rejected
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:

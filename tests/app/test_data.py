@@ -347,6 +347,19 @@ def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
     assert list(frame["Line"]) == [len(LOG.splitlines()) + 1]
 
 
+def test_lost_lines_of_an_item_table_are_told_before_and_after(workspace: Path) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "titles.csv", TITLES.replace("i5,", "i5,Five, or").encode())
+    assert "1 line of it cannot be read" in texts(app)
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    unfolded(app, "Rejected lines of the item table")
+    frame = next(f.value for f in app.dataframe if "Text" in f.value.columns)
+    assert list(frame["Line"]) == [7]
+
+
 def test_a_file_on_the_server_is_found_in_the_open_folder_only(inbox: Path, tmp_path: Path) -> None:
     (inbox / "plays.csv").write_text(LOG)
     (tmp_path / "private.csv").write_text(LOG)

@@ -249,6 +249,16 @@ def test_options_of_a_log_are_refused_for_a_dataset(home: Path) -> None:
     assert "--user" in result.stderr
 
 
+def test_the_lines_that_an_item_table_has_lost_are_told(log: Path, workspace: Path) -> None:
+    items = log.parent / "catalogue.csv"
+    items.write_text("what,title\n0,zero\n1,one, or two\n2,two\n")
+    reading = ("--user", "who", "--item", "what", "--items", items)
+    result = run("prepare", log, *reading)
+    assert "Rejected in catalogue.csv: 1; the first is line 3, too many columns" in result.stdout
+    document = json.loads(run("prepare", log, *reading, "--json").stdout)
+    assert document["item_table"]["n_rejected"] == len(document["item_rejects"]) == 1
+
+
 def test_the_columns_of_an_item_table_can_be_named(log: Path, workspace: Path) -> None:
     items = log.parent / "catalogue.csv"
     items.write_text("a,b,c\n0,x,zero\n1,y,one\n")

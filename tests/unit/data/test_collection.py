@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +86,33 @@ def test_a_renamed_dataset_keeps_folder_fingerprint_and_content(
     assert opened.fingerprint == saved.fingerprint
     assert opened.items.tolist() == saved.items.tolist()
     assert {**opened.manifest, "name": "small"} == saved.manifest
+
+
+RENAMING = """
+import sys
+from pathlib import Path
+from bert4rec.data.collection import rename_dataset
+
+print("ready", flush=True)
+for n in range(100):
+    rename_dataset(Path(sys.argv[1]), "small-1", f"name {n}")
+"""
+
+
+def test_a_name_and_a_note_of_two_processes_both_stay(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    dataset.save(workspace / "datasets" / "small-1")
+    command = [sys.executable, "-c", RENAMING, str(workspace)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        for n in range(100):
+            note_dataset(workspace, "small-1", f"note {n}")
+            assert find_manifest(workspace, "small-1")["note"] == f"note {n}"
+    assert other.returncode == 0
+    manifest = find_manifest(workspace, "small-1")
+    assert (manifest["name"], manifest["note"]) == ("name 99", "note 99")
 
 
 @pytest.mark.parametrize("name", ["", " \n", "x" * 61])

@@ -122,3 +122,11 @@ def test_a_column_with_too_many_values_is_no_column_of_events(tmp_path: Path):
         count_events(path, "item")
     with pytest.raises(LogError, match="no column 'event'"):
         count_events(path, "event")
+
+
+def test_a_column_may_have_the_name_of_what_is_counted(tmp_path: Path):
+    for name in ("event", "n", "kind"):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"user,item,{name},rating\n" + ROWS)
+        counts = [("play", 4), ("Play", 1), ("finish", 1), ("skip", 1)]
+        assert count_events(path, name) == counts

@@ -142,3 +142,15 @@ def test_an_unknown_form_is_refused_by_name(tmp_path: Path) -> None:
     dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
     with pytest.raises(DatasetError, match="Forms are: parquet, recbole"):
         export_dataset(dataset, tmp_path / "out", "xlsx")
+
+
+def test_names_that_recbole_cannot_tell_apart_get_a_number(tmp_path: Path) -> None:
+    log = pd.DataFrame({"user_id": list("aabb"), "item_id": list("xyxy")})
+    columns = {"a b": [1, 2], "a_b": [3, 4], "a:b": [5, 6], "A_B": [7, 8], "Title": ["p", "q"]}
+    items = pd.DataFrame({"item_id": ["x", "y"], "title": ["X", "Y"]} | columns)
+    dataset = prepare(log, items=items, workspace=tmp_path / "w", settings=ALL)
+    files = export_dataset(dataset, tmp_path / "out", "recbole")
+    table = read_back(files, tmp_path / "again").vocabulary.table
+    names = ["a_b", "a_b_2", "a_b_3", "A_B_4", "Title_2"]
+    assert table.columns.tolist() == ["item_id", "title", "count", *names]
+    assert table[names].to_numpy().tolist() == [[1, 3, 5, 7, "p"], [2, 4, 6, 8, "q"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bert4rec.data.item_table import read_items
+from bert4rec.data.item_table import read_item_table, read_items
 from bert4rec.errors import LogError
 
 TABLES = {
@@ -57,6 +57,7 @@ def test_other_columns_stay_and_numbers_become_numbers(tmp_path: Path):
     table = read_items(tmp_path / "items.csv")
     assert table.columns.tolist() == ["item_id", "title", "year", "table_count", "genre"]
     assert table["year"].tolist()[0] == 1999
+    assert table.dtypes[["year", "table_count"]].tolist() == ["float64", "int64"]
     assert table["table_count"].tolist() == [5, 6]
     assert table["genre"].tolist()[0] == "Folk"
 
@@ -95,4 +96,114 @@ def test_a_column_of_several_types_becomes_text_and_others_stay_as_they_are(tmp_
     assert table["mixed"].fillna("").tolist() == ["1", "x", ""]
     assert table["place"].tolist() == ["(1, 2)", "x", "3.5"]
     assert table["tags"].tolist() == [["u"], [], ["v", "w"]]
+    table.to_parquet(tmp_path / "items.parquet")
+
+
+ROWS = [f"{n},Title {n},g" for n in range(1, 201)]
+
+
+def table_file(folder: Path, line_100: str) -> Path:
+    path = folder / "items.csv"
+    lines = ["item_id,title,genre", *ROWS]
+    lines[100] = line_100
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("title", ['"Heroes', '"Weird" Al', 'The 7" Mix'])
+def test_a_quote_in_a_title_costs_no_row(title: str, tmp_path: Path):
+    table = read_item_table(table_file(tmp_path, f"100,{title},g"))
+    assert table.rows["item_id"].tolist() == [str(n) for n in range(1, 201)]
+    assert table.rows["title"].iloc[99] == title
+    assert (table.n_rejected, table.rejects) == (0, ())
+
+
+def test_one_odd_quote_costs_its_line_where_quotes_hold_commas_together(tmp_path: Path):
+    path = tmp_path / "items.csv"
+    quoted = [f'{n},"Title {n}, the",g' for n in range(1, 200)]
+    path.write_text("\n".join(["item_id,title,genre", *quoted, '200,"Weird" Al,g']) + "\n")
+    table = read_item_table(path)
+    assert table.rows["title"].iloc[:2].tolist() == ["Title 1, the", "Title 2, the"]
+    assert (len(table.rows), table.n_rejected) == (199, 1)
+    assert [reject.line for reject in table.rejects] == [201]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"), [("100,Hello, Goodbye,g", "too many columns"), (",Hello,g", "no item id")]
+)
+def test_a_line_that_is_no_row_is_counted_with_its_number_and_reason(
+    line: str, reason: str, tmp_path: Path
+):
+    table = read_item_table(table_file(tmp_path, line))
+    assert len(table.rows) == 199
+    assert table.n_rejected == 1
+    assert [(reject.line, reject.reason) for reject in table.rejects] == [(101, reason)]
+    assert "Hello" in table.rejects[0].text
+
+
+def test_what_is_no_record_and_what_has_no_id_is_counted_apart(tmp_path: Path):
+    lines = ['{"item": "a"}', '{"item": "b", "ti', '{"title": "C"}', '{"item": "d"}']
+    (tmp_path / "items.jsonl").write_text("\n".join(lines))
+    table = read_item_table(tmp_path / "items.jsonl")
+    assert table.rows["item_id"].tolist() == ["a", "d"]
+    assert [(r.line, r.reason, r.text) for r in table.rejects] == [
+        (2, "not a JSON object", lines[1]),
+        (3, "no item id", "C"),
+    ]
+
+
+def test_rows_of_a_frame_without_an_id_are_counted():
+    table = read_item_table(pd.DataFrame({"item": ["a", None, " "], "title": ["A", "B", None]}))
+    assert table.n_rejected == 2
+    assert [(reject.line, reject.text) for reject in table.rejects] == [(2, "B"), (3, " ")]
+
+
+@pytest.mark.parametrize("text", ["item_id,title\n", "item_id,title\n,A\n"])
+def test_a_table_without_rows_says_so(text: str, tmp_path: Path):
+    (tmp_path / "items.csv").write_text(text)
+    with pytest.raises(LogError, match="the item table has no rows"):
+        read_items(tmp_path / "items.csv")
+
+
+@pytest.mark.parametrize(
+    "code", ["0306406152", "+4930", "12E4", "1e3", "12345678901234567890", "inf", "NaN", "0x10"]
+)
+def test_a_column_of_codes_stays_as_it_is(code: str, tmp_path: Path):
+    (tmp_path / "items.csv").write_text(f"item_id,title,code\na,A,{code}\nb,B,12\nc,C,\n")
+    assert read_items(tmp_path / "items.csv")["code"].fillna("").tolist() == [code, "12", ""]
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["-1", " 0 ", "1999"], [-1, 0, 1999]),
+        (["9.90", ".5", "-0.25"], [9.9, 0.5, -0.25]),
+        (["1.5e-05", "2", "3.0E+2"], [1.5e-5, 2, 300]),
+    ],
+)
+def test_a_column_of_plain_numbers_becomes_numbers(texts: list[str], numbers: list[float]):
+    frame = pd.DataFrame({"item": ["a", "b", "c"], "n": texts})
+    assert read_items(frame)["n"].tolist() == numbers
+
+
+def test_ids_and_titles_that_are_floats_are_written_as_those_of_a_log():
+    odd = [1.0, float("inf"), 1e20, 2.5, None]
+    table = read_items(pd.DataFrame({"item_id": odd, "title": odd}))
+    assert table["item_id"].tolist() == ["1", "inf", "1e+20", "2.5"]
+    assert table["title"].tolist() == table["item_id"].tolist()
+
+
+def test_a_column_that_parquet_cannot_hold_becomes_text(tmp_path: Path):
+    frame = pd.DataFrame(
+        {
+            "item": ["a", "b"],
+            "sparse": pd.arrays.SparseArray([0, 1]),
+            "complex": [1 + 2j, 3],
+            "empty": [{}, {}],
+            "large": [2**70, 1],
+        }
+    )
+    table = read_items(frame)
+    assert table["complex"].tolist() == ["(1+2j)", "(3+0j)"]
+    assert table["empty"].tolist() == ["{}", "{}"]
     table.to_parquet(tmp_path / "items.parquet")

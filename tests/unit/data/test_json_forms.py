@@ -133,3 +133,14 @@ def test_a_document_that_is_damaged_far_from_its_head_is_refused(tmp_path: Path)
     with pytest.raises(LogError, match="cannot be read") as caught:
         read_log(path)
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_a_key_without_a_name_is_called_by_its_place_as_in_csv(as_lines: bool, tmp_path: Path):
+    rows = [{"": n, "user": n % 3, "item": n % 4} for n in range(12)]
+    path = written(tmp_path, rows)
+    if as_lines:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert preview_log(path).layout.columns == ("column1", "user", "item")
+    with read_log(path, Roles("user", "item", time="column1")) as log:
+        assert columns_of(log, "time_s") == [(float(n),) for n in range(12)]

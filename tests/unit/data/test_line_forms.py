@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec.data.line_forms import are_triples
 from bert4rec.data.log import preview_log, read_log
 from bert4rec.errors import LogError
 from tests.factories import columns_of
@@ -50,3 +51,8 @@ def test_a_form_with_three_lines_is_not_seen_in_other_files(tmp_path: Path):
     (tmp_path / "log.csv").write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(LogError, match="that many items"):
         preview_log(tmp_path / "log.csv", form="triples")
+
+
+@pytest.mark.parametrize("first", ["①", "²", "1" * 5_000])
+def test_a_first_line_that_is_no_usual_number_starts_no_three_lines(first: str):
+    assert not are_triples([first, "a", "1"])

@@ -323,3 +323,22 @@ def test_a_line_of_items_may_be_indented(tmp_path: Path):
             ("7", "3"), ("7", "1"), ("5", "1"), ("5", "3"), ("6", "2"), ("6", "2")
         ]  # fmt: skip
         assert log.n_rejected == 0
+
+
+def test_parts_are_in_order_whatever_numbers_their_names_hold(tmp_path: Path):
+    for name in ("a1²2.csv", "a10²1.csv", "a2².csv"):
+        (tmp_path / name).write_text("user,item\n" + f"{name[:3]},1\n{name[:3]},2\n")
+    with read_log(tmp_path, Roles("user", "item")) as log:
+        users = log.rows.frame()["user_id"].tolist()
+    assert users == ["a1²", "a1²", "a2²", "a2²", "a10", "a10"]
+
+
+def test_a_pattern_that_is_none_is_told(tmp_path: Path):
+    # Python 3.13 takes it for a pattern that nothing matches.
+    with pytest.raises(LogError, match=r"no file matches|is no pattern"):
+        preview_log(tmp_path / "**s.csv")
+
+
+def test_the_home_of_nobody_is_not_there():
+    with pytest.raises(LogError, match=r"no file 'plays\.csv'"):
+        preview_log("~nosuchuser/plays.csv")

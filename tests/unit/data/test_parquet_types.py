@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.log import preview_log
 from bert4rec.data.prepare import PrepareSettings, prepare
 
 N_ROWS = 60
@@ -155,3 +156,90 @@ def test_missing_moments_are_rejected_and_not_the_year_1970(tmp_path: Path):
     found = prepared(tmp_path, table_of(time=pa.array(gaps, pa.timestamp("ms"))))
     assert found.manifest["report"]["rejected"] == 15
     assert {reject["reason"] for reject in found.manifest["rejects"]} == {"no readable time"}
+
+
+def prepared_parts(folder: Path, *parts: pa.Table, **settings: object) -> SequenceDataset:
+    (folder / "parts").mkdir()
+    for place, table in enumerate(parts):
+        pq.write_table(table, folder / "parts" / f"part-{place}.parquet")
+    chosen = WHOLE.model_copy(update=settings)
+    return prepare(folder / "parts", workspace=folder / "w", settings=chosen)
+
+
+def test_values_of_each_part_are_read_with_its_own_type(tmp_path: Path):
+    pairs = {"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}
+    whole = pa.table(pairs | {"rating": [4, 5, 4, 3]})
+    broken = pa.table(pairs | {"rating": [3.5, 4.5, 4.0, 3.99]})
+    assert prepared_parts(tmp_path, whole, broken, min_value=4).n_interactions == 5
+
+
+@pytest.mark.parametrize("is_float_first", [True, False])
+def test_ids_stay_apart_where_one_part_has_floats(is_float_first: bool, tmp_path: Path):
+    large = [2**60 + 1, 2**60 + 3, 7, 7]
+    parts = [
+        pa.table({"user": [7.0, 7.0, 1.5, None], "item": [1, 2, 1, 2]}),
+        pa.table({"user": large, "item": [1, 2, 3, 4]}),
+    ]
+    found = prepared_parts(tmp_path, *(parts if is_float_first else parts[::-1]))
+    ids = ["7", "1.5", *map(str, large[:2])]
+    assert set(found.users["user_id"]) == set(ids)
+    assert len(found.history(found.user_idx("7"))) == 4
+    assert found.manifest["report"]["rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pa.int32(), pa.int64()),
+        (pa.int64(), pa.uint64()),
+        (pa.string(), pa.large_string()),
+        (pa.string(), pa.dictionary(pa.int32(), pa.string())),
+        (pa.int16(), pa.string()),
+        (pa.float64(), pa.decimal128(12, 2)),
+    ],
+    ids=str,
+)
+def test_parts_of_different_types_give_the_histories_of_the_text(
+    one: pa.DataType, other: pa.DataType, tmp_path: Path
+):
+    first = table_of(user=ids(USERS, one)).slice(0, 30)
+    second = table_of(user=ids(USERS, other)).slice(30)
+    found = prepared_parts(tmp_path, first, second)
+    assert histories(found) == histories(of_csv(tmp_path, TIMES_S))
+
+
+def test_parts_whose_moments_have_other_units_and_zones_agree(tmp_path: Path):
+    first = table_of(time=pa.array(NAIVE, pa.timestamp("s"))).slice(0, 20)
+    second = table_of(time=pa.array(NAIVE, pa.timestamp("us"))).slice(20, 20)
+    third = table_of(time=pa.array(MOMENTS, pa.timestamp("ms", tz="Asia/Tokyo"))).slice(40)
+    found = prepared_parts(tmp_path, first, second, third)
+    assert histories(found) == histories(of_csv(tmp_path, NAIVE))
+
+
+def test_a_part_may_have_nothing_in_a_column(tmp_path: Path):
+    pairs = {"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}
+    empty = pa.table(pairs | {"event": pa.nulls(4)})
+    told = pa.table(pairs | {"event": ["play", "skip", "play", "play"]})
+    assert prepared_parts(tmp_path, empty, told).n_interactions == 8
+
+
+NESTED = {
+    "lists of whole numbers": [[1], [2], [1, 2], None],
+    "lists of floats": [[0.5], [0.25], [], None],
+    "records": [{"n": 1}, {"n": 2}, None, {"n": 4}],
+    "moments in lists": [[NAIVE[0]], [], None, NAIVE[:2]],
+}
+
+
+@pytest.mark.parametrize("column", ["tags", "rating", "timestamps"])
+@pytest.mark.parametrize("kind", NESTED)
+def test_lists_and_records_are_no_numbers_and_no_times(kind: str, column: str, tmp_path: Path):
+    pairs = {"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}
+    pq.write_table(pa.table(pairs | {column: NESTED[kind]}), tmp_path / "log.parquet")
+    shown = {shown.name: shown.dtype for shown in preview_log(tmp_path / "log.parquet").columns}
+    assert shown == {"user": "integer", "item": "integer", column: "text"}
+
+
+def test_a_log_with_a_column_of_lists_is_prepared(tmp_path: Path):
+    found = prepared(tmp_path, table_of(tags=pa.array([[n] for n in range(N_ROWS)])))
+    assert histories(found) == histories(of_csv(tmp_path, TIMES_S))

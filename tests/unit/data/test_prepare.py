@@ -228,7 +228,20 @@ def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
         "title": "title",
         "n_matched": 1,
         "columns": ["title", "genre"],
+        "n_rejected": 0,
     }
+
+
+def test_the_manifest_counts_the_lines_that_the_item_table_has_lost(
+    tmp_path: Path, workspace: Path
+):
+    (tmp_path / "items.csv").write_text("item,title\nx,X\ny,Y, the second\nz,Z\n")
+    log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzzyx")})
+    manifest = prepare(log, items=tmp_path / "items.csv", workspace=workspace).manifest
+    assert manifest["item_table"]["n_matched"] == 2
+    assert manifest["item_table"]["n_rejected"] == 1
+    (reject,) = manifest["item_rejects"]
+    assert (reject["line"], reject["reason"]) == (3, "too many columns")
 
 
 def test_a_recbole_item_file_is_found_beside_its_log(tmp_path: Path, workspace: Path):
@@ -266,6 +279,17 @@ def test_settings_can_be_tried_one_after_the_other_on_one_log(tmp_path: Path):
         mild = filter_log(log, EVERYTHING)
         assert strict.n_kept < mild.n_kept == 60
         assert filter_log(log, PrepareSettings(min_value=4)).steps == strict.steps
+
+
+def test_columns_and_form_of_a_log_that_was_read_are_what_they_are(tmp_path: Path, workspace: Path):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,other\na,x,y\na,y,x\nb,x,y\nb,y,y\n")
+    with read_log(path) as log:
+        for asked in ({"roles": Roles("user", "other")}, {"form": "tsv"}):
+            with pytest.raises(LogError, match=r"was read .* already"):
+                prepare(log, workspace=workspace, settings=EVERYTHING, **asked)
+        same = prepare(log, workspace=workspace, settings=EVERYTHING, roles=log.roles, form="csv")
+    assert same.n_items == 2
 
 
 def test_nothing_but_the_dataset_stays_in_the_workspace(tmp_path: Path, workspace: Path):

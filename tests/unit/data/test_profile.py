@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4rec.data import dataset as dataset_module
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset, count_distinct
 from bert4rec.data.profile import profile
 
@@ -51,6 +52,20 @@ def test_ties_count_within_a_history_only():
     assert found.share_time_ties == pytest.approx(1 / 3)
     assert found.first_at == "2023-11-14T22:13:20+00:00"
     assert found.last_at == "2030-03-17T17:46:40+00:00"
+
+
+@pytest.mark.parametrize("first_s", [-62_135_596_801, -62_167_219_200, -2e11])
+def test_a_moment_before_the_first_year_leaves_the_span_untold(first_s: float):
+    dataset = with_times(SequenceDataset.from_sequences([[1, 2], [2, 1]]), [first_s, 1, 1.7e9, 2e9])
+    found = profile(dataset)
+    assert (found.first_at, found.last_at, found.time_histogram) == (None, None, None)
+    assert check_dataset(dataset, found)
+
+
+def test_the_first_moment_of_the_first_year_is_told():
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    found = profile(with_times(dataset, [-62_135_596_800, 1, 1.7e9, 2e9]))
+    assert found.first_at == "0001-01-01T00:00:00+00:00"
 
 
 def test_counters_have_no_dates():

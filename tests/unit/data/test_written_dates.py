@@ -26,6 +26,10 @@ MOMENTS = [
     ("2024-05-17T20:15:00.000Z", "ISO 8601, each with its zone"),
     ("2024-05-17T22:15:00+02:00", "ISO 8601, each with its zone"),
     ("2024-05-17T22:15:00+0200", "ISO 8601, each with its zone"),
+    ("2024-05-17 22:15 Europe/Berlin", "ISO 8601, each with its zone"),
+    ("2024-05-17 17:15:00 America/Argentina/Buenos_Aires", "ISO 8601, each with its zone"),
+    ("2024-05-17 20:15:00.000 UTC", "ISO 8601, each with its zone"),
+    ("2024-05-17T15:15-05", "ISO 8601, each with its zone"),
     ("2024-05-17 13:15:00 -0700", "%Y-%m-%d %H:%M:%S %z, each with its zone"),
     ("2024-05-17 20:15:00,000", "%Y-%m-%d %H:%M:%S,%f"),
     ("2024-05-17 8:15:00 PM", "%Y-%m-%d %I:%M:%S %p"),
@@ -49,6 +53,7 @@ MOMENTS = [
     ("20240517T201500", "%Y%m%dT%H%M%S, without a zone"),
 ]
 DAYS = [
+    ("2024-05-17", "ISO 8601, without a zone"),
     ("20240517", "YYYYMMDD"),
     ("2024/05/17", "ISO 8601"),
     ("17 May 2024", "%d %b %Y"),

@@ -65,7 +65,7 @@ def test_a_file_system_without_locks_does_not_keep_a_run_from_training(
     def refuse(_: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock, "_take", refuse)
+    monkeypatch.setattr(lock, "take", refuse)
     with held(tmp_path):
         pass
 

@@ -1,0 +1,55 @@
+"""SQL types of columns: which hold whole numbers or moments, and ids of any type as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from bert4rec.data.roles import dtype_of
+
+# Whole numbers that fit 64 bits with a sign, and all of them.
+INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+WHOLE_NUMBERS = INTEGERS | {"UBIGINT", "HUGEINT"}
+FLOATS = {"FLOAT", "DOUBLE"}
+DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
+# Of any unit, with a zone or without; lists of them end with a bracket.
+TIME = re.compile(r"DATE|TIMESTAMP[A-Z_ ]*")
+# The type of a column that is empty all over.
+EMPTY = '"NULL"'
+
+
+def is_time_type(sql_type: str) -> bool:
+    """Whether a column of an SQL type holds moments or days."""
+    return TIME.fullmatch(sql_type) is not None
+
+
+def dtype_of_type(sql_type: str, examples: Sequence[str]) -> str:
+    """Return an SQL type in the words of `dtype_of`; lists and records are `text`."""
+    if is_time_type(sql_type):
+        return "timestamp"
+    if sql_type in WHOLE_NUMBERS:
+        return "integer"
+    if sql_type in FLOATS or DECIMAL.fullmatch(sql_type):
+        return "number"
+    return dtype_of(examples) if sql_type == "VARCHAR" else "text"
+
+
+def have_a_common_type(sql_types: Iterable[str]) -> bool:
+    """Whether one SQL type holds the values of all of these as exactly as they do."""
+    given = set(sql_types) - {EMPTY}
+    is_one_kind = given <= WHOLE_NUMBERS or given <= FLOATS or all(map(is_time_type, given))
+    return len(given) <= 1 or is_one_kind
+
+
+def id_text(column: str, sql_type: str) -> str:
+    """Return the expression of ids as text, by which an id is the same in columns of any type."""
+    if sql_type in FLOATS:
+        # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
+        is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
+        text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
+        return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
+    if DECIMAL.fullmatch(sql_type):
+        # As for floats: 7.00 is the id 7.
+        is_whole = f"{column} = trunc({column})"
+        return f"CASE WHEN {is_whole} THEN {column}::HUGEINT::VARCHAR ELSE {column}::VARCHAR END"
+    return f"{column}::VARCHAR"
