@@ -3,10 +3,10 @@
 Random scores in the cases that ranking has to get right: `different` has no two equal scores,
 `equal` has 60 different ones among 200 items, `few items` a catalogue shorter than most lists,
 `all met` rows in which everything but the held-out item was met, `lost` ones in which that was met
-as well and so cannot be found, `none` no rows. RecTools sorts by itself, in an environment of its own, and puts the held-out item behind its equals, since ours
-counts them against the model. Metrics of lists, of ten items each, are compared where every row
-has ten candidates. RecTools' novelty is against users, ours against interactions: it is shifted by
-the constant that lies between.
+as well and so cannot be found, `none` no rows. RecTools sorts by itself, in an environment of its
+own, and puts the held-out item behind its equals, since ours counts them against the model. Metrics
+of lists, of ten items each, are compared where every row has ten candidates. RecTools' novelty is
+against users, ours against interactions: it is shifted by the constant that lies between.
 """
 
 from __future__ import annotations
