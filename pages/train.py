@@ -13,16 +13,9 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.live_run import draw_run
 from bert4rec.ui.queue_list import draw_queue
 from bert4rec.ui.run_choice import run_labels
-from bert4rec.ui.run_controls import (
-    FOLLOWED_KEY,
-    NAME_KEY,
-    NEW,
-    PROBLEM_KEY,
-    VIEW_KEY,
-    show_new,
-    start_run,
-)
+from bert4rec.ui.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.setting_titles import titled
+from bert4rec.ui.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.ui.words import escape
 
 N_OFFERED_RUNS = 30
@@ -151,6 +144,9 @@ def start(dataset_name: str) -> None:
         start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
     except Bert4RecError as error:
         st.session_state[PROBLEM_KEY] = error
+    else:
+        # Two runs of one name are hard to tell apart.
+        st.session_state[NAME_KEY] = ""
 
 
 def draw_details(

@@ -20,6 +20,7 @@ from bert4rec.ui.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.split_chart import draw_split
+from bert4rec.ui.train_view import show_new
 from bert4rec.ui.words import (
     contained,
     counted,
@@ -91,6 +92,7 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
         state.choose_dataset(folder)
         st.rerun()
     if row.button("Train on this", type="primary", icon=":material/model_training:"):
+        show_new()
         st.switch_page("pages/train.py")
     draw_actions(row, by_folder[folder], labels)
     draw_note(by_folder[folder])

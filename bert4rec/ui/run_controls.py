@@ -13,15 +13,11 @@ from bert4rec.runs.registry import create_run, delete_run
 from bert4rec.ui import state
 from bert4rec.ui.settings_form import fill_from_policy
 from bert4rec.ui.train_longer import draw_train_longer
+from bert4rec.ui.train_view import NAME_KEY, show_new
 from bert4rec.ui.words import escape, free_name
 
 STOPPING_KEY = "train_stopping"
 PROBLEM_KEY = "train_problem"
-# What the Train page shows: a run, or the form of a new one; and the name in that form.
-VIEW_KEY = "train_view"
-FOLLOWED_KEY = "train_followed_run"
-NAME_KEY = "train_name"
-NEW = "new"
 # Ends that a smaller batch may avert.
 WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
 
@@ -81,16 +77,8 @@ def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) ->
     fill_from_policy(policy, source)
     st.session_state[NAME_KEY] = name
     show_new()
-    # The run in use, if any, was followed there already: the form must not give way to it.
-    st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
     if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
         state.choose_dataset(dataset_folder)
-
-
-def show_new() -> None:
-    """Let the Train page show the form of a new run, at an address that names none."""
-    st.session_state[VIEW_KEY] = NEW
-    state.name_no_run()
 
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:

@@ -96,7 +96,8 @@ def _choose_user(dataset: SequenceDataset) -> str | None:
     chosen = st.selectbox(
         "User",
         offered,
-        key="watched_user",
+        # A user of one dataset is nobody in another.
+        key=f"watched_user_{dataset.fingerprint}",
         accept_new_options=True,
         help="Some users with long enough histories; another id can be typed.",
         persist_state="session",

@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
+from bert4rec.policy import Policy
+from bert4rec.runs.registry import create_run
 from tests.reading import table_with
 from tests.unfolding import unfolded
 
@@ -88,6 +90,24 @@ def test_a_sample_is_prepared_and_shown(workspace: Path) -> None:
     assert len(app.get("vega_lite_chart")) == 4
     assert "The checks found nothing to mend" in texts(app)
     assert "The busiest of 60 equal stretches" in texts(app)
+
+
+def test_a_dataset_is_trained_on_in_the_form_of_a_new_run_also_while_a_run_is_in_use(
+    workspace: Path,
+) -> None:
+    dataset = prepare_sample("reading", workspace)
+    run = create_run(workspace, dataset, Policy(), name="older")
+    run.set_status(state="stopped")
+    app = open_data()
+    app.session_state["run_id"] = run.id
+    app.switch_page("pages/train.py").run()
+    assert app.session_state["train_view"] == run.id
+    app.switch_page("pages/data.py").run()
+    button(app, "Train on this").click().run()
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert app.session_state["train_view"] == "new"
+    assert "Start training" in [one.label for one in app.button]
 
 
 def test_every_way_to_split_is_drawn_with_its_counts(workspace: Path) -> None:

@@ -237,6 +237,7 @@ def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figur
     assert not app.exception
     run = list_runs(workspace)[0]
     assert run.name == "from the page"
+    assert app.session_state["train_name"] == ""
     assert app.session_state["run_id"] == run.id
     given = run.hyperparameters().given()
     assert given["n_epochs"] == 2
@@ -502,10 +503,11 @@ def test_of_a_user_held_out_the_watched_prediction_does_not_say_that_it_trains(
     held_out = next(idx for idx in range(dataset.n_users) if idx not in trained)
     app = open_train(run)
     app.toggle(key="watch_prediction").set_value(True).run()
-    app.selectbox(key="watched_user").set_value(dataset.user_id(held_out)).run()
+    watched = f"watched_user_{dataset.fingerprint}"
+    app.selectbox(key=watched).set_value(dataset.user_id(held_out)).run()
     assert not app.exception
     assert "does not train on the hidden item" in texts(app)
-    app.selectbox(key="watched_user").set_value(dataset.user_id(min(trained))).run()
+    app.selectbox(key=watched).set_value(dataset.user_id(min(trained))).run()
     assert "trains on this history too" in texts(app)
 
 

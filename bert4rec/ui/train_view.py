@@ -1,0 +1,21 @@
+"""What the Train page shows: a run, or the form of a new one; other pages may decide it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.ui import state
+
+VIEW_KEY = "train_view"
+FOLLOWED_KEY = "train_followed_run"
+# The name in the form.
+NAME_KEY = "train_name"
+NEW = "new"
+
+
+def show_new() -> None:
+    """Let the Train page show the form of a new run, at an address that names none."""
+    st.session_state[VIEW_KEY] = NEW
+    # The run in use, if any, was followed there already: the form must not give way to it.
+    st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
+    state.name_no_run()
