@@ -53,7 +53,9 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
     place = expanded(text)
     is_dataset = is_file(place / "manifest.json")
     if not is_dataset and (is_there(place) or re.search(r"[*?\[]", text)):
-        return read_dataset(text, reading, workspace)
+        dataset = read_dataset(text, reading, workspace)
+        _tell_losses(dataset)
+        return dataset
     if reading.given():
         wrong_use(f"{', '.join(reading.given())} can only be given with a log, and {text} is none")
     if is_dataset:
@@ -76,6 +78,21 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
         where=str(workspace),
         fix=f"Datasets here: {names}. Samples: {', '.join(SAMPLES)}.",
     )
+
+
+def _tell_losses(dataset: SequenceDataset) -> None:
+    """Say what was left out of a log, where nobody is shown the report of its preparation."""
+    manifest = dataset.manifest
+    steps = {step["step"]: step for step in manifest.get("report", {}).get("steps", [])}
+    lost = [
+        f"{step['n_rows']:,} {name} ({step['reason']})"
+        for name, step in steps.items()
+        if name not in ("read", "kept") and step["n_rows"]
+    ]
+    if lost:
+        tell(f"left out of {steps['read']['n_rows']:,} rows: {'; '.join(lost)}")
+    for line in _item_reject_lines(manifest):
+        tell(line)
 
 
 def describe(dataset: SequenceDataset) -> dict[str, Any]:

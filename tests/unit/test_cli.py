@@ -259,6 +259,21 @@ def test_the_lines_that_an_item_table_has_lost_are_told(log: Path, workspace: Pa
     assert document["item_table"]["n_rejected"] == len(document["item_rejects"]) == 1
 
 
+def test_a_log_that_is_trained_on_at_once_tells_what_was_left_out(
+    log: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading = LogOptions(user="who", item="what")
+    find_target(str(log), reading, workspace)
+    assert "left out" not in capsys.readouterr().err
+    broken = log.with_name("broken.csv")
+    broken.write_text(log.read_text() + ",1,5,9\n" * 3 + "alone,1,5,9\n")
+    n_rows = len(broken.read_text().splitlines()) - 1
+    find_target(str(broken), reading, workspace)
+    told = capsys.readouterr().err
+    assert f"left out of {n_rows} rows: 3 rejected (no user, item" in told
+    assert "1 short (users with fewer than" in told
+
+
 def test_the_columns_of_an_item_table_can_be_named(log: Path, workspace: Path) -> None:
     items = log.parent / "catalogue.csv"
     items.write_text("a,b,c\n0,x,zero\n1,y,one\n")
