@@ -62,13 +62,16 @@ def finding(by_context: dict[str, Prediction], n_items: int) -> str:
         f"{both}; the past alone {ordinal(rank['past'])}, the future alone "
         f"{ordinal(rank['future'])}."
     )
-    return f"{sides} {_verdict(rank)}"
+    bits = {context: told_bits(found.bits) for context, found in by_context.items()}
+    return f"{sides} {_verdict(rank, bits['both'] - max(bits['past'], bits['future']))}"
 
 
-def _verdict(rank: dict[str, int]) -> str:
+def _verdict(rank: dict[str, int], gained_bits: float) -> str:
     best = min(rank["past"], rank["future"])
     if rank["both"] < best:
-        return "The two sides complete each other."
+        if gained_bits > 0:
+            return "The two sides complete each other."
+        return "Together they tell hardly more than one alone."
     winner = "the past" if rank["past"] == best else "the future"
     if rank["past"] == rank["future"]:
         winner = "either side"
@@ -79,14 +82,15 @@ def _verdict(rank: dict[str, int]) -> str:
 
 def bits_finding(by_context: dict[str, Prediction]) -> str:
     """Return what each context tells beyond popularity and what one adds to the other, in bits."""
-    bits = {context: found.bits for context, found in by_context.items()}
-    told = ", ".join(f"{CONTEXT_WORDS[name].lower()} {bits[name]:+.1f}" for name in bits)
+    # Of the figures as they are told, so that who subtracts finds the same.
+    bits = {context: told_bits(found.bits) for context, found in by_context.items()}
+    told = ", ".join(f"{CONTEXT_WORDS[name].lower()} {signed_bits(bits[name])}" for name in bits)
     if "both" not in bits:
         return f"In bits over popularity: {told}."
     return (
         f"In bits over popularity: {told}. Beside the past the future adds "
-        f"{bits['both'] - bits['past']:+.1f}; beside the future the past adds "
-        f"{bits['both'] - bits['future']:+.1f}."
+        f"{signed_bits(bits['both'] - bits['past'])}; beside the future the past adds "
+        f"{signed_bits(bits['both'] - bits['future'])}."
     )
 
 
@@ -187,7 +191,7 @@ def draw_contexts(
         change = list(by_context.values())[-1].bits - before.bits
         sentence += (
             f" In the original {_who(before.context)} it {ordinal(before.true_rank + 1)}: the edit "
-            f"changes {change:+.1f} bits."
+            f"changes {signed_bits(change)} bits."
         )
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     st.caption(escape(bits_finding(by_context)), help=BITS_HELP)
@@ -199,7 +203,7 @@ def draw_contexts(
             st.metric(
                 f"{CONTEXT_ICONS[context]} {CONTEXT_WORDS[context]}",
                 f"{ordinal(prediction.true_rank + 1)}",
-                delta=f"{prediction.bits:+.1f} bits over popularity",
+                delta=f"{signed_bits(prediction.bits)} bits over popularity",
                 delta_color="off",
                 delta_arrow="off",
                 help=f"Rank of the true item. {BITS_HELP}",
@@ -290,6 +294,17 @@ def bits_words(bits: float) -> str:
     return f"{bits:.1f}"
 
 
+def told_bits(bits: float) -> float:
+    """Return bits as exactly as they are told."""
+    return round(bits, 1)
+
+
 def signed_bits(bits: float) -> str:
-    """Return a difference of bits with its sign."""
-    return f"{bits:+.1f}"
+    """Return a difference of bits with its sign, which nothing has none of.
+
+    Example:
+        >>> [signed_bits(bits) for bits in (1.25, -0.5, 0.04, -0.04)]
+        ['+1.2', '-0.5', '0.0', '0.0']
+    """
+    told = told_bits(bits)
+    return f"{told:+.1f}" if told else "0.0"

@@ -33,7 +33,8 @@ def prediction(context: str, rank: int, position: int = 2, n_top: int = 3) -> Pr
 
 def compared(past: int, future: int, both: int, position: int = 2) -> dict[str, Prediction]:
     ranks = {"past": past, "future": future, "both": both}
-    return {context: prediction(context, rank, position) for context, rank in ranks.items()}
+    found = {context: prediction(context, rank, position) for context, rank in ranks.items()}
+    return found | {"both": replace(found["both"], bits=1.7)}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,12 @@ def test_the_finding_compares_the_contexts(ranks: tuple[int, int, int], verdict:
     assert text.endswith(verdict)
     for rank in (past, future, both):
         assert f" {rank}" in text
+
+
+def test_sides_that_tell_no_more_together_are_not_said_to_complete_each_other() -> None:
+    by_context = compared(33, 11, 9)
+    by_context["both"] = replace(by_context["both"], bits=1.54)
+    assert finding(by_context, 5).endswith("Together they tell hardly more than one alone.")
 
 
 def test_the_finding_at_an_end_speaks_of_the_side_that_is_there() -> None:
@@ -110,7 +117,7 @@ def test_every_hidden_place_has_a_row_and_an_edit_shows_the_rank_before() -> Non
     was = replace(prediction("both", rank=4), bits=0.5)
     row = place_table(by_context, ["Title 7"], before={2: was}).iloc[0]
     assert row[["position", "past", "future", "both", "before"]].tolist() == [3, 34, 12, 1, 5]
-    assert row["change"] == 1.0
+    assert row["change"] == pytest.approx(1.2)
     assert "before" not in place_table(by_context, ["Title 7"], before=None)
 
 
@@ -121,6 +128,16 @@ def test_the_bits_say_what_one_side_adds_to_the_other() -> None:
     said = bits_finding(by_context)
     assert "past only +1.0, future only +1.5, both sides +4.0" in said
     assert "the future adds +3.0; beside the future the past adds +2.5" in said
+
+
+def test_the_bits_add_up_as_they_are_told() -> None:
+    by_context = compared(5, 5, 0)
+    by_context["past"] = replace(by_context["past"], bits=1.14)
+    by_context["future"] = replace(by_context["future"], bits=1.23)
+    by_context["both"] = replace(by_context["both"], bits=1.16)
+    said = bits_finding(by_context)
+    assert "past only +1.1, future only +1.2, both sides +1.2" in said
+    assert "the future adds +0.1; beside the future the past adds 0.0." in said
 
 
 def test_a_network_that_sees_the_past_alone_gets_sentences_too() -> None:
