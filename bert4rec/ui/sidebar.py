@@ -6,11 +6,12 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.theme_watch import watch_theme
 from bert4rec.ui.words import counted, escape, state_word
 
 
 def draw_sidebar() -> None:
-    """Draw the dataset and the run that the pages speak of."""
+    """Draw the dataset and the run that the pages speak of, and notice a switch of the theme."""
     with st.sidebar:
         for draw in (_draw_dataset, _draw_run):
             with st.container(gap="xsmall"):
@@ -18,6 +19,7 @@ def draw_sidebar() -> None:
                     draw()
                 except Bert4RecError as error:
                     state.show_error(error)
+        watch_theme()
 
 
 def _draw_dataset() -> None:

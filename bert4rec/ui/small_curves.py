@@ -147,7 +147,7 @@ def _frame(across: Scale, up: Scale, words: Callable[[float], str]) -> list[Mark
         # The last one would stand beyond the end.
         at = "end" if value == across.high else "middle"
         parts.append(element("text", tick_text(value), class_=at, x=across(value), y=HEIGHT - 5))
-    return parts
+    return [*parts, element("text", "Epoch", class_="end", x=LEFT - 6, y=HEIGHT - 5)]
 
 
 def _name(label: str, x: float, dash: str | None) -> list[Markup]:

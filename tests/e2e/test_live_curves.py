@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from bert4rec.pipeline import train
+from bert4rec.ui.small_curves import DARK, LIGHT
 from tests.e2e.conftest import Server, settle, wait_for_epoch
+from tests.factories import ring_dataset, small_settings
 
 pytestmark = pytest.mark.browser
 TRAINING_MS = 240_000
@@ -11,6 +14,11 @@ LOSS_CHART = 1
 EPOCH_TICKS = """
     at => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')[at]
         .querySelector('.role-axis-label').querySelectorAll('text')].map(each => each.textContent)
+"""
+# Whether the first small chart has a colour.
+IS_DRAWN_IN = """
+    colour => atob(document.querySelector('.small-curves img')?.src.split(',')[1] ?? '')
+        .includes(colour)
 """
 
 
@@ -45,3 +53,14 @@ def test_a_zoom_stays_while_points_come_in(server: Server, page: Page) -> None:
     settle(page)
     page.wait_for_timeout(1_500)
     assert page.evaluate(EPOCH_TICKS, LOSS_CHART) == zoomed
+
+
+def test_small_charts_of_a_run_that_has_ended_follow_a_switch_of_the_theme(
+    server: Server, page: Page
+) -> None:
+    run = train(ring_dataset(), small_settings(), workspace=server.workspace)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{server.url}/train?run={run.id}")
+    page.wait_for_function(IS_DRAWN_IN, arg=LIGHT[0])
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(IS_DRAWN_IN, arg=DARK[0])
