@@ -237,7 +237,10 @@ def nearest(
         "out": out,
     }
     if out is not None:
-        line = f"Found {answer.n_rows:,} neighbours for {answer.n_queries:,}: {out}"
+        line = (
+            f"Found {answer.n_rows:,} neighbours among {answer.n_vectors:,} items for"
+            f" {answer.n_queries:,} who ask: {out}"
+        )
         show(document, [line])
         return
     rows = [row for part in answer.rows for row in part.to_pylist()]

@@ -188,10 +188,10 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
     if unsure:
         names = _listed([column.name for column in columns])
         raise LogError(
-            f"which column holds the {', the '.join(unsure)} is not clear from the columns {names}",
+            f"it is not clear from the columns {names} which of them holds {_and(unsure, 'the ')}",
             where=where,
-            fix=f"Name it with {', '.join(f'--{role}' for role in unsure)}, in the boxes of the"
-            " page, or as roles=Roles(...); if the file has no header, add one such as"
+            fix=f"Say so with {_and(unsure, '--')}, in the boxes of the page, or as"
+            " roles=Roles(...); if the file has no header, add one such as"
             " user_id,item_id,timestamp.",
             columns=[column.name for column in columns],
             unsure=unsure,
@@ -217,6 +217,12 @@ def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
         raise LogError(
             "one column is named for two roles", where=where, fix="Name a column for each role."
         )
+
+
+def _and(words: Sequence[str], before: str) -> str:
+    """Return words as a list in a sentence, each with something before it."""
+    first, last = [f"{before}{word}" for word in words[:-1]], f"{before}{words[-1]}"
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -22,6 +22,8 @@ NAMES = {
     "datasets": "Datasets",
     "runs": "Runs",
     "studies": "Searches",
+    "comparisons": "Comparisons",
+    "presets": "Presets",
     "trash": "Deleted runs",
     "uploads": "Uploads",
     "data": "Open folder of logs",

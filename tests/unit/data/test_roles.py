@@ -42,9 +42,9 @@ def test_names_that_say_nothing_are_a_question():
     guesses = guess_roles(found)
     assert (guesses["user"].column, guesses["user"].is_certain) == ("a", False)
     assert (guesses["item"].column, guesses["item"].is_certain) == ("b", False)
-    with pytest.raises(LogError, match="the user, the item is not clear") as caught:
+    with pytest.raises(LogError, match="which of them holds the user and the item") as caught:
         confirm_roles(guesses, found, "log.csv")
-    assert "--user, --item" in str(caught.value)
+    assert "--user and --item" in str(caught.value)
 
 
 def test_two_weak_names_are_a_question():
@@ -60,7 +60,7 @@ def test_the_only_column_of_dates_is_the_time(kind):
 
 def test_two_columns_of_dates_are_a_question_and_no_silent_file_order():
     found = columns(user="text", item="text", x="date", y="date")
-    with pytest.raises(LogError, match="the time is not clear"):
+    with pytest.raises(LogError, match="which of them holds the time"):
         confirm_roles(guess_roles(found), found, "log.csv")
 
 
