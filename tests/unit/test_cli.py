@@ -200,6 +200,18 @@ def test_a_recipe_replays_and_what_is_typed_goes_before_it(log: Path, workspace:
     assert other.manifest["roles"] == made.manifest["roles"]
 
 
+def test_a_smallest_value_of_nought_is_typed_too(log: Path, home: Path, workspace: Path) -> None:
+    rated = LogOptions(user="who", item="what", value="when_at", min_value=2.0)
+    made = find_target(str(log), rated, workspace)
+    recipe = log.parent / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    all_kept = find_target(str(log), LogOptions(recipe=recipe, min_value=0.0), workspace)
+    assert all_kept.manifest["settings"]["min_value"] == 0.0
+    result = run("train", "ring", "--min-value", "0", "--workspace", home)
+    assert result.exit_code == 2
+    assert "--min-value" in result.stderr
+
+
 def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path) -> None:
     titles = log.parent / "titles.csv"
     titles.write_text("number,caption\n0,Zero\n1,One\n")
