@@ -181,6 +181,41 @@ def test_a_zip_file_with_a_flipped_byte_gives_a_whole_run_or_nothing(
     assert len(list((workspace / "runs").iterdir())) == len(list_runs(workspace))
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_damage_however_a_zip_file_was_packed(
+    packing: int, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.zip"
+    with zipfile.ZipFile(path, "w", packing) as made:
+        for name, content in contents(run).items():
+            made.writestr(name, content)
+    brought = import_run(workspace, path)
+    assert brought.checkpoint("best").read_bytes() == run.checkpoint("best").read_bytes()
+    content, start = path.read_bytes(), path.read_bytes().index(b"config.json") + 30
+    chance = random.Random(1)
+    for _ in range(40):
+        damaged = bytearray(content)
+        damaged[start + chance.randrange(len(content) - start)] ^= 0xFF
+        path.write_bytes(damaged)
+        with suppress(FormatError):
+            import_run(workspace, path)
+    assert all(check_run(one) is None for one in list_runs(workspace))
+    assert len(list((workspace / "runs").iterdir())) == len(list_runs(workspace))
+
+
+def test_a_zip_file_whose_list_leads_nowhere_is_damaged(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "run.zip", contents(run))
+    content = bytearray(path.read_bytes())
+    # Where the list of contents begins: from there, the places of the files are reckoned.
+    place = content.rindex(b"PK\x05\x06") + 16
+    content[place : place + 4] = (10**9).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="cannot be read"):
+        import_run(workspace, path)
+
+
 def test_a_run_comes_from_a_folder_too_without_what_is_computed_from_it(
     run: Run, workspace: Path
 ) -> None:
