@@ -55,7 +55,7 @@ LINE_KINDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("epoch", "loss", "learning_rate", "elapsed_s"), NUMBER),
     },
     "valid": {"epoch": NUMBER, "step": int, "metrics": dict, "is_best": bool},
-    "continued": {"step": int},
+    **{kind: {"step": int} for kind in ("checkpoint", "paused", "resumed", "continued")},
 }
 # What not every version wrote, or not on every device.
 OTHER_KINDS: Kinds = {
@@ -258,7 +258,10 @@ def _is_event(event: Any, metric: str) -> bool:
         return False
     if not _has(event, LINE_KINDS.get(event["event"], {})) or not _has_others(event):
         return False
-    is_placed = all(0 <= (event.get(key) or 0) <= MAX_STEP for key in ("epoch", "step"))
+    # Unlike an epoch, a step is never left empty: curves are cut by it.
+    is_placed = event.get("step", 0) is not None and all(
+        0 <= (event.get(key) or 0) <= MAX_STEP for key in ("epoch", "step")
+    )
     metrics = event.get("metrics", {})
     if not is_placed or (event["event"] == "valid" and metric not in metrics):
         return False
