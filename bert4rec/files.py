@@ -15,7 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, UnwritableError
+from bert4rec.errors import (
+    Bert4RecError,
+    FormatError,
+    NotFoundError,
+    SettingsError,
+    UnwritableError,
+)
 
 WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
 
@@ -178,14 +184,40 @@ def remove_abandoned(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def has_halves(value: Any) -> bool:
+    """Whether text in a value of JSON holds half of a pair of surrogates, which no file can hold.
+
+    Such a half comes from an escape in JSON, or from what was typed in another encoding.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically, as UTF-8."""
+    """Write `text` to `path` atomically, as UTF-8.
+
+    Raises:
+        SettingsError: it holds what is no text, as a name does that was not typed in UTF-8.
+    """
+    if has_halves(text):
+        raise SettingsError(
+            ["what is to be written holds signs that are no text"],
+            where=path.name,
+            fix="Type names and notes in UTF-8.",
+        )
     with swapped_in(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, atomically; NaN and infinity are refused."""
+    """Write `value` to `path` as indented JSON, atomically; NaN and infinity are refused.
+
+    Raises:
+        SettingsError: a text in it is none, as for `write_text`.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
@@ -195,15 +227,19 @@ def read_json(path: Path) -> Any:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it does not hold JSON, or numbers that JSON does not have.
+        FormatError: it does not hold JSON, or what we never write: NaN, infinity, half a sign.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        # Only an escape can bring such a half: the text itself was UTF-8.
+        if "\\u" in text and has_halves(value):
+            raise ValueError("half of a pair of surrogates is no sign")
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
+    return value
 
 
 def _finite(text: str) -> float:

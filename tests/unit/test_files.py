@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bert4rec.errors import FormatError, NotFoundError, UnwritableError
+from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
 from bert4rec.files import (
     WORKSPACE_VARIABLE,
     Journal,
@@ -182,6 +182,20 @@ def test_numbers_and_depths_that_we_never_write_are_damage(text: str, tmp_path: 
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(FormatError, match="not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_half_of_a_pair_of_surrogates_is_neither_read_nor_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(r'{"name": "\ud83d\ude00 \u00e9"}')
+    assert read_json(path) == {"name": "\U0001f600 \u00e9"}
+    for text in (r'{"name": "\ud800x"}', r'[{"\uDFFF": 1}]'):
+        path.write_text(text)
+        with pytest.raises(FormatError, match="half of a pair of surrogates"):
+            read_json(path)
+    with pytest.raises(SettingsError, match="no text") as caught:
+        write_json(path, {"note": os.fsdecode(b"caf\xe9")})
+    assert "UTF-8" in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("document", [[], [1], "text", None, 3])

@@ -260,6 +260,7 @@ def test_a_file_that_claims_to_be_smaller_than_it_is_gives_nothing(
     [
         ("config.json", b"{"),
         ("config.json", b'{"format_version": 99}'),
+        ("label.json", rb'{"format_version": 1, "name": "\ud800x"}'),
         ("status.json", b"[]"),
         ("summary.json", b'{"test": 3}'),
         (BEST, b"\x80\x04pickle"),

@@ -159,6 +159,7 @@ def test_a_summary_of_another_shape_is_refused(what: str, run: Run) -> None:
         '{"event": "checkpoint"}',
         '{"event": "resumed", "step": null}',
         '{"event": "other", "step": null}',
+        r'{"event": "failed", "message": "\ud800"}',
         '{"event": "other", "epoch": "x"}',
         '{"event": "started", "n_items": "many"}',
         '{"event": "train", "epoch": 1, "step": 1, "loss": 2, "learning_rate": "high"}',
