@@ -47,7 +47,8 @@ def export_run(run: Run, path: Path, *, with_last: bool = False) -> list[str]:
     with (
         writing_explained(path.parent),
         swapped_in(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        # A zip file knows no moment before 1980, which is where a copy may put a file.
+        zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive,
     ):
         for name in there:
             # Weights are noise to a packer.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import random
 import shutil
 import stat
@@ -59,6 +60,14 @@ def test_a_run_comes_over_whole_with_its_label_and_is_used_once_its_dataset_is_t
 
 def test_the_checkpoint_to_go_on_from_comes_when_asked_for(run: Run, tmp_path: Path) -> None:
     assert LAST in export_run(run, tmp_path / "run.zip", with_last=True)
+
+
+def test_files_older_than_zip_files_are_exported_too(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    os.utime(run.folder / "config.json", (0, 0))
+    export_run(run, tmp_path / "run.zip")
+    assert import_run(workspace, tmp_path / "run.zip").summary() == run.summary()
 
 
 def test_the_same_run_twice_is_two_runs(run: Run, workspace: Path, tmp_path: Path) -> None:
