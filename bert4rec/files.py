@@ -181,7 +181,9 @@ def remove_abandoned(folder: Path) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            # It may be another person's, in a folder that all write.
+            with suppress(OSError):
+                path.unlink()
 
 
 def has_halves(value: Any) -> bool:

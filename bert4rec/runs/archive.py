@@ -13,6 +13,7 @@ from bert4rec.files import (
     is_file,
     is_there,
     make_folder,
+    remove_abandoned,
     safe_name,
     swapped_in,
     temporary_beside,
@@ -78,6 +79,7 @@ def import_run(workspace: Path, path: Path) -> Run:
         raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
     runs = workspace / "runs"
     make_folder(runs)
+    remove_abandoned(runs)
     temporary = temporary_beside(runs / "import")
     try:
         with writing_explained(runs):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
@@ -25,6 +24,7 @@ from bert4rec.files import (
     write_text,
     writing_explained,
 )
+from tests.factories import abandoned_beside
 
 
 def names_in(folder: Path) -> list[str]:
@@ -308,11 +308,10 @@ def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) ->
 
 
 def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:
-    dead = next(pid for pid in range(4_000_000, 1, -1) if not psutil.pid_exists(pid))
     mine = temporary_beside(tmp_path / "last.safetensors")
     mine.write_text("half")
-    name = mine.name.replace(f"-{os.getpid()}.", f"-{dead}.")
-    left, folder = tmp_path / name, tmp_path / name.replace("last", "folder")
+    left, folder = (abandoned_beside(tmp_path / name) for name in ("last.safetensors", "folder"))
+    name = left.name
     left.write_text("half")
     folder.mkdir()
     (folder / "part").write_text("half")

@@ -14,13 +14,15 @@ import pytest
 
 from bert4rec import parcels
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
+from bert4rec.files import temporary_beside
 from bert4rec.recommender import load
 from bert4rec.runs import archive
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run, tag_run
-from bert4rec.runs.registry import list_runs
+from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.soundness import BEST, LAST, check_run
+from tests.factories import abandoned_beside
 
 
 @pytest.fixture
@@ -74,6 +76,25 @@ def test_the_same_run_twice_is_two_runs(run: Run, workspace: Path, tmp_path: Pat
     export_run(run, tmp_path / "run.zip")
     brought = {import_run(workspace, tmp_path / "run.zip").id for _ in range(2)}
     assert len(brought) == len(list_runs(workspace)) == 2
+
+
+def test_what_a_killed_import_left_goes_with_the_next_import_or_run(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    export_run(run, tmp_path / "run.zip")
+    runs = workspace / "runs"
+    under_way = temporary_beside(runs / "import")
+    under_way.mkdir(parents=True)
+    for make in (
+        lambda: import_run(workspace, tmp_path / "run.zip"),
+        lambda: create_run(workspace, run.dataset(), run.policy()),
+    ):
+        left = abandoned_beside(runs / "import")
+        (left / "checkpoints").mkdir(parents=True)
+        make()
+        assert not left.exists()
+    assert under_way.exists()
+    assert len(list_runs(workspace)) == 2
 
 
 def test_an_active_run_is_not_exported(run: Run, tmp_path: Path) -> None:
