@@ -61,6 +61,13 @@ def test_what_asks_does_not_find_itself() -> None:
     assert list(similar[0]) == [0, 0, 0, -np.inf]
 
 
+def test_fewer_than_one_neighbour_cannot_be_asked_for() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    for k in (0, -1):
+        with pytest.raises(SettingsError, match=f"k is {k}"):
+            nearest(vectors, vectors, k, device="cpu")
+
+
 def test_vectors_of_two_widths_are_not_compared() -> None:
     with pytest.raises(SettingsError, match="queries have 2 numbers, vectors 3"):
         nearest(np.zeros((1, 2), np.float32), np.zeros((1, 3), np.float32))
