@@ -273,6 +273,17 @@ def test_ids_that_a_gap_made_floats_are_whole_again_in_the_answer(
     assert (tmp_path / "scored.csv").read_text() == "user_id,item_id,score,rank\n0,1.5,,\n,2,,\n"
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.uint16(), pa.int64(), pa.uint64()])
+def test_whole_numbers_with_a_gap_stay_whole_whatever_their_width(
+    kind: pa.DataType, model: Recommender, tmp_path: Path
+) -> None:
+    known = {"user_id": ["0", "0"], "item_id": ["1", "2"], "year": pa.array([7, None], kind)}
+    pq.write_table(pa.table(known), tmp_path / "pairs.parquet")
+    score_pairs(model, tmp_path / "pairs.parquet", tmp_path / "scored.csv")
+    found = pd.read_csv(tmp_path / "scored.csv", dtype=str, keep_default_na=False)
+    assert list(found["year"]) == ["7", ""]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
