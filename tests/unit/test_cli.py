@@ -558,6 +558,24 @@ def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Pa
     assert json.loads(out.read_text("utf-8"))["places"] == document["places"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("map.csv", ["map", "last", "--method", "pca", "--clusters", "2"]),
+        ("map.html", ["map", "last", "--method", "pca", "--clusters", "2"]),
+        ("list.csv", ["compose", "last", "--items", "3,_"]),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_with_what_to_do(
+    name: str, words: list[str], home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    result = run(*words, "--out", tmp_path / name, "--workspace", home)
+    assert result.exit_code == 1
+    assert f"the folder {tmp_path} cannot be written" in result.stderr
+    assert "Make room or permit writing there" in result.stderr
+
+
 def test_compose_goes_on_from_a_user(home: Path, model: Recommender) -> None:
     history = [str(item) for item in model.dataset.history(2)]
     length = len(history) + 1
