@@ -229,7 +229,8 @@ def read_json(path: Path) -> Any:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it does not hold JSON, or what we never write: NaN, infinity, half a sign.
+        FormatError: it cannot be read, or does not hold JSON, or what we never write: NaN,
+            infinity, half a sign.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -239,6 +240,9 @@ def read_json(path: Path) -> Any:
             raise ValueError("half of a pair of surrogates is no sign")
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise FormatError(f"{path.name} cannot be read: {reason}", where=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
     return value

@@ -177,6 +177,12 @@ def test_a_missing_file_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None
         read_json(tmp_path / "a.json")
 
 
+def test_what_the_system_does_not_let_be_read_is_damage_too(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(FormatError, match=r"a\.json cannot be read: Is a directory"):
+        read_json(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("text", ["NaN", '{"a": [Infinity]}', "-1e999", "1" * 5000, "[" * 5000])
 def test_numbers_and_depths_that_we_never_write_are_damage(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
