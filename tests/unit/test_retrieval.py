@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4rec import score_blocks
-from bert4rec.errors import FormatError, SettingsError, UnknownIdError
+from bert4rec.errors import FormatError, SettingsError, UnknownIdError, UnwritableError
 from bert4rec.retrieval import SIMILARITIES, Similarity, nearest, nearest_in_file
 from bert4rec.vectors import unit, vector_schema
 
@@ -150,3 +150,12 @@ def test_an_index_finds_what_is_nearest(tmp_path: Path) -> None:
     assert report.recall > 0.9
     index = usearch.Index.restore(str(tmp_path / "items.usearch"))
     assert int(index.search(vectors[7], 1).keys[0]) == 7
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files")
+def test_an_index_that_cannot_be_written_is_told() -> None:
+    pytest.importorskip("usearch.index")
+    from bert4rec.vector_index import write_index
+
+    with pytest.raises(UnwritableError, match="the folder /proc cannot be written"):
+        write_index(np.eye(3, dtype=np.float32), "/proc/index")
