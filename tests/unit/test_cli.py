@@ -334,6 +334,15 @@ def test_a_setting_of_a_file_is_no_wrong_use(home: Path, tmp_path: Path) -> None
     assert run("train", "ring", "--config", config, "--workspace", home).exit_code == 1
 
 
+@pytest.mark.parametrize("words", [["train", "ring"], ["sweep", "ring", "--trials", "1"]])
+def test_an_empty_name_of_a_file_with_settings_is_not_passed_over(
+    words: list[str], home: Path
+) -> None:
+    result = run(*words, "--config", "", "--workspace", home)
+    assert result.exit_code == 2
+    assert "the name of a file is empty" in result.stderr
+
+
 def test_a_surprise_is_one_line_unless_asked_for_more(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,8 +361,9 @@ def test_a_damaged_run_does_not_hide_the_others(home: Path, tmp_path: Path) -> N
     workspace = tmp_path / "workspace"
     (workspace / "runs" / "broken").mkdir(parents=True)
     (workspace / "runs" / "broken" / "config.json").write_text("{")
+    (workspace / "runs" / "folder" / "config.json").mkdir(parents=True)
     document = json.loads(run("runs", "--json", "--workspace", workspace).stdout)
-    assert [entry["state"] for entry in document["runs"]] == ["damaged"]
+    assert [entry["state"] for entry in document["runs"]] == ["damaged"] * 2
     assert "damaged" in run("runs", "--workspace", workspace).stdout
 
 
