@@ -186,16 +186,17 @@ def remove_abandoned(folder: Path) -> None:
                 path.unlink()
 
 
-def has_halves(value: Any) -> bool:
-    """Whether text in a value of JSON holds half of a pair of surrogates, which no file can hold.
+def is_writable(value: Any) -> bool:
+    """Whether a value of JSON is not too deep to be written, and all text in it is text.
 
-    Such a half comes from an escape in JSON, or from what was typed in another encoding.
+    Half of a pair of surrogates is none: it comes from an escape in JSON, or from what was typed
+    in another encoding.
     """
     try:
         json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -204,7 +205,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         SettingsError: it holds what is no text, as a name does that was not typed in UTF-8.
     """
-    if has_halves(text):
+    if not is_writable(text):
         raise SettingsError(
             ["what is to be written holds signs that are no text"],
             where=path.name,
@@ -236,7 +237,7 @@ def read_json(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_finite, parse_float=_finite)
         # Only an escape can bring such a half: the text itself was UTF-8.
-        if "\\u" in text and has_halves(value):
+        if "\\u" in text and not is_writable(value):
             raise ValueError("half of a pair of surrogates is no sign")
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error

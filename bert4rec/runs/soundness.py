@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
-from bert4rec.files import has_halves, is_file
+from bert4rec.files import is_file, is_writable
 from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
@@ -229,7 +229,7 @@ def _check_journal(path: Path, metric: str) -> None:
         event = _parsed(line)
         if event is None:
             n_broken += 1
-        elif not _is_event(event, metric) or (b"\\u" in line and has_halves(event)):
+        elif not _is_event(event, metric) or (b"\\u" in line and not is_writable(event)):
             raise _bad(path.name, f"line {number:,} is not what a run writes")
     if n_broken > MAX_BROKEN_LINES:
         raise _bad(path.name, f"{n_broken:,} of its lines are broken")
