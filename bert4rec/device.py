@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import psutil
 import torch
 
 from bert4rec.errors import DeviceError, DeviceMemoryError
-from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.hyperparameters import DEVICES, Hyperparameters
 
 # Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
 VALUES_PER_THREAD = 250_000
@@ -67,7 +68,7 @@ def choose_device(
         n_threads: CPU threads; None means every core that this process may use.
 
     Raises:
-        DeviceError: the device was asked for by name and is not there.
+        DeviceError: the device was asked for by name and is not there, or of no known kind.
     """
     name, reason = _find_device(device)
     chosen, precision_reason = _find_precision(precision, name)
@@ -116,6 +117,10 @@ def _find_device(device: str) -> tuple[str, str]:
         if torch.backends.mps.is_available():
             return "mps", "an Apple GPU is there"
         return "cpu", "no GPU was found"
+    if not re.fullmatch(DEVICES, device):
+        raise DeviceError(
+            f"there is no kind of device {device!r}", fix="Use auto, cpu, cuda, cuda:N or mps."
+        )
     if device.startswith("cuda"):
         index = int(device.partition(":")[2] or 0)
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0

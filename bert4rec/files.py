@@ -15,7 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, UnwritableError
+from bert4rec.errors import (
+    Bert4RecError,
+    FormatError,
+    NotFoundError,
+    SettingsError,
+    UnwritableError,
+)
 
 WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
 
@@ -183,17 +189,46 @@ def remove_abandoned(folder: Path) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            # It may be another person's, in a folder that all write.
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_writable(value: Any) -> bool:
+    """Whether a value of JSON is not too deep to be written, and all text in it is text.
+
+    Half of a pair of surrogates is none: it comes from an escape in JSON, or from what was typed
+    in another encoding.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically, as UTF-8."""
+    """Write `text` to `path` atomically, as UTF-8.
+
+    Raises:
+        SettingsError: it holds what is no text, as a name does that was not typed in UTF-8.
+    """
+    if not is_writable(text):
+        raise SettingsError(
+            ["what is to be written holds signs that are no text"],
+            where=path.name,
+            fix="Type names and notes in UTF-8.",
+        )
     with swapped_in(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as indented JSON, atomically; NaN and infinity are refused."""
+    """Write `value` to `path` as indented JSON, atomically; NaN and infinity are refused.
+
+    Raises:
+        SettingsError: a text in it is none, as for `write_text`.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
@@ -203,15 +238,23 @@ def read_json(path: Path) -> Any:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it does not hold JSON, or numbers that JSON does not have.
+        FormatError: it cannot be read, or does not hold JSON, or what we never write: NaN,
+            infinity, half a sign.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        # Only an escape can bring such a half: the text itself was UTF-8.
+        if "\\u" in text and not is_writable(value):
+            raise ValueError("half of a pair of surrogates is no sign")
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise FormatError(f"{path.name} cannot be read: {reason}", where=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
+    return value
 
 
 def _finite(text: str) -> float:

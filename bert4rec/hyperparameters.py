@@ -19,6 +19,8 @@ MAX_COUNT = 1_000_000
 MAX_WIDTH = 65_536
 MAX_PARTS = 1_024
 MAX_SEED = 2**53 - 1
+# How a device is named, as a regular expression.
+DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
 MODEL_NAMES = {"bidirectional": "BERT4Rec", "causal": "SASRec"}
 USUAL_MODEL = MODEL_NAMES["bidirectional"]
@@ -212,7 +214,7 @@ class Hyperparameters(BaseModel):
         "Machine",
         "Device",
         "auto, cpu, cuda, cuda:N or mps.",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=f"^({DEVICES})$",
     )
 
     attention: AttentionKind = _setting(

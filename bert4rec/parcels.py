@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -20,6 +24,11 @@ MAX_RATIO, SMALL_BYTES = 100, 2**22
 # Left free beside what comes in, for what trains meanwhile.
 SPARE_BYTES = 64 * 2**20
 MAX_SHOWN = 80
+# What the standard library raises on damaged or foreign bytes; bzip2 does so as the system would.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
+    *(LookupError, RuntimeError, OverflowError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -47,32 +56,17 @@ class Expected:
             FormatError: it is another one, or larger than it should be.
             UnwritableError: there is no room for it.
         """
-        try:
-            with (
-                path.open("rb") as file,
-                zipfile.ZipFile(cast("BinaryIO", _Bounded(file))) as archive,
-            ):
-                entries = archive.infolist()
-                self.check_names([entry.filename for entry in entries])
-                for entry in entries:
-                    if stat.S_ISLNK(entry.external_attr >> 16):
-                        raise FormatError(f"{entry.filename}: it is a link")
-                sizes = {entry.filename: entry.file_size for entry in entries}
-                self._check_sizes(sizes, folder, n_packed=path.stat().st_size)
-                for entry in entries:
-                    with archive.open(entry) as source:
-                        _write(source, folder / entry.filename, entry.file_size, entry.filename)
-        except FormatError:
-            raise
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            LookupError,
-            RuntimeError,
-            ValueError,
-        ) as why:
-            raise FormatError(f"it cannot be read ({why})") from why
+        with _opened(path) as archive:
+            entries = archive.infolist()
+            self.check_names([entry.filename for entry in entries])
+            for entry in entries:
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    raise FormatError(f"{entry.filename}: it is a link")
+            sizes = {entry.filename: entry.file_size for entry in entries}
+            self._check_sizes(sizes, folder, n_packed=path.stat().st_size)
+            for entry in entries:
+                blocks = _blocks(partial(archive.open, entry))
+                _write(blocks, folder / entry.filename, entry.file_size, entry.filename)
 
     def copy(self, path: Path, folder: Path) -> None:
         """Copy from a folder what belongs to this kind; links are not followed.
@@ -92,8 +86,8 @@ class Expected:
         sizes = {name: (path / name).stat().st_size for name in there}
         self._check_sizes(sizes, folder)
         for name in there:
-            with (path / name).open("rb") as source:
-                _write(source, folder / name, sizes[name], name)
+            blocks = _blocks(partial(FileIO, path / name))
+            _write(blocks, folder / name, sizes[name], name)
 
     def check_names(self, names: Sequence[str]) -> None:
         """Refuse whatever this kind does not consist of, before a byte of it is read.
@@ -157,11 +151,38 @@ class _Bounded:
         return data
 
 
-def _write(source: IO[bytes], target: Path, n_claimed: int, name: str) -> None:
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _reading():
+        file = path.open("rb")
+    with file:
+        with _reading():
+            archive = zipfile.ZipFile(cast("BinaryIO", _Bounded(file)))
+        with archive:
+            yield archive
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Refuse what cannot be read. Nothing may be written in here: that would be no damage."""
+    try:
+        yield
+    except DAMAGED as why:
+        raise FormatError(f"it cannot be read ({getattr(why, 'strerror', None) or why})") from why
+
+
+def _blocks(opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    """Yield what a file holds, a block at a time."""
+    with _reading(), opened() as source:
+        while block := source.read(BLOCK_BYTES):
+            yield block
+
+
+def _write(blocks: Iterable[bytes], target: Path, n_claimed: int, name: str) -> None:
     """Write one file, as far as it was claimed to go."""
     n_bytes = 0
     with target.open("wb") as file:
-        while block := source.read(BLOCK_BYTES):
+        for block in blocks:
             n_bytes += len(block)
             if n_bytes > n_claimed:
                 break

@@ -29,7 +29,7 @@ from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
-from bert4rec.suggestions import Suggestion, suggestion_lists
+from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
 from bert4rec.threads import side_by_side
 
 # Histories that are scored at once: bounds memory, not the number that may be asked for.
@@ -119,7 +119,7 @@ class Recommender:
 
         Raises:
             UnknownIdError: an item is not in the catalogue.
-            SettingsError: there is no gap, or a gap lies outside the network's window.
+            SettingsError: there is no gap, or one outside the window, or `k` is below 1.
 
         Example:
             >>> model.fill(["a", None, "c"], k=3)  # doctest: +SKIP
@@ -136,8 +136,11 @@ class Recommender:
         """Return what `fill` says of each sequence of item indices, MASK where a gap is.
 
         Raises:
-            SettingsError: a sequence has no gap, or one outside the network's window.
+            SettingsError: a sequence has no gap, or one outside the window, or `k` is below 1.
         """
+        check_length(k)
+        if not sequences:
+            return []
         gaps = [self.gaps(whole) for whole in sequences]
         seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
         found = iter(self.suggestions_for(self._hidden_of(sequences, gaps), k, seen=seen))
@@ -242,6 +245,7 @@ class Recommender:
 
         Raises:
             UnknownIdError: an item is not in the catalogue.
+            SettingsError: `k` is below 1.
         """
         encoded = [self.vocabulary.encode(sequence) for sequence in sequences]
         return self.recommend_encoded(encoded, k, remove_seen=remove_seen)
@@ -250,6 +254,7 @@ class Recommender:
         self, encoded: Sequence[np.ndarray], k: int = 10, *, remove_seen: bool | None = None
     ) -> list[list[Suggestion]]:
         """Return what `recommend_many` says of sequences of item indices."""
+        check_length(k)
         removes = self.removes_seen if remove_seen is None else remove_seen
 
         @torch.inference_mode()

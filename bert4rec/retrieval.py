@@ -17,6 +17,7 @@ from bert4rec.histories import Histories
 from bert4rec.ranking import Removal, RunningTop
 from bert4rec.row_files import BATCH_ROWS, rows_written
 from bert4rec.score_blocks import MAX_ROWS, product_blocks
+from bert4rec.suggestions import check_length
 from bert4rec.threads import side_by_side
 from bert4rec.vector_table import VectorTable, vector_batches
 from bert4rec.vectors import ITEM, unit
@@ -51,10 +52,11 @@ def nearest(
         similarities, float32 (Q, K). What was left out comes last, at minus infinity.
 
     Raises:
-        SettingsError: the widths differ.
+        SettingsError: the widths differ, or `k` is below 1.
 
     Cost: Q · N · D products; similarities are held in blocks of `score_blocks.SCORE_BYTES`.
     """
+    check_length(k)
     if queries_qd.shape[1] != vectors_nd.shape[1]:
         raise SettingsError(
             [f"queries have {queries_qd.shape[1]} numbers, vectors {vectors_nd.shape[1]}"],
@@ -135,7 +137,7 @@ def nearest_in_file(
     Raises:
         NotFoundError: there is no such file.
         FormatError: a file cannot be read, or holds no items.
-        SettingsError: the files have vectors of different widths.
+        SettingsError: the files have vectors of different widths, or `k` is below 1.
         UnknownIdError: an id is not among the items.
         UnwritableError: the answer cannot be written.
     """

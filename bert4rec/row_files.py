@@ -26,6 +26,17 @@ CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
 PARQUET = ".parquet"
+# What pandas keeps whole numbers in that have gaps.
+WHOLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
 
 
 class RowFile:
@@ -263,8 +274,7 @@ def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
 
         def write(rows: pa.Table) -> None:
-            # Whole numbers with gaps stay whole.
-            frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+            frame = rows.to_pandas(types_mapper=WHOLE.get)
             file.write(csv_text(frame, with_names=not file.tell()))
 
         yield write

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.split import Segments
 from bert4rec.errors import FormatError
-from bert4rec.files import make_folder, temporary_beside, writing_explained
+from bert4rec.files import make_folder, remove_abandoned, temporary_beside, writing_explained
 from bert4rec.histories import Histories
 from bert4rec.item_lists import UNKNOWN_ITEM, UNKNOWN_USER, Problems, encode_sequences
 from bert4rec.pair_ranks import Ranks
@@ -100,6 +100,7 @@ def score_pairs(
     rows, out = RowFile(Path(pairs), "pairs"), Path(out)
     _check_columns(rows.columns, rows.path.name)
     make_folder(out.parent)
+    remove_abandoned(out.parent)
     folder = temporary_beside(out)
     with writing_explained(out.parent):
         folder.mkdir()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.score_blocks import Blocks
 
@@ -36,6 +37,16 @@ class Suggestion:
     rank: int
     count: int
     is_seen: bool
+
+
+def check_length(k: int) -> None:
+    """Refuse lists that are to hold nothing.
+
+    Raises:
+        SettingsError: `k` is below 1.
+    """
+    if k < 1:
+        raise SettingsError([f"k is {k}, but a list holds at least 1 item"], fix="Give a larger k.")
 
 
 def suggestion_lists(

@@ -315,6 +315,7 @@ class Trainer:
         plain = asdict(self.position) | {
             "n_summed": self.n_summed,
             "n_sequences_summed": self.n_sequences_summed,
+            "summed_s": self._summed_s,
         }
         return tensors, plain
 
@@ -332,6 +333,8 @@ class Trainer:
         plain = dict(plain)
         self.n_summed = plain.pop("n_summed")
         self.n_sequences_summed = plain.pop("n_sequences_summed")
+        # A checkpoint of the time before these seconds were kept lacks them.
+        self._summed_s = plain.pop("summed_s", 0.0)
         self.position = Position(**plain)
 
 

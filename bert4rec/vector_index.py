@@ -54,8 +54,16 @@ def write_index(
     index.add(np.arange(len(vectors_nd), dtype=np.uint64), vectors_nd)
     path = Path(path)
     with writing_explained(path.parent), swapped_in(path) as temporary:
-        index.save(str(temporary))
+        _save(index, temporary)
     return _compared(index, vectors_nd, similarity)
+
+
+def _save(index: Any, path: Path) -> None:
+    try:
+        index.save(str(path))
+    except RuntimeError as error:
+        # So usearch tells of what the system does not allow.
+        raise OSError(str(error)) from error
 
 
 def _index_class() -> Any:

@@ -116,7 +116,7 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
     from bert4rec.composer.decoding import compose as fill_together
     from bert4rec.composer.export import as_text, composition_document
     from bert4rec.composer.reasons import find_reasons
-    from bert4rec.files import swapped_in
+    from bert4rec.files import write_text, writing_explained
 
     model = load_run(workspace, run)
     outline = _outline(asked, model)
@@ -125,8 +125,8 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
     document = composition_document(found, reasons, model.vocabulary)
     if out is not None:
         text = as_text(Path(out).suffix[1:], found, reasons, model.vocabulary)
-        with swapped_in(Path(out)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with writing_explained(Path(out).parent):
+            write_text(Path(out), text)
     head = {"run": id_of(model), "user": asked.user, "method": asked.method, "out": out}
     notes = [f"Note: {note}" for note in found.notes]
     wrote = [f"Wrote {out}"] if out else []

@@ -60,8 +60,7 @@ class LogOptions:
 
     def typed(self) -> dict[str, Any]:
         """Return the options that were typed, by name."""
-        nothing = (None, False, ())
-        return {name: value for name, value in vars(self).items() if value not in nothing}
+        return {name: value for name, value in vars(self).items() if _is_typed(value)}
 
     def given(self) -> list[str]:
         """Return the options that were typed, as they are typed."""
@@ -153,6 +152,11 @@ class LogOptions:
         from bert4rec.data.item_table import read_item_table
 
         return read_item_table(Path(self.items), key=self.items_key, title=self.items_title)
+
+
+def _is_typed(value: Any) -> bool:
+    # Nought equals False, and is a smallest value like others.
+    return value is not None and value is not False and value != ()
 
 
 def _beside(log: str, name: str, recipe: Path) -> Path:

@@ -104,7 +104,9 @@ def _map(
 
 
 def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
-    from bert4rec.files import write_text
+    from bert4rec.files import write_text, writing_explained
     from bert4rec.ui.map_charts import map_page
 
-    write_text(path, map_page(found, model.vocabulary, clusters))
+    page = map_page(found, model.vocabulary, clusters)
+    with writing_explained(path.parent):
+        write_text(path, page)

@@ -121,6 +121,8 @@ def sweep(
     DATASET is a log, a dataset of the workspace or a sample. A study of the same name is gone on
     with; several processes may share one. Ctrl+C leaves it where it is. docs/search.md says more.
     """
+    if asked.config == "":
+        wrong_use("the name of a file is empty")
     if asked.config and replace(asked, config=None).given():
         wrong_use("--config says all; leave out --preset, --set, --vary and --seed")
     # What was typed wrongly should be told before a log is read.

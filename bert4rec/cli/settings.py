@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bert4rec.cli.terminal import bundled, shared_options, show, tell
+from bert4rec.cli.terminal import bundled, shared_options, show, tell, wrong_use
 
 if TYPE_CHECKING:
     from bert4rec.policy import Policy, PolicyKind
@@ -39,6 +39,8 @@ class SettingOptions:
         from bert4rec.presets import PRESETS
         from bert4rec.setting_checks import parse_settings
 
+        if self.config == "":
+            wrong_use("the name of a file is empty")
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}
         values |= base.settings.given() | assigned(self.assignments)

@@ -210,7 +210,11 @@ def answer(ctx: click.Context, document: dict[str, Any]) -> None:
     """Print the document of a command, the first time that this is asked for."""
     if not ctx.meta.get("is_answered"):
         ctx.meta["is_answered"] = True
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        if _as_shown(text) != text:
+            # In JSON an escape loses nothing.
+            text = json.dumps(document, indent=2, allow_nan=False)
+        click.echo(text)
 
 
 def show(document: dict[str, Any], lines: Iterable[str]) -> None:
@@ -219,7 +223,13 @@ def show(document: dict[str, Any], lines: Iterable[str]) -> None:
         answer(click.get_current_context(), document)
         return
     for line in lines:
-        click.echo(line)
+        click.echo(_as_shown(line))
+
+
+def _as_shown(text: str) -> str:
+    """Return text with a question mark for each sign that standard output has no bytes for."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, errors="replace").decode(encoding)
 
 
 def tell(line: str) -> None:

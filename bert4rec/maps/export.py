@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.files import swapped_in
+from bert4rec.files import swapped_in, writing_explained
 from bert4rec.maps.neighbours import nearest_rows
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.spreadsheets import csv_text, harmless
@@ -114,7 +114,11 @@ FORMS: dict[str, Callable[[pd.DataFrame, np.ndarray], bytes]] = {
 
 
 def write_map(path: Path, table: pd.DataFrame, vectors: np.ndarray) -> None:
-    """Write a map in the form that the name of the file asks for: see `FORMS`."""
+    """Write a map in the form that the name of the file asks for: see `FORMS`.
+
+    Raises:
+        UnwritableError: the file cannot be written.
+    """
     data = FORMS[path.suffix](table, vectors)
-    with swapped_in(path) as temporary:
+    with writing_explained(path.parent), swapped_in(path) as temporary:
         temporary.write_bytes(data)

@@ -13,6 +13,7 @@ from bert4rec.files import (
     is_file,
     is_there,
     make_folder,
+    remove_abandoned,
     safe_name,
     swapped_in,
     temporary_beside,
@@ -47,7 +48,8 @@ def export_run(run: Run, path: Path, *, with_last: bool = False) -> list[str]:
     with (
         writing_explained(path.parent),
         swapped_in(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        # A zip file knows no moment before 1980, which is where a copy may put a file.
+        zipfile.ZipFile(temporary, "w", strict_timestamps=False) as archive,
     ):
         for name in there:
             # Weights are noise to a packer.
@@ -77,6 +79,7 @@ def import_run(workspace: Path, path: Path) -> Run:
         raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
     runs = workspace / "runs"
     make_folder(runs)
+    remove_abandoned(runs)
     temporary = temporary_beside(runs / "import")
     try:
         with writing_explained(runs):

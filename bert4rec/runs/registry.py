@@ -13,7 +13,14 @@ from typing import Any
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.device import describe_machine
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import child_of, is_file, safe_name, write_json, writing_explained
+from bert4rec.files import (
+    child_of,
+    is_file,
+    remove_abandoned,
+    safe_name,
+    write_json,
+    writing_explained,
+)
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, utc_now
 
@@ -59,6 +66,7 @@ def create_run(
         **({"parent": dict(parent)} if parent else {}),
     }
     title = f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
+    remove_abandoned(workspace / "runs")
     with writing_explained(workspace):
         run = Run(_new_folder(workspace / "runs", title))
         try:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
-from bert4rec.files import is_file
+from bert4rec.files import is_file, is_writable
 from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
@@ -55,7 +55,7 @@ LINE_KINDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("epoch", "loss", "learning_rate", "elapsed_s"), NUMBER),
     },
     "valid": {"epoch": NUMBER, "step": int, "metrics": dict, "is_best": bool},
-    "continued": {"step": int},
+    **{kind: {"step": int} for kind in ("checkpoint", "paused", "resumed", "continued")},
 }
 # What not every version wrote, or not on every device.
 OTHER_KINDS: Kinds = {
@@ -229,7 +229,7 @@ def _check_journal(path: Path, metric: str) -> None:
         event = _parsed(line)
         if event is None:
             n_broken += 1
-        elif not _is_event(event, metric):
+        elif not _is_event(event, metric) or (b"\\u" in line and not is_writable(event)):
             raise _bad(path.name, f"line {number:,} is not what a run writes")
     if n_broken > MAX_BROKEN_LINES:
         raise _bad(path.name, f"{n_broken:,} of its lines are broken")
@@ -258,7 +258,10 @@ def _is_event(event: Any, metric: str) -> bool:
         return False
     if not _has(event, LINE_KINDS.get(event["event"], {})) or not _has_others(event):
         return False
-    is_placed = all(0 <= (event.get(key) or 0) <= MAX_STEP for key in ("epoch", "step"))
+    # Unlike an epoch, a step is never left empty: curves are cut by it.
+    is_placed = event.get("step", 0) is not None and all(
+        0 <= (event.get(key) or 0) <= MAX_STEP for key in ("epoch", "step")
+    )
     metrics = event.get("metrics", {})
     if not is_placed or (event["event"] == "valid" and metric not in metrics):
         return False

@@ -138,6 +138,7 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
         {"item_id": [], "title": [], "count": []},
         {"item_id": ["a"], "title": ["A"], "count": [1], "more": [{"b": 1}]},
         {"item_id": ["a"], "title": ["A"], "count": [1], "more": [[[1]]]},
+        {"item_id": ["a"], "title": ["\ud800"], "count": [1]},
     ],
 )
 def test_a_vocabulary_of_another_shape_is_refused(columns: Any, tmp_path: Path) -> None:

@@ -200,6 +200,18 @@ def test_a_recipe_replays_and_what_is_typed_goes_before_it(log: Path, workspace:
     assert other.manifest["roles"] == made.manifest["roles"]
 
 
+def test_a_smallest_value_of_nought_is_typed_too(log: Path, home: Path, workspace: Path) -> None:
+    rated = LogOptions(user="who", item="what", value="when_at", min_value=2.0)
+    made = find_target(str(log), rated, workspace)
+    recipe = log.parent / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    all_kept = find_target(str(log), LogOptions(recipe=recipe, min_value=0.0), workspace)
+    assert all_kept.manifest["settings"]["min_value"] == 0.0
+    result = run("train", "ring", "--min-value", "0", "--workspace", home)
+    assert result.exit_code == 2
+    assert "--min-value" in result.stderr
+
+
 def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path) -> None:
     titles = log.parent / "titles.csv"
     titles.write_text("number,caption\n0,Zero\n1,One\n")
@@ -347,6 +359,15 @@ def test_a_setting_of_a_file_is_no_wrong_use(home: Path, tmp_path: Path) -> None
     assert run("train", "ring", "--config", config, "--workspace", home).exit_code == 1
 
 
+@pytest.mark.parametrize("words", [["train", "ring"], ["sweep", "ring", "--trials", "1"]])
+def test_an_empty_name_of_a_file_with_settings_is_not_passed_over(
+    words: list[str], home: Path
+) -> None:
+    result = run(*words, "--config", "", "--workspace", home)
+    assert result.exit_code == 2
+    assert "the name of a file is empty" in result.stderr
+
+
 def test_a_surprise_is_one_line_unless_asked_for_more(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,8 +386,9 @@ def test_a_damaged_run_does_not_hide_the_others(home: Path, tmp_path: Path) -> N
     workspace = tmp_path / "workspace"
     (workspace / "runs" / "broken").mkdir(parents=True)
     (workspace / "runs" / "broken" / "config.json").write_text("{")
+    (workspace / "runs" / "folder" / "config.json").mkdir(parents=True)
     document = json.loads(run("runs", "--json", "--workspace", workspace).stdout)
-    assert [entry["state"] for entry in document["runs"]] == ["damaged"]
+    assert [entry["state"] for entry in document["runs"]] == ["damaged"] * 2
     assert "damaged" in run("runs", "--workspace", workspace).stdout
 
 
@@ -569,6 +591,24 @@ def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Pa
     assert [line["kept"] for line in document["places"]] == [True, False, False, True, False, False]
     assert document["dials"]["novelty"] == 0.5
     assert json.loads(out.read_text("utf-8"))["places"] == document["places"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("map.csv", ["map", "last", "--method", "pca", "--clusters", "2"]),
+        ("map.html", ["map", "last", "--method", "pca", "--clusters", "2"]),
+        ("list.csv", ["compose", "last", "--items", "3,_"]),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_with_what_to_do(
+    name: str, words: list[str], home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    result = run(*words, "--out", tmp_path / name, "--workspace", home)
+    assert result.exit_code == 1
+    assert f"the folder {tmp_path} cannot be written" in result.stderr
+    assert "Make room or permit writing there" in result.stderr
 
 
 def test_compose_goes_on_from_a_user(home: Path, model: Recommender) -> None:

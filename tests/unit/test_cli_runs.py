@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,29 @@ def test_name_note_and_tags_are_changed_and_listed(workspace: Path) -> None:
     assert (entry["name"], entry["note"], entry["tags"]) == ("My run", "of May", ["good", "best"])
     assert entry["n_bytes"] > 0
     assert "good, best" in call(workspace).stdout
+
+
+@pytest.mark.parametrize("words", [("rename",), ("note",), ("tag",), ("extend", "--epochs", "1")])
+def test_what_was_not_typed_in_utf_8_is_refused_in_one_line(
+    words: tuple[str, ...], workspace: Path
+) -> None:
+    ring = ring_dataset(n_items=12, n_users=40)
+    run = train(ring, small_settings(n_epochs=1), workspace=workspace)
+    named = ("--name",) if words[0] == "extend" else ()
+    refused = call(workspace, words[0], "last", *words[1:], *named, os.fsdecode(b"caf\xe9"))
+    assert refused.exit_code == 1
+    assert "Type names and notes in UTF-8" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    (entry,) = document(call(workspace, "--json"))["runs"]
+    assert (entry["name"], entry["note"], entry["tags"]) == (run.name, "", [])
+
+
+def test_a_terminal_of_another_encoding_gets_what_it_has_signs_for(workspace: Path) -> None:
+    make(workspace, "first")
+    words = ["runs", "note", "first", "café ✓", "--workspace", str(workspace)]
+    western = CliRunner(charset="latin-1")
+    assert "Note: café ?" in western.invoke(main, words).stdout
+    assert document(western.invoke(main, [*words, "--json"]))["note"] == "café ✓"
 
 
 def test_a_name_that_two_runs_have_is_refused_with_their_ids(workspace: Path) -> None:

@@ -111,6 +111,13 @@ def test_a_device_that_is_not_there_is_an_error_with_advice(name: str) -> None:
     assert name in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:x", "CPU"])
+def test_a_device_of_no_known_kind_is_an_error_with_those_there_are(name: str) -> None:
+    with pytest.raises(DeviceError, match="auto, cpu, cuda, cuda:N or mps") as caught:
+        choose_device(name)
+    assert repr(name) in caught.value.message
+
+
 def test_precision_and_threads_are_taken_as_asked() -> None:
     choice = choose_device("cpu", "bfloat16", 3)
     assert choice.n_threads == 3

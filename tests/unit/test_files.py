@@ -3,10 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import psutil
 import pytest
 
-from bert4rec.errors import FormatError, NotFoundError, UnwritableError
+from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
 from bert4rec.files import (
     WORKSPACE_VARIABLE,
     Journal,
@@ -25,6 +24,7 @@ from bert4rec.files import (
     write_text,
     writing_explained,
 )
+from tests.factories import abandoned_beside
 
 
 def names_in(folder: Path) -> list[str]:
@@ -177,11 +177,31 @@ def test_a_missing_file_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None
         read_json(tmp_path / "a.json")
 
 
+def test_what_the_system_does_not_let_be_read_is_damage_too(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(FormatError, match=r"a\.json cannot be read: Is a directory"):
+        read_json(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("text", ["NaN", '{"a": [Infinity]}', "-1e999", "1" * 5000, "[" * 5000])
 def test_numbers_and_depths_that_we_never_write_are_damage(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(FormatError, match="not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_half_of_a_pair_of_surrogates_is_neither_read_nor_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(r'{"name": "\ud83d\ude00 \u00e9"}')
+    assert read_json(path) == {"name": "\U0001f600 \u00e9"}
+    for text in (r'{"name": "\ud800x"}', r'[{"\uDFFF": 1}]'):
+        path.write_text(text)
+        with pytest.raises(FormatError, match="half of a pair of surrogates"):
+            read_json(path)
+    with pytest.raises(SettingsError, match="no text") as caught:
+        write_json(path, {"note": os.fsdecode(b"caf\xe9")})
+    assert "UTF-8" in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("document", [[], [1], "text", None, 3])
@@ -294,11 +314,10 @@ def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) ->
 
 
 def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:
-    dead = next(pid for pid in range(4_000_000, 1, -1) if not psutil.pid_exists(pid))
     mine = temporary_beside(tmp_path / "last.safetensors")
     mine.write_text("half")
-    name = mine.name.replace(f"-{os.getpid()}.", f"-{dead}.")
-    left, folder = tmp_path / name, tmp_path / name.replace("last", "folder")
+    left, folder = (abandoned_beside(tmp_path / name) for name in ("last.safetensors", "folder"))
+    name = left.name
     left.write_text("half")
     folder.mkdir()
     (folder / "part").write_text("half")

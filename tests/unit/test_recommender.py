@@ -233,6 +233,23 @@ def test_a_sequence_without_a_gap_or_with_one_out_of_sight_is_told(
     assert len(recommender.fill(long[:12])) == 1
 
 
+@pytest.mark.parametrize("k", [0, -1])
+def test_a_list_without_a_place_is_refused_by_the_name_of_its_setting(
+    k: int, recommender: Recommender
+) -> None:
+    for ask in (
+        lambda: recommender.recommend(["3"], k),
+        lambda: recommender.recommend_many([], k),
+        lambda: recommender.fill(["3", None], k),
+    ):
+        with pytest.raises(SettingsError, match=f"k is {k}"):
+            ask()
+
+
+def test_no_sequences_get_no_lists(recommender: Recommender) -> None:
+    assert recommender.fill_encoded([]) == recommender.recommend_many([]) == []
+
+
 def test_only_the_newest_items_of_a_long_sequence_count(recommender: Recommender) -> None:
     long = [str(n) for n in range(1, 31)]
     # One place of the window of twelve is that of the item to come.

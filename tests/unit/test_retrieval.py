@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert4rec import score_blocks
-from bert4rec.errors import FormatError, SettingsError, UnknownIdError
+from bert4rec.errors import FormatError, SettingsError, UnknownIdError, UnwritableError
 from bert4rec.retrieval import SIMILARITIES, Similarity, nearest, nearest_in_file
 from bert4rec.vectors import unit, vector_schema
 
@@ -59,6 +59,13 @@ def test_what_asks_does_not_find_itself() -> None:
     assert found[0, 0] == 1
     assert found[2, 0] == 2
     assert list(similar[0]) == [0, 0, 0, -np.inf]
+
+
+def test_fewer_than_one_neighbour_cannot_be_asked_for() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    for k in (0, -1):
+        with pytest.raises(SettingsError, match=f"k is {k}"):
+            nearest(vectors, vectors, k, device="cpu")
 
 
 def test_vectors_of_two_widths_are_not_compared() -> None:
@@ -143,3 +150,12 @@ def test_an_index_finds_what_is_nearest(tmp_path: Path) -> None:
     assert report.recall > 0.9
     index = usearch.Index.restore(str(tmp_path / "items.usearch"))
     assert int(index.search(vectors[7], 1).keys[0]) == 7
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files")
+def test_an_index_that_cannot_be_written_is_told() -> None:
+    pytest.importorskip("usearch.index")
+    from bert4rec.vector_index import write_index
+
+    with pytest.raises(UnwritableError, match="the folder /proc cannot be written"):
+        write_index(np.eye(3, dtype=np.float32), "/proc/index")

@@ -12,10 +12,12 @@ import pytest
 
 from bert4rec import scoring
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
+from bert4rec.files import temporary_beside
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.scoring import KeptVectors, score_pairs
+from tests.factories import abandoned_beside
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +273,17 @@ def test_ids_that_a_gap_made_floats_are_whole_again_in_the_answer(
     assert (tmp_path / "scored.csv").read_text() == "user_id,item_id,score,rank\n0,1.5,,\n,2,,\n"
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.uint16(), pa.int64(), pa.uint64()])
+def test_whole_numbers_with_a_gap_stay_whole_whatever_their_width(
+    kind: pa.DataType, model: Recommender, tmp_path: Path
+) -> None:
+    known = {"user_id": ["0", "0"], "item_id": ["1", "2"], "year": pa.array([7, None], kind)}
+    pq.write_table(pa.table(known), tmp_path / "pairs.parquet")
+    score_pairs(model, tmp_path / "pairs.parquet", tmp_path / "scored.csv")
+    found = pd.read_csv(tmp_path / "scored.csv", dtype=str, keep_default_na=False)
+    assert list(found["year"]) == ["7", ""]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -335,6 +348,23 @@ def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Pa
     assert lines[0] == "user_id,item_id,note,score,rank"
     assert lines[1].startswith("0,1,'=1,")
     assert len(lines) == 4
+
+
+def test_what_a_killed_process_left_beside_the_answer_goes_with_the_next_one(
+    model: Recommender, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"user_id": ["0"], "item_id": ["1"]})
+    pairs = written(frame, tmp_path / "pairs.csv")
+    left, under_way = abandoned_beside(tmp_path / "old.csv"), temporary_beside(tmp_path / "new.csv")
+    for folder in (left, under_way):
+        folder.mkdir()
+        (folder / "rows").write_bytes(b"half")
+    score_pairs(model, pairs, tmp_path / "scored.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "pairs.csv",
+        "scored.csv",
+        under_way.name,
+    }
 
 
 def test_pairs_longer_named_than_any_file_are_not_there(model: Recommender) -> None:

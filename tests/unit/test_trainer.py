@@ -377,6 +377,36 @@ def test_the_loss_line_after_a_restart_is_that_of_an_uninterrupted_training() ->
     assert losses[0] == losses[1]
 
 
+def test_the_speed_line_after_a_restart_counts_the_seconds_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            told.append(event.sequences_per_s)
+
+    monkeypatch.setattr(trainer_module, "LOGS_PER_EPOCH", 1)
+    tick(monkeypatch, 1.0)
+    trainer_of(listener=listen, n_epochs=1, eval_step=0).run()
+    first = trainer_of(n_epochs=1)
+    order = first.batches.order(0)
+    first.trained.train()
+    first._tick = trainer_module.time.monotonic()
+    for epoch_step in range(2):
+        first._must_leave()
+        first._train_step(order, 0, epoch_step)
+    tensors, plain = first.state()
+    # As of the time before these seconds were kept.
+    old = {key: value for key, value in plain.items() if key != "summed_s"}
+    for state in (plain, old):
+        second = trainer_of(listener=listen, n_epochs=1, eval_step=0)
+        second.restore(tensors, state)
+        second.run()
+    assert told[1] == told[0] == 30 / 5
+    assert told[2] == 30 / 3
+
+
 def test_no_gain_in_as_many_validations_as_patience_ends_the_training() -> None:
     scores = iter([0.1, 0.3, 0.2, 0.3, 0.1, 0.9])
     trainer = trainer_of(

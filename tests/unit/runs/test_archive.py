@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import random
 import shutil
 import stat
@@ -13,13 +14,15 @@ import pytest
 
 from bert4rec import parcels
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
+from bert4rec.files import temporary_beside
 from bert4rec.recommender import load
 from bert4rec.runs import archive
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run, tag_run
-from bert4rec.runs.registry import list_runs
+from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.soundness import BEST, LAST, check_run
+from tests.factories import abandoned_beside
 
 
 @pytest.fixture
@@ -61,10 +64,37 @@ def test_the_checkpoint_to_go_on_from_comes_when_asked_for(run: Run, tmp_path: P
     assert LAST in export_run(run, tmp_path / "run.zip", with_last=True)
 
 
+def test_files_older_than_zip_files_are_exported_too(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    os.utime(run.folder / "config.json", (0, 0))
+    export_run(run, tmp_path / "run.zip")
+    assert import_run(workspace, tmp_path / "run.zip").summary() == run.summary()
+
+
 def test_the_same_run_twice_is_two_runs(run: Run, workspace: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "run.zip")
     brought = {import_run(workspace, tmp_path / "run.zip").id for _ in range(2)}
     assert len(brought) == len(list_runs(workspace)) == 2
+
+
+def test_what_a_killed_import_left_goes_with_the_next_import_or_run(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    export_run(run, tmp_path / "run.zip")
+    runs = workspace / "runs"
+    under_way = temporary_beside(runs / "import")
+    under_way.mkdir(parents=True)
+    for make in (
+        lambda: import_run(workspace, tmp_path / "run.zip"),
+        lambda: create_run(workspace, run.dataset(), run.policy()),
+    ):
+        left = abandoned_beside(runs / "import")
+        (left / "checkpoints").mkdir(parents=True)
+        make()
+        assert not left.exists()
+    assert under_way.exists()
+    assert len(list_runs(workspace)) == 2
 
 
 def test_an_active_run_is_not_exported(run: Run, tmp_path: Path) -> None:
@@ -181,6 +211,41 @@ def test_a_zip_file_with_a_flipped_byte_gives_a_whole_run_or_nothing(
     assert len(list((workspace / "runs").iterdir())) == len(list_runs(workspace))
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_damage_however_a_zip_file_was_packed(
+    packing: int, run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.zip"
+    with zipfile.ZipFile(path, "w", packing) as made:
+        for name, content in contents(run).items():
+            made.writestr(name, content)
+    brought = import_run(workspace, path)
+    assert brought.checkpoint("best").read_bytes() == run.checkpoint("best").read_bytes()
+    content, start = path.read_bytes(), path.read_bytes().index(b"config.json") + 30
+    chance = random.Random(1)
+    for _ in range(40):
+        damaged = bytearray(content)
+        damaged[start + chance.randrange(len(content) - start)] ^= 0xFF
+        path.write_bytes(damaged)
+        with suppress(FormatError):
+            import_run(workspace, path)
+    assert all(check_run(one) is None for one in list_runs(workspace))
+    assert len(list((workspace / "runs").iterdir())) == len(list_runs(workspace))
+
+
+def test_a_zip_file_whose_list_leads_nowhere_is_damaged(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "run.zip", contents(run))
+    content = bytearray(path.read_bytes())
+    # Where the list of contents begins: from there, the places of the files are reckoned.
+    place = content.rindex(b"PK\x05\x06") + 16
+    content[place : place + 4] = (10**9).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="cannot be read"):
+        import_run(workspace, path)
+
+
 def test_a_run_comes_from_a_folder_too_without_what_is_computed_from_it(
     run: Run, workspace: Path
 ) -> None:
@@ -225,6 +290,7 @@ def test_a_file_that_claims_to_be_smaller_than_it_is_gives_nothing(
     [
         ("config.json", b"{"),
         ("config.json", b'{"format_version": 99}'),
+        ("label.json", rb'{"format_version": 1, "name": "\ud800x"}'),
         ("status.json", b"[]"),
         ("summary.json", b'{"test": 3}'),
         (BEST, b"\x80\x04pickle"),
