@@ -85,7 +85,7 @@ def _first_named(rows: StagedRows, filtered: Filtered) -> tuple[np.ndarray, np.n
     awaited = {name: of_codes.copy() for name, of_codes in is_left.items()}
     found: dict[str, list[np.ndarray]] = {"u": [], "i": []}
     are_all_left = all(of_codes.all() for of_codes in is_left.values())
-    if are_all_left and filtered.is_wanted is None:
+    if are_all_left and filtered.is_wanted is None and rows.is_whole:
         # Codes are given in that order.
         return np.arange(len(awaited["u"])), np.arange(len(awaited["i"]))
     for users, items in wanted_chunks(rows, filtered.is_wanted, "u", "i"):

@@ -27,9 +27,10 @@ class StagedRows:
         folder: Holds a file for each column.
         n_rows: Number of rows.
         columns: Which of `DTYPES` there are.
-        user_ids: Raw ids by code, in the order in which they first come.
+        user_ids: Raw ids by code, in the order in which they first come, in rows of no use too.
         item_ids: The same of the items.
         event_names: Kinds of events by code.
+        is_whole: Whether no row of the log was of no use.
         time_divisor: What a time is divided by to be in seconds.
     """
 
@@ -39,6 +40,7 @@ class StagedRows:
     user_ids: pa.Array
     item_ids: pa.Array
     event_names: pa.Array
+    is_whole: bool = True
     time_divisor: float = 1.0
 
     def chunks(self, *names: str) -> Iterator[tuple[np.ndarray, ...]]:
@@ -140,7 +142,13 @@ class RowStager:
             for file in files.values():
                 file.close()
         ids = {name: coder.ids() for name, coder in self._coders.items()}
-        return StagedRows(self._folder, self._n_rows, self._columns, ids["u"], ids["i"], ids["e"])
+        return StagedRows(
+            self._folder,
+            self._n_rows,
+            self._columns,
+            *(ids["u"], ids["i"], ids["e"]),
+            is_whole=not self.refused.n,
+        )
 
     def _usable(self, batch: pa.RecordBatch, names: list[str]) -> dict[str, np.ndarray]:
         columns = {

@@ -38,6 +38,14 @@ def write_log(folder: Path, name: str = "log.csv", n: int = 60) -> Path:
     return folder / name
 
 
+def test_a_line_of_no_use_gives_nobody_a_place_in_the_order(tmp_path: Path, workspace: Path):
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,item_id\n1,\n2,a\n1,b\n")
+    made = prepare(log, settings=PrepareSettings(min_sequence_length=1))
+    assert made.manifest["report"]["steps"][1]["n_rows"] == 1
+    assert list(made.users["user_id"]) == ["2", "1"]
+
+
 def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
     log = frame_of(("u", "z", 5), ("v", "a", 1), ("u", "a", 5), ("u", "m", 5), ("u", "b", 1))
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
