@@ -17,6 +17,7 @@ import pytest
 
 from bert4rec import search_process
 from bert4rec.control import Control
+from bert4rec.errors import Bert4RecError
 from bert4rec.jobs import JobService
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
 from bert4rec.search_process import search_in_a_process
@@ -59,6 +60,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def pid_of(study: Study) -> int:
     return int(study.facts()["search"]["pid"])
+
+
+def ended_of(service: SearchService) -> Bert4RecError:
+    """What a search ended of."""
+    service.start("one")
+    assert service.wait("one", LIMIT_S)
+    problem = service.problem("one")
+    assert problem is not None
+    return problem
 
 
 def died(patch: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,10 +144,7 @@ def test_a_search_that_does_not_get_to_train_says_why(
 ) -> None:
     died(patch, monkeypatch)
     new_study()
-    service.start("one")
-    assert service.wait("one", LIMIT_S)
-    problem = service.problem("one")
-    assert problem is not None
+    problem = ended_of(service)
     assert message in problem.message
     assert problem.fix
 
@@ -165,11 +172,7 @@ def test_a_process_that_cannot_be_started_fails_the_search(
 ) -> None:
     new_study()
     monkeypatch.setattr("bert4rec.child_process.sys.executable", "/nowhere/python")
-    service.start("one")
-    assert service.wait("one", LIMIT_S)
-    problem = service.problem("one")
-    assert problem is not None
-    assert "could not be started: No such file" in problem.message
+    assert "could not be started: No such file" in ended_of(service).message
 
 
 PARENT = """
@@ -177,6 +180,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from bert4rec.control import Control
+from bert4rec.errors import Bert4RecError
 from bert4rec.search_process import search_in_a_process
 from bert4rec.study import Study
 
