@@ -33,7 +33,9 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
     """Draw the items nearest to the one in focus, in the original space."""
     st.subheader("Nearest items")
     if focus is None:
-        st.caption("Click a point or find an item: what is most alike to the model comes here.")
+        # Streamlit tells of no click on a chart in 3D.
+        way = "Click a point or find an item" if found.points.shape[1] == 2 else "Find an item"
+        st.caption(f"{way}: what is most alike to the model comes here.")
         return
     vocabulary = recommender.vocabulary
     column = next(iter(category_columns(vocabulary)), None)

@@ -154,7 +154,7 @@ def test_every_colour_works_in_both_views(colour: str, dimensions: int) -> None:
         embeddings_method="pca", embeddings_colour=colour, embeddings_dimensions=dimensions
     )
     assert not app.error
-    assert f"coloured by {colour}" in app.get("plotly_chart")[0].proto.alt
+    assert f"coloured by {colour.capitalize()}" in app.get("plotly_chart")[0].proto.alt
 
 
 @pytest.mark.usefixtures("run")
@@ -284,3 +284,11 @@ def test_clusters_by_density_and_every_form_of_download_are_offered() -> None:
     assert not app.exception
     labels = [button.proto.label for button in app.get("download_button")]
     assert labels == ["Parquet", "CSV", "Projector", "HTML"]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_map_in_3d_asks_for_no_click() -> None:
+    shown = texts(open_map(embeddings_method="pca", embeddings_dimensions=3))
+    assert "Click a point" not in shown
+    assert "Find an item: what is most alike" in shown
+    assert "cannot be clicked in 3D" in shown
