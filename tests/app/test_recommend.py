@@ -153,6 +153,29 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_the_heading_says_that_gaps_are_filled() -> None:
+    app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
+    assert "5 places, 2 gaps filled" in texts(app)
+    press(app, "Empty the gaps again")
+    assert "gaps filled" not in texts(app)
+
+
+def test_a_long_history_says_how_much_of_it_is_taken(workspace: Path) -> None:
+    rows = [
+        {"user": f"u{n}", "item": f"t{(n + step) % 20}", "time": step}
+        for n in (12, 15)
+        for step in range(n)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="long", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="compose")
+    app.selectbox(key="compose_user").set_value("u15").run()
+    assert "newest 12 of the user's 15 items" in texts(app)
+    app.selectbox(key="compose_user").set_value("u12").run()
+    assert "newest 12" not in texts(app)
+
+
+@pytest.mark.usefixtures("run")
 def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
     app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
     first = cards(app)[2].split("**")[1]
