@@ -69,6 +69,29 @@ def test_names_amounts_and_columns_that_few_items_have_are_no_categories() -> No
     assert shelf.column == "genre"
 
 
+def test_years_are_categories_only_where_no_words_are() -> None:
+    table = pd.DataFrame({"item_id": range(24), "title": "x", "count": 1})
+    # One odd cell makes no words of it.
+    table["year"] = ["1996", "1997"] * 11 + ["1995", "unkonwn"]
+    alone = find_categories(Vocabulary(table))
+    both = find_categories(Vocabulary(table.assign(**{"class": ["calm", "wild", ""] * 8})))
+    assert both is not None
+    assert both.column == "class"
+    assert alone is not None
+    assert alone.column == "year"
+
+
+def test_words_in_one_cell_are_parted_where_each_stands_alone_too() -> None:
+    listed = find_categories(
+        vocabulary(kind=["Comedy War", "War", "Comedy", "War Comedy", "War", ""])
+    )
+    assert listed is not None
+    assert sorted(listed.names) == ["Comedy", "War"]
+    named = find_categories(vocabulary(kind=["Indie Rock", "Jazz", "Indie Rock", "Jazz", "", ""]))
+    assert named is not None
+    assert "Indie Rock" in named.names
+
+
 def test_diversity_by_categories_is_the_mean_jaccard_distance() -> None:
     top = np.array([[1, 2, 3], [2, 4, 6], [1, 2, 4]])
     wanted = np.mean(
