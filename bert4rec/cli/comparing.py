@@ -146,7 +146,7 @@ def _score_lines(made: Comparison, part: dict[str, Any]) -> list[str]:
         )
         for key in ordered
     ]
-    return table(("", *SHOWN_METRICS, "ndcg@10, 95 %"), rows)
+    return table(("", *SHOWN_METRICS, "ndcg@10, 95% interval"), rows)
 
 
 def _difference_lines(made: Comparison, reference: str, part: dict[str, Any]) -> list[str]:
@@ -166,7 +166,7 @@ def _difference_lines(made: Comparison, reference: str, part: dict[str, Any]) ->
     ]
     if not rows:
         return []
-    head = ("", "metric", "difference", "95 %", "p (Holm)", "better", "worse", "same")
+    head = ("", "metric", "difference", "95% interval", "adjusted p", "better", "worse", "same")
     title = f"Against {made.entrants[reference].title}, on the same users:"
     return ["", title, *table(head, rows)]
 
