@@ -9,14 +9,17 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.pipeline import train
+from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
-from bert4rec.runs.registry import list_runs
+from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import tables
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 N_ITEMS = 14
+TIMEOUT_S = 60
 
 
 @pytest.fixture
@@ -296,6 +299,21 @@ def test_a_story_without_a_model_offers_to_train_on_its_sample() -> None:
     app = open_recommend(view="show", story="course")
     assert "Repair this course" in [part.value for part in app.header]
     assert "Train on the sample" in labels(app)
+
+
+def test_a_story_shows_how_far_the_training_is_and_stops_it(workspace: Path) -> None:
+    settings = small_settings(n_epochs=100_000, eval_step=0)
+    policy = Policy("scoring_policy", settings)
+    run = create_run(workspace, prepare_sample("courses", workspace), policy)
+    service = state._job_service(str(workspace))
+    service.submit(run)
+    assert service.wait(lambda: run.status().state == "running", timeout_s=TIMEOUT_S)
+    app = open_recommend(view="show", story="course")
+    assert {"Stop and keep best", "Watch it live"} <= {*labels(app)}
+    assert len(app.get("progress")) == 1
+    press(app, "Stop and keep best")
+    assert service.wait(lambda: not service.active(), timeout_s=TIMEOUT_S)
+    assert run.status().state == "stopped"
 
 
 @pytest.mark.usefixtures("workspace")
