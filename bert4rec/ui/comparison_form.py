@@ -77,7 +77,7 @@ def draw_form(runs: dict[str, Run]) -> None:
                 "Compare",
                 type="primary",
                 icon=":material/balance:",
-                disabled=not chosen,
+                disabled=not chosen or _has_many_datasets(runs, chosen),
                 on_click=_start,
             )
             st.toggle(
@@ -121,13 +121,19 @@ def _set_defaults(runs: dict[str, Run]) -> None:
     st.session_state[BASELINES_KEY] = [name for name in named if not BASELINES[name].lacks()]
 
 
+def _has_many_datasets(runs: dict[str, Run], chosen: list[str]) -> bool:
+    return len({runs[run_id].config()["dataset"]["fingerprint"] for run_id in chosen}) > 1
+
+
 def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) -> None:
     if problem := st.session_state.get(PROBLEM_KEY):
         state.show_error(problem)
-        return
-    datasets = {runs[run_id].config()["dataset"]["fingerprint"] for run_id in chosen}
-    if len(datasets) > 1:
-        st.caption("These runs were trained on different datasets; choose runs of one of them.")
+    elif _has_many_datasets(runs, chosen):
+        st.warning(
+            "These runs cannot be compared: they were trained on different datasets, which the "
+            "list names behind each run. Keep the runs of one of them.",
+            icon=":material/warning:",
+        )
     elif chosen:
         n = len(chosen) + len(named)
         st.caption(
