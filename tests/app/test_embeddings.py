@@ -129,7 +129,10 @@ def test_a_found_item_shows_its_nearest_in_the_original_space() -> None:
     assert "of the 10 nearest" in texts(app)
     (table,) = tables(app)
     assert len(table) == 10
-    assert table["Cosine"].astype(float).is_monotonic_decreasing
+    assert table["Cosine"].str.removeprefix("✓ ").astype(float).is_monotonic_decreasing
+    # With the genre, and no column that a narrow window would cut.
+    assert list(table.columns) == ["Item · Genre", "Cosine"]
+    assert all(cell.endswith((" · calm", " · wild")) for cell in table["Item · Genre"])
 
 
 @pytest.mark.usefixtures("run")
