@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.sparse import csr_array
 from bert4rec.composer.rules import texts_of
 from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
 
 # What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where each
 # word also stands alone.
@@ -46,14 +48,39 @@ class Categories:
         return csr_array(self.of_items.multiply(1 / np.maximum(n, 1)[:, None]))
 
 
-def find_categories(vocabulary: Vocabulary) -> Categories | None:
+def find_categories(vocabulary: Vocabulary, column: str | None = None) -> Categories | None:
     """Return the categories of a catalogue by its most telling column, None if it has none.
 
     A column counts if at least half of the items have a value and there are 2 to 100 of them.
     Columns with a telling name come first, those of numbers, such as years, last.
+
+    Args:
+        vocabulary: The items.
+        column: The column to take, instead of the most telling one.
+
+    Raises:
+        SettingsError: that column does not count, or is not there.
     """
-    found = (_categories(vocabulary, column) for column in _columns(vocabulary))
-    return next(filter(None, found), None)
+    if column is None:
+        return next(_all_categories(vocabulary), None)
+    found = {one.column: one for one in _all_categories(vocabulary)}
+    if column not in found:
+        raise SettingsError(
+            [f"the items have no categories by {column!r}"],
+            fix=f"Those that do: {', '.join(found)}."
+            if found
+            else "No column of the item table groups items; leave the choice out.",
+        )
+    return found[column]
+
+
+def category_choices(vocabulary: Vocabulary) -> list[str]:
+    """Return the columns by which items have categories, the most telling first."""
+    return [found.column for found in _all_categories(vocabulary)]
+
+
+def _all_categories(vocabulary: Vocabulary) -> Iterator[Categories]:
+    return filter(None, (_categories(vocabulary, column) for column in _columns(vocabulary)))
 
 
 def _columns(vocabulary: Vocabulary) -> list[str]:

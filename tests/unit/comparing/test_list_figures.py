@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.comparing import list_figures as module
-from bert4rec.comparing.categories import Categories, find_categories
+from bert4rec.comparing.categories import Categories, category_choices, find_categories
 from bert4rec.comparing.list_figures import (
     ListContext,
     diversity,
@@ -17,6 +17,7 @@ from bert4rec.comparing.list_figures import (
     miscalibration,
 )
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
 from bert4rec.histories import Histories
 from tests.factories import SHELF
 
@@ -79,6 +80,17 @@ def test_years_are_categories_only_where_no_words_are() -> None:
     assert both.column == "class"
     assert alone is not None
     assert alone.column == "year"
+
+
+def test_another_column_can_be_chosen_for_categories() -> None:
+    items = vocabulary(author=list("aabbcc"), genre=GENRES, price=[1, 1, 2, 2, 3, 3])
+    assert category_choices(items) == ["genre", "author"]
+    chosen = find_categories(items, "author")
+    assert chosen is not None
+    assert chosen.names == list("abc")
+    with pytest.raises(SettingsError, match="no categories by 'price'") as refused:
+        find_categories(items, "price")
+    assert "genre, author" in str(refused.value.fix)
 
 
 def test_words_in_one_cell_are_parted_where_each_stands_alone_too() -> None:
