@@ -256,19 +256,20 @@ def _weigh(
 
 
 def _rival_finding(title: str, rival: _Rival) -> Finding:
-    p = "p below 0.001" if rival.p < 0.001 else f"p {rival.p:.3f}"
+    p = "below 0.001" if rival.p < 0.001 else f"{rival.p:.3f}"
     ours = rival.score + rival.lead
     if rival.is_beaten:
         said = f"{title} beats {rival.title}"
     elif rival.lead < 0 and rival.p < LEVEL:
         said = f"{rival.title} beats {title}"
     elif rival.is_as_good:
-        said = f"{title} gains nothing that matters on {rival.title}"
+        gains = "gains nothing that matters on" if rival.lead > 0 else "does no better than"
+        said = f"{title} {gains} {rival.title}"
     else:
         said = f"{title} and {rival.title} cannot be told apart"
     text = (
         f"{said}: NDCG@10 {ours:.4f} against {rival.score:.4f}, a difference of {rival.lead:+.4f}"
-        f" ({rival.low:+.4f} to {rival.high:+.4f}, {p})."
+        f" (95% interval {rival.low:+.4f} to {rival.high:+.4f}, adjusted p {p})."
     )
     return Finding(text, rival.figures)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
@@ -28,13 +27,13 @@ from bert4rec.ui.map_controls import (
     draw_controls,
     map_settings,
 )
-from bert4rec.ui.map_downloads import draw_downloads
-from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.map_downloads import Drawn, draw_downloads
+from bert4rec.ui.map_panels import caption_of, draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.map_path import PATH_KEY, path_items, path_rows, path_user, path_words, take_path
 from bert4rec.ui.map_rings import circles_of, draw_rings
 from bert4rec.ui.map_wait import draw_waiting
 from bert4rec.ui.run_choice import choose_model
-from bert4rec.ui.words import counted, number, percent
+from bert4rec.ui.words import number, percent
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
@@ -108,7 +107,7 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     labels = maps.cluster_labels(run, *cluster_choice(), whole)
     chart, panel = st.columns([2, 1])
     with chart:
-        draw_chart(run, Shown(whole, found, labels, path), recommender, focus)
+        drawn = draw_chart(run, Shown(whole, found, labels, path), recommender, focus)
     with panel:
         draw_neighbours(found, recommender, focus)
     colour = str(st.session_state["embeddings_colour"])
@@ -117,7 +116,7 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     if colour == CLUSTER:
         names = maps.cluster_captions(labels, recommender.vocabulary)
         draw_clusters(labels[found.item_idx - 1], names, found, recommender.vocabulary)
-    draw_downloads(run, whole, recommender, labels)
+    draw_downloads(whole, recommender, labels, drawn)
 
 
 def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
@@ -268,7 +267,7 @@ def theme_type() -> Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> None:
+def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> Drawn:
     found, vocabulary = shown.found, recommender.vocabulary
     colours = colouring_of(run, recommender, found.item_idx, shown.labels)
     is_flat, rings = found.points.shape[1] == 2, rings_of(found, recommender, focus)
@@ -282,30 +281,31 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         zoomed_on=rings_of(found, recommender, st.session_state.get(FOUND_KEY)),
         path=path_rows(found, shown.path),
     )
-    show_chart(figure, shown, colours.groups)
+    about = map_charts.map_words(found, caption_of(str(st.session_state["embeddings_colour"])))
+    drawn = Drawn(figure, about, maps.file_stem(run, found.method), theme_type())
+    show_chart(drawn, shown, colours.groups)
     if shown.path:
         st.caption(path_words(found, shown.path, path_user(recommender)))
     st.caption(
         "Drag to move, scroll to zoom, click a point for its neighbours; the lasso and the box at "
         "the top right choose several."
         if is_flat
-        else "Drag to turn, scroll to zoom. Find an item by name to mark it."
+        else "Drag to turn, scroll to zoom. Points cannot be clicked in 3D: find an item by name "
+        "to mark it."
     )
     circles = circles_of(rings, map_charts.to_grid(found.points)) if rings and is_flat else ()
     draw_rings(chart_key(), circles)
+    return drawn
 
 
-def show_chart(figure: go.Figure, shown: Shown, groups: Sequence[Group]) -> None:
-    found, colour = shown.found, st.session_state["embeddings_colour"]
-    n_items, method = len(found.item_idx), found.method.upper()
+def show_chart(drawn: Drawn, shown: Shown, groups: Sequence[Group]) -> None:
     st.plotly_chart(
-        figure,
+        drawn.figure,
         key=chart_key(),
         on_select=partial(take_selection, shown, groups),
         selection_mode=("points", "box", "lasso"),
-        config={"displaylogo": False, "scrollZoom": True, "displayModeBar": True},
-        alt=f"{method} map of {counted(n_items, 'item')}, coloured by {colour}; trustworthiness "
-        f"{found.trustworthiness:.2f}",
+        config=map_charts.chart_config(drawn.file_stem) | {"displayModeBar": True},
+        alt=drawn.about,
     )
 
 

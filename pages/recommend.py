@@ -175,8 +175,10 @@ def draw_compose_view(run: Run, recommender: Recommender) -> None:
     draw_broken(sheet.outline, dataset)
     found = fill(run, recommender, sheet)
     whose = f"From user {escape(sheet.user)}" if sheet.user else "Own sequence"
-    n_gaps = len(sheet.outline.gaps)
-    st.subheader(f"{whose}: {counted(len(sheet.outline), 'place')}, {counted(n_gaps, 'gap')}")
+    gaps = counted(len(sheet.outline.gaps), "gap") + " filled" * (found is not None)
+    st.subheader(f"{whose}: {counted(len(sheet.outline), 'place')}, {gaps}")
+    if start := composer_settings.start_words(sheet, dataset):
+        st.caption(start)
     composer_strip.draw_strip(sheet.outline, found, dataset.vocabulary)
     composer_strip.draw_tools(sheet.outline, found, dataset.vocabulary, change_outline)
     draw_fill_buttons(sheet, found)

@@ -37,6 +37,9 @@ PARTS = {"test": "Test", "unseen_users": "Unseen users"}
 @click.option(
     "--sampled", is_flag=True, help="Also rank among 100 sampled items, as the first paper did."
 )
+@click.option(
+    "--category", metavar="COLUMN", help="What tells the items' categories.  [the most telling one]"
+)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Chance behind fits and intervals.")
 @shared_options
 def compare(
@@ -45,6 +48,7 @@ def compare(
     baselines: str | None,
     reference: str | None,
     sampled: bool,
+    category: str | None,
     seed: int,
     workspace: Path,
 ) -> None:
@@ -70,6 +74,7 @@ def compare(
         asked,
         reference=reference,
         with_sampled=sampled,
+        category=category,
         seed=seed,
     )
     for name, reason in plan.left_out.items():
@@ -146,7 +151,7 @@ def _score_lines(made: Comparison, part: dict[str, Any]) -> list[str]:
         )
         for key in ordered
     ]
-    return table(("", *SHOWN_METRICS, "ndcg@10, 95 %"), rows)
+    return table(("", *SHOWN_METRICS, "ndcg@10, 95% interval"), rows)
 
 
 def _difference_lines(made: Comparison, reference: str, part: dict[str, Any]) -> list[str]:
@@ -166,7 +171,7 @@ def _difference_lines(made: Comparison, reference: str, part: dict[str, Any]) ->
     ]
     if not rows:
         return []
-    head = ("", "metric", "difference", "95 %", "p (Holm)", "better", "worse", "same")
+    head = ("", "metric", "difference", "95% interval", "adjusted p", "better", "worse", "same")
     title = f"Against {made.entrants[reference].title}, on the same users:"
     return ["", title, *table(head, rows)]
 

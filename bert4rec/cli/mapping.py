@@ -105,8 +105,18 @@ def _map(
 
 def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
     from bert4rec.files import write_text, writing_explained
-    from bert4rec.ui.map_charts import map_page
+    from bert4rec.maps.projection import MAX_FITTED, drawn_part
+    from bert4rec.ui.map_charts import draw_map, map_words
+    from bert4rec.ui.map_colours import Colouring, group_rows
+    from bert4rec.ui.map_page import map_page, page_title
 
-    page = map_page(found, model.vocabulary, clusters)
+    drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
+    rows = drawn.item_idx - 1
+    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters[rows]]
+    titles = [vocabulary.titles[row] for row in rows]
+    colours = Colouring(group_rows(names, "light"))
+    figure = draw_map(drawn, colours, titles, "light", counts=vocabulary.counts[rows])
+    about = f"{map_words(drawn, 'cluster')}."
+    page = map_page(figure, page_title(model), about, file_stem=path.stem)
     with writing_explained(path.parent):
         write_text(path, page)

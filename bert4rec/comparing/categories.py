@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +14,14 @@ from scipy.sparse import csr_array
 from bert4rec.composer.rules import texts_of
 from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
 
-# What may part several values in one cell, as in `Comedy|Drama`.
+# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where each
+# word also stands alone.
 SEPARATORS = re.compile(r"\s*\|\s*")
+WIDE_SEPARATORS = re.compile(r"[\s|]+")
+# A column of which so many filled cells are numbers is one of numbers.
+MIN_SHARE_NUMBERS = 0.9
 MAX_CATEGORIES = 100
 MIN_SHARE_KNOWN = 0.5
 # Columns that say what an item is about, if there are several.
@@ -41,29 +48,72 @@ class Categories:
         return csr_array(self.of_items.multiply(1 / np.maximum(n, 1)[:, None]))
 
 
-def find_categories(vocabulary: Vocabulary) -> Categories | None:
+def find_categories(vocabulary: Vocabulary, column: str | None = None) -> Categories | None:
     """Return the categories of a catalogue by its most telling column, None if it has none.
 
     A column counts if at least half of the items have a value and there are 2 to 100 of them.
+    Columns with a telling name come first, those of numbers, such as years, last.
+
+    Args:
+        vocabulary: The items.
+        column: The column to take, instead of the most telling one.
+
+    Raises:
+        SettingsError: that column does not count, or is not there.
     """
-    ranks = {name: rank for rank, name in enumerate(FAVOURITES)}
-    columns = [str(name) for name in vocabulary.table.columns if name not in KNOWN_COLUMNS]
-    for column in sorted(columns, key=lambda name: ranks.get(name.casefold(), len(ranks))):
+    if column is None:
+        return next(_all_categories(vocabulary), None)
+    found = {one.column: one for one in _all_categories(vocabulary)}
+    if column not in found:
+        raise SettingsError(
+            [f"the items have no categories by {column!r}"],
+            fix=f"Those that do: {', '.join(found)}."
+            if found
+            else "No column of the item table groups items; leave the choice out.",
+        )
+    return found[column]
+
+
+def category_choices(vocabulary: Vocabulary) -> list[str]:
+    """Return the columns by which items have categories, the most telling first."""
+    return [found.column for found in _all_categories(vocabulary)]
+
+
+def _all_categories(vocabulary: Vocabulary) -> Iterator[Categories]:
+    return filter(None, (_categories(vocabulary, column) for column in _columns(vocabulary)))
+
+
+def _columns(vocabulary: Vocabulary) -> list[str]:
+    ranks: dict[str, float] = {name: rank for rank, name in enumerate(FAVOURITES)}
+    found = {}
+    for name in vocabulary.table.columns:
+        column = str(name)
         # Numbers are amounts, unless they are called categories.
-        is_number = pd.api.types.is_numeric_dtype(vocabulary.table[column].dtype)
-        if is_number and column.casefold() not in ranks:
+        is_amount = pd.api.types.is_numeric_dtype(vocabulary.table[column].dtype)
+        if name in KNOWN_COLUMNS or (is_amount and column.casefold() not in ranks):
             continue
-        found = _categories(vocabulary, column)
-        if found is not None:
-            return found
-    return None
+        last = math.inf if _are_numbers(texts_of(vocabulary, column)) else len(ranks)
+        found[column] = ranks.get(column.casefold(), last)
+    return sorted(found, key=lambda column: found[column])
+
+
+def _are_numbers(texts: list[str]) -> bool:
+    """Whether these are numbers that stand as text, but for some."""
+    filled = pd.Series([text for text in texts if text], dtype="str")
+    is_number = pd.to_numeric(filled, errors="coerce").notna()
+    return bool(is_number.sum() >= MIN_SHARE_NUMBERS * len(filled))
+
+
+def _parts(texts: list[str]) -> list[list[str]]:
+    """Return the values of each cell, every one once."""
+    names = {name for text in texts for name in SEPARATORS.split(text)}
+    words = {word for name in names for word in name.split()}
+    separators = WIDE_SEPARATORS if words <= names else SEPARATORS
+    return [list(dict.fromkeys(filter(None, separators.split(text)))) for text in texts]
 
 
 def _categories(vocabulary: Vocabulary, column: str) -> Categories | None:
-    cells = [
-        list(dict.fromkeys(filter(None, SEPARATORS.split(text))))
-        for text in texts_of(vocabulary, column)
-    ]
+    cells = _parts(texts_of(vocabulary, column))
     n_known = sum(map(bool, cells))
     items = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
     values = pd.Series([value for cell in cells for value in cell], dtype="str")

@@ -36,6 +36,7 @@ def compare(
     with_sampled: bool = False,
     seed: int = 0,
     max_rows: int = MAX_ROWS,
+    category: str | None = None,
     workspace: str | Path | None = None,
 ) -> Comparison:
     """Judge runs and baselines on the same users and keep the comparison in the workspace.
@@ -49,6 +50,7 @@ def compare(
         with_sampled: Whether to rank among 100 sampled items as well, as the first paper did.
         seed: Chance behind fits, draws and resamples.
         max_rows: Rows judged of each part at most.
+        category: Column of the item table that tells categories; the most telling one if omitted.
         workspace: Where it goes; see `find_workspace`.
 
     Raises:
@@ -66,6 +68,7 @@ def compare(
         with_sampled=with_sampled,
         seed=seed,
         max_rows=max_rows,
+        category=category,
     )
     return carry_out(plan, find_workspace(workspace))
 
@@ -112,7 +115,7 @@ def find_kept(plan: Plan, workspace: Path) -> Comparison | None:
 
 def _finished(plan: Plan, judging: Judging) -> Comparison:
     dataset, counts = plan.dataset, judging.train.counts
-    categories = find_categories(dataset.vocabulary)
+    categories = find_categories(dataset.vocabulary, plan.category)
     lists: dict[str, list[dict[str, Any]]] = {}
     members = {}
     for name, part in judging.parts.items():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bert4rec.baselines.catalogue import BASELINES, QUICK, Baseline, find_baselines
+from bert4rec.comparing.categories import find_categories
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.errors import RunError, SettingsError
@@ -66,6 +67,7 @@ class Plan:
         with_sampled: Whether to rank among 100 sampled items as well, as the first paper did.
         seed: Chance behind fits, draws and resamples.
         max_rows: Rows judged of each part at most, drawn where there are more.
+        category: Column that tells the items' categories; None takes the most telling one.
     """
 
     runs: tuple[Run, ...]
@@ -80,6 +82,7 @@ class Plan:
     with_sampled: bool = False
     seed: int = 0
     max_rows: int = MAX_ROWS
+    category: str | None = None
 
     @property
     def entrants(self) -> list[Entrant]:
@@ -113,6 +116,8 @@ class Plan:
             "seed": self.seed,
             "max_rows": self.max_rows,
         }
+        if self.category is not None:
+            decides["category"] = self.category
         text = json.dumps(decides, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -135,6 +140,7 @@ def plan_comparison(
     with_sampled: bool = False,
     seed: int = 0,
     max_rows: int = MAX_ROWS,
+    category: str | None = None,
 ) -> Plan:
     """Return a comparison of runs and baselines after checking that it can be carried out.
 
@@ -147,9 +153,11 @@ def plan_comparison(
         with_sampled: Whether to rank among 100 sampled items as well.
         seed: Chance behind fits, draws and resamples.
         max_rows: Rows judged of each part at most.
+        category: Column of the item table that tells categories; the most telling one if omitted.
 
     Raises:
-        SettingsError: there is no run, a baseline that nobody knows, or no such reference.
+        SettingsError: there is no run, a baseline that nobody knows, or no such reference or
+            category.
         RunError: a run is not finished, or the runs differ in dataset, split or seen items.
         NotFoundError: the dataset or a checkpoint is gone.
     """
@@ -162,6 +170,8 @@ def plan_comparison(
     for run in chosen:
         _check_ended(run)
     dataset = _common_dataset(chosen)
+    if category is not None:
+        find_categories(dataset.vocabulary, category)
     settings, split = chosen[0].hyperparameters(), _common_split(chosen, dataset)
     found, left_out = _choose_baselines(baselines, dataset.n_items)
     removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
@@ -185,6 +195,7 @@ def plan_comparison(
         with_sampled=with_sampled,
         seed=seed,
         max_rows=max_rows,
+        category=category,
     )
 
 

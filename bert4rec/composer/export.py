@@ -100,6 +100,8 @@ def as_csv(composition: Composition, reasons: Sequence[Reason], vocabulary: Voca
     """Return one line a place, with what else the item table knows; nothing starts a formula."""
     rows = composition_rows(composition, reasons, vocabulary)
     own = pd.DataFrame(rows)[list(OWN_COLUMNS)]
+    # Without a type of its own, a column with empty cells would hold 3.0.
+    own["round"] = own["round"].astype("Int64")
     own["kept"] = own["kept"].map({True: "yes", False: "no"})
     at = [item - 1 for item in composition.items]
     known = vocabulary.table.iloc[at].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -135,8 +136,12 @@ class Outline:
         rules: Rules | None = None,
         dials: Dials | None = None,
     ) -> Outline:
-        """Start from items, None for a gap."""
-        places = tuple(OPEN if item is None else int(item) for item in items)
+        """Start from item indices 1..N, None for a gap.
+
+        Raises:
+            SettingsError: an item is no index, or there are too many.
+        """
+        places = tuple(OPEN if item is None else _index(item) for item in items)
         return cls(places, rules or Rules(), dials or Dials())
 
     def __len__(self) -> int:
@@ -201,3 +206,14 @@ class Outline:
         places = tuple(OPEN if item == item_idx else item for item in self.places)
         rules = replace(self.rules, excluded=self.rules.excluded | {item_idx})
         return replace(self, places=places, rules=rules)
+
+
+def _index(item: int) -> int:
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise SettingsError(
+            [f"{item!r} is no index of an item"],
+            fix="Give indices from 1 on, and None for a gap: model.vocabulary.idx(item) finds the "
+            "index of an id or a title, model.vocabulary.encode(items) those of several.",
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bert4rec.data.split_record import asked_words
@@ -78,11 +79,16 @@ def about(report: Report) -> str:
             f"{first.model_name} learns from the order in which people take things what fits next,"
             f" before or in between; here it learned from {_amount(report.groups[0])}."
         )
-    names = sorted({one.model_name for one in report.runs})
     data = [_amount(group) for group in report.groups]
-    many = f"{len(report.runs)} versions of {' and '.join(names)}"
     learned = data[0] if len(data) == 1 else f"{len(data)} data sets"
-    return f"This compares {many}, which learned from {learned} what people take next."
+    compared = _versions([one.model_name for one in report.runs])
+    return f"This compares {compared}, which learned from {learned} what people take next."
+
+
+def _versions(names: Sequence[str]) -> str:
+    """Return which models there are, those of one version first."""
+    found = sorted(Counter(names).items(), key=lambda pair: (pair[1], pair[0]))
+    return " and ".join(name if n == 1 else f"{n} versions of {name}" for name, n in found)
 
 
 def _amount(group: DataGroup) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from bert4rec.files import safe_name
 from bert4rec.maps.film import AlignedMaps, film_epochs
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings
 from bert4rec.maps.tasks import FilmTask, PairTask
@@ -18,7 +19,7 @@ from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
 from bert4rec.ui import maps, state
 from bert4rec.ui.aligned_charts import draw_aligned, draw_film, on_one_grid
 from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.map_charts import Rings, selected_rows
+from bert4rec.ui.map_charts import Rings, chart_config, selected_rows
 from bert4rec.ui.map_colours import Colouring, Theme
 from bert4rec.ui.map_controls import FOCUS_KEY
 from bert4rec.ui.map_rings import Circle, circles_of, draw_rings
@@ -84,7 +85,7 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     st.plotly_chart(
         figure,
         key="embeddings_film",
-        config={"displaylogo": False, "scrollZoom": True},
+        config=chart_config(maps.file_stem(run, "film")),
         alt=f"Film of the map of {counted(n_shown, 'item')} over {len(found.names)} epochs",
     )
     st.caption(
@@ -112,7 +113,7 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
         key=PAIR_KEY,
         on_select=partial(_take_clicked, found, colours),
         selection_mode="points",
-        config={"displaylogo": False, "scrollZoom": True},
+        config=chart_config(maps.file_stem(run, f"and-{safe_name(other.name)}")),
         alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them",
     )
     kept = " and ".join(

@@ -68,8 +68,8 @@ def score_rows(
         metric: What they are ordered and told apart by.
 
     Returns:
-        `Who`, `Kind`, `Score` with `From` and `To`, `Difference` with `Interval`, `p`, `Verdict`,
-        `Users` (better, worse, same), and the entrant's key as the index.
+        `Who`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as adjusted,
+        `Verdict`, `Users` (better, worse, same), and the entrant's key as the index.
     """
     chosen = scores[scores["metric"] == metric].set_index("entrant")
     against = differences[differences["metric"] == metric].set_index("entrant")
@@ -82,7 +82,7 @@ def score_rows(
             "Score": row["value"],
             "Interval": f"{row['low']:.4f} to {row['high']:.4f}",
             "Difference": "reference",
-            "95% of it": "",
+            "Its interval": "",
             "p": "",
             "Verdict": "Reference",
             "Users": "",
@@ -91,7 +91,7 @@ def score_rows(
             gap = against.loc[key]
             rows[key] |= {
                 "Difference": f"{gap['mean']:+.4f}",
-                "95% of it": f"{gap['low']:+.4f} to {gap['high']:+.4f}",
+                "Its interval": f"{gap['low']:+.4f} to {gap['high']:+.4f}",
                 "p": p_words(float(gap["p_holm"])),
                 "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
                 "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",
@@ -147,7 +147,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
         {"field": "mean", "title": "Difference", "format": "+.4f"},
         {"field": "low", "title": "From", "format": "+.4f"},
         {"field": "high", "title": "To", "format": "+.4f"},
-        {"field": "p", "title": "p (Holm)"},
+        {"field": "p", "title": "Adjusted p"},
         {"field": "verdict", "title": "Verdict"},
     ]
     legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
@@ -190,7 +190,7 @@ def forest_finding(chart: Chart, metric: str, reference: str) -> str:
     best, worst = points.iloc[0], points.iloc[-1]
     name = metric_name(metric)
     text = f"{best['who']} differs by {best['mean']:+.4f} {name} from {reference}"
-    text += f" (p {_bound(best['p'])})"
+    text += f" (adjusted p {_bound(best['p'])})"
     if len(points) > 1:
         text += f"; at the other end stands {worst['who']} with {worst['mean']:+.4f}"
     return text + "."
@@ -219,12 +219,14 @@ def slice_chart(
     """Draw NDCG@10 of chosen entrants in each slice of one kind, with intervals."""
     chosen = slices[(slices["by"] == by) & slices["entrant"].isin(list(shown))]
     names = {key: entrants[key].title for key in shown}
+    # The count on a line of its own, where no long name hides it.
     labels = [
-        f"{label} ({n:,})" for label, n in zip(chosen["slice"], chosen["n_rows"], strict=True)
+        f"{label}\n({n:,})" for label, n in zip(chosen["slice"], chosen["n_rows"], strict=True)
     ]
     points = pd.DataFrame(
         {
             "slice": labels,
+            "name": chosen["slice"].to_numpy(),
             "who": [names[key] for key in chosen["entrant"]],
             "value": chosen["ndcg@10"].to_numpy(),
             "low": chosen["low"].to_numpy(),
@@ -234,7 +236,8 @@ def slice_chart(
     )
     order, who = list(dict.fromkeys(labels)), list(names.values())
     x: dict[str, Any] = {"field": "slice", "type": "nominal", "sort": order, "title": None}
-    x |= {"axis": AXIS | {"labelAngle": 0, "labelLimit": 110, "labelOverlap": False}}
+    lines = {"labelExpr": "split(datum.label, '\\n')", "labelAngle": 0, "labelLimit": 130}
+    x |= {"axis": AXIS | lines | {"labelOverlap": False}}
     x |= {"scale": {"paddingInner": 0.45, "paddingOuter": 0.25}}
     offset = {"field": "who", "type": "nominal", "sort": who}
     y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
@@ -245,7 +248,8 @@ def slice_chart(
     shapes = {"domain": who, "range": [SHAPES[at % len(SHAPES)] for at in range(len(who))]}
     tooltip = [
         {"field": "who", "title": "Who"},
-        {"field": "slice", "title": "Slice"},
+        {"field": "name", "title": "Slice"},
+        {"field": "n", "title": "Questions"},
         {"field": "value", "title": "NDCG@10", "format": ".4f"},
         {"field": "low", "title": "From", "format": ".4f"},
         {"field": "high", "title": "To", "format": ".4f"},

@@ -6,17 +6,20 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.baselines.catalogue import BASELINES
+from bert4rec.comparing.categories import category_choices
 from bert4rec.comparing.plan import ENDED_STATES, plan_comparison
 from bert4rec.comparisons import Progress
+from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
-from bert4rec.ui import state
+from bert4rec.ui import cache, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.words import counted, escape, sentence
 
 RUNS_KEY, BASELINES_KEY = "evaluate_runs", "evaluate_baselines"
 SAMPLED_KEY, PROBLEM_KEY = "evaluate_sampled", "evaluate_problem"
+CATEGORY_KEY = "evaluate_category"
 # The comparison that this visitor started last.
 STARTED_KEY = "evaluate_started"
 REFRESH_S = 1.0
@@ -72,12 +75,14 @@ def draw_form(runs: dict[str, Run]) -> None:
         if lacking:
             titles = ", ".join(BASELINES[name].title for name in lacking)
             st.caption(f"Not to be had here: {titles}. {escape(sentence(lacking.popitem()[1]))}")
+        if chosen:
+            _draw_category(runs[chosen[0]])
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compare",
                 type="primary",
                 icon=":material/balance:",
-                disabled=not chosen,
+                disabled=not chosen or _has_many_datasets(runs, chosen),
                 on_click=_start,
             )
             st.toggle(
@@ -121,13 +126,60 @@ def _set_defaults(runs: dict[str, Run]) -> None:
     st.session_state[BASELINES_KEY] = [name for name in named if not BASELINES[name].lacks()]
 
 
+def _draw_category(run: Run) -> None:
+    """Draw the choice of what tells categories, where the item table leaves one."""
+    columns = _category_choices(run)
+    if len(columns) < 2:
+        return
+    if st.session_state.get(CATEGORY_KEY) not in columns:
+        st.session_state[CATEGORY_KEY] = columns[0]
+    st.selectbox(
+        "Categories by",
+        columns,
+        key=CATEGORY_KEY,
+        help="The column of the item table by which slices are made, and the variety of lists "
+        "is measured.",
+        on_change=_forget_problem,
+        width=260,
+        persist_state="session",
+    )
+
+
+def _category_choices(run: Run) -> list[str]:
+    told = run.config()["dataset"]
+    try:
+        dataset = cache.open_dataset(str(told.get("folder", "")), str(told["fingerprint"]))
+    except Bert4RecError:
+        # That it is gone is said when the comparison is asked for.
+        return []
+    return _kept_choices(dataset.fingerprint, dataset.vocabulary)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _kept_choices(fingerprint: str, _vocabulary: Vocabulary) -> list[str]:
+    del fingerprint
+    return category_choices(_vocabulary)
+
+
+def _chosen_category(run: Run) -> str | None:
+    """Return the column that was chosen, None for the one that is taken anyway."""
+    columns, chosen = _category_choices(run), st.session_state.get(CATEGORY_KEY)
+    return chosen if chosen in columns[1:] else None
+
+
+def _has_many_datasets(runs: dict[str, Run], chosen: list[str]) -> bool:
+    return len({runs[run_id].config()["dataset"]["fingerprint"] for run_id in chosen}) > 1
+
+
 def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) -> None:
     if problem := st.session_state.get(PROBLEM_KEY):
         state.show_error(problem)
-        return
-    datasets = {runs[run_id].config()["dataset"]["fingerprint"] for run_id in chosen}
-    if len(datasets) > 1:
-        st.caption("These runs were trained on different datasets; choose runs of one of them.")
+    elif _has_many_datasets(runs, chosen):
+        st.warning(
+            "These runs cannot be compared: they were trained on different datasets, which the "
+            "list names behind each run. Keep the runs of one of them.",
+            icon=":material/warning:",
+        )
     elif chosen:
         n = len(chosen) + len(named)
         st.caption(
@@ -149,6 +201,7 @@ def _start() -> None:
             chosen,
             list(st.session_state[BASELINES_KEY]),
             with_sampled=bool(st.session_state[SAMPLED_KEY]),
+            category=_chosen_category(chosen[0]) if chosen else None,
         )
         st.session_state[STARTED_KEY] = state.comparison_service().start(plan)
     except Bert4RecError as error:

@@ -128,10 +128,16 @@ def _draw_scores(
         column_config={
             "Who": st.column_config.TextColumn(width=190),
             "Score": st.column_config.NumberColumn(metric_name(chosen.metric), format="%.4f"),
-            "Interval": st.column_config.TextColumn("95%", help="Bootstrap interval."),
+            "Interval": st.column_config.TextColumn("95% interval", help="By bootstrap."),
             "Difference": st.column_config.TextColumn(help="Paired, on the same users."),
+            "Its interval": st.column_config.TextColumn(
+                "Its 95% interval", help="Of the difference, by bootstrap."
+            ),
             "p": st.column_config.TextColumn(
-                help="By flipping signs, adjusted by Holm for the number of comparisons."
+                "Adjusted p",
+                help="By flipping signs, adjusted by Holm for the number of those that are held "
+                "against the reference: larger than the interval beside it, which is of one "
+                "difference alone, would suggest.",
             ),
             "Users": st.column_config.TextColumn(
                 "Better / worse / same", help="Users to whom it gives more, less, as much."

@@ -29,6 +29,7 @@ REASON_ICONS = {
     "either": ":material/sync_alt:",
     "popularity": ":material/trending_up:",
 }
+OUR_WORDS = "Surest first"
 GREEDY_WORDS = "One after another"
 ORIGINAL_WORDS = "As it was"
 
@@ -55,20 +56,24 @@ class Result:
 
 
 def reason_words(reason: Reason, n_items: int) -> str:
-    """Return in a sentence or two which side carries a choice, with probabilities.
+    """Return in a sentence or two which side carries a choice, with chances in the catalogue.
 
     Args:
         reason: What each context says.
         n_items: Length of the sequence.
     """
     past, future, both = (percent(math.exp(p)) for p in reason.log_p.values())
+    where = "in the whole catalogue"
     if n_items == 1:
-        return f"Nothing is around it: {both} is what the model expects of no history."
+        return f"Nothing is around it: {both} {where} is what the model expects of no history."
     if reason.place == n_items - 1:
-        return f"Nothing comes after it; what comes before gives it {past}."
+        return f"Nothing comes after it; what comes before gives it {past} {where}."
     if reason.place == 0:
-        return f"Nothing comes before it; what comes after gives it {future}."
-    sides = f"Before alone {past}, after alone {future}, together {both}."
+        return f"Nothing comes before it; what comes after gives it {future} {where}."
+    sides = (
+        f"{where.capitalize()} it has {past} from what comes before, {future} from what comes "
+        f"after and {both} from both."
+    )
     lead = {
         "past": "Carried by what comes before.",
         "future": "Carried by what comes after.",
@@ -90,7 +95,9 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
     )
     st.caption(
         "The surest gap was filled first, and the others saw it: "
-        f"{counted(found.n_rounds, 'round')}.{changed} Chances are among what may stand there."
+        f"{counted(found.n_rounds, 'round')}.{changed} The chance of a choice is its share among "
+        "what may stand there, everything else being there; below it stands what the model gives "
+        "it in the whole catalogue, from either side and from both."
     )
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:
@@ -102,8 +109,8 @@ def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], Non
     reason = result.reasons[choice.place]
     st.markdown(f"{choice.place + 1} · **{escape(result.title(choice.item_idx))}**")
     st.caption(
-        f"{percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that may stand "
-        f"here, chosen in round {choice.round + 1}  \n"
+        f"Chance {percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that may "
+        f"stand here, chosen in round {choice.round + 1}  \n"
         f"{REASON_ICONS[reason.carried_by]} "
         f"{reason_words(reason, len(result.found.items))}"
     )
@@ -166,7 +173,7 @@ def comparison_table(
         titles: Of the items, in index order.
     """
     rows = {
-        "Surest first": {choice.place: choice.item_idx for choice in found.choices},
+        OUR_WORDS: {choice.place: choice.item_idx for choice in found.choices},
         GREEDY_WORDS: {choice.place: choice.item_idx for choice in greedy.choices},
     }
     true = set((original or {}).values())
@@ -176,6 +183,28 @@ def comparison_table(
         cells = [f"✓ {titles[i - 1]}" if i in true else titles[i - 1] for i in items]
         table[f"Place {place + 1}"] = cells + ([titles[original[place] - 1]] if original else [])
     return table
+
+
+def comparison_words(
+    found: Composition, greedy: Composition, original: Mapping[int, int] | None
+) -> str:
+    """Return how well the choices fit, and how many items came back; see `comparison_table`."""
+    fit = (
+        f"The chances of the choices, each given all the others, have a geometric mean of "
+        f"{percent(found.fit)}; it is {percent(greedy.fit)} where gaps are filled one after "
+        "another from the past alone, as a next-item model would."
+    )
+    if not original:
+        return fit
+    ours, theirs = (
+        len({choice.item_idx for choice in one.choices} & set(original.values()))
+        for one in (found, greedy)
+    )
+    sign = " A ✓ marks what stood there." * bool(ours or theirs)
+    return (
+        f"{fit} Of {counted(len(original), 'item')} that stood there before, {ours} came back with "
+        f"the surest first and {theirs} one after another.{sign}"
+    )
 
 
 def draw_comparison(
@@ -189,20 +218,7 @@ def draw_comparison(
         return
     table = comparison_table(result.found, greedy, original, result.recommender.vocabulary.titles)
     st.subheader("Beside greedy filling")
-    verdict = (
-        f"Given all the others, a choice has a chance of {percent(result.found.fit)} on average, "
-        f"and of {percent(greedy.fit)} where gaps are filled one after another from the past "
-        "alone, as a next-item model would."
-    )
-    if original:
-        ours, theirs = (
-            len({choice.item_idx for choice in one.choices} & set(original.values()))
-            for one in (result.found, greedy)
-        )
-        verdict += (
-            f" Of {counted(len(original), 'item')} that stood there, {ours} and {theirs} came back."
-        )
-    st.caption(verdict + " ✓ stood there." * bool(original))
+    st.caption(comparison_words(result.found, greedy, original))
     st.dataframe(
         table,
         hide_index=True,

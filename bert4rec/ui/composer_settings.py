@@ -39,6 +39,14 @@ def user_sheet(dataset: SequenceDataset, user_idx: int) -> Sheet:
     return Sheet(outline, user=dataset.user_id(user_idx))
 
 
+def start_words(sheet: Sheet, dataset: SequenceDataset) -> str:
+    """Return which of a user's items the sheet began with, empty where these are all of them."""
+    n_items = len(dataset.history(dataset.user_idx(sheet.user))) if sheet.user else 0
+    if n_items <= N_START:
+        return ""
+    return f"It starts from the newest {N_START} of the user's {n_items:,} items."
+
+
 def original_items(sheet: Sheet, dataset: SequenceDataset) -> dict[int, int] | None:
     """Return what the user's own history holds at the gaps, by position.
 
@@ -163,9 +171,9 @@ def _draw_orders(outline: Outline, orders: list[Order], on_change: Callable[[Edi
             on_change(partial(with_order, order=order, is_on=bool(st.session_state[key])))
 
         label = (
-            f"Keep the order of {escape(order.number)} within {escape(order.column)}"
+            f"Keep the order of “{escape(order.number)}” within “{escape(order.column)}”"
             if order.number
-            else f"What an item requires ({escape(order.column)}) comes before it"
+            else f"What an item requires (“{escape(order.column)}”) comes before it"
         )
         st.toggle(label, key=key, on_change=change)
 

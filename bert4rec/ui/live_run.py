@@ -109,7 +109,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         curves = cache.curves(run.id)
         if pace_of(curves, note_watcher()) != drawn.pace:
             st.rerun()
-        _draw_progress(run, status, curves, drawn.shown)
+        draw_progress(run, status, curves, drawn.shown)
         _draw_live_figures(curves, run.hyperparameters().valid_metric)
 
 
@@ -122,7 +122,8 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
     draw_log(run)
 
 
-def _draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
+def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
+    """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
     if is_stopping(run, now):
         text = "Stopping: the best weights are being judged on the test items"

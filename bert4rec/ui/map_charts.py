@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.maps.projection import MAX_FITTED, EmbeddingMap, drawn_part
+from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.regions import inside_box, inside_polygon
-from bert4rec.ui.map_colours import OTHER_COLOURS, Colouring, Group, Theme, group_rows
-from bert4rec.ui.words import contained
+from bert4rec.ui.map_colours import Colouring, Group, Theme
+from bert4rec.ui.words import contained, counted
 
 RING_COLOURS: dict[Theme, str] = {"light": "#000000", "dark": "#FFFFFF"}
 HEIGHT = 540
@@ -134,27 +133,22 @@ def draw_map(
         uirevision=f"{found.method}-{is_flat}-{zoomed_on.row if zoomed_on else ''}",
         dragmode="pan" if is_flat else "orbit",
     )
-    _set_axes(figure, points, zoomed_on, theme)
+    _set_axes(figure, points, zoomed_on)
     return figure
 
 
-def map_page(found: EmbeddingMap, vocabulary: Vocabulary, clusters: np.ndarray) -> str:
-    """Return a map as an HTML page that needs no network, coloured by cluster.
+def chart_config(file_stem: str) -> dict[str, Any]:
+    """Return what plotly is told of a map's tools: the camera saves a picture of this name."""
+    picture = {"filename": file_stem, "scale": 2}
+    return {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": picture}
 
-    Args:
-        found: The map; of a large one a sample is drawn.
-        vocabulary: Names the items.
-        clusters: Cluster of each item from 0 on, -1 for none, (N,).
-    """
-    drawn = drawn_part(found, [], MAX_FITTED)
-    rows = drawn.item_idx - 1
-    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters[rows]]
-    titles = [vocabulary.titles[row] for row in rows]
-    counts = vocabulary.counts[rows]
-    colours = Colouring(group_rows(names, "light"))
-    figure = draw_map(drawn, colours, titles, "light", counts=counts)
-    config = {"displaylogo": False, "scrollZoom": True}
-    return str(figure.to_html(include_plotlyjs=True, config=config))
+
+def map_words(found: EmbeddingMap, colour: str) -> str:
+    """Return what a map shows, in a sentence without its stop."""
+    return (
+        f"{found.method.upper()} map of {counted(len(found.item_idx), 'item')}, coloured by "
+        f"{colour}; trustworthiness {found.trustworthiness:.2f}"
+    )
 
 
 def to_grid(points: np.ndarray, drawn: np.ndarray | None = None) -> np.ndarray:
@@ -254,14 +248,16 @@ def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme
         figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker=marker, **shown))
 
 
-def _set_axes(figure: go.Figure, points: np.ndarray, zoomed_on: Rings | None, theme: Theme) -> None:
-    bare: dict[str, Any] = {"showticklabels": False, "title": {"text": ""}, "zeroline": False}
+def _set_axes(figure: go.Figure, points: np.ndarray, zoomed_on: Rings | None) -> None:
+    # A map has no axes: neither a direction nor a length means anything by itself.
+    none = {"visible": False, "showspikes": False}
     if points.shape[1] == 3:
-        plain = bare | {"showbackground": False, "gridcolor": OTHER_COLOURS[theme]}
-        figure.update_layout(scene={"xaxis": plain, "yaxis": plain, "zaxis": plain})
+        # Nearer than plotly's own 1.25, which leaves room for labels of axes.
+        camera = {"eye": {"x": 1.0, "y": 1.0, "z": 1.0}}
+        scene = {"xaxis": none, "yaxis": none, "zaxis": none, "camera": camera}
+        figure.update_layout(scene=scene)
         return
-    figure.update_xaxes(**bare, showgrid=False)
-    figure.update_yaxes(**bare, showgrid=False)
+    figure.update_layout(xaxis=none, yaxis=none)
     if zoomed_on is not None:
         (x_low, x_high), (y_low, y_high) = surroundings(points, zoomed_on)
         figure.update_xaxes(range=[x_low, x_high])

@@ -45,7 +45,8 @@ def draw_controls(recommender: Recommender) -> None:
             key="embeddings_dimensions",
             persist_state="session",
             disabled=st.session_state["embeddings_method"] in ("film", "pair"),
-            help="UMAP and PCA are drawn in either; the film and two models are flat.",
+            help="UMAP and PCA are drawn in either; the film and two models are flat. Points can "
+            "be clicked and chosen in 2D alone.",
         )
         st.selectbox(
             "Colour by",

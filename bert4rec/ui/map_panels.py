@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from bert4rec.composer.outline import OPEN, Outline
@@ -33,7 +33,9 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
     """Draw the items nearest to the one in focus, in the original space."""
     st.subheader("Nearest items")
     if focus is None:
-        st.caption("Click a point or find an item: what is most alike to the model comes here.")
+        # Streamlit tells of no click on a chart in 3D.
+        way = "Click a point or find an item" if found.points.shape[1] == 2 else "Find an item"
+        st.caption(f"{way}: what is most alike to the model comes here.")
         return
     vocabulary = recommender.vocabulary
     column = next(iter(category_columns(vocabulary)), None)
@@ -48,17 +50,24 @@ def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | 
         st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
     else:
         st.caption("This item is not among those shown on the map.")
-    columns = [
-        Column("item", "Item"),
-        Column("cosine", "Cosine", words=partial(number, digits=2), is_number=True),
-        Column("kept", "✓", "Also near on the map"),
-        Column("group", caption_of(column or "")),
-    ]
-    draw_table(
-        table,
-        [shown for shown in columns if shown.name in table],
-        alt="The nearest items by cosine in the original space",
+    _draw_nearest(table, column)
+
+
+def _draw_nearest(table: pd.DataFrame, column: str | None) -> None:
+    """Draw neighbours in two columns: beside a map a narrow window has no room for more."""
+    rows = table.to_dict("records")
+    shown = pd.DataFrame(
+        {
+            "item": [" · ".join(filter(None, (row["item"], row.get("group")))) for row in rows],
+            "cosine": [f"{row['kept']} {number(row['cosine'], 2)}".strip() for row in rows],
+        }
     )
+    head = f"Item · {caption_of(column)}" if column else "Item"
+    columns = [
+        Column("item", head),
+        Column("cosine", "Cosine", "✓: also near on the map", is_number=True),
+    ]
+    draw_table(shown, columns, alt="The nearest items by cosine in the original space")
 
 
 def draw_chosen(

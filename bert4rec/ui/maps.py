@@ -10,6 +10,7 @@ import streamlit as st
 
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.files import safe_name
 from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
 from bert4rec.maps.neighbours import map_neighbours, neighbours
 from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
@@ -32,6 +33,11 @@ def _pca_map(folder: str, run_id: str, mtime: float, n_components: int) -> Embed
     vectors = load_recommender(run_id, mtime).item_embeddings()
     points = project_pca(vectors, n_components)
     return judged_map("pca", vectors, points, np.arange(1, len(vectors) + 1), len(vectors))
+
+
+def file_stem(run: Run, view: str) -> str:
+    """Return what files of a view of a run's map are called."""
+    return f"{safe_name(run.name)}-{view}"
 
 
 def directions_of(recommender: Recommender) -> np.ndarray:

@@ -9,7 +9,7 @@ import streamlit as st
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.ui.drafts import Draft
-from bert4rec.ui.words import escape
+from bert4rec.ui.words import counted, escape
 
 # More options than this are not sent to the browser; the others can be typed.
 MAX_OPTIONS = 1000
@@ -33,6 +33,8 @@ def choose_item(
 ) -> int | None:
     """Let a visitor choose or type an item; of a part of titles the most frequent match counts.
 
+    What was taken for a part is said below the box.
+
     Raises:
         UnknownIdError: what was typed is in no title; the near misses are named.
     """
@@ -49,7 +51,12 @@ def choose_item(
     )
     if not chosen:
         return None
-    return names.get(chosen) or find_item(chosen, vocabulary)
+    if chosen in names:
+        return names[chosen]
+    found = find_item(chosen, vocabulary)
+    if words := taken_words(chosen, found, vocabulary):
+        st.caption(words)
+    return found
 
 
 def find_item(text: str, vocabulary: Vocabulary) -> int:
@@ -61,6 +68,18 @@ def find_item(text: str, vocabulary: Vocabulary) -> int:
     hits = [] if text in vocabulary else vocabulary.search(text)
     exact = [idx for idx in hits if vocabulary.title(idx).casefold() == text.casefold()]
     return next(iter([*exact, *hits]), None) or vocabulary.idx(text)
+
+
+def taken_words(text: str, item_idx: int, vocabulary: Vocabulary) -> str:
+    """Return which item was taken for a part of its title, empty where it was named in full."""
+    title = vocabulary.title(item_idx)
+    if text.casefold() in (title.casefold(), vocabulary.item_id(item_idx).casefold()):
+        return ""
+    n_others = len(vocabulary.search(text, len(vocabulary))) - 1
+    words = f"Taken: **{escape(title)}**"
+    if not n_others:
+        return f"{words}."
+    return f"{words}, the most frequent; {counted(n_others, 'other item')} with “{escape(text)}”."
 
 
 def draw_tools(draft: Draft, window: int, on_change: Change) -> None:

@@ -16,6 +16,9 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, compositions, state
+from bert4rec.ui.live_run import draw_progress
+from bert4rec.ui.run_controls import draw_controls, shown_state
+from bert4rec.ui.run_figures import queue_text
 from bert4rec.ui.words import escape
 
 STORY_NAMES = ("story", "task", "told")
@@ -128,16 +131,32 @@ def _draw_training(story: Story, run: Run | None) -> None:
 
 
 def _draw_waiting(run: Run) -> None:
+    """Draw how far the training is, live, with its controls and the way to all about it."""
+    status = run.status()
+    now = shown_state(run, status)
+    st.info(
+        "The model is learning from the sample. The story begins once it knows something.",
+        icon=":material/hourglass_top:",
+    )
+
     @st.fragment(run_every=LOOK_EVERY_S)
     def look() -> None:
-        if run.checkpoint("best").exists() or run.status().state not in LIVE_STATES:
+        # What stands outside the fragment is drawn anew when the state changes.
+        if not run.folder.is_dir() or run.checkpoint("best").exists():
             st.rerun()
-        st.info(
-            "The model is learning from the sample. The story begins once it knows something.",
-            icon=":material/hourglass_top:",
-        )
+        newest = run.status()
+        if shown_state(run, newest) != now:
+            st.rerun()
+        if now == "queued":
+            st.caption(queue_text(state.job_service().position(run.id)))
+        else:
+            draw_progress(run, newest, cache.curves(run.id), now)
 
     look()
+    draw_controls(run, status, after_delete=lambda: None)
+    if st.button("Watch it live", icon=":material/monitoring:"):
+        state.choose_run(run.id)
+        st.switch_page("pages/train.py", query_params={"run": run.id})
 
 
 def _draw_story(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:

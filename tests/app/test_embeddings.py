@@ -129,7 +129,10 @@ def test_a_found_item_shows_its_nearest_in_the_original_space() -> None:
     assert "of the 10 nearest" in texts(app)
     (table,) = tables(app)
     assert len(table) == 10
-    assert table["Cosine"].astype(float).is_monotonic_decreasing
+    assert table["Cosine"].str.removeprefix("✓ ").astype(float).is_monotonic_decreasing
+    # With the genre, and no column that a narrow window would cut.
+    assert list(table.columns) == ["Item · Genre", "Cosine"]
+    assert all(cell.endswith((" · calm", " · wild")) for cell in table["Item · Genre"])
 
 
 @pytest.mark.usefixtures("run")
@@ -154,7 +157,7 @@ def test_every_colour_works_in_both_views(colour: str, dimensions: int) -> None:
         embeddings_method="pca", embeddings_colour=colour, embeddings_dimensions=dimensions
     )
     assert not app.error
-    assert f"coloured by {colour}" in app.get("plotly_chart")[0].proto.alt
+    assert f"coloured by {colour.capitalize()}" in app.get("plotly_chart")[0].proto.alt
 
 
 @pytest.mark.usefixtures("run")
@@ -284,3 +287,11 @@ def test_clusters_by_density_and_every_form_of_download_are_offered() -> None:
     assert not app.exception
     labels = [button.proto.label for button in app.get("download_button")]
     assert labels == ["Parquet", "CSV", "Projector", "HTML"]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_map_in_3d_asks_for_no_click() -> None:
+    shown = texts(open_map(embeddings_method="pca", embeddings_dimensions=3))
+    assert "Click a point" not in shown
+    assert "Find an item: what is most alike" in shown
+    assert "cannot be clicked in 3D" in shown

@@ -225,6 +225,37 @@ def test_a_damaged_comparison_is_one_message(made: Comparison) -> None:
     assert "is damaged" in plain(app)
 
 
+def test_the_column_of_categories_is_chosen_where_there_are_several(workspace: Path) -> None:
+    rows = [
+        {"user": f"u{u}", "item": (u + step) % 8, "time": step}
+        for u in range(9)
+        for step in range(5)
+    ]
+    words = {"genre": ["calm", "wild"] * 4, "mood": ["glad", "sad", "sad", "glad"] * 2}
+    items = pd.DataFrame({"item_id": range(8), "title": list("abcdefgh")} | words)
+    dataset = prepare(pd.DataFrame(rows), items=items, name="moods", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_page()
+    assert app.selectbox(key="evaluate_category").options == ["genre", "mood"]
+    app.selectbox(key="evaluate_category").set_value("mood").run()
+    service = state.comparison_service()
+    comparison_id = started(app, service)
+    service.wait(comparison_id, 120)
+    (kept,) = list_comparisons(workspace)
+    assert kept["diversity_by"] == "mood"
+
+
+def test_runs_of_different_datasets_cannot_be_sent_off(run: Run, workspace: Path) -> None:
+    rows = pd.DataFrame({"user": ["a"] * 4 + ["b"] * 4, "item": [1, 2, 3, 4] * 2})
+    dataset = prepare(rows, name="shelf", workspace=workspace)
+    other = train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
+    app = open_page()
+    app.session_state["evaluate_runs"] = [run.id, other.id]
+    app.run()
+    assert button(app, "Compare").disabled  # type: ignore[attr-defined]
+    assert "trained on different datasets" in app.warning[0].value
+
+
 def test_runs_that_do_not_go_together_are_told_on_pressing(run: Run, workspace: Path) -> None:
     settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
     other = train(run.dataset(), settings, name="by time", workspace=workspace)

@@ -9,14 +9,17 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.pipeline import train
+from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
-from bert4rec.runs.registry import list_runs
+from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import tables
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 N_ITEMS = 14
+TIMEOUT_S = 60
 
 
 @pytest.fixture
@@ -153,6 +156,29 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_the_heading_says_that_gaps_are_filled() -> None:
+    app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
+    assert "5 places, 2 gaps filled" in texts(app)
+    press(app, "Empty the gaps again")
+    assert "gaps filled" not in texts(app)
+
+
+def test_a_long_history_says_how_much_of_it_is_taken(workspace: Path) -> None:
+    rows = [
+        {"user": f"u{n}", "item": f"t{(n + step) % 20}", "time": step}
+        for n in (12, 15)
+        for step in range(n)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="long", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="compose")
+    app.selectbox(key="compose_user").set_value("u15").run()
+    assert "newest 12 of the user's 15 items" in texts(app)
+    app.selectbox(key="compose_user").set_value("u12").run()
+    assert "newest 12" not in texts(app)
+
+
+@pytest.mark.usefixtures("run")
 def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
     app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
     first = cards(app)[2].split("**")[1]
@@ -273,6 +299,21 @@ def test_a_story_without_a_model_offers_to_train_on_its_sample() -> None:
     app = open_recommend(view="show", story="course")
     assert "Repair this course" in [part.value for part in app.header]
     assert "Train on the sample" in labels(app)
+
+
+def test_a_story_shows_how_far_the_training_is_and_stops_it(workspace: Path) -> None:
+    settings = small_settings(n_epochs=100_000, eval_step=0)
+    policy = Policy("scoring_policy", settings)
+    run = create_run(workspace, prepare_sample("courses", workspace), policy)
+    service = state._job_service(str(workspace))
+    service.submit(run)
+    assert service.wait(lambda: run.status().state == "running", timeout_s=TIMEOUT_S)
+    app = open_recommend(view="show", story="course")
+    assert {"Stop and keep best", "Watch it live"} <= {*labels(app)}
+    assert len(app.get("progress")) == 1
+    press(app, "Stop and keep best")
+    assert service.wait(lambda: not service.active(), timeout_s=TIMEOUT_S)
+    assert run.status().state == "stopped"
 
 
 @pytest.mark.usefixtures("workspace")

@@ -55,7 +55,7 @@ def opened(browser: Browser, report: Path) -> Iterator[Page]:
     assert not troubles
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 800, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_without_network_and_fits_the_screen(
     opened: Page, width: int, scheme: str
@@ -76,6 +76,7 @@ def test_it_opens_without_network_and_fits_the_screen(
     for box in opened.evaluate(BOXES):
         assert box["width"] > 100
         assert box["over"] <= 1, box
+    assert not opened.evaluate(CUT_ROWS)
 
 
 # How far the text of each chart reaches beyond its edges.
@@ -87,6 +88,16 @@ BOXES = """() => [...document.querySelectorAll("svg.chart")].map(svg => {
   const over = Math.max(0, ...texts.map(t => Math.max(edge.left - t.left, t.right - edge.right)));
   return {width: edge.width, over, name: svg.getAttribute("aria-label")};
 })"""
+
+# Rows of charts whose text leaves their card, or whose one word is on two lines.
+CUT_ROWS = """() => [...document.querySelectorAll(".row")].filter(row => {
+  const text = row.querySelector(".row-text"), label = row.querySelector(".row-label bdi");
+  if (!text) return false;
+  const card = row.closest(".card").getBoundingClientRect();
+  const isShort = !/[\\s-]/.test(label.textContent) && label.textContent.length < 15;
+  return text.getBoundingClientRect().right > card.right
+    || (isShort && label.getClientRects().length > 1);
+}).map(row => row.textContent)"""
 
 
 def test_on_paper_it_is_light_whole_and_cuts_no_chart(opened: Page) -> None:

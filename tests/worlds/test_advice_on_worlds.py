@@ -207,3 +207,13 @@ def test_advice_is_plain_data() -> None:
     document = advise(invented(FAR)).document()
     assert document["headline"] == "BERT4Rec suits these data"
     assert all(isinstance(one["text"], str) for one in document["findings"])
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.399, "gains nothing that matters on"), (0.401, "does no better than")]
+)
+def test_a_model_that_is_behind_is_not_said_to_gain(share: float, said: str) -> None:
+    text = told(advise(invented(FAR | {"transitions": share})))
+    assert f"Model {said} Transitions" in text
+    assert "95% interval" in text
+    assert "adjusted p 0." in text

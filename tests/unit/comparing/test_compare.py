@@ -216,6 +216,14 @@ def test_baselines_fitted_otherwise_make_another_comparison(runs: dict[str, Run]
     assert replace(plan, baselines=tuned).id != plan.id == replace(plan).id
 
 
+def test_categories_by_another_column_make_another_comparison(runs: dict[str, Run]) -> None:
+    run = runs["one"]
+    ids = {plan_comparison([run], category=column).id for column in (None, "genre")}
+    assert len(ids) == 2
+    with pytest.raises(SettingsError, match="no categories by 'mood'"):
+        plan_comparison([run], category="mood")
+
+
 def test_runs_of_different_splits_are_never_put_into_one_table(runs: dict[str, Run]) -> None:
     for name in ("by time", "unseen", "last 3"):
         with pytest.raises(RunError, match="split differently") as error:

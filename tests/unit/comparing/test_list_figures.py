@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.comparing import list_figures as module
-from bert4rec.comparing.categories import Categories, find_categories
+from bert4rec.comparing.categories import Categories, category_choices, find_categories
 from bert4rec.comparing.list_figures import (
     ListContext,
     diversity,
@@ -17,6 +17,7 @@ from bert4rec.comparing.list_figures import (
     miscalibration,
 )
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import SettingsError
 from bert4rec.histories import Histories
 from tests.factories import SHELF
 
@@ -67,6 +68,40 @@ def test_names_amounts_and_columns_that_few_items_have_are_no_categories() -> No
     shelf = find_categories(Vocabulary(SHELF))
     assert shelf is not None
     assert shelf.column == "genre"
+
+
+def test_years_are_categories_only_where_no_words_are() -> None:
+    table = pd.DataFrame({"item_id": range(24), "title": "x", "count": 1})
+    # One odd cell makes no words of it.
+    table["year"] = ["1996", "1997"] * 11 + ["1995", "unkonwn"]
+    alone = find_categories(Vocabulary(table))
+    both = find_categories(Vocabulary(table.assign(**{"class": ["calm", "wild", ""] * 8})))
+    assert both is not None
+    assert both.column == "class"
+    assert alone is not None
+    assert alone.column == "year"
+
+
+def test_another_column_can_be_chosen_for_categories() -> None:
+    items = vocabulary(author=list("aabbcc"), genre=GENRES, price=[1, 1, 2, 2, 3, 3])
+    assert category_choices(items) == ["genre", "author"]
+    chosen = find_categories(items, "author")
+    assert chosen is not None
+    assert chosen.names == list("abc")
+    with pytest.raises(SettingsError, match="no categories by 'price'") as refused:
+        find_categories(items, "price")
+    assert "genre, author" in str(refused.value.fix)
+
+
+def test_words_in_one_cell_are_parted_where_each_stands_alone_too() -> None:
+    listed = find_categories(
+        vocabulary(kind=["Comedy War", "War", "Comedy", "War Comedy", "War", ""])
+    )
+    assert listed is not None
+    assert sorted(listed.names) == ["Comedy", "War"]
+    named = find_categories(vocabulary(kind=["Indie Rock", "Jazz", "Indie Rock", "Jazz", "", ""]))
+    assert named is not None
+    assert "Indie Rock" in named.names
 
 
 def test_diversity_by_categories_is_the_mean_jaccard_distance() -> None:

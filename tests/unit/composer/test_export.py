@@ -47,6 +47,8 @@ def test_csv_starts_no_formula_and_keeps_the_columns_of_the_item_table(
     lines = list(csv.DictReader(io.StringIO(as_text("csv", found, reasons, Vocabulary(table)))))
     assert [line["title"] for line in lines] == ["'=1+1"] * 3
     assert [line["kept"] for line in lines] == ["yes", "no", "yes"]
+    # As in the JSON file, whole.
+    assert [line["round"] for line in lines] == ["", "1", ""]
     assert [line["table_probability"] for line in lines] == ["high"] * 3
     assert lines[0]["author"] == "Ann"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bert4rec.composer.outline import MAX_PLACES, OPEN, Dials, Outline
@@ -31,6 +32,17 @@ def test_a_target_below_the_length_is_refused_and_so_are_too_many_places() -> No
         Outline.of([1, 2]).extended_to(1)
     with pytest.raises(SettingsError, match=f"more than {MAX_PLACES}"):
         Outline.of([1]).extended_to(MAX_PLACES + 1)
+
+
+@pytest.mark.parametrize("item", ["t392", "3", 1.5])
+def test_what_is_no_index_is_refused_with_the_way_to_get_one(item: object) -> None:
+    with pytest.raises(SettingsError, match="is no index of an item") as refused:
+        Outline.of([1, item, None])  # type: ignore[list-item]
+    assert "model.vocabulary.idx" in str(refused.value.fix)
+
+
+def test_indices_may_be_those_of_an_array() -> None:
+    assert Outline.of(np.array([3, 1])).places == (3, 1)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.report.collect import collect
+from bert4rec.report.findings import about
 from bert4rec.report.gallery import KINDS, choose_rows
 from bert4rec.report.page import render, report_html, write_report
 from bert4rec.report.sections import TABLE_METRICS
@@ -378,6 +379,15 @@ def test_a_model_that_sees_only_the_past_hides_no_middle(tiny_run: Run, tmp_path
     assert one.sees_future
     config["effective_settings"]["attention"] = "causal"
     assert not type(one)(**(vars(one) | {"config": config})).sees_future
+
+
+def test_models_that_are_compared_are_counted_by_kind(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, attention="causal")
+    other = train(run.dataset(), settings, workspace=run.workspace, name="past")
+    assert about(collect([run, other])).startswith("This compares BERT4Rec and SASRec, which")
+    third = train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace)
+    assert "SASRec and 2 versions of BERT4Rec, which" in about(collect([run, other, third]))
 
 
 def test_a_run_that_version_1_wrote_is_reported(tmp_path: Path) -> None:

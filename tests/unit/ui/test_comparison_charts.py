@@ -46,7 +46,7 @@ def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison)
     assert set(chart.points["verdict"]) <= set(charts.VERDICTS)
     told = charts.forest_finding(chart, METRIC, "tiny")
     assert chart.points.iloc[0]["who"] in told
-    assert "p" in told
+    assert "adjusted p" in told
 
 
 def fields(value: object) -> Iterator[str]:
@@ -75,6 +75,9 @@ def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
     for by in slices["by"].unique():
         chart = charts.slice_chart(slices, made.entrants, by, ["ease", "popularity"])
         assert set(chart.points["who"]) == {"EASE", "Popularity"}
+        # The count of questions is a line of its own below the name.
+        ends = [label.split("\n")[1] for label in chart.points["slice"]]
+        assert ends == [f"({n:,})" for n in chart.points["n"]]
         table = charts.slice_rows(slices, made.entrants, by, ["ease", "popularity"])
         assert list(table.columns) == ["Slice", "Questions", "EASE", "Popularity"]
         assert len(table) == len(chart.points) / 2

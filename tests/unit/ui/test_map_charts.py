@@ -3,19 +3,17 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, drawn_part
 from bert4rec.ui.aligned_charts import draw_aligned, draw_film
 from bert4rec.ui.map_charts import (
     MAX_DRAWN,
     Rings,
+    chart_config,
     draw_map,
-    map_page,
     outlined_rows,
     safe_text,
     selected_rows,
@@ -220,17 +218,22 @@ def test_the_grid_keeps_the_shape_of_a_map() -> None:
     assert to_grid(np.ones((3, 2), dtype=np.float32)).tolist() == [[0, 0]] * 3
 
 
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_a_map_has_no_axes(n_components: int) -> None:
+    found, counts = map_of(9, n_components), np.ones(9, int)
+    layout = draw_map(found, everything(9), ["t"] * 9, "light", counts=counts).layout
+    space = layout if n_components == 2 else layout.scene
+    axes = [space[f"{axis}axis"] for axis in "xyz"[:n_components]]
+    assert [axis.visible for axis in axes] == [False] * n_components
+
+
+def test_a_picture_of_a_map_is_named_after_its_file() -> None:
+    assert chart_config("demo-umap")["toImageButtonOptions"]["filename"] == "demo-umap"
+
+
 def test_one_point_alone_has_surroundings_too() -> None:
     (low, high), _ = surroundings(np.zeros((1, 2), dtype=np.float32), Rings(0))
     assert low < 0 < high
-
-
-def test_a_page_shows_titles_as_text_and_asks_no_network() -> None:
-    table = pd.DataFrame({"item_id": ["a", "b"], "title": [NASTY, "</script>"], "count": [1, 2]})
-    page = map_page(map_of(2), Vocabulary(table), np.array([0, 0]))
-    assert "<b>bold" not in page
-    assert '"text":["</script>' not in page
-    assert "cdn.plot.ly/plotly" not in page.replace("https://cdn.plot.ly/plotly-locale", "")
 
 
 def aligned(n_maps: int, n: int) -> AlignedMaps:

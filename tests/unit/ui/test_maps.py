@@ -11,7 +11,7 @@ from bert4rec.ui.maps import (
     neighbour_table,
     share_table,
 )
-from bert4rec.ui.sequence_editor import find_item, item_names
+from bert4rec.ui.sequence_editor import find_item, item_names, taken_words
 from bert4rec.vectors import unit
 
 N = 6
@@ -67,6 +67,14 @@ def test_an_item_is_found_by_id_by_title_and_by_a_part_of_it() -> None:
     assert find_item("t6", VOCABULARY) == 6
     assert find_item("ant", VOCABULARY) == 1
     assert find_item("ntl", VOCABULARY) == 6
+
+
+def test_an_item_that_was_taken_for_a_part_of_its_title_is_named() -> None:
+    assert taken_words("ant", 1, VOCABULARY) == taken_words("t6", 6, VOCABULARY) == ""
+    assert taken_words("ntl", 6, VOCABULARY) == "Taken: **Antler**."
+    words = taken_words("t", find_item("t", VOCABULARY), VOCABULARY)
+    # The ids of all six hold it.
+    assert words == "Taken: **Antler**, the most frequent; 5 other items with “t”."
 
 
 def test_neighbours_are_those_of_the_space_and_say_whether_the_map_keeps_them() -> None:
