@@ -48,13 +48,24 @@ class Ingested:
 
 
 def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
+    """Stage the rows of a source as `stage` does, and check that they are of use as a log.
+
+    Raises:
+        LogError: the source cannot be used as it is.
+    """
+    found = stage(connection, source, roles)
+    _check(found, source)
+    return found
+
+
+def stage(connection: Connection, source: Source, roles: Roles) -> Ingested:
     """Stage the rows of a source in reading order, beside what the connection spills.
 
     They stream from the reader to disk where nothing has to be known of all of them before. Dates
     and stray quotes need a table of the whole first.
 
     Raises:
-        LogError: the source cannot be used as it is.
+        LogError: the source or its times cannot be read.
     """
     with plain_errors(source):
         scan = _scan(connection, source, roles)
@@ -64,7 +75,6 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
             found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
         if found is None:
             found = _through_a_table(connection, source, roles, scan)
-    _check(found, source)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,11 @@ class Reject:
     reason: str
     text: str
     file: str = ""
+
+
+def usual_reason(reasons: Iterable[str]) -> str:
+    """Return the reason that comes most often, the first of those as frequent; none gives ''."""
+    return next((reason for reason, _ in Counter(reasons).most_common(1)), "")
 
 
 def fill_raw(

@@ -391,3 +391,52 @@ def test_a_damaged_dataset_is_told_in_words(workspace: Path, manifest: str) -> N
     app.switch_page("pages/data.py").run()
     assert not app.exception
     assert errors(app)
+
+
+DAYS = "who,what,when\n" + "".join(
+    f"u{user},i{(user + step) % 9},{day}\n"
+    for user in range(30)
+    for step, day in enumerate(["30.07.2000 18:45", "08.08.2000 09:00", "01.01.2000 10:00"])
+)
+
+
+def sequences_shown(app: AppTest) -> list[str]:
+    return list(next(f.value for f in app.dataframe if "Sequence" in f.value.columns)["Sequence"])
+
+
+def choose_columns(app: AppTest, **columns: str) -> None:
+    for role, column in columns.items():
+        box = next(b for b in app.selectbox if b.label == f"{role.capitalize()} column")
+        box.set_value(column)
+    app.run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_sequences_promised_are_in_the_order_of_their_days() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", (DAYS + "u0,i5,soon\n").encode())
+    choose_columns(app, user="who", item="what", time="when")
+    assert sequences_shown(app)[0] == "i2 → i0 → i1"
+    assert "The longest of the first 91 interactions alone." in texts(app)
+    assert "1 of these would be rejected, most often for: no readable time." in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_sequences_promised_name_items_by_their_titles() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "titles.csv", TITLES.replace("i1,", "other,").encode())
+    assert sequences_shown(app)[0].startswith("*Star* [0](x) → i1 → *Star* [2](x)")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_one_column_for_two_roles_is_told_where_it_is_chosen() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    choose_columns(app, user="item_id")
+    assert "two roles" in errors(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
