@@ -32,7 +32,12 @@ def draw_data() -> None:
     if there:
         st.session_state.setdefault(VIEW_KEY, LOOK)
         view = st.segmented_control(
-            "View", [LOOK, ADD], key=VIEW_KEY, required=True, label_visibility="collapsed"
+            "View",
+            [LOOK, ADD],
+            key=VIEW_KEY,
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
         )
     if view == ADD:
         draw_add(is_first=not there)
@@ -52,6 +57,7 @@ def draw_add(*, is_first: bool) -> None:
         default=SAMPLE if is_first else UPLOAD,
         required=True,
         key="data_way",
+        persist_state="session",
     )
     if way == SAMPLE:
         folder_name = ask_sample()
@@ -88,7 +94,11 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             return
         draw_costs(choice, form, roles, settings)
         name = st.text_input(
-            "Name of the dataset", value=choice.name, max_chars=60, key=f"name|{choice.path}"
+            "Name of the dataset",
+            value=choice.name,
+            max_chars=60,
+            key=f"name|{choice.path}",
+            persist_state="session",
         )
         if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
             return

@@ -175,6 +175,7 @@ def _ask_form(choice: LogChoice) -> LogPreview:
         format_func=lambda form: FORM_NAMES.get(form, "As detected"),
         key=f"form|{choice.path}",
         help="Change it if the columns below are cut wrongly.",
+        persist_state="session",
     )
     changed_at = _changed_at(choice.path)
     preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
@@ -225,6 +226,7 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         placeholder="Choose a column",
         help=ROLE_HELP[role],
         key=key,
+        persist_state="session",
     )
     if picked is not None and (picked or None) != guess.column:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""

@@ -40,6 +40,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
             placeholder="No limit",
             help=field.description,
             key=f"prepare_min_value|{choice.path}",
+            persist_state="session",
         )
     if roles.event is not None:
         values["events"] = _ask_events(choice, form, roles.event)
@@ -49,6 +50,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
         value=bool(field.default),
         help=field.description,
         key="prepare_duplicates",
+        persist_state="session",
     )
     return PrepareSettings(**values)
 
@@ -79,6 +81,7 @@ def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | 
         placeholder="All events",
         help=field.description,
         key=f"prepare_events|{choice.path}|{column}",
+        persist_state="session",
     )
     return tuple(chosen) or None
 
@@ -93,6 +96,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
     if not st.toggle(
         "Count what the settings would leave",
         key="show_costs",
+        persist_state="session",
         help="Reads the whole log once and tries these settings and the usual others.",
     ):
         return

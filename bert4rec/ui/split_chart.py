@@ -96,6 +96,7 @@ def _ask() -> Hyperparameters:
         default=next(iter(WAYS)),
         required=True,
         key="split_way",
+        persist_state="session",
         label_visibility="collapsed",
     )
     way = WAYS[str(chosen)]
@@ -111,6 +112,7 @@ def _ask() -> Hyperparameters:
             help=field.description,
             key=f"split_{way.amount}",
             width=160,
+            persist_state="session",
         )
     return parse_settings(given)
 

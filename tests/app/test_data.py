@@ -440,3 +440,48 @@ def test_one_column_for_two_roles_is_told_where_it_is_chosen() -> None:
     choose_columns(app, user="item_id")
     assert "two roles" in errors(app)
     assert "Prepare dataset" not in [b.label for b in app.button]
+
+
+def leave_and_return(app: AppTest) -> None:
+    app.switch_page("pages/train.py").run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+
+
+def test_what_was_chosen_for_a_log_is_there_again_after_another_page(workspace: Path) -> None:
+    prepare_sample("reading", workspace)
+    app = open_data()
+    app.segmented_control(key="data_view").set_value("Add a dataset").run()
+    choose_upload(app)
+    upload(app, "plays.csv", DAYS.encode())
+    choose_columns(app, user="who", item="what")
+    app.text_input[0].set_value("Heard")
+    app.toggle(key="prepare_duplicates").set_value(False)
+    app.run()
+    leave_and_return(app)
+    boxes = {box.label: box.value for box in app.selectbox}
+    assert (boxes["User column"], boxes["Item column"]) == ("who", "what")
+    assert app.text_input[0].value == "Heard"
+    assert app.toggle(key="prepare_duplicates").value is False
+    button(app, "Prepare dataset").click().run()
+    assert app.metric[0].value == "90"
+
+
+def test_a_file_on_the_server_is_still_chosen_after_another_page(inbox: Path) -> None:
+    (inbox / "plays.csv").write_text(LOG)
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value("plays.csv").run()
+    leave_and_return(app)
+    assert app.selectbox(key="server_log").value == "plays.csv"
+    assert "Prepare dataset" in [b.label for b in app.button]
+
+
+def test_the_way_to_split_is_still_chosen_after_another_page(workspace: Path) -> None:
+    prepare_sample("reading", workspace)
+    app = open_data()
+    app.segmented_control(key="split_way").set_value("Last K").run()
+    app.number_input(key="split_held_out_items").set_value(2).run()
+    leave_and_return(app)
+    assert app.segmented_control(key="split_way").value == "Last K"
+    assert app.number_input(key="split_held_out_items").value == 2
