@@ -47,6 +47,8 @@ NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
 N_PREVIEW_ITEMS = 30
+# Narrower boxes cut the names of columns off.
+MIN_ROLE_PX = 170
 
 
 def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
@@ -128,7 +130,7 @@ def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
 
 
 def _sequences_words(found: FirstSequences) -> str:
-    text = f"The longest of the first {counted(found.n_rows, 'interaction')} alone."
+    text = f"The longest that the first {counted(found.n_rows, 'interaction')} alone give."
     if found.n_rejected:
         reason = usual_reason(reject.reason for reject in found.rejects)
         n_rejected = number(found.n_rejected)
@@ -198,8 +200,9 @@ def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | No
 
 def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
     chosen: dict[str, str | None] = {}
-    for role, column in zip(ROLE_LABELS, st.columns(len(ROLE_LABELS)), strict=True):
-        with column:
+    cells = st.grid(len(ROLE_LABELS), min_column_width=MIN_ROLE_PX)
+    for role in ROLE_LABELS:
+        with cells.container():
             chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
     missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
     if missing:
@@ -232,11 +235,15 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""
         st.caption(f":material/check: Chosen by hand.{before}")
     else:
-        sure = ":material/check:" if guess.is_certain or picked else ""
-        st.caption(
-            f"{sure or ':orange[:material/help:] Not certain:'} {escape(sentence(guess.reason))}"
-        )
+        st.caption(f"{_sign(guess, picked)} {escape(sentence(guess.reason))}")
     return picked
+
+
+def _sign(guess: RoleGuess, picked: str | None) -> str:
+    """Return what stands before the reason of a guess: a mark of approval only for a column."""
+    if picked:
+        return ":material/check:"
+    return ":material/info:" if guess.is_certain else ":orange[:material/help:] Not certain:"
 
 
 def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:

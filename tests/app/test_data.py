@@ -419,7 +419,7 @@ def test_the_sequences_promised_are_in_the_order_of_their_days() -> None:
     upload(app, "plays.csv", (DAYS + "u0,i5,soon\n").encode())
     choose_columns(app, user="who", item="what", time="when")
     assert sequences_shown(app)[0] == "i2 → i0 → i1"
-    assert "The longest of the first 91 interactions alone." in texts(app)
+    assert "The longest that the first 91 interactions alone give." in texts(app)
     assert "1 of these would be rejected, most often for: no readable time." in texts(app)
 
 
@@ -485,3 +485,12 @@ def test_the_way_to_split_is_still_chosen_after_another_page(workspace: Path) ->
     leave_and_return(app)
     assert app.segmented_control(key="split_way").value == "Last K"
     assert app.number_input(key="split_held_out_items").value == 2
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_role_without_a_column_has_no_mark_of_approval() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    said = ":material/info: No column has a usual name for the value"
+    assert any(str(caption.value).startswith(said) for caption in app.caption)
