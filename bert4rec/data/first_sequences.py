@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pandas as pd
 
 from bert4rec.data.ingest import Ingested, stage
 from bert4rec.data.log import LogPreview
-from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles, check_roles
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import frame_source
@@ -33,16 +33,14 @@ class FirstSequences:
     Args:
         longest: The longest histories among them, the longest first.
         n_rows: How many rows were looked at.
-        n_rejected: How many of these are of no use.
-        rejects: The first of them.
+        reject_reasons: How many of these are of no use, for each reason.
         time_problem: Why the times cannot be told from these rows alone, empty if they can; the
             order is then that of the file.
     """
 
     longest: tuple[FirstSequence, ...]
     n_rows: int
-    n_rejected: int
-    rejects: tuple[Reject, ...]
+    reject_reasons: Mapping[str, int]
     time_problem: str = ""
 
 
@@ -69,7 +67,7 @@ def first_sequences(preview: LogPreview, roles: Roles, n_users: int = N_USERS) -
         found, rows = _read(head, replace(roles, time=None), where)
         problem = error.message
     longest = _longest(rows, n_users)
-    return FirstSequences(longest, found.n_rows_read, found.n_rejected, found.rejects, problem)
+    return FirstSequences(longest, found.n_rows_read, found.reject_reasons, problem)
 
 
 def _read(head: pd.DataFrame, roles: Roles, where: str) -> tuple[Ingested, pd.DataFrame]:

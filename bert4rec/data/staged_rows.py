@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,11 +98,11 @@ class Refused:
     """Rows that are of no use.
 
     Args:
-        n: How many there are.
+        reasons: How many there are for each reason.
         first: Number of the row from 1, reason, and text of the first of them.
     """
 
-    n: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     first: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -167,7 +168,10 @@ class RowStager:
         is_refused: np.ndarray,
     ) -> None:
         rows = np.flatnonzero(is_refused)
-        self.refused.n += len(rows)
+        counted = np.zeros(len(batch), dtype=bool)
+        for reason, is_so in reasons:
+            self.refused.reasons[reason] += int(np.count_nonzero(is_so & ~counted))
+            counted |= is_so
         for row in rows[: self._n_kept - len(self.refused.first)]:
             reason = next(reason for reason, is_so in reasons if is_so[row])
             text = _shown(batch, int(row))[: self._n_characters]

@@ -131,9 +131,9 @@ def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
 
 def _sequences_words(found: FirstSequences) -> str:
     text = f"The longest that the first {counted(found.n_rows, 'interaction')} alone give."
-    if found.n_rejected:
-        reason = usual_reason(reject.reason for reject in found.rejects)
-        n_rejected = number(found.n_rejected)
+    if found.reject_reasons:
+        n_rejected = number(sum(found.reject_reasons.values()))
+        reason = usual_reason(found.reject_reasons)
         text += f" {n_rejected} of these would be rejected, most often for: {reason}."
     if found.time_problem:
         problem = escape(sentence(found.time_problem))
