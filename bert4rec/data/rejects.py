@@ -163,7 +163,10 @@ def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
 
 
 def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
-    """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
+    """Return the first rejects with their lines, which DuckDB and the table count otherwise.
+
+    Refused rows have the text of their lines then, in place of what was made of it.
+    """
     is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
     if is_counted and (uncut or refused):
         file, layout = source.files[0], source.layout
@@ -171,7 +174,11 @@ def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple
             found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
         uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
         refused = [
-            replace(r, line=line, file=file.name)
-            for r, line in zip(refused, found.of_rows, strict=True)
+            replace(r, line=line, file=file.name, text=_written(text) or r.text)
+            for r, line, text in zip(refused, found.of_rows, found.texts, strict=True)
         ]
     return tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
+
+
+def _written(text: str) -> str:
+    return text.strip("\r\n")[:N_CHARACTERS_KEPT]

@@ -194,6 +194,7 @@ def _shown(batch: pa.RecordBatch, row: int) -> str:
     cells = {name: batch[name][row].as_py() for name in batch.schema.names}
     if cells.get("bad") is not None:
         return str(cells["bad"])
-    time = cells.get("t") or cells.get("n")
+    number = cells.get("n")
+    time = cells.get("t") or (None if number is None else f"{number:.15g}")
     shown = [str(cell).strip(" ") for cell in (cells["u"], cells["i"], time) if cell is not None]
     return ", ".join(cell for cell in shown if cell)

@@ -18,7 +18,10 @@ from bert4rec.ui.words import contained, percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
 # Settings to compare with, as (label, minimum length, minimum count of an item).
-ALTERNATIVES = (("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
+ALTERNATIVES = (
+    ("Histories of 5 or more", 5, 1),
+    ("Histories and items of 5 or more (5-core)", 5, 5),
+)
 EVERYTHING = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
 
 
@@ -121,7 +124,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
 def _costs(
     path: str, changed_at: float, form: str, roles: Roles, settings: PrepareSettings
 ) -> pd.DataFrame:
-    tried = {"These settings": settings, "Nothing left out": EVERYTHING}
+    tried = {"These settings": settings, "All rows that can be read": EVERYTHING}
     for label, length, count in ALTERNATIVES:
         other = settings.model_copy(update={"min_sequence_length": length, "min_item_count": count})
         tried[label] = other

@@ -334,6 +334,12 @@ def test_the_cost_of_settings_is_counted_on_request() -> None:
     assert not app.exception
     frame = next(f.value for f in app.dataframe if "Settings" in f.value.columns)
     assert frame["Interactions"].iloc[0] == 180
+    assert list(frame["Settings"]) == [
+        "These settings",
+        "All rows that can be read",
+        "Histories of 5 or more",
+        "Histories and items of 5 or more (5-core)",
+    ]
 
 
 def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
