@@ -137,7 +137,7 @@ def _sequences_words(found: FirstSequences) -> str:
         text += f" {n_rejected} of these would be rejected, most often for: {reason}."
     if found.time_problem:
         problem = escape(sentence(found.time_problem))
-        text += f" :orange[:material/warning:] {problem}: here the order is that of the file."
+        text += f" :orange[:material/warning:] {problem} Here the order is that of the file."
     return text
 
 

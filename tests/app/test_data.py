@@ -500,3 +500,13 @@ def test_a_role_without_a_column_has_no_mark_of_approval() -> None:
     upload(app, "plays.csv", LOG.encode())
     said = ":material/info: No column has a usual name for the value"
     assert any(str(caption.value).startswith(said) for caption in app.caption)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_days_in_doubt_are_told_beside_the_sequences_promised() -> None:
+    app = open_data()
+    choose_upload(app)
+    days = "".join(f"u{n % 3},i{n % 4},0{1 + n % 9}/0{1 + n % 7}/2024\n" for n in range(60))
+    upload(app, "plays.csv", f"user,item,time\n{days}".encode())
+    said = "could be month before day or day before month. Here the order is that of the file."
+    assert said in texts(app).replace("\\", "")
