@@ -9,6 +9,7 @@ from bert4rec.ui import state
 from bert4rec.ui.dataset_view import draw_dataset
 from bert4rec.ui.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
 from bert4rec.ui.log_form import ask_form_and_roles
+from bert4rec.ui.page_top import begin_at_top, draw_top
 from bert4rec.ui.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.sample_choice import ask_sample
 from bert4rec.ui.words import escape
@@ -23,6 +24,7 @@ UPLOAD, SAMPLE, SERVER = "Upload", "Sample", "File on the server"
 def draw_data() -> None:
     st.title("Data")
     st.caption("A log of who met what, and when, becomes sequences that a model can learn from.")
+    draw_top()
     there = state.datasets()
     for error in damaged_datasets(state.workspace()):
         state.show_error(error)
@@ -32,7 +34,12 @@ def draw_data() -> None:
     if there:
         st.session_state.setdefault(VIEW_KEY, LOOK)
         view = st.segmented_control(
-            "View", [LOOK, ADD], key=VIEW_KEY, required=True, label_visibility="collapsed"
+            "View",
+            [LOOK, ADD],
+            key=VIEW_KEY,
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
         )
     if view == ADD:
         draw_add(is_first=not there)
@@ -52,6 +59,7 @@ def draw_add(*, is_first: bool) -> None:
         default=SAMPLE if is_first else UPLOAD,
         required=True,
         key="data_way",
+        persist_state="session",
     )
     if way == SAMPLE:
         folder_name = ask_sample()
@@ -88,7 +96,11 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             return
         draw_costs(choice, form, roles, settings)
         name = st.text_input(
-            "Name of the dataset", value=choice.name, max_chars=60, key=f"name|{choice.path}"
+            "Name of the dataset",
+            value=choice.name,
+            max_chars=60,
+            key=f"name|{choice.path}",
+            persist_state="session",
         )
         if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
             return
@@ -115,6 +127,7 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
 def show_prepared(folder_name: str) -> None:
     state.choose_dataset(folder_name)
     st.session_state[NEXT_VIEW_KEY] = LOOK
+    begin_at_top()
     manifest = state.current_manifest() or {}
     st.toast(f"{escape(manifest.get('name', 'The dataset'))} is ready", icon=":material/check:")
     st.rerun()

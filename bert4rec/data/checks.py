@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.id_signs import dated_ids, first_times, time_correlation
 from bert4rec.data.profile import Profile, profile
+from bert4rec.data.rejects import usual_reason
 
 LEVELS = ("error", "warning", "info")
 MIN_INTERACTIONS = 1_000
 MIN_USERS_OF_TWO = 25
 # One item to train, one to validate and one to test.
 SHORTEST_HISTORY = 3
+MANY_REJECTED = 0.03
 MANY_SINGLE_ITEMS, SOME_SINGLE_ITEMS = 0.5, 0.1
 MANY_TIES = 0.2
 MANY_REPEATS = 0.3
@@ -60,6 +62,7 @@ def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tup
     """
     found = found or profile(dataset)
     checks = [
+        *_report_checks(dataset.manifest),
         *_size_checks(dataset, found),
         *_user_checks(dataset, found),
         *_item_checks(found),
@@ -67,6 +70,21 @@ def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tup
         *_id_checks(dataset),
     ]
     return tuple(sorted(checks, key=lambda check: LEVELS.index(check.level)))
+
+
+def _report_checks(manifest: Mapping[str, Any]) -> Iterator[Check]:
+    report = manifest.get("report", {})
+    n_read, n_rejected = report.get("read", 0), report.get("rejected", 0)
+    if n_rejected <= MANY_REJECTED * n_read:
+        return
+    reason = usual_reason(manifest.get("reject_reasons", {}))
+    yield Check(
+        "warning",
+        f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.0%}) were rejected"
+        + (f", most often for: {reason}" if reason else ""),
+        "Look at the rejected lines: a wrong form or column loses lines that are whole.",
+        n_rejected,
+    )
 
 
 def _size_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:

@@ -18,7 +18,7 @@ MAX_NAME, MAX_NOTE = 60, 2_000
 # What says nothing of where a dataset comes from and what it holds, or says it a second time.
 NOT_COMPARED = {
     *("format_version", "name", "note", "folder", "created_at", "fingerprint"),
-    *("rejects", "item_rejects"),
+    *("reject_reasons", "rejects", "item_rejects"),
 }
 
 

@@ -1,51 +1,91 @@
-"""What the first histories of a log would be, told from its first lines alone."""
+"""What the histories of a log would be, told from its first rows alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from bert4rec.data.layout import Layout
-from bert4rec.data.roles import Roles
+import pandas as pd
+
+from bert4rec.data.ingest import Ingested, stage
+from bert4rec.data.log import LogPreview
+from bert4rec.data.roles import Roles, check_roles
+from bert4rec.data.scan import Connection
+from bert4rec.data.source import frame_source
+from bert4rec.errors import LogError
 
 N_USERS = 3
 
 
 @dataclass(frozen=True)
 class FirstSequence:
-    """The start of a history: the user and the items that the first lines name, oldest first."""
+    """A history as far as the first rows tell it: the user and the items, oldest first."""
 
     user_id: str
     item_ids: tuple[str, ...]
 
 
-def first_sequences(layout: Layout, roles: Roles, n_users: int = N_USERS) -> list[FirstSequence]:
-    """Return the histories of the users that the first lines name most often.
-
-    Lines without a user or an item are passed over, as the import will. Times are compared as
-    numbers where all are numbers, else as text, which is right for ISO 8601 and stands for the
-    order of the lines where a form says nothing; equal ones keep that order.
+@dataclass(frozen=True)
+class FirstSequences:
+    """What the first rows of a log come to.
 
     Args:
-        layout: The log's layout with its first rows.
+        longest: The longest histories among them, the longest first.
+        n_rows: How many rows were looked at.
+        reject_reasons: How many of these are of no use, for each reason.
+        time_problem: Why the times cannot be told from these rows alone, empty if they can; the
+            order is then that of the file.
+    """
+
+    longest: tuple[FirstSequence, ...]
+    n_rows: int
+    reject_reasons: Mapping[str, int]
+    time_problem: str = ""
+
+
+def first_sequences(preview: LogPreview, roles: Roles, n_users: int = N_USERS) -> FirstSequences:
+    """Return the longest histories that the first rows of a log hold, read as the import will.
+
+    Args:
+        preview: The log's head.
         roles: The columns to take.
         n_users: How many histories.
+
+    Raises:
+        LogError: a column is not there or named for two roles.
     """
-    place = {name: at for at, name in enumerate(layout.columns)}
-    histories: dict[str, list[tuple[str, str]]] = {}
-    for row in layout.rows:
-        user, item = row[place[roles.user]].strip(), row[place[roles.item]].strip()
-        time = row[place[roles.time]].strip() if roles.time else ""
-        if user and item:
-            histories.setdefault(user, []).append((time, item))
-    longest = sorted(histories, key=lambda user: -len(histories[user]))[:n_users]
-    return [FirstSequence(user, _ordered(histories[user])) for user in longest]
-
-
-def _ordered(met: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    layout, where = preview.layout, Path(preview.path).name
+    check_roles(roles, layout.columns, where)
+    head = pd.DataFrame(list(layout.rows), columns=list(layout.columns), dtype="string")
     try:
-        moments: list[float] | list[str] = [float(time) for time, _ in met]
-    except ValueError:
-        moments = [time for time, _ in met]
-    order = sorted(range(len(met)), key=moments.__getitem__)
-    return tuple(met[at][1] for at in order)
+        found, rows = _read(head, roles, where)
+        problem = ""
+    except LogError as error:
+        if roles.time is None:
+            raise
+        found, rows = _read(head, replace(roles, time=None), where)
+        problem = error.message
+    longest = _longest(rows, n_users)
+    return FirstSequences(longest, found.n_rows_read, found.reject_reasons, problem)
+
+
+def _read(head: pd.DataFrame, roles: Roles, where: str) -> tuple[Ingested, pd.DataFrame]:
+    connection = Connection()
+    try:
+        found = stage(connection, frame_source(head, where), roles)
+        return found, found.rows.frame()
+    finally:
+        connection.close()
+
+
+def _longest(rows: pd.DataFrame, n_users: int) -> tuple[FirstSequence, ...]:
+    histories = dict(iter(rows.groupby("user_id", sort=False)))
+    longest = sorted(histories, key=lambda user: -len(histories[user]))[:n_users]
+    return tuple(
+        # Equal times keep the order of the file.
+        FirstSequence(
+            str(user), tuple(histories[user].sort_values("time_s", kind="stable")["item_id"])
+        )
+        for user in longest
+    )

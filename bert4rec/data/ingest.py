@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,23 +39,43 @@ FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
 
 @dataclass(frozen=True, eq=False)
 class Ingested:
-    """What was found: the rows that are usable, and how many are not."""
+    """What was found: the rows that are usable, how many are not and why, the first of these."""
 
     rows: StagedRows
-    n_rows_read: int
-    n_rejected: int
+    reject_reasons: Counter[str]
     rejects: tuple[Reject, ...]
     time_reason: str
 
+    @property
+    def n_rejected(self) -> int:
+        """Rows that are of no use."""
+        return self.reject_reasons.total()
+
+    @property
+    def n_rows_read(self) -> int:
+        """All rows."""
+        return self.rows.n_rows + self.n_rejected
+
 
 def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
+    """Stage the rows of a source as `stage` does, and check that they are of use as a log.
+
+    Raises:
+        LogError: the source cannot be used as it is.
+    """
+    found = stage(connection, source, roles)
+    _check(found, source)
+    return found
+
+
+def stage(connection: Connection, source: Source, roles: Roles) -> Ingested:
     """Stage the rows of a source in reading order, beside what the connection spills.
 
     They stream from the reader to disk where nothing has to be known of all of them before. Dates
     and stray quotes need a table of the whole first.
 
     Raises:
-        LogError: the source cannot be used as it is.
+        LogError: the source or its times cannot be read.
     """
     with plain_errors(source):
         scan = _scan(connection, source, roles)
@@ -64,7 +85,6 @@ def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
             found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
         if found is None:
             found = _through_a_table(connection, source, roles, scan)
-    _check(found, source)
     return found
 
 
@@ -115,10 +135,10 @@ def _found(
 ) -> Ingested:
     if reading is not None:
         rows = replace(rows, time_divisor=reading.divisor)
-    n_rejected = refused.n + count_uncut(connection, source)
+    reasons = refused.reasons + count_uncut(connection, source)
     rejects = first_rejects(connection, source, refused.first)
     reason = "" if reading is None else reading.reason
-    return Ingested(rows, rows.n_rows + n_rejected, n_rejected, rejects, reason)
+    return Ingested(rows, reasons, rejects, reason)
 
 
 @contextmanager

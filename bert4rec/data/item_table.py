@@ -153,7 +153,7 @@ def _read(connection: Connection, source: Source, names: Sequence[str], key: str
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
     n_refused, refused = _refused(table, key, no_record)
-    n_rejected = n_refused + count_uncut(connection, source)
+    n_rejected = n_refused + count_uncut(connection, source).total()
     return _Found(table, n_rejected, first_rejects(connection, source, refused))
 
 

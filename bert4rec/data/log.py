@@ -143,6 +143,7 @@ class InteractionLog:
         self.rows: StagedRows = found.rows
         self.n_rows_read = found.n_rows_read
         self.n_rejected = found.n_rejected
+        self.reject_reasons = found.reject_reasons
         self.rejects: tuple[Reject, ...] = found.rejects
         self.time_reason = found.time_reason
         self._orders: dict[bytes, OrderedRows] = {}

@@ -279,6 +279,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
             "n_interactions": filtered.n_kept,
         },
         "report": {"steps": list(filtered.steps), **totals},
+        "reject_reasons": dict(log.reject_reasons),
         "rejects": _first(log.rejects),
         "has_times": log.has_times,
         "time_reason": log.time_reason,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bert4rec.data.heads import open_lines
@@ -30,6 +31,16 @@ class Reject:
     reason: str
     text: str
     file: str = ""
+
+
+def usual_reason(reasons: Mapping[str, int]) -> str:
+    """Return the reason that most were rejected for, empty where none is known.
+
+    Example:
+        >>> usual_reason({"no item id": 2, "no readable time": 7})
+        'no readable time'
+    """
+    return max(reasons, key=lambda reason: reasons[reason], default="")
 
 
 def fill_raw(
@@ -110,17 +121,17 @@ def has_reject_table(source: Source) -> bool:
     return source.frame is None and source.layout.form not in ("parquet", "json")
 
 
-def count_uncut(connection: Connection, source: Source) -> int:
-    """Return how many lines could not be cut into columns."""
+def count_uncut(connection: Connection, source: Source) -> Counter[str]:
+    """Return how many lines could not be cut into columns, for each reason."""
     if not has_reject_table(source):
-        return 0
+        return Counter()
     # A reject can hold several lines where a quote was not closed.
-    (n,) = connection.row(
-        "SELECT coalesce(sum(n), 0) FROM (SELECT max(len(string_split(rtrim(ltrim(csv_line,"
-        " chr(13) || chr(10)), chr(13) || chr(10)), chr(10)))) AS n FROM reject_errors"
-        " GROUP BY file_id, line)"
+    found = connection.rows(
+        "SELECT reason, sum(n) FROM (SELECT lower(any_value(error_type)) AS reason,"
+        " max(len(string_split(rtrim(ltrim(csv_line, chr(13) || chr(10)), chr(13) || chr(10)),"
+        " chr(10)))) AS n FROM reject_errors GROUP BY file_id, line) GROUP BY reason"
     )
-    return int(n)
+    return Counter({str(reason): int(n) for reason, n in found})
 
 
 def first_rejects(
@@ -152,7 +163,10 @@ def _uncut_lines(connection: Connection, source: Source) -> list[Reject]:
 
 
 def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple[Reject, ...]:
-    """Return the first rejects with their lines, which DuckDB and the table count otherwise."""
+    """Return the first rejects with their lines, which DuckDB and the table count otherwise.
+
+    Refused rows have the text of their lines then, in place of what was made of it.
+    """
     is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
     if is_counted and (uncut or refused):
         file, layout = source.files[0], source.layout
@@ -160,7 +174,11 @@ def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple
             found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
         uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
         refused = [
-            replace(r, line=line, file=file.name)
-            for r, line in zip(refused, found.of_rows, strict=True)
+            replace(r, line=line, file=file.name, text=_written(text) or r.text)
+            for r, line, text in zip(refused, found.of_rows, found.texts, strict=True)
         ]
     return tuple(sorted([*uncut, *refused], key=lambda reject: reject.line)[:N_REJECTS_KEPT])
+
+
+def _written(text: str) -> str:
+    return text.strip("\r\n")[:N_CHARACTERS_KEPT]

@@ -143,12 +143,16 @@ def _by_type(role: str, columns: Sequence[Column]) -> RoleGuess:
         return _time_by_type(columns)
     if role in ("value", "event"):
         return RoleGuess(None, f"no column has a usual name for the {role}", True)
-    ids = [column.name for column in columns if column.dtype in ("integer", "text")]
-    place = 0 if role == "user" else 1
-    if len(ids) <= place:
+    ids = [column for column in columns if column.dtype in ("integer", "text")]
+    if role == "item":
+        # The first is the user's, whose history may well fill all first lines; no item does.
+        ids = [column for column in ids[1:] if len(set(column.examples)) != 1]
+    if not ids:
         return RoleGuess(None, f"no column looks like {role} ids", False)
-    reason = f"no column has a usual name for the {role}; {ids[place]!r} is the next that holds ids"
-    return RoleGuess(ids[place], reason, False)
+    reason = (
+        f"no column has a usual name for the {role}; {ids[0].name!r} is the next that holds ids"
+    )
+    return RoleGuess(ids[0].name, reason, False)
 
 
 def _time_by_type(columns: Sequence[Column]) -> RoleGuess:

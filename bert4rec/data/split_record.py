@@ -100,6 +100,6 @@ def few_words(record: Mapping[str, Any] | None) -> str:
             return (
                 f"Most users of {name} ({n_cold:,}, beside {record[f'n_{part}']:,} who are judged)"
                 " begin after its cut, so they have no past to be asked from. Where histories are"
-                " as short in time as this, leave_one_out says more."
+                " as short in time as this, leave-one-out says more."
             )
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,11 +100,11 @@ class Refused:
     """Rows that are of no use.
 
     Args:
-        n: How many there are.
+        reasons: How many there are for each reason.
         first: Number of the row from 1, reason, and text of the first of them.
     """
 
-    n: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     first: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -175,7 +176,10 @@ class RowStager:
         is_refused: np.ndarray,
     ) -> None:
         rows = np.flatnonzero(is_refused)
-        self.refused.n += len(rows)
+        counted = np.zeros(len(batch), dtype=bool)
+        for reason, is_so in reasons:
+            self.refused.reasons[reason] += int(np.count_nonzero(is_so & ~counted))
+            counted |= is_so
         for row in rows[: self._n_kept - len(self.refused.first)]:
             reason = next(reason for reason, is_so in reasons if is_so[row])
             text = _shown(batch, int(row))[: self._n_characters]
@@ -198,6 +202,7 @@ def _shown(batch: pa.RecordBatch, row: int) -> str:
     cells = {name: batch[name][row].as_py() for name in batch.schema.names}
     if cells.get("bad") is not None:
         return str(cells["bad"])
-    time = cells.get("t") or cells.get("n")
+    number = cells.get("n")
+    time = cells.get("t") or (None if number is None else f"{number:.15g}")
     shown = [str(cell).strip(" ") for cell in (cells["u"], cells["i"], time) if cell is not None]
     return ", ".join(cell for cell in shown if cell)

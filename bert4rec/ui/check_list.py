@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.refine import refine
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.page_top import begin_at_top
 from bert4rec.ui.words import escape, sentence
 
 BADGES = {
@@ -54,5 +55,6 @@ def _mend(dataset: SequenceDataset, check: Check) -> None:
         state.show_error(error)
         return
     state.choose_dataset(mended.folder.name if mended.folder else "")
+    begin_at_top()
     st.toast(f"{escape(mended.name)} is ready", icon=":material/check:")
     st.rerun()

@@ -111,10 +111,16 @@ def ask_server_file() -> LogChoice | None:
         index=None,
         format_func=lambda name: f"{name} (its files together)" if name.endswith("/") else name,
         key="server_log",
+        persist_state="session",
         help="A folder stands for those of its files that have the columns of a log.",
     )
     items = items_column.selectbox(
-        "Item table (optional)", files, index=None, key="server_items", placeholder="None"
+        "Item table (optional)",
+        files,
+        index=None,
+        key="server_items",
+        placeholder="None",
+        persist_state="session",
     )
     if log is None:
         st.caption(f"{counted(len(files), 'file')} in `{folder}`.")

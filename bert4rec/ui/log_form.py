@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.first_sequences import first_sequences
-from bert4rec.data.item_table import read_item_table
+from bert4rec.data.first_sequences import FirstSequences, first_sequences
+from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
+from bert4rec.data.rejects import usual_reason
 from bert4rec.errors import LogError
 from bert4rec.ui.log_choice import LogChoice
-from bert4rec.ui.words import contained, counted, escape, sentence, size
+from bert4rec.ui.words import contained, counted, escape, number, sentence, size
 
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
@@ -46,6 +47,8 @@ NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
 N_PREVIEW_ITEMS = 30
+# Narrower boxes cut the names of columns off.
+MIN_ROLE_PX = 170
 
 
 def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
@@ -72,59 +75,96 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    table = _item_table(str(choice.items), _changed_at(choice.items)) if choice.items else None
     if roles is not None:
-        _draw_sequences(preview, roles)
-    if choice.items is not None:
-        _draw_items(choice.items, preview, roles)
+        _draw_sequences(choice, preview, roles, table)
+    if table is not None:
+        _draw_items(table, preview, roles)
     return preview.form, roles
 
 
-def _draw_sequences(preview: LogPreview, roles: Roles) -> None:
-    """Show what the first histories would be: wrong columns show before anything is read."""
-    found = first_sequences(preview.layout, roles)
-    if not found:
-        return
-    st.markdown("**What the first sequences would be, oldest item first**")
+def _draw_sequences(
+    choice: LogChoice, preview: LogPreview, roles: Roles, table: ItemTable | None
+) -> None:
+    """Show what the histories would be: wrong columns show before anything is read."""
+    found = _sequences(str(choice.path), _changed_at(choice.path), preview.form, roles, preview)
+    titles = _titles(found, table)
+    st.markdown("**What the sequences would be, oldest item first**")
     rows = [
         {
             "User": sequence.user_id,
             "Items": len(sequence.item_ids),
-            "Sequence": " → ".join(map(contained, sequence.item_ids[:N_PREVIEW_ITEMS])),
+            "Sequence": " → ".join(
+                contained(titles.get(item_id, item_id))
+                for item_id in sequence.item_ids[:N_PREVIEW_ITEMS]
+            ),
         }
-        for sequence in found
+        for sequence in found.longest
     ]
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(rows, columns=["User", "Items", "Sequence"]),
         hide_index=True,
         column_config={
             "User": st.column_config.TextColumn(width=120),
             "Items": st.column_config.NumberColumn(width=70),
             "Sequence": st.column_config.TextColumn(width=840),
         },
-        alt="The first sequences as the chosen columns give them",
+        alt="The longest sequences of the first rows as the chosen columns give them",
     )
-    st.caption(f"From the first {counted(len(preview.layout.rows), 'line')} alone.")
+    st.caption(_sequences_words(found))
 
 
-def _draw_items(path: Path, preview: LogPreview, roles: Roles | None) -> None:
+@st.cache_data(max_entries=16, show_spinner=False)
+def _sequences(
+    path: str, changed_at: float, form: str, roles: Roles, _preview: LogPreview
+) -> FirstSequences:
+    return first_sequences(_preview, roles)
+
+
+def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
+    if table is None:
+        return {}
+    shown = {item_id for one in found.longest for item_id in one.item_ids[:N_PREVIEW_ITEMS]}
+    rows = table.rows[table.rows["item_id"].isin(shown)]
+    return dict(zip(rows["item_id"], rows["title"], strict=True))
+
+
+def _sequences_words(found: FirstSequences) -> str:
+    text = f"The longest that the first {counted(found.n_rows, 'interaction')} alone give."
+    if found.reject_reasons:
+        n_rejected = number(sum(found.reject_reasons.values()))
+        reason = usual_reason(found.reject_reasons)
+        text += f" {n_rejected} of these would be rejected, most often for: {reason}."
+    if found.time_problem:
+        problem = escape(sentence(found.time_problem))
+        text += f" :orange[:material/warning:] {problem} Here the order is that of the file."
+    return text
+
+
+def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> None:
     """Show the head of the item table as it was understood."""
-    head, item_ids, n_rejected = _item_table(str(path), path.stat().st_mtime)
-    st.markdown(f"**Item table: {escape(path.name)}**")
-    text = f"{counted(len(item_ids), 'item')}, the id and the title first."
-    if n_rejected:
-        text += f" {counted(n_rejected, 'line')} of it cannot be read."
+    st.markdown(f"**Item table: {escape(table.name)}**")
+    text = f"{counted(len(table.rows), 'item')}, the id and the title first."
+    if table.n_rejected:
+        text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
     if roles is not None:
         met = set(preview.rows[roles.item].str.strip())
-        n_named = len(met & item_ids)
+        n_named = int(table.rows["item_id"].isin(met).sum())
         text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
     st.caption(text)
-    st.dataframe(head, hide_index=True, alt="The first lines of the item table")
+    st.dataframe(
+        table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
+    )
 
 
-@st.cache_data(max_entries=4, show_spinner="Reading the item table…")
-def _item_table(path: str, changed_at: float) -> tuple[pd.DataFrame, set[str], int]:
-    table = read_item_table(path)
-    return table.rows.head(N_PREVIEW_LINES), set(table.rows["item_id"]), table.n_rejected
+# A copy for each visitor would take as long as reading it, and nobody changes it.
+@st.cache_resource(max_entries=2, show_spinner="Reading the item table…")
+def _item_table(path: str, changed_at: float) -> ItemTable:
+    return read_item_table(path)
+
+
+def _changed_at(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:
@@ -137,8 +177,9 @@ def _ask_form(choice: LogChoice) -> LogPreview:
         format_func=lambda form: FORM_NAMES.get(form, "As detected"),
         key=f"form|{choice.path}",
         help="Change it if the columns below are cut wrongly.",
+        persist_state="session",
     )
-    changed_at = choice.path.stat().st_mtime
+    changed_at = _changed_at(choice.path)
     preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
     detected = "Chosen" if form else "Detected"
     text.markdown(
@@ -159,8 +200,9 @@ def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | No
 
 def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
     chosen: dict[str, str | None] = {}
-    for role, column in zip(ROLE_LABELS, st.columns(len(ROLE_LABELS)), strict=True):
-        with column:
+    cells = st.grid(len(ROLE_LABELS), min_column_width=MIN_ROLE_PX)
+    for role in ROLE_LABELS:
+        with cells.container():
             chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
     missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
     if missing:
@@ -187,16 +229,21 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         placeholder="Choose a column",
         help=ROLE_HELP[role],
         key=key,
+        persist_state="session",
     )
     if picked is not None and (picked or None) != guess.column:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""
         st.caption(f":material/check: Chosen by hand.{before}")
     else:
-        sure = ":material/check:" if guess.is_certain or picked else ""
-        st.caption(
-            f"{sure or ':orange[:material/help:] Not certain:'} {escape(sentence(guess.reason))}"
-        )
+        st.caption(f"{_sign(guess, picked)} {escape(sentence(guess.reason))}")
     return picked
+
+
+def _sign(guess: RoleGuess, picked: str | None) -> str:
+    """Return what stands before the reason of a guess: a mark of approval only for a column."""
+    if picked:
+        return ":material/check:"
+    return ":material/info:" if guess.is_certain else ":orange[:material/help:] Not certain:"
 
 
 def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:

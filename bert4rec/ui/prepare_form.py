@@ -18,7 +18,10 @@ from bert4rec.ui.words import contained, percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
 # Settings to compare with, as (label, minimum length, minimum count of an item).
-ALTERNATIVES = (("Histories of 5 or more", 5, 1), ("5-core", 5, 5))
+ALTERNATIVES = (
+    ("Histories of 5 or more", 5, 1),
+    ("Histories and items of 5 or more (5-core)", 5, 5),
+)
 EVERYTHING = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
 
 
@@ -40,6 +43,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
             placeholder="No limit",
             help=field.description,
             key=f"prepare_min_value|{choice.path}",
+            persist_state="session",
         )
     if roles.event is not None:
         values["events"] = _ask_events(choice, form, roles.event)
@@ -49,6 +53,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
         value=bool(field.default),
         help=field.description,
         key="prepare_duplicates",
+        persist_state="session",
     )
     return PrepareSettings(**values)
 
@@ -79,6 +84,7 @@ def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | 
         placeholder="All events",
         help=field.description,
         key=f"prepare_events|{choice.path}|{column}",
+        persist_state="session",
     )
     return tuple(chosen) or None
 
@@ -93,6 +99,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
     if not st.toggle(
         "Count what the settings would leave",
         key="show_costs",
+        persist_state="session",
         help="Reads the whole log once and tries these settings and the usual others.",
     ):
         return
@@ -117,7 +124,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
 def _costs(
     path: str, changed_at: float, form: str, roles: Roles, settings: PrepareSettings
 ) -> pd.DataFrame:
-    tried = {"These settings": settings, "Nothing left out": EVERYTHING}
+    tried = {"These settings": settings, "All rows that can be read": EVERYTHING}
     for label, length, count in ALTERNATIVES:
         other = settings.model_copy(update={"min_sequence_length": length, "min_item_count": count})
         tried[label] = other

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.split import Split, split_dataset
+from bert4rec.data.split import Split, TimeCuts, split_dataset
 from bert4rec.data.split_picture import PARTS, UNUSED, SplitPicture, picture_of
 from bert4rec.data.split_record import counts_words, few_words, moment, split_record
 from bert4rec.errors import Bert4RecError
@@ -29,6 +29,8 @@ DOT_SIZE = 70
 # As wide as so many letters of an id are at most.
 LABEL_PX = 280
 MAX_TEXT = 40
+# The name of a moment of a cut; the two stand above each other, for they may be close in time.
+CUT_NAME_PX = 14
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
 # Beside the colours of the theme, which go by the order of the parts.
 SHAPES = ("circle", "diamond", "cross", "triangle-up", "square")
@@ -80,6 +82,7 @@ def draw_split(dataset: SequenceDataset) -> None:
         picture = picture_of(dataset, split)
         chart = split_chart(picture, dataset, split)
         height = FRAME_PX + ROW_PX * len(picture.user_idx)
+        height += 2 * CUT_NAME_PX if split.cuts else 0
         st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
         st.caption(_legend_words(picture))
         with folded("As a table", key="split_table") as is_open:
@@ -96,6 +99,7 @@ def _ask() -> Hyperparameters:
         default=next(iter(WAYS)),
         required=True,
         key="split_way",
+        persist_state="session",
         label_visibility="collapsed",
     )
     way = WAYS[str(chosen)]
@@ -111,6 +115,7 @@ def _ask() -> Hyperparameters:
             help=field.description,
             key=f"split_{way.amount}",
             width=160,
+            persist_state="session",
         )
     return parse_settings(given)
 
@@ -192,13 +197,28 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
                     {"field": "part", "title": "Part"},
                 ],
             }
-            | _part_channels(present),
+            | _part_channels(present, offset=4 + (2 * CUT_NAME_PX if split.cuts else 0)),
         }
     ]
-    for cut in (split.cuts.valid_at_s, split.cuts.test_at_s) if split.cuts else ():
-        line = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
-        layers.append({"mark": line, "encoding": {"x": x | {"datum": _at(cut)}}})
+    if split.cuts is not None:
+        layers += _cut_layers(x, split.cuts)
     return Chart(points, {"padding": dict(PADDING_PX), "layer": layers})
+
+
+def _cut_layers(x: dict[str, Any], cuts: TimeCuts) -> list[dict[str, Any]]:
+    """Return for each part that begins at a moment a dashed line there, with its name above."""
+    layers: list[dict[str, Any]] = []
+    # Once, and not once a point.
+    once = {"transform": [{"aggregate": [{"op": "count", "as": "n"}]}]}
+    line = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
+    named = (("validation", cuts.valid_at_s), ("test", cuts.test_at_s))
+    for place, (name, cut_s) in enumerate(named):
+        at = {"x": x | {"datum": _at(cut_s)}}
+        word = {"type": "text", "text": f"{name} begins", "align": "right", "color": GREY}
+        above = {"y": {"value": -CUT_NAME_PX * (place + 0.5)}}
+        layers.append(once | {"mark": line, "encoding": at})
+        layers.append(once | {"mark": word, "encoding": at | above})
+    return layers
 
 
 def _x_axis(picture: SplitPicture, *, over_time: bool) -> dict[str, Any]:
@@ -229,14 +249,14 @@ def _at(time_s: float) -> float:
     return 1000 * time_s if isinstance(moment(time_s), str) else time_s
 
 
-def _part_channels(present: Sequence[int]) -> dict[str, Any]:
-    """Return colour and shape of the parts; the legend tells of those that are there."""
+def _part_channels(present: Sequence[int], offset: int) -> dict[str, Any]:
+    """Return colour and shape of the parts; the legend, so high above, tells of those there."""
     legend: dict[str, Any] = {
         "title": None,
         "orient": "top",
         "symbolOpacity": 1,
         "padding": 0,
-        "offset": 4,
+        "offset": offset,
     }
     legend["values"] = [PART_NAMES[part] for part in present]
     field: dict[str, Any] = {"field": "part", "type": "nominal"}

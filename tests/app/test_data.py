@@ -354,6 +354,12 @@ def test_the_cost_of_settings_is_counted_on_request() -> None:
     assert not app.exception
     frame = next(f.value for f in app.dataframe if "Settings" in f.value.columns)
     assert frame["Interactions"].iloc[0] == 180
+    assert list(frame["Settings"]) == [
+        "These settings",
+        "All rows that can be read",
+        "Histories of 5 or more",
+        "Histories and items of 5 or more (5-core)",
+    ]
 
 
 def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
@@ -411,3 +417,116 @@ def test_a_damaged_dataset_is_told_in_words(workspace: Path, manifest: str) -> N
     app.switch_page("pages/data.py").run()
     assert not app.exception
     assert errors(app)
+
+
+DAYS = "who,what,when\n" + "".join(
+    f"u{user},i{(user + step) % 9},{day}\n"
+    for user in range(30)
+    for step, day in enumerate(["30.07.2000 18:45", "08.08.2000 09:00", "01.01.2000 10:00"])
+)
+
+
+def sequences_shown(app: AppTest) -> list[str]:
+    return list(next(f.value for f in app.dataframe if "Sequence" in f.value.columns)["Sequence"])
+
+
+def choose_columns(app: AppTest, **columns: str) -> None:
+    for role, column in columns.items():
+        box = next(b for b in app.selectbox if b.label == f"{role.capitalize()} column")
+        box.set_value(column)
+    app.run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_sequences_promised_are_in_the_order_of_their_days() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", (DAYS + "u0,i5,soon\n").encode())
+    choose_columns(app, user="who", item="what", time="when")
+    assert sequences_shown(app)[0] == "i2 → i0 → i1"
+    assert "The longest that the first 91 interactions alone give." in texts(app)
+    assert "1 of these would be rejected, most often for: no readable time." in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_sequences_promised_name_items_by_their_titles() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "titles.csv", TITLES.replace("i1,", "other,").encode())
+    assert sequences_shown(app)[0].startswith("*Star* [0](x) → i1 → *Star* [2](x)")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_one_column_for_two_roles_is_told_where_it_is_chosen() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    choose_columns(app, user="item_id")
+    assert "two roles" in errors(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
+
+
+def leave_and_return(app: AppTest) -> None:
+    app.switch_page("pages/train.py").run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+
+
+def test_what_was_chosen_for_a_log_is_there_again_after_another_page(workspace: Path) -> None:
+    prepare_sample("reading", workspace)
+    app = open_data()
+    app.segmented_control(key="data_view").set_value("Add a dataset").run()
+    choose_upload(app)
+    upload(app, "plays.csv", DAYS.encode())
+    choose_columns(app, user="who", item="what")
+    app.text_input[0].set_value("Heard")
+    app.toggle(key="prepare_duplicates").set_value(False)
+    app.run()
+    leave_and_return(app)
+    boxes = {box.label: box.value for box in app.selectbox}
+    assert (boxes["User column"], boxes["Item column"]) == ("who", "what")
+    assert app.text_input[0].value == "Heard"
+    assert app.toggle(key="prepare_duplicates").value is False
+    button(app, "Prepare dataset").click().run()
+    assert app.metric[0].value == "90"
+
+
+def test_a_file_on_the_server_is_still_chosen_after_another_page(inbox: Path) -> None:
+    (inbox / "plays.csv").write_text(LOG)
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value("plays.csv").run()
+    leave_and_return(app)
+    assert app.selectbox(key="server_log").value == "plays.csv"
+    assert "Prepare dataset" in [b.label for b in app.button]
+
+
+def test_the_way_to_split_is_still_chosen_after_another_page(workspace: Path) -> None:
+    prepare_sample("reading", workspace)
+    app = open_data()
+    app.segmented_control(key="split_way").set_value("Last K").run()
+    app.number_input(key="split_held_out_items").set_value(2).run()
+    leave_and_return(app)
+    assert app.segmented_control(key="split_way").value == "Last K"
+    assert app.number_input(key="split_held_out_items").value == 2
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_role_without_a_column_has_no_mark_of_approval() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    said = ":material/info: No column has a usual name for the value"
+    assert any(str(caption.value).startswith(said) for caption in app.caption)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_days_in_doubt_are_told_beside_the_sequences_promised() -> None:
+    app = open_data()
+    choose_upload(app)
+    days = "".join(f"u{n % 3},i{n % 4},0{1 + n % 9}/0{1 + n % 7}/2024\n" for n in range(60))
+    upload(app, "plays.csv", f"user,item,time\n{days}".encode())
+    said = "could be month before day or day before month. Here the order is that of the file."
+    assert said in texts(app).replace("\\", "")

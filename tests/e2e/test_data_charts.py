@@ -1,4 +1,4 @@
-"""What the charts of a dataset have really drawn: their descriptions alone cannot tell."""
+"""What a browser shows of a dataset: descriptions of charts alone cannot tell."""
 
 from __future__ import annotations
 
@@ -33,3 +33,19 @@ def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> N
     assert popularity.locator(".mark-line path").count() == 2
     assert split.locator(".mark-symbol path").count() > 100
     assert not troubles
+
+
+def test_a_prepared_dataset_is_shown_from_its_top(server: Server, page: Page) -> None:
+    log = "user_id,item_id,timestamp\n" + "".join(
+        f"u{user},i{(user + step) % 9},{60 * step}\n" for user in range(30) for step in range(6)
+    )
+    page.goto(f"{server.url}/data")
+    page.get_by_text("Upload", exact=True).first.click()
+    settle(page)
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(
+        {"name": "plays.csv", "mimeType": "text/csv", "buffer": log.encode()}
+    )
+    page.get_by_role("button", name="Prepare dataset").click()
+    expect(page.get_by_text("Median length")).to_be_visible()
+    settle(page)
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_in_viewport()

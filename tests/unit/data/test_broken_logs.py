@@ -286,3 +286,22 @@ def test_files_with_other_numbers_of_blank_lines_first_are_not_read_together(tmp
     (tmp_path / "b.csv").write_text(HEADER + ROWS)
     with pytest.raises(LogError, match="form of"):
         read_log(tmp_path / "*.csv")
+
+
+def test_a_row_without_an_id_is_shown_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 3},i{n % 4},{n}\r\n" for n in range(20))
+    path = tmp_path / "log.csv"
+    path.write_bytes(
+        f'user,item,time\r\n,i5,1005\r\n{rows}"u,1", ,"17"\r\nu2,i1, soon \r\n'.encode()
+    )
+    with read_log(path) as log:
+        shown = [(reject.line, reject.text) for reject in log.rejects]
+    assert shown == [(2, ",i5,1005"), (23, '"u,1", ,"17"'), (24, "u2,i1, soon ")]
+
+
+def test_a_row_of_several_files_is_shown_without_decimals_that_it_has_not(tmp_path: Path) -> None:
+    for part in ("part-1.csv", "part-2.csv"):
+        rows = "".join(f"u{n % 3},i{n % 4},{n}\n" for n in range(20))
+        (tmp_path / part).write_text(f"user,item,time\n{rows},i5,1700000005\n")
+    with read_log(tmp_path) as log:
+        assert [reject.text for reject in log.rejects] == ["i5, 1700000005"] * 2

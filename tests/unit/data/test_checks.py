@@ -34,6 +34,21 @@ def test_nothing_is_said_of_healthy_data():
     assert checks(HEALTHY) == ()
 
 
+def test_many_rejected_rows_are_warned_of_first_with_their_usual_reason():
+    reasons = {"no item id": 2, "no readable time": 9}
+
+    def found(n_rejected: int) -> tuple[Check, ...]:
+        dataset = SequenceDataset.from_sequences([[1, 2, 3]] * 24)
+        report = {"read": 400, "rejected": n_rejected}
+        manifest = {"report": report, "reject_reasons": reasons}
+        return check_dataset(dataclasses.replace(dataset, manifest=manifest))
+
+    first = found(160)[0]
+    said = "160 of 400 rows (40%) were rejected, most often for: no readable time"
+    assert (first.level, first.message, first.count) == ("warning", said, 160)
+    assert "rejected" not in "".join(check.message for check in found(12))
+
+
 def test_small_data_is_warned_of():
     found = messages([[1, 2, 3]] * 24, "warning")
     assert "only 24 users have two or more" in found

@@ -148,7 +148,7 @@ def test_what_is_no_record_and_what_has_no_id_is_counted_apart(tmp_path: Path):
     assert table.rows["item_id"].tolist() == ["a", "d"]
     assert [(r.line, r.reason, r.text) for r in table.rejects] == [
         (2, "not a JSON object", lines[1]),
-        (3, "no item id", "C"),
+        (3, "no item id", lines[2]),
     ]
 
 

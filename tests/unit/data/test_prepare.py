@@ -391,3 +391,17 @@ def test_what_another_machine_is_making_stays(tmp_path: Path, workspace: Path):
     prepare(write_log(tmp_path), workspace=workspace)
     assert foreign.is_dir()
     assert named_alike.is_dir()
+
+
+def test_rejected_rows_are_counted_by_reason_however_many_there_are(tmp_path: Path) -> None:
+    good = [f"u{n % 30},i{n % 9},{n}" for n in range(300)]
+    bad = [*["u1,,5"] * 30, *["u1,i1,soon"] * 50, *[",,soon"] * 3, *["u1"] * 40]
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,time\n" + "\n".join(good + bad))
+    dataset = prepare(path, workspace=tmp_path / "w")
+    assert dataset.manifest["reject_reasons"] == {
+        "no item id": 30,
+        "no readable time": 50,
+        "no user id": 3,
+        "missing columns": 40,
+    }

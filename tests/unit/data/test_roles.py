@@ -47,6 +47,14 @@ def test_names_that_say_nothing_are_a_question():
     assert "--user and --item" in str(caught.value)
 
 
+def test_a_column_of_one_value_is_not_suggested_for_the_item():
+    device = Column("device", "text", ("phone",) * 9)
+    found = [Column("a", "text", ("x", "x")), device, Column("b", "text", ("y", "z"))]
+    guesses = guess_roles(found)
+    assert (guesses["user"].column, guesses["item"].column) == ("a", "b")
+    assert guess_roles(found[:2])["item"].column is None
+
+
 def test_two_weak_names_are_a_question():
     guesses = guess_roles(columns(session="text", playlist="text", item="text"))
     assert not guesses["user"].is_certain

@@ -37,10 +37,14 @@ def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
     assert pd.to_datetime(chart.points["x"].iloc[0], unit="ms").year == 2023
     dots, *cuts = chart.spec["layer"]
     assert dots["encoding"]["x"]["type"] == "temporal"
-    assert [cut["encoding"]["x"]["datum"] for cut in cuts] == [
-        1000 * CUTS.valid_at_s,
-        1000 * CUTS.test_at_s,
-    ]
+    lines = [layer for layer in cuts if layer["mark"]["type"] == "rule"]
+    names = [layer for layer in cuts if layer["mark"]["type"] == "text"]
+    for layers in (lines, names):
+        assert [layer["encoding"]["x"]["datum"] for layer in layers] == [
+            1000 * CUTS.valid_at_s,
+            1000 * CUTS.test_at_s,
+        ]
+    assert [name["mark"]["text"] for name in names] == ["validation begins", "test begins"]
 
 
 def test_the_table_counts_the_same_parts() -> None:

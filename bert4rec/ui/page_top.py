@@ -1,0 +1,25 @@
+"""The page from its top, where something new has taken the place of what was there."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import streamlit as st
+
+_mount = st.components.v2.component(
+    "bert4rec_page_top",
+    js=resources.files("bert4rec.ui").joinpath("page_top.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+NEXT_KEY = "next_page_from_top"
+
+
+def begin_at_top() -> None:
+    """Have the next run of the page show it from its top; a browser keeps its place otherwise."""
+    st.session_state[NEXT_KEY] = True
+
+
+def draw_top() -> None:
+    """Go to the top of the page if that was asked for; takes no place on it."""
+    if st.session_state.pop(NEXT_KEY, False):
+        _mount(key="page_top")
