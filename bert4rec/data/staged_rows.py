@@ -148,7 +148,7 @@ class RowStager:
             self._n_rows,
             self._columns,
             *(ids["u"], ids["i"], ids["e"]),
-            is_whole=not self.refused.n,
+            is_whole=not self.refused.reasons,
         )
 
     def _usable(self, batch: pa.RecordBatch, names: list[str]) -> dict[str, np.ndarray]:
