@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,14 +11,10 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from bert4rec.composer.rules import texts_of
-from bert4rec.data.item_groups import KNOWN_COLUMNS
+from bert4rec.data.item_groups import KNOWN_COLUMNS, cell_values
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
-# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where each
-# word also stands alone.
-SEPARATORS = re.compile(r"\s*\|\s*")
-WIDE_SEPARATORS = re.compile(r"[\s|]+")
 # A column of which so many filled cells are numbers is one of numbers.
 MIN_SHARE_NUMBERS = 0.9
 MAX_CATEGORIES = 100
@@ -104,16 +99,8 @@ def _are_numbers(texts: list[str]) -> bool:
     return bool(is_number.sum() >= MIN_SHARE_NUMBERS * len(filled))
 
 
-def _parts(texts: list[str]) -> list[list[str]]:
-    """Return the values of each cell, every one once."""
-    names = {name for text in texts for name in SEPARATORS.split(text)}
-    words = {word for name in names for word in name.split()}
-    separators = WIDE_SEPARATORS if words <= names else SEPARATORS
-    return [list(dict.fromkeys(filter(None, separators.split(text)))) for text in texts]
-
-
 def _categories(vocabulary: Vocabulary, column: str) -> Categories | None:
-    cells = _parts(texts_of(vocabulary, column))
+    cells = cell_values(texts_of(vocabulary, column))
     n_known = sum(map(bool, cells))
     items = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
     values = pd.Series([value for cell in cells for value in cell], dtype="str")

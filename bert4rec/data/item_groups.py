@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -12,6 +14,11 @@ MAX_CATEGORIES = 60
 KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
+
+# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where each
+# word also stands alone.
+SEPARATORS = re.compile(r"\s*\|\s*")
+WIDE_SEPARATORS = re.compile(r"[\s|]+")
 
 # The answers read whole columns of the item table, and are asked for many times a page.
 _known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
@@ -44,8 +51,8 @@ def _category_columns(vocabulary: Vocabulary) -> list[str]:
 def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
     """Return the group of each item by a column, as text; an empty cell is an empty text.
 
-    Where whole values are too many, the first of several that stand in a row, as in
-    `Comedy|Drama`. What is returned is kept and shared: it is not to be changed.
+    Where whole cells are too many, the first of the values in each. What is returned is kept and
+    shared: it is not to be changed.
     """
     kept = _groups.setdefault(vocabulary, {})
     if column not in kept:
@@ -57,5 +64,15 @@ def _item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
     cells = vocabulary.table[column]
     values = cells.astype(object).where(cells.notna(), "").astype(str)
     if values.nunique() > MAX_CATEGORIES:
-        values = values.str.partition("|")[0].str.strip()
+        texts = values.unique().tolist()
+        firsts = [next(iter(parts), "") for parts in cell_values(texts)]
+        values = values.map(dict(zip(texts, firsts, strict=True)))
     return values
+
+
+def cell_values(texts: Sequence[str]) -> list[list[str]]:
+    """Return the values that each cell of a column holds, every one once, in their order."""
+    names = {name for text in texts for name in SEPARATORS.split(text)}
+    has_words = all(word in names for name in names for word in name.split())
+    separators = WIDE_SEPARATORS if has_words else SEPARATORS
+    return [list(dict.fromkeys(filter(None, separators.split(text)))) for text in texts]

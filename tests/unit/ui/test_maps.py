@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 
@@ -95,6 +97,16 @@ def test_shares_of_a_choice_stand_beside_those_of_the_map() -> None:
     assert table["group"].tolist() == ["a", "none"]
     assert table["share"].tolist() == [2 / 3, 1 / 3]
     assert table["map_share"].tolist() == [0.5, 0.25]
+
+
+def test_words_in_a_row_are_values_where_each_of_them_also_stands_alone() -> None:
+    words = [f"kind{at}" for at in range(9)]
+    cells = [*words, *map(" ".join, permutations(words, 2))]
+    table = pd.DataFrame({"item_id": cells, "title": cells, "count": 1, "class": cells})
+    table["phrase"] = [f"{cell} and more" for cell in cells]
+    vocabulary = Vocabulary(table)
+    assert category_columns(vocabulary) == ["class"]
+    assert item_groups(vocabulary, "class").iloc[-1] == "kind8"
 
 
 def test_a_cluster_is_described_by_its_most_frequent_items_and_group() -> None:
