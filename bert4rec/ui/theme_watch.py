@@ -19,7 +19,8 @@ _mount = st.components.v2.component(
 
 def watch_theme() -> None:
     """Let this page be run again once its theme was switched; nothing is drawn."""
-    _mount(key="theme_watch", on_switched_change=_run_again)
+    drawn = st.context.theme.type or "light"
+    _mount(key="theme_watch", data={"drawn": drawn}, on_switched_change=_run_again)
 
 
 def _run_again() -> None:
