@@ -29,15 +29,6 @@ Turn = Callable[[Callable[[str], object]], AbstractContextManager[object]]
 _log = logging.getLogger(__name__)
 
 
-def search_in_this_thread(study: Study, control: Control, turn: Turn) -> None:
-    """Search in the calling thread.
-
-    Raises:
-        Bert4RecError: as `search` does.
-    """
-    search(study, control=control, turn=lambda mark: turn(mark.say))
-
-
 def search_in_a_process(study: Study, control: Control, turn: Turn) -> None:
     """Search in a process of its own; one that dies of a trial is followed by another.
 

@@ -21,9 +21,10 @@ from bert4rec.control import RUNNER_NAMES, Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.jobs import JobService
-from bert4rec.search_process import Turn, search_in_a_process, search_in_this_thread
+from bert4rec.search_process import Turn, search_in_a_process
 from bert4rec.studies import LOOK_S, find_study
 from bert4rec.study import Study
+from bert4rec.sweep import search
 from bert4rec.threads import let_others_first
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,15 @@ class Searcher(Protocol):
     def __call__(self, study: Study, control: Control, turn: Turn) -> None:
         """Carry out the search; `turn` is entered for each trial."""
         ...
+
+
+def search_in_this_thread(study: Study, control: Control, turn: Turn) -> None:
+    """Search in the calling thread.
+
+    Raises:
+        Bert4RecError: as `search` does.
+    """
+    search(study, control=control, turn=lambda mark: turn(mark.say))
 
 
 SEARCHERS: Mapping[str, Searcher] = dict(

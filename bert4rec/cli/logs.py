@@ -143,7 +143,7 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
 
 
 def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:
-    """Tell the rows that the item table has lost, if any."""
+    """Return a line on the rows that the item table has lost, if any."""
     items, rejects = manifest.get("item_table") or {}, manifest.get("item_rejects") or []
     if not items.get("n_rejected"):
         return []

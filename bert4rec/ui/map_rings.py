@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import resources
 
 import numpy as np
-import streamlit as st
 
 from bert4rec.ui.map_charts import Rings
+from bert4rec.ui.scripts import script
 
-_mount = st.components.v2.component(
-    "bert4rec_map_rings",
-    js=resources.files("bert4rec.ui").joinpath("map_rings.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_mount = script("map_rings")
 
 
 @dataclass(frozen=True)

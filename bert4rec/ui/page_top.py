@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import streamlit as st
 
-_mount = st.components.v2.component(
-    "bert4rec_page_top",
-    js=resources.files("bert4rec.ui").joinpath("page_top.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+from bert4rec.ui.scripts import script
+
+_mount = script("page_top")
 NEXT_KEY = "next_page_from_top"
 
 

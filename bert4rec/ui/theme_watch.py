@@ -6,15 +6,11 @@ and Streamlit tells of a switch only with the next run of the page.
 
 from __future__ import annotations
 
-from importlib import resources
-
 import streamlit as st
 
-_mount = st.components.v2.component(
-    "bert4rec_theme_watch",
-    js=resources.files("bert4rec.ui").joinpath("theme_watch.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+from bert4rec.ui.scripts import script
+
+_mount = script("theme_watch")
 
 
 def watch_theme() -> None:
