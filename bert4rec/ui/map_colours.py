@@ -13,10 +13,10 @@ from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns, item_grou
 from bert4rec.data.vocabulary import Vocabulary
 
 Theme = Literal["light", "dark"]
-# Told apart under colour blindness; black would be lost among the light theme's dark colours.
+# Told apart under colour blindness, and as many in both: a switch of the theme renames no group.
 PALETTES: dict[Theme, tuple[str, ...]] = {
     "light": ("#0072B2", "#EE6677", "#882255", "#999933", "#332288", "#000000"),
-    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311", "#AA4499"),
+    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311"),
 }
 OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
 # From few to many, told apart under colour blindness; neither end is lost on its theme's ground.

@@ -70,6 +70,12 @@ def test_the_largest_groups_get_colours_and_the_others_are_grey_together(theme: 
     assert sorted(np.concatenate([g.rows for g in groups])) == list(range(len(names)))
 
 
+def test_both_themes_name_the_same_groups() -> None:
+    names = [f"g{at}" for at in range(12) for _ in range(12 - at)]
+    light, dark = (group_rows(names, theme) for theme in ("light", "dark"))
+    assert [group.name for group in light] == [group.name for group in dark]
+
+
 def test_an_empty_value_is_a_group_with_a_name() -> None:
     assert {group.name for group in group_rows(["", "a", " "], "light")} == {"none", "a"}
 
