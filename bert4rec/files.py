@@ -12,6 +12,7 @@ import shutil
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,17 @@ def temporary_beside(path: Path) -> Path:
     return path.parent / f".{path.name}.{_machine()}-{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
-def free_folder(parent: Path, name: str) -> Path:
-    """Return a place for a folder of a name, or with a number after it where that is taken."""
-    places = (parent / (name if n == 1 else f"{name}-{n}") for n in range(1, 100_000))
-    return next(path for path in places if not path.exists())
+def move_where_free(folder: Path, parent: Path, name: str) -> Path:
+    """Move a folder to `parent / name`, numbered where that is taken; return where it is now."""
+    places = (parent / (name if n == 1 else f"{name}-{n}") for n in count(1))
+    while True:
+        place = next(path for path in places if not path.exists())
+        try:
+            return folder.rename(place)
+        except OSError:
+            # Where somebody was faster by a moment, the next number is tried.
+            if not place.exists():
+                raise
 
 
 def _machine() -> str:

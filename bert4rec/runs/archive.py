@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
-    free_folder,
     is_file,
     is_there,
     make_folder,
+    move_where_free,
     remove_abandoned,
     safe_name,
     swapped_in,
@@ -89,7 +89,7 @@ def import_run(workspace: Path, path: Path) -> Run:
                 check_run(Run(temporary))
             except FormatError as error:
                 raise _refused(error, path) from error
-            return Run(temporary.rename(free_folder(runs, _title(Run(temporary)))))
+            return Run(move_where_free(temporary, runs, _title(Run(temporary))))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

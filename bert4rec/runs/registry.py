@@ -16,8 +16,11 @@ from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
     child_of,
     is_file,
+    make_folder,
+    move_where_free,
     remove_abandoned,
     safe_name,
+    temporary_beside,
     write_json,
     writing_explained,
 )
@@ -66,32 +69,21 @@ def create_run(
         **({"parent": dict(parent)} if parent else {}),
     }
     title = f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
-    remove_abandoned(workspace / "runs")
-    with writing_explained(workspace):
-        run = Run(_new_folder(workspace / "runs", title))
-        try:
+    runs = workspace / "runs"
+    make_folder(runs)
+    remove_abandoned(runs)
+    temporary = temporary_beside(runs / title)
+    try:
+        with writing_explained(workspace):
+            temporary.mkdir()
+            run = Run(temporary)
+            write_json(run.folder / "config.json", config)
             run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
             if fill is not None:
                 fill(run)
-            # The configuration comes last: a folder without it is no run yet.
-            write_json(run.folder / "config.json", config)
-        except BaseException:
-            shutil.rmtree(run.folder, ignore_errors=True)
-            raise
-    return run
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    """Make a folder that nobody else has, also when two are made in the same second."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
-        folder = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise RunError(f"too many runs are called {name!r}", fix="Choose another name.")
+            return Run(move_where_free(temporary, runs, title))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def list_runs(workspace: Path) -> list[Run]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import child_of, free_folder, is_file, make_folder, writing_explained
+from bert4rec.files import child_of, is_file, make_folder, move_where_free, writing_explained
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import runs_in
@@ -33,7 +33,7 @@ def trash_run(workspace: Path, run_id: str) -> Run:
     with writing_explained(workspace):
         make_folder(workspace / TRASH_NAME)
         # One of that name may have been deleted before.
-        return Run(run.folder.rename(free_folder(workspace / TRASH_NAME, run.id)))
+        return Run(move_where_free(run.folder, workspace / TRASH_NAME, run.id))
 
 
 def _refuse_active(run: Run) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bert4rec.files import (
     folder_swapped_in,
     is_file,
     make_folder,
+    move_where_free,
     read_json,
     remove_abandoned,
     safe_name,
@@ -325,3 +327,22 @@ def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path
     elsewhere.write_text("half")
     remove_abandoned(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted({mine, elsewhere})
+
+
+def test_folders_that_want_one_name_at_once_get_numbers(tmp_path: Path) -> None:
+    folders = [tmp_path / "from" / str(at) for at in range(24)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "of").write_text(folder.name)
+    (tmp_path / "to").mkdir()
+    with ThreadPoolExecutor(8) as pool:
+        places = list(
+            pool.map(lambda folder: move_where_free(folder, tmp_path / "to", "a"), folders)
+        )
+    assert [(place / "of").read_text() for place in places] == [folder.name for folder in folders]
+    assert {place.name for place in places} == {"a", *(f"a-{at}" for at in range(2, 25))}
+
+
+def test_a_folder_that_cannot_be_moved_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        move_where_free(tmp_path / "none", tmp_path, "a")

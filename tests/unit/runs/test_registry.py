@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,36 @@ def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(
     (workspace / "runs" / "20250101T000000-half").mkdir()
     (workspace / "runs" / ".hidden").mkdir()
     assert [run.name for run in list_runs(workspace)] == ["c", "b", "a"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bert4rec.data.collection import find_dataset
+from bert4rec.policy import Policy
+from bert4rec.runs.registry import create_run
+from tests.factories import small_settings
+
+def fill(run):
+    run.log("half of what it begins with")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+workspace = Path(sys.argv[1])
+policy = Policy("scoring_policy", small_settings())
+create_run(workspace, find_dataset(workspace, sys.argv[2]), policy, fill=fill)
+"""
+
+
+def test_what_a_process_left_that_was_killed_while_it_made_a_run_goes_with_the_next(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    words = [sys.executable, "-c", KILLED, str(workspace), dataset.name]
+    subprocess.run(words, check=False)
+    (left,) = (workspace / "runs").iterdir()
+    assert (left / "log.txt").exists()
+    assert list_runs(workspace) == []
+    (run,) = made(workspace, dataset, "next")
+    assert list((workspace / "runs").iterdir()) == [run.folder]
 
 
 def test_a_run_is_found_by_path_id_name_or_as_the_last(
