@@ -17,7 +17,8 @@ import psutil
 import torch
 
 from bert4rec.errors import DeviceError, DeviceMemoryError
-from bert4rec.hyperparameters import DEVICES, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.policy_settings import DEVICES
 
 # Values of a step's hidden states that keep one thread busy long enough to be worth waking it.
 VALUES_PER_THREAD = 250_000

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import MAX_SEED, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import load_yaml, read_settings_text
+from bert4rec.policy_settings import MAX_SEED
 from bert4rec.presets import PRESETS
 from bert4rec.search_space import DEFAULT_SPACE, Space, check_space, parse_space, usual_space
 from bert4rec.setting_checks import parse_settings, parse_value

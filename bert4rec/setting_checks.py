@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import MAX_PARTS, MAX_WIDTH, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.policy_settings import MAX_PARTS, MAX_WIDTH
 from bert4rec.setting_values import SettingValues
 
 

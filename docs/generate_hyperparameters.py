@@ -8,6 +8,7 @@ from typing import Any
 
 from bert4rec.hyperparameters import GROUPS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy
+from bert4rec.policy_settings import PolicySettings
 from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.setting_values import SettingValues
 
@@ -22,8 +23,8 @@ EXAMPLE = Hyperparameters(n_epochs=20, learning_rate=0.001, dropout_rate=0.1, hi
 
 HEAD = """# Hyperparameters
 
-<!-- Made by docs/generate_hyperparameters.py from bert4rec/hyperparameters.py and
-bert4rec/presets.py; edit those files. -->
+<!-- Made by docs/generate_hyperparameters.py from bert4rec/policy_settings.py,
+bert4rec/hyperparameters.py and bert4rec/presets.py; edit those files. -->
 
 Every setting of a training run. The same names are used by the form of the dashboard, by `--set`
 on the command line, in policy files and in Python:
@@ -63,7 +64,7 @@ def _group(group: str) -> Iterator[str]:
     for name, field in Hyperparameters.model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra["group"] == group:
-            mark = "" if extra["is_policy"] else " \\*"
+            mark = "" if name in PolicySettings.model_fields else " \\*"
             default = "left empty" if field.default is None else f"`{_shown(field.default)}`"
             valid = _valid(properties[name])
             yield f"| `{name}`{mark} | {default} | {valid} | {field.description} |"

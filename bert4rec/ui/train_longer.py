@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError, SettingsError
-from bert4rec.hyperparameters import MAX_COUNT
+from bert4rec.policy_settings import MAX_COUNT
 from bert4rec.runs.extension import (
     EXTENDABLE_STATES,
     Extension,

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.hyperparameters import MAX_SEED, Hyperparameters
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind, dump_policy, load_policy
+from bert4rec.policy_settings import MAX_SEED
 from bert4rec.setting_checks import parse_settings
 
 N_HEADS = st.sampled_from([1, 2, 4, 8])

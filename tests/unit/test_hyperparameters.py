@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import GROUPS, Hyperparameters, setting_field
+from bert4rec.policy_settings import PolicySettings
 from bert4rec.presets import PRESETS
 from bert4rec.setting_checks import parse_assignment, parse_settings
 
@@ -52,12 +53,8 @@ def test_the_defaults_are_those_of_the_policy() -> None:
     assert {name: defaults[name] for name in POLICY_DEFAULTS} == POLICY_DEFAULTS
 
 
-def test_the_policys_settings_are_marked_and_no_others() -> None:
-    extras = {name: setting_field(name).json_schema_extra for name in Hyperparameters.model_fields}
-    marked = {name for name, extra in extras.items() if isinstance(extra, dict)}
-    assert marked == set(Hyperparameters.model_fields)
-    policy = {n for n, extra in extras.items() if isinstance(extra, dict) and extra["is_policy"]}
-    assert policy == set(POLICY_DEFAULTS)
+def test_the_policys_settings_are_apart_and_no_others_among_them() -> None:
+    assert set(PolicySettings.model_fields) == set(POLICY_DEFAULTS)
 
 
 @pytest.mark.parametrize("name", list(Hyperparameters.model_fields))
