@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bert4rec.pipeline import train
 from tests.factories import ring_dataset, small_settings
 
 CURVE = Path(__file__).with_name("loss_curve.json")
+# The torch since which `trunc_normal_` draws as it did for the curves.
+DRAWS_SINCE = "2.12"
 LOSS_TYPES = ("CE", "sampled_CE", "gBCE", "BCE", "BPR")
 CHANGES = {name: {"loss_type": name} for name in LOSS_TYPES} | {
     "SASRec": {"loss_type": "CE", "attention": "causal"}
@@ -43,6 +46,10 @@ def measured(name: str, workspace: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.skipif(
+    torch.__version__ < DRAWS_SINCE,
+    reason=f"torch before {DRAWS_SINCE} draws other initial weights than those of the curves",
+)
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_loss_curve_is_the_recorded_one(name: str, tmp_path: Path) -> None:
     recorded = json.loads(CURVE.read_text("utf-8"))[name]

@@ -191,7 +191,8 @@ def test_the_fused_attention_equals_the_plain_one(n_tokens: int, n_items: int) -
     plain = plain_attention(attention, x_btd, may_attend)
     torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-5)
     fused_grad, plain_grad = (torch.autograd.grad(y.sum(), x_btd)[0] for y in (fused, plain))
-    torch.testing.assert_close(fused_grad, plain_grad, rtol=1e-4, atol=1e-5)
+    # Sums of more terms than the answers, some of them near zero.
+    torch.testing.assert_close(fused_grad, plain_grad, rtol=1e-4, atol=5e-5)
 
 
 @pytest.mark.parametrize(

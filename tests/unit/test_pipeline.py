@@ -95,7 +95,7 @@ def test_a_run_that_trains_in_bfloat16_is_reported_as_whoever_loads_it_finds_it(
     monkeypatch.setattr(device, "bfloat16_instructions", lambda: "avx512_bf16")
     monkeypatch.setattr(device, "NARROW_VALUES_PER_THREAD", 1)
     settings = small_settings(n_epochs=1, seen_items="keep", precision="auto")
-    run = train(random_dataset([20] * 400, n_items=40), settings, workspace=workspace)
+    run = train(random_dataset([12] * 1200, n_items=40), settings, workspace=workspace)
     assert run.journal.read()[0][0]["precision"] == "bfloat16"
     workshop = Workshop.open(run.dataset(), run.hyperparameters())
     loaded = load(run)
