@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bert4rec.explain import view_states
 from bert4rec.future_report import Estimate
-from bert4rec.held_out import Places, held_out_places
+from bert4rec.held_out import LEAST_USERS, Places, held_out_places
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import product_blocks
@@ -68,7 +68,7 @@ class Calibration:
 
     Args:
         part: Where the places are from; see `held_out.held_out_places`.
-        n_fitted: Places that the temperature was fitted on.
+        n_fitted: Places that the temperature was fitted on; 0 where the users were too few.
         n_places: Places that were judged.
         n_users: Users whose places were judged.
         temperature: What divides the scores.
@@ -87,6 +87,11 @@ class Calibration:
     pays: bool
     plain: dict[str, Reliability]
     scaled: dict[str, Reliability]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many users were judged that it says something about others."""
+        return self.n_users >= LEAST_USERS
 
     @property
     def used(self) -> dict[str, Reliability]:
@@ -118,7 +123,8 @@ def calibrate(
 ) -> Calibration:
     """Measure how reliable the probabilities are, and fit a temperature.
 
-    Half of the users drawn are for the fit, the others are judged.
+    Half of the users drawn are for the fit, the others are judged. With fewer than `LEAST_USERS`
+    for the fit there is none, and the temperature is 1.
 
     Args:
         recommender: The network, without a temperature of its own.
@@ -135,7 +141,8 @@ def calibrate(
         recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed
     )
     users = np.unique(places.user_idx)
-    chosen = np.random.default_rng(seed).permutation(users)[: len(users) // 2]
+    half = len(users) // 2 if len(users) >= 2 * LEAST_USERS else 0
+    chosen = np.random.default_rng(seed).permutation(users)[:half]
     is_fitted = np.isin(places.user_idx, chosen)
     fitted, judged = places.take(is_fitted), places.take(~is_fitted)
     temperature = fit_temperature(recommender, fitted) if len(fitted) else 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bert4rec.calibration import Bin, Calibration, Reliability
 from bert4rec.future_words import PART_WORDS
+from bert4rec.held_out import LEAST_USERS
 
 # Probabilities that are off by less on average are taken as they are.
 SMALL_ERROR = 0.02
@@ -11,6 +12,11 @@ SMALL_ERROR = 0.02
 
 def calibration_finding(found: Calibration) -> str:
     """Return how far the probabilities that are shown are what they say, in two sentences."""
+    if not found.is_enough:
+        return (
+            "This is not enough to tell whether the probabilities are what they say: fewer than "
+            f"{LEAST_USERS} users have items for it."
+        )
     context = "both" if "both" in found.used else next(iter(found.used))
     used = found.used[context]
     how = "are about what they say" if used.error < SMALL_ERROR else _lean(used)
@@ -40,6 +46,8 @@ def _of_bin(one: Bin) -> str:
 
 def temperature_finding(found: Calibration) -> str:
     """Return whether a temperature is used and what it is worth, and on what that was measured."""
+    if not found.n_fitted:
+        return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
     mean, low, high = found.gain.mean, found.gain.low, found.gain.high
     verb, ends = ("costs", (-mean, -high, -low)) if mean < 0 else ("saves", (mean, low, high))
     # Adding 0 takes the sign from a rounded nothing.

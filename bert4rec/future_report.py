@@ -16,14 +16,12 @@ from bert4rec.contexts import CONTEXTS
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.errors import SettingsError
 from bert4rec.evaluate import popularity_groups
-from bert4rec.held_out import LONG_PAST, Places, held_out_places
+from bert4rec.held_out import LEAST_USERS, LONG_PAST, Places, held_out_places
 from bert4rec.metrics import gains, interval, mean_metrics
 from bert4rec.place_judgement import Judged, judge_places
 from bert4rec.recommender import Recommender
 
 METRIC, CUT_OFF = "ndcg", 10
-# Fewer users say nothing about others.
-LEAST_USERS = 25
 # A gain counts from this share of what the past alone reaches.
 LEAST_SHARE = 0.05
 N_CATEGORIES = 8

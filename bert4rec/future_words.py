@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bert4rec.future_report import LEAST_SHARE, LEAST_USERS, Estimate, FutureReport
+from bert4rec.future_report import LEAST_SHARE, Estimate, FutureReport
+from bert4rec.held_out import LEAST_USERS
 
 ANSWERS = {
     "matters": "Yes, the future matters here.",
@@ -45,17 +46,15 @@ def _figures(report: FutureReport) -> str:
         report.gain.ndcg,
     )
     over = f"over {_counted(report.n_places, 'place')} of {_counted(report.n_users, 'user')}"
-    if f"{gain.mean:.3f}" in ("0.000", "-0.000"):
-        change = f"With it, NDCG@10 of the hidden item stays at {past:.3f}: a change of 0.000"
-    else:
-        way = "rises" if gain.mean > 0 else "falls"
-        change = (
-            f"With it, NDCG@10 of the hidden item {way} from {past:.3f} to {both:.3f}: "
-            f"by {abs(gain.mean):.3f}"
-        )
-        if gain.mean < 0:
-            gain = Estimate(-gain.mean, -gain.high, -gain.low)
-    return f"{change} (95 % interval {gain.low:.3f} to {gain.high:.3f}), {over}."
+    # Adding 0 takes the sign from a rounded nothing.
+    mean, low, high = (round(value, 3) + 0.0 for value in (gain.mean, gain.low, gain.high))
+    way = f"rises from {past:.3f} to {both:.3f}: by {mean:.3f}"
+    if mean < 0:
+        way = f"falls from {past:.3f} to {both:.3f}: a change of {mean:.3f}"
+    elif not mean:
+        way = f"stays at {past:.3f}: a change of 0.000"
+    interval = f"(95 % interval {low:.3f} to {high:.3f})"
+    return f"With it, NDCG@10 of the hidden item {way} {interval}, {over}."
 
 
 def _against_long_past(gain: Estimate) -> str:

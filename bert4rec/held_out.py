@@ -18,7 +18,7 @@ from bert4rec.hyperparameters import Hyperparameters
 
 # The most honest first. What was trained on is asked about only where nothing else is there.
 PARTS = ("unseen_users", "test", "validation", "trained")
-# A part with fewer users is passed over for the next one.
+# Fewer users say nothing about others; a part with fewer is passed over for the next one.
 LEAST_USERS = 25
 # As many items as the window holds, all of them from before the place.
 LONG_PAST = "long_past"

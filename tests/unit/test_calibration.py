@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bert4rec.calibration import N_BINS, calibrate, fit_temperature, judge_temperature
-from bert4rec.calibration_words import temperature_finding
+from bert4rec.calibration_words import calibration_finding, temperature_finding
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import predict_masked
 from bert4rec.future_report import Estimate
@@ -106,6 +106,15 @@ def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Re
     assert found.n_users == 50
     assert found == calibrate(recommender, n_users=100)
     assert json.loads(json.dumps(found.as_dict()))["temperature"] == found.temperature
+
+
+def test_few_users_give_neither_a_verdict_nor_a_temperature(recommender: Recommender) -> None:
+    some, few = (calibrate(recommender, n_users=n_users) for n_users in (49, 24))
+    for found in (some, few):
+        assert (found.n_fitted, found.temperature, found.pays) == (0, 1.0, False)
+        assert "it takes 50 users to fit and judge one" in temperature_finding(found)
+    assert calibration_finding(some).startswith("The probabilities are")
+    assert "fewer than 25 users" in calibration_finding(few)
 
 
 def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Recommender) -> None:

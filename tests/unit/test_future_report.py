@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,14 @@ def test_every_figure_of_the_sentence_is_one_of_the_report(recommender: Recommen
         assert f"{value:.3f}" in said
     assert f"{report.n_places} places of {report.n_users} users" in said
     assert "one item long" in " ".join(limits(report))
+
+
+def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    worse = replace(report.gain, ndcg=Estimate(-0.05, -0.08, -0.02))
+    said = finding(replace(report, gain=worse, verdict="does_not"))
+    assert ": a change of -0.050 (95 % interval -0.080 to -0.020), over" in said
+    assert said.endswith("The whole interval lies below 0.")
 
 
 def test_what_was_trained_on_is_said_to_compare_contexts_only(recommender: Recommender) -> None:
