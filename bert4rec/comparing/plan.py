@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
@@ -104,7 +105,7 @@ class Plan:
             for one in self.baselines
         ]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name it after what decides its figures, so that the same is found again."""
         decides: dict[str, Any] = {

@@ -163,6 +163,24 @@ def test_a_comparison_that_fails_says_why(
     app.run()
     assert "The run is damaged." in plain(app)
     assert "Train it again." in plain(app)
+    button(app, "Dismiss").click().run()  # type: ignore[attr-defined]
+    app.switch_page("pages/home.py").run()
+    app.switch_page("pages/evaluate.py").run()
+    assert not app.exception
+    assert "The run is damaged." not in plain(app)
+
+
+def test_a_form_that_asks_for_sampled_items_opens_no_section_of_another_comparison(
+    made: Comparison,
+) -> None:
+    app = open_page(comparison=made.id)
+    button(app, "Compare others").click().run()  # type: ignore[attr-defined]
+    app.toggle(key="evaluate_sampled").set_value(True).run()
+    app.selectbox(key="evaluate_comparison").set_value(made.id).run()
+    assert not app.exception
+    assert "Sun et al. 2019" not in plain(app)
+    unfolded(app)
+    assert "Sun et al. 2019" in plain(app)
 
 
 def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
