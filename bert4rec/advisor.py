@@ -194,8 +194,11 @@ def _model(
     comparison: Comparison, scores: pd.DataFrame, among: Collection[str] | None
 ) -> str | None:
     """Return the best run that looks at both sides."""
-    known = comparison.entrants if among is None else among
-    keys = [key for key in known if comparison.entrants[key].uses == "both sides"]
+    keys = [
+        key
+        for key, one in comparison.entrants.items()
+        if one.uses == "both sides" and (among is None or key in among)
+    ]
     if not keys:
         return None
     found = scores[scores["entrant"].isin(keys)]
