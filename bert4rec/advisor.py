@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -136,7 +136,7 @@ class _Rival:
         return asdict(self)
 
 
-def advise(comparison: Comparison) -> Advice:
+def advise(comparison: Comparison, among: Collection[str] | None = None) -> Advice:
     """Say whether BERT4Rec is the right model, from a comparison on somebody's own data.
 
     The best of the runs that look at both sides is held against the best popularity, the best
@@ -147,10 +147,11 @@ def advise(comparison: Comparison) -> Advice:
 
     Args:
         comparison: With baselines of all kinds, for a verdict.
+        among: Keys of the runs of which one is judged; all that were compared if omitted.
     """
     part = comparison.parts.get("test")
     scores = comparison.scores("test", (MAIN_METRIC,)) if part is not None else pd.DataFrame()
-    model = _model(comparison, scores)
+    model = _model(comparison, scores, among)
     if part is None or model is None:
         text = "No model that looks at both sides is among those that were compared."
         return Advice("undecided", "", (Finding(text),))
@@ -169,7 +170,8 @@ def advise(comparison: Comparison) -> Advice:
 def kept_advice(runs: Sequence[Run]) -> Advice | None:
     """Return the advice of the newest comparison of these runs that their workspace keeps.
 
-    None where there is none, or where a run was trained on since.
+    It is about the best of these runs, whichever others were compared beside them. None where
+    there is none, where a run was trained on since, or where all of them see the past alone.
     """
     wanted = {run.id: str((run.summary() or {}).get("finished_at", "")) for run in runs}
     for facts in list_comparisons(runs[0].workspace):
@@ -177,7 +179,8 @@ def kept_advice(runs: Sequence[Run]) -> Advice | None:
         if wanted.keys() <= known and max(wanted.values()) <= str(facts["created_at"]):
             with suppress(Bert4RecError):
                 folder = comparison_folder(runs[0].workspace, facts["id"])
-                return advise(open_comparison(folder))
+                found = advise(open_comparison(folder), wanted)
+                return found if found.model else None
     return None
 
 
@@ -187,9 +190,15 @@ def _future_gain(comparison: Comparison, model: str) -> FutureGain | None:
     return FutureGain(**told) if told else None
 
 
-def _model(comparison: Comparison, scores: pd.DataFrame) -> str | None:
+def _model(
+    comparison: Comparison, scores: pd.DataFrame, among: Collection[str] | None
+) -> str | None:
     """Return the best run that looks at both sides."""
-    keys = [key for key, one in comparison.entrants.items() if one.uses == "both sides"]
+    keys = [
+        key
+        for key, one in comparison.entrants.items()
+        if one.uses == "both sides" and (among is None or key in among)
+    ]
     if not keys:
         return None
     found = scores[scores["entrant"].isin(keys)]
@@ -228,12 +237,8 @@ def _weigh(
     title = comparison.entrants[model].title
     found = [_rival_finding(title, rivals[kind]) for kind in SIMPLER]
     rising = _rising_finding(comparison, model, title)
-    is_beating_all = all(one.is_beaten for one in rivals.values())
-    if is_beating_all:
-        future_findings = [_future_finding(future)]
-        no_future = future is not None and future.verdict == "does_not"
-        verdict = "next_item" if no_future and rivals["order"].uses == "past" else "suits"
-        return verdict, [*found, *future_findings]
+    if all(one.is_beaten for one in rivals.values()):
+        return "suits", [*found, _future_finding(future)]
     known = [_future_finding(future)] if future is not None else []
     if rising is not None:
         return "train_longer", [rising, *found, *known]
@@ -277,7 +282,7 @@ def _rival_finding(title: str, rival: _Rival) -> Finding:
 def _rising_finding(comparison: Comparison, model: str, title: str) -> Finding | None:
     """Return that a run ended at its best, so that more epochs may have made it better."""
     told = comparison.facts.get("training", {}).get(model, {})
-    is_last = told and told["best_epoch"] >= told["n_epochs_done"]
+    is_last = 0 < told.get("n_epochs_done", 0) <= told.get("best_epoch", 0)
     if not is_last or told["reason"] == "no gain":
         return None
     text = (

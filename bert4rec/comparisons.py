@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -25,7 +25,6 @@ class _Job:
     plan: Plan
     control: Control = field(default_factory=Control)
     step: Step | None = None
-    problem: Bert4RecError | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -36,7 +35,7 @@ class Progress:
     Args:
         comparison_id: Its id.
         title: The runs in it.
-        state: `waiting`, `running`, `done`, `stopped` or `failed`.
+        state: `waiting`, `running`, `stopped` or `failed`.
         share: Share that is done, 0 to 1.
         doing: What is being done, in words.
         is_stopping: Whether a stop was asked for.
@@ -69,7 +68,10 @@ class ComparisonService:
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
+        # Those that wait or are under way; with a job its data is let go of.
         self._jobs: dict[str, _Job] = {}
+        # How those ended of which nothing was kept.
+        self._endings: dict[str, Progress] = {}
         self._queue: SimpleQueue[_Job] = SimpleQueue()
         self._worker: threading.Thread | None = None
 
@@ -77,9 +79,8 @@ class ComparisonService:
         """Begin a comparison, unless it is there or under way, and return its id."""
         comparison_id = plan.id
         with self._lock:
-            there = self._jobs.get(comparison_id)
-            is_active = there is not None and _progress(there).is_active
-            if not is_active and find_kept(plan, self.workspace) is None:
+            if comparison_id not in self._jobs and find_kept(plan, self.workspace) is None:
+                self._endings.pop(comparison_id, None)
                 job = self._jobs[comparison_id] = _Job(plan)
                 self._queue.put(job)
                 self._begin_work()
@@ -95,9 +96,8 @@ class ComparisonService:
     def _work(self) -> None:
         let_others_first()
         while True:
-            job = self._queue.get()
-            self._carry_out(job)
-            job.ended.set()
+            # Held by no name here, where the next one may be long in coming.
+            self._carry_out(self._queue.get())
 
     def stop(self, comparison_id: str) -> None:
         """End a comparison that waits or is under way; nothing of it is kept."""
@@ -107,23 +107,15 @@ class ComparisonService:
                 job.control.stop()
 
     def progress(self, comparison_id: str) -> Progress | None:
-        """Return how a comparison stands that was asked for here, or None."""
+        """Return how a comparison stands that was asked for here; None of one that is kept."""
         with self._lock:
             job = self._jobs.get(comparison_id)
-        return None if job is None else _progress(job)
+            return self._endings.get(comparison_id) if job is None else _progress(job)
 
     def active(self) -> list[Progress]:
         """Return the comparisons that wait or are under way, the first to be done first."""
         with self._lock:
-            jobs = list(self._jobs.values())
-        return [found for job in jobs if (found := _progress(job)).is_active]
-
-    def forget(self, comparison_id: str) -> None:
-        """Let go of a comparison that has ended."""
-        with self._lock:
-            job = self._jobs.get(comparison_id)
-            if job is not None and not _progress(job).is_active:
-                del self._jobs[comparison_id]
+            return [_progress(job) for job in self._jobs.values()]
 
     def wait(self, comparison_id: str, timeout_s: float | None = None) -> None:
         """Block until a comparison has ended."""
@@ -133,31 +125,40 @@ class ComparisonService:
             job.ended.wait(timeout_s)
 
     def _carry_out(self, job: _Job) -> None:
+        problem = self._tried(job)
+        with self._lock:
+            if problem is not None:
+                state = "stopped" if isinstance(problem, CancelledError) else "failed"
+                ending = replace(_progress(job), state=state, problem=problem)
+                self._endings[job.plan.id] = ending
+            del self._jobs[job.plan.id]
+        job.ended.set()
+
+    def _tried(self, job: _Job) -> Bert4RecError | None:
+        """Carry a comparison out and return what it failed of."""
+
         def watch(step: Step) -> None:
             job.step = step
 
         try:
             carry_out(job.plan, self.workspace, control=job.control, watch=watch)
         except Bert4RecError as error:
-            job.problem = error
+            # The frames that it came through hold the data, and so do those of its causes.
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001  a thread has nobody who would hear of it
             _log.exception("comparison %s failed", job.plan.id)
-            job.problem = RunError(f"{type(error).__name__}: {error}")
+            return RunError(f"{type(error).__name__}: {error}")
+        return None
 
 
 def _progress(job: _Job) -> Progress:
-    step, is_over = job.step, job.ended.is_set()
-    state = "waiting" if step is None else "running"
-    if is_over:
-        state = "done"
-    if is_over and job.problem is not None:
-        state = "stopped" if isinstance(job.problem, CancelledError) else "failed"
+    step = job.step
     return Progress(
         comparison_id=job.plan.id,
         title=", ".join(run.name for run in job.plan.runs),
-        state=state,
+        state="waiting" if step is None else "running",
         share=0.0 if step is None else step.share,
         doing="" if step is None else step.doing,
         is_stopping=job.control.is_stopped,
-        problem=job.problem,
     )

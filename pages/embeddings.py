@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
+from bert4rec.maps.neighbours import neighbours
 from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
@@ -20,6 +21,7 @@ from bert4rec.ui.inspected_model import wait_for
 from bert4rec.ui.map_charts import Rings
 from bert4rec.ui.map_colours import CLUSTER, LOSS, Colouring, Group, Theme, colouring, colours_of
 from bert4rec.ui.map_controls import (
+    ALIGNED_VIEWS,
     FOCUS_KEY,
     FOUND_KEY,
     VIEWS,
@@ -28,7 +30,7 @@ from bert4rec.ui.map_controls import (
     map_settings,
 )
 from bert4rec.ui.map_downloads import Drawn, draw_downloads
-from bert4rec.ui.map_panels import caption_of, draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.map_path import PATH_KEY, path_items, path_rows, path_user, path_words, take_path
 from bert4rec.ui.map_rings import circles_of, draw_rings
 from bert4rec.ui.map_wait import draw_waiting
@@ -87,7 +89,7 @@ def page() -> None:
     write_link(recommender)
     view = str(st.session_state["embeddings_method"])
     try:
-        if view in ("film", "pair"):
+        if view in ALIGNED_VIEWS:
             draw_aligned_view(view, run, recommender)
         else:
             draw_map_view(run, recommender)
@@ -109,12 +111,12 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     with chart:
         drawn = draw_chart(run, Shown(whole, found, labels, path), recommender, focus)
     with panel:
-        draw_neighbours(found, recommender, focus)
+        draw_neighbours(whole, recommender, focus)
     colour = str(st.session_state["embeddings_colour"])
     if chosen:
         draw_chosen(whole, recommender, chosen, colour, forget_chosen)
     if colour == CLUSTER:
-        names = maps.cluster_captions(labels, recommender.vocabulary)
+        names = maps.cluster_captions(labels, recommender.dataset)
         draw_clusters(labels[found.item_idx - 1], names, found, recommender.vocabulary)
     draw_downloads(whole, recommender, labels, drawn)
 
@@ -123,8 +125,9 @@ def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
     def colours_on(item_idx: np.ndarray) -> Colouring:
         labels = np.empty(0)
         if st.session_state["embeddings_colour"] == CLUSTER:
-            _, size = cluster_choice()
-            labels = maps.cluster_labels(run, "kmeans", size, maps.pca_map(run, 2))
+            method, size = cluster_choice()
+            labels = maps.cluster_labels(run, method, size, maps.pca_map(run, 2))
+            st.caption(f"Coloured by {size} clusters of the vectors, found by k-means.")
         return colouring_of(run, recommender, item_idx, labels)
 
     focus = focused_item(recommender.vocabulary)
@@ -143,7 +146,7 @@ def follow_link(vocabulary: Vocabulary) -> None:
     if not link or st.session_state.get(LINK_READ_KEY) == link:
         return
     st.session_state[LINK_READ_KEY] = link
-    known = {"map": list(VIEWS), "colour": colours_of(vocabulary), "dimensions": ["2", "3"]}
+    known = {"map": list(VIEWS), "colour": list(colours_of(vocabulary)), "dimensions": ["2", "3"]}
     for name, options in known.items():
         if link.get(name) in options:
             value = link[name]
@@ -246,7 +249,7 @@ def colouring_of(
     vocabulary = recommender.vocabulary
     colour, losses, clusters = str(st.session_state["embeddings_colour"]), None, []
     if colour == CLUSTER:
-        names = maps.cluster_captions(labels, vocabulary)
+        names = maps.cluster_captions(labels, recommender.dataset)
         clusters = [names[at] if at >= 0 else "In none" for at in labels]
     if colour == LOSS:
         losses = losses_of(run, len(vocabulary))
@@ -281,7 +284,9 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         zoomed_on=rings_of(found, recommender, st.session_state.get(FOUND_KEY)),
         path=path_rows(found, shown.path),
     )
-    about = map_charts.map_words(found, caption_of(str(st.session_state["embeddings_colour"])))
+    about = map_charts.map_words(
+        found, colours_of(vocabulary)[str(st.session_state["embeddings_colour"])]
+    )
     drawn = Drawn(figure, about, maps.file_stem(run, found.method), theme_type())
     show_chart(drawn, shown, colours.groups)
     if shown.path:
@@ -329,10 +334,8 @@ def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -
     row = np.flatnonzero(found.item_idx == focus)
     if focus is None or not len(row):
         return None
-    table = maps.neighbour_table(
-        maps.directions_of(recommender), found, focus, recommender.vocabulary, None
-    )
-    near = np.flatnonzero(np.isin(found.item_idx, table["item_idx"]))
+    nearest = neighbours(maps.directions_of(recommender), focus, maps.N_NEIGHBOURS)
+    near = np.flatnonzero(np.isin(found.item_idx, [idx for idx, _ in nearest]))
     return Rings(int(row[0]), [int(at) for at in near])
 
 

@@ -15,7 +15,7 @@ from bert4rec.comparing.categories import find_categories
 from bert4rec.comparing.comparison import Comparison, comparison_folder, open_comparison
 from bert4rec.comparing.judging import JudgedPart, Judging, Step, Watch
 from bert4rec.comparing.list_figures import ListContext, list_figures
-from bert4rec.comparing.plan import MAX_ROWS, Plan, plan_comparison
+from bert4rec.comparing.plan import MAX_ROWS, Plan, plan_comparison, training_of
 from bert4rec.comparing.slicing import slice_members
 from bert4rec.control import Control
 from bert4rec.data.split_record import asked_words, split_record
@@ -145,12 +145,6 @@ def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
     ]
 
 
-def _training(run: Run) -> dict[str, Any]:
-    """Return where a run was at its best, of the epochs that it did, and why it ended."""
-    summary = run.summary() or {}
-    return {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
-
-
 def _future(run: Run) -> dict[str, Any] | None:
     """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
     model = load(run)
@@ -184,7 +178,7 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
             "n_interactions": dataset.n_interactions,
             "median_length": float(np.median(dataset.lengths)),
         },
-        "training": {run.id: _training(run) for run in plan.runs},
+        "training": {run.id: training_of(run) for run in plan.runs},
         "future": {run.id: _future(run) for run in plan.runs},
         "split": record,
         "asked": asked_words(record),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
@@ -86,16 +87,16 @@ class Plan:
 
     @property
     def entrants(self) -> list[Entrant]:
-        """Return who is judged, runs first; runs of one name are told apart by their ids."""
-        names = [run.name for run in self.runs]
+        """Return who is judged, runs first; a run is told by its id from others of its name."""
+        names = [one.name for one in self.runs] + [one.title for one in self.baselines]
         found = [
             Entrant(
                 key=run.id,
-                title=name if names.count(name) == 1 else f"{name} ({run.id})",
+                title=run.name if names.count(run.name) == 1 else f"{run.name} ({run.id})",
                 kind="run",
                 uses=_sides(run),
             )
-            for run, name in zip(self.runs, names, strict=True)
+            for run in self.runs
         ]
         return found + [
             Entrant(
@@ -104,13 +105,13 @@ class Plan:
             for one in self.baselines
         ]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name it after what decides its figures, so that the same is found again."""
         decides: dict[str, Any] = {
             "version": version("bert4rec"),
             "dataset": self.dataset.fingerprint,
-            "runs": [[run.id, _changed_at_ns(run)] for run in self.runs],
+            "runs": [[run.id, _changed_at_ns(run), training_of(run)] for run in self.runs],
             "baselines": [[one.name, one.parameters] for one in self.baselines],
             "with_sampled": self.with_sampled,
             "seed": self.seed,
@@ -130,6 +131,16 @@ def _sides(run: Run) -> str:
 
 def _changed_at_ns(run: Run) -> int:
     return run.checkpoint("best").stat().st_mtime_ns
+
+
+def training_of(run: Run) -> dict[str, Any]:
+    """Return where a run was at its best, of the epochs that it did, and why it ended.
+
+    The best epoch is 0 where none was validated.
+    """
+    summary = run.summary() or {}
+    told = {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
+    return told if run.status().best_score is not None else told | {"best_epoch": 0}
 
 
 def plan_comparison(

@@ -25,6 +25,8 @@ def split_record(split: Split, settings: Hyperparameters) -> dict[str, Any]:
     record: dict[str, Any] = {"strategy": settings.split_strategy}
     if settings.split_strategy == "last_k":
         record["held_out_items"] = settings.held_out_items
+    if settings.split_strategy == "global_time":
+        record["held_out_share"] = settings.held_out_share
     record |= {
         "n_train": int(split.train.lengths.sum()),
         "n_train_users": int((split.train.lengths > 0).sum()),

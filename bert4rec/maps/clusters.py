@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from sklearn.cluster import HDBSCAN, KMeans
@@ -75,21 +76,27 @@ def cluster_names(labels: np.ndarray, texts: Sequence[str]) -> list[str]:
     Source: class-based TF-IDF, Grootendorst 2022: a word's share within a cluster times
         log(1 + mean words a cluster / its count in all).
     """
-    n_clusters = int(labels.max(initial=NOISE)) + 1
-    parts = [
-        " ".join(texts[row] for row in np.flatnonzero(labels == c).tolist())
-        for c in range(n_clusters)
-    ]
+    parts = _joined(labels, texts)
     if not any(WORD.search(part) for part in parts):
-        return [""] * n_clusters
+        return [""] * len(parts)
     counter = CountVectorizer(token_pattern=WORD.pattern)
-    counts = counter.fit_transform(parts).toarray().astype(np.float64)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    weight = share * np.log1p(counts.sum() / n_clusters / counts.sum(axis=0))
-    words = counter.get_feature_names_out()
-    return [_best_words(row, words) for row in weight]
+    # Sparse: thousands of small clusters have tens of thousands of words, but a few each.
+    counts = counter.fit_transform(parts)
+    counts.sort_indices()
+    by_cluster, by_word = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
+    share = counts.data / np.repeat(by_cluster, np.diff(counts.indptr))
+    weight = share * np.log1p(counts.sum() / len(parts) / by_word)[counts.indices]
+    words = counter.get_feature_names_out()[counts.indices]
+    return [_best_words(weight[a:b], words[a:b]) for a, b in pairwise(counts.indptr)]
+
+
+def _joined(labels: np.ndarray, texts: Sequence[str]) -> list[str]:
+    """Return all that is written about the items of each cluster."""
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], np.arange(labels.max(initial=NOISE) + 2))
+    return [" ".join(texts[row] for row in order[a:b].tolist()) for a, b in pairwise(ends)]
 
 
 def _best_words(weight: np.ndarray, words: np.ndarray) -> str:
     best = np.argsort(-weight, kind="stable")[:N_WORDS]
-    return " · ".join(str(words[at]) for at in best if weight[at] > 0)
+    return " · ".join(map(str, words[best]))

@@ -37,7 +37,8 @@ def map_table(
 
     Returns:
         `id`, `title`, `count`, every other column of the item table, `x`, `y`, maybe `z` and
-        `cluster`. A column of the item table that is called like one of these is left out.
+        `cluster`, which counts from 1 as on the page, 0 for none. A column of the item table that
+        is called like one of these is left out.
     """
     items = vocabulary.table.iloc[found.item_idx - 1].reset_index(drop=True)
     ours = {"id", "title", "count", "cluster", "neighbors", "vector", *AXES}
@@ -48,7 +49,7 @@ def map_table(
     axes = AXES[: found.points.shape[1]]
     columns |= {axis: pd.Series(found.points[:, at]) for at, axis in enumerate(axes)}
     if clusters is not None:
-        columns["cluster"] = pd.Series(clusters)
+        columns["cluster"] = pd.Series(clusters + 1)
     return pd.DataFrame(columns)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.progress import Progress
@@ -163,7 +164,8 @@ def pair_of_maps(
         progress: Told how far it is; may call it off.
 
     Raises:
-        DatasetError: they have fewer than four items in common.
+        DatasetError: they have fewer than four items in common, or ids in common that are items
+            of other titles.
         NotFoundError, FormatError: a run's files are missing or damaged.
         Cancelled: it was called off.
     """
@@ -178,8 +180,23 @@ def pair_of_maps(
         )
     common = common[spread_rows(len(common), MAX_ITEMS)]
     there = np.array([second.vocabulary.idx(ids[at]) - 1 for at in common], dtype=int)
+    if _are_others(first.vocabulary, common, second.vocabulary, there):
+        raise DatasetError(
+            f"{run.name!r} and {other.name!r} know other items by the same ids: most titles differ",
+            fix="Lay it beside a run on the same data.",
+        )
     states = [
         (run.name, first.item_embeddings()[common]),
         (other.name, second.item_embeddings()[there]),
     ]
     return aligned_maps(states, common + 1, settings, progress)
+
+
+def _are_others(one: Vocabulary, rows: np.ndarray, other: Vocabulary, there: np.ndarray) -> bool:
+    """Whether most items of the same ids have titles in both catalogues, and other ones."""
+    differ = 0
+    for row, at in zip(rows, there, strict=True):
+        mine, its = one.titles[row], other.titles[at]
+        # An id in place of a title says nothing.
+        differ += mine != its and one.item_ids[row] not in (mine, its)
+    return 2 * differ > len(rows)

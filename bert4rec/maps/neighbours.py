@@ -46,8 +46,12 @@ def neighbours(directions: np.ndarray, item_idx: int, k: int = 10) -> list[tuple
 def map_neighbours(points: np.ndarray, row: int, k: int = 10) -> np.ndarray:
     """Return the rows nearest to one on a map, nearest first, int64 (k,)."""
     distance = np.square(points - points[row]).sum(axis=1)
-    order = np.argsort(distance, kind="stable")
-    return np.asarray(order[order != row][:k])
+    distance[row] = np.inf
+    k = min(k, len(points) - 1)
+    if k < 1:
+        return np.empty(0, dtype=np.int64)
+    rows = np.flatnonzero(distance <= np.partition(distance, k - 1)[k - 1])
+    return rows[np.argsort(distance[rows], kind="stable")][:k]
 
 
 def nearest_rows(

@@ -75,9 +75,10 @@ def about(report: Report) -> str:
     """Return what the report is about, in a sentence."""
     first = report.runs[0]
     if len(report.runs) == 1:
+        what = "what fits next, before or in between" if first.sees_future else "what comes next"
         return (
-            f"{first.model_name} learns from the order in which people take things what fits next,"
-            f" before or in between; here it learned from {_amount(report.groups[0])}."
+            f"{first.model_name} learns from the order in which people take things {what}; here it"
+            f" learned from {_amount(report.groups[0])}."
         )
     data = [_amount(group) for group in report.groups]
     learned = data[0] if len(data) == 1 else f"{len(data)} data sets"

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from bert4rec.data.collection import versions
 from bert4rec.files import safe_name
 from bert4rec.maps.film import AlignedMaps, film_epochs
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings
@@ -140,16 +141,13 @@ def _circles(found: AlignedMaps, row: int | None) -> list[Circle]:
 
 def _choose_other(run: Run) -> Run | None:
     """Ask for the second model, of the same data or another version of it; None without one."""
-    data = run.config()["dataset"]
-    known = (data["fingerprint"], data["name"])
+    known = _same_data(run)
     others = {
         one.id: one
         for one in state.readable_runs()
         if one.id != run.id
         and one.checkpoint("best").exists()
-        and not {one.config()["dataset"].get(key) for key in ("fingerprint", "name")}.isdisjoint(
-            known
-        )
+        and one.config()["dataset"]["fingerprint"] in known
     }
     if not others:
         st.info(
@@ -168,6 +166,13 @@ def _choose_other(run: Run) -> Run | None:
         persist_state="session",
     )
     return others.get(chosen) or next(iter(others.values()))
+
+
+def _same_data(run: Run) -> set[str]:
+    """Return the fingerprints of a run's dataset and of the other versions of its source."""
+    fingerprint, there = str(run.config()["dataset"]["fingerprint"]), state.datasets()
+    mine = next((one for one in there if one["fingerprint"] == fingerprint), {})
+    return {fingerprint} | {str(one["fingerprint"]) for one in versions(mine, there)}
 
 
 def _take_clicked(found: AlignedMaps, colours: Colouring) -> None:

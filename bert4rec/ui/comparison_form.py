@@ -250,6 +250,10 @@ def _progress_words(found: Progress) -> str:
     return escape(f"{found.title}: {found.doing}…")
 
 
+def _dismiss() -> None:
+    st.session_state.pop(STARTED_KEY, None)
+
+
 def draw_ending() -> str | None:
     """Say how the comparison ended that this visitor started last.
 
@@ -264,6 +268,7 @@ def draw_ending() -> str | None:
         return None
     if found is not None and found.state == "failed" and found.problem is not None:
         state.show_error(found.problem)
+        st.button("Dismiss", icon=":material/close:", on_click=_dismiss)
         return None
     del st.session_state[STARTED_KEY]
     if found is not None and found.state == "stopped":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -17,7 +18,7 @@ from bert4rec.ui.case_gallery import draw_cases
 from bert4rec.ui.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
 from bert4rec.ui.folded import folded
 from bert4rec.ui.kept_comparisons import dataset_of, open_kept, split_words, tables_of
-from bert4rec.ui.words import counted, escape, metric_name, sentence, when
+from bert4rec.ui.words import counted, escape, metric_name, sentence, unique_labels, when
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
@@ -230,20 +231,16 @@ def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) 
 
 def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[str]) -> None:
     """Draw figures of other splits beside these, each of its own users; nothing is paired."""
-    told = comparison.facts
-    shown = {split_words(told): comparison}
+    shown = {_split_key(comparison): comparison}
     for other_id in others:
         # A damaged one is told of where it is chosen.
         with suppress(Bert4RecError):
             other = open_kept(other_id)
-            is_same = other.facts["dataset"]["fingerprint"] == told["dataset"]["fingerprint"]
-            if is_same and other.facts["split"] != told["split"]:
-                shown.setdefault(split_words(other.facts), other)
-    tables = {
-        f"{words}, {counted(len(one.parts['test'].rows), 'question')}": _named_scores(one, chosen)
-        for words, one in shown.items()
-        if "test" in one.parts
-    }
+            if _fingerprint(other) == _fingerprint(comparison):
+                shown.setdefault(_split_key(other), other)
+    judged = {one.id: one for one in shown.values() if "test" in one.parts}
+    labels = unique_labels({key: _split_label(one) for key, one in judged.items()})
+    tables = {labels[key]: _named_scores(one, chosen) for key, one in judged.items()}
     if len(tables) < 2:
         return
     st.subheader("Under other splits", anchor=False)
@@ -256,6 +253,19 @@ def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[
         f"{what}. Each is of its own questions and its own training, so no difference is taken "
         "across; models differ by run. A split by time lets nothing of the future train."
     )
+
+
+def _split_key(comparison: Comparison) -> str:
+    return json.dumps(comparison.facts["split"], sort_keys=True)
+
+
+def _fingerprint(comparison: Comparison) -> str:
+    return str(comparison.facts["dataset"]["fingerprint"])
+
+
+def _split_label(comparison: Comparison) -> str:
+    n_questions = len(comparison.parts["test"].rows)
+    return f"{split_words(comparison.facts)}, {counted(n_questions, 'question')}"
 
 
 def _named_scores(comparison: Comparison, chosen: Chosen) -> pd.Series:

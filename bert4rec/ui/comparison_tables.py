@@ -87,7 +87,7 @@ def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
     found = comparison.sampled(chosen.part)
     if found.empty:
         return
-    with folded(SAMPLED_TITLE, key="evaluate_sampled", icon=":material/history:") as is_open:
+    with folded(SAMPLED_TITLE, key="evaluate_sampled_open", icon=":material/history:") as is_open:
         if is_open:
             table = found.pivot_table(index="entrant", columns="metric", values="value", sort=False)
             titles = [comparison.entrants[key].title for key in table.index]

@@ -17,13 +17,7 @@ from bert4rec.comparing.comparison import (
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, state
-from bert4rec.ui.words import unique_labels, when
-
-SPLIT_WORDS = {
-    "leave_one_out": "last item held out",
-    "last_k": "last items held out",
-    "global_time": "split by time",
-}
+from bert4rec.ui.words import counted, percent, unique_labels, when
 
 
 def kept_labels() -> dict[str, str]:
@@ -49,8 +43,18 @@ def _label(facts: dict[str, Any]) -> str:
 
 def split_words(facts: dict[str, Any]) -> str:
     """Return in a few words what was held out."""
-    strategy = str(facts["split"]["strategy"])
-    return SPLIT_WORDS.get(strategy, strategy)
+    record = facts["split"]
+    words = "last item held out"
+    if record["strategy"] == "last_k":
+        words = f"last {counted(record['held_out_items'], 'item')} held out"
+    if record["strategy"] == "global_time":
+        words = "split by time"
+        # Records of before it was noted have no share.
+        if "held_out_share" in record:
+            words += f", {percent(record['held_out_share'])} held out"
+    if record["n_unseen"]:
+        words += f", {counted(record['n_unseen'], 'user')} held out whole"
+    return words
 
 
 def open_kept(comparison_id: str) -> Comparison:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.ui.words import unique_labels
 
 Theme = Literal["light", "dark"]
 # Told apart under colour blindness, and as many in both: a switch of the theme renames no group.
@@ -25,7 +26,9 @@ SCALES: dict[Theme, list[tuple[float, str]]] = {
     "dark": [(0.0, "#4C83D6"), (0.5, "#A3A29D"), (1.0, "#FFE945")],
 }
 OTHER = "Other"
-CLUSTER, POPULARITY, LOSS = "Cluster", "Popularity", "Loss"
+OURS = POPULARITY, LOSS, CLUSTER = "Popularity", "Loss", "Cluster"
+# Said of a column of the item table that is called like one of these.
+AS_COLUMN = " (column)"
 # A scale ends where so many of a hundred values lie beyond, so that one odd value leaves it whole.
 BEYOND_PERCENT = 1.0
 N_TICKS = 4
@@ -90,11 +93,30 @@ class Colouring:
         return scale_marker(self.scale, group.rows, self.theme)
 
 
-def colours_of(vocabulary: Vocabulary) -> list[str]:
-    """Return what a map can be coloured by: columns that group items first, others last."""
+def caption_of(column: str) -> str:
+    """Return a column's name as a label."""
+    return column.replace("_", " ").capitalize()
+
+
+def colours_of(vocabulary: Vocabulary) -> dict[str, str]:
+    """Return what a map can be coloured by, each with a label that no other has.
+
+    Columns that group items come first, others last. A column that is called like what is ours
+    is told apart by its label, and where it has the very name by its key as well.
+    """
     groups = category_columns(vocabulary)
     others = [str(name) for name in vocabulary.table if name not in {*KNOWN_COLUMNS, *groups}]
-    return [*groups, POPULARITY, LOSS, CLUSTER, *others]
+    options = [*map(_option, groups), *((ours, ours) for ours in OURS), *map(_option, others)]
+    return unique_labels(dict(options))
+
+
+def _option(column: str) -> tuple[str, str]:
+    """Return key and label of a column, neither of them one of ours."""
+    return _apart(column), _apart(caption_of(column))
+
+
+def _apart(name: str) -> str:
+    return name + AS_COLUMN if name in OURS else name
 
 
 def colouring(
@@ -125,10 +147,12 @@ def colouring(
     if colour == LOSS:
         assert losses is not None
         return by_scale(Scale("Loss", losses[rows]), theme)
-    values = numbers_of(vocabulary, colour)
+    name = colour.removesuffix(AS_COLUMN)
+    column = name if name in OURS else colour
+    values = numbers_of(vocabulary, column)
     if values is not None:
-        return by_scale(Scale(colour, values[rows]), theme)
-    return Colouring(group_rows(item_groups(vocabulary, colour).iloc[rows].tolist(), theme))
+        return by_scale(Scale(column, values[rows]), theme)
+    return Colouring(group_rows(item_groups(vocabulary, column).iloc[rows].tolist(), theme))
 
 
 def numbers_of(vocabulary: Vocabulary, column: str) -> np.ndarray | None:

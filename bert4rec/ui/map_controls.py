@@ -10,11 +10,12 @@ from bert4rec.recommender import Recommender
 from bert4rec.ui import state
 from bert4rec.ui.folded import popped
 from bert4rec.ui.map_colours import colours_of
-from bert4rec.ui.map_panels import caption_of
 from bert4rec.ui.map_path import draw_path_box
 from bert4rec.ui.sequence_editor import choose_item, item_names
 
 VIEWS = {"umap": "UMAP", "pca": "PCA", "film": "Film", "pair": "Two models"}
+# Several maps of one catalogue: they are flat, and their groups are those of the vectors.
+ALIGNED_VIEWS = ("film", "pair")
 CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
 FOCUS_KEY = "embeddings_focus"
 FOUND_KEY = "embeddings_found"
@@ -23,6 +24,7 @@ FOUND_KEY = "embeddings_found"
 def draw_controls(recommender: Recommender) -> None:
     """Draw what the map is, what colours it, the box that finds an item, and the path."""
     vocabulary = recommender.vocabulary
+    colours = colours_of(vocabulary)
     problem: UnknownIdError | None = None
     st.session_state.setdefault("embeddings_method", next(iter(VIEWS)))
     st.session_state.setdefault("embeddings_dimensions", 2)
@@ -44,22 +46,23 @@ def draw_controls(recommender: Recommender) -> None:
             required=True,
             key="embeddings_dimensions",
             persist_state="session",
-            disabled=st.session_state["embeddings_method"] in ("film", "pair"),
+            disabled=is_aligned(),
             help="UMAP and PCA are drawn in either; the film and two models are flat. Points can "
             "be clicked and chosen in 2D alone.",
         )
         st.selectbox(
             "Colour by",
-            colours_of(vocabulary),
-            format_func=caption_of,
+            list(colours),
+            format_func=lambda colour: colours[colour],
             key="embeddings_colour",
             persist_state="session",
             width=180,
         )
         with st.container(width=256):
             try:
+                names = item_names(vocabulary)
                 chosen = choose_item(
-                    "Find an item", item_names(vocabulary), vocabulary, key="embeddings_find"
+                    "Find an item", names, vocabulary, key="embeddings_find", is_kept=True
                 )
             except UnknownIdError as error:
                 chosen, problem = None, error
@@ -74,7 +77,7 @@ def draw_controls(recommender: Recommender) -> None:
 
 def draw_popovers(recommender: Recommender) -> None:
     """Draw what is asked for now and then."""
-    if st.session_state["embeddings_method"] in ("umap", "pca"):
+    if not is_aligned():
         with popped(
             "Path", key="embeddings_path_open", icon=":material/route:", is_bare=True
         ) as is_open:
@@ -119,10 +122,12 @@ def draw_settings() -> None:
         required=True,
         key="embeddings_cluster_method",
         persist_state="session",
+        disabled=is_aligned(),
         help="k-means groups the vectors; HDBSCAN finds where the map is dense and leaves items "
-        "between the groups alone.",
+        "between the groups alone. The film and two models have k-means alone: they are several "
+        "maps.",
     )
-    if method == "density":
+    if method == "density" and not is_aligned():
         st.slider("Least items", 2, 100, 10, key="embeddings_least", persist_state="session")
     else:
         st.slider("Clusters", 2, 20, 6, key="embeddings_clusters", persist_state="session")
@@ -131,8 +136,14 @@ def draw_settings() -> None:
 def cluster_choice() -> tuple[str, int]:
     """Return how clusters are found, and their number or least size."""
     method = str(st.session_state.get("embeddings_cluster_method", "kmeans"))
-    key, default = ("embeddings_least", 10) if method == "density" else ("embeddings_clusters", 6)
-    return method, int(st.session_state.get(key, default))
+    if method == "density" and not is_aligned():
+        return method, int(st.session_state.get("embeddings_least", 10))
+    return "kmeans", int(st.session_state.get("embeddings_clusters", 6))
+
+
+def is_aligned() -> bool:
+    """Whether what is shown is the film or two models."""
+    return st.session_state["embeddings_method"] in ALIGNED_VIEWS
 
 
 def map_settings() -> MapSettings:

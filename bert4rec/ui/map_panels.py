@@ -15,41 +15,40 @@ from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import maps
 from bert4rec.ui.drafts import Draft
+from bert4rec.ui.map_colours import caption_of
 from bert4rec.ui.outline_links import Sheet, sheet_link
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.words import counted, escape, number, percent
 
 # So many of the chosen items go along to another page, and so many gaps are filled after them.
 MAX_TAKEN, N_GAPS = 50, 10
-MAX_LISTED = 1000
+MAX_LISTED, MAX_CLUSTERS = 1000, 100
 
 
-def caption_of(column: str) -> str:
-    """Return a column's name as a label."""
-    return column.replace("_", " ").capitalize()
+def draw_neighbours(whole: EmbeddingMap, recommender: Recommender, focus: int | None) -> None:
+    """Draw the items nearest to the one in focus, in the original space.
 
-
-def draw_neighbours(found: EmbeddingMap, recommender: Recommender, focus: int | None) -> None:
-    """Draw the items nearest to the one in focus, in the original space."""
+    Args:
+        whole: The map of all items.
+        recommender: Knows items and vectors.
+        focus: The item in focus, if there is one.
+    """
     st.subheader("Nearest items")
     if focus is None:
         # Streamlit tells of no click on a chart in 3D.
-        way = "Click a point or find an item" if found.points.shape[1] == 2 else "Find an item"
+        way = "Click a point or find an item" if whole.points.shape[1] == 2 else "Find an item"
         st.caption(f"{way}: what is most alike to the model comes here.")
         return
     vocabulary = recommender.vocabulary
     column = next(iter(category_columns(vocabulary)), None)
-    table = maps.neighbour_table(maps.directions_of(recommender), found, focus, vocabulary, column)
+    table = maps.neighbour_table(maps.directions_of(recommender), whole, focus, vocabulary, column)
     st.markdown(f"**{escape(vocabulary.title(focus))}**")
     about = [counted(int(vocabulary.counts[focus - 1]), "interaction")]
     if column:
         about.insert(0, escape(item_groups(vocabulary, column).iloc[focus - 1]))
     st.caption(" · ".join(about))
-    if focus in found.item_idx:
-        n_kept = int((table["kept"] == "✓").sum())
-        st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
-    else:
-        st.caption("This item is not among those shown on the map.")
+    n_kept = int((table["kept"] == "✓").sum())
+    st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
     _draw_nearest(table, column)
 
 
@@ -167,8 +166,10 @@ def draw_clusters(
     columns = category_columns(vocabulary)
     column = columns[0] if columns else None
     st.subheader("Clusters")
+    if len(names) > MAX_CLUSTERS:
+        st.caption(f"The {MAX_CLUSTERS} largest of {len(names):,} are listed.")
     st.dataframe(
-        maps.cluster_table(labels, names, found, vocabulary, column),
+        maps.cluster_table(labels, names[:MAX_CLUSTERS], found, vocabulary, column),
         hide_index=True,
         column_config={
             "cluster": "Cluster",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.files import safe_name
@@ -81,20 +82,27 @@ def _cluster_labels(
     return kmeans_clusters(load_recommender(run_id, mtime).item_embeddings(), size)
 
 
-def cluster_captions(labels: np.ndarray, vocabulary: Vocabulary) -> list[str]:
+def cluster_captions(labels: np.ndarray, dataset: SequenceDataset) -> list[str]:
     """Return what to call each cluster: a number, and the words that tell it from the others."""
-    columns = category_columns(vocabulary)
-    texts = list(vocabulary.titles)
-    for column in columns:
-        pairs = zip(texts, item_groups(vocabulary, column), strict=True)
+    key = (dataset.fingerprint, hash(labels.tobytes()))
+    return _cluster_captions(key, labels, dataset.vocabulary)
+
+
+@st.cache_data(max_entries=8, show_spinner="Naming clusters…")
+def _cluster_captions(
+    key: tuple[str, int], _labels: np.ndarray, _vocabulary: Vocabulary
+) -> list[str]:
+    texts = list(_vocabulary.titles)
+    for column in category_columns(_vocabulary):
+        pairs = zip(texts, item_groups(_vocabulary, column), strict=True)
         texts = [f"{text} {group}" for text, group in pairs]
-    names = cluster_names(labels, texts)
+    names = cluster_names(_labels, texts)
     return [f"{at}: {name}" if name else f"Cluster {at}" for at, name in enumerate(names, start=1)]
 
 
 def neighbour_table(
     directions: np.ndarray,
-    found: EmbeddingMap,
+    whole: EmbeddingMap,
     item_idx: int,
     vocabulary: Vocabulary,
     column: str | None,
@@ -103,18 +111,13 @@ def neighbour_table(
 
     Args:
         directions: Vectors of unit length, (N, D); row i - 1 is item i.
-        found: The map.
+        whole: The map of all items, whatever part of it is drawn.
         item_idx: The item in focus.
         vocabulary: Names the items.
         column: A column of the item table to show beside.
     """
     near = neighbours(directions, item_idx, N_NEIGHBOURS)
-    at = np.flatnonzero(found.item_idx == item_idx)
-    on_map = (
-        set(found.item_idx[map_neighbours(found.points, int(at[0]), N_NEIGHBOURS)])
-        if len(at)
-        else set()
-    )
+    on_map = set(map_neighbours(whole.points, item_idx - 1, N_NEIGHBOURS) + 1)
     table = pd.DataFrame(
         {
             "item_idx": [idx for idx, _ in near],

@@ -29,11 +29,17 @@ def item_names(vocabulary: Vocabulary) -> dict[str, int]:
 
 
 def choose_item(
-    label: str, names: dict[str, int], vocabulary: Vocabulary, *, key: str
+    label: str,
+    names: dict[str, int],
+    vocabulary: Vocabulary,
+    *,
+    key: str,
+    is_kept: bool = False,
 ) -> int | None:
     """Let a visitor choose or type an item; of a part of titles the most frequent match counts.
 
-    What was taken for a part is said below the box.
+    What was taken for a part is said below the box. What is chosen is forgotten when the page is
+    left, unless it `is_kept`.
 
     Raises:
         UnknownIdError: what was typed is in no title; the near misses are named.
@@ -45,6 +51,7 @@ def choose_item(
         key=key,
         accept_new_options=True,
         placeholder="Title or id",
+        persist_state="session" if is_kept else None,
         help=None
         if len(names) >= len(vocabulary)
         else f"The {MAX_OPTIONS} most frequent items are listed; any other can be typed.",

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.data.collection import rename_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import DatasetError
 from bert4rec.maps import film, tasks
@@ -14,6 +15,7 @@ from bert4rec.maps.projection import project_pca
 from bert4rec.maps.service import MapService
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import tables
@@ -230,6 +232,32 @@ def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
     assert not app.exception
 
 
+def test_models_of_other_items_with_the_same_ids_are_no_pair(
+    workspace: Path, service: MapService
+) -> None:
+    rows = [
+        {"user": f"u{user}", "item": (user + step) % 14, "time": step}
+        for user in range(16)
+        for step in range(6)
+    ]
+    for what, name in (("Film", "ratings"), ("Book", "ratings"), ("Song", "plays")):
+        items = pd.DataFrame({"item_id": range(14), "title": [f"{what} {at}" for at in range(14)]})
+        dataset = prepare(pd.DataFrame(rows), items=items, name=name, workspace=workspace)
+        train(dataset, small_settings(n_epochs=1), name=what, workspace=workspace)
+    # A name alone makes no version of the same source.
+    assert dataset.folder is not None
+    rename_dataset(workspace, dataset.folder.name, "ratings")
+    runs = {run.name: run.id for run in list_runs(workspace)}
+    app = open_map(run_id=runs["Song"], embeddings_method="pair")
+    assert "no other model" in app.info[0].value
+    app = open_map(run_id=runs["Film"], embeddings_method="pair")
+    wait(service)
+    app.run()
+    said = app.warning[0].value.replace("\\", "")
+    assert "know other items by the same ids: most titles differ" in said
+    assert not app.get("plotly_chart")
+
+
 @pytest.mark.usefixtures("run")
 @pytest.mark.parametrize("colour", ["Loss", "Popularity"])
 @pytest.mark.parametrize("method", ["film", "pair"])
@@ -259,6 +287,41 @@ def test_a_users_history_is_a_path_that_a_link_shows_again() -> None:
     other.run()
     assert not other.exception
     assert "nobody" in other.error[0].value
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("method", ["film", "pair"])
+def test_several_maps_have_clusters_of_k_means_in_their_own_number(
+    workspace: Path, service: MapService, method: str
+) -> None:
+    trained(workspace, 14)
+    app = open_map(
+        embeddings_method=method,
+        embeddings_colour="Cluster",
+        embeddings_cluster_method="density",
+        embeddings_least=12,
+        embeddings_clusters=3,
+        embeddings_settings_open=True,
+    )
+    wait(service)
+    app.run()
+    assert not app.exception
+    assert "Coloured by 3 clusters of the vectors, found by k-means." in texts(app)
+    assert [slider.key for slider in app.slider][-1] == "embeddings_clusters"
+
+
+@pytest.mark.usefixtures("run")
+def test_an_item_that_was_found_and_one_clicked_after_it_are_still_there_on_coming_back() -> None:
+    app = open_map(embeddings_method="pca", embeddings_find="Title 5")
+    for focus, title in ((None, "Title 5"), (7, "Title 6")):
+        if focus is not None:
+            app.session_state["embeddings_focus"] = focus
+            app.run()
+        app.switch_page("pages/home.py").run()
+        app.switch_page("pages/embeddings.py").run()
+        assert not app.exception
+        assert f"**{title}**" in texts(app)
+        assert app.selectbox(key="embeddings_find").value == "Title 5"
 
 
 def linked(app: AppTest, name: str) -> str:

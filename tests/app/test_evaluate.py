@@ -163,6 +163,24 @@ def test_a_comparison_that_fails_says_why(
     app.run()
     assert "The run is damaged." in plain(app)
     assert "Train it again." in plain(app)
+    button(app, "Dismiss").click().run()  # type: ignore[attr-defined]
+    app.switch_page("pages/home.py").run()
+    app.switch_page("pages/evaluate.py").run()
+    assert not app.exception
+    assert "The run is damaged." not in plain(app)
+
+
+def test_a_form_that_asks_for_sampled_items_opens_no_section_of_another_comparison(
+    made: Comparison,
+) -> None:
+    app = open_page(comparison=made.id)
+    button(app, "Compare others").click().run()  # type: ignore[attr-defined]
+    app.toggle(key="evaluate_sampled").set_value(True).run()
+    app.selectbox(key="evaluate_comparison").set_value(made.id).run()
+    assert not app.exception
+    assert "Sun et al. 2019" not in plain(app)
+    unfolded(app)
+    assert "Sun et al. 2019" in plain(app)
 
 
 def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
@@ -276,6 +294,32 @@ def test_another_split_stands_beside_and_is_not_paired(
     app = open_page(comparison=made.id)
     assert "Under other splits" in [part.value for part in app.subheader]
     assert "no difference is taken across" in plain(app)
+
+
+def test_every_other_split_stands_beside_told_apart_by_what_it_holds_out(
+    run: Run, workspace: Path
+) -> None:
+    asked: list[dict[str, object]] = [
+        {"split_strategy": "last_k", "held_out_items": 2},
+        {"split_strategy": "last_k", "held_out_items": 3},
+        {"split_strategy": "global_time", "held_out_share": 0.2},
+        {"sample_strategy": "user_based", "sample_ratio": 0.5},
+    ]
+    for changes in asked:
+        settings = small_settings(n_epochs=1, **changes)
+        # One that is called like a baseline is told apart from it.
+        other = train(run.dataset(), settings, name="Popularity", workspace=workspace)
+        shown = compare(other, ["popularity"], workspace=workspace)
+    app = open_page(comparison=shown.id)
+    tables = [frame.value for frame in app.dataframe if list(frame.value.columns[:1]) == ["Who"]]
+    table = next(one for one in tables if "held out" in str(one.columns[1]))
+    assert {str(name).rsplit(", ", 1)[0] for name in table.columns[1:]} == {
+        "last 2 items held out",
+        "last 3 items held out",
+        "split by time, 20% held out",
+        "last item held out, 15 users held out whole",
+    }
+    assert "Popularity" in table["Who"].tolist()
 
 
 def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(

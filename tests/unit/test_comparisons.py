@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -30,11 +32,8 @@ def test_a_comparison_is_made_in_the_background_and_found_again(
     made = plan(tiny_run)
     service.start(made)
     service.wait(made.id, 120)
-    found = service.progress(made.id)
-    assert found is not None
-    assert (found.state, found.share, found.title) == ("done", 1.0, "tiny")
+    assert service.progress(made.id) is None
     assert [facts["id"] for facts in list_comparisons(service.workspace)] == [made.id]
-    service.forget(made.id)
     # What is there already is not made again.
     assert service.start(made) == made.id
     assert service.progress(made.id) is None
@@ -73,7 +72,7 @@ def test_one_is_made_at_a_time_and_the_same_only_once(
         pass
     active = {found.comparison_id: found for found in service.active()}
     assert list(active) == [first.id, second.id]
-    assert active[second.id].state == "waiting"
+    assert (active[second.id].state, active[second.id].title) == ("waiting", "tiny")
     while service.progress(first.id).share == 0:  # type: ignore[union-attr]
         pass
     found = service.progress(first.id)
@@ -121,6 +120,35 @@ def test_a_failure_is_kept_and_can_be_tried_again(
     assert "no such luck" in found.problem.message
     service.start(made)
     service.wait(made.id, 120)
-    found = service.progress(made.id)
+    assert service.progress(made.id) is None
+    assert [facts["id"] for facts in list_comparisons(service.workspace)] == [made.id]
+
+
+def test_of_a_comparison_that_has_ended_no_data_is_held(
+    service: ComparisonService, tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(plan: Plan, *_: object, **__: object) -> None:
+        try:
+            raise ValueError(plan.seed)
+        except ValueError as error:
+            raise RunError("the run is damaged") from error
+
+    held = []
+    for seed, is_failing in ((1, False), (2, True)):
+        made = plan(tiny_run, seed)
+        held.append(weakref.ref(made))
+        with monkeypatch.context() as patch:
+            if is_failing:
+                patch.setattr(comparisons, "carry_out", fail)
+            service.start(made)
+            service.wait(made.id, 120)
+        comparison_id = made.id
+        del made
+    found = service.progress(comparison_id)
     assert found is not None
-    assert found.state == "done"
+    assert found.state == "failed"
+    # Once it has made another one, the thread is done with these for sure.
+    service.start(last := plan(tiny_run, 3))
+    service.wait(last.id, 120)
+    gc.collect()
+    assert [one() for one in held] == [None, None]

@@ -194,13 +194,34 @@ def test_a_model_of_the_past_alone_is_a_rival_of_order() -> None:
     beaten = invented(FAR | {"rival": 0.35}, uses=uses)
     assert advise(beaten).verdict == "suits"
     no_use = FutureGain("does_not", past=0.3, both=0.3, low=-0.01, high=0.01)
-    assert advise(knowing(beaten, "model", no_use)).verdict == "next_item"
+    # One that beats all three suits the data, whatever the future adds.
+    found = advise(knowing(beaten, "model", no_use))
+    assert found.verdict == "suits"
+    assert "What comes after a gap does not help to fill it" in told(found)
     little = replace(no_use, past=0.89, both=0.92, low=0.02, high=0.04)
     said = told(advise(knowing(beaten, "model", little)))
     assert "by less than 5% of what the past alone reaches" in said
     assert "does not help" not in said
     matters = replace(no_use, verdict="matters")
     assert advise(knowing(beaten, "model", matters)).verdict == "suits"
+
+
+def test_a_model_that_was_never_validated_is_not_said_to_get_better(tmp_path: Path) -> None:
+    dataset = shuffled_dataset()
+    run = train(dataset, small_settings(n_epochs=2, eval_step=0), workspace=tmp_path)
+    made = compare(run, ["popularity", "transitions", "ease"], workspace=tmp_path)
+    assert made.facts["training"][run.id]["best_epoch"] == 0
+    found = advise(made)
+    assert found.verdict != "train_longer"
+    assert "getting better" not in told(found)
+
+
+def test_the_best_of_the_runs_that_are_asked_about_is_judged() -> None:
+    made = invented(FAR | {"better": 0.5}, uses={"better": "both sides"})
+    assert advise(made).model == "better"
+    assert advise(made, ["model"]).model == "model"
+    assert "Better" not in told(advise(made, ["model"]))
+    assert advise(made, ["transitions"]).model == ""
 
 
 def test_advice_is_plain_data() -> None:

@@ -25,6 +25,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
+from bert4rec.files import read_json, write_json
 from bert4rec.histories import Histories
 from bert4rec.pipeline import train
 from bert4rec.recommender import load
@@ -214,6 +215,26 @@ def test_baselines_fitted_otherwise_make_another_comparison(runs: dict[str, Run]
     plan = plan_comparison([runs["one"]], ["transitions"])
     tuned = tuple(replace(one, parameters="pairs of items") for one in plan.baselines)
     assert replace(plan, baselines=tuned).id != plan.id == replace(plan).id
+
+
+def test_a_run_that_went_on_without_gain_makes_another_comparison(runs: dict[str, Run]) -> None:
+    run = runs["one"]
+    before, summary = plan_comparison([run]).id, read_json(run.folder / "summary.json")
+    write_json(run.folder / "summary.json", summary | {"n_epochs_done": 5})
+    try:
+        assert plan_comparison([run]).id != before
+    finally:
+        write_json(run.folder / "summary.json", summary)
+    assert plan_comparison([run]).id == before
+
+
+def test_no_two_that_are_compared_have_one_title(home: Path, dataset: SequenceDataset) -> None:
+    settings = small_settings(n_epochs=1)
+    named = ("Popularity", "same", "same", "other")
+    runs = [train(dataset, settings, name=name, workspace=home) for name in named]
+    titles = [one.title for one in plan_comparison(runs, ["popularity"]).entrants]
+    told_apart = [f"{run.name} ({run.id})" for run in runs[:3]]
+    assert titles == [*told_apart, "other", "Popularity"]
 
 
 def test_categories_by_another_column_make_another_comparison(runs: dict[str, Run]) -> None:

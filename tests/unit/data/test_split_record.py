@@ -29,11 +29,12 @@ def test_a_record_counts_what_trains_and_what_is_asked_for() -> None:
     }
 
 
-def test_a_record_of_a_split_in_time_names_the_moments_and_survives_json() -> None:
+def test_a_record_of_a_split_in_time_names_moments_and_share_and_survives_json() -> None:
     dataset = timed_dataset([20] * 30)
-    settings = small_settings(split_strategy="global_time")
+    settings = small_settings(split_strategy="global_time", held_out_share=0.25)
     cuts = TimeCuts(1.7e9 + 3600 * 30, 1.7e9 + 3600 * 40)
     record = split_record(global_time(dataset, cuts), settings)
+    assert record["held_out_share"] == 0.25
     assert record["valid_at"] == "2023-11-16T04:13:20+00:00"
     assert json.loads(json.dumps(record)) == record
     assert {"n_cold_valid", "n_cold_test", "test_at"} <= record.keys()

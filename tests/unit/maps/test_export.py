@@ -33,6 +33,10 @@ def test_a_table_holds_all_that_is_known_and_the_points() -> None:
     np.testing.assert_allclose(TABLE[["x", "y"]], VECTORS)
 
 
+def test_clusters_are_numbered_in_files_as_on_the_page() -> None:
+    assert TABLE["cluster"].tolist() == [1, 1, 0, 2]
+
+
 def test_no_cell_of_a_csv_starts_a_formula() -> None:
     back = pd.read_csv(io.BytesIO(csv_bytes(TABLE)))
     assert back["title"][1] == "'=2+3"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,15 @@ def test_the_names_of_clusters_are_the_words_that_others_lack() -> None:
     assert names[1].startswith("wild")
     assert cluster_names(np.array([0, 1]), ["12", "7"]) == ["", ""]
     assert cluster_names(np.array([-1, -1]), ["a", "b"]) == []
+
+
+def test_names_of_thousands_of_clusters_take_no_more_memory_than_their_words() -> None:
+    n = 4000
+    texts = [f"{chr(97 + at % 26) * 2}{'xyz'[at % 3] * (2 + at // 26)}" for at in range(n)]
+    tracemalloc.start()
+    names = cluster_names(np.arange(n), texts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert names == texts
+    # A matrix of all clusters and all words would take this many bytes.
+    assert peak < 8 * n * n / 4

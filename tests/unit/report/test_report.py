@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.advisor import advise
+from bert4rec.advisor import advise, kept_advice
 from bert4rec.comparing.compare import compare
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
@@ -210,6 +210,20 @@ def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
     assert "What it is good for" not in report_html([run])
 
 
+def test_a_verdict_is_about_the_runs_of_the_report_alone(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, attention="causal")
+    past = train(run.dataset(), settings, workspace=run.workspace, name="past")
+    other = train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace, name="other")
+    compare([run, past, other], ["popularity"], workspace=run.workspace)
+    for one in (run, other):
+        found = kept_advice([one])
+        assert found is not None
+        assert found.model == one.id
+    assert kept_advice([past]) is None
+    assert "What it is good for" not in report_html([past])
+
+
 def test_runs_beside_each_other_are_told_apart(tiny_run: Run, tmp_path: Path) -> None:
     run = copied(tiny_run, tmp_path / "w")
     settings = small_settings(n_epochs=2, mask_rate=0.4, n_layers=2)
@@ -379,6 +393,16 @@ def test_a_model_that_sees_only_the_past_hides_no_middle(tiny_run: Run, tmp_path
     assert one.sees_future
     config["effective_settings"]["attention"] = "causal"
     assert not type(one)(**(vars(one) | {"config": config})).sees_future
+
+
+def test_what_a_model_learns_is_said_by_what_it_sees(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    assert "what fits next, before or in between" in about(collect([run]))
+    settings = small_settings(n_epochs=1, attention="causal")
+    past = train(run.dataset(), settings, workspace=run.workspace, name="past")
+    assert "SASRec learns from the order in which people take things what comes next" in about(
+        collect([past])
+    )
 
 
 def test_models_that_are_compared_are_counted_by_kind(tiny_run: Run, tmp_path: Path) -> None:

@@ -70,6 +70,22 @@ def test_a_colour_belongs_to_its_item_in_whatever_order_they_come(vocabulary: Vo
     )
 
 
+def test_no_two_choices_look_alike_and_each_can_be_had() -> None:
+    names = ["popularity", "Popularity", "cluster", "a_b", "a b"]
+    table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [9, 1]})
+    table[names] = [[f"{name} {at}" for name in names] for at in range(2)]
+    vocabulary = Vocabulary(table)
+    labels = colours_of(vocabulary)
+    assert len(set(labels.values())) == len(labels) == len(names) + 3
+    assert (labels[POPULARITY], labels["cluster"]) == (POPULARITY, "Cluster (column)")
+    groups = {
+        colouring(colour, vocabulary, np.array([1]), "light").groups[0].name
+        for colour in labels
+        if colour not in (CLUSTER, LOSS)
+    }
+    assert groups == {"Interactions", *(f"{name} 0" for name in names)}
+
+
 def test_an_empty_cell_is_a_group_of_its_own() -> None:
     table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1]})
     table["second"] = pd.Series(["x", None], dtype="str")

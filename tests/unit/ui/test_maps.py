@@ -7,7 +7,7 @@ import pandas as pd
 
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.maps.projection import EmbeddingMap
+from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
 from bert4rec.ui.maps import (
     cluster_table,
     neighbour_table,
@@ -80,16 +80,23 @@ def test_an_item_that_was_taken_for_a_part_of_its_title_is_named() -> None:
 
 
 def test_neighbours_are_those_of_the_space_and_say_whether_the_map_keeps_them() -> None:
-    table = neighbour_table(unit(VECTORS), map_of([1, 2, 6]), 1, VOCABULARY, "genre")
+    table = neighbour_table(unit(VECTORS), map_of(list(range(1, N + 1))), 1, VOCABULARY, "genre")
     assert table["item_idx"].tolist()[:2] == [2, 3]
-    assert table["kept"].tolist()[:2] == ["✓", ""]
+    assert table["kept"].tolist() == ["✓"] * 5
     assert table["group"].tolist()[:2] == ["a", "b"]
 
 
-def test_an_item_beside_the_map_has_neighbours_of_which_the_map_keeps_none() -> None:
-    table = neighbour_table(unit(VECTORS), map_of([1, 2]), 5, VOCABULARY, None)
-    assert len(table) == N - 1
-    assert not table["kept"].any()
+def test_a_map_keeps_as_many_neighbours_of_a_large_catalogue_as_its_quality_says() -> None:
+    flat = np.random.default_rng(0).uniform(-0.3, 0.3, (12_000, 2))
+    height = np.sqrt(1 - np.square(flat).sum(axis=1))
+    vectors = np.column_stack([flat, height]).astype(np.float32)
+    items = np.arange(1, len(vectors) + 1)
+    whole = judged_map("pca", vectors, project_pca(vectors), items, len(vectors))
+    assert whole.recall > 0.95
+    table = pd.DataFrame({"item_id": items, "title": items.astype(str), "count": 1})
+    vocabulary, asked = Vocabulary(table), items[::1000]
+    tables = [neighbour_table(unit(vectors), whole, int(at), vocabulary, None) for at in asked]
+    assert np.mean([(table["kept"] == "✓").mean() for table in tables]) > 0.9
 
 
 def test_shares_of_a_choice_stand_beside_those_of_the_map() -> None:
