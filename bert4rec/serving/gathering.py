@@ -1,5 +1,6 @@
 """Questions that arrive together are answered together, in one thread, within limits.
 
+The size of a question is its rows: histories whose vectors or next items are asked for, and gaps.
 While the network is busy with some questions, others come in; they wait and go through it as one
 batch. Nobody waits for company: a question that comes alone is answered at once.
 """
@@ -15,9 +16,9 @@ from typing import Generic, TypeVar
 from bert4rec.errors import Bert4RecError
 from bert4rec.threads import thread_pool
 
-# Histories of a batch; more would let the first of them wait for long.
+# Rows of a batch; more would let the first of them wait for long.
 MAX_ROWS = 256
-# Histories that wait. What comes then is turned away, so that an answer is never minutes old.
+# Rows that wait. What comes then is turned away, so that an answer is never minutes old.
 MAX_WAITING = 4_096
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -39,8 +40,8 @@ class Gatherer(Generic[Asked, Answer]):
 
     Args:
         answer: Answers some questions, in their order; called by one thread.
-        max_rows: Histories of a batch, unless one question has more.
-        max_waiting: Histories that may wait.
+        max_rows: Rows of a batch, unless one question has more.
+        max_waiting: Rows that may wait.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Gatherer(Generic[Asked, Answer]):
 
         Args:
             asked: The question, sound: an error in it would be one of its whole batch.
-            n_rows: Histories that it asks about.
+            n_rows: Its size.
 
         Raises:
             BusyError: too many wait, or the service is about to end.

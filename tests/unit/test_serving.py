@@ -16,7 +16,17 @@ from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
 from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import BoundedBodies
-from bert4rec.serving.messages import MAX_CANDIDATES, MAX_ITEMS, MAX_K, MAX_QUERIES
+from bert4rec.serving.messages import (
+    MAX_CANDIDATES,
+    MAX_ITEMS,
+    MAX_K,
+    MAX_QUERIES,
+    EmbedAnswer,
+    FillAnswer,
+    Message,
+    RecommendAnswer,
+    ScoreAnswer,
+)
 from bert4rec.serving.service import create_service
 
 
@@ -106,6 +116,33 @@ def test_a_sequence_without_gaps_gets_none_and_lists_end_with_the_catalogue(
     fills = answer(client, "/fill", queries=asked, k=MAX_K)["fills"]
     assert [len(gaps) for gaps in fills] == [0, 1, 0]
     assert len(fills[1][0]["suggestions"]) == 30
+
+
+def test_gaps_and_their_lists_are_held_to_what_can_be_answered_soon(client: TestClient) -> None:
+    too_much = {
+        "1,024 gaps with lists of 1 ": {"queries": [{"items": [None] * 16}] * 64, "k": 1},
+        "110 gaps with lists of 1,000 ": {"queries": [{"items": [None] * 10}] * 11, "k": 1_000},
+    }
+    for said, asked in too_much.items():
+        response = client.post("/fill", json=asked)
+        assert response.status_code == 422
+        assert said in problem(response)["message"]
+    fills = answer(client, "/fill", queries=[{"items": [None] * 10}] * 10, k=1_000)["fills"]
+    assert [len(gaps) for gaps in fills] == [10] * 10
+
+
+def test_each_answer_is_as_it_is_described(client: TestClient) -> None:
+    one = {"items": ["1", "2"]}
+    asked: dict[str, tuple[type[Message], dict[str, Any]]] = {
+        "/fill": (FillAnswer, {"queries": [{"items": ["1", None]}, one]}),
+        "/recommend": (RecommendAnswer, {"queries": [one, one]}),
+        "/score": (ScoreAnswer, {"queries": [one | {"candidates": ["3", "4"]}]}),
+        "/embed": (EmbedAnswer, {"queries": [one], "item_ids": ["3"]}),
+    }
+    for path, (kind, body) in asked.items():
+        response = client.post(path, json=body)
+        assert response.headers["content-type"] == "application/json"
+        assert kind.model_validate_json(response.content).model_dump() == response.json()
 
 
 BAD: dict[str, tuple[str, Any, int]] = {
