@@ -61,7 +61,8 @@ class Gatherer(Generic[Asked, Answer]):
         """Return the answer to a question.
 
         Args:
-            asked: The question, sound: an error in it would be one of its whole batch.
+            asked: The question, sound: an error in it would be one of its whole batch. Whoever
+                cancels waiting for its answer takes it back.
             n_rows: Its size.
 
         Raises:
@@ -70,10 +71,18 @@ class Gatherer(Generic[Asked, Answer]):
         if self._is_ending or self._n_waiting + n_rows > self._max_waiting:
             raise BusyError("the service is busy", fix="Ask again in a moment.")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Question(asked, n_rows, answer))
+        question = _Question(asked, n_rows, answer)
+        self._waiting.append(question)
         self._n_waiting += n_rows
         self._has_come.set()
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # Whoever has gone is not computed for, unless that has begun, and makes room.
+            if question in self._waiting:
+                self._waiting.remove(question)
+                self._n_waiting -= n_rows
+            raise
 
     async def run(self) -> None:
         """Answer what is asked, until `end` was called and nobody waits any more."""
@@ -100,10 +109,8 @@ class Gatherer(Generic[Asked, Answer]):
         while self._waiting and (not batch or n_rows + self._waiting[0].n_rows <= self._max_rows):
             question = self._waiting.popleft()
             self._n_waiting -= question.n_rows
-            # Whoever has gone meanwhile is not computed for.
-            if not question.answer.cancelled():
-                batch.append(question)
-                n_rows += question.n_rows
+            batch.append(question)
+            n_rows += question.n_rows
         return batch
 
 

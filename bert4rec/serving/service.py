@@ -37,6 +37,8 @@ from bert4rec.vectors import unit
 
 VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300
+# What others' logs call the end of a request that nobody waits for; it is sent to nobody.
+CLIENT_GONE = 499
 STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Problem, "description": HTTPStatus(code).phrase}
@@ -124,7 +126,7 @@ class Answers:
             device=model.scorer.choice.device,
         )
 
-    async def fill(self, asked: messages.FillRequest) -> Response:
+    async def fill(self, asked: messages.FillRequest, request: Request) -> Response:
         """Fill the gaps of sequences from both sides; a sequence without a gap gets none."""
         sequences = [encode_history(self.model, query.items) for query in asked.queries]
         places = [_gaps(query.items) for query in asked.queries]
@@ -142,9 +144,9 @@ class Answers:
             return {"fills": fills}
 
         question = Fill([sequences[row] for row in with_gaps], self._k(asked.k))
-        return await self._ask(question, document, sum(map(len, places)))
+        return await self._ask(_Asked(question, document), sum(map(len, places)), request)
 
-    async def recommend(self, asked: messages.RecommendRequest) -> Response:
+    async def recommend(self, asked: messages.RecommendRequest, request: Request) -> Response:
         """List what comes next after histories, best first."""
         histories = self._histories(asked.queries)
 
@@ -152,9 +154,9 @@ class Answers:
             return {"lists": [as_suggested(one) for one in found]}
 
         question = Next(histories, self._k(asked.k), asked.remove_seen)
-        return await self._ask(question, document, len(histories))
+        return await self._ask(_Asked(question, document), len(histories), request)
 
-    async def score(self, asked: messages.ScoreRequest) -> Response:
+    async def score(self, asked: messages.ScoreRequest, request: Request) -> Response:
         """Score candidates as the next item of histories."""
         candidates = [encode_history(self.model, query.candidates) for query in asked.queries]
         histories = self._histories(asked.queries)
@@ -165,9 +167,9 @@ class Answers:
                 "scores": [(self._item_vectors(items) @ vector).tolist() for items, vector in pairs]
             }
 
-        return await self._ask(Vectors(histories), document, len(histories))
+        return await self._ask(_Asked(Vectors(histories), document), len(histories), request)
 
-    async def embed(self, asked: messages.EmbedRequest) -> Response:
+    async def embed(self, asked: messages.EmbedRequest, request: Request) -> Response:
         """Give the vectors of histories and of items."""
         item_idx = encode_history(self.model, asked.item_ids)
         histories = self._histories(asked.queries)
@@ -179,7 +181,7 @@ class Answers:
                 vectors, items = unit(vectors), unit(items)
             return {"vectors": vectors.tolist(), "item_vectors": items.tolist()}
 
-        return await self._ask(Vectors(histories), document, len(histories))
+        return await self._ask(_Asked(Vectors(histories), document), len(histories), request)
 
     def _k(self, k: int) -> int:
         return min(k, len(self.model.vocabulary))
@@ -197,10 +199,21 @@ class Answers:
             for query in queries
         ]
 
-    async def _ask(
-        self, question: Question, document: Callable[[list[Any]], dict[str, Any]], n_rows: int
-    ) -> Response:
-        return await self.gatherer.ask(_Asked(question, document), n_rows)
+    async def _ask(self, asked: _Asked, n_rows: int, request: Request) -> Response:
+        answering = asyncio.ensure_future(self.gatherer.ask(asked, n_rows))
+        leaving = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return answering.result() if answering.done() else Response(status_code=CLIENT_GONE)
+        finally:
+            answering.cancel()
+            leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has gone; its request has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _gaps(items: Sequence[str | None]) -> list[int]:

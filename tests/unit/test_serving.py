@@ -345,11 +345,36 @@ def test_too_many_questions_are_turned_away_and_those_who_left_are_not_answered(
             await gatherer.ask(9, 1)
         waiting[1].cancel()
         await asyncio.sleep(0)
+        # Whoever left has made room.
+        waiting[1] = asyncio.create_task(gatherer.ask(3, 1))
         async for _ in started(gatherer):
-            assert await asyncio.gather(waiting[0], waiting[2]) == [0, 2]
+            assert await asyncio.gather(*waiting) == [0, 3, 2]
 
     in_a_loop(ask())
-    assert asked_for == [0, 2]
+    assert asked_for == [0, 2, 3]
+
+
+def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> None:
+    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
+    heard = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def ask() -> None:
+        coming = iter(heard)
+
+        async def receive() -> Any:
+            return next(coming)
+
+        async def send(message: Any) -> None:
+            assert not message.get("body")
+
+        # Nobody answers: its lifespan has not begun.
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        headers = [(b"content-type", b"application/json")]
+        async with asyncio.timeout(60):
+            await service(request | {"headers": headers}, receive, send)
+
+    in_a_loop(ask())
 
 
 def test_a_batch_that_fails_fails_those_in_it_alone() -> None:
