@@ -26,7 +26,9 @@ def serve(
     access_log: bool = False,
     tell: Callable[[str, int], object] = lambda address, port: None,
 ) -> None:
-    """Serve a model over HTTP until SIGINT or SIGTERM; requests under way are answered first.
+    """Serve a model over HTTP until SIGINT or SIGTERM.
+
+    Requests under way are answered first, as far as `ENDING_SECONDS` allow.
 
     Args:
         model: What is asked. Its `choice.n_threads` bound the threads of the network.
