@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 MAX_QUERIES, MAX_ITEMS, MAX_CANDIDATES, MAX_K, MAX_SIGNS = 64, 1_000, 1_000, 1_000, 500
 # A request of a few bytes a gap could ask for lists by the million, and so for gigabytes.
 MAX_GAPS, MAX_SUGGESTIONS = 1_000, 100_000
 ItemId = Annotated[str, Field(min_length=1, max_length=MAX_SIGNS)]
+# The first bad id is told; all that a request may hold would take seconds to list.
+ItemIds = Annotated[list[ItemId], FailFast()]
 
 
 def _whole(value: Any) -> Any:
@@ -34,7 +36,7 @@ class Message(BaseModel):
 class Sequence(Message):
     """A history given as its items."""
 
-    items: list[ItemId] = Field(
+    items: ItemIds = Field(
         max_length=MAX_ITEMS,
         description="Ids or titles, oldest first; the newest ones fill the network's window.",
         examples=[["a", "b"]],
@@ -50,7 +52,7 @@ class User(Message):
 class Candidates(Message):
     """What is to be scored."""
 
-    candidates: list[ItemId] = Field(
+    candidates: ItemIds = Field(
         min_length=1, max_length=MAX_CANDIDATES, description="Ids or titles.", examples=[["c", "d"]]
     )
 
@@ -66,7 +68,7 @@ class UserPairs(User, Candidates):
 class Gaps(Message):
     """A sequence with gaps."""
 
-    items: list[ItemId | None] = Field(
+    items: Annotated[list[ItemId | None], FailFast()] = Field(
         max_length=MAX_ITEMS,
         description="Ids or titles, oldest first, null where a gap is.",
         examples=[["a", None, "c"]],
@@ -121,7 +123,7 @@ class EmbedRequest(Message):
     """Histories and items whose vectors are asked for."""
 
     queries: list[Sequence | User] = Field([], max_length=MAX_QUERIES)
-    item_ids: list[ItemId] = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
+    item_ids: ItemIds = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
     normalise: bool = Field(False, description="Whether vectors are scaled to length 1.")
 
 

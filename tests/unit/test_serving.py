@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from bert4rec.recommender import Recommender, load
@@ -22,10 +23,14 @@ from bert4rec.serving.messages import (
     MAX_K,
     MAX_QUERIES,
     EmbedAnswer,
+    EmbedRequest,
     FillAnswer,
+    FillRequest,
     Message,
     RecommendAnswer,
+    RecommendRequest,
     ScoreAnswer,
+    ScoreRequest,
 )
 from bert4rec.serving.service import create_service
 
@@ -190,6 +195,17 @@ def test_what_is_wrong_is_said_in_one_form(case: str, client: TestClient) -> Non
     assert problem(response)["message"]
     # And the next one is answered.
     assert answer(client, "/recommend", queries=[{"items": ["1"]}], k=1)
+
+
+@pytest.mark.parametrize("kind", [RecommendRequest, FillRequest, ScoreRequest, EmbedRequest])
+def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> None:
+    bad: dict[str, Any] = {"items": [1, 2, 3]}
+    if kind is ScoreRequest:
+        bad["candidates"] = [4, 5, 6]
+    with pytest.raises(ValidationError) as raised:
+        kind.model_validate({"queries": [bad]})
+    of_ids = [error["loc"] for error in raised.value.errors() if isinstance(error["loc"][-1], int)]
+    assert {loc[-1] for loc in of_ids} == {0}
 
 
 def test_other_methods_and_kinds_of_body_are_refused(client: TestClient) -> None:
