@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from starlette.testclient import TestClient
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
-from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import BoundedBodies
 from bert4rec.serving.messages import (
     MAX_CANDIDATES,
@@ -33,6 +31,7 @@ from bert4rec.serving.messages import (
     ScoreRequest,
 )
 from bert4rec.serving.service import create_service
+from tests.loops import in_a_loop
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +43,6 @@ def model(tiny_run: Run) -> Recommender:
 def client(model: Recommender) -> Iterator[TestClient]:
     with TestClient(create_service(model), raise_server_exceptions=False) as client:
         yield client
-
-
-def in_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """Carry it out in a thread of its own: browser tests leave a loop running in the main one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 def answer(client: TestClient, path: str, **asked: Any) -> Any:
@@ -256,6 +249,29 @@ def test_a_body_that_does_not_arrive_is_waited_for_no_longer(model: Recommender)
     assert sent[0]["status"] == 408
 
 
+def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> None:
+    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
+    heard = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def ask() -> None:
+        coming = iter(heard)
+
+        async def receive() -> Any:
+            return next(coming)
+
+        async def send(message: Any) -> None:
+            assert not message.get("body")
+
+        # Nobody answers: its lifespan has not begun.
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        headers = [(b"content-type", b"application/json")]
+        async with asyncio.timeout(60):
+            await service(request | {"headers": headers}, receive, send)
+
+    in_a_loop(ask())
+
+
 def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
     for path in ("/docs", "/redoc", "/"):
         assert client.get(path).status_code == 404
@@ -317,93 +333,3 @@ def test_answers_together_are_those_given_alone(model: Recommender) -> None:
 def ids(found: Any, *, flat: bool) -> Any:
     lists = found if flat else [gap for one in found for gap in one]
     return [[one.item_id for one in suggestions] for suggestions in lists]
-
-
-async def started(gatherer: Gatherer[Any, Any]) -> AsyncIterator[None]:
-    task = asyncio.create_task(gatherer.run())
-    yield
-    gatherer.end()
-    await task
-
-
-def test_questions_that_arrive_together_go_through_together() -> None:
-    batches: list[list[int]] = []
-
-    def double(asked: Sequence[int]) -> list[int]:
-        batches.append(list(asked))
-        return [2 * one for one in asked]
-
-    async def many() -> list[int]:
-        gatherer: Gatherer[int, int] = Gatherer(double, max_rows=4)
-        async for _ in started(gatherer):
-            answers = await asyncio.gather(*(gatherer.ask(one, 1) for one in range(10)))
-            found = list(answers)
-        with pytest.raises(BusyError):
-            await gatherer.ask(1, 1)
-        return found
-
-    assert in_a_loop(many()) == [2 * one for one in range(10)]
-    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-
-
-def test_too_many_questions_are_turned_away_and_those_who_left_are_not_answered() -> None:
-    asked_for: list[int] = []
-
-    def note(asked: Sequence[int]) -> list[int]:
-        asked_for.extend(asked)
-        return list(asked)
-
-    async def ask() -> None:
-        gatherer: Gatherer[int, int] = Gatherer(note, max_waiting=3)
-        waiting = [asyncio.create_task(gatherer.ask(one, 1)) for one in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(BusyError, match="busy"):
-            await gatherer.ask(9, 1)
-        waiting[1].cancel()
-        await asyncio.sleep(0)
-        # Whoever left has made room.
-        waiting[1] = asyncio.create_task(gatherer.ask(3, 1))
-        async for _ in started(gatherer):
-            assert await asyncio.gather(*waiting) == [0, 3, 2]
-
-    in_a_loop(ask())
-    assert asked_for == [0, 2, 3]
-
-
-def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> None:
-    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
-    heard = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
-
-    async def ask() -> None:
-        coming = iter(heard)
-
-        async def receive() -> Any:
-            return next(coming)
-
-        async def send(message: Any) -> None:
-            assert not message.get("body")
-
-        # Nobody answers: its lifespan has not begun.
-        service = create_service(model)
-        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
-        headers = [(b"content-type", b"application/json")]
-        async with asyncio.timeout(60):
-            await service(request | {"headers": headers}, receive, send)
-
-    in_a_loop(ask())
-
-
-def test_a_batch_that_fails_fails_those_in_it_alone() -> None:
-    def fail(asked: Sequence[int]) -> list[int]:
-        if 13 in asked:
-            raise ValueError("unlucky")
-        return list(asked)
-
-    async def ask() -> None:
-        gatherer: Gatherer[int, int] = Gatherer(fail)
-        async for _ in started(gatherer):
-            with pytest.raises(ValueError, match="unlucky"):
-                await gatherer.ask(13, 1)
-            assert await gatherer.ask(1, 1) == 1
-
-    in_a_loop(ask())
