@@ -26,13 +26,11 @@ def room_for_connections() -> int:
         # Windows has no such limit.
         return MAX_CONNECTIONS
     needed = MAX_CONNECTIONS + OTHER_FILES
-    soft, hard = (
-        needed if limit == resource.RLIM_INFINITY else limit
-        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
-    n_files = min(needed, max(soft, hard))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (needed if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    n_files = min(needed, hard)
     if soft < n_files:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, limits[1]))
     return max(n_files - OTHER_FILES, n_files // 2)
 
 

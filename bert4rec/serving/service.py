@@ -37,7 +37,7 @@ from bert4rec.vectors import unit
 
 VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300
-# What others' logs call the end of a request that nobody waits for; it is sent to nobody.
+# nginx's number of a request whose client has gone; it is sent to nobody.
 CLIENT_GONE = 499
 STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
