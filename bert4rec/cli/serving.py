@@ -63,7 +63,7 @@ def serve(ctx: click.Context, run: str, offered: Offered, workspace: Path) -> No
 
     /openapi.json describes them. There is no password: whoever reaches the address may ask. It
     listens on this machine alone unless --host says otherwise. Ctrl+C ends it, once requests under
-    way are answered.
+    way are answered or 10 seconds have passed.
 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """

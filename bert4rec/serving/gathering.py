@@ -1,5 +1,6 @@
 """Questions that arrive together are answered together, in one thread, within limits.
 
+The size of a question is its rows: histories whose vectors or next items are asked for, and gaps.
 While the network is busy with some questions, others come in; they wait and go through it as one
 batch. Nobody waits for company: a question that comes alone is answered at once.
 """
@@ -15,9 +16,9 @@ from typing import Generic, TypeVar
 from bert4rec.errors import Bert4RecError
 from bert4rec.threads import thread_pool
 
-# Histories of a batch; more would let the first of them wait for long.
+# Rows of a batch; more would let the first of them wait for long.
 MAX_ROWS = 256
-# Histories that wait. What comes then is turned away, so that an answer is never minutes old.
+# Rows that wait. What comes then is turned away, so that an answer is never minutes old.
 MAX_WAITING = 4_096
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -39,8 +40,8 @@ class Gatherer(Generic[Asked, Answer]):
 
     Args:
         answer: Answers some questions, in their order; called by one thread.
-        max_rows: Histories of a batch, unless one question has more.
-        max_waiting: Histories that may wait.
+        max_rows: Rows of a batch, unless one question has more.
+        max_waiting: Rows that may wait.
     """
 
     def __init__(
@@ -60,8 +61,9 @@ class Gatherer(Generic[Asked, Answer]):
         """Return the answer to a question.
 
         Args:
-            asked: The question, sound: an error in it would be one of its whole batch.
-            n_rows: Histories that it asks about.
+            asked: The question, sound: an error in it would be one of its whole batch. Whoever
+                cancels waiting for its answer takes it back.
+            n_rows: Its size.
 
         Raises:
             BusyError: too many wait, or the service is about to end.
@@ -69,10 +71,18 @@ class Gatherer(Generic[Asked, Answer]):
         if self._is_ending or self._n_waiting + n_rows > self._max_waiting:
             raise BusyError("the service is busy", fix="Ask again in a moment.")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Question(asked, n_rows, answer))
+        question = _Question(asked, n_rows, answer)
+        self._waiting.append(question)
         self._n_waiting += n_rows
         self._has_come.set()
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # Whoever has gone is not computed for, unless that has begun, and makes room.
+            if question in self._waiting:
+                self._waiting.remove(question)
+                self._n_waiting -= n_rows
+            raise
 
     async def run(self) -> None:
         """Answer what is asked, until `end` was called and nobody waits any more."""
@@ -99,10 +109,8 @@ class Gatherer(Generic[Asked, Answer]):
         while self._waiting and (not batch or n_rows + self._waiting[0].n_rows <= self._max_rows):
             question = self._waiting.popleft()
             self._n_waiting -= question.n_rows
-            # Whoever has gone meanwhile is not computed for.
-            if not question.answer.cancelled():
-                batch.append(question)
-                n_rows += question.n_rows
+            batch.append(question)
+            n_rows += question.n_rows
         return batch
 
 

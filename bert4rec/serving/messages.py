@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 MAX_QUERIES, MAX_ITEMS, MAX_CANDIDATES, MAX_K, MAX_SIGNS = 64, 1_000, 1_000, 1_000, 500
+# A request of a few bytes a gap could ask for lists by the million, and so for gigabytes.
+MAX_GAPS, MAX_SUGGESTIONS = 1_000, 100_000
 ItemId = Annotated[str, Field(min_length=1, max_length=MAX_SIGNS)]
+# The first bad id is told; all that a request may hold would take seconds to list.
+ItemIds = Annotated[list[ItemId], FailFast()]
 
 
 def _whole(value: Any) -> Any:
@@ -31,7 +36,7 @@ class Message(BaseModel):
 class Sequence(Message):
     """A history given as its items."""
 
-    items: list[ItemId] = Field(
+    items: ItemIds = Field(
         max_length=MAX_ITEMS,
         description="Ids or titles, oldest first; the newest ones fill the network's window.",
         examples=[["a", "b"]],
@@ -47,7 +52,7 @@ class User(Message):
 class Candidates(Message):
     """What is to be scored."""
 
-    candidates: list[ItemId] = Field(
+    candidates: ItemIds = Field(
         min_length=1, max_length=MAX_CANDIDATES, description="Ids or titles.", examples=[["c", "d"]]
     )
 
@@ -63,7 +68,7 @@ class UserPairs(User, Candidates):
 class Gaps(Message):
     """A sequence with gaps."""
 
-    items: list[ItemId | None] = Field(
+    items: Annotated[list[ItemId | None], FailFast()] = Field(
         max_length=MAX_ITEMS,
         description="Ids or titles, oldest first, null where a gap is.",
         examples=[["a", None, "c"]],
@@ -73,8 +78,29 @@ class Gaps(Message):
 class FillRequest(Message):
     """Sequences whose gaps are to be filled, each gap from both sides."""
 
-    queries: list[Gaps] = Field(min_length=1, max_length=MAX_QUERIES)
+    queries: list[Gaps] = Field(
+        min_length=1,
+        max_length=MAX_QUERIES,
+        description=f"At most {MAX_GAPS:,} gaps, and gaps times k at most {MAX_SUGGESTIONS:,}.",
+    )
     k: K = 10
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        n_gaps = sum(query.items.count(None) for query in self.queries)
+        if n_gaps > MAX_GAPS or n_gaps * self.k > MAX_SUGGESTIONS:
+            raise PydanticCustomError(
+                "too_much",
+                "{n_gaps} gaps with lists of {k} are asked for, but at most "
+                "{most_gaps} gaps and {most_suggestions} suggestions are answered at once",
+                {
+                    "n_gaps": f"{n_gaps:,}",
+                    "k": f"{self.k:,}",
+                    "most_gaps": f"{MAX_GAPS:,}",
+                    "most_suggestions": f"{MAX_SUGGESTIONS:,}",
+                },
+            )
+        return self
 
 
 class RecommendRequest(Message):
@@ -97,7 +123,7 @@ class EmbedRequest(Message):
     """Histories and items whose vectors are asked for."""
 
     queries: list[Sequence | User] = Field([], max_length=MAX_QUERIES)
-    item_ids: list[ItemId] = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
+    item_ids: ItemIds = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
     normalise: bool = Field(False, description="Whether vectors are scaled to length 1.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -14,8 +15,6 @@ from bert4rec.serving.limits import MAX_BODY_BYTES
 
 # Requests under way get so long to be answered once the service is told to end.
 ENDING_SECONDS = 10
-MAX_CONNECTIONS = 1_024
-BACKLOG = 2_048
 
 
 def serve(
@@ -27,7 +26,9 @@ def serve(
     access_log: bool = False,
     tell: Callable[[str, int], object] = lambda address, port: None,
 ) -> None:
-    """Serve a model over HTTP until SIGINT or SIGTERM; requests under way are answered first.
+    """Serve a model over HTTP until SIGINT or SIGTERM.
+
+    Requests under way are answered first, as far as `ENDING_SECONDS` allow.
 
     Args:
         model: What is asked. Its `choice.n_threads` bound the threads of the network.
@@ -44,6 +45,7 @@ def serve(
     try:
         import uvicorn
 
+        from bert4rec.serving.connections import BACKLOG, Connection, room_for_connections
         from bert4rec.serving.service import create_service
     except ImportError as error:
         raise missing_extra("the service", str(error.name or "fastapi"), "serve") from error
@@ -56,7 +58,8 @@ def serve(
             log_level="info" if access_log else "warning",
             access_log=access_log,
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
+            http=partial(Connection, most=room_for_connections()),  # type: ignore[arg-type]
+            backlog=BACKLOG,
             timeout_graceful_shutdown=ENDING_SECONDS,
             ws="none",
         )
@@ -74,7 +77,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         # From here on the system takes connections, which are answered once the service is up.
-        listening.listen(BACKLOG)
+        listening.listen()
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -36,6 +37,8 @@ from bert4rec.vectors import unit
 
 VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300
+# nginx's number of a request whose client has gone; it is sent to nobody.
+CLIENT_GONE = 499
 STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Problem, "description": HTTPStatus(code).phrase}
@@ -54,7 +57,7 @@ def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) 
         model: What is asked.
         max_body_bytes: The largest body of a request.
     """
-    gatherer: Gatherer[Question, list[Any]] = Gatherer(partial(answer_together, model))
+    gatherer: Gatherer[_Asked, Response] = Gatherer(partial(_respond, model))
 
     @asynccontextmanager
     async def answering(_: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +87,20 @@ def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) 
     return service
 
 
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question, and what makes a document of the answer to it."""
+
+    question: Question
+    document: Callable[[list[Any]], dict[str, Any]]
+
+
+def _respond(model: Recommender, asked: Sequence[_Asked]) -> list[Response]:
+    """Answer questions together, and write the answers here: some are of megabytes."""
+    found = answer_together(model, [one.question for one in asked])
+    return [JSONResponse(one.document(answer)) for one, answer in zip(asked, found, strict=True)]
+
+
 class Answers:
     """What each path answers.
 
@@ -92,7 +109,7 @@ class Answers:
         gatherer: Has the network asked, together with other requests.
     """
 
-    def __init__(self, model: Recommender, gatherer: Gatherer[Question, list[Any]]) -> None:
+    def __init__(self, model: Recommender, gatherer: Gatherer[_Asked, Response]) -> None:
         self.model, self.gatherer = model, gatherer
 
     async def health(self) -> messages.Health:
@@ -109,48 +126,62 @@ class Answers:
             device=model.scorer.choice.device,
         )
 
-    async def fill(self, asked: messages.FillRequest) -> dict[str, Any]:
+    async def fill(self, asked: messages.FillRequest, request: Request) -> Response:
         """Fill the gaps of sequences from both sides; a sequence without a gap gets none."""
         sequences = [encode_history(self.model, query.items) for query in asked.queries]
         places = [_gaps(query.items) for query in asked.queries]
         with_gaps = [row for row, found in enumerate(places) if found]
         for row in with_gaps:
             self.model.gaps(sequences[row])
+
+        def document(found: list[Any]) -> dict[str, Any]:
+            fills: list[list[dict[str, Any]]] = [[] for _ in places]
+            for row, lists in zip(with_gaps, found, strict=True):
+                fills[row] = [
+                    {"position": place, "suggestions": as_suggested(one)}
+                    for place, one in zip(places[row], lists, strict=True)
+                ]
+            return {"fills": fills}
+
         question = Fill([sequences[row] for row in with_gaps], self._k(asked.k))
-        found = await self._ask(question) if with_gaps else []
-        fills: list[list[dict[str, Any]]] = [[] for _ in asked.queries]
-        for row, lists in zip(with_gaps, found, strict=True):
-            fills[row] = [
-                {"position": place, "suggestions": as_suggested(one)}
-                for place, one in zip(places[row], lists, strict=True)
-            ]
-        return {"fills": fills}
+        return await self._ask(_Asked(question, document), sum(map(len, places)), request)
 
-    async def recommend(self, asked: messages.RecommendRequest) -> dict[str, Any]:
+    async def recommend(self, asked: messages.RecommendRequest, request: Request) -> Response:
         """List what comes next after histories, best first."""
-        question = Next(self._histories(asked.queries), self._k(asked.k), asked.remove_seen)
-        return {"lists": [as_suggested(found) for found in await self._ask(question)]}
+        histories = self._histories(asked.queries)
 
-    async def score(self, asked: messages.ScoreRequest) -> dict[str, Any]:
+        def document(found: list[Any]) -> dict[str, Any]:
+            return {"lists": [as_suggested(one) for one in found]}
+
+        question = Next(histories, self._k(asked.k), asked.remove_seen)
+        return await self._ask(_Asked(question, document), len(histories), request)
+
+    async def score(self, asked: messages.ScoreRequest, request: Request) -> Response:
         """Score candidates as the next item of histories."""
         candidates = [encode_history(self.model, query.candidates) for query in asked.queries]
-        vectors = await self._ask(Vectors(self._histories(asked.queries)))
-        return {
-            "scores": [
-                (self._item_vectors(items) @ vector).tolist()
-                for items, vector in zip(candidates, vectors, strict=True)
-            ]
-        }
-
-    async def embed(self, asked: messages.EmbedRequest) -> dict[str, Any]:
-        """Give the vectors of histories and of items."""
-        items = self._item_vectors(encode_history(self.model, asked.item_ids))
         histories = self._histories(asked.queries)
-        vectors = await self._ask(Vectors(histories)) if histories else []
-        found = np.array(vectors, dtype=np.float32).reshape(len(histories), items.shape[1])
-        if asked.normalise:
-            found, items = unit(found), unit(items)
-        return {"vectors": found.tolist(), "item_vectors": items.tolist()}
+
+        def document(found: list[Any]) -> dict[str, Any]:
+            pairs = zip(candidates, found, strict=True)
+            return {
+                "scores": [(self._item_vectors(items) @ vector).tolist() for items, vector in pairs]
+            }
+
+        return await self._ask(_Asked(Vectors(histories), document), len(histories), request)
+
+    async def embed(self, asked: messages.EmbedRequest, request: Request) -> Response:
+        """Give the vectors of histories and of items."""
+        item_idx = encode_history(self.model, asked.item_ids)
+        histories = self._histories(asked.queries)
+
+        def document(found: list[Any]) -> dict[str, Any]:
+            items = self._item_vectors(item_idx)
+            vectors = np.array(found, dtype=np.float32).reshape(len(histories), items.shape[1])
+            if asked.normalise:
+                vectors, items = unit(vectors), unit(items)
+            return {"vectors": vectors.tolist(), "item_vectors": items.tolist()}
+
+        return await self._ask(_Asked(Vectors(histories), document), len(histories), request)
 
     def _k(self, k: int) -> int:
         return min(k, len(self.model.vocabulary))
@@ -168,8 +199,21 @@ class Answers:
             for query in queries
         ]
 
-    async def _ask(self, question: Question) -> list[Any]:
-        return await self.gatherer.ask(question, len(question.histories))
+    async def _ask(self, asked: _Asked, n_rows: int, request: Request) -> Response:
+        answering = asyncio.ensure_future(self.gatherer.ask(asked, n_rows))
+        leaving = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            return answering.result() if answering.done() else Response(status_code=CLIENT_GONE)
+        finally:
+            answering.cancel()
+            leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has gone; its request has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _gaps(items: Sequence[str | None]) -> list[int]:

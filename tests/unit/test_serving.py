@@ -2,22 +2,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
-from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import BoundedBodies
-from bert4rec.serving.messages import MAX_CANDIDATES, MAX_ITEMS, MAX_K, MAX_QUERIES
+from bert4rec.serving.messages import (
+    MAX_CANDIDATES,
+    MAX_ITEMS,
+    MAX_K,
+    MAX_QUERIES,
+    EmbedAnswer,
+    EmbedRequest,
+    FillAnswer,
+    FillRequest,
+    Message,
+    RecommendAnswer,
+    RecommendRequest,
+    ScoreAnswer,
+    ScoreRequest,
+)
 from bert4rec.serving.service import create_service
+from tests.loops import in_a_loop
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +43,6 @@ def model(tiny_run: Run) -> Recommender:
 def client(model: Recommender) -> Iterator[TestClient]:
     with TestClient(create_service(model), raise_server_exceptions=False) as client:
         yield client
-
-
-def in_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """Carry it out in a thread of its own: browser tests leave a loop running in the main one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 def answer(client: TestClient, path: str, **asked: Any) -> Any:
@@ -108,6 +116,33 @@ def test_a_sequence_without_gaps_gets_none_and_lists_end_with_the_catalogue(
     assert len(fills[1][0]["suggestions"]) == 30
 
 
+def test_gaps_and_their_lists_are_held_to_what_can_be_answered_soon(client: TestClient) -> None:
+    too_much = {
+        "1,024 gaps with lists of 1 ": {"queries": [{"items": [None] * 16}] * 64, "k": 1},
+        "110 gaps with lists of 1,000 ": {"queries": [{"items": [None] * 10}] * 11, "k": 1_000},
+    }
+    for said, asked in too_much.items():
+        response = client.post("/fill", json=asked)
+        assert response.status_code == 422
+        assert said in problem(response)["message"]
+    fills = answer(client, "/fill", queries=[{"items": [None] * 10}] * 10, k=1_000)["fills"]
+    assert [len(gaps) for gaps in fills] == [10] * 10
+
+
+def test_each_answer_is_as_it_is_described(client: TestClient) -> None:
+    one = {"items": ["1", "2"]}
+    asked: dict[str, tuple[type[Message], dict[str, Any]]] = {
+        "/fill": (FillAnswer, {"queries": [{"items": ["1", None]}, one]}),
+        "/recommend": (RecommendAnswer, {"queries": [one, one]}),
+        "/score": (ScoreAnswer, {"queries": [one | {"candidates": ["3", "4"]}]}),
+        "/embed": (EmbedAnswer, {"queries": [one], "item_ids": ["3"]}),
+    }
+    for path, (kind, body) in asked.items():
+        response = client.post(path, json=body)
+        assert response.headers["content-type"] == "application/json"
+        assert kind.model_validate_json(response.content).model_dump() == response.json()
+
+
 BAD: dict[str, tuple[str, Any, int]] = {
     "no document": ("/recommend", b"{", 400),
     "bytes that are no text": ("/recommend", b'{"queries": "\xff\xfe"}', 400),
@@ -153,6 +188,17 @@ def test_what_is_wrong_is_said_in_one_form(case: str, client: TestClient) -> Non
     assert problem(response)["message"]
     # And the next one is answered.
     assert answer(client, "/recommend", queries=[{"items": ["1"]}], k=1)
+
+
+@pytest.mark.parametrize("kind", [RecommendRequest, FillRequest, ScoreRequest, EmbedRequest])
+def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> None:
+    bad: dict[str, Any] = {"items": [1, 2, 3]}
+    if kind is ScoreRequest:
+        bad["candidates"] = [4, 5, 6]
+    with pytest.raises(ValidationError) as raised:
+        kind.model_validate({"queries": [bad]})
+    of_ids = [error["loc"] for error in raised.value.errors() if isinstance(error["loc"][-1], int)]
+    assert {loc[-1] for loc in of_ids} == {0}
 
 
 def test_other_methods_and_kinds_of_body_are_refused(client: TestClient) -> None:
@@ -201,6 +247,29 @@ def test_a_body_that_does_not_arrive_is_waited_for_no_longer(model: Recommender)
 
     sent = in_a_loop(ask())
     assert sent[0]["status"] == 408
+
+
+def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> None:
+    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
+    heard = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def ask() -> None:
+        coming = iter(heard)
+
+        async def receive() -> Any:
+            return next(coming)
+
+        async def send(message: Any) -> None:
+            assert not message.get("body")
+
+        # Nobody answers: its lifespan has not begun.
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        headers = [(b"content-type", b"application/json")]
+        async with asyncio.timeout(60):
+            await service(request | {"headers": headers}, receive, send)
+
+    in_a_loop(ask())
 
 
 def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
@@ -264,68 +333,3 @@ def test_answers_together_are_those_given_alone(model: Recommender) -> None:
 def ids(found: Any, *, flat: bool) -> Any:
     lists = found if flat else [gap for one in found for gap in one]
     return [[one.item_id for one in suggestions] for suggestions in lists]
-
-
-async def started(gatherer: Gatherer[Any, Any]) -> AsyncIterator[None]:
-    task = asyncio.create_task(gatherer.run())
-    yield
-    gatherer.end()
-    await task
-
-
-def test_questions_that_arrive_together_go_through_together() -> None:
-    batches: list[list[int]] = []
-
-    def double(asked: Sequence[int]) -> list[int]:
-        batches.append(list(asked))
-        return [2 * one for one in asked]
-
-    async def many() -> list[int]:
-        gatherer: Gatherer[int, int] = Gatherer(double, max_rows=4)
-        async for _ in started(gatherer):
-            answers = await asyncio.gather(*(gatherer.ask(one, 1) for one in range(10)))
-            found = list(answers)
-        with pytest.raises(BusyError):
-            await gatherer.ask(1, 1)
-        return found
-
-    assert in_a_loop(many()) == [2 * one for one in range(10)]
-    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-
-
-def test_too_many_questions_are_turned_away_and_those_who_left_are_not_answered() -> None:
-    asked_for: list[int] = []
-
-    def note(asked: Sequence[int]) -> list[int]:
-        asked_for.extend(asked)
-        return list(asked)
-
-    async def ask() -> None:
-        gatherer: Gatherer[int, int] = Gatherer(note, max_waiting=3)
-        waiting = [asyncio.create_task(gatherer.ask(one, 1)) for one in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(BusyError, match="busy"):
-            await gatherer.ask(9, 1)
-        waiting[1].cancel()
-        await asyncio.sleep(0)
-        async for _ in started(gatherer):
-            assert await asyncio.gather(waiting[0], waiting[2]) == [0, 2]
-
-    in_a_loop(ask())
-    assert asked_for == [0, 2]
-
-
-def test_a_batch_that_fails_fails_those_in_it_alone() -> None:
-    def fail(asked: Sequence[int]) -> list[int]:
-        if 13 in asked:
-            raise ValueError("unlucky")
-        return list(asked)
-
-    async def ask() -> None:
-        gatherer: Gatherer[int, int] = Gatherer(fail)
-        async for _ in started(gatherer):
-            with pytest.raises(ValueError, match="unlucky"):
-                await gatherer.ask(13, 1)
-            assert await gatherer.ask(1, 1) == 1
-
-    in_a_loop(ask())

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.client import HTTPResponse
+from threading import Event
+from typing import Any
+
+import pytest
+import uvicorn
+
+from bert4rec.serving.connections import (
+    MAX_CONNECTIONS,
+    OTHER_FILES,
+    Connection,
+    room_for_connections,
+)
+from bert4rec.serving.messages import Problem
+
+HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
+
+
+async def greet(scope: Any, receive: Any, send: Any) -> None:
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    await send({"type": "http.response.body", "body": b"hi"})
+
+
+@contextmanager
+def listening(app: Any, **limits: Any) -> Iterator[tuple[str, int]]:
+    """An application on a port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as taking, ThreadPoolExecutor(1) as pool:
+        connection: Any = partial(Connection, **limits)
+        config = uvicorn.Config(app, http=connection, lifespan="off", log_level="warning")
+        server = uvicorn.Server(config)
+        running = pool.submit(server.run, [taking])
+        try:
+            yield taking.getsockname()
+        finally:
+            server.should_exit = True
+            running.result()
+
+
+def connected(address: tuple[str, int]) -> socket.socket:
+    return socket.create_connection(address, timeout=60)
+
+
+def heard(client: socket.socket) -> HTTPResponse:
+    response = HTTPResponse(client)
+    response.begin()
+    return response
+
+
+def test_a_connection_without_a_whole_head_is_closed() -> None:
+    with listening(greet, most=10, head_seconds=0.05) as address:
+        for sent in (b"", HEAD):
+            with connected(address) as client:
+                client.sendall(sent)
+                assert client.recv(1) == b""
+        with connected(address) as client:
+            client.sendall(HEAD + b"\r\n")
+            assert heard(client).read() == b"hi"
+            # The head of a second request on it has to be whole in time as well.
+            client.sendall(HEAD)
+            assert client.recv(1) == b""
+
+
+def test_a_request_may_take_longer_than_its_head() -> None:
+    may_answer = Event()
+
+    async def greet_late(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.to_thread(may_answer.wait, 60)
+        await greet(scope, receive, send)
+
+    with listening(greet_late, most=10, head_seconds=0.05) as address, connected(address) as first:
+        first.sendall(HEAD + b"\r\n")
+        with connected(address) as second:
+            assert second.recv(1) == b""
+        may_answer.set()
+        assert heard(first).read() == b"hi"
+
+
+def test_a_connection_too_many_is_told_so_in_the_form_of_all_problems() -> None:
+    with listening(greet, most=1) as address, connected(address) as first:
+        with connected(address) as second:
+            response = heard(second)
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            body = response.read()
+            assert json.loads(body)["error"]["type"] == "BusyError"
+            assert Problem.model_validate_json(body).error.fix
+            assert second.recv(1) == b""
+        first.sendall(HEAD + b"\r\n")
+        assert heard(first).status == 200
+
+
+def test_the_limit_of_open_files_is_raised_for_the_connections() -> None:
+    resource = pytest.importorskip("resource")
+    _, hard = before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = MAX_CONNECTIONS + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        pytest.skip("this machine opens too few files")
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        assert room_for_connections() == MAX_CONNECTIONS
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (needed, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
