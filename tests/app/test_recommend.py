@@ -222,7 +222,7 @@ def test_the_tools_work_on_the_chosen_place() -> None:
 @pytest.mark.usefixtures("run")
 def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
     app = unfolded(open_recommend(view="compose", places="3.1.0.0", filled="1"), "Rules")
-    app.toggle(key="compose_order_series").set_value(True).run()
+    app.toggle(key="compose_order_series_number").set_value(True).run()
     assert query(app, "order") == "series_number"
     assert "stands before" in app.warning[0].value
     press(app, "Make 1 such place a gap")
@@ -237,6 +237,26 @@ def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
     assert not app.error
     app.slider(key="compose_novelty").set_value(0.5).run()
     assert query(app, "novelty") == "0.5"
+
+
+def test_two_orders_of_one_series_are_kept_apart(workspace: Path) -> None:
+    rows = [{"user": f"u{n % 3}", "item": f"t{n % 8}", "time": n} for n in range(24)]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(8)],
+            "title": [f"Title {at}" for at in range(8)],
+            "series": ["One"] * 4 + ["Two"] * 4,
+            "volume": [1, 2, 3, 4] * 2,
+            "reading_order": [4, 3, 2, 1] * 2,
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="books", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = unfolded(open_recommend(view="compose", places="1.0.0"), "Rules")
+    app.toggle(key="compose_order_reading_order").set_value(True).run()
+    assert not app.exception
+    assert query(app, "order") == "reading_order"
+    assert not app.toggle(key="compose_order_volume").value
 
 
 @pytest.mark.usefixtures("run")
