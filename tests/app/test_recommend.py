@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
+from bert4rec.files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
@@ -343,6 +345,18 @@ def test_an_own_dataset_called_like_a_sample_is_not_taken_for_it(workspace: Path
     train(dataset, small_settings(n_epochs=1), workspace=workspace)
     app = open_recommend(view="show", story="series")
     assert "Train on the sample" in labels(app)
+
+
+def test_a_story_passes_over_runs_whose_dataset_is_gone(workspace: Path) -> None:
+    dataset = prepare_sample("reading", workspace)
+    told = train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    newer = shutil.copytree(told.folder, told.folder.with_name("29990101T000000-newer"))
+    config = read_json(newer / "config.json")
+    config["dataset"]["fingerprint"] = "gone"
+    write_json(newer / "config.json", config)
+    assert "Find what is missing" in labels(open_recommend(view="show", story="series"))
+    shutil.rmtree(workspace / "datasets")
+    assert "Train on the sample" in labels(open_recommend(view="show", story="series"))
 
 
 def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:
