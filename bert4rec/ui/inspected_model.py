@@ -58,6 +58,8 @@ def calibration_of(run: Run) -> Calibration | None:
 def wait_for(run: Run, kind: str, text: str) -> Found:
     """Ask for a finding; while it is under way say so, and draw the page anew once it is there.
 
+    Where it failed the page says why, and offers to try again.
+
     Args:
         run: The run.
         kind: See `findings.FINDERS`.
@@ -66,6 +68,15 @@ def wait_for(run: Run, kind: str, text: str) -> Found:
     found = state.finding_service().ask(run, kind)
     if found.state == "running":
         _wait(run, kind, text)
+    if found.error is not None:
+        state.show_error(found.error)
+        st.button(
+            "Try again",
+            icon=":material/refresh:",
+            key=f"retry_{kind}",
+            on_click=state.finding_service().retry,
+            args=(run, kind),
+        )
     return found
 
 
@@ -76,8 +87,6 @@ def draw_finding(run: Run, kind: str, text: str) -> Any:
     until the next press; of one that has ended, by itself. See `wait_for`.
     """
     found = _requested(run, kind, text) if is_training(run) else wait_for(run, kind, text)
-    if found is not None and found.error is not None:
-        state.show_error(found.error)
     return None if found is None else found.value
 
 
@@ -96,6 +105,8 @@ def _requested(run: Run, kind: str, text: str) -> Found | None:
                 on_click=state.finding_service().request,
                 args=(run, kind),
             )
+    if found is not None and found.error is not None:
+        state.show_error(found.error)
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.prepare import prepare
+from bert4rec.findings import FINDERS
 from bert4rec.pipeline import train
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
@@ -265,6 +266,27 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "validation items" in shown
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
+    assert "Error with temperature" in app.dataframe[-1].proto.columns
+
+
+@pytest.mark.usefixtures("run")
+def test_what_failed_to_be_found_out_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(recommender: object) -> None:
+        raise MemoryError
+
+    calibrate = FINDERS["calibration"]
+    monkeypatch.setitem(FINDERS, "calibration", full)
+    app = open_inspect(user="u3", mask="2")
+    open_tab(app, ":material/percent: How sure is it?")
+    assert len(app.metric) == 3
+    assert "did not fit the memory" in app.error[0].value
+    monkeypatch.setitem(FINDERS, "calibration", calibrate)
+    click(app, "Try again")
+    state.finding_service()._executor.submit(int).result(timeout=120)
+    app.run()
+    assert not app.error
     assert "Error with temperature" in app.dataframe[-1].proto.columns
 
 
