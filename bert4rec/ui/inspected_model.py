@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.calibration import Calibration
+from bert4rec.errors import Bert4RecError
 from bert4rec.findings import Found
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import ACTIVE_STATES, Run
@@ -132,7 +133,11 @@ def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def _follow(run: Run, checkpoint: str, drawn_at: int) -> None:
-    status = run.status()
+    try:
+        status = run.status()
+    except Bert4RecError:
+        # Deleted meanwhile. Around a fragment nobody catches; the page goes on without the run.
+        st.rerun()
     is_new = (run.newest_checkpoint, run.checkpoint_ns(checkpoint)) != (checkpoint, drawn_at)
     if is_new or status.state not in ACTIVE_STATES:
         st.rerun()

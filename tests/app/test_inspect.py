@@ -328,6 +328,24 @@ def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None
     assert not [frame for frame in app.dataframe if "plain" in frame.value.columns]
 
 
+def test_a_run_that_is_deleted_while_it_is_followed_draws_the_page_anew(tmp_path: Path) -> None:
+    def page(folder: str) -> None:
+        from pathlib import Path
+
+        import streamlit as st
+
+        from bert4rec.runs.folder import Run
+        from bert4rec.ui.inspected_model import _follow
+
+        n_drawn = st.session_state["n_drawn"] = st.session_state.get("n_drawn", 0) + 1
+        if n_drawn == 1:
+            _follow(Run(Path(folder)), "last", 0)
+
+    app = AppTest.from_function(page, kwargs={"folder": str(tmp_path / "gone")}).run()
+    assert not app.exception
+    assert app.session_state["n_drawn"] == 2
+
+
 TRAINING_ASKS = {
     "calibration": (":material/percent: How sure is it?", "plain"),
     "future": (":material/balance: Does the future matter here?", "ndcg"),
