@@ -231,7 +231,10 @@ def start_from_user(dataset: SequenceDataset, user: str) -> None:
 
 
 def change_outline(edit: Edit) -> None:
-    st.session_state[SHEET_KEY] = st.session_state[SHEET_KEY].edited(edit)
+    try:
+        st.session_state[SHEET_KEY] = st.session_state[SHEET_KEY].edited(edit)
+    except SettingsError as error:
+        st.session_state[PROBLEM_KEY] = error
 
 
 def set_filled(is_filled: bool) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.composer.outline import MAX_PLACES
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.files import read_json, write_json
@@ -219,6 +220,16 @@ def test_the_tools_work_on_the_chosen_place() -> None:
     assert str(query(app, "places")).endswith(".9.9.0.0")
     app.number_input(key="compose_length").set_value(6).run()
     assert query(app, "places") == "1.0.3.4.9.9"
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("tool", ["Gap before", "Gap at the end", "Insert before"])
+def test_a_place_too_many_is_refused_in_words(tool: str) -> None:
+    app = open_recommend(view="compose", places=".".join(["1", *["0"] * (MAX_PLACES - 1)]))
+    app.selectbox(key="compose_item").set_value("Title 8").run()
+    press(app, tool)
+    assert f"more than {MAX_PLACES}" in app.error[0].value
+    assert len(cards(app)) == MAX_PLACES
 
 
 @pytest.mark.usefixtures("run")
