@@ -14,6 +14,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables
 
@@ -151,6 +152,36 @@ def test_a_click_on_a_card_hides_its_item_and_another_shows_it() -> None:
     click(app, "Show all")
     assert "mask" not in app.query_params
     assert "Hide an item" in app.info[0].value
+
+
+@pytest.mark.usefixtures("run")
+def test_clicks_that_come_before_the_first_of_them_is_drawn_all_count() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.button(key="inspect_card_3").click()
+    app.button(key="inspect_card_4").click()
+    app.run()
+    assert app.query_params["mask"] == "2.4.5"
+
+
+@pytest.mark.usefixtures("run")
+def test_a_click_counts_although_the_address_is_still_that_before_the_last_one() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.button(key="inspect_card_3").click().run()
+    app.query_params["mask"] = "2"
+    app.button(key="inspect_card_4").click().run()
+    assert app.query_params["mask"] == "2.4.5"
+
+
+@pytest.mark.usefixtures("run")
+def test_an_item_too_many_is_refused_in_words() -> None:
+    items = ".".join(["1"] * MAX_ITEMS)
+    app = open_inspect(items=items, mask="400")
+    app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
+    app.run()
+    app.selectbox(key="inspect_edit_item").set_value("Title 1, the long").run()
+    click(app, "Append")
+    assert f"more than {MAX_ITEMS}" in app.error[0].value
+    assert app.query_params["items"] == items
 
 
 @pytest.mark.usefixtures("run")
