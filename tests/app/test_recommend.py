@@ -223,6 +223,27 @@ def test_the_tools_work_on_the_chosen_place() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_a_click_counts_although_the_address_is_still_that_before_the_last_one() -> None:
+    app = open_recommend(view="compose", places="1.2.3.4")
+    app.button(key="compose_card_1").click().run()
+    press(app, "Make it a gap")
+    app.query_params["places"] = "1.2.3.4"
+    press(app, "Gap at the end")
+    assert query(app, "places") == "1.0.3.4.0"
+
+
+@pytest.mark.usefixtures("run")
+def test_the_place_that_was_chosen_last_is_moved_though_it_is_not_drawn_yet() -> None:
+    app = open_recommend(view="compose", places="1.2.3.4.5")
+    app.button(key="compose_card_0").click().run()
+    app.button(key="compose_card_2").click()
+    press(app, "Later")
+    assert query(app, "places") == "1.2.4.3.5"
+    press(app, "Later")
+    assert query(app, "places") == "1.2.4.5.3"
+
+
+@pytest.mark.usefixtures("run")
 @pytest.mark.parametrize("tool", ["Gap before", "Gap at the end", "Insert before"])
 def test_a_place_too_many_is_refused_in_words(tool: str) -> None:
     app = open_recommend(view="compose", places=".".join(["1", *["0"] * (MAX_PLACES - 1)]))
