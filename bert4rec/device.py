@@ -26,6 +26,8 @@ VALUES_PER_THREAD = 250_000
 NARROW_VALUES_PER_THREAD = 200_000
 # What makes a CPU multiply bfloat16 faster than float32, the fastest first.
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
+# What to do where a run's own steps do not fit.
+SMALLER_STEPS = "Use a smaller batch_size and eval_batch_size, or a shorter max_seq_length."
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,12 @@ def describe_machine() -> dict[str, Any]:
 
 
 @contextmanager
-def memory_errors_explained(device: str) -> Iterator[None]:
+def memory_errors_explained(device: str, *, fix: str = SMALLER_STEPS) -> Iterator[None]:
     """Turn an out-of-memory error of torch into ours, which says what to do.
+
+    Args:
+        device: Whose memory it is.
+        fix: What to do.
 
     Raises:
         DeviceMemoryError: the block ran out of memory.
@@ -221,17 +227,14 @@ def memory_errors_explained(device: str) -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _memory_error(device) from error
+        raise _memory_error(device, fix) from error
     except RuntimeError as error:
         # The CPU allocator reports itself as a plain RuntimeError.
         if "can't allocate memory" not in str(error):
             raise
-        raise _memory_error(device) from error
+        raise _memory_error(device, fix) from error
 
 
-def _memory_error(device: str) -> DeviceMemoryError:
-    return DeviceMemoryError(
-        f"a step did not fit the memory of {device}",
-        fix="Use a smaller batch_size and eval_batch_size, or a shorter max_seq_length.",
-        device=device,
-    )
+def _memory_error(device: str, fix: str) -> DeviceMemoryError:
+    message = f"a step did not fit the memory of {device}"
+    return DeviceMemoryError(message, fix=fix, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bert4rec.calibration import calibrate
-from bert4rec.errors import Bert4RecError
+from bert4rec.device import choose_device, memory_errors_explained
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.extremes import find_extremes
 from bert4rec.future_report import future_report
 from bert4rec.item_losses import item_losses
@@ -25,7 +27,8 @@ FINDERS: dict[str, Callable[[Recommender], Any]] = {
     "losses": item_losses,
 }
 N_KEPT = 32
-
+LATER = "Let what else computes there end, then try again."
+_log = logging.getLogger(__name__)
 
 # In place of a time stamp: what was begun by request, about the newest checkpoint of that moment.
 BY_REQUEST = -1
@@ -72,17 +75,27 @@ class FindingService:
     def ask(self, run: Run, kind: str) -> Found:
         """Return a finding about a run's best checkpoint, begun where it is not under way.
 
+        One that failed stays so until a `retry`.
+
         Args:
             run: The run.
             kind: One of `FINDERS`.
         """
-        key = (kind, str(run.folder), run.checkpoint_ns("best"))
+        key = _asked(run, kind)
         with self._lock:
             future = self._futures.get(key)
             if future is None:
                 future = self._begin(key, run, "best")
             self._futures.move_to_end(key)
         return _as_found(future)
+
+    def retry(self, run: Run, kind: str) -> None:
+        """Let go of a finding that failed: who asks next has it begun anew. See `ask`."""
+        key = _asked(run, kind)
+        with self._lock:
+            future = self._futures.get(key)
+            if future is not None and _as_found(future).state == "failed":
+                del self._futures[key]
 
     def request(self, run: Run, kind: str) -> None:
         """Begin a finding about a run's newest checkpoint, in place of the one requested before.
@@ -121,21 +134,31 @@ class FindingService:
                 del self._futures[key]
 
 
+def _asked(run: Run, kind: str) -> tuple[str, str, int]:
+    return kind, str(run.folder), run.checkpoint_ns("best")
+
+
 def _find(run: Run, kind: str, checkpoint: str) -> _Result:
+    """Find something out; whatever goes wrong is an error of ours."""
     # A training may replace the file at any time; one that is read later than this counts as older.
     changed_at_ns = run.checkpoint_ns(checkpoint)
-    # Its own copy of the model, so that none is kept from being let go of.
-    model = load(run, checkpoint=checkpoint)
-    return _Result(FINDERS[kind](model), model.epoch, changed_at_ns)
+    try:
+        with memory_errors_explained(choose_device().device, fix=LATER):
+            # Its own copy of the model, so that none is kept from being let go of.
+            model = load(run, checkpoint=checkpoint)
+            return _Result(FINDERS[kind](model), model.epoch, changed_at_ns)
+    except Bert4RecError:
+        raise
+    except Exception as error:
+        _log.exception("finding out about %s of run %s failed", kind, run.id)
+        raise RunError(f"{type(error).__name__}: {error}") from error
 
 
 def _as_found(future: Future[_Result]) -> Found:
     if not future.done():
         return Found("running")
     error = future.exception()
-    if error is None:
-        result = future.result()
-        return Found("done", result.value, epoch=result.epoch)
     if isinstance(error, Bert4RecError):
         return Found("failed", error=error)
-    raise error
+    result = future.result()
+    return Found("done", result.value, epoch=result.epoch)

@@ -259,8 +259,6 @@ def colouring_of(
 def losses_of(run: Run, n_items: int) -> np.ndarray:
     """Return the loss of each item, (N,); not known while it is being found."""
     found = wait_for(run, "losses", "Hiding each item where it stands…")
-    if found.error is not None:
-        state.show_error(found.error)
     if found.value is None:
         return np.full(n_items, np.nan)
     return np.asarray(found.value["loss"], dtype=np.float64)

@@ -12,7 +12,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import prediction_cards, state
 from bert4rec.ui.cache import trained_length
-from bert4rec.ui.drafts import Draft, find_history, parse_items
+from bert4rec.ui.drafts import Draft, Edit, find_history, parse_items
 from bert4rec.ui.folded import popped
 from bert4rec.ui.gallery import draw_gallery
 from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
@@ -27,6 +27,8 @@ from bert4rec.ui.words import counted, day, escape, training_words
 DRAFT_KEY = "inspect_draft"
 DATASET_KEY = "inspect_dataset"
 LINK_KEY = "inspect_link"
+# Whether the draft was changed by a press: the browser may not have got its address by then.
+PRESSED_KEY = "inspect_pressed"
 PROBLEM_KEY = "inspect_problem"
 USER_KEY = "inspect_user"
 LINK_NAMES = ("user", "mask", "items")
@@ -65,7 +67,8 @@ def current_draft(recommender: Recommender) -> Draft:
     draft: Draft | None = st.session_state.get(DRAFT_KEY)
     if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
         draft = None
-    if link and link != st.session_state.get(LINK_KEY):
+    is_pressed = st.session_state.pop(PRESSED_KEY, False)
+    if link and link != st.session_state.get(LINK_KEY) and not is_pressed:
         draft = linked_draft(link, dataset) or draft
     draft = draft or first_draft(recommender)
     keep(draft, dataset)
@@ -112,8 +115,16 @@ def write_link(draft: Draft) -> None:
             del st.query_params[name]
 
 
-def change(draft: Draft) -> None:
+def take(draft: Draft) -> None:
     st.session_state[DRAFT_KEY] = draft
+    st.session_state[PRESSED_KEY] = True
+
+
+def change(edit: Edit) -> None:
+    try:
+        take(edit(st.session_state[DRAFT_KEY]))
+    except SettingsError as error:
+        st.session_state[PROBLEM_KEY] = error
 
 
 def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = None) -> None:
@@ -124,9 +135,9 @@ def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = N
         if draft is None:
             st.session_state[PROBLEM_KEY] = error
         else:
-            change(draft)
+            take(draft)
         return
-    change(user_draft(recommender, user_idx, n_asked=n_asked))
+    take(user_draft(recommender, user_idx, n_asked=n_asked))
 
 
 def met_draft(recommender: Recommender, text: str) -> Draft | None:
@@ -183,7 +194,7 @@ def draw_composer(recommender: Recommender) -> None:
                 state.show_error(error)
                 return
             draft = Draft.of(items)
-            change(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
+            take(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
             st.rerun()
 
 

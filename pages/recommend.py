@@ -32,6 +32,8 @@ LINKED_VIEW_KEY = "recommend_linked_view"
 SHEET_KEY = "compose_sheet"
 DATASET_KEY = "compose_dataset"
 LINK_KEY = "compose_link"
+# Whether the sheet was changed by a press: the browser may not have got its address by then.
+PRESSED_KEY = "compose_pressed"
 USER_LINK_KEY = "recommend_link"
 PROBLEM_KEY = "recommend_problem"
 USER_LINK_NAMES = ("user", "beside", "last")
@@ -196,7 +198,8 @@ def current_sheet(dataset: SequenceDataset) -> Sheet:
         sheet = None
     names = ("view", *LINK_NAMES)
     link = {name: st.query_params[name] for name in names if name in st.query_params}
-    if "places" in link and link != st.session_state.get(LINK_KEY):
+    is_pressed = st.session_state.pop(PRESSED_KEY, False)
+    if "places" in link and link != st.session_state.get(LINK_KEY) and not is_pressed:
         sheet = linked_sheet(link, dataset) or sheet
     if sheet is None:
         long_enough = np.flatnonzero(dataset.lengths >= min(8, int(dataset.lengths.max())))
@@ -219,8 +222,13 @@ def linked_sheet(link: dict[str, str], dataset: SequenceDataset) -> Sheet | None
 
 
 def keep_sheet(sheet: Sheet) -> None:
-    st.session_state[SHEET_KEY] = sheet
+    take_sheet(sheet)
     st.session_state.pop(composer_strip.PLACE_KEY, None)
+
+
+def take_sheet(sheet: Sheet) -> None:
+    st.session_state[SHEET_KEY] = sheet
+    st.session_state[PRESSED_KEY] = True
 
 
 def start_from_user(dataset: SequenceDataset, user: str) -> None:
@@ -231,12 +239,15 @@ def start_from_user(dataset: SequenceDataset, user: str) -> None:
 
 
 def change_outline(edit: Edit) -> None:
-    st.session_state[SHEET_KEY] = st.session_state[SHEET_KEY].edited(edit)
+    try:
+        take_sheet(st.session_state[SHEET_KEY].edited(edit))
+    except SettingsError as error:
+        st.session_state[PROBLEM_KEY] = error
 
 
 def set_filled(is_filled: bool) -> None:
     sheet = st.session_state[SHEET_KEY]
-    st.session_state[SHEET_KEY] = Sheet(sheet.outline, is_filled, sheet.user)
+    take_sheet(Sheet(sheet.outline, is_filled, sheet.user))
 
 
 def draw_broken(outline: Outline, dataset: SequenceDataset) -> None:

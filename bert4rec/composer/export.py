@@ -12,6 +12,7 @@ import pandas as pd
 
 from bert4rec.composer.decoding import Composition
 from bert4rec.composer.reasons import Reason
+from bert4rec.contexts import CONTEXTS
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.spreadsheets import csv_text
 
@@ -30,7 +31,8 @@ def composition_rows(
     Returns:
         `position` from 1, `item_id`, `title`, `kept`; and for what was chosen `probability` among
         the items allowed there, `round` from 1, `carried_by`, and `past`, `future`, `both`: the
-        network's probabilities over the whole catalogue. None where an item was kept.
+        network's probabilities over the whole catalogue. None where an item was kept, and in a
+        context that the network does not see.
     """
     choices = {choice.place: choice for choice in composition.choices}
     why = {reason.place: reason for reason in reasons}
@@ -46,10 +48,8 @@ def composition_rows(
             "round": choice and choice.round + 1,
             "carried_by": reason and reason.carried_by,
         }
-        row |= {
-            context: reason and math.exp(reason.log_p[context])
-            for context in ("past", "future", "both")
-        }
+        said = {context: math.exp(p) for context, p in reason.log_p.items()} if reason else {}
+        row |= {context: said.get(context) for context in CONTEXTS}
         rows.append(row)
     return rows
 

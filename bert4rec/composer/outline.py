@@ -45,6 +45,11 @@ class Order:
     column: str
     number: str | None = None
 
+    @property
+    def told_by(self) -> str:
+        """The column that tells this order and no other: a series may have several numbers."""
+        return self.number or self.column
+
 
 @dataclass(frozen=True)
 class Rules:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.composer.views import view, view_scores
-from bert4rec.contexts import CONTEXTS, window_around
+from bert4rec.contexts import window_around
 from bert4rec.explain import occlusion
 from bert4rec.recommender import Recommender
 
@@ -27,7 +27,8 @@ class Reason:
         place: The position, from 0.
         item_idx: The item, 1..N.
         log_p: past, future, both → natural logarithm of the item's probability over the whole
-            catalogue, as the network gives it: rules and dials play no part.
+            catalogue, as the network gives it: rules and dials play no part. Of a network that
+            sees only the past there is no other context.
         log_share: Logarithm of its part of all interactions.
     """
 
@@ -48,9 +49,12 @@ class Reason:
         clearly more than the other. `either`: each says about as much. `popularity`: no context
         makes the item twice as probable as it is anyway.
         """
-        past, future, both = (self.bits(context) for context in CONTEXTS)
-        if max(past, future, both) < CLEAR_BITS:
+        bits = [self.bits(context) for context in self.log_p]
+        if max(bits) < CLEAR_BITS:
             return "popularity"
+        if len(bits) == 1:
+            return "past"
+        past, future, both = bits
         if both >= max(past, future) + CLEAR_BITS:
             return "both"
         if abs(past - future) < CLEAR_BITS:
@@ -68,25 +72,25 @@ def find_reasons(
         items: The sequence, item indices 1..N, (n,).
         places: The places asked for.
 
-    Cost: three windows a place, in one batch.
+    Cost: a window for each place and context, in one batch.
     """
     if not places:
         return []
-    whole = np.asarray(items, dtype=np.int64)
+    whole, contexts = np.asarray(items, dtype=np.int64), recommender.contexts
     views = [
-        view(recommender, whole, place, context=context) for place in places for context in CONTEXTS
+        view(recommender, whole, place, context=context) for place in places for context in contexts
     ]
     scores = view_scores(recommender, views).astype(np.float64)
     top = scores.max(axis=1)
     log_sums = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-    chosen = np.repeat(whole[list(places)] - 1, len(CONTEXTS))
-    log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(CONTEXTS))
+    chosen = np.repeat(whole[list(places)] - 1, len(contexts))
+    log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(contexts))
     counts = np.maximum(recommender.vocabulary.counts, 1)
     return [
         Reason(
             place,
             int(whole[place]),
-            dict(zip(CONTEXTS, row.tolist(), strict=True)),
+            dict(zip(contexts, row.tolist(), strict=True)),
             math.log(counts[whole[place] - 1] / counts.sum()),
         )
         for place, row in zip(places, log_p, strict=True)

@@ -26,7 +26,7 @@ def draw_cases(
         return
     for first, second in ((one, other), (other, one)):
         names = (titles[0], titles[1]) if first == one else (titles[1], titles[0])
-        st.markdown(f"**{escape(names[0])} is right, {escape(names[1])} is not**")
+        st.markdown(f"**{escape(names[0])} ranks what came next higher than {escape(names[1])}**")
         found = wins(comparison, dataset, first, second, n=N_CASES, part=part)
         if not found:
             st.caption("There is no such user.")

@@ -62,8 +62,10 @@ def reason_words(reason: Reason, n_items: int) -> str:
         reason: What each context says.
         n_items: Length of the sequence.
     """
-    past, future, both = (percent(math.exp(p)) for p in reason.log_p.values())
-    where = "in the whole catalogue"
+    said = [percent(math.exp(p)) for p in reason.log_p.values()]
+    if len(said) == 1:
+        return _past_words(reason, said[0])
+    (past, future, both), where = said, "in the whole catalogue"
     if n_items == 1:
         return f"Nothing is around it: {both} {where} is what the model expects of no history."
     if reason.place == n_items - 1:
@@ -84,6 +86,18 @@ def reason_words(reason: Reason, n_items: int) -> str:
     return f"{lead} {sides}"
 
 
+def _past_words(reason: Reason, past: str) -> str:
+    """Return the same of a model that sees only the past."""
+    where = "in the whole catalogue"
+    if reason.place == 0:
+        return f"Nothing comes before it: {past} {where} is what the model expects of no history."
+    lead = {
+        "past": "Carried by what comes before.",
+        "popularity": "Nothing before it says more for it than its popularity does.",
+    }[reason.carried_by]
+    return f"{lead} {where.capitalize()} it has {past} from what comes before."
+
+
 def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
     """Draw a card for each choice, with its reason and what to do with it."""
     found = result.found
@@ -93,11 +107,12 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
         if found.n_changed
         else ""
     )
+    sides = "either side and from both" if len(result.recommender.contexts) > 1 else "the past"
     st.caption(
         "The surest gap was filled first, and the others saw it: "
         f"{counted(found.n_rounds, 'round')}.{changed} The chance of a choice is its share among "
         "what may stand there, everything else being there; below it stands what the model gives "
-        "it in the whole catalogue, from either side and from both."
+        f"it in the whole catalogue, from {sides}."
     )
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:

@@ -164,7 +164,7 @@ def with_order(outline: Outline, order: Order, *, is_on: bool) -> Outline:
 
 def _draw_orders(outline: Outline, orders: list[Order], on_change: Callable[[Edit], None]) -> None:
     for order in orders:
-        key = f"compose_order_{order.column}"
+        key = f"compose_order_{order.told_by}"
         st.session_state[key] = order in outline.rules.orders
 
         def change(order: Order = order, key: str = key) -> None:

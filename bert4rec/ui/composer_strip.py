@@ -112,9 +112,14 @@ def _draw_item_tools(outline: Outline, at: int, item: int, on_change: Change) ->
 
 
 def _draw_place_tools(outline: Outline, at: int, on_change: Change) -> None:
-    def move(to: int) -> None:
-        _choose(to)
-        on_change(lambda o: o.moved(at, to))
+    def move(step: int) -> None:
+        def moved(outline: Outline) -> Outline:
+            # By now the place may stand elsewhere than it is drawn.
+            start = chosen_place(outline)
+            _choose(max(0, start + step))
+            return outline.moved(start, start + step)
+
+        on_change(moved)
 
     def append() -> None:
         _choose(len(outline))
@@ -123,8 +128,8 @@ def _draw_place_tools(outline: Outline, at: int, on_change: Change) -> None:
     last = len(outline) - 1
     _tool("Gap before", "splitscreen_left", lambda: on_change(lambda o: o.with_gaps(at)))
     _tool("Gap at the end", "playlist_add", append)
-    _tool("Earlier", "arrow_back", lambda: move(at - 1), is_disabled=at == 0)
-    _tool("Later", "arrow_forward", lambda: move(at + 1), is_disabled=at == last)
+    _tool("Earlier", "arrow_back", lambda: move(-1), is_disabled=at == 0)
+    _tool("Later", "arrow_forward", lambda: move(1), is_disabled=at == last)
     _tool("Remove", "remove", lambda: on_change(lambda o: o.without(at)), is_disabled=last == 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -37,12 +37,25 @@ class Slot:
 class Draft:
     """A sequence with hidden places, beside the original that it was made from.
 
-    Every change returns a new draft; hidden places and origins move with their items.
+    Every change returns a new draft; hidden places and origins move with their items. A place that
+    is not there changes nothing.
     """
 
     slots: tuple[Slot, ...]
     original: tuple[int, ...]
     user: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the number of items.
+
+        Raises:
+            SettingsError: there are too many.
+        """
+        if len(self) > MAX_ITEMS:
+            raise SettingsError(
+                [f"the sequence has {len(self):,} items, more than {MAX_ITEMS}"],
+                fix="Take others out first.",
+            )
 
     @classmethod
     def of(cls, items: Iterable[int], user: str = "", hidden: Iterable[int] = ()) -> Draft:
@@ -117,11 +130,15 @@ class Draft:
 
     def replaced(self, position: int, item_idx: int) -> Draft:
         """Put an item in another's place; it is hidden if the other was."""
+        if position >= len(self):
+            return self
         slot = Slot(item_idx, is_hidden=self.slots[position].is_hidden)
         return replace(self, slots=(*self.slots[:position], slot, *self.slots[position + 1 :]))
 
     def moved(self, position: int, to: int) -> Draft:
         """Move an item to another position; it stops at either end."""
+        if position >= len(self):
+            return self
         slots = list(self.slots)
         slot = slots.pop(position)
         slots.insert(min(max(to, 0), len(slots)), slot)
@@ -163,6 +180,10 @@ class Draft:
         if shown and tuple(shown) != draft.original:
             draft = replace(draft, slots=_aligned(draft.original, shown))
         return draft.hiding(hidden)
+
+
+# An edit is made to the draft as it is by then: a click may come before the last one is drawn.
+Edit = Callable[[Draft], Draft]
 
 
 def find_history(dataset: SequenceDataset, item_idx: int, window: int) -> tuple[int, int] | None:

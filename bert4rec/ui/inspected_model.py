@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.calibration import Calibration
+from bert4rec.errors import Bert4RecError
 from bert4rec.findings import Found
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import ACTIVE_STATES, Run
@@ -58,6 +59,8 @@ def calibration_of(run: Run) -> Calibration | None:
 def wait_for(run: Run, kind: str, text: str) -> Found:
     """Ask for a finding; while it is under way say so, and draw the page anew once it is there.
 
+    Where it failed the page says why, and offers to try again.
+
     Args:
         run: The run.
         kind: See `findings.FINDERS`.
@@ -66,6 +69,15 @@ def wait_for(run: Run, kind: str, text: str) -> Found:
     found = state.finding_service().ask(run, kind)
     if found.state == "running":
         _wait(run, kind, text)
+    if found.error is not None:
+        state.show_error(found.error)
+        st.button(
+            "Try again",
+            icon=":material/refresh:",
+            key=f"retry_{kind}",
+            on_click=state.finding_service().retry,
+            args=(run, kind),
+        )
     return found
 
 
@@ -76,8 +88,6 @@ def draw_finding(run: Run, kind: str, text: str) -> Any:
     until the next press; of one that has ended, by itself. See `wait_for`.
     """
     found = _requested(run, kind, text) if is_training(run) else wait_for(run, kind, text)
-    if found is not None and found.error is not None:
-        state.show_error(found.error)
     return None if found is None else found.value
 
 
@@ -96,6 +106,8 @@ def _requested(run: Run, kind: str, text: str) -> Found | None:
                 on_click=state.finding_service().request,
                 args=(run, kind),
             )
+    if found is not None and found.error is not None:
+        state.show_error(found.error)
     return found
 
 
@@ -121,7 +133,11 @@ def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def _follow(run: Run, checkpoint: str, drawn_at: int) -> None:
-    status = run.status()
+    try:
+        status = run.status()
+    except Bert4RecError:
+        # Deleted meanwhile. Around a fragment nobody catches; the page goes on without the run.
+        st.rerun()
     is_new = (run.newest_checkpoint, run.checkpoint_ns(checkpoint)) != (checkpoint, drawn_at)
     if is_new or status.state not in ACTIVE_STATES:
         st.rerun()

@@ -46,7 +46,7 @@ def sheet_link(sheet: Sheet) -> dict[str, str]:
         "places": ".".join(map(str, sheet.outline.places)),
         "exclude": ".".join(map(str, sorted(rules.excluded))),
         "limit": "~".join(f"{limit.n}:{limit.column}" for limit in rules.limits),
-        "order": "~".join(order.number or order.column for order in rules.orders),
+        "order": "~".join(order.told_by for order in rules.orders),
         "novelty": f"{dials.novelty:g}" if dials.novelty else "",
         "diversity": f"{dials.diversity:g}" if dials.diversity else "",
         "chance": f"{dials.temperature:g}" if dials.temperature else "",
@@ -74,7 +74,7 @@ def sheet_from_link(
     places = _numbers(link.get("places", ""), 0, len(vocabulary))
     if not places or len(places) > MAX_PLACES:
         raise _misfit()
-    known = {order.number or order.column: order for order in orders}
+    known = {order.told_by: order for order in orders}
     named = [name for name in link.get("order", "").split("~") if name]
     limits = [_limit(text, columns) for text in link.get("limit", "").split("~") if text]
     if any(name not in known for name in named):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
-from bert4rec.ui.drafts import Draft
+from bert4rec.ui.drafts import Draft, Edit
 from bert4rec.ui.words import counted, escape
 
 # More options than this are not sent to the browser; the others can be typed.
 MAX_OPTIONS = 1000
 PLACE_KEY = "inspect_edit_at"
 
-Change = Callable[[Draft], None]
+Change = Callable[[Edit], None]
 
 
 def item_names(vocabulary: Vocabulary) -> dict[str, int]:
@@ -90,70 +90,75 @@ def taken_words(text: str, item_idx: int, vocabulary: Vocabulary) -> str:
 
 
 def draw_tools(draft: Draft, window: int, on_change: Change) -> None:
-    """Draw the buttons that hide or show several places at once."""
-    start = max(0, len(draft) - window)
-    middle, last = draft.middle(window), len(draft) - 1
+    """Draw the buttons that hide or show several places at once.
+
+    Args:
+        draft: What is changed.
+        window: Places that the model sees, counted from the newest.
+        on_change: Gets the edit after a click.
+    """
+
+    def hide(label: str, places: Callable[[Draft], Iterable[int]]) -> None:
+        st.button(label, on_click=lambda: on_change(lambda d: d.hiding(places(d))))
+
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Hide the middle", on_click=lambda: on_change(draft.hiding([middle])))
-        st.button("Hide the last", on_click=lambda: on_change(draft.hiding([last])))
+        hide("Hide the middle", lambda d: [d.middle(window)])
+        hide("Hide the last", lambda d: [len(d) - 1])
+        hide("Hide every third", lambda d: range(max(0, len(d) - window) + 2, len(d), 3))
         st.button(
-            "Hide every third",
-            on_click=lambda: on_change(draft.hiding(range(start + 2, len(draft), 3))),
-        )
-        st.button(
-            "Show all", disabled=not draft.hidden, on_click=lambda: on_change(draft.hiding([]))
+            "Show all",
+            disabled=not draft.hidden,
+            on_click=lambda: on_change(lambda d: d.hiding([])),
         )
         if draft.is_edited:
             st.button(
                 "Back to the original",
                 icon=":material/undo:",
-                on_click=lambda: on_change(draft.restored()),
+                on_click=lambda: on_change(Draft.restored),
             )
 
 
 def draw_editor(draft: Draft, vocabulary: Vocabulary, on_change: Change) -> None:
     """Draw the tools that take out, move, put in and swap items.
 
-    Raises:
-        UnknownIdError: a typed item is not in the catalogue.
+    Args:
+        draft: What is changed.
+        vocabulary: Names the items.
+        on_change: Gets the edit after a click.
     """
     st.caption(
         "The original stays pinned: ranks are compared with it. The address of this page holds the "
         "changed sequence, so a link shows it again."
     )
+
+    def made(edit: Edit) -> Callable[[], None]:
+        return lambda: on_change(edit)
+
     place, item = st.columns(2)
     with place:
         at = _choose_place(draft, vocabulary)
 
-        def move(to: int) -> None:
-            st.session_state[PLACE_KEY] = to
-            on_change(draft.moved(at, to))
+        def move(step: int) -> None:
+            # By now it may stand elsewhere than it is drawn.
+            start = st.session_state[PLACE_KEY]
+            st.session_state[PLACE_KEY] = max(0, start + step)
+            on_change(lambda d: d.moved(start, start + step))
 
         with st.container(horizontal=True):
-            _button("Earlier", "arrow_back", at == 0, lambda: move(at - 1))
-            _button("Later", "arrow_forward", at == len(draft) - 1, lambda: move(at + 1))
-            _button("Remove", "remove", len(draft) == 1, lambda: on_change(draft.without(at)))
+            _button("Earlier", "arrow_back", at == 0, lambda: move(-1))
+            _button("Later", "arrow_forward", at == len(draft) - 1, lambda: move(1))
+            _button("Remove", "remove", len(draft) == 1, made(lambda d: d.without(at)))
     with item:
         try:
             idx = choose_item("Item", item_names(vocabulary), vocabulary, key="inspect_edit_item")
         except UnknownIdError as error:
             idx = None
             st.caption(f":red[{escape(error)}]")
-        new = idx or 0
+        new, is_none = idx or 0, idx is None
         with st.container(horizontal=True):
-            _button("Insert before", "add", idx is None, lambda: on_change(draft.inserted(at, new)))
-            _button(
-                "Append",
-                "playlist_add",
-                idx is None,
-                lambda: on_change(draft.inserted(len(draft), new)),
-            )
-            _button(
-                "Put in its place",
-                "swap_horiz",
-                idx is None,
-                lambda: on_change(draft.replaced(at, new)),
-            )
+            _button("Insert before", "add", is_none, made(lambda d: d.inserted(at, new)))
+            _button("Append", "playlist_add", is_none, made(lambda d: d.inserted(len(d), new)))
+            _button("Put in its place", "swap_horiz", is_none, made(lambda d: d.replaced(at, new)))
 
 
 def _choose_place(draft: Draft, vocabulary: Vocabulary) -> int:

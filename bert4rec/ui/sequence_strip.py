@@ -10,7 +10,7 @@ import streamlit as st
 
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.ui.drafts import Draft
+from bert4rec.ui.drafts import Draft, Edit
 from bert4rec.ui.words import escape, number
 
 MIN_CARD_WIDTH = 184
@@ -31,7 +31,7 @@ def draw_strip(
     draft: Draft,
     vocabulary: Vocabulary,
     window: int,
-    on_change: Callable[[Draft], None],
+    on_change: Callable[[Edit], None],
     *,
     days: Sequence[str] = (),
 ) -> None:
@@ -41,7 +41,7 @@ def draw_strip(
         draft: What to draw.
         vocabulary: Names the items.
         window: Places that the model sees, counted from the newest.
-        on_change: Gets the draft after a click.
+        on_change: Gets the edit after a click.
         days: When each item of the original was met; nothing if that is not known.
     """
     start = max(0, len(draft) - window)
@@ -64,7 +64,7 @@ def draw_strip(
                 wrap=False,
                 # Only where it is needed: with it a card takes a browser more than twice as long.
                 help=escape(title) if len(title) > CARD_LETTERS else None,
-                on_click=lambda at=at: on_change(draft.toggled(at)),
+                on_click=lambda at=at: on_change(lambda d: d.toggled(at)),
             )
     if start:
         st.caption(

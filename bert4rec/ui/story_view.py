@@ -60,8 +60,8 @@ def draw_stories(open_sheet: OpenSheet) -> dict[str, str]:
     is_told = bool(st.session_state.setdefault(TOLD_KEY, False))
     st.header(story.title, anchor=False)
     st.markdown(f"##### {story.text}", anchors=False)
-    run = _sample_run(story.sample)
     try:
+        run = _sample_run(story.sample)
         if run is None or not run.checkpoint("best").exists():
             _draw_training(story, run)
         else:
@@ -107,11 +107,19 @@ def _sample_run(sample: str) -> Run | None:
     The stories are about what comes after a gap, too: a model of the past alone cannot tell them.
     """
     runs = [run for run in state.readable_runs() if run.config()["dataset"]["name"] == sample]
-    runs = [run for run in runs if run.dataset().manifest.get("simulated")]
+    runs = [run for run in runs if _is_on_simulated_data(run)]
     runs = [run for run in runs if run.hyperparameters().sees_future]
     with_model = [run for run in runs if run.checkpoint("best").exists()]
     live = [run for run in runs if run.status().state in LIVE_STATES]
     return next(iter([*with_model, *live]), None)
+
+
+def _is_on_simulated_data(run: Run) -> bool:
+    """Return whether a run's data are simulated, False where its dataset no longer opens."""
+    try:
+        return bool(run.dataset().manifest.get("simulated"))
+    except Bert4RecError:
+        return False
 
 
 def _draw_training(story: Story, run: Run | None) -> None:

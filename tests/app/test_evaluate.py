@@ -220,7 +220,7 @@ def test_the_address_reproduces_what_is_looked_at(made: Comparison) -> None:
     app = open_page(**link)
     assert app.selectbox(key="evaluate_against").value == "popularity"
     assert "HR@5" in plain(app)
-    assert "Transitions is right, Popularity is not" in plain(app)
+    assert "Transitions ranks what came next higher than Popularity" in plain(app)
     assert {name: linked(app, name) for name in link} == link
 
 

@@ -9,10 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.prepare import prepare
+from bert4rec.findings import FINDERS
 from bert4rec.pipeline import train
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables
 
@@ -153,6 +155,36 @@ def test_a_click_on_a_card_hides_its_item_and_another_shows_it() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_clicks_that_come_before_the_first_of_them_is_drawn_all_count() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.button(key="inspect_card_3").click()
+    app.button(key="inspect_card_4").click()
+    app.run()
+    assert app.query_params["mask"] == "2.4.5"
+
+
+@pytest.mark.usefixtures("run")
+def test_a_click_counts_although_the_address_is_still_that_before_the_last_one() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.button(key="inspect_card_3").click().run()
+    app.query_params["mask"] = "2"
+    app.button(key="inspect_card_4").click().run()
+    assert app.query_params["mask"] == "2.4.5"
+
+
+@pytest.mark.usefixtures("run")
+def test_an_item_too_many_is_refused_in_words() -> None:
+    items = ".".join(["1"] * MAX_ITEMS)
+    app = open_inspect(items=items, mask="400")
+    app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
+    app.run()
+    app.selectbox(key="inspect_edit_item").set_value("Title 1, the long").run()
+    click(app, "Append")
+    assert f"more than {MAX_ITEMS}" in app.error[0].value
+    assert app.query_params["items"] == items
+
+
+@pytest.mark.usefixtures("run")
 def test_an_unknown_user_in_a_link_is_said_and_another_is_shown() -> None:
     app = open_inspect(user="nobody")
     assert "nobody" in app.error[0].value
@@ -269,6 +301,27 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
 
 
 @pytest.mark.usefixtures("run")
+def test_what_failed_to_be_found_out_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(recommender: object) -> None:
+        raise MemoryError
+
+    calibrate = FINDERS["calibration"]
+    monkeypatch.setitem(FINDERS, "calibration", full)
+    app = open_inspect(user="u3", mask="2")
+    open_tab(app, ":material/percent: How sure is it?")
+    assert len(app.metric) == 3
+    assert "did not fit the memory" in app.error[0].value
+    monkeypatch.setitem(FINDERS, "calibration", calibrate)
+    click(app, "Try again")
+    state.finding_service()._executor.submit(int).result(timeout=120)
+    app.run()
+    assert not app.error
+    assert "Error with temperature" in app.dataframe[-1].proto.columns
+
+
+@pytest.mark.usefixtures("run")
 def test_the_best_and_worst_ranked_held_out_items_are_offered() -> None:
     app = open_inspect(user="u3", mask="2")
     app.session_state["inspect_gallery"] = True
@@ -304,6 +357,24 @@ def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None
     open_tab(app, ":material/percent: How sure is it?")
     assert "an answer takes seconds of its time" in texts(app)
     assert not [frame for frame in app.dataframe if "plain" in frame.value.columns]
+
+
+def test_a_run_that_is_deleted_while_it_is_followed_draws_the_page_anew(tmp_path: Path) -> None:
+    def page(folder: str) -> None:
+        from pathlib import Path
+
+        import streamlit as st
+
+        from bert4rec.runs.folder import Run
+        from bert4rec.ui.inspected_model import _follow
+
+        n_drawn = st.session_state["n_drawn"] = st.session_state.get("n_drawn", 0) + 1
+        if n_drawn == 1:
+            _follow(Run(Path(folder)), "last", 0)
+
+    app = AppTest.from_function(page, kwargs={"folder": str(tmp_path / "gone")}).run()
+    assert not app.exception
+    assert app.session_state["n_drawn"] == 2
 
 
 TRAINING_ASKS = {

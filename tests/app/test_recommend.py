@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.composer.outline import MAX_PLACES
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
+from bert4rec.files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
@@ -220,9 +223,40 @@ def test_the_tools_work_on_the_chosen_place() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_a_click_counts_although_the_address_is_still_that_before_the_last_one() -> None:
+    app = open_recommend(view="compose", places="1.2.3.4")
+    app.button(key="compose_card_1").click().run()
+    press(app, "Make it a gap")
+    app.query_params["places"] = "1.2.3.4"
+    press(app, "Gap at the end")
+    assert query(app, "places") == "1.0.3.4.0"
+
+
+@pytest.mark.usefixtures("run")
+def test_the_place_that_was_chosen_last_is_moved_though_it_is_not_drawn_yet() -> None:
+    app = open_recommend(view="compose", places="1.2.3.4.5")
+    app.button(key="compose_card_0").click().run()
+    app.button(key="compose_card_2").click()
+    press(app, "Later")
+    assert query(app, "places") == "1.2.4.3.5"
+    press(app, "Later")
+    assert query(app, "places") == "1.2.4.5.3"
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("tool", ["Gap before", "Gap at the end", "Insert before"])
+def test_a_place_too_many_is_refused_in_words(tool: str) -> None:
+    app = open_recommend(view="compose", places=".".join(["1", *["0"] * (MAX_PLACES - 1)]))
+    app.selectbox(key="compose_item").set_value("Title 8").run()
+    press(app, tool)
+    assert f"more than {MAX_PLACES}" in app.error[0].value
+    assert len(cards(app)) == MAX_PLACES
+
+
+@pytest.mark.usefixtures("run")
 def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
     app = unfolded(open_recommend(view="compose", places="3.1.0.0", filled="1"), "Rules")
-    app.toggle(key="compose_order_series").set_value(True).run()
+    app.toggle(key="compose_order_series_number").set_value(True).run()
     assert query(app, "order") == "series_number"
     assert "stands before" in app.warning[0].value
     press(app, "Make 1 such place a gap")
@@ -237,6 +271,26 @@ def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
     assert not app.error
     app.slider(key="compose_novelty").set_value(0.5).run()
     assert query(app, "novelty") == "0.5"
+
+
+def test_two_orders_of_one_series_are_kept_apart(workspace: Path) -> None:
+    rows = [{"user": f"u{n % 3}", "item": f"t{n % 8}", "time": n} for n in range(24)]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"t{at}" for at in range(8)],
+            "title": [f"Title {at}" for at in range(8)],
+            "series": ["One"] * 4 + ["Two"] * 4,
+            "volume": [1, 2, 3, 4] * 2,
+            "reading_order": [4, 3, 2, 1] * 2,
+        }
+    )
+    dataset = prepare(pd.DataFrame(rows), items=items, name="books", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = unfolded(open_recommend(view="compose", places="1.0.0"), "Rules")
+    app.toggle(key="compose_order_reading_order").set_value(True).run()
+    assert not app.exception
+    assert query(app, "order") == "reading_order"
+    assert not app.toggle(key="compose_order_volume").value
 
 
 @pytest.mark.usefixtures("run")
@@ -323,6 +377,18 @@ def test_an_own_dataset_called_like_a_sample_is_not_taken_for_it(workspace: Path
     train(dataset, small_settings(n_epochs=1), workspace=workspace)
     app = open_recommend(view="show", story="series")
     assert "Train on the sample" in labels(app)
+
+
+def test_a_story_passes_over_runs_whose_dataset_is_gone(workspace: Path) -> None:
+    dataset = prepare_sample("reading", workspace)
+    told = train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    newer = shutil.copytree(told.folder, told.folder.with_name("29990101T000000-newer"))
+    config = read_json(newer / "config.json")
+    config["dataset"]["fingerprint"] = "gone"
+    write_json(newer / "config.json", config)
+    assert "Find what is missing" in labels(open_recommend(view="show", story="series"))
+    shutil.rmtree(workspace / "datasets")
+    assert "Train on the sample" in labels(open_recommend(view="show", story="series"))
 
 
 def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from bert4rec import findings
-from bert4rec.errors import SettingsError
+from bert4rec.errors import Bert4RecError, DeviceMemoryError, RunError, SettingsError
 from bert4rec.extremes import find_extremes
 from bert4rec.findings import FINDERS, FindingService
 from bert4rec.recommender import Recommender, load
@@ -75,20 +76,48 @@ def failing(error: Exception) -> Callable[[object], None]:
     return fail
 
 
-def test_an_error_of_ours_is_told_and_any_other_is_raised(
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (SettingsError(["no place"]), SettingsError, "no place"),
+        (torch.OutOfMemoryError("CUDA out of memory"), DeviceMemoryError, "try again"),
+        (ZeroDivisionError("oops"), RunError, "ZeroDivisionError: oops"),
+    ],
+)
+def test_whatever_goes_wrong_is_told_as_an_error_of_ours(
+    tiny_run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    kind: type[Bert4RecError],
+    told: str,
+) -> None:
+    monkeypatch.setitem(FINDERS, "bad", failing(error))
+    service = FindingService()
+    service.ask(tiny_run, "bad")
+    wait(service)
+    found = service.ask(tiny_run, "bad")
+    assert found.state == "failed"
+    assert isinstance(found.error, kind)
+    assert told in str(found.error)
+
+
+def test_what_failed_is_found_at_a_retry_and_not_before(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(FINDERS, "ours", failing(SettingsError(["no place"])))
-    monkeypatch.setitem(FINDERS, "bug", failing(ZeroDivisionError("oops")))
+    monkeypatch.setitem(FINDERS, "count", failing(MemoryError()))
     service = FindingService()
-    for kind in ("ours", "bug"):
-        service.ask(tiny_run, kind)
+    service.ask(tiny_run, "count")
     wait(service)
-    found = service.ask(tiny_run, "ours")
-    assert found.state == "failed"
-    assert "no place" in str(found.error)
-    with pytest.raises(ZeroDivisionError):
-        service.ask(tiny_run, "bug")
+    calls: list[int] = []
+    monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
+    assert [service.ask(tiny_run, "count").state for _ in range(2)] == ["failed"] * 2
+    service.retry(tiny_run, "count")
+    service.ask(tiny_run, "count")
+    wait(service)
+    # What did not fail stays.
+    service.retry(tiny_run, "count")
+    assert service.ask(tiny_run, "count").state == "done"
+    assert calls == [1]
 
 
 def test_what_was_asked_for_longest_ago_is_let_go_of(

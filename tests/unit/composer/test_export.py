@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.composer.decoding import Composition, compose
-from bert4rec.composer.export import as_m3u8, as_text
+from bert4rec.composer.export import as_m3u8, as_text, composition_rows
 from bert4rec.composer.outline import Limit, Outline, Rules
 from bert4rec.composer.reasons import Reason, find_reasons
 from bert4rec.data.vocabulary import Vocabulary
@@ -37,6 +37,15 @@ def test_json_holds_what_was_asked_for_and_what_came_out(
     assert 0 < chosen["past"] < 1
     assert document["excluded"] == ["b9"]
     assert document["limits"] == [{"column": "author", "n": 2}]
+
+
+def test_what_a_model_of_the_past_does_not_see_is_empty() -> None:
+    model = shelf_recommender(attention="causal")
+    found = compose(model, Outline.of([1, None, 4]))
+    reasons = find_reasons(model, found.items, [1])
+    chosen = composition_rows(found, reasons, model.vocabulary)[1]
+    assert 0 < chosen["past"] < 1
+    assert (chosen["future"], chosen["both"]) == (None, None)
 
 
 def test_csv_starts_no_formula_and_keeps_the_columns_of_the_item_table(

@@ -47,6 +47,18 @@ def test_what_carries_a_choice_is_told_by_clear_bits(
     assert reason.carried_by == carried_by
 
 
+def test_a_model_of_the_past_is_asked_from_the_past_alone() -> None:
+    model = shelf_recommender(attention="causal")
+    for reason in find_reasons(model, ITEMS, range(6)):
+        assert list(reason.log_p) == ["past"]
+        told = "popularity" if reason.bits("past") < 1 else "past"
+        assert reason.carried_by == told
+    # What comes after a place says nothing of it.
+    (whole,) = find_reasons(model, ITEMS, [2])
+    (alone,) = find_reasons(model, ITEMS[:3], [2])
+    assert whole.log_p == pytest.approx(alone.log_p, abs=1e-5)
+
+
 def test_the_strongest_neighbours_are_those_of_the_occlusion(ring: Recommender) -> None:
     fall = occlusion(ring, np.array(ITEMS), 3)
     found = strongest_neighbours(ring, ITEMS, 3)

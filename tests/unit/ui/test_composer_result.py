@@ -8,6 +8,7 @@ from bert4rec.composer.decoding import Choice, Composition
 from bert4rec.composer.outline import Outline
 from bert4rec.composer.reasons import Reason
 from bert4rec.ui.composer_result import comparison_words, reason_words
+from bert4rec.ui.words import percent
 
 
 def filled(*probabilities: float) -> Composition:
@@ -45,3 +46,11 @@ def test_a_reason_says_that_its_chances_are_those_in_the_whole_catalogue() -> No
         words = reason_words(Reason(place, 4, log_p, math.log(0.01)), n_items)
         assert "in the whole catalogue" in words.casefold()
     assert "10% from what comes before, 20% from what comes after and 50% from both" in words
+
+
+def test_a_reason_of_a_model_of_the_past_tells_of_nothing_that_comes_after() -> None:
+    for place, n_items, p in ((0, 1, 0.1), (0, 3, 0.1), (1, 3, 0.1), (2, 3, 0.01)):
+        words = reason_words(Reason(place, 4, {"past": math.log(p)}, math.log(0.01)), n_items)
+        assert percent(p) in words
+        assert "in the whole catalogue" in words.casefold()
+        assert "after" not in words

@@ -53,6 +53,19 @@ def test_moves_stop_at_the_ends_and_the_last_item_stays() -> None:
     assert items_of(Draft.of([5]).without(0)) == [5]
 
 
+def test_a_place_that_is_gone_changes_nothing() -> None:
+    draft = Draft.of([5, 6], hidden=[1])
+    for edited in (draft.replaced(2, 9), draft.moved(2, 0), draft.without(2), draft.hiding([1, 2])):
+        assert edited == draft
+
+
+def test_a_draft_takes_no_more_items_than_its_link() -> None:
+    whole = Draft.of(range(1, MAX_ITEMS + 1), "ann", range(MAX_ITEMS)).replaced(0, 9)
+    assert Draft.from_link(whole.link(), whole.original, MAX_ITEMS) == whole
+    with pytest.raises(SettingsError, match=f"more than {MAX_ITEMS}"):
+        whole.inserted(MAX_ITEMS, 5)
+
+
 def test_back_to_the_original_keeps_what_was_hidden_of_it() -> None:
     draft = Draft.of([5, 6, 7], hidden=[2]).without(0)
     assert draft.restored().hidden == [2]
