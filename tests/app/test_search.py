@@ -326,6 +326,45 @@ def test_a_search_is_started_followed_and_its_best_trial_trained_to_its_score(
     assert app.session_state["run_id"] == run.id
 
 
+def test_what_was_typed_just_before_the_press_is_what_is_searched(
+    dataset: SequenceDataset, workspace: Path, open_search: Open, service: SearchService
+) -> None:
+    app = shrink(open_search())
+    # One message of the browser tells all three: nothing is drawn in between.
+    app.number_input(key="search_trials").set_value(1)
+    app.text_input(key="search_name").set_value("typed last")
+    press(app, "Start the search")
+    assert not app.exception
+    assert service.wait("typed-last", TIMEOUT_S)
+    study = Study(workspace / "studies" / "typed-last.db")
+    assert study.plan().budget == Budget(1)
+    assert len(study.trials()) == 1
+
+
+def test_a_plan_that_became_wrong_just_before_the_press_is_told_and_not_searched(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    app = open_search()
+    app.number_input(key="search_trials").set_value(0)
+    press(app, "Start the search")
+    assert not app.exception
+    assert "trials: 0 should be 1 to" in texts(app)
+    assert not (workspace / "studies").exists()
+
+
+def test_a_trial_picked_just_before_the_press_is_the_one_that_is_used(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = invented_study(dataset, 4)
+    app = open_search("one")
+    chosen = study.trials()[1]
+    assert app.selectbox(key="search_trial_one").value != chosen.number
+    app.selectbox(key="search_trial_one").set_value(chosen.number)
+    press(app, "Use these settings")
+    assert not app.exception
+    assert app.session_state["train_draft"] == study.plan().settings(chosen.values).given()
+
+
 def test_the_settings_of_a_chosen_trial_fill_the_train_form(
     dataset: SequenceDataset, open_search: Open
 ) -> None:
