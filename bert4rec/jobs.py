@@ -7,41 +7,26 @@ Who is no run, such as a trial of a search, takes a turn at the device while no 
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE, Control
+from bert4rec.control import Control
 from bert4rec.device import choose_device
-from bert4rec.errors import Bert4RecError, RunError, SettingsError
+from bert4rec.errors import RunError
 from bert4rec.files import writing_explained
-from bert4rec.pipeline import execute
-from bert4rec.process_runner import run_in_a_process
+from bert4rec.runners import Runner, run_in_this_thread
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
-from bert4rec.runs.recorder import explained, tell_end
 from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.
 LOOK_EVERY_S = 0.5
-
-_log = logging.getLogger(__name__)
-
-
-class Runner(Protocol):
-    """Whoever carries out a run; returns when it has ended, however it ended."""
-
-    def __call__(self, run: Run, control: Control) -> None:
-        """Carry out the run; `control` pauses and stops it from other threads."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,41 +51,6 @@ class _Job:
 class _Turn:
     device: str
     is_taken: bool = False
-
-
-def run_in_this_thread(run: Run, control: Control) -> None:
-    """Carry out a run in the calling thread; its failure stands in the run's status."""
-    try:
-        execute(run, control=control)
-    except Bert4RecError as error:
-        _log.warning("run %s failed: %s", run.id, error)
-        # One whose folder could not even be taken has told nobody.
-        message, fix = explained(error, run.folder)
-        with suppress(Bert4RecError):
-            tell_end(run, state="failed", message=message, fix=fix, error=type(error).__name__)
-    except Exception:  # noqa: BLE001  whatever a run dies of, the next one must still start
-        _log.exception("run %s failed", run.id)
-
-
-RUNNERS: Mapping[str, Runner] = dict(
-    zip(RUNNER_NAMES, (run_in_this_thread, run_in_a_process), strict=True)
-)
-
-
-def runner_name() -> str:
-    """Return the name of the runner that `BERT4REC_RUNNER` chooses, by default the thread's.
-
-    Raises:
-        SettingsError: there is none of that name.
-    """
-    name = os.environ.get(RUNNER_VARIABLE) or RUNNER_NAMES[0]
-    if name not in RUNNERS:
-        raise SettingsError(
-            [f"there is no runner {name!r}"],
-            where=RUNNER_VARIABLE,
-            fix=f"Use one of {', '.join(RUNNERS)}.",
-        )
-    return name
 
 
 class JobService:
