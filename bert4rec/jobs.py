@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bert4rec.control import Control
 from bert4rec.device import choose_device
-from bert4rec.errors import RunError
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.files import writing_explained
 from bert4rec.runners import Runner, run_in_this_thread
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
@@ -86,6 +86,26 @@ class JobService:
                 run.set_status(state="queued", message="", fix="", error="")
             self._jobs.append(_Job(run, device))
             self._start_next(device)
+
+    def make_and_submit(self, device: str, make: Callable[[], Run]) -> Run:
+        """Make a new run and queue it; where that is refused nothing is left behind.
+
+        Args:
+            device: The device of its settings, which is looked for before it is made.
+            make: Makes it.
+
+        Raises:
+            DeviceError: its device is not there.
+            Bert4RecError: it cannot be made or queued.
+        """
+        choose_device(device)
+        run = make()
+        try:
+            self.submit(run)
+        except Bert4RecError:
+            shutil.rmtree(run.folder, ignore_errors=True)
+            raise
+        return run
 
     def pause(self, run_id: str) -> None:
         """Let a running run wait before its next step."""

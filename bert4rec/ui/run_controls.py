@@ -41,15 +41,13 @@ def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) ->
     Raises:
         Bert4RecError: it cannot be made or queued; nothing is left behind.
     """
-    # Torch comes with it, which a page that only shows a run does not need.
-    from bert4rec.device import choose_for
-
     dataset = state.current_dataset()
     if dataset is None:
         raise RunError("there is no dataset to train on", fix="Prepare one on the Data page.")
-    choose_for(policy.settings)
-    run = create_run(state.workspace(), dataset, policy, name=name or None)
-    state.job_service().submit(run)
+    run = state.job_service().make_and_submit(
+        policy.settings.device,
+        lambda: create_run(state.workspace(), dataset, policy, name=name or None),
+    )
     after(run.id)
 
 
@@ -193,10 +191,11 @@ def _submit(run: Run) -> None:
 def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
-    again = create_run(
-        state.workspace(), run.dataset(), Policy(run.policy().kind, smaller), name=run.name
+    policy = Policy(run.policy().kind, smaller)
+    again = state.job_service().make_and_submit(
+        smaller.device,
+        lambda: create_run(state.workspace(), run.dataset(), policy, name=run.name),
     )
-    state.job_service().submit(again)
     state.choose_run(again.id)
 
 

@@ -287,10 +287,10 @@ def _label(trial: Trial, best: Trial, metric: str) -> str:
 def _train(read: ReadStudy, trial: Trial) -> None:
     study = _found(read.name)
     try:
-        run = run_of_trial(study, trial)
+        device = study.plan().base.device
+        run = state.job_service().make_and_submit(device, lambda: run_of_trial(study, trial))
     finally:
         study.close()
-    state.job_service().submit(run)
     state.choose_run(run.id)
     st.session_state["search_leave"] = True
 

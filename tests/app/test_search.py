@@ -382,6 +382,20 @@ def test_the_settings_of_a_chosen_trial_fill_the_train_form(
     assert app.session_state["train_name"] == "one"
 
 
+def test_a_trial_of_a_device_that_is_gone_is_not_trained_and_leaves_no_run_behind(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    study = invented_study(dataset, 2)
+    plan = study.facts()["plan"]
+    study.optuna_study.set_user_attr(
+        "plan", plan | {"settings": plan["settings"] | {"device": "cuda:97"}}
+    )
+    app = press(open_search("one"), "Train the best")
+    assert not app.exception
+    assert "cuda:97" in texts(app)
+    assert list_runs(workspace) == []
+
+
 def test_the_best_trial_is_kept_as_a_preset_with_one_click(
     dataset: SequenceDataset, open_search: Open
 ) -> None:

@@ -398,6 +398,19 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     assert newest.status().state == "finished"
 
 
+def test_a_smaller_batch_on_a_device_that_is_gone_leaves_no_run_behind(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, device="cuda:97")
+    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    app = open_train(run)
+    next(button for button in app.button if "batch size 8" in button.label).click()
+    app.run()
+    assert not app.exception
+    assert "cuda:97" in texts(app).replace("\\", "")
+    assert list_runs(workspace) == [run]
+
+
 def test_a_failed_run_names_settings_as_the_form_does(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

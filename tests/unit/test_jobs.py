@@ -499,6 +499,20 @@ def test_the_real_runner_trains_stops_and_goes_on_to_the_end(
     workspace: Path, dataset: SequenceDataset
 ) -> None:
     local = saved_dataset(workspace, dataset)
+def test_a_run_that_cannot_be_queued_is_not_made_or_leaves_nothing_behind(
+    workspace: Path, service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    with pytest.raises(DeviceError):
+        service.make_and_submit("cuda:97", lambda: pytest.fail("it was made"))
+    # What the settings ask for may have gone between the two.
+    with pytest.raises(DeviceError):
+        service.make_and_submit("cpu", lambda: new_run("a", device="cuda:97"))
+    assert list((workspace / "runs").iterdir()) == []
+    made = service.make_and_submit("cpu", lambda: new_run("a"))
+    desk.wait_until_begun("a")
+    assert service.active() == [made.id]
+
+
     settings = small_settings(batch_size=8, n_epochs=4)
     run = create_run(workspace, local, Policy("scoring_policy", settings))
     service = JobService(workspace)
