@@ -224,7 +224,8 @@ class JobService:
                 self._changed.wait(LOOK_EVERY_S)
             mine.is_taken = not control.is_stopped
         try:
-            yield
+            with beating(partial(self._beat_for_waiting, device)):
+                yield
         finally:
             with self._changed:
                 self._turns.remove(mine)

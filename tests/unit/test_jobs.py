@@ -423,12 +423,9 @@ def test_whoever_waits_is_told_of_a_run_that_leaves_the_queue(
     assert seen.is_set()
 
 
-def test_runs_in_the_queue_give_signs_of_life(
-    service: JobService,
-    desk: Desk,
-    new_run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def beat(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets all that give signs of life give one now, and only now."""
     beats: list[Callable[[], None]] = []
 
     @contextmanager
@@ -444,7 +441,7 @@ def test_runs_in_the_queue_give_signs_of_life(
     for run in (a, b, c):
         write_json(run.folder / "status.json", asdict(run.status()) | {"heartbeat_at": ""})
     service.discard(c.id)
-    beats[0]()
+    beat()
     assert a.status().heartbeat_at == ""
     assert b.status().heartbeat_at > ""
     assert b.status().state == "queued"
@@ -457,6 +454,17 @@ def test_a_device_that_is_not_there_is_told_at_once(
     with pytest.raises(DeviceError):
         service.submit(new_run("a", device="cuda:97"))
     assert service.active() == []
+
+    def all_beat() -> None:
+        for one in beats:
+            one()
+
+    return all_beat
+
+
+def test_runs_in_the_queue_give_signs_of_life(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], beat: Callable[[], None]
+) -> None:
 
 
 @pytest.mark.parametrize("act", ["pause", "resume", "stop", "discard"])
@@ -471,6 +479,18 @@ def test_a_run_that_is_not_here_cannot_be_steered(service: JobService, act: str)
 def test_a_run_that_ended_early_can_be_taken_up(
     service: JobService, desk: Desk, new_run: Callable[..., Run], state: str
 ) -> None:
+def test_runs_that_wait_behind_a_turn_give_signs_of_life(
+    service: JobService, new_run: Callable[..., Run], beat: Callable[[], None]
+) -> None:
+    a = new_run("a")
+    with service.turn("cpu", Control()):
+        service.submit(a)
+        write_json(a.folder / "status.json", asdict(a.status()) | {"heartbeat_at": ""})
+        beat()
+        assert a.status().heartbeat_at > ""
+        service.take_out(a.id)
+
+
     a = new_run("a")
     a.set_status(state=state, message="why", fix="what", error="Error")
     service.submit(a)
