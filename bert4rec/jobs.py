@@ -123,10 +123,19 @@ class JobService:
             job = self._find(run_id)
             if job is None:
                 raise _not_here(run_id)
-            job.control.stop()
-            if not job.is_running:
-                job.run.set_status(state="stopped", message="taken out of the queue")
-                self._remove(job)
+            if job.is_running:
+                job.control.stop()
+            else:
+                self._take_out(job)
+
+    def take_out(self, run_id: str) -> None:
+        """End a run that waits without letting it begin.
+
+        Raises:
+            RunError: it does not wait here, it may have begun.
+        """
+        with self._changed:
+            self._take_out(self._waiting(run_id))
 
     def discard(self, run_id: str) -> None:
         """End a run and delete its folder, once its thread has let go of it."""
@@ -187,9 +196,7 @@ class JobService:
             RunError: it does not wait here, it may have begun.
         """
         with self._changed:
-            job = self._find(run_id)
-            if job is None or job.is_running:
-                raise RunError(f"run {run_id!r} does not wait in the queue")
+            job = self._waiting(run_id)
             waiting = [one for one in self._here(job.device) if not one.is_running]
             waiting.remove(job)
             waiting.insert(max(0, position - 1), job)
@@ -201,6 +208,12 @@ class JobService:
         with self._changed:
             job = self._find(run_id)
             return job is not None and job.control.is_paused
+
+    def is_stopping(self, run_id: str) -> bool:
+        """Whether a run of this service was asked to end and has not yet."""
+        with self._changed:
+            job = self._find(run_id)
+            return job is not None and job.control.is_stopped
 
     def wait(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Block until `condition` holds after a job has left; return whether it does."""
@@ -257,6 +270,20 @@ class JobService:
         if job is None or not job.is_running:
             raise _not_here(run_id)
         return job
+
+    def _waiting(self, run_id: str) -> _Job:
+        job = self._find(run_id)
+        if job is None or job.is_running:
+            raise RunError(
+                f"run {run_id!r} does not wait in the queue",
+                fix="It is training by now, and can be stopped, or it has ended.",
+            )
+        return job
+
+    def _take_out(self, job: _Job) -> None:
+        """End a job that waits. The lock is held by the caller."""
+        job.run.set_status(state="stopped", message="taken out of the queue")
+        self._remove(job)
 
     def _start_next(self, device: str) -> None:
         """Start the first waiting job of a free device. The lock is held by the caller."""

@@ -20,7 +20,7 @@ from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.pace import STILL, Pace, note_watcher, pace_of
 from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.reading_table import Column, draw_table
-from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
+from bert4rec.ui.run_controls import draw_controls, shown_state
 from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import (
     final_finding,
@@ -55,24 +55,32 @@ class Drawn:
     Args:
         shown: The state as a visitor is told it.
         state: The state in the run's folder.
+        is_stopping: Whether it was asked to end and has not yet.
         pace: How often it looks at the run.
     """
 
     shown: str
     state: str
+    is_stopping: bool
     pace: Pace
+
+
+def _seen(run: Run, status: Status) -> tuple[str, str, bool]:
+    """Return what the buttons of a run depend on, as `Drawn` holds it."""
+    return shown_state(run, status), status.state, state.job_service().is_stopping(run.id)
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     """Draw a run with its own settings, live while it is active."""
     status = run.status()
-    now = shown_state(run, status)
+    seen = _seen(run, status)
+    now = seen[0]
     _draw_heading(run, status, now)
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run)
     pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
-    drawn = Drawn(now, status.state, pace)
+    drawn = Drawn(*seen, pace)
     st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
     st.fragment(_draw_curves, run_every=pace.curves)(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
@@ -100,7 +108,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         status = None
     # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
-    if status is None or (shown_state(run, status), status.state) != (drawn.shown, drawn.state):
+    if status is None or _seen(run, status) != (drawn.shown, drawn.state, drawn.is_stopping):
         st.rerun()
     if drawn.shown == "queued":
         st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
@@ -125,7 +133,7 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
 def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
-    if is_stopping(run, now):
+    if state.job_service().is_stopping(run.id):
         text = "Stopping: the best weights are being judged on the test items"
     elif not curves.train:
         text = "Preparing: the data is being split and the baselines are being judged"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.words import escape, state_word
 
@@ -76,9 +76,7 @@ def _draw_place(place: Place) -> None:
 
 
 def _take_out(service: JobService, run_id: str) -> None:
-    if service.position(run_id) == 0:
-        raise RunError("it is training by now", fix="Stop it below, or leave it.")
-    service.stop(run_id)
+    service.take_out(run_id)
 
 
 def _move(position: int) -> Callable[[JobService, str], None]:

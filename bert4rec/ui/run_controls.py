@@ -16,7 +16,6 @@ from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.train_view import NAME_KEY, show_new
 from bert4rec.ui.words import escape, free_name
 
-STOPPING_KEY = "train_stopping"
 PROBLEM_KEY = "train_problem"
 # Ends that a smaller batch may avert.
 WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
@@ -28,11 +27,6 @@ def shown_state(run: Run, status: Status) -> str:
     if status.state not in ACTIVE_STATES or service.position(run.id) != 0:
         return status.state
     return "paused" if service.is_paused(run.id) else "running"
-
-
-def is_stopping(run: Run, now: str) -> bool:
-    """Whether the run was asked to stop and is still judging its best weights."""
-    return now in ACTIVE_STATES and st.session_state.get(STOPPING_KEY) == run.id
 
 
 def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) -> None:
@@ -93,7 +87,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
         if now in ("running", "paused"):
             _draw_running(run, now)
         elif now == "queued":
-            _button("Leave the queue", "stop", "playlist_remove", run)
+            _button("Leave the queue", "take_out", "playlist_remove", run)
         elif now in RESUMABLE_STATES:
             _draw_ended(run, status)
         else:
@@ -104,7 +98,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
 
 
 def _draw_running(run: Run, now: str) -> None:
-    stopping = is_stopping(run, now)
+    stopping = state.job_service().is_stopping(run.id)
     if now == "paused":
         _button("Resume", "resume", "play_arrow", run, disabled=stopping)
     else:
@@ -178,16 +172,6 @@ def _try(action: Callable[[Run], None], run: Run) -> None:
         st.session_state[PROBLEM_KEY] = error
 
 
-def _stop(run: Run) -> None:
-    state.job_service().stop(run.id)
-    st.session_state[STOPPING_KEY] = run.id
-
-
-def _submit(run: Run) -> None:
-    st.session_state.pop(STOPPING_KEY, None)
-    state.job_service().submit(run)
-
-
 def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
@@ -202,8 +186,9 @@ def _start_smaller(run: Run) -> None:
 _ACTIONS: dict[str, Callable[[Run], None]] = {
     "pause": lambda run: state.job_service().pause(run.id),
     "resume": lambda run: state.job_service().resume(run.id),
-    "stop": _stop,
-    "submit": _submit,
+    "stop": lambda run: state.job_service().stop(run.id),
+    "take_out": lambda run: state.job_service().take_out(run.id),
+    "submit": lambda run: state.job_service().submit(run),
 }
 
 

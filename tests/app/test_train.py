@@ -467,7 +467,7 @@ def test_a_second_run_waits_and_says_so(
     # It has not started yet.
     assert "created " in texts(app)
     assert "started " not in texts(app)
-    app.button(key=f"stop_{second.id}").click().run()
+    app.button(key=f"take_out_{second.id}").click().run()
     assert second.status().state == "stopped"
     service.stop(first.id)
     wait_for_the_end(workspace)
