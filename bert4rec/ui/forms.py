@@ -217,7 +217,7 @@ def changes_from(base: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Chan
 
 def taken_back(draft: Mapping[str, Any], base: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the draft with one setting as it was where the form was filled from."""
-    return changed_draft(draft, base, name, base.get(name, form_fields()[name].default))
+    return changed_draft(draft, base, name, shown_value(name, base))
 
 
 def setting_text(name: str, settings: Mapping[str, Any]) -> str:
