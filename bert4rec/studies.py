@@ -138,7 +138,7 @@ def study_for(workspace: Path, dataset: SequenceDataset, plan: SearchPlan, *, na
         word
         for word, is_same in (
             ("dataset", fingerprint == dataset.fingerprint),
-            ("settings or metric", known.base == plan.base),
+            ("settings or metric", known.base.in_effect() == plan.base.in_effect()),
             ("space", known.space == plan.space),
             ("seed", known.seed == plan.seed),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from bert4rec.data.split_record import asked_words, few_words
@@ -15,7 +14,6 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.forms import form_fields, setting_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.pace import STILL, Pace, note_watcher, pace_of
 from bert4rec.ui.policy_form import draw_policy_out
@@ -26,6 +24,7 @@ from bert4rec.ui.run_figures import (
     final_finding,
     final_table,
     memory_bytes,
+    origins_table,
     progress_of,
     queue_text,
     seen_words,
@@ -215,15 +214,6 @@ def _draw_settings(run: Run) -> None:
         if is_open:
             st.caption("Frozen when it started; the form for new runs does not change them.")
             left, right = st.columns(2)
-            settings = run.hyperparameters()
-            values, given = settings.model_dump(), set(settings.given()) - {*settings.unused}
-            table = pd.DataFrame(
-                {
-                    "Setting": [field.title for field in form_fields().values()],
-                    "Value": [setting_text(name, values) for name in form_fields()],
-                    "From": ["given" if name in given else "default" for name in form_fields()],
-                }
-            ).sort_values("From", ascending=False, kind="stable")
-            left.dataframe(table, hide_index=True)
+            left.dataframe(origins_table(run.hyperparameters()), hide_index=True)
             with right:
                 draw_policy_out(run.policy(), f"{run.id}.yaml")
