@@ -152,10 +152,11 @@ def _draw_go_on(read: ReadStudy) -> None:
         help="A larger number goes on where the search ended.",
     )
     if budget.minutes is not None:
+        minutes = budget.minutes * (2 if is_done else 1)
         st.number_input(
             "Minutes in all",
-            min_value=0.1,
-            value=budget.minutes * (2 if is_done else 1),
+            min_value=min(0.1, minutes),
+            value=minutes,
             key=f"{key}_minutes",
             format="%.6g",
             width=150,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -518,6 +519,16 @@ def test_a_finished_search_goes_on_with_a_larger_budget(
     press(app, "Go on")
     assert service.wait("one", TIMEOUT_S)
     assert len([t for t in study.trials() if t.state in ("finished", "pruned")]) == 2
+
+
+def test_a_search_of_a_few_seconds_goes_on_as_any_other(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    plan = checked_plan(replace(small_plan(), budget=Budget(3, 0.05)))
+    create_study(workspace, dataset, plan, name="short").close()
+    app = open_search("short")
+    assert not app.exception
+    assert app.number_input(key="search_more_short_minutes").value == 0.05
 
 
 def test_a_search_of_another_process_is_watched_and_its_death_is_seen(
