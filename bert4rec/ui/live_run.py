@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -182,17 +183,22 @@ def _draw_results(run: Run) -> None:
     summary = run.summary()
     if summary is None:
         return
-    report = summary["report"]["test"]
-    metrics = report["bert4rec"]["metrics"]
+    metrics = summary.get("test", {})
     with st.grid(4, min_column_width=MIN_METRIC_PX):
-        st.metric("NDCG@10 on test", number(metrics["ndcg@10"], 3), border=True)
-        st.metric("HR@10 on test", number(metrics["hr@10"], 3), border=True)
+        st.metric("NDCG@10 on test", number(metrics.get("ndcg@10"), 3), border=True)
+        st.metric("HR@10 on test", number(metrics.get("hr@10"), 3), border=True)
         n_done = summary["n_epochs_done"]
         best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
         st.metric("Best epoch", best, border=True)
         st.metric("Training time", duration(summary["train_seconds"]), border=True)
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
+    # There are summaries of a version that wrote none.
+    if "report" in summary:
+        _draw_report(run, summary, summary["report"]["test"])
+
+
+def _draw_report(run: Run, summary: dict[str, Any], report: dict[str, Any]) -> None:
     st.markdown(f"**{escape(final_finding(report))}**")
     model = run.hyperparameters().model_name
     table = final_table(report, model)

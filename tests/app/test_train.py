@@ -589,6 +589,23 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     assert "before clipping" not in texts(app)
 
 
+def test_a_run_without_a_report_is_drawn_with_the_figures_that_it_has(
+    workspace: Path, open_train: Open
+) -> None:
+    golden = ROOT / "tests" / "golden" / "run_v1"
+    for part in ("datasets", "runs"):
+        shutil.copytree(golden / part, workspace / part)
+    (run,) = list_runs(workspace)
+    summary = run.summary()
+    assert summary is not None
+    del summary["report"]
+    write_json(run.folder / "summary.json", summary)
+    app = open_train(run)
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["NDCG@10 on test"] == f"{summary['test']['ndcg@10']:.3f}"
+
+
 def test_advice_names_its_figure_and_a_click_takes_it(
     dataset: SequenceDataset, open_train: Open
 ) -> None:
