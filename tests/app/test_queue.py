@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_run_is_shown_to_stop_also_to_those_who_did_not_ask_for_it(
     for app in (asks, looks):
         assert app.button(key=f"stop_{runs[0].id}").disabled
         assert app.button(key=f"pause_{runs[0].id}").disabled
+
+
+def test_a_waiting_run_whose_folder_is_gone_hides_no_other_and_can_be_taken_out(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    shutil.rmtree(runs[1].folder)
+    app = open_train()
+    assert not app.exception
+    assert not app.error
+    assert "its folder cannot be read" in texts(app)
+    assert not app.button(key=f"stop_{runs[0].id}").disabled
+    app.button(key=f"queue_out_{runs[1].id}").click().run()
+    assert not app.exception
+    assert [place.run for place in service.queue()] == [runs[0], runs[2]]
 
 
 def test_a_run_of_the_queue_is_shown_at_a_press(
