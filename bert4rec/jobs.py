@@ -276,7 +276,7 @@ class JobService:
         if job is None or job.is_running:
             raise RunError(
                 f"run {run_id!r} does not wait in the queue",
-                fix="It is training by now, and can be stopped, or it has ended.",
+                fix="Look at it again: it is training by now, or it has ended.",
             )
         return job
 
