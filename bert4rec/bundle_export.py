@@ -91,7 +91,7 @@ def lacking(run: Run) -> str:
 def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     weights = model.scorer.network.state_dict()
     save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
-    _write_document(folder / SETTINGS, model.settings.model_dump(mode="json"))
+    _write_document(folder / SETTINGS, model.settings.in_effect())
     (folder / POLICY).write_text(dump_policy(run.policy()), encoding="utf-8")
     write_vocabulary(model.vocabulary, folder / VOCABULARY)
     card = model_card(run, model.dataset, version("bert4rec"))

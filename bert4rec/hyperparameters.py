@@ -6,7 +6,7 @@ model in this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic.fields import FieldInfo
@@ -25,6 +25,8 @@ from bert4rec.policy_settings import (
 GROUPS = ("Network", "Training", "Loss", "Data", "Evaluation", "Machine")
 MODEL_NAMES = {"bidirectional": "BERT4Rec", "causal": "SASRec"}
 USUAL_MODEL = MODEL_NAMES["bidirectional"]
+# These follow `dropout_rate` while they are not given themselves.
+DROPOUTS = ("hidden_dropout_prob", "attn_dropout_prob")
 # What only a model with hidden items uses, only a loss over items that are drawn, and only CE.
 OF_MASKS = ("mask_rate", "next_item_rate")
 OF_NEGATIVES = ("negative_samples_count", "negative_sharing", "negative_sampling")
@@ -185,30 +187,21 @@ class Hyperparameters(PolicySettings):
     @property
     def hidden_dropout(self) -> float:
         """Dropout after layers, with `dropout_rate` taken into account."""
-        return self._dropout("hidden_dropout_prob")
+        return float(self.in_effect()["hidden_dropout_prob"])
 
     @property
     def attention_dropout(self) -> float:
         """Dropout on attention weights, with `dropout_rate` taken into account."""
-        return self._dropout("attn_dropout_prob")
+        return float(self.in_effect()["attn_dropout_prob"])
 
-    def in_effect(self, name: str) -> Any:
-        """Return the value that a run uses of a setting, with `dropout_rate` taken into account.
+    def in_effect(self) -> dict[str, Any]:
+        """Return the value that a run uses of each setting, with `dropout_rate` taken into account.
 
         Example:
-            >>> Hyperparameters(dropout_rate=0.1).in_effect("hidden_dropout_prob")
+            >>> Hyperparameters(dropout_rate=0.1).in_effect()["hidden_dropout_prob"]
             0.1
         """
-        dropouts = {
-            "hidden_dropout_prob": self.hidden_dropout,
-            "attn_dropout_prob": self.attention_dropout,
-        }
-        return dropouts.get(name, getattr(self, name))
-
-    def _dropout(self, name: str) -> float:
-        if self.dropout_rate is not None and name not in self.model_fields_set:
-            return self.dropout_rate
-        return float(getattr(self, name))
+        return values_in_effect(self.model_dump(), self.model_fields_set)
 
     @property
     def sees_future(self) -> bool:
@@ -228,6 +221,18 @@ class Hyperparameters(PolicySettings):
     def given(self) -> dict[str, Any]:
         """Return the settings that were given, in the order of the model; defaults are left out."""
         return self.model_dump(exclude_unset=True)
+
+
+def values_in_effect(values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """Return the values that a run uses, with `dropout_rate` taken into account.
+
+    Args:
+        values: All its settings.
+        given: The names of those that were given.
+    """
+    rate = values.get("dropout_rate")
+    follow = [] if rate is None else [name for name in DROPOUTS if name not in given]
+    return {**values, **dict.fromkeys(follow, rate)}
 
 
 def model_name(values: Mapping[str, Any]) -> str:

@@ -7,41 +7,26 @@ Who is no run, such as a trial of a search, takes a turn at the device while no 
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE, Control
+from bert4rec.control import Control
 from bert4rec.device import choose_device
-from bert4rec.errors import Bert4RecError, RunError, SettingsError
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.files import writing_explained
-from bert4rec.pipeline import execute
-from bert4rec.process_runner import run_in_a_process
+from bert4rec.runners import Runner, run_in_this_thread
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
-from bert4rec.runs.recorder import explained, tell_end
 from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.
 LOOK_EVERY_S = 0.5
-
-_log = logging.getLogger(__name__)
-
-
-class Runner(Protocol):
-    """Whoever carries out a run; returns when it has ended, however it ended."""
-
-    def __call__(self, run: Run, control: Control) -> None:
-        """Carry out the run; `control` pauses and stops it from other threads."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,41 +51,6 @@ class _Job:
 class _Turn:
     device: str
     is_taken: bool = False
-
-
-def run_in_this_thread(run: Run, control: Control) -> None:
-    """Carry out a run in the calling thread; its failure stands in the run's status."""
-    try:
-        execute(run, control=control)
-    except Bert4RecError as error:
-        _log.warning("run %s failed: %s", run.id, error)
-        # One whose folder could not even be taken has told nobody.
-        message, fix = explained(error, run.folder)
-        with suppress(Bert4RecError):
-            tell_end(run, state="failed", message=message, fix=fix, error=type(error).__name__)
-    except Exception:  # noqa: BLE001  whatever a run dies of, the next one must still start
-        _log.exception("run %s failed", run.id)
-
-
-RUNNERS: Mapping[str, Runner] = dict(
-    zip(RUNNER_NAMES, (run_in_this_thread, run_in_a_process), strict=True)
-)
-
-
-def runner_name() -> str:
-    """Return the name of the runner that `BERT4REC_RUNNER` chooses, by default the thread's.
-
-    Raises:
-        SettingsError: there is none of that name.
-    """
-    name = os.environ.get(RUNNER_VARIABLE) or RUNNER_NAMES[0]
-    if name not in RUNNERS:
-        raise SettingsError(
-            [f"there is no runner {name!r}"],
-            where=RUNNER_VARIABLE,
-            fix=f"Use one of {', '.join(RUNNERS)}.",
-        )
-    return name
 
 
 class JobService:
@@ -137,6 +87,26 @@ class JobService:
             self._jobs.append(_Job(run, device))
             self._start_next(device)
 
+    def make_and_submit(self, device: str, make: Callable[[], Run]) -> Run:
+        """Make a new run and queue it; where that is refused nothing is left behind.
+
+        Args:
+            device: The device of its settings, which is looked for before it is made.
+            make: Makes it.
+
+        Raises:
+            DeviceError: its device is not there.
+            Bert4RecError: it cannot be made or queued.
+        """
+        choose_device(device)
+        run = make()
+        try:
+            self.submit(run)
+        except Bert4RecError:
+            shutil.rmtree(run.folder, ignore_errors=True)
+            raise
+        return run
+
     def pause(self, run_id: str) -> None:
         """Let a running run wait before its next step."""
         with self._changed:
@@ -153,10 +123,19 @@ class JobService:
             job = self._find(run_id)
             if job is None:
                 raise _not_here(run_id)
-            job.control.stop()
-            if not job.is_running:
-                job.run.set_status(state="stopped", message="taken out of the queue")
-                self._remove(job)
+            if job.is_running:
+                job.control.stop()
+            else:
+                self._take_out(job)
+
+    def take_out(self, run_id: str) -> None:
+        """End a run that waits without letting it begin.
+
+        Raises:
+            RunError: it does not wait here, it may have begun.
+        """
+        with self._changed:
+            self._take_out(self._waiting(run_id))
 
     def discard(self, run_id: str) -> None:
         """End a run and delete its folder, once its thread has let go of it."""
@@ -217,9 +196,7 @@ class JobService:
             RunError: it does not wait here, it may have begun.
         """
         with self._changed:
-            job = self._find(run_id)
-            if job is None or job.is_running:
-                raise RunError(f"run {run_id!r} does not wait in the queue")
+            job = self._waiting(run_id)
             waiting = [one for one in self._here(job.device) if not one.is_running]
             waiting.remove(job)
             waiting.insert(max(0, position - 1), job)
@@ -231,6 +208,12 @@ class JobService:
         with self._changed:
             job = self._find(run_id)
             return job is not None and job.control.is_paused
+
+    def is_stopping(self, run_id: str) -> bool:
+        """Whether a run of this service was asked to end and has not yet."""
+        with self._changed:
+            job = self._find(run_id)
+            return job is not None and job.control.is_stopped
 
     def wait(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Block until `condition` holds after a job has left; return whether it does."""
@@ -254,7 +237,8 @@ class JobService:
                 self._changed.wait(LOOK_EVERY_S)
             mine.is_taken = not control.is_stopped
         try:
-            yield
+            with beating(partial(self._beat_for_waiting, device)):
+                yield
         finally:
             with self._changed:
                 self._turns.remove(mine)
@@ -286,6 +270,20 @@ class JobService:
         if job is None or not job.is_running:
             raise _not_here(run_id)
         return job
+
+    def _waiting(self, run_id: str) -> _Job:
+        job = self._find(run_id)
+        if job is None or job.is_running:
+            raise RunError(
+                f"run {run_id!r} does not wait in the queue",
+                fix="Look at it again: it is training by now, or it has ended.",
+            )
+        return job
+
+    def _take_out(self, job: _Job) -> None:
+        """End a job that waits. The lock is held by the caller."""
+        job.run.set_status(state="stopped", message="taken out of the queue")
+        self._remove(job)
 
     def _start_next(self, device: str) -> None:
         """Start the first waiting job of a free device. The lock is held by the caller."""

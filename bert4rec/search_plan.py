@@ -59,7 +59,8 @@ class SearchPlan:
 
     def first_point(self) -> dict[str, Any] | None:
         """Return the values of the base, or None where the space does not hold them."""
-        values = {name: self.base.in_effect(name) for name in self.space}
+        known = self.base.in_effect()
+        values = {name: known[name] for name in self.space}
         is_inside = all(self.space[name].holds(value) for name, value in values.items())
         return values if is_inside else None
 

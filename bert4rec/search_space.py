@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import Hyperparameters, unused_by_loss
+from bert4rec.hyperparameters import DROPOUTS, Hyperparameters, unused_by_loss
 from bert4rec.setting_checks import parse_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
@@ -28,7 +28,6 @@ WHY_FIXED = {
     **dict.fromkeys(MACHINE, "it is a matter of the machine, not of the model"),
     "seed": "another seed is luck, not a better setting",
 }
-DROPOUTS = ("hidden_dropout_prob", "attn_dropout_prob")
 MAX_CHOICES = 50
 # How a choice is typed that leaves a setting unset.
 UNSET = ("none", "null")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def _fill(study: Study, name: str, dataset: SequenceDataset, plan: SearchPlan) -
     folder = dataset.folder.name if dataset.folder else ""
     known = {"name": dataset.name, "fingerprint": dataset.fingerprint, "folder": folder}
     made.set_user_attr("format_version", FORMAT_VERSION)
+    # Neither name nor file tells it from one that was deleted: a file system uses numbers again.
+    made.set_user_attr("id", secrets.token_hex(8))
     made.set_user_attr("dataset", known)
     made.set_user_attr("plan", plain_plan(plan))
     first = plan.first_point()
@@ -138,7 +141,7 @@ def study_for(workspace: Path, dataset: SequenceDataset, plan: SearchPlan, *, na
         word
         for word, is_same in (
             ("dataset", fingerprint == dataset.fingerprint),
-            ("settings or metric", known.base == plan.base),
+            ("settings or metric", known.base.in_effect() == plan.base.in_effect()),
             ("space", known.space == plan.space),
             ("seed", known.seed == plan.seed),
         )

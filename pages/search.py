@@ -17,6 +17,7 @@ from bert4rec.ui.search_actions import (
     NEW,
     VIEW_KEY,
     as_shown,
+    asked_name,
     free_name,
     show_new,
     show_problem,
@@ -114,16 +115,15 @@ def draw_empty() -> None:
 
 
 def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
-    usual = free_name(dataset.name, taken)
-    typed = st.text_input(
+    st.text_input(
         "Name of the search",
         key=NAME_KEY,
-        placeholder=usual,
+        placeholder=free_name(dataset.name, taken),
         max_chars=40,
         persist_state="session",
         help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",
     )
-    return (typed or "").strip() or usual
+    return asked_name(dataset, taken)
 
 
 def draw_start(
@@ -149,7 +149,6 @@ def draw_start(
         icon=":material/play_arrow:",
         width="stretch",
         on_click=start,
-        args=(dataset, plan, name),
     )
     if state.job_service().active() or state.search_service().active():
         st.caption("The device is in use. Trials and runs take turns; a run that waits goes first.")

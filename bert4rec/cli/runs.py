@@ -194,15 +194,18 @@ def extend(run: str, epochs: int, name: str | None, workspace: Path) -> None:
     that of all the epochs in one go; what differs otherwise is told.
     """
     from bert4rec.cli.training import carry_out, outcome, outcome_lines
+    from bert4rec.device import choose_for
     from bert4rec.runs.extension import extend_run, plan_extension
 
     found = find_one(workspace, run)
-    notes = plan_extension(found, epochs).notes
-    for line in notes:
+    plan = plan_extension(found, epochs)
+    # A device that is not there should be told before a run is made.
+    choose_for(plan.settings)
+    for line in plan.notes:
         tell(line)
     longer = extend_run(found, epochs, name=name)
     carry_out(longer, is_new=True)
-    document = outcome(longer) | {"notes": list(notes)}
+    document = outcome(longer) | {"notes": list(plan.notes)}
     show(document, outcome_lines(document))
 
 

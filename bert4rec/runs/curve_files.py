@@ -56,7 +56,7 @@ def curve_events(run: Run) -> bytes:
     Cost: linear in the journal, about a second for ten million bytes.
     """
     curves, begun_s = _read(run), _created_s(run)
-    settings = run.hyperparameters().model_dump()
+    settings = run.hyperparameters().in_effect()
     parts = [
         event_file.first_event(begun_s),
         event_file.text(begun_s, "settings", _markdown_table(settings)),

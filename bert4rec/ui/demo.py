@@ -23,6 +23,7 @@ def start_demo(workspace: Path, service: JobService, sample: str = SAMPLE) -> Ru
     """
     dataset = prepare_sample(sample, workspace)
     policy = Policy("scoring_policy", parse_settings(PRESETS["quick"].values))
-    run = create_run(workspace, dataset, policy, name=f"{SAMPLES[sample].title} demo")
-    service.submit(run)
-    return run
+    name = f"{SAMPLES[sample].title} demo"
+    return service.make_and_submit(
+        policy.settings.device, lambda: create_run(workspace, dataset, policy, name=name)
+    )

@@ -59,7 +59,7 @@ def search_words(trial_s: float, budget: Budget) -> str:
 
 
 def _signature(dataset: SequenceDataset, settings: Hyperparameters) -> str:
-    return json.dumps([dataset.fingerprint, settings.model_dump()], sort_keys=True)
+    return json.dumps([dataset.fingerprint, settings.in_effect()], sort_keys=True)
 
 
 def _keep_probe(

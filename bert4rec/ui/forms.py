@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert4rec.errors import SettingsError
-from bert4rec.hyperparameters import GROUPS, Hyperparameters, model_name, unused_settings
+from bert4rec.hyperparameters import (
+    DROPOUTS,
+    GROUPS,
+    Hyperparameters,
+    model_name,
+    unused_settings,
+)
 from bert4rec.policy import PolicyKind
 from bert4rec.presets import PRESETS
 from bert4rec.setting_checks import parse_settings
@@ -36,7 +42,7 @@ COMMON_NAMES = (
     "loss_type",
 )
 # These follow another setting while they are not given themselves.
-INHERITED_FROM = {"hidden_dropout_prob": "dropout_rate", "attn_dropout_prob": "dropout_rate"}
+INHERITED_FROM = dict.fromkeys(DROPOUTS, "dropout_rate")
 NOT_USED = "not used"
 # What a setting that was left empty comes to.
 UNSET_WORDS = {
@@ -142,6 +148,12 @@ def inherited_value(name: str, draft: Mapping[str, Any]) -> Any:
     return form_fields()[name].default if source is None else source
 
 
+def is_followed(name: str, runs: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a setting is what it follows in each of some runs, so that it tells nothing new."""
+    source = INHERITED_FROM.get(name)
+    return source is not None and all(values.get(name) == values.get(source) for values in runs)
+
+
 def changed_draft(
     draft: Mapping[str, Any], kept: Collection[str], name: str, value: Any
 ) -> dict[str, Any]:
@@ -217,7 +229,7 @@ def changes_from(base: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Chan
 
 def taken_back(draft: Mapping[str, Any], base: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the draft with one setting as it was where the form was filled from."""
-    return changed_draft(draft, base, name, base.get(name, form_fields()[name].default))
+    return changed_draft(draft, base, name, shown_value(name, base))
 
 
 def setting_text(name: str, settings: Mapping[str, Any]) -> str:

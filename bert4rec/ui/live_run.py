@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from bert4rec.data.split_record import asked_words, few_words
@@ -15,17 +15,17 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.ui import cache, curve_charts, state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.forms import form_fields, setting_text
 from bert4rec.ui.live_curves import draw_curves, draw_log
 from bert4rec.ui.pace import STILL, Pace, note_watcher, pace_of
 from bert4rec.ui.policy_form import draw_policy_out
 from bert4rec.ui.reading_table import Column, draw_table
-from bert4rec.ui.run_controls import draw_controls, is_stopping, shown_state
+from bert4rec.ui.run_controls import draw_controls, shown_state
 from bert4rec.ui.run_ending import draw_ending
 from bert4rec.ui.run_figures import (
     final_finding,
     final_table,
     memory_bytes,
+    origins_table,
     progress_of,
     queue_text,
     seen_words,
@@ -55,24 +55,32 @@ class Drawn:
     Args:
         shown: The state as a visitor is told it.
         state: The state in the run's folder.
+        is_stopping: Whether it was asked to end and has not yet.
         pace: How often it looks at the run.
     """
 
     shown: str
     state: str
+    is_stopping: bool
     pace: Pace
+
+
+def _seen(run: Run, status: Status) -> tuple[str, str, bool]:
+    """Return what the buttons of a run depend on, as `Drawn` holds it."""
+    return shown_state(run, status), status.state, state.job_service().is_stopping(run.id)
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     """Draw a run with its own settings, live while it is active."""
     status = run.status()
-    now = shown_state(run, status)
+    seen = _seen(run, status)
+    now = seen[0]
     _draw_heading(run, status, now)
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run)
     pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
-    drawn = Drawn(now, status.state, pace)
+    drawn = Drawn(*seen, pace)
     st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
     st.fragment(_draw_curves, run_every=pace.curves)(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
@@ -100,7 +108,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         status = None
     # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
-    if status is None or (shown_state(run, status), status.state) != (drawn.shown, drawn.state):
+    if status is None or _seen(run, status) != (drawn.shown, drawn.state, drawn.is_stopping):
         st.rerun()
     if drawn.shown == "queued":
         st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
@@ -125,7 +133,7 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
 def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
-    if is_stopping(run, now):
+    if state.job_service().is_stopping(run.id):
         text = "Stopping: the best weights are being judged on the test items"
     elif not curves.train:
         text = "Preparing: the data is being split and the baselines are being judged"
@@ -175,17 +183,22 @@ def _draw_results(run: Run) -> None:
     summary = run.summary()
     if summary is None:
         return
-    report = summary["report"]["test"]
-    metrics = report["bert4rec"]["metrics"]
+    metrics = summary.get("test", {})
     with st.grid(4, min_column_width=MIN_METRIC_PX):
-        st.metric("NDCG@10 on test", number(metrics["ndcg@10"], 3), border=True)
-        st.metric("HR@10 on test", number(metrics["hr@10"], 3), border=True)
+        st.metric("NDCG@10 on test", number(metrics.get("ndcg@10"), 3), border=True)
+        st.metric("HR@10 on test", number(metrics.get("hr@10"), 3), border=True)
         n_done = summary["n_epochs_done"]
         best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
         st.metric("Best epoch", best, border=True)
         st.metric("Training time", duration(summary["train_seconds"]), border=True)
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
+    # There are summaries of a version that wrote none.
+    if "report" in summary:
+        _draw_report(run, summary, summary["report"]["test"])
+
+
+def _draw_report(run: Run, summary: dict[str, Any], report: dict[str, Any]) -> None:
     st.markdown(f"**{escape(final_finding(report))}**")
     model = run.hyperparameters().model_name
     table = final_table(report, model)
@@ -207,15 +220,6 @@ def _draw_settings(run: Run) -> None:
         if is_open:
             st.caption("Frozen when it started; the form for new runs does not change them.")
             left, right = st.columns(2)
-            settings = run.hyperparameters()
-            values, given = settings.model_dump(), set(settings.given()) - {*settings.unused}
-            table = pd.DataFrame(
-                {
-                    "Setting": [field.title for field in form_fields().values()],
-                    "Value": [setting_text(name, values) for name in form_fields()],
-                    "From": ["given" if name in given else "default" for name in form_fields()],
-                }
-            ).sort_values("From", ascending=False, kind="stable")
-            left.dataframe(table, hide_index=True)
+            left.dataframe(origins_table(run.hyperparameters()), hide_index=True)
             with right:
                 draw_policy_out(run.policy(), f"{run.id}.yaml")

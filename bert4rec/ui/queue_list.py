@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.words import escape, state_word
 
 if TYPE_CHECKING:
     from bert4rec.jobs import JobService, Place
+    from bert4rec.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
 # A longer queue is scrolled.
@@ -62,8 +63,8 @@ def _draw_place(place: Place) -> None:
     label = f"Number {n} on {place.device}" if n else f"{word.label} on {place.device}"
     st.badge(label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     is_shown = run.id == st.session_state.get(state.RUN_KEY)
-    name = f"**{escape(run.name)}**" if is_shown else escape(run.name)
-    st.markdown(f"{name} · {escape(run.config()['dataset']['name'])}", width="stretch")
+    name, data = _names(run)
+    st.markdown(f"**{name}** · {data}" if is_shown else f"{name} · {data}", width="stretch")
     with st.container(horizontal=True, width="content"):
         if n:
             _button(run.id, "first", "To the front", "vertical_align_top", _move(1), is_off=n == 1)
@@ -75,10 +76,16 @@ def _draw_place(place: Place) -> None:
             st.rerun()
 
 
+def _names(run: Run) -> tuple[str, str]:
+    """Return what a run and its data are called; one that is gone or damaged hides no other."""
+    try:
+        return escape(run.name), escape(run.config()["dataset"]["name"])
+    except Bert4RecError:
+        return escape(run.id), "its folder cannot be read"
+
+
 def _take_out(service: JobService, run_id: str) -> None:
-    if service.position(run_id) == 0:
-        raise RunError("it is training by now", fix="Stop it below, or leave it.")
-    service.stop(run_id)
+    service.take_out(run_id)
 
 
 def _move(position: int) -> Callable[[JobService, str], None]:

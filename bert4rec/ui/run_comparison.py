@@ -13,7 +13,7 @@ from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.ui.curve_charts import best_row
-from bert4rec.ui.forms import NOT_USED, form_fields, value_text
+from bert4rec.ui.forms import NOT_USED, form_fields, is_followed, value_text
 from bert4rec.ui.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import metric_name, number, unique_labels, when
@@ -55,6 +55,8 @@ def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> p
         data = {labels[row.run_id]: f"{row.data} ({row.fingerprint[:8]})" for row in rows}
         found.append({"Setting": "Data"} | data)
     for name, field in form_fields().items():
+        if is_followed(name, (row.settings for row in rows)):
+            continue
         # A setting that an older version did not have yet.
         values = [_used_value(name, row.settings) for row in rows]
         if any(value != values[0] for value in values):

@@ -16,7 +16,6 @@ from bert4rec.ui.train_longer import draw_train_longer
 from bert4rec.ui.train_view import NAME_KEY, show_new
 from bert4rec.ui.words import escape, free_name
 
-STOPPING_KEY = "train_stopping"
 PROBLEM_KEY = "train_problem"
 # Ends that a smaller batch may avert.
 WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
@@ -30,26 +29,19 @@ def shown_state(run: Run, status: Status) -> str:
     return "paused" if service.is_paused(run.id) else "running"
 
 
-def is_stopping(run: Run, now: str) -> bool:
-    """Whether the run was asked to stop and is still judging its best weights."""
-    return now in ACTIVE_STATES and st.session_state.get(STOPPING_KEY) == run.id
-
-
 def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) -> None:
     """Make a run of the current dataset and queue it; `after` gets its id.
 
     Raises:
         Bert4RecError: it cannot be made or queued; nothing is left behind.
     """
-    # Torch comes with it, which a page that only shows a run does not need.
-    from bert4rec.device import choose_for
-
     dataset = state.current_dataset()
     if dataset is None:
         raise RunError("there is no dataset to train on", fix="Prepare one on the Data page.")
-    choose_for(policy.settings)
-    run = create_run(state.workspace(), dataset, policy, name=name or None)
-    state.job_service().submit(run)
+    run = state.job_service().make_and_submit(
+        policy.settings.device,
+        lambda: create_run(state.workspace(), dataset, policy, name=name or None),
+    )
     after(run.id)
 
 
@@ -95,7 +87,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
         if now in ("running", "paused"):
             _draw_running(run, now)
         elif now == "queued":
-            _button("Leave the queue", "stop", "playlist_remove", run)
+            _button("Leave the queue", "take_out", "playlist_remove", run)
         elif now in RESUMABLE_STATES:
             _draw_ended(run, status)
         else:
@@ -106,7 +98,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
 
 
 def _draw_running(run: Run, now: str) -> None:
-    stopping = is_stopping(run, now)
+    stopping = state.job_service().is_stopping(run.id)
     if now == "paused":
         _button("Resume", "resume", "play_arrow", run, disabled=stopping)
     else:
@@ -180,31 +172,23 @@ def _try(action: Callable[[Run], None], run: Run) -> None:
         st.session_state[PROBLEM_KEY] = error
 
 
-def _stop(run: Run) -> None:
-    state.job_service().stop(run.id)
-    st.session_state[STOPPING_KEY] = run.id
-
-
-def _submit(run: Run) -> None:
-    st.session_state.pop(STOPPING_KEY, None)
-    state.job_service().submit(run)
-
-
 def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
-    again = create_run(
-        state.workspace(), run.dataset(), Policy(run.policy().kind, smaller), name=run.name
+    policy = Policy(run.policy().kind, smaller)
+    again = state.job_service().make_and_submit(
+        smaller.device,
+        lambda: create_run(state.workspace(), run.dataset(), policy, name=run.name),
     )
-    state.job_service().submit(again)
     state.choose_run(again.id)
 
 
 _ACTIONS: dict[str, Callable[[Run], None]] = {
     "pause": lambda run: state.job_service().pause(run.id),
     "resume": lambda run: state.job_service().resume(run.id),
-    "stop": _stop,
-    "submit": _submit,
+    "stop": lambda run: state.job_service().stop(run.id),
+    "take_out": lambda run: state.job_service().take_out(run.id),
+    "submit": lambda run: state.job_service().submit(run),
 }
 
 

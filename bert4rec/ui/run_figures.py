@@ -11,7 +11,7 @@ from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
-from bert4rec.ui.forms import form_fields, setting_text, value_text
+from bert4rec.ui.forms import INHERITED_FROM, form_fields, setting_text, value_text
 from bert4rec.ui.words import counted, metric_name, number
 
 # The rate of the last lines tells more about what is left than that of the whole run.
@@ -122,7 +122,7 @@ def with_interval(summary: dict[str, Any], metric: str) -> str:
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:
     """Return a run's settings beside their defaults, those that differ first."""
-    values = settings.model_dump()
+    values = settings.in_effect()
     rows = [
         {
             "Setting": field.title,
@@ -133,6 +133,29 @@ def settings_table(settings: Hyperparameters) -> pd.DataFrame:
         for name, field in form_fields().items()
     ]
     return pd.DataFrame(rows).sort_values("Differs", ascending=False, kind="stable")
+
+
+def origins_table(settings: Hyperparameters) -> pd.DataFrame:
+    """Return a run's settings with where each came from, those that were given first."""
+    values = settings.in_effect()
+    rows = [
+        {
+            "Setting": field.title,
+            "Value": setting_text(name, values),
+            "From": _origin(name, settings),
+        }
+        for name, field in form_fields().items()
+    ]
+    return pd.DataFrame(rows).sort_values("From", ascending=False, kind="stable")
+
+
+def _origin(name: str, settings: Hyperparameters) -> str:
+    if name in settings.model_fields_set and name not in settings.unused:
+        return "given"
+    source = INHERITED_FROM.get(name)
+    if source is None or getattr(settings, source) is None:
+        return "default"
+    return f"follows {form_fields()[source].title}"
 
 
 def seen_words(facts: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.errors import Bert4RecError, FormatError
-from bert4rec.hyperparameters import model_name
+from bert4rec.hyperparameters import model_name, values_in_effect
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui.words import duration, metric_name, state_word
 
@@ -35,7 +35,7 @@ class RunRow:
         note: Free text of a person.
         tags: Words that people gave it.
         fingerprint: That of the dataset.
-        settings: All its settings, by name.
+        settings: The values that it uses of its settings, by name.
         problem: Why the run cannot be read, None if it can.
     """
 
@@ -115,7 +115,7 @@ def _read_row(run: Run) -> RunRow:
         note=label.note,
         tags=label.tags,
         fingerprint=str(config["dataset"]["fingerprint"]),
-        settings=config["effective_settings"],
+        settings=values_in_effect(config["effective_settings"], config["settings"]),
     )
 
 

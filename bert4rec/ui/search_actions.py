@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import streamlit as st
@@ -14,12 +14,12 @@ from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Status
 from bert4rec.search_plan import Budget, SearchPlan, checked_plan
-from bert4rec.studies import create_study, delete_study, find_study, run_of_trial
+from bert4rec.studies import create_study, delete_study, find_study, list_studies, run_of_trial
 from bert4rec.study import Study
 from bert4rec.trials import Trial
 from bert4rec.ui import search_form, state
 from bert4rec.ui.run_controls import fill_new_run
-from bert4rec.ui.search_draft import draft_of
+from bert4rec.ui.search_draft import check_plan, draft_of
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.trial_table import settings_words, trial_name
 from bert4rec.ui.words import escape, metric_name, number
@@ -58,7 +58,7 @@ def show_problem() -> None:
         state.show_error(problem)
 
 
-def free_name(wanted: str, taken: set[str]) -> str:
+def free_name(wanted: str, taken: Collection[str]) -> str:
     """Return a name for a study that none has yet.
 
     Example:
@@ -70,21 +70,32 @@ def free_name(wanted: str, taken: set[str]) -> str:
     return next(one for one in (name, *numbered) if one not in taken)
 
 
-def start(dataset: SequenceDataset, plan: SearchPlan, name: str) -> None:
-    """Make a study and search in the background; a refusal is shown with the buttons."""
+def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:
+    """Return the name that a new search was given, else one after its data."""
+    typed = str(st.session_state.get(NAME_KEY) or "").strip()
+    return typed or free_name(dataset.name, taken)
 
-    def make() -> None:
-        # Torch comes with it, which a page that only shows a search does not need.
-        from bert4rec.device import choose_for
 
-        choose_for(plan.base)
-        study = create_study(state.workspace(), dataset, plan, name=name)
-        study.close()
-        state.search_service().start(study.name)
-        st.session_state.pop(NAME_KEY, None)
-        show_study(study.name)
+def start() -> None:
+    """Search for what the form holds at the moment of the press; a refusal is shown on the page."""
+    _try(_start)
 
-    _try(make)
+
+def _start() -> None:
+    # Torch comes with it, which a page that only shows a search does not need.
+    from bert4rec.device import choose_for
+
+    dataset, (plan, _) = state.current_dataset(), check_plan(search_form.draft())
+    if dataset is None or plan is None:
+        # The form, which is drawn anew, says what is wrong.
+        return
+    choose_for(plan.base)
+    name = asked_name(dataset, [path.stem for path in list_studies(state.workspace())])
+    study = create_study(state.workspace(), dataset, plan, name=name)
+    study.close()
+    state.search_service().start(study.name)
+    st.session_state.pop(NAME_KEY, None)
+    show_study(study.name)
 
 
 def _try(action: Callable[[], object]) -> None:
@@ -141,10 +152,11 @@ def _draw_go_on(read: ReadStudy) -> None:
         help="A larger number goes on where the search ended.",
     )
     if budget.minutes is not None:
+        minutes = budget.minutes * (2 if is_done else 1)
         st.number_input(
             "Minutes in all",
-            min_value=0.1,
-            value=budget.minutes * (2 if is_done else 1),
+            min_value=min(0.1, minutes),
+            value=minutes,
             key=f"{key}_minutes",
             format="%.6g",
             width=150,
@@ -231,13 +243,18 @@ def draw_finds(read: ReadStudy) -> None:
         )
         chosen = by_number[st.session_state[key]]
         is_best = chosen.number == best.number
+
+        def act(use: Callable[[ReadStudy, Trial], None]) -> None:
+            # The box may have been turned since it was drawn.
+            _try(lambda: use(read, by_number[st.session_state[key]]))
+
         st.button(
             "Train the best" if is_best else "Train this one",
             icon=":material/model_training:",
             type="secondary" if read.status.state == "interrupted" else "primary",
             key=f"search_train_{read.name}",
-            on_click=_try,
-            args=(lambda: _train(read, chosen),),
+            on_click=act,
+            args=(_train,),
             help="Makes it an ordinary run, with checkpoints and the test items. With the same "
             "seed it comes to the score of the search.",
         )
@@ -245,16 +262,16 @@ def draw_finds(read: ReadStudy) -> None:
             "Use these settings",
             icon=":material/tune:",
             key=f"search_use_{read.name}",
-            on_click=_try,
-            args=(lambda: _use(read, chosen),),
+            on_click=act,
+            args=(_use,),
             help="Fills the form of the Train page, to look at or to change before the start.",
         )
         st.button(
             "Keep as preset",
             icon=":material/bookmark_add:",
             key=f"search_keep_{read.name}",
-            on_click=_try,
-            args=(lambda: _keep(read, chosen),),
+            on_click=act,
+            args=(_keep,),
             help="The Train page then offers these settings among your presets.",
         )
     st.caption(escape(settings_words(chosen.values)))
@@ -271,10 +288,10 @@ def _label(trial: Trial, best: Trial, metric: str) -> str:
 def _train(read: ReadStudy, trial: Trial) -> None:
     study = _found(read.name)
     try:
-        run = run_of_trial(study, trial)
+        device = study.plan().base.device
+        run = state.job_service().make_and_submit(device, lambda: run_of_trial(study, trial))
     finally:
         study.close()
-    state.job_service().submit(run)
     state.choose_run(run.id)
     st.session_state["search_leave"] = True
 

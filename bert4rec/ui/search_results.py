@@ -59,7 +59,7 @@ def _draw_importance(read: ReadStudy) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner="Weighing the settings…")
-def _importance(workspace: str, key: tuple[str, int, int], _study: Study) -> dict[str, float]:
+def _importance(workspace: str, key: tuple[str, str, int], _study: Study) -> dict[str, float]:
     del workspace, key
     return importance(_study)
 

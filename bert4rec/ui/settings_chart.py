@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from bert4rec.ui.forms import form_fields, value_text
+from bert4rec.ui.forms import form_fields, is_followed, value_text
 from bert4rec.ui.run_table import RunRow
 from bert4rec.ui.words import metric_name, number
 
@@ -42,7 +42,9 @@ def varied_settings(rows: Sequence[RunRow]) -> list[str]:
     differing = [
         name
         for name in form_fields()
-        if len({row.settings.get(name) for row in rows}) > 1 and name != "seed"
+        if len({row.settings.get(name) for row in rows}) > 1
+        and name != "seed"
+        and not is_followed(name, (row.settings for row in rows))
     ]
     return differing[:MAX_AXES]
 

@@ -47,7 +47,8 @@ def job_service() -> JobService:
 
 @st.cache_resource(show_spinner=False)
 def _job_service(folder: str) -> JobService:
-    from bert4rec.jobs import RUNNERS, JobService, runner_name
+    from bert4rec.jobs import JobService
+    from bert4rec.runners import RUNNERS, runner_name
 
     return JobService(Path(folder), RUNNERS[runner_name()])
 
@@ -59,7 +60,7 @@ def search_service() -> SearchService:
 
 @st.cache_resource(show_spinner=False)
 def _search_service(folder: str) -> SearchService:
-    from bert4rec.jobs import runner_name
+    from bert4rec.runners import runner_name
     from bert4rec.searches import SEARCHERS, SearchService
 
     return SearchService(Path(folder), _job_service(folder), SEARCHERS[runner_name()])

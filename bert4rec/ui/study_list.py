@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ class ReadStudy:
         plan: What it is to do; None while it was never read.
         trials: Its trials, oldest first.
         status: Whether it waits, is under way, or how it ended.
-        stamp: Tells two files of the same name apart.
+        stamp: Tells whether its file changed.
+        study_id: Tells it from every other one, also from one that had its name before.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ReadStudy:
     trials: tuple[Trial, ...] = ()
     status: Status = UNREAD
     stamp: Stamp = (0, 0, 0)
+    study_id: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -66,9 +68,9 @@ class ReadStudy:
         return sum(trial.state in COUNTED_STATES for trial in self.trials)
 
     @property
-    def figures_key(self) -> tuple[str, int, int]:
+    def figures_key(self) -> tuple[str, str, int]:
         """What figures over all finished trials are kept by."""
-        return (self.name, self.stamp[0], n_finished(self.trials))
+        return (self.name, self.study_id, n_finished(self.trials))
 
 
 class StudyList:
@@ -153,6 +155,7 @@ def _read(study: Study, stamp: Stamp, kept: ReadStudy | None) -> ReadStudy:
             trials=tuple(trials),
             status=study.status(trials),
             stamp=stamp,
+            study_id=str(facts.get("id", "")),
         )
     except Bert4RecError as error:
         problem: Bert4RecError = error
@@ -163,16 +166,7 @@ def _read(study: Study, stamp: Stamp, kept: ReadStudy | None) -> ReadStudy:
             where=str(study.path),
             fix="Put the file back, or delete it.",
         )
-    return ReadStudy(
-        study.name,
-        changed_at,
-        problem,
-        before.dataset,
-        before.plan,
-        before.trials,
-        before.status,
-        stamp,
-    )
+    return replace(before, changed_at=changed_at, problem=problem, stamp=stamp)
 
 
 def studies_frame(studies: Iterable[ReadStudy]) -> pd.DataFrame:

@@ -96,14 +96,10 @@ def _draw_plan(plan: Extension) -> None:
 
 
 def _start(run: Run, plan: Extension, n_epochs: int, name: str) -> None:
-    # Torch comes with it, which a page that only shows a run does not need.
-    from bert4rec.device import choose_for
-
     if not name:
         raise SettingsError(["the new run has no name"], fix="Give it one.")
-    # A device that is gone should be told before a run is made.
-    choose_for(plan.settings)
-    longer = extend_run(run, n_epochs, name=name)
-    state.job_service().submit(longer)
+    longer = state.job_service().make_and_submit(
+        plan.settings.device, lambda: extend_run(run, n_epochs, name=name)
+    )
     state.choose_run(longer.id)
     st.switch_page("pages/train.py", query_params={"run": longer.id})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,19 +21,31 @@ LIMIT_S = 60
 
 
 @pytest.fixture
-def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobService]:
+def may_end() -> threading.Event:
+    """Cleared, it lets runs that were asked to end take their time."""
+    made = threading.Event()
+    made.set()
+    return made
+
+
+@pytest.fixture
+def service(
+    workspace: Path, may_end: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[JobService]:
     """The dashboard's service, with runs that last until they are asked to end."""
 
     def last(run: Run, control: Control) -> None:
         run.set_status(state="running")
         while not control.is_stopped:
             never.wait(0.02)
+        may_end.wait(LIMIT_S)
         run.set_status(state="stopped")
 
     never = threading.Event()
     made = JobService(workspace, last)
     monkeypatch.setattr(state, "_job_service", lambda _: made)
     yield made
+    may_end.set()
     made.interrupt()
     assert made.wait(lambda: not made.active(), LIMIT_S)
 
@@ -95,8 +108,63 @@ def test_a_press_that_comes_too_late_is_told(
     service.stop(runs[0].id)
     assert service.wait(lambda: service.position(runs[1].id) == 0, LIMIT_S)
     app.button(key=f"queue_out_{runs[1].id}").click().run()
-    assert "It is training by now" in texts(app)
+    assert "does not wait in the queue" in texts(app)
     assert service.position(runs[1].id) == 0
+    assert not service.is_stopping(runs[1].id)
+
+
+def test_to_leave_the_queue_comes_too_late_for_a_run_that_has_begun(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app = open_train()
+    app.button(key=f"queue_show_{runs[1].id}").click().run()
+    service.stop(runs[0].id)
+    assert service.wait(lambda: service.position(runs[1].id) == 0, LIMIT_S)
+    app.button(key=f"take_out_{runs[1].id}").click().run()
+    assert not app.exception
+    assert "does not wait in the queue" in texts(app)
+    assert not service.is_stopping(runs[1].id)
+
+
+def test_a_run_that_was_stopped_here_and_taken_up_elsewhere_can_be_steered_again(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    app, run = open_train(), runs[0]
+    app.button(key=f"stop_{run.id}").click().run()
+    assert service.wait(lambda: service.position(run.id) is None, LIMIT_S)
+    for other in runs[1:]:
+        service.stop(other.id)
+    assert service.wait(lambda: not service.active(), LIMIT_S)
+    service.submit(run)
+    app.run()
+    assert not app.button(key=f"stop_{run.id}").disabled
+    assert not app.button(key=f"pause_{run.id}").disabled
+
+
+def test_a_run_is_shown_to_stop_also_to_those_who_did_not_ask_for_it(
+    runs: list[Run], open_train: Callable[[], AppTest], may_end: threading.Event
+) -> None:
+    asks, looks = open_train(), open_train()
+    may_end.clear()
+    asks.button(key=f"stop_{runs[0].id}").click().run()
+    looks.run()
+    for app in (asks, looks):
+        assert app.button(key=f"stop_{runs[0].id}").disabled
+        assert app.button(key=f"pause_{runs[0].id}").disabled
+
+
+def test_a_waiting_run_whose_folder_is_gone_hides_no_other_and_can_be_taken_out(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    shutil.rmtree(runs[1].folder)
+    app = open_train()
+    assert not app.exception
+    assert not app.error
+    assert "its folder cannot be read" in texts(app)
+    assert not app.button(key=f"stop_{runs[0].id}").disabled
+    app.button(key=f"queue_out_{runs[1].id}").click().run()
+    assert not app.exception
+    assert [place.run for place in service.queue()] == [runs[0], runs[2]]
 
 
 def test_a_run_of_the_queue_is_shown_at_a_press(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -326,6 +327,45 @@ def test_a_search_is_started_followed_and_its_best_trial_trained_to_its_score(
     assert app.session_state["run_id"] == run.id
 
 
+def test_what_was_typed_just_before_the_press_is_what_is_searched(
+    dataset: SequenceDataset, workspace: Path, open_search: Open, service: SearchService
+) -> None:
+    app = shrink(open_search())
+    # One message of the browser tells all three: nothing is drawn in between.
+    app.number_input(key="search_trials").set_value(1)
+    app.text_input(key="search_name").set_value("typed last")
+    press(app, "Start the search")
+    assert not app.exception
+    assert service.wait("typed-last", TIMEOUT_S)
+    study = Study(workspace / "studies" / "typed-last.db")
+    assert study.plan().budget == Budget(1)
+    assert len(study.trials()) == 1
+
+
+def test_a_plan_that_became_wrong_just_before_the_press_is_told_and_not_searched(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    app = open_search()
+    app.number_input(key="search_trials").set_value(0)
+    press(app, "Start the search")
+    assert not app.exception
+    assert "trials: 0 should be 1 to" in texts(app)
+    assert not (workspace / "studies").exists()
+
+
+def test_a_trial_picked_just_before_the_press_is_the_one_that_is_used(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = invented_study(dataset, 4)
+    app = open_search("one")
+    chosen = study.trials()[1]
+    assert app.selectbox(key="search_trial_one").value != chosen.number
+    app.selectbox(key="search_trial_one").set_value(chosen.number)
+    press(app, "Use these settings")
+    assert not app.exception
+    assert app.session_state["train_draft"] == study.plan().settings(chosen.values).given()
+
+
 def test_the_settings_of_a_chosen_trial_fill_the_train_form(
     dataset: SequenceDataset, open_search: Open
 ) -> None:
@@ -341,6 +381,20 @@ def test_the_settings_of_a_chosen_trial_fill_the_train_form(
     expected = study.plan().settings(chosen.values).given()
     assert dict(app.session_state["train_draft"]) == expected
     assert app.session_state["train_name"] == "one"
+
+
+def test_a_trial_of_a_device_that_is_gone_is_not_trained_and_leaves_no_run_behind(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    study = invented_study(dataset, 2)
+    plan = study.facts()["plan"]
+    study.optuna_study.set_user_attr(
+        "plan", plan | {"settings": plan["settings"] | {"device": "cuda:97"}}
+    )
+    app = press(open_search("one"), "Train the best")
+    assert not app.exception
+    assert "cuda:97" in texts(app)
+    assert list_runs(workspace) == []
 
 
 def test_the_best_trial_is_kept_as_a_preset_with_one_click(
@@ -465,6 +519,16 @@ def test_a_finished_search_goes_on_with_a_larger_budget(
     press(app, "Go on")
     assert service.wait("one", TIMEOUT_S)
     assert len([t for t in study.trials() if t.state in ("finished", "pruned")]) == 2
+
+
+def test_a_search_of_a_few_seconds_goes_on_as_any_other(
+    dataset: SequenceDataset, workspace: Path, open_search: Open
+) -> None:
+    plan = checked_plan(replace(small_plan(), budget=Budget(3, 0.05)))
+    create_study(workspace, dataset, plan, name="short").close()
+    app = open_search("short")
+    assert not app.exception
+    assert app.number_input(key="search_more_short_minutes").value == 0.05
 
 
 def test_a_search_of_another_process_is_watched_and_its_death_is_seen(

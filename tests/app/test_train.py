@@ -398,6 +398,19 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     assert newest.status().state == "finished"
 
 
+def test_a_smaller_batch_on_a_device_that_is_gone_leaves_no_run_behind(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, device="cuda:97")
+    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    app = open_train(run)
+    next(button for button in app.button if "batch size 8" in button.label).click()
+    app.run()
+    assert not app.exception
+    assert "cuda:97" in texts(app).replace("\\", "")
+    assert list_runs(workspace) == [run]
+
+
 def test_a_failed_run_names_settings_as_the_form_does(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
@@ -454,7 +467,7 @@ def test_a_second_run_waits_and_says_so(
     # It has not started yet.
     assert "created " in texts(app)
     assert "started " not in texts(app)
-    app.button(key=f"stop_{second.id}").click().run()
+    app.button(key=f"take_out_{second.id}").click().run()
     assert second.status().state == "stopped"
     service.stop(first.id)
     wait_for_the_end(workspace)
@@ -574,6 +587,23 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     assert not app.exception
     assert small_charts(app) == ["Learning rate", "Sequences per second", "Memory"]
     assert "before clipping" not in texts(app)
+
+
+def test_a_run_without_a_report_is_drawn_with_the_figures_that_it_has(
+    workspace: Path, open_train: Open
+) -> None:
+    golden = ROOT / "tests" / "golden" / "run_v1"
+    for part in ("datasets", "runs"):
+        shutil.copytree(golden / part, workspace / part)
+    (run,) = list_runs(workspace)
+    summary = run.summary()
+    assert summary is not None
+    del summary["report"]
+    write_json(run.folder / "summary.json", summary)
+    app = open_train(run)
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["NDCG@10 on test"] == f"{summary['test']['ndcg@10']:.3f}"
 
 
 def test_advice_names_its_figure_and_a_click_takes_it(

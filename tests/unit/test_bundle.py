@@ -108,6 +108,19 @@ def test_what_the_policy_is_for_comes_along(workspace: Path, tmp_path: Path) -> 
     assert not (tmp_path / "again.zip").exists()
 
 
+def test_the_settings_of_a_bundle_are_those_that_trained(workspace: Path, tmp_path: Path) -> None:
+    settings = small_settings(n_epochs=1, dropout_rate=0.1)
+    run = train(ring_dataset(n_users=30), settings, workspace=workspace)
+    export_bundle(run, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as packed:
+        told = json.loads(packed.read("settings.json"))
+    assert (told["dropout_rate"], told["hidden_dropout_prob"]) == (0.1, 0.1)
+    opened = load_bundle(tmp_path / "model.zip")
+    assert opened.run is not None
+    assert opened.run.settings.in_effect() == settings.in_effect()
+    assert opened.run.settings.given() == settings.given()
+
+
 def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None:
     table = SHELF.assign(
         published=np.array(["2001-02-03"] * len(SHELF), dtype="datetime64[s]"),

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bert4rec.cli import main
+from bert4rec.files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
@@ -120,6 +121,19 @@ def test_a_run_is_trained_longer_and_what_differs_is_told(workspace: Path) -> No
     again = call(workspace, "extend", "longer", "--epochs", "1").stdout
     assert f"It went on from run {found['run']} after epoch 3." in again
     assert call(workspace, "extend", "longer", "--epochs", "0").exit_code == 2
+
+
+def test_training_longer_on_a_device_that_is_gone_makes_no_run(workspace: Path) -> None:
+    settings = small_settings(n_epochs=1)
+    short = train(ring_dataset(n_users=40), settings, workspace=workspace, name="short")
+    config = read_json(short.folder / "config.json")
+    for part in ("settings", "effective_settings"):
+        config[part]["device"] = "cuda:97"
+    write_json(short.folder / "config.json", config)
+    refused = call(workspace, "extend", "short", "--epochs", "1")
+    assert refused.exit_code == 1
+    assert "cuda:97" in refused.output
+    assert list_runs(workspace) == [short]
 
 
 def test_a_run_is_imported_from_a_folder_and_trained_longer_here(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from bert4rec import jobs as jobs_module
+from bert4rec import runners as runners_module
 from bert4rec import trainer as trainer_module
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
@@ -157,7 +157,7 @@ def test_a_workspace_that_becomes_read_only_fails_its_runs_and_refuses_others(
     run, waiting = new_run(disk), new_run(disk)
     close = at_step(7, lambda: close_for_writing(disk))
     monkeypatch.setattr(
-        jobs_module, "execute", lambda one, control: execute(one, control=control, watch=close)
+        runners_module, "execute", lambda one, control: execute(one, control=control, watch=close)
     )
     service = JobService(disk)
     for one in (run, waiting):

@@ -178,6 +178,13 @@ def test_the_dropout_rate_sets_what_is_not_given_itself() -> None:
     assert (zero.hidden_dropout, zero.attention_dropout) == (0, 0)
 
 
+def test_what_is_in_effect_is_all_settings_with_the_dropouts_that_train() -> None:
+    settings = Hyperparameters(dropout_rate=0.5, attn_dropout_prob=0.3)
+    expected = settings.model_dump() | {"hidden_dropout_prob": 0.5}
+    assert settings.in_effect() == expected
+    assert Hyperparameters().in_effect() == Hyperparameters().model_dump()
+
+
 @pytest.mark.parametrize(
     ("given", "kept"), [("swish", "silu"), ("GELU", "gelu"), ("Swish", "silu"), ("silu", "silu")]
 )

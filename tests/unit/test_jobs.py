@@ -186,18 +186,21 @@ TRANSITIONS = {
     ("running", "discard"): "gone",
     ("running", "submit"): "queued or running already",
     ("running", "move"): "does not wait in the queue",
+    ("running", "take_out"): "does not wait in the queue",
     ("paused", "pause"): "paused",
     ("paused", "resume"): "running",
     ("paused", "stop"): "stopped",
     ("paused", "discard"): "gone",
     ("paused", "submit"): "queued or running already",
     ("paused", "move"): "does not wait in the queue",
+    ("paused", "take_out"): "does not wait in the queue",
     ("queued", "pause"): "is not running here",
     ("queued", "resume"): "is not running here",
     ("queued", "stop"): "stopped",
     ("queued", "discard"): "gone",
     ("queued", "submit"): "queued or running already",
     ("queued", "move"): "queued",
+    ("queued", "take_out"): "stopped",
     **{
         (ended, action): "is not running here"
         for ended in ("finished", "stopped", "failed", "interrupted")
@@ -208,14 +211,15 @@ TRANSITIONS = {
     ("failed", "submit"): "queued",
     ("interrupted", "submit"): "queued",
     **{
-        (ended, "move"): "does not wait in the queue"
+        (ended, action): "does not wait in the queue"
         for ended in ("finished", "stopped", "failed", "interrupted")
+        for action in ("move", "take_out")
     },
 }
 
 
 def test_the_table_of_transitions_knows_every_state_and_action() -> None:
-    actions = ("pause", "resume", "stop", "discard", "submit", "move")
+    actions = ("pause", "resume", "stop", "discard", "submit", "move", "take_out")
     assert TRANSITIONS.keys() == {(state, action) for state in STATES for action in actions}
 
 
@@ -272,7 +276,7 @@ def test_a_queued_run_can_be_taken_out(
     a, b, c = (new_run(name) for name in "abc")
     for run in (a, b, c):
         service.submit(run)
-    service.stop(b.id)
+    service.take_out(b.id)
     assert b.status().state == "stopped"
     assert service.active() == [a.id, c.id]
     assert service.position(c.id) == 1
@@ -293,6 +297,22 @@ def test_a_running_run_can_be_stopped_and_the_next_one_starts(
     desk.wait_until_begun("b")
     assert a.status().state == "stopped"
     assert a.folder.exists()
+
+
+def test_a_run_is_stopping_until_it_has_ended_and_no_more_once_it_goes_on(
+    service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    a = new_run("a")
+    assert not service.is_stopping(a.id)
+    service.submit(a)
+    desk.wait_until_begun("a")
+    assert not service.is_stopping(a.id)
+    service.stop(a.id)
+    assert service.is_stopping(a.id)
+    desk.notice()
+    wait_until_idle(service)
+    service.submit(a)
+    assert not service.is_stopping(a.id)
 
 
 def test_pause_and_resume_reach_the_run(
@@ -423,12 +443,9 @@ def test_whoever_waits_is_told_of_a_run_that_leaves_the_queue(
     assert seen.is_set()
 
 
-def test_runs_in_the_queue_give_signs_of_life(
-    service: JobService,
-    desk: Desk,
-    new_run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def beat(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets all that give signs of life give one now, and only now."""
     beats: list[Callable[[], None]] = []
 
     @contextmanager
@@ -437,6 +454,17 @@ def test_runs_in_the_queue_give_signs_of_life(
         yield
 
     monkeypatch.setattr(jobs_module, "beating", keep)
+
+    def all_beat() -> None:
+        for one in beats:
+            one()
+
+    return all_beat
+
+
+def test_runs_in_the_queue_give_signs_of_life(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], beat: Callable[[], None]
+) -> None:
     a, b, c = (new_run(name) for name in "abc")
     for run in (a, b, c):
         service.submit(run)
@@ -444,11 +472,23 @@ def test_runs_in_the_queue_give_signs_of_life(
     for run in (a, b, c):
         write_json(run.folder / "status.json", asdict(run.status()) | {"heartbeat_at": ""})
     service.discard(c.id)
-    beats[0]()
+    beat()
     assert a.status().heartbeat_at == ""
     assert b.status().heartbeat_at > ""
     assert b.status().state == "queued"
     assert not c.folder.exists()
+
+
+def test_runs_that_wait_behind_a_turn_give_signs_of_life(
+    service: JobService, new_run: Callable[..., Run], beat: Callable[[], None]
+) -> None:
+    a = new_run("a")
+    with service.turn("cpu", Control()):
+        service.submit(a)
+        write_json(a.folder / "status.json", asdict(a.status()) | {"heartbeat_at": ""})
+        beat()
+        assert a.status().heartbeat_at > ""
+        service.take_out(a.id)
 
 
 def test_a_device_that_is_not_there_is_told_at_once(
@@ -457,6 +497,20 @@ def test_a_device_that_is_not_there_is_told_at_once(
     with pytest.raises(DeviceError):
         service.submit(new_run("a", device="cuda:97"))
     assert service.active() == []
+
+
+def test_a_run_that_cannot_be_queued_is_not_made_or_leaves_nothing_behind(
+    workspace: Path, service: JobService, desk: Desk, new_run: Callable[..., Run]
+) -> None:
+    with pytest.raises(DeviceError):
+        service.make_and_submit("cuda:97", lambda: pytest.fail("it was made"))
+    # What the settings ask for may have gone between the two.
+    with pytest.raises(DeviceError):
+        service.make_and_submit("cpu", lambda: new_run("a", device="cuda:97"))
+    assert list((workspace / "runs").iterdir()) == []
+    made = service.make_and_submit("cpu", lambda: new_run("a"))
+    desk.wait_until_begun("a")
+    assert service.active() == [made.id]
 
 
 @pytest.mark.parametrize("act", ["pause", "resume", "stop", "discard"])

@@ -18,9 +18,10 @@ import pytest
 from bert4rec import child_process
 from bert4rec.control import Control
 from bert4rec.errors import SettingsError
-from bert4rec.jobs import RUNNERS, JobService, run_in_this_thread, runner_name
+from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
 from bert4rec.process_runner import run_in_a_process
+from bert4rec.runners import RUNNERS, run_in_this_thread, runner_name
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
@@ -88,6 +89,7 @@ import sys
 from pathlib import Path
 from bert4rec.control import Control
 from bert4rec.process_runner import run_in_a_process
+from bert4rec.runners import RUNNERS, run_in_this_thread, runner_name
 from bert4rec.runs.folder import Run
 
 run_in_a_process(Run(Path(sys.argv[1])), Control())

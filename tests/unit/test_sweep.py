@@ -148,6 +148,11 @@ def test_a_study_of_something_else_is_not_gone_on_with(
         study_for(workspace, dataset, small_plan(space={"n_layers": "1,2"}), name="one")
     with pytest.raises(RunError, match="another settings or metric"):
         study_for(workspace, dataset, small_plan(valid_metric="hr@10"), name="one")
+    study_for(workspace, dataset, small_plan(dropout_rate=0.1), name="two")
+    # The number of the default, which is another one than what would train had it not been given.
+    given = small_plan(dropout_rate=0.1, hidden_dropout_prob=0.2)
+    with pytest.raises(RunError, match="another settings or metric"):
+        study_for(workspace, dataset, given, name="two")
     other = saved_dataset(workspace, replace(ring_dataset(n_users=30), folder=None))
     with pytest.raises(RunError, match="another dataset"):
         study_for(workspace, other, small_plan(), name="one")

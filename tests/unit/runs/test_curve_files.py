@@ -80,6 +80,12 @@ def test_an_event_file_holds_the_version_the_settings_and_each_line(tiny_run: Ru
     assert moments == sorted(moments)
 
 
+def test_an_event_file_tells_the_dropout_that_trains(workspace: Path) -> None:
+    dataset = saved_dataset(workspace, random_dataset([5] * 4))
+    run = create_run(workspace, dataset, Policy(settings=small_settings(dropout_rate=0.35)))
+    assert b"| hidden_dropout_prob | 0.35 |" in curve_events(run)
+
+
 @pytest.fixture
 def run(workspace: Path) -> Run:
     dataset = saved_dataset(workspace, random_dataset([5, 6]))

@@ -188,6 +188,21 @@ def test_one_change_is_taken_back_and_the_others_stay(name: str) -> None:
     assert forms.taken_back(base, base, name) == base
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_a_dropout_that_followed_goes_back_to_what_the_button_says(rate: float) -> None:
+    base = {"dropout_rate": 0.1}
+    draft = forms.changed_draft(base, base, "hidden_dropout_prob", 0.4)
+    draft = forms.changed_draft(draft, base, "dropout_rate", rate)
+    (before,) = (
+        change.before
+        for change in forms.changes_from(base, draft)
+        if change.field.name == "hidden_dropout_prob"
+    )
+    after = forms.taken_back(draft, base, "hidden_dropout_prob")
+    assert forms.shown_value("hidden_dropout_prob", after) == before == 0.1
+    assert (after == base) == (rate == 0.1)
+
+
 def test_the_snippet_trains_what_the_form_shows(workspace: Path) -> None:
     dataset = prepare_sample("playlists", workspace)
     assert dataset.folder is not None

@@ -24,7 +24,7 @@ from tests.factories import small_settings
 
 
 def row(run_id: str, *, name: str = "same", data: str = "f1", **changes: Any) -> RunRow:
-    settings = small_settings(**changes).model_dump()
+    settings = small_settings(**changes).in_effect()
     return RunRow(run_id, name, "finished", "ndcg@10", fingerprint=data, settings=settings)
 
 
@@ -50,6 +50,19 @@ def test_only_the_settings_that_differ_are_named() -> None:
     found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
     assert sorted(found.index) == ["Learning rate", "Seed"]
     assert list(found.loc["Learning rate"]) == ["0.003", "0.01"]
+
+
+def test_a_dropout_differs_where_it_follows_in_one_run_and_was_given_in_another() -> None:
+    rows = [row("a", dropout_rate=0.1), row("b", dropout_rate=0.1, hidden_dropout_prob=0.2)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.index) == ["Hidden dropout"]
+    assert list(found.loc["Hidden dropout"]) == ["0.1", "0.2"]
+
+
+def test_dropouts_that_only_follow_the_rate_are_not_named_beside_it() -> None:
+    rows = [row("a", dropout_rate=0.1), row("b", dropout_rate=0.3)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.index) == ["Dropout rate"]
 
 
 def test_what_a_model_does_not_use_differs_from_any_value() -> None:

@@ -45,6 +45,15 @@ def test_a_damaged_run_is_a_row_that_says_why(tmp_path: Path, name: str, text: s
     assert row.problem is not None
 
 
+def test_a_row_has_the_dropout_that_trains_and_not_the_default_that_stands_beside_it(
+    tmp_path: Path,
+) -> None:
+    dataset = saved_dataset(tmp_path, ring_dataset())
+    settings = small_settings(dropout_rate=0.1, attn_dropout_prob=0.3)
+    shown = run_row(create_run(tmp_path, dataset, Policy(settings=settings))).settings
+    assert (shown["hidden_dropout_prob"], shown["attn_dropout_prob"]) == (0.1, 0.3)
+
+
 @pytest.mark.parametrize(
     ("attention", "model"), [("bidirectional", "BERT4Rec"), ("causal", "SASRec")]
 )

@@ -20,7 +20,7 @@ from tests.factories import small_settings
 
 
 def row(name: str, best: float | None, metric: str = "ndcg@10", **changes: Any) -> RunRow:
-    settings = small_settings(**changes).model_dump()
+    settings = small_settings(**changes).in_effect()
     return RunRow(name, name, "finished", metric, best=best, settings=settings)
 
 
@@ -98,6 +98,13 @@ def test_a_setting_that_is_unset_in_some_runs_is_a_word() -> None:
     (lines,) = settings_figure(rows, "dark").data
     axis = next(axis for axis in lines.dimensions if axis.label == "Dropout rate")
     assert list(axis.ticktext) == ["0.1", "unset"]
+
+
+def test_dropouts_have_an_axis_only_where_they_do_not_just_follow_the_rate() -> None:
+    rows = [row("a", 0.1, dropout_rate=0.1), row("b", 0.2, dropout_rate=0.3)]
+    assert varied_settings(rows) == ["dropout_rate"]
+    rows.append(row("c", 0.2, dropout_rate=0.1, hidden_dropout_prob=0.3))
+    assert varied_settings(rows) == ["dropout_rate", "hidden_dropout_prob"]
 
 
 def test_the_finding_and_the_table_name_the_best_run_first() -> None:

@@ -56,6 +56,22 @@ def test_a_study_is_read_again_only_after_a_change(
     assert read.figures_key[2] == 1
 
 
+def test_figures_of_a_deleted_study_are_not_those_of_a_new_one_of_its_name(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    keys = set()
+    for _ in range(3):
+        # Its file gets the number of the one before it.
+        new_study(workspace, dataset, "one").close()
+        found = StudyList(workspace)
+        read = found.one("one")
+        assert read is not None
+        keys.add(read.figures_key)
+        found.study("one").close()
+        delete_study(workspace, "one")
+    assert len(keys) == 3
+
+
 def test_one_that_is_gone_or_another_one_of_its_name_is_noticed(
     workspace: Path, dataset: SequenceDataset
 ) -> None:
