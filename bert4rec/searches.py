@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.jobs import JobService
 from bert4rec.search_process import Turn, search_in_a_process
 from bert4rec.studies import LOOK_S, find_study
-from bert4rec.study import Study
+from bert4rec.study import SearchMark, Study
 from bert4rec.sweep import search
 from bert4rec.threads import let_others_first
 
@@ -84,6 +84,8 @@ class SearchService:
             raise NotFoundError(f"there is no study {name!r}", where=str(self.workspace))
         with self._changed, closing(Study(found.path, LOOK_S)) as looked:
             device = self._checked_device(looked)
+            # From now on its dataset is needed, though the searcher has yet to begin.
+            SearchMark(looked).say("running")
             control = self._controls[name] = Control()
             self._problems.pop(name, None)
         threading.Thread(
@@ -156,16 +158,27 @@ class SearchService:
             self._searcher(study, control, turn)
         except Bert4RecError as error:
             _log.warning("search %s failed: %s", study.name, error)
-            self._note(study.name, error)
+            self._note(study, error)
         except Exception as error:  # noqa: BLE001  a thread has nobody who would hear of it
             _log.exception("search %s failed", study.name)
-            self._note(study.name, RunError(f"{type(error).__name__}: {error}"))
+            self._note(study, RunError(f"{type(error).__name__}: {error}"))
         finally:
+            _take_back(study)
             study.close()
             with self._changed:
                 del self._controls[study.name]
                 self._changed.notify_all()
 
-    def _note(self, name: str, error: Bert4RecError) -> None:
+    def _note(self, study: Study, error: Bert4RecError) -> None:
         with self._changed:
-            self._problems[name] = error
+            self._problems[study.name] = error
+        with suppress(Bert4RecError):
+            SearchMark(study).say("failed", error.message, error.fix or "")
+
+
+def _take_back(study: Study) -> None:
+    """Say that nobody searches, where the searcher has never come to say anything."""
+    with suppress(Bert4RecError):
+        status = study.status(study.trials())
+        if status.state in ("queued", "running") and status.is_ours():
+            SearchMark(study).say("stopped")

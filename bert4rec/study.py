@@ -19,6 +19,7 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
@@ -71,8 +72,8 @@ class Study:
     @cached_property
     def storage(self) -> optuna.storages.RDBStorage:
         """Optuna's way to the file."""
-        # Several processes write now and then, each for a moment.
-        options = {"connect_args": {"timeout": self.wait_s}}
+        # Several processes write now and then, each for a moment; no thread keeps it open.
+        options = {"connect_args": {"timeout": self.wait_s}, "poolclass": NullPool}
         return optuna.storages.RDBStorage(
             f"sqlite:///{self.path}",
             engine_kwargs=options,
