@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zlib import crc32
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame, shared_words
+from bert4rec.ui.run_table import table_key
 from bert4rec.ui.run_transfer import draw_import
 from bert4rec.ui.words import counted, escape, size, state_word
 
@@ -120,8 +120,7 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
         table,
         hide_index=True,
         height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
-        # A list of other runs is another table: places marked in the one mean nothing in the other.
-        key=f"runs_table_{crc32(' '.join(ids).encode()):08x}",
+        key=table_key("runs_table", (listed.row for listed in runs)),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
