@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bert4rec.files import write_json
 from bert4rec.policy import Policy
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.folder import Run
-from bert4rec.runs.label import note_run, tag_run
+from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash
 from bert4rec.ui import state
@@ -77,6 +77,10 @@ def press(app: AppTest, *labels: str) -> AppTest:
     for label in labels:
         next(button for button in app.button if label in (button.label, button.key)).click()
     return drawn(app)
+
+
+def labelled(boxes: Iterable[Any], label: str) -> Any:
+    return next(box for box in boxes if box.label == label)
 
 
 def listed(app: AppTest) -> list[str]:
@@ -168,9 +172,9 @@ def test_a_run_is_renamed_noted_and_tagged(make: Make) -> None:
     run = make("first")
     tag_run(run.folder, ["old"])
     app = press(open_runs([run]), "Rename, note, tags")
-    app.text_input(key=f"name_{run.id}").set_value("second")
-    app.text_area(key=f"run_note_{run.id}").set_value("of May")
-    app.multiselect(key=f"tags_{run.id}").set_value(["new"])
+    labelled(app.text_input, "Name").set_value("second")
+    labelled(app.text_area, "Note").set_value("of May")
+    next(box for box in app.multiselect if box.key.startswith("tags_")).set_value(["new"])
     press(app, "Rename, note, tags", "Save")
     label = run.label()
     assert (label.name, label.note) == ("second", "of May")
@@ -178,10 +182,20 @@ def test_a_run_is_renamed_noted_and_tagged(make: Make) -> None:
     assert listed(open_runs()) == ["second"]
 
 
+def test_a_label_that_is_changed_meanwhile_is_shown_when_it_is_asked_for_again(make: Make) -> None:
+    run = make("first")
+    app = press(open_runs([run]), "Rename, note, tags")
+    rename_run(run.folder, "theirs")
+    press(app, "Rename, note, tags")
+    assert labelled(app.text_input, "Name").value == "theirs"
+    press(app, "Rename, note, tags", "Save")
+    assert run.name == "theirs"
+
+
 def test_an_empty_name_is_told_in_the_dialog(make: Make) -> None:
     run = make("first")
     app = press(open_runs([run]), "Rename, note, tags")
-    app.text_input(key=f"name_{run.id}").set_value(" ")
+    labelled(app.text_input, "Name").set_value(" ")
     press(app, "Rename, note, tags", "Save")
     assert "A name has 1 to 80 signs" in texts(app)
     assert run.name == "first"
