@@ -269,6 +269,10 @@ def _name(run: Run) -> str:
 def _restore(run_ids: list[str]) -> None:
     for run_id in run_ids:
         _try(partial(restore_run, state.workspace(), run_id))
+    _offer_no_undo_of(run_ids)
+
+
+def _offer_no_undo_of(run_ids: list[str]) -> None:
     kept = st.session_state.get(state.DELETED_KEY, [])
     st.session_state[state.DELETED_KEY] = [run_id for run_id in kept if run_id not in run_ids]
 
@@ -290,5 +294,5 @@ def _ask_purge(run_ids: list[str]) -> None:
             except Bert4RecError as error:
                 state.show_error(error)
                 return
-            state.forget_deletions()
+            _offer_no_undo_of(run_ids)
             st.rerun()
