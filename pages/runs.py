@@ -178,7 +178,8 @@ def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
 
 def draw_settings(runs: list[ListedRun]) -> None:
     """Offer to draw the runs of the list at once, where there are enough of one dataset."""
-    rows = settings_chart.comparable_rows(listed.row for listed in runs)
+    judged = settings_chart.judged_rows(listed.row for listed in runs)
+    rows = settings_chart.comparable_rows(judged)
     if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
         return
     with folded(
@@ -191,6 +192,9 @@ def draw_settings(runs: list[ListedRun]) -> None:
         if len({row.fingerprint for row in rows}) > 1:
             st.caption("Results on different data cannot be compared. Choose one under Data above.")
             return
+        if len(rows) < len(judged):
+            n_left_out = counted(len(judged) - len(rows), "run")
+            st.caption(f"{n_left_out} left out: judged by another metric or on other items.")
         finding = settings_chart.settings_finding(rows)
         st.caption(f"{escape(finding)} Drag along an axis to keep only the lines through it.")
         st.plotly_chart(

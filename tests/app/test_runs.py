@@ -421,6 +421,11 @@ def test_many_runs_of_one_dataset_are_drawn_by_settings_when_asked(make: Make) -
     drawn(app)
     assert len(app.get("plotly_chart")) == 1
     assert "Best of 4" in texts(app)
+    assert "left out" not in texts(app)
+    make("of another split", split_strategy="last_k", held_out_items=2)
+    drawn(app)
+    assert "Best of 4" in texts(app)
+    assert "1 run left out" in texts(app)
 
 
 def test_data_of_one_name_are_told_apart_by_the_filter(make: Make, workspace: Path) -> None:
