@@ -153,7 +153,7 @@ def _trained_lengths(
 def curves(run_id: str) -> Curves:
     """Return a run's curves, read on from where this session stopped reading."""
     run = open_run(child_of(find_workspace() / "runs", run_id))
-    kept: dict[Any, Curves] = st.session_state.setdefault("curves", {})
+    kept: dict[tuple[str, int], Curves] = st.session_state.setdefault("curves", {})
     inode, n_bytes = _file_stamp(run.journal.path)
     # A run that was deleted and brought in again has its old id and another journal.
     key = (run_id, inode)
