@@ -9,10 +9,13 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.report_button import draw_report
-from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, run_row
+from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, table_key
 from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
 
+# The run whose row is marked.
+CHOSEN_KEY = "home_chosen"
 N_RECENT = 10
+MAX_JOBS = 10
 # In a narrow window the action goes below the heading instead of being cut.
 HEADING_PX, ACTION_PX = 660, 260
 LIVE_STATES = ("running", "paused", "queued")
@@ -40,14 +43,14 @@ BAD_FOR = """
 
 
 def draw_home() -> None:
-    rows = [run_row(run) for run in state.runs()[:N_RECENT]]
+    rows = state.run_rows()
     manifests = state.datasets()
     draw_heading(is_new=not rows)
     draw_steps(manifests, rows)
     live = [row for row in rows if row.state in LIVE_STATES]
     if live:
         draw_live(live)
-    draw_recent(rows)
+    draw_recent(rows[:N_RECENT])
     draw_choice()
 
 
@@ -165,15 +168,16 @@ def draw_live(live: list[RunRow]) -> None:
 
     @st.fragment(run_every="2s" if is_moving else None)
     def draw_jobs() -> None:
-        rows = [run_row(run) for run in state.runs()[:N_RECENT]]
-        now = {row.run_id: row.state for row in rows if row.state in LIVE_STATES}
-        if now != shown:
+        rows = [row for row in state.run_rows() if row.state in LIVE_STATES]
+        if {row.run_id: row.state for row in rows} != shown:
             st.rerun()
         place = {row.run_id: state.job_service().position(row.run_id) or 0 for row in rows}
         # What trains comes before what waits, in the order in which that will begin.
-        for row in sorted(rows, key=lambda row: (row.state == "queued", place[row.run_id])):
-            if row.run_id in shown:
-                draw_job(row)
+        rows.sort(key=lambda row: (row.state == "queued", place[row.run_id]))
+        for row in rows[:MAX_JOBS]:
+            draw_job(row)
+        if len(rows) > MAX_JOBS:
+            st.caption(f"And {len(rows) - MAX_JOBS:,} more, which the Runs page lists.")
 
     draw_jobs()
 
@@ -216,12 +220,16 @@ def draw_recent(rows: list[RunRow]) -> None:
             " The demo makes the first one."
         )
         return
-    chosen = st.dataframe(
+    chosen = st.session_state.get(CHOSEN_KEY)
+    marked = st.dataframe(
         run_frame(rows),
         hide_index=True,
-        key="recent_runs",
+        key=table_key("recent_runs", rows),
         on_select="rerun",
         selection_mode="single-row",
+        selection_default={
+            "selection": {"rows": [i for i, row in enumerate(rows) if row.run_id == chosen]}
+        },
         column_config={
             "Best on validation": st.column_config.NumberColumn(format="%.3f"),
             "On test": st.column_config.NumberColumn(format="%.3f"),
@@ -230,7 +238,8 @@ def draw_recent(rows: list[RunRow]) -> None:
         placeholder="–",
         alt="The newest runs with state, metric, duration and data",
     )
-    selected = [rows[i] for i in chosen.selection.rows if i < len(rows)]
+    selected = [rows[i] for i in marked.selection.rows if i < len(rows)]
+    st.session_state[CHOSEN_KEY] = selected[0].run_id if selected else None
     if not selected:
         st.caption("Mark a row to open its run. Times are UTC.")
         return

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from typing import Any
-from zlib import crc32
 
 import streamlit as st
 
+from bert4rec.errors import NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import run_actions, settings_chart, state
 from bert4rec.ui.comparison_view import draw_comparison
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.ui.run_details import draw_details
-from bert4rec.ui.run_list import ListedRun, RunFilter, list_frame, shared_words
+from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
+from bert4rec.ui.run_table import table_key
 from bert4rec.ui.run_transfer import draw_import
 from bert4rec.ui.words import counted, escape, size, state_word
 
@@ -83,7 +84,8 @@ def ask_filter(runs: list[ListedRun]) -> RunFilter:
         )
         states = list(dict.fromkeys(row.state for row in rows))
         choose("State", STATES_KEY, states, {name: state_word(name).label for name in states})
-        choose("Data", DATA_KEY, sorted({row.data for row in rows if row.data}))
+        data = data_labels(rows)
+        choose("Data", DATA_KEY, list(data), data)
         choose("Tags", TAGS_KEY, known_tags(runs))
     return RunFilter(
         text=str(st.session_state.get(TEXT_KEY) or ""),
@@ -111,8 +113,14 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
     return COLUMNS | {"Validation": curve}
 
 
-def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
-    """Draw the list and return the runs that are marked in it."""
+def hidden_marks(runs: list[ListedRun], shown: list[ListedRun]) -> list[str]:
+    """Return the ids of the marked runs that the filter hides."""
+    hidden = {listed.row.run_id for listed in runs} - {listed.row.run_id for listed in shown}
+    return [run_id for run_id in st.session_state.get(CHOSEN_KEY, []) if run_id in hidden]
+
+
+def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
+    """Draw the list and return the runs that are marked in it; hidden ones stay marked."""
     ids = [listed.row.run_id for listed in runs]
     table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
@@ -120,8 +128,7 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
         table,
         hide_index=True,
         height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
-        # A list of other runs is another table: places marked in the one mean nothing in the other.
-        key=f"runs_table_{crc32(' '.join(ids).encode()):08x}",
+        key=table_key("runs_table", (listed.row for listed in runs)),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
@@ -131,16 +138,24 @@ def draw_table(runs: list[ListedRun]) -> list[ListedRun]:
         alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",
     )
     found = [runs[i] for i in marked.selection.rows if i < len(runs)]
-    st.session_state[CHOSEN_KEY] = [listed.row.run_id for listed in found]
+    st.session_state[CHOSEN_KEY] = [*(listed.row.run_id for listed in found), *hidden]
     return found
 
 
-def follow_comparison() -> None:
+def follow_comparison(runs: list[ListedRun]) -> None:
     """Mark the runs that the address names, the first time that it names them."""
     linked = str(st.query_params.get(LINK, ""))
-    if linked and linked != st.session_state.get(LINKED_KEY):
-        st.session_state[CHOSEN_KEY] = compared_ids(linked)
-        st.session_state[LINKED_KEY] = linked
+    if not linked or linked == st.session_state.get(LINKED_KEY):
+        return
+    there = {listed.row.run_id for listed in runs}
+    named = compared_ids(linked)
+    st.session_state[CHOSEN_KEY] = [run_id for run_id in named if run_id in there]
+    st.session_state[LINKED_KEY] = linked
+    gone = [run_id for run_id in named if run_id not in there]
+    if gone:
+        what = counted(len(gone), "run that is not here", "runs that are not here")
+        error = f"the address names {what}: {', '.join(gone)}"
+        state.show_error(NotFoundError(error, fix="Restore or bring in what is missing, below."))
 
 
 def link_comparison(chosen: list[ListedRun]) -> None:
@@ -163,7 +178,8 @@ def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
 
 def draw_settings(runs: list[ListedRun]) -> None:
     """Offer to draw the runs of the list at once, where there are enough of one dataset."""
-    rows = settings_chart.comparable_rows(listed.row for listed in runs)
+    judged = settings_chart.judged_rows(listed.row for listed in runs)
+    rows = settings_chart.comparable_rows(judged)
     if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
         return
     with folded(
@@ -176,6 +192,9 @@ def draw_settings(runs: list[ListedRun]) -> None:
         if len({row.fingerprint for row in rows}) > 1:
             st.caption("Results on different data cannot be compared. Choose one under Data above.")
             return
+        if len(rows) < len(judged):
+            n_left_out = counted(len(judged) - len(rows), "run")
+            st.caption(f"{n_left_out} left out: judged by another metric or on other items.")
         finding = settings_chart.settings_finding(rows)
         st.caption(f"{escape(finding)} Drag along an axis to keep only the lines through it.")
         st.plotly_chart(
@@ -216,17 +235,19 @@ def draw_runs() -> None:
     runs = state.listed_runs()
     run_actions.show_problem()
     run_actions.draw_undo()
+    follow_comparison(runs)
     if not runs:
         draw_empty()
     else:
-        follow_comparison()
         wanted = ask_filter(runs)
         shown = [listed for listed in runs if wanted.takes(listed.row)]
+        hidden = hidden_marks(runs, shown)
         n_bytes = size(sum(listed.n_bytes for listed in shown))
         about = [n_bytes + " on disk", *filter(None, shared_words(shown).values())]
+        about += [f"{len(hidden):,} marked, but hidden by the filter"] if hidden else []
         st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {', '.join(about)}")
         if shown:
-            chosen = draw_table(shown)
+            chosen = draw_table(shown, hidden)
             link_comparison(chosen)
             draw_chosen(chosen, runs)
             draw_settings(shown)

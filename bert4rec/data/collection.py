@@ -143,6 +143,25 @@ def note_dataset(workspace: Path, folder_name: str, text: str) -> None:
     _change(workspace, folder_name, {"note": note})
 
 
+def change_words(workspace: Path, shown: dict[str, Any], name: str, note: str) -> None:
+    """Write what a person changed of name and note, and leave what they saw and did not touch.
+
+    Args:
+        workspace: The folder with the datasets.
+        shown: The manifest as it was shown, with its `folder`.
+        name: The name as it was left.
+        note: The note as it was left.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+        DatasetError: the name is empty or too long, or the note is too long.
+    """
+    if name != shown["name"]:
+        rename_dataset(workspace, shown["folder"], name)
+    if note.strip() != shown.get("note", ""):
+        note_dataset(workspace, shown["folder"], note)
+
+
 def _change(workspace: Path, folder_name: str, changes: dict[str, str]) -> None:
     """Change the manifest as it is now, so that what another visitor just wrote in it stays."""
     folder = _existing(workspace, folder_name)

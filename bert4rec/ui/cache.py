@@ -152,12 +152,26 @@ def _trained_lengths(
 
 def curves(run_id: str) -> Curves:
     """Return a run's curves, read on from where this session stopped reading."""
-    kept: dict[str, Any] = st.session_state.setdefault("curves", {})
-    found = kept.pop(run_id, None) or Curves(n_kept=N_LINES_KEPT)
+    run = open_run(child_of(find_workspace() / "runs", run_id))
+    kept: dict[tuple[str, int], Curves] = st.session_state.setdefault("curves", {})
+    inode, n_bytes = _file_stamp(run.journal.path)
+    # A run that was deleted and brought in again has its old id and another journal.
+    key = (run_id, inode)
+    found = kept.pop(key, None)
+    if found is None or found.offset > n_bytes:
+        found = Curves(n_kept=N_LINES_KEPT)
     # Put last: the first are the ones that have not been looked at for longest.
-    kept[run_id] = found
+    kept[key] = found
     while len(kept) > N_CURVES_KEPT:
         kept.pop(next(iter(kept)))
-    run = open_run(child_of(find_workspace() / "runs", run_id))
     found.update(run.journal)
     return found
+
+
+def _file_stamp(path: Path) -> tuple[int, int]:
+    """Return which file it is and its size; zeros while there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_ino, found.st_size)

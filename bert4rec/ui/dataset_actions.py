@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -14,9 +15,8 @@ from bert4rec.data.collection import (
     MAX_NAME,
     MAX_NOTE,
     Difference,
+    change_words,
     differences,
-    note_dataset,
-    rename_dataset,
     versions,
 )
 from bert4rec.data.interchange import export_dataset
@@ -74,21 +74,21 @@ def draw_note(manifest: dict[str, Any]) -> None:
         st.caption(f":material/sticky_note_2: {escape(str(manifest['note']))}")
 
 
+# The manifest comes as an argument, which stays as it was when the dialog was opened.
 @st.dialog("Rename or note")
 def _ask_words(manifest: dict[str, Any]) -> None:
-    folder = str(manifest["folder"])
-    name = st.text_input("Name", value=str(manifest["name"]), max_chars=MAX_NAME)
-    note = st.text_area(
-        "Note", value=str(manifest.get("note", "")), max_chars=MAX_NOTE, key=f"note_{folder}"
-    )
+    before = (manifest["folder"], str(manifest["name"]), str(manifest.get("note", "")))
+    # A dialog that was left keeps what was typed, which must not stand over words from elsewhere.
+    over = f"{crc32(repr(before).encode()):08x}"
+    name = st.text_input("Name", value=before[1], max_chars=MAX_NAME, key=f"dataset_name_{over}")
+    note = st.text_area("Note", value=before[2], max_chars=MAX_NOTE, key=f"dataset_note_{over}")
     st.caption("Folder and fingerprint stay as they are, so runs go on finding the dataset.")
     if st.button("Save", type="primary", icon=":material/check:"):
-        _carry_out(lambda: _write_words(folder, name, note))
+        _carry_out(lambda: _write_words(manifest, name, note))
 
 
-def _write_words(folder: str, name: str, note: str) -> None:
-    rename_dataset(state.workspace(), folder, name)
-    note_dataset(state.workspace(), folder, note)
+def _write_words(shown: dict[str, Any], name: str, note: str) -> None:
+    change_words(state.workspace(), shown, name, note)
     cache.forget_datasets()
 
 
@@ -206,7 +206,7 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
     st.markdown(
         f"**{name}** will be deleted from the workspace. The log it was made of is not touched."
     )
-    is_sure = not use.ended or _ask_loss(use, folder)
+    is_sure = not use.ended or _ask_loss(use)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
             st.rerun()
@@ -222,11 +222,13 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
             _carry_out(lambda: _delete(folder, is_forced=bool(use.ended)))
 
 
-def _ask_loss(use: DatasetUse, folder: str) -> bool:
+def _ask_loss(use: DatasetUse) -> bool:
     """Name the runs that would lose their dataset and have the person confirm it."""
     st.markdown("These runs stay, but can no longer be resumed or inspected:")
     _draw_runs(use.ended)
-    return st.checkbox("Delete it all the same", key=f"sure_{folder}")
+    # Consent is to the loss of these runs, not of one that comes later.
+    named = " ".join(run.id for run in use.ended)
+    return st.checkbox("Delete it all the same", key=f"sure_{crc32(named.encode()):08x}")
 
 
 def _draw_runs(runs: tuple[Run, ...]) -> None:

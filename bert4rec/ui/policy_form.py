@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bert4rec.policy import Policy, dump_policy, load_policy
-from bert4rec.ui.settings_form import fill_from_policy
-from bert4rec.ui.yaml_exchange import draw_yaml_in, draw_yaml_out
+from bert4rec.ui.settings_form import chosen_kind, draft, fill_from_policy
+from bert4rec.ui.yaml_exchange import Target, draw_yaml_in, draw_yaml_out
 
 EXAMPLE = """policy_configs:
   scoring_policy:
@@ -14,11 +14,15 @@ EXAMPLE = """policy_configs:
 
 def draw_policy_in() -> None:
     """Offer to fill the form from a policy YAML; every problem of it is listed at once."""
-    draw_yaml_in("train", noun="policy", example=EXAMPLE, fill=_fill)
+    draw_yaml_in(Target("train", _fill, _held), noun="policy", example=EXAMPLE)
 
 
 def _fill(text: str) -> None:
     fill_from_policy(load_policy(text))
+
+
+def _held() -> object:
+    return (draft(), chosen_kind())
 
 
 def draw_policy_out(policy: Policy, file_name: str) -> None:

@@ -16,7 +16,6 @@ from bert4rec.ui.words import escape, percent
 
 N_EXPECTED = 8
 N_RECENT = 5
-USER_KEY = "runs_user"
 
 
 def draw_predictions(runs: dict[str, Run]) -> None:
@@ -46,7 +45,8 @@ def _draw(runs: dict[str, Run]) -> None:
     user = st.text_input(
         "User",
         value=dataset.user_id(0),
-        key=USER_KEY,
+        # A user of one dataset is nobody in another.
+        key=f"runs_user_{dataset.fingerprint}",
         help="A user of the dataset; the whole history is shown to each model.",
         width=320,
         persist_state="session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from zlib import crc32
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -144,7 +145,9 @@ def show_problem() -> None:
 # The label comes as an argument, which stays as it was when the dialog was opened.
 @st.dialog("Rename, note, tags")
 def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
-    name = st.text_input("Name", value=shown.name, max_chars=MAX_NAME, key=f"name_{run.id}")
+    # A dialog that was left keeps what was typed, which must not stand over words from elsewhere.
+    over = f"{run.id}_{crc32(repr(shown).encode()):08x}"
+    name = st.text_input("Name", value=shown.name, max_chars=MAX_NAME, key=f"name_{over}")
     tags = st.multiselect(
         "Tags",
         list(dict.fromkeys([*shown.tags, *known_tags])),
@@ -152,10 +155,10 @@ def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
         accept_new_options=True,
         placeholder="Choose or write some",
         help=f"Words to find the run by, up to {MAX_TAG} signs each.",
-        key=f"tags_{run.id}",
+        key=f"tags_{over}",
     )
     # Below the tags, whose open list would lie over the button.
-    note = st.text_area("Note", value=shown.note, max_chars=MAX_NOTE, key=f"run_note_{run.id}")
+    note = st.text_area("Note", value=shown.note, max_chars=MAX_NOTE, key=f"run_note_{over}")
     st.caption("Settings and figures of a run stay as they are.")
     if not st.button("Save", type="primary", icon=":material/check:"):
         return
@@ -266,6 +269,10 @@ def _name(run: Run) -> str:
 def _restore(run_ids: list[str]) -> None:
     for run_id in run_ids:
         _try(partial(restore_run, state.workspace(), run_id))
+    _offer_no_undo_of(run_ids)
+
+
+def _offer_no_undo_of(run_ids: list[str]) -> None:
     kept = st.session_state.get(state.DELETED_KEY, [])
     st.session_state[state.DELETED_KEY] = [run_id for run_id in kept if run_id not in run_ids]
 
@@ -287,5 +294,5 @@ def _ask_purge(run_ids: list[str]) -> None:
             except Bert4RecError as error:
                 state.show_error(error)
                 return
-            state.forget_deletions()
+            _offer_no_undo_of(run_ids)
             st.rerun()

@@ -12,7 +12,6 @@ import pandas as pd
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
-from bert4rec.ui.curve_charts import best_row
 from bert4rec.ui.forms import NOT_USED, form_fields, is_followed, value_text
 from bert4rec.ui.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.ui.run_table import RunRow
@@ -147,19 +146,19 @@ def common_metric(rows: Sequence[RunRow]) -> str:
 
 
 def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
-    """Return which run is ahead on validation, in one sentence."""
-    best = {}
-    for label, found in curves.items():
-        row = best_row(found)
-        if row is not None and metric in row["metrics"]:
-            best[label] = (float(row["metrics"][metric]), row["epoch"])
+    """Return which run is ahead on validation, in one sentence.
+
+    Each by its best value of this metric: another one may have chosen the epoch that it uses.
+    """
+    lines = {label: found.scores(metric).points() for label, found in curves.items()}
+    best = {
+        label: max(line, key=lambda point: point.value) for label, line in lines.items() if line
+    }
     if not best:
         return "None of them has been validated yet."
-    ahead, *others = sorted(best, key=lambda label: best[label][0], reverse=True)
-    value, epoch = best[ahead]
-    text = f"Best {metric_name(metric)}: {ahead} ({number(value, 3)}, epoch {epoch})"
-    rest = ((label, *best[label]) for label in others)
-    return text + "".join(f", {label} ({number(v, 3)}, epoch {e})" for label, v, e in rest) + "."
+    ranked = sorted(best.items(), key=lambda found: found[1].value, reverse=True)
+    texts = (f"{label} ({number(at.value, 3)}, epoch {at.epoch})" for label, at in ranked)
+    return f"Best {metric_name(metric)}: {', '.join(texts)}."
 
 
 def loss_comparison(curves: Mapping[str, Curves]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,7 +127,7 @@ class RunFilter:
     Args:
         text: Words that all occur in name, note, tags or id.
         states: States.
-        data: Names of datasets.
+        data: Fingerprints of datasets.
         tags: Tags, all of which a run must have.
     """
 
@@ -141,9 +142,26 @@ class RunFilter:
         return (
             all(word in searched for word in self.text.casefold().split())
             and (not self.states or row.state in self.states)
-            and (not self.data or row.data in self.data)
+            and (not self.data or row.fingerprint in self.data)
             and set(self.tags) <= set(row.tags)
         )
+
+
+def data_labels(rows: Iterable[RunRow]) -> dict[str, str]:
+    """Return what the datasets of runs are called, by fingerprint; no two the same.
+
+    Example:
+        >>> data_labels([RunRow("a", "A", "finished", data="log", fingerprint="45fb68290c")])
+        {'45fb68290c': 'log'}
+    """
+    # The newest run comes first; its dataset may have been renamed since the others were made.
+    names = {row.fingerprint: row.data for row in reversed(list(rows)) if row.fingerprint}
+    counts = Counter(names.values())
+    labels = {
+        fingerprint: name if counts[name] == 1 else f"{name} ({fingerprint[:8]})"
+        for fingerprint, name in names.items()
+    }
+    return dict(sorted(labels.items(), key=lambda label: label[1]))
 
 
 def shared_words(listed: Iterable[ListedRun]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 
@@ -137,6 +138,17 @@ def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
             for row in rows
         ]
     )
+
+
+def table_key(name: str, rows: Iterable[RunRow]) -> str:
+    """Return a table's key: a list of other runs is another one, where marked places mean nothing.
+
+    Args:
+        name: What the table is, the same for all lists.
+        rows: The runs that it lists, in their order.
+    """
+    ids = " ".join(row.run_id for row in rows)
+    return f"{name}_{crc32(ids.encode()):08x}"
 
 
 def newest_judged(rows: Iterable[RunRow]) -> RunRow | None:

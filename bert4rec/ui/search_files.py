@@ -9,7 +9,7 @@ from bert4rec.search_plan import SearchPlan, dump_plan, load_plan
 from bert4rec.ui import search_form, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.search_draft import draft_of, sweep_command
-from bert4rec.ui.yaml_exchange import draw_yaml_in, draw_yaml_out
+from bert4rec.ui.yaml_exchange import Target, draw_yaml_in, draw_yaml_out
 
 EXAMPLE = """search:
   preset: balanced
@@ -27,7 +27,8 @@ def draw_files(dataset: SequenceDataset, plan: SearchPlan | None, name: str) -> 
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Fill the form**")
-            draw_yaml_in("search", noun="search", example=EXAMPLE, fill=_fill)
+            target = Target("search", _fill, search_form.draft)
+            draw_yaml_in(target, noun="search", example=EXAMPLE)
         if plan is None:
             return
         with right:

@@ -28,35 +28,53 @@ AXIS_COLORS = {"light": "#59636E", "dark": "#A7B0BA"}
 TEXT_COLORS = {"light": "#1F2933", "dark": "#E6E9ED"}
 
 
+def judged_rows(rows: Iterable[RunRow]) -> list[RunRow]:
+    """Return the runs that have a best value, of whatever metric."""
+    return [row for row in rows if row.problem is None and row.best is not None]
+
+
 def comparable_rows(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Return the runs that have a best value of the metric that most of them were judged by."""
-    judged = [row for row in rows if row.problem is None and row.best is not None]
+    """Return the runs that were judged as most of them: by the same metric, on the same items."""
+    judged = judged_rows(rows)
     if not judged:
         return []
-    (metric, _), *_ = Counter(row.metric for row in judged).most_common(1)
-    return [row for row in judged if row.metric == metric]
+    (usual, _), *_ = Counter(map(_judged_by, judged)).most_common(1)
+    return [row for row in judged if _judged_by(row) == usual]
+
+
+def _judged_by(row: RunRow) -> tuple[Any, ...]:
+    """Return the metric, what is held out, and from what it is told apart.
+
+    A setting that does nothing beside the others is left out.
+    """
+    values = row.settings
+    split, sample = values.get("split_strategy"), values.get("sample_strategy")
+    extent = {"last_k": "held_out_items", "global_time": "held_out_share"}.get(str(split), "")
+    users = (sample, values.get("sample_ratio"), values.get("sample_seed")) if sample else ()
+    return (row.metric, split, values.get(extent), users, values.get("seen_items"))
 
 
 def varied_settings(rows: Sequence[RunRow]) -> list[str]:
     """Return the names of the settings in which runs differ, in the order of the form."""
-    differing = [
+    return [
         name
         for name in form_fields()
         if len({row.settings.get(name) for row in rows}) > 1
         and name != "seed"
         and not is_followed(name, (row.settings for row in rows))
     ]
-    return differing[:MAX_AXES]
 
 
 def settings_figure(rows: Sequence[RunRow], theme: str) -> go.Figure:
-    """Draw each run as a line across the settings that vary, to its best value on validation.
+    """Draw each run as a line across settings that vary, to its best value on validation.
+
+    There are axes for the first of them, as many as can be read.
 
     Args:
         rows: The runs.
         theme: light or dark.
     """
-    names, best = varied_settings(rows), [float(row.best or 0) for row in rows]
+    names, best = varied_settings(rows)[:MAX_AXES], [float(row.best or 0) for row in rows]
     settings = [row.settings for row in rows]
     return axes_figure(names, settings, best, f"Best {metric_name(rows[0].metric)}", theme)
 
@@ -171,9 +189,11 @@ def settings_finding(rows: Sequence[RunRow]) -> str:
     """Return which run is best and with which settings, in one sentence."""
     best = max(rows, key=lambda row: row.best or 0)
     names = varied_settings(rows)
-    parts = (
+    parts = [
         f"{form_fields()[name].title.lower()} {value_text(best.settings.get(name), name)}"
-        for name in names
-    )
+        for name in names[:MAX_AXES]
+    ]
+    if len(names) > MAX_AXES:
+        parts.append(f"and {len(names) - MAX_AXES} more, in the table")
     text = f"Best of {len(rows):,}: {best.name} with {metric_name(best.metric)}"
     return f"{text} {number(best.best, 3)}" + (f" ({', '.join(parts)})." if names else ".")

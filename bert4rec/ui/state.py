@@ -12,10 +12,9 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run
-from bert4rec.runs.registry import list_runs
 from bert4rec.ui import cache
 from bert4rec.ui.run_list import ListedRun, RunList
-from bert4rec.ui.run_table import run_row
+from bert4rec.ui.run_table import RunRow, run_row
 from bert4rec.ui.setting_titles import titled
 from bert4rec.ui.words import escape, sentence
 
@@ -132,13 +131,13 @@ def _counts(manifest: dict[str, Any]) -> dict[str, int]:
     return {name: int(known.get(name) or 0) for name in ("n_users", "n_items", "n_interactions")}
 
 
-def runs() -> list[Run]:
-    """Return the workspace's runs, newest first."""
-    return list_runs(workspace())
+def run_rows() -> list[RunRow]:
+    """Return every run in figures, newest first; what did not change is not read again."""
+    return _run_list(str(workspace())).rows()
 
 
 def listed_runs() -> list[ListedRun]:
-    """Return every run with its figures, newest first; what did not change is not read again."""
+    """Return every run with its figures, its curve and its size, newest first, read likewise."""
     return _run_list(str(workspace())).read()
 
 
@@ -150,8 +149,7 @@ def _run_list(folder: str) -> RunList:
 def readable_runs() -> list[Run]:
     """Return the runs whose folders are whole, newest first; one damaged file hides no other."""
     folder = workspace() / "runs"
-    rows = _run_list(str(workspace())).rows()
-    return [Run(folder / row.run_id) for row in rows if row.problem is None]
+    return [Run(folder / row.run_id) for row in run_rows() if row.problem is None]
 
 
 def _open_readable(run_id: str) -> Run:
@@ -195,9 +193,10 @@ def current_run() -> Run | None:
             return _open_readable(chosen)
         except Bert4RecError:
             st.session_state.pop(RUN_KEY)
-    there = readable_runs()
-    active = (run for run in there[:20] if run.status().state in ("running", "paused"))
-    return next(active, there[0] if there else None)
+    there = [row for row in run_rows() if row.problem is None]
+    active = (row for row in there if row.state in ("running", "paused"))
+    found = next(active, there[0] if there else None)
+    return None if found is None else Run(workspace() / "runs" / found.run_id)
 
 
 def choose_run(run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -12,63 +13,84 @@ from bert4rec.ui.words import escape
 MAX_FILE_MB = 1
 
 
-def draw_yaml_in(form: str, *, noun: str, example: str, fill: Callable[[str], None]) -> None:
+@dataclass(frozen=True)
+class Target:
+    """A form that can be filled from YAML.
+
+    Args:
+        form: Where its widgets keep what was given.
+        fill: Fills it from a text; a `SettingsError` leaves it as it is.
+        held: What it holds now.
+    """
+
+    form: str
+    fill: Callable[[str], None]
+    held: Callable[[], object]
+
+
+def draw_yaml_in(target: Target, *, noun: str, example: str) -> None:
     """Offer to fill a form from YAML; every problem of it is listed at once.
 
     Args:
-        form: Where the widgets of this form keep what was given.
+        target: The form.
         noun: What the YAML is, such as `policy`.
         example: Shown while nothing is pasted.
-        fill: Fills the form from a text; a `SettingsError` leaves it as it is.
     """
-    uploaded, pasted = f"{form}_yaml_file", f"{form}_yaml_text"
+    uploaded, pasted = f"{target.form}_yaml_file", f"{target.form}_yaml_text"
     st.file_uploader(
         f"{noun.capitalize()} YAML file",
         type=["yaml", "yml"],
         key=uploaded,
         on_change=_take_file,
-        args=(form, fill),
+        args=(target,),
         max_upload_size=MAX_FILE_MB,
     )
     st.text_area(
         "Or paste it", key=pasted, height=170, placeholder=example, persist_state="session"
     )
-    st.button("Fill the form", icon=":material/input:", on_click=_take_pasted, args=(form, fill))
-    problems = st.session_state.get(_problems(form))
+    st.button("Fill the form", icon=":material/input:", on_click=_take_pasted, args=(target,))
+    problems, held = st.session_state.get(_outcome(target), (None, None))
+    if held != target.held():
+        # Filled by something else since, or changed by hand.
+        return
     if problems:
         lines = "\n".join(f"- {escape(problem)}" for problem in problems)
         st.error(f"The form is unchanged. To be put right:\n\n{lines}", icon=":material/error:")
-    elif problems is not None:
+    else:
         st.success(f"The form is filled from the {noun}.", icon=":material/check:")
 
 
-def _problems(form: str) -> str:
-    return f"{form}_yaml_problems"
+def _outcome(target: Target) -> str:
+    return f"{target.form}_yaml_outcome"
 
 
-def _take_file(form: str, fill: Callable[[str], None]) -> None:
-    file = st.session_state.get(f"{form}_yaml_file")
+def _take_file(target: Target) -> None:
+    file = st.session_state.get(f"{target.form}_yaml_file")
     if file is None:
         return
     try:
         text = file.getvalue().decode("utf-8")
     except UnicodeDecodeError:
-        st.session_state[_problems(form)] = [f"{file.name} is not a text file"]
+        _keep(target, [f"{file.name} is not a text file"])
         return
-    _take(form, fill, text)
+    _take(target, text)
 
 
-def _take_pasted(form: str, fill: Callable[[str], None]) -> None:
-    _take(form, fill, str(st.session_state.get(f"{form}_yaml_text") or ""))
+def _take_pasted(target: Target) -> None:
+    _take(target, str(st.session_state.get(f"{target.form}_yaml_text") or ""))
 
 
-def _take(form: str, fill: Callable[[str], None], text: str) -> None:
+def _take(target: Target, text: str) -> None:
     try:
-        fill(text)
+        target.fill(text)
     except SettingsError as error:
-        st.session_state[_problems(form)] = error.problems
-        return
-    st.session_state[_problems(form)] = []
+        _keep(target, error.problems)
+    else:
+        _keep(target, [])
+
+
+def _keep(target: Target, problems: list[str]) -> None:
+    st.session_state[_outcome(target)] = (problems, target.held())
 
 
 def draw_yaml_out(text: str, file_name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bert4rec.data.collection import find_dataset, list_datasets
+from bert4rec.data.collection import find_dataset, list_datasets, note_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.policy import Policy
@@ -77,6 +77,17 @@ def test_a_dataset_is_renamed_and_noted_and_the_note_is_text(
     assert (manifest["name"], manifest["note"]) == ("May [x](y)", "for the *talk*")
     assert manifest["fingerprint"] == plays.fingerprint
     assert r"for the \*talk\*" in texts(app)
+
+
+def test_words_that_are_changed_meanwhile_are_shown_when_they_are_asked_for_again(
+    plays: SequenceDataset, workspace: Path
+) -> None:
+    assert plays.folder is not None
+    app = open_data()
+    choose(app, "Rename or note")
+    note_dataset(workspace, plays.folder.name, "theirs")
+    choose(app, "Rename or note")
+    assert app.text_area[0].value == "theirs"
 
 
 @pytest.mark.usefixtures("plays")

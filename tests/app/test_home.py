@@ -104,6 +104,42 @@ def test_a_paused_run_is_still_shown(run: Run) -> None:
     assert "Under way" in texts(open_home())
 
 
+def waiting(run: Run, n_runs: int) -> None:
+    """Put newer runs on the same data into the queue."""
+    for number in range(n_runs):
+        create_run(run.workspace, run.dataset(), run.policy(), name=f"waiting {number}")
+
+
+def test_what_trains_is_shown_however_many_runs_wait_behind_it(run: Run) -> None:
+    run.set_status(state="running", epoch=1, n_epochs=4)
+    waiting(run, 24)
+    app = open_home()
+    labels = [button.label for button in app.button]
+    assert labels[1:11] == ["Watch it live", *["Show it"] * 9]
+    assert "And 15 more, which the Runs page lists." in texts(app)
+    assert len(app.dataframe[0].value) == 10
+    assert any("Running" in text.value for text in app.sidebar.markdown)
+
+
+def test_the_steps_know_of_runs_older_than_the_recent_ones(run: Run) -> None:
+    run.set_status(state="finished", best_score=0.5)
+    write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    waiting(run, 12)
+    badges = [text.value for text in open_home().markdown if text.value.startswith("####")]
+    assert [badge.rpartition("[")[2] for badge in badges] == ["done]", "done]", "ready]"]
+
+
+def test_a_marked_run_stays_the_one_that_is_opened_when_newer_ones_come(run: Run) -> None:
+    app = open_home()
+    app.session_state["home_chosen"] = run.id
+    waiting(run, 1)
+    app.run()
+    assert app.dataframe[0].value["Run"].tolist() == ["waiting 0", NASTY]
+    assert "Open **\\*Star\\*" in texts(app)
+    next(button for button in app.button if button.key == "open_train").click().run()
+    assert app.query_params["run"] == run.id
+
+
 def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     run.set_status(state="finished", best_score=0.5, trained_s=30.0)
     write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.files import write_json
+from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.runs.archive import export_run
+from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
-from bert4rec.runs.label import note_run, tag_run
+from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
-from bert4rec.runs.trash import list_trash
+from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
 from tests.factories import random_dataset, saved_dataset, small_settings
 
@@ -31,7 +32,9 @@ def dataset(workspace: Path) -> SequenceDataset:
 
 @pytest.fixture
 def make(workspace: Path, dataset: SequenceDataset) -> Make:
-    def made(name: str, state: str = "finished", **settings: object) -> Run:
+    def made(
+        name: str, state: str = "finished", dataset: SequenceDataset = dataset, **settings: object
+    ) -> Run:
         policy = Policy("embedding_policy", small_settings(**settings))
         run = create_run(workspace, dataset, policy, name=name)
         run.set_status(state=state, best_score=0.25, epoch=3, trained_s=90.0)
@@ -77,6 +80,10 @@ def press(app: AppTest, *labels: str) -> AppTest:
     for label in labels:
         next(button for button in app.button if label in (button.label, button.key)).click()
     return drawn(app)
+
+
+def labelled(boxes: Iterable[Any], label: str) -> Any:
+    return next(box for box in boxes if box.label == label)
 
 
 def listed(app: AppTest) -> list[str]:
@@ -168,9 +175,9 @@ def test_a_run_is_renamed_noted_and_tagged(make: Make) -> None:
     run = make("first")
     tag_run(run.folder, ["old"])
     app = press(open_runs([run]), "Rename, note, tags")
-    app.text_input(key=f"name_{run.id}").set_value("second")
-    app.text_area(key=f"run_note_{run.id}").set_value("of May")
-    app.multiselect(key=f"tags_{run.id}").set_value(["new"])
+    labelled(app.text_input, "Name").set_value("second")
+    labelled(app.text_area, "Note").set_value("of May")
+    next(box for box in app.multiselect if box.key.startswith("tags_")).set_value(["new"])
     press(app, "Rename, note, tags", "Save")
     label = run.label()
     assert (label.name, label.note) == ("second", "of May")
@@ -178,10 +185,20 @@ def test_a_run_is_renamed_noted_and_tagged(make: Make) -> None:
     assert listed(open_runs()) == ["second"]
 
 
+def test_a_label_that_is_changed_meanwhile_is_shown_when_it_is_asked_for_again(make: Make) -> None:
+    run = make("first")
+    app = press(open_runs([run]), "Rename, note, tags")
+    rename_run(run.folder, "theirs")
+    press(app, "Rename, note, tags")
+    assert labelled(app.text_input, "Name").value == "theirs"
+    press(app, "Rename, note, tags", "Save")
+    assert run.name == "theirs"
+
+
 def test_an_empty_name_is_told_in_the_dialog(make: Make) -> None:
     run = make("first")
     app = press(open_runs([run]), "Rename, note, tags")
-    app.text_input(key=f"name_{run.id}").set_value(" ")
+    labelled(app.text_input, "Name").set_value(" ")
     press(app, "Rename, note, tags", "Save")
     assert "A name has 1 to 80 signs" in texts(app)
     assert run.name == "first"
@@ -213,6 +230,18 @@ def test_the_trash_is_emptied_after_a_question(make: Make, workspace: Path) -> N
     press(app, "Delete 1 run for good", "really_purge")
     assert list_trash(workspace) == []
     assert "Undo" not in [button.label for button in app.button]
+
+
+def test_what_is_purged_takes_no_undo_away_from_another_run(make: Make, workspace: Path) -> None:
+    first, second = make("first"), make("second")
+    trash_run(workspace, second.id)
+    app = press(open_runs([first]), "Delete", "really_delete")
+    app.multiselect(key="runs_trash").set_value([second.id])
+    drawn(app)
+    press(app, "Delete 1 run for good", "really_purge")
+    assert [run.id for run in list_trash(workspace)] == [first.id]
+    press(app, "Undo")
+    assert list_runs(workspace) == [first]
 
 
 def test_an_active_run_is_not_deleted_here(make: Make) -> None:
@@ -338,6 +367,32 @@ def test_a_comparison_is_named_in_the_address_only_while_it_is_one(make: Make) -
     assert "compare" not in app.query_params
 
 
+def test_runs_of_a_link_that_are_not_here_are_named(make: Make) -> None:
+    here = make("here")
+    app = open_runs(compare=f"{here.id},gone_1,gone_2")
+    (error,) = app.error
+    told = error.value.replace("\\", "")
+    assert "The address names 2 runs that are not here: gone_1, gone_2" in told
+    assert "here" in [heading.value for heading in app.subheader]
+    assert not drawn(app).error
+    assert not open_runs(compare=here.id).error
+
+
+def test_a_mark_outlasts_a_filter_that_hides_its_run(make: Make) -> None:
+    one, two = make("one"), make("two")
+    app = open_runs([one, two])
+    for hidden, text in ((1, "one"), (2, "none of them")):
+        app.text_input(key="runs_text").set_value(text)
+        drawn(app)
+        assert f"{hidden} marked, but hidden by the filter" in texts(app)
+        assert "2 runs marked" not in texts(app)
+    app.text_input(key="runs_text").set_value("")
+    drawn(app)
+    assert "hidden by the filter" not in texts(app)
+    assert "2 runs marked" in texts(app)
+    assert sorted(app.query_params["compare"].split(",")) == sorted([one.id, two.id])
+
+
 def test_damaged_runs_are_left_out_of_a_comparison_and_too_many_are_none(make: Make) -> None:
     runs = [make(f"run {number}") for number in range(6)]
     assert "Mark two to five" in texts(open_runs(runs))
@@ -366,23 +421,82 @@ def test_many_runs_of_one_dataset_are_drawn_by_settings_when_asked(make: Make) -
     drawn(app)
     assert len(app.get("plotly_chart")) == 1
     assert "Best of 4" in texts(app)
+    assert "left out" not in texts(app)
+    make("of another split", split_strategy="last_k", held_out_items=2)
+    drawn(app)
+    assert "Best of 4" in texts(app)
+    assert "1 run left out" in texts(app)
+
+
+def test_data_of_one_name_are_told_apart_by_the_filter(make: Make, workspace: Path) -> None:
+    other = saved_dataset(workspace, random_dataset([4, 5, 6]))
+    for size in (8, 16, 24, 32):
+        make(f"run {size}", hidden_size=size)
+        make(f"other {size}", hidden_size=size, dataset=other)
+    app = open_runs()
+    app.session_state["runs_settings"] = True
+    drawn(app)
+    assert "Choose one under Data above" in texts(app)
+    data = app.multiselect(key="runs_data")
+    assert len(set(data.options)) == 2
+    data.set_value([other.fingerprint])
+    drawn(app)
+    assert set(listed(app)) == {f"other {size}" for size in (8, 16, 24, 32)}
+    assert "Best of 4" in texts(app)
 
 
 def test_compared_runs_say_what_they_expect_for_the_same_user(
     trained: Run,
 ) -> None:
-    second = Run(trained.folder.with_name(f"{trained.id}-2"))
-    shutil.copytree(trained.folder, second.folder)
-    app = open_runs([trained, second])
+    app = open_runs([trained, twin(trained)])
     app.session_state["runs_predictions"] = True
     drawn(app)
     expected = app.dataframe[-1].value
     assert expected["Rank"].tolist() == list(range(1, 9))
     assert (expected.iloc[:, 1] == expected.iloc[:, 2]).all()
     assert "All of them name 8 of 8 items" in texts(app).replace("\\", "")
-    app.text_input(key="runs_user").set_value("nobody")
+    labelled(app.text_input, "User").set_value("nobody")
     drawn(app)
     assert "nobody" in texts(app)
+
+
+def test_a_user_of_one_dataset_is_not_asked_of_another(trained: Run, workspace: Path) -> None:
+    other = train(random_dataset([5] * 9), small_settings(n_epochs=1), workspace=workspace)
+    app = open_runs([trained, twin(trained)])
+    app.session_state["runs_predictions"] = True
+    drawn(app)
+    labelled(app.text_input, "User").set_value("99")
+    drawn(app)
+    assert not app.error
+    drawn(app.switch_page("pages/home.py"))
+    app.session_state["runs_chosen"] = [other.id, twin(other).id]
+    app.session_state["runs_predictions"] = True
+    drawn(app.switch_page("pages/runs.py"))
+    assert labelled(app.text_input, "User").value == other.dataset().user_id(0)
+    assert not app.error
+
+
+def twin(run: Run) -> Run:
+    """A copy of a run under another id."""
+    copied = Run(run.folder.with_name(f"{run.id}-2"))
+    shutil.copytree(run.folder, copied.folder)
+    return copied
+
+
+def test_curves_are_those_of_the_run_that_has_the_id_now(
+    trained: Run, make: Make, workspace: Path, tmp_path: Path
+) -> None:
+    export_run(trained, tmp_path / "early.zip")
+    # More than any other validation comes to.
+    late = {"epoch": 9, "step": 999, "metrics": {"ndcg@10": 2.0}, "is_best": True}
+    trained.journal.append({"event": "valid", **late})
+    app = open_runs([trained, make("another")])
+    assert "epoch 9" in texts(app)
+    trash_run(workspace, trained.id)
+    assert import_run(workspace, tmp_path / "early.zip").id == trained.id
+    drawn(app)
+    assert "epoch 9" not in texts(app)
+    assert "epoch 8" in texts(app)
 
 
 def test_a_model_is_offered_as_a_bundle_where_its_items_are_known(trained: Run) -> None:

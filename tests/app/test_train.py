@@ -204,6 +204,28 @@ def test_every_problem_of_a_policy_yaml_is_listed_and_the_form_stays(
     assert draft(app)["n_epochs"] == 7
 
 
+def test_what_a_policy_yaml_did_to_the_form_is_told_until_the_form_is_another(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    def take(text: str) -> AppTest:
+        app.text_area(key="train_yaml_text").set_value(text)
+        next(button for button in app.button if button.label == "Fill the form").click()
+        return app.run()
+
+    app = open_train()
+    take("policy_configs: {scoring_policy: {policy_type: bert4rec, n_epochs: 20}}")
+    assert [told.value for told in app.success] == ["The form is filled from the policy."]
+    app.text_area(key="train_yaml_text").set_value("nonsense").run()
+    assert app.success
+    app.session_state["train_preset"] = "quick"
+    assert not app.run().success
+    take("nonsense")
+    assert "The form is unchanged" in app.error[0].value
+    app.text_area(key="train_yaml_text").set_value("another").run()
+    assert app.error
+    assert not set_field(app, "n_epochs", 7).error
+
+
 def test_an_estimate_adds_the_time(
     dataset: SequenceDataset, open_train: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bert4rec.data.collection import (
+    change_words,
     delete_dataset,
     differences,
     find_dataset,
@@ -133,6 +134,20 @@ def test_a_note_is_kept_until_it_is_emptied(dataset: SequenceDataset, workspace:
         note_dataset(workspace, "small-1", "x" * 2001)
     note_dataset(workspace, "small-1", "")
     assert find_dataset(workspace, "small").manifest == saved.manifest
+
+
+def test_what_a_person_did_not_touch_stays_as_another_left_it(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    dataset.save(workspace / "datasets" / "small-1")
+    shown = find_manifest(workspace, "small")
+    rename_dataset(workspace, "small-1", "theirs")
+    change_words(workspace, shown, "small", "mine")
+    shown = find_manifest(workspace, "theirs")
+    assert shown["note"] == "mine"
+    note_dataset(workspace, "small-1", "theirs")
+    change_words(workspace, shown, "mine", "mine ")
+    assert find_manifest(workspace, "mine")["note"] == "theirs"
 
 
 def test_what_is_not_there_cannot_be_renamed_or_noted(workspace: Path) -> None:

@@ -153,6 +153,14 @@ def test_the_finding_names_the_best_first() -> None:
     assert loss_comparison({"A": Curves()}).startswith("None of them")
 
 
+def test_each_run_counts_with_its_best_value_of_the_metric_that_is_shown() -> None:
+    # Chosen by another metric, the epoch that is used is an earlier one.
+    other = curves([0.14, 0.19])
+    other.valid[0]["is_best"], other.valid[1]["is_best"] = True, False
+    finding = comparison_finding({"A": curves([0.15, 0.16]), "B": other}, "ndcg@10")
+    assert finding == "Best NDCG@10: B (0.190, epoch 2), A (0.160, epoch 2)."
+
+
 def test_each_run_is_a_line_with_dashes_of_its_own_and_its_best_marked() -> None:
     found = {label: curves([0.1, 0.2, 0.15]) for label in "ABCDE"}
     chart = metric_overlay(found, "ndcg@10")

@@ -9,7 +9,15 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run
-from bert4rec.ui.run_list import MAX_SPARKS, ListedRun, RunFilter, RunList, list_frame, shared_words
+from bert4rec.ui.run_list import (
+    MAX_SPARKS,
+    ListedRun,
+    RunFilter,
+    RunList,
+    data_labels,
+    list_frame,
+    shared_words,
+)
 from bert4rec.ui.run_table import RunRow
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -112,7 +120,15 @@ def test_a_damaged_line_of_a_journal_costs_only_the_curve(workspace: Path, line:
     assert (listed.row.state, listed.scores) == ("finished", ())
 
 
-ROW = RunRow("20240101-a", "Wide net", "finished", data="ring", note="of MAY", tags=("good", "x"))
+ROW = RunRow(
+    "20240101-a",
+    "Wide net",
+    "finished",
+    data="ring",
+    note="of MAY",
+    tags=("good", "x"),
+    fingerprint="f1",
+)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +139,7 @@ ROW = RunRow("20240101-a", "Wide net", "finished", data="ring", note="of MAY", t
         RunFilter(text="GOOD"),
         RunFilter(text="20240101"),
         RunFilter(states=("finished", "failed")),
-        RunFilter(data=("ring",)),
+        RunFilter(data=("f1",)),
         RunFilter(tags=("good", "x")),
     ],
 )
@@ -136,9 +152,19 @@ def test_a_run_that_is_like_what_is_asked_for_is_taken(wanted: RunFilter) -> Non
     [
         RunFilter(text="wide june"),
         RunFilter(states=("failed",)),
-        RunFilter(data=("other",)),
+        RunFilter(data=("ring",)),
         RunFilter(tags=("good", "bad")),
     ],
 )
 def test_a_run_that_is_not_like_it_is_left_out(wanted: RunFilter) -> None:
     assert not wanted.takes(ROW)
+
+
+def test_datasets_of_one_name_are_told_apart_and_a_renamed_one_is_one() -> None:
+    def row(data: str, fingerprint: str) -> RunRow:
+        return RunRow("a", "A", "finished", data=data, fingerprint=fingerprint)
+
+    rows = [row("new", "c" * 64), row("log", "a" * 64), row("log", "b" * 64), row("old", "c" * 64)]
+    labels = data_labels([*rows, RunRow("b", "B", "unreadable")])
+    assert list(labels.values()) == ["log (aaaaaaaa)", "log (bbbbbbbb)", "new"]
+    assert list(labels) == ["a" * 64, "b" * 64, "c" * 64]

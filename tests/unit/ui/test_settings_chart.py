@@ -38,6 +38,22 @@ def test_only_runs_judged_by_the_metric_of_most_are_drawn_together() -> None:
     assert comparable_rows([unread]) == []
 
 
+def test_only_runs_judged_on_the_same_items_are_drawn_together() -> None:
+    otherwise: list[dict[str, Any]] = [
+        {"split_strategy": "global_time"},
+        {"split_strategy": "last_k", "held_out_items": 2},
+        {"sample_strategy": "user_based"},
+        {"seen_items": "keep"},
+    ]
+    others = [row("d", 0.9, **changes) for changes in otherwise]
+    assert comparable_rows([*others, *ROWS]) == ROWS
+    # What does nothing with this split, and what only decides when a run ends.
+    same = row("e", 0.3, held_out_items=3, held_out_share=0.2, sample_ratio=0.5, eval_step=2)
+    assert comparable_rows([*ROWS, same]) == [*ROWS, same]
+    shares = [row(f"{share}", 0.3, **otherwise[0], held_out_share=share) for share in (0.1, 0.2)]
+    assert comparable_rows([*shares, shares[1]]) == [shares[1]] * 2
+
+
 def test_an_axis_is_a_setting_that_varies_and_never_the_seed() -> None:
     assert sorted(varied_settings(ROWS)) == ["hidden_size", "learning_rate", "schedule"]
     changes: dict[str, Any] = {
@@ -49,7 +65,11 @@ def test_an_axis_is_a_setting_that_varies_and_never_the_seed() -> None:
     }
     changes |= {"n_layers": 3, "max_seq_length": 9, "mask_rate": 0.3}
     many = [row("a", 0.1), row("b", 0.2, **changes)]
-    assert len(varied_settings(many)) == MAX_AXES
+    assert sorted(varied_settings(many)) == sorted(changes)
+    (lines,) = settings_figure(many, "light").data
+    assert len(lines.dimensions) == MAX_AXES + 1
+    assert len(results_table(many).columns) == len(changes) + 2
+    assert "and 1 more, in the table)." in settings_finding(many)
 
 
 def test_a_run_is_a_line_across_numbers_magnitudes_and_words() -> None:
