@@ -52,7 +52,7 @@ class Problems:
 
     Args:
         counts: Rows by kind of problem.
-        rows: The numbers of the first ones, as an editor counts.
+        rows: The numbers of the first ones, as a spreadsheet counts.
         first: What the very first one is, with its row.
     """
 

@@ -56,7 +56,7 @@ class RowFile:
             raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
         self.path, self.what = path, what
         self.is_parquet = path.suffix == PARQUET
-        # As an editor counts: the header of a CSV is its first row, Parquet has none.
+        # As a spreadsheet counts: the header of a CSV is its first row, Parquet has none.
         self.first_row = 1 if self.is_parquet else 2
         with self._reading_explained():
             self.columns = self._names()
@@ -113,18 +113,39 @@ class RowFile:
                 yield pa.Table.from_batches([batch]).replace_schema_metadata()
 
     def _csv(self, n_rows: int) -> Iterator[pa.Table]:
+        blank: list[pa.Table] = []
         with self._chunks(n_rows) as chunks:
             for place, cells in enumerate(chunks):
                 # Were the first line read as names, rows with a comma more would shift under them.
                 body = cells[1:] if place == 0 else cells
-                if len(body) or place == 0:
-                    texts = [pa.array(body[at], pa.string()) for at in body.columns]
-                    yield pa.table(texts, names=self.columns)
+                texts = [pa.array(body[at], pa.string()) for at in body.columns]
+                rows = pa.table(texts, names=self.columns)
+                n_filled = _n_filled(rows)
+                if n_filled or place == 0:
+                    # Blank rows are rows, but for those at the end of the file.
+                    yield from blank
+                    yield rows.slice(0, n_filled)
+                    blank = []
+                if n_filled < len(rows):
+                    blank.append(rows.slice(n_filled))
 
     def _chunks(self, n_rows: int) -> Any:
         return pd.read_csv(
-            self.path, header=None, dtype=str, keep_default_na=False, chunksize=n_rows
+            self.path,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            chunksize=n_rows,
         )
+
+
+def _n_filled(rows: pa.Table) -> int:
+    """Return how many rows there are up to the last one in which something stands."""
+    n = len(rows)
+    while n and not any(column[n - 1].as_py() for column in rows.columns):
+        n -= 1
+    return n
 
 
 def _texts(schema: pa.Schema, names: Sequence[str]) -> list[str]:

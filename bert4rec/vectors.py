@@ -35,7 +35,7 @@ class Wanted:
         items: All items of the catalogue, in the order of their indices.
         users: All users of the dataset, in the order of their indices.
         sequences: A CSV or Parquet file with `sequence` (a,b,c, a JSON list, in Parquet also a
-            list) and, to be known by, `id`; its row counts where there is none.
+            list) and, to be known by, `id`; the number of its row where there is none.
         is_unit: Whether vectors are scaled to length 1, so that a dot product is a cosine.
         skip_unknown: Leave the vector of a sequence empty where an item is unknown or it cannot be
             read, instead of refusing the file.

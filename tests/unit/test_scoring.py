@@ -168,6 +168,18 @@ def test_vectors_are_forgotten_when_they_take_too_much(model: Recommender) -> No
 
 
 @pytest.mark.parametrize("batch_rows", [3, 1_000])
+def test_blank_lines_are_rows_but_for_those_at_the_end(
+    batch_rows: int, model: Recommender, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("user_id,item_id\r\n0,1\r\n\r\n\r\n\r\n\r\n1,2\r\n" + "\r\n" * 9)
+    with pytest.raises(UnknownIdError, match=r"in row 3; 4 of 6 rows"):
+        score_pairs(model, path, tmp_path / "scored.csv", batch_rows=batch_rows)
+    found = scored(model, path, skip_unknown=True, batch_rows=batch_rows)
+    assert list(found["score"].isna()) == [False, True, True, True, True, False]
+
+
+@pytest.mark.parametrize("batch_rows", [3, 1_000])
 def test_many_pairs_at_once_are_scored_and_ranked_as_each_is_alone(
     batch_rows: int, model: Recommender, tmp_path: Path
 ) -> None:
