@@ -9,7 +9,6 @@ import pytest
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
 from bert4rec.files import (
     WORKSPACE_VARIABLE,
-    Journal,
     check_format,
     child_of,
     find_workspace,
@@ -26,6 +25,7 @@ from bert4rec.files import (
     write_text,
     writing_explained,
 )
+from bert4rec.journal import Journal
 from tests.factories import abandoned_beside
 
 
@@ -264,36 +264,6 @@ def test_a_child_never_leaves_its_parent(name: str, tmp_path: Path) -> None:
         child_of(tmp_path, name)
 
 
-def test_a_journal_is_read_piece_by_piece(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "runs" / "a.jsonl")
-    assert journal.read() == ([], 0)
-    journal.append({"n": 1})
-    first, offset = journal.read()
-    journal.append({"n": 2, "text": "zwei\nZeilen ü"})
-    second, end = journal.read(offset)
-    assert (first, second) == ([{"n": 1}], [{"n": 2, "text": "zwei\nZeilen ü"}])
-    assert journal.read(end) == ([], end)
-
-
-def test_a_line_without_an_end_is_not_read_yet(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    journal.append({"n": 1})
-    with journal.path.open("ab") as file:
-        file.write(b'{"n": 2}')
-    events, offset = journal.read()
-    assert events == [{"n": 1}]
-    with journal.path.open("ab") as file:
-        file.write(b"\n")
-    assert journal.read(offset)[0] == [{"n": 2}]
-
-
-def test_a_journal_refuses_numbers_that_json_does_not_have(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        journal.append({"loss": float("inf")})
-    assert journal.read() == ([], 0)
-
-
 def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,16 +273,6 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     monkeypatch.delenv(WORKSPACE_VARIABLE)
     monkeypatch.chdir(tmp_path)
     assert find_workspace() == (tmp_path / "workspace").resolve()
-
-
-def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    events = [{"event": kind, "n": n} for n, kind in enumerate(("train", "valid", "x.", "xy"))]
-    for event in events:
-        journal.append(event)
-    found, offset = journal.read(only=("valid", "x."))
-    assert found == [events[1], events[2]]
-    assert offset == journal.read()[1]
 
 
 def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:
