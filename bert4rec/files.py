@@ -110,9 +110,30 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def file_to_write(path: str | Path) -> Path:
+    """Return the file that is written where `path` is named: links and `~` lead to another one.
+
+    Raises:
+        UnwritableError: what is there is no file: a folder, a device or a pipe.
+    """
+    file = Path(os.path.realpath(expanded(path)))
+    if is_there(file) and not is_file(file):
+        raise UnwritableError(
+            f"{file.name!r} is no file that could be replaced",
+            where=str(file.parent),
+            fix="Name another file.",
+        )
+    return file
+
+
 @contextmanager
-def swapped_in(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it once the block ends without error."""
+def swapped_in(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes the file `path` once the block ends without error.
+
+    Raises:
+        UnwritableError: there is something else than a file, or the folder cannot be made.
+    """
+    path = file_to_write(path)
     make_folder(path.parent)
     temporary = temporary_beside(path)
     try:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, UnknownIdError
 from bert4rec.histories import Histories
-from bert4rec.row_files import as_codes, raw_id
+from bert4rec.id_columns import as_codes, raw_id
 
 # Rows that are named of each kind of problem.
 MAX_NAMED_ROWS = 20

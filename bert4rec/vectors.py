@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from bert4rec.errors import FormatError
 from bert4rec.files import swapped_in, writing_explained
+from bert4rec.id_columns import as_ids
 from bert4rec.item_lists import Problems, encode_sequences
 from bert4rec.recommender import Recommender
-from bert4rec.row_files import RowFile, as_ids
+from bert4rec.row_files import RowFile
 from bert4rec.threads import one_ahead
 
 # Vectors that are held at once.

@@ -604,10 +604,10 @@ def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Pa
 def test_a_place_that_cannot_be_written_is_named_with_what_to_do(
     name: str, words: list[str], home: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / name).mkdir()
-    result = run(*words, "--out", tmp_path / name, "--workspace", home)
+    (tmp_path / "taken").write_text("in the way")
+    result = run(*words, "--out", tmp_path / "taken" / name, "--workspace", home)
     assert result.exit_code == 1
-    assert f"the folder {tmp_path} cannot be written" in result.stderr
+    assert f"the folder {tmp_path / 'taken'} cannot be written" in result.stderr
     assert "Make room or permit writing there" in result.stderr
 
 

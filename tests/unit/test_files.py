@@ -11,6 +11,7 @@ from bert4rec.files import (
     WORKSPACE_VARIABLE,
     check_format,
     child_of,
+    file_to_write,
     find_workspace,
     folder_swapped_in,
     is_file,
@@ -71,6 +72,37 @@ def test_whoever_is_reading_the_old_file_reads_it_to_its_end(tmp_path: Path) -> 
     with path.open() as reader:
         write_text(path, "new and longer")
         assert reader.read() == "old"
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    file, link = tmp_path / "far" / "a.txt", tmp_path / "link.txt"
+    for text in ("one", "two"):
+        link.unlink(missing_ok=True)
+        link.symlink_to("far/a.txt")
+        write_text(link, text)
+        assert link.is_symlink()
+        assert file.read_text() == text
+    assert names_in(tmp_path) == ["far", "link.txt"]
+    assert names_in(tmp_path / "far") == ["a.txt"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(os.devnull)
+    for name in ("pipe", "folder", "link"):
+        with pytest.raises(UnwritableError, match="no file that could be replaced"):
+            write_text(tmp_path / name, "text")
+    assert names_in(tmp_path) == ["folder", "link", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_home_folder_is_meant_where_a_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert file_to_write("~/a.csv") == (tmp_path / "a.csv").resolve()
 
 
 def test_an_error_while_filling_a_folder_leaves_the_old_one(tmp_path: Path) -> None:

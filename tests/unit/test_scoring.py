@@ -350,6 +350,36 @@ def test_a_file_of_nothing_but_unknown_ids_can_be_skipped(
     assert found[["score", "rank"]].isna().all(axis=None)
 
 
+@pytest.mark.parametrize("name", ["scored.csv.gz", "scored.tsv", "scored"])
+def test_an_answer_of_another_form_is_refused_before_anything_is_asked(
+    name: str, model: Recommender, tmp_path: Path
+) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    with pytest.raises(FormatError, match=f"'{name}' ends neither in .csv nor in .parquet"):
+        score_pairs(model, pairs, tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == ["pairs.csv"]
+
+
+def test_an_ending_counts_in_large_letters_too(model: Recommender, tmp_path: Path) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "p.parquet")
+    pairs = pairs.rename(tmp_path / "P.PARQUET")
+    score_pairs(model, pairs, tmp_path / "SCORED.PARQUET")
+    assert len(pq.read_table(tmp_path / "SCORED.PARQUET")) == 1
+
+
+def test_what_waits_beside_the_answer_waits_where_a_link_leads_to(
+    model: Recommender, tmp_path: Path
+) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "scored.parquet"
+    link.symlink_to("far/kept")
+    score_pairs(model, pairs, link)
+    assert link.is_symlink()
+    assert [file.name for file in (tmp_path / "far").iterdir()] == ["kept"]
+    assert len(pq.read_table(tmp_path / "far" / "kept")) == 1
+
+
 def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"user_id": ["0"] * 3, "item_id": ["1", "2", "3"], "note": ["=1", "a", ""]}
