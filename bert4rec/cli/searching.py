@@ -137,9 +137,9 @@ def sweep(
     study = study_for(workspace, dataset, plan, name=name or dataset.name)
     try:
         search(study, watch=lambda trial: tell(_trial_line(trial, plan)))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         again = next_step("sweep", target, "--name", study.name)
-        raise KeyboardInterrupt(f"interrupted: study {study.name} is kept. {again}") from None
+        raise type(error)(f"interrupted: study {study.name} is kept. {again}") from None
     document = outcome(study)
     if document["best"] is None:
         raise _fruitless(document)
