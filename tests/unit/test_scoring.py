@@ -17,7 +17,7 @@ from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.scoring import KeptVectors, score_pairs
-from tests.factories import abandoned_beside
+from tests.factories import abandoned_beside, namesakes_recommender
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +348,34 @@ def test_a_file_of_nothing_but_unknown_ids_can_be_skipped(
     frame = pd.DataFrame({history: ["nosuch", "other"], "item_id": ["1", "nosuch"]})
     found = scored(model, written(frame, tmp_path / "pairs.csv"), skip_unknown=True)
     assert found[["score", "rank"]].isna().all(axis=None)
+
+
+def test_a_candidate_is_an_id_and_never_a_title(tmp_path: Path) -> None:
+    model = namesakes_recommender()
+    pairs = pd.DataFrame({"user_id": ["0"] * 4, "item_id": ["b2", "Emma", "b4", "Book 1"]})
+    path = written(pairs, tmp_path / "pairs.csv")
+    with pytest.raises(UnknownIdError, match=r"'Emma' is not .* in row 3; 2 of 4 rows"):
+        score_pairs(model, path, tmp_path / "scored.csv")
+    found = scored(model, path, skip_unknown=True)
+    expected = model.score(past(model, "0"), ["b2", "b4"])
+    np.testing.assert_allclose(found["score"].dropna(), expected, rtol=1e-4)
+    assert list(found["score"].isna()) == [False, True, False, True]
+
+
+def test_a_title_in_a_sequence_is_that_of_one_item_or_told(tmp_path: Path) -> None:
+    model = namesakes_recommender()
+    pairs = pd.DataFrame({"sequence": ["book 1,b2", "b1,Emma"], "item_id": ["b3", "b3"]})
+    path = written(pairs, tmp_path / "pairs.csv")
+    said = r"'Emma' is the title of 2 items, with the ids 'b2', 'b4', in row 3; 1 of 2 rows"
+    with pytest.raises(UnknownIdError, match=said) as caught:
+        score_pairs(model, path, tmp_path / "scored.csv")
+    told = {"title of several items": {"count": 1, "first_rows": [3]}}
+    assert caught.value.details["problems"] == told
+    found = scored(model, path, skip_unknown=True)
+    np.testing.assert_allclose(
+        found["score"].iloc[:1], model.score(["b1", "b2"], ["b3"]), rtol=1e-4
+    )
+    assert list(found["score"].isna()) == [False, True]
 
 
 @pytest.mark.parametrize("name", ["scored.csv.gz", "scored.tsv", "scored"])
