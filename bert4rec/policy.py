@@ -18,6 +18,7 @@ from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from bert4rec.errors import NotFoundError, SettingsError, shown
+from bert4rec.files import is_there
 from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters
 from bert4rec.setting_checks import parse_settings
 
@@ -129,14 +130,16 @@ def read_settings_text(path: Path) -> str:
 
     Raises:
         NotFoundError: it is not there.
-        SettingsError: it is not text.
+        SettingsError: it is not text, or cannot be read.
     """
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise SettingsError([f"{path.name} is not a text file"], where=str(path)) from error
+    except (OSError, ValueError) as error:
+        if not is_there(path):
+            raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+        raise SettingsError([f"{path.name} cannot be read: {error}"], where=str(path)) from error
 
 
 def load_yaml(text: str, *, where: str | None = None) -> Any:

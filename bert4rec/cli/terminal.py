@@ -285,6 +285,16 @@ def wrong_use(message: str) -> NoReturn:
     raise click.UsageError(message, click.get_current_context())
 
 
+def refuse_no_name(file: str | None) -> None:
+    """End the command with exit status 2 where a file was given whose name is empty.
+
+    Raises:
+        click.UsageError: so it is.
+    """
+    if file == "":
+        wrong_use("the name of a file is empty")
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Return lines with aligned columns: text to the left, numbers to the right."""
     body = list(rows)

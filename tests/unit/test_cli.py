@@ -361,11 +361,14 @@ def test_a_setting_of_a_file_is_no_wrong_use(home: Path, tmp_path: Path) -> None
     assert run("train", "ring", "--config", config, "--workspace", home).exit_code == 1
 
 
-@pytest.mark.parametrize("words", [["train", "ring"], ["sweep", "ring", "--trials", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [["train", "ring", "--config"], ["sweep", "ring", "--config"], ["policy", "check"]],
+)
 def test_an_empty_name_of_a_file_with_settings_is_not_passed_over(
     words: list[str], home: Path
 ) -> None:
-    result = run(*words, "--config", "", "--workspace", home)
+    result = run(*words, "", "--workspace", home)
     assert result.exit_code == 2
     assert "the name of a file is empty" in result.stderr
 

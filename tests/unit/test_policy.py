@@ -212,6 +212,10 @@ def test_a_policy_file_is_read(tmp_path: Path) -> None:
 def test_what_is_no_text_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no file policy\.yaml"):
         read_policy(tmp_path / "policy.yaml")
+    (tmp_path / "p.csv").write_text("")
+    for path in (tmp_path / "p.csv" / "x", tmp_path / ("x" * 300), tmp_path / "a\0b"):
+        with pytest.raises(NotFoundError, match="there is no file"):
+            read_policy(path)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "binary", tmp_path):
         with pytest.raises(SettingsError, match="not a text file"):
