@@ -21,10 +21,11 @@ from bert4rec.bundle import (
     SETTINGS,
     VOCABULARY,
     WEIGHTS,
+    load_bundle,
     sha256,
 )
 from bert4rec.data.collection import find_manifest
-from bert4rec.errors import NotFoundError, RunError
+from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import is_file, swapped_in, writing_explained
 from bert4rec.model_card import model_card
 from bert4rec.policy import dump_policy
@@ -48,7 +49,7 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
     Raises:
         RunError: the run is active.
         NotFoundError: its dataset or its model is not there.
-        FormatError: it is damaged.
+        FormatError: it is damaged, or its items are more than a bundle holds.
         UnwritableError: the file cannot be written.
     """
     if run.status().state in ACTIVE_STATES:
@@ -63,6 +64,7 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
             if file != MANIFEST
         }
         _write_document(folder / MANIFEST, _manifest(run, model) | {"files": files})
+        _open_once(folder, run)
         with swapped_in(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for file in MAX_BYTES:
                 # Weights are noise to a packer.
@@ -96,6 +98,16 @@ def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     write_vocabulary(model.vocabulary, folder / VOCABULARY)
     card = model_card(run, model.dataset, version("bert4rec"))
     (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def _open_once(folder: Path, run: Run) -> None:
+    """Open the files as whoever gets them will: what nobody can use is not handed out."""
+    try:
+        load_bundle(folder, device="cpu")
+    except FormatError as error:
+        raise FormatError(
+            error.message, where=run.name, fix="Prepare its dataset with a smaller item table."
+        ) from error
 
 
 def _manifest(run: Run, model: Recommender) -> dict[str, Any]:

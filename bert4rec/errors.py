@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import Any
+
+_short = Repr()
+_short.maxlevel = 2
+_short.maxstring = _short.maxother = 80
+
+
+def shown(value: object) -> str:
+    """Return a value of whatever kind as an error shows it: in short, however much it holds.
+
+    Example:
+        >>> shown("wide"), shown([[32], [64, [128]]])
+        ("'wide'", '[[32], [64, [...]]]')
+    """
+    return _short.repr(value)
 
 
 class Bert4RecError(Exception):

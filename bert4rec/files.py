@@ -1,4 +1,4 @@
-"""Files on disk: atomic swaps, JSON-lines journals, safe names, the workspace."""
+"""Files on disk: atomic swaps, safe names, JSON, the workspace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -110,9 +110,30 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def file_to_write(path: str | Path) -> Path:
+    """Return the file that is written where `path` is named: links and `~` lead to another one.
+
+    Raises:
+        UnwritableError: what is there is no file: a folder, a device or a pipe.
+    """
+    file = Path(os.path.realpath(expanded(path)))
+    if is_there(file) and not is_file(file):
+        raise UnwritableError(
+            f"{file.name!r} is no file that could be replaced",
+            where=str(file.parent),
+            fix="Name another file.",
+        )
+    return file
+
+
 @contextmanager
-def swapped_in(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it once the block ends without error."""
+def swapped_in(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes the file `path` once the block ends without error.
+
+    Raises:
+        UnwritableError: there is something else than a file, or the folder cannot be made.
+    """
+    path = file_to_write(path)
     make_folder(path.parent)
     temporary = temporary_beside(path)
     try:
@@ -287,62 +308,3 @@ def check_format(document: Any, newest: int, where: Path) -> int:
             fix=f"Update bert4rec, or make the folder again (versions 1 to {newest} are read).",
         )
     return version
-
-
-class Journal:
-    """A JSON-lines file with one writer, read by byte offset, readable after a cut at any byte."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, event: dict[str, Any]) -> None:
-        """Append one event as one line and hand it to the operating system.
-
-        A line that a crash left without an end is closed first, so that it cannot swallow this one.
-        """
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        make_folder(self.path.parent)
-        with self.path.open("ab+") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(line.encode() + b"\n")
-
-    def read(
-        self, offset: int = 0, *, only: Sequence[str] = (), at_most: int = -1
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Read the whole lines that start at byte `offset`.
-
-        Args:
-            offset: Where to start.
-            only: Kinds of events; the lines of others are passed over unread, which is faster.
-            at_most: Bytes to read, more than the longest line has; -1 means all there are.
-
-        Returns:
-            The events and the offset to go on from. Lines that a cut left broken are passed over.
-        """
-        try:
-            with self.path.open("rb") as file:
-                file.seek(offset)
-                data = file.read(at_most)
-        except FileNotFoundError:
-            return [], 0
-        end = data.rfind(b"\n") + 1
-        if only:
-            kinds = "|".join(map(re.escape, only)).encode()
-            # A search for the sign itself is ten times as fast as one for the start of a line.
-            lines = re.findall(rb'\{"event":"(?:%b)"[^\n]*' % kinds, data[:end])
-        else:
-            lines = data[:end].splitlines()
-        events = [event for line in lines if (event := _parse_event(line))]
-        return events, offset + end
-
-
-def _parse_event(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None

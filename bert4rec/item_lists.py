@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, UnknownIdError
 from bert4rec.histories import Histories
-from bert4rec.row_files import as_codes, raw_id
+from bert4rec.id_columns import as_codes, raw_id
 
 # Rows that are named of each kind of problem.
 MAX_NAMED_ROWS = 20
 UNKNOWN_ITEM, UNKNOWN_USER, UNREADABLE = "unknown item", "unknown user", "unreadable"
+SHARED_TITLE = "title of several items"
 # In place of an index: what is wrong with an item.
-IS_UNKNOWN, IS_GAP, IS_EMPTY = 0, -1, -2
+IS_UNKNOWN, IS_GAP, IS_EMPTY, IS_SHARED = 0, -1, -2, -3
 
 
 def parse_items(text: str) -> list[str | None]:
@@ -52,7 +53,7 @@ class Problems:
 
     Args:
         counts: Rows by kind of problem.
-        rows: The numbers of the first ones, as an editor counts.
+        rows: The numbers of the first ones, as a spreadsheet counts.
         first: What the very first one is, with its row.
     """
 
@@ -216,7 +217,10 @@ def _look_up(value: Any, vocabulary: Vocabulary, *, is_typed: bool) -> int:
         text = text.strip()
         if text in ("", "_"):
             return IS_GAP if text else IS_EMPTY
-    return vocabulary.find(text) or IS_UNKNOWN
+    found = vocabulary.named(text)
+    if len(found) > 1:
+        return IS_SHARED
+    return found[0] if found else IS_UNKNOWN
 
 
 def _problem(code: int, given: Any, vocabulary: Vocabulary) -> tuple[str, str]:
@@ -224,5 +228,8 @@ def _problem(code: int, given: Any, vocabulary: Vocabulary) -> tuple[str, str]:
         return UNREADABLE, "the sequence has a gap"
     if code == IS_EMPTY:
         return UNREADABLE, "the sequence holds an empty item"
-    shown = str(given).strip()[:80]
+    text = str(given).strip()
+    if code == IS_SHARED:
+        return SHARED_TITLE, vocabulary.shared_words(text)
+    shown = text[:80]
     return UNKNOWN_ITEM, f"item {shown!r} is not in the catalogue of {len(vocabulary):,} items"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bert4rec.errors import NotFoundError, SettingsError
 from bert4rec.files import child_of, make_folder, safe_name, write_text, writing_explained
+from bert4rec.locks import changing
 from bert4rec.policy import Policy, dump_policy, read_policy
 from bert4rec.presets import PRESETS
 
@@ -33,8 +34,16 @@ class OwnPreset:
 
 def own_presets(workspace: Path) -> list[OwnPreset]:
     """Return the presets of a workspace by name, also those that cannot be read."""
-    paths = (workspace / FOLDER).glob(f"*{ENDING}")
+    paths = filter(_has_valid_name, (workspace / FOLDER).glob(f"*{ENDING}"))
     return [_read(path) for path in sorted(paths, key=lambda path: path.stem)]
+
+
+def _has_valid_name(path: Path) -> bool:
+    """Whether a file could be asked for by its name; others, such as hidden ones, are not ours."""
+    try:
+        return child_of(path.parent, path.name) == path
+    except NotFoundError:
+        return False
 
 
 def _read(path: Path) -> OwnPreset:
@@ -58,23 +67,24 @@ def save_preset(workspace: Path, name: str, policy: Policy) -> Path:
     if not wanted:
         raise SettingsError(["the preset has no name"], fix="Give it one with letters or digits.")
     path = workspace / FOLDER / f"{wanted}{ENDING}"
-    if path.exists() or wanted.casefold() in PRESETS:
-        raise SettingsError(
-            [f"there is a preset called {wanted} already"],
-            fix="Give another name, or delete that one first.",
-        )
     with writing_explained(workspace):
         make_folder(path.parent)
+    with changing(path.parent / FOLDER, "folder"):
+        if path.exists() or wanted.casefold() in PRESETS:
+            raise SettingsError(
+                [f"there is a preset called {wanted} already"],
+                fix="Give another name, or delete that one first.",
+            )
         write_text(path, dump_policy(policy))
     return path
 
 
 def free_preset_name(workspace: Path, wanted: str) -> str:
     """Return a name like the wanted one under which nothing is kept yet."""
-    taken = {preset.name for preset in own_presets(workspace)}
+    taken = {preset.name.casefold() for preset in own_presets(workspace)} | set(PRESETS)
     name = safe_name(wanted, fallback="preset", max_length=36)
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one not in taken)
+    return next(one for one in (name, *numbered) if one.casefold() not in taken)
 
 
 def delete_preset(workspace: Path, name: str) -> None:

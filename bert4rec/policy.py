@@ -7,15 +7,18 @@ A run that sees only the past is written in the same form with a `policy_type` o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
-from bert4rec.errors import NotFoundError, SettingsError
+from bert4rec.errors import NotFoundError, SettingsError, shown
+from bert4rec.files import is_there
 from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters
 from bert4rec.setting_checks import parse_settings
 
@@ -45,6 +48,9 @@ NUMBER = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
 
+# No setting takes as many, and Python refuses to write many more.
+MAX_DIGITS = 1000
+
 # What plain text is taken for by YAML 1.1 in another way than by 1.2, or not at all there.
 YAML_1_1 = ("int", "float", "timestamp")
 
@@ -52,13 +58,21 @@ YAML_1_1 = ("int", "float", "timestamp")
 class _PolicyLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the numbers of YAML 1.2, which refuses a key given twice.
 
-    By YAML 1.1, which PyYAML reads otherwise, `1:30` is 90, `010` is 8 and `1e-3` is text.
+    By YAML 1.1, which PyYAML reads otherwise, `1:30` is 90, `010` is 8 and `1e-3` is text. Aliases
+    are refused: by aliases of aliases a few lines become more values than a machine can hold.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML declares it for the instance
         sign: [(tag, form) for tag, form in found if tag.rpartition(":")[2] not in YAML_1_1]
         for sign, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            problem = "aliases are not read; write out what this one stands for"
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, problem, mark)
+        return super().compose_node(parent, index)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -76,7 +90,8 @@ class _PolicyLoader(yaml.SafeLoader):
         if not isinstance(node, yaml.MappingNode):
             raise ConstructorError(None, None, "expected names with values", node.start_mark)
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        counts = Counter(key for key in keys if isinstance(key, Hashable))
+        twice = sorted(str(key) for key, count in counts.items() if count > 1)
         if twice:
             raise SettingsError(
                 [f"{key} is given twice; keep one of them" for key in twice],
@@ -87,6 +102,8 @@ class _PolicyLoader(yaml.SafeLoader):
     def construct_whole_number(self, node: yaml.ScalarNode) -> int:
         """Return a whole number: decimal, with zeros before it or not, 0x or 0o."""
         text = self.construct_scalar(node)
+        if len(text) > MAX_DIGITS:
+            raise ValueError(f"more than {MAX_DIGITS} digits")
         return int(text, 0 if text[:2] in ("0x", "0o") else 10)
 
     def construct_number(self, node: yaml.ScalarNode) -> float:
@@ -113,14 +130,16 @@ def read_settings_text(path: Path) -> str:
 
     Raises:
         NotFoundError: it is not there.
-        SettingsError: it is not text.
+        SettingsError: it is not text, or cannot be read.
     """
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise SettingsError([f"{path.name} is not a text file"], where=str(path)) from error
+    except (OSError, ValueError) as error:
+        if not is_there(path):
+            raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
+        raise SettingsError([f"{path.name} cannot be read: {error}"], where=str(path)) from error
 
 
 def load_yaml(text: str, *, where: str | None = None) -> Any:
@@ -192,7 +211,7 @@ def _find_policy(document: Any, where: str | None) -> tuple[PolicyKind, dict[Any
 def _check_type(policy_type: Any) -> list[str]:
     if policy_type in POLICY_TYPES.values():
         return []
-    got = "is missing" if policy_type is None else f"is {policy_type!r}"
+    got = "is missing" if policy_type is None else f"is {shown(policy_type)}"
     usual, other = POLICY_TYPES["bidirectional"], POLICY_TYPES["causal"]
     return [f"policy_type {got}; it should be {usual} (or {other}, for attention: causal)"]
 

@@ -125,7 +125,7 @@ def nearest_in_file(
 
     Args:
         vectors: A Parquet file of vectors; its items are found.
-        out: Parquet by its ending, else CSV, with `query_kind`, `query`, `rank` from 1, `id`,
+        out: `.csv` or `.parquet`, with `query_kind`, `query`, `rank` from 1, `id`,
             `title` and `similarity`; without it the answer holds the rows.
         k: Items for each query.
         queries: A Parquet file of vectors that all ask. Without it and `ids`, whatever in `vectors`
@@ -136,7 +136,7 @@ def nearest_in_file(
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: a file cannot be read, or holds no items.
+        FormatError: a file cannot be read or holds no items, or `out` has another ending.
         SettingsError: the files have vectors of different widths, or `k` is below 1.
         UnknownIdError: an id is not among the items.
         UnwritableError: the answer cannot be written.
@@ -156,7 +156,7 @@ def nearest_in_file(
             )
             answer.rows.append(rows)
         return answer
-    with rows_written(Path(out)) as write:
+    with rows_written(out) as write:
         for n_queries, rows in found:
             answer.n_queries, answer.n_rows = (
                 answer.n_queries + n_queries,

@@ -8,24 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import is_file, swapped_in, writing_explained
+from bert4rec.files import file_to_write, is_file, swapped_in, writing_explained
 from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
 BATCH_ROWS = 65_536
 # Where Parquet files keep the types that Arrow had.
 ARROW_SCHEMA = b"ARROW:schema"
-CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
-PARQUET = ".parquet"
+CSV, PARQUET = ".csv", ".parquet"
 # What pandas keeps whole numbers in that have gaps.
 WHOLE = {
     pa.int8(): pd.Int8Dtype(),
@@ -55,8 +52,8 @@ class RowFile:
         if not is_file(path):
             raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
         self.path, self.what = path, what
-        self.is_parquet = path.suffix == PARQUET
-        # As an editor counts: the header of a CSV is its first row, Parquet has none.
+        self.is_parquet = _is_parquet(path.name)
+        # As a spreadsheet counts: the header of a CSV is its first row, Parquet has none.
         self.first_row = 1 if self.is_parquet else 2
         with self._reading_explained():
             self.columns = self._names()
@@ -113,18 +110,39 @@ class RowFile:
                 yield pa.Table.from_batches([batch]).replace_schema_metadata()
 
     def _csv(self, n_rows: int) -> Iterator[pa.Table]:
+        blank: list[pa.Table] = []
         with self._chunks(n_rows) as chunks:
             for place, cells in enumerate(chunks):
                 # Were the first line read as names, rows with a comma more would shift under them.
                 body = cells[1:] if place == 0 else cells
-                if len(body) or place == 0:
-                    texts = [pa.array(body[at], pa.string()) for at in body.columns]
-                    yield pa.table(texts, names=self.columns)
+                texts = [pa.array(body[at], pa.string()) for at in body.columns]
+                rows = pa.table(texts, names=self.columns)
+                n_filled = _n_filled(rows)
+                if n_filled or place == 0:
+                    # Blank rows are rows, but for those at the end of the file.
+                    yield from blank
+                    yield rows.slice(0, n_filled)
+                    blank = []
+                if n_filled < len(rows):
+                    blank.append(rows.slice(n_filled))
 
     def _chunks(self, n_rows: int) -> Any:
         return pd.read_csv(
-            self.path, header=None, dtype=str, keep_default_na=False, chunksize=n_rows
+            self.path,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            chunksize=n_rows,
         )
+
+
+def _n_filled(rows: pa.Table) -> int:
+    """Return how many rows there are up to the last one in which something stands."""
+    n = len(rows)
+    while n and not any(column[n - 1].as_py() for column in rows.columns):
+        n -= 1
+    return n
 
 
 def _texts(schema: pa.Schema, names: Sequence[str]) -> list[str]:
@@ -134,96 +152,43 @@ def _texts(schema: pa.Schema, names: Sequence[str]) -> list[str]:
     return [name for name, kind in kinds.items() if any(is_it(kind) for is_it in is_text)]
 
 
-def raw_id(value: Any) -> str | None:
-    """Return a value of a column as a raw id, None where there is none.
+def row_file_to_write(path: str | Path) -> Path:
+    """Return the file of rows that is written where `path` is named.
 
-    Ids become floats where a gap is in their column: 7.0 is the id 7.
+    Raises:
+        FormatError: by the ending of that name it is neither CSV nor Parquet.
+        UnwritableError: what is there is no file.
     """
-    if isinstance(value, str):
-        return value
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return None
-    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    return str(int(value) if is_whole else value)
+    name = Path(path).name
+    if not (_is_parquet(name) or name.casefold().endswith(CSV)):
+        raise FormatError(
+            f"{name!r} ends neither in {CSV} nor in {PARQUET}", fix="Write one of these two."
+        )
+    return file_to_write(path)
 
 
-class IdLookup:
-    """Indices of raw ids, each looked up once in a file.
-
-    Args:
-        find: Returns the index of a raw id, None for an unknown one.
-    """
-
-    def __init__(self, find: Callable[[str], int | None]) -> None:
-        self._found = _Found(find)
-
-    def of(self, values: list[Any]) -> np.ndarray:
-        """Return the index of each value of a column, -1 where none is known, int64 (n,)."""
-        return np.fromiter(map(self._found.__getitem__, values), np.int64, len(values))
-
-
-class _Found(dict[Any, int]):
-    def __init__(self, find: Callable[[str], int | None]) -> None:
-        self._find = find
-
-    def __missing__(self, value: Any) -> int:
-        raw = raw_id(value)
-        found = None if raw is None else self._find(raw)
-        if found is None:
-            # Not kept: there is no end to what is unknown.
-            return -1
-        self[value] = found
-        return found
-
-
-def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
-    """Return the place of each value among the different ones, -1 for none, int64 (n,); and those.
-
-    Whatever is asked about the values is then asked once about each different one.
-    """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_null(array.type):
-        return np.full(len(array), -1), []
-    array = _coded(array)
-    codes = pc.fill_null(array.indices.cast(pa.int64()), -1)
-    return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
-
-
-def _coded(array: pa.Array) -> pa.DictionaryArray:
-    if not pa.types.is_dictionary(array.type):
-        return array.dictionary_encode()
-    if len(array.dictionary) > len(array):
-        # Most of a large dictionary would be looked up, and written, for nothing.
-        return array.dictionary_decode().dictionary_encode()
-    return array
-
-
-def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return a column as raw ids, text with gaps; what is coded stays coded."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_string(column.type):
-        return column
-    if column.type == CODED_TEXT:
-        return _coded(column)
-    codes, values = as_codes(column)
-    ids = pa.array([*map(raw_id, values), None], pa.string())
-    return ids.take(pa.array(codes % len(ids)))
+def _is_parquet(name: str) -> bool:
+    return name.casefold().endswith(PARQUET)
 
 
 @contextmanager
-def rows_written(path: Path, texts: Sequence[str] = ()) -> Iterator[Callable[[pa.Table], None]]:
+def rows_written(
+    path: str | Path, texts: Sequence[str] = ()
+) -> Iterator[Callable[[pa.Table], None]]:
     """Yield a function that appends rows to a new file, which is there once the block has ended.
 
     Args:
-        path: Parquet by its ending, else CSV in which nothing starts a formula.
+        path: By its ending Parquet, or CSV in which nothing starts a formula.
         texts: Columns that are read as plain text, also where they come coded.
 
     Raises:
+        FormatError: it has another ending.
         UnwritableError: the file cannot be written.
     """
+    file = row_file_to_write(path)
     # A folder that is a file is told as such, like one that may not be written.
-    with writing_explained(path.parent), swapped_in(path) as temporary:
-        is_parquet = path.suffix == PARQUET
+    with writing_explained(file.parent), swapped_in(file) as temporary:
+        is_parquet = _is_parquet(Path(path).name)
         with _parquet_written(temporary, texts) if is_parquet else _csv_written(temporary) as write:
             yield write
 

@@ -23,16 +23,14 @@ from bert4rec.data.split import Segments
 from bert4rec.errors import FormatError
 from bert4rec.files import make_folder, remove_abandoned, temporary_beside, writing_explained
 from bert4rec.histories import Histories
+from bert4rec.id_columns import IdLookup, as_codes, as_ids, raw_id
 from bert4rec.item_lists import UNKNOWN_ITEM, UNKNOWN_USER, Problems, encode_sequences
 from bert4rec.pair_ranks import Ranks
 from bert4rec.recommender import Recommender
 from bert4rec.row_files import (
     BATCH_ROWS,
-    IdLookup,
     RowFile,
-    as_codes,
-    as_ids,
-    raw_id,
+    row_file_to_write,
     rows_from_aside,
     rows_set_aside,
     rows_written,
@@ -82,8 +80,8 @@ def score_pairs(
         model: Scores; bigger is more expected next.
         pairs: CSV or Parquet with `item_id`, the candidate, and either `user_id`, a user of the
             dataset with the whole history, or `sequence`, the items so far, oldest first.
-        out: Parquet by its ending, else CSV: the same rows in the same order. `rank` counts from 1
-            among the pairs of one history, in which equal scores have equal ranks.
+        out: `.csv` or `.parquet`: the same rows in the same order. `rank` counts from 1 among the
+            pairs of one history, in which equal scores have equal ranks.
         skip_unknown: Leave score and rank of a pair empty where an id is unknown or a sequence
             cannot be read, instead of refusing the file.
         batch_rows: Rows that are held at once.
@@ -91,18 +89,19 @@ def score_pairs(
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it cannot be read, lacks a column, or its sequences cannot be read.
+        FormatError: it cannot be read, lacks a column, or its sequences cannot be read; or the
+            answer is to be of another form.
         UnknownIdError: it names an unknown item or user; the rows are named, and nothing is left.
         UnwritableError: the answer cannot be written.
 
     Cost: a pass of the network for each distinct history whose vector is not kept.
     """
-    rows, out = RowFile(Path(pairs), "pairs"), Path(out)
+    rows = RowFile(Path(pairs), "pairs")
     _check_columns(rows.columns, rows.path.name)
-    make_folder(out.parent)
-    remove_abandoned(out.parent)
-    folder = temporary_beside(out)
-    with writing_explained(out.parent):
+    folder = temporary_beside(row_file_to_write(out))
+    make_folder(folder.parent)
+    remove_abandoned(folder.parent)
+    with writing_explained(folder.parent):
         folder.mkdir()
         try:
             report = _score(model, rows, folder, skip_unknown, batch_rows, tell)
@@ -166,7 +165,7 @@ def _with_ids(table: pa.Table) -> pa.Table:
     return table
 
 
-def _write_ranked(folder: Path, out: Path, n_pairs: int) -> None:
+def _write_ranked(folder: Path, out: str | Path, n_pairs: int) -> None:
     """Write the rows that were set aside with their ranks."""
     ranks = Ranks(folder / SCORED, folder / RANK, n_pairs)
     with rows_written(out, texts=(USER, ITEM)) as write:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bert4rec.errors import SettingsError
+from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import load_yaml, read_settings_text
 from bert4rec.policy_settings import MAX_SEED
@@ -93,11 +93,11 @@ def checked_plan(plan: SearchPlan, *, where: str | None = None) -> SearchPlan:
 def _contradictions(plan: SearchPlan) -> list[str]:
     problems = []
     if not 1 <= plan.budget.n_trials <= MAX_TRIALS:
-        problems.append(f"trials: {plan.budget.n_trials} should be 1 to {MAX_TRIALS:,}")
+        problems.append(f"trials: {shown(plan.budget.n_trials)} should be 1 to {MAX_TRIALS:,}")
     if plan.budget.minutes is not None and not 0 < plan.budget.minutes < float("inf"):
         problems.append(f"minutes: {plan.budget.minutes:g} should be above 0")
     if not 0 <= plan.seed <= MAX_SEED:
-        problems.append(f"search seed: {plan.seed} should be 0 to {MAX_SEED:,}")
+        problems.append(f"search seed: {shown(plan.seed)} should be 0 to {MAX_SEED:,}")
     if not plan.base.eval_step:
         problems.append("eval_step: 0 is never, but a search compares validations; give 1 or more")
     _part(lambda: check_space(plan.space, plan.base), problems)
@@ -164,8 +164,8 @@ def _part(read: Callable[[], Any], problems: list[str]) -> Any:
 def _base(body: Mapping[Any, Any]) -> Hyperparameters:
     settings = body.get("settings")
     preset = body.get("preset", None if settings else FIRST_PRESET)
-    if preset is not None and preset not in PRESETS:
-        raise SettingsError([f"preset: {preset!r} should be one of {', '.join(PRESETS)}"])
+    if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
+        raise SettingsError([f"preset: {shown(preset)} should be one of {', '.join(PRESETS)}"])
     if settings is not None and not isinstance(settings, Mapping):
         raise SettingsError(["settings should be names with values"])
     values = dict(PRESETS[preset].values) if preset else {}
@@ -185,7 +185,7 @@ def _space(given: Any, base: Hyperparameters) -> Space:
 
 def _whole(given: Any, name: str) -> int:
     if isinstance(given, bool) or not isinstance(given, int):
-        raise SettingsError([f"{name}: {given!r} should be a whole number"])
+        raise SettingsError([f"{name}: {shown(given)} should be a whole number"])
     return given
 
 
@@ -193,7 +193,7 @@ def _minutes(given: Any) -> float | None:
     try:
         found: float | None = parse_value("max_minutes", given)
     except SettingsError as error:
-        problem = f"minutes: {given!r} should be a number above 0"
+        problem = f"minutes: {shown(given)} should be a number above 0"
         raise SettingsError([problem]) from error
     return found
 

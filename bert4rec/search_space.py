@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bert4rec.errors import SettingsError
+from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import DROPOUTS, Hyperparameters, unused_by_loss
 from bert4rec.setting_checks import parse_value
 
@@ -154,7 +154,7 @@ def _from_text(name: str, text: str) -> Any:
 
 def _malformed(name: str, text: object) -> SettingsError:
     return SettingsError(
-        [f"{name}: {text!r} is neither choices (32,64), a range (0.0..0.4) nor log:3e-4..5e-3"]
+        [f"{name}: {shown(text)} is neither choices (32,64), a range (0.0..0.4) nor log:3e-4..5e-3"]
     )
 
 
@@ -182,7 +182,9 @@ def _range(name: str, given: Mapping[Any, Any]) -> Range:
     if is_log and (low <= 0 or step is not None):
         raise SettingsError([f"{name}: a log range begins above 0 and has no step"])
     if step is not None and step > high - low:
-        raise SettingsError([f"{name}: the step {step} is wider than the range"])
+        raise SettingsError([f"{name}: the step {shown(step)} is wider than the range"])
+    if step is not None and math.isinf((high - low) / step):
+        raise SettingsError([f"{name}: the step {step} is too small for the range"])
     return Range(low, _last(low, high, step), step, is_log)
 
 
@@ -191,10 +193,10 @@ def _step(name: str, given: Any, low: float) -> float | None:
         return None
     try:
         step = int(given) if isinstance(low, int) else float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         step = 0
-    if not (math.isfinite(step) and step > 0) or isinstance(given, bool):
-        raise SettingsError([f"{name}: the step {given!r} is no number above 0 of its kind"])
+    if not 0 < step < math.inf or isinstance(given, bool):
+        raise SettingsError([f"{name}: the step {shown(given)} is no number above 0 of its kind"])
     return step
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bert4rec.errors import SettingsError
+from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy_settings import MAX_PARTS, MAX_WIDTH
 from bert4rec.setting_values import SettingValues
@@ -72,7 +72,7 @@ def _explain(problem: dict[str, Any]) -> str:
     reason = f"should be {SettingValues.of(schema).in_words()}"
     if problem["type"] == "value_error":
         reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{name}: {problem['input']!r} {reason}"
+    return f"{name}: {shown(problem['input'])} {reason}"
 
 
 def fitting_widths(width: int, heads: int) -> list[int]:

@@ -85,7 +85,7 @@ def vector_batches(path: str | Path, n_rows: int = BATCH_ROWS) -> Iterator[Vecto
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it is no Parquet file of vectors of one width.
+        FormatError: it is no Parquet file of vectors of one width, or holds none.
     """
     rows = RowFile(Path(path), "vectors")
     if not rows.is_parquet or not {"id", "vector"} <= set(rows.columns):
@@ -95,14 +95,20 @@ def vector_batches(path: str | Path, n_rows: int = BATCH_ROWS) -> Iterator[Vecto
             fix="Take one that was written by bert4rec embed.",
         )
     width: int | None = None
+    is_known = False
     for table in rows.batches(n_rows):
         batch = _named_vectors(table, rows.path.name)
+        n_numbers = batch.vectors.shape[1]
         if len(batch):
-            width = width or batch.vectors.shape[1]
-        if len(batch) and batch.vectors.shape[1] != width:
-            raise FormatError("its vectors differ in width", where=rows.path.name)
-        if len(batch) or width is None:
+            width = n_numbers if width is None else width
+            if n_numbers != width:
+                raise FormatError("its vectors differ in width", where=rows.path.name)
+        # Lists without a row do not tell how wide they would be, unless their type does.
+        if n_numbers and (len(batch) or width is None):
+            is_known = True
             yield batch
+    if not is_known:
+        raise FormatError("it holds no vectors", where=rows.path.name)
 
 
 def _named_vectors(table: pa.Table, where: str) -> VectorTable:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from bert4rec.errors import FormatError
 from bert4rec.files import swapped_in, writing_explained
+from bert4rec.id_columns import as_ids
 from bert4rec.item_lists import Problems, encode_sequences
 from bert4rec.recommender import Recommender
-from bert4rec.row_files import RowFile, as_ids
+from bert4rec.row_files import RowFile
 from bert4rec.threads import one_ahead
 
 # Vectors that are held at once.
@@ -35,7 +36,7 @@ class Wanted:
         items: All items of the catalogue, in the order of their indices.
         users: All users of the dataset, in the order of their indices.
         sequences: A CSV or Parquet file with `sequence` (a,b,c, a JSON list, in Parquet also a
-            list) and, to be known by, `id`; its row counts where there is none.
+            list) and, to be known by, `id`; the number of its row where there is none.
         is_unit: Whether vectors are scaled to length 1, so that a dot product is a cosine.
         skip_unknown: Leave the vector of a sequence empty where an item is unknown or it cannot be
             read, instead of refusing the file.

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bert4rec.data.layout import MOST_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError
 from bert4rec.files import read_json
 
 NEEDED = ("item_id", "title", "count")
-MAX_COLUMNS = 200
+# Those of an item table, with what it may lack.
+MAX_COLUMNS = MOST_COLUMNS + len(NEEDED)
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -28,7 +30,7 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     """Write the items, column by column; row n of a column is item n + 1.
 
     Text, numbers and truth stay what they are, and lists of them; whatever else a column holds, as
-    moments, is written as text.
+    moments or lists of lists, is written as text.
     """
     table = vocabulary.table
     columns = {str(name): list(_plain_values(table[name])) for name in table.columns}
@@ -41,7 +43,10 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
 
 def _plain_values(column: pd.Series) -> Iterator[Any]:
     for value in column:
-        yield _plain(value)
+        found = _plain(value)
+        if isinstance(found, list):
+            found = [str(one) if isinstance(one, list) else one for one in found]
+        yield found
 
 
 def _plain(value: Any) -> Any:

@@ -170,3 +170,11 @@ def shelf_recommender(n_places: int = 12, **changes: Any) -> Recommender:
     made = SequenceDataset.from_sequences([[1, 2, 3], [4, 5, 6, 7, 8]], n_items=10, name="shelf")
     dataset = replace(made, vocabulary=Vocabulary(SHELF))
     return small_recommender(dataset, max_seq_length=n_places, **changes)
+
+
+def namesakes_recommender() -> Recommender:
+    """The shelf, where the second book and the fourth have one title, and the third another id."""
+    titles = ["Book 1", "Emma", "b4", "Emma", *SHELF["title"][4:]]
+    shelf = shelf_recommender().dataset
+    dataset = replace(shelf, vocabulary=Vocabulary(SHELF.assign(title=titles)))
+    return small_recommender(dataset, max_seq_length=12)

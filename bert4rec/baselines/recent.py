@@ -15,13 +15,17 @@ def fit_recent(train: TrainingRows) -> Popularity:
     """Count the newest tenth of the training interactions.
 
     With times, these are the newest of all users together; without, the newest of each history,
-    one at least. Items with the same count are ordered by how often they occur in all.
+    one at least. Items with the same count are ordered by how often they occur in all. An item's
+    score is its place in that order, from 0, which items that agree in both share.
 
     Source: Ji et al. 2020, "A re-visit of the popularity baseline in recommender systems".
     """
     late = train.histories.items[is_late(train)]
     counts = np.bincount(late, minlength=train.n_items + 1)[1:]
-    return Popularity(counts + train.counts / (float(train.counts.max(initial=0)) + 1))
+    # Whole numbers: no fraction is lost beside a large one.
+    both = np.stack((counts, train.counts), axis=1)
+    _, places = np.unique(both, axis=0, return_inverse=True)
+    return Popularity(places.reshape(-1))
 
 
 def is_late(train: TrainingRows) -> np.ndarray:

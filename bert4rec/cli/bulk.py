@@ -29,7 +29,7 @@ Option = Callable[[Any], Any]
 @click.command()
 @click.argument("run")
 @click.option("--pairs", required=True, metavar="FILE", help="CSV or Parquet, see above.")
-@click.option("--out", metavar="FILE", help="CSV or .parquet.  [default: CSV on standard output]")
+@click.option("--out", metavar="FILE", help=".csv or .parquet  [default: CSV, standard output]")
 @click.option("--skip-unknown", is_flag=True, help="Leave a score empty where an id is unknown.")
 @shared_options
 def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: Path) -> None:
@@ -50,7 +50,7 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
     with TemporaryDirectory() as folder:
         # Without --out the document holds the scores, or the table goes to standard output.
         beside = Path(folder) / ("scored.parquet" if wants_json() else "scored.csv")
-        target = beside if out is None else Path(out)
+        target = out or beside
         with CountProgress("pairs") as progress:
             report = score_pairs(model, pairs, target, skip_unknown=skip_unknown, tell=progress)
         document = _scoring_document(model, report, out)
@@ -198,7 +198,7 @@ def _write_index(
     help="Dot products are scores; cosines compare directions.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N, mps.")
-@click.option("--out", metavar="FILE", help="CSV or .parquet.  [default: a table, if it is short]")
+@click.option("--out", metavar="FILE", help=".csv or .parquet  [default: a table, if it is short]")
 @shared_options
 def nearest(
     vectors: str,

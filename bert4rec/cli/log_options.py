@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.terminal import bundled, wrong_use
+from bert4rec.cli.terminal import bundled, refuse_no_name, wrong_use
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, is_file
 
@@ -91,8 +91,8 @@ class LogOptions:
 
     def check(self, log: str) -> None:
         """End as wrong use where the options cannot be meant together, or with any log."""
-        if not log or self.items == "":
-            wrong_use("the name of a file is empty")
+        for name in (log, self.items):
+            refuse_no_name(name)
         if self.items is None and (self.items_key or self.items_title):
             wrong_use("--items-key and --items-title need --items")
         if NO_COLUMN in (self.user, self.item):

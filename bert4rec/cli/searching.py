@@ -11,7 +11,16 @@ import click
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
 from bert4rec.cli.settings import PRESET_NAMES
-from bert4rec.cli.terminal import bundled, next_step, shared_options, show, table, tell, wrong_use
+from bert4rec.cli.terminal import (
+    bundled,
+    next_step,
+    refuse_no_name,
+    shared_options,
+    show,
+    table,
+    tell,
+    wrong_use,
+)
 from bert4rec.cli.training import carry_out, outcome_lines
 from bert4rec.cli.training import outcome as outcome_of_run
 from bert4rec.errors import RunError
@@ -121,8 +130,7 @@ def sweep(
     DATASET is a log, a dataset of the workspace or a sample. A study of the same name is gone on
     with; several processes may share one. Ctrl+C leaves it where it is. docs/search.md says more.
     """
-    if asked.config == "":
-        wrong_use("the name of a file is empty")
+    refuse_no_name(asked.config)
     if asked.config and replace(asked, config=None).given():
         wrong_use("--config says all; leave out --preset, --set, --vary and --seed")
     # What was typed wrongly should be told before a log is read.
@@ -137,9 +145,9 @@ def sweep(
     study = study_for(workspace, dataset, plan, name=name or dataset.name)
     try:
         search(study, watch=lambda trial: tell(_trial_line(trial, plan)))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         again = next_step("sweep", target, "--name", study.name)
-        raise KeyboardInterrupt(f"interrupted: study {study.name} is kept. {again}") from None
+        raise type(error)(f"interrupted: study {study.name} is kept. {again}") from None
     document = outcome(study)
     if document["best"] is None:
         raise _fruitless(document)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bert4rec.cli.terminal import bundled, shared_options, show, tell, wrong_use
+from bert4rec.cli.terminal import bundled, refuse_no_name, shared_options, show, tell
 
 if TYPE_CHECKING:
     from bert4rec.policy import Policy, PolicyKind
@@ -39,8 +39,7 @@ class SettingOptions:
         from bert4rec.presets import PRESETS
         from bert4rec.setting_checks import parse_settings
 
-        if self.config == "":
-            wrong_use("the name of a file is empty")
+        refuse_no_name(self.config)
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}
         values |= base.settings.given() | assigned(self.assignments)
@@ -99,6 +98,7 @@ def check(file: str, workspace: Path) -> None:
     from bert4rec.policy import dump_policy, read_policy
 
     del workspace
+    refuse_no_name(file)
     found = read_policy(Path(file))
     text = dump_policy(found)
     given = found.settings.given()

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
@@ -23,9 +26,35 @@ from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.files import find_workspace
 
 DEBUG_VARIABLE = "BERT4REC_DEBUG"
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl+C does: nothing half-written stays."""
+
+
+@contextmanager
+def termination_heard() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated`, unless something else is to be done with it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
+
+
+def _status_of(interrupt: BaseException | None) -> int:
+    return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
 
 
 class Failure(click.ClickException):
@@ -69,7 +98,8 @@ class Door(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            failure = Failure(str(error) or "interrupted", INTERRUPTED, message="interrupted")
+            line = str(error) or "interrupted"
+            failure = Failure(line, _status_of(error), message="interrupted")
         except Bert4RecError as error:
             failure = Failure.of(error)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
@@ -94,7 +124,9 @@ class Door(click.Group):
         """Carry out a command line; ends the process unless `standalone_mode` is off."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
-        sys.exit(self._status(args, prog_name, complete_var, **extra))
+        with termination_heard():
+            status = self._status(args, prog_name, complete_var, **extra)
+        sys.exit(status)
 
     def _status(
         self,
@@ -111,9 +143,9 @@ class Door(click.Group):
         except click.ClickException as error:
             _show_wrong_use(error)
             return error.exit_code
-        except click.Abort:
+        except click.Abort as error:
             click.echo("interrupted", err=True)
-            return INTERRUPTED
+            return _status_of(error.__cause__)
         return status if isinstance(status, int) else 0
 
 
@@ -251,6 +283,16 @@ def wrong_use(message: str) -> NoReturn:
         click.UsageError: always.
     """
     raise click.UsageError(message, click.get_current_context())
+
+
+def refuse_no_name(file: str | None) -> None:
+    """End the command with exit status 2 where a file was given whose name is empty.
+
+    Raises:
+        click.UsageError: so it is.
+    """
+    if file == "":
+        wrong_use("the name of a file is empty")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -91,9 +91,9 @@ def carry_out(run: Run, *, is_new: bool) -> None:
     with TrainingProgress(run) as progress:
         try:
             (execute if is_new else resume)(run, watch=progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             step = next_step("train", "--resume", run.id)
-            raise KeyboardInterrupt(f"interrupted: run {run.id} is kept. {step}") from None
+            raise type(error)(f"interrupted: run {run.id} is kept. {step}") from None
 
 
 def outcome(run: Run) -> dict[str, Any]:

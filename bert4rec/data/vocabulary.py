@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAD_IDX = 0
+# Ids that are named of items with one title.
+MAX_NAMED = 5
 
 
 class Vocabulary:
@@ -62,32 +65,52 @@ class Vocabulary:
         return {item_id: idx for idx, item_id in enumerate(self.item_ids, start=1)}
 
     @cached_property
-    def _idx_of_title(self) -> dict[str, int]:
-        # The first of several items with one title wins, that is the smallest index.
-        pairs = zip(self.titles, range(1, len(self) + 1), strict=True)
-        return {title.casefold(): idx for title, idx in reversed(list(pairs))}
+    def _idxs_of_title(self) -> dict[str, list[int]]:
+        found = defaultdict(list)
+        for idx, title in enumerate(self.titles, start=1):
+            found[title.casefold()].append(idx)
+        return dict(found)
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._idx_of_id
 
-    def find(self, item: str) -> int | None:
-        """Return the dense index of a raw id or, failing that, of an exact title, if known."""
-        return self._idx_of_id.get(str(item)) or self._idx_of_title.get(str(item).casefold())
+    def find(self, item_id: str) -> int | None:
+        """Return the dense index of a raw id, if it is known."""
+        return self._idx_of_id.get(item_id)
 
-    def idx(self, item: str) -> int:
+    def named(self, item: str) -> list[int]:
+        """Return the dense index of a raw id or, failing that, those of an exact title."""
+        found = self.find(str(item))
+        return self._idxs_of_title.get(str(item).casefold(), []) if found is None else [found]
+
+    def idx(self, item: str, *, suggests: bool = True) -> int:
         """Return the dense index of a raw id or, failing that, of an exact title.
 
+        Args:
+            item: The id or title.
+            suggests: Whether it is looked for what an unknown one might have been, which takes
+                seconds for a large catalogue.
+
         Raises:
-            UnknownIdError: neither is known; the near misses are named.
+            UnknownIdError: neither is known, or several items have that title.
         """
-        found = self.find(item)
-        if found is None:
+        found = self.named(item)
+        if len(found) > 1:
+            raise UnknownIdError(self.shared_words(item), fix="Give the id of one.", item=item)
+        if not found:
             raise UnknownIdError(
                 f"item {item!r} is not in the catalogue of {len(self):,} items",
-                fix=_suggestion(self.near_misses(str(item))),
+                fix=_suggestion(self.near_misses(str(item)) if suggests else []),
                 item=item,
             )
-        return found
+        return found[0]
+
+    def shared_words(self, title: str) -> str:
+        """Return in words which items have one title."""
+        found = self.named(title)
+        ids = ", ".join(repr(self.item_id(idx)) for idx in found[:MAX_NAMED])
+        more = f" and {len(found) - MAX_NAMED:,} more" * (len(found) > MAX_NAMED)
+        return f"{title!r} is the title of {len(found):,} items, with the ids {ids}{more}"
 
     def encode(self, items: Sequence[str]) -> np.ndarray:
         """Return the dense indices of raw ids or titles, int64 of shape (len(items),)."""

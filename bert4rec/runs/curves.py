@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bert4rec.files import Journal
+from bert4rec.journal import Journal
 from bert4rec.runs.lines import Line
 
 Row = dict[str, Any]

@@ -16,8 +16,9 @@ import psutil
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import Journal, check_format, is_file, read_json, write_json
+from bert4rec.files import check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.journal import Journal
 from bert4rec.policy import Policy
 from bert4rec.runs.label import Label, read_label
 from bert4rec.setting_checks import parse_settings

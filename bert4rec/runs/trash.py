@@ -20,6 +20,15 @@ def list_trash(workspace: Path) -> list[Run]:
     return runs_in(workspace / TRASH_NAME)
 
 
+def find_trashed(workspace: Path, run_id: str) -> Run:
+    """Return a run of the trash.
+
+    Raises:
+        NotFoundError: there is no such run in the trash.
+    """
+    return _existing(workspace / TRASH_NAME, run_id)
+
+
 def trash_run(workspace: Path, run_id: str) -> Run:
     """Move a run into the trash; return it there. A damaged one can be moved as well.
 
@@ -51,7 +60,7 @@ def restore_run(workspace: Path, run_id: str) -> Run:
         RunError: another run has its place.
         UnwritableError: it cannot be moved.
     """
-    run = _existing(workspace / TRASH_NAME, run_id)
+    run = find_trashed(workspace, run_id)
     place = workspace / "runs" / run.id
     if place.exists():
         raise RunError(
@@ -71,7 +80,7 @@ def purge_run(workspace: Path, run_id: str) -> None:
         NotFoundError: there is no such run in the trash.
         UnwritableError: it cannot be deleted.
     """
-    run = _existing(workspace / TRASH_NAME, run_id)
+    run = find_trashed(workspace, run_id)
     with writing_explained(run.folder):
         shutil.rmtree(run.folder)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bert4rec.errors import UnknownIdError
 from bert4rec.recommender import Recommender
 from bert4rec.suggestions import Suggestion
 
@@ -48,17 +47,14 @@ def encode_history(model: Recommender, items: Iterable[str | None]) -> np.ndarra
     """Return items as indices, None as MASK.
 
     Raises:
-        UnknownIdError: one is not in the catalogue. Which it might have been is not looked for:
-            that takes seconds for a large catalogue, and a service is asked by anybody.
+        UnknownIdError: one is not in the catalogue, or is a title that several items have. What an
+            unknown one might have been is not looked for: a service is asked by anybody.
     """
     vocabulary = model.vocabulary
-    found = [vocabulary.mask_idx if item is None else vocabulary.find(item) for item in items]
-    if None in found:
-        unknown = next(item for item, idx in zip(items, found, strict=True) if idx is None)
-        raise UnknownIdError(
-            f"item {unknown!r} is not in the catalogue of {len(vocabulary):,} items",
-            fix="Check the id, or leave it out.",
-        )
+    found = [
+        vocabulary.mask_idx if item is None else vocabulary.idx(item, suggests=False)
+        for item in items
+    ]
     return np.array(found, dtype=np.int64)
 
 

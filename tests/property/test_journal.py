@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert4rec.files import Journal
+from bert4rec.journal import Journal
 
 VALUES = st.one_of(
     st.none(), st.integers(-9, 9), st.floats(allow_nan=False, allow_infinity=False), st.text()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -135,6 +136,34 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
     assert str(again.table["published"][0]).startswith("2001-02-03")
     known = again.table["series"].notna() == SHELF["series"].notna()
     assert known.all()
+
+
+def test_lists_of_lists_become_lists_of_texts(tmp_path: Path) -> None:
+    nested = [np.array([np.array([1, 2]), np.array([3])], dtype=object), [["a", None], "b"]]
+    table = SHELF.assign(points=nested * 5)
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY).table["points"]
+    assert again.tolist()[:2] == [["[1, 2]", "[3]"], ["['a', None]", "b"]]
+
+
+def test_an_item_table_of_hundreds_of_columns_goes_along(workspace: Path, tmp_path: Path) -> None:
+    made = ring_dataset(n_users=30)
+    more = {f"column {at}": range(30) for at in range(300)}
+    table = pd.concat([made.vocabulary.table, pd.DataFrame(more)], axis=1)
+    dataset = replace(made, vocabulary=Vocabulary(table))
+    run = train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    export_bundle(run, tmp_path / "wide.zip")
+    found = load_bundle(tmp_path / "wide.zip").vocabulary.table
+    assert found["column 299"].tolist() == list(range(30))
+
+
+def test_what_could_not_be_opened_again_is_not_written(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bundle.MAX_BYTES, VOCABULARY, 100)
+    with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
+        export_bundle(tiny_run, tmp_path / "large.zip")
+    assert not (tmp_path / "large.zip").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +19,7 @@ from click.testing import CliRunner, Result
 from bert4rec.cli import log_options, main, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.progress import TrainingProgress
+from bert4rec.cli.progress import CountProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.data.layout import FORMS
@@ -359,11 +361,14 @@ def test_a_setting_of_a_file_is_no_wrong_use(home: Path, tmp_path: Path) -> None
     assert run("train", "ring", "--config", config, "--workspace", home).exit_code == 1
 
 
-@pytest.mark.parametrize("words", [["train", "ring"], ["sweep", "ring", "--trials", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [["train", "ring", "--config"], ["sweep", "ring", "--config"], ["policy", "check"]],
+)
 def test_an_empty_name_of_a_file_with_settings_is_not_passed_over(
     words: list[str], home: Path
 ) -> None:
-    result = run(*words, "--config", "", "--workspace", home)
+    result = run(*words, "", "--workspace", home)
     assert result.exit_code == 2
     assert "the name of a file is empty" in result.stderr
 
@@ -490,20 +495,21 @@ def test_progress_on_a_terminal_is_a_bar(home: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_training_can_be_resumed_to_the_same_numbers(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    sent: signal.Signals, status: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("train", "ring", *assignments(n_epochs=3), "--json", "--workspace", home)
     whole = json.loads(run(*words).stdout)
 
     def interrupt(_: TrainingProgress, line: dict[str, Any]) -> None:
         if line["event"] == "valid" and line["epoch"] == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), sent)
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingProgress, "__call__", interrupt)
         result = run(*words)
-    assert result.exit_code == 130
+    assert result.exit_code == status
     line = result.stderr.splitlines()[-1]
     assert line.startswith("interrupted: ")
     assert "--resume" in line
@@ -578,6 +584,25 @@ def test_ctrl_c_is_the_end_of_the_app_and_no_second_document(
     assert json.loads(result.stdout)["workspace"] == str(workspace)
 
 
+def test_a_command_that_is_terminated_leaves_nothing_half_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate(progress: CountProgress, _: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(CountProgress, "__call__", terminate)
+    (tmp_path / "pairs.csv").write_text("user_id,item_id\n1,2\n")
+    for words in (
+        ["embed", "last", "--out", tmp_path / "v.parquet"],
+        ["score", "last", "--pairs", tmp_path / "pairs.csv", "--out", tmp_path / "scored.csv"],
+    ):
+        result = run(*words, "--workspace", home)
+        assert result.exit_code == 143
+        assert result.stderr.splitlines()[-1] == "interrupted"
+        assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Path) -> None:
     place = ["--workspace", home, "--json"]
     out = tmp_path / "ring.json"
@@ -604,10 +629,10 @@ def test_compose_fills_all_gaps_and_writes_what_it_says(home: Path, tmp_path: Pa
 def test_a_place_that_cannot_be_written_is_named_with_what_to_do(
     name: str, words: list[str], home: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / name).mkdir()
-    result = run(*words, "--out", tmp_path / name, "--workspace", home)
+    (tmp_path / "taken").write_text("in the way")
+    result = run(*words, "--out", tmp_path / "taken" / name, "--workspace", home)
     assert result.exit_code == 1
-    assert f"the folder {tmp_path} cannot be written" in result.stderr
+    assert f"the folder {tmp_path / 'taken'} cannot be written" in result.stderr
     assert "Make room or permit writing there" in result.stderr
 
 

@@ -15,6 +15,7 @@ from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.trash import list_trash
 from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
 
 
@@ -92,6 +93,16 @@ def test_a_deleted_run_is_restored_and_purged(workspace: Path) -> None:
     assert found["purged"] == [run.id]
     assert found["n_bytes"] > 0
     assert call(workspace, "restore", run.id).exit_code == 1
+
+
+def test_nothing_is_purged_where_one_of_the_runs_is_not_there(workspace: Path) -> None:
+    run = make(workspace, "first")
+    call(workspace, "delete", "first")
+    refused = call(workspace, "purge", run.id, "nosuch", "--json")
+    assert refused.exit_code == 1
+    assert "nosuch" in json.loads(refused.stdout)["error"]["message"]
+    assert [one.id for one in list_trash(workspace)] == [run.id]
+    assert document(call(workspace, "purge", run.id, run.id, "--json"))["purged"] == [run.id]
 
 
 def test_pruning_takes_all_finished_runs_or_the_one_that_is_named(workspace: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
 from bert4rec.files import (
     WORKSPACE_VARIABLE,
-    Journal,
     check_format,
     child_of,
+    file_to_write,
     find_workspace,
     folder_swapped_in,
     is_file,
@@ -26,6 +26,7 @@ from bert4rec.files import (
     write_text,
     writing_explained,
 )
+from bert4rec.journal import Journal
 from tests.factories import abandoned_beside
 
 
@@ -71,6 +72,37 @@ def test_whoever_is_reading_the_old_file_reads_it_to_its_end(tmp_path: Path) -> 
     with path.open() as reader:
         write_text(path, "new and longer")
         assert reader.read() == "old"
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    file, link = tmp_path / "far" / "a.txt", tmp_path / "link.txt"
+    for text in ("one", "two"):
+        link.unlink(missing_ok=True)
+        link.symlink_to("far/a.txt")
+        write_text(link, text)
+        assert link.is_symlink()
+        assert file.read_text() == text
+    assert names_in(tmp_path) == ["far", "link.txt"]
+    assert names_in(tmp_path / "far") == ["a.txt"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(os.devnull)
+    for name in ("pipe", "folder", "link"):
+        with pytest.raises(UnwritableError, match="no file that could be replaced"):
+            write_text(tmp_path / name, "text")
+    assert names_in(tmp_path) == ["folder", "link", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_home_folder_is_meant_where_a_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert file_to_write("~/a.csv") == (tmp_path / "a.csv").resolve()
 
 
 def test_an_error_while_filling_a_folder_leaves_the_old_one(tmp_path: Path) -> None:
@@ -264,36 +296,6 @@ def test_a_child_never_leaves_its_parent(name: str, tmp_path: Path) -> None:
         child_of(tmp_path, name)
 
 
-def test_a_journal_is_read_piece_by_piece(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "runs" / "a.jsonl")
-    assert journal.read() == ([], 0)
-    journal.append({"n": 1})
-    first, offset = journal.read()
-    journal.append({"n": 2, "text": "zwei\nZeilen ü"})
-    second, end = journal.read(offset)
-    assert (first, second) == ([{"n": 1}], [{"n": 2, "text": "zwei\nZeilen ü"}])
-    assert journal.read(end) == ([], end)
-
-
-def test_a_line_without_an_end_is_not_read_yet(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    journal.append({"n": 1})
-    with journal.path.open("ab") as file:
-        file.write(b'{"n": 2}')
-    events, offset = journal.read()
-    assert events == [{"n": 1}]
-    with journal.path.open("ab") as file:
-        file.write(b"\n")
-    assert journal.read(offset)[0] == [{"n": 2}]
-
-
-def test_a_journal_refuses_numbers_that_json_does_not_have(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        journal.append({"loss": float("inf")})
-    assert journal.read() == ([], 0)
-
-
 def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,16 +305,6 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     monkeypatch.delenv(WORKSPACE_VARIABLE)
     monkeypatch.chdir(tmp_path)
     assert find_workspace() == (tmp_path / "workspace").resolve()
-
-
-def test_a_journal_can_be_read_for_some_kinds_of_events_alone(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "a.jsonl")
-    events = [{"event": kind, "n": n} for n, kind in enumerate(("train", "valid", "x.", "xy"))]
-    for event in events:
-        journal.append(event)
-    found, offset = journal.read(only=("valid", "x."))
-    assert found == [events[1], events[2]]
-    assert offset == journal.read()[1]
 
 
 def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:

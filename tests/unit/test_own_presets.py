@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,36 @@ def test_a_name_that_is_empty_or_taken_is_refused(tmp_path: Path, name: str) -> 
     assert kept.read_bytes() == before
 
 
-def test_a_free_name_is_free(tmp_path: Path) -> None:
-    for expected in ("one", "one-2", "one-3"):
-        name = free_preset_name(tmp_path, "one")
+@pytest.mark.parametrize(
+    ("wanted", "names"), [("one", ["one", "one-2", "one-3"]), ("Quick", ["Quick-2", "Quick-3"])]
+)
+def test_a_free_name_is_free(wanted: str, names: list[str], tmp_path: Path) -> None:
+    for expected in names:
+        name = free_preset_name(tmp_path, wanted)
         assert name == expected
         save_preset(tmp_path, name, POLICY)
+
+
+def test_of_many_who_want_one_name_at_once_one_gets_it(tmp_path: Path) -> None:
+    def save(at: int) -> int | None:
+        try:
+            save_preset(tmp_path, "mine", Policy(settings=Hyperparameters(n_epochs=1 + at)))
+        except SettingsError:
+            return None
+        return 1 + at
+
+    with ThreadPoolExecutor(8) as pool:
+        kept = [n_epochs for n_epochs in pool.map(save, range(40)) if n_epochs]
+    (found,) = own_presets(tmp_path)
+    assert found.policy is not None
+    assert kept == [found.policy.settings.n_epochs]
+
+
+def test_files_whose_names_no_preset_has_are_not_listed(tmp_path: Path) -> None:
+    kept = save_preset(tmp_path, "mine", POLICY)
+    for name in ("my preset.yaml", "._mine.yaml"):
+        (kept.parent / name).write_bytes(kept.read_bytes())
+    assert [preset.name for preset in own_presets(tmp_path)] == ["mine"]
 
 
 def test_deleting_takes_one_preset_and_nothing_else(tmp_path: Path) -> None:

@@ -175,6 +175,9 @@ def test_a_key_that_is_given_twice_is_refused() -> None:
         ("a: !!timestamp soon", "'soon' is not of the kind timestamp"),
         ("a: !!bool perhaps", "'perhaps' is not of the kind bool"),
         (f"a:\n  seed: {'9' * 5000}", "'99999999999999999999' is not of the kind int"),
+        (f"a:\n  seed: 0x{'f' * 5000}", "'0xffffffffffffffffff' is not of the kind int"),
+        ("a: &a [1]\nb: *a", "line 2, column 4: aliases are not read"),
+        ("policy_configs: &a {scoring_policy: *a}", "aliases are not read"),
         ("[" * 5000, "nested too deeply"),
         ("{a: " * 5000, "nested too deeply"),
     ],
@@ -183,6 +186,14 @@ def test_what_is_no_policy_gives_one_clear_line(text: str, problem: str) -> None
     (line,) = problems_of(text)
     assert problem in line
     assert "\n" not in line
+
+
+def test_a_value_is_told_in_short_however_long_it_is() -> None:
+    for value in ("x" * 100_000, f"[{', '.join('9' * 10_000)}]", "9" * 900):
+        (line,) = problems_of(V1.replace("n_epochs: 1", f"n_epochs: {value}"))
+        assert line.startswith("n_epochs: ")
+        assert line.endswith("should be a whole number from 1 to 1,000,000")
+        assert len(line) < 200
 
 
 def test_an_error_names_the_file(tmp_path: Path) -> None:
@@ -201,6 +212,10 @@ def test_a_policy_file_is_read(tmp_path: Path) -> None:
 def test_what_is_no_text_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no file policy\.yaml"):
         read_policy(tmp_path / "policy.yaml")
+    (tmp_path / "p.csv").write_text("")
+    for path in (tmp_path / "p.csv" / "x", tmp_path / ("x" * 300), tmp_path / "a\0b"):
+        with pytest.raises(NotFoundError, match="there is no file"):
+            read_policy(path)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "binary", tmp_path):
         with pytest.raises(SettingsError, match="not a text file"):

@@ -140,6 +140,32 @@ def test_a_file_without_items_has_nothing_to_find(tmp_path: Path) -> None:
         nearest_in_file(file_of(tmp_path / "users.parquet", ["user"], [[1.0]]))
 
 
+def lists_of(vectors: list[list[float] | None], path: Path) -> Path:
+    """Write vectors as another program may: as lists whose type says nothing of a width."""
+    column = pa.array(vectors, pa.list_(pa.float32()))
+    pq.write_table(
+        pa.table({"id": [str(at) for at in range(len(vectors))], "vector": column}), path
+    )
+    return path
+
+
+def test_rows_without_a_vector_may_come_first(tmp_path: Path) -> None:
+    path = lists_of([None] * 70_000 + [[1.0, 0.0], [0.0, 1.0]], tmp_path / "v.parquet")
+    answer = nearest_in_file(path, k=1, device="cpu")
+    assert [row["id"] for part in answer.rows for row in part.to_pylist()] == ["70001", "70000"]
+
+
+@pytest.mark.parametrize("vectors", [[], [None], [[], []]])
+def test_a_file_without_vectors_is_told_as_that(
+    vectors: list[list[float] | None], tmp_path: Path
+) -> None:
+    items = lists_of([[1.0, 0.0]], tmp_path / "items.parquet")
+    empty = lists_of(vectors, tmp_path / "empty.parquet")
+    for asked in ({"vectors": items, "queries": empty}, {"vectors": empty}):
+        with pytest.raises(FormatError, match=r"it holds no vectors \(empty\.parquet\)"):
+            nearest_in_file(**asked, device="cpu")
+
+
 def test_an_index_finds_what_is_nearest(tmp_path: Path) -> None:
     usearch = pytest.importorskip("usearch.index")
     from bert4rec.vector_index import write_index

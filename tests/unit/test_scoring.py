@@ -17,7 +17,7 @@ from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.scoring import KeptVectors, score_pairs
-from tests.factories import abandoned_beside
+from tests.factories import abandoned_beside, namesakes_recommender
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +165,18 @@ def test_vectors_are_forgotten_when_they_take_too_much(model: Recommender) -> No
     vectors.of([b"c"], histories.pick)
     np.testing.assert_allclose(vectors.of([b"a", b"b"], histories.pick), first, atol=1e-6)
     assert vectors.n_read == 5
+
+
+@pytest.mark.parametrize("batch_rows", [3, 1_000])
+def test_blank_lines_are_rows_but_for_those_at_the_end(
+    batch_rows: int, model: Recommender, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("user_id,item_id\r\n0,1\r\n\r\n\r\n\r\n\r\n1,2\r\n" + "\r\n" * 9)
+    with pytest.raises(UnknownIdError, match=r"in row 3; 4 of 6 rows"):
+        score_pairs(model, path, tmp_path / "scored.csv", batch_rows=batch_rows)
+    found = scored(model, path, skip_unknown=True, batch_rows=batch_rows)
+    assert list(found["score"].isna()) == [False, True, True, True, True, False]
 
 
 @pytest.mark.parametrize("batch_rows", [3, 1_000])
@@ -336,6 +348,64 @@ def test_a_file_of_nothing_but_unknown_ids_can_be_skipped(
     frame = pd.DataFrame({history: ["nosuch", "other"], "item_id": ["1", "nosuch"]})
     found = scored(model, written(frame, tmp_path / "pairs.csv"), skip_unknown=True)
     assert found[["score", "rank"]].isna().all(axis=None)
+
+
+def test_a_candidate_is_an_id_and_never_a_title(tmp_path: Path) -> None:
+    model = namesakes_recommender()
+    pairs = pd.DataFrame({"user_id": ["0"] * 4, "item_id": ["b2", "Emma", "b4", "Book 1"]})
+    path = written(pairs, tmp_path / "pairs.csv")
+    with pytest.raises(UnknownIdError, match=r"'Emma' is not .* in row 3; 2 of 4 rows"):
+        score_pairs(model, path, tmp_path / "scored.csv")
+    found = scored(model, path, skip_unknown=True)
+    expected = model.score(past(model, "0"), ["b2", "b4"])
+    np.testing.assert_allclose(found["score"].dropna(), expected, rtol=1e-4)
+    assert list(found["score"].isna()) == [False, True, False, True]
+
+
+def test_a_title_in_a_sequence_is_that_of_one_item_or_told(tmp_path: Path) -> None:
+    model = namesakes_recommender()
+    pairs = pd.DataFrame({"sequence": ["book 1,b2", "b1,Emma"], "item_id": ["b3", "b3"]})
+    path = written(pairs, tmp_path / "pairs.csv")
+    said = r"'Emma' is the title of 2 items, with the ids 'b2', 'b4', in row 3; 1 of 2 rows"
+    with pytest.raises(UnknownIdError, match=said) as caught:
+        score_pairs(model, path, tmp_path / "scored.csv")
+    told = {"title of several items": {"count": 1, "first_rows": [3]}}
+    assert caught.value.details["problems"] == told
+    found = scored(model, path, skip_unknown=True)
+    np.testing.assert_allclose(
+        found["score"].iloc[:1], model.score(["b1", "b2"], ["b3"]), rtol=1e-4
+    )
+    assert list(found["score"].isna()) == [False, True]
+
+
+@pytest.mark.parametrize("name", ["scored.csv.gz", "scored.tsv", "scored"])
+def test_an_answer_of_another_form_is_refused_before_anything_is_asked(
+    name: str, model: Recommender, tmp_path: Path
+) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    with pytest.raises(FormatError, match=f"'{name}' ends neither in .csv nor in .parquet"):
+        score_pairs(model, pairs, tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == ["pairs.csv"]
+
+
+def test_an_ending_counts_in_large_letters_too(model: Recommender, tmp_path: Path) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "p.parquet")
+    pairs = pairs.rename(tmp_path / "P.PARQUET")
+    score_pairs(model, pairs, tmp_path / "SCORED.PARQUET")
+    assert len(pq.read_table(tmp_path / "SCORED.PARQUET")) == 1
+
+
+def test_what_waits_beside_the_answer_waits_where_a_link_leads_to(
+    model: Recommender, tmp_path: Path
+) -> None:
+    pairs = written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "scored.parquet"
+    link.symlink_to("far/kept")
+    score_pairs(model, pairs, link)
+    assert link.is_symlink()
+    assert [file.name for file in (tmp_path / "far").iterdir()] == ["kept"]
+    assert len(pq.read_table(tmp_path / "far" / "kept")) == 1
 
 
 def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:

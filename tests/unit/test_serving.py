@@ -31,6 +31,7 @@ from bert4rec.serving.messages import (
     ScoreRequest,
 )
 from bert4rec.serving.service import create_service
+from tests.factories import namesakes_recommender
 from tests.loops import in_a_loop
 
 
@@ -105,6 +106,16 @@ def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None
     found = client.get("/health").json()
     assert (found["status"], found["run"], found["n_items"]) == ("ok", tiny_run.id, 30)
     assert found["window"] == 12
+
+
+def test_a_title_that_several_items_have_is_refused_with_their_ids() -> None:
+    with TestClient(create_service(namesakes_recommender())) as client:
+        asked = {"queries": [{"items": ["b1"], "candidates": ["b2", "Emma"]}]}
+        response = client.post("/score", json=asked)
+        assert response.status_code == 404
+        assert "with the ids 'b2', 'b4'" in problem(response)["message"]
+        asked["queries"][0]["candidates"] = ["b3", "book 1"]
+        assert client.post("/score", json=asked).status_code == 200
 
 
 def test_a_sequence_without_gaps_gets_none_and_lists_end_with_the_catalogue(

@@ -80,6 +80,19 @@ def test_a_sequence_that_cannot_be_read_is_told_or_left_empty(
     assert read_vectors(out).ids == ["2", "4"]
 
 
+def test_a_blank_line_is_a_row_without_a_sequence(model: Recommender, tmp_path: Path) -> None:
+    path, out = tmp_path / "sequences.csv", tmp_path / "vectors.parquet"
+    path.write_text('sequence\n"1,2,3"\n\n"4,5"\n"6,7"\n\n\n')
+    with pytest.raises(FormatError, match=r"empty item, in row 3; 1 of 4 rows"):
+        write_vectors(model, out, Wanted(items=False, sequences=path))
+    wanted = Wanted(items=False, sequences=path, skip_unknown=True)
+    assert write_vectors(model, out, wanted).problems.rows == {"unreadable": [3]}
+    found = read_vectors(out)
+    assert found.ids == ["2", "4", "5"]
+    expected = model.sequence_embeddings([["1", "2", "3"], ["4", "5"], ["6", "7"]])
+    np.testing.assert_allclose(found.vectors, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_file_without_sequences_is_refused(model: Recommender, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(FormatError, match="the columns are 'a', 'b'"):

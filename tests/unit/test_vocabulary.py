@@ -33,11 +33,20 @@ def test_an_index_leads_back_to_its_id_and_title(vocabulary: Vocabulary) -> None
     assert vocabulary.title(2) == "Airbag"
 
 
-def test_a_title_stands_for_its_item_in_any_case_and_the_first_of_two_wins(
-    vocabulary: Vocabulary,
-) -> None:
+def test_a_title_stands_for_its_item_in_any_case(vocabulary: Vocabulary) -> None:
     assert vocabulary.idx("AIRBAG") == 2
-    assert vocabulary.idx("Blue train") == 1
+    assert vocabulary.named("cherokee") == [3]
+    assert vocabulary.find("Airbag") is None
+
+
+def test_a_title_that_several_items_have_stands_for_none_of_them(vocabulary: Vocabulary) -> None:
+    assert vocabulary.named("Blue train") == [1, 4]
+    with pytest.raises(UnknownIdError, match="title of 2 items, with the ids 'b7', 'd4'") as caught:
+        vocabulary.idx("Blue train")
+    assert caught.value.details == {"item": "Blue train"}
+    table = pd.DataFrame({"item_id": list("abcdefgh"), "title": ["One"] * 8, "count": [1] * 8})
+    with pytest.raises(UnknownIdError, match=r"'e' and 3 more\. Give the id of one"):
+        Vocabulary(table).idx("one")
 
 
 def test_an_id_goes_before_a_title_of_another_item() -> None:

@@ -73,6 +73,14 @@ def test_popular_of_late_goes_by_late_counts_and_then_by_all() -> None:
     assert scores.argsort(descending=True, stable=True).tolist() == [2, 1, 3, 0, 4]
 
 
+def test_popular_of_late_tells_large_counts_apart() -> None:
+    early = [1] * 40_000 + [2] * 40_004 + [3] * 50_000 + [4] * 40_000
+    items = np.array(early + [1, 2, 3, 4] * 5_000)
+    times_s = np.repeat([0.0, 1.0], [len(early), 20_000])
+    rows = TrainingRows(Histories(items, np.array([0, len(items)])), 5, times_s)
+    assert fit_recent(rows).counts.tolist() == [1, 2, 3, 1, 0]
+
+
 def test_neighbours_add_up_the_cosines_of_who_met_both() -> None:
     met = plain_met()
     norms = np.maximum(np.sqrt(met.sum(axis=0)), 1e-12)

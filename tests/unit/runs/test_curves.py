@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.files import Journal
+from bert4rec.journal import Journal
 from bert4rec.runs.curves import Curves, Row, thinned
 from bert4rec.runs.lines import MAX_POINTS
 

@@ -1,0 +1,88 @@
+"""Columns of raw ids, each different one looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+def raw_id(value: Any) -> str | None:
+    """Return a value of a column as a raw id, None where there is none.
+
+    Ids become floats where a gap is in their column: 7.0 is the id 7.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value) if is_whole else value)
+
+
+class IdLookup:
+    """Indices of raw ids, each looked up once in a file.
+
+    Args:
+        find: Returns the index of a raw id, None for an unknown one.
+    """
+
+    def __init__(self, find: Callable[[str], int | None]) -> None:
+        self._found = _Found(find)
+
+    def of(self, values: list[Any]) -> np.ndarray:
+        """Return the index of each value of a column, -1 where none is known, int64 (n,)."""
+        return np.fromiter(map(self._found.__getitem__, values), np.int64, len(values))
+
+
+class _Found(dict[Any, int]):
+    def __init__(self, find: Callable[[str], int | None]) -> None:
+        self._find = find
+
+    def __missing__(self, value: Any) -> int:
+        raw = raw_id(value)
+        found = None if raw is None else self._find(raw)
+        if found is None:
+            # Not kept: there is no end to what is unknown.
+            return -1
+        self[value] = found
+        return found
+
+
+def as_codes(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
+    """Return the place of each value among the different ones, -1 for none, int64 (n,); and those.
+
+    Whatever is asked about the values is then asked once about each different one.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_null(array.type):
+        return np.full(len(array), -1), []
+    array = _coded(array)
+    codes = pc.fill_null(array.indices.cast(pa.int64()), -1)
+    return codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist()
+
+
+def _coded(array: pa.Array) -> pa.DictionaryArray:
+    if not pa.types.is_dictionary(array.type):
+        return array.dictionary_encode()
+    if len(array.dictionary) > len(array):
+        # Most of a large dictionary would be looked up, and written, for nothing.
+        return array.dictionary_decode().dictionary_encode()
+    return array
+
+
+def as_ids(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as raw ids, text with gaps; what is coded stays coded."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_string(column.type):
+        return column
+    if column.type == CODED_TEXT:
+        return _coded(column)
+    codes, values = as_codes(column)
+    ids = pa.array([*map(raw_id, values), None], pa.string())
+    return ids.take(pa.array(codes % len(ids)))
