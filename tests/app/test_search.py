@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -564,7 +565,8 @@ def test_broken_foreign_and_locked_files_are_told_in_one_clear_message(
     held.close()
     (studies / "broken.db").write_bytes(b"no database at all" * 100)
     (studies / "empty.db").touch()
-    sqlite3.connect(studies / "foreign.db").execute("create table other (x)").connection.commit()
+    with closing(sqlite3.connect(studies / "foreign.db")) as foreign:
+        foreign.execute("create table other (x)")
     n_bytes = (studies / "foreign.db").stat().st_size
     lock = sqlite3.connect(studies / "held.db", isolation_level=None)
     lock.execute("begin exclusive")

@@ -177,9 +177,12 @@ def test_a_study_is_found_by_name_and_a_damaged_one_says_so(
 def test_optunas_own_tools_read_a_study(workspace: Path, dataset: SequenceDataset) -> None:
     study = create_study(workspace, dataset, small_plan(2))
     search(study)
-    loaded = optuna.load_study(study_name=study.name, storage=f"sqlite:///{study.path}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{study.path}")
+    loaded = optuna.load_study(study_name=study.name, storage=storage)
     assert len(loaded.trials) == 2
     assert loaded.user_attrs["dataset"]["fingerprint"] == dataset.fingerprint
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def begin(workspace: Path) -> subprocess.Popen[bytes]:
