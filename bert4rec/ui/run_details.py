@@ -79,15 +79,15 @@ def _draw_figures(listed: ListedRun) -> None:
     row = listed.row
     name = metric_name(row.metric)
     figures = (
-        (f"{name} on test", number(row.test, 3)),
-        (f"Best {name}, validation", number(row.best, 3)),
-        ("Training time", duration(row.trained_s)),
-        ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}"),
-        ("On disk", size(listed.n_bytes)),
+        (f"{name} on test", number(row.test, 3), None),
+        (f"Best {name}", number(row.best, 3), "On the validation items"),
+        ("Training time", duration(row.trained_s), None),
+        ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}", None),
+        ("On disk", size(listed.n_bytes), None),
     )
     with st.grid(len(figures), min_column_width=MIN_METRIC_PX):
-        for label, text in figures:
-            st.metric(label, text, border=True, height="stretch")
+        for label, text, about in figures:
+            st.metric(label, text, help=about, border=True, height="stretch")
 
 
 def _draw_settings(run: Run) -> None:

@@ -96,7 +96,7 @@ def axes_figure(
         theme: light or dark.
     """
     axes = [_axis(name, [values.get(name) for values in settings]) for name in names]
-    axes.append({"label": title, "values": list(scores), "tickformat": ".3f"})
+    axes.append({"label": title, "values": list(scores), "tickformat": f".{_n_digits(scores)}f"})
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
@@ -110,6 +110,12 @@ def axes_figure(
         figure.add_shape(_upright(place / (len(axes) - 1), theme))
     figure.update_layout(height=HEIGHT, margin={"l": 70, "r": 70, "t": 60, "b": 24})
     return figure
+
+
+def _n_digits(scores: Sequence[float]) -> int:
+    """Return how many digits tell some ten places between the lowest and the highest apart."""
+    span = max(scores) - min(scores)
+    return min(max(3, math.ceil(1 - math.log10(span))), 6) if span > 0 else 3
 
 
 def _upright(x: float, theme: str) -> dict[str, Any]:

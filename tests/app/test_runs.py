@@ -137,7 +137,7 @@ def test_a_marked_run_shows_its_figures_and_what_differs_from_the_defaults(make:
     app = open_runs([run])
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["NDCG@10 on test"] == "0.200"
-    assert figures["Best NDCG@10, validation"] == "0.250"
+    assert figures["Best NDCG@10"] == "0.250"
     assert figures["Training time"] == "1 min 30 s"
     assert "[this](http" not in texts(app)
     settings = app.dataframe[1].value

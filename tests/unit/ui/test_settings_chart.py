@@ -103,6 +103,14 @@ def test_labels_of_an_axis_are_short_and_apart() -> None:
     assert axis_of("batch_size", list(range(32, 41))).tickformat == ",d"
 
 
+@pytest.mark.parametrize(
+    ("scores", "shown"), [([0.1, 0.3], ".3f"), ([0.159, 0.162], ".4f"), ([0.2, 0.2], ".3f")]
+)
+def test_scores_that_lie_close_together_are_told_apart(scores: list[float], shown: str) -> None:
+    figure = axes_figure(["n_layers"], [{"n_layers": n} for n in (1, 2)], scores, "Best", "light")
+    assert figure.data[0].dimensions[-1].tickformat == shown
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_axis_has_a_line_that_the_theme_does_not_swallow(theme: str) -> None:
     figure = settings_figure(ROWS, theme)
