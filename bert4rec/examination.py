@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.locks import LOCK
 from bert4rec.runs.storage import disk_use
 
 PACKAGES = (
@@ -46,7 +47,7 @@ class Part:
 
     Args:
         name: Name of the folder; empty for files beside the folders.
-        n_entries: What lies directly in it.
+        n_entries: What lies directly in it, without locks and what is hidden.
         n_bytes: What all of it takes on disk.
     """
 
@@ -63,11 +64,16 @@ def workspace_parts(workspace: Path) -> list[Part]:
     if not workspace.is_dir():
         return []
     folders = [path for path in workspace.iterdir() if path.is_dir() and not path.is_symlink()]
-    parts = [Part(path.name, len(list(path.iterdir())), disk_use(path)) for path in folders]
+    parts = [Part(path.name, _n_entries(path), disk_use(path)) for path in folders]
     files = [path for path in workspace.iterdir() if path.is_file()]
     if files:
         parts.append(Part("", len(files), sum(path.stat().st_size for path in files)))
     return sorted(parts, key=lambda part: -part.n_bytes)
+
+
+def _n_entries(folder: Path) -> int:
+    paths = folder.iterdir()
+    return sum(path.suffix != LOCK and not path.name.startswith(".") for path in paths)
 
 
 def examine(workspace: Path) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from bert4rec.files import writing_explained
 
 # The threads of this process wait here, the other processes at the file.
 CHANGING = Lock()
+LOCK = ".lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -55,7 +56,7 @@ def changing(file: Path, noun: str) -> Iterator[None]:
     folder = file.parent
     if not folder.is_dir():
         raise NotFoundError(f"there is no {noun} {folder.name!r}", where=str(folder.parent))
-    with CHANGING, writing_explained(folder), file.with_suffix(".lock").open("ab") as lock:
+    with CHANGING, writing_explained(folder), file.with_suffix(LOCK).open("ab") as lock:
         # A file system without locks, as some shared ones are: the threads' lock has to do.
         with suppress(OSError):
             _wait_for(lock)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,6 +25,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Validated
+from bert4rec.locks import changing
 from bert4rec.runs.heartbeat import beating
 from bert4rec.search_plan import SearchPlan
 from bert4rec.study import SearchMark, Study, quiet
@@ -169,13 +171,25 @@ def _try_points(
             # While it waited it may have been stopped, or another process may have done the rest.
             if not _wants_more(study, control):
                 return
-            trial = found.ask(distributions(plan))
+            trial = _next_trial(study, plan)
             if _is_surplus(study, trial.number):
                 _tell(study, trial, TrialState.FAIL, "not needed", is_interrupted=True)
                 return
-            _carry_out(study, trial, dataset, plan, control)
+            # Where files cannot be locked two processes may take one point: the other was faster.
+            with suppress(UpdateFinishedTrialError):
+                _carry_out(study, trial, dataset, plan, control)
         if watch is not None:
             watch(study.trials()[trial.number])
+
+
+def _next_trial(study: Study, plan: SearchPlan) -> optuna.Trial:
+    """Take a point from the queue, or have one drawn."""
+    found = study.optuna_study
+    is_queued = found.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    # SQLite alone would let two processes take the same one.
+    lock = changing(study.path.parent / "studies", "folder") if is_queued else nullcontext()
+    with lock:
+        return found.ask(distributions(plan))
 
 
 def _wants_more(study: Study, control: Control) -> bool:
@@ -215,10 +229,10 @@ def _carry_out(
         _tell(study, trial, TrialState.FAIL, error.message)
     # A point that the libraries cannot train must not end the search.
     except Exception as error:  # noqa: BLE001
-        _log.exception("trial %d failed", trial.number)
         _tell(study, trial, TrialState.FAIL, f"{type(error).__name__}: {error}")
+        _log.exception("trial %d failed", trial.number)
     else:
-        study.optuna_study.tell(trial, score)
+        study.optuna_study.tell(trial, score, skip_if_finished=True)
 
 
 def _score(
@@ -248,11 +262,13 @@ def _tell(
     trial.set_user_attr(REASON, reason)
     if is_interrupted:
         trial.set_user_attr(INTERRUPTED, True)
-    study.optuna_study.tell(trial, state=state)
+    study.optuna_study.tell(trial, state=state, skip_if_finished=True)
 
 
 def _put_back(study: Study, trial: optuna.Trial) -> None:
     """Queue the point of a trial that was stopped; it was no fault of the point."""
     params, n_retries = trial.params, trial.user_attrs.get(N_RETRIES, 0)
-    _tell(study, trial, TrialState.FAIL, "stopped on request", is_interrupted=True)
-    study.queue_again(trial.number, params, n_retries)
+    # Unless another process has ended it meanwhile.
+    with suppress(UpdateFinishedTrialError):
+        _tell(study, trial, TrialState.FAIL, "stopped on request", is_interrupted=True)
+        study.queue_again(trial.number, params, n_retries)

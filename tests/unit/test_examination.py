@@ -9,6 +9,7 @@ def test_parts_are_told_by_size_and_links_are_not_followed(tmp_path: Path):
     for name, n_bytes in (("runs", 10), ("datasets", 300)):
         (tmp_path / name / "one").mkdir(parents=True)
         (tmp_path / name / "one" / "file").write_bytes(b"x" * n_bytes)
+    (tmp_path / "runs" / "runs.lock").touch()
     (tmp_path / "note").write_bytes(b"x" * 20)
     (tmp_path / "link").symlink_to(tmp_path / "datasets")
     assert workspace_parts(tmp_path) == [

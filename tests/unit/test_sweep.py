@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
+from bert4rec import sweep
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, RunError
@@ -249,6 +250,25 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(
         number = study.optuna_study.ask(distributions(study.plan())).number
         study.retry(study.optuna_study.trials[number])
     assert states(study) == ["interrupted", "interrupted", "failed"]
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_trial_that_another_process_ended_meanwhile_is_passed_over(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    study, control, score = create_study(workspace, dataset, small_plan(2)), Control(), sweep._score
+
+    def ended_elsewhere(trial: optuna.Trial, *rest: Any) -> float:
+        if trial.number == 0:
+            study.optuna_study.tell(0, 0.25)
+            if is_stopped:
+                control.stop()
+        return score(trial, *rest)
+
+    monkeypatch.setattr(sweep, "_score", ended_elsewhere)
+    search(study, control=control)
+    assert states(study) == ["finished"] * (1 if is_stopped else 2)
+    assert study.trials()[0].score == 0.25
 
 
 def test_two_processes_share_the_work_of_a_study(workspace: Path, dataset: SequenceDataset) -> None:
