@@ -21,6 +21,7 @@ from bert4rec.control import RUNNER_NAMES, Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.jobs import JobService
+from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.search_process import Turn, search_in_a_process
 from bert4rec.studies import LOOK_S, find_study
 from bert4rec.study import SearchMark, Study
@@ -158,27 +159,26 @@ class SearchService:
             self._searcher(study, control, turn)
         except Bert4RecError as error:
             _log.warning("search %s failed: %s", study.name, error)
-            self._note(study, error)
+            self._end(study, error)
         except Exception as error:  # noqa: BLE001  a thread has nobody who would hear of it
             _log.exception("search %s failed", study.name)
-            self._note(study, RunError(f"{type(error).__name__}: {error}"))
+            self._end(study, RunError(f"{type(error).__name__}: {error}"))
+        else:
+            self._end(study)
         finally:
-            _take_back(study)
             study.close()
             with self._changed:
                 del self._controls[study.name]
                 self._changed.notify_all()
 
-    def _note(self, study: Study, error: Bert4RecError) -> None:
-        with self._changed:
-            self._problems[study.name] = error
+    def _end(self, study: Study, problem: Bert4RecError | None = None) -> None:
+        """Note how a search ended, in its study too where the searcher has not come to say so."""
+        if problem is not None:
+            with self._changed:
+                self._problems[study.name] = problem
         with suppress(Bert4RecError):
-            SearchMark(study).say("failed", error.message, error.fix or "")
-
-
-def _take_back(study: Study) -> None:
-    """Say that nobody searches, where the searcher has never come to say anything."""
-    with suppress(Bert4RecError):
-        status = study.status(study.trials())
-        if status.state in ("queued", "running") and status.is_ours():
-            SearchMark(study).say("stopped")
+            status = study.status(study.trials())
+            if problem is not None and status.state != "failed":
+                SearchMark(study).say("failed", problem.message, problem.fix or "")
+            elif status.state in ACTIVE_STATES and status.is_ours():
+                SearchMark(study).say("stopped")

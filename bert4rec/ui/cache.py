@@ -12,6 +12,7 @@ from bert4rec.data.dataset import open_dataset as open_dataset_folder
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run, open_run
+from bert4rec.ui.file_stamps import file_stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +155,7 @@ def curves(run_id: str) -> Curves:
     """Return a run's curves, read on from where this session stopped reading."""
     run = open_run(child_of(find_workspace() / "runs", run_id))
     kept: dict[tuple[str, int], Curves] = st.session_state.setdefault("curves", {})
-    inode, n_bytes = _file_stamp(run.journal.path)
+    inode, _, n_bytes = file_stamp(run.journal.path)
     # A run that was deleted and brought in again has its old id and another journal.
     key = (run_id, inode)
     found = kept.pop(key, None)
@@ -166,12 +167,3 @@ def curves(run_id: str) -> Curves:
         kept.pop(next(iter(kept)))
     found.update(run.journal)
     return found
-
-
-def _file_stamp(path: Path) -> tuple[int, int]:
-    """Return which file it is and its size; zeros while there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return (found.st_ino, found.st_size)

@@ -14,6 +14,7 @@ from bert4rec.runs.curves import Curves, thinned
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.runs.storage import disk_use
+from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.ui.run_table import RunRow, run_row
 from bert4rec.ui.words import metric_name, state_cell
 
@@ -21,7 +22,7 @@ MAX_SPARKS = 40
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
-Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[FileStamp, ...]
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,7 @@ class RunList:
 
 
 def _stamp(folder: Path, names: tuple[str, ...]) -> Stamp:
-    return tuple(_mark(folder / name) for name in names)
-
-
-def _mark(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    return tuple(file_stamp(folder / name) for name in names)
 
 
 def listed_run(run: Run, row: RunRow) -> ListedRun:

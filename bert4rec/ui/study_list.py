@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +18,10 @@ from bert4rec.studies import LOOK_S, list_studies
 from bert4rec.study import Study
 from bert4rec.study_figures import n_finished
 from bert4rec.trials import COUNTED_STATES, Trial, best_trial
+from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.ui.words import metric_name, state_cell
 
 ACTIVE = ("queued", "running")
-Stamp = tuple[int, int, int]
 UNREAD = Status("unreadable")
 
 
@@ -49,7 +48,7 @@ class ReadStudy:
     plan: SearchPlan | None = None
     trials: tuple[Trial, ...] = ()
     status: Status = UNREAD
-    stamp: Stamp = (0, 0, 0)
+    stamp: FileStamp = (0, 0, 0)
     study_id: str = ""
 
     @property
@@ -114,7 +113,7 @@ class StudyList:
             study.close()
 
     def _one(self, path: Path) -> ReadStudy:
-        stamp, kept = _stamp(path), self._read.get(path.stem)
+        stamp, kept = file_stamp(path), self._read.get(path.stem)
         if kept is not None and kept.stamp == stamp and not _may_change_by_itself(kept):
             return kept
         if kept is not None and kept.stamp[0] != stamp[0]:
@@ -128,13 +127,6 @@ class StudyList:
         return read
 
 
-def _stamp(path: Path) -> Stamp:
-    with suppress(OSError):
-        found = path.stat()
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
-    return (0, 0, 0)
-
-
 def _may_change_by_itself(kept: ReadStudy) -> bool:
     """Whether a process that dies, time that passes, or a lock that opens would be seen."""
     is_held = isinstance(kept.problem, RunError)
@@ -142,7 +134,7 @@ def _may_change_by_itself(kept: ReadStudy) -> bool:
     return is_held or is_under_way or kept.is_active
 
 
-def _read(study: Study, stamp: Stamp, kept: ReadStudy | None) -> ReadStudy:
+def _read(study: Study, stamp: FileStamp, kept: ReadStudy | None) -> ReadStudy:
     changed_at = datetime.fromtimestamp(stamp[1] / 1e9, UTC)
     before = kept or ReadStudy(study.name, changed_at)
     try:

@@ -598,13 +598,18 @@ def test_the_log_is_shown_as_it_is_and_only_when_asked_for(
     assert shown.language in (None, "", "plaintext")
 
 
+def first_version_run(workspace: Path) -> Run:
+    """A run as the first version wrote it."""
+    for part in ("datasets", "runs"):
+        shutil.copytree(ROOT / "tests" / "golden" / "run_v1" / part, workspace / part)
+    (run,) = list_runs(workspace)
+    return run
+
+
 def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     workspace: Path, open_train: Open
 ) -> None:
-    golden = ROOT / "tests" / "golden" / "run_v1"
-    for part in ("datasets", "runs"):
-        shutil.copytree(golden / part, workspace / part)
-    (run,) = list_runs(workspace)
+    run = first_version_run(workspace)
     app = open_train(run)
     assert not app.exception
     assert small_charts(app) == ["Learning rate", "Sequences per second", "Memory"]
@@ -614,10 +619,7 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
 def test_a_run_without_a_report_is_drawn_with_the_figures_that_it_has(
     workspace: Path, open_train: Open
 ) -> None:
-    golden = ROOT / "tests" / "golden" / "run_v1"
-    for part in ("datasets", "runs"):
-        shutil.copytree(golden / part, workspace / part)
-    (run,) = list_runs(workspace)
+    run = first_version_run(workspace)
     summary = run.summary()
     assert summary is not None
     del summary["report"]
