@@ -268,7 +268,7 @@ def _slices(
     third = 3 * places.positions // sizes
     groups = {"place in the history": {name: third == at for at, name in enumerate(THIRDS)}}
     groups["popularity of the item"] = popularity_groups(vocabulary.counts, targets)
-    column = by or next(iter(category_columns(vocabulary)), None)
+    column = next(iter(category_columns(vocabulary)), None) if by is None else by
     if column is not None:
         if column not in vocabulary.table.columns:
             known = ", ".join(map(str, vocabulary.table.columns))

@@ -45,7 +45,7 @@ class RowFile:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it cannot be read, or has a column twice.
+        FormatError: it cannot be read, names no columns or one of them twice.
     """
 
     def __init__(self, path: Path, what: str = "rows") -> None:
@@ -57,6 +57,12 @@ class RowFile:
         self.first_row = 1 if self.is_parquet else 2
         with self._reading_explained():
             self.columns = self._names()
+        if not any(name.strip() for name in self.columns):
+            raise FormatError(
+                "its first line names no columns",
+                where=path.name,
+                fix="Let the names of the columns be the first line, with no blank line before.",
+            )
         twice = [name for name in self.columns if self.columns.count(name) > 1]
         if twice:
             raise FormatError(
@@ -94,8 +100,11 @@ class RowFile:
     def _names(self) -> list[str]:
         if self.is_parquet:
             return [str(name) for name in pq.read_schema(self.path).names]
-        with self._chunks(1) as chunks:
-            return [str(name) for name in next(iter(chunks)).iloc[0]]
+        try:
+            with self._chunks(1) as chunks:
+                return [str(name) for name in next(iter(chunks)).iloc[0]]
+        except pd.errors.EmptyDataError:
+            return []
 
     def _parquet(self, n_rows: int, coded: Sequence[str]) -> Iterator[pa.Table]:
         about = pq.read_metadata(self.path)

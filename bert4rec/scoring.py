@@ -136,7 +136,7 @@ def _score(
     tell: Callable[[int], None],
 ) -> ScoringReport:
     """Set aside the rows with their scores and, to be ranked, their scores by history."""
-    report, vectors = ScoringReport(), KeptVectors(model)
+    report, vectors = ScoringReport(), KeptVectors(model, KEPT_BYTES)
     items_nd = model.scorer.item_vectors().cpu().numpy()
     lookups = {ITEM: IdLookup(model.vocabulary.find), USER: IdLookup(model.dataset.find_user)}
     with rows_set_aside(folder / ROWS) as write, rows_set_aside(folder / SCORED) as write_scored:
@@ -312,7 +312,7 @@ class KeptVectors:
         n_bytes: What may be kept; when it is used up, everything is forgotten.
     """
 
-    def __init__(self, model: Recommender, n_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, model: Recommender, n_bytes: int) -> None:
         self.model = model
         self.n_kept = max(1, n_bytes // (4 * model.settings.hidden_size))
         self.n_read = 0

@@ -134,9 +134,12 @@ def test_a_network_that_sees_the_past_alone_is_told(
         future_report(recommender)
 
 
-def test_an_unknown_column_is_told_with_those_that_are_there(recommender: Recommender) -> None:
-    with pytest.raises(SettingsError, match="'nosuch'"):
-        future_report(recommender, by="nosuch")
+@pytest.mark.parametrize("by", ["nosuch", ""])
+def test_an_unknown_column_is_told_with_those_that_are_there(
+    by: str, recommender: Recommender
+) -> None:
+    with pytest.raises(SettingsError, match=f"no column '{by}'"):
+        future_report(recommender, by=by)
 
 
 def test_every_figure_of_the_sentence_is_one_of_the_report(recommender: Recommender) -> None:

@@ -179,6 +179,16 @@ def test_blank_lines_are_rows_but_for_those_at_the_end(
     assert list(found["score"].isna()) == [False, True, True, True, True, False]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
+def test_a_blank_line_before_the_names_is_told(
+    end: str, model: Recommender, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(end * 2 + "user_id,item_id\n0,1\n", newline="")
+    with pytest.raises(FormatError, match="its first line names no columns"):
+        score_pairs(model, path, tmp_path / "scored.csv")
+
+
 @pytest.mark.parametrize("batch_rows", [3, 1_000])
 def test_many_pairs_at_once_are_scored_and_ranked_as_each_is_alone(
     batch_rows: int, model: Recommender, tmp_path: Path
@@ -306,7 +316,7 @@ def test_whole_numbers_with_a_gap_stay_whole_whatever_their_width(
         ("user_id,item_id,item_id\n0,1,1\n", "column 'item_id' is there more than once"),
         ("user_id\n1\n", "the columns are 'user_id'"),
         ("user_id,sequence,item_id\n1,1,1\n", "the columns are"),
-        ("", "No columns"),
+        ("", "names no columns"),
     ],
 )
 def test_pairs_whose_columns_are_not_clear_are_refused(
