@@ -32,11 +32,11 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.infer import N_ITEMS, random_model
+from bert4rec.bulk.retrieval import nearest_in_file
+from bert4rec.bulk.scoring import score_pairs
+from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.device import n_usable_cores
 from bert4rec.recommender import Recommender
-from bert4rec.retrieval import nearest_in_file
-from bert4rec.scoring import score_pairs
-from bert4rec.vectors import Wanted, write_vectors
 
 WINDOW, CANDIDATES, MAX_LENGTH = 50, 100, 60
 BLOCK_ROWS = 50_000

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.data.samples import SAMPLES, prepare_sample
-from bert4rec.future_report import report_places
-from bert4rec.held_out import middle_places
+from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.places import middle_places
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import load

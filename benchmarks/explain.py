@@ -20,11 +20,11 @@ import torch
 
 from benchmarks.infer import random_model, timed
 from bert4rec.attention import place_attention
-from bert4rec.calibration import calibrate
 from bert4rec.device import n_usable_cores
 from bert4rec.explain import compare_contexts, occlusion
-from bert4rec.extremes import find_extremes
-from bert4rec.future_report import future_report
+from bert4rec.held_out.calibration import calibrate
+from bert4rec.held_out.extremes import find_extremes
+from bert4rec.held_out.future_report import future_report
 
 WINDOW, N_GAPS = 50, 10
 # What is asked of one sequence is asked this often in each repeat.

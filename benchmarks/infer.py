@@ -27,7 +27,7 @@ import torch
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.device import choose_device, n_usable_cores
-from bert4rec.evaluate import judge
+from bert4rec.evaluation import judge
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Bert4Rec
 from bert4rec.ranking import Removal, top_and_ranks

@@ -25,7 +25,7 @@ import numpy as np
 from bert4rec.maps.neighbours import neighbour_recall, neighbours, trustworthiness
 from bert4rec.maps.projection import MAX_FITTED, project_pca, project_umap
 from bert4rec.runs.snapshots import spread_rows
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 ITEMS = "3416,20000,100000,1000000"
 METHODS = ("pca", "umap", "umap, compiled", "neighbours")

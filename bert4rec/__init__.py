@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
-    from bert4rec.bundle import load
-    from bert4rec.bundle_export import export_bundle
+    from bert4rec.bulk.scoring import score_pairs
+    from bert4rec.bulk.vectors import Wanted, write_vectors
+    from bert4rec.bundle.reading import load
+    from bert4rec.bundle.writing import export_bundle
     from bert4rec.comparing.compare import compare
     from bert4rec.comparing.comparison import Comparison
     from bert4rec.composer.decoding import compose
@@ -29,9 +31,7 @@ if TYPE_CHECKING:
     from bert4rec.policy import Policy, dump_policy, load_policy
     from bert4rec.presets import PRESETS
     from bert4rec.recommender import Recommender
-    from bert4rec.retrieval import nearest
-    from bert4rec.scoring import score_pairs
-    from bert4rec.vectors import Wanted, write_vectors
+    from bert4rec.vector_search import nearest
 
 __version__ = "0.1.0"
 
@@ -49,24 +49,24 @@ _HOMES = {
     "Recommender": "recommender",
     "Rules": "composer.outline",
     "SequenceDataset": "data.dataset",
-    "Wanted": "vectors",
+    "Wanted": "bulk.vectors",
     "compare": "comparing.compare",
     "compose": "composer.decoding",
     "dump_policy": "policy",
     "evaluate": "pipeline",
-    "export_bundle": "bundle_export",
+    "export_bundle": "bundle.writing",
     "extend": "pipeline",
-    "load": "bundle",
+    "load": "bundle.reading",
     "load_policy": "policy",
-    "nearest": "retrieval",
+    "nearest": "vector_search",
     "open_dataset": "data.dataset",
     "prepare": "data.prepare",
     "preview_log": "data.log",
     "read_log": "data.log",
     "resume": "pipeline",
-    "score_pairs": "scoring",
+    "score_pairs": "bulk.scoring",
     "train": "pipeline",
-    "write_vectors": "vectors",
+    "write_vectors": "bulk.vectors",
 }
 
 __all__ = [

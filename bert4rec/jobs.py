@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bert4rec.background.runners import Runner, run_in_this_thread
 from bert4rec.control import Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.files import writing_explained
-from bert4rec.runners import Runner, run_in_this_thread
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held

@@ -18,7 +18,7 @@ from bert4rec.data.split import Split
 from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained, return_freed_memory
 from bert4rec.errors import DatasetError, RunError
-from bert4rec.evaluate import summarise
+from bert4rec.evaluation import summarise
 from bert4rec.files import (
     find_workspace,
     remove_abandoned,

@@ -17,7 +17,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
 from bert4rec.errors import SettingsError
-from bert4rec.evaluate import choose_seen
+from bert4rec.evaluation import choose_seen
 from bert4rec.files import expanded
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters

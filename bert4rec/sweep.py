@@ -27,9 +27,9 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Validated
 from bert4rec.locks import changing
 from bert4rec.runs.heartbeat import beating
-from bert4rec.search_plan import SearchPlan
-from bert4rec.study import SearchMark, Study, quiet
-from bert4rec.trials import (
+from bert4rec.search.plan import SearchPlan
+from bert4rec.search.study import SearchMark, Study, quiet
+from bert4rec.search.trials import (
     COUNTED_STATES,
     INTERRUPTED,
     N_RETRIES,

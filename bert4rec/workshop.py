@@ -12,7 +12,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.device import DeviceChoice, choose_device, choose_for
-from bert4rec.evaluate import LIST_LENGTH, Judgement, choose_seen, judge
+from bert4rec.evaluation import LIST_LENGTH, Judgement, choose_seen, judge
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters

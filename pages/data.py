@@ -6,13 +6,13 @@ from bert4rec.data.collection import damaged_datasets
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
-from bert4rec.ui.dataset_view import draw_dataset
-from bert4rec.ui.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
-from bert4rec.ui.log_form import ask_form_and_roles
-from bert4rec.ui.page_top import begin_at_top, draw_top
-from bert4rec.ui.prepare_form import ask_settings, draw_costs
-from bert4rec.ui.sample_choice import ask_sample
-from bert4rec.ui.words import escape
+from bert4rec.ui.data.dataset_view import draw_dataset
+from bert4rec.ui.data.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
+from bert4rec.ui.data.log_form import ask_form_and_roles
+from bert4rec.ui.data.page_top import begin_at_top, draw_top
+from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
+from bert4rec.ui.data.sample_choice import ask_sample
+from bert4rec.view.markdown import escape
 
 LOOK, ADD = "Look at a dataset", "Add a dataset"
 VIEW_KEY = "data_view"

@@ -14,13 +14,11 @@ from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import map_charts, maps, state
-from bert4rec.ui.aligned_view import Look, draw_film_view, draw_pair_view
+from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
-from bert4rec.ui.inspected_model import wait_for
-from bert4rec.ui.map_charts import Rings
-from bert4rec.ui.map_colours import CLUSTER, LOSS, Colouring, Group, Theme, colouring, colours_of
-from bert4rec.ui.map_controls import (
+from bert4rec.ui.embeddings import maps
+from bert4rec.ui.embeddings.aligned_view import Look, draw_film_view, draw_pair_view
+from bert4rec.ui.embeddings.map_controls import (
     ALIGNED_VIEWS,
     FOCUS_KEY,
     FOUND_KEY,
@@ -29,13 +27,24 @@ from bert4rec.ui.map_controls import (
     draw_controls,
     map_settings,
 )
-from bert4rec.ui.map_downloads import Drawn, draw_downloads
-from bert4rec.ui.map_panels import draw_chosen, draw_clusters, draw_neighbours
-from bert4rec.ui.map_path import PATH_KEY, path_items, path_rows, path_user, path_words, take_path
-from bert4rec.ui.map_rings import circles_of, draw_rings
-from bert4rec.ui.map_wait import draw_waiting
+from bert4rec.ui.embeddings.map_downloads import Drawn, draw_downloads
+from bert4rec.ui.embeddings.map_panels import draw_chosen, draw_clusters, draw_neighbours
+from bert4rec.ui.embeddings.map_path import (
+    PATH_KEY,
+    path_items,
+    path_rows,
+    path_user,
+    path_words,
+    take_path,
+)
+from bert4rec.ui.embeddings.map_rings import circles_of, draw_rings
+from bert4rec.ui.embeddings.map_wait import draw_waiting
+from bert4rec.ui.inspect.inspected_model import wait_for
 from bert4rec.ui.run_choice import choose_model
-from bert4rec.ui.words import number, percent
+from bert4rec.view import map_charts
+from bert4rec.view.map_charts import Rings
+from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, Theme, colouring, colours_of
+from bert4rec.words import number, percent
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"

@@ -5,15 +5,15 @@ import streamlit as st
 from bert4rec.comparing.comparison import delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
-from bert4rec.ui.comparison_form import (
+from bert4rec.ui.evaluate.comparison_form import (
     draw_active,
     draw_empty,
     draw_ending,
     draw_form,
     ended_runs,
 )
-from bert4rec.ui.comparison_report import LINK_NAMES, draw_report, key_of
-from bert4rec.ui.kept_comparisons import kept_labels, open_kept
+from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
+from bert4rec.ui.evaluate.kept_comparisons import kept_labels, open_kept
 
 NEW = "new"
 CHOICE_KEY = "evaluate_comparison"

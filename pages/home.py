@@ -8,9 +8,11 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.report_button import draw_report
-from bert4rec.ui.run_table import RunRow, newest_judged, run_frame, table_key
-from bert4rec.ui.words import counted, duration, escape, metric_name, number, state_word
+from bert4rec.ui.runs.report_button import draw_report
+from bert4rec.view.markdown import escape
+from bert4rec.view.run_table import RunRow, newest_judged, run_frame, table_key
+from bert4rec.view.state_words import state_word
+from bert4rec.words import counted, duration, metric_name, number
 
 # The run whose row is marked.
 CHOSEN_KEY = "home_chosen"

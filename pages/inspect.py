@@ -10,19 +10,21 @@ from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
 from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import prediction_cards, state
+from bert4rec.ui import state
 from bert4rec.ui.cache import trained_length
-from bert4rec.ui.drafts import Draft, Edit, find_history, parse_items
 from bert4rec.ui.folded import popped
-from bert4rec.ui.gallery import draw_gallery
-from bert4rec.ui.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
-from bert4rec.ui.inspected_model import open_model
+from bert4rec.ui.inspect.gallery import draw_gallery
+from bert4rec.ui.inspect.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
+from bert4rec.ui.inspect.inspected_model import open_model
+from bert4rec.ui.inspect.second_model import draw_second
 from bert4rec.ui.run_choice import choose_model, draw_sight
-from bert4rec.ui.second_model import draw_second
-from bert4rec.ui.sequence_editor import draw_editor, draw_tools, find_item
-from bert4rec.ui.sequence_strip import draw_strip
-from bert4rec.ui.user_box import draw_user_box
-from bert4rec.ui.words import counted, day, escape, training_words
+from bert4rec.ui.sequences import prediction_cards
+from bert4rec.ui.sequences.drafts import Draft, Edit, find_history, parse_items
+from bert4rec.ui.sequences.sequence_editor import draw_editor, draw_tools, find_item
+from bert4rec.ui.sequences.sequence_strip import draw_strip
+from bert4rec.ui.sequences.user_box import draw_user_box
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, day, training_words
 
 DRAFT_KEY = "inspect_draft"
 DATASET_KEY = "inspect_dataset"

@@ -12,15 +12,17 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import composer_result, composer_settings, composer_strip, compositions, state
+from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.folded import folded
-from bert4rec.ui.next_list_view import draw_lists, open_rivals, rival_labels
-from bert4rec.ui.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
+from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
+from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
+from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
+from bert4rec.ui.recommend.story_view import STORY_NAMES, draw_stories
 from bert4rec.ui.run_choice import choose_model, draw_sight
-from bert4rec.ui.story_view import STORY_NAMES, draw_stories
-from bert4rec.ui.user_box import draw_user_box
-from bert4rec.ui.words import counted, escape, sentence
+from bert4rec.ui.sequences.user_box import draw_user_box
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, sentence
 
 VIEWS = {
     "user": ":material/person: For a user",

@@ -6,15 +6,18 @@ import streamlit as st
 
 from bert4rec.errors import NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES
-from bert4rec.ui import run_actions, settings_chart, state
-from bert4rec.ui.comparison_view import draw_comparison
+from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
-from bert4rec.ui.run_details import draw_details
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
-from bert4rec.ui.run_table import table_key
-from bert4rec.ui.run_transfer import draw_import
-from bert4rec.ui.words import counted, escape, size, state_word
+from bert4rec.ui.runs import run_actions, settings_chart
+from bert4rec.ui.runs.comparison_view import draw_comparison
+from bert4rec.ui.runs.run_details import draw_details
+from bert4rec.ui.runs.run_transfer import draw_import
+from bert4rec.view.markdown import escape
+from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
+from bert4rec.view.run_table import table_key
+from bert4rec.view.state_words import state_word
+from bert4rec.words import counted, size
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"

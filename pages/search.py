@@ -5,12 +5,11 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
 from bert4rec.files import safe_name
-from bert4rec.search_plan import SearchPlan
-from bert4rec.ui import search_form, state
-from bert4rec.ui.dataset_choice import draw_dataset_choice
-from bert4rec.ui.estimate_panel import draw_estimate, search_words
+from bert4rec.search.plan import SearchPlan
+from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.search_actions import (
+from bert4rec.ui.search import search_form
+from bert4rec.ui.search.search_actions import (
     LINK,
     LINKED_KEY,
     NAME_KEY,
@@ -24,13 +23,16 @@ from bert4rec.ui.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search_draft import domain_words
-from bert4rec.ui.search_files import draw_files
-from bert4rec.ui.search_view import draw_study
-from bert4rec.ui.search_windows import windows_alike, windows_apart
-from bert4rec.ui.setting_titles import titled
+from bert4rec.ui.search.search_draft import domain_words
+from bert4rec.ui.search.search_files import draw_files
+from bert4rec.ui.search.search_view import draw_study
+from bert4rec.ui.search.search_windows import windows_alike, windows_apart
+from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
+from bert4rec.ui.settings.estimate_panel import draw_estimate, search_words
 from bert4rec.ui.study_list import ReadStudy, studies_frame
-from bert4rec.ui.words import counted, duration, escape
+from bert4rec.view.markdown import escape
+from bert4rec.view.setting_titles import titled
+from bert4rec.words import counted, duration
 
 ROW_PX, MAX_TABLE_PX = 35, 320
 COLUMNS = {

@@ -6,17 +6,19 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.ui import forms, policy_form, settings_form, state
-from bert4rec.ui.dataset_choice import draw_dataset_choice
-from bert4rec.ui.estimate_panel import draw_estimate, draw_first_batch
+from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.live_run import draw_run
-from bert4rec.ui.queue_list import draw_queue
 from bert4rec.ui.run_choice import run_labels
-from bert4rec.ui.run_controls import PROBLEM_KEY, start_run
-from bert4rec.ui.setting_titles import titled
-from bert4rec.ui.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
-from bert4rec.ui.words import escape
+from bert4rec.ui.settings import policy_form, settings_form
+from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
+from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
+from bert4rec.ui.train.live_run import draw_run
+from bert4rec.ui.train.queue_list import draw_queue
+from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
+from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
+from bert4rec.view import forms
+from bert4rec.view.markdown import escape
+from bert4rec.view.setting_titles import titled
 
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180

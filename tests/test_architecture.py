@@ -28,6 +28,7 @@ BESIDE = sorted(
 )
 SHIPPED = [*PACKAGE, *APP, *BESIDE]
 
+LAUNCH = ("bert4rec/cli/machine.py", {"bert4rec/ui/server.py"})
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"torch.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
@@ -109,6 +110,12 @@ def test_the_core_knows_nothing_of_streamlit(name: str) -> None:
     assert not [m for m in imported_modules(name) if m.partition(".")[0] == "streamlit"]
 
 
+@pytest.mark.parametrize("name", [name for name in PACKAGE if "/ui/" not in name])
+def test_only_the_command_that_opens_the_dashboard_reaches_into_the_view_kit(name: str) -> None:
+    reached = {other for other in imported_files(name) if "/ui/" in other}
+    assert not reached or (name, reached) == LAUNCH
+
+
 @pytest.mark.parametrize("name", [name for name in PACKAGE if "/cli/" not in name])
 def test_only_the_command_line_prints(name: str) -> None:
     calls = (node for node in ast.walk(parse(name)) if isinstance(node, ast.Call))
@@ -135,3 +142,9 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
 @pytest.mark.parametrize("name", bert4rec.__all__)
 def test_every_public_name_can_be_loaded(name: str) -> None:
     assert getattr(bert4rec, name) is not None
+
+
+def test_no_public_name_is_hidden_by_a_module() -> None:
+    """An imported module becomes an attribute of its package, in place of what has its name."""
+    modules = {Path(name).parts[1].removesuffix(".py") for name in PACKAGE}
+    assert not modules & set(bert4rec.__all__)

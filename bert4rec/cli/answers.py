@@ -25,7 +25,7 @@ def load_run(
     workspace: Path, name: str, *, device: str = "auto", n_threads: int | None = None
 ) -> Recommender:
     """Load the best checkpoint of a run by id, name, folder or `last`, or what was exported."""
-    from bert4rec.bundle import is_bundle, load_bundle
+    from bert4rec.bundle.reading import is_bundle, load_bundle
     from bert4rec.recommender import load
     from bert4rec.runs.registry import find_run
 

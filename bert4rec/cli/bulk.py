@@ -15,11 +15,11 @@ from bert4rec.cli.progress import CountProgress
 from bert4rec.cli.terminal import bundled, shared_options, show, table, tell, wants_json, wrong_use
 
 if TYPE_CHECKING:
+    from bert4rec.bulk.retrieval import Answer
+    from bert4rec.bulk.scoring import ScoringReport
+    from bert4rec.bulk.vectors import VectorReport, Wanted
     from bert4rec.item_lists import Problems
     from bert4rec.recommender import Recommender
-    from bert4rec.retrieval import Answer
-    from bert4rec.scoring import ScoringReport
-    from bert4rec.vectors import VectorReport, Wanted
 
 SHOWN_ROWS = 100
 MODEL_HELP = "RUN is a run's id, name or folder, `last`, or a bundle of the command export."
@@ -44,7 +44,7 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """
-    from bert4rec.scoring import read_scores, score_pairs
+    from bert4rec.bulk.scoring import read_scores, score_pairs
 
     model = load_run(workspace, run)
     with TemporaryDirectory() as folder:
@@ -103,7 +103,7 @@ class Asked:
 
     def wanted(self, model: Recommender) -> Wanted:
         """Return what that means for a model: its policy decides where nothing is named."""
-        from bert4rec.vectors import Wanted
+        from bert4rec.bulk.vectors import Wanted
 
         is_named = self.with_items or self.with_users or self.sequences is not None
         is_for_both = model.run is not None and model.run.policy().kind == "embedding_policy"
@@ -144,7 +144,7 @@ def embed(run: str, out: str, asked: Asked, workspace: Path) -> None:
     """
     if Path(out).suffix != ".parquet":
         wrong_use("--out should end in .parquet")
-    from bert4rec.vectors import write_vectors
+    from bert4rec.bulk.vectors import write_vectors
 
     model = load_run(workspace, run)
     with CountProgress("vectors") as progress:
@@ -175,7 +175,7 @@ def _write_index(
 ) -> tuple[dict[str, Any], list[str]]:
     if path is None:
         return {}, []
-    from bert4rec.vector_index import write_index
+    from bert4rec.bulk.vector_index import write_index
 
     similarity = "cosine" if is_unit else "dot"
     report = write_index(model.item_embeddings(), path, similarity="cosine" if is_unit else "dot")
@@ -218,7 +218,7 @@ def nearest(
     del workspace
     if ids and queries:
         wrong_use("give either --id or --queries")
-    from bert4rec.retrieval import nearest_in_file
+    from bert4rec.bulk.retrieval import nearest_in_file
 
     answer = nearest_in_file(
         vectors,

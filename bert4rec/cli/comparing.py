@@ -62,10 +62,10 @@ def compare(
     """
     if names and baselines:
         wrong_use("give either --baseline or --baselines")
-    from bert4rec.advisor import advise
     from bert4rec.baselines.catalogue import QUICK
     from bert4rec.comparing.compare import carry_out, find_kept
     from bert4rec.comparing.plan import plan_comparison
+    from bert4rec.comparing.verdict import advise
     from bert4rec.runs.registry import find_run
 
     asked = baselines or (names if names else QUICK)

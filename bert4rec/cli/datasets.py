@@ -92,7 +92,7 @@ def delete(name: str, force: bool, workspace: Path) -> None:
 
     Runs that ended stay, but without their dataset they cannot be resumed or inspected.
     """
-    from bert4rec.runs.dataset_use import delete_unused_dataset
+    from bert4rec.dataset_use import delete_unused_dataset
 
     folder = _folder(workspace, name)
     delete_unused_dataset(workspace, folder, is_forced=force)

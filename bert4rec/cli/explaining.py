@@ -12,7 +12,7 @@ from bert4rec.cli.answers import load_run
 from bert4rec.cli.terminal import Command, shared_options, show, table
 
 if TYPE_CHECKING:
-    from bert4rec.future_report import Estimate, FutureReport
+    from bert4rec.held_out.future_report import Estimate, FutureReport
 
 CONTEXT_NAMES = {"past": "past only", "future": "future only", "both": "both sides"}
 HIDDEN = ("unseen_users", "test", "validation", "trained")
@@ -52,8 +52,8 @@ def future(
     RUN is a run's id, name or folder, or `last`. Items that it was not trained on are hidden one at
     a time and looked for from the past alone, the future alone and both.
     """
-    from bert4rec.future_report import future_report
-    from bert4rec.future_words import finding, limits
+    from bert4rec.held_out.future_report import future_report
+    from bert4rec.held_out.future_words import finding, limits
 
     model = load_run(workspace, run)
     report = future_report(model, hidden, n_users=n_users, by=by, seed=seed)
@@ -117,8 +117,8 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     RUN is a run's id, name or folder, or `last`. Of all items listed with a chance of 20 %, a fifth
     should be the hidden one. A temperature is fitted on half of the users, judged on the others.
     """
-    from bert4rec.calibration import calibrate
-    from bert4rec.calibration_words import calibration_finding, temperature_finding
+    from bert4rec.held_out.calibration import calibrate
+    from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 
     model = load_run(workspace, run)
     found = calibrate(model, hidden, n_users=n_users, seed=seed)

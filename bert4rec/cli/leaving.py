@@ -52,7 +52,7 @@ def export(run: str, out: str | None, onnx: str | None, answer: Any, workspace: 
 
 
 def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[str]]:
-    from bert4rec.bundle_export import export_bundle
+    from bert4rec.bundle.writing import export_bundle
     from bert4rec.runs.registry import find_run
 
     found, path = find_run(workspace, run), expanded(out).resolve()
@@ -62,7 +62,7 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
 
 
 def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
-    from bert4rec.onnx_file import export_onnx
+    from bert4rec.bundle.onnx_file import export_onnx
 
     model, path = load_run(workspace, run), expanded(out).resolve()
     report = export_onnx(model, path, answer=answer)

@@ -106,9 +106,9 @@ def _map(
 def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
     from bert4rec.files import write_text, writing_explained
     from bert4rec.maps.projection import MAX_FITTED, drawn_part
-    from bert4rec.ui.map_charts import draw_map, map_words
-    from bert4rec.ui.map_colours import Colouring, group_rows
-    from bert4rec.ui.map_page import map_page, page_title
+    from bert4rec.view.map_charts import draw_map, map_words
+    from bert4rec.view.map_colours import Colouring, group_rows
+    from bert4rec.view.map_page import map_page, page_title
 
     drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
     rows = drawn.item_idx - 1

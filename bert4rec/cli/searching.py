@@ -26,9 +26,9 @@ from bert4rec.cli.training import outcome as outcome_of_run
 from bert4rec.errors import RunError
 
 if TYPE_CHECKING:
-    from bert4rec.search_plan import SearchPlan
-    from bert4rec.study import Study
-    from bert4rec.trials import Trial
+    from bert4rec.search.plan import SearchPlan
+    from bert4rec.search.study import Study
+    from bert4rec.search.trials import Trial
 
 N_SHOWN = 5
 
@@ -62,8 +62,8 @@ class SearchOptions:
     def _asked(self) -> SearchPlan:
         from bert4rec.cli.settings import assigned
         from bert4rec.presets import PRESETS
-        from bert4rec.search_plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
-        from bert4rec.search_space import parse_space, usual_space
+        from bert4rec.search.plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
+        from bert4rec.search.space import parse_space, usual_space
         from bert4rec.setting_checks import parse_assignment, parse_settings
 
         if self.config:
@@ -79,7 +79,7 @@ class SearchOptions:
         return checked_plan(plan, where="--vary" if varied else "--set")
 
     def _with_budget(self, plan: SearchPlan) -> SearchPlan:
-        from bert4rec.search_plan import Budget, checked_plan
+        from bert4rec.search.plan import Budget, checked_plan
 
         n_trials = plan.budget.n_trials if self.trials is None else self.trials
         minutes = plan.budget.minutes if self.minutes is None else self.minutes
@@ -136,7 +136,7 @@ def sweep(
     # What was typed wrongly should be told before a log is read.
     asked.plan(None)
     from bert4rec.pipeline import adopt
-    from bert4rec.studies import find_study, study_for
+    from bert4rec.search.studies import find_study, study_for
     from bert4rec.sweep import search
 
     dataset = adopt(find_target(target, LogOptions(), workspace), workspace)
@@ -161,8 +161,8 @@ def sweep(
 
 def _trained_best(study: Study) -> dict[str, Any]:
     """Train the best trial as an ordinary run and return what it came to."""
-    from bert4rec.studies import run_of_trial
-    from bert4rec.trials import best_trial
+    from bert4rec.search.studies import run_of_trial
+    from bert4rec.search.trials import best_trial
 
     best = best_trial(study.trials())
     if best is None:
@@ -186,7 +186,7 @@ def _values(values: dict[str, Any]) -> str:
 
 def outcome(study: Study) -> dict[str, Any]:
     """Return what a search has come to, as plain data."""
-    from bert4rec.trials import best_trial
+    from bert4rec.search.trials import best_trial
 
     trials, plan = study.trials(), study.plan()
     best = best_trial(trials)

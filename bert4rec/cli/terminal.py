@@ -24,6 +24,7 @@ from click.core import ParameterSource
 
 from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.files import find_workspace
+from bert4rec.plain_text import one_line
 
 DEBUG_VARIABLE = "BERT4REC_DEBUG"
 FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -163,12 +164,6 @@ def _show_wrong_use(error: click.ClickException) -> None:
         document = {"type": kind, "message": message, "where": None, "fix": advice}
         answer(context, {"error": document})
     click.echo(f"error: {message}" + (f" ({advice})" if advice else ""), err=True)
-
-
-def one_line(text: object) -> str:
-    """Return text without line breaks and control signs, which a terminal would obey."""
-    flat = " ".join(str(text).split())
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in flat)
 
 
 def shared_options(command: Command) -> Command:

@@ -22,7 +22,7 @@ from bert4rec.data.split_record import asked_words, split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.files import expanded, find_workspace, writing_explained
-from bert4rec.future_report import future_report
+from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run, open_run, utc_now

@@ -16,7 +16,7 @@ from bert4rec.control import Control
 from bert4rec.data.split import Segments
 from bert4rec.device import choose_for
 from bert4rec.errors import RunError
-from bert4rec.evaluate import judge
+from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
 from bert4rec.recommender import load
 from bert4rec.score_blocks import Blocks, Scorer, VectorScorer, score_blocks

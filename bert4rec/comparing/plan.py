@@ -18,7 +18,7 @@ from bert4rec.comparing.categories import find_categories
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.errors import RunError, SettingsError
-from bert4rec.evaluate import choose_seen
+from bert4rec.evaluation import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.folder import Run
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bert4rec.comparing.categories import Categories
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
-from bert4rec.evaluate import LENGTH_SLICES
+from bert4rec.evaluation import LENGTH_SLICES
 
 BY_LENGTH = "history length"
 BY_POPULARITY = "popularity of the true item"

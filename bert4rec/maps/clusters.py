@@ -11,7 +11,7 @@ from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.feature_extraction.text import CountVectorizer
 
 from bert4rec.runs.snapshots import spread_rows
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 # Clusters are looked for among so many; each other item joins that of the nearest.
 MAX_CLUSTERED = 20_000

@@ -17,7 +17,7 @@ from bert4rec.files import swapped_in, writing_explained
 from bert4rec.maps.neighbours import nearest_rows
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.spreadsheets import csv_text, harmless
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 # Of larger catalogues no neighbours are written: finding all of them takes minutes.
 MAX_WITH_NEIGHBOURS = 50_000

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
-from bert4rec.retrieval import nearest
-from bert4rec.vectors import unit
+from bert4rec.vector_search import nearest, unit
 
 # Vectors that are asked about between two reports of progress.
 TOLD_EVERY = 4096

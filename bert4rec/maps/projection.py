@@ -20,7 +20,7 @@ from bert4rec.errors import DatasetError
 from bert4rec.maps.neighbours import nearest_rows, neighbour_recall, trustworthiness
 from bert4rec.maps.progress import Progress, Span, letting_tqdm_go
 from bert4rec.runs.snapshots import spread_rows
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 # UMAP lays out so many items; the others of a larger catalogue are placed among them.
 MAX_FITTED = 20_000

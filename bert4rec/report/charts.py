@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from bert4rec.report.svg import Scale, element, path_of, tick_text, ticks, wide_range
+from bert4rec.view.svg import Scale, element, path_of, tick_text, ticks, wide_range
 
 WIDTH, HEIGHT = 460, 270
 LEFT, RIGHT, TOP, BOTTOM = 56, 22, 12, 46

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bert4rec.advisor import kept_advice
+from bert4rec.comparing.verdict import kept_advice
 from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile

@@ -11,7 +11,7 @@ from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.hyperparameters import Hyperparameters, model_name
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
-from bert4rec.ui.words import unique_labels
+from bert4rec.words import unique_labels
 
 MAX_RUNS = 5
 NETWORK = "bert4rec"

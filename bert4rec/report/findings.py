@@ -12,7 +12,7 @@ from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
-from bert4rec.ui.words import counted, number, sentence
+from bert4rec.words import counted, number, sentence
 
 RULES = {
     "transitions": ("Transitions", "what most often follows the last item"),

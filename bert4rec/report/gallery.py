@@ -9,10 +9,10 @@ import numpy as np
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
-from bert4rec.evaluate import judge
+from bert4rec.evaluation import judge
 from bert4rec.explain import compare_contexts, predict_masked
-from bert4rec.future_report import report_places
-from bert4rec.held_out import middle_places
+from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender

@@ -19,7 +19,7 @@ from bert4rec.report.facts import NETWORK, RunFacts
 from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run
-from bert4rec.ui.words import (
+from bert4rec.words import (
     counted,
     duration,
     metric_name,

@@ -28,10 +28,10 @@ from bert4rec.report.item_map import N_NAMED, ItemMap
 from bert4rec.report.sections import RULE_KEYS
 from bert4rec.report.text import clean
 from bert4rec.runs.curves import Curves
-from bert4rec.ui.curve_charts import OVERLAY_SMOOTHING, best_row, guessing_loss
-from bert4rec.ui.curve_findings import loss_finding, metric_finding
-from bert4rec.ui.run_comparison import comparison_finding, loss_comparison
-from bert4rec.ui.words import metric_name
+from bert4rec.view.curve_charts import OVERLAY_SMOOTHING, best_row, guessing_loss
+from bert4rec.view.curve_findings import loss_finding, metric_finding
+from bert4rec.view.run_comparison import comparison_finding, loss_comparison
+from bert4rec.words import metric_name
 
 # Points of a curve: more than a chart of this width can show.
 MAX_POINTS = 240

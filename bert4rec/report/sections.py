@@ -23,7 +23,7 @@ from bert4rec.report.findings import (
 )
 from bert4rec.report.gallery import ContextFigure
 from bert4rec.report.text import clean
-from bert4rec.ui.words import metric_name, number
+from bert4rec.words import metric_name, number
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {

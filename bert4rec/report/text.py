@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from bert4rec.ui.words import contained
+from bert4rec.plain_text import contained
 
 MAX_TITLE = 80
 # Marks that stand over and under one letter; a few are writing, dozens only run into other lines.

@@ -33,7 +33,7 @@ from bert4rec.serving.answering import (
 )
 from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import MAX_BODY_BYTES, BoundedBodies
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300

@@ -17,9 +17,9 @@ from bert4rec.ui.file_stamps import file_stamp
 if TYPE_CHECKING:
     import numpy as np
 
-    from bert4rec.advice import DataFigures, SplitFigures
     from bert4rec.hyperparameters import Hyperparameters
     from bert4rec.recommender import Recommender
+    from bert4rec.settings_advice import DataFigures, SplitFigures
 
 N_CURVES_KEPT = 8
 # Lines of a journal that stay whole for a page; what is drawn goes back to the start all the same.
@@ -105,7 +105,7 @@ def data_figures(dataset: SequenceDataset) -> DataFigures:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _data_figures(fingerprint: str, _dataset: SequenceDataset) -> DataFigures:
-    from bert4rec.advice import DataFigures
+    from bert4rec.settings_advice import DataFigures
 
     return DataFigures.of(_dataset)
 
@@ -123,7 +123,7 @@ def _split_figures(
     _dataset: SequenceDataset,
     _settings: Hyperparameters,
 ) -> SplitFigures:
-    from bert4rec.advice import SplitFigures
+    from bert4rec.settings_advice import SplitFigures
 
     return SplitFigures.of(_dataset, _settings)
 

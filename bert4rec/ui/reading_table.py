@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from bert4rec.ui.words import contained, number, percent
+from bert4rec.plain_text import contained
+from bert4rec.words import number, percent
 
 
 class Column(NamedTuple):

@@ -9,7 +9,8 @@ import streamlit as st
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.words import escape, unique_labels, when
+from bert4rec.view.markdown import escape
+from bert4rec.words import unique_labels, when
 
 
 def choose_model(key: str) -> Run | None:

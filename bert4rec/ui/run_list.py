@@ -15,8 +15,9 @@ from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.runs.storage import disk_use
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
-from bert4rec.ui.run_table import RunRow, run_row
-from bert4rec.ui.words import metric_name, state_cell
+from bert4rec.view.run_table import RunRow, run_row
+from bert4rec.view.state_words import state_cell
+from bert4rec.words import metric_name
 
 MAX_SPARKS = 40
 # When none of these has changed, neither has what is shown of a run that has ended.

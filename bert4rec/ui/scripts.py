@@ -1,8 +1,8 @@
-"""Scripts of ours on a page: a file of JavaScript beside this one, mounted where it is to run."""
+"""Scripts of ours on a page: a file of JavaScript each, mounted where it is to run."""
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 
-def script(name: str) -> ComponentRenderer:
-    """Return what mounts the script `name`.js on a page; it draws nothing by itself."""
+def script(beside: str) -> ComponentRenderer:
+    """Return what mounts the script beside a module on a page; it draws nothing by itself.
+
+    Args:
+        beside: Path of the module; the script has its name, and `.js`.
+    """
+    file = Path(beside).with_suffix(".js")
     return st.components.v2.component(
-        f"bert4rec_{name}",
-        js=resources.files("bert4rec.ui").joinpath(f"{name}.js").read_text(encoding="utf-8"),
-        isolate_styles=False,
+        f"bert4rec_{file.stem}", js=file.read_text(encoding="utf-8"), isolate_styles=False
     )

@@ -7,7 +7,9 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.theme_watch import watch_theme
-from bert4rec.ui.words import counted, escape, state_word
+from bert4rec.view.markdown import escape
+from bert4rec.view.state_words import state_word
+from bert4rec.words import counted
 
 
 def draw_sidebar() -> None:

@@ -14,16 +14,17 @@ from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.ui import cache
 from bert4rec.ui.run_list import ListedRun, RunList
-from bert4rec.ui.run_table import RunRow, run_row
-from bert4rec.ui.setting_titles import titled
-from bert4rec.ui.words import escape, sentence
+from bert4rec.view.markdown import escape
+from bert4rec.view.run_table import RunRow, run_row
+from bert4rec.view.setting_titles import titled
+from bert4rec.words import sentence
 
 if TYPE_CHECKING:
-    from bert4rec.comparisons import ComparisonService
-    from bert4rec.findings import FindingService
+    from bert4rec.background.comparisons import ComparisonService
+    from bert4rec.background.findings import FindingService
+    from bert4rec.background.searches import SearchService
     from bert4rec.jobs import JobService
     from bert4rec.maps.service import MapService
-    from bert4rec.searches import SearchService
     from bert4rec.ui.study_list import StudyList
 
 DATASET_KEY = "dataset_folder"
@@ -46,8 +47,8 @@ def job_service() -> JobService:
 
 @st.cache_resource(show_spinner=False)
 def _job_service(folder: str) -> JobService:
+    from bert4rec.background.runners import RUNNERS, runner_name
     from bert4rec.jobs import JobService
-    from bert4rec.runners import RUNNERS, runner_name
 
     return JobService(Path(folder), RUNNERS[runner_name()])
 
@@ -59,8 +60,8 @@ def search_service() -> SearchService:
 
 @st.cache_resource(show_spinner=False)
 def _search_service(folder: str) -> SearchService:
-    from bert4rec.runners import runner_name
-    from bert4rec.searches import SEARCHERS, SearchService
+    from bert4rec.background.runners import runner_name
+    from bert4rec.background.searches import SEARCHERS, SearchService
 
     return SearchService(Path(folder), _job_service(folder), SEARCHERS[runner_name()])
 
@@ -97,7 +98,7 @@ def comparison_service() -> ComparisonService:
 
 @st.cache_resource(show_spinner=False)
 def _comparison_service(folder: str) -> ComparisonService:
-    from bert4rec.comparisons import ComparisonService
+    from bert4rec.background.comparisons import ComparisonService
 
     return ComparisonService(Path(folder))
 
@@ -109,7 +110,7 @@ def finding_service() -> FindingService:
 
 @st.cache_resource(show_spinner=False)
 def _finding_service(folder: str) -> FindingService:
-    from bert4rec.findings import FindingService
+    from bert4rec.background.findings import FindingService
 
     return FindingService()
 

@@ -13,13 +13,14 @@ import pandas as pd
 
 from bert4rec.errors import Bert4RecError, FormatError, RunError
 from bert4rec.runs.folder import Status
-from bert4rec.search_plan import SearchPlan, plan_of
-from bert4rec.studies import LOOK_S, list_studies
-from bert4rec.study import Study
-from bert4rec.study_figures import n_finished
-from bert4rec.trials import COUNTED_STATES, Trial, best_trial
+from bert4rec.search.figures import n_finished
+from bert4rec.search.plan import SearchPlan, plan_of
+from bert4rec.search.studies import LOOK_S, list_studies
+from bert4rec.search.study import Study
+from bert4rec.search.trials import COUNTED_STATES, Trial, best_trial
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
-from bert4rec.ui.words import metric_name, state_cell
+from bert4rec.view.state_words import state_cell
+from bert4rec.words import metric_name
 
 ACTIVE = ("queued", "running")
 UNREAD = Status("unreadable")

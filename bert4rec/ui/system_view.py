@@ -14,7 +14,8 @@ from bert4rec.files import remove_abandoned
 from bert4rec.ui import cache, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.server_log import RECENT
-from bert4rec.ui.words import escape, size
+from bert4rec.view.markdown import escape
+from bert4rec.words import size
 
 STATES = {"ok": "✓ OK", "warning": "! Warning", "failed": "✕ Failed"}
 NAMES = {

@@ -10,7 +10,7 @@ import streamlit as st
 
 from bert4rec.ui.scripts import script
 
-_mount = script("theme_watch")
+_mount = script(__file__)
 
 
 def watch_theme() -> None:

@@ -64,7 +64,7 @@ def inbox(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_packed_upload_that_unpacks_beyond_the_limit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bert4rec.ui.log_choice.MAX_UNPACKED_BYTES", 2**20)
+    monkeypatch.setattr("bert4rec.ui.data.log_choice.MAX_UNPACKED_BYTES", 2**20)
     app = open_data()
     choose_upload(app)
     upload(app, "log.csv.gz", gzip.compress(LOG.encode() + b"u,i,1\n" * 2**18))

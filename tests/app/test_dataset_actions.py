@@ -11,7 +11,7 @@ from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
-from bert4rec.ui.words import escape
+from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

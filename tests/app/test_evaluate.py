@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bert4rec import comparisons
+from bert4rec.background import comparisons
+from bert4rec.background.comparisons import ComparisonService
 from bert4rec.comparing.compare import compare
 from bert4rec.comparing.comparison import Comparison, list_comparisons
 from bert4rec.comparing.judging import Step
 from bert4rec.comparing.plan import Plan
-from bert4rec.comparisons import ComparisonService
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.words import WORD_JOINER
+from bert4rec.view.markdown import WORD_JOINER
 from tests.factories import small_settings
 from tests.unfolding import unfolded
 

@@ -18,8 +18,9 @@ from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
+from bert4rec.plain_text import contained
 from bert4rec.ui import state
-from bert4rec.ui.words import contained, escape
+from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables
 from tests.unfolding import unfolded

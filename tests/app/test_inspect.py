@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
-from bert4rec.findings import FINDERS
 from bert4rec.pipeline import train
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.drafts import MAX_ITEMS
+from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables
 
@@ -366,7 +366,7 @@ def test_a_run_that_is_deleted_while_it_is_followed_draws_the_page_anew(tmp_path
         import streamlit as st
 
         from bert4rec.runs.folder import Run
-        from bert4rec.ui.inspected_model import _follow
+        from bert4rec.ui.inspect.inspected_model import _follow
 
         n_drawn = st.session_state["n_drawn"] = st.session_state.get("n_drawn", 0) + 1
         if n_drawn == 1:

@@ -16,21 +16,21 @@ import pytest
 from optuna.trial import TrialState
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.background.searches import SearchService
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import list_runs
-from bert4rec.search_plan import Budget, SearchPlan, checked_plan, dump_plan
-from bert4rec.search_space import parse_space
-from bert4rec.searches import SearchService
-from bert4rec.studies import create_study
-from bert4rec.study import Study, quiet
+from bert4rec.search.plan import Budget, SearchPlan, checked_plan, dump_plan
+from bert4rec.search.space import parse_space
+from bert4rec.search.studies import create_study
+from bert4rec.search.study import Study, quiet
+from bert4rec.search.trials import best_trial, distributions
 from bert4rec.sweep import search
-from bert4rec.trials import best_trial, distributions
 from bert4rec.ui import state
-from bert4rec.ui.estimate_panel import search_words
-from bert4rec.ui.setting_fields import EMPTIED
+from bert4rec.ui.settings.estimate_panel import search_words
+from bert4rec.ui.settings.setting_fields import EMPTIED
 from tests.factories import small_settings
 from tests.unfolding import unfolded
 

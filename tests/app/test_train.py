@@ -20,8 +20,9 @@ from bert4rec.presets import MACHINE, PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.setting_checks import parse_settings
-from bert4rec.ui import forms, state
-from bert4rec.ui.setting_fields import EMPTIED
+from bert4rec.ui import state
+from bert4rec.ui.settings.setting_fields import EMPTIED
+from bert4rec.view import forms
 from tests.reading import small_charts, tables
 from tests.unfolding import unfolded
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from bert4rec.bulk.vectors import write_vectors
 from bert4rec.cli import main
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
@@ -22,7 +23,6 @@ from bert4rec.recommender import load
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run
-from bert4rec.vectors import write_vectors
 from tests.factories import ring_dataset, small_settings
 
 V1_POLICY = """\

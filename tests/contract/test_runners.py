@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from bert4rec import jobs as jobs_module
+from bert4rec.background.runners import RUNNERS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.runners import RUNNERS
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs

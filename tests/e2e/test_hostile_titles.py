@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from bert4rec.data.collection import note_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
-from bert4rec.ui.words import WORD_JOINER
+from bert4rec.view.markdown import WORD_JOINER
 from tests.e2e.conftest import Server, settle
 from tests.factories import small_settings
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bert4rec.pipeline import train
-from bert4rec.ui.small_curves import DARK, LIGHT
+from bert4rec.ui.train.small_curves import DARK, LIGHT
 from tests.e2e.conftest import Server, settle, wait_for_epoch
 from tests.factories import ring_dataset, small_settings
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
-from bert4rec.ui.words import WORD_JOINER
+from bert4rec.view.markdown import WORD_JOINER
 from tests.e2e.conftest import Server, settle
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.factories import small_settings

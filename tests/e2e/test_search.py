@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import prepare_sample
-from bert4rec.study import Study
-from bert4rec.trials import Trial
+from bert4rec.search.study import Study
+from bert4rec.search.trials import Trial
 from tests.e2e.conftest import Server, settle
 
 pytestmark = pytest.mark.browser

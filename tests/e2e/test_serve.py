@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
-from bert4rec.bundle_export import export_bundle
+from bert4rec.bundle.writing import export_bundle
 from bert4rec.recommender import load
 from bert4rec.runs.folder import Run
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import SAMPLES
-from bert4rec.future_report import report_places
-from bert4rec.held_out import middle_places
+from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.places import middle_places
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from bert4rec.runs.curves import Curves

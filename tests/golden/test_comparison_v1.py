@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.advisor import advise
 from bert4rec.comparing.comparison import list_comparisons, open_comparison
+from bert4rec.comparing.verdict import advise
 
 GOLDEN = Path(__file__).with_name("comparison_v1")
 RUN = "20261126T161924-golden"

@@ -17,10 +17,10 @@ from bert4rec.runs.curve_files import curve_events, curves_csv
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.soundness import check_run
-from bert4rec.ui import curve_charts, curve_findings, run_figures
 from bert4rec.ui.run_list import list_frame, listed_run
-from bert4rec.ui.run_table import run_row
-from bert4rec.ui.small_curves import small_curves
+from bert4rec.ui.train.small_curves import small_curves
+from bert4rec.view import curve_charts, curve_findings, run_figures
+from bert4rec.view.run_table import run_row
 
 FILES = ("config.json", "status.json", "summary.json", "metrics.jsonl")
 OTHERS = [None, True, -1, 0, 3, 1.5, 1e308, 1e39, 10**400, "", "x", "9" * 30, [], [1], {}, {"x": 1}]

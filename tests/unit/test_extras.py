@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bert4rec.bulk.vector_index import write_index
+from bert4rec.bundle.onnx_file import export_onnx
 from bert4rec.errors import MissingExtraError
-from bert4rec.onnx_file import export_onnx
 from bert4rec.serving.server import serve
-from bert4rec.vector_index import write_index
 from tests.factories import shelf_recommender
 
 USES: dict[str, tuple[str, Callable[[Path], object]]] = {

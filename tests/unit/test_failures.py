@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from bert4rec import runners as runners_module
 from bert4rec import trainer as trainer_module
+from bert4rec.background import runners as runners_module
+from bert4rec.background.process_runner import run_in_a_process
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import execute, resume, train
 from bert4rec.policy import Policy
-from bert4rec.process_runner import run_in_a_process
 from bert4rec.runs.folder import Run, Status
 from bert4rec.runs.registry import create_run
 from tests.ends import assert_equal_ends

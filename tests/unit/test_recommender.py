@@ -12,7 +12,7 @@ import torch
 
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
-from bert4rec.future_report import future_report
+from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run

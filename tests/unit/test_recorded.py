@@ -12,7 +12,7 @@ import torch
 
 from bert4rec import recorded
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.evaluate import judge
+from bert4rec.evaluation import judge
 from bert4rec.events import Event, Trained, Unrecorded
 from bert4rec.histories import Histories
 from bert4rec.losses import full_softmax_loss, softmax_and_losses

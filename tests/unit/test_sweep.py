@@ -17,12 +17,12 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, RunError
 from bert4rec.pipeline import train
 from bert4rec.runs.registry import list_runs
-from bert4rec.search_plan import Budget, SearchPlan, checked_plan
-from bert4rec.search_space import parse_space
-from bert4rec.studies import create_study, find_study, study_for
-from bert4rec.study import Study
+from bert4rec.search.plan import Budget, SearchPlan, checked_plan
+from bert4rec.search.space import parse_space
+from bert4rec.search.studies import create_study, find_study, study_for
+from bert4rec.search.study import Study
+from bert4rec.search.trials import Trial, best_trial, distributions
 from bert4rec.sweep import search
-from bert4rec.trials import Trial, best_trial, distributions
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}

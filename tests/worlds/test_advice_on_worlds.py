@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bert4rec.advisor import HEADLINES, Advice, FutureGain, advise
 from bert4rec.comparing.compare import compare
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.judging import JudgedPart
+from bert4rec.comparing.verdict import HEADLINES, Advice, FutureGain, advise
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.pipeline import train

@@ -12,11 +12,11 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.data.split import Segments, Split, leave_one_out
-from bert4rec.future_report import FutureReport, future_report, report_places
-from bert4rec.held_out import middle_places
+from bert4rec.held_out.future_report import FutureReport, future_report, report_places
+from bert4rec.held_out.judgement import judge_places
+from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import train
-from bert4rec.place_judgement import judge_places
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import load
 from bert4rec.setting_checks import parse_settings

@@ -19,7 +19,7 @@ from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.errors import MissingExtraError, SettingsError
-from bert4rec.evaluate import judge
+from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
 from tests.factories import random_dataset, ring_dataset, timed_dataset
 

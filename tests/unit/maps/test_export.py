@@ -10,7 +10,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.export import csv_bytes, map_table, parquet_bytes, projector_bytes
 from bert4rec.maps.neighbours import neighbours
 from bert4rec.maps.projection import EmbeddingMap
-from bert4rec.vectors import unit
+from bert4rec.vector_search import unit
 
 VECTORS = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1]], dtype=np.float32)
 VOCABULARY = Vocabulary(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.advisor import advise, kept_advice
 from bert4rec.comparing.compare import compare
+from bert4rec.comparing.verdict import advise, kept_advice
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
@@ -26,7 +26,7 @@ from bert4rec.report.sections import TABLE_METRICS
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
-from bert4rec.ui.words import metric_name
+from bert4rec.words import metric_name
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 N_ITEMS = 14

@@ -18,7 +18,7 @@ from bert4rec.ui.run_list import (
     list_frame,
     shared_words,
 )
-from bert4rec.ui.run_table import RunRow
+from bert4rec.view.run_table import RunRow
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, RunError
-from bert4rec.search_plan import Budget, SearchPlan, checked_plan
-from bert4rec.search_space import parse_space
-from bert4rec.studies import create_study, delete_study, list_studies
-from bert4rec.study import Study, quiet
-from bert4rec.trials import distributions
+from bert4rec.search.plan import Budget, SearchPlan, checked_plan
+from bert4rec.search.space import parse_space
+from bert4rec.search.studies import create_study, delete_study, list_studies
+from bert4rec.search.study import Study, quiet
+from bert4rec.search.trials import distributions
 from bert4rec.ui import study_list as study_list_module
 from bert4rec.ui.study_list import StudyList, studies_frame
 from tests.factories import ring_dataset, saved_dataset, small_settings
@@ -113,7 +113,7 @@ def test_a_study_is_never_seen_half_made(
 ) -> None:
     seen: list[list[Path]] = []
     monkeypatch.setattr(
-        "bert4rec.studies.plain_plan",
+        "bert4rec.search.studies.plain_plan",
         lambda plan: seen.append(list_studies(workspace)) or {"trials": 1},
     )
     study = new_study(workspace, dataset, "one")

@@ -1,0 +1,88 @@
+"""An approximate index of the items' vectors, for services that look them up by the million."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bert4rec.extras import missing_extra
+from bert4rec.files import swapped_in, writing_explained
+from bert4rec.vector_search import Similarity, nearest, unit
+
+METRICS = {"dot": "ip", "cosine": "cos"}
+LIST_LENGTH, N_CHECKED = 10, 1_000
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What was written.
+
+    Args:
+        n_items: Vectors in the index.
+        recall: Share of the exact ten nearest that the index finds, for some of the vectors.
+        n_checked: How many were asked about.
+    """
+
+    n_items: int
+    recall: float
+    n_checked: int
+
+
+def write_index(
+    vectors_nd: np.ndarray, path: str | Path, *, similarity: Similarity = "dot"
+) -> IndexReport:
+    """Write an HNSW index of vectors as a file of usearch, and compare it with the exact answer.
+
+    Key n of the index is row n of the vectors, from 0: the n-th item of a file of vectors, and
+    item index n + 1.
+
+    Args:
+        vectors_nd: float32 (N, D).
+        path: The file.
+        similarity: `dot` or `cosine`.
+
+    Raises:
+        MissingExtraError: usearch is not installed.
+        UnwritableError: the file cannot be written.
+    """
+    kind = _index_class()
+    index = kind(ndim=vectors_nd.shape[1], metric=METRICS[similarity], dtype="f32")
+    index.add(np.arange(len(vectors_nd), dtype=np.uint64), vectors_nd)
+    path = Path(path)
+    with writing_explained(path.parent), swapped_in(path) as temporary:
+        _save(index, temporary)
+    return _compared(index, vectors_nd, similarity)
+
+
+def _save(index: Any, path: Path) -> None:
+    try:
+        index.save(str(path))
+    except RuntimeError as error:
+        # So usearch tells of what the system does not allow.
+        raise OSError(str(error)) from error
+
+
+def _index_class() -> Any:
+    try:
+        from usearch.index import Index
+    except ImportError as error:
+        raise missing_extra("an index of vectors", "usearch", "index") from error
+    return Index
+
+
+def _compared(index: Any, vectors_nd: np.ndarray, similarity: Similarity) -> IndexReport:
+    """Ask index and exact search about vectors drawn by the same chance each time."""
+    chance, n = np.random.default_rng(0), min(N_CHECKED, len(vectors_nd))
+    asked = vectors_nd[np.sort(chance.choice(len(vectors_nd), n, replace=False))]
+    exact, similar = nearest(asked, vectors_nd, LIST_LENGTH, similarity=similarity, device="cpu")
+    matches = index.search(asked, exact.shape[1])
+    keys = np.asarray(matches.keys).reshape(exact.shape).astype(np.int64)
+    # Vectors as near as the last of the exact ones may stand in for it.
+    directions = unit(vectors_nd) if similarity == "cosine" else vectors_nd
+    queries = unit(asked) if similarity == "cosine" else asked
+    reached = np.einsum("qd,qkd->qk", queries, directions[keys])
+    is_near = reached >= similar[:, -1:] - 1e-5 * np.abs(similar[:, -1:])
+    return IndexReport(len(vectors_nd), float(is_near.mean()), n)

@@ -1,0 +1,1 @@
+"""A model as one file: written, read without its dataset, with its card."""

@@ -1,0 +1,266 @@
+"""Are probabilities what they say? Reliability on hidden items, and a temperature to mend it.
+
+Of all items listed with a chance of 20 %, a fifth should be the hidden one. One number, by which
+all scores are divided, is fitted on some users and judged on others; it changes no rank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bert4rec.explain import view_states
+from bert4rec.held_out.future_report import Estimate
+from bert4rec.held_out.places import LEAST_USERS, Places, held_out_places
+from bert4rec.ranking import Removal, top_and_log_sums
+from bert4rec.recommender import Recommender
+from bert4rec.score_blocks import product_blocks
+from bert4rec.threads import side_by_side
+
+LIST_LENGTH = 10
+N_BINS = 10
+BATCH_PLACES = 256
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.25, 4.0
+N_STEPS = 14
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Listed items of similar probability.
+
+    Args:
+        n: How many they are.
+        probability: Their mean probability.
+        share: Share of them that is the hidden item, with its interval.
+    """
+
+    n: int
+    probability: float
+    share: Estimate
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the probabilities of one context are what they say.
+
+    Args:
+        error: Expected calibration error: the distance of probability and share, averaged over
+            the listed items.
+        loss: Mean negative log-likelihood of the hidden items, in bits.
+        bins: By probability, as many listed items in each, from the least.
+    """
+
+    error: float
+    loss: float
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Reliability with and without a fitted temperature, on users that it was not fitted on.
+
+    Args:
+        part: Where the places are from; see `held_out.held_out_places`.
+        n_fitted: Places that the temperature was fitted on; 0 where the users were too few.
+        n_places: Places that were judged.
+        n_users: Users whose places were judged.
+        temperature: What divides the scores.
+        gain: Bits an item that the temperature saves on the judged places.
+        pays: Whether that gain is sure and the contexts' mean error no greater; else use 1.
+        plain: By context, without temperature.
+        scaled: By context, with it.
+    """
+
+    part: str
+    n_fitted: int
+    n_places: int
+    n_users: int
+    temperature: float
+    gain: Estimate
+    pays: bool
+    plain: dict[str, Reliability]
+    scaled: dict[str, Reliability]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many users were judged that it says something about others."""
+        return self.n_users >= LEAST_USERS
+
+    @property
+    def used(self) -> dict[str, Reliability]:
+        """Return the reliability of what is shown: with the temperature where it pays."""
+        return self.scaled if self.pays else self.plain
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the calibration as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class _Listed:
+    """The items listed for each place.
+
+    Args:
+        probability: Of each listed item, float64 (n, K).
+        is_hidden: Which of them is the hidden one, bool (n, K).
+        log_p: Log-probability of the hidden one, listed or not, float64 (n,).
+    """
+
+    probability: np.ndarray
+    is_hidden: np.ndarray
+    log_p: np.ndarray
+
+
+def calibrate(
+    recommender: Recommender, part: str | None = None, *, n_users: int = 1000, seed: int = 0
+) -> Calibration:
+    """Measure how reliable the probabilities are, and fit a temperature.
+
+    Half of the users drawn are for the fit, the others are judged. With fewer than `LEAST_USERS`
+    for the fit there is none, and the temperature is 1.
+
+    Args:
+        recommender: The network, without a temperature of its own.
+        part: Where places are taken; None takes the most honest part that is there.
+        n_users: Users drawn at most, up to three places of each.
+        seed: Chance behind the draw.
+
+    Raises:
+        SettingsError: the part holds no place.
+
+    Cost: a window for each place and context; about twenty products with all items.
+    """
+    places = held_out_places(
+        recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed
+    )
+    users = np.unique(places.user_idx)
+    half = len(users) // 2 if len(users) >= 2 * LEAST_USERS else 0
+    chosen = np.random.default_rng(seed).permutation(users)[:half]
+    is_fitted = np.isin(places.user_idx, chosen)
+    fitted, judged = places.take(is_fitted), places.take(~is_fitted)
+    temperature = fit_temperature(recommender, fitted) if len(fitted) else 1.0
+    return judge_temperature(recommender, judged, temperature, n_fitted=len(fitted))
+
+
+def judge_temperature(
+    recommender: Recommender, places: Places, temperature: float, *, n_fitted: int = 0
+) -> Calibration:
+    """Judge a temperature on places; see `calibrate`."""
+    plain, scaled, saved = {}, {}, []
+    for context in recommender.contexts:
+        states = _states(recommender, places, context)
+        before = _listed(recommender, states, places.targets)
+        after = _listed(recommender, states / temperature, places.targets)
+        plain[context] = _reliability(before, places.user_idx)
+        scaled[context] = _reliability(after, places.user_idx)
+        saved.append((after.log_p - before.log_p) / math.log(2))
+    gain = Estimate.of(np.mean(saved, axis=0), places.user_idx)
+    errors = [sum(one.error for one in found.values()) for found in (plain, scaled)]
+    return Calibration(
+        part=places.part,
+        n_fitted=n_fitted,
+        n_places=len(places),
+        n_users=places.n_users,
+        temperature=temperature,
+        gain=gain,
+        pays=gain.low > 0 and errors[1] <= errors[0],
+        plain=plain,
+        scaled=scaled,
+    )
+
+
+def fit_temperature(recommender: Recommender, places: Places) -> float:
+    """Return the temperature at which the hidden items are most probable, over all contexts.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
+    """
+    states = [_states(recommender, places, context) for context in recommender.contexts]
+    states_bd, targets = torch.cat(states), np.tile(places.targets, len(states))
+
+    def loss(log_t: float) -> float:
+        log_p = _log_probabilities(recommender, states_bd / math.exp(log_t), targets)
+        return -float(log_p.mean())
+
+    return math.exp(
+        _lowest(loss, math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE), N_STEPS)
+    )
+
+
+def _lowest(function: Callable[[float], float], low: float, high: float, n_steps: int) -> float:
+    """Return where a function with one valley is lowest, by golden sections."""
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    for _ in range(n_steps):
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
+    length = recommender.settings.max_seq_length
+
+    def read(batch: slice) -> Tensor:
+        return view_states(recommender, places.take(batch).shown(context, length))
+
+    n_threads = recommender.scorer.choice.n_side_by_side
+    parts = side_by_side(read, len(places), BATCH_PLACES, n_threads)
+    return torch.cat([view_states(recommender, []), *parts])
+
+
+@torch.inference_mode()
+def _log_probabilities(
+    recommender: Recommender, states_bd: Tensor, targets: np.ndarray
+) -> np.ndarray:
+    """Return the log-probability of each target, float64 (B,)."""
+    item_vectors = recommender.scorer.item_vectors()
+    wanted = torch.as_tensor(targets - 1, device=states_bd.device)
+    log_sums = [
+        torch.stack([block.logsumexp(dim=1) for _, block in blocks]).logsumexp(dim=0)
+        for _, blocks in product_blocks(states_bd, item_vectors)
+    ]
+    scores = (states_bd * item_vectors[wanted]).sum(dim=1)
+    return (scores - torch.cat(log_sums)).double().cpu().numpy()
+
+
+@torch.inference_mode()
+def _listed(recommender: Recommender, states_bd: Tensor, targets: np.ndarray) -> _Listed:
+    probability, is_hidden = [], []
+    k = min(LIST_LENGTH, len(recommender.vocabulary))
+    for rows, blocks in product_blocks(states_bd, recommender.scorer.item_vectors()):
+        top, log_sums = top_and_log_sums(blocks, len(states_bd[rows]), k, Removal(None))
+        probability.append((top.scores - log_sums[:, None]).exp().double().cpu().numpy())
+        is_hidden.append(top.items.cpu().numpy() == targets[rows, None])
+    log_p = _log_probabilities(recommender, states_bd, targets)
+    return _Listed(np.concatenate(probability), np.concatenate(is_hidden), log_p)
+
+
+def _reliability(listed: _Listed, users: np.ndarray) -> Reliability:
+    """Bin all listed items by probability, as many in each bin."""
+    probability, is_hidden = listed.probability.ravel(), listed.is_hidden.ravel()
+    owners = np.repeat(users, listed.probability.shape[1])
+    order = np.argsort(probability, kind="stable")
+    bins = [
+        Bin(
+            len(rows),
+            float(probability[rows].mean()),
+            Estimate.of(is_hidden[rows].astype(np.float64), owners[rows]),
+        )
+        for rows in np.array_split(order, N_BINS)
+        if len(rows)
+    ]
+    n = sum(one.n for one in bins)
+    error = sum(one.n * abs(one.probability - one.share.mean) for one in bins) / max(n, 1)
+    return Reliability(error, -float(listed.log_p.mean()) / math.log(2), tuple(bins))

@@ -1,0 +1,63 @@
+"""Items hidden one at a time in histories, and how well each context finds them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bert4rec.explain import find_targets, view_states
+from bert4rec.held_out.places import Places
+from bert4rec.histories import Histories
+from bert4rec.recommender import Recommender
+from bert4rec.threads import side_by_side
+
+# Windows that are read at once.
+BATCH_PLACES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What one context says of the items at places.
+
+    Args:
+        context: past, future, both or long_past.
+        ranks: Rank of each item from 0, ties against the model, int64 (n,).
+        bits: log2 of its probability over its share of all interactions, float64 (n,).
+    """
+
+    context: str
+    ranks: np.ndarray
+    bits: np.ndarray
+
+
+def judge_places(recommender: Recommender, places: Places, context: str) -> Judged:
+    """Hide the item of each place, alone, and look for it from a context.
+
+    Where seen items leave the ranking, all other items of the window around the place do so under
+    every context, shown or not, so that the contexts are ranked among the same candidates. Bits
+    compare with the whole catalogue.
+
+    Cost: a window for each place, in batches side by side.
+    """
+    targets, length = places.targets, recommender.settings.max_seq_length
+
+    def judge(batch: slice) -> tuple[np.ndarray, np.ndarray]:
+        part = places.take(batch)
+        states_bd = view_states(recommender, part.shown(context, length))
+        gone = _others(part, length) if recommender.removes_seen else None
+        return find_targets(recommender, states_bd, targets[batch], gone)
+
+    n_threads = recommender.scorer.choice.n_side_by_side
+    found = side_by_side(judge, len(places), BATCH_PLACES, n_threads)
+    log_p = np.concatenate([np.empty(0), *(part[0] for part in found)])
+    ranks = np.concatenate([np.empty(0, dtype=np.int64), *(part[1] for part in found)])
+    share = recommender.vocabulary.shares[targets - 1]
+    return Judged(context, ranks, log_p / math.log(2) - np.log2(share))
+
+
+def _others(places: Places, length: int) -> Histories:
+    """Return the items around each place, without those that are the item asked for."""
+    windows = zip(places.windows(length), places.targets, strict=True)
+    return Histories.of([window[window != target] for window, target in windows])

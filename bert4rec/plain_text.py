@@ -1,0 +1,28 @@
+"""Text from elsewhere, made fit to stand on a line with other text."""
+
+from __future__ import annotations
+
+# Signs that turn the direction of what follows, and what ends each kind.
+OVERRIDES, END_OF_OVERRIDE = "\u202a\u202b\u202d\u202e", "\u202c"
+ISOLATES, END_OF_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+
+
+def contained(text: str) -> str:
+    r"""Return text that turns its own direction at most, not that of what stands after it.
+
+    Use it where text from a log stands before other text on one line; `escape` does so.
+
+    Example:
+        >>> contained("Ode to Joy"), contained("\u202eyoJ")[-1] == "\u202c"
+        ('Ode to Joy', True)
+    """
+    # Ends without a beginning do nothing; isolates end before the overrides around them.
+    n_isolates = sum(map(text.count, ISOLATES))
+    n_overrides = sum(map(text.count, OVERRIDES))
+    return text + END_OF_ISOLATE * n_isolates + END_OF_OVERRIDE * n_overrides
+
+
+def one_line(text: object) -> str:
+    """Return text without line breaks and control signs, which a terminal would obey."""
+    flat = " ".join(str(text).split())
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in flat)

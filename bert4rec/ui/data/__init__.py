@@ -1,0 +1,1 @@
+"""The Data page: a log chosen, read, prepared and looked at."""

@@ -1,0 +1,284 @@
+"""A prepared dataset on the page: figures, checks, charts, report, sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.prepare import PrepareSettings
+from bert4rec.data.profile import Profile, profile
+from bert4rec.data.recipe import recipe_of
+from bert4rec.errors import Bert4RecError, DatasetError, FormatError
+from bert4rec.plain_text import contained
+from bert4rec.ui import cache, state
+from bert4rec.ui.data import profile_charts
+from bert4rec.ui.data.check_list import draw_checks
+from bert4rec.ui.data.dataset_actions import draw_actions, draw_note
+from bert4rec.ui.data.split_chart import draw_split
+from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, count_column, draw_table
+from bert4rec.ui.train.train_view import show_new
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, number, percent, sentence, size, time_span, unique_labels, when
+
+N_SEQUENCES = 8
+N_TITLES = 12
+MIN_CHART_PX = 380
+STEP_NAMES = {
+    "read": "Read",
+    "rejected": "Rejected",
+    "event": "Other event",
+    "value": "Value too small",
+    "duplicate": "Duplicate",
+    "long": "History too long",
+    "short": "History too short",
+    "rare": "Item too rare",
+    "kept": "Kept",
+}
+
+
+def draw_dataset(manifests: list[dict[str, Any]]) -> None:
+    """Let a person choose among the datasets and draw the chosen one."""
+    manifest = _choose(manifests)
+    folder = str(manifest["folder"])
+    try:
+        dataset = cache.open_dataset(folder, str(manifest["fingerprint"]))
+        found, checks = _described(str(state.workspace()), folder, str(manifest["fingerprint"]))
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    _draw_metrics(found)
+    draw_checks(dataset, checks)
+    _draw_charts(found)
+    draw_split(dataset)
+    _draw_report(manifest)
+    _draw_sequences(dataset)
+    _draw_details(manifest)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Describing the dataset…")
+def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, tuple[Check, ...]]:
+    dataset = cache.open_dataset(folder, fingerprint)
+    found = profile(dataset)
+    return found, check_dataset(dataset, found)
+
+
+def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
+    labels = _labels(manifests)
+    current = state.current_manifest() or manifests[0]
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    folder = row.selectbox(
+        "Dataset",
+        list(by_folder),
+        index=list(by_folder).index(str(current["folder"])),
+        format_func=lambda folder: labels.get(folder, folder),
+        width=420,
+    )
+    if folder != current["folder"]:
+        state.choose_dataset(folder)
+        st.rerun()
+    if row.button("Train on this", type="primary", icon=":material/model_training:"):
+        show_new()
+        st.switch_page("pages/train.py")
+    draw_actions(row, by_folder[folder], labels)
+    draw_note(by_folder[folder])
+    return by_folder[folder]
+
+
+def _labels(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
+    labels = {}
+    for manifest in manifests:
+        name = contained(str(manifest["name"]))
+        labels[str(manifest["folder"])] = f"{name} · {when(manifest.get('created_at'))}"
+    return unique_labels(labels)
+
+
+def _draw_metrics(found: Profile) -> None:
+    figures = {
+        "Interactions": number(found.n_interactions),
+        "Users": number(found.n_users),
+        "Items": number(found.n_items),
+        "Median length": number(found.length_quantiles["median"]),
+        "Density": percent(found.density),
+        "Time span": time_span(found.first_at, found.last_at),
+    }
+    # In a row each is as wide as its figure needs; a grid would cut the longest off.
+    with st.container(horizontal=True):
+        for label, value in figures.items():
+            st.metric(label, value, border=True, help=METRIC_HELP[label])
+
+
+METRIC_HELP = {
+    "Interactions": "User met item, once a line.",
+    "Users": "Histories to learn from: people, playlists, learners.",
+    "Items": "The catalogue that the model chooses from.",
+    "Median length": "Half of the histories are at most this long.",
+    "Density": "Share of all user-item pairs that occur.",
+    "Time span": "From the first interaction to the last.",
+}
+
+
+def _draw_charts(found: Profile) -> None:
+    cards = st.grid(2, min_column_width=MIN_CHART_PX)
+    with cards.container(border=True, height="stretch"):
+        profile_charts.draw_lengths(found)
+    with cards.container(border=True, height="stretch"):
+        profile_charts.draw_popularity(found)
+    if found.time_histogram is not None:
+        with st.container(border=True):
+            profile_charts.draw_over_time(*found.time_histogram)
+
+
+def _draw_report(manifest: dict[str, Any]) -> None:
+    report = manifest.get("report", {})
+    rejects = manifest.get("rejects", [])
+    with st.container(border=True):
+        st.markdown("**What was read, and what was left out**")
+        st.caption(_report_finding(report))
+        rows = [
+            (
+                STEP_NAMES.get(step["step"], str(step["step"]).capitalize()),
+                step["n_rows"],
+                sentence(step["reason"]),
+            )
+            for step in report.get("steps", [])
+        ]
+        draw_table(
+            pd.DataFrame(rows, columns=["step", "rows", "why"]),
+            [Column("step", "Step"), count_column("rows", "Rows"), Column("why", "Why")],
+            alt="Rows read, rejected, left out and kept",
+        )
+        _draw_rejects("Rejected lines", "data_rejects", rejects, int(report.get("rejected", 0)))
+        table = manifest.get("item_table") or {}
+        _draw_rejects(
+            "Rejected lines of the item table",
+            "data_item_rejects",
+            manifest.get("item_rejects") or [],
+            int(table.get("n_rejected", 0)),
+        )
+
+
+def _report_finding(report: dict[str, Any]) -> str:
+    read, kept = report.get("read", 0), report.get("kept", 0)
+    if read == kept:
+        return f"All {counted(read, 'row')} were kept."
+    share = percent(kept / read if read else 0.0)
+    return f"{number(kept)} of {counted(read, 'row')} were kept ({share})."
+
+
+def _draw_rejects(label: str, key: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
+    if not rejects:
+        return
+    with folded(f"{label} ({number(n_rejected)})", key=key) as is_open:
+        if is_open:
+            _draw_first_rejects(label, rejects, n_rejected)
+
+
+def _draw_first_rejects(label: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            [{"Line": r["line"], "Why": sentence(r["reason"]), "Text": r["text"]} for r in rejects]
+        ),
+        hide_index=True,
+        alt=f"{label}, the first with their numbers and reasons",
+    )
+    if n_rejected > len(rejects):
+        st.caption(f"The first {len(rejects)} of {number(n_rejected)} are shown.")
+
+
+def _draw_sequences(dataset: SequenceDataset) -> None:
+    with st.container(border=True):
+        st.markdown("**The first sequences, oldest item first**")
+        titles = dataset.vocabulary.titles
+        rows = []
+        for user_idx in range(min(N_SEQUENCES, dataset.n_users)):
+            history = dataset.history(user_idx)
+            shown = [contained(titles[item_idx - 1]) for item_idx in history[:N_TITLES]]
+            rest = len(history) - len(shown)
+            rows.append(
+                (
+                    dataset.user_id(user_idx),
+                    len(history),
+                    " → ".join(shown) + (f" → {rest:,} more" if rest else ""),
+                )
+            )
+        draw_table(
+            pd.DataFrame(rows, columns=["user", "length", "sequence"]),
+            [
+                Column("user", "User"),
+                count_column("length", "Length"),
+                Column("sequence", "Sequence"),
+            ],
+            alt=f"The first {len(rows)} sequences with titles",
+        )
+
+
+def _draw_details(manifest: dict[str, Any]) -> None:
+    roles = {role: name for role, name in manifest.get("roles", {}).items() if name}
+    table = manifest.get("item_table")
+    lines = [
+        ("Source", _source_words(manifest.get("source", {}))),
+        ("Columns", ", ".join(f"{role}: {name}" for role, name in roles.items())),
+        ("Order", manifest.get("time_reason") or "that of the file"),
+        *_setting_lines(manifest.get("settings", {})),
+        ("Item table", _table_words(table) if table else "none"),
+        ("Prepared", when(manifest.get("created_at"))),
+        ("Folder", f"datasets/{manifest['folder']}"),
+    ]
+    with folded(
+        "Where it comes from", key="data_origin", icon=":material/receipt_long:"
+    ) as is_open:
+        if is_open:
+            draw_table(
+                pd.DataFrame(lines, columns=["what", "value"]),
+                [Column("what", "What"), Column("value", "Value")],
+                alt="Origin of the dataset",
+            )
+            _draw_recipe(manifest)
+
+
+def _draw_recipe(manifest: dict[str, Any]) -> None:
+    try:
+        recipe = recipe_of(manifest)
+    except (DatasetError, FormatError) as error:
+        st.caption(f"It has no recipe: {escape(error.message)}.")
+        return
+    st.download_button(
+        "Recipe (JSON)",
+        recipe.model_dump_json(indent=2),
+        file_name=f"{manifest['folder']}-recipe.json",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Makes another log into a dataset the same way: bert4rec prepare LOG --recipe FILE.",
+    )
+
+
+def _source_words(source: dict[str, Any]) -> str:
+    return f"{source.get('name')} ({source.get('form')}, {size(source.get('size_bytes', 0))})"
+
+
+def _setting_lines(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    titles = {name: str(field.title) for name, field in PrepareSettings.model_fields.items()}
+    return [(titles.get(name, name), _setting_word(value)) for name, value in settings.items()]
+
+
+def _setting_word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " or ".join(str(one) for one in value)
+    return "no limit" if value is None else str(value)
+
+
+def _table_words(table: dict[str, Any]) -> str:
+    matched = counted(int(table.get("n_matched", 0)), "item")
+    n_rejected = int(table.get("n_rejected", 0))
+    rejected = f"; {counted(n_rejected, 'line')} rejected" if n_rejected else ""
+    columns = ", ".join(table.get("columns", []))
+    return f"{table.get('name')} names {matched}{rejected}; columns {columns}"

@@ -1,0 +1,133 @@
+"""Where a log lies: an upload, or a file in the one folder on the server that is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from bert4rec.ui import state
+from bert4rec.ui.data import log_files
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, size
+
+MAX_LOG_MB = 1024
+MAX_ITEMS_MB = 128
+# A small packed file must not fill the disk; what lies on the server is the operator's own.
+MAX_UNPACKED_BYTES = 8 * 2**30
+LOG_ENDINGS = (
+    "csv tsv txt dat data inter json jsonl ndjson parquet gz zst zip bz2 xz item tab log".split()
+)
+
+
+@dataclass(frozen=True)
+class LogChoice:
+    """A log that a person has put forward, the item table that goes with it, and its limit."""
+
+    path: Path
+    name: str
+    items: Path | None = None
+    max_bytes: int | None = None
+
+
+def ask_upload() -> LogChoice | None:
+    """Ask for an upload; it is spooled to the workspace and the session keeps only its path."""
+    log_column, items_column = st.columns(2)
+    with log_column:
+        log = _uploaded("log", "Interaction log", MAX_LOG_MB, "One line an interaction.")
+    with items_column:
+        items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, "Titles, categories.")
+    if log is None:
+        st.caption(
+            "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"
+            f" interaction: who, what and, if known, when. Up to {MAX_LOG_MB:,} MB a file, and"
+            f" {size(MAX_UNPACKED_BYTES)} unpacked; larger ones are read from the server's folder."
+        )
+        return None
+    return LogChoice(log, log.name.split(".")[0], items, MAX_UNPACKED_BYTES)
+
+
+def _uploaded(role: str, label: str, max_mb: int, help_text: str) -> Path | None:
+    key = f"uploaded_{role}"
+    path = Path(st.session_state[key]) if key in st.session_state else None
+    if path is not None and path.is_file():
+        with st.container(border=True):
+            st.markdown(f":material/description: **{escape(path.name)}**")
+            st.caption(f"{label}, {size(path.stat().st_size)}, on the server until it is prepared")
+            if st.button("Choose another file", key=f"{key}_change", icon=":material/undo:"):
+                forget_upload(role)
+                st.rerun()
+        return path
+    # A new key gives an empty widget: the old one and its file are let go.
+    turn = st.session_state.setdefault(f"{key}_turn", 0)
+    upload = st.file_uploader(
+        label,
+        type=LOG_ENDINGS,
+        key=f"{key}_{turn}",
+        max_upload_size=max_mb,
+        help=f"{help_text} Up to {max_mb:,} MB.",
+    )
+    if isinstance(upload, UploadedFile):
+        st.session_state[key] = str(log_files.spool(upload, upload.name, state.workspace()))
+        st.session_state[f"{key}_turn"] = turn + 1
+        _release(upload)
+        st.rerun()
+    return None
+
+
+def _release(upload: UploadedFile) -> None:
+    """Let go of an upload's bytes, which the server keeps until the visitor has left."""
+    context = get_script_run_ctx()
+    manager = context.uploaded_file_mgr if context is not None else None
+    # Only the manager in memory can; Streamlit's own chat and audio inputs do the same.
+    remove = getattr(manager, "remove_file", None)
+    if context is not None and remove is not None:
+        remove(session_id=context.session_id, file_id=upload.file_id)
+
+
+def forget_upload(role: str) -> None:
+    """Delete a spooled upload and forget it."""
+    path = st.session_state.pop(f"uploaded_{role}", None)
+    if path is not None:
+        log_files.forget_upload(Path(path), state.workspace())
+
+
+def ask_server_file() -> LogChoice | None:
+    """Ask for a file, or several in a folder, of the one that is open on the server."""
+    folder = log_files.data_folder(state.workspace())
+    files = log_files.list_data_files(folder) if folder.is_dir() else []
+    if not files:
+        st.markdown("No file is there yet.")
+        st.caption(
+            f"Files in `{folder}` will be listed here. Put a log there, or set"
+            f" `{log_files.DATA_VARIABLE}` to another folder before the start."
+        )
+        return None
+    log_column, items_column = st.columns(2)
+    log = log_column.selectbox(
+        "Interaction log",
+        [*files, *log_files.list_data_folders(folder)],
+        index=None,
+        format_func=lambda name: f"{name} (its files together)" if name.endswith("/") else name,
+        key="server_log",
+        persist_state="session",
+        help="A folder stands for those of its files that have the columns of a log.",
+    )
+    items = items_column.selectbox(
+        "Item table (optional)",
+        files,
+        index=None,
+        key="server_items",
+        placeholder="None",
+        persist_state="session",
+    )
+    if log is None:
+        st.caption(f"{counted(len(files), 'file')} in `{folder}`.")
+        return None
+    path = log_files.data_path(folder, log)
+    return LogChoice(
+        path, path.name.split(".")[0], log_files.data_path(folder, items) if items else None
+    )

@@ -1,0 +1,257 @@
+"""What the columns of a log hold: form and roles as detected, for a person to confirm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.first_sequences import FirstSequences, first_sequences
+from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
+from bert4rec.data.rejects import usual_reason
+from bert4rec.errors import LogError
+from bert4rec.plain_text import contained
+from bert4rec.ui.data.log_choice import LogChoice
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, number, sentence, size
+
+FORM_NAMES = {
+    "csv": "CSV (commas or semicolons)",
+    "tsv": "TSV (tabs)",
+    "parquet": "Parquet",
+    "jsonl": "JSON Lines",
+    "json": "JSON document",
+    "movielens": "MovieLens",
+    "recbole": "RecBole atomic files",
+    "pairs": "User and item a line, no header",
+    "sequences": "User and a whole sequence a line",
+    "sessions": "A whole sequence a line, no user",
+    "triples": "Three lines a user (count, items, values)",
+}
+ROLE_LABELS = {
+    "user": "User column",
+    "item": "Item column",
+    "time": "Time column",
+    "value": "Value column",
+    "event": "Event column",
+}
+ROLE_HELP = {
+    "user": "Whose history it is: a person, a playlist, a learner, a session.",
+    "item": "What was met: a track, a book, a lesson.",
+    "time": "When; it puts each history in order.",
+    "value": "How much, such as a rating; only used to leave out small ones.",
+    "event": "What was done, such as play or skip; only used to keep some kinds.",
+}
+NONE_LABELS = {"time": "None (file order)", "value": "None", "event": "None"}
+NONE = ""
+# Lines of the preview before it scrolls, and the height in pixels that shows them.
+N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
+N_PREVIEW_ITEMS = 30
+# Narrower boxes cut the names of columns off.
+MIN_ROLE_PX = 170
+
+
+def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
+    """Show the log's head with form and roles as detected; the person confirms or corrects them.
+
+    Returns:
+        The form, and the roles once each needed one is chosen.
+
+    Raises:
+        LogError: the log holds no line or is not of the form that was chosen, or one of the two
+            files is no table.
+    """
+    preview = _ask_form(choice)
+    if preview.rows.empty:
+        raise LogError(
+            "the log has a header and no line below it",
+            where=choice.path.name,
+            fix="Check that the file is whole, or bring another one.",
+        )
+    st.dataframe(
+        preview.rows,
+        hide_index=True,
+        height=PREVIEW_HEIGHT if len(preview.rows) > N_PREVIEW_LINES else "auto",
+        alt=f"The first {len(preview.rows)} lines of the log",
+    )
+    roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    table = _item_table(str(choice.items), _changed_at(choice.items)) if choice.items else None
+    if roles is not None:
+        _draw_sequences(choice, preview, roles, table)
+    if table is not None:
+        _draw_items(table, preview, roles)
+    return preview.form, roles
+
+
+def _draw_sequences(
+    choice: LogChoice, preview: LogPreview, roles: Roles, table: ItemTable | None
+) -> None:
+    """Show what the histories would be: wrong columns show before anything is read."""
+    found = _sequences(str(choice.path), _changed_at(choice.path), preview.form, roles, preview)
+    titles = _titles(found, table)
+    st.markdown("**What the sequences would be, oldest item first**")
+    rows = [
+        {
+            "User": sequence.user_id,
+            "Items": len(sequence.item_ids),
+            "Sequence": " → ".join(
+                contained(titles.get(item_id, item_id))
+                for item_id in sequence.item_ids[:N_PREVIEW_ITEMS]
+            ),
+        }
+        for sequence in found.longest
+    ]
+    st.dataframe(
+        pd.DataFrame(rows, columns=["User", "Items", "Sequence"]),
+        hide_index=True,
+        column_config={
+            "User": st.column_config.TextColumn(width=120),
+            "Items": st.column_config.NumberColumn(width=70),
+            "Sequence": st.column_config.TextColumn(width=840),
+        },
+        alt="The longest sequences of the first rows as the chosen columns give them",
+    )
+    st.caption(_sequences_words(found))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _sequences(
+    path: str, changed_at: float, form: str, roles: Roles, _preview: LogPreview
+) -> FirstSequences:
+    return first_sequences(_preview, roles)
+
+
+def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
+    if table is None:
+        return {}
+    shown = {item_id for one in found.longest for item_id in one.item_ids[:N_PREVIEW_ITEMS]}
+    rows = table.rows[table.rows["item_id"].isin(shown)]
+    return dict(zip(rows["item_id"], rows["title"], strict=True))
+
+
+def _sequences_words(found: FirstSequences) -> str:
+    text = f"The longest that the first {counted(found.n_rows, 'interaction')} alone give."
+    if found.reject_reasons:
+        n_rejected = number(sum(found.reject_reasons.values()))
+        reason = usual_reason(found.reject_reasons)
+        text += f" {n_rejected} of these would be rejected, most often for: {reason}."
+    if found.time_problem:
+        problem = escape(sentence(found.time_problem))
+        text += f" :orange[:material/warning:] {problem} Here the order is that of the file."
+    return text
+
+
+def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> None:
+    """Show the head of the item table as it was understood."""
+    st.markdown(f"**Item table: {escape(table.name)}**")
+    text = f"{counted(len(table.rows), 'item')}, the id and the title first."
+    if table.n_rejected:
+        text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
+    if roles is not None:
+        met = set(preview.rows[roles.item].str.strip())
+        n_named = int(table.rows["item_id"].isin(met).sum())
+        text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
+    st.caption(text)
+    st.dataframe(
+        table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
+    )
+
+
+# A copy for each visitor would take as long as reading it, and nobody changes it.
+@st.cache_resource(max_entries=2, show_spinner="Reading the item table…")
+def _item_table(path: str, changed_at: float) -> ItemTable:
+    return read_item_table(path)
+
+
+def _changed_at(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _ask_form(choice: LogChoice) -> LogPreview:
+    # The box comes before the detection on the page, but needs its result.
+    box, text = st.columns([1, 2], vertical_alignment="bottom")
+    options = ["", *FORMS]
+    form = box.selectbox(
+        "Form of the file",
+        options,
+        format_func=lambda form: FORM_NAMES.get(form, "As detected"),
+        key=f"form|{choice.path}",
+        help="Change it if the columns below are cut wrongly.",
+        persist_state="session",
+    )
+    changed_at = _changed_at(choice.path)
+    preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
+    detected = "Chosen" if form else "Detected"
+    text.markdown(
+        f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
+        f" – {escape(preview.form_reason)}. {size(preview.size_bytes)}{_encoded(preview)}."
+    )
+    return preview
+
+
+def _encoded(preview: LogPreview) -> str:
+    return f", {preview.encoding}" if preview.encoding else ""
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the first lines…")
+def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | None) -> LogPreview:
+    return preview_log(path, form=form, max_bytes=max_bytes)
+
+
+def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
+    chosen: dict[str, str | None] = {}
+    cells = st.grid(len(ROLE_LABELS), min_column_width=MIN_ROLE_PX)
+    for role in ROLE_LABELS:
+        with cells.container():
+            chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
+    missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
+    if missing:
+        st.caption(f":material/arrow_upward: Still to choose: {', '.join(missing)}.")
+        return None
+    return Roles(
+        user=str(chosen["user"]),
+        item=str(chosen["item"]),
+        time=chosen["time"] or None,
+        value=chosen["value"] or None,
+        event=chosen["event"] or None,
+    )
+
+
+def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
+    guess = preview.guesses[role]
+    names = [column.name for column in preview.columns]
+    options = names if role in ("user", "item") else [NONE, *names]
+    picked = st.selectbox(
+        ROLE_LABELS[role],
+        options,
+        index=_preselected(role, guess, options),
+        format_func=lambda name: name or NONE_LABELS.get(role, "None"),
+        placeholder="Choose a column",
+        help=ROLE_HELP[role],
+        key=key,
+        persist_state="session",
+    )
+    if picked is not None and (picked or None) != guess.column:
+        before = f" {escape(guess.column)} was the guess." if guess.column else ""
+        st.caption(f":material/check: Chosen by hand.{before}")
+    else:
+        st.caption(f"{_sign(guess, picked)} {escape(sentence(guess.reason))}")
+    return picked
+
+
+def _sign(guess: RoleGuess, picked: str | None) -> str:
+    """Return what stands before the reason of a guess: a mark of approval only for a column."""
+    if picked:
+        return ":material/check:"
+    return ":material/info:" if guess.is_certain else ":orange[:material/help:] Not certain:"
+
+
+def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:
+    """Return the place of a certain guess; an uncertain one is left for the person to choose."""
+    if guess.column is None and role in NONE_LABELS:
+        return 0
+    if not guess.is_certain and role not in ("value", "event"):
+        return None
+    return options.index(guess.column) if guess.column in options else 0

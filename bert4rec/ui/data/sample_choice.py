@@ -1,0 +1,162 @@
+"""Samples to start from: those bundled, and public logs that are fetched from their owner."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.public_logs import (
+    CITATION,
+    PUBLIC_LOGS,
+    PublicLog,
+    find_public_log,
+    prepare_public_log,
+)
+from bert4rec.data.samples import SAMPLES, prepare_sample
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.view.markdown import escape
+from bert4rec.words import number, size
+
+# What the dialog has prepared: a dialog gives nothing back to the page that opened it.
+FETCHED_KEY = "fetched_public_log"
+# The public log whose dialog is open; whatever else reruns the page leaves it open.
+ASKED_KEY = "asked_public_log"
+
+
+def ask_sample() -> str | None:
+    """Draw the samples; return the folder name of the dataset that was just prepared, if any."""
+    fetched: str | None = st.session_state.pop(FETCHED_KEY, None)
+    if fetched is not None:
+        return fetched
+    chosen = _ask_bundled()
+    _ask_public()
+    return None if chosen is None else _prepared(chosen)
+
+
+def _ask_bundled() -> str | None:
+    chosen = None
+    st.caption("Simulated data, made for this project: every pattern in them is known.")
+    with st.grid(3, min_column_width=260):
+        for place, sample in enumerate(SAMPLES.values()):
+            with st.container(border=True, height="stretch"):
+                st.subheader(sample.title)
+                st.markdown(sample.description)
+                st.space("stretch")
+                if st.button(
+                    "Use this sample",
+                    key=f"sample_{sample.name}",
+                    type="primary" if place == 0 else "secondary",
+                    icon=":material/download_done:",
+                ):
+                    chosen = sample.name
+    return chosen
+
+
+def _prepared(name: str) -> str | None:
+    try:
+        with st.spinner("Preparing the sample…"):
+            dataset = prepare_sample(name, state.workspace())
+    except Bert4RecError as error:
+        state.show_error(error)
+        return None
+    return dataset.folder.name if dataset.folder else ""
+
+
+def _ask_public() -> None:
+    st.subheader("From their owner")
+    st.caption(
+        "Ratings of films by real people, published by GroupLens at the University of Minnesota."
+        " Nothing is fetched before you confirm it."
+    )
+    st.dataframe(
+        pd.DataFrame([_row(log) for log in PUBLIC_LOGS.values()]),
+        hide_index=True,
+        column_config={"Licence": st.column_config.LinkColumn(display_text="Read at its owner")},
+        alt=f"{len(PUBLIC_LOGS)} public logs with their counts, sizes and licences",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Public log", list(PUBLIC_LOGS), key="public_log", width=260)
+        st.button(
+            "Fetch and prepare", icon=":material/cloud_download:", on_click=_open, args=(name,)
+        )
+    if ASKED_KEY in st.session_state:
+        confirm_fetch(find_public_log(st.session_state[ASKED_KEY]))
+
+
+def _open(name: str) -> None:
+    st.session_state[ASKED_KEY] = name
+
+
+def _close() -> None:
+    st.session_state.pop(ASKED_KEY, None)
+
+
+def _row(log: PublicLog) -> dict[str, str]:
+    return {
+        "Name": log.name,
+        "Title": log.title,
+        "Users": number(log.n_users),
+        "Items": number(log.n_items),
+        "Interactions": number(log.n_interactions),
+        "Download": "Already here"
+        if log.place(state.workspace()).is_file()
+        else f"about {size(log.size_bytes)}",
+        "Licence": log.readme_url,
+    }
+
+
+@st.dialog(
+    "Fetch from its owner?",
+    icon=":material/cloud_download:",
+    width="medium",
+    on_dismiss=_close,
+)
+def confirm_fetch(log: PublicLog) -> None:
+    """Say what would be fetched, from where and on which terms, and fetch it once confirmed."""
+    place = log.place(state.workspace())
+    is_here = place.is_file()
+    if is_here:
+        st.markdown(f"**{escape(log.title)}** lies here already; nothing is fetched.")
+    else:
+        st.markdown(
+            f"**{escape(log.title)}**, about {size(log.size_bytes)}, is fetched by the machine that"
+            " runs this dashboard from"
+        )
+        st.code(log.url, language=None, wrap_lines=True)
+    st.markdown(f"Licence: {escape(log.licence)} [The whole licence]({log.readme_url})")
+    st.caption(f"To cite: {escape(CITATION)}")
+    st.caption(
+        f"MD5: {log.md5}"
+        if log.md5
+        else "Its owner changes this file now and then, so its"
+        " checksum is written down, not compared."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="fetch_cancel"):
+            _close()
+            st.rerun()
+        is_confirmed = st.button(
+            "Prepare it" if is_here else "Fetch it", type="primary", key="fetch_confirm"
+        )
+    if is_confirmed:
+        _fetch(log)
+
+
+def _fetch(log: PublicLog) -> None:
+    bar = st.progress(0.0, text="Asking its owner…")
+
+    def show(n_bytes: int, total: int | None) -> None:
+        share = min(n_bytes / (total or log.size_bytes), 1.0)
+        bar.progress(share, text=f"{size(n_bytes)} of about {size(total or log.size_bytes)}")
+
+    try:
+        with st.spinner("Fetching, checking and preparing…", show_time=True):
+            dataset = prepare_public_log(log, state.workspace(), progress=show)
+    except Bert4RecError as error:
+        bar.empty()
+        state.show_error(error)
+        return
+    _close()
+    st.session_state[FETCHED_KEY] = dataset.folder.name if dataset.folder else ""
+    st.rerun()

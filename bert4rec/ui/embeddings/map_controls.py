@@ -1,0 +1,157 @@
+"""What a map is of, what colours it, and the item that is looked for."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.errors import UnknownIdError
+from bert4rec.maps.projection import MapSettings
+from bert4rec.recommender import Recommender
+from bert4rec.ui import state
+from bert4rec.ui.embeddings.map_path import draw_path_box
+from bert4rec.ui.folded import popped
+from bert4rec.ui.sequences.sequence_editor import choose_item, item_names
+from bert4rec.view.map_colours import colours_of
+
+VIEWS = {"umap": "UMAP", "pca": "PCA", "film": "Film", "pair": "Two models"}
+# Several maps of one catalogue: they are flat, and their groups are those of the vectors.
+ALIGNED_VIEWS = ("film", "pair")
+CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
+FOCUS_KEY = "embeddings_focus"
+FOUND_KEY = "embeddings_found"
+
+
+def draw_controls(recommender: Recommender) -> None:
+    """Draw what the map is, what colours it, the box that finds an item, and the path."""
+    vocabulary = recommender.vocabulary
+    colours = colours_of(vocabulary)
+    problem: UnknownIdError | None = None
+    st.session_state.setdefault("embeddings_method", next(iter(VIEWS)))
+    st.session_state.setdefault("embeddings_dimensions", 2)
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.segmented_control(
+            "Map",
+            list(VIEWS),
+            format_func=lambda view: VIEWS[view],
+            required=True,
+            key="embeddings_method",
+            persist_state="session",
+            help="UMAP keeps neighbourhoods; PCA is a plain shadow of the space, there at once; "
+            "the film shows how the map came about; two models are shown side by side.",
+        )
+        st.segmented_control(
+            "View",
+            [2, 3],
+            format_func=lambda n: f"{n}D",
+            required=True,
+            key="embeddings_dimensions",
+            persist_state="session",
+            disabled=is_aligned(),
+            help="UMAP and PCA are drawn in either; the film and two models are flat. Points can "
+            "be clicked and chosen in 2D alone.",
+        )
+        st.selectbox(
+            "Colour by",
+            list(colours),
+            format_func=lambda colour: colours[colour],
+            key="embeddings_colour",
+            persist_state="session",
+            width=180,
+        )
+        with st.container(width=256):
+            try:
+                names = item_names(vocabulary)
+                chosen = choose_item(
+                    "Find an item", names, vocabulary, key="embeddings_find", is_kept=True
+                )
+            except UnknownIdError as error:
+                chosen, problem = None, error
+        if chosen != st.session_state.get(FOUND_KEY):
+            st.session_state[FOUND_KEY] = chosen
+            st.session_state[FOCUS_KEY] = chosen
+    with st.container(horizontal=True, gap="small"):
+        draw_popovers(recommender)
+    if problem is not None:
+        state.show_error(problem)
+
+
+def draw_popovers(recommender: Recommender) -> None:
+    """Draw what is asked for now and then."""
+    if not is_aligned():
+        with popped(
+            "Path", key="embeddings_path_open", icon=":material/route:", is_bare=True
+        ) as is_open:
+            if is_open:
+                draw_path_box(recommender)
+    with popped(
+        "Settings", key="embeddings_settings_open", icon=":material/tune:", is_bare=True
+    ) as is_open:
+        if is_open:
+            draw_settings()
+
+
+def draw_settings() -> None:
+    """Draw what UMAP and the clusters depend on."""
+    default = MapSettings()
+    st.slider(
+        "Neighbours",
+        2,
+        100,
+        default.n_neighbors,
+        key="embeddings_n_neighbors",
+        help="UMAP: more shows the whole, fewer the detail.",
+        persist_state="session",
+    )
+    st.slider(
+        "Least distance",
+        0.0,
+        0.99,
+        default.min_dist,
+        key="embeddings_min_dist",
+        help="UMAP: how closely points may lie.",
+        persist_state="session",
+    )
+    st.number_input(
+        "Seed", 0, 2**31 - 1, default.seed, key="embeddings_seed", persist_state="session"
+    )
+    method = st.segmented_control(
+        "Clusters by",
+        list(CLUSTER_METHODS),
+        format_func=lambda name: CLUSTER_METHODS[name],
+        default="kmeans",
+        required=True,
+        key="embeddings_cluster_method",
+        persist_state="session",
+        disabled=is_aligned(),
+        help="k-means groups the vectors; HDBSCAN finds where the map is dense and leaves items "
+        "between the groups alone. The film and two models have k-means alone: they are several "
+        "maps.",
+    )
+    if method == "density" and not is_aligned():
+        st.slider("Least items", 2, 100, 10, key="embeddings_least", persist_state="session")
+    else:
+        st.slider("Clusters", 2, 20, 6, key="embeddings_clusters", persist_state="session")
+
+
+def cluster_choice() -> tuple[str, int]:
+    """Return how clusters are found, and their number or least size."""
+    method = str(st.session_state.get("embeddings_cluster_method", "kmeans"))
+    if method == "density" and not is_aligned():
+        return method, int(st.session_state.get("embeddings_least", 10))
+    return "kmeans", int(st.session_state.get("embeddings_clusters", 6))
+
+
+def is_aligned() -> bool:
+    """Whether what is shown is the film or two models."""
+    return st.session_state["embeddings_method"] in ALIGNED_VIEWS
+
+
+def map_settings() -> MapSettings:
+    """Return the settings of UMAP as they are chosen."""
+    default = MapSettings()
+    return MapSettings(
+        n_components=int(st.session_state.get("embeddings_dimensions", 2)),
+        n_neighbors=int(st.session_state.get("embeddings_n_neighbors", default.n_neighbors)),
+        min_dist=float(st.session_state.get("embeddings_min_dist", default.min_dist)),
+        seed=int(st.session_state.get("embeddings_seed", default.seed)),
+    )

@@ -1,0 +1,58 @@
+"""A map that is being made in the background: progress, calling it off, failure."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.maps.tasks import Task
+from bert4rec.ui import state
+from bert4rec.view.markdown import escape
+from bert4rec.words import percent
+
+POLL_EVERY = "2s"
+
+
+def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
+    """Draw where a map stands that is not there yet, with a button to stop it or start it again.
+
+    Args:
+        task: The map.
+        what: What to call it, as the beginning of a sentence.
+        meanwhile: What is shown until then, a sentence.
+    """
+    service = state.map_service()
+    now = service.state(task)
+    if now == "running":
+        _draw_progress(task, what, meanwhile)
+        return
+    if now == "cancelled":
+        st.info(f"{what} was stopped. {meanwhile}", icon=":material/cancel:")
+        label, icon = "Start again", ":material/play_arrow:"
+    elif now == "failed":
+        why = escape(service.failure(task))
+        st.warning(f"{what} could not be made: {why}. {meanwhile}", icon=":material/warning:")
+        label, icon = "Try again", ":material/refresh:"
+    else:
+        return
+    st.button(label, icon=icon, on_click=service.start, args=(task,))
+
+
+@st.fragment(run_every=POLL_EVERY)
+def _draw_progress(task: Task, what: str, meanwhile: str) -> None:
+    service = state.map_service()
+    if service.state(task) != "running":
+        st.rerun()
+    progress = service.progress(task)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(
+            progress.share,
+            f"{what}: {escape(progress.stage or 'starting')}, {percent(progress.share)}. "
+            f"{meanwhile}",
+        )
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            on_click=service.cancel,
+            args=(task,),
+            disabled=progress.is_cancelled,
+        )

@@ -1,0 +1,1 @@
+"""The Evaluate page: models against baselines on the same users."""

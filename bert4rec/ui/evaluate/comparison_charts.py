@@ -1,0 +1,330 @@
+"""A comparison as charts and tables, each with its finding in one sentence; no Streamlit.
+
+Who is better is told by words and by the place of a mark, not by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.comparing.plan import Entrant
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart
+from bert4rec.words import counted, metric_name, number
+
+LEVEL = 0.05
+BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
+VERDICTS = (BETTER, WORSE, SAME)
+VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+MAX_LABEL_PX = 240
+# Grey that can be seen on light and dark.
+ZERO_COLOR = "#8A939D"
+# Entrants beside each other in a chart of slices; more cannot be told apart.
+MAX_SHOWN = 5
+LIST_FIGURES = "coverage novelty diversity popular_share popularity_lift miscalibration".split()
+
+
+def verdict_of(mean: float, p_holm: float) -> str:
+    """Return in a word whether a difference is one.
+
+    Example:
+        >>> verdict_of(0.1, 0.01), verdict_of(-0.1, 0.01), verdict_of(0.1, 0.2)
+        ('Better', 'Worse', 'Not told apart')
+    """
+    if p_holm >= LEVEL:
+        return SAME
+    return BETTER if mean > 0 else WORSE
+
+
+def p_words(p: float | None) -> str:
+    """Return a p-value as text; a small one as a bound.
+
+    Example:
+        >>> p_words(0.00012), p_words(0.04), p_words(None)
+        ('<0.001', '0.040', '–')
+    """
+    if p is None:
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def score_rows(
+    scores: pd.DataFrame,
+    differences: pd.DataFrame,
+    entrants: Mapping[str, Entrant],
+    reference: str,
+    metric: str,
+) -> pd.DataFrame:
+    """Return one row an entrant, the best by a metric first.
+
+    Args:
+        scores: As `Comparison.scores` gives them.
+        differences: As `Comparison.differences` gives them.
+        entrants: Who was judged, by key.
+        reference: Key of the one that the others are held against.
+        metric: What they are ordered and told apart by.
+
+    Returns:
+        `Who`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as adjusted,
+        `Verdict`, `Users` (better, worse, same), and the entrant's key as the index.
+    """
+    chosen = scores[scores["metric"] == metric].set_index("entrant")
+    against = differences[differences["metric"] == metric].set_index("entrant")
+    rows: dict[str, dict[str, Any]] = {}
+    for key in chosen.sort_values("value", ascending=False, kind="stable").index:
+        row = chosen.loc[key]
+        rows[key] = {
+            "Who": entrants[key].title,
+            "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
+            "Score": row["value"],
+            "Interval": f"{row['low']:.4f} to {row['high']:.4f}",
+            "Difference": "reference",
+            "Its interval": "",
+            "p": "",
+            "Verdict": "Reference",
+            "Users": "",
+        }
+        if key != reference:
+            gap = against.loc[key]
+            rows[key] |= {
+                "Difference": f"{gap['mean']:+.4f}",
+                "Its interval": f"{gap['low']:+.4f} to {gap['high']:+.4f}",
+                "p": p_words(float(gap["p_holm"])),
+                "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
+                "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def score_finding(rows: pd.DataFrame, metric: str) -> str:
+    """Return who leads, and who cannot be told apart from the reference, in a sentence or two."""
+    best = rows.iloc[0]
+    text = f"{best['Who']} has the highest {metric_name(metric)}, {best['Score']:.4f}"
+    if len(rows) > 1:
+        second = rows.iloc[1]
+        text += f", before {second['Who']} with {second['Score']:.4f}"
+    reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
+    counts = {word: int((rows["Verdict"] == word).sum()) for word in VERDICTS}
+    told = [
+        f"{counts[word]:,} {words}"
+        for word, words in (
+            (BETTER, "better"),
+            (WORSE, "worse"),
+            (SAME, "not told apart"),
+        )
+        if counts[word]
+    ]
+    return text + (f". Against {reference}: {', '.join(told)}." if told else ".")
+
+
+def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], metric: str) -> Chart:
+    """Draw each entrant's paired difference from the reference with its interval."""
+    chosen = differences[differences["metric"] == metric]
+    chosen = chosen.sort_values("mean", ascending=False, kind="stable")
+    points = pd.DataFrame(
+        {
+            "who": [entrants[key].title for key in chosen["entrant"]],
+            "mean": chosen["mean"].to_numpy(),
+            "low": chosen["low"].to_numpy(),
+            "high": chosen["high"].to_numpy(),
+            "p": [p_words(float(p)) for p in chosen["p_holm"]],
+            "verdict": [
+                verdict_of(float(mean), float(p))
+                for mean, p in zip(chosen["mean"], chosen["p_holm"], strict=True)
+            ],
+        }
+    )
+    y: dict[str, Any] = {"field": "who", "type": "nominal", "sort": None, "title": None}
+    y |= {"axis": AXIS | {"labelLimit": MAX_LABEL_PX}}
+    title = f"Difference in {metric_name(metric)} from the reference"
+    x: dict[str, Any] = {"field": "low", "type": "quantitative", "title": title}
+    x |= {"axis": AXIS | {"tickCount": 6, "format": "+.3~f"}, "scale": {"padding": 16}}
+    tooltip = [
+        {"field": "who", "title": "Who"},
+        {"field": "mean", "title": "Difference", "format": "+.4f"},
+        {"field": "low", "title": "From", "format": "+.4f"},
+        {"field": "high", "title": "To", "format": "+.4f"},
+        {"field": "p", "title": "Adjusted p"},
+        {"field": "verdict", "title": "Verdict"},
+    ]
+    legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
+    color = {"field": "verdict", "type": "nominal", "scale": {"domain": list(VERDICTS)}}
+    shape = {"domain": list(VERDICTS), "range": list(VERDICT_SHAPES)}
+    spec = {
+        "padding": dict(PADDING_PX),
+        "encoding": {"y": y, "color": color | {"legend": legend}, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": ZERO_COLOR},
+                "encoding": {"x": {"datum": 0}, "y": None, "color": None, "tooltip": None},
+            },
+            {
+                "mark": {"type": "rule", "strokeWidth": 2.5},
+                "encoding": {"x": x, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+                "encoding": {
+                    "x": {"field": "mean", "type": "quantitative"},
+                    "shape": {
+                        "field": "verdict",
+                        "type": "nominal",
+                        "scale": shape,
+                        "legend": legend,
+                    },
+                },
+            },
+        ],
+    }
+    return Chart(points, spec)
+
+
+def forest_finding(chart: Chart, metric: str, reference: str) -> str:
+    """Return what the differences say, in one sentence."""
+    points = chart.points
+    if points.empty:
+        return f"Nobody is held against {reference}."
+    best, worst = points.iloc[0], points.iloc[-1]
+    name = metric_name(metric)
+    text = f"{best['who']} differs by {best['mean']:+.4f} {name} from {reference}"
+    text += f" (adjusted p {_bound(best['p'])})"
+    if len(points) > 1:
+        text += f"; at the other end stands {worst['who']} with {worst['mean']:+.4f}"
+    return text + "."
+
+
+def _bound(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"
+
+
+def shown_by_default(
+    scores: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str, metric: str
+) -> list[str]:
+    """Return whom a chart of slices shows at first: the reference, the best model and baselines."""
+    chosen = scores[scores["metric"] == metric].sort_values("value", ascending=False, kind="stable")
+    ordered = chosen["entrant"].tolist()
+    models = [key for key in ordered if entrants[key].kind == "run"]
+    baselines = [key for key in ordered if entrants[key].kind != "run"]
+    wanted = dict.fromkeys([reference, *models[:1], *baselines[:2]])
+    wanted |= dict.fromkeys(key for key in ("popularity",) if key in entrants)
+    return [key for key in ordered if key in list(wanted)[:MAX_SHOWN]]
+
+
+def slice_chart(
+    slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, shown: Sequence[str]
+) -> Chart:
+    """Draw NDCG@10 of chosen entrants in each slice of one kind, with intervals."""
+    chosen = slices[(slices["by"] == by) & slices["entrant"].isin(list(shown))]
+    names = {key: entrants[key].title for key in shown}
+    # The count on a line of its own, where no long name hides it.
+    labels = [
+        f"{label}\n({n:,})" for label, n in zip(chosen["slice"], chosen["n_rows"], strict=True)
+    ]
+    points = pd.DataFrame(
+        {
+            "slice": labels,
+            "name": chosen["slice"].to_numpy(),
+            "who": [names[key] for key in chosen["entrant"]],
+            "value": chosen["ndcg@10"].to_numpy(),
+            "low": chosen["low"].to_numpy(),
+            "high": chosen["high"].to_numpy(),
+            "n": chosen["n_rows"].to_numpy(),
+        }
+    )
+    order, who = list(dict.fromkeys(labels)), list(names.values())
+    x: dict[str, Any] = {"field": "slice", "type": "nominal", "sort": order, "title": None}
+    lines = {"labelExpr": "split(datum.label, '\\n')", "labelAngle": 0, "labelLimit": 130}
+    x |= {"axis": AXIS | lines | {"labelOverlap": False}}
+    x |= {"scale": {"paddingInner": 0.45, "paddingOuter": 0.25}}
+    offset = {"field": "who", "type": "nominal", "sort": who}
+    y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
+    y |= {"axis": AXIS | {"tickCount": 5}}
+    legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
+    legend |= {"labelLimit": MAX_LABEL_PX}
+    color = {"field": "who", "type": "nominal", "scale": {"domain": who}, "legend": legend}
+    shapes = {"domain": who, "range": [SHAPES[at % len(SHAPES)] for at in range(len(who))]}
+    tooltip = [
+        {"field": "who", "title": "Who"},
+        {"field": "name", "title": "Slice"},
+        {"field": "n", "title": "Questions"},
+        {"field": "value", "title": "NDCG@10", "format": ".4f"},
+        {"field": "low", "title": "From", "format": ".4f"},
+        {"field": "high", "title": "To", "format": ".4f"},
+    ]
+    spec = {
+        "padding": dict(PADDING_PX),
+        "encoding": {"x": x, "xOffset": offset, "color": color, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+                "encoding": {
+                    "y": y | {"field": "value"},
+                    "shape": {
+                        "field": "who",
+                        "type": "nominal",
+                        "scale": shapes,
+                        "legend": legend,
+                    },
+                },
+            },
+        ],
+    }
+    return Chart(points, spec)
+
+
+def slice_finding(
+    slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, one: str, other: str
+) -> str:
+    """Return where one gains most on another, in one sentence; what is told apart comes first."""
+    table = slices[slices["by"] == by].pivot_table(
+        index="slice", columns="entrant", values="ndcg@10", sort=False
+    )
+    if table.empty or one not in table or other not in table:
+        return f"There is no slice by {by}."
+    names = entrants[one].title, entrants[other].title
+    if one == other:
+        best = table[one].idxmax()
+        return f"{names[0]} is best at “{best}”: NDCG@10 {number(table[one].max(), 4)}."
+    gaps = table[one] - table[other]
+    n_ahead = int((gaps > 0).sum())
+    text = f"{names[0]} is ahead of {names[1]} in {n_ahead:,} of {counted(len(gaps), 'slice')}"
+    best, worst = gaps.idxmax(), gaps.idxmin()
+    text += f"; most at “{best}” ({gaps.max():+.4f})"
+    if best != worst:
+        text += f", least at “{worst}” ({gaps.min():+.4f})"
+    return text + "."
+
+
+def slice_rows(
+    slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, shown: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row a slice with NDCG@10 of each chosen entrant, as a table to read."""
+    chosen = slices[slices["by"] == by]
+    table = chosen.pivot_table(
+        index=["slice", "n_rows"], columns="entrant", values="ndcg@10", sort=False
+    )
+    table = table[[key for key in shown if key in table]]
+    table = table.set_axis([entrants[key].title for key in table.columns], axis=1)
+    return table.reset_index().rename(columns={"slice": "Slice", "n_rows": "Questions"})
+
+
+def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFrame:
+    """Return what each entrant's lists are like, as a table to read."""
+    table = lists[["entrant", *LIST_FIGURES]].dropna(axis=1, how="all")
+    return table.assign(entrant=[entrants[key].title for key in table["entrant"]])
+
+
+def list_finding(lists: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str) -> str:
+    """Return how the reference's lists differ from its histories, in a sentence or two."""
+    row = lists.set_index("entrant").loc[reference].to_dict()
+    name, lift = entrants[reference].title, float(row["popularity_lift"])
+    word = "more" if lift > 0 else "less"
+    text = f"Items that {name} lists are {abs(lift):.0%} {word} popular than those people met; "
+    return text + f"its lists reach {row['coverage']:.0%} of the catalogue."

@@ -1,0 +1,275 @@
+"""One comparison on the page: scores, differences, slices, lists, cases, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.comparing.comparison import Comparison
+from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui.evaluate import comparison_charts as charts
+from bert4rec.ui.evaluate.case_gallery import draw_cases
+from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
+from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
+from bert4rec.ui.evaluate.verdict_card import draw_advice
+from bert4rec.ui.folded import folded
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, metric_name, sentence, unique_labels, when
+
+PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
+# Names of the address, and of what this visitor has chosen.
+LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
+FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 340, 35
+MIN_CHART_PX = 380
+# Holds five names; those beyond its edge are not seen.
+SHOWN_PX = 800
+
+
+def key_of(name: str) -> str:
+    """Return where a choice is kept in this session."""
+    return f"evaluate_{name}"
+
+
+def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
+    """Draw a comparison.
+
+    Args:
+        comparison: The comparison.
+        others: Ids of further comparisons, of which those on the same dataset with another split
+            are shown beside it.
+    """
+    _draw_heading(comparison)
+    draw_advice(comparison)
+    chosen = _draw_choice(comparison)
+    scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
+    _draw_scores(comparison, chosen, scores, differences)
+    _draw_slices(comparison, chosen, scores, slices)
+    draw_lists(comparison, chosen)
+    _draw_gallery(comparison, chosen, scores)
+    _draw_other_splits(comparison, chosen, others)
+    draw_sampled(comparison, chosen)
+    draw_files(comparison, chosen, {"scores": scores, "differences": differences, "slices": slices})
+
+
+def _draw_heading(comparison: Comparison) -> None:
+    facts = comparison.facts
+    data = facts["dataset"]
+    seen = "without" if facts["removes_seen"] else "with"
+    st.caption(
+        escape(
+            f"{data['name']}: {counted(data['n_users'], 'user')},"
+            f" {counted(data['n_items'], 'item')}."
+            f" {sentence(facts['asked'])} Ranked among the whole catalogue, {seen} seen items"
+            f" ({facts['seen_reason']}). {when(facts['created_at'])}."
+        )
+    )
+    for one in facts["left_out"]:
+        st.caption(escape(f"Left out: {one['name']}: {sentence(one['reason'])}"))
+
+
+def _draw_choice(comparison: Comparison) -> Chosen:
+    parts, keys = list(comparison.parts), list(comparison.entrants)
+    _keep_valid("part", parts, parts[0])
+    _keep_valid("against", keys, comparison.reference)
+    _keep_valid("metric", list(ALL_METRICS), MAIN_METRIC)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Hold all against",
+            keys,
+            key=key_of("against"),
+            format_func=lambda key: comparison.entrants[key].title,
+            width=260,
+            persist_state="session",
+        )
+        st.selectbox(
+            "By",
+            ALL_METRICS,
+            key=key_of("metric"),
+            format_func=metric_name,
+            width=140,
+            persist_state="session",
+        )
+        if len(parts) > 1:
+            st.segmented_control(
+                "Whom",
+                parts,
+                key=key_of("part"),
+                format_func=lambda part: PART_NAMES[part],
+                required=True,
+                persist_state="session",
+            )
+    chosen = Chosen(*(str(st.session_state[key_of(name)]) for name in LINK_NAMES[:3]))
+    part = comparison.parts[chosen.part]
+    drawn = f", drawn from {part.n_all:,}" if part.n_all > len(part.rows) else ""
+    st.caption(f"{counted(len(part.rows), 'question')}{drawn}, the same for everybody.")
+    return chosen
+
+
+def _keep_valid(name: str, options: list[str], usual: str) -> None:
+    if st.session_state.get(key_of(name)) not in options:
+        st.session_state[key_of(name)] = usual
+
+
+def _draw_scores(
+    comparison: Comparison, chosen: Chosen, scores: pd.DataFrame, differences: pd.DataFrame
+) -> None:
+    rows = charts.score_rows(
+        scores, differences, comparison.entrants, chosen.against, chosen.metric
+    )
+    finding = charts.score_finding(rows, chosen.metric)
+    st.markdown(f"##### {escape(finding)}", anchors=False)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=ROW_PX * (len(rows) + 1) + 2,
+        column_config={
+            "Who": st.column_config.TextColumn(width=190),
+            "Score": st.column_config.NumberColumn(metric_name(chosen.metric), format="%.4f"),
+            "Interval": st.column_config.TextColumn("95% interval", help="By bootstrap."),
+            "Difference": st.column_config.TextColumn(help="Paired, on the same users."),
+            "Its interval": st.column_config.TextColumn(
+                "Its 95% interval", help="Of the difference, by bootstrap."
+            ),
+            "p": st.column_config.TextColumn(
+                "Adjusted p",
+                help="By flipping signs, adjusted by Holm for the number of those that are held "
+                "against the reference: larger than the interval beside it, which is of one "
+                "difference alone, would suggest.",
+            ),
+            "Users": st.column_config.TextColumn(
+                "Better / worse / same", help="Users to whom it gives more, less, as much."
+            ),
+        },
+        alt=finding,
+    )
+    if differences.empty:
+        return
+    chart = charts.forest_chart(differences, comparison.entrants, chosen.metric)
+    told = charts.forest_finding(chart, chosen.metric, comparison.entrants[chosen.against].title)
+    height = 90 + FOREST_ROW_PX * len(chart.points)
+    st.vega_lite_chart(chart.points, chart.spec, height=height, alt=told)
+    st.caption(escape(f"{told} Lines are 95% intervals; one that crosses 0 may be chance."))
+
+
+def _draw_slices(
+    comparison: Comparison, chosen: Chosen, scores: pd.DataFrame, slices: pd.DataFrame
+) -> None:
+    if slices.empty:
+        return
+    kinds, entrants = list(dict.fromkeys(slices["by"])), comparison.entrants
+    _keep_valid("by", kinds, kinds[0])
+    st.subheader("Where", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.segmented_control(
+            "Slices by",
+            kinds,
+            key=key_of("by"),
+            format_func=str.capitalize,
+            required=True,
+            persist_state="session",
+        )
+        usual = charts.shown_by_default(scores, entrants, chosen.against, chosen.metric)
+        shown = st.multiselect(
+            "Show",
+            list(entrants),
+            default=usual,
+            key=f"evaluate_shown_{comparison.id}_{chosen.against}",
+            format_func=lambda key: entrants[key].title,
+            max_selections=charts.MAX_SHOWN,
+            width=SHOWN_PX,
+        )
+    if not shown or not by:
+        st.caption("Choose whom to show.")
+        return
+    models = [key for key in shown if entrants[key].kind == "run"] or shown
+    rivals = [key for key in shown if key != models[0]] or models
+    told = charts.slice_finding(slices, entrants, by, models[0], rivals[0])
+    chart = charts.slice_chart(slices, entrants, by, shown)
+    st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
+    st.caption(escape(f"{told} In brackets the number of questions; lines are 95% intervals."))
+    with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
+        if is_open:
+            table = charts.slice_rows(slices, entrants, by, shown)
+            numbers = {
+                name: st.column_config.NumberColumn(format="%.4f") for name in table.columns[2:]
+            }
+            st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=told)
+
+
+def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) -> None:
+    keys = list(comparison.entrants)
+    if len(keys) < 2:
+        return
+    st.subheader("Wins and losses", anchor=False)
+    dataset = dataset_of(comparison)
+    if dataset is None:
+        st.caption("The dataset is gone, so that histories and titles cannot be shown.")
+        return
+    ordered = charts.shown_by_default(scores, comparison.entrants, chosen.against, chosen.metric)
+    models = [key for key in keys if comparison.entrants[key].kind == "run"]
+    first = chosen.against if chosen.against in models else models[0]
+    _keep_valid("one", keys, first)
+    rivals = [key for key in [*ordered, *keys] if key != st.session_state[key_of("one")]]
+    _keep_valid("other", keys, rivals[0])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for name, label in (("one", "One"), ("other", "The other")):
+            st.selectbox(
+                label,
+                keys,
+                key=key_of(name),
+                format_func=lambda key: comparison.entrants[key].title,
+                width=260,
+                persist_state="session",
+            )
+    one, other = (str(st.session_state[key_of(name)]) for name in ("one", "other"))
+    draw_cases(comparison, dataset, chosen.part, one, other)
+
+
+def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[str]) -> None:
+    """Draw figures of other splits beside these, each of its own users; nothing is paired."""
+    shown = {_split_key(comparison): comparison}
+    for other_id in others:
+        # A damaged one is told of where it is chosen.
+        with suppress(Bert4RecError):
+            other = open_kept(other_id)
+            if _fingerprint(other) == _fingerprint(comparison):
+                shown.setdefault(_split_key(other), other)
+    judged = {one.id: one for one in shown.values() if "test" in one.parts}
+    labels = unique_labels({key: _split_label(one) for key, one in judged.items()})
+    tables = {labels[key]: _named_scores(one, chosen) for key, one in judged.items()}
+    if len(tables) < 2:
+        return
+    st.subheader("Under other splits", anchor=False)
+    table = pd.DataFrame(tables).sort_values(next(iter(tables)), ascending=False)
+    table = table.reset_index(names="Who")
+    numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in tables}
+    what = f"{metric_name(chosen.metric)} under each split"
+    st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
+    st.caption(
+        f"{what}. Each is of its own questions and its own training, so no difference is taken "
+        "across; models differ by run. A split by time lets nothing of the future train."
+    )
+
+
+def _split_key(comparison: Comparison) -> str:
+    return json.dumps(comparison.facts["split"], sort_keys=True)
+
+
+def _fingerprint(comparison: Comparison) -> str:
+    return str(comparison.facts["dataset"]["fingerprint"])
+
+
+def _split_label(comparison: Comparison) -> str:
+    n_questions = len(comparison.parts["test"].rows)
+    return f"{split_words(comparison.facts)}, {counted(n_questions, 'question')}"
+
+
+def _named_scores(comparison: Comparison, chosen: Chosen) -> pd.Series:
+    scores, _, _ = tables_of(comparison, "test", comparison.reference)
+    found = scores[scores["metric"] == chosen.metric].set_index("entrant")["value"]
+    return found.rename({key: one.title for key, one in comparison.entrants.items()})

@@ -1,0 +1,1 @@
+"""The Inspect page: what a model expects, and why."""

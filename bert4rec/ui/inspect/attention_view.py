@@ -1,0 +1,91 @@
+"""What a hidden place attends to, by layer and head: second to occlusion, and labelled so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bert4rec.plain_text import contained
+from bert4rec.view.markdown import escape
+
+N_ROWS = 20
+MEAN = "mean"
+LONGEST_LABEL = 48
+
+
+def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
+    """Return a row for each item that gets attention, layer and head, the most seen items alone.
+
+    Args:
+        weights: (layers, heads, n), see `attention.place_attention`.
+        titles: Titles of the sequence, (n,).
+    """
+    mean = weights.mean(axis=(0, 1))
+    most = np.sort(np.argsort(-mean, kind="stable")[:N_ROWS])
+    most = most[mean[most] > 0]
+    names = [f"{at + 1} · {contained(_shortened(titles[at]))}" for at in most]
+    rows = [
+        {"item": name, "head": f"{layer + 1}.{head + 1}", "share": float(weights[layer, head, at])}
+        for layer in range(weights.shape[0])
+        for head in range(weights.shape[1])
+        for name, at in zip(names, most, strict=True)
+    ]
+    rows += [
+        {"item": name, "head": MEAN, "share": float(mean[at])}
+        for name, at in zip(names, most, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= LONGEST_LABEL else title[: LONGEST_LABEL - 1] + "…"
+
+
+def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
+    """Draw where each head of each layer looks from the hidden place."""
+    table = attention_table(weights, titles)
+    st.caption(
+        "**Not an explanation.** Attention tells where the model looks, not what it makes of it: "
+        "an item that is looked at may change nothing. What would change is shown above."
+    )
+    if table.empty:
+        return
+    heads = [*dict.fromkeys(table["head"])]
+    chart = (
+        alt.Chart(table)
+        .mark_rect()
+        .encode(
+            x=alt.X(
+                "head:N",
+                sort=heads,
+                title="Layer.head",
+                axis=alt.Axis(labelAngle=0, orient="top"),
+            ),
+            y=alt.Y("item:N", sort=None, title=None, axis=alt.Axis(labelLimit=280)),
+            color=alt.Color(
+                "share:Q",
+                title="Attention",
+                scale=alt.Scale(scheme="cividis", domainMin=0),
+                legend=alt.Legend(format=".0%"),
+            ),
+            tooltip=[
+                alt.Tooltip("item", title="Item"),
+                alt.Tooltip("head", title="Layer.head"),
+                alt.Tooltip("share", title="Attention", format=".1%"),
+            ],
+        )
+        .properties(height=alt.Step(22))
+    )
+    st.altair_chart(chart, alt=attention_finding(table))
+    st.caption(escape(attention_finding(table)))
+
+
+def attention_finding(table: pd.DataFrame) -> str:
+    """Return where the heads look most on average, in one sentence."""
+    mean = table[table["head"] == MEAN]
+    most = mean.nlargest(1, "share").iloc[0]
+    return f"Over all heads {most['item']} gets the most, {most['share']:.0%} of the attention."

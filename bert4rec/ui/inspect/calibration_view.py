@@ -1,0 +1,110 @@
+"""How sure is it? The reliability of a run's probabilities as a chart with a sentence."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from bert4rec.held_out.calibration import Calibration
+from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
+from bert4rec.view.markdown import escape
+
+CHART_PX = 340
+
+
+def draw_calibration(found: Calibration) -> None:
+    """Draw whether the probabilities that are shown are what they say."""
+    st.markdown(f"**{escape(calibration_finding(found))}**")
+    chart, figures = st.columns([3, 2], vertical_alignment="center")
+    with chart:
+        _draw_bins(found)
+    with figures:
+        st.dataframe(
+            error_table(found),
+            hide_index=True,
+            column_config={
+                "context": "Context",
+                "plain": st.column_config.NumberColumn(
+                    "Error", format="%.4f", help="Of the network's own probabilities"
+                ),
+                "scaled": st.column_config.NumberColumn(
+                    "Error with temperature", format="%.4f", help="With scores divided by it"
+                ),
+            },
+            alt="Calibration error by context, without and with a temperature",
+        )
+        st.caption(escape(temperature_finding(found)))
+        st.caption(
+            "Of all items listed with a chance of 20%, a fifth should be the hidden one: then the "
+            "points lie on the dashed line. Ten bins with as many listed items each; 95% intervals."
+        )
+
+
+def error_table(found: Calibration) -> pd.DataFrame:
+    """Return the calibration error of each context, without and with the temperature."""
+    return pd.DataFrame(
+        [
+            {
+                "context": CONTEXT_WORDS[name],
+                "plain": found.plain[name].error,
+                "scaled": found.scaled[name].error,
+            }
+            for name in found.plain
+        ]
+    )
+
+
+def bin_table(found: Calibration) -> pd.DataFrame:
+    """Return a row for each bin and context of what is shown, shares in percent."""
+    return pd.DataFrame(
+        [
+            {
+                "context": CONTEXT_WORDS[name],
+                "probability": 100 * one.probability,
+                "share": 100 * one.share.mean,
+                "low": 100 * one.share.low,
+                "high": 100 * one.share.high,
+                "n": one.n,
+            }
+            for name, reliability in found.used.items()
+            for one in reliability.bins
+        ]
+    )
+
+
+def _draw_bins(found: Calibration) -> None:
+    table = bin_table(found)
+    end = float(max(table["probability"].max(), table["high"].max(), 1.0))
+    scale = alt.Scale(domain=[0, end])
+    line = (
+        alt.Chart(pd.DataFrame({"x": [0.0, end], "y": [0.0, end]}))
+        .mark_line(strokeDash=[4, 4], color="gray")
+        .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
+    )
+    base = alt.Chart(table)
+    colour = alt.Color("context:N", title=None, sort=None, legend=alt.Legend(orient="top"))
+    x = alt.X("probability:Q", title="Chance that is shown, %", scale=scale)
+    bars = base.mark_rule(strokeWidth=2).encode(
+        x=x,
+        y=alt.Y("low:Q", title="Share that is the hidden item, %", scale=scale),
+        y2="high:Q",
+        color=colour,
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x,
+        y=alt.Y("share:Q", scale=scale),
+        color=colour,
+        shape=alt.Shape("context:N", title=None, sort=None, legend=alt.Legend(orient="top")),
+        tooltip=[
+            alt.Tooltip("context", title="Context"),
+            alt.Tooltip("probability", title="Chance shown, %", format=".2f"),
+            alt.Tooltip("share", title="Share that is the item, %", format=".2f"),
+            alt.Tooltip("low", title="95% from", format=".2f"),
+            alt.Tooltip("high", title="to", format=".2f"),
+            alt.Tooltip("n", title="Listed items", format=","),
+        ],
+    )
+    chart = alt.layer(line, bars, points).properties(height=CHART_PX)
+    st.altair_chart(chart, alt=calibration_finding(found))

@@ -1,0 +1,178 @@
+"""Does the future matter here? The answer, its figures and its groups on the page."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from bert4rec.held_out.future_report import Estimate, FutureReport
+from bert4rec.held_out.future_words import finding, limits
+from bert4rec.plain_text import contained
+from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, number
+
+LONGEST_LABEL = 60
+GAIN_TITLE = "NDCG@10 of both sides less that of the past"
+
+
+def draw_report(report: FutureReport) -> None:
+    """Draw what past, future and both find of hidden items, with intervals and groups."""
+    st.markdown(f"**{escape(finding(report))}**")
+    chart, figures = st.columns([2, 3], vertical_alignment="center")
+    with chart:
+        _draw_contexts(report)
+    with figures:
+        _draw_figures(report)
+    _draw_groups(report)
+    for text in limits(report):
+        st.caption(escape(text))
+
+
+def figure_table(report: FutureReport) -> pd.DataFrame:
+    """Return one row for each context and difference, figures with their intervals as text."""
+    rows = {CONTEXT_WORDS[name]: one for name, one in report.contexts.items()}
+    differences = {"Both less past": report.gain}
+    if report.over_long_past is not None:
+        differences["Both less as long a past"] = report.over_long_past
+    return pd.DataFrame(
+        [
+            {
+                "what": name,
+                "ndcg": _ranged(one.ndcg),
+                "hr": _ranged(one.hr),
+                "bits": _ranged(one.bits, 2),
+            }
+            for name, one in (rows | differences).items()
+        ]
+    )
+
+
+def _ranged(one: Estimate, digits: int = 3) -> str:
+    return f"{number(one.mean, digits)} ({number(one.low, digits)} to {number(one.high, digits)})"
+
+
+def _draw_contexts(report: FutureReport) -> None:
+    table = pd.DataFrame(
+        {
+            "context": [CONTEXT_WORDS[name] for name in report.contexts],
+            "ndcg": [one.ndcg.mean for one in report.contexts.values()],
+            "low": [one.ndcg.low for one in report.contexts.values()],
+            "high": [one.ndcg.high for one in report.contexts.values()],
+        }
+    )
+    y = alt.Y("context:N", sort=None, title=None, axis=alt.Axis(labelLimit=120))
+    bars = (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X("ndcg:Q", title="NDCG@10 of the hidden item"),
+            y=y,
+            tooltip=[
+                alt.Tooltip("context", title="Context"),
+                alt.Tooltip("ndcg", title="NDCG@10", format=".3f"),
+                alt.Tooltip("low", title="95% from", format=".3f"),
+                alt.Tooltip("high", title="to", format=".3f"),
+            ],
+        )
+    )
+    lines = (
+        alt.Chart(table).mark_rule(strokeWidth=2, color="gray").encode(x="low:Q", x2="high:Q", y=y)
+    )
+    st.altair_chart((bars + lines).properties(height=alt.Step(36)), alt=finding(report))
+
+
+def _draw_figures(report: FutureReport) -> None:
+    st.dataframe(
+        figure_table(report),
+        hide_index=True,
+        column_config={
+            "what": st.column_config.TextColumn("Mean and 95% interval", width=156),
+            "ndcg": st.column_config.TextColumn("NDCG@10", width=144),
+            "hr": st.column_config.TextColumn("HR@10", width=144),
+            "bits": st.column_config.TextColumn("Bits", width=124, help=BITS_HELP),
+        },
+        alt="Metrics of the hidden items by context",
+    )
+    gain = report.gain
+    st.caption(
+        f"Of {counted(report.n_places, 'hidden item')} both sides rank {number(gain.n_better)} "
+        f"better than the past alone, {number(gain.n_worse)} worse and {number(gain.n_equal)} the "
+        "same."
+    )
+
+
+def _draw_groups(report: FutureReport) -> None:
+    kinds = list(dict.fromkeys(one.by for one in report.slices))
+    if not kinds:
+        return
+    chosen = st.segmented_control(
+        "What the future adds, by",
+        kinds,
+        default=kinds[0],
+        required=True,
+        format_func=lambda kind: escape(_shortened(kind)),
+        key="inspect_future_by",
+    )
+    table = group_table(report, chosen if chosen in kinds else kinds[0])
+    chart, figures = st.columns(2, vertical_alignment="center")
+    with chart:
+        _draw_gains(table)
+    with figures:
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_order=["group", "places", *report.contexts],
+            column_config={
+                "group": "Group",
+                "places": st.column_config.NumberColumn("Places", format="localized"),
+                **{
+                    name: st.column_config.NumberColumn(CONTEXT_WORDS[name], format="%.3f")
+                    for name in report.contexts
+                },
+            },
+            alt="NDCG@10 of the hidden items by group and context",
+        )
+
+
+def group_table(report: FutureReport, by: str) -> pd.DataFrame:
+    """Return one row for each group of a kind: places, NDCG@10 by context, gain with interval."""
+    return pd.DataFrame(
+        [
+            {"group": contained(_shortened(one.group)), "places": one.n_places}
+            | one.ndcg
+            | {"gain": one.gain.mean, "low": one.gain.low, "high": one.gain.high}
+            for one in report.slices
+            if one.by == by
+        ]
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
+
+
+def _draw_gains(table: pd.DataFrame) -> None:
+    y = alt.Y("group:N", sort=None, title=None, axis=alt.Axis(labelLimit=180))
+    base = alt.Chart(table)
+    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(strokeDash=[4, 4], color="gray")
+    lines = base.mark_rule(strokeWidth=2, color="gray").encode(
+        x=alt.X("low:Q", title=GAIN_TITLE), x2="high:Q", y=y
+    )
+    points = base.mark_point(filled=True, size=80, opacity=1).encode(
+        x="gain:Q",
+        y=y,
+        tooltip=[
+            alt.Tooltip("group", title="Group"),
+            alt.Tooltip("places", title="Places", format=","),
+            alt.Tooltip("gain", title="Gain", format="+.3f"),
+            alt.Tooltip("low", title="95% from", format="+.3f"),
+            alt.Tooltip("high", title="to", format="+.3f"),
+        ],
+    )
+    chart = alt.layer(zero.encode(x="x:Q"), lines, points).properties(height=alt.Step(28))
+    best = table.nlargest(1, "gain").iloc[0]
+    st.altair_chart(
+        chart, alt=f"{GAIN_TITLE}, by group: most, {best['gain']:+.3f}, for {best['group']}"
+    )

@@ -1,0 +1,147 @@
+"""The model that Inspect looks at: its newest checkpoint while it trains, calibrated afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from bert4rec.background.findings import Found
+from bert4rec.errors import Bert4RecError
+from bert4rec.held_out.calibration import Calibration
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.ui import state
+from bert4rec.ui.cache import load_recommender
+
+LOOK_EVERY_S = 2.0
+
+
+def open_model(run: Run) -> Recommender:
+    """Load what a run has learnt so far and, while it trains, draw the page anew with more.
+
+    The draft is kept by the session, so that only predictions change. Scores of a run that has
+    ended are divided by its temperature, once that is known and where it pays.
+
+    Raises:
+        NotFoundError: there is no checkpoint.
+        FormatError: it is damaged.
+    """
+    if is_training(run):
+        checkpoint = run.newest_checkpoint
+        _follow(run, checkpoint, run.checkpoint_ns(checkpoint))
+        return load_recommender(run.id, checkpoint=checkpoint)
+    return ended_model(run)
+
+
+def ended_model(run: Run) -> Recommender:
+    """Load the best checkpoint of a run, with its temperature where that is known and pays."""
+    recommender = load_recommender(run.id)
+    found = calibration_of(run)
+    if found is None or not found.pays:
+        return recommender
+    return recommender.with_temperature(found.temperature)
+
+
+def is_training(run: Run) -> bool:
+    """Return whether a run may still get better."""
+    return run.status().state in ACTIVE_STATES
+
+
+def calibration_of(run: Run) -> Calibration | None:
+    """Return how reliable a run's probabilities are, None while it is not known."""
+    if is_training(run):
+        return None
+    found = state.finding_service().ask(run, "calibration")
+    return found.value if found.state == "done" else None
+
+
+def wait_for(run: Run, kind: str, text: str) -> Found:
+    """Ask for a finding; while it is under way say so, and draw the page anew once it is there.
+
+    Where it failed the page says why, and offers to try again.
+
+    Args:
+        run: The run.
+        kind: See `findings.FINDERS`.
+        text: What is being done.
+    """
+    found = state.finding_service().ask(run, kind)
+    if found.state == "running":
+        _wait(run, kind, text)
+    if found.error is not None:
+        state.show_error(found.error)
+        st.button(
+            "Try again",
+            icon=":material/refresh:",
+            key=f"retry_{kind}",
+            on_click=state.finding_service().retry,
+            args=(run, kind),
+        )
+    return found
+
+
+def draw_finding(run: Run, kind: str, text: str) -> Any:
+    """Return what was found out about a run, or None after the page was told how far that is.
+
+    Of a run that trains it is found at a press, from its newest checkpoint, and kept with the epoch
+    until the next press; of one that has ended, by itself. See `wait_for`.
+    """
+    found = _requested(run, kind, text) if is_training(run) else wait_for(run, kind, text)
+    return None if found is None else found.value
+
+
+def _requested(run: Run, kind: str, text: str) -> Found | None:
+    found = state.finding_service().requested(run, kind)
+    if found is not None and found.state == "running":
+        _wait(run, kind, text, is_requested=True)
+        return found
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_requested_words(found), width="content")
+        if found is None or found.state == "failed" or not found.is_newest:
+            st.button(
+                "Ask its newest checkpoint" if found is None else "Redo",
+                icon=":material/play_arrow:" if found is None else ":material/refresh:",
+                key=f"inspect_request_{kind}",
+                on_click=state.finding_service().request,
+                args=(run, kind),
+            )
+    if found is not None and found.error is not None:
+        state.show_error(found.error)
+    return found
+
+
+def _requested_words(found: Found | None) -> str:
+    if found is None:
+        return "This run is training, and an answer takes seconds of its time."
+    if found.state == "failed":
+        return "This run is training; a later checkpoint may do better."
+    made = "Made while the run trains" + (
+        "" if found.epoch is None else f", at epoch {found.epoch:,}"
+    )
+    return f"{made}." if found.is_newest else f"{made}; it has learnt more since."
+
+
+@st.fragment(run_every=0.5)
+def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None:
+    service = state.finding_service()
+    found = service.requested(run, kind) if is_requested else service.ask(run, kind)
+    if found is None or found.state != "running":
+        st.rerun()
+    st.markdown(f":material/hourglass_top: :shimmer[{text}]")
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _follow(run: Run, checkpoint: str, drawn_at: int) -> None:
+    try:
+        status = run.status()
+    except Bert4RecError:
+        # Deleted meanwhile. Around a fragment nobody catches; the page goes on without the run.
+        st.rerun()
+    is_new = (run.newest_checkpoint, run.checkpoint_ns(checkpoint)) != (checkpoint, drawn_at)
+    if is_new or status.state not in ACTIVE_STATES:
+        st.rerun()
+    st.caption(
+        f":material/autorenew: This run is training (epoch {status.epoch:,}): what it knows now is "
+        "shown, and drawn anew with each checkpoint. Your sequence stays."
+    )

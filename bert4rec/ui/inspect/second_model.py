@@ -1,0 +1,148 @@
+"""Two models on the same sequence, beside each other."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.explain import Prediction, predict_masked
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
+from bert4rec.ui import state
+from bert4rec.ui.inspect.inspected_model import ended_model
+from bert4rec.ui.reading_table import Column, count_column, draw_table
+from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.sequences.drafts import Draft
+from bert4rec.ui.sequences.prediction_cards import (
+    BITS_HELP,
+    CONTEXT_WORDS,
+    bits_words,
+    draw_suggestions,
+    ordinal,
+    signed_bits,
+    suggestion_table,
+    with_true_item,
+)
+from bert4rec.view.markdown import escape
+
+OTHER_KEY = "inspect_other_run"
+TOP_K = 10
+
+
+def other_runs(run: Run) -> dict[str, Run]:
+    """Return the runs on the same data that have a model, without this one, newest first."""
+    fingerprint = run.config()["dataset"].get("fingerprint")
+    return {
+        other.id: other
+        for other in state.readable_runs()
+        if other.id != run.id
+        and other.checkpoint("best").exists()
+        and other.config()["dataset"].get("fingerprint") == fingerprint
+    }
+
+
+def draw_second(
+    run: Run, recommender: Recommender, draft: Draft, places: list[int], focus: int
+) -> None:
+    """Let a visitor choose another run and show what both put at the hidden places.
+
+    Args:
+        run: The run that the page looks at.
+        recommender: Its model.
+        draft: The sequence.
+        places: Its hidden places that the model sees.
+        focus: The one to show in detail.
+    """
+    others = other_runs(run)
+    if not others:
+        st.caption("There is no other model of this dataset yet. Train a second one to compare.")
+        return
+    labels = run_labels({run.id: run} | others)
+    chosen = st.selectbox(
+        "Other model",
+        list(others),
+        key=OTHER_KEY,
+        format_func=lambda run_id: labels.get(run_id, run_id),
+        width=420,
+    )
+    other = ended_model(others[chosen if chosen in others else next(iter(others))])
+    start = max(0, len(draft) - other.settings.max_seq_length)
+    both_see = [place for place in places if place >= start]
+    if len(both_see) < len(places):
+        st.caption("Places before the other model's window are left out.")
+    if not both_see:
+        return
+    pair = [_predict(one, draft, both_see) for one in (recommender, other)]
+    names = [run.name, str(others[chosen].name) if chosen in others else "Other model"]
+    titles = [recommender.vocabulary.title(one.true_idx) for one in pair[0]]
+    st.markdown(f"**{escape(pair_finding(pair, both_see, focus))}**")
+    _draw_places(pair_table(pair, titles), names)
+    at = both_see.index(focus) if focus in both_see else 0
+    for column, name, found in zip(st.columns(2), names, pair, strict=True):
+        with column:
+            _draw_list(name, found[at], titles[at], recommender)
+
+
+def _predict(recommender: Recommender, draft: Draft, places: list[int]) -> list[Prediction]:
+    # The last of its contexts shows a model as much as it can see.
+    widest = recommender.contexts[-1]
+    return predict_masked(recommender, draft.items, places, context=widest, k=TOP_K)
+
+
+def pair_finding(pair: list[list[Prediction]], places: list[int], focus: int) -> str:
+    """Return how both models rank the hidden items, in one sentence."""
+    at = places.index(focus) if focus in places else 0
+    one, two = (found[at].true_rank + 1 for found in pair)
+    said = (
+        f"At position {places[at] + 1} this model ranks the true item {ordinal(one)}, the other "
+        f"one {ordinal(two)}"
+    )
+    if len(places) == 1:
+        return f"{said}."
+    n_better = sum(a.true_rank < b.true_rank for a, b in zip(*pair, strict=True))
+    n_worse = sum(a.true_rank > b.true_rank for a, b in zip(*pair, strict=True))
+    return (
+        f"{said}. Of {len(places)} hidden places this one is better at {n_better} and the other "
+        f"at {n_worse}."
+    )
+
+
+def pair_table(pair: list[list[Prediction]], titles: list[str]) -> pd.DataFrame:
+    """Return a row for each hidden place: ranks from 1 and bits of both models, and their gap."""
+    return pd.DataFrame(
+        [
+            {
+                "position": one.position + 1,
+                "item": title,
+                "rank": one.true_rank + 1,
+                "other_rank": two.true_rank + 1,
+                "bits": round(one.bits, 1),
+                "other_bits": round(two.bits, 1),
+                "gap": round(two.bits - one.bits, 1),
+            }
+            for one, two, title in zip(*pair, titles, strict=True)
+        ]
+    )
+
+
+def _draw_places(table: pd.DataFrame, names: list[str]) -> None:
+    draw_table(
+        table,
+        [
+            count_column("position", "Position"),
+            Column("item", "True item"),
+            count_column("rank", "Rank here", "Of the true item"),
+            count_column("other_rank", "Rank there", "In the other model"),
+            Column("bits", "Bits here", BITS_HELP, bits_words, is_number=True),
+            Column("other_bits", "Bits there", "", bits_words, is_number=True),
+            Column("gap", "Gained there", "", signed_bits, is_number=True),
+        ],
+        alt=f"Ranks of the true item by {names[0]} and by {names[1]}",
+    )
+
+
+def _draw_list(name: str, found: Prediction, title: str, recommender: Recommender) -> None:
+    st.markdown(f"**{escape(name)}** · {CONTEXT_WORDS[found.context]}")
+    count = int(recommender.vocabulary.counts[found.true_idx - 1])
+    table = with_true_item(suggestion_table(found.top, found), found, title, count)
+    draw_suggestions(table, alt_text=f"What {name} expects at the hidden place", is_narrow=True)

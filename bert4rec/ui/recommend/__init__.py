@@ -1,0 +1,1 @@
+"""The Recommend page: next items, the composer, the stories."""

@@ -1,0 +1,162 @@
+"""A user's history beside what two scorers expect next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.next_lists import NextList, next_lists, yardsticks
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
+from bert4rec.score_blocks import Scorer
+from bert4rec.ui import cache, state
+from bert4rec.ui.reading_table import Column, count_column, draw_table
+from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.sequences.prediction_cards import ordinal
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, percent
+
+K = 10
+N_RECENT = 15
+MIN_LIST_PX = 260
+FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
+YARDSTICK_LABELS = {"transitions": "Transition counts", "popularity": "Popularity"}
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The two that are asked, each with its label.
+
+    Args:
+        labels: Names of the two, in order.
+        scorers: The two, by name.
+    """
+
+    labels: dict[str, str]
+    scorers: dict[str, Scorer]
+
+
+def rival_labels(run: Run) -> dict[str, str]:
+    """Return what a run can be set beside: other runs on its dataset, and the yardsticks."""
+    fingerprint = run.config()["dataset"]["fingerprint"]
+    others = {
+        other.id: other
+        for other in state.readable_runs()
+        if other.id != run.id
+        and other.checkpoint("best").exists()
+        and other.config()["dataset"].get("fingerprint") == fingerprint
+    }
+    return YARDSTICK_LABELS | run_labels(others)
+
+
+def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
+    """Return a run's network and its rival as scorers."""
+    if rival in YARDSTICK_LABELS:
+        other: Scorer = _yardsticks(run.id, recommender)[rival]
+    else:
+        other = cache.load_recommender(rival).scorer
+    labels = {run.id: run.name, rival: label}
+    return Rivals(labels, {run.id: recommender.scorer, rival: other})
+
+
+@st.cache_resource(max_entries=4, show_spinner="Counting transitions…")
+def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
+    return yardsticks(_recommender.dataset, _recommender.settings)
+
+
+def draw_lists(
+    recommender: Recommender, rivals: Rivals, user_idx: int, *, hides_last: bool
+) -> None:
+    """Draw the history and both lists.
+
+    Args:
+        recommender: Names the items; its evaluation says whether seen items leave the lists.
+        rivals: Who is asked.
+        user_idx: Whose history.
+        hides_last: Whether the newest item is held back as the one to find.
+    """
+    dataset = recommender.dataset
+    whole = dataset.history(user_idx).astype(np.int64)
+    hides_last = hides_last and len(whole) > 1
+    history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
+    removes = recommender.removes_seen
+    found = next_lists(rivals.scorers, history, k=K, true_idx=true_idx, remove_seen=removes)
+    sentence = finding(rivals, found, true_idx, recommender.vocabulary)
+    st.markdown(f"##### {escape(sentence)}", anchors=False)
+    columns = st.grid(3, min_column_width=MIN_LIST_PX)
+    with columns.container():
+        _draw_history(dataset, history, true_idx)
+    for name, one in found.items():
+        with columns.container():
+            st.markdown(f"**{escape(rivals.labels[name])}**")
+            _draw_list(one, recommender.vocabulary, history, rivals.labels[name])
+    st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
+
+
+def finding(
+    rivals: Rivals, found: dict[str, NextList], true_idx: int | None, vocabulary: Vocabulary
+) -> str:
+    """Return what the two lists say, in one or two sentences."""
+    n_shared = sum(item.is_shared for item in next(iter(found.values())).items)
+    shared = f"The lists share {counted(n_shared, 'item')}."
+    if true_idx is None:
+        return shared
+    first, second = (
+        f"{rivals.labels[name]} ranks it {ordinal((one.true_rank or 0) + 1)}"
+        for name, one in found.items()
+    )
+    return f"“{vocabulary.title(true_idx)}” came next: {first}, {second}. {shared}"
+
+
+def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int | None) -> None:
+    titles = dataset.vocabulary.titles
+    first = max(0, len(history) - N_RECENT)
+    rows = [(at + 1, titles[history[at] - 1]) for at in range(len(history) - 1, first - 1, -1)]
+    if true_idx is not None:
+        rows.insert(0, (len(history) + 1, f"✓ {titles[true_idx - 1]} (held back)"))
+    st.markdown(f"**History**, newest first: {counted(len(history), 'item')}")
+    draw_table(
+        pd.DataFrame(rows, columns=["at", "item"]),
+        [count_column("at", "#", "Position"), Column("item", "Item")],
+        alt="The newest items of the history",
+    )
+
+
+def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd.DataFrame:
+    """Return a list as rows: rank from 1, marked title, chance or count as text, whether true."""
+    seen = set(history.tolist())
+    rows = []
+    for rank, item in enumerate(one.items, start=1):
+        signs = [
+            sign
+            for sign, holds in (
+                ("✓", item.is_true),
+                ("=", item.is_shared),
+                ("↺", item.item_idx in seen),
+            )
+            if holds
+        ]
+        weight = percent(item.weight) if one.is_network else f"{item.weight:,.0f} ×"
+        title = " ".join([*signs, vocabulary.title(item.item_idx)])
+        rows.append((rank, title, weight, item.is_true))
+    return pd.DataFrame(rows, columns=["rank", "item", "weight", "is_true"])
+
+
+def _draw_list(one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str) -> None:
+    table = list_table(one, vocabulary, history)
+    weight = (
+        Column("weight", "Chance", "Probability over the whole catalogue", is_number=True)
+        if one.is_network
+        else Column("weight", "Count", FOLLOWED_HELP, is_number=True)
+    )
+    draw_table(
+        table,
+        [count_column("rank", "#", "Rank"), Column("item", "Item"), weight],
+        alt=f"What {label} expects next",
+        is_tinted=table["is_true"].tolist(),
+    )

@@ -1,0 +1,289 @@
+"""Three guided stories on the samples: large cards and plain words, for people new to it all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from bert4rec.composer.decoding import Choice
+from bert4rec.composer.outline import OPEN, Outline
+from bert4rec.composer.reasons import Reason
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import Bert4RecError
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
+from bert4rec.stories import STORIES, Story, Task
+from bert4rec.ui import cache, state
+from bert4rec.ui.recommend import compositions
+from bert4rec.ui.train.live_run import draw_progress
+from bert4rec.ui.train.run_controls import draw_controls, shown_state
+from bert4rec.view.markdown import escape
+from bert4rec.view.run_figures import queue_text
+
+STORY_NAMES = ("story", "task", "told")
+STORY_KEY = "story"
+TASK_KEY = "story_task"
+TOLD_KEY = "story_told"
+TRUTH_KEY = "story_truth"
+STORY_ICONS = {
+    "playlist": ":material/queue_music:",
+    "series": ":material/auto_stories:",
+    "course": ":material/school:",
+}
+LIVE_STATES = ("queued", "running", "paused")
+LOOK_EVERY_S = 2.0
+MIN_CARD_PX = 250
+PLAIN_REASONS = {
+    "past": "It follows from what comes before.",
+    "future": "What comes after gives it away.",
+    "both": "It fits what comes before and what comes after.",
+    "either": "It fits both sides.",
+    "popularity": "A safe choice: many have it.",
+}
+
+OpenSheet = Callable[[Run, Outline], None]
+
+
+def draw_stories(open_sheet: OpenSheet) -> dict[str, str]:
+    """Draw the choice of a story and the story.
+
+    Args:
+        open_sheet: Gets the run and the outline when a visitor wants to go on in the composer.
+
+    Returns:
+        The parameters of an address that shows the same.
+    """
+    _follow_link()
+    story = STORIES[_choose_story()]
+    n = int(st.session_state.setdefault(TASK_KEY, 0))
+    is_told = bool(st.session_state.setdefault(TOLD_KEY, False))
+    st.header(story.title, anchor=False)
+    st.markdown(f"##### {story.text}", anchors=False)
+    try:
+        run = _sample_run(story.sample)
+        if run is None or not run.checkpoint("best").exists():
+            _draw_training(story, run)
+        else:
+            _draw_story(story, run, n, is_told, open_sheet)
+    except Bert4RecError as error:
+        state.show_error(error)
+    return {"story": story.name, "task": str(n + 1)} | ({"told": "1"} if is_told else {})
+
+
+def _follow_link() -> None:
+    linked = st.query_params.get("story")
+    if STORY_KEY in st.session_state or linked not in STORIES:
+        return
+    st.session_state[STORY_KEY] = linked
+    task = st.query_params.get("task", "1")
+    is_number = re.fullmatch("[1-9][0-9]{0,2}", task)
+    st.session_state[TASK_KEY] = int(task) - 1 if is_number else 0
+    st.session_state[TOLD_KEY] = "told" in st.query_params
+
+
+def _choose_story() -> str:
+    def begin() -> None:
+        st.session_state[TASK_KEY] = 0
+        st.session_state[TOLD_KEY] = st.session_state[TRUTH_KEY] = False
+
+    chosen = st.segmented_control(
+        "Story",
+        list(STORIES),
+        default=None if STORY_KEY in st.session_state else next(iter(STORIES)),
+        format_func=lambda name: f"{STORY_ICONS[name]} {STORIES[name].title}",
+        key=STORY_KEY,
+        required=True,
+        label_visibility="collapsed",
+        on_change=begin,
+        persist_state="session",
+    )
+    return chosen or next(iter(STORIES))
+
+
+def _sample_run(sample: str) -> Run | None:
+    """Return the newest run on a bundled sample that has a model, else one that trains.
+
+    The stories are about what comes after a gap, too: a model of the past alone cannot tell them.
+    """
+    runs = [run for run in state.readable_runs() if run.config()["dataset"]["name"] == sample]
+    runs = [run for run in runs if _is_on_simulated_data(run)]
+    runs = [run for run in runs if run.hyperparameters().sees_future]
+    with_model = [run for run in runs if run.checkpoint("best").exists()]
+    live = [run for run in runs if run.status().state in LIVE_STATES]
+    return next(iter([*with_model, *live]), None)
+
+
+def _is_on_simulated_data(run: Run) -> bool:
+    """Return whether a run's data are simulated, False where its dataset no longer opens."""
+    try:
+        return bool(run.dataset().manifest.get("simulated"))
+    except Bert4RecError:
+        return False
+
+
+def _draw_training(story: Story, run: Run | None) -> None:
+    if run is not None:
+        _draw_waiting(run)
+        return
+    st.info(
+        "The model has not seen this sample yet. Training takes about a minute, on this machine.",
+        icon=":material/model_training:",
+    )
+    if st.button("Train on the sample", type="primary", icon=":material/play_arrow:"):
+        with st.spinner("Preparing the sample…"):
+            from bert4rec.ui.demo import start_demo
+
+            start_demo(state.workspace(), state.job_service(), story.sample)
+        st.rerun()
+
+
+def _draw_waiting(run: Run) -> None:
+    """Draw how far the training is, live, with its controls and the way to all about it."""
+    status = run.status()
+    now = shown_state(run, status)
+    st.info(
+        "The model is learning from the sample. The story begins once it knows something.",
+        icon=":material/hourglass_top:",
+    )
+
+    @st.fragment(run_every=LOOK_EVERY_S)
+    def look() -> None:
+        # What stands outside the fragment is drawn anew when the state changes.
+        if not run.folder.is_dir() or run.checkpoint("best").exists():
+            st.rerun()
+        newest = run.status()
+        if shown_state(run, newest) != now:
+            st.rerun()
+        if now == "queued":
+            st.caption(queue_text(state.job_service().position(run.id)))
+        else:
+            draw_progress(run, newest, cache.curves(run.id), now)
+
+    look()
+    draw_controls(run, status, after_delete=lambda: None)
+    if st.button("Watch it live", icon=":material/monitoring:"):
+        state.choose_run(run.id)
+        st.switch_page("pages/train.py", query_params={"run": run.id})
+
+
+def _draw_story(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
+    recommender = cache.load_recommender(run.id)
+    task = story.task(recommender.dataset, n)
+    choices: dict[int, Choice] = {}
+    reasons: dict[int, Reason] = {}
+    if is_told:
+        found = compositions.composed(run, recommender, task.outline)
+        choices = {choice.place: choice for choice in found.choices}
+        reasons = {one.place: one for one in compositions.reasons(run, recommender, found)}
+    with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
+        for at, kept in enumerate(task.outline.places):
+            with cards.container(border=True, height="stretch"):
+                _draw_kept_or_gap(story, recommender.vocabulary, at, kept, choices.get(at))
+                if at in choices:
+                    _draw_choice(recommender, task, choices[at], reasons[at])
+    _draw_buttons(run, task, n, is_told, open_sheet)
+    if is_told:
+        _draw_moral(task, choices)
+
+
+def _draw_kept_or_gap(
+    story: Story, vocabulary: Vocabulary, at: int, kept: int, choice: Choice | None
+) -> None:
+    item = choice.item_idx if choice else kept
+    st.caption(f"{story.noun.capitalize()} {at + 1}")
+    if item == OPEN:
+        st.markdown("### ?", anchors=False)
+        st.markdown("Missing")
+        return
+    title = escape(vocabulary.title(item))
+    st.markdown(f"### :blue[{title}]" if choice else f"### {title}", anchors=False)
+    if line := _line_of(story, vocabulary, item):
+        st.markdown(escape(line))
+
+
+def _line_of(story: Story, vocabulary: Vocabulary, item: int) -> str:
+    """Return what of the item table says most about an item in this story."""
+    row = dict(vocabulary.table.iloc[item - 1].items())
+    found = [str(row[name]) for name in story.columns if _is_told(row.get(name))]
+    if _is_told(row.get("series")) and _is_told(number := row.get("series_number")):
+        found[-1] = f"{found[-1]}, volume {float(str(number)):.0f}"
+    return " · ".join(found)
+
+
+def _is_told(value: object) -> bool:
+    return value is not None and value == value and str(value).strip() != ""
+
+
+def _draw_choice(recommender: Recommender, task: Task, choice: Choice, reason: Reason) -> None:
+    st.badge(sureness_words(choice.probability), icon=":material/auto_awesome:", color="blue")
+    st.markdown(PLAIN_REASONS[reason.carried_by])
+    if st.session_state.get(TRUTH_KEY):
+        true = task.hidden[choice.place]
+        if true == choice.item_idx:
+            st.badge("That is what was there", icon=":material/check:", color="green")
+        else:
+            st.caption(f"It was {escape(recommender.vocabulary.title(true))}.")
+
+
+def sureness_words(probability: float) -> str:
+    """Return how sure a choice is, in words.
+
+    Example:
+        >>> [sureness_words(p) for p in (0.9, 0.3, 0.02)]
+        ['Very sure', 'Fairly sure', 'One of several that fit']
+    """
+    if probability >= 0.6:
+        return "Very sure"
+    return "Fairly sure" if probability >= 0.25 else "One of several that fit"
+
+
+def _draw_buttons(run: Run, task: Task, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
+    def tell() -> None:
+        st.session_state[TOLD_KEY] = True
+
+    def show_truth() -> None:
+        st.session_state[TRUTH_KEY] = True
+
+    def go_on() -> None:
+        st.session_state[TASK_KEY] = n + 1
+        st.session_state[TOLD_KEY] = st.session_state[TRUTH_KEY] = False
+
+    with st.container(horizontal=True):
+        if not is_told:
+            st.button(
+                "Find what is missing",
+                type="primary",
+                icon=":material/auto_awesome:",
+                on_click=tell,
+            )
+        elif not st.session_state.get(TRUTH_KEY):
+            st.button(
+                "Show what was there",
+                type="primary",
+                icon=":material/visibility:",
+                on_click=show_truth,
+            )
+        st.button("Another example", icon=":material/skip_next:", on_click=go_on)
+        st.button(
+            "Change it in the composer",
+            icon=":material/tune:",
+            on_click=lambda: open_sheet(run, task.outline),
+        )
+
+
+def _draw_moral(task: Task, choices: Mapping[int, Choice]) -> None:
+    if not st.session_state.get(TRUTH_KEY):
+        return
+    n_right = sum(choices[at].item_idx == item for at, item in task.hidden.items())
+    st.markdown(
+        f"##### {n_right} of {len(task.hidden)} are what was there. Others can fit as well: "
+        "there is more than one good way through.",
+        anchors=False,
+    )
+    st.caption(
+        "Simulated data: nobody really listened to, read or took these. The model learned from "
+        "other parts of these sequences too; the pages Runs and Inspect show figures on items that "
+        "it never saw."
+    )

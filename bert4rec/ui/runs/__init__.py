@@ -1,0 +1,1 @@
+"""The Runs page: runs listed, looked at, compared."""

@@ -1,0 +1,299 @@
+"""What can be done with a run of the list, as buttons: from a label to the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from zlib import crc32
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.policy import dump_policy
+from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
+from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run
+from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
+from bert4rec.runs.storage import prunable_bytes, prune_run
+from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
+from bert4rec.ui import state
+from bert4rec.ui.runs.report_button import draw_report
+from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
+from bert4rec.ui.train.run_controls import clone_to_form, resume_label
+from bert4rec.ui.train.train_longer import draw_train_longer
+from bert4rec.view.markdown import escape
+from bert4rec.view.run_table import run_row
+from bert4rec.words import counted, size
+
+# What went wrong with the last press.
+PROBLEM_KEY = "runs_problem"
+# Runs that a question names one by one.
+MAX_NAMED = 10
+PRUNE, POLICY = "Prune", "Policy YAML"
+CURVES, EVENTS = "Curves CSV", "Curves for TensorBoard"
+
+
+def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> None:
+    """Draw the buttons of a run that can be read.
+
+    Args:
+        run: The run.
+        now: Its state.
+        n_bytes: What it takes on disk.
+        known_tags: Tags of all runs, to choose from.
+    """
+    with st.container(horizontal=True):
+        if st.button("Open", icon=":material/open_in_full:", type="primary"):
+            _open(run)
+        if st.button("Rename, note, tags", icon=":material/edit:"):
+            _ask_label(run, replace(run.label(), name=run.name), known_tags)
+        if st.button("Clone to the form", icon=":material/content_copy:"):
+            _clone(run)
+        if now in RESUMABLE_STATES and st.button(resume_label(run), icon=":material/play_arrow:"):
+            _resume(run)
+        draw_train_longer(run, now)
+        draw_report([run], has_begun=run_row(run).has_begun)
+        _draw_files(run, now, n_bytes)
+        draw_delete(run, now)
+
+
+def _open(run: Run) -> None:
+    state.choose_run(run.id)
+    st.switch_page("pages/train.py", query_params={"run": run.id})
+
+
+def _clone(run: Run) -> None:
+    try:
+        clone_to_form(run)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+        st.rerun()
+    st.switch_page("pages/train.py")
+
+
+def _resume(run: Run) -> None:
+    try:
+        state.job_service().submit(run)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+        st.rerun()
+    _open(run)
+
+
+def _draw_files(run: Run, now: str, n_bytes: int) -> None:
+    with st.popover("Files", icon=":material/download:"):
+        st.download_button(
+            POLICY,
+            lambda: dump_policy(run.policy()),
+            file_name=f"{run.id}.yaml",
+            mime="application/yaml",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            CURVES,
+            partial(curves_csv, run),
+            file_name=f"{run.id}-curves.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            EVENTS,
+            partial(curve_events, run),
+            file_name=event_file_name(run),
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            help="An event file with curves and settings. Put it into a folder named after the run,"
+            " and start TensorBoard with the folder above.",
+            width="stretch",
+        )
+        draw_export(run, now, n_bytes)
+        draw_model_export(run, n_bytes)
+        n_free = prunable_bytes(run)
+        st.button(
+            f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
+            icon=":material/content_cut:",
+            help="Deletes the last checkpoint of a finished run, which is needed only to train it "
+            "longer and to watch one prediction on Train, and the snapshots for the film of its "
+            "map. The model, which is the best one, stays.",
+            disabled=not n_free,
+            on_click=_try,
+            args=(partial(prune_run, run),),
+            width="stretch",
+        )
+
+
+def _try(action: Callable[[], object]) -> None:
+    """Carry out what a button asks for; a refusal is shown on the page."""
+    try:
+        action()
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def show_problem() -> None:
+    """Show what the last press could not do."""
+    problem = st.session_state.pop(PROBLEM_KEY, None)
+    if problem is not None:
+        state.show_error(problem)
+
+
+# The label comes as an argument, which stays as it was when the dialog was opened.
+@st.dialog("Rename, note, tags")
+def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
+    # A dialog that was left keeps what was typed, which must not stand over words from elsewhere.
+    over = f"{run.id}_{crc32(repr(shown).encode()):08x}"
+    name = st.text_input("Name", value=shown.name, max_chars=MAX_NAME, key=f"name_{over}")
+    tags = st.multiselect(
+        "Tags",
+        list(dict.fromkeys([*shown.tags, *known_tags])),
+        default=list(shown.tags),
+        accept_new_options=True,
+        placeholder="Choose or write some",
+        help=f"Words to find the run by, up to {MAX_TAG} signs each.",
+        key=f"tags_{over}",
+    )
+    # Below the tags, whose open list would lie over the button.
+    note = st.text_area("Note", value=shown.note, max_chars=MAX_NOTE, key=f"run_note_{over}")
+    st.caption("Settings and figures of a run stay as they are.")
+    if not st.button("Save", type="primary", icon=":material/check:"):
+        return
+    try:
+        change_label(run.folder, shown, Label(name, note, tuple(tags)))
+    except Bert4RecError as error:
+        state.show_error(error)
+    else:
+        st.rerun()
+
+
+def draw_delete(run: Run, now: str) -> None:
+    """Draw the button that deletes a run, also one that cannot be read."""
+    is_active = now in ACTIVE_STATES
+    if st.button(
+        "Delete",
+        icon=":material/delete:",
+        disabled=is_active,
+        help="Stop it first." if is_active else None,
+        key=f"delete_{run.id}",
+    ):
+        ask_delete([run])
+
+
+@st.dialog("Delete?", icon=":material/delete:")
+def ask_delete(runs: list[Run]) -> None:
+    """Ask before runs go into the trash."""
+    names = ", ".join(f"**{escape(_name(run))}**" for run in runs[:MAX_NAMED])
+    more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
+    st.markdown(
+        f"{counted(len(runs), 'run')}, {names}{more}, with curves, checkpoints and figures will go "
+        "into the trash of this workspace. You can undo it until you leave this page, and restore "
+        "it from the trash until that is emptied."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep"):
+            st.rerun()
+        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
+            try:
+                for run in runs:
+                    _delete(run)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            st.rerun()
+
+
+def _delete(run: Run) -> None:
+    moved = trash_run(state.workspace(), run.id)
+    state.forget_run(run.id)
+    st.session_state[state.DELETED_KEY] = [*st.session_state.get(state.DELETED_KEY, []), moved.id]
+
+
+def draw_undo() -> None:
+    """Offer to take back the deletions since this page was opened."""
+    deleted = st.session_state.get(state.DELETED_KEY, [])
+    if not deleted:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/delete: {counted(len(deleted), 'run')} went into the trash.",
+            width="content",
+        )
+        st.button("Undo", icon=":material/undo:", on_click=_undo)
+
+
+def _undo() -> None:
+    for run_id in st.session_state.pop(state.DELETED_KEY, []):
+        _try(partial(restore_run, state.workspace(), run_id))
+
+
+def draw_trash(place: DeltaGenerator) -> None:
+    """Draw what lies in the trash, to be restored or purged; nothing where it is empty."""
+    runs = list_trash(state.workspace())
+    if not runs:
+        return
+    with place.expander(f"Trash ({len(runs):,})", icon=":material/delete:"):
+        names = {run.id: f"{_name(run)} · {run.id}" for run in runs}
+        chosen = st.multiselect(
+            "Deleted runs",
+            list(names),
+            format_func=lambda run_id: names.get(run_id, run_id),
+            placeholder="Choose some",
+            key="runs_trash",
+        )
+        with st.container(horizontal=True):
+            st.button(
+                "Restore",
+                icon=":material/restore_from_trash:",
+                disabled=not chosen,
+                on_click=_restore,
+                args=(chosen,),
+            )
+            wanted = chosen or list(names)
+            if st.button(
+                f"Delete {counted(len(wanted), 'run')} for good", icon=":material/delete_forever:"
+            ):
+                _ask_purge(wanted)
+
+
+def _name(run: Run) -> str:
+    try:
+        return run.name
+    except Bert4RecError:
+        return "unreadable"
+
+
+def _restore(run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        _try(partial(restore_run, state.workspace(), run_id))
+    _offer_no_undo_of(run_ids)
+
+
+def _offer_no_undo_of(run_ids: list[str]) -> None:
+    kept = st.session_state.get(state.DELETED_KEY, [])
+    st.session_state[state.DELETED_KEY] = [run_id for run_id in kept if run_id not in run_ids]
+
+
+@st.dialog("Delete for good?", icon=":material/delete_forever:")
+def _ask_purge(run_ids: list[str]) -> None:
+    st.markdown(
+        f"{counted(len(run_ids), 'run')} of the trash will be deleted for good. "
+        "This cannot be undone."
+    )
+    st.caption(escape(", ".join(run_ids[:5])) + (" and more" if len(run_ids) > 5 else ""))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep"):
+            st.rerun()
+        if st.button("Delete for good", type="primary", key="really_purge"):
+            try:
+                for run_id in run_ids:
+                    purge_run(state.workspace(), run_id)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            _offer_no_undo_of(run_ids)
+            st.rerun()

@@ -1,0 +1,113 @@
+"""What a search has found out about its settings: importance, slices, parallel axes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.search.figures import MIN_FOR_IMPORTANCE, importance, n_finished
+from bert4rec.search.plan import SearchPlan
+from bert4rec.search.study import Study
+from bert4rec.ui import state
+from bert4rec.ui.folded import folded
+from bert4rec.ui.runs.settings_chart import axes_figure
+from bert4rec.ui.search import importance_charts
+from bert4rec.ui.study_list import ReadStudy
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted, metric_name
+
+MIN_FINISHED = 2
+MIN_SLICE_PX = 250
+SLICE_PX = 200
+BAR_PX, BARS_PX = 34, 70
+
+
+def draw_results(read: ReadStudy) -> None:
+    """Draw which settings matter, once there is something to compare."""
+    if read.plan is None or n_finished(read.trials) < MIN_FINISHED:
+        return
+    st.subheader("Which settings matter", anchor=False)
+    _draw_importance(read)
+    _draw_slices(read, read.plan)
+    _draw_axes(read, read.plan)
+
+
+def _draw_importance(read: ReadStudy) -> None:
+    n = n_finished(read.trials)
+    if n < MIN_FOR_IMPORTANCE:
+        st.caption(
+            f"How much each setting matters is told from {MIN_FOR_IMPORTANCE} finished trials on; "
+            f"there are {n:,}. Pruned ones do not count, as they were not trained to the end."
+        )
+        return
+    try:
+        workspace = str(state.workspace())
+        shares = _importance(workspace, read.figures_key, state.study_list().study(read.name))
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    finding = importance_charts.importance_finding(shares)
+    chart = importance_charts.importance_chart(shares)
+    with st.container(border=True):
+        st.markdown("**Importance**")
+        if any(shares.values()):
+            height = BARS_PX + BAR_PX * len(shares)
+            st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
+        st.caption(
+            f"{escape(finding)} Functional ANOVA over {counted(n, 'finished trial')}: what share "
+            "of the differences in score each setting explains by itself within what was tried. "
+            "A few trials tell little, and pruned ones are left out."
+        )
+
+
+@st.cache_data(max_entries=32, show_spinner="Weighing the settings…")
+def _importance(workspace: str, key: tuple[str, str, int], _study: Study) -> dict[str, float]:
+    del workspace, key
+    return importance(_study)
+
+
+def _draw_slices(read: ReadStudy, plan: SearchPlan) -> None:
+    with st.container(border=True):
+        st.markdown("**Score against each setting**")
+        cells = st.grid("auto", min_column_width=MIN_SLICE_PX)
+        for name, chart in importance_charts.slice_charts(read.trials, plan).items():
+            if chart.points.empty:
+                continue
+            finding = importance_charts.slice_finding(read.trials, name)
+            with cells.container():
+                st.vega_lite_chart(chart.points, chart.spec, height=SLICE_PX, alt=finding)
+        st.caption(
+            "Each point is a trial. A pruned one (▼) stands at the best score it had when it was "
+            "ended."
+        )
+
+
+def _draw_axes(read: ReadStudy, plan: SearchPlan) -> None:
+    with folded(
+        "Parallel coordinates", key="search_axes", icon=":material/stacked_line_chart:"
+    ) as is_open:
+        if is_open:
+            _draw_lines(read, plan)
+
+
+def _draw_lines(read: ReadStudy, plan: SearchPlan) -> None:
+    shown = [t for t in read.trials if t.state == "finished" and t.score is not None]
+    title = f"Best {metric_name(plan.metric)}"
+    best = read.best
+    said = "" if best is None else f"The best is trial {best.number + 1:,}."
+    st.caption(
+        f"{counted(len(shown), 'finished trial')} as lines, the better ones standing "
+        f"out. {said} Drag along an axis to keep only the lines through it."
+    )
+    st.plotly_chart(
+        axes_figure(
+            list(plan.space),
+            [trial.values for trial in shown],
+            [float(trial.score or 0) for trial in shown],
+            title,
+            "dark" if st.context.theme.type == "dark" else "light",
+        ),
+        alt=f"Settings of {counted(len(shown), 'finished trial')} against {title}. {said}",
+        config={"displayModeBar": False},
+        key="search_axes_figure",
+    )

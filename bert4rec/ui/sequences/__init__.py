@@ -1,0 +1,1 @@
+"""A sequence as cards, changed by hand, for every page that asks a model of one."""

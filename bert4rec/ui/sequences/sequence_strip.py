@@ -1,0 +1,142 @@
+"""A sequence as cards; those of a long one a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.ui.sequences.drafts import Draft, Edit
+from bert4rec.view.markdown import escape
+from bert4rec.words import number
+
+MIN_CARD_WIDTH = 184
+# A longer title may be cut off on a card.
+CARD_LETTERS = 14
+# More cards than this are shown a part at a time: what the model fills in, below them, stays near.
+MAX_CARDS, PART_CARDS = 30, 25
+PART_KEY = "inspect_part"
+# What was hidden of whose sequence when the part was chosen.
+PART_OF_KEY = "inspect_part_of"
+
+# Of the largest groups of items, in Streamlit's names; a group is named beside its colour.
+GROUP_COLOURS = ("blue", "orange", "green", "violet", "red")
+OTHER_COLOUR = "gray"
+
+
+def draw_strip(
+    draft: Draft,
+    vocabulary: Vocabulary,
+    window: int,
+    on_change: Callable[[Edit], None],
+    *,
+    days: Sequence[str] = (),
+) -> None:
+    """Draw the sequence as cards; a click hides an item or shows it again.
+
+    Args:
+        draft: What to draw.
+        vocabulary: Names the items.
+        window: Places that the model sees, counted from the newest.
+        on_change: Gets the edit after a click.
+        days: When each item of the original was met; nothing if that is not known.
+    """
+    start = max(0, len(draft) - window)
+    columns = category_columns(vocabulary)
+    groups = item_groups(vocabulary, columns[0]) if columns else None
+    colours = group_colours(groups) if groups is not None else {}
+    shown = _choose_part(draft, parts_of(start, len(draft)))
+    with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
+        for at in shown:
+            slot = draft.slots[at]
+            title = vocabulary.title(slot.item_idx)
+            group = None if groups is None else str(groups.iloc[slot.item_idx - 1])
+            colour = colours.get(group or "", OTHER_COLOUR)
+            st.button(
+                _card(draft, at, title, (group, colour), days),
+                key=f"inspect_card_{at}",
+                type="primary" if slot.is_hidden else "secondary",
+                icon=":material/visibility_off:" if slot.is_hidden else None,
+                width="stretch",
+                wrap=False,
+                # Only where it is needed: with it a card takes a browser more than twice as long.
+                help=escape(title) if len(title) > CARD_LETTERS else None,
+                on_click=lambda at=at: on_change(lambda d: d.toggled(at)),
+            )
+    if start:
+        st.caption(
+            f"The first {number(start)} of {number(len(draft))} items are not shown: they lie "
+            f"before the model's window of {number(window)}."
+        )
+
+
+def parts_of(start: int, end: int) -> list[range]:
+    """Return neighbouring places in parts of about the same length; few places are one part."""
+    n = end - start
+    n_parts = 1 if n <= MAX_CARDS else -(-n // PART_CARDS)
+    cuts = [start + n * cut // n_parts for cut in range(n_parts + 1)]
+    return [range(*pair) for pair in pairwise(cuts)]
+
+
+def part_to_show(
+    parts: Sequence[range], chosen: int | None, hidden: Sequence[int], before: Sequence[int]
+) -> int:
+    """Return the part that is shown: the chosen one, unless another place was hidden just now.
+
+    Args:
+        parts: See `parts_of`.
+        chosen: The one that was shown last, None for another sequence.
+        hidden: The hidden places.
+        before: Those that were hidden then.
+    """
+    is_known = chosen is not None and chosen < len(parts)
+    news = sorted(set(hidden) - set(before)) if is_known else list(hidden)
+    there = [at for at, part in enumerate(parts) if any(place in part for place in news)]
+    if is_known and (not there or chosen in there):
+        return int(chosen or 0)
+    return there[0] if there else len(parts) - 1
+
+
+def _choose_part(draft: Draft, parts: Sequence[range]) -> range:
+    if len(parts) == 1:
+        return parts[0]
+    whose = (draft.user, draft.original)
+    last_of, before = st.session_state.get(PART_OF_KEY, (None, ()))
+    chosen = st.session_state.get(PART_KEY) if last_of == whose else None
+    st.session_state[PART_KEY] = part_to_show(parts, chosen, draft.hidden, before)
+    st.session_state[PART_OF_KEY] = (whose, tuple(draft.hidden))
+
+    def words(at: int) -> str:
+        n_hidden = sum(draft.slots[place].is_hidden for place in parts[at])
+        return f"{parts[at][0] + 1}–{parts[at][-1] + 1}" + (f", {n_hidden} hidden" * bool(n_hidden))
+
+    at = st.segmented_control(
+        "Items", range(len(parts)), format_func=words, required=True, key=PART_KEY
+    )
+    return parts[int(at or 0)]
+
+
+def group_colours(groups: pd.Series) -> dict[str, str]:
+    """Return the colours of the largest groups, one each; the others are grey."""
+    largest = groups.value_counts().index[: len(GROUP_COLOURS)]
+    return dict(zip(map(str, largest), GROUP_COLOURS, strict=False))
+
+
+def _card(
+    draft: Draft, at: int, title: str, marked: tuple[str | None, str], days: Sequence[str]
+) -> str:
+    slot, (group, colour) = draft.slots[at], marked
+    lines = [f"{at + 1} · **{escape(title)}**"]
+    # On one line, so that a card is as tall as its neighbours.
+    notes = [] if group is None else [escape(group or "–")]
+    if group and not slot.is_hidden:
+        # On the button of a hidden item the colour would be lost.
+        notes = [f":{colour}[● {notes[0]}]"]
+    notes += ["new"] if slot.origin is None else list(days[slot.origin : slot.origin + 1])
+    if notes:
+        lines.append(f":small[{' · '.join(notes)}]")
+    return "  \n".join(lines)

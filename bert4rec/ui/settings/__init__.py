@@ -1,0 +1,1 @@
+"""The form of the settings, as Train and Search draw it."""

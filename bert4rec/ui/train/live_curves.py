@@ -1,0 +1,146 @@
+"""The curves of one run on the page, while it goes and after it has ended, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Run
+from bert4rec.ui.folded import folded
+from bert4rec.ui.train.small_curves import small_cards, small_curves
+from bert4rec.view import curve_charts, curve_findings
+from bert4rec.view.curve_layers import ZOOM
+from bert4rec.view.markdown import escape
+from bert4rec.view.vega import Chart
+from bert4rec.words import metric_name
+
+MIN_CHART_PX = 380
+CHART_PX = 300
+SMOOTHING_KEY = "curve_smoothing"
+LOG_SCALE_KEY = "curve_log_scale"
+FIRST_SMOOTHING = 0.6
+RAW_NOTE = "The faint line is the loss as it was measured."
+N_LOG_LINES = 30
+LOG_PX = 260
+
+
+def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
+    """Draw what a run's journal tells; where it stands on the page it may be in a fragment."""
+    if not curves.train and not curves.valid:
+        st.caption(
+            "The curves begin with the first training steps."
+            if is_live
+            else "It ended before its first training step, so there are no curves."
+        )
+        return
+    smoothing, is_log = _ask_look()
+    settings = run.hyperparameters()
+    cards = st.grid(2, min_column_width=MIN_CHART_PX)
+    with cards.container(border=True, height="stretch"):
+        _draw_chart(
+            curve_charts.metric_chart(curves, metric, settings.model_name),
+            f"{metric_name(metric)} on the validation items",
+            *curve_findings.metric_words(curves, metric, settings, is_live=is_live),
+            key=f"curve_metric_{run.id}",
+            is_live=is_live,
+        )
+        _draw_table(run, "metric", curves, curve_findings.valid_table)
+    with cards.container(border=True, height="stretch"):
+        _draw_chart(
+            curve_charts.loss_chart(curves, smoothing, is_log=is_log),
+            "Training loss",
+            curve_findings.loss_finding(curves),
+            RAW_NOTE if smoothing else "",
+            key=f"curve_loss_{run.id}",
+            is_live=is_live,
+        )
+        _draw_table(run, "loss", curves, curve_findings.train_table)
+    _draw_small(curves, smoothing)
+
+
+def _ask_look() -> tuple[float, bool]:
+    """Ask how the curves are to be drawn; the answer holds for every run of the session."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.session_state.setdefault(SMOOTHING_KEY, FIRST_SMOOTHING)
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.99,
+            step=0.01,
+            key=SMOOTHING_KEY,
+            persist_state="session",
+            width=220,
+            help="Weight of what came before in the average of loss, gradient norm and speed; "
+            "at 0 they are drawn as they were measured.",
+        )
+        is_log = st.toggle(
+            "Log scale",
+            key=LOG_SCALE_KEY,
+            persist_state="session",
+            help="Draws the training loss so that equal ratios are equally high.",
+        )
+        st.caption(
+            "Drag a large chart to move it, Ctrl and the wheel zoom, a double click shows all.",
+            width="content",
+        )
+    return float(smoothing), bool(is_log)
+
+
+def _draw_chart(
+    chart: Chart,
+    title: str,
+    finding: str,
+    note: str,
+    *,
+    key: str,
+    is_live: bool,
+) -> None:
+    st.markdown(f"**{escape(title)}**")
+    # A text that changes each second would build the chart anew.
+    alt = f"{title}, live; the finding stands below" if is_live else finding
+    if not chart.points.empty:
+        # Streamlit takes back a zoom that it was not asked to tell of whenever points come in.
+        st.vega_lite_chart(
+            chart.points,
+            chart.spec,
+            height=CHART_PX,
+            alt=alt,
+            key=key,
+            on_select="rerun",
+            selection_mode=[ZOOM],
+        )
+    # In one piece: a browser takes as long for each piece as for all of its words.
+    st.caption("\n\n".join(escape(words) for words in (finding, note) if words))
+
+
+def _draw_small(curves: Curves, smoothing: float) -> None:
+    is_dark = st.context.theme.type == "dark"
+    drawings = small_curves(curves, smoothing, is_dark=is_dark)
+    findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
+    st.html(small_cards(drawings, findings))
+
+
+def _draw_table(
+    run: Run, name: str, curves: Curves, table_of: Callable[[Curves], pd.DataFrame]
+) -> None:
+    """Offer a curve's figures; they are made only while they are shown."""
+    with folded("As a table", key=f"table_{name}_{run.id}") as is_open:
+        if is_open:
+            st.dataframe(table_of(curves), hide_index=True, height=260)
+
+
+def draw_log(run: Run) -> None:
+    """Offer the newest lines of the run's log; they are read only while they are shown."""
+    with folded("Log", key=f"log_{run.id}", icon=":material/terminal:") as is_open:
+        if not is_open:
+            return
+        lines = run.log_tail(N_LOG_LINES)
+        if not lines:
+            st.caption("It holds nothing yet.")
+            return
+        # As code, in which no sign means anything.
+        st.code("\n".join(lines[::-1]), language=None, wrap_lines=True, height=LOG_PX)
+        st.caption(f"Newest first; the whole log is {escape(run.folder / 'log.txt')}.")

@@ -1,0 +1,120 @@
+"""What waits for a device: shown in its order, moved, and taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.ui import state
+from bert4rec.view.markdown import escape
+from bert4rec.view.state_words import state_word
+
+if TYPE_CHECKING:
+    from bert4rec.jobs import JobService, Place
+    from bert4rec.runs.folder import Run
+
+LOOK_EVERY_S = 5.0
+# A longer queue is scrolled.
+N_SHOWN, LONG_PX = 6, 400
+PROBLEM_KEY = "queue_problem"
+Drawn = tuple[tuple[str, str, int], ...]
+
+
+def draw_queue() -> None:
+    """Draw the runs of this dashboard that run and wait, as long as any waits."""
+    places = state.job_service().queue()
+    problem = st.session_state.pop(PROBLEM_KEY, None)
+    if problem is not None:
+        state.show_error(problem)
+    if any(place.position for place in places):
+        is_long = len(places) > N_SHOWN
+        with st.container(border=True, height=LONG_PX if is_long else "content"):
+            _draw_places(places)
+    if places:
+        # The buttons stand outside: a fragment that is drawn anew may swallow a press.
+        st.fragment(_look, run_every=LOOK_EVERY_S)(_drawn(places))
+
+
+def _drawn(places: list[Place]) -> Drawn:
+    return tuple((place.run.id, place.device, place.position) for place in places)
+
+
+def _look(drawn: Drawn) -> None:
+    """Have the page drawn anew once the queue is another one."""
+    if _drawn(state.job_service().queue()) != drawn:
+        st.rerun()
+
+
+def _draw_places(places: list[Place]) -> None:
+    n_running = sum(not place.position for place in places)
+    counts = f"{n_running} training, {len(places) - n_running} waiting"
+    st.markdown(f"**Queue**: {counts}; each device trains one at a time")
+    for place in places:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _draw_place(place)
+
+
+def _draw_place(place: Place) -> None:
+    run, n = place.run, place.position
+    now = "paused" if state.job_service().is_paused(run.id) else "running"
+    word = state_word("queued" if n else now)
+    label = f"Number {n} on {place.device}" if n else f"{word.label} on {place.device}"
+    st.badge(label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+    is_shown = run.id == st.session_state.get(state.RUN_KEY)
+    name, data = _names(run)
+    st.markdown(f"**{name}** · {data}" if is_shown else f"{name} · {data}", width="stretch")
+    with st.container(horizontal=True, width="content"):
+        if n:
+            _button(run.id, "first", "To the front", "vertical_align_top", _move(1), is_off=n == 1)
+            _button(run.id, "up", "Up", "arrow_upward", _move(n - 1), is_off=n == 1)
+            _button(run.id, "out", "Take out", "playlist_remove", _take_out)
+        key = f"queue_show_{run.id}"
+        if st.button("Show", icon=":material/visibility:", key=key, disabled=is_shown):
+            state.choose_run(run.id)
+            st.rerun()
+
+
+def _names(run: Run) -> tuple[str, str]:
+    """Return what a run and its data are called; one that is gone or damaged hides no other."""
+    try:
+        return escape(run.name), escape(run.config()["dataset"]["name"])
+    except Bert4RecError:
+        return escape(run.id), "its folder cannot be read"
+
+
+def _take_out(service: JobService, run_id: str) -> None:
+    service.take_out(run_id)
+
+
+def _move(position: int) -> Callable[[JobService, str], None]:
+    return lambda service, run_id: service.move(run_id, position)
+
+
+def _button(
+    run_id: str,
+    name: str,
+    label: str,
+    icon: str,
+    act: Callable[[JobService, str], None],
+    *,
+    is_off: bool = False,
+) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"queue_{name}_{run_id}",
+        on_click=_try,
+        args=(act, run_id),
+        disabled=is_off,
+    )
+
+
+def _try(act: Callable[[JobService, str], None], run_id: str) -> None:
+    """Do what a button asks for; the run may have begun since it was drawn."""
+    try:
+        act(state.job_service(), run_id)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error

@@ -1,0 +1,221 @@
+"""Pause, resume, stop, discard: the buttons of a run, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.policy import Policy
+from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
+from bert4rec.runs.registry import create_run, delete_run
+from bert4rec.ui import state
+from bert4rec.ui.settings.settings_form import fill_from_policy
+from bert4rec.ui.train.train_longer import draw_train_longer
+from bert4rec.ui.train.train_view import NAME_KEY, show_new
+from bert4rec.view.markdown import escape
+from bert4rec.words import free_name
+
+PROBLEM_KEY = "train_problem"
+# Ends that a smaller batch may avert.
+WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
+
+
+def shown_state(run: Run, status: Status) -> str:
+    """Return the state, with a pause or start that the run has yet to notice taken as done."""
+    service = state.job_service()
+    if status.state not in ACTIVE_STATES or service.position(run.id) != 0:
+        return status.state
+    return "paused" if service.is_paused(run.id) else "running"
+
+
+def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) -> None:
+    """Make a run of the current dataset and queue it; `after` gets its id.
+
+    Raises:
+        Bert4RecError: it cannot be made or queued; nothing is left behind.
+    """
+    dataset = state.current_dataset()
+    if dataset is None:
+        raise RunError("there is no dataset to train on", fix="Prepare one on the Data page.")
+    run = state.job_service().make_and_submit(
+        policy.settings.device,
+        lambda: create_run(state.workspace(), dataset, policy, name=name or None),
+    )
+    after(run.id)
+
+
+def clone_to_form(run: Run) -> None:
+    """Fill the form of a new run with the settings, purpose, data and name of another.
+
+    Raises:
+        FormatError: the run's configuration is damaged.
+        SettingsError: it holds settings that this version does not know.
+    """
+    folder = str(run.config()["dataset"].get("folder", ""))
+    names = [listed.row.name for listed in state.listed_runs()]
+    fill_new_run(run.policy(), free_name(run.name, names), folder, f"the run {run.name}")
+
+
+def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) -> None:
+    """Fill the form of a new run and choose its dataset, if that is still there.
+
+    Args:
+        policy: Its settings and purpose.
+        name: Its name.
+        dataset_folder: Its data.
+        source: Where all that came from, in words.
+    """
+    fill_from_policy(policy, source)
+    st.session_state[NAME_KEY] = name
+    show_new()
+    if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
+        state.choose_dataset(dataset_folder)
+
+
+def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:
+    """Draw the buttons that the run's state allows."""
+    problem = st.session_state.pop(PROBLEM_KEY, None)
+    if problem is not None:
+        state.show_error(problem)
+    now = shown_state(run, status)
+    is_ours = state.job_service().position(run.id) is not None
+    if now in ACTIVE_STATES and not is_ours:
+        st.caption("It runs in another process, which alone can steer it; here it can be watched.")
+        return
+    with st.container(horizontal=True):
+        if now in ("running", "paused"):
+            _draw_running(run, now)
+        elif now == "queued":
+            _button("Leave the queue", "take_out", "playlist_remove", run)
+        elif now in RESUMABLE_STATES:
+            _draw_ended(run, status)
+        else:
+            draw_onward(run)
+        draw_train_longer(run, now)
+        if st.button("Discard", icon=":material/delete:", key=f"discard_{run.id}"):
+            confirm_discard(run, after_delete)
+
+
+def _draw_running(run: Run, now: str) -> None:
+    stopping = state.job_service().is_stopping(run.id)
+    if now == "paused":
+        _button("Resume", "resume", "play_arrow", run, disabled=stopping)
+    else:
+        _button("Pause", "pause", "pause", run, disabled=stopping)
+    _button("Stop and keep best", "stop", "stop", run, disabled=stopping)
+
+
+def _draw_ended(run: Run, status: Status) -> None:
+    if run.summary() is not None:
+        draw_onward(run)
+    if status.error in WANT_OF_MEMORY and run.hyperparameters().batch_size > 1:
+        half = run.hyperparameters().batch_size // 2
+        st.button(
+            f"Again with batch size {half:,}",
+            icon=":material/replay:",
+            type="primary",
+            on_click=_try,
+            args=(_start_smaller, run),
+        )
+    _button(
+        resume_label(run),
+        "submit",
+        "play_arrow",
+        run,
+        is_primary=status.state == "interrupted",
+    )
+
+
+def resume_label(run: Run) -> str:
+    """Return what to press so that a run that ended too soon goes on."""
+    return "Resume" if run.checkpoint("last").exists() else "Start again"
+
+
+def draw_onward(run: Run) -> None:
+    """Draw the ways to what can be done with a trained model."""
+    for label, icon, page in (
+        ("Inspect its predictions", "search_insights", "pages/inspect.py"),
+        ("See its embeddings", "scatter_plot", "pages/embeddings.py"),
+    ):
+        is_first = page == "pages/inspect.py"
+        if st.button(label, icon=f":material/{icon}:", type="primary" if is_first else "secondary"):
+            state.choose_run(run.id)
+            st.switch_page(page)
+
+
+def _button(
+    label: str,
+    action: str,
+    icon: str,
+    run: Run,
+    *,
+    disabled: bool = False,
+    is_primary: bool = False,
+) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"{action}_{run.id}",
+        on_click=_try,
+        args=(_ACTIONS[action], run),
+        disabled=disabled,
+        type="primary" if is_primary else "secondary",
+    )
+
+
+def _try(action: Callable[[Run], None], run: Run) -> None:
+    """Carry out what a button asks for; a refusal is shown with the buttons."""
+    try:
+        action(run)
+    except Bert4RecError as error:
+        st.session_state[PROBLEM_KEY] = error
+
+
+def _start_smaller(run: Run) -> None:
+    settings = run.hyperparameters()
+    smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
+    policy = Policy(run.policy().kind, smaller)
+    again = state.job_service().make_and_submit(
+        smaller.device,
+        lambda: create_run(state.workspace(), run.dataset(), policy, name=run.name),
+    )
+    state.choose_run(again.id)
+
+
+_ACTIONS: dict[str, Callable[[Run], None]] = {
+    "pause": lambda run: state.job_service().pause(run.id),
+    "resume": lambda run: state.job_service().resume(run.id),
+    "stop": lambda run: state.job_service().stop(run.id),
+    "take_out": lambda run: state.job_service().take_out(run.id),
+    "submit": lambda run: state.job_service().submit(run),
+}
+
+
+@st.dialog("Discard this run?", icon=":material/delete:")
+def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
+    """Ask before a run with all its files is deleted."""
+    st.markdown(
+        f"**{escape(run.name)}** is deleted with its curves, checkpoints and figures. "
+        "This cannot be undone."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it"):
+            st.rerun()
+        if st.button("Discard it", type="primary", icon=":material/delete:"):
+            try:
+                _discard(run)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            after_delete()
+            st.rerun()
+
+
+def _discard(run: Run) -> None:
+    service = state.job_service()
+    if service.position(run.id) is not None:
+        service.discard(run.id)
+    else:
+        delete_run(state.workspace(), run.id)

@@ -1,0 +1,1 @@
+"""What is shown, as words, rows and figures, without Streamlit: for pages, reports, files."""

@@ -1,0 +1,108 @@
+"""What a run's curves show, in one sentence each, and their newest lines as tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.runs.curves import Curves
+from bert4rec.view.curve_charts import BASELINES, best_row, guessing_loss
+from bert4rec.view.run_figures import seen_words
+from bert4rec.words import metric_name, number, percent, size
+
+MAX_TABLE_ROWS = 200
+MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
+
+
+def metric_finding(curves: Curves, metric: str) -> str:
+    """Return what the metric's curve shows, in one sentence."""
+    best = best_row(curves)
+    if best is None:
+        return "Nothing has been validated, so no epoch is the best yet: the last weights count."
+    value, name = best["metrics"][metric], metric_name(metric)
+    text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
+    rivals = {
+        BASELINES[key].lower(): found[metric]
+        for key, found in curves.baselines.items()
+        if key in BASELINES and metric in found
+    }
+    if not rivals:
+        return text + "."
+    rival = max(rivals, key=lambda key: rivals[key])
+    return f"{text}, {_compared(value, rivals[rival])} {rival} ({number(rivals[rival], 3)})."
+
+
+def metric_words(
+    curves: Curves, metric: str, settings: Hyperparameters, *, is_live: bool
+) -> tuple[str, str]:
+    """Return what the metric's curve shows, and what else is to be known of its chart."""
+    seen = seen_words(curves.started)
+    notes = [MARKS_NOTE] if curves.bests else []
+    notes += [f"Ranked among the whole catalogue{seen}."] if seen else []
+    finding = metric_finding(curves, metric)
+    if is_live and not curves.bests and settings.eval_step:
+        first = min(settings.eval_step, settings.n_epochs)
+        finding = f"The first validation follows epoch {first:,}."
+    return finding, " ".join(notes)
+
+
+def _compared(value: float, other: float) -> str:
+    if other <= 0:
+        return "above" if value > 0 else "level with"
+    gain = value / other - 1
+    if abs(gain) < 0.005:
+        return "level with"
+    return f"{percent(abs(gain))} {'above' if gain > 0 else 'below'}"
+
+
+def loss_finding(curves: Curves) -> str:
+    """Return what the loss curve shows, in one sentence."""
+    line = curves.line("loss")
+    if line.first is None or line.last is None:
+        return "No training step yet."
+    first, last = line.first.value, line.last.value
+    text = f"Training loss went from {number(first, 3)} to {number(last, 3)}"
+    guess = guessing_loss(curves)
+    return text + ("." if guess is None else f"; guessing costs {number(guess, 3)}.")
+
+
+def small_finding(curves: Curves, name: str) -> str:
+    """Return where one of the small charts stands now, in a few words."""
+    last = curves.train[-1] if curves.train else {}
+    if name == "memory":
+        told = {"process": last.get("memory_bytes"), "device": last.get("device_memory_bytes")}
+        return ", ".join(f"{size(held)} {whose}" for whose, held in told.items() if held)
+    if name == "speed":
+        given = (row.get("sequences_per_s") for row in curves.train)
+        rates = sorted(rate for rate in given if rate is not None)
+        if not rates:
+            return "Not told by the newest lines"
+        return f"{number(rates[len(rates) // 2])}, the median of the newest lines"
+    value = last.get(name)
+    if value is None:
+        return "Not finite in the newest steps"
+    return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the next step")
+
+
+def valid_table(curves: Curves) -> pd.DataFrame:
+    """Return the newest validations as a table, newest first."""
+    table = [
+        {"Epoch": row["epoch"], "Best": row["is_best"]}
+        | {metric_name(key): value for key, value in row["metrics"].items()}
+        for row in curves.valid[: -MAX_TABLE_ROWS - 1 : -1]
+    ]
+    return pd.DataFrame(table)
+
+
+def train_table(curves: Curves) -> pd.DataFrame:
+    """Return the newest training lines as a table, newest first."""
+    names = {
+        "epoch": "Epoch",
+        "step": "Step",
+        "loss": "Loss",
+        "grad_norm": "Gradient norm",
+        "learning_rate": "Learning rate",
+        "sequences_per_s": "Sequences/s",
+    }
+    rows = curves.train[: -MAX_TABLE_ROWS - 1 : -1]
+    return pd.DataFrame([{label: row.get(key) for key, label in names.items()} for row in rows])

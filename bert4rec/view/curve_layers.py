@@ -1,0 +1,84 @@
+"""What a curve's chart is made of beside its lines: marks, hovering, zoom; as Vega-Lite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from bert4rec.view.vega import GREY
+
+# What happened to a run, with the shape of its mark.
+MARKS = {
+    "checkpoint": ("Last checkpoint", "triangle-up"),
+    "paused": ("Pause", "square"),
+    # No step lies between a pause and its end, so that both have one place.
+    "resumed": ("Pause and resume", "triangle-right"),
+    "continued": ("Restart", "cross"),
+}
+# What the browser may tell of a chart, so that Streamlit keeps it when points come in.
+ZOOM = "zoom"
+
+
+def best_layer() -> dict[str, Any]:
+    """Mark each validation that was a new best, and the best of all with a larger sign."""
+    size = {"condition": {"test": "datum.is_best", "value": 160}, "value": 45}
+    return {
+        "transform": [{"filter": "datum.is_best || datum.mark == 'new best'"}],
+        "mark": {"type": "point", "shape": "diamond", "strokeWidth": 2},
+        "encoding": {"size": size},
+    }
+
+
+def raw_layer() -> dict[str, Any]:
+    """Draw a figure as it was measured, faintly behind its average."""
+    return {
+        "transform": [{"filter": "datum.mark == 'raw'"}],
+        "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35, "clip": True},
+    }
+
+
+def event_layer(found: Collection[str]) -> dict[str, Any]:
+    """Mark what happened to the run, at the foot of the chart, each kind with its shape.
+
+    Args:
+        found: Names of the kinds that happened.
+    """
+    shapes = {name: shape for name, shape in MARKS.values() if name in found}
+    scale = {"domain": list(shapes), "range": list(shapes.values())}
+    legend = {"title": None, "orient": "bottom", "symbolFillColor": GREY, "padding": 0, "offset": 4}
+    return {
+        "transform": [{"filter": "datum.mark == 'event'"}],
+        "mark": {"type": "point", "filled": True, "size": 70, "yOffset": -7, "clip": True},
+        "encoding": {
+            "y": {"value": "height"},
+            "color": {"value": GREY},
+            "shape": {"field": "series", "type": "nominal", "scale": scale, "legend": legend},
+            "tooltip": [
+                {"field": "series", "title": "What"},
+                {"field": "epoch", "title": "Epoch", "format": ".4~g"},
+            ],
+        },
+    }
+
+
+def zoom() -> dict[str, Any]:
+    """Move along the epochs by dragging, zoom with Ctrl and the wheel, which alone scrolls."""
+    select = {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey]"}
+    return {"name": ZOOM, "select": select, "bind": "scales"}
+
+
+def hover_layer(y_title: str) -> dict[str, Any]:
+    """Tell the figures of the point that is nearest to the pointer."""
+    select = {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}
+    is_near = {"condition": {"param": "near", "empty": False, "value": 1}, "value": 0}
+    tooltip = [
+        {"field": "series", "title": "Line"},
+        {"field": "epoch", "title": "Epoch", "format": ".4~g"},
+        {"field": "value", "title": y_title, "format": ".4~g"},
+    ]
+    return {
+        "transform": [{"filter": "datum.is_told"}],
+        "mark": {"type": "point", "filled": True, "size": 60, "clip": True},
+        "params": [{"name": "near", "select": select}],
+        "encoding": {"opacity": is_near, "tooltip": tooltip},
+    }

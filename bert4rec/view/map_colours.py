@@ -1,0 +1,237 @@
+"""What colours the points of a map: groups with a legend, or numbers on a scale; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns, item_groups
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.words import unique_labels
+
+Theme = Literal["light", "dark"]
+# Told apart under colour blindness, and as many in both: a switch of the theme renames no group.
+PALETTES: dict[Theme, tuple[str, ...]] = {
+    "light": ("#0072B2", "#EE6677", "#882255", "#999933", "#332288", "#000000"),
+    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311"),
+}
+OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
+# From few to many, told apart under colour blindness; neither end is lost on its theme's ground.
+SCALES: dict[Theme, list[tuple[float, str]]] = {
+    "light": [(0.0, "#00204C"), (0.5, "#7C7B78"), (1.0, "#E3B100")],
+    "dark": [(0.0, "#4C83D6"), (0.5, "#A3A29D"), (1.0, "#FFE945")],
+}
+OTHER = "Other"
+OURS = POPULARITY, LOSS, CLUSTER = "Popularity", "Loss", "Cluster"
+# Said of a column of the item table that is called like one of these.
+AS_COLUMN = " (column)"
+# A scale ends where so many of a hundred values lie beyond, so that one odd value leaves it whole.
+BEYOND_PERCENT = 1.0
+N_TICKS = 4
+# A column of fewer different numbers is taken for one of groups.
+LEAST_NUMBERS = 13
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points of one colour, drawn as one trace.
+
+    Args:
+        name: In the legend.
+        rows: Rows of the map.
+        colour: Of its points.
+    """
+
+    name: str
+    rows: np.ndarray
+    colour: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Numbers that colour points.
+
+    Args:
+        title: What they are.
+        values: One a row of the map, NaN where it is not known, float64 (n,).
+        is_log: Whether equal ratios look alike, and not equal differences.
+    """
+
+    title: str
+    values: np.ndarray
+    is_log: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Colouring:
+    """The traces that a map's points are drawn as.
+
+    Args:
+        groups: One trace each, in this order.
+        scale: Colours the first group, if there is one.
+        theme: Chooses the colours of the scale.
+    """
+
+    groups: Sequence[Group]
+    scale: Scale | None = None
+    theme: Theme = "light"
+
+    @property
+    def has_legend(self) -> bool:
+        """Whether the groups have to be named; a bar names what is on a scale."""
+        return len(self.groups) > 1 or self.scale is None
+
+    def marker(self, at: int) -> dict[str, Any]:
+        """Return what plotly is told of the colour of one group's points."""
+        group = self.groups[at]
+        if self.scale is None or at > 0:
+            return {"color": group.colour}
+        return scale_marker(self.scale, group.rows, self.theme)
+
+
+def caption_of(column: str) -> str:
+    """Return a column's name as a label."""
+    return column.replace("_", " ").capitalize()
+
+
+def colours_of(vocabulary: Vocabulary) -> dict[str, str]:
+    """Return what a map can be coloured by, each with a label that no other has.
+
+    Columns that group items come first, others last. A column that is called like what is ours
+    is told apart by its label, and where it has the very name by its key as well.
+    """
+    groups = category_columns(vocabulary)
+    others = [str(name) for name in vocabulary.table if name not in {*KNOWN_COLUMNS, *groups}]
+    options = [*map(_option, groups), *((ours, ours) for ours in OURS), *map(_option, others)]
+    return unique_labels(dict(options))
+
+
+def _option(column: str) -> tuple[str, str]:
+    """Return key and label of a column, neither of them one of ours."""
+    return _apart(column), _apart(caption_of(column))
+
+
+def _apart(name: str) -> str:
+    return name + AS_COLUMN if name in OURS else name
+
+
+def colouring(
+    colour: str,
+    vocabulary: Vocabulary,
+    item_idx: np.ndarray,
+    theme: Theme,
+    *,
+    losses: np.ndarray | None = None,
+    clusters: Sequence[str] = (),
+) -> Colouring:
+    """Return how a map's points are coloured.
+
+    Args:
+        colour: One of `colours_of`.
+        vocabulary: Names and counts the items.
+        item_idx: The item behind each point, 1..N, (n,).
+        theme: Chooses the palette.
+        losses: Of every item, NaN where it is not known, (N,); for `LOSS`.
+        clusters: The name of each item's cluster, N of them; for `CLUSTER`.
+    """
+    rows = item_idx - 1
+    if colour == CLUSTER:
+        return Colouring(group_rows([clusters[row] for row in rows], theme))
+    if colour == POPULARITY:
+        counts = np.maximum(vocabulary.counts[rows], 1).astype(np.float64)
+        return by_scale(Scale("Interactions", counts, is_log=True), theme)
+    if colour == LOSS:
+        assert losses is not None
+        return by_scale(Scale("Loss", losses[rows]), theme)
+    name = colour.removesuffix(AS_COLUMN)
+    column = name if name in OURS else colour
+    values = numbers_of(vocabulary, column)
+    if values is not None:
+        return by_scale(Scale(column, values[rows]), theme)
+    return Colouring(group_rows(item_groups(vocabulary, column).iloc[rows].tolist(), theme))
+
+
+def numbers_of(vocabulary: Vocabulary, column: str) -> np.ndarray | None:
+    """Return a column's numbers, NaN where a cell is empty, float64 (N,); None if it has others.
+
+    Few different numbers are names of groups.
+    """
+    cells = vocabulary.table[column]
+    cells = cells.where(cells.astype(str).str.strip() != "")
+    numbers = pd.to_numeric(cells, errors="coerce")
+    has_others = bool((numbers.isna() & cells.notna()).any())
+    if has_others or numbers.nunique() < LEAST_NUMBERS:
+        return None
+    return numbers.to_numpy(dtype=np.float64)
+
+
+def group_rows(values: Sequence[str], theme: Theme) -> list[Group]:
+    """Split rows by value: the largest groups get a colour each, the others are grey together.
+
+    Args:
+        values: One a row; an empty one counts as "none".
+        theme: Chooses the palette.
+    """
+    palette = PALETTES[theme]
+    names = np.array([value.strip() or "none" for value in values], dtype=object)
+    found, counts = np.unique(names, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    n_named = min(len(found), len(palette))
+    groups = [
+        Group(str(found[at]), np.flatnonzero(names == found[at]), palette[place])
+        for place, at in enumerate(order[:n_named])
+    ]
+    rest = np.flatnonzero(~np.isin(names, found[order[:n_named]]))
+    if len(rest):
+        groups.append(Group(f"{OTHER} ({len(found) - n_named})", rest, OTHER_COLOURS[theme]))
+    return groups
+
+
+def by_scale(scale: Scale, theme: Theme) -> Colouring:
+    """Colour rows by number; those without one are grey together."""
+    is_known = np.isfinite(scale.values)
+    groups = [Group(scale.title, np.flatnonzero(is_known), "")]
+    if not is_known.all():
+        groups.append(Group("Not known", np.flatnonzero(~is_known), OTHER_COLOURS[theme]))
+    return Colouring(groups, scale, theme)
+
+
+def scale_marker(scale: Scale, rows: np.ndarray, theme: Theme) -> dict[str, Any]:
+    """Return colours and a bar for rows whose numbers are known."""
+    values = np.log10(scale.values[rows]) if scale.is_log else scale.values[rows]
+    if not len(values):
+        return {}
+    low, high = np.percentile(values, [BEYOND_PERCENT, 100 - BEYOND_PERCENT])
+    if scale.is_log:
+        low, high = values.min(), values.max()
+    ticks = np.unique(np.linspace(low, high, N_TICKS))
+    shown = 10**ticks if scale.is_log else ticks
+    return {
+        "color": np.round(values, 3),
+        "cmin": low,
+        "cmax": high,
+        "colorscale": SCALES[theme],
+        "colorbar": {
+            "title": {"text": scale.title, "side": "right"},
+            "len": 0.85,
+            "tickvals": ticks,
+            "ticktext": _tick_texts(shown, is_whole=_are_whole(scale.values[rows])),
+            "thickness": 12,
+        },
+    }
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool((values == np.round(values)).all())
+
+
+def _tick_texts(values: np.ndarray, *, is_whole: bool) -> list[str]:
+    if not is_whole:
+        return [f"{value:,.3g}" for value in values]
+    # Years would look odd with a comma.
+    comma = "," if values.max() >= 10_000 or values.min() < 1000 else ""
+    return [f"{round(value):{comma}}" for value in values]

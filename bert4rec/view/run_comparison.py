@@ -1,0 +1,170 @@
+"""Two to five runs beside each other: what differs in settings, what they reached; no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bert4rec.hyperparameters import unused_settings
+from bert4rec.metrics import beside
+from bert4rec.runs.curves import Curves
+from bert4rec.view.forms import NOT_USED, form_fields, is_followed, value_text
+from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
+from bert4rec.view.run_table import RunRow
+from bert4rec.words import metric_name, number, unique_labels, when
+
+MIN_COMPARED, MAX_COMPARED = 2, 5
+ABSENT = "–"
+
+
+def compared_ids(text: str) -> list[str]:
+    """Return the ids that an address names, each once and no more than can be compared.
+
+    Example:
+        >>> compared_ids("a,b,,a, c")
+        ['a', 'b', 'c']
+    """
+    ids = (part.strip() for part in text.split(","))
+    return list(dict.fromkeys(filter(None, ids)))[:MAX_COMPARED]
+
+
+def run_labels(rows: Iterable[RunRow]) -> dict[str, str]:
+    """Return what each run is called in the comparison, by id; no two the same.
+
+    Runs of one name begin with when they were made: a legend cuts off the end.
+    """
+    rows = list(rows)
+    counts = Counter(row.name for row in rows)
+    return unique_labels(
+        {
+            row.run_id: f"{when(row.created_at)} · {row.name}" if counts[row.name] > 1 else row.name
+            for row in rows
+        }
+    )
+
+
+def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return the settings in which runs differ, one column a run; what is the same is left out."""
+    found = []
+    if len({row.fingerprint for row in rows}) > 1:
+        data = {labels[row.run_id]: f"{row.data} ({row.fingerprint[:8]})" for row in rows}
+        found.append({"Setting": "Data"} | data)
+    for name, field in form_fields().items():
+        if is_followed(name, (row.settings for row in rows)):
+            continue
+        # A setting that an older version did not have yet.
+        values = [_used_value(name, row.settings) for row in rows]
+        if any(value != values[0] for value in values):
+            texts = (
+                value if value in (ABSENT, NOT_USED) else value_text(value, name)
+                for value in values
+            )
+            names = (labels[row.run_id] for row in rows)
+            found.append({"Setting": field.title} | dict(zip(names, texts, strict=True)))
+    return pd.DataFrame(found)
+
+
+def _used_value(name: str, settings: Mapping[str, Any]) -> Any:
+    return NOT_USED if name in unused_settings(settings) else settings.get(name, ABSENT)
+
+
+def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFrame:
+    """Return the test metrics of runs, one column a run, intervals in brackets where known.
+
+    Args:
+        summaries: The runs' summaries by label; None where a run has not ended.
+    """
+    rows = []
+    for metric in FINAL_METRICS:
+        cells = {label: _final(summary, metric) for label, summary in summaries.items()}
+        rows.append({"Metric": metric_name(metric)} | cells)
+    return pd.DataFrame(rows)
+
+
+class _Score(NamedTuple):
+    """A test metric with the ends of its 95 % interval."""
+
+    value: float
+    ends: tuple[float, float]
+
+
+def _scored(summary: dict[str, Any], metric: str) -> _Score | None:
+    try:
+        found = summary["report"]["test"]["bert4rec"]
+        value, (low, high) = found["metrics"][metric], found["intervals"][metric]
+        is_known = all(map(math.isfinite, (value, low, high)))
+    except (KeyError, TypeError, ValueError):
+        # Damaged, or of a version that wrote no report.
+        return None
+    return _Score(value, (low, high)) if is_known else None
+
+
+def _final(summary: dict[str, Any] | None, metric: str) -> str:
+    if summary is None:
+        return ABSENT
+    try:
+        return with_interval(summary["report"]["test"]["bert4rec"], metric)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # Damaged, or of a version that wrote no report.
+        return number(summary.get("test", {}).get(metric), 3)
+
+
+def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, Any] | None]) -> str:
+    """Return whether the best run stands clearly above the next one; nothing where none is known.
+
+    Args:
+        rows: The runs.
+        summaries: Their summaries by label; None where a run has not ended.
+    """
+    metric = common_metric(rows)
+    ended = {label: summary for label, summary in summaries.items() if summary is not None}
+    found = {label: _scored(summary, metric) for label, summary in ended.items()}
+    known = {label: score for label, score in found.items() if score is not None}
+    # One that cannot be placed may be the best of all.
+    if len(known) < max(MIN_COMPARED, len(ended)):
+        return ""
+    asked = {str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}
+    data = {row.fingerprint for row in rows if row.test is not None}
+    if len(data) > 1 or len(asked) > 1:
+        return "They were judged on different test items, so their figures cannot be compared."
+    first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
+    verdict = VERDICTS[beside(known[first].ends, known[second].ends)]
+    return (
+        f"By {metric_name(metric)}, {first} is {verdict} {second}. Evaluate compares models user "
+        "by user, which tells smaller differences."
+    )
+
+
+def common_metric(rows: Sequence[RunRow]) -> str:
+    """Return the metric to compare by: the one that chose the best epochs, if it is one."""
+    chosen = {row.metric for row in rows}
+    return chosen.pop() if len(chosen) == 1 else "ndcg@10"
+
+
+def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
+    """Return which run is ahead on validation, in one sentence.
+
+    Each by its best value of this metric: another one may have chosen the epoch that it uses.
+    """
+    lines = {label: found.scores(metric).points() for label, found in curves.items()}
+    best = {
+        label: max(line, key=lambda point: point.value) for label, line in lines.items() if line
+    }
+    if not best:
+        return "None of them has been validated yet."
+    ranked = sorted(best.items(), key=lambda found: found[1].value, reverse=True)
+    texts = (f"{label} ({number(at.value, 3)}, epoch {at.epoch})" for label, at in ranked)
+    return f"Best {metric_name(metric)}: {', '.join(texts)}."
+
+
+def loss_comparison(curves: Mapping[str, Curves]) -> str:
+    """Return the last training loss of each run, for lines that are its average."""
+    last = {label: found.train[-1]["loss"] for label, found in curves.items() if found.train}
+    if not last:
+        return "None of them has trained a step yet."
+    parts = ", ".join(f"{label} ({number(value, 3)})" for label, value in last.items())
+    return f"Last training loss as measured: {parts}. The lines are smoothed."

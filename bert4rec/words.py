@@ -1,0 +1,206 @@
+"""Words and figures as a person reads them; pure functions, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from itertools import chain, count
+
+METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
+
+
+def number(value: float | int | None, digits: int = 0) -> str:
+    """Return a number with thousands separated.
+
+    Example:
+        >>> number(1234.5), number(0.12345, 3), number(None)
+        ('1,234', '0.123', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.{digits}f}"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Example:
+        >>> counted(1, "item"), counted(1200, "item"), counted(0, "history", "histories")
+        ('1 item', '1,200 items', '0 histories')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span in its two largest units.
+
+    Example:
+        >>> duration(0.4), duration(192), duration(7260), duration(200_000)
+        ('0.4 s', '3 min 12 s', '2 h 1 min', '2 d 7 h')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for size, unit, part, part_unit in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if whole >= size:
+            return _two_units(whole // size, unit, whole % size // part, part_unit)
+    return _two_units(whole // 60, "min", whole % 60, "s") if whole >= 60 else f"{whole} s"
+
+
+def _two_units(large: int, unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {unit} {small} {small_unit}" if small else f"{large} {unit}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with as many digits as it needs.
+
+    Example:
+        >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7)
+        ('50%', '1.2%', '0.004%', '<0.001%')
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    value = 100 * share
+    if 0 < value < 0.001:
+        return "<0.001%"
+    if value >= 9.95 or value == 0:
+        return f"{value:.0f}%"
+    return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"
+
+
+def size(n_bytes: int | float) -> str:
+    """Return a size in bytes as a person reads it.
+
+    Example:
+        >>> size(512), size(2_500_000)
+        ('512 B', '2.5 MB')
+    """
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = False) -> str:
+    """Return an ISO moment as a date, in UTC.
+
+    Example:
+        >>> when("2024-05-17T20:15:00+00:00"), when(None)
+        ('17 May 2024, 20:15 UTC', '–')
+    """
+    if not moment:
+        return "–"
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    day = f"{at.day} {at:%b %Y}"
+    clock = f"{at:%H:%M:%S}" if with_seconds else f"{at:%H:%M}"
+    return f"{day}, {clock} UTC" if with_time else day
+
+
+def day(at_s: float) -> str:
+    """Return Unix seconds as a date in UTC, a dash where they are beyond any calendar.
+
+    Example:
+        >>> day(1_715_976_000.0), day(1e300)
+        ('17 May 2024', '–')
+    """
+    try:
+        at = datetime.fromtimestamp(at_s, UTC)
+    except (OverflowError, ValueError, OSError):
+        return "–"
+    return f"{at.day} {at:%b %Y}"
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken yet: as wanted, or with the next free number behind it.
+
+    Example:
+        >>> free_name("run", []), free_name("run", ["run"]), free_name("run 2", ["run", "run 2"])
+        ('run', 'run 2', 'run 3')
+    """
+    stem = re.sub(r" \d+$", "", wanted) or wanted
+    numbered = (f"{stem} {number}" for number in count(2))
+    return next(name for name in chain([wanted], numbered) if name not in taken)
+
+
+def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels by key; those that occur more than once are told apart by their keys.
+
+    A box of the browser knows an option by its label alone.
+
+    Example:
+        >>> unique_labels({"log-1": "log", "log-2": "log", "other-3": "other"})
+        {'log-1': 'log · log-1', 'log-2': 'log · log-2', 'other-3': 'other'}
+    """
+    counts = Counter(labels.values())
+    return {
+        key: label if counts[label] == 1 else f"{label} · {key}" for key, label in labels.items()
+    }
+
+
+def time_span(first: str | None, last: str | None) -> str:
+    """Return how long it is from one ISO moment to another.
+
+    Example:
+        >>> time_span("1996-03-29", "2018-09-24"), time_span("2024-01-01", "2024-01-09")
+        ('22 years', '8 days')
+    """
+    if not first or not last:
+        return "–"
+    start, end = datetime.fromisoformat(first), datetime.fromisoformat(last)
+    days = (end - start).total_seconds() / 86_400
+    for length, unit in ((365.25, "years"), (30.44, "months"), (1.0, "days")):
+        if days >= 2 * length:
+            amount = days / length
+            return (
+                f"{amount:.0f} {unit}"
+                if amount >= 9.95 or unit == "days"
+                else f"{amount:.1f} {unit}"
+            )
+    return duration(days * 86_400)
+
+
+def training_words(n_trained: int, n_items: int) -> str:
+    """Return how much of a user's history a model was trained on.
+
+    Example:
+        >>> training_words(2, 2)
+        'Nothing of this history was held out: the model was trained on all of it.'
+    """
+    if not n_trained:
+        return "The model was not trained on this user: the whole history was held out."
+    if n_trained == n_items:
+        return "Nothing of this history was held out: the model was trained on all of it."
+    return (
+        f"The model was trained on the first {n_trained:,} of this history's {n_items:,} items; "
+        "the others are held out, and it was not trained on these."
+    )
+
+
+def metric_name(key: str) -> str:
+    """Return a metric's name as written in papers.
+
+    Example:
+        >>> metric_name("ndcg@10"), metric_name("coverage")
+        ('NDCG@10', 'Coverage')
+    """
+    name, at, cut_off = key.partition("@")
+    return METRIC_NAMES.get(name, name.capitalize()) + at + cut_off
+
+
+def sentence(text: str) -> str:
+    """Return a message with a capital first letter and a full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")

@@ -1,0 +1,418 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+
+import bert4rec
+from bert4rec.bundle import reading as bundle
+from bert4rec.bundle.model_card import code, model_card
+from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
+from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
+from bert4rec.bundle.writing import export_bundle, lacking
+from bert4rec.cli import main
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
+from bert4rec.pipeline import train
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from tests.factories import SHELF, ring_dataset, small_settings
+
+
+@pytest.fixture(scope="module")
+def packed(tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "ring.zip"
+    export_bundle(tiny_run, path)
+    return path
+
+
+@pytest.fixture
+def folder(packed: Path, tmp_path: Path) -> Path:
+    """The bundle unpacked, to be damaged."""
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "ring")
+    return tmp_path / "ring"
+
+
+def seal(folder: Path, **changes: Any) -> Path:
+    """Write the hashes again, as somebody would who changed the files on purpose."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for name in manifest["files"]:
+        manifest["files"][name]["sha256"] = sha256(folder / name)
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    return folder
+
+
+def test_a_bundle_answers_as_the_run_does_without_the_dataset(
+    packed: Path, folder: Path, tiny_run: Run
+) -> None:
+    original = load(tiny_run)
+    for opened in (bert4rec.load(packed), bert4rec.load(str(folder)), load_bundle(packed)):
+        assert isinstance(opened, Recommender)
+        assert opened.recommend(["1", "2"], 5) == original.recommend(["1", "2"], 5)
+        assert opened.fill(["1", None, "3"], 5) == original.fill(["1", None, "3"], 5)
+        np.testing.assert_array_equal(opened.score(["4"], ["5"]), original.score(["4"], ["5"]))
+        np.testing.assert_array_equal(opened.item_embeddings(), original.item_embeddings())
+        assert opened.removes_seen == original.removes_seen
+        assert opened.run is not None
+        assert (opened.run.id, opened.run.name) == (tiny_run.id, tiny_run.name)
+        assert opened.run.policy() == tiny_run.policy()
+        with pytest.raises(UnknownIdError, match="bundle, which has none"):
+            opened.user_embeddings(["0"])
+
+
+def test_load_still_opens_runs(tiny_run: Run) -> None:
+    by_path = bert4rec.load(tiny_run.folder)
+    assert by_path.recommend(["1"]) == bert4rec.load(tiny_run).recommend(["1"])
+
+
+def test_commands_take_a_bundle_in_place_of_a_run(packed: Path, tmp_path: Path) -> None:
+    def run(*words: object) -> Any:
+        result = CliRunner().invoke(
+            main, [*map(str, words), "--json", "--workspace", str(tmp_path)]
+        )
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    (tmp_path / "pairs.csv").write_text('sequence,item_id\n"1,2",3\n')
+    assert run("recommend", packed, "--items", "1,2", "-k", "2")["recommendations"]
+    assert run("fill", packed, "--items", "1,_,3")["gaps"]
+    assert run("compose", packed, "--items", "1,_,_,4")["places"]
+    assert run("score", packed, "--pairs", tmp_path / "pairs.csv")["n_unknown"] == 0
+    assert run("embed", packed, "--out", tmp_path / "v.parquet")["n_items"] == 30
+
+
+def test_what_the_policy_is_for_comes_along(workspace: Path, tmp_path: Path) -> None:
+    settings = small_settings(n_epochs=1)
+    run = train(ring_dataset(n_users=30), settings, workspace=workspace, policy="embedding_policy")
+    files = export_bundle(run, tmp_path / "vectors.zip")
+    assert set(files) == set(bundle.MAX_BYTES)
+    opened = load_bundle(tmp_path / "vectors.zip")
+    assert opened.run is not None
+    assert opened.run.policy() == run.policy()
+    run.set_status(state="running")
+    with pytest.raises(RunError, match="still active"):
+        export_bundle(run, tmp_path / "again.zip")
+    assert not (tmp_path / "again.zip").exists()
+
+
+def test_the_settings_of_a_bundle_are_those_that_trained(workspace: Path, tmp_path: Path) -> None:
+    settings = small_settings(n_epochs=1, dropout_rate=0.1)
+    run = train(ring_dataset(n_users=30), settings, workspace=workspace)
+    export_bundle(run, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as packed:
+        told = json.loads(packed.read("settings.json"))
+    assert (told["dropout_rate"], told["hidden_dropout_prob"]) == (0.1, 0.1)
+    opened = load_bundle(tmp_path / "model.zip")
+    assert opened.run is not None
+    assert opened.run.settings.in_effect() == settings.in_effect()
+    assert opened.run.settings.given() == settings.given()
+
+
+def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None:
+    table = SHELF.assign(
+        published=np.array(["2001-02-03"] * len(SHELF), dtype="datetime64[s]"),
+        tags=[["a", "b"]] * len(SHELF),
+        score=[1.5, float("nan")] * 5,
+    )
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY)
+    assert again.item_ids == list(SHELF["item_id"])
+    assert again.counts.tolist() == list(SHELF["count"])
+    assert again.table["tags"].iloc[0] == ["a", "b"]
+    assert str(again.table["published"][0]).startswith("2001-02-03")
+    known = again.table["series"].notna() == SHELF["series"].notna()
+    assert known.all()
+
+
+def test_lists_of_lists_become_lists_of_texts(tmp_path: Path) -> None:
+    nested = [np.array([np.array([1, 2]), np.array([3])], dtype=object), [["a", None], "b"]]
+    table = SHELF.assign(points=nested * 5)
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY).table["points"]
+    assert again.tolist()[:2] == [["[1, 2]", "[3]"], ["['a', None]", "b"]]
+
+
+def test_an_item_table_of_hundreds_of_columns_goes_along(workspace: Path, tmp_path: Path) -> None:
+    made = ring_dataset(n_users=30)
+    more = {f"column {at}": range(30) for at in range(300)}
+    table = pd.concat([made.vocabulary.table, pd.DataFrame(more)], axis=1)
+    dataset = replace(made, vocabulary=Vocabulary(table))
+    run = train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    export_bundle(run, tmp_path / "wide.zip")
+    found = load_bundle(tmp_path / "wide.zip").vocabulary.table
+    assert found["column 299"].tolist() == list(range(30))
+
+
+def test_what_could_not_be_opened_again_is_not_written(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bundle.MAX_BYTES, VOCABULARY, 100)
+    with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
+        export_bundle(tiny_run, tmp_path / "large.zip")
+    assert not (tmp_path / "large.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        None,
+        {"item_id": ["a"], "title": ["A"]},
+        {"item_id": ["a", "a"], "title": ["A", "B"], "count": [1, 1]},
+        {"item_id": ["a", "b"], "title": ["A"], "count": [1, 1]},
+        {"item_id": ["a"], "title": [1], "count": [1]},
+        {"item_id": ["a"], "title": ["A"], "count": [-1]},
+        {"item_id": ["a"], "title": ["A"], "count": [True]},
+        {"item_id": ["a"], "title": ["A"], "count": [10**40]},
+        {"item_id": [], "title": [], "count": []},
+        {"item_id": ["a"], "title": ["A"], "count": [1], "more": [{"b": 1}]},
+        {"item_id": ["a"], "title": ["A"], "count": [1], "more": [[[1]]]},
+        {"item_id": ["a"], "title": ["\ud800"], "count": [1]},
+    ],
+)
+def test_a_vocabulary_of_another_shape_is_refused(columns: Any, tmp_path: Path) -> None:
+    (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
+    with pytest.raises(FormatError):
+        read_vocabulary(tmp_path / VOCABULARY)
+
+
+def cut(folder: Path) -> None:
+    path = folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def tamper(folder: Path) -> None:
+    path = folder / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def lose(folder: Path) -> None:
+    (folder / "settings.json").unlink()
+
+
+def other_shape(folder: Path) -> None:
+    weights = load_file(folder / WEIGHTS)
+    weights["network.items.weight"] = weights["network.items.weight"][:-1].clone()
+    save_file(weights, folder / WEIGHTS)
+    seal(folder)
+
+
+def other_numbers(folder: Path) -> None:
+    weights = {key: one.double() for key, one in load_file(folder / WEIGHTS).items()}
+    save_file(weights, folder / WEIGHTS)
+    seal(folder)
+
+
+def no_numbers(folder: Path) -> None:
+    path = folder / WEIGHTS
+    content = path.read_bytes()
+    path.write_bytes(content[:-4] + np.float32(np.nan).tobytes())
+    seal(folder)
+
+
+def pickled(folder: Path) -> None:
+    torch.save({"a": torch.zeros(1)}, folder / WEIGHTS)
+    seal(folder)
+
+
+def newer(folder: Path) -> None:
+    seal(folder, format_version=99)
+
+
+def foreign(folder: Path) -> None:
+    (folder / MANIFEST).write_text('{"kind": "another model"}')
+
+
+def no_document(folder: Path) -> None:
+    (folder / MANIFEST).write_bytes(b"\xff\x00{")
+
+
+def deep(folder: Path) -> None:
+    (folder / MANIFEST).write_text("[" * 100_000)
+
+
+def fewer_items(folder: Path) -> None:
+    document = json.loads((folder / VOCABULARY).read_text())
+    document["columns"] = {name: column[:-1] for name, column in document["columns"].items()}
+    (folder / VOCABULARY).write_text(json.dumps(document))
+    seal(folder)
+
+
+def strange_setting(folder: Path) -> None:
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps(settings | {"hidden_size": "many"}))
+    seal(folder)
+
+
+def another_width(folder: Path) -> None:
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps(settings | {"hidden_size": 64}))
+    seal(folder)
+
+
+def no_policy(folder: Path) -> None:
+    (folder / "policy.yaml").write_text("!!python/object/apply:os.system ['true']")
+    seal(folder)
+
+
+DAMAGE: dict[Callable[[Path], None], str] = {
+    cut: "weights.safetensors: it is not the file that was exported",
+    tamper: "weights.safetensors: it is not the file that was exported",
+    lose: "settings.json: it is missing",
+    other_shape: "weights.safetensors: network.items.weight is not that of the network",
+    other_numbers: "weights.safetensors: its numbers are not 32-bit floats",
+    no_numbers: "holds what is no number",
+    pickled: "weights.safetensors: it cannot be read",
+    newer: "bundle.json: format version 99",
+    foreign: "bundle.json: it is not that of a bundle",
+    no_document: "bundle.json: ",
+    deep: "bundle.json: ",
+    fewer_items: "vocabulary.json: it has 29 items, not 30",
+    strange_setting: "settings.json: hidden_size",
+    another_width: "is not that of the network",
+    no_policy: "settings.json: this is not valid YAML",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_damaged_bundle_is_refused_in_one_line(
+    damage: Callable[[Path], None], is_packed: bool, folder: Path, tmp_path: Path
+) -> None:
+    damage(folder)
+    path = folder
+    if is_packed:
+        path = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+        entries = sorted(file.name for file in folder.iterdir())
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in entries:
+                archive.write(folder / name, name)
+    with pytest.raises(FormatError) as caught:
+        bert4rec.load(path)
+    expected = "it holds no settings.json" if damage is lose and is_packed else DAMAGE[damage]
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../escaped.json", "/tmp/escaped.json", "a\\b", "weights.pkl"])
+def test_a_strange_name_in_a_zip_file_is_refused(name: str, packed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "strange.zip"
+    shutil.copy(packed, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(FormatError, match="it holds"):
+        bert4rec.load(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["strange.zip"]
+
+
+def test_a_bomb_and_a_link_are_refused(folder: Path, tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.writestr(file.name, bytes(2**24) if file.name == WEIGHTS else file.read_bytes())
+    with pytest.raises(FormatError, match="zip bomb"):
+        bert4rec.load(bomb)
+    link = zipfile.ZipInfo(WEIGHTS)
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.writestr(link if file.name == WEIGHTS else file.name, b"/etc/passwd")
+    with pytest.raises(FormatError, match="it is a link"):
+        bert4rec.load(tmp_path / "link.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + os.urandom(64)])
+def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "other.zip").write_bytes(content)
+    with pytest.raises(FormatError, match="not a sound bundle"):
+        bert4rec.load(tmp_path / "other.zip")
+
+
+def test_a_run_as_a_zip_file_is_no_bundle(tiny_run: Run, tmp_path: Path) -> None:
+    from bert4rec.runs.archive import export_run, import_run
+
+    export_run(tiny_run, tmp_path / "run.zip")
+    with pytest.raises(FormatError, match=r"it holds 'config\.json'"):
+        bert4rec.load(tmp_path / "run.zip")
+    with pytest.raises(NotFoundError):
+        load_bundle(tmp_path / "nothing.zip")
+    export_bundle(tiny_run, tmp_path / "bundle.zip")
+    with pytest.raises(FormatError, match="not that of a run"):
+        import_run(tmp_path, tmp_path / "bundle.zip")
+
+
+def test_a_bundle_that_was_cut_anywhere_is_refused(packed: Path, tmp_path: Path) -> None:
+    content = packed.read_bytes()
+    for share in (0.1, 0.5, 0.9, 0.999):
+        (tmp_path / "cut.zip").write_bytes(content[: int(share * len(content))])
+        with pytest.raises(Bert4RecError):
+            bert4rec.load(tmp_path / "cut.zip")
+
+
+def test_a_bundle_whose_bits_flip_is_refused_or_the_same(
+    packed: Path, tmp_path: Path, tiny_run: Run
+) -> None:
+    chance, content = np.random.default_rng(3), packed.read_bytes()
+    expected = load(tiny_run).item_embeddings()
+    for _ in range(25):
+        changed = bytearray(content)
+        changed[chance.integers(len(content))] ^= 1 << int(chance.integers(8))
+        (tmp_path / "flipped.zip").write_bytes(changed)
+        try:
+            found = bert4rec.load(tmp_path / "flipped.zip")
+        except FormatError:
+            continue
+        # What no reader looks at, as a date in the list of contents.
+        np.testing.assert_array_equal(found.item_embeddings(), expected)
+
+
+def test_the_card_tells_data_figures_and_limits(tiny_run: Run) -> None:
+    card = model_card(tiny_run, tiny_run.dataset(), "1.2.3")
+    summary = tiny_run.summary()
+    assert summary is not None
+    judged = summary["report"]["test"]["bert4rec"]
+    low, high = judged["intervals"]["ndcg@10"]
+    assert f"{judged['metrics']['ndcg@10']:.4f} ({low:.4f} to {high:.4f})" in card
+    for words in ("240 users, 30 items", "popularity", "transition counts", "not for", "1.2.3"):
+        assert words in card
+    assert tiny_run.config()["dataset"]["fingerprint"] in card
+    # The ring is learned by heart by transition counts; popularity says nothing of it.
+    assert "interval, it is " in card
+    assert "better than popularity" in card
+
+
+def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: Path) -> None:
+    assert lacking(tiny_run) == ""
+    shutil.copytree(tiny_run.folder, tmp_path / "runs" / tiny_run.id)
+    moved = Run(tmp_path / "runs" / tiny_run.id)
+    assert "dataset" in lacking(moved)
+    moved.checkpoint("best").unlink()
+    assert "no model" in lacking(moved)
+    moved.set_status(state="running")
+    assert "not ended" in lacking(moved)
+
+
+def test_names_mean_nothing_in_the_card(tiny_run: Run, workspace: Path) -> None:
+    run = train(ring_dataset(n_users=30), small_settings(n_epochs=1), workspace=workspace)
+    from bert4rec.runs.label import rename_run
+
+    rename_run(run.folder, "a` <script>alert(1)</script>")
+    card = model_card(run, replace(run.dataset(), manifest={"source": {"name": "x`y"}}), "1")
+    assert "`a' <script>alert(1)</script>`" in card
+    assert code("\u202ea") == "`\ufffda`"

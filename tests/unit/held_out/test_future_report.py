@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bert4rec.errors import SettingsError
+from bert4rec.held_out.future_report import (
+    ContextFigures,
+    Estimate,
+    Gain,
+    future_report,
+    judge_gain,
+    report_places,
+)
+from bert4rec.held_out.future_words import finding, limits
+from bert4rec.held_out.judgement import judge_places
+from bert4rec.held_out.places import held_out_places, middle_places
+from bert4rec.metrics import gains, interval
+from bert4rec.recommender import Recommender, load
+from bert4rec.runs.folder import Run
+from tests.factories import shelf_recommender
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_run: Run) -> Recommender:
+    return load(tiny_run)
+
+
+def estimate(mean: float, reach: float = 0.01) -> Estimate:
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def figures(ndcg: float, bits: float = 2.0) -> ContextFigures:
+    return ContextFigures({}, estimate(ndcg), estimate(ndcg), estimate(bits))
+
+
+def judged(
+    past: float, gain: Estimate, *, bits: float = 2.0, n_users: int = 500
+) -> tuple[str, str]:
+    contexts = {"past": figures(past, bits), "future": figures(past, bits)}
+    contexts["both"] = figures(past + gain.mean, bits)
+    return judge_gain(contexts, Gain(gain, gain, gain, 3, 2, 1), n_users)
+
+
+def test_a_clear_gain_matters() -> None:
+    assert judged(0.3, estimate(0.1)) == ("matters", "")
+
+
+def test_a_gain_that_is_sure_but_tiny_does_not() -> None:
+    assert judged(0.3, estimate(0.005, reach=0.001)) == ("does_not", "")
+
+
+def test_a_loss_does_not() -> None:
+    assert judged(0.3, estimate(-0.1)) == ("does_not", "")
+    assert judged(0.0, Estimate(0, 0, 0)) == ("does_not", "")
+
+
+def test_a_wide_interval_is_not_enough() -> None:
+    assert judged(0.3, estimate(0.02, reach=0.05)) == ("not_enough", "wide")
+    assert judged(0.3, estimate(0.0, reach=0.1)) == ("not_enough", "wide")
+
+
+def test_few_users_are_not_enough_however_large_the_gain() -> None:
+    assert judged(0.3, estimate(0.5), n_users=24) == ("not_enough", "few_users")
+
+
+def test_a_model_that_knows_no_more_than_popularity_cannot_tell() -> None:
+    assert judged(0.3, estimate(0.0, 0.001), bits=-0.5) == ("not_enough", "nothing_learnt")
+    # What is found from both sides was learnt, however sure of itself the model is elsewhere.
+    assert judged(0.3, estimate(0.1), bits=-0.5) == ("matters", "")
+
+
+def test_the_figures_are_those_of_the_places(recommender: Recommender) -> None:
+    places = held_out_places(recommender.dataset, recommender.settings, n_users=60)
+    report = report_places(recommender, places)
+    ranks = {name: judge_places(recommender, places, name).ranks for name in report.contexts}
+    ndcg = {name: gains(found, "ndcg", 10) for name, found in ranks.items()}
+    for name, one in report.contexts.items():
+        assert one.ndcg.mean == pytest.approx(ndcg[name].mean())
+        assert one.ndcg.low <= one.ndcg.mean <= one.ndcg.high
+        assert one.metrics["ndcg@10"] == pytest.approx(one.ndcg.mean)
+    assert report.gain.ndcg.mean == pytest.approx((ndcg["both"] - ndcg["past"]).mean())
+    assert report.gain.n_better == (ranks["both"] < ranks["past"]).sum()
+    assert report.gain.n_better + report.gain.n_worse + report.gain.n_equal == len(places)
+    assert report.part == "validation"
+    assert report.n_after == 1.0
+
+
+def test_groups_of_a_kind_make_up_all_places(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    for by in ("place in the history", "popularity of the item"):
+        assert sum(one.n_places for one in report.slices if one.by == by) == report.n_places
+    for one in report.slices:
+        assert one.gain.mean == pytest.approx(one.ndcg["both"] - one.ndcg["past"])
+
+
+def test_items_are_grouped_by_their_category() -> None:
+    shelf = shelf_recommender()
+    report = report_places(shelf, middle_places(shelf.dataset, 12), by="author")
+    groups = {one.group: one.n_places for one in report.slices if one.by == "author"}
+    assert groups == {"Ann": 1, "Bo": 1}
+    # The column that groups items best stands in for none.
+    default = report_places(shelf, middle_places(shelf.dataset, 12))
+    assert default == report
+
+
+def test_the_same_seed_gives_the_same_report(recommender: Recommender) -> None:
+    one, two, other = (future_report(recommender, n_users=50, seed=seed) for seed in (0, 0, 1))
+    assert one == two
+    assert one != other
+
+
+def test_a_report_is_plain_data(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=30)
+    again = json.loads(json.dumps(report.as_dict()))
+    assert again["gain"]["ndcg"]["mean"] == report.gain.ndcg.mean
+
+
+def test_a_longer_past_is_asked_only_where_there_is_one(recommender: Recommender) -> None:
+    short = middle_places(recommender.dataset, 12, np.flatnonzero(recommender.dataset.lengths < 12))
+    assert report_places(recommender, short).over_long_past is None
+    long = middle_places(recommender.dataset, 12, np.flatnonzero(recommender.dataset.lengths > 12))
+    assert report_places(recommender, long).over_long_past is not None
+
+
+def test_a_network_that_sees_the_past_alone_is_told(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recommender, "contexts", ("past",))
+    with pytest.raises(SettingsError, match="the past alone"):
+        future_report(recommender)
+
+
+@pytest.mark.parametrize("by", ["nosuch", ""])
+def test_an_unknown_column_is_told_with_those_that_are_there(
+    by: str, recommender: Recommender
+) -> None:
+    with pytest.raises(SettingsError, match=f"no column '{by}'"):
+        future_report(recommender, by=by)
+
+
+def test_every_figure_of_the_sentence_is_one_of_the_report(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    said = finding(report)
+    gain = report.gain.ndcg
+    for value in (report.contexts["past"].ndcg.mean, abs(gain.mean), abs(gain.low), abs(gain.high)):
+        assert f"{value:.3f}" in said
+    assert f"{report.n_places} places of {report.n_users} users" in said
+    assert "one item long" in " ".join(limits(report))
+
+
+def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    worse = replace(report.gain, ndcg=Estimate(-0.05, -0.08, -0.02))
+    said = finding(replace(report, gain=worse, verdict="does_not"))
+    assert ": a change of -0.050 (95 % interval -0.080 to -0.020), over" in said
+    assert said.endswith("The whole interval lies below 0.")
+
+
+def test_what_was_trained_on_is_said_to_compare_contexts_only(recommender: Recommender) -> None:
+    report = future_report(recommender, "trained", n_users=40)
+    assert "compare the contexts with each other" in limits(report)[0]
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    chance = np.random.default_rng(0)
+    of_user = chance.normal(size=50)
+    values, users = np.repeat(of_user, 20), np.repeat(np.arange(50), 20)
+    low, high = interval(values, users)
+    expected = interval(of_user)
+    assert (low, high) == pytest.approx(expected, abs=0.05)
+    # As if all rows were independent, it would be several times narrower.
+    naive = interval(values)
+    assert high - low > 3 * (naive[1] - naive[0])
+    assert interval(np.empty(0), np.empty(0)) == (0.0, 0.0)

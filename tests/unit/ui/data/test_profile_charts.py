@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bert4rec.ui.data.profile_charts import (
+    DAY_S,
+    length_chart,
+    over_time_chart,
+    popularity_chart,
+    time_axis,
+)
+
+
+def test_a_bin_of_one_length_stands_over_that_length() -> None:
+    points = length_chart(np.array([3, 4, 8]), np.array([10, 5])).points
+    assert points[["low", "high"]].to_numpy().tolist() == [[2.5, 3.5], [3.5, 7.5]]
+    assert points["bin"].tolist() == ["3", "4 to 7"]
+
+
+def test_a_large_catalogue_is_drawn_by_few_points_from_end_to_end() -> None:
+    share = np.linspace(0, 1, 100_000)
+    points = popularity_chart(share, np.sqrt(share)).points
+    assert len(points) == 100
+    assert points.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+def test_times_are_told_in_milliseconds_and_bins_by_their_moments() -> None:
+    edges_s = 1.7e9 + DAY_S * np.array([0.0, 1.0, 2.0])
+    points = over_time_chart(edges_s, np.array([1, 2])).points
+    assert points["low"].tolist() == [1.7e12, 1.7e12 + 1000 * DAY_S]
+    assert points["bin"].tolist() == ["2023-11-14 to 2023-11-15", "2023-11-15 to 2023-11-16"]
+
+
+@pytest.mark.parametrize(
+    ("days", "form"), [(700, "%b %Y"), (30, "%d %b %Y"), (0.5, "%d %b, %H:%M")]
+)
+def test_labels_of_a_time_axis_say_what_tells_them_apart(days: float, form: str) -> None:
+    assert time_axis(days * DAY_S)["format"] == form

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import TimeCuts, global_time, leave_one_out
+from bert4rec.data.split_picture import picture_of
+from bert4rec.data.split_record import split_record
+from bert4rec.setting_checks import parse_settings
+from bert4rec.ui.data.split_chart import PART_NAMES, WAYS, split_chart, split_table, split_words
+from tests.factories import timed_dataset
+
+HOUR = 3600.0
+CUTS = TimeCuts(1.7e9 + 30 * HOUR, 1.7e9 + 40 * HOUR)
+
+
+def test_parts_differ_in_colour_and_in_sign_and_only_those_that_occur_are_in_the_legend() -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2, 3, 4], [5, 6]])
+    split = leave_one_out(dataset)
+    chart = split_chart(picture_of(dataset, split), dataset, split)
+    channels = chart.spec["layer"][0]["encoding"]
+    shape = channels["shape"]["scale"]
+    assert shape["domain"] == channels["color"]["scale"]["domain"] == list(PART_NAMES)
+    assert len(set(shape["range"])) == len(PART_NAMES)
+    assert channels["color"]["legend"]["values"] == ["Training", "Validation", "Test"]
+    points = chart.points
+    assert points.loc[points["part"] == "Test", "x"].tolist() == [0]
+    assert channels["y"]["sort"] is None
+    assert points["user"].unique().tolist() == ["1", "0"]
+
+
+def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
+    dataset = timed_dataset([12] * 40)
+    split = global_time(dataset, CUTS)
+    chart = split_chart(picture_of(dataset, split), dataset, split)
+    assert pd.to_datetime(chart.points["x"].iloc[0], unit="ms").year == 2023
+    dots, *cuts = chart.spec["layer"]
+    assert dots["encoding"]["x"]["type"] == "temporal"
+    lines = [layer for layer in cuts if layer["mark"]["type"] == "rule"]
+    names = [layer for layer in cuts if layer["mark"]["type"] == "text"]
+    for layers in (lines, names):
+        assert [layer["encoding"]["x"]["datum"] for layer in layers] == [
+            1000 * CUTS.valid_at_s,
+            1000 * CUTS.test_at_s,
+        ]
+    assert [name["mark"]["text"] for name in names] == ["validation begins", "test begins"]
+
+
+def test_the_table_counts_the_same_parts() -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2, 3, 4], [5, 6]])
+    table = split_table(picture_of(dataset, leave_one_out(dataset)), dataset)
+    assert list(table.columns) == ["User", "Training", "Validation", "Test"]
+    assert table.to_numpy().tolist() == [["1", 2, 0, 0], ["0", 2, 1, 1]]
+
+
+def test_the_words_name_counts_and_moments() -> None:
+    dataset = timed_dataset([12] * 40)
+    settings = parse_settings({"split_strategy": "global_time"})
+    words = split_words(split_record(global_time(dataset, CUTS), settings), 480)
+    assert words.startswith("Of 480 in all, ")
+    assert "Validation begins on 16 Nov 2023, 04:13 UTC, test on 16 Nov 2023, 14:13 UTC." in words
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_to_split_is_one_that_settings_know(name: str) -> None:
+    way = WAYS[name]
+    amounts = (way.lowest, way.first, way.highest) if way.amount else ()
+    for amount in amounts:
+        parse_settings(dict(way.given) | {way.amount: amount})
+    assert amounts == tuple(sorted(amounts))

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bert4rec.comparing.compare import compare
+from bert4rec.comparing.comparison import Comparison
+from bert4rec.runs.folder import Run
+from bert4rec.ui.evaluate import comparison_charts as charts
+
+METRIC = "ndcg@10"
+
+
+@pytest.fixture(scope="module")
+def made(tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    return compare(
+        tiny_run,
+        ["popularity", "transitions", "ease"],
+        workspace=tmp_path_factory.mktemp("charts"),
+    )
+
+
+def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) -> None:
+    scores, differences = made.scores(), made.differences()
+    rows = charts.score_rows(scores, differences, made.entrants, made.reference, METRIC)
+    assert rows["Score"].is_monotonic_decreasing
+    assert rows.loc[made.reference, "Verdict"] == "Reference"
+    gap = differences.set_index(["entrant", "metric"]).loc[("popularity", METRIC)]
+    assert rows.loc["popularity", "Difference"] == f"{gap['mean']:+.4f}"
+    assert rows.loc["popularity", "Verdict"] == "Worse"
+    n_better, n_worse, n_same = map(int, rows.loc["popularity", "Users"].split(" / "))
+    assert n_better + n_worse + n_same == len(made.parts["test"].rows)
+    finding = charts.score_finding(rows, METRIC)
+    assert finding.startswith(f"{rows.iloc[0]['Who']} has the highest NDCG@10")
+    assert "worse" in finding
+    assert f"Against {made.entrants[made.reference].title}" in finding
+
+
+def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison) -> None:
+    chart = charts.forest_chart(made.differences(), made.entrants, METRIC)
+    assert len(chart.points) == len(made.entrants) - 1
+    assert chart.points["mean"].is_monotonic_decreasing
+    assert (chart.points["low"] <= chart.points["mean"]).all()
+    assert set(chart.points["verdict"]) <= set(charts.VERDICTS)
+    told = charts.forest_finding(chart, METRIC, "tiny")
+    assert chart.points.iloc[0]["who"] in told
+    assert "adjusted p" in told
+
+
+def fields(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("field"), str):
+            yield value["field"]
+        for inner in value.values():
+            yield from fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner)
+
+
+def test_charts_name_only_columns_that_they_have(made: Comparison) -> None:
+    slices = made.slices()
+    by = slices["by"].iloc[0]
+    for chart in (
+        charts.forest_chart(made.differences(), made.entrants, METRIC),
+        charts.slice_chart(slices, made.entrants, by, list(made.entrants)),
+    ):
+        assert set(fields(chart.spec)) <= set(chart.points.columns)
+
+
+def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
+    slices = made.slices()
+    for by in slices["by"].unique():
+        chart = charts.slice_chart(slices, made.entrants, by, ["ease", "popularity"])
+        assert set(chart.points["who"]) == {"EASE", "Popularity"}
+        # The count of questions is a line of its own below the name.
+        ends = [label.split("\n")[1] for label in chart.points["slice"]]
+        assert ends == [f"({n:,})" for n in chart.points["n"]]
+        table = charts.slice_rows(slices, made.entrants, by, ["ease", "popularity"])
+        assert list(table.columns) == ["Slice", "Questions", "EASE", "Popularity"]
+        assert len(table) == len(chart.points) / 2
+        told = charts.slice_finding(slices, made.entrants, by, made.reference, "popularity")
+        assert made.entrants[made.reference].title in told
+        assert "is best at" in charts.slice_finding(slices, made.entrants, by, "ease", "ease")
+    assert "no slice" in charts.slice_finding(slices, made.entrants, "hair", "ease", "popularity")
+
+
+def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Comparison) -> None:
+    shown = charts.shown_by_default(made.scores(), made.entrants, "popularity", METRIC)
+    assert {made.reference, "popularity", "transitions"} <= set(shown)
+    assert len(shown) <= charts.MAX_SHOWN
+
+
+def test_list_rows_leave_out_what_nobody_has(made: Comparison) -> None:
+    rows = charts.list_rows(made.lists(), made.entrants)
+    assert "miscalibration" not in rows
+    assert np.isfinite(rows["diversity"].astype(float)).all()
+    told = charts.list_finding(made.lists(), made.entrants, made.reference)
+    assert "of the catalogue" in told

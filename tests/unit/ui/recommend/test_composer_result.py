@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bert4rec.composer.decoding import Choice, Composition
+from bert4rec.composer.outline import Outline
+from bert4rec.composer.reasons import Reason
+from bert4rec.ui.recommend.composer_result import comparison_words, reason_words
+from bert4rec.words import percent
+
+
+def filled(*probabilities: float) -> Composition:
+    """A sequence of gaps alone, filled with items 1, 2 and so on."""
+    n = len(probabilities)
+    choices = [Choice(at, at + 1, p, at, 9, ()) for at, p in enumerate(probabilities)]
+    outline = Outline.of([None] * n)
+    return Composition(outline, tuple(range(1, n + 1)), tuple(choices), n, 0)
+
+
+def test_the_mean_of_the_chances_is_called_what_it_is() -> None:
+    words = comparison_words(filled(0.4, 0.1), filled(0.1, 0.1), None)
+    assert "geometric mean of 20%; it is 10% where gaps are filled one after another" in words
+    assert "stood there" not in words
+
+
+@pytest.mark.parametrize(
+    ("original", "came_back", "is_marked"),
+    [
+        ({0: 1, 1: 7}, "1 came back with the surest first and 1 one after", True),
+        ({0: 8}, "0 ", False),
+    ],
+)
+def test_items_that_came_back_are_counted_for_each_way(
+    original: dict[int, int], came_back: str, is_marked: bool
+) -> None:
+    words = comparison_words(filled(0.4, 0.1), filled(0.1, 0.1), original)
+    assert came_back in words
+    assert ("✓" in words) == is_marked
+
+
+def test_a_reason_says_that_its_chances_are_those_in_the_whole_catalogue() -> None:
+    log_p = {"past": math.log(0.1), "future": math.log(0.2), "both": math.log(0.5)}
+    for place, n_items in ((0, 1), (2, 3), (0, 3), (1, 3)):
+        words = reason_words(Reason(place, 4, log_p, math.log(0.01)), n_items)
+        assert "in the whole catalogue" in words.casefold()
+    assert "10% from what comes before, 20% from what comes after and 50% from both" in words
+
+
+def test_a_reason_of_a_model_of_the_past_tells_of_nothing_that_comes_after() -> None:
+    for place, n_items, p in ((0, 1, 0.1), (0, 3, 0.1), (1, 3, 0.1), (2, 3, 0.01)):
+        words = reason_words(Reason(place, 4, {"past": math.log(p)}, math.log(0.01)), n_items)
+        assert percent(p) in words
+        assert "in the whole catalogue" in words.casefold()
+        assert "after" not in words

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from xml.etree import ElementTree
+
+import pytest
+
+from bert4rec.runs.curves import Curves
+from bert4rec.ui.train.small_curves import DARK, LIGHT, MAX_POINTS, SMALL, small_cards, small_curves
+from bert4rec.view import curve_findings
+from tests.curves import curves_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def paths(drawing: str, kind: str) -> list[str]:
+    found = ElementTree.fromstring(drawing).iter(f"{SVG}path")
+    return [path.get("d", "") for path in found if path.get("class") == kind]
+
+
+def texts(drawing: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(drawing).iter(f"{SVG}text")]
+
+
+def test_a_run_of_the_time_before_gradient_norms_has_all_other_charts() -> None:
+    curves = curves_of(2)
+    assert list(small_curves(curves)) == ["learning_rate", "grad_norm", "speed", "memory"]
+    for row in curves.train:
+        del row["grad_norm"]
+    assert list(small_curves(curves)) == ["learning_rate", "speed", "memory"]
+    assert curve_findings.train_table(curves)["Gradient norm"].isna().all()
+
+
+def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
+    curves = curves_of(2)
+    assert len(paths(small_curves(curves)["memory"], "line")) == 1
+    for row in curves.train:
+        row["device_memory_bytes"] = 2_000_000_000
+    drawing = small_curves(curves)["memory"]
+    # Two lines and their signs in the legend.
+    assert len(paths(drawing, "line")) == 4
+    assert {"Process", "Device", "2.0 GB"} <= set(texts(drawing))
+    assert "3.0 GB" not in texts(drawing)
+    assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
+
+
+def test_what_is_noisy_is_smoothed_before_what_was_measured_and_the_rest_is_not() -> None:
+    drawn = small_curves(curves_of(2), 0.6)
+    n_measured = {name: len(paths(drawing, "measured")) for name, drawing in drawn.items()}
+    assert n_measured == {"learning_rate": 0, "grad_norm": 1, "speed": 1, "memory": 0}
+    assert not paths(small_curves(curves_of(2))["speed"], "measured")
+
+
+def test_however_long_the_run_a_chart_stays_small() -> None:
+    for drawing in small_curves(curves_of(3000), 0.6).values():
+        assert all(path.count("L") <= MAX_POINTS for path in paths(drawing, "line"))
+        assert len(drawing) < 20_000
+
+
+def test_a_line_runs_from_the_left_to_the_right_and_stays_inside() -> None:
+    curves = curves_of(4)
+    (line,) = paths(small_curves(curves)["learning_rate"], "line")
+    places = [tuple(map(float, place.split())) for place in line.removeprefix("M").split("L")]
+    assert [x for x, _ in places] == sorted(x for x, _ in places)
+    assert places[-1][0] == pytest.approx(254)
+    assert all(0 < y < 150 for _, y in places)
+
+
+def test_text_holds_on_a_light_and_a_dark_page() -> None:
+    curves = curves_of(2)
+    assert LIGHT[0] in small_curves(curves)["speed"]
+    dark = small_curves(curves, is_dark=True)["speed"]
+    assert DARK[0] in dark
+    assert LIGHT[0] not in dark
+
+
+def test_a_run_that_has_not_begun_has_none() -> None:
+    assert small_curves(Curves()) == {}
+
+
+def test_the_cards_hold_title_drawing_and_finding_and_no_more_than_text() -> None:
+    finding = '1 < 2 <b src="x">'
+    drawings = small_curves(curves_of(2))
+    body = small_cards(drawings, dict.fromkeys(drawings, finding))
+    cards = ElementTree.fromstring(re.sub("(<img [^>]*)>", r"\1/>", str(body)))
+    assert [card.findtext("strong") for card in cards] == [SMALL[name].title for name in drawings]
+    assert {card.findtext("figcaption") for card in cards} == {finding}
+    for card, drawing in zip(cards, drawings.values(), strict=True):
+        (image,) = card.findall("img")
+        assert b64decode(image.get("src", "").partition(",")[2]).decode() == drawing
+        assert image.get("alt") == card.findtext("strong")

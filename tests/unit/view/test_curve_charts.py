@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bert4rec.runs.curves import Curves
+from bert4rec.runs.folder import Status
+from bert4rec.view import curve_charts, curve_findings, run_figures
+from bert4rec.view.curve_charts import (
+    MARKS,
+    MAX_MARKS,
+    MAX_TOLD,
+    loss_chart,
+    loss_overlay,
+    metric_chart,
+)
+from tests.curves import METRIC, curves_of
+from tests.factories import small_settings
+
+
+def line_of(points: pd.DataFrame, series: str) -> pd.DataFrame:
+    """Return what is drawn as a line, without marks and what lies faintly behind it."""
+    return points[(points["series"] == series) & (points["mark"] == "")]
+
+
+def test_however_long_the_run_both_charts_draw_fewer_than_2000_points() -> None:
+    curves = curves_of(3000)
+    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves, 0.6).points
+    assert len(metric) + len(loss) < 2000
+    assert line_of(metric, "BERT4Rec")["epoch"].iloc[-1] == 3000
+    raw = loss[loss["mark"] == "raw"]
+    assert (raw["value"].iloc[0], raw["value"].iloc[-1]) == (6.0, curves.train[-1]["loss"])
+
+
+def test_however_long_the_run_the_pointer_finds_few_points_the_newest_and_the_best_among_them() -> (
+    None
+):
+    curves = curves_of(3000)
+    for row in curves.valid[1234:]:
+        row["is_best"] = False
+    metric, loss = metric_chart(curves, METRIC).points, loss_chart(curves, 0.6).points
+    for points, line in ((metric, "BERT4Rec"), (loss, "Loss")):
+        drawn = line_of(points, line)
+        told = drawn[drawn["is_told"]]
+        assert MAX_TOLD / 2 < len(told) <= MAX_TOLD + 3
+        assert told["epoch"].iloc[-1] == drawn["epoch"].iloc[-1]
+    assert 1234 in set(metric.loc[metric["is_told"], "epoch"])
+    short = line_of(loss_chart(curves_of(5), 0.6).points, "Loss")
+    assert short["is_told"].all()
+    assert not loss.loc[loss["mark"] == "raw", "is_told"].any()
+
+
+def test_before_the_first_validation_a_live_run_says_when_it_comes() -> None:
+    def words(curves: Curves, *, is_live: bool, **settings: Any) -> tuple[str, str]:
+        return curve_findings.metric_words(
+            curves, METRIC, small_settings(n_epochs=20, **settings), is_live=is_live
+        )
+
+    begun = Curves(started={"removes_seen": True})
+    finding, note = words(begun, is_live=True, eval_step=5)
+    assert finding == "The first validation follows epoch 5."
+    assert note == "Ranked among the whole catalogue, seen items removed."
+    assert words(begun, is_live=True, eval_step=50)[0].endswith("epoch 20.")
+    never = words(begun, is_live=True, eval_step=0)
+    assert never == words(begun, is_live=False, eval_step=5)
+    assert "Nothing has been validated" in never[0]
+    assert "diamond" in words(curves_of(2), is_live=True)[1]
+
+
+def test_the_pointer_finds_what_stands_out_of_a_long_line() -> None:
+    curves = curves_of(300)
+    curves.train[4321]["loss"] = 50.0
+    points = loss_chart(curves).points
+    told = points[points["is_told"]]
+    assert told["value"].max() == 50.0
+    assert told["value"].min() == line_of(points, "Loss")["value"].min()
+
+
+def test_the_best_validation_is_drawn_also_when_points_are_thinned_out() -> None:
+    curves = curves_of(1500)
+    for row in curves.valid[1233:]:
+        row["is_best"] = False
+    points = metric_chart(curves, METRIC).points
+    assert list(points.loc[points["is_best"], "epoch"]) == [1233]
+    assert line_of(points, "BERT4Rec")["epoch"].is_monotonic_increasing
+
+
+def test_the_description_of_a_chart_stays_the_same_while_a_run_goes_on() -> None:
+    short, long = curves_of(2), curves_of(50)
+    assert metric_chart(short, METRIC).spec == metric_chart(long, METRIC).spec
+    assert loss_chart(short).spec == loss_chart(long).spec
+
+
+def test_smoothing_draws_the_average_and_leaves_the_loss_as_measured_behind_it() -> None:
+    curves = curves_of(2)
+    plain, smooth = loss_chart(curves).points, loss_chart(curves, 0.5).points
+    measured = [row["loss"] for row in curves.train]
+    assert list(line_of(plain, "Loss")["value"]) == measured
+    assert list(smooth.loc[smooth["mark"] == "raw", "value"]) == measured
+    average = line_of(smooth, "Loss")["value"]
+    assert average.iloc[0] == measured[0]
+    # Weights 1/3 and 2/3: what came before counts half of what came now.
+    assert average.iloc[1] == pytest.approx(measured[0] / 3 + 2 * measured[1] / 3)
+    (raw,) = (layer for layer in loss_chart(curves, 0.5).spec["layer"] if "'raw'" in str(layer))
+    assert raw["mark"]["opacity"] < 0.5
+
+
+def test_a_log_scale_leaves_out_what_it_cannot_show() -> None:
+    curves = curves_of(1)
+    curves.train[3]["loss"] = 0.0
+    chart = loss_chart(curves, is_log=True)
+    assert chart.spec["encoding"]["y"]["scale"]["type"] == "log"
+    assert len(line_of(chart.points, "Loss")) == 19
+    assert "type" not in loss_chart(curves).spec["encoding"]["y"]["scale"]
+
+
+def test_every_new_best_is_marked_and_the_last_one_apart() -> None:
+    points = metric_chart(curves_of(5), METRIC).points
+    assert list(points.loc[points["mark"] == "new best", "epoch"]) == [1, 2, 3, 4]
+    assert list(points.loc[points["is_best"], "epoch"]) == [5]
+
+
+def test_what_happened_to_a_run_stands_at_its_step_with_a_shape_of_its_own() -> None:
+    curves = curves_of(5)
+    curves.notes = [
+        {"event": "paused", "step": 10},
+        {"event": "resumed", "step": 10},
+        {"event": "continued", "step": 40},
+        {"event": "paused", "step": 60},
+        {"event": "finished", "step": 100},
+    ]
+    curves.checkpoint = {"event": "checkpoint", "step": 80}
+    chart = loss_chart(curves)
+    found = chart.points[chart.points["mark"] == "event"]
+    # A pause that has ended is one mark, not two in one place.
+    assert dict(zip(found["series"], found["epoch"], strict=True)) == {
+        "Pause and resume": 0.5,
+        "Restart": 2,
+        "Pause": 3,
+        "Last checkpoint": 4,
+    }
+    (layer,) = (layer for layer in chart.spec["layer"] if "shape" in layer.get("encoding", {}))
+    scale = layer["encoding"]["shape"]["scale"]
+    assert len(set(scale["range"])) == len(scale["domain"]) == 4
+    assert "value" in layer["encoding"]["color"]
+
+
+def test_many_pauses_leave_room_for_the_curve() -> None:
+    curves = curves_of(30)
+    curves.notes = [{"event": "paused", "step": step} for step in range(500)]
+    points = loss_chart(curves).points
+    assert (points["mark"] == "event").sum() == MAX_MARKS
+    assert len({shape for _, shape in MARKS.values()}) == len(MARKS)
+
+
+def test_a_layer_without_points_is_left_out() -> None:
+    def shapes(spec: dict[str, Any]) -> list[str]:
+        return [layer["mark"].get("shape", "") for layer in spec["layer"]]
+
+    curves = curves_of(2)
+    assert "diamond" in shapes(metric_chart(curves, METRIC).spec)
+    assert "diamond" not in shapes(loss_chart(curves).spec)
+    curves.valid.clear()
+    assert "diamond" not in shapes(metric_chart(curves, METRIC).spec)
+
+
+def test_the_margins_are_named_one_by_one_as_the_page_writes_into_them() -> None:
+    first, second = (loss_chart(curves_of(1)).spec["padding"] for _ in range(2))
+    first["bottom"] = 99
+    assert second["bottom"] < 99
+
+
+def test_baselines_are_flat_lines_as_long_as_the_curve() -> None:
+    points = metric_chart(curves_of(3), METRIC).points
+    level = points[points["series"] == "Popularity"]
+    assert list(level["epoch"]) == [0, 3]
+    assert list(level["value"]) == [0.02, 0.02]
+
+
+def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
+    spec = metric_chart(curves_of(3), METRIC).spec
+    dashes = spec["layer"][0]["encoding"]["strokeDash"]["scale"]
+    assert len(dashes["domain"]) == len(dashes["range"]) == 3
+    assert "range" not in spec["encoding"]["color"]["scale"]
+
+
+def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
+    assert metric_chart(Curves(), METRIC).points.empty
+    assert loss_chart(Curves()).points.empty
+    assert "Nothing has been validated" in curve_findings.metric_finding(Curves(), METRIC)
+    assert curve_findings.loss_finding(Curves()) == "No training step yet."
+    assert curve_findings.valid_table(Curves()).empty
+
+
+def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() -> None:
+    text = curve_findings.metric_finding(curves_of(3), METRIC)
+    assert text == "Best NDCG@10 0.030 at epoch 3, 50% above popularity (0.020)."
+
+
+def test_the_finding_says_when_a_baseline_is_better() -> None:
+    assert "50% below popularity" in curve_findings.metric_finding(curves_of(1), METRIC)
+
+
+def test_only_cross_entropy_is_compared_with_guessing() -> None:
+    assert curve_charts.guessing_loss(curves_of(1)) == pytest.approx(math.log(400))
+    assert curve_charts.guessing_loss(curves_of(1, loss_type="BPR")) is None
+
+
+def test_tables_show_the_newest_line_first() -> None:
+    curves = curves_of(3)
+    assert list(curve_findings.valid_table(curves)["Epoch"]) == [3, 2, 1]
+    assert curve_findings.train_table(curves)["Step"].iloc[0] == 60
+
+
+def test_the_time_left_follows_the_newest_lines() -> None:
+    status = Status("running", epoch=1, n_epochs=10, step=40, n_steps=200)
+    progress = run_figures.progress_of(status, curves_of(2))
+    assert progress.left_s == pytest.approx(0.5 * 160)
+    assert progress.share == pytest.approx(0.2)
+    assert progress.text == "Epoch 3 of 10, step 40"
+
+
+def test_the_epoch_under_way_never_exceeds_the_epochs_asked_for() -> None:
+    status = Status("running", epoch=2, n_epochs=2, step=40, n_steps=40)
+    progress = run_figures.progress_of(status, curves_of(2))
+    assert (progress.epoch, progress.share, progress.left_s) == (2, 1.0, 0.0)
+
+
+def test_nothing_is_known_of_a_run_before_its_first_line() -> None:
+    progress = run_figures.progress_of(Status("running", n_epochs=5), Curves())
+    assert (progress.share, progress.left_s) == (0.0, None)
+    assert run_figures.memory_bytes(Curves()) is None
+
+
+def test_the_queue_is_told_in_words() -> None:
+    assert "Number 1 in the queue" in run_figures.queue_text(1)
+    assert "1 other run before it" in run_figures.queue_text(2)
+    assert "process" in run_figures.queue_text(None)
+
+
+def summary_of(value: float, spread: float = 0.01) -> dict[str, Any]:
+    metrics = dict.fromkeys(run_figures.FINAL_METRICS, value)
+    return {"metrics": metrics, "intervals": {METRIC: (value - spread, value + spread)}}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [(0.2, "clearly above popularity"), (0.105, "not clearly different"), (0.01, "clearly below")],
+)
+def test_the_final_finding_trusts_a_gap_only_when_the_intervals_are_apart(
+    own: float, words: str
+) -> None:
+    report = {"bert4rec": summary_of(own), "popularity": summary_of(0.1)}
+    assert words in run_figures.final_finding(report)
+
+
+def test_the_final_table_has_a_column_for_every_scorer_and_shows_the_interval() -> None:
+    table = run_figures.final_table({"bert4rec": summary_of(0.2), "popularity": summary_of(0.1)})
+    assert list(table.columns) == ["Metric", "BERT4Rec", "Popularity"]
+    assert table["BERT4Rec"].iloc[0] == "0.200 (0.190 to 0.210)"
+
+
+def test_a_legend_of_many_or_long_names_is_set_in_columns_and_no_name_is_lost() -> None:
+    def legend(names: list[str]) -> dict[str, Any]:
+        spec = loss_overlay({name: Curves() for name in names}).spec
+        found: dict[str, Any] = spec["encoding"]["color"]["legend"]
+        return found
+
+    short = legend(["one", "two"])
+    assert (short["columns"], short["labelLimit"]) == (2, 0)
+    assert legend(["one", "two", "three"])["columns"] == 3
+    long = legend([f"a run with a long name {number}" for number in range(5)])
+    assert long["columns"] == 2
+    assert 0 < long["labelLimit"] < 200

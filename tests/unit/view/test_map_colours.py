@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.view.map_colours import (
+    CLUSTER,
+    LOSS,
+    POPULARITY,
+    Scale,
+    colouring,
+    colours_of,
+    numbers_of,
+    scale_marker,
+)
+
+N = 40
+
+
+@pytest.fixture
+def vocabulary() -> Vocabulary:
+    years: list[object] = [1960 + at for at in range(N)]
+    years[3] = ""
+    table = {
+        "item_id": [f"i{at}" for at in range(N)],
+        "title": [f"Title {at}" for at in range(N)],
+        "count": [at * at for at in range(N)],
+        "genre": [("calm", "wild")[at % 2] for at in range(N)],
+        "year": years,
+        "stars": [at % 5 for at in range(N)],
+        "code": [f"x{at}" for at in range(N)],
+    }
+    return Vocabulary(pd.DataFrame(table))
+
+
+ALL = np.arange(1, N + 1)
+
+
+def test_numbers_are_a_scale_unless_there_are_few_or_others_among_them(
+    vocabulary: Vocabulary,
+) -> None:
+    years = numbers_of(vocabulary, "year")
+    assert years is not None
+    assert np.isnan(years[3])
+    assert years[4] == 1964
+    assert numbers_of(vocabulary, "stars") is None
+    assert numbers_of(vocabulary, "code") is None
+
+
+def test_each_choice_colours_every_point_once(vocabulary: Vocabulary) -> None:
+    losses = np.linspace(1, 9, N)
+    losses[0] = np.nan
+    for colour in colours_of(vocabulary):
+        found = colouring(colour, vocabulary, ALL[::-1], "light", losses=losses, clusters=["c"] * N)
+        rows = np.concatenate([group.rows for group in found.groups])
+        assert sorted(rows) == list(range(N)), colour
+        assert (found.scale is not None) == (colour in ("year", POPULARITY, LOSS))
+
+
+def test_a_colour_belongs_to_its_item_in_whatever_order_they_come(vocabulary: Vocabulary) -> None:
+    found = colouring("year", vocabulary, np.array([11, 4, 1]), "dark")
+    assert found.marker(0)["color"].tolist() == [1970.0, 1960.0]
+    assert found.groups[1].name == "Not known"
+    assert found.groups[1].rows.tolist() == [1]
+    named = [f"c{at}" for at in range(N)]
+    assert (
+        colouring(CLUSTER, vocabulary, np.array([5]), "dark", clusters=named).groups[0].name == "c4"
+    )
+
+
+def test_no_two_choices_look_alike_and_each_can_be_had() -> None:
+    names = ["popularity", "Popularity", "cluster", "a_b", "a b"]
+    table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [9, 1]})
+    table[names] = [[f"{name} {at}" for name in names] for at in range(2)]
+    vocabulary = Vocabulary(table)
+    labels = colours_of(vocabulary)
+    assert len(set(labels.values())) == len(labels) == len(names) + 3
+    assert (labels[POPULARITY], labels["cluster"]) == (POPULARITY, "Cluster (column)")
+    groups = {
+        colouring(colour, vocabulary, np.array([1]), "light").groups[0].name
+        for colour in labels
+        if colour not in (CLUSTER, LOSS)
+    }
+    assert groups == {"Interactions", *(f"{name} 0" for name in names)}
+
+
+def test_an_empty_cell_is_a_group_of_its_own() -> None:
+    table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1]})
+    table["second"] = pd.Series(["x", None], dtype="str")
+    found = colouring("second", Vocabulary(table), np.array([1, 2]), "light")
+    assert {group.name for group in found.groups} == {"x", "none"}
+
+
+def test_one_odd_value_does_not_flatten_the_scale() -> None:
+    values = np.append(np.linspace(0, 1, 999), 1e6)
+    assert scale_marker(Scale("x", values), np.arange(1000), "dark")["cmax"] < 2

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bert4rec.runs.curves import Curves
+from bert4rec.view.curve_charts import DASHES, MAX_LOSS_POINTS, loss_overlay, metric_overlay
+from bert4rec.view.run_comparison import (
+    MAX_COMPARED,
+    common_metric,
+    compared_ids,
+    comparison_finding,
+    final_difference,
+    final_metrics,
+    loss_comparison,
+    run_labels,
+    settings_differences,
+)
+from bert4rec.view.run_table import RunRow
+from tests.factories import small_settings
+
+
+def row(run_id: str, *, name: str = "same", data: str = "f1", **changes: Any) -> RunRow:
+    settings = small_settings(**changes).in_effect()
+    return RunRow(run_id, name, "finished", "ndcg@10", fingerprint=data, settings=settings)
+
+
+def curves(scores: list[float], n_steps: int = 4) -> Curves:
+    best = max(scores, default=0.0)
+    return Curves(
+        train=[{"epoch": n / 4, "step": n, "loss": 4 - n / n_steps} for n in range(1, n_steps + 1)],
+        valid=[
+            {"epoch": n, "step": n, "metrics": {"ndcg@10": score}, "is_best": score == best}
+            for n, score in enumerate(scores, start=1)
+        ],
+    )
+
+
+def test_an_address_names_each_run_once_and_no_more_than_fit() -> None:
+    assert compared_ids("") == compared_ids(" ,, ") == []
+    assert compared_ids("a,b,a") == ["a", "b"]
+    assert len(compared_ids(",".join("abcdefgh"))) == MAX_COMPARED
+
+
+def test_only_the_settings_that_differ_are_named() -> None:
+    rows = [row("a", seed=1), row("b", seed=2, learning_rate=0.01)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert sorted(found.index) == ["Learning rate", "Seed"]
+    assert list(found.loc["Learning rate"]) == ["0.003", "0.01"]
+
+
+def test_a_dropout_differs_where_it_follows_in_one_run_and_was_given_in_another() -> None:
+    rows = [row("a", dropout_rate=0.1), row("b", dropout_rate=0.1, hidden_dropout_prob=0.2)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.index) == ["Hidden dropout"]
+    assert list(found.loc["Hidden dropout"]) == ["0.1", "0.2"]
+
+
+def test_dropouts_that_only_follow_the_rate_are_not_named_beside_it() -> None:
+    rows = [row("a", dropout_rate=0.1), row("b", dropout_rate=0.3)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.index) == ["Dropout rate"]
+
+
+def test_what_a_model_does_not_use_differs_from_any_value() -> None:
+    rows = [row("a", mask_rate=0.4), row("b", attention="causal", mask_rate=0.4)]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert list(found.loc["Mask rate"]) == ["0.4", "not used"]
+    rows = [
+        row(each, attention="causal", mask_rate=rate) for each, rate in (("a", 0.4), ("b", 0.2))
+    ]
+    assert settings_differences(rows, {"a": "A", "b": "B"}).empty
+
+
+def test_runs_with_the_same_settings_differ_in_nothing() -> None:
+    assert settings_differences([row("a"), row("b")], {"a": "A", "b": "B"}).empty
+
+
+def test_other_data_and_a_setting_of_a_newer_version_are_differences() -> None:
+    old = row("a", data="f2")
+    settings = {name: value for name, value in old.settings.items() if name != "seed"}
+    rows = [RunRow("a", "x", "finished", fingerprint="f2", settings=settings), row("b")]
+    found = settings_differences(rows, {"a": "A", "b": "B"}).set_index("Setting")
+    assert set(found.index) == {"Data", "Seed"}
+    assert found.loc["Seed", "A"] == "–"
+
+
+def test_runs_of_one_name_are_told_apart() -> None:
+    labels = run_labels([row("a"), row("b"), row("c", name="other")])
+    assert len(set(labels.values())) == 3
+    assert labels["c"] == "other"
+    early = [
+        replace(row(key), created_at=f"2026-11-2{day}T08:00:00+00:00") for key, day in ("a1", "b2")
+    ]
+    assert run_labels(early)["a"].startswith("21 Nov 2026, 08:00 UTC · ")
+
+
+def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
+    part = {"metrics": {"ndcg@10": 0.25, "hr@10": 0.5}, "intervals": {"ndcg@10": [0.2, 0.3]}}
+    whole = {"test": {}, "report": {"test": {"bert4rec": part}}}
+    bare = {"test": {"ndcg@10": 0.1}, "report": 3}
+    found = final_metrics({"A": whole, "B": bare, "C": None}).set_index("Metric")
+    assert list(found.loc["NDCG@10"]) == ["0.250 (0.200 to 0.300)", "0.100", "–"]
+    assert found.loc["HR@10", "A"] == "0.500"
+
+
+def whole(value: float, room: float = 0.01) -> dict[str, Any]:
+    interval = {"ndcg@10": [value - room, value + room]}
+    part = {"metrics": {"ndcg@10": value}, "intervals": interval}
+    return {"report": {"test": {"bert4rec": part}}}
+
+
+def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals() -> None:
+    rows = [row("a"), row("b"), row("c")]
+    near = {"A": whole(0.2, 0.03), "B": whole(0.25, 0.03), "C": whole(0.1)}
+    assert "B is not clearly different from A." in final_difference(rows, near)
+    far = {"A": whole(0.2), "B": whole(0.25)}
+    assert final_difference(rows[:2], far).startswith("By NDCG@10, B is clearly above A.")
+    assert "B is clearly above A." in final_difference(rows, far | {"C": None})
+    # One alone, of another metric, damaged, without a number: it might be the best.
+    damaged = {"report": 3}, {"report": {"test": {"bert4rec": {}}}}, whole(math.nan)
+    assert not any(final_difference(rows, far | {"C": other}) for other in damaged)
+    assert not final_difference(rows[:2], {"A": whole(0.2), "B": None})
+    others = [RunRow(run_id, run_id, "finished", "hr@10", fingerprint="f1") for run_id in "ab"]
+    assert not final_difference(others, far)
+
+
+def test_runs_that_were_judged_on_different_items_are_not_compared() -> None:
+    rows, one = [row("a"), row("b")], whole(0.2) | {"split": {"strategy": "leave_one_out"}}
+    for changed in ({"split": {"strategy": "global_time"}}, {"removes_seen": True}):
+        found = final_difference(rows, {"A": one, "B": one | changed})
+        assert "different test items" in found
+    elsewhere = [replace(row("a"), test=0.2), replace(row("b", data="f2"), test=0.2)]
+    assert "different test items" in final_difference(elsewhere, {"A": one, "B": one})
+
+
+def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() -> None:
+    other = RunRow("b", "b", "finished", "hr@5")
+    assert common_metric([other, other]) == "hr@5"
+    assert common_metric([other, row("a")]) == "ndcg@10"
+
+
+def test_the_finding_names_the_best_first() -> None:
+    found = {"A": curves([0.1, 0.2]), "B": curves([0.3, 0.25]), "C": curves([])}
+    finding = comparison_finding(found, "ndcg@10")
+    assert finding == "Best NDCG@10: B (0.300, epoch 1), A (0.200, epoch 2)."
+    assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
+    told = loss_comparison({"A": curves([])})
+    assert told == "Last training loss as measured: A (3.000). The lines are smoothed."
+    assert loss_comparison({"A": Curves()}).startswith("None of them")
+
+
+def test_each_run_counts_with_its_best_value_of_the_metric_that_is_shown() -> None:
+    # Chosen by another metric, the epoch that is used is an earlier one.
+    other = curves([0.14, 0.19])
+    other.valid[0]["is_best"], other.valid[1]["is_best"] = True, False
+    finding = comparison_finding({"A": curves([0.15, 0.16]), "B": other}, "ndcg@10")
+    assert finding == "Best NDCG@10: B (0.190, epoch 2), A (0.160, epoch 2)."
+
+
+def test_each_run_is_a_line_with_dashes_of_its_own_and_its_best_marked() -> None:
+    found = {label: curves([0.1, 0.2, 0.15]) for label in "ABCDE"}
+    chart = metric_overlay(found, "ndcg@10")
+    assert list(chart.points["series"].unique()) == list("ABCDE")
+    assert chart.points["is_best"].sum() == len(found)
+    dashes = chart.spec["layer"][0]["encoding"]["strokeDash"]["scale"]["range"]
+    assert len({tuple(dash) for dash in dashes}) == len(DASHES) == MAX_COMPARED
+
+
+@pytest.mark.parametrize("n_runs", [2, 5])
+def test_long_curves_are_thinned_together(n_runs: int) -> None:
+    found = {str(number): curves([], n_steps=3_000) for number in range(n_runs)}
+    assert len(loss_overlay(found).points) <= MAX_LOSS_POINTS
+
+
+def test_the_loss_of_several_runs_is_drawn_as_its_average() -> None:
+    noisy = curves([], n_steps=40)
+    for row in noisy.train:
+        row["loss"] = 4.0 + (-1) ** row["step"]
+    drawn = loss_overlay({"A": noisy, "B": noisy}).points
+    assert set(drawn["mark"]) == {""}
+    late = drawn[drawn["epoch"] > drawn["epoch"].max() / 2]["value"]
+    assert late.between(3.7, 4.3).all()

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from bert4rec.setting_checks import parse_settings
+from bert4rec.view.run_figures import origins_table, seen_words, settings_table
+
+
+def test_what_became_of_seen_items_is_told_with_its_reason() -> None:
+    removed = {"removes_seen": True, "seen_reason": "asked for by name"}
+    assert seen_words(removed) == ", seen items removed (asked for by name)"
+    assert seen_words({"removes_seen": False}) == ", seen items kept"
+
+
+def test_of_an_old_run_nothing_is_said_about_seen_items() -> None:
+    assert seen_words({}) == ""
+
+
+def test_settings_that_differ_from_their_defaults_come_first() -> None:
+    # The default given by name is no difference.
+    table = settings_table(parse_settings({"seed": 9, "n_epochs": 100, "dropout_rate": 0.1}))
+    dropouts = {"Dropout rate", "Hidden dropout", "Attention dropout"}
+    assert set(table["Setting"][table["Differs"]]) == {"Seed"} | dropouts
+    assert table["Differs"].tolist() == sorted(table["Differs"], reverse=True)
+    assert table.set_index("Setting").loc["Seed", ["Value", "Default"]].tolist() == ["9", "42"]
+
+
+def test_a_dropout_is_shown_as_it_trains_and_with_where_it_came_from() -> None:
+    settings = parse_settings({"dropout_rate": 0.1, "attn_dropout_prob": 0.3})
+    table = settings_table(settings).set_index("Setting")
+    assert table.loc["Hidden dropout", ["Value", "Default"]].tolist() == ["0.1", "0.2"]
+    origins = origins_table(settings).set_index("Setting")
+    assert origins.loc["Hidden dropout"].tolist() == ["0.1", "follows Dropout rate"]
+    assert origins.loc["Attention dropout"].tolist() == ["0.3", "given"]
+    assert origins.loc["Seed"].tolist() == ["42", "default"]
+    by_default = origins_table(parse_settings({})).set_index("Setting")
+    assert by_default.loc["Hidden dropout"].tolist() == ["0.2", "default"]
+
+
+def test_a_setting_that_does_nothing_is_said_to_be_not_used_and_is_no_difference() -> None:
+    table = settings_table(parse_settings({"attention": "causal", "mask_rate": 0.4}))
+    assert set(table["Setting"][table["Differs"]]) == {"Attention"}
+    assert table.set_index("Setting").loc["Mask rate", "Value"] == "not used"
