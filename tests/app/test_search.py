@@ -41,7 +41,7 @@ Open = Callable[..., AppTest]
 CHILD = """
 import sys
 from pathlib import Path
-from bert4rec.studies import find_study
+from bert4rec.search.studies import find_study
 from bert4rec.sweep import search
 search(find_study(Path(sys.argv[1]), "one"))
 """

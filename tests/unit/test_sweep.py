@@ -30,7 +30,7 @@ TIMEOUT_S = 120
 CHILD = """
 import signal, sys
 from pathlib import Path
-from bert4rec.studies import find_study
+from bert4rec.search.studies import find_study
 from bert4rec.sweep import search
 # A shell that starts the tests in the background has them ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

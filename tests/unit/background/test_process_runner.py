@@ -88,8 +88,8 @@ PARENT = """
 import sys
 from pathlib import Path
 from bert4rec.control import Control
-from bert4rec.process_runner import run_in_a_process
-from bert4rec.runners import RUNNERS, run_in_this_thread, runner_name
+from bert4rec.background.process_runner import run_in_a_process
+from bert4rec.background.runners import RUNNERS, run_in_this_thread, runner_name
 from bert4rec.runs.folder import Run
 
 run_in_a_process(Run(Path(sys.argv[1])), Control())

@@ -73,7 +73,8 @@ def ended_of(service: SearchService) -> Bert4RecError:
 
 def died(patch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each process of a search do something else first."""
-    code = f"import os, signal, sys\n{patch}\nfrom bert4rec.search_process import main\nmain()"
+    begins = "from bert4rec.background.search_process import main\nmain()"
+    code = f"import os, signal, sys\n{patch}\n{begins}"
 
     def start(_: str, path: Path, **__: Any) -> subprocess.Popen[bytes]:
         pipe: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
@@ -181,8 +182,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from bert4rec.control import Control
 from bert4rec.errors import Bert4RecError
-from bert4rec.search_process import search_in_a_process
-from bert4rec.study import Study
+from bert4rec.background.search_process import search_in_a_process
+from bert4rec.search.study import Study
 
 search_in_a_process(Study(Path(sys.argv[1])), Control(), lambda say: nullcontext())
 """

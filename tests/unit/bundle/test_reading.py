@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 import bert4rec
-from bert4rec.bundle import reading as bundle
+from bert4rec.bundle import reading
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
@@ -99,7 +99,7 @@ def test_what_the_policy_is_for_comes_along(workspace: Path, tmp_path: Path) -> 
     settings = small_settings(n_epochs=1)
     run = train(ring_dataset(n_users=30), settings, workspace=workspace, policy="embedding_policy")
     files = export_bundle(run, tmp_path / "vectors.zip")
-    assert set(files) == set(bundle.MAX_BYTES)
+    assert set(files) == set(reading.MAX_BYTES)
     opened = load_bundle(tmp_path / "vectors.zip")
     assert opened.run is not None
     assert opened.run.policy() == run.policy()
@@ -160,7 +160,7 @@ def test_an_item_table_of_hundreds_of_columns_goes_along(workspace: Path, tmp_pa
 def test_what_could_not_be_opened_again_is_not_written(
     tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(bundle.MAX_BYTES, VOCABULARY, 100)
+    monkeypatch.setitem(reading.MAX_BYTES, VOCABULARY, 100)
     with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
         export_bundle(tiny_run, tmp_path / "large.zip")
     assert not (tmp_path / "large.zip").exists()
