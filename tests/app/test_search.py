@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -33,6 +32,7 @@ from bert4rec.ui.settings.estimate_panel import search_words
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from tests.factories import small_settings
 from tests.unfolding import unfolded
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 90
@@ -119,13 +119,6 @@ def labels(app: AppTest) -> list[str]:
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
     return app.run()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_without_a_dataset_the_page_says_what_it_is_for_and_offers_one_way_on(

@@ -23,8 +23,10 @@ from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import state
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.view import forms
+from tests.ends import curves_of
 from tests.reading import small_charts, tables
 from tests.unfolding import unfolded
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
@@ -471,6 +473,8 @@ def test_a_running_run_can_be_paused_resumed_and_stopped(
     assert service_of(workspace).is_paused(run.id)
     app.button(key=f"resume_{run.id}").click().run()
     assert not service_of(workspace).is_paused(run.id)
+    # One that is stopped before its first step would have nothing to go on from.
+    wait_until(lambda: bool(curves_of(run).train))
     app.button(key=f"stop_{run.id}").click().run()
     wait_for_the_end(workspace)
     app.run()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import resource
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +23,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from tests.ends import assert_equal_ends, curves_of, summary_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 LIMIT_S = 120
 DATASET = ring_dataset(n_users=40)
@@ -70,14 +69,6 @@ def little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process writes; nobody tells of it but the folder."""
-    never, limit = threading.Event(), time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        never.wait(0.02)
 
 
 def wait_until_idle(service: JobService) -> None:

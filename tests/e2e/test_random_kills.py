@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from tests.ends import assert_equal_ends, curves_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 N_KILLS, KILLS_PER_RUN = 50, 5
@@ -100,20 +100,13 @@ class Moment:
     def wait(self, run: Run, pid: int) -> None:
         sign = f'"step":{self.step},"loss"'.encode()
         if self.step:
-            wait_until(lambda: sign in journal_of(run) or has_ended(pid))
+            wait_until(lambda: sign in journal_of(run) or has_ended(pid), look_every_s=0.002)
         never.wait(self.delay_s)
         if self.is_in_write:
             wait_until(lambda: bool(left_behind(run)) or has_ended(pid), look_every_s=0)
 
 
 never = threading.Event()
-
-
-def wait_until(condition: Callable[[], bool], look_every_s: float = 0.002) -> None:
-    limit = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        never.wait(look_every_s)
 
 
 def has_ended(pid: int) -> bool:

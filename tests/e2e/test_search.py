@@ -3,9 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from bert4rec.data.samples import prepare_sample
 from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from tests.e2e.conftest import Server, settle
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 SEARCHING_MS = 240_000
@@ -29,13 +28,6 @@ PLAN = f"""search:
     learning_rate: {{low: 1e-3, high: 1e-2, log: true}}
     mask_rate: [0.2, 0.3, 0.5]
 """
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial, best_trial, distributions
 from bert4rec.sweep import search
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
 TIMEOUT_S = 120
@@ -191,10 +192,7 @@ def begin(workspace: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_until_training(study: Study) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not any(trial.curve for trial in study.trials()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: any(trial.curve for trial in study.trials()))
 
 
 def interrupt(child: subprocess.Popen[bytes]) -> int:

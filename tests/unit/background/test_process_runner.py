@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from tests.ends import curves_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 60
@@ -42,13 +42,6 @@ def new_run(workspace: Path) -> Callable[..., Run]:
         return create_run(workspace, dataset, policy, name=name)
 
     return make
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    never, limit = threading.Event(), time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        never.wait(0.02)
 
 
 def test_the_environment_names_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:

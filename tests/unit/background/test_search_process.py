@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study
 from bert4rec.search.study import Study
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 60
@@ -49,13 +49,6 @@ def new_study(workspace: Path) -> Callable[..., Study]:
         return create_study(workspace, dataset, checked_plan(plan), name="one")
 
     return make
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def pid_of(study: Study) -> int:

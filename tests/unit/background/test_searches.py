@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -24,6 +23,7 @@ from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study, delete_study
 from bert4rec.search.study import Study
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import wait_until
 
 TIMEOUT_S = 60
 LONG = 100_000
@@ -68,13 +68,6 @@ def new_study(workspace: Path, dataset: SequenceDataset) -> Callable[..., Study]
 
 def state(study: Study) -> str:
     return study.status(study.trials()).state
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_search_goes_on_in_the_background_until_its_budget_is_used_up(
