@@ -173,14 +173,15 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
     """Read and check the first bytes of a file; the rest is not touched.
 
     Raises:
-        LogError: it is empty, is not text, or its first line has no end in sight.
+        LogError: it is empty, is not text, or its first line has no end in sight; with the detail
+            `is_unreadable`, unless it is clearly meant for something else.
     """
     packing = packing_of(file)
     with open_unpacked(file, packing) as stream:
         data = read_block(stream, n_bytes, file)
         is_cut = bool(read_block(stream, 1, file))
     if not data.strip():
-        raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
+        raise _empty(file)
     if data[:4] == b"PAR1":
         return _parquet_head(file, packing)
     encoding = _wide_encoding(data)
@@ -190,17 +191,27 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
     text = data.decode(encoding, errors="ignore" if is_cut else "replace").removeprefix("\ufeff")
     text = re.sub(r"\r+\n", "\n", text)
     if not text.strip():
-        raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
+        raise _empty(file)
     if "\r" in text and "\n" not in text:
         raise LogError(
             "the lines end with a carriage return alone",
             where=file.name,
             fix="Save the file with the line ends of Unix or Windows.",
+            is_unreadable=True,
         )
     text = text.replace("\r", " ")
     if is_cut and not may_be_json(text):
         text = _whole_lines(text, file)
     return Head(file, text, packing, encoding, is_whole=not is_cut)
+
+
+def _empty(file: Path) -> LogError:
+    return LogError(
+        "the file is empty",
+        where=file.name,
+        fix="Choose a file with interactions.",
+        is_unreadable=True,
+    )
 
 
 def _parquet_head(file: Path, packing: str) -> Head:
@@ -209,6 +220,7 @@ def _parquet_head(file: Path, packing: str) -> Head:
             f"the file is Parquet inside {packing}",
             where=file.name,
             fix="Unpack it: Parquet is packed in itself.",
+            is_unreadable=True,
         )
     return Head(file, "", is_parquet=True)
 
@@ -225,6 +237,7 @@ def _whole_lines(text: str, file: Path) -> str:
             f"the first line is longer than {LINE_LIMIT_BYTES:,} bytes",
             where=f"{file.name}, line 1",
             fix="Choose a file with one interaction a line.",
+            is_unreadable=True,
         )
     return text[: end + 1] or text
 
@@ -239,6 +252,7 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
             "the file is binary, not text",
             where=file.name,
             fix="Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file.",
+            is_unreadable=True,
         )
 
 
@@ -271,7 +285,10 @@ def _narrow_encoding(data: bytes, file: Path, is_cut: bool) -> str:
     n_between = len(re.findall(rb"[\x80-\x9f]", data))
     if n_between > len(data) // 10:
         raise LogError(
-            "the file is neither UTF-8 nor Latin-1 text", where=file.name, fix="Save it as UTF-8."
+            "the file is neither UTF-8 nor Latin-1 text",
+            where=file.name,
+            fix="Save it as UTF-8.",
+            is_unreadable=True,
         )
     # Latin-1 has no letters there; Windows-1252 has, all but at five places.
     n_missing = len(re.findall(rb"[\x81\x8d\x8f\x90\x9d]", data))

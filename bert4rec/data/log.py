@@ -54,7 +54,8 @@ class LogPreview:
         rows: The first rows, all text.
         guesses: For each of `ROLE_NAMES`, the column taken and why.
         size_bytes: Size of the file or files on disk.
-        n_files: How many files are read together.
+        files: Names of the files that are read together; none of a frame.
+        passed_over: Names of the other files of the folder, which are no part of the log.
         encoding: The encoding in words, and whether it is a guess; empty for Parquet and frames.
         layout: How the lines become columns, with the first few hundred of them.
     """
@@ -67,7 +68,8 @@ class LogPreview:
     guesses: dict[str, RoleGuess]
     size_bytes: int
     layout: Layout
-    n_files: int = 1
+    files: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     encoding: str = ""
 
     def roles(self) -> Roles:
@@ -109,7 +111,8 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
         rows=rows,
         guesses=guess_roles(columns),
         size_bytes=source.size_bytes,
-        n_files=len(source.files),
+        files=source.file_names,
+        passed_over=source.passed_over,
         encoding="" if layout.form in ("parquet", "frame") else ENCODING_NAMES[source.encoding],
         layout=layout,
     )

@@ -37,6 +37,7 @@ __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings"
 # Counts up when the same log and settings would give another dataset than before.
 PREPARE_VERSION = 4
 N_REJECTS_IN_MANIFEST = 20
+N_FILES_IN_MANIFEST = 100
 SAVING = threading.Lock()
 
 
@@ -198,6 +199,9 @@ def _origin(
             "hash": source_hash,
             "form": source.layout.form,
             "size_bytes": source.size_bytes,
+            "n_files": len(source.files),
+            "files": list(source.file_names[:N_FILES_IN_MANIFEST]),
+            "passed_over": list(source.passed_over[:N_FILES_IN_MANIFEST]),
         },
         "roles": asdict(roles),
         "settings": settings.model_dump(),

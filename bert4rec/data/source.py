@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,11 @@ USUAL_STEMS = (
 PARTS = ({"train", "training"}, {"valid", "validation", "val", "dev"}, {"test", "testing"})
 # Forms that any list of ids may seem to have.
 LOOSE_FORMS = ("pairs", "sequences", "sessions")
-NO_LOG = re.compile(r"(readme|licen[cs]e|copying|changelog).*|.*\.(md|item|user|kg|link|html|pdf)")
+NO_LOG = re.compile(
+    r"(readme|licen[cs]e|copying|changelog|_|thumbs\.db|desktop\.ini).*"
+    r"|.*\.(md|item|user|kg|link|html|pdf|png|jpe?g|gif|svg|xlsx?|docx?|py|ipynb)"
+)
+N_FILES_NAMED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,7 @@ class Source:
         encoding: One of `ENCODING_NAMES`.
         frame: The frame, if it is one.
         sql_types: For each file of Parquet the types of its columns.
+        passed_over: Names of the files of the folder that are no part of the log.
     """
 
     name: str
@@ -57,6 +63,39 @@ class Source:
     encoding: str = "utf-8"
     frame: pd.DataFrame | None = None
     sql_types: tuple[tuple[str, ...], ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the files in reading order, with the folders in which they differ."""
+        if not self.files:
+            return ()
+        shared = os.path.commonpath([file.parent for file in self.files])
+        return tuple(file.relative_to(shared).as_posix() for file in self.files)
+
+
+def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) -> str:
+    """Return which files are read together and which are not; empty where there is but one file.
+
+    Args:
+        n_files: How many files are read.
+        names: Their names, or the first of these.
+        passed_over: Names of the files that are not read.
+
+    Example:
+        >>> files_words(2, ["part-1.csv", "part-2.csv"], ["notes.txt"])
+        '2 files: part-1.csv, part-2.csv; passed over as no part of the log: notes.txt'
+    """
+    if n_files < 2 and not passed_over:
+        return ""
+    read = f"{n_files:,} file{'s' if n_files > 1 else ''}: {_listed(names, n_files)}"
+    left = f"; passed over as no part of the log: {_listed(passed_over, len(passed_over))}"
+    return read + (left if passed_over else "")
+
+
+def _listed(names: Sequence[str], n: int) -> str:
+    shown = names[:N_FILES_NAMED]
+    return ", ".join(shown) + (f" and {n - len(shown):,} more" if n > len(shown) else "")
 
 
 def open_source(
@@ -68,11 +107,10 @@ def open_source(
         LogError: there is no log at `path`, or it is larger than `max_bytes`.
     """
     check_form(form)
-    files = files_of(path)
+    there = files_of(path)
     folder = expanded(path)
-    if folder.is_dir():
-        files = _logs_among(files, form, folder.resolve().name)
-    files = sorted(files, key=_part_of_a_split)
+    chosen = _logs_among(there, form, folder.resolve().name) if folder.is_dir() else there
+    files = sorted(chosen, key=_part_of_a_split)
     size = check_size(files, max_bytes)
     first, layout = _head_and_layout(files[0], form)
     sql_types = [layout.sql_types]
@@ -96,6 +134,7 @@ def open_source(
         first.packing,
         first.encoding,
         sql_types=tuple(sql_types),
+        passed_over=tuple(file.name for file in there if file not in chosen),
     )
 
 
@@ -124,7 +163,7 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
     for file in chosen:
-        signature = _log_signature(file, form)
+        signature = _log_signature(file, form, folder)
         if signature is not None:
             groups.setdefault(signature, []).append(file)
     usual = [group for group in groups.values() if any(f.stem in USUAL_STEMS for f in group)]
@@ -139,12 +178,22 @@ def _part_of_a_split(file: Path) -> int:
     return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
 
 
-def _log_signature(file: Path, form: str | None) -> tuple[str, ...] | None:
-    """Return what tells logs that belong together, or None if the file is no certain log."""
+def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...] | None:
+    """Return what tells logs that belong together, or None if the file is no certain log.
+
+    Raises:
+        LogError: the file cannot be read at all, so that it may be a part of the log.
+    """
     try:
         head, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
-    except LogError:
-        return None
+    except LogError as error:
+        if not error.details.get("is_unreadable"):
+            return None
+        raise LogError(
+            error.message,
+            where=f"{folder}/{file.name}",
+            fix="Make or copy it again if it is a part of the log, else move it out of the folder.",
+        ) from error
     guesses = guess_roles(layout.described())
     if not (guesses["user"].is_certain and guesses["item"].is_certain):
         return None
@@ -183,7 +232,10 @@ def _parquet_layout(file: Path) -> Layout:
         rows = connection.rows(limited, scan.parameters)
     except duckdb.Error as error:
         raise LogError(
-            "the Parquet file cannot be read", where=file.name, fix="Write or download it again."
+            "the Parquet file cannot be read",
+            where=file.name,
+            fix="Write or download it again.",
+            is_unreadable=True,
         ) from error
     finally:
         connection.close()

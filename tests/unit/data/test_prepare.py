@@ -46,6 +46,18 @@ def test_a_line_of_no_use_gives_nobody_a_place_in_the_order(tmp_path: Path, work
     assert list(made.users["user_id"]) == ["2", "1"]
 
 
+def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
+    tmp_path: Path, workspace: Path
+):
+    for name in ("part-1.csv", "part-2.csv"):
+        write_log(tmp_path, name)
+    (tmp_path / "notes.txt").write_text("About the parts\n")
+    source = prepare(tmp_path).manifest["source"]
+    assert source["n_files"] == 2
+    assert source["files"] == ["part-1.csv", "part-2.csv"]
+    assert source["passed_over"] == ["notes.txt"]
+
+
 def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
     log = frame_of(("u", "z", 5), ("v", "a", 1), ("u", "a", 5), ("u", "m", 5), ("u", "b", 1))
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
