@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -140,12 +139,9 @@ class Connection:
         return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
 
     def close(self) -> None:
-        """Close the database and remove what it spilled."""
+        """Close the database and remove what it spilled; the folder above is others' too."""
         self.duckdb.close()
         shutil.rmtree(self.spill_folder, ignore_errors=True)
-        if self.spill_folder.parent.name == TMP:
-            with suppress(OSError):
-                self.spill_folder.parent.rmdir()
 
 
 def _spill_folder(workspace: Path | None) -> Path:

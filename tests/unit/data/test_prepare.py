@@ -14,7 +14,7 @@ from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
-from bert4rec.data.scan import Connection
+from bert4rec.data.scan import TMP, Connection
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError
 from bert4rec.files import folder_swapped_in, write_json
 
@@ -358,7 +358,7 @@ def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
     dataset = prepare(tmp_path / "log.csv", workspace=workspace / "new")
     assert dataset.n_interactions == len(ids)
     assert spilled
-    assert not (workspace / "new" / "tmp").exists()
+    assert not list((workspace / "new" / TMP).iterdir())
 
 
 KILLED = """
@@ -388,7 +388,8 @@ def test_what_a_killed_process_left_goes_at_the_next_preparation(tmp_path: Path,
         assert new.is_dir()
         assert living.spill_folder.is_dir()
     assert dataset.folder is not None
-    assert set(workspace.iterdir()) == {workspace / "datasets"}
+    assert set(workspace.iterdir()) == {workspace / "datasets", workspace / TMP}
+    assert not list((workspace / TMP).iterdir())
     assert set((workspace / "datasets").iterdir()) == {
         dataset.folder,
         workspace / "datasets" / "other",
