@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections import Counter
@@ -26,7 +27,7 @@ from bert4rec.data.rejects import (
     has_reject_table,
 )
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan
+from bert4rec.data.scan import Connection, Scan, partitions_of
 from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
@@ -204,7 +205,7 @@ def _check(found: Ingested, source: Source) -> None:
 def hash_source(source: Source, roles: Roles) -> str:
     """Return the hash of a source's content: of the files, or of the frame's chosen columns."""
     if source.frame is None:
-        return hash_files(source.files)
+        return _hash_with_partitions(source)
     total = hashlib.sha256()
     for name in roles.named().values():
         column = source.frame[name]
@@ -213,3 +214,13 @@ def hash_source(source: Source, roles: Roles) -> str:
         total.update(name.encode())
         total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     return total.hexdigest()
+
+
+def _hash_with_partitions(source: Source) -> str:
+    """Return the hash of the files, and of what their folders say where that becomes columns."""
+    content = hash_files(source.files)
+    is_parquet = source.layout.form == "parquet"
+    folders = [partitions_of(file) for file in source.files] if is_parquet else []
+    if not any(folders):
+        return content
+    return hashlib.sha256(json.dumps([content, folders]).encode()).hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from bert4rec.data.column_types import dtype_of_type
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
@@ -230,7 +231,7 @@ def _parquet_layout(file: Path) -> Layout:
         casts = ", ".join(f"CAST({quote_name(name)} AS VARCHAR)" for name in names)
         limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
         rows = connection.rows(limited, scan.parameters)
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException) as error:
         raise LogError(
             "the Parquet file cannot be read",
             where=file.name,
