@@ -144,13 +144,15 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
 
 
 def _file_lines(manifest: dict[str, Any]) -> list[str]:
-    """Return a line on the files that were read together or passed over, if there were several."""
+    """Return lines on files read together or passed over, and on an encoding that is a guess."""
     from bert4rec.data.source import files_words
 
     source = manifest.get("source", {})
     n_files, names = source.get("n_files", 1), source.get("files", [])
     words = files_words(n_files, names, source.get("passed_over", []))
-    return [f"Source: {words}"] if words else []
+    encoding = source.get("encoding", "")
+    lines = [("Source", words), ("Encoding", encoding if "guess" in encoding else "")]
+    return [f"{name}: {said}" for name, said in lines if said]
 
 
 def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:

@@ -227,6 +227,7 @@ def _build(
         taken = {"name": table.name, "key": table.key, "title": table.title}
         manifest["item_table"] = taken | joined | {"n_rejected": table.n_rejected}
         manifest["item_rejects"] = _first(table.rejects)
+    manifest["source"] |= {"encoding": log.source.encoding_words}
     manifest |= _counted(log, filtered)
     users = pd.DataFrame({"user_id": pd.Series(numbered.user_ids, dtype="str")})
     return SequenceDataset(

@@ -261,7 +261,9 @@ def _draw_recipe(manifest: dict[str, Any]) -> None:
 
 
 def _source_words(source: dict[str, Any]) -> str:
-    found = f"{source.get('name')} ({source.get('form')}, {size(source.get('size_bytes', 0))})"
+    kind = f"{source.get('form')}, {size(source.get('size_bytes', 0))}"
+    encoding = f", {source['encoding']}" if source.get("encoding") else ""
+    found = f"{source.get('name')} ({kind}{encoding})"
     n_files, names = source.get("n_files", 1), source.get("files", [])
     words = files_words(n_files, names, source.get("passed_over", []))
     return f"{found}; {words}" if words else found
