@@ -31,7 +31,7 @@ from bert4rec.data.scan import Connection, Scan, partitions_of
 from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
-from bert4rec.data.times import TimeReading, are_plain_numbers, read_times
+from bert4rec.data.times import OF_A_TIME_TYPE, TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import LogError
 
 # Paths in the messages of the reader.
@@ -83,7 +83,7 @@ def stage(connection: Connection, source: Source, roles: Roles) -> Ingested:
         types = connection.types(scan)
         found = None
         if roles.time is None or _streams(source, roles.time, types[roles.time]):
-            found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
+            found = _streamed(connection, source, roles, scan, types)
         if found is None:
             found = _through_a_table(connection, source, roles, scan)
     return found
@@ -97,12 +97,17 @@ def _streams(source: Source, name: str, sql_type: str) -> bool:
     return are_plain_numbers([row[place] for row in source.layout.rows])
 
 
-def _streamed(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Ingested | None:
+def _streamed(
+    connection: Connection, source: Source, roles: Roles, scan: Scan, types: dict[str, str]
+) -> Ingested | None:
     """Stage what comes from the reader; None if it cannot be told that way after all."""
     folder = connection.spill_folder / "streamed"
     stager = RowStager(folder, N_REJECTS_KEPT, N_CHARACTERS_KEPT)
-    rows = stager.take(connection.stream(scan))
-    reading = None if roles.time is None else stager.times.reading()
+    rows = stager.take(connection.stream(staged_columns(scan, roles, types)))
+    reading = None
+    if roles.time is not None:
+        has_type = is_time_type(types[roles.time])
+        reading = OF_A_TIME_TYPE if has_type else stager.times.reading()
     is_told = reading is not None or roles.time is None
     if not is_told or has_open_quote(connection, source):
         shutil.rmtree(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bert4rec.data.column_types import INTEGERS, id_text, is_time_type
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import NOT_A_RECORD, Scan, quote_name
-from bert4rec.data.times import TIME_TYPE
 
 # The column of each role among the staged ones; times have two.
 RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}
@@ -50,7 +49,7 @@ def _finite(column: str) -> str:
 
 def _time_columns(column: str, sql_type: str) -> list[str]:
     if is_time_type(sql_type):
-        return [f"epoch({column}::TIMESTAMPTZ) AS n", f"'{TIME_TYPE}' AS t"]
+        return [f"epoch({column}::TIMESTAMPTZ) AS n", "NULL::VARCHAR AS t"]
     # A number that is not finite says as much as a blank.
     is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL"
     text = f"CASE WHEN {is_text} THEN nullif(trim({column}::VARCHAR), '') END"
