@@ -38,6 +38,7 @@ __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings"
 PREPARE_VERSION = 4
 N_REJECTS_IN_MANIFEST = 20
 N_FILES_IN_MANIFEST = 100
+FILTERS = ("event", "no number", "value", "long", "short", "rare")
 SAVING = threading.Lock()
 
 
@@ -274,7 +275,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
         "read": n_of["read"],
         "rejected": n_of["rejected"],
         "duplicate": n_of.get("duplicate", 0),
-        "filtered": sum(n_of.get(step, 0) for step in ("event", "value", "long", "short", "rare")),
+        "filtered": sum(n_of.get(step, 0) for step in FILTERS),
         "kept": n_of["kept"],
     }
     return {

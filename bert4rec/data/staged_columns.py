@@ -27,7 +27,7 @@ def staged_columns(scan: Scan, roles: Roles, types: dict[str, str]) -> Scan:
         if role == "time":
             parts += _time_columns(column, sql_type)
         elif role == "value":
-            parts.append(f"{_finite(column)} AS {RAW_NAMES[role]}")
+            parts.append(f"{_value(column)} AS {RAW_NAMES[role]}")
         elif role == "event":
             parts.append(f"nullif(trim({column}::VARCHAR), '') AS {RAW_NAMES[role]}")
         else:
@@ -45,6 +45,12 @@ def _finite(column: str) -> str:
     # DuckDB takes NaN for greater than any number.
     number = f"TRY_CAST({column} AS DOUBLE)"
     return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+
+def _value(column: str) -> str:
+    """Return the expression of a value: NULL where there is none, `-inf` for text such as 4,5."""
+    is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL AND trim({column}::VARCHAR) != ''"
+    return f"CASE WHEN {is_text} THEN '-inf'::DOUBLE ELSE {_finite(column)} END"
 
 
 def _time_columns(column: str, sql_type: str) -> list[str]:

@@ -58,6 +58,20 @@ def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
     assert source["passed_over"] == ["notes.txt"]
 
 
+def test_a_value_that_is_no_number_is_not_counted_among_the_small_ones(
+    tmp_path: Path, workspace: Path
+):
+    values = ("5", "4,5", "", "3", "4.5", "5")
+    rows = "".join(f"{'uv'[n % 2]};i{n};{value}\n" for n, value in enumerate(values))
+    (tmp_path / "log.csv").write_text("user;item;rating\n" + rows)
+    settings = PrepareSettings(min_sequence_length=1, min_value=4)
+    roles = Roles("user", "item", value="rating")
+    report = prepare(tmp_path / "log.csv", roles=roles, settings=settings).manifest["report"]
+    n_of = {step["step"]: step["n_rows"] for step in report["steps"]}
+    assert (n_of["no number"], n_of["value"], n_of["kept"]) == (1, 2, 3)
+    assert report["read"] == report["kept"] + report["filtered"]
+
+
 def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
     log = frame_of(("u", "z", 5), ("v", "a", 1), ("u", "a", 5), ("u", "m", 5), ("u", "b", 1))
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
