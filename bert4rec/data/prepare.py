@@ -38,7 +38,15 @@ __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings"
 PREPARE_VERSION = 4
 N_REJECTS_IN_MANIFEST = 20
 N_FILES_IN_MANIFEST = 100
-FILTERS = ("event", "no number", "value", "long", "short", "rare")
+# The filters, and what to do where they leave too little.
+FILTERS = {
+    "event": "keep more events",
+    "no number": "write values as 4.5",
+    "value": "lower min_value",
+    "long": "raise max_sequence_length",
+    "short": "lower min_sequence_length",
+    "rare": "lower min_item_count",
+}
 SAVING = threading.Lock()
 
 
@@ -245,10 +253,11 @@ def _check_left(filtered: Filtered, log: InteractionLog) -> None:
     if filtered.n_users >= 2 and filtered.n_items >= 2:
         return
     dropped = "; ".join(f"{step['step']}: {step['n_rows']:,}" for step in filtered.steps)
+    advice = [FILTERS[s["step"]] for s in filtered.steps if s["step"] in FILTERS and s["n_rows"]]
     raise DatasetError(
         f"the filters leave {filtered.n_users} users and {filtered.n_items} items ({dropped})",
         where=log.source_name,
-        fix="Lower min_sequence_length, min_item_count or min_value.",
+        fix=f"To keep more: {', or '.join(advice)}.",
         report=list(filtered.steps),
     )
 

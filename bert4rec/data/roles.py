@@ -236,6 +236,12 @@ def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
         raise LogError(
             "one column is named for two roles", where=where, fix="Name a column for each role."
         )
+    if len({name.casefold() for name in named.values()}) < len(named):
+        raise LogError(
+            f"columns differ by case only: {_listed([*named.values()])}",
+            where=where,
+            fix="Give each a name of its own; case does not count.",
+        )
 
 
 def _and(words: Sequence[str], before: str) -> str:

@@ -58,6 +58,13 @@ def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
     assert source["passed_over"] == ["notes.txt"]
 
 
+def test_filters_that_leave_too_little_say_which_of_them_to_loosen(workspace: Path):
+    frame = frame_of(*((user, item, 1) for user in "uvw" for item in "abcde"))
+    with pytest.raises(DatasetError, match="filters leave 0 users") as caught:
+        prepare(frame, settings=PrepareSettings(max_sequence_length=3))
+    assert caught.value.fix == "To keep more: raise max_sequence_length."
+
+
 def test_a_value_that_is_no_number_is_not_counted_among_the_small_ones(
     tmp_path: Path, workspace: Path
 ):

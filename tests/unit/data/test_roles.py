@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bert4rec.data.roles import Column, Roles, confirm_roles, dtype_of, guess_roles
+from bert4rec.data.roles import Column, Roles, check_roles, confirm_roles, dtype_of, guess_roles
 from bert4rec.errors import LogError
 
 EXAMPLES = {
@@ -116,3 +116,8 @@ def test_a_time_is_not_suggested_for_the_item_where_the_user_is_certain():
     found = columns(user_id="text", thing="text", moment="unix")
     guesses = guess_roles(found)
     assert [guesses[role].column for role in ("user", "item", "time")] == [c.name for c in found]
+
+
+def test_columns_that_differ_by_case_only_are_refused():
+    with pytest.raises(LogError, match="differ by case only: 'Id', 'id'"):
+        check_roles(Roles("Id", "id"), ["Id", "id"], "frame")
