@@ -186,23 +186,33 @@ def _item_checks(found: Profile) -> Iterator[Check]:
 
 
 def _unit_checks(dataset: SequenceDataset) -> Iterator[Check]:
-    if dataset.times_s is None or not len(dataset.times_s):
-        return
-    times_s = np.abs(dataset.times_s)
-    middle_s = float(np.median(times_s[:: len(times_s) // N_TIMES_SAMPLED + 1]))
-    if middle_s < LEAST_UNIX_S:
-        return
-    is_other = (times_s < middle_s / OTHER_UNIT) | (times_s > middle_s * OTHER_UNIT)
-    n_others = int(np.count_nonzero(is_other))
+    n_others = _n_of_other_units(dataset)
     if n_others:
+        share = n_others / dataset.n_interactions
         yield Check(
             "warning",
-            f"{n_others:,} times ({n_others / len(times_s):.0%}) are hundreds of times smaller or"
-            " larger than the others, as where seconds and milliseconds are mixed",
+            f"{n_others:,} times ({share:.0%}) are hundreds of times smaller or larger than the"
+            " others, as where seconds and milliseconds are mixed",
             "Write all times in one unit and prepare the log again: these stand at the wrong end"
             " of their histories.",
             n_others,
         )
+
+
+def _n_of_other_units(dataset: SequenceDataset) -> int:
+    """Return how many Unix times are of another unit than the middle one."""
+    times_s = dataset.times_s
+    if times_s is None or not len(times_s):
+        return 0
+    middle_s = float(np.median(np.abs(times_s[:: len(times_s) // N_TIMES_SAMPLED + 1])))
+    if middle_s < LEAST_UNIX_S:
+        return 0
+    n_others = 0
+    for first, end in dataset.blocks():
+        sizes = np.abs(times_s[dataset.offsets[first] : dataset.offsets[end]])
+        is_other = (sizes < middle_s / OTHER_UNIT) | (sizes > middle_s * OTHER_UNIT)
+        n_others += int(np.count_nonzero(is_other))
+    return n_others
 
 
 def _order_checks(found: Profile) -> Iterator[Check]:
