@@ -91,7 +91,7 @@ def _tell_losses(dataset: SequenceDataset) -> None:
     ]
     if lost:
         tell(f"left out of {steps['read']['n_rows']:,} rows: {'; '.join(lost)}")
-    for line in _item_reject_lines(manifest):
+    for line in (*_file_lines(manifest), *_item_reject_lines(manifest)):
         tell(line)
 
 
@@ -120,8 +120,8 @@ def prepare(log: str, name: str | None, reading: LogOptions, workspace: Path) ->
     """
     dataset = read_dataset(log, reading, workspace, name)
     manifest = dataset.manifest
-    kept = "roles settings report rejects has_times time_reason item_table item_rejects".split()
-    document = describe(dataset) | {key: manifest.get(key) for key in kept}
+    kept = "source roles settings report rejects has_times time_reason item_table item_rejects"
+    document = describe(dataset) | {key: manifest.get(key) for key in kept.split()}
     show(document, _prepared_lines(dataset))
 
 
@@ -134,12 +134,25 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
     return [
         f"Dataset {dataset.name}: {dataset.n_users:,} users, {dataset.n_items:,} items{matched},"
         f" {dataset.n_interactions:,} interactions",
+        *_file_lines(manifest),
         "Columns: " + ", ".join(f"{role} = {column}" for role, column in roles.items()),
         *table(("step", "rows", "reason"), [(s["step"], s["n_rows"], s["reason"]) for s in steps]),
         *_item_reject_lines(manifest),
         f"Folder: {dataset.folder}",
         next_step("train", dataset.folder.name if dataset.folder else dataset.name),
     ]
+
+
+def _file_lines(manifest: dict[str, Any]) -> list[str]:
+    """Return lines on files read together or passed over, and on an encoding that is a guess."""
+    from bert4rec.data.source import files_words
+
+    source = manifest.get("source", {})
+    n_files, names = source.get("n_files", 1), source.get("files", [])
+    words = files_words(n_files, names, source.get("passed_over", []))
+    encoding = source.get("encoding", "")
+    lines = [("Source", words), ("Encoding", encoding if "guess" in encoding else "")]
+    return [f"{name}: {said}" for name, said in lines if said]
 
 
 def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:

@@ -28,6 +28,10 @@ IDS_IN_ORDER = 0.95
 # A history is absurd when it is far longer than that of nearly everybody, and long in itself.
 ABSURD_LENGTH = 1_000
 ABSURD_TIMES_P90 = 10
+# Times of Unix seconds, not counters; of another unit is what is this many times smaller or larger.
+LEAST_UNIX_S = 1e8
+OTHER_UNIT = 300
+N_TIMES_SAMPLED = 100_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tup
         *_size_checks(dataset, found),
         *_user_checks(dataset, found),
         *_item_checks(found),
+        *_unit_checks(dataset),
         *_order_checks(found),
         *_id_checks(dataset),
     ]
@@ -178,6 +183,36 @@ def _item_checks(found: Profile) -> Iterator[Check]:
             "Check which column holds the item: it may name single events.",
             found.n_items,
         )
+
+
+def _unit_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    n_others = _n_of_other_units(dataset)
+    if n_others:
+        share = n_others / dataset.n_interactions
+        yield Check(
+            "warning",
+            f"{n_others:,} times ({share:.0%}) are hundreds of times smaller or larger than the"
+            " others, as where seconds and milliseconds are mixed",
+            "Write all times in one unit and prepare the log again: these stand at the wrong end"
+            " of their histories.",
+            n_others,
+        )
+
+
+def _n_of_other_units(dataset: SequenceDataset) -> int:
+    """Return how many Unix times are of another unit than the middle one."""
+    times_s = dataset.times_s
+    if times_s is None or not len(times_s):
+        return 0
+    middle_s = float(np.median(np.abs(times_s[:: len(times_s) // N_TIMES_SAMPLED + 1])))
+    if middle_s < LEAST_UNIX_S:
+        return 0
+    n_others = 0
+    for first, end in dataset.blocks():
+        sizes = np.abs(times_s[dataset.offsets[first] : dataset.offsets[end]])
+        is_other = (sizes < middle_s / OTHER_UNIT) | (sizes > middle_s * OTHER_UNIT)
+        n_others += int(np.count_nonzero(is_other))
+    return n_others
 
 
 def _order_checks(found: Profile) -> Iterator[Check]:

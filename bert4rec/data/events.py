@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bert4rec.data.ingest import plain_errors
 from bert4rec.data.scan import Connection, quote_name
-from bert4rec.data.source import open_source, scan_source
+from bert4rec.data.source import looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 
 # More would be no kinds of events, and no box that a person looks through.
@@ -29,7 +29,7 @@ def count_events(
 
     Cost: reads the whole log once.
     """
-    source = open_source(path, form=form)
+    source = looked_through(open_source(path, form=form))
     if column not in source.layout.columns:
         raise LogError(
             f"there is no column {column!r} for the event",

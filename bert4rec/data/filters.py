@@ -177,9 +177,14 @@ def _value_filter(
             where=log.source_name,
             fix="Choose the column of values, or leave min_value empty.",
         )
+    is_no_number = np.concatenate([np.isneginf(values) for (values,) in log.rows.chunks("v")])
     # A missing value is NaN, which no comparison holds for.
     is_met = np.concatenate([values >= limit for (values,) in log.rows.chunks("v")])
-    return [("value", f"value missing or below {limit:g}", is_met)]
+    found = [("value", f"value missing or below {limit:g}", is_met)]
+    if is_no_number.any():
+        reason = "the value is no number as programs write it: 4.5, not 4,5"
+        found.insert(0, ("no number", reason, ~is_no_number))
+    return found
 
 
 def _event_filter(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bert4rec.data.encodings import is_utf_8, narrow_encoding, wide_encoding
 from bert4rec.data.packing import open_unpacked, packing_of, read_block
 from bert4rec.errors import LogError
 from bert4rec.files import expanded, is_file, is_there
@@ -26,13 +27,6 @@ FOREIGN = {
     b"SQLite format 3": ("an SQLite database", "Export the table of interactions as CSV."),
     b"\xff\xfe\x00\x00": ("text in UTF-32", "Save it as UTF-8."),
     b"%PDF": ("a PDF document", "Export the interactions as CSV."),
-}
-ENCODING_NAMES = {
-    "utf-8": "UTF-8",
-    "latin-1": "Latin-1, a guess: it is not UTF-8",
-    "cp1252": "Windows-1252, a guess: it is not UTF-8",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
 }
 
 
@@ -173,34 +167,46 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
     """Read and check the first bytes of a file; the rest is not touched.
 
     Raises:
-        LogError: it is empty, is not text, or its first line has no end in sight.
+        LogError: it is empty, is not text, or its first line has no end in sight; with the detail
+            `is_unreadable`, unless it is clearly meant for something else.
     """
     packing = packing_of(file)
     with open_unpacked(file, packing) as stream:
         data = read_block(stream, n_bytes, file)
         is_cut = bool(read_block(stream, 1, file))
     if not data.strip():
-        raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
+        raise _empty(file)
     if data[:4] == b"PAR1":
         return _parquet_head(file, packing)
-    encoding = _wide_encoding(data)
+    encoding = wide_encoding(data)
     if encoding is None:
         _refuse_foreign(data, file)
-        encoding = _narrow_encoding(data, file, is_cut)
+        is_plain = is_utf_8([data], is_cut=is_cut)
+        encoding = "utf-8" if is_plain else narrow_encoding([data], file.name)
     text = data.decode(encoding, errors="ignore" if is_cut else "replace").removeprefix("\ufeff")
     text = re.sub(r"\r+\n", "\n", text)
     if not text.strip():
-        raise LogError("the file is empty", where=file.name, fix="Choose a file with interactions.")
+        raise _empty(file)
     if "\r" in text and "\n" not in text:
         raise LogError(
             "the lines end with a carriage return alone",
             where=file.name,
             fix="Save the file with the line ends of Unix or Windows.",
+            is_unreadable=True,
         )
     text = text.replace("\r", " ")
     if is_cut and not may_be_json(text):
         text = _whole_lines(text, file)
     return Head(file, text, packing, encoding, is_whole=not is_cut)
+
+
+def _empty(file: Path) -> LogError:
+    return LogError(
+        "the file is empty",
+        where=file.name,
+        fix="Choose a file with interactions.",
+        is_unreadable=True,
+    )
 
 
 def _parquet_head(file: Path, packing: str) -> Head:
@@ -209,6 +215,7 @@ def _parquet_head(file: Path, packing: str) -> Head:
             f"the file is Parquet inside {packing}",
             where=file.name,
             fix="Unpack it: Parquet is packed in itself.",
+            is_unreadable=True,
         )
     return Head(file, "", is_parquet=True)
 
@@ -225,6 +232,7 @@ def _whole_lines(text: str, file: Path) -> str:
             f"the first line is longer than {LINE_LIMIT_BYTES:,} bytes",
             where=f"{file.name}, line 1",
             fix="Choose a file with one interaction a line.",
+            is_unreadable=True,
         )
     return text[: end + 1] or text
 
@@ -239,40 +247,5 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
             "the file is binary, not text",
             where=file.name,
             fix="Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file.",
+            is_unreadable=True,
         )
-
-
-def _wide_encoding(data: bytes) -> str | None:
-    """Return the encoding of text in UTF-16: by its mark, or by the zeros beside plain letters."""
-    if data.startswith(b"\xff\xfe\x00\x00"):
-        return None
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16-le" if data[0] == 0xFF else "utf-16-be"
-    n_low, n_high = data[1::2].count(0), data[0::2].count(0)
-    most = len(data) // 2 * 0.7
-    if n_low > most and n_high == 0:
-        return "utf-16-le"
-    return "utf-16-be" if n_high > most and n_low == 0 else None
-
-
-def _narrow_encoding(data: bytes, file: Path, is_cut: bool) -> str:
-    try:
-        data.decode("utf-8")
-        return "utf-8"
-    except UnicodeDecodeError as error:
-        # A letter cut by the end of the head is no reason to doubt the encoding.
-        if is_cut and error.start > len(data) - 4:
-            return "utf-8"
-    n_bad = data.decode("utf-8", errors="replace").count("\ufffd")
-    n_letters = len(re.findall(rb"[\xc2-\xf4][\x80-\xbf]", data))
-    if n_bad * 10 < n_letters:
-        # A few damaged letters: their lines will be rejected, and the others stay right.
-        return "utf-8"
-    n_between = len(re.findall(rb"[\x80-\x9f]", data))
-    if n_between > len(data) // 10:
-        raise LogError(
-            "the file is neither UTF-8 nor Latin-1 text", where=file.name, fix="Save it as UTF-8."
-        )
-    # Latin-1 has no letters there; Windows-1252 has, all but at five places.
-    n_missing = len(re.findall(rb"[\x81\x8d\x8f\x90\x9d]", data))
-    return "cp1252" if n_between and not n_missing else "latin-1"

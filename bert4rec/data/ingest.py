@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections import Counter
@@ -26,11 +27,11 @@ from bert4rec.data.rejects import (
     has_reject_table,
 )
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan
+from bert4rec.data.scan import Connection, Scan, partitions_of
 from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
-from bert4rec.data.times import TimeReading, are_plain_numbers, read_times
+from bert4rec.data.times import OF_A_TIME_TYPE, TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import LogError
 
 # Paths in the messages of the reader.
@@ -82,7 +83,7 @@ def stage(connection: Connection, source: Source, roles: Roles) -> Ingested:
         types = connection.types(scan)
         found = None
         if roles.time is None or _streams(source, roles.time, types[roles.time]):
-            found = _streamed(connection, source, roles, staged_columns(scan, roles, types))
+            found = _streamed(connection, source, roles, scan, types)
         if found is None:
             found = _through_a_table(connection, source, roles, scan)
     return found
@@ -96,12 +97,17 @@ def _streams(source: Source, name: str, sql_type: str) -> bool:
     return are_plain_numbers([row[place] for row in source.layout.rows])
 
 
-def _streamed(connection: Connection, source: Source, roles: Roles, scan: Scan) -> Ingested | None:
+def _streamed(
+    connection: Connection, source: Source, roles: Roles, scan: Scan, types: dict[str, str]
+) -> Ingested | None:
     """Stage what comes from the reader; None if it cannot be told that way after all."""
     folder = connection.spill_folder / "streamed"
     stager = RowStager(folder, N_REJECTS_KEPT, N_CHARACTERS_KEPT)
-    rows = stager.take(connection.stream(scan))
-    reading = None if roles.time is None else stager.times.reading()
+    rows = stager.take(connection.stream(staged_columns(scan, roles, types)))
+    reading = None
+    if roles.time is not None:
+        has_type = is_time_type(types[roles.time])
+        reading = OF_A_TIME_TYPE if has_type else stager.times.reading()
     is_told = reading is not None or roles.time is None
     if not is_told or has_open_quote(connection, source):
         shutil.rmtree(folder)
@@ -204,7 +210,7 @@ def _check(found: Ingested, source: Source) -> None:
 def hash_source(source: Source, roles: Roles) -> str:
     """Return the hash of a source's content: of the files, or of the frame's chosen columns."""
     if source.frame is None:
-        return hash_files(source.files)
+        return _hash_with_partitions(source)
     total = hashlib.sha256()
     for name in roles.named().values():
         column = source.frame[name]
@@ -213,3 +219,13 @@ def hash_source(source: Source, roles: Roles) -> str:
         total.update(name.encode())
         total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     return total.hexdigest()
+
+
+def _hash_with_partitions(source: Source) -> str:
+    """Return the hash of the files, and of what their folders say where that becomes columns."""
+    content = hash_files(source.files)
+    is_parquet = source.layout.form == "parquet"
+    folders = [partitions_of(file) for file in source.files] if is_parquet else []
+    if not any(folders):
+        return content
+    return hashlib.sha256(json.dumps([content, folders]).encode()).hexdigest()

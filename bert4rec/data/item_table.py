@@ -26,7 +26,7 @@ from bert4rec.data.rejects import (
 )
 from bert4rec.data.roles import guess_role, guess_roles, plain_name
 from bert4rec.data.scan import NOT_A_RECORD, Connection
-from bert4rec.data.source import Source, frame_source, open_source, scan_source
+from bert4rec.data.source import Source, frame_source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 
 TITLES = (
@@ -130,7 +130,8 @@ def _of_frame(frame: pd.DataFrame, key: str) -> _Found:
 
 
 def _of_file(source: Source, names: Sequence[str], key: str) -> _Found:
-    if source.packing != "none":
+    source = looked_through(source)
+    if source.is_packed:
         # Hashing looks through packed files to their end.
         hash_files(source.files)
     connection = Connection()

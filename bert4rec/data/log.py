@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from bert4rec.data.heads import ENCODING_NAMES
 from bert4rec.data.ingest import Ingested, hash_source, ingest
 from bert4rec.data.item_table import read_items
 from bert4rec.data.layout import FORMS, Layout
@@ -21,7 +20,7 @@ from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
 from bert4rec.data.row_order import OrderedRows, order_rows
 from bert4rec.data.scan import Connection
-from bert4rec.data.source import Source, open_source
+from bert4rec.data.source import Source, looked_through, open_source
 from bert4rec.data.staged_rows import StagedRows
 from bert4rec.files import find_workspace, temporary_beside
 
@@ -54,8 +53,10 @@ class LogPreview:
         rows: The first rows, all text.
         guesses: For each of `ROLE_NAMES`, the column taken and why.
         size_bytes: Size of the file or files on disk.
-        n_files: How many files are read together.
-        encoding: The encoding in words, and whether it is a guess; empty for Parquet and frames.
+        files: Names of the files that are read together; none of a frame.
+        passed_over: Names of the other files of the folder, which are no part of the log.
+        encoding: That of the first lines in words, and whether it is a guess; empty for Parquet
+            and frames.
         layout: How the lines become columns, with the first few hundred of them.
     """
 
@@ -67,7 +68,8 @@ class LogPreview:
     guesses: dict[str, RoleGuess]
     size_bytes: int
     layout: Layout
-    n_files: int = 1
+    files: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     encoding: str = ""
 
     def roles(self) -> Roles:
@@ -109,8 +111,9 @@ def preview_source(source: Source, path: str | Path) -> LogPreview:
         rows=rows,
         guesses=guess_roles(columns),
         size_bytes=source.size_bytes,
-        n_files=len(source.files),
-        encoding="" if layout.form in ("parquet", "frame") else ENCODING_NAMES[source.encoding],
+        files=source.file_names,
+        passed_over=source.passed_over,
+        encoding=source.encoding_words,
         layout=layout,
     )
 
@@ -241,6 +244,7 @@ def read_source(
     workspace: Path | None = None,
 ) -> InteractionLog:
     """Read an opened source with checked roles."""
+    source = looked_through(source)
     # Packed files are looked through to their end here, before anything is made of them.
     source_hash = source_hash or hash_source(source, roles)
     connection = Connection(workspace or find_workspace(), memory_bytes=_memory_for(source))
@@ -256,6 +260,6 @@ def _memory_for(source: Source) -> int | None:
     """Return what reading may take: about a log's size, so that it leaves room for a training."""
     if source.frame is not None or source.layout.form == "json":
         return None
-    is_packed = source.packing != "none" or source.layout.form == "parquet"
+    is_packed = source.is_packed or source.layout.form == "parquet"
     wanted = source.size_bytes * (6 if is_packed else 1)
     return min(wanted, MOST_MEMORY_BYTES, psutil.virtual_memory().total // 2)

@@ -102,7 +102,10 @@ def _opened_member(archive: zipfile.ZipFile, file: Path) -> IO[bytes]:
         return archive.open(members[0])
     except RuntimeError as error:
         raise LogError(
-            "the zip archive asks for a password", where=file.name, fix="Unpack it first."
+            "the zip archive asks for a password",
+            where=file.name,
+            fix="Unpack it first.",
+            is_unreadable=True,
         ) from error
     except DAMAGED as error:
         raise _damaged(file) from error
@@ -125,6 +128,7 @@ def _damaged(file: Path) -> LogError:
         "the compressed file is damaged or cut short",
         where=file.name,
         fix="Make or download it again.",
+        is_unreadable=True,
     )
 
 

@@ -35,8 +35,18 @@ from bert4rec.files import find_workspace, remove_abandoned, safe_name
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 4
+PREPARE_VERSION = 5
 N_REJECTS_IN_MANIFEST = 20
+N_FILES_IN_MANIFEST = 100
+# The filters, and what to do where they leave too little.
+FILTERS = {
+    "event": "keep more events",
+    "no number": "write values as 4.5",
+    "value": "lower min_value",
+    "long": "raise max_sequence_length",
+    "short": "lower min_sequence_length",
+    "rare": "lower min_item_count",
+}
 SAVING = threading.Lock()
 
 
@@ -198,6 +208,9 @@ def _origin(
             "hash": source_hash,
             "form": source.layout.form,
             "size_bytes": source.size_bytes,
+            "n_files": len(source.files),
+            "files": list(source.file_names[:N_FILES_IN_MANIFEST]),
+            "passed_over": list(source.passed_over[:N_FILES_IN_MANIFEST]),
         },
         "roles": asdict(roles),
         "settings": settings.model_dump(),
@@ -223,6 +236,7 @@ def _build(
         taken = {"name": table.name, "key": table.key, "title": table.title}
         manifest["item_table"] = taken | joined | {"n_rejected": table.n_rejected}
         manifest["item_rejects"] = _first(table.rejects)
+    manifest["source"] |= {"encoding": log.source.encoding_words}
     manifest |= _counted(log, filtered)
     users = pd.DataFrame({"user_id": pd.Series(numbered.user_ids, dtype="str")})
     return SequenceDataset(
@@ -239,10 +253,11 @@ def _check_left(filtered: Filtered, log: InteractionLog) -> None:
     if filtered.n_users >= 2 and filtered.n_items >= 2:
         return
     dropped = "; ".join(f"{step['step']}: {step['n_rows']:,}" for step in filtered.steps)
+    advice = [FILTERS[s["step"]] for s in filtered.steps if s["step"] in FILTERS and s["n_rows"]]
     raise DatasetError(
         f"the filters leave {filtered.n_users} users and {filtered.n_items} items ({dropped})",
         where=log.source_name,
-        fix="Lower min_sequence_length, min_item_count or min_value.",
+        fix=f"To keep more: {', or '.join(advice)}.",
         report=list(filtered.steps),
     )
 
@@ -269,7 +284,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
         "read": n_of["read"],
         "rejected": n_of["rejected"],
         "duplicate": n_of.get("duplicate", 0),
-        "filtered": sum(n_of.get(step, 0) for step in ("event", "value", "long", "short", "rare")),
+        "filtered": sum(n_of.get(step, 0) for step in FILTERS),
         "kept": n_of["kept"],
     }
     return {

@@ -170,7 +170,7 @@ def _placed(uncut: list[Reject], refused: list[Reject], source: Source) -> tuple
     is_counted = len(source.files) == 1 and source.layout.form not in UNNUMBERED
     if is_counted and (uncut or refused):
         file, layout = source.files[0], source.layout
-        with open_lines(file, source.packing, source.encoding) as lines:
+        with open_lines(file, source.packings[0], source.encodings[0]) as lines:
             found = find_lines(lines, layout, [r.line for r in uncut], [r.line for r in refused])
         uncut = [replace(r, line=line) for r, line in zip(uncut, found.of_entries, strict=True)]
         refused = [

@@ -34,6 +34,8 @@ ALIASES = {
 }
 # A column of more different examples tells no kinds of events apart.
 MOST_EVENT_EXAMPLES = 30
+# Whole numbers up to this may be days of a month or a year, which alone give no order.
+MOST_DAYS = 366
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?")
@@ -97,15 +99,17 @@ def dtype_of(examples: Sequence[str]) -> str:
 
 def guess_roles(columns: Sequence[Column]) -> dict[str, RoleGuess]:
     """Guess the column of every role, by its name first, then by its type."""
-    taken: set[str] = set()
     guesses: dict[str, RoleGuess] = {}
     for role in ROLE_NAMES:
-        free = [column for column in columns if column.name not in taken]
-        guess = guess_role(role, free)
-        guesses[role] = guess
-        if guess.column and guess.is_certain:
-            taken.add(guess.column)
-    return guesses
+        certain = {guess.column for guess in guesses.values() if guess.is_certain}
+        named = _by_name(role, [column for column in columns if column.name not in certain])
+        if named is not None:
+            guesses[role] = named
+    for role in ROLE_NAMES:
+        if role not in guesses:
+            taken = {guess.column for guess in guesses.values()}
+            guesses[role] = _by_type(role, [c for c in columns if c.name not in taken])
+    return {role: guesses[role] for role in ROLE_NAMES}
 
 
 def guess_role(role: str, columns: Sequence[Column]) -> RoleGuess:
@@ -126,6 +130,9 @@ def _by_name(role: str, columns: Sequence[Column]) -> RoleGuess | None:
     reason = f"the name {best.name!r} is usual for the {role} column"
     if others:
         reason += f"; {_listed(others)} would also do"
+    if role == "time" and _may_be_part_of_a_date(best):
+        is_certain = False
+        reason += ", but such small numbers may be days of a month or a year"
     return RoleGuess(best.name, reason, is_certain)
 
 
@@ -138,15 +145,23 @@ def _may_hold(role: str, column: Column) -> bool:
     return True
 
 
+def _may_be_part_of_a_date(column: Column) -> bool:
+    given = [text for text in column.examples if text.strip()]
+    is_small = column.dtype == "integer" and all(abs(int(text)) <= MOST_DAYS for text in given)
+    return plain_name(column.name) == "day" and is_small
+
+
 def _by_type(role: str, columns: Sequence[Column]) -> RoleGuess:
     if role == "time":
         return _time_by_type(columns)
     if role in ("value", "event"):
         return RoleGuess(None, f"no column has a usual name for the {role}", True)
-    ids = [column for column in columns if column.dtype in ("integer", "text")]
+    ids = [c for c in columns if c.dtype in ("integer", "text") and not holds_unix_times(c)]
     if role == "item":
-        # The first is the user's, whose history may well fill all first lines; no item does.
-        ids = [column for column in ids[1:] if len(set(column.examples)) != 1]
+        # One user's history may well fill all first lines; no item does.
+        ids = [column for column in ids if len(set(column.examples)) != 1]
+    # What differs in every line is mostly the number of the line.
+    ids = [column for column in ids if len(set(column.examples)) < len(column.examples)] or ids
     if not ids:
         return RoleGuess(None, f"no column looks like {role} ids", False)
     reason = (
@@ -220,6 +235,12 @@ def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
     if len(set(named.values())) < len(named):
         raise LogError(
             "one column is named for two roles", where=where, fix="Name a column for each role."
+        )
+    if len({name.casefold() for name in named.values()}) < len(named):
+        raise LogError(
+            f"columns differ by case only: {_listed([*named.values()])}",
+            where=where,
+            fix="Give each a name of its own; case does not count.",
         )
 
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -16,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bert4rec.data.column_types import have_a_common_type, id_text
 from bert4rec.data.layout import LINE_FORMS, Layout
@@ -34,6 +34,8 @@ MAX_DOCUMENT_BYTES = 1 << 30
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
 NOT_A_RECORD = "bert4rec: not a record"
+# How many folders above a Parquet file may name partitions.
+MOST_PARTITIONS = 4
 TMP = "tmp"
 ROWS_STREAMED = 1_000_000
 # What the reader may have ready while the rows before are being looked at.
@@ -140,12 +142,9 @@ class Connection:
         return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
 
     def close(self) -> None:
-        """Close the database and remove what it spilled."""
+        """Close the database and remove what it spilled; the folder above is others' too."""
         self.duckdb.close()
         shutil.rmtree(self.spill_folder, ignore_errors=True)
-        if self.spill_folder.parent.name == TMP:
-            with suppress(OSError):
-                self.spill_folder.parent.rmdir()
 
 
 def _spill_folder(workspace: Path | None) -> Path:
@@ -200,7 +199,7 @@ def scan_parquet(
         names: Their columns; all of them if omitted, for a single file.
         sql_types: For each file the types of these.
     """
-    is_parted = any("=" in part for file in files for part in file.parts[:-1][-4:])
+    is_parted = any(map(partitions_of, files))
     options = f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
     is_text = [not have_a_common_type(types) for types in zip(*sql_types, strict=True)]
     parts: list[str] = []
@@ -217,6 +216,20 @@ def scan_parquet(
         parameters[key] = [_literal(file) for _, file in alike]
         parts.append(f"SELECT {columns} FROM read_parquet(${key}, {options})")
     return Scan(" UNION ALL ".join(parts), parameters)
+
+
+def partitions_of(file: Path) -> tuple[str, ...]:
+    """Return the folders of a Parquet file, such as `day=2024-05-17`, that become columns.
+
+    They do where the file has no columns of their names itself.
+
+    Raises:
+        ArrowException: the file is damaged.
+    """
+    folders = tuple(part for part in file.parts[:-1][-MOST_PARTITIONS:] if "=" in part)
+    own = {name.casefold() for name in pq.read_schema(file).names} if folders else set()
+    names = {folder.partition("=")[0].casefold() for folder in folders}
+    return () if names & own else folders
 
 
 def _read_csv_sql(options: dict[str, Any]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from bert4rec.data.column_types import dtype_of_type
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
+from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
 from bert4rec.data.layout import Layout, check_form
@@ -31,7 +34,11 @@ USUAL_STEMS = (
 PARTS = ({"train", "training"}, {"valid", "validation", "val", "dev"}, {"test", "testing"})
 # Forms that any list of ids may seem to have.
 LOOSE_FORMS = ("pairs", "sequences", "sessions")
-NO_LOG = re.compile(r"(readme|licen[cs]e|copying|changelog).*|.*\.(md|item|user|kg|link|html|pdf)")
+NO_LOG = re.compile(
+    r"(readme|licen[cs]e|copying|changelog|_|thumbs\.db|desktop\.ini).*"
+    r"|.*\.(md|item|user|kg|link|html|pdf|png|jpe?g|gif|svg|xlsx?|docx?|py|ipynb)"
+)
+N_FILES_NAMED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,20 +50,68 @@ class Source:
         layout: How the lines become columns.
         files: The files; empty for a frame.
         size_bytes: Their size on disk.
-        packing: How the files are packed, as `packing_of` says.
-        encoding: One of `ENCODING_NAMES`.
+        packings: How each file is packed, as `packing_of` says.
+        encodings: For each file one of `ENCODING_NAMES`, as its head tells.
         frame: The frame, if it is one.
         sql_types: For each file of Parquet the types of its columns.
+        passed_over: Names of the files of the folder that are no part of the log.
+        needs_copies: Whether the files must be written out plainly first; `looked_through` tells.
     """
 
     name: str
     layout: Layout
     files: tuple[Path, ...] = ()
     size_bytes: int = 0
-    packing: str = "none"
-    encoding: str = "utf-8"
+    packings: tuple[str, ...] = ()
+    encodings: tuple[str, ...] = ()
     frame: pd.DataFrame | None = None
     sql_types: tuple[tuple[str, ...], ...] = ()
+    passed_over: tuple[str, ...] = ()
+    needs_copies: bool = False
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether a file is packed."""
+        return any(packing != "none" for packing in self.packings)
+
+    @property
+    def encoding_words(self) -> str:
+        """The encoding in words, and whether it is a guess; empty for Parquet and frames."""
+        if self.layout.form in ("parquet", "frame"):
+            return ""
+        return "; ".join(dict.fromkeys(ENCODING_NAMES[encoding] for encoding in self.encodings))
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the files in reading order, with the folders in which they differ."""
+        if not self.files:
+            return ()
+        shared = os.path.commonpath([file.parent for file in self.files])
+        return tuple(file.relative_to(shared).as_posix() for file in self.files)
+
+
+def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) -> str:
+    """Return which files are read together and which are not; empty where there is but one file.
+
+    Args:
+        n_files: How many files are read.
+        names: Their names, or the first of these.
+        passed_over: Names of the files that are not read.
+
+    Example:
+        >>> files_words(2, ["part-1.csv", "part-2.csv"], ["notes.txt"])
+        '2 files: part-1.csv, part-2.csv; passed over as no part of the log: notes.txt'
+    """
+    if n_files < 2 and not passed_over:
+        return ""
+    read = f"{n_files:,} file{'s' if n_files > 1 else ''}: {_listed(names, n_files)}"
+    left = f"; passed over as no part of the log: {_listed(passed_over, len(passed_over))}"
+    return read + (left if passed_over else "")
+
+
+def _listed(names: Sequence[str], n: int) -> str:
+    shown = names[:N_FILES_NAMED]
+    return ", ".join(shown) + (f" and {n - len(shown):,} more" if n > len(shown) else "")
 
 
 def open_source(
@@ -68,22 +123,22 @@ def open_source(
         LogError: there is no log at `path`, or it is larger than `max_bytes`.
     """
     check_form(form)
-    files = files_of(path)
+    there = files_of(path)
     folder = expanded(path)
-    if folder.is_dir():
-        files = _logs_among(files, form, folder.resolve().name)
-    files = sorted(files, key=_part_of_a_split)
+    chosen = _logs_among(there, form, folder.resolve().name) if folder.is_dir() else there
+    files = sorted(chosen, key=_part_of_a_split)
     size = check_size(files, max_bytes)
     first, layout = _head_and_layout(files[0], form)
-    sql_types = [layout.sql_types]
+    heads, sql_types = [first], [layout.sql_types]
     for file in files[1:]:
         head, other = _head_and_layout(file, layout.form, FURTHER_HEAD_BYTES)
-        if _signature(head, other) != _signature(first, layout):
+        if other.signature != layout.signature:
             raise LogError(
                 f"{file.name} does not have the columns and form of {files[0].name}",
                 where=str(path),
                 fix="Give files with the same columns in the same order, or one file.",
             )
+        heads.append(head)
         sql_types.append(other.sql_types)
     # A glob says less of what it is than the folder that it looks into.
     home = folder.resolve() if folder.is_dir() else files[0].resolve().parent
@@ -93,9 +148,10 @@ def open_source(
         layout,
         tuple(files),
         size,
-        first.packing,
-        first.encoding,
+        tuple(head.packing for head in heads),
+        tuple(head.encoding for head in heads),
         sql_types=tuple(sql_types),
+        passed_over=tuple(file.name for file in there if file not in chosen),
     )
 
 
@@ -114,17 +170,13 @@ def _head_and_layout(
     return head, detect_layout(head, form)
 
 
-def _signature(head: Head, layout: Layout) -> tuple[str, ...]:
-    return (*layout.signature, head.packing, head.encoding)
-
-
 def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
     chosen = [file for file in files if file.suffix == ".inter"] or [
         file for file in files if not NO_LOG.fullmatch(file.name.lower())
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
     for file in chosen:
-        signature = _log_signature(file, form)
+        signature = _log_signature(file, form, folder)
         if signature is not None:
             groups.setdefault(signature, []).append(file)
     usual = [group for group in groups.values() if any(f.stem in USUAL_STEMS for f in group)]
@@ -139,18 +191,28 @@ def _part_of_a_split(file: Path) -> int:
     return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
 
 
-def _log_signature(file: Path, form: str | None) -> tuple[str, ...] | None:
-    """Return what tells logs that belong together, or None if the file is no certain log."""
+def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...] | None:
+    """Return what tells logs that belong together, or None if the file is no certain log.
+
+    Raises:
+        LogError: the file cannot be read at all, so that it may be a part of the log.
+    """
     try:
-        head, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
-    except LogError:
-        return None
+        _, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
+    except LogError as error:
+        if not error.details.get("is_unreadable"):
+            return None
+        raise LogError(
+            error.message,
+            where=f"{folder}/{file.name}",
+            fix="Make or copy it again if it is a part of the log, else move it out of the folder.",
+        ) from error
     guesses = guess_roles(layout.described())
     if not (guesses["user"].is_certain and guesses["item"].is_certain):
         return None
     # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
     family = re.sub(r"\d+", "", file.name) if layout.form in LOOSE_FORMS else ""
-    return (*_signature(head, layout), family)
+    return (*layout.signature, family)
 
 
 def _unclear_folder(
@@ -181,9 +243,12 @@ def _parquet_layout(file: Path) -> Layout:
         casts = ", ".join(f"CAST({quote_name(name)} AS VARCHAR)" for name in names)
         limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
         rows = connection.rows(limited, scan.parameters)
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException) as error:
         raise LogError(
-            "the Parquet file cannot be read", where=file.name, fix="Write or download it again."
+            "the Parquet file cannot be read",
+            where=file.name,
+            fix="Write or download it again.",
+            is_unreadable=True,
         ) from error
     finally:
         connection.close()
@@ -197,28 +262,44 @@ def _parquet_layout(file: Path) -> Layout:
     )
 
 
+def looked_through(source: Source) -> Source:
+    """Return a source with what only the whole of its files tells: encodings, need of copies.
+
+    Raises:
+        LogError: a packed file is damaged or a trap.
+
+    Cost: a pass or two over the unpacked bytes of text.
+    """
+    if source.layout.form in ("parquet", "frame"):
+        return source
+    files = list(zip(source.files, source.packings, source.encodings, strict=True))
+    encodings = tuple(whole_encoding(*file) for file in files)
+    return replace(source, encodings=encodings, needs_copies=_needs_copies(source, encodings))
+
+
+def _needs_copies(source: Source, encodings: Sequence[str]) -> bool:
+    kinds = set(zip(source.packings, encodings, strict=True))
+    if len(kinds) > 1 or needs_copy(*kinds.pop()):
+        return True
+    is_document = source.layout.form == "json"
+    return not is_document and any(map(has_mixed_ends, source.files, source.packings))
+
+
 def scan_source(source: Source, folder: Path) -> Scan:
-    """Return a SELECT of a source's columns; what DuckDB cannot read itself is copied to `folder`.
+    """Return a SELECT of the columns of a source that was looked through.
+
+    What DuckDB cannot read itself is copied to `folder`.
 
     Raises:
         LogError: a packed file is damaged or a trap.
     """
     if source.layout.form == "parquet":
         return scan_parquet(source.files, source.layout.columns, source.sql_types)
-    if not _needs_copies(source):
-        return scan_files(source.files, source.layout, source.packing, source.encoding)
-    copies = [
-        plain_copy(file, source.packing, source.encoding, folder / "copies" / str(place))
-        for place, file in enumerate(source.files)
-    ]
+    if not source.needs_copies:
+        return scan_files(source.files, source.layout, source.packings[0], source.encodings[0])
+    files = zip(source.files, source.packings, source.encodings, strict=True)
+    copies = [plain_copy(*file, folder / "copies" / str(place)) for place, file in enumerate(files)]
     return scan_files(copies, source.layout)
-
-
-def _needs_copies(source: Source) -> bool:
-    if needs_copy(source.packing, source.encoding):
-        return True
-    is_document = source.layout.form == "json"
-    return not is_document and any(has_mixed_ends(file, source.packing) for file in source.files)
 
 
 def frame_source(frame: pd.DataFrame, name: str) -> Source:

@@ -68,6 +68,7 @@ class Split:
         cuts: The moments of a split by time, None for the others.
         n_cold_valid: Users who first appear between the cuts: no past to be judged from then.
         n_cold_test: Users who first appear after the second cut.
+        n_cold_unseen: The same of the users held out whole, who count in neither of the others.
     """
 
     train: Segments
@@ -77,6 +78,7 @@ class Split:
     cuts: TimeCuts | None = None
     n_cold_valid: int = 0
     n_cold_test: int = 0
+    n_cold_unseen: int = 0
 
 
 def split_dataset(dataset: SequenceDataset, settings: Hyperparameters) -> Split:
@@ -196,14 +198,16 @@ def global_time(
     is_trained = _draw_users(dataset.n_users, train_ratio, seed)
     is_in_valid, is_in_test = n_past > n_train, everyone.lengths > n_past
     train, past = _first(everyone, n_train), _first(everyone, n_past)
+    is_cold_in_valid, is_cold_in_test = is_in_valid & (n_train == 0), is_in_test & (n_past == 0)
     split = Split(
         train=train.take(is_trained),
         valid=train.take(is_trained & is_in_valid & (n_train > 0)),
         test=past.take(is_trained & is_in_test & (n_past > 0)),
         unseen=past.take(~is_trained & is_in_test & (n_past > 0)),
         cuts=cuts,
-        n_cold_valid=int((is_in_valid & (n_train == 0)).sum()),
-        n_cold_test=int((is_in_test & (n_past == 0)).sum()),
+        n_cold_valid=int((is_trained & is_cold_in_valid).sum()),
+        n_cold_test=int((is_trained & is_cold_in_test).sum()),
+        n_cold_unseen=int((~is_trained & is_cold_in_test).sum()),
     )
     _refuse_empty_parts(dataset, split)
     return split

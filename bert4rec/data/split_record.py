@@ -20,7 +20,7 @@ def split_record(split: Split, settings: Hyperparameters) -> dict[str, Any]:
 
     Returns:
         `n_train` counts interactions, the other parts items to find; by time also `valid_at` and
-        `test_at` as `moment` gives them, and the users without a past in each of the two parts.
+        `test_at` as `moment` gives them, and the users without a past in each of the parts.
     """
     record: dict[str, Any] = {"strategy": settings.split_strategy}
     if settings.split_strategy == "last_k":
@@ -40,6 +40,7 @@ def split_record(split: Split, settings: Hyperparameters) -> dict[str, Any]:
             "test_at": moment(split.cuts.test_at_s),
             "n_cold_valid": split.n_cold_valid,
             "n_cold_test": split.n_cold_test,
+            "n_cold_unseen": split.n_cold_unseen,
         }
     return record
 
@@ -83,7 +84,7 @@ def counts_words(record: Mapping[str, Any]) -> str:
     found += f"Items to find: {record['n_valid']:,} to validate, {record['n_test']:,} to test"
     if record["n_unseen"]:
         found += f", {record['n_unseen']:,} of users held out whole"
-    n_cold = record.get("n_cold_valid", 0) + record.get("n_cold_test", 0)
+    n_cold = sum(record.get(f"n_cold_{part}", 0) for part in ("valid", "test", "unseen"))
     if n_cold:
         found += f". Users without a past at their cut, not judged: {n_cold:,}"
     return found + "."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bert4rec.data.column_types import INTEGERS, id_text, is_time_type
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import NOT_A_RECORD, Scan, quote_name
-from bert4rec.data.times import TIME_TYPE
 
 # The column of each role among the staged ones; times have two.
 RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}
@@ -28,7 +27,7 @@ def staged_columns(scan: Scan, roles: Roles, types: dict[str, str]) -> Scan:
         if role == "time":
             parts += _time_columns(column, sql_type)
         elif role == "value":
-            parts.append(f"{_finite(column)} AS {RAW_NAMES[role]}")
+            parts.append(f"{_value(column)} AS {RAW_NAMES[role]}")
         elif role == "event":
             parts.append(f"nullif(trim({column}::VARCHAR), '') AS {RAW_NAMES[role]}")
         else:
@@ -48,9 +47,15 @@ def _finite(column: str) -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
+def _value(column: str) -> str:
+    """Return the expression of a value: NULL where there is none, `-inf` for text such as 4,5."""
+    is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL AND trim({column}::VARCHAR) != ''"
+    return f"CASE WHEN {is_text} THEN '-inf'::DOUBLE ELSE {_finite(column)} END"
+
+
 def _time_columns(column: str, sql_type: str) -> list[str]:
     if is_time_type(sql_type):
-        return [f"epoch({column}::TIMESTAMPTZ) AS n", f"'{TIME_TYPE}' AS t"]
+        return [f"epoch({column}::TIMESTAMPTZ) AS n", "NULL::VARCHAR AS t"]
     # A number that is not finite says as much as a blank.
     is_text = f"TRY_CAST({column} AS DOUBLE) IS NULL"
     text = f"CASE WHEN {is_text} THEN nullif(trim({column}::VARCHAR), '') END"

@@ -16,7 +16,8 @@ from bert4rec.data.id_coder import MISSING, IdCoder
 from bert4rec.data.scan import ROWS_STREAMED
 from bert4rec.data.times import TimesSeen
 
-# How each column lies on disk: codes of users, items and events, times and values.
+# How each column lies on disk: codes of users, items and events, times and values. A value is NaN
+# where there is none, and -inf for a text that is no number.
 DTYPES = {"u": np.int32, "i": np.int32, "e": np.int32, "n": np.float64, "v": np.float64}
 
 
@@ -79,14 +80,13 @@ class StagedRows:
             name: np.fromfile(self.folder / name, DTYPES[name]) if name in self.columns else None
             for name in DTYPES
         }
-        times = whole["n"]
-        events = whole["e"]
+        times, values, events = whole["n"], whole["v"], whole["e"]
         return pd.DataFrame(
             {
                 "user_id": self.user_ids.take(pa.array(whole["u"])).to_pandas(),
                 "item_id": self.item_ids.take(pa.array(whole["i"])).to_pandas(),
                 "time_s": None if times is None else self.seconds(times),
-                "value": whole["v"],
+                "value": None if values is None else np.where(np.isneginf(values), np.nan, values),
                 "event": None
                 if events is None
                 else self.event_names.take(pa.array(events, mask=events < 0)).to_pandas(),

@@ -68,8 +68,6 @@ N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
 # A clock and the start of what says its zone: Z, +02:00, CET, Europe/Berlin. A day has no zone.
 ZONE = r":\d\d(\.\d+)? ?[A-Za-z+-]"
-# What stands for the text of a time whose column has a time type: no form has to be told.
-TIME_TYPE = "a time"
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,10 @@ class TimeReading:
     sql: str
     reason: str
     divisor: float = 1.0
+
+
+# No form has to be told.
+OF_A_TIME_TYPE = TimeReading("n", "the column has a time type")
 
 
 @dataclass
@@ -139,12 +141,7 @@ def read_times(connection: Connection, name: str, where: str) -> TimeReading:
     Raises:
         LogError: more than half of the values cannot be read as times.
     """
-    n_texts, n_numbers, has_type = connection.row(
-        "SELECT count(t), count(n), coalesce(any_value(t) = $type, false) FROM raw",
-        {"type": TIME_TYPE},
-    )
-    if has_type:
-        return TimeReading("n", "the column has a time type")
+    n_texts, n_numbers = connection.row("SELECT count(t), count(n) FROM raw")
     n = n_texts + n_numbers
     if n == 0:
         return _blank(connection, name, where)

@@ -13,6 +13,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Profile, profile
 from bert4rec.data.recipe import recipe_of
+from bert4rec.data.source import files_words
 from bert4rec.errors import Bert4RecError, DatasetError, FormatError
 from bert4rec.plain_text import contained
 from bert4rec.ui import cache, state
@@ -260,7 +261,12 @@ def _draw_recipe(manifest: dict[str, Any]) -> None:
 
 
 def _source_words(source: dict[str, Any]) -> str:
-    return f"{source.get('name')} ({source.get('form')}, {size(source.get('size_bytes', 0))})"
+    kind = f"{source.get('form')}, {size(source.get('size_bytes', 0))}"
+    encoding = f", {source['encoding']}" if source.get("encoding") else ""
+    found = f"{source.get('name')} ({kind}{encoding})"
+    n_files, names = source.get("n_files", 1), source.get("files", [])
+    words = files_words(n_files, names, source.get("passed_over", []))
+    return f"{found}; {words}" if words else found
 
 
 def _setting_lines(settings: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
+from bert4rec.data.source import files_words
 from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
 from bert4rec.ui.data.log_choice import LogChoice
@@ -187,8 +188,14 @@ def _ask_form(choice: LogChoice) -> LogPreview:
     text.markdown(
         f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
         f" – {escape(preview.form_reason)}. {size(preview.size_bytes)}{_encoded(preview)}."
+        f"{_files(preview)}"
     )
     return preview
+
+
+def _files(preview: LogPreview) -> str:
+    words = files_words(len(preview.files), preview.files, preview.passed_over)
+    return f" {escape(words)}." if words else ""
 
 
 def _encoded(preview: LogPreview) -> str:

@@ -273,6 +273,23 @@ def test_the_lines_that_an_item_table_has_lost_are_told(log: Path, workspace: Pa
     assert document["item_table"]["n_rejected"] == len(document["item_rejects"]) == 1
 
 
+def test_the_files_of_a_folder_and_a_guessed_encoding_are_told(
+    tmp_path: Path, workspace: Path
+) -> None:
+    folder = tmp_path / "plays"
+    folder.mkdir()
+    for part, items in (("part-1.csv", "abc"), ("part-2.csv", "déf")):
+        rows = "".join(f"{user},{item}\n" for user in "uv" for item in items)
+        (folder / part).write_bytes(f"user,item\n{rows}".encode("latin-1"))
+    (folder / "notes.txt").write_text("About the parts\n")
+    told = run("prepare", folder).stdout
+    assert "Source: 2 files: part-1.csv, part-2.csv; passed over as no part of" in told
+    assert "the log: notes.txt" in told
+    assert "Encoding: UTF-8; Latin-1, a guess" in told
+    source = json.loads(run("prepare", folder, "--json").stdout)["source"]
+    assert source["passed_over"] == ["notes.txt"]
+
+
 def test_a_log_that_is_trained_on_at_once_tells_what_was_left_out(
     log: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.data.prepare import prepare
+from bert4rec.data.scan import TMP
 from bert4rec.errors import LogError
 
 HEADER = "user_id,item_id,timestamp\n"
@@ -70,11 +71,12 @@ BROKEN = {
 
 @pytest.fixture
 def no_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace that must not be made."""
+    """A workspace in which nothing must be left."""
     folder = tmp_path / "workspace"
     monkeypatch.setenv("BERT4REC_WORKSPACE", str(folder))
     yield folder
-    assert not list(folder.rglob("*")), "something was left behind"
+    left = [path for path in folder.rglob("*") if path != folder / TMP]
+    assert not left, "something was left behind"
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -122,7 +124,7 @@ def test_a_parquet_log_is_measured_unpacked(tmp_path: Path):
     assert path.stat().st_size < 1_000_000
     with pytest.raises(LogError, match="larger than the limit"):
         preview_log(path, max_bytes=1_900_000)
-    assert preview_log(path, max_bytes=4_000_000).n_files == 1
+    assert preview_log(path, max_bytes=4_000_000).files == (path.name,)
 
 
 def test_damaged_parquet_is_told_as_such_also_where_it_is_measured(tmp_path: Path):
@@ -174,6 +176,29 @@ def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
     (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
     with pytest.raises(LogError, match=r"bought\.csv; seen\.csv"):
         read_log(tmp_path)
+
+
+CUT_GZIP = gzip.compress((HEADER + ROWS * 9).encode())[:60]
+BROKEN_PARTS = {
+    "half a packed file": ("part-2.csv.gz", CUT_GZIP, "damaged or cut short"),
+    "half a Parquet file": ("part-2.parquet", b"PAR1 and no end", "cannot be read"),
+    "nothing": ("part-2.csv", b"", "the file is empty"),
+    "no line ends": ("part-2.csv", (HEADER + ROWS).replace("\n", "\r").encode(), "carriage"),
+    "no text": ("part-2.csv", b"user_id,item_id\n\x00\x00\x00", "binary"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_PARTS)
+def test_a_folder_with_a_part_that_cannot_be_read_is_refused_and_not_read_without_it(
+    name: str, tmp_path: Path
+):
+    file, content, expected = BROKEN_PARTS[name]
+    (tmp_path / "part-1.csv").write_text(HEADER + ROWS)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(LogError, match=expected) as caught:
+        read_log(tmp_path)
+    assert caught.value.where == f"{tmp_path.name}/{file}"
+    assert "move it out of the folder" in str(caught.value.fix)
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,15 @@ def test_every_fix_is_a_setting_of_the_preparation():
         assert check.fix_label
         assert check.count > 0
         parse_prepare_settings(check.fix_settings or {})
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3])
+def test_times_in_two_units_are_warned_of(factor: float):
+    dataset = SequenceDataset.from_sequences(HEALTHY)
+    times_s = 1.7e9 + np.arange(len(dataset.items)) * 60.0
+    sound = check_dataset(with_times(dataset, times_s.tolist()))
+    assert "smaller or larger" not in "".join(check.message for check in sound)
+    times_s[::4] *= factor
+    found = one(check_dataset(with_times(dataset, times_s.tolist())), "smaller or larger")
+    assert (found.level, found.count) == ("warning", len(times_s) // 4)
+    assert "(25%)" in found.message

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings, prepare
+from bert4rec.data.scan import TMP
 from bert4rec.errors import Bert4RecError
 
 HEADER = "user_id,item_id,timestamp\n"
@@ -133,7 +134,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 def leftovers(workspace: Path) -> list[str]:
-    return sorted(path.name for path in workspace.rglob("*")) if workspace.exists() else []
+    return sorted(path.name for path in workspace.rglob("*") if path != workspace / TMP)
 
 
 def outcome(path: Path, workspace: Path) -> SequenceDataset | Bert4RecError:
@@ -150,7 +151,8 @@ def test_an_odd_log_comes_in_whole(name: str, tmp_path: Path):
     dataset = prepare(tmp_path / "log.dat", workspace=tmp_path / "w", settings=WHOLE)
     assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == expected
     assert dataset.manifest["report"]["rejected"] == 0
-    assert [child.name for child in (tmp_path / "w").iterdir()] == ["datasets"]
+    assert sorted(child.name for child in (tmp_path / "w").iterdir()) == ["datasets", TMP]
+    assert not list((tmp_path / "w" / TMP).iterdir())
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -197,6 +197,18 @@ def test_a_folder_of_parts_is_read_in_the_order_of_their_numbers(tmp_path: Path)
         assert log.n_rows_read == 6
 
 
+def test_the_files_that_are_taken_and_those_passed_over_are_named(tmp_path: Path):
+    for number in (1, 2):
+        (tmp_path / f"part-{number}.csv").write_text("user,item\nu1,i1\nu2,i2\n")
+    (tmp_path / "notes.txt").write_text("About the parts\n")
+    (tmp_path / "_SUCCESS").write_bytes(b"")
+    (tmp_path / "cover.png").write_bytes(b"\x89PNG\x00")
+    preview = preview_log(tmp_path)
+    assert preview.files == ("part-1.csv", "part-2.csv")
+    assert preview.passed_over == ("_SUCCESS", "cover.png", "notes.txt")
+    assert preview_log(tmp_path / "part-*.csv").passed_over == ()
+
+
 def test_parts_for_training_and_testing_are_one_log_beside_lists_of_names(tmp_path: Path):
     (tmp_path / "train.csv").write_text("2\n5,6\n1,0\n3\n5,6,7\n0,0,1\n")
     (tmp_path / "test.csv").write_text("1\n9\n1\n2\n6,7\n0,1\n")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import lzma
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec.data.heads import HEAD_BYTES
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.errors import LogError
 from tests.factories import columns_of
@@ -72,6 +74,27 @@ def test_letters_of_windows_are_read_as_such_and_said_to_be_a_guess(tmp_path: Pa
     with read_log(tmp_path / "log.csv") as log:
         items = set(log.rows.frame()["item_id"])
         assert items == {"Rock’n’Roll", "Œuvre", "été and other words"}
+
+
+def test_letters_of_windows_are_told_wherever_in_the_file_they_come_first(tmp_path: Path):
+    log, table = tmp_path / "log.csv", tmp_path / "items.csv"
+    n = HEAD_BYTES // 10
+    log.write_bytes(("user,item\n" + "u1,plain1\nu2,plain2\n" * n + "u1,Œuvre\n").encode("cp1252"))
+    table.write_bytes(("id,title\n" + "1,Plain as it is\n" * n + "2,Œuvre\n").encode("cp1252"))
+    with read_log(log) as read:
+        assert read.n_rejected == 0
+        assert set(read.rows.frame()["item_id"]) == {"plain1", "plain2", "Œuvre"}
+        assert "a guess" in read.source.encoding_words
+    assert read_items(table)["title"].tolist() == ["Plain as it is", "Œuvre"]
+
+
+def test_parts_may_be_packed_and_encoded_each_in_its_own_way(tmp_path: Path):
+    texts = [f"user,item\nu1,{item}\nu2,{item}\n" for item in ("plain", "Œuvre", "été")]
+    (tmp_path / "part-1.csv").write_bytes(texts[0].encode())
+    (tmp_path / "part-2.csv").write_bytes(texts[1].encode("cp1252"))
+    (tmp_path / "part-3.csv.gz").write_bytes(gzip.compress(texts[2].encode()))
+    with read_log(tmp_path) as log:
+        assert log.rows.frame()["item_id"].unique().tolist() == ["plain", "Œuvre", "été"]
 
 
 def test_one_damaged_letter_does_not_spoil_the_others(tmp_path: Path):

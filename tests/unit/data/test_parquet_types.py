@@ -243,3 +243,27 @@ def test_lists_and_records_are_no_numbers_and_no_times(kind: str, column: str, t
 def test_a_log_with_a_column_of_lists_is_prepared(tmp_path: Path):
     found = prepared(tmp_path, table_of(tags=pa.array([[n] for n in range(N_ROWS)])))
     assert histories(found) == histories(of_csv(tmp_path, TIMES_S))
+
+
+def write_days(folder: Path, *days: str) -> None:
+    for day in days:
+        (folder / f"day={day}").mkdir(parents=True)
+        columns = {"user": ["u", "v"], "item": [f"i{day[:4]}", "j"]}
+        pq.write_table(pa.table(columns), folder / f"day={day}" / "part.parquet")
+
+
+def test_the_same_files_in_folders_of_other_days_are_another_log(tmp_path: Path):
+    write_days(tmp_path / "log", "2023-05-01", "2024-05-01")
+    first = prepare(tmp_path / "log", workspace=tmp_path / "w", settings=WHOLE)
+    (tmp_path / "log" / "day=2023-05-01").rename(tmp_path / "log" / "day=2025-05-01")
+    other = prepare(tmp_path / "log", workspace=tmp_path / "w", settings=WHOLE)
+    assert other.fingerprint != first.fingerprint
+    assert [other.vocabulary.item_id(item) for item in other.history(0)] == ["i2024", "i2023"]
+
+
+def test_a_folder_does_not_replace_a_column_of_the_file(tmp_path: Path):
+    (tmp_path / "user=alice").mkdir()
+    log = tmp_path / "user=alice" / "log.parquet"
+    pq.write_table(pa.table({"user": ["u", "v", "u"], "item": ["i", "j", "j"]}), log)
+    dataset = prepare(log, workspace=tmp_path / "w", settings=WHOLE)
+    assert list(dataset.users["user_id"]) == ["u", "v"]

@@ -14,7 +14,7 @@ from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
-from bert4rec.data.scan import Connection
+from bert4rec.data.scan import TMP, Connection
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError
 from bert4rec.files import folder_swapped_in, write_json
 
@@ -44,6 +44,39 @@ def test_a_line_of_no_use_gives_nobody_a_place_in_the_order(tmp_path: Path, work
     made = prepare(log, settings=PrepareSettings(min_sequence_length=1))
     assert made.manifest["report"]["steps"][1]["n_rows"] == 1
     assert list(made.users["user_id"]) == ["2", "1"]
+
+
+def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
+    tmp_path: Path, workspace: Path
+):
+    for name in ("part-1.csv", "part-2.csv"):
+        write_log(tmp_path, name)
+    (tmp_path / "notes.txt").write_text("About the parts\n")
+    source = prepare(tmp_path).manifest["source"]
+    assert source["n_files"] == 2
+    assert source["files"] == ["part-1.csv", "part-2.csv"]
+    assert source["passed_over"] == ["notes.txt"]
+
+
+def test_filters_that_leave_too_little_say_which_of_them_to_loosen(workspace: Path):
+    frame = frame_of(*((user, item, 1) for user in "uvw" for item in "abcde"))
+    with pytest.raises(DatasetError, match="filters leave 0 users") as caught:
+        prepare(frame, settings=PrepareSettings(max_sequence_length=3))
+    assert caught.value.fix == "To keep more: raise max_sequence_length."
+
+
+def test_a_value_that_is_no_number_is_not_counted_among_the_small_ones(
+    tmp_path: Path, workspace: Path
+):
+    values = ("5", "4,5", "", "3", "4.5", "5")
+    rows = "".join(f"{'uv'[n % 2]};i{n};{value}\n" for n, value in enumerate(values))
+    (tmp_path / "log.csv").write_text("user;item;rating\n" + rows)
+    settings = PrepareSettings(min_sequence_length=1, min_value=4)
+    roles = Roles("user", "item", value="rating")
+    report = prepare(tmp_path / "log.csv", roles=roles, settings=settings).manifest["report"]
+    n_of = {step["step"]: step["n_rows"] for step in report["steps"]}
+    assert (n_of["no number"], n_of["value"], n_of["kept"]) == (1, 2, 3)
+    assert report["read"] == report["kept"] + report["filtered"]
 
 
 def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
@@ -346,7 +379,7 @@ def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
     dataset = prepare(tmp_path / "log.csv", workspace=workspace / "new")
     assert dataset.n_interactions == len(ids)
     assert spilled
-    assert not (workspace / "new" / "tmp").exists()
+    assert not list((workspace / "new" / TMP).iterdir())
 
 
 KILLED = """
@@ -376,7 +409,8 @@ def test_what_a_killed_process_left_goes_at_the_next_preparation(tmp_path: Path,
         assert new.is_dir()
         assert living.spill_folder.is_dir()
     assert dataset.folder is not None
-    assert set(workspace.iterdir()) == {workspace / "datasets"}
+    assert set(workspace.iterdir()) == {workspace / "datasets", workspace / TMP}
+    assert not list((workspace / TMP).iterdir())
     assert set((workspace / "datasets").iterdir()) == {
         dataset.folder,
         workspace / "datasets" / "other",

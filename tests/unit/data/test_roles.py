@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bert4rec.data.roles import Column, Roles, confirm_roles, dtype_of, guess_roles
+from bert4rec.data.roles import Column, Roles, check_roles, confirm_roles, dtype_of, guess_roles
 from bert4rec.errors import LogError
 
 EXAMPLES = {
@@ -91,3 +91,33 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
 def test_a_value_must_hold_numbers():
     assert guess_roles(columns(user="text", item="text", score="text"))["value"].column is None
     assert guess_roles(columns(user="text", item="text", score="number"))["value"].column == "score"
+
+
+def test_small_numbers_called_day_are_a_question_and_dates_are_not():
+    days = tuple(str(day) for day in (31, 1, 15, 2))
+    found = [*columns(user="text", item="text"), Column("day", "integer", days)]
+    guess = guess_roles(found)["time"]
+    assert (guess.column, guess.is_certain) == ("day", False)
+    assert "days of a month" in guess.reason
+    for dates in (("2024-05-17", "2024-05-18"), ("20240517", "20240518")):
+        found[2] = Column("day", dtype_of(dates), dates)
+        assert guess_roles(found)["time"].is_certain
+
+
+def test_numbers_of_lines_are_not_suggested_for_user_or_item():
+    names = {"Row No.": "1234", "Kunde": "abab", "Artikel": "xxyy"}
+    found = [Column(name, dtype_of(cells), tuple(cells)) for name, cells in names.items()]
+    guesses = guess_roles(found)
+    assert (guesses["user"].column, guesses["item"].column) == ("Kunde", "Artikel")
+    assert guess_roles(found[:2])["item"].column == "Row No."
+
+
+def test_a_time_is_not_suggested_for_the_item_where_the_user_is_certain():
+    found = columns(user_id="text", thing="text", moment="unix")
+    guesses = guess_roles(found)
+    assert [guesses[role].column for role in ("user", "item", "time")] == [c.name for c in found]
+
+
+def test_columns_that_differ_by_case_only_are_refused():
+    with pytest.raises(LogError, match="differ by case only: 'Id', 'id'"):
+        check_roles(Roles("Id", "id"), ["Id", "id"], "frame")

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from bert4rec.data.scan import Connection, Scan, quote_name
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bert4rec.data.scan import TMP, Connection, Scan, quote_name
 
 
 def test_a_select_with_its_parameters_written_out_gives_the_same():
@@ -18,3 +23,15 @@ def test_a_select_with_its_parameters_written_out_gives_the_same():
     finally:
         connection.close()
     assert not connection.spill_folder.exists()
+
+
+def test_only_what_was_spilled_is_removed_and_no_folder_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    of_the_machine = tmp_path / TMP
+    of_the_machine.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(of_the_machine))
+    for workspace in (None, tmp_path / "workspace"):
+        connection = Connection(workspace)
+        connection.close()
+        assert list(connection.spill_folder.parent.iterdir()) == []

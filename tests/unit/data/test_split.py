@@ -117,6 +117,15 @@ def test_in_time_the_first_item_after_a_cut_is_asked_from_all_before_it() -> Non
     assert (split.n_cold_valid, split.n_cold_test) == (1, 0)
 
 
+def test_users_held_out_whole_without_a_past_are_counted_apart() -> None:
+    # Each second user begins after the second cut.
+    dataset = times_of(random_dataset([3] * 40), *([1, 3, 5, 6, 7, 8] * 20))
+    split = global_time(dataset, TimeCuts(3, 5), train_ratio=0.25)
+    assert split.n_cold_test + len(split.test) == 10
+    assert split.n_cold_unseen + len(split.unseen) == 30
+    assert split.n_cold_test + split.n_cold_unseen == 20
+
+
 def test_the_cuts_leave_a_share_of_the_interactions_in_each_part() -> None:
     dataset = times_of(random_dataset([20]), *range(20))
     assert time_cuts(dataset, 0.1) == TimeCuts(16, 18)

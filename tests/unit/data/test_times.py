@@ -77,3 +77,13 @@ def test_values_that_are_not_finite_do_not_count_when_a_column_is_judged(
     with read_log(tmp_path / "log.csv") as log:
         assert reason in log.time_reason
         assert (log.n_rows_read, log.n_rejected) == (9, 3)
+
+
+def test_times_of_a_time_type_are_read_in_one_go(tmp_path: Path):
+    moments = pd.to_datetime([MOMENT_S, MOMENT_S + 1, MOMENT_S + 2], unit="s")
+    frame = pd.DataFrame({"user": ["u", "v", "u"], "item": ["i", "j", "j"], "time": moments})
+    frame.to_parquet(tmp_path / "log.parquet")
+    with read_log(tmp_path / "log.parquet", workspace=tmp_path) as log:
+        assert log.rows.folder.name == "streamed"
+        assert log.time_reason == "the column has a time type"
+        assert log.rows.frame()["time_s"].tolist() == [MOMENT_S, MOMENT_S + 1, MOMENT_S + 2]
