@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bert4rec.data.split_record import asked_words
+from bert4rec.data.split_record import ask_alike, asked_words
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
@@ -112,12 +112,18 @@ def headline(report: Report) -> str:
     if not judged:
         return "None of them has been judged on the test users yet."
     if len(report.groups) > 1:
-        parts = ", ".join(f"{clean(one.label, 40)} {share(_lead(one))}" for one in judged)
-        return (
-            f"The item that really came next is among the ten suggested for: {parts}. They were"
-            " trained on different data, so these figures do not tell which one is better."
-        )
+        return _apart(judged, "trained on different data")
+    if not ask_alike(one.summary or {} for one in judged):
+        return _apart(judged, "judged on different test items")
     return _comparison(judged)
+
+
+def _apart(judged: Sequence[RunFacts], why: str) -> str:
+    parts = ", ".join(f"{clean(one.label, 40)} {share(_lead(one))}" for one in judged)
+    return (
+        f"The item that really came next is among the ten suggested for: {parts}. They were {why},"
+        " so these figures do not tell which one is better."
+    )
 
 
 def _lead(one: RunFacts) -> float:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bert4rec.data.split_record import ask_alike
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
@@ -127,9 +128,8 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     # One that cannot be placed may be the best of all.
     if len(known) < max(MIN_COMPARED, len(ended)):
         return ""
-    asked = {str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}
     data = {row.fingerprint for row in rows if row.test is not None}
-    if len(data) > 1 or len(asked) > 1:
+    if len(data) > 1 or not ask_alike(ended.values()):
         return "They were judged on different test items, so their figures cannot be compared."
     first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
     verdict = VERDICTS[beside(known[first].ends, known[second].ends)]

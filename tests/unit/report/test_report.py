@@ -19,7 +19,7 @@ from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.report.collect import collect
-from bert4rec.report.findings import about
+from bert4rec.report.findings import about, headline
 from bert4rec.report.gallery import KINDS, choose_rows
 from bert4rec.report.page import render, report_html, write_report
 from bert4rec.report.sections import TABLE_METRICS
@@ -253,6 +253,17 @@ def test_a_run_that_holds_out_other_items_is_left_out_of_the_examples(
     assert "Left out, as they were tested on other items" in text
     # Simple rules of another test are other figures.
     assert "Popularity (two)" in text
+
+
+def test_runs_that_were_judged_on_different_items_are_not_ranked(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, split_strategy="last_k", held_out_items=2)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="two")
+    said = headline(collect([run, other]))
+    assert "judged on different test items" in said
+    assert "finds most" not in said
 
 
 def test_runs_on_different_data_are_not_compared(tiny_run: Run, hostile_run: Run) -> None:
