@@ -64,11 +64,11 @@ def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
 def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:
     """Return whether one scorer is ahead of another: `ahead`, `behind` or `level`.
 
-    Only where the intervals do not meet is one of them ahead.
+    Only where enough users were asked and the intervals do not meet is one of them ahead.
     """
     if metric not in one.intervals or metric not in other.intervals:
         return "level"
-    return beside(one.intervals[metric], other.intervals[metric])
+    return beside(one.intervals[metric], other.intervals[metric], min(one.n_users, other.n_users))
 
 
 def about(report: Report) -> str:
