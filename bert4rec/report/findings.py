@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bert4rec.data.split_record import ask_alike, asked_words
+from bert4rec.held_out.future_report import FutureReport
+from bert4rec.held_out.future_words import finding
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
@@ -238,20 +240,14 @@ def popularity_finding(share_held: float) -> str:
     return f"The most popular fifth of the items has {share(share_held)} of all choices: {how}."
 
 
-def contexts_finding(gallery: Gallery, label: str) -> str:
+def contexts_finding(found: FutureReport) -> str:
     """Return what both sides give over the past alone, for a hidden middle item."""
-    figures = {one.name: one for one in gallery.contexts[label]}
-    if "both" not in figures or "past" not in figures:
-        return ""
-    both, past = figures["both"], figures["past"]
-    text = (
-        f"With both sides in sight the hidden item is among the first ten for {share(both.hr)} of"
-        f" {counted(both.n_users, 'user')}, from the past alone for {share(past.hr)}"
+    both, past = found.contexts["both"].hr.mean, found.contexts["past"].hr.mean
+    users = counted(found.n_users, "user")
+    return (
+        f"With both sides in sight the hidden item is among the first ten for {share(both)} of"
+        f" {users}, from the past alone for {share(past)}. {finding(found)}"
     )
-    (low, _), (_, past_high) = both.interval, past.interval
-    if low > past_high:
-        return f"{text}: what comes after tells a lot."
-    return f"{text}: what comes after adds little that is certain."
 
 
 def chosen_words(gallery: Gallery, n_runs: int) -> str:

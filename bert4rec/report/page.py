@@ -202,10 +202,10 @@ def _examples(group: DataGroup) -> dict[str, Any]:
         "contexts": [
             (
                 clean(label, 40),
-                sections.context_chart(figures),
-                findings.contexts_finding(gallery, label),
+                sections.context_chart(found),
+                findings.contexts_finding(found),
             )
-            for label, figures in gallery.contexts.items()
+            for label, found in gallery.contexts.items()
         ],
     }
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from bert4rec.held_out.future_report import FutureReport
 from bert4rec.report.charts import (
     Interval,
     Key,
@@ -21,7 +22,6 @@ from bert4rec.report.findings import (
     rule_name,
     share,
 )
-from bert4rec.report.gallery import ContextFigure
 from bert4rec.report.text import clean
 from bert4rec.words import metric_name, number
 
@@ -185,9 +185,12 @@ def list_rows(found: Sequence[Scored]) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def context_chart(figures: Sequence[ContextFigure]) -> RowChart:
+def context_chart(found: FutureReport) -> RowChart:
     """Draw what past, future and both give for a hidden middle item."""
-    intervals = [Interval(CONTEXT_KEYS[one.name], one.ndcg, *one.interval) for one in figures]
+    told = {name: figures.ndcg for name, figures in found.contexts.items()}
+    intervals = [
+        Interval(CONTEXT_KEYS[name], ndcg.mean, ndcg.low, ndcg.high) for name, ndcg in told.items()
+    ]
     highest = _highest(intervals)
     rows = [
         Row(one.key.name, _interval_text(one), interval_marks([one], highest), one.key)

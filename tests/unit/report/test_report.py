@@ -14,10 +14,14 @@ from bert4rec.comparing.verdict import advise, kept_advice
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
+from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.future_words import finding
+from bert4rec.held_out.places import middle_places
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
+from bert4rec.recommender import load
 from bert4rec.report.collect import collect
 from bert4rec.report.findings import about, headline
 from bert4rec.report.gallery import KINDS, choose_rows
@@ -284,6 +288,15 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run:
             hits = [at for at, entry in enumerate(guess.entries) if entry.is_true]
             assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
     assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+def test_what_comes_after_is_told_by_its_gain_at_the_same_places(
+    tiny_run: Run,
+) -> None:
+    model = load(tiny_run, device="cpu")
+    users = np.random.default_rng(0).permutation(model.dataset.n_users)
+    asked = middle_places(model.dataset, model.settings.max_seq_length, users)
+    assert finding(report_places(model, asked)) in Page(report_html([tiny_run])).text
 
 
 @pytest.mark.parametrize(
