@@ -201,6 +201,26 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
     assert linked(app, "comparison") == made.id
 
 
+def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_away(
+    workspace: Path,
+) -> None:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 15}", "time": 1.7e9 + 900 * step}
+        for user in range(120)
+        for step in range(6)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="circle", workspace=workspace)
+    rising = train(dataset, small_settings(n_epochs=1), name="rising", workspace=workspace)
+    made = compare(rising, ["popularity", "transitions", "item-knn"], workspace=workspace)
+    app = open_page(comparison=made.id)
+    assert "The model is not trained out; no verdict yet" in plain(app)
+    link = next(one for one in app.get("page_link") if one.proto.label == "Train longer")
+    assert link.proto.query_string == f"run={rising.id}"
+    assert "a difference of" not in plain(app)
+    unfolded(app, "Its figures in full")
+    assert "a difference of" in plain(app)
+
+
 def test_titles_stay_text(made: Comparison) -> None:
     app = open_page()
     told = texts(app)

@@ -16,7 +16,7 @@ from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
 from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
 from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
-from bert4rec.ui.evaluate.verdict_card import draw_advice
+from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, metric_name, sentence, unique_labels, when
@@ -44,7 +44,7 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
             are shown beside it.
     """
     _draw_heading(comparison)
-    draw_advice(comparison)
+    draw_verdict(comparison)
     chosen = _draw_choice(comparison)
     scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
     _draw_scores(comparison, chosen, scores, differences)

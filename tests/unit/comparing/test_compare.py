@@ -20,7 +20,7 @@ from bert4rec.comparing.comparison import (
 )
 from bert4rec.comparing.figures import MAIN_METRIC, gains_of
 from bert4rec.comparing.judging import CancelledError, Step, sampled_items
-from bert4rec.comparing.plan import plan_comparison
+from bert4rec.comparing.plan import plan_comparison, training_of
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
@@ -226,6 +226,20 @@ def test_a_run_that_went_on_without_gain_makes_another_comparison(runs: dict[str
     finally:
         write_json(run.folder / "summary.json", summary)
     assert plan_comparison([run]).id == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "n_done", "last"), [("stopped", 7, 6), ("completed", 7, 7), ("time limit", 6, 6)]
+)
+def test_a_run_tells_which_epoch_was_validated_last(
+    tmp_path: Path, reason: str, n_done: int, last: int
+) -> None:
+    run = train(
+        ring_dataset(n_users=20), small_settings(n_epochs=2, eval_step=2), workspace=tmp_path
+    )
+    ended = {"reason": reason, "n_epochs_done": n_done, "best_epoch": 6}
+    write_json(run.folder / "summary.json", (run.summary() or {}) | ended)
+    assert training_of(run) == ended | {"last_valid_epoch": last}
 
 
 def test_no_two_that_are_compared_have_one_title(home: Path, dataset: SequenceDataset) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.comparing.compare import compare
-from bert4rec.comparing.verdict import advise, kept_advice
+from bert4rec.comparing.verdict import kept_verdict, reach_verdict
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
@@ -205,7 +205,7 @@ def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
     run = copied(tiny_run, tmp_path / "w")
     made = compare([run], ["popularity", "transitions"], workspace=run.workspace)
     text = Page(report_html([run])).text
-    for sentence in advise(made).sentences:
+    for sentence in reach_verdict(made).sentences:
         assert sentence in text
     # Trained on since, it is another model.
     summary = read_json(run.folder / "summary.json")
@@ -221,10 +221,10 @@ def test_a_verdict_is_about_the_runs_of_the_report_alone(tiny_run: Run, tmp_path
     other = train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace, name="other")
     compare([run, past, other], ["popularity"], workspace=run.workspace)
     for one in (run, other):
-        found = kept_advice([one])
+        found = kept_verdict([one])
         assert found is not None
         assert found.model == one.id
-    assert kept_advice([past]) is None
+    assert kept_verdict([past]) is None
     assert "What it is good for" not in report_html([past])
 
 
