@@ -18,9 +18,9 @@ from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import Scorer
 
-# Users among whom examples are chosen.
+# Test items among which examples are chosen.
 N_DRAWN = 300
-# Of these, the users whose middle item is hidden, one after the other.
+# Of their users, those whose middle item is hidden, one after the other.
 N_MIDDLES = 60
 N_CONTEXT_USERS = 500
 LIST_LENGTH = 5
@@ -89,10 +89,10 @@ class Gallery:
     """Examples of the runs of one dataset.
 
     Args:
-        nexts: Next items of test users.
-        n_drawn: Users among whom these were chosen.
+        nexts: Test items with what came before them.
+        n_drawn: Test items among which these were chosen.
         chosen_by: Label of the run whose ranks chose them.
-        n_found: In how many of them the first run has the true item among its first ten.
+        n_found: How many of them the first run has among its first ten.
         seed: Chance behind the draw.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
         contexts: Label of a run to what past, future and both find of hidden middle items; runs

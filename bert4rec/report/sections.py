@@ -142,7 +142,7 @@ def _highest(intervals: Sequence[Interval]) -> float:
 
 
 def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
-    """Draw the hit rate by slices of the test users, one chart for each way to slice."""
+    """Draw the hit rate by slices of the test items, one chart for each way to slice."""
     told = [(one, part) for one in found for part in one.judged.slices]
     for by in dict.fromkeys(str(part["by"]) for _, part in told):
         inside = [(one, part) for one, part in told if part["by"] == by]
@@ -158,7 +158,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
             rows.append(Row(shown, text, interval_marks(marks, highest)))
         yield RowChart(
             f"By {by}",
-            "Hit rate among ten, for parts of the test users. Small parts vary by chance.",
+            "Hit rate among ten, for parts of the test items. Small parts vary by chance.",
             tuple(rows),
             axis_marks(highest),
             tuple(one.key for one in found if any(one is other for other, _ in inside)),
