@@ -130,7 +130,7 @@ def lines_of(made: Comparison, document: dict[str, Any]) -> list[str]:
     lines += ["", verdict["headline"] + ".", *(f"  {one['text']}" for one in verdict["findings"])]
     for name, part in document["parts"].items():
         drawn = f" of {part['n_all']:,}, drawn" if part["n_all"] > part["n_rows"] else ""
-        lines += ["", f"{PARTS[name]}, questions: {part['n_rows']:,}{drawn}"]
+        lines += ["", f"{PARTS[name]}, test cases: {part['n_rows']:,}{drawn}"]
         lines += _score_lines(made, part)
         lines += _difference_lines(made, document["reference"], part)
         lines += _list_lines(made, document, part)

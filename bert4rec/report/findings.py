@@ -23,21 +23,6 @@ RULES = {
 LEAD = "hr@10"
 # A map that keeps fewer of the nearest items says nothing of neighbours.
 LEAST_KEPT = 0.2
-METRIC_WORDS = {
-    "hr@10": (
-        "Hit rate",
-        "How often the item that really came next is among the ten that are suggested.",
-    ),
-    "ndcg@10": (
-        "Rank-weighted hit rate",
-        "The same, but a hit counts more the higher it stands: 1 in first place, 0.63 in second,"
-        " 0.29 in tenth.",
-    ),
-    "mrr@10": (
-        "Reciprocal rank",
-        "A hit in first place counts 1, in second 1/2, in tenth 1/10.",
-    ),
-}
 
 
 def share(value: float) -> str:

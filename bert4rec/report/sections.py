@@ -17,13 +17,9 @@ from bert4rec.report.charts import (
 )
 from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
-from bert4rec.report.findings import (
-    METRIC_WORDS,
-    rule_name,
-    share,
-)
+from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.words import metric_name, number
+from bert4rec.words import METRIC_WORDS, metric_name, number
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {

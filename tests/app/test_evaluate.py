@@ -221,6 +221,39 @@ def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_awa
     assert "a difference of" in plain(app)
 
 
+def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so(
+    made: Comparison, run: Run, workspace: Path
+) -> None:
+    rows = pd.DataFrame({"user": ["a"] * 4 + ["b"] * 4, "item": [1, 2, 3, 4] * 2})
+    dataset = prepare(rows, name="shelf", workspace=workspace)
+    other = train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
+    # The newest run has none yet; the form asks for it.
+    app = open_page()
+    assert app.multiselect(key="evaluate_runs").value == [other.id]
+    app.session_state[state.RUN_KEY] = run.id
+    app.run()
+    assert linked(app, "comparison") == made.id
+    assert "is not in this comparison" not in plain(app)
+    app.session_state[state.RUN_KEY] = other.id
+    app.run()
+    assert app.multiselect(key="evaluate_runs").value == [other.id]
+    theirs = compare(other, ["popularity"], workspace=workspace)
+    for run_id, wanted in ((run.id, made.id), (other.id, theirs.id)):
+        app.session_state[state.RUN_KEY] = run_id
+        app.run()
+        assert linked(app, "comparison") == wanted
+    app = open_page(comparison=made.id)
+    assert linked(app, "comparison") == made.id
+    assert "other, the run in use, is not in this comparison." in plain(app)
+
+
+def test_the_verdict_is_the_second_column_and_the_metrics_are_explained(made: Comparison) -> None:
+    app = open_page(comparison=made.id)
+    assert list(app.dataframe[0].value.columns[:2]) == ["Who", "Verdict"]
+    assert "a hit counts more the higher it stands" in app.selectbox(key="evaluate_metric").help
+    assert "30 test cases, the same for everybody" in plain(app)
+
+
 def test_titles_stay_text(made: Comparison) -> None:
     app = open_page()
     told = texts(app)
