@@ -11,6 +11,8 @@ CUT_OFFS = (1, 5, 10, 20)
 METRICS = ("hr", "ndcg", "mrr")
 # The rows of fewer users say nothing about others.
 LEAST_USERS = 25
+# Means of one and the same value may differ by so much.
+ROUNDING = 1e-9
 # Counts of a bootstrap that are drawn at once.
 BLOCK_COUNTS = 4_000_000
 
@@ -73,7 +75,7 @@ def _with_width(ends: Sequence[float], n_users: int) -> tuple[float, float]:
     Source: Hanley & Lippman-Hand 1983: what was met with none of n may be met with 3 of n.
     """
     low, high = ends
-    room = 3 / n_users if low == high else 0.0
+    room = 3 / n_users if high - low < ROUNDING else 0.0
     return low - room, high + room
 
 

@@ -159,7 +159,9 @@ class Judging:
         n_rows, n_before = sum(len(part.rows) for part in self.parts.values()), 0
 
         def tell(n: int) -> None:
-            self._tell(0, f"Drawing sampled items: {n_before + n:,} of {n_rows:,} test cases", 0.0)
+            # In steps, as a log has a line for each.
+            tenths = 10 * (n_before + n) // n_rows
+            self._tell(0, f"Drawing sampled items, {10 * tenths}% done", 0.0)
 
         for name, part in self.parts.items():
             self._negatives[name] = sampled_items(part.rows, self.plan, self.train.counts, tell)

@@ -121,7 +121,7 @@ def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
         gains = "gains nothing that matters on" if rival.lead > 0 else "does no better than"
         text = f"{title} {gains} {name} {scores}."
     else:
-        text = f"{title} and {name} cannot be told apart {scores}: the difference may be chance."
+        text = f"{title} cannot be told apart from {name} {scores}: the difference may be chance."
     p = "below 0.001" if rival.p < 0.001 else f"{rival.p:.3f}"
     detail = (
         f"{title} and {rival.title}: NDCG@10 {rival.of_model:.4f} and {rival.score:.4f}, a"
@@ -181,15 +181,15 @@ def wide_finding(title: str, rivals: Mapping[str, Rival]) -> Finding:
     open_ones = [one for one in rivals.values() if not one.is_beaten]
     scoring = [one for one in open_ones if one.score]
     widest = max(scoring or open_ones, key=lambda one: one.high / (one.score or 1.0))
-    much = _better(widest.score + widest.high, widest.score)
-    figures = {"rival": widest.key, "high": widest.high}
-    if scoring:
-        figures["share"] = widest.high / widest.score
+    if widest.score:
+        share, much = widest.high / widest.score, _better(widest.score + widest.high, widest.score)
+    else:
+        share, much = None, f"{widest.high:.3f} in NDCG@10 better than"
     text = (
         f"{title} may be up to {much} {widest.title}, or no better at all: more users are needed"
         " to tell."
     )
-    return Finding(text, figures=figures)
+    return Finding(text, figures={"rival": widest.key, "share": share, "high": widest.high})
 
 
 def missing_finding(missing: Sequence[str]) -> Finding:

@@ -268,6 +268,9 @@ def test_a_share_of_nothing_is_not_told() -> None:
     found = reach_verdict(few)
     assert found.name == "not_enough"
     assert "times as good as Item-knn, or no better at all" in told(found)
+    rivals = {key: row if key == "model" else np.full(150, 50) for key, row in ranks.items()}
+    alone = replace(made, parts={"test": replace(made.parts["test"], ranks=rivals)})
+    assert "may be up to 0.053 in NDCG@10 better than" in told(reach_verdict(alone))
     none = reach_verdict(invented(dict.fromkeys(FAR, 0.0)))
     assert none.name == "not_enough"
     assert "Nobody's next item is among the ten" in told(none)
