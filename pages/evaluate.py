@@ -41,7 +41,7 @@ def page() -> None:
         draw_empty()
         return
     if done in labels:
-        st.session_state[CHOICE_KEY] = done
+        show(done)
     shown = choose(labels)
     if shown == NEW:
         write_link({})
@@ -70,8 +70,7 @@ def follow_link() -> None:
         if name in link:
             st.session_state[key_of(name)] = link[name]
     if "comparison" in link:
-        st.session_state[CHOICE_KEY] = link["comparison"]
-        note_run()
+        show(link["comparison"])
 
 
 def write_link(link: dict[str, str]) -> None:
@@ -116,14 +115,9 @@ def choose_for_run() -> None:
     """Choose the newest comparison that holds the run in use, else a new one with it."""
     run = state.current_run()
     found = newest_of(run.id) if run is not None else None
-    st.session_state[CHOICE_KEY] = found or NEW
     if run is not None and found is None:
         st.session_state[RUNS_KEY] = [run.id]
-    note_run()
-
-
-def note_run() -> None:
-    st.session_state[CHOSEN_FOR_KEY] = st.session_state.get(state.RUN_KEY)
+    show(found or NEW)
 
 
 def tell_other_run(comparison: Comparison) -> None:
@@ -137,7 +131,9 @@ def tell_other_run(comparison: Comparison) -> None:
 
 
 def show(name: str) -> None:
+    """Show a comparison until another one is chosen, or another run."""
     st.session_state[CHOICE_KEY] = name
+    st.session_state[CHOSEN_FOR_KEY] = st.session_state.get(state.RUN_KEY)
 
 
 @st.dialog("Delete this comparison?", icon=":material/delete:")
