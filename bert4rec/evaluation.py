@@ -122,6 +122,7 @@ def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:
     }
     return {
         "n_rows": len(ranks),
+        "n_users": len(np.unique(judgement.rows.user_idx)),
         "metrics": judgement.metrics(),
         "intervals": intervals,
         "lists": {

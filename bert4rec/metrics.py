@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 CUT_OFFS = (1, 5, 10, 20)
 METRICS = ("hr", "ndcg", "mrr")
+# The rows of fewer users say nothing about others.
+LEAST_USERS = 25
+# Means of one and the same value may differ by so much.
+ROUNDING = 1e-9
 # Counts of a bootstrap that are drawn at once.
 BLOCK_COUNTS = 4_000_000
 
@@ -39,21 +43,58 @@ def mean_metrics(ranks: np.ndarray) -> dict[str, float]:
     }
 
 
-def beside(one: Sequence[float], other: Sequence[float]) -> Literal["ahead", "behind", "level"]:
-    """Return where an interval lies beside another one; where they meet they are level.
+def beside(
+    one: Sequence[float], other: Sequence[float], n_users: int
+) -> Literal["ahead", "behind", "level"]:
+    """Return where an interval lies beside another one.
+
+    Where they meet they are level, and so are those of fewer users than `LEAST_USERS`.
 
     Args:
         one: Lower and upper end.
         other: The same of the other one.
+        n_users: Users behind each.
 
     Example:
-        >>> beside((0.3, 0.4), (0.1, 0.2)), beside((0.3, 0.4), (0.35, 0.5))
+        >>> beside((0.3, 0.4), (0.1, 0.2), 100), beside((0.3, 0.4), (0.35, 0.5), 100)
         ('ahead', 'level')
+        >>> beside((1.0, 1.0), (0.0, 0.0), 3)
+        'level'
     """
-    (low, high), (other_low, other_high) = one, other
+    if n_users < LEAST_USERS:
+        return "level"
+    (low, high), (other_low, other_high) = (_with_width(ends, n_users) for ends in (one, other))
     if low > other_high:
         return "ahead"
     return "behind" if high < other_low else "level"
+
+
+def _with_width(ends: Sequence[float], n_users: int) -> tuple[float, float]:
+    """Return an interval that has some width where a bootstrap of rows all alike has none.
+
+    Source: Hanley & Lippman-Hand 1983: what was met with none of n may be met with 3 of n.
+    """
+    low, high = ends
+    room = 3 / n_users if high - low < ROUNDING else 0.0
+    return low - room, high + room
+
+
+def told_apart(
+    one: Mapping[str, Any], other: Mapping[str, Any], metric: str
+) -> Literal["ahead", "behind", "level"]:
+    """Return where a scorer stands beside another one; without an interval they are level.
+
+    Args:
+        one: Its summary in a report. Where users were not counted yet they are as many as rows.
+        other: The same of the other one.
+        metric: Such as `ndcg@10`.
+    """
+    ends, other_ends = (told.get("intervals", {}).get(metric) for told in (one, other))
+    if ends is None or other_ends is None:
+        return "level"
+    return beside(
+        ends, other_ends, min(told.get("n_users", told["n_rows"]) for told in (one, other))
+    )
 
 
 def interval(

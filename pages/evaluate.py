@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bert4rec.comparing.comparison import delete_comparison
+from bert4rec.comparing.comparison import Comparison, delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
 from bert4rec.ui.evaluate.comparison_form import (
+    RUNS_KEY,
     draw_active,
     draw_empty,
     draw_ending,
@@ -13,10 +14,13 @@ from bert4rec.ui.evaluate.comparison_form import (
     ended_runs,
 )
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
-from bert4rec.ui.evaluate.kept_comparisons import kept_labels, open_kept
+from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
+from bert4rec.view.markdown import escape
 
 NEW = "new"
 CHOICE_KEY = "evaluate_comparison"
+# The run in use when that was chosen.
+CHOSEN_FOR_KEY = "evaluate_chosen_for"
 # The address as this session left it.
 LINK_KEY = "evaluate_link"
 ALL_NAMES = ("comparison", *LINK_NAMES)
@@ -37,7 +41,7 @@ def page() -> None:
         draw_empty()
         return
     if done in labels:
-        st.session_state[CHOICE_KEY] = done
+        show(done)
     shown = choose(labels)
     if shown == NEW:
         write_link({})
@@ -47,7 +51,9 @@ def page() -> None:
             draw_empty()
         return
     try:
-        draw_report(open_kept(shown), [other for other in labels if other != shown])
+        comparison = open_kept(shown)
+        tell_other_run(comparison)
+        draw_report(comparison, [other for other in labels if other != shown])
     except Bert4RecError as error:
         state.show_error(error)
         return
@@ -64,7 +70,7 @@ def follow_link() -> None:
         if name in link:
             st.session_state[key_of(name)] = link[name]
     if "comparison" in link:
-        st.session_state[CHOICE_KEY] = link["comparison"]
+        show(link["comparison"])
 
 
 def write_link(link: dict[str, str]) -> None:
@@ -83,8 +89,9 @@ def choose(labels: dict[str, str]) -> str:
         state.show_error(
             NotFoundError("there is no such comparison here", fix="Choose one below, or compare.")
         )
-    if wanted not in (NEW, *labels):
-        st.session_state[CHOICE_KEY] = next(iter(labels), NEW)
+    is_of_other_run = st.session_state.get(CHOSEN_FOR_KEY) != st.session_state.get(state.RUN_KEY)
+    if wanted not in (NEW, *labels) or is_of_other_run:
+        choose_for_run()
     if not labels:
         return NEW
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -104,8 +111,29 @@ def choose(labels: dict[str, str]) -> str:
     return shown
 
 
+def choose_for_run() -> None:
+    """Choose the newest comparison that holds the run in use, else a new one with it."""
+    run = state.current_run()
+    found = newest_of(run.id) if run is not None else None
+    if run is not None and found is None:
+        st.session_state[RUNS_KEY] = [run.id]
+    show(found or NEW)
+
+
+def tell_other_run(comparison: Comparison) -> None:
+    """Say that a comparison is not about the run in use, which the sidebar names."""
+    run = state.current_run()
+    if run is not None and run.id not in comparison.entrants:
+        st.info(
+            f"{escape(run.name)}, the run in use, is not in this comparison.",
+            icon=":material/info:",
+        )
+
+
 def show(name: str) -> None:
+    """Show a comparison until another one is chosen, or another run."""
     st.session_state[CHOICE_KEY] = name
+    st.session_state[CHOSEN_FOR_KEY] = st.session_state.get(state.RUN_KEY)
 
 
 @st.dialog("Delete this comparison?", icon=":material/delete:")

@@ -7,6 +7,7 @@ from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split_record import asked_words, counts_words
+from bert4rec.metrics import told_apart
 from bert4rec.plain_text import one_line
 from bert4rec.runs.folder import Run
 
@@ -125,21 +126,21 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
 
 def _verdict(judged: Mapping[str, Any]) -> str:
     """Say which yardsticks the model is better or worse than by more than chance."""
-    metric = next(iter(METRICS))
-    model = judged.get("bert4rec", {})
-    ends = model.get("intervals", {}).get(metric)
-    others = [name for name in judged if name != "bert4rec"]
-    if not ends or not others:
+    metric, model = next(iter(METRICS)), judged.get("bert4rec")
+    others = {name: told for name, told in judged.items() if name != "bert4rec"}
+    if model is None or not others:
         return "There is no yardstick to compare with."
-    values = {name: judged[name]["metrics"].get(metric, 0.0) for name in others}
-    low, high = ends
+    stands = {name: told_apart(model, told, metric) for name, told in others.items()}
     groups = (
-        ("it is better than {}", [name for name in others if values[name] < low]),
-        ("it is not told apart from {}", [n for n in others if low <= values[n] <= high]),
-        ("it is worse than {}", [name for name in others if values[name] > high]),
+        (words, [name for name in others if stands[name] == how])
+        for how, words in (
+            ("ahead", "it is better than {}"),
+            ("level", "it is not told apart from {}"),
+            ("behind", "it is worse than {}"),
+        )
     )
     said = "; ".join(words.format(_named(names)) for words, names in groups if names)
-    return f"By {METRICS[metric]} and its interval, {said}."
+    return f"By {METRICS[metric]} and the intervals, {said}."
 
 
 def _named(scorers: Sequence[str]) -> str:

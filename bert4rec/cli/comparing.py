@@ -65,7 +65,7 @@ def compare(
     from bert4rec.baselines.catalogue import QUICK
     from bert4rec.comparing.compare import carry_out, find_kept
     from bert4rec.comparing.plan import plan_comparison
-    from bert4rec.comparing.verdict import advise
+    from bert4rec.comparing.verdict import reach_verdict
     from bert4rec.runs.registry import find_run
 
     asked = baselines or (names if names else QUICK)
@@ -83,8 +83,7 @@ def compare(
     if made is None:
         with Progress() as progress:
             made = carry_out(plan, workspace, watch=progress)
-    advice = advise(made)
-    document = made.document() | {"advice": advice.document()}
+    document = made.document() | {"advice": reach_verdict(made).document()}
     show(document, lines_of(made, document))
 
 
@@ -127,11 +126,11 @@ def lines_of(made: Comparison, document: dict[str, Any]) -> list[str]:
         f"Comparison {made.id} on {facts['dataset']['name']}: {facts['asked']}, ranked among all"
         f" {facts['dataset']['n_items']:,} items, {seen} ({facts['seen_reason']}).",
     ]
-    advice = document["advice"]
-    lines += ["", advice["headline"] + ".", *(f"  {one['text']}" for one in advice["findings"])]
+    verdict = document["advice"]
+    lines += ["", verdict["headline"] + ".", *(f"  {one['text']}" for one in verdict["findings"])]
     for name, part in document["parts"].items():
         drawn = f" of {part['n_all']:,}, drawn" if part["n_all"] > part["n_rows"] else ""
-        lines += ["", f"{PARTS[name]}, questions: {part['n_rows']:,}{drawn}"]
+        lines += ["", f"{PARTS[name]}, test cases: {part['n_rows']:,}{drawn}"]
         lines += _score_lines(made, part)
         lines += _difference_lines(made, document["reference"], part)
         lines += _list_lines(made, document, part)

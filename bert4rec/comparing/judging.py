@@ -24,6 +24,8 @@ from bert4rec.threads import side_by_side
 
 PARTS = ("test", "unseen_users")
 N_SAMPLED = 100
+# Rows between two looks at whether a stop was asked for.
+TELL_EVERY = 50
 
 
 class CancelledError(RunError):
@@ -123,10 +125,7 @@ class Judging:
         )
         self.parts = {name: self._part(rows) for name, rows in _asked(plan) if len(rows)}
         self.seconds: dict[str, Seconds] = {}
-        self._negatives = {
-            name: sampled_items(part.rows, plan, self.train.counts)
-            for name, part in (self.parts.items() if plan.with_sampled else ())
-        }
+        self._negatives: dict[str, np.ndarray] = {}
 
     def _part(self, rows: Segments) -> JudgedPart:
         n_all = len(rows)
@@ -142,6 +141,8 @@ class Judging:
         Raises:
             CancelledError: a stop was asked for.
         """
+        if self.plan.with_sampled:
+            self._draw_negatives()
         entrants = self.plan.entrants
         for done, entrant in enumerate(entrants):
             verb = "Loading" if entrant.kind == "run" else "Fitting"
@@ -153,6 +154,18 @@ class Judging:
             judged = time.monotonic()
             self.seconds[entrant.key] = Seconds(fitted - started, judged - fitted)
         self._tell(len(entrants), "Working out figures", 0.0)
+
+    def _draw_negatives(self) -> None:
+        n_rows, n_before = sum(len(part.rows) for part in self.parts.values()), 0
+
+        def tell(n: int) -> None:
+            # In steps, as a log has a line for each.
+            tenths = 10 * (n_before + n) // n_rows
+            self._tell(0, f"Drawing sampled items, {10 * tenths}% done", 0.0)
+
+        for name, part in self.parts.items():
+            self._negatives[name] = sampled_items(part.rows, self.plan, self.train.counts, tell)
+            n_before += len(part.rows)
 
     def _scorer(self, entrant: Entrant) -> Scorer:
         if entrant.kind == "run":
@@ -233,10 +246,20 @@ def scores_of(blocks: Blocks, items_bm: np.ndarray) -> Tensor:
     return found
 
 
-def sampled_items(rows: Segments, plan: Plan, counts: np.ndarray) -> np.ndarray:
+def sampled_items(
+    rows: Segments, plan: Plan, counts: np.ndarray, tell: Callable[[int], None]
+) -> np.ndarray:
     """Draw 100 items for each row by popularity, none that the user ever met, int64 (n, 100).
 
     A small catalogue is drawn from with repeats; a user who met everything gets any items.
+
+    Args:
+        rows: The judged histories.
+        plan: What is compared.
+        counts: How often each item occurs in training, (N,).
+        tell: Told now and then of how many rows are done.
+
+    Cost: a draw from the whole catalogue for each row.
 
     Source: Sun et al. 2019, section 4.2. Its figures are inconsistent with those of the whole
     catalogue (Krichene & Rendle 2020) and only serve to read that paper's table.
@@ -245,6 +268,8 @@ def sampled_items(rows: Segments, plan: Plan, counts: np.ndarray) -> np.ndarray:
     weights = counts + 1e-9
     drawn = np.empty((len(rows), N_SAMPLED), dtype=np.int64)
     for row, user_idx in enumerate(rows.user_idx):
+        if row % TELL_EVERY == 0:
+            tell(row)
         free = weights.copy()
         free[dataset.history(int(user_idx)) - 1] = 0
         if not free.any():

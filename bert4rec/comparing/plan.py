@@ -136,10 +136,13 @@ def _changed_at_ns(run: Run) -> int:
 def training_of(run: Run) -> dict[str, Any]:
     """Return where a run was at its best, of the epochs that it did, and why it ended.
 
-    The best epoch is 0 where none was validated.
+    The best epoch is 0 where none was validated. The last one that was validated lies before the
+    last one done where a run was cut short in between.
     """
-    summary = run.summary() or {}
+    summary, every = run.summary() or {}, run.hyperparameters().eval_step
     told = {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
+    n_over = 0 if told["reason"] == "completed" or not every else told["n_epochs_done"] % every
+    told |= {"last_valid_epoch": told["n_epochs_done"] - n_over}
     return told if run.status().best_score is not None else told | {"best_epoch": 0}
 
 

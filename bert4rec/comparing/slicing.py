@@ -9,6 +9,7 @@ import pandas as pd
 
 from bert4rec.comparing.categories import Categories
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.profile import FIRST_MOMENT_S, LAST_MOMENT_S
 from bert4rec.data.split import Segments
 from bert4rec.evaluation import LENGTH_SLICES
 
@@ -83,6 +84,10 @@ def _slices(
 
 
 def _pauses_s(times_s: np.ndarray, rows: Segments) -> np.ndarray:
-    """Return the seconds between the last interaction and the one asked for; NaN without a past."""
-    before = times_s[np.maximum(rows.ends - 1, 0)]
-    return np.where(rows.lengths > 0, times_s[rows.ends] - before, np.nan)
+    """Return the seconds between the last interaction and the one asked for.
+
+    NaN without a past, and where times are counters.
+    """
+    at, before = times_s[rows.ends], times_s[np.maximum(rows.ends - 1, 0)]
+    is_known = (rows.lengths > 0) & (before > FIRST_MOMENT_S) & (at < LAST_MOMENT_S)
+    return np.where(is_known, at - before, np.nan)

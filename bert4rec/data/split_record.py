@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +55,17 @@ def moment(time_s: float) -> str | float:
     if not FIRST_MOMENT_S < time_s < LAST_MOMENT_S:
         return time_s
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="auto")
+
+
+def ask_alike(summaries: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether runs on one dataset were asked for the same items, ranked among the same ones.
+
+    Example:
+        >>> ask_alike([{"split": {"strategy": "last_k"}}, {"split": {"strategy": "global_time"}}])
+        False
+    """
+    asked = [(told.get("split"), told.get("removes_seen")) for told in summaries]
+    return all(one == asked[0] for one in asked)
 
 
 def asked_words(record: Mapping[str, Any] | None) -> str:

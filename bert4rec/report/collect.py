@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bert4rec.comparing.verdict import kept_advice
+from bert4rec.comparing.verdict import kept_verdict
 from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
@@ -82,8 +82,8 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: 
     )
     made_at = utc_now().isoformat(timespec="seconds")
     if verdict is None:
-        advice = kept_advice([one.run for one in facts])
-        verdict = advice.sentences if advice is not None else ()
+        kept = kept_verdict([one.run for one in facts])
+        verdict = kept.sentences if kept is not None else ()
     return Report(facts, tuple(groups), tuple(verdict), made_at)
 
 

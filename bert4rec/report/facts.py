@@ -26,7 +26,8 @@ class Judged:
         intervals: Metric to the ends of its 95 % interval, where there is one.
         lists: `coverage@10`, `novelty@10` and `popular_share@10`; empty for old runs.
         slices: Rows with `by`, `slice`, `n_rows`, `hr@10` and `ndcg@10`.
-        n_rows: Test items, 0 where that was not written down.
+        n_rows: Test items, 0 where that was not written down; so below.
+        n_users: Whose they are; of older runs as many as items.
     """
 
     metrics: Mapping[str, float]
@@ -34,6 +35,7 @@ class Judged:
     lists: Mapping[str, float]
     slices: tuple[Mapping[str, Any], ...]
     n_rows: int
+    n_users: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +155,7 @@ def _judged(summary: Mapping[str, Any] | None) -> dict[str, Judged]:
     part = report.get("test") if isinstance(report, dict) else None
     if isinstance(part, dict) and NETWORK in part:
         return {name: _judged_part(told) for name, told in part.items()}
-    return {NETWORK: Judged(summary["test"], {}, {}, (), 0)} if summary.get("test") else {}
+    return {NETWORK: Judged(summary["test"], {}, {}, (), 0, 0)} if summary.get("test") else {}
 
 
 def _judged_part(told: Mapping[str, Any]) -> Judged:
@@ -163,4 +165,5 @@ def _judged_part(told: Mapping[str, Any]) -> Judged:
         lists=told.get("lists", {}),
         slices=tuple(told.get("slices", ())),
         n_rows=int(told.get("n_rows", 0)),
+        n_users=int(told.get("n_users", told.get("n_rows", 0))),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bert4rec.data.split_record import asked_words
+from bert4rec.data.split_record import ask_alike, asked_words
+from bert4rec.held_out.future_report import FutureReport
+from bert4rec.held_out.future_words import finding
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
-from bert4rec.report.gallery import Gallery
+from bert4rec.report.gallery import Example, Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
 from bert4rec.words import counted, number, sentence
@@ -21,21 +23,6 @@ RULES = {
 LEAD = "hr@10"
 # A map that keeps fewer of the nearest items says nothing of neighbours.
 LEAST_KEPT = 0.2
-METRIC_WORDS = {
-    "hr@10": (
-        "Hit rate",
-        "How often the item that really came next is among the ten that are suggested.",
-    ),
-    "ndcg@10": (
-        "Rank-weighted hit rate",
-        "The same, but a hit counts more the higher it stands: 1 in first place, 0.63 in second,"
-        " 0.29 in tenth.",
-    ),
-    "mrr@10": (
-        "Reciprocal rank",
-        "A hit in first place counts 1, in second 1/2, in tenth 1/10.",
-    ),
-}
 
 
 def share(value: float) -> str:
@@ -64,11 +51,11 @@ def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
 def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:
     """Return whether one scorer is ahead of another: `ahead`, `behind` or `level`.
 
-    Only where the intervals do not meet is one of them ahead.
+    Only where enough users were asked and the intervals do not meet is one of them ahead.
     """
     if metric not in one.intervals or metric not in other.intervals:
         return "level"
-    return beside(one.intervals[metric], other.intervals[metric])
+    return beside(one.intervals[metric], other.intervals[metric], min(one.n_users, other.n_users))
 
 
 def about(report: Report) -> str:
@@ -110,14 +97,20 @@ def headline(report: Report) -> str:
         return run_finding(report.runs[0])
     judged = [one for one in report.runs if NETWORK in one.judged]
     if not judged:
-        return "None of them has been judged on the test users yet."
+        return "None of them has been judged on the test items yet."
     if len(report.groups) > 1:
-        parts = ", ".join(f"{clean(one.label, 40)} {share(_lead(one))}" for one in judged)
-        return (
-            f"The item that really came next is among the ten suggested for: {parts}. They were"
-            " trained on different data, so these figures do not tell which one is better."
-        )
+        return _apart(judged, "trained on different data")
+    if not ask_alike(one.summary or {} for one in judged):
+        return _apart(judged, "judged on different test items")
     return _comparison(judged)
+
+
+def _apart(judged: Sequence[RunFacts], why: str) -> str:
+    parts = ", ".join(f"{clean(one.label, 40)} {share(_lead(one))}" for one in judged)
+    return (
+        f"The item that really came next is among the ten suggested for: {parts}. They were {why},"
+        " so these figures do not tell which one is better."
+    )
 
 
 def _lead(one: RunFacts) -> float:
@@ -128,8 +121,8 @@ def _comparison(judged: Sequence[RunFacts]) -> str:
     best, *others = sorted(judged, key=_lead, reverse=True)
     name = clean(best.label, 40)
     text = (
-        f"{name} finds most: for {share(_lead(best))} of the test users the item that really came"
-        " next is among the ten it suggests"
+        f"{name} finds most: {share(_lead(best))} of the test items, each of which really came"
+        " next, are among the ten it suggests"
     )
     if not others:
         return text + "."
@@ -147,7 +140,7 @@ def run_finding(one: RunFacts) -> str:
         return unjudged_words(one)
     own = one.judged[NETWORK]
     text = (
-        f"For {share(own.metrics[LEAD])} of the test users, the item that really came next is among"
+        f"{share(own.metrics[LEAD])} of the test items, each of which really came next, are among"
         " the ten that it suggests"
     )
     rival = best_rule(one.judged)
@@ -171,11 +164,11 @@ def unjudged_words(one: RunFacts) -> str:
     best = one.status.best_score
     metric = str(one.config["effective_settings"].get("valid_metric", "ndcg@10"))
     so_far = (
-        f" The best value on the validation users so far is {number(best, 3)} ({metric})."
+        f" The best value on the validation items so far is {number(best, 3)} ({metric})."
         if best is not None
         else ""
     )
-    return f"It has not been judged on the test users: it is {state_words(one)}.{so_far}"
+    return f"It has not been judged on the test items: it is {state_words(one)}.{so_far}"
 
 
 def state_words(one: RunFacts) -> str:
@@ -222,41 +215,44 @@ def length_finding(group: DataGroup) -> str:
 
 def popularity_finding(share_held: float) -> str:
     """Return how much the most popular fifth of the items holds."""
-    how = (
-        "a few items are taken by nearly everybody"
-        if share_held > 0.8
-        else "some items are much more popular than others"
-        if share_held > 0.4
-        else "no item is much more popular than the others"
+    return (
+        f"The most popular fifth of the items has {share(share_held)} of all choices; if all were"
+        " equally popular, it would be 20%."
     )
-    return f"The most popular fifth of the items has {share(share_held)} of all choices: {how}."
 
 
-def contexts_finding(gallery: Gallery, label: str) -> str:
+def contexts_finding(found: FutureReport) -> str:
     """Return what both sides give over the past alone, for a hidden middle item."""
-    figures = {one.name: one for one in gallery.contexts[label]}
-    if "both" not in figures or "past" not in figures:
-        return ""
-    both, past = figures["both"], figures["past"]
-    text = (
-        f"With both sides in sight the hidden item is among the first ten for {share(both.hr)} of"
-        f" {counted(both.n_users, 'user')}, from the past alone for {share(past.hr)}"
+    both, past = found.contexts["both"].hr.mean, found.contexts["past"].hr.mean
+    users = counted(found.n_users, "user")
+    return (
+        f"With both sides in sight the hidden item is among the first ten for {share(both)} of"
+        f" {users}, from the past alone for {share(past)}. {finding(found)}"
     )
-    (low, _), (_, past_high) = both.interval, past.interval
-    if low > past_high:
-        return f"{text}: what comes after tells a lot."
-    return f"{text}: what comes after adds little that is certain."
 
 
 def chosen_words(gallery: Gallery, n_runs: int) -> str:
     """Return how the examples were chosen; by the ranks of which run, where there are several."""
-    by = f" by the ranks of {clean(gallery.chosen_by, 40)}," if n_runs > 1 else ""
+    by = f", by the ranks of {clean(gallery.chosen_by, 40)}," if n_runs > 1 else ""
     return (
-        f"Nothing here is picked by hand: of {counted(gallery.n_drawn, 'test user')} drawn at"
-        f" random (seed {gallery.seed}) these are,{by} the two whose true item stands highest, two"
-        " from the middle and the two where it stands lowest. Of all drawn, it is among the first"
-        f" ten for {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)})."
+        f"Nothing here is picked by hand: of {counted(gallery.n_drawn, 'test item')} drawn at"
+        f" random (seed {gallery.seed}) here you see{by} {_places_shown(gallery.nexts)}. Of all"
+        f" drawn, {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)}) are among the"
+        " first ten."
     )
+
+
+def _places_shown(examples: Sequence[Example]) -> str:
+    counts, numbers = Counter(one.kind for one in examples), {1: "one", 2: "two"}
+    words = {
+        "well": "the {} ranked highest",
+        "typical": "{} from the middle",
+        "badly": "the {} ranked lowest",
+    }
+    *first, last = [
+        text.format(numbers[counts[kind]]) for kind, text in words.items() if counts[kind]
+    ]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def task_words(report: Report) -> str:
@@ -275,6 +271,7 @@ def map_finding(found: ItemMap) -> str:
         else f"Each dot is one of the {shown:,} most frequent of {found.n_items:,} items"
     )
     colour = f", coloured by {clean(found.column, 30)}" if found.column else ""
+    among = "" if shown == found.n_items else " among those drawn"
     trust = (
         "groups can be trusted more than single neighbours"
         if found.share_kept >= LEAST_KEPT
@@ -282,6 +279,6 @@ def map_finding(found: ItemMap) -> str:
     )
     return (
         f"{what}{colour}. Items that the model takes to be alike lie close together; the directions"
-        f" mean nothing. Of an item's ten nearest in truth, {share(found.share_kept)} are among its"
-        f" ten nearest here: {trust}."
+        f" mean nothing. Of an item's ten nearest in truth{among}, {share(found.share_kept)} are"
+        f" among its ten nearest here: {trust}."
     )

@@ -11,16 +11,16 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluation import judge
 from bert4rec.explain import compare_contexts, predict_masked
-from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.future_report import FutureReport, report_places
 from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import Scorer
 
-# Users among whom examples are chosen.
+# Test items among which examples are chosen.
 N_DRAWN = 300
-# Of these, the users whose middle item is hidden, one after the other.
+# Of their users, those whose middle item is hidden, one after the other.
 N_MIDDLES = 60
 N_CONTEXT_USERS = 500
 LIST_LENGTH = 5
@@ -85,36 +85,18 @@ class Example:
 
 
 @dataclass(frozen=True)
-class ContextFigure:
-    """What one context gives over many users.
-
-    Args:
-        name: past, future or both.
-        hr: HR@10.
-        ndcg: NDCG@10.
-        interval: The 95 % interval of NDCG@10.
-        n_users: Users whose middle item was hidden.
-    """
-
-    name: str
-    hr: float
-    ndcg: float
-    interval: tuple[float, float]
-    n_users: int
-
-
-@dataclass(frozen=True)
 class Gallery:
     """Examples of the runs of one dataset.
 
     Args:
-        nexts: Next items of test users.
-        n_drawn: Users among whom these were chosen.
+        nexts: Test items with what came before them.
+        n_drawn: Test items among which these were chosen.
         chosen_by: Label of the run whose ranks chose them.
-        n_found: In how many of them the first run has the true item among its first ten.
+        n_found: How many of them the first run has among its first ten.
         seed: Chance behind the draw.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
-        contexts: Label of a run to what past, future and both give it; runs that see both sides.
+        contexts: Label of a run to what past, future and both find of hidden middle items; runs
+            that see both sides, where histories have a middle.
         middles: Hidden middle items as the first such run expects them.
     """
 
@@ -124,7 +106,7 @@ class Gallery:
     n_found: int
     seed: int
     left_out: tuple[str, ...]
-    contexts: dict[str, tuple[ContextFigure, ...]]
+    contexts: dict[str, FutureReport]
     middles: tuple[Example, ...]
 
 
@@ -154,6 +136,7 @@ def make_gallery(
         for kind, row in choose_rows(ranks, 2)
     ]
     seeing = {label: models[label] for label in two_sided}
+    contexts = {label: report_middles(model, seed=seed) for label, model in seeing.items()}
     return Gallery(
         nexts=tuple(nexts),
         n_drawn=len(drawn),
@@ -161,7 +144,7 @@ def make_gallery(
         n_found=int(np.count_nonzero(ranks < 10)),
         seed=seed,
         left_out=tuple(label for label in models if label not in same),
-        contexts={label: context_figures(model, seed=seed) for label, model in seeing.items()},
+        contexts={label: found for label, found in contexts.items() if found is not None},
         middles=_middles(next(iter(seeing.values())), drawn.user_idx) if seeing else (),
     )
 
@@ -226,19 +209,11 @@ def _next_example(
     )
 
 
-def context_figures(model: Recommender, *, seed: int) -> tuple[ContextFigure, ...]:
-    """Hide the middle item of many users' histories and return what each context gives."""
+def report_middles(model: Recommender, *, seed: int) -> FutureReport | None:
+    """Hide the middle item of many users' histories and return what each context finds of them."""
     users = _draw(model.dataset.n_users, N_CONTEXT_USERS, seed)
     places = middle_places(model.dataset, model.settings.max_seq_length, users)
-    if not len(places):
-        return ()
-    report = report_places(model, places)
-    return tuple(
-        ContextFigure(
-            name, told.hr.mean, told.ndcg.mean, (told.ndcg.low, told.ndcg.high), report.n_users
-        )
-        for name, told in report.contexts.items()
-    )
+    return report_places(model, places) if len(places) else None
 
 
 def _middles(model: Recommender, users: np.ndarray) -> tuple[Example, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.projection import EmbeddingMap, MapSettings, judged_map, project_pca
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
@@ -35,7 +36,8 @@ class ItemMap:
         column: The column of the item table that colours it, else `popularity`.
         groups: Names of the coloured groups with their rows, largest first; the rest comes last,
             without a name.
-        share_kept: Share of the ten nearest items in truth that are among the ten nearest here.
+        share_kept: Share of the ten nearest in truth, of the items that are drawn, that are among
+            the ten nearest here.
     """
 
     method: str
@@ -71,7 +73,7 @@ def make_map(model: Recommender) -> ItemMap:
         n_items=len(vocabulary),
         column=column or POPULARITY,
         groups=groups,
-        share_kept=found.recall,
+        share_kept=neighbour_recall(vectors[shown], found.points[shown]),
     )
 
 

@@ -20,6 +20,7 @@ from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run
 from bert4rec.words import (
+    CUT_OFF_WORDS,
     counted,
     duration,
     metric_name,
@@ -92,6 +93,7 @@ def render(report: Report) -> str:
             makings=[making.making_of(one) for one in runs],
             differences=making.differences(runs) if len(runs) > 1 else None,
             metric_names=[metric_name(name) for name in sections.TABLE_METRICS],
+            cut_off_words=CUT_OFF_WORDS,
             style=_style(),
         )
     )
@@ -202,10 +204,10 @@ def _examples(group: DataGroup) -> dict[str, Any]:
         "contexts": [
             (
                 clean(label, 40),
-                sections.context_chart(figures),
-                findings.contexts_finding(gallery, label),
+                sections.context_chart(found),
+                findings.contexts_finding(found),
             )
-            for label, figures in gallery.contexts.items()
+            for label, found in gallery.contexts.items()
         ],
     }
 

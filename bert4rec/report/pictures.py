@@ -67,7 +67,7 @@ def _valid_chart(runs: Sequence[RunFacts], keys: Sequence[Key]) -> Chart | None:
     else:
         finding = comparison_finding(_by_name(runs, keys), metric)
     return line_chart(
-        f"{metric_name(metric)} on the validation users",
+        f"{metric_name(metric)} on the validation items",
         curves,
         f"{finding} The ring marks the epoch that is used.",
         titles=("Epoch", metric_name(metric)),

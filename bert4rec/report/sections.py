@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from bert4rec.held_out.future_report import FutureReport
 from bert4rec.report.charts import (
     Interval,
     Key,
@@ -16,14 +17,9 @@ from bert4rec.report.charts import (
 )
 from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
-from bert4rec.report.findings import (
-    METRIC_WORDS,
-    rule_name,
-    share,
-)
-from bert4rec.report.gallery import ContextFigure
+from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.words import metric_name, number
+from bert4rec.words import METRIC_WORDS, metric_name, number
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {
@@ -142,7 +138,7 @@ def _highest(intervals: Sequence[Interval]) -> float:
 
 
 def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
-    """Draw the hit rate by slices of the test users, one chart for each way to slice."""
+    """Draw the hit rate by slices of the test items, one chart for each way to slice."""
     told = [(one, part) for one in found for part in one.judged.slices]
     for by in dict.fromkeys(str(part["by"]) for _, part in told):
         inside = [(one, part) for one, part in told if part["by"] == by]
@@ -158,7 +154,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
             rows.append(Row(shown, text, interval_marks(marks, highest)))
         yield RowChart(
             f"By {by}",
-            "Hit rate among ten, for parts of the test users. Small parts vary by chance.",
+            "Hit rate among ten, for parts of the test items. Small parts vary by chance.",
             tuple(rows),
             axis_marks(highest),
             tuple(one.key for one in found if any(one is other for other, _ in inside)),
@@ -185,9 +181,12 @@ def list_rows(found: Sequence[Scored]) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def context_chart(figures: Sequence[ContextFigure]) -> RowChart:
+def context_chart(found: FutureReport) -> RowChart:
     """Draw what past, future and both give for a hidden middle item."""
-    intervals = [Interval(CONTEXT_KEYS[one.name], one.ndcg, *one.interval) for one in figures]
+    told = {name: figures.ndcg for name, figures in found.contexts.items()}
+    intervals = [
+        Interval(CONTEXT_KEYS[name], ndcg.mean, ndcg.low, ndcg.high) for name, ndcg in told.items()
+    ]
     highest = _highest(intervals)
     rows = [
         Row(one.key.name, _interval_text(one), interval_marks([one], highest), one.key)

@@ -189,6 +189,9 @@ def _is_judged(judged: Any) -> bool:
     """Whether that is a scorer's part of a report: metrics, and intervals of two numbers each."""
     if not _has(judged, {"n_rows": int, "metrics": dict, "intervals": dict}):
         return False
+    # Older ones did not count users.
+    if not _has({"n_users": 0} | judged, {"n_users": int}):
+        return False
     ends = judged["intervals"].values()
     are_pairs = all(isinstance(pair, list) and len(pair) == 2 for pair in ends)
     return (

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
+from bert4rec.data.split_record import ask_alike
 from bert4rec.hyperparameters import unused_settings
-from bert4rec.metrics import beside
+from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.view.forms import NOT_USED, form_fields, is_followed, value_text
 from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
@@ -85,22 +86,16 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-class _Score(NamedTuple):
-    """A test metric with the ends of its 95 % interval."""
-
-    value: float
-    ends: tuple[float, float]
-
-
-def _scored(summary: dict[str, Any], metric: str) -> _Score | None:
+def _judged(summary: dict[str, Any], metric: str) -> dict[str, Any] | None:
+    """Return what a summary tells of the model on the test, where that has the metric in full."""
     try:
-        found = summary["report"]["test"]["bert4rec"]
+        found: dict[str, Any] = summary["report"]["test"]["bert4rec"]
         value, (low, high) = found["metrics"][metric], found["intervals"][metric]
-        is_known = all(map(math.isfinite, (value, low, high)))
+        is_known = all(map(math.isfinite, (value, low, high, found["n_rows"])))
     except (KeyError, TypeError, ValueError):
         # Damaged, or of a version that wrote no report.
         return None
-    return _Score(value, (low, high)) if is_known else None
+    return found if is_known else None
 
 
 def _final(summary: dict[str, Any] | None, metric: str) -> str:
@@ -122,17 +117,18 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     """
     metric = common_metric(rows)
     ended = {label: summary for label, summary in summaries.items() if summary is not None}
-    found = {label: _scored(summary, metric) for label, summary in ended.items()}
-    known = {label: score for label, score in found.items() if score is not None}
+    found = {label: _judged(summary, metric) for label, summary in ended.items()}
+    known = {label: judged for label, judged in found.items() if judged is not None}
     # One that cannot be placed may be the best of all.
     if len(known) < max(MIN_COMPARED, len(ended)):
         return ""
-    asked = {str([each.get("split"), each.get("removes_seen")]) for each in ended.values()}
     data = {row.fingerprint for row in rows if row.test is not None}
-    if len(data) > 1 or len(asked) > 1:
+    if len(data) > 1 or not ask_alike(ended.values()):
         return "They were judged on different test items, so their figures cannot be compared."
-    first, second = sorted(known, key=lambda label: known[label].value, reverse=True)[:2]
-    verdict = VERDICTS[beside(known[first].ends, known[second].ends)]
+    first, second = sorted(known, key=lambda label: known[label]["metrics"][metric], reverse=True)[
+        :2
+    ]
+    verdict = VERDICTS[told_apart(known[first], known[second], metric)]
     return (
         f"By {metric_name(metric)}, {first} is {verdict} {second}. Evaluate compares models user "
         "by user, which tells smaller differences."

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
-from bert4rec.metrics import beside
+from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields, setting_text, value_text
@@ -181,5 +181,5 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
     label = BASELINES.get(rival, rival).lower()
-    verdict = VERDICTS[beside(own["intervals"][metric], report[rival]["intervals"][metric])]
+    verdict = VERDICTS[told_apart(own, report[rival], metric)]
     return f"{text}, {verdict} {label} at {number(rivals[rival], 3)}."

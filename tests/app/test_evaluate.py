@@ -201,6 +201,59 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
     assert linked(app, "comparison") == made.id
 
 
+def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_away(
+    workspace: Path,
+) -> None:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 15}", "time": 1.7e9 + 900 * step}
+        for user in range(120)
+        for step in range(6)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="circle", workspace=workspace)
+    rising = train(dataset, small_settings(n_epochs=1), name="rising", workspace=workspace)
+    made = compare(rising, ["popularity", "transitions", "item-knn"], workspace=workspace)
+    app = open_page(comparison=made.id)
+    assert "The model is not trained out; no verdict yet" in plain(app)
+    link = next(one for one in app.get("page_link") if one.proto.label == "Train longer")
+    assert link.proto.query_string == f"run={rising.id}"
+    assert "a difference of" not in plain(app)
+    unfolded(app, "Its figures in full")
+    assert "a difference of" in plain(app)
+
+
+def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so(
+    made: Comparison, run: Run, workspace: Path
+) -> None:
+    rows = pd.DataFrame({"user": ["a"] * 4 + ["b"] * 4, "item": [1, 2, 3, 4] * 2})
+    dataset = prepare(rows, name="shelf", workspace=workspace)
+    other = train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
+    # The newest run has none yet; the form asks for it.
+    app = open_page()
+    assert app.multiselect(key="evaluate_runs").value == [other.id]
+    app.session_state[state.RUN_KEY] = run.id
+    app.run()
+    assert linked(app, "comparison") == made.id
+    assert "is not in this comparison" not in plain(app)
+    app.session_state[state.RUN_KEY] = other.id
+    app.run()
+    assert app.multiselect(key="evaluate_runs").value == [other.id]
+    theirs = compare(other, ["popularity"], workspace=workspace)
+    for run_id, wanted in ((run.id, made.id), (other.id, theirs.id)):
+        app.session_state[state.RUN_KEY] = run_id
+        app.run()
+        assert linked(app, "comparison") == wanted
+    app = open_page(comparison=made.id)
+    assert linked(app, "comparison") == made.id
+    assert "other, the run in use, is not in this comparison." in plain(app)
+
+
+def test_the_verdict_is_the_second_column_and_the_metrics_are_explained(made: Comparison) -> None:
+    app = open_page(comparison=made.id)
+    assert list(app.dataframe[0].value.columns[:2]) == ["Who", "Verdict"]
+    assert "a hit counts more the higher it stands" in app.selectbox(key="evaluate_metric").help
+    assert "30 test cases, the same for everybody" in plain(app)
+
+
 def test_titles_stay_text(made: Comparison) -> None:
     app = open_page()
     told = texts(app)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bert4rec.comparing.comparison import list_comparisons, open_comparison
-from bert4rec.comparing.verdict import advise
+from bert4rec.comparing.verdict import reach_verdict
 
 GOLDEN = Path(__file__).with_name("comparison_v1")
 RUN = "20261126T161924-golden"
@@ -30,7 +30,7 @@ def test_it_opens_and_gives_what_it_gave() -> None:
     assert gap == pytest.approx(wanted, abs=1e-6)
     assert set(made.lists()["entrant"]) == set(made.sampled("unseen_users")["entrant"]) == set(NDCG)
     assert not made.slices().empty
-    assert advise(made).verdict == "not_enough"
+    assert reach_verdict(made).name == "not_enough"
 
 
 def test_it_is_listed(tmp_path: Path) -> None:

@@ -190,6 +190,7 @@ def test_a_summary_holds_what_the_formulas_give() -> None:
     judgement = judge(scorer, dataset, split.test, remove_seen=True)
     summary = summarise(judgement, training_counts(dataset, split))
     assert summary["n_rows"] == 60
+    assert summary["n_users"] == len(np.unique(judgement.rows.user_idx))
     assert summary["metrics"]["hr@1"] == 1
     assert summary["intervals"]["ndcg@10"] == (1, 1)
     assert 0 < summary["lists"]["coverage@10"] <= 1

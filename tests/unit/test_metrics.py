@@ -7,6 +7,8 @@ import pytest
 
 from bert4rec.metrics import (
     CUT_OFFS,
+    LEAST_USERS,
+    beside,
     coverage,
     gains,
     interval,
@@ -50,6 +52,20 @@ def test_an_interval_is_that_of_the_normal_law_for_many_rows() -> None:
     values = np.repeat([0.0, 1.0], [700, 300])
     error = 1.96 * math.sqrt(0.3 * 0.7 / 1000)
     assert interval(values, n_resamples=4000) == pytest.approx((0.3 - error, 0.3 + error), abs=2e-3)
+
+
+@pytest.mark.parametrize("n_users", [1, 3, 20, LEAST_USERS - 1])
+def test_few_users_tell_nobody_apart(n_users: int) -> None:
+    ends = interval(np.ones(n_users)), interval(np.zeros(n_users))
+    assert beside(*ends, n_users) == "level"
+    assert beside(*ends, LEAST_USERS) == "ahead"
+
+
+def test_rows_that_are_all_alike_leave_room_for_what_was_not_met() -> None:
+    none, few, many = (np.repeat([1.0, 0.0], [n, 30 - n]) for n in (0, 4, 15))
+    # Four of thirty against none: signs flipped at random do as much in one of eight.
+    assert beside(interval(none), interval(few), 30) == "level"
+    assert beside(interval(none), interval(many), 30) == "behind"
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:

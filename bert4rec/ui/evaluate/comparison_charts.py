@@ -68,8 +68,8 @@ def score_rows(
         metric: What they are ordered and told apart by.
 
     Returns:
-        `Who`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as adjusted,
-        `Verdict`, `Users` (better, worse, same), and the entrant's key as the index.
+        `Who`, `Verdict`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as
+        adjusted, `Users` (better, worse, same), and the entrant's key as the index.
     """
     chosen = scores[scores["metric"] == metric].set_index("entrant")
     against = differences[differences["metric"] == metric].set_index("entrant")
@@ -78,13 +78,13 @@ def score_rows(
         row = chosen.loc[key]
         rows[key] = {
             "Who": entrants[key].title,
+            "Verdict": "Reference",
             "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
             "Score": row["value"],
             "Interval": f"{row['low']:.4f} to {row['high']:.4f}",
             "Difference": "reference",
             "Its interval": "",
             "p": "",
-            "Verdict": "Reference",
             "Users": "",
         }
         if key != reference:
@@ -249,7 +249,7 @@ def slice_chart(
     tooltip = [
         {"field": "who", "title": "Who"},
         {"field": "name", "title": "Slice"},
-        {"field": "n", "title": "Questions"},
+        {"field": "n", "title": "Test cases"},
         {"field": "value", "title": "NDCG@10", "format": ".4f"},
         {"field": "low", "title": "From", "format": ".4f"},
         {"field": "high", "title": "To", "format": ".4f"},
@@ -312,7 +312,7 @@ def slice_rows(
     )
     table = table[[key for key in shown if key in table]]
     table = table.set_axis([entrants[key].title for key in table.columns], axis=1)
-    return table.reset_index().rename(columns={"slice": "Slice", "n_rows": "Questions"})
+    return table.reset_index().rename(columns={"slice": "Slice", "n_rows": "Test cases"})
 
 
 def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFrame:

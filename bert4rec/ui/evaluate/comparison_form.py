@@ -184,7 +184,7 @@ def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) ->
     elif chosen:
         n = len(chosen) + len(named)
         st.caption(
-            f"{counted(n, 'entrant')} on the same users. Baselines are fitted on what the runs "
+            f"{counted(n, 'model')} on the same users. Baselines are fitted on what the runs "
             "were trained on, in the background; the page can be left meanwhile."
         )
 

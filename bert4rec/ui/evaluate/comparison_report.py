@@ -16,10 +16,10 @@ from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
 from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
 from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
-from bert4rec.ui.evaluate.verdict_card import draw_advice
+from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, metric_name, sentence, unique_labels, when
+from bert4rec.words import counted, metric_name, metrics_help, sentence, unique_labels, when
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
@@ -44,7 +44,7 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
             are shown beside it.
     """
     _draw_heading(comparison)
-    draw_advice(comparison)
+    draw_verdict(comparison)
     chosen = _draw_choice(comparison)
     scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
     _draw_scores(comparison, chosen, scores, differences)
@@ -91,6 +91,7 @@ def _draw_choice(comparison: Comparison) -> Chosen:
             ALL_METRICS,
             key=key_of("metric"),
             format_func=metric_name,
+            help=metrics_help(),
             width=140,
             persist_state="session",
         )
@@ -106,7 +107,7 @@ def _draw_choice(comparison: Comparison) -> Chosen:
     chosen = Chosen(*(str(st.session_state[key_of(name)]) for name in LINK_NAMES[:3]))
     part = comparison.parts[chosen.part]
     drawn = f", drawn from {part.n_all:,}" if part.n_all > len(part.rows) else ""
-    st.caption(f"{counted(len(part.rows), 'question')}{drawn}, the same for everybody.")
+    st.caption(f"{counted(len(part.rows), 'test case')}{drawn}, the same for everybody.")
     return chosen
 
 
@@ -191,7 +192,7 @@ def _draw_slices(
     told = charts.slice_finding(slices, entrants, by, models[0], rivals[0])
     chart = charts.slice_chart(slices, entrants, by, shown)
     st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
-    st.caption(escape(f"{told} In brackets the number of questions; lines are 95% intervals."))
+    st.caption(escape(f"{told} In brackets the number of test cases; lines are 95% intervals."))
     with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
         if is_open:
             table = charts.slice_rows(slices, entrants, by, shown)
@@ -251,7 +252,7 @@ def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[
     what = f"{metric_name(chosen.metric)} under each split"
     st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
     st.caption(
-        f"{what}. Each is of its own questions and its own training, so no difference is taken "
+        f"{what}. Each is of its own test cases and its own training, so no difference is taken "
         "across; models differ by run. A split by time lets nothing of the future train."
     )
 
@@ -265,8 +266,8 @@ def _fingerprint(comparison: Comparison) -> str:
 
 
 def _split_label(comparison: Comparison) -> str:
-    n_questions = len(comparison.parts["test"].rows)
-    return f"{split_words(comparison.facts)}, {counted(n_questions, 'question')}"
+    n_cases = len(comparison.parts["test"].rows)
+    return f"{split_words(comparison.facts)}, {counted(n_cases, 'test case')}"
 
 
 def _named_scores(comparison: Comparison, chosen: Chosen) -> pd.Series:

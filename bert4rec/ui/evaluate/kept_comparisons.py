@@ -27,6 +27,16 @@ def kept_labels() -> dict[str, str]:
     )
 
 
+def newest_of(run_id: str) -> str | None:
+    """Return the newest comparison that holds a run, by id."""
+    kept = list_comparisons(state.workspace())
+    return next((facts["id"] for facts in kept if run_id in _keys(facts)), None)
+
+
+def _keys(facts: dict[str, Any]) -> set[str]:
+    return {told["key"] for told in facts["entrants"]}
+
+
 def _label(facts: dict[str, Any]) -> str:
     names = [told["title"] for told in facts["entrants"] if told["kind"] == "run"]
     more = f" and {len(names) - 2:,} more" if len(names) > 2 else ""

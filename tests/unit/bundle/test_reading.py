@@ -26,6 +26,7 @@ from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
+from bert4rec.files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
@@ -393,8 +394,28 @@ def test_the_card_tells_data_figures_and_limits(tiny_run: Run) -> None:
         assert words in card
     assert tiny_run.config()["dataset"]["fingerprint"] in card
     # The ring is learned by heart by transition counts; popularity says nothing of it.
-    assert "interval, it is " in card
+    assert "the intervals, it is " in card
     assert "better than popularity" in card
+
+
+def test_the_card_tells_scorers_apart_only_where_their_intervals_do_not_meet(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = Run(shutil.copytree(tiny_run.folder, tmp_path / tiny_run.id))
+    summary, values = read_json(run.folder / "summary.json"), (0.30, 0.22, 0.1)
+
+    def card(n_users: int) -> str:
+        judged = zip(("bert4rec", "transitions", "popularity"), values, strict=True)
+        part = {name: told(value, n_users) for name, value in judged}
+        write_json(run.folder / "summary.json", summary | {"report": {"test": part}})
+        return model_card(run, tiny_run.dataset(), "1.2.3")
+
+    def told(value: float, n_users: int) -> dict[str, Any]:
+        found = {"n_rows": 3 * n_users, "n_users": n_users, "metrics": {"ndcg@10": value}}
+        return found | {"intervals": {"ndcg@10": [value - 0.05, value + 0.05]}}
+
+    assert "better than popularity; it is not told apart from transition counts" in card(200)
+    assert "not told apart from transition counts and popularity" in card(20)
 
 
 def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: Path) -> None:

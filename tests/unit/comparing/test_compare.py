@@ -19,10 +19,12 @@ from bert4rec.comparing.comparison import (
     open_comparison,
 )
 from bert4rec.comparing.figures import MAIN_METRIC, gains_of
-from bert4rec.comparing.judging import CancelledError, Step, sampled_items
-from bert4rec.comparing.plan import plan_comparison
+from bert4rec.comparing.judging import TELL_EVERY, CancelledError, Step, sampled_items
+from bert4rec.comparing.plan import plan_comparison, training_of
+from bert4rec.comparing.slicing import BY_PAUSE, slice_members
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
 from bert4rec.files import read_json, write_json
@@ -228,6 +230,20 @@ def test_a_run_that_went_on_without_gain_makes_another_comparison(runs: dict[str
     assert plan_comparison([run]).id == before
 
 
+@pytest.mark.parametrize(
+    ("reason", "n_done", "last"), [("stopped", 7, 6), ("completed", 7, 7), ("time limit", 6, 6)]
+)
+def test_a_run_tells_which_epoch_was_validated_last(
+    tmp_path: Path, reason: str, n_done: int, last: int
+) -> None:
+    run = train(
+        ring_dataset(n_users=20), small_settings(n_epochs=2, eval_step=2), workspace=tmp_path
+    )
+    ended = {"reason": reason, "n_epochs_done": n_done, "best_epoch": 6}
+    write_json(run.folder / "summary.json", (run.summary() or {}) | ended)
+    assert training_of(run) == ended | {"last_valid_epoch": last}
+
+
 def test_no_two_that_are_compared_have_one_title(home: Path, dataset: SequenceDataset) -> None:
     settings = small_settings(n_epochs=1)
     named = ("Popularity", "same", "same", "other")
@@ -347,9 +363,10 @@ def test_sampled_items_are_none_that_the_user_met(
     runs: dict[str, Run], made: Comparison, dataset: SequenceDataset
 ) -> None:
     plan = plan_comparison([runs["one"]])
-    rows = plan.split.test
-    drawn = sampled_items(rows, plan, dataset.vocabulary.counts)
+    rows, told = plan.split.test, list[int]()
+    drawn = sampled_items(rows, plan, dataset.vocabulary.counts, told.append)
     assert drawn.shape == (len(rows), 100)
+    assert told == list(range(0, len(rows), TELL_EVERY))
     for user_idx, items in zip(rows.user_idx, drawn, strict=True):
         met = set(dataset.history(int(user_idx)).tolist())
         if len(met) < dataset.n_items:
@@ -366,7 +383,7 @@ def test_sampled_ranks_count_the_sampled_items_that_score_no_less(
     run, plan = runs["one"], plan_comparison([runs["one"]])
     rows = plan.split.test
     train_counts = np.bincount(Histories.at(dataset, plan.split.train).items, minlength=41)[1:]
-    drawn = sampled_items(rows, plan, train_counts)
+    drawn = sampled_items(rows, plan, train_counts, lambda n: None)
     scores = load(run).scorer.scores(Histories.at(dataset, rows)).numpy()
     judged = made.parts["test"]
     for row in range(0, len(rows), 17):
@@ -421,6 +438,28 @@ def test_progress_is_told_and_a_stop_keeps_nothing(home: Path, runs: dict[str, R
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
     assert "Popularity" in " ".join(step.doing for step in steps)
+
+
+def test_a_stop_is_heard_while_items_are_sampled(home: Path, runs: dict[str, Run]) -> None:
+    plan = plan_comparison([runs["one"]], ["popularity"], seed=78, with_sampled=True)
+    steps: list[Step] = []
+    control = Control()
+
+    def watch(step: Step) -> None:
+        steps.append(step)
+        control.stop()
+
+    with pytest.raises(CancelledError):
+        carry_out(plan, home, control=control, watch=watch)
+    assert [step.doing for step in steps] == ["Drawing sampled items, 0% done"]
+
+
+def test_order_numbers_are_no_pauses(dataset: SequenceDataset) -> None:
+    rows, counts = leave_one_out(dataset).test, dataset.vocabulary.counts
+    assert dataset.times_s is not None
+    counted = replace(dataset, times_s=dataset.times_s - 1.7e9)
+    assert BY_PAUSE in set(slice_members(dataset, rows, counts, None)["by"])
+    assert BY_PAUSE not in set(slice_members(counted, rows, counts, None)["by"])
 
 
 def test_one_user_can_be_compared(home: Path) -> None:

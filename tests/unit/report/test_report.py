@@ -10,17 +10,29 @@ import pandas as pd
 import pytest
 
 from bert4rec.comparing.compare import compare
-from bert4rec.comparing.verdict import advise, kept_advice
+from bert4rec.comparing.verdict import kept_verdict, reach_verdict
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.files import read_json, write_json
+from bert4rec.held_out.future_report import report_places
+from bert4rec.held_out.future_words import finding
+from bert4rec.held_out.places import middle_places
+from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
+from bert4rec.recommender import load
+from bert4rec.report import item_map
 from bert4rec.report.collect import collect
-from bert4rec.report.findings import about
-from bert4rec.report.gallery import KINDS, choose_rows
+from bert4rec.report.findings import (
+    about,
+    chosen_words,
+    headline,
+    map_finding,
+    popularity_finding,
+)
+from bert4rec.report.gallery import KINDS, Example, Gallery, choose_rows
 from bert4rec.report.page import render, report_html, write_report
 from bert4rec.report.sections import TABLE_METRICS
 from bert4rec.report.text import clean
@@ -133,7 +145,7 @@ def test_the_figures_are_those_of_the_summary(tiny_run: Run) -> None:
         assert f"{part['metrics']['hr@10']:.3f} ({low:.3f} to {high:.3f})" in page.text
     own = report["bert4rec"]
     found = f"{100 * own['metrics']['hr@10']:.1f}%".replace("100.0%", "100%")
-    assert f"For {found} of the test users" in page.text
+    assert f"{found} of the test items, each of which really came next" in page.text
     assert f"{summary['n_users']:,} people" in page.text
 
 
@@ -201,7 +213,7 @@ def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
     run = copied(tiny_run, tmp_path / "w")
     made = compare([run], ["popularity", "transitions"], workspace=run.workspace)
     text = Page(report_html([run])).text
-    for sentence in advise(made).sentences:
+    for sentence in reach_verdict(made).sentences:
         assert sentence in text
     # Trained on since, it is another model.
     summary = read_json(run.folder / "summary.json")
@@ -217,10 +229,10 @@ def test_a_verdict_is_about_the_runs_of_the_report_alone(tiny_run: Run, tmp_path
     other = train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace, name="other")
     compare([run, past, other], ["popularity"], workspace=run.workspace)
     for one in (run, other):
-        found = kept_advice([one])
+        found = kept_verdict([one])
         assert found is not None
         assert found.model == one.id
-    assert kept_advice([past]) is None
+    assert kept_verdict([past]) is None
     assert "What it is good for" not in report_html([past])
 
 
@@ -255,6 +267,17 @@ def test_a_run_that_holds_out_other_items_is_left_out_of_the_examples(
     assert "Popularity (two)" in text
 
 
+def test_runs_that_were_judged_on_different_items_are_not_ranked(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, split_strategy="last_k", held_out_items=2)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="two")
+    said = headline(collect([run, other]))
+    assert "judged on different test items" in said
+    assert "finds most" not in said
+
+
 def test_runs_on_different_data_are_not_compared(tiny_run: Run, hostile_run: Run) -> None:
     page = Page(report_html([tiny_run, hostile_run]))
     assert "do not tell which one is better" in page.text
@@ -273,6 +296,61 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run:
             hits = [at for at, entry in enumerate(guess.entries) if entry.is_true]
             assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
     assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+def test_examples_of_several_items_a_user_are_counted_as_items(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    settings = small_settings(n_epochs=1, split_strategy="last_k", held_out_items=2)
+    other = train(run.dataset(), settings, workspace=run.workspace, name="two")
+    gallery = collect([other]).groups[0].gallery
+    assert gallery is not None
+    assert chosen_words(gallery, 1).startswith(
+        "Nothing here is picked by hand: of 300 test items drawn at random (seed 0) here you see"
+        " the two ranked highest, two from the middle and the two ranked lowest."
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_drawn", "said"),
+    [
+        (1, "here you see, by the ranks of one, the one ranked highest."),
+        (2, "here you see, by the ranks of one, the one ranked highest and the one ranked lowest."),
+        (4, "the two ranked highest, one from the middle and the one ranked lowest."),
+    ],
+)
+def test_the_words_of_examples_count_what_is_there(n_drawn: int, said: str) -> None:
+    chosen = choose_rows(np.arange(n_drawn), 2)
+    examples = tuple(Example(kind, "u", (), 0, 1, (), ()) for kind, _ in chosen)
+    gallery = Gallery(examples, n_drawn, "one", 1, 0, (), {}, ())
+    assert said in chosen_words(gallery, 2)
+
+
+def test_popularity_is_told_by_its_share_alone() -> None:
+    counts = np.sort(np.append(np.ones(999), 200.0))[::-1]
+    said = popularity_finding(counts[:200].sum() / counts.sum())
+    assert said.startswith("The most popular fifth of the items has 33.3% of all choices; if")
+
+
+def test_a_map_of_some_items_is_judged_by_those_drawn(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_map, "MAX_ITEMS", 12)
+    model = load(tiny_run, device="cpu")
+    found = item_map.make_map(model)
+    vectors = model.item_embeddings()[found.item_idx - 1]
+    assert found.share_kept == neighbour_recall(vectors, found.points)
+    assert "nearest in truth among those drawn" in map_finding(found)
+
+
+def test_what_comes_after_is_told_by_its_gain_at_the_same_places(
+    tiny_run: Run,
+) -> None:
+    model = load(tiny_run, device="cpu")
+    users = np.random.default_rng(0).permutation(model.dataset.n_users)
+    asked = middle_places(model.dataset, model.settings.max_seq_length, users)
+    assert finding(report_places(model, asked)) in Page(report_html([tiny_run])).text
 
 
 @pytest.mark.parametrize(
@@ -296,7 +374,7 @@ def test_a_run_without_validation_says_so(tiny_run: Run, tmp_path: Path) -> None
     other = train(run.dataset(), settings, workspace=run.workspace, name="blind")
     page = Page(report_html([other]))
     assert "was not validated while it trained" in page.text
-    assert "on the validation users" not in page.text
+    assert "on the validation items" not in page.text
 
 
 @pytest.mark.parametrize("state", ["stopped", "interrupted", "running"])

@@ -243,7 +243,8 @@ def test_the_queue_is_told_in_words() -> None:
 
 def summary_of(value: float, spread: float = 0.01) -> dict[str, Any]:
     metrics = dict.fromkeys(run_figures.FINAL_METRICS, value)
-    return {"metrics": metrics, "intervals": {METRIC: (value - spread, value + spread)}}
+    intervals = {METRIC: (value - spread, value + spread)}
+    return {"n_rows": 100, "metrics": metrics, "intervals": intervals}
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,9 @@ def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
     assert found.loc["HR@10", "A"] == "0.500"
 
 
-def whole(value: float, room: float = 0.01) -> dict[str, Any]:
+def whole(value: float, room: float = 0.01, n_rows: int = 100) -> dict[str, Any]:
     interval = {"ndcg@10": [value - room, value + room]}
-    part = {"metrics": {"ndcg@10": value}, "intervals": interval}
+    part = {"n_rows": n_rows, "metrics": {"ndcg@10": value}, "intervals": interval}
     return {"report": {"test": {"bert4rec": part}}}
 
 
@@ -120,6 +120,8 @@ def test_whether_two_runs_differ_on_the_test_items_is_told_from_their_intervals(
     far = {"A": whole(0.2), "B": whole(0.25)}
     assert final_difference(rows[:2], far).startswith("By NDCG@10, B is clearly above A.")
     assert "B is clearly above A." in final_difference(rows, far | {"C": None})
+    few = {label: whole(value, n_rows=20) for label, value in (("A", 0.2), ("B", 0.25))}
+    assert "B is not clearly different from A." in final_difference(rows[:2], few)
     # One alone, of another metric, damaged, without a number: it might be the best.
     damaged = {"report": 3}, {"report": {"test": {"bert4rec": {}}}}, whole(math.nan)
     assert not any(final_difference(rows, far | {"C": other}) for other in damaged)

@@ -79,7 +79,7 @@ def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
         ends = [label.split("\n")[1] for label in chart.points["slice"]]
         assert ends == [f"({n:,})" for n in chart.points["n"]]
         table = charts.slice_rows(slices, made.entrants, by, ["ease", "popularity"])
-        assert list(table.columns) == ["Slice", "Questions", "EASE", "Popularity"]
+        assert list(table.columns) == ["Slice", "Test cases", "EASE", "Popularity"]
         assert len(table) == len(chart.points) / 2
         told = charts.slice_finding(slices, made.entrants, by, made.reference, "popularity")
         assert made.entrants[made.reference].title in told

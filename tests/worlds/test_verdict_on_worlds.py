@@ -1,4 +1,4 @@
-"""The advice on worlds whose right answer is known."""
+"""The verdict on worlds whose right answer is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from bert4rec.comparing.compare import compare
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.judging import JudgedPart
-from bert4rec.comparing.verdict import HEADLINES, Advice, FutureGain, advise
+from bert4rec.comparing.verdict import HEADLINES, Verdict, reach_verdict
+from bert4rec.comparing.verdict_findings import FutureGain
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.pipeline import train
@@ -29,8 +30,8 @@ def compared(dataset: SequenceDataset, workspace: Path, **settings: Any) -> Comp
 
 def test_on_a_ring_counting_what_follows_does_as_well(tmp_path: Path) -> None:
     made = compared(ring_dataset(), tmp_path, n_epochs=40, eval_step=2, early_stopping_step=4)
-    found = advise(made)
-    assert found.verdict == "next_item"
+    found = reach_verdict(made)
+    assert found.name == "next_item"
     assert "Transitions" in told(found)
 
 
@@ -39,8 +40,8 @@ def test_in_the_shuffled_world_the_model_is_never_said_to_suit(tmp_path: Path) -
     made = compared(
         dataset, tmp_path, n_epochs=12, eval_step=1, early_stopping_step=3, learning_rate=1e-3
     )
-    found = advise(made)
-    assert found.verdict in ("popularity", "not_enough")
+    found = reach_verdict(made)
+    assert found.name in ("popularity", "not_enough")
 
 
 def test_on_the_bridge_counts_tell_what_comes_next_and_only_both_sides_fill_gaps(
@@ -58,15 +59,15 @@ def test_on_the_bridge_counts_tell_what_comes_next_and_only_both_sides_fill_gaps
     )
     (run_id,) = made.facts["future"]
     gain = FutureGain("matters", past=0.3, both=0.95, low=0.6, high=0.7)
-    found = advise(knowing(made, run_id, gain))
+    found = reach_verdict(knowing(made, run_id, gain))
     # After a left any of four middles may come, which transitions count as well.
-    assert found.verdict == "gaps"
+    assert found.name == "gaps"
     assert "0.9500 from both sides, +0.6500" in told(found)
-    assert advise(knowing(made, run_id, None)).verdict == "next_item"
+    assert reach_verdict(knowing(made, run_id, None)).name == "next_item"
     # Asked of the run itself, it says the same.
     assert made.facts["future"][run_id]["verdict"] == "matters"
-    found = advise(made)
-    assert found.verdict == "gaps"
+    found = reach_verdict(made)
+    assert found.name == "gaps"
     assert "Hidden were items of users of whom nothing was trained on." in told(found)
 
 
@@ -76,8 +77,8 @@ def knowing(made: Comparison, model: str, gain: FutureGain | None) -> Comparison
     return replace(made, facts=made.facts | {"future": future})
 
 
-def told(advice: Advice) -> str:
-    return " ".join(finding.text for finding in advice.findings)
+def told(verdict: Verdict) -> str:
+    return " ".join(f"{finding.text} {finding.detail}" for finding in verdict.findings)
 
 
 def invented(
@@ -133,33 +134,34 @@ FAR = {"popularity": 0.1, "item-knn": 0.2, "transitions": 0.25, "model": 0.4}
     ],
 )
 def test_the_simplest_that_does_as_well_decides(hits: dict[str, float], wanted: str) -> None:
-    found = advise(invented(hits))
-    assert found.verdict == wanted
+    found = reach_verdict(invented(hits))
+    assert found.name == wanted
     assert found.headline == HEADLINES[wanted]
     assert found.model == "model"
     for finding in found.findings[:3]:
         # Each sentence holds the figures that it was made of.
-        assert f"{finding.figures['score']:.4f}" in finding.text
-        assert f"{finding.figures['lead']:+.4f}" in finding.text
+        assert f"{finding.figures['score']:.3f}" in finding.text
+        assert f"{finding.figures['lead']:+.4f}" in finding.detail
 
 
 def test_short_histories_are_told_where_no_sequence_helps() -> None:
     hits = FAR | {"item-knn": 0.4}
-    assert advise(invented(hits, median=3)).verdict == "short"
-    assert "3 items or fewer, which leaves little order" in told(advise(invented(FAR, median=3)))
-    assert advise(invented(FAR, median=3)).verdict == "suits"
+    assert reach_verdict(invented(hits, median=3)).name == "short"
+    found = reach_verdict(invented(FAR, median=3))
+    assert "3 items or fewer, which leaves little order" in told(found)
+    assert found.name == "suits"
 
 
 def test_few_users_and_missing_rivals_give_no_verdict() -> None:
-    few = advise(invented(FAR, n_users=60))
-    assert few.verdict == "not_enough"
+    few = reach_verdict(invented(FAR, n_users=60))
+    assert few.name == "not_enough"
     assert "Users that are judged: 60" in told(few)
     without = {key: share for key, share in FAR.items() if key != "item-knn"}
-    found = advise(invented(without))
-    assert found.verdict == "undecided"
+    found = reach_verdict(invented(without))
+    assert found.name == "undecided"
     assert "item-knn or ease" in told(found)
-    alone = advise(invented(FAR, uses={"model": "past"}))
-    assert (alone.verdict, alone.model) == ("undecided", "")
+    alone = reach_verdict(invented(FAR, uses={"model": "past"}))
+    assert (alone.name, alone.model) == ("undecided", "")
 
 
 def test_a_difference_that_may_be_anything_gives_no_verdict() -> None:
@@ -169,41 +171,46 @@ def test_a_difference_that_may_be_anything_gives_no_verdict() -> None:
         key: np.where(row, 0, 50) for key, row in zip(("model", "transitions"), hits, strict=True)
     }
     wide = replace(made, parts={"test": replace(made.parts["test"], ranks=ranks)})
-    found = advise(wide)
-    assert found.verdict == "not_enough"
+    found = reach_verdict(wide)
+    assert found.name == "not_enough"
     assert "more users are needed" in told(found)
 
 
 def test_a_model_that_was_still_getting_better_is_not_judged_against() -> None:
     rising = {"best_epoch": 6, "n_epochs_done": 6, "reason": "completed"}
     hits = FAR | {"item-knn": 0.45}
-    found = advise(invented(hits, training=rising))
-    assert found.verdict == "train_longer"
+    found = reach_verdict(invented(hits, training=rising))
+    assert found.name == "train_longer"
     assert "last of 6 epochs" in told(found)
     # One that beats all is good enough as it is, and one that levelled off was trained out.
-    assert advise(invented(FAR, training=rising)).verdict == "suits"
+    assert reach_verdict(invented(FAR, training=rising)).name == "suits"
+    # Cut short between two validations, it may have got better still.
+    stopped = {"best_epoch": 15, "n_epochs_done": 19, "last_valid_epoch": 15, "reason": "stopped"}
+    found = reach_verdict(invented(hits, training=stopped))
+    assert found.name == "train_longer"
+    assert "after 19 epochs, and its last validation, of epoch 15, was its best" in told(found)
     ended = rising | {"best_epoch": 4}
-    assert advise(invented(hits, training=ended)).verdict == "similarity"
+    assert reach_verdict(invented(hits, training=ended)).name == "similarity"
 
 
 def test_a_model_of_the_past_alone_is_a_rival_of_order() -> None:
     uses = {"rival": "past"}
-    found = advise(invented(FAR | {"rival": 0.4}, uses=uses))
-    assert found.verdict == "next_item"
+    found = reach_verdict(invented(FAR | {"rival": 0.4}, uses=uses))
+    assert found.name == "next_item"
     assert "Rival" in told(found)
     beaten = invented(FAR | {"rival": 0.35}, uses=uses)
-    assert advise(beaten).verdict == "suits"
+    assert reach_verdict(beaten).name == "suits"
     no_use = FutureGain("does_not", past=0.3, both=0.3, low=-0.01, high=0.01)
     # One that beats all three suits the data, whatever the future adds.
-    found = advise(knowing(beaten, "model", no_use))
-    assert found.verdict == "suits"
+    found = reach_verdict(knowing(beaten, "model", no_use))
+    assert found.name == "suits"
     assert "What comes after a gap does not help to fill it" in told(found)
     little = replace(no_use, past=0.89, both=0.92, low=0.02, high=0.04)
-    said = told(advise(knowing(beaten, "model", little)))
+    said = told(reach_verdict(knowing(beaten, "model", little)))
     assert "by less than 5% of what the past alone reaches" in said
     assert "does not help" not in said
     matters = replace(no_use, verdict="matters")
-    assert advise(knowing(beaten, "model", matters)).verdict == "suits"
+    assert reach_verdict(knowing(beaten, "model", matters)).name == "suits"
 
 
 def test_a_model_that_was_never_validated_is_not_said_to_get_better(tmp_path: Path) -> None:
@@ -211,21 +218,21 @@ def test_a_model_that_was_never_validated_is_not_said_to_get_better(tmp_path: Pa
     run = train(dataset, small_settings(n_epochs=2, eval_step=0), workspace=tmp_path)
     made = compare(run, ["popularity", "transitions", "ease"], workspace=tmp_path)
     assert made.facts["training"][run.id]["best_epoch"] == 0
-    found = advise(made)
-    assert found.verdict != "train_longer"
+    found = reach_verdict(made)
+    assert found.name != "train_longer"
     assert "getting better" not in told(found)
 
 
 def test_the_best_of_the_runs_that_are_asked_about_is_judged() -> None:
     made = invented(FAR | {"better": 0.5}, uses={"better": "both sides"})
-    assert advise(made).model == "better"
-    assert advise(made, ["model"]).model == "model"
-    assert "Better" not in told(advise(made, ["model"]))
-    assert advise(made, ["transitions"]).model == ""
+    assert reach_verdict(made).model == "better"
+    assert reach_verdict(made, ["model"]).model == "model"
+    assert "Better" not in told(reach_verdict(made, ["model"]))
+    assert reach_verdict(made, ["transitions"]).model == ""
 
 
-def test_advice_is_plain_data() -> None:
-    document = advise(invented(FAR)).document()
+def test_a_verdict_is_plain_data() -> None:
+    document = reach_verdict(invented(FAR)).document()
     assert document["headline"] == "BERT4Rec suits these data"
     assert all(isinstance(one["text"], str) for one in document["findings"])
 
@@ -234,7 +241,38 @@ def test_advice_is_plain_data() -> None:
     ("share", "said"), [(0.399, "gains nothing that matters on"), (0.401, "does no better than")]
 )
 def test_a_model_that_is_behind_is_not_said_to_gain(share: float, said: str) -> None:
-    text = told(advise(invented(FAR | {"transitions": share})))
+    text = told(reach_verdict(invented(FAR | {"transitions": share})))
     assert f"Model {said} Transitions" in text
     assert "95% interval" in text
     assert "adjusted p 0." in text
+
+
+def test_the_strongest_rival_comes_first_with_what_a_reader_asks_for() -> None:
+    first, second, third = reach_verdict(invented(FAR)).findings[:3]
+    assert first.text == (
+        "Model is 60% better than Transitions, the strongest rival (NDCG@10 0.400 against 0.250);"
+        " not chance."
+    )
+    assert second.text.startswith("Model is 2.0 times as good as Item-knn (")
+    assert third.text.startswith("Model is 4.0 times as good as Popularity (")
+    worse = reach_verdict(invented(FAR | {"transitions": 0.5})).findings[0]
+    assert worse.text.startswith("Model is 20% worse than Transitions, the strongest rival (")
+
+
+def test_a_share_of_nothing_is_not_told() -> None:
+    # Four, two and three hits of 150 users, and none of popularity.
+    ranks = {key: np.full(150, 50) for key in (*KINDS, "model")}
+    ranks["model"][:4], ranks["item-knn"][10:12], ranks["transitions"][20:23] = 0, 0, 0
+    made = invented(FAR, n_users=150)
+    few = replace(made, parts={"test": replace(made.parts["test"], ranks=ranks)})
+    found = reach_verdict(few)
+    assert found.name == "not_enough"
+    assert "times as good as Item-knn, or no better at all" in told(found)
+    rivals = {key: row if key == "model" else np.full(150, 50) for key, row in ranks.items()}
+    alone = replace(made, parts={"test": replace(made.parts["test"], ranks=rivals)})
+    assert "may be up to 0.053 in NDCG@10 better than" in told(reach_verdict(alone))
+    none = reach_verdict(invented(dict.fromkeys(FAR, 0.0)))
+    assert none.name == "not_enough"
+    assert "Nobody's next item is among the ten" in told(none)
+    level = reach_verdict(invented(FAR | {"item-knn": 0.4}))
+    assert "-0.0000" not in told(level)

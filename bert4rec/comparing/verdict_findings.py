@@ -1,0 +1,244 @@
+"""The sentences of a verdict on a model, each with the figures that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bert4rec.held_out.future_report import LEAST_SHARE
+from bert4rec.held_out.future_words import PART_WORDS
+from bert4rec.words import counted, number, percent
+
+LEVEL = 0.05
+# Fewer judged users say nothing about others.
+MIN_USERS = 100
+# Two are called as good as each other only where a difference of this share can be ruled out.
+RELEVANT_SHARE = 0.1
+# Histories of a median below this hold little order to learn from.
+SHORT_HISTORY = 5
+
+
+@dataclass(frozen=True)
+class FutureGain:
+    """What the future adds to the past when hidden items are guessed, in NDCG@10.
+
+    Args:
+        verdict: `matters`, `does_not` or `not_enough`.
+        past: From the past alone.
+        both: From both sides.
+        low: Lower end of the 95 % interval of the difference.
+        high: Upper end.
+        part: Which items were hidden, see `future_report.FutureReport`; empty if that is not known.
+    """
+
+    verdict: str
+    past: float
+    both: float
+    low: float
+    high: float
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of a verdict.
+
+    Args:
+        text: The sentence.
+        detail: Its figures in full, in further sentences; may be empty.
+        figures: The figures in both, by name.
+    """
+
+    text: str
+    detail: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The best of a simpler kind, held against the model by NDCG@10.
+
+    Args:
+        key: Of the entrant.
+        title: What it is called.
+        uses: What it goes by.
+        score: What it reached.
+        lead: The model's score less its own.
+        low: Lower end of the 95 % interval of the lead.
+        high: Upper end.
+        p: Of the lead, adjusted by Holm.
+    """
+
+    key: str
+    title: str
+    uses: str
+    score: float
+    lead: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def of_model(self) -> float:
+        """What the model reached."""
+        return self.score + self.lead
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether the model is better."""
+        return self.p < LEVEL and self.lead > 0
+
+    @property
+    def is_as_good(self) -> bool:
+        """Whether it is better than the model, or no worse by what would matter."""
+        is_better = self.p < LEVEL and self.lead < 0
+        return is_better or (not self.is_beaten and self.high <= RELEVANT_SHARE * self.score)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What a sentence about it holds."""
+        return asdict(self)
+
+
+def rival_findings(title: str, rivals: Mapping[str, Rival]) -> list[Finding]:
+    """Return how the model stands beside each rival, the strongest first."""
+    strongest, *others = sorted(rivals.values(), key=lambda one: one.score, reverse=True)
+    return [
+        _rival_finding(title, strongest, ", the strongest rival"),
+        *(_rival_finding(title, rival) for rival in others),
+    ]
+
+
+def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
+    name, scores = rival.title + place, f"(NDCG@10 {rival.of_model:.3f} against {rival.score:.3f})"
+    if rival.is_beaten:
+        text = f"{title} is {_better(rival.of_model, rival.score)} {name} {scores}; not chance."
+    elif rival.lead < 0 and rival.p < LEVEL:
+        less = percent(-rival.lead / rival.score)
+        text = f"{title} is {less} worse than {name} {scores}; not chance."
+    elif rival.is_as_good:
+        gains = "gains nothing that matters on" if rival.lead > 0 else "does no better than"
+        text = f"{title} {gains} {name} {scores}."
+    else:
+        text = f"{title} cannot be told apart from {name} {scores}: the difference may be chance."
+    p = "below 0.001" if rival.p < 0.001 else f"{rival.p:.3f}"
+    detail = (
+        f"{title} and {rival.title}: NDCG@10 {rival.of_model:.4f} and {rival.score:.4f}, a"
+        f" difference of {_signed(rival.lead)} (95% interval {_signed(rival.low)} to"
+        f" {_signed(rival.high)}, adjusted p {p})."
+    )
+    return Finding(text, detail, rival.figures)
+
+
+def _better(ours: float, theirs: float) -> str:
+    """Return how much more one score is than another.
+
+    Example:
+        >>> _better(0.4, 0.32), _better(0.9, 0.3), _better(0.1, 0.0)
+        ('25% better than', '3.0 times as good as', 'better than')
+    """
+    if not theirs:
+        return "better than"
+    if ours >= 2 * theirs:
+        return f"{number(ours / theirs, 1)} times as good as"
+    return f"{percent(ours / theirs - 1)} better than"
+
+
+def _signed(value: float) -> str:
+    # Adding 0 takes the sign from a rounded nothing.
+    return f"{round(value, 4) + 0.0:+.4f}"
+
+
+def rising_finding(training: Mapping[str, Any], title: str) -> Finding | None:
+    """Return that a run ended at its best, so that more epochs may have made it better.
+
+    Args:
+        training: What `plan.training_of` told; older comparisons name no last validation.
+        title: What the run is called.
+    """
+    n_done = training.get("n_epochs_done", 0)
+    last = training.get("last_valid_epoch", n_done)
+    if not 0 < last <= training.get("best_epoch", 0) or training["reason"] == "no gain":
+        return None
+    what = f"The last of {counted(n_done, 'epoch')} of {title} was its best"
+    if last < n_done:
+        what = (
+            f"{title} ended after {counted(n_done, 'epoch')}, and its last validation, of epoch"
+            f" {last:,}, was its best"
+        )
+    text = f"{what}: it was still getting better. Train it longer before you judge."
+    return Finding(text, figures=dict(training))
+
+
+def no_hit_finding() -> Finding:
+    """Return that there is nothing to compare."""
+    return Finding("Nobody's next item is among the ten that any of them lists.")
+
+
+def wide_finding(title: str, rivals: Mapping[str, Rival]) -> Finding:
+    """Return how much better the model may be than one that it does not beat."""
+    open_ones = [one for one in rivals.values() if not one.is_beaten]
+    scoring = [one for one in open_ones if one.score]
+    widest = max(scoring or open_ones, key=lambda one: one.high / (one.score or 1.0))
+    if widest.score:
+        share, much = widest.high / widest.score, _better(widest.score + widest.high, widest.score)
+    else:
+        share, much = None, f"{widest.high:.3f} in NDCG@10 better than"
+    text = (
+        f"{title} may be up to {much} {widest.title}, or no better at all: more users are needed"
+        " to tell."
+    )
+    return Finding(text, figures={"rival": widest.key, "share": share, "high": widest.high})
+
+
+def missing_finding(missing: Sequence[str]) -> Finding:
+    """Return which kinds of rivals a verdict takes as well."""
+    examples = {"everyone": "popularity", "similarity": "item-knn or ease", "order": "transitions"}
+    wanted = ", ".join(examples[kind] for kind in missing)
+    text = f"For a verdict, compare with {wanted} as well."
+    return Finding(text, figures={"missing": list(missing)})
+
+
+def future_finding(future: FutureGain | None) -> Finding:
+    """Return whether what comes after a gap helps to fill it."""
+    if future is None:
+        return Finding(
+            "Whether the future matters for filling gaps, which only a model of both sides can use,"
+            " was not looked at here."
+        )
+    said = {
+        "matters": "What comes after a gap helps to fill it",
+        "does_not": "What comes after a gap does not help to fill it",
+    }.get(future.verdict, "Whether what comes after a gap helps to fill it cannot be told")
+    if future.verdict == "does_not" and future.low > 0:
+        said = (
+            f"What comes after a gap helps to fill it by less than {LEAST_SHARE:.0%} of what the "
+            "past alone reaches, which counts as nothing"
+        )
+    text = f"{said} (NDCG@10 {future.both:.3f} with it, {future.past:.3f} without)."
+    detail = (
+        f"Gaps: NDCG@10 {future.both:.4f} from both sides, {_signed(future.both - future.past)}"
+        f" ({_signed(future.low)} to {_signed(future.high)}) over the past alone."
+    )
+    if future.part in PART_WORDS:
+        detail += f" Hidden were {PART_WORDS[future.part]}."
+    return Finding(text, detail, asdict(future))
+
+
+def data_findings(data: Mapping[str, Any], n_users: int) -> list[Finding]:
+    """Return what there was to learn from and to judge by.
+
+    Args:
+        data: What a comparison knows of its dataset.
+        n_users: Users that were judged.
+    """
+    median = float(data["median_length"])
+    found = []
+    if n_users < MIN_USERS:
+        text = f"Users that are judged: {n_users:,}; a verdict takes {MIN_USERS:,} at least."
+        found.append(Finding(text, figures={"n_users": n_users, "least": MIN_USERS}))
+    short = ", which leaves little order to learn from" if median < SHORT_HISTORY else ""
+    text = f"Half of the {data['n_users']:,} histories have {median:g} items or fewer{short}."
+    figures = {"n_users": data["n_users"], "median_length": median}
+    return [*found, Finding(text, figures=figures)]
