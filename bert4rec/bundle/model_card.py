@@ -9,6 +9,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split_record import asked_words, counts_words
 from bert4rec.plain_text import one_line
 from bert4rec.runs.folder import Run
+from bert4rec.words import number, ranged
 
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
 SCORERS = {"bert4rec": "this model", "popularity": "popularity", "transitions": "transition counts"}
@@ -97,7 +98,7 @@ def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Asked for {asked_words(split if isinstance(split, dict) else None)}; the whole catalogue"
         f" is ranked, items of the history are {seen}, ties count against the model. Brackets:"
-        " 95 % intervals by bootstrap over users."
+        " 95% intervals by bootstrap over users."
     )
     for part, judged in report.items():
         yield ""
@@ -120,7 +121,7 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
     value, ends = found["metrics"].get(metric), found["intervals"].get(metric)
     if value is None:
         return "-"
-    return f"{value:.4f}" + (f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else "")
+    return ranged(value, ends[0], ends[1], 4) if ends else number(value, 4)
 
 
 def _verdict(judged: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import click
 
 from bert4rec.cli.progress import LINE_EVERY_S
 from bert4rec.cli.terminal import shared_options, show, table, tell, wrong_use
+from bert4rec.words import span
 
 if TYPE_CHECKING:
     from bert4rec.comparing.comparison import Comparison
@@ -56,7 +57,7 @@ def compare(
 
     RUN is a finished run's id, name or folder, or `last`; all of one dataset and one split. The
     baselines are popularity, recent, transitions, item-knn, als, item2vec and ease, fitted on what
-    the runs were trained on. Differences are paired, user by user, with a 95 % interval and a
+    the runs were trained on. Differences are paired, user by user, with a 95% interval and a
     p-value by flipping signs, adjusted by Holm for their number. The comparison is kept in the
     workspace; asked for again, it is there at once.
     """
@@ -147,7 +148,7 @@ def _score_lines(made: Comparison, part: dict[str, Any]) -> list[str]:
         (
             made.entrants[key].title,
             *(found[key, metric]["value"] for metric in SHOWN_METRICS),
-            f"{found[key, 'ndcg@10']['low']:.4f} to {found[key, 'ndcg@10']['high']:.4f}",
+            span(found[key, "ndcg@10"]["low"], found[key, "ndcg@10"]["high"], 4),
         )
         for key in ordered
     ]

@@ -12,7 +12,7 @@ from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
-from bert4rec.words import counted, number, sentence
+from bert4rec.words import counted, number, percent, sentence
 
 RULES = {
     "transitions": ("Transitions", "what most often follows the last item"),
@@ -39,15 +39,13 @@ METRIC_WORDS = {
 
 
 def share(value: float) -> str:
-    """Return a share in per cent.
+    """Return a share in per cent, with a digit more: a report sets near shares beside each other.
 
     Example:
         >>> share(0.2994), share(1), share(0.00004)
         ('29.9%', '100%', '0.004%')
     """
-    if 0 < value < 0.001:
-        return f"{100 * value:.1g}%"
-    return "100%" if value == 1 else f"{100 * value:.1f}%"
+    return percent(value, 1)
 
 
 def rule_name(name: str) -> str:

@@ -23,7 +23,7 @@ from bert4rec.report.findings import (
 )
 from bert4rec.report.gallery import ContextFigure
 from bert4rec.report.text import clean
-from bert4rec.words import metric_name, number
+from bert4rec.words import counted, metric_name, number, ranged
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {
@@ -133,7 +133,7 @@ def _interval(one: Scored, metric: str) -> Interval:
 def _interval_text(one: Interval) -> str:
     if one.low is None or one.high is None:
         return number(one.value, 3)
-    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+    return ranged(one.value, one.low, one.high)
 
 
 def _highest(intervals: Sequence[Interval]) -> float:
@@ -153,7 +153,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
             # What is drawn last lies on top: the runs.
             marks = [Interval(one.key, float(part["hr@10"])) for one, part in reversed(parts)]
             n_rows = int(parts[0][1]["n_rows"])
-            text = f"{n_rows:,} test {'item' if n_rows == 1 else 'items'}"
+            text = counted(n_rows, "test item")
             shown = SLICE_WORDS.get(label, label)
             rows.append(Row(shown, text, interval_marks(marks, highest)))
         yield RowChart(

@@ -12,7 +12,7 @@ from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields, setting_text, value_text
-from bert4rec.words import counted, metric_name, number
+from bert4rec.words import counted, metric_name, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
@@ -115,9 +115,9 @@ def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFram
 
 def with_interval(summary: dict[str, Any], metric: str) -> str:
     """Return a metric of a scorer's summary, its interval in brackets where there is one."""
-    value = number(summary["metrics"].get(metric), 3)
+    value = summary["metrics"].get(metric)
     interval = summary.get("intervals", {}).get(metric)
-    return f"{value} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else value
+    return ranged(value, *interval) if interval else number(value, 3)
 
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from bert4rec.held_out.future_words import finding, limits
 from bert4rec.plain_text import contained
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, number
+from bert4rec.words import counted, number, ranged
 
 LONGEST_LABEL = 60
 GAIN_TITLE = "NDCG@10 of both sides less that of the past"
@@ -50,7 +50,7 @@ def figure_table(report: FutureReport) -> pd.DataFrame:
 
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
-    return f"{number(one.mean, digits)} ({number(one.low, digits)} to {number(one.high, digits)})"
+    return ranged(one.mean, one.low, one.high, digits)
 
 
 def _draw_contexts(report: FutureReport) -> None:
