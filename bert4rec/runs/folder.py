@@ -19,6 +19,7 @@ from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.journal import Journal
+from bert4rec.plain_text import printable
 from bert4rec.policy import Policy
 from bert4rec.runs.label import Label, read_label
 from bert4rec.setting_checks import parse_settings
@@ -288,11 +289,7 @@ class Run:
             return []
         lines = text.splitlines()
         # The first line is a part of one, unless the tail is the whole log.
-        return [_printable(line) for line in lines[1 if start else 0 :][-n_lines:]]
-
-
-def _printable(line: str) -> str:
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line.expandtabs(4))
+        return [printable(line.expandtabs(4)) for line in lines[1 if start else 0 :][-n_lines:]]
 
 
 def _read_status(path: Path) -> Status:
