@@ -11,7 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.dataset import open_dataset as open_dataset_folder
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.folder import open_run
 from bert4rec.ui.file_stamps import file_stamp
 
 if TYPE_CHECKING:
@@ -63,35 +63,28 @@ def forget_all() -> None:
     st.cache_data.clear()
 
 
-def checkpoint_mtime(run: Run) -> float:
-    """Return the time stamp of a run's best checkpoint, 0 while there is none."""
-    path = run.checkpoint("best")
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
 def load_recommender(
-    run_id: str, checkpoint_mtime: float | None = None, *, checkpoint: str = "best"
+    run_id: str, checkpoint_ns: int | None = None, *, checkpoint: str = "best"
 ) -> Recommender:
     """Load a run's model; at most two stay in memory.
 
     Args:
         run_id: Name of the run's folder.
-        checkpoint_mtime: Time stamp of the checkpoint, so that a newer one is loaded anew; read
-            from the file if omitted.
+        checkpoint_ns: Time stamp of the checkpoint, so that a newer one is loaded anew; read from
+            the file if omitted.
         checkpoint: `best` or `last`.
 
     Raises:
         NotFoundError: there is no such run, or no checkpoint yet.
     """
-    if checkpoint_mtime is None:
+    if checkpoint_ns is None:
         run = open_run(child_of(find_workspace() / "runs", run_id))
-        path = run.checkpoint(checkpoint)
-        checkpoint_mtime = path.stat().st_mtime if path.exists() else 0.0
-    return _loaded(str(find_workspace()), run_id, checkpoint, checkpoint_mtime)
+        checkpoint_ns = run.checkpoint_ns(checkpoint)
+    return _loaded(str(find_workspace()), run_id, checkpoint, checkpoint_ns)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model…")
-def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: float) -> Recommender:
+def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_ns: int) -> Recommender:
     from bert4rec.recommender import load
 
     run = open_run(child_of(Path(workspace) / "runs", run_id))
