@@ -61,7 +61,7 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
     _draw_details(manifest)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Describing the dataset…")
+@cache.kept(8, spinner="Describing the dataset…")
 def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, tuple[Check, ...]]:
     dataset = cache.open_dataset(folder, fingerprint)
     found = profile(dataset)

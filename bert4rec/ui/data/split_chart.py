@@ -17,7 +17,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, setting_field
 from bert4rec.plain_text import shortened
 from bert4rec.setting_checks import parse_settings
-from bert4rec.ui import state
+from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
@@ -122,7 +122,7 @@ def _ask() -> Hyperparameters:
     return parse_settings(given)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cache.kept(8)
 def _split(fingerprint: str, given: Given, _dataset: SequenceDataset) -> Split:
     return split_dataset(_dataset, parse_settings(dict(given)))
 

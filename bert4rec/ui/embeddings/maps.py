@@ -18,7 +18,7 @@ from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
 from bert4rec.plain_text import contained
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.cache import kept, load_recommender
 from bert4rec.vector_search import unit
 
 N_NEIGHBOURS = 10
@@ -48,7 +48,7 @@ def directions_of(recommender: Recommender) -> np.ndarray:
     return _directions(str(run.folder), run.checkpoint_ns("best"), recommender)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@kept(2)
 def _directions(folder: str, checkpoint_ns: int, _recommender: Recommender) -> np.ndarray:
     return unit(_recommender.item_embeddings())
 

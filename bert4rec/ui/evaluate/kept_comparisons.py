@@ -69,7 +69,7 @@ def open_kept(comparison_id: str) -> Comparison:
     return _opened(str(folder), file_stamp(folder / "comparison.json"))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the comparison…")
+@cache.kept(4, spinner="Opening the comparison…")
 def _opened(folder: str, stamp: FileStamp) -> Comparison:
     return open_comparison(Path(folder))
 

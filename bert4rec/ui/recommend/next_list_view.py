@@ -64,7 +64,7 @@ def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> R
     return Rivals(labels, {run.id: recommender.scorer, rival: other})
 
 
-@st.cache_resource(max_entries=4, show_spinner="Counting transitions…")
+@cache.kept(4, spinner="Counting transitions…")
 def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
     return yardsticks(_recommender.dataset, _recommender.settings)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, UnknownIdError
 from bert4rec.explain import Prediction, predict_masked
-from bert4rec.recommender import Recommender, load
-from bert4rec.runs.folder import Run, open_run
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.view.markdown import escape
@@ -57,7 +56,7 @@ def _draw_prediction(run: Run) -> None:
     user_id = _choose_user(dataset)
     if user_id is None:
         return
-    recommender = _loaded(str(run.folder), run.checkpoint("last").stat().st_mtime)
+    recommender = cache.load_recommender(run.id, checkpoint="last")
     user_idx = dataset.user_idx(user_id)
     whole = dataset.history(user_idx)
     history = whole[-recommender.settings.max_seq_length :]
@@ -117,12 +116,6 @@ def offered_users(dataset: SequenceDataset, n: int = N_OFFERED_USERS) -> list[st
     long = np.flatnonzero(dataset.lengths >= MIN_HISTORY)
     drawn = np.random.default_rng(0).permutation(long)[:n]
     return [dataset.user_id(int(idx)) for idx in drawn]
-
-
-# Without a spinner: a new checkpoint every few seconds would make the page flicker.
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _loaded(folder: str, checkpoint_mtime: float) -> Recommender:
-    return load(open_run(Path(folder)), checkpoint="last")
 
 
 def _remember(run: Run, user_id: str, prediction: Prediction) -> list[dict[str, Any]]:
