@@ -8,6 +8,7 @@ from bert4rec.errors import NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
@@ -236,7 +237,7 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 
 def draw_runs() -> None:
     runs = state.listed_runs()
-    run_actions.show_problem()
+    show_refusal(run_actions.PROBLEM_KEY)
     run_actions.draw_undo()
     follow_comparison(runs)
     if not runs:

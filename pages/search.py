@@ -8,18 +8,19 @@ from bert4rec.files import safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_actions import (
     LINK,
     LINKED_KEY,
     NAME_KEY,
     NEW,
+    PROBLEM_KEY,
     VIEW_KEY,
     as_shown,
     asked_name,
     free_name,
     show_new,
-    show_problem,
     show_study,
     start,
 )
@@ -203,7 +204,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 
 
 st.title("Search")
-show_problem()
+show_refusal(PROBLEM_KEY)
 found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)
 if found:

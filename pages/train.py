@@ -8,6 +8,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
@@ -128,8 +129,7 @@ def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         on_click=start,
         args=(dataset.name,),
     )
-    if problem := st.session_state.pop(PROBLEM_KEY, None):
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
     if state.job_service().active():
         st.caption("Another run is training; this one will wait in the queue.")
     elif state.search_service().active():
@@ -145,7 +145,7 @@ def start(dataset_name: str) -> None:
     try:
         start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
     else:
         # Two runs of one name are hard to tell apart.
         st.session_state[NAME_KEY] = ""

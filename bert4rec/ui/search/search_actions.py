@@ -24,6 +24,7 @@ from bert4rec.search.studies import (
 from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_draft import check_plan, draft_of
 from bert4rec.ui.search.trial_table import settings_words, trial_name
@@ -59,13 +60,6 @@ def show_new() -> None:
     st.query_params.pop(LINK, None)
 
 
-def show_problem() -> None:
-    """Draw what the last press was refused for, once."""
-    problem = st.session_state.pop(PROBLEM_KEY, None)
-    if problem is not None:
-        state.show_error(problem)
-
-
 def free_name(wanted: str, taken: Collection[str]) -> str:
     """Return a name for a study that none has yet.
 
@@ -86,7 +80,7 @@ def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:
 
 def start() -> None:
     """Search for what the form holds at the moment of the press; a refusal is shown on the page."""
-    _try(_start)
+    carry_out(PROBLEM_KEY, _start)
 
 
 def _start() -> None:
@@ -106,13 +100,6 @@ def _start() -> None:
     show_study(study.name)
 
 
-def _try(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
-
-
 def draw_controls(read: ReadStudy) -> None:
     """Draw the buttons that the state of a search allows."""
     service = state.search_service()
@@ -125,8 +112,8 @@ def draw_controls(read: ReadStudy) -> None:
                 "Stop",
                 icon=":material/stop:",
                 key=f"search_stop_{read.name}",
-                on_click=_try,
-                args=(lambda: service.stop(read.name),),
+                on_click=carry_out,
+                args=(PROBLEM_KEY, service.stop, read.name),
                 disabled=service.is_stopping(read.name),
                 help="The trial under way is put back and tried again when the search goes on.",
             )
@@ -174,8 +161,8 @@ def _draw_go_on(read: ReadStudy) -> None:
         icon=":material/play_arrow:",
         type="primary" if read.status.state == "interrupted" else "secondary",
         key=f"search_go_on_{read.name}",
-        on_click=_try,
-        args=(lambda: _go_on(read, key),),
+        on_click=carry_out,
+        args=(PROBLEM_KEY, _go_on, read, key),
     )
 
 
@@ -254,7 +241,7 @@ def draw_finds(read: ReadStudy) -> None:
 
         def act(use: Callable[[ReadStudy, Trial], None]) -> None:
             # The box may have been turned since it was drawn.
-            _try(lambda: use(read, by_number[st.session_state[key]]))
+            carry_out(PROBLEM_KEY, use, read, by_number[st.session_state[key]])
 
         st.button(
             "Train the best" if is_best else "Train this one",
