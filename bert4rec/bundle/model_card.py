@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split_record import asked_words, counts_words
 from bert4rec.plain_text import one_line
@@ -12,7 +13,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.words import number, ranged
 
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
-SCORERS = {"bert4rec": "this model", "popularity": "popularity", "transitions": "transition counts"}
+SCORERS = {"bert4rec": "this model"} | {name: title.lower() for name, title in YARDSTICKS.items()}
 PARTS = {"test": "Test items", "unseen_users": "Users who were held out whole"}
 SOURCES = {"BERT4Rec": "BERT4Rec (Sun et al. 2019)", "SASRec": "SASRec (Kang & McAuley 2018)"}
 MAX_SIGNS = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bert4rec.baselines.titles import TITLES
 from bert4rec.data.split_record import asked_words
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
@@ -15,8 +16,8 @@ from bert4rec.report.text import clean
 from bert4rec.words import counted, number, percent, sentence
 
 RULES = {
-    "transitions": ("Transitions", "what most often follows the last item"),
-    "popularity": ("Popularity", "what most people take"),
+    "transitions": "what most often follows the last item",
+    "popularity": "what most people take",
 }
 LEAD = "hr@10"
 # A map that keeps fewer of the nearest items says nothing of neighbours.
@@ -50,7 +51,7 @@ def share(value: float) -> str:
 
 def rule_name(name: str) -> str:
     """Return what a simple rule is called."""
-    return RULES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
+    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
@@ -152,7 +153,7 @@ def run_finding(one: RunFacts) -> str:
     if rival is None:
         return text + "."
     rule = rule_name(rival).lower()
-    words = f" ({RULES[rival][1]})" if rival in RULES else ""
+    words = f" ({RULES[rival]})" if rival in RULES else ""
     verdict = {
         "ahead": "the model is clearly better",
         "behind": "the model is clearly worse, so the rule is the better choice",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.baselines.titles import TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
@@ -16,7 +17,6 @@ from bert4rec.words import counted, metric_name, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
-BASELINES = {"transitions": "Transitions", "popularity": "Popularity"}
 VERDICTS = {
     "ahead": "clearly above",
     "behind": "clearly below",
@@ -102,7 +102,7 @@ def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFram
         report: Name of the scorer to its summary, for one part of the split.
         model: What the run's model is called.
     """
-    scorers = {"bert4rec": model} | BASELINES
+    scorers = {"bert4rec": model} | YARDSTICKS
     rows = []
     for metric in FINAL_METRICS:
         row = {"Metric": metric_name(metric)}
@@ -180,6 +180,6 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     if not rivals:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
-    label = BASELINES.get(rival, rival).lower()
+    label = TITLES.get(rival, rival).lower()
     verdict = VERDICTS[beside(own["intervals"][metric], report[rival]["intervals"][metric])]
     return f"{text}, {verdict} {label} at {number(rivals[rival], 3)}."

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.next_lists import NextList, next_lists, yardsticks
@@ -25,7 +26,6 @@ K = 10
 N_RECENT = 15
 MIN_LIST_PX = 260
 FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
-YARDSTICK_LABELS = {"transitions": "Transition counts", "popularity": "Popularity"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def rival_labels(run: Run) -> dict[str, str]:
         and other.checkpoint("best").exists()
         and other.config()["dataset"].get("fingerprint") == fingerprint
     }
-    return YARDSTICK_LABELS | run_labels(others)
+    return YARDSTICKS | run_labels(others)
 
 
 def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
     """Return a run's network and its rival as scorers."""
-    if rival in YARDSTICK_LABELS:
+    if rival in YARDSTICKS:
         other: Scorer = _yardsticks(run.id, recommender)[rival]
     else:
         other = cache.load_recommender(rival).scorer
