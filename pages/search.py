@@ -4,7 +4,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
-from bert4rec.files import safe_name
+from bert4rec.files import free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
@@ -19,7 +19,6 @@ from bert4rec.ui.search.search_actions import (
     VIEW_KEY,
     as_shown,
     asked_name,
-    free_name,
     show_new,
     show_study,
     start,
@@ -121,7 +120,7 @@ def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
     st.text_input(
         "Name of the search",
         key=NAME_KEY,
-        placeholder=free_name(dataset.name, taken),
+        placeholder=free_safe_name(dataset.name, taken, fallback="search"),
         max_chars=40,
         persist_state="session",
         help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",

@@ -32,7 +32,7 @@ def compared_ids(text: str) -> list[str]:
     return list(dict.fromkeys(filter(None, ids)))[:MAX_COMPARED]
 
 
-def run_labels(rows: Iterable[RunRow]) -> dict[str, str]:
+def compared_labels(rows: Iterable[RunRow]) -> dict[str, str]:
     """Return what each run is called in the comparison, by id; no two the same.
 
     Runs of one name begin with when they were made: a legend cuts off the end.

@@ -15,9 +15,9 @@ from bert4rec.next_lists import NextList, next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
-from bert4rec.ui import cache, state
+from bert4rec.ui import cache
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
@@ -43,15 +43,7 @@ class Rivals:
 
 def rival_labels(run: Run) -> dict[str, str]:
     """Return what a run can be set beside: other runs on its dataset, and the yardsticks."""
-    fingerprint = run.config()["dataset"]["fingerprint"]
-    others = {
-        other.id: other
-        for other in state.readable_runs()
-        if other.id != run.id
-        and other.checkpoint("best").exists()
-        and other.config()["dataset"].get("fingerprint") == fingerprint
-    }
-    return YARDSTICKS | run_labels(others)
+    return YARDSTICKS | run_labels(others_on_the_same_data(run))
 
 
 def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:

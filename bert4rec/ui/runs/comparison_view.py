@@ -37,7 +37,7 @@ def draw_comparison(rows: list[RunRow]) -> None:
             "They were trained on different data, so their figures cannot be compared directly.",
             icon=":material/warning:",
         )
-    labels = run_comparison.run_labels(whole)
+    labels = run_comparison.compared_labels(whole)
     _draw_part(lambda: _draw_settings(whole, labels))
     _draw_part(lambda: _draw_curves(whole, labels))
     _draw_part(lambda: _draw_metrics(whole, labels))

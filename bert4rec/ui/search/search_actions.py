@@ -9,7 +9,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
-from bert4rec.files import safe_name
+from bert4rec.files import free_safe_name
 from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Status
@@ -60,22 +60,10 @@ def show_new() -> None:
     st.query_params.pop(LINK, None)
 
 
-def free_name(wanted: str, taken: Collection[str]) -> str:
-    """Return a name for a study that none has yet.
-
-    Example:
-        >>> free_name("My log", {"My-log", "My-log-2"})
-        'My-log-3'
-    """
-    name = safe_name(wanted, fallback="search", max_length=36)
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one not in taken)
-
-
 def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:
     """Return the name that a new search was given, else one after its data."""
     typed = str(st.session_state.get(NAME_KEY) or "").strip()
-    return typed or free_name(dataset.name, taken)
+    return typed or free_safe_name(dataset.name, taken, fallback="search")
 
 
 def start() -> None:
