@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bert4rec.data.checks import MANY_LONG
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError
@@ -22,7 +23,6 @@ from bert4rec.words import percent
 
 HELD_WHOLE = 0.95
 HIGH_RATE, USUAL_RATE = 0.05, 0.001
-MANY_LONG = 0.25
 # A window so many times as long as one that holds nearly all histories whole is out of proportion.
 FAR_TOO_LONG = 1.5
 # The loss often stays on a plateau for hundreds of steps: docs/LOG.md, 2026-11-24.

@@ -14,6 +14,7 @@ from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
 from bert4rec.ui.runs.run_details import draw_details
 from bert4rec.ui.runs.run_transfer import draw_import
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.view.run_table import table_key
@@ -27,7 +28,6 @@ LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 170
 MAX_TABLE_PX = 420
 ROW_PX = 35
-LOOK_EVERY_S = 2.0
 # Together as wide as the page in a window of 1440 pixels, but for metric and seed, which stand in
 # columns only where runs differ in them.
 COLUMNS = {

@@ -13,6 +13,7 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.files import safe_name
 from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
+from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.neighbours import map_neighbours, neighbours
 from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
 from bert4rec.plain_text import contained
@@ -20,8 +21,6 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import kept, load_recommender
 from bert4rec.vector_search import unit
-
-N_NEIGHBOURS = 10
 
 
 def pca_map(run: Run, n_components: int) -> EmbeddingMap:

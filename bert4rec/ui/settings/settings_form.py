@@ -11,7 +11,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
-from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.presets import FIRST_PRESET, MACHINE, PRESETS
 from bert4rec.setting_checks import fitting_heads, fitting_widths
 from bert4rec.settings_advice import Advice, advise
 from bert4rec.ui import cache
@@ -36,7 +36,6 @@ BASE_KEY = "train_base"
 KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
-FIRST_PRESET = "balanced"
 # A source of this beginning is a preset of one's own; no name of the others has such a sign.
 # Before the words of a source that is no preset of the project.
 OTHER = "other:"

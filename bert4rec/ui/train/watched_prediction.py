@@ -15,11 +15,11 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number
 
 WATCHED_KEY = "watched_prediction"
-LOOK_EVERY_S = 2.0
 N_OFFERED_USERS = 50
 MIN_HISTORY = 5
 N_NEIGHBOURS = 4
