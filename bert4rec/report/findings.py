@@ -54,10 +54,10 @@ def rule_name(name: str) -> str:
     return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
-def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
+def best_rule(judged: Mapping[str, Judged]) -> str | None:
     """Return the simple rule that reached most, None where none was judged."""
-    rules = [name for name in judged if name != NETWORK and metric in judged[name].metrics]
-    return max(rules, key=lambda name: judged[name].metrics[metric], default=None)
+    rules = [name for name in judged if name != NETWORK and LEAD in judged[name].metrics]
+    return max(rules, key=lambda name: judged[name].metrics[LEAD], default=None)
 
 
 def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:

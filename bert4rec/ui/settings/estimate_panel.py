@@ -137,9 +137,9 @@ def batch_words(batch: FirstBatch, settings: Hyperparameters) -> str:
     )
 
 
-def batch_table(batch: FirstBatch, n_places: int = N_SHOWN_PLACES) -> pd.DataFrame:
+def batch_table(batch: FirstBatch) -> pd.DataFrame:
     """Return rows as a table of Markdown whose last column is the newest item."""
-    width = min(n_places, max((len(row.places) for row in batch.rows), default=0))
+    width = min(N_SHOWN_PLACES, max((len(row.places) for row in batch.rows), default=0))
     names = ["Asked from", *(_column_name(width - at) for at in range(width))]
     table = []
     for row in batch.rows:

@@ -111,10 +111,10 @@ def _choose_user(dataset: SequenceDataset) -> str | None:
     return chosen
 
 
-def offered_users(dataset: SequenceDataset, n: int = N_OFFERED_USERS) -> list[str]:
+def offered_users(dataset: SequenceDataset) -> list[str]:
     """Return the ids of some users with enough interactions, always the same ones."""
     long = np.flatnonzero(dataset.lengths >= MIN_HISTORY)
-    drawn = np.random.default_rng(0).permutation(long)[:n]
+    drawn = np.random.default_rng(0).permutation(long)[:N_OFFERED_USERS]
     return [dataset.user_id(int(idx)) for idx in drawn]
 
 
