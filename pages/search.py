@@ -31,7 +31,7 @@ from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, search_words
 from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.words import counted, duration
 
 ROW_PX, MAX_TABLE_PX = 35, 320

@@ -19,7 +19,8 @@ from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.run_as_code import train_command, train_snippet
+from bert4rec.view.setting_words import titled
 
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180
@@ -185,12 +186,12 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
         policy_form.draw_policy_out(policy, f"{dataset.name}.yaml")
     draft, workspace = settings_form.draft(), state.workspace()
     with as_command:
-        command = forms.train_command(
+        command = train_command(
             draft, dataset=folder.name, workspace=workspace, name=name, kind=policy.kind
         )
         st.code(command, language="shell", wrap_lines=True)
     with as_python:
-        snippet = forms.train_snippet(
+        snippet = train_snippet(
             draft, dataset=folder, workspace=workspace, name=name, kind=policy.kind
         )
         st.code(snippet, language="python", wrap_lines=True)

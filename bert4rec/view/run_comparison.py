@@ -12,9 +12,10 @@ import pandas as pd
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
-from bert4rec.view.forms import NOT_USED, form_fields, is_followed, value_text
+from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.view.run_table import RunRow
+from bert4rec.view.setting_words import NOT_USED, value_text
 from bert4rec.words import metric_name, number, unique_labels, when
 
 MIN_COMPARED, MAX_COMPARED = 2, 5

@@ -12,7 +12,8 @@ from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import beside
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
-from bert4rec.view.forms import INHERITED_FROM, form_fields, setting_text, value_text
+from bert4rec.view.forms import INHERITED_FROM, form_fields
+from bert4rec.view.setting_words import setting_text, value_text
 from bert4rec.words import counted, metric_name, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.

@@ -22,7 +22,7 @@ from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.widths import MIN_CHART_PX, MIN_METRIC_PX
 from bert4rec.view.forms import form_fields
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word
 from bert4rec.view.vega import Chart
 from bert4rec.words import counted, duration, metric_name, number, percent, sentence

@@ -14,9 +14,8 @@ from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.search.plan import Budget
 from bert4rec.ui import state
-from bert4rec.view.forms import loss_words
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import loss_words, titled
 from bert4rec.words import counted, duration, number, size
 
 ESTIMATES_KEY = "train_estimates"
