@@ -23,7 +23,7 @@ from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import state
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.view import forms
-from tests.reading import small_charts, tables
+from tests.reading import labels, small_charts, tables, texts
 from tests.unfolding import unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,15 +63,6 @@ def wait_for_the_end(workspace: Path) -> None:
 def queued_run(workspace: Path, name: str = "mine", **settings: object) -> Run:
     policy = Policy("scoring_policy", parse_settings(TINY | settings))
     return create_run(workspace, find_dataset(workspace, "made"), policy, name=name)
-
-
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
 
 
 def set_field(app: AppTest, name: str, value: object) -> AppTest:
