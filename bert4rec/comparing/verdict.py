@@ -51,7 +51,7 @@ class FutureGain:
         verdict: `matters`, `does_not` or `not_enough`.
         past: From the past alone.
         both: From both sides.
-        low: Lower end of the 95% interval of the difference.
+        low: Lower end of the 95 % interval of the difference.
         high: Upper end.
         part: Which items were hidden, see `future_report.FutureReport`; empty if that is not known.
     """

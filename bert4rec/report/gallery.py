@@ -92,7 +92,7 @@ class ContextFigure:
         name: past, future or both.
         hr: HR@10.
         ndcg: NDCG@10.
-        interval: The 95% interval of NDCG@10.
+        interval: The 95 % interval of NDCG@10.
         n_users: Users whose middle item was hidden.
     """
 

@@ -87,7 +87,7 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
 
 
 class _Score(NamedTuple):
-    """A test metric with the ends of its 95% interval."""
+    """A test metric with the ends of its 95 % interval."""
 
     value: float
     ends: tuple[float, float]
