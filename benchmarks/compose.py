@@ -2,7 +2,7 @@
 
 Nine tenths of the users train; for each other one the window ends at the newest item, and five
 items in a row are hidden at a drawn place inside it, with items left on both sides. *Recovered* is
-the share of the hidden items that were chosen anywhere among the five, with a 95 % interval over
+the share of the hidden items that were chosen anywhere among the five, with a 95% interval over
 users; *in place*, that of those chosen at their own place; *in order*, the share of pairs of
 recovered items that stand in the order in which they were hidden. No method may repeat an item.
 
@@ -120,7 +120,7 @@ def row(data: str, name: str, parts: list[np.ndarray], spent: list[float]) -> di
         "method": name,
         "users": len(figures),
         "recovered": round(float(figures[:, 0].mean()), 4),
-        "95 %": f"{low:.3f} to {high:.3f}",
+        "95%": f"{low:.3f} to {high:.3f}",
         "in place": round(float(figures[:, 1].mean()), 4),
         "in order": round(float(np.nanmean(np.concatenate(parts)[:, 2])), 3),
         "by seed": " ".join(f"{part[:, 0].mean():.3f}" for part in parts),

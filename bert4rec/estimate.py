@@ -77,7 +77,6 @@ class Estimate:
         size: What can be told without computing.
         device: Where it was measured, and where the run will train.
         device_reason: Why there.
-        free_bytes: Memory that was free there before the probe.
         step_s: Seconds of a training step: the median, on a GPU of those that it replays.
         valid_s: Seconds of one validation.
         epoch_s: Seconds of an epoch with its share of validations.
@@ -88,7 +87,6 @@ class Estimate:
     size: Size
     device: str
     device_reason: str
-    free_bytes: int
     step_s: float
     valid_s: float
     epoch_s: float
@@ -156,7 +154,6 @@ def probe(
         size=size,
         device=choice.device,
         device_reason=choice.reason,
-        free_bytes=free_bytes,
         step_s=step_s,
         valid_s=valid_s,
         epoch_s=total_s / settings.n_epochs,

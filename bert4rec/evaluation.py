@@ -108,7 +108,7 @@ def judge(
 
 
 def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:
-    """Return metrics, 95 % intervals, list properties and slices as plain data.
+    """Return metrics, 95% intervals, list properties and slices as plain data.
 
     Args:
         judgement: What was judged.

@@ -14,6 +14,7 @@ from pathlib import Path
 from bert4rec.errors import Bert4RecError
 from bert4rec.locks import LOCK
 from bert4rec.runs.storage import disk_use
+from bert4rec.words import size
 
 PACKAGES = (
     *("bert4rec", "torch", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "click"),
@@ -139,7 +140,7 @@ def _existing(path: Path) -> Path:
 
 def _disk(workspace: Path) -> Finding:
     free = shutil.disk_usage(_existing(workspace)).free
-    value = f"{free / 1e9:,.1f} GB free"
+    value = f"{size(free)} free"
     if free < LITTLE_DISK_BYTES:
         return Finding("disk", "warning", value, "Delete runs or datasets that are not needed.")
     return Finding("disk", "ok", value)

@@ -10,9 +10,9 @@ import re
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,20 @@ def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = 40) -> 
     """
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:max_length].strip("-_")
     return name or fallback
+
+
+def free_safe_name(text: str, taken: Collection[str], *, fallback: str = "unnamed") -> str:
+    """Return `text` as a safe name that none has yet, in whatever case, by a number if need be.
+
+    Example:
+        >>> free_safe_name("My log", {"My-log", "my-log-2"})
+        'My-log-3'
+    """
+    known = {name.casefold() for name in taken}
+    # Room for the number.
+    name = safe_name(text, fallback=fallback, max_length=36)
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one.casefold() not in known)
 
 
 def child_of(parent: Path, name: str) -> Path:

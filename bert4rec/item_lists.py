@@ -15,6 +15,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, UnknownIdError
 from bert4rec.histories import Histories
 from bert4rec.id_columns import as_codes, raw_id
+from bert4rec.words import counted
 
 # Rows that are named of each kind of problem.
 MAX_NAMED_ROWS = 20
@@ -84,7 +85,7 @@ class Problems:
     def lines(self) -> list[str]:
         """Return a line for each kind: how many, and where."""
         return [
-            f"{kind}: {count:,} {'row' if count == 1 else 'rows'} ({self._named(kind)})"
+            f"{kind}: {counted(count, 'row')} ({self._named(kind)})"
             for kind, count in self.counts.items()
         ]
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert4rec.errors import NotFoundError, SettingsError
-from bert4rec.files import child_of, make_folder, safe_name, write_text, writing_explained
+from bert4rec.files import (
+    child_of,
+    free_safe_name,
+    make_folder,
+    safe_name,
+    write_text,
+    writing_explained,
+)
 from bert4rec.locks import changing
 from bert4rec.policy import Policy, dump_policy, read_policy
 from bert4rec.presets import PRESETS
@@ -81,10 +88,8 @@ def save_preset(workspace: Path, name: str, policy: Policy) -> Path:
 
 def free_preset_name(workspace: Path, wanted: str) -> str:
     """Return a name like the wanted one under which nothing is kept yet."""
-    taken = {preset.name.casefold() for preset in own_presets(workspace)} | set(PRESETS)
-    name = safe_name(wanted, fallback="preset", max_length=36)
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one.casefold() not in taken)
+    taken = {preset.name for preset in own_presets(workspace)} | set(PRESETS)
+    return free_safe_name(wanted, taken, fallback="preset")
 
 
 def delete_preset(workspace: Path, name: str) -> None:

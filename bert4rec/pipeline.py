@@ -28,10 +28,11 @@ from bert4rec.files import (
 )
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.extension import extend_run
-from bert4rec.runs.folder import RESUMABLE_STATES, Run, utc_now
+from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
@@ -110,7 +111,7 @@ def _known_by_content(dataset: SequenceDataset) -> SequenceDataset:
         "n_items": dataset.n_items,
         "n_interactions": dataset.n_interactions,
     }
-    told = {"created_at": utc_now().isoformat(timespec="seconds")} | dataset.manifest
+    told = {"created_at": now_text()} | dataset.manifest
     known = {"name": dataset.name, "fingerprint": content_hash(dataset), "counts": counts}
     return replace(dataset, manifest=told | known, folder=None)
 
@@ -292,7 +293,7 @@ def _summary(
         "n_items": dataset.n_items,
         "n_interactions": dataset.n_interactions,
         "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
-        "finished_at": utc_now().isoformat(timespec="seconds"),
+        "finished_at": now_text(),
     }
 
 

@@ -22,7 +22,21 @@ def contained(text: str) -> str:
     return text + END_OF_ISOLATE * n_isolates + END_OF_OVERRIDE * n_overrides
 
 
+def shortened(text: str, limit: int) -> str:
+    """Return text of at most `limit` signs, contained.
+
+    Example:
+        >>> shortened("Ode to Joy", 10), shortened("Ode to Joy", 5)
+        ('Ode to Joy', 'Ode…')
+    """
+    return contained(text if len(text) <= limit else text[: limit - 1].rstrip() + "…")
+
+
 def one_line(text: object) -> str:
     """Return text without line breaks and control signs, which a terminal would obey."""
-    flat = " ".join(str(text).split())
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in flat)
+    return printable(" ".join(str(text).split()))
+
+
+def printable(line: str) -> str:
+    """Return a line whose control signs and halves of signs are a question mark in a box."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)

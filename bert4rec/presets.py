@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 DEMO, LOG = "benchmarks/results/demo.json", "docs/LOG.md"
+# What a new form or search starts from.
+FIRST_PRESET = "balanced"
 # No figure is from another machine than this one, but where `data` names it.
 MACHINE = "2 cores of an AMD EPYC without a GPU, torch 2.13, float32"
 

@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from bert4rec.data.checks import MANY_LONG
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError
 from bert4rec.hyperparameters import OF_NEGATIVES, Hyperparameters
 from bert4rec.objective import choose_loss
+from bert4rec.words import percent
 
 HELD_WHOLE = 0.95
 HIGH_RATE, USUAL_RATE = 0.05, 0.001
-MANY_LONG = 0.25
 # A window so many times as long as one that holds nearly all histories whole is out of proportion.
 FAR_TOO_LONG = 1.5
 # The loss often stays on a plateau for hundreds of steps: docs/LOG.md, 2026-11-24.
@@ -176,14 +177,14 @@ def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]
     elif window >= FAR_TOO_LONG * enough:
         yield Advice(
             "max_seq_length",
-            f"only {_percent(share)} of the histories are longer than {window:,}: {held}, and the "
+            f"only {percent(share)} of the histories are longer than {window:,}: {held}, and the "
             "few long ones cost less",
             changes={"max_seq_length": enough},
         )
     elif share > MANY_LONG:
         yield Advice(
             "max_seq_length",
-            f"{_percent(share)} of the histories are longer than {window:,}: of these training "
+            f"{percent(share)} of the histories are longer than {window:,}: of these training "
             f"sees windows at random places, a prediction the newest {window:,}; {held}",
         )
 
@@ -282,7 +283,3 @@ def _without_effect(settings: Hyperparameters, given: Collection[str]) -> Iterat
     for name, other, value in NEEDED:
         if name in given and getattr(settings, other) != value:
             yield Advice(name, f"has no effect unless {other} is {value}", changes={other: value})
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.0095 or share == 0 else f"{share:.1%}"

@@ -16,7 +16,6 @@ from bert4rec.suggestions import check_length
 from bert4rec.threads import side_by_side
 
 Similarity = Literal["dot", "cosine"]
-SIMILARITIES: tuple[Similarity, ...] = ("dot", "cosine")
 
 
 @torch.inference_mode()

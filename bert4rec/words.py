@@ -32,12 +32,33 @@ def number(value: float | int | None, digits: int = 0) -> str:
     """Return a number with thousands separated.
 
     Example:
-        >>> number(1234.5), number(0.12345, 3), number(None)
-        ('1,234', '0.123', '–')
+        >>> number(1234.5), number(0.12345, 3), number(None), number(-0.0002, 3)
+        ('1,234', '0.123', '–', '0.000')
     """
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:,.{digits}f}"
+    # A rounded nothing has no sign.
+    return f"{round(value, digits) or 0:,.{digits}f}"
+
+
+def ranged(mean: float | None, low: float, high: float, digits: int = 3) -> str:
+    """Return a mean with the ends of its interval in brackets.
+
+    Example:
+        >>> ranged(0.31246, 0.29, 0.335), ranged(-0.0002, -0.0004, 0.01)
+        ('0.312 (0.290 to 0.335)', '0.000 (0.000 to 0.010)')
+    """
+    return f"{number(mean, digits)} ({span(low, high, digits)})"
+
+
+def span(low: float, high: float, digits: int = 3) -> str:
+    """Return the two ends of an interval.
+
+    Example:
+        >>> span(0.29, 0.335)
+        '0.290 to 0.335'
+    """
+    return f"{number(low, digits)} to {number(high, digits)}"
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
@@ -72,20 +93,26 @@ def _two_units(large: int, unit: str, small: int, small_unit: str) -> str:
     return f"{large} {unit} {small} {small_unit}" if small else f"{large} {unit}"
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 0) -> str:
     """Return a share as a percentage with as many digits as it needs.
 
+    Args:
+        share: 0 to 1.
+        digits: Those of a tenth and more, where near shares are to be told apart.
+
     Example:
-        >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7)
-        ('50%', '1.2%', '0.004%', '<0.001%')
+        >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7), percent(0.2994, 1)
+        ('50%', '1.2%', '0.004%', '<0.001%', '29.9%')
     """
     if share is None or not math.isfinite(share):
         return "–"
     value = 100 * share
     if 0 < value < 0.001:
         return "<0.001%"
-    if value >= 9.95 or value == 0:
+    if value in (0, 100):
         return f"{value:.0f}%"
+    if value >= 9.95:
+        return f"{value:.{digits}f}%"
     return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
+from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.neighbours import neighbours
 from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
@@ -341,7 +342,7 @@ def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -
     row = np.flatnonzero(found.item_idx == focus)
     if focus is None or not len(row):
         return None
-    nearest = neighbours(maps.directions_of(recommender), focus, maps.N_NEIGHBOURS)
+    nearest = neighbours(maps.directions_of(recommender), focus, N_NEIGHBOURS)
     near = np.flatnonzero(np.isin(found.item_idx, [idx for idx, _ in nearest]))
     return Rings(int(row[0]), [int(at) for at in near])
 

@@ -17,6 +17,7 @@ from bert4rec.ui.inspect.gallery import draw_gallery
 from bert4rec.ui.inspect.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
 from bert4rec.ui.inspect.inspected_model import open_model
 from bert4rec.ui.inspect.second_model import draw_second
+from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.sequences import prediction_cards
 from bert4rec.ui.sequences.drafts import Draft, Edit, find_history, parse_items
@@ -54,8 +55,7 @@ def page() -> None:
         return
     draw_source(run, recommender, draft)
     draw_sight(recommender.settings)
-    if problem := st.session_state.pop(PROBLEM_KEY, None):
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
     draw_sequence(recommender, draft)
     draw_places(recommender, draft)
     draw_more(run, recommender, draft)
@@ -83,7 +83,7 @@ def linked_draft(link: dict[str, str], dataset: SequenceDataset) -> Draft | None
         original = dataset.history(dataset.user_idx(user)).tolist() if user else None
         return Draft.from_link(link, original, dataset.n_items)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
         return None
 
 
@@ -123,10 +123,7 @@ def take(draft: Draft) -> None:
 
 
 def change(edit: Edit) -> None:
-    try:
-        take(edit(st.session_state[DRAFT_KEY]))
-    except SettingsError as error:
-        st.session_state[PROBLEM_KEY] = error
+    carry_out(PROBLEM_KEY, lambda: take(edit(st.session_state[DRAFT_KEY])))
 
 
 def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = None) -> None:
@@ -135,7 +132,7 @@ def take_user(recommender: Recommender, user_id: str, *, n_asked: int | None = N
     except UnknownIdError as error:
         draft = met_draft(recommender, user_id)
         if draft is None:
-            st.session_state[PROBLEM_KEY] = error
+            keep_refusal(PROBLEM_KEY, error)
         else:
             take(draft)
         return

@@ -19,6 +19,7 @@ from bert4rec.ui.recommend import composer_result, composer_settings, composer_s
 from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
 from bert4rec.ui.recommend.story_view import STORY_NAMES, draw_stories
+from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
@@ -97,11 +98,6 @@ def open_sheet(run: Run, outline: Outline) -> None:
     st.session_state[VIEW_KEY] = "compose"
 
 
-def show_problem() -> None:
-    if problem := st.session_state.pop(PROBLEM_KEY, None):
-        state.show_error(problem)
-
-
 def draw_user_view(run: Run, recommender: Recommender) -> None:
     dataset = recommender.dataset
     labels = rival_labels(run)
@@ -128,7 +124,7 @@ def draw_user_view(run: Run, recommender: Recommender) -> None:
             "their lists. Off: what comes after the whole history.",
             persist_state="session",
         )
-    show_problem()
+    show_refusal(PROBLEM_KEY)
     user_idx = dataset.user_idx(user)
     rivals = open_rivals(run, recommender, rival, labels[rival])
     draw_lists(recommender, rivals, user_idx, hides_last=hides_last)
@@ -158,7 +154,7 @@ def take_user(dataset: SequenceDataset, user: str) -> None:
     try:
         dataset.user_idx(user)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
         return
     st.session_state["recommend_user"] = user
     st.session_state["recommend_user_of"] = dataset.fingerprint
@@ -170,7 +166,7 @@ def draw_compose_view(run: Run, recommender: Recommender) -> None:
     sheet = current_sheet(dataset)
     composer_settings.draw_start(dataset, sheet, keep_sheet, partial(start_from_user, dataset))
     draw_sight(recommender.settings)
-    show_problem()
+    show_refusal(PROBLEM_KEY)
     with folded("Rules and dials", key="compose_rules", icon=":material/tune:") as is_open:
         if is_open:
             composer_settings.draw_rules(
@@ -218,7 +214,7 @@ def linked_sheet(link: dict[str, str], dataset: SequenceDataset) -> Sheet | None
         if sheet.user:
             dataset.user_idx(sheet.user)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
         return None
     return sheet
 
@@ -234,17 +230,14 @@ def take_sheet(sheet: Sheet) -> None:
 
 
 def start_from_user(dataset: SequenceDataset, user: str) -> None:
-    try:
-        keep_sheet(composer_settings.user_sheet(dataset, dataset.user_idx(user)))
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+    carry_out(
+        PROBLEM_KEY,
+        lambda: keep_sheet(composer_settings.user_sheet(dataset, dataset.user_idx(user))),
+    )
 
 
 def change_outline(edit: Edit) -> None:
-    try:
-        take_sheet(st.session_state[SHEET_KEY].edited(edit))
-    except SettingsError as error:
-        st.session_state[PROBLEM_KEY] = error
+    carry_out(PROBLEM_KEY, lambda: take_sheet(st.session_state[SHEET_KEY].edited(edit)))
 
 
 def set_filled(is_filled: bool) -> None:

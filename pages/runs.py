@@ -8,11 +8,13 @@ from bert4rec.errors import NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
 from bert4rec.ui.runs.run_details import draw_details
 from bert4rec.ui.runs.run_transfer import draw_import
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.view.run_table import table_key
@@ -26,7 +28,6 @@ LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 170
 MAX_TABLE_PX = 420
 ROW_PX = 35
-LOOK_EVERY_S = 2.0
 # Together as wide as the page in a window of 1440 pixels, but for metric and seed, which stand in
 # columns only where runs differ in them.
 COLUMNS = {
@@ -236,7 +237,7 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 
 def draw_runs() -> None:
     runs = state.listed_runs()
-    run_actions.show_problem()
+    show_refusal(run_actions.PROBLEM_KEY)
     run_actions.draw_undo()
     follow_comparison(runs)
     if not runs:

@@ -4,22 +4,22 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
-from bert4rec.files import safe_name
+from bert4rec.files import free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_actions import (
     LINK,
     LINKED_KEY,
     NAME_KEY,
     NEW,
+    PROBLEM_KEY,
     VIEW_KEY,
     as_shown,
     asked_name,
-    free_name,
     show_new,
-    show_problem,
     show_study,
     start,
 )
@@ -31,7 +31,7 @@ from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, search_words
 from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.words import counted, duration
 
 ROW_PX, MAX_TABLE_PX = 35, 320
@@ -120,7 +120,7 @@ def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
     st.text_input(
         "Name of the search",
         key=NAME_KEY,
-        placeholder=free_name(dataset.name, taken),
+        placeholder=free_safe_name(dataset.name, taken, fallback="search"),
         max_chars=40,
         persist_state="session",
         help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",
@@ -203,7 +203,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 
 
 st.title("Search")
-show_problem()
+show_refusal(PROBLEM_KEY)
 found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)
 if found:

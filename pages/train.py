@@ -8,6 +8,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
@@ -18,7 +19,8 @@ from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.run_as_code import train_command, train_snippet
+from bert4rec.view.setting_words import titled
 
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180
@@ -128,8 +130,7 @@ def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         on_click=start,
         args=(dataset.name,),
     )
-    if problem := st.session_state.pop(PROBLEM_KEY, None):
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
     if state.job_service().active():
         st.caption("Another run is training; this one will wait in the queue.")
     elif state.search_service().active():
@@ -145,7 +146,7 @@ def start(dataset_name: str) -> None:
     try:
         start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
     else:
         # Two runs of one name are hard to tell apart.
         st.session_state[NAME_KEY] = ""
@@ -185,12 +186,12 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
         policy_form.draw_policy_out(policy, f"{dataset.name}.yaml")
     draft, workspace = settings_form.draft(), state.workspace()
     with as_command:
-        command = forms.train_command(
+        command = train_command(
             draft, dataset=folder.name, workspace=workspace, name=name, kind=policy.kind
         )
         st.code(command, language="shell", wrap_lines=True)
     with as_python:
-        snippet = forms.train_snippet(
+        snippet = train_snippet(
             draft, dataset=folder, workspace=workspace, name=name, kind=policy.kind
         )
         st.code(snippet, language="python", wrap_lines=True)

@@ -1,4 +1,4 @@
-"""Reading the tables and small charts that a page draws as HTML."""
+"""Reading what a page says: its texts, and the tables and small charts that it draws as HTML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from html.parser import HTMLParser
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
+
+from bert4rec.view.markdown import WORD_JOINER
+
+
+def texts(app: AppTest) -> str:
+    """Return all that a page says, of every kind, as it was written in Markdown."""
+    running = (app.markdown, app.caption, app.title, app.header, app.subheader)
+    boxes = (app.error, app.warning, app.info, app.success, app.toast)
+    kinds = (*running, *boxes, app.code, app.text)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def plain(app: AppTest) -> str:
+    """Return the same as it is read, without the signs that keep Markdown from obeying it."""
+    return texts(app).replace("\\", "").replace(WORD_JOINER, "")
+
+
+def labels(app: AppTest) -> list[str]:
+    """Return what stands on the buttons of a page, in its order."""
+    return [button.label for button in app.button]
 
 
 class TableReader(HTMLParser):

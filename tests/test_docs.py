@@ -118,6 +118,13 @@ def test_every_link_between_the_documents_leads_somewhere(document: str, target:
     assert not anchor or path.suffix != ".md" or anchor in anchors(path)
 
 
+def test_the_index_of_the_documents_is_complete() -> None:
+    docs = ROOT / "docs"
+    index = docs / "README.md"
+    listed = {docs / target for document, target in links() if document == named(index)}
+    assert not set(docs.rglob("*.md")) - listed - {index}
+
+
 def test_every_hyperparameter_is_documented() -> None:
     from bert4rec.hyperparameters import Hyperparameters
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bert4rec.baselines import ease, factors, item2vec, neighbours, recent
 from bert4rec.baselines.popularity import Popularity
+from bert4rec.baselines.titles import TITLES
 from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.errors import SettingsError
@@ -22,7 +23,6 @@ class Baseline:
 
     Args:
         name: What it is called on the command line and in files.
-        title: What a person reads.
         about: What it goes by, in one sentence.
         source: Where it comes from.
         parameters: What it is fitted with, in words.
@@ -33,13 +33,17 @@ class Baseline:
     """
 
     name: str
-    title: str
     about: str
     source: str
     parameters: str
     kind: str
     fit: Callable[[TrainingRows], Scorer]
     package: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a person reads."""
+        return TITLES[self.name]
 
     def obstacle(self, n_items: int) -> str:
         """Return why it cannot be fitted for a catalogue on this machine, or nothing."""
@@ -65,7 +69,6 @@ BASELINES = {
     for baseline in (
         Baseline(
             "popularity",
-            "Popularity",
             "The same list for everyone: what occurs most often in training.",
             "common practice",
             "none",
@@ -74,7 +77,6 @@ BASELINES = {
         ),
         Baseline(
             "recent",
-            "Popular of late",
             "The same list for everyone: what occurs most often of late.",
             "Ji et al. 2020",
             f"the newest {recent.RECENT_SHARE:.0%} of the training interactions",
@@ -83,7 +85,6 @@ BASELINES = {
         ),
         Baseline(
             "transitions",
-            "Transitions",
             "What most often came directly after the last item.",
             "as in Rendle et al. 2010",
             "counts, then popularity",
@@ -92,7 +93,6 @@ BASELINES = {
         ),
         Baseline(
             "item-knn",
-            "Item neighbours",
             "What the people met who met the items of the history, by cosine.",
             "Sarwar et al. 2001",
             f"{neighbours.N_NEIGHBOURS} neighbours an item",
@@ -102,7 +102,6 @@ BASELINES = {
         ),
         Baseline(
             "als",
-            "Matrix factors (ALS)",
             "Vectors of users and items whose products tell who meets what.",
             "Hu, Koren & Volinsky 2008",
             f"{factors.N_FACTORS} factors, regularization {factors.REGULARIZATION:g},"
@@ -113,7 +112,6 @@ BASELINES = {
         ),
         Baseline(
             "item2vec",
-            "Item2Vec",
             "Items as words: those near each other in histories are alike.",
             "Barkan & Koenigstein 2016",
             f"skip-gram, {item2vec.N_DIMENSIONS} dimensions, window {item2vec.WINDOW},"
@@ -125,7 +123,6 @@ BASELINES = {
         ),
         Baseline(
             "ease",
-            "EASE",
             "Each item told by all others at once, a linear model in closed form.",
             "Steck 2019",
             f"regularization {ease.REGULARIZATION:g}",

@@ -9,6 +9,7 @@ from torch import Tensor
 from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.errors import SettingsError
 from bert4rec.histories import Histories
+from bert4rec.words import size
 
 REGULARIZATION = 250.0
 # The items' products, their inverse and its factor are dense and held at once.
@@ -60,6 +61,6 @@ def too_large(n_items: int) -> str:
         return ""
     most = int((MAX_BYTES / BYTES_PER_PAIR) ** 0.5)
     return (
-        f"ease holds {n_bytes / 1e9:,.1f} GB for all pairs of {n_items:,} items;"
+        f"ease holds {size(n_bytes)} for all pairs of {n_items:,} items;"
         f" it is fitted for up to {most:,} items"
     )

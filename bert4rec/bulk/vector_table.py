@@ -71,17 +71,11 @@ class VectorTable:
         return cls(kinds, ids, titles, np.concatenate([part.vectors for part in parts]))
 
 
-def read_vectors(path: str | Path) -> VectorTable:
-    """Read a Parquet file of vectors whole, as `vector_batches` reads it."""
-    return VectorTable.joined(list(vector_batches(path)))
-
-
-def vector_batches(path: str | Path, n_rows: int = BATCH_ROWS) -> Iterator[VectorTable]:
+def vector_batches(path: str | Path) -> Iterator[VectorTable]:
     """Yield the rows of a Parquet file of vectors; those without a vector are left out.
 
     Args:
         path: A file with `vector` and `id`; `kind` and `title` may be missing.
-        n_rows: Rows that are held at once.
 
     Raises:
         NotFoundError: there is no such file.
@@ -96,7 +90,7 @@ def vector_batches(path: str | Path, n_rows: int = BATCH_ROWS) -> Iterator[Vecto
         )
     width: int | None = None
     is_known = False
-    for table in rows.batches(n_rows):
+    for table in rows.batches(BATCH_ROWS):
         batch = _named_vectors(table, rows.path.name)
         n_numbers = batch.vectors.shape[1]
         if len(batch):

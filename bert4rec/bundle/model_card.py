@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split_record import asked_words, counts_words
 from bert4rec.metrics import told_apart
 from bert4rec.plain_text import one_line
 from bert4rec.runs.folder import Run
+from bert4rec.words import number, ranged
 
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
-SCORERS = {"bert4rec": "this model", "popularity": "popularity", "transitions": "transition counts"}
+SCORERS = {"bert4rec": "this model"} | {name: title.lower() for name, title in YARDSTICKS.items()}
 PARTS = {"test": "Test items", "unseen_users": "Users who were held out whole"}
 SOURCES = {"BERT4Rec": "BERT4Rec (Sun et al. 2019)", "SASRec": "SASRec (Kang & McAuley 2018)"}
 MAX_SIGNS = 200
@@ -98,7 +100,7 @@ def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Asked for {asked_words(split if isinstance(split, dict) else None)}; the whole catalogue"
         f" is ranked, items of the history are {seen}, ties count against the model. Brackets:"
-        " 95 % intervals by bootstrap over users."
+        " 95% intervals by bootstrap over users."
     )
     for part, judged in report.items():
         yield ""
@@ -121,7 +123,7 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
     value, ends = found["metrics"].get(metric), found["intervals"].get(metric)
     if value is None:
         return "-"
-    return f"{value:.4f}" + (f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else "")
+    return ranged(value, ends[0], ends[1], 4) if ends else number(value, 4)
 
 
 def _verdict(judged: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError
 from bert4rec.files import check_format, expanded, is_file, is_there, read_json
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.parcels import BLOCK_BYTES, Expected
+from bert4rec.parcels import Expected
 from bert4rec.policy import Policy, load_policy
 from bert4rec.recommender import Recommender
 from bert4rec.recommender import load as load_run
@@ -229,11 +229,8 @@ def _check_files(folder: Path, told: Mapping[str, Any]) -> None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _bundle(folder: Path, manifest: Mapping[str, Any]) -> Bundle:

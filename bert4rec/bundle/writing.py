@@ -29,11 +29,12 @@ from bert4rec.bundle.vocabulary_file import write_vocabulary
 from bert4rec.data.collection import find_manifest
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import is_file, swapped_in, writing_explained
+from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
 from bert4rec.recommender import Recommender
 from bert4rec.recommender import load as load_run
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run
 
 
 def export_bundle(run: Run, path: Path) -> dict[str, int]:
@@ -116,7 +117,7 @@ def _manifest(run: Run, model: Recommender) -> dict[str, Any]:
         "kind": KIND,
         "format_version": FORMAT_VERSION,
         "version": version("bert4rec"),
-        "exported_at": utc_now().isoformat(timespec="seconds"),
+        "exported_at": now_text(),
         "run": {"id": run.id, "name": run.name, "created_at": config["created_at"]},
         "policy": config["policy"],
         "dataset": {key: config["dataset"][key] for key in ("name", "fingerprint")},

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
 
 SHOWN_ROWS = 100
-MODEL_HELP = "RUN is a run's id, name or folder, `last`, or a bundle of the command export."
 Option = Callable[[Any], Any]
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.progress import LINE_EVERY_S
+from bert4rec.cli.progress import ComparisonProgress
 from bert4rec.cli.terminal import shared_options, show, table, tell, wrong_use
+from bert4rec.words import span
 
 if TYPE_CHECKING:
     from bert4rec.comparing.comparison import Comparison
-    from bert4rec.comparing.judging import Step
 
 SHOWN_METRICS = ("hr@1", "hr@10", "ndcg@10", "mrr@10")
 TESTED_METRICS = ("ndcg@10", "hr@10")
@@ -56,7 +54,7 @@ def compare(
 
     RUN is a finished run's id, name or folder, or `last`; all of one dataset and one split. The
     baselines are popularity, recent, transitions, item-knn, als, item2vec and ease, fitted on what
-    the runs were trained on. Differences are paired, user by user, with a 95 % interval and a
+    the runs were trained on. Differences are paired, user by user, with a 95% interval and a
     p-value by flipping signs, adjusted by Holm for their number. The comparison is kept in the
     workspace; asked for again, it is there at once.
     """
@@ -81,41 +79,10 @@ def compare(
         tell(f"left out: {name}: {reason}")
     made = find_kept(plan, workspace)
     if made is None:
-        with Progress() as progress:
+        with ComparisonProgress() as progress:
             made = carry_out(plan, workspace, watch=progress)
     document = made.document() | {"advice": reach_verdict(made).document()}
     show(document, lines_of(made, document))
-
-
-class Progress:
-    """Shows the steps of a comparison on standard error; pass it as `watch`."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._told = ""
-        self._told_s = 0.0
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress:
-        if self._is_terminal:
-            self._bar = click.progressbar(
-                length=1000, label="comparing", file=sys.stderr, item_show_func=lambda _: self._told
-            )
-            self._bar.render_progress()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()
-
-    def __call__(self, step: Step) -> None:
-        """Take a step."""
-        is_new, self._told = step.doing != self._told, step.doing
-        if self._bar is not None:
-            self._bar.update(max(0, int(1000 * step.share) - self._bar.pos))
-        elif is_new or time.monotonic() - self._told_s >= LINE_EVERY_S:
-            self._told_s = time.monotonic()
-            tell(f"{step.share:4.0%}  {step.doing}")
 
 
 def lines_of(made: Comparison, document: dict[str, Any]) -> list[str]:
@@ -146,7 +113,7 @@ def _score_lines(made: Comparison, part: dict[str, Any]) -> list[str]:
         (
             made.entrants[key].title,
             *(found[key, metric]["value"] for metric in SHOWN_METRICS),
-            f"{found[key, 'ndcg@10']['low']:.4f} to {found[key, 'ndcg@10']['high']:.4f}",
+            span(found[key, "ndcg@10"]["low"], found[key, "ndcg@10"]["high"], 4),
         )
         for key in ordered
     ]

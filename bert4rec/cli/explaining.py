@@ -10,6 +10,7 @@ import click
 
 from bert4rec.cli.answers import load_run
 from bert4rec.cli.terminal import Command, shared_options, show, table
+from bert4rec.words import ranged
 
 if TYPE_CHECKING:
     from bert4rec.held_out.future_report import Estimate, FutureReport
@@ -92,7 +93,7 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
     return [
         answer,
         "",
-        *table(("mean and 95 % interval", "hr@10", "ndcg@10", "bits"), contexts + differences),
+        *table(("mean and 95% interval", "hr@10", "ndcg@10", "bits"), contexts + differences),
         f"Ranks of both beside the past: {', '.join(share)}.",
         "",
         *table(("by", "group", "places", *CONTEXT_NAMES.values(), "both less past"), slices),
@@ -102,9 +103,7 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
 
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
-    # Adding 0 takes the sign from a rounded nothing.
-    mean, low, high = (round(value, digits) + 0.0 for value in (one.mean, one.low, one.high))
-    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return ranged(one.mean, one.low, one.high, digits)
 
 
 @click.command()
@@ -114,7 +113,7 @@ def _ranged(one: Estimate, digits: int = 3) -> str:
 def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace: Path) -> None:
     """Say whether the probabilities of RUN are what they say.
 
-    RUN is a run's id, name or folder, or `last`. Of all items listed with a chance of 20 %, a fifth
+    RUN is a run's id, name or folder, or `last`. Of all items listed with a chance of 20%, a fifth
     should be the hidden one. A temperature is fitted on half of the users, judged on the others.
     """
     from bert4rec.held_out.calibration import calibrate

@@ -10,6 +10,7 @@ import click
 from bert4rec.cli.answers import id_of, load_run
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
+from bert4rec.words import size
 
 
 @click.command()
@@ -58,7 +59,7 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
     found, path = find_run(workspace, run), expanded(out).resolve()
     files = export_bundle(found, path)
     document = {"run": found.id, "out": str(path), "files": files}
-    return document, [f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB"]
+    return document, [f"Wrote {path}, {size(path.stat().st_size)}"]
 
 
 def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
@@ -74,7 +75,7 @@ def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, 
         "n_sequences": report.n_sequences,
     }
     line = (
-        f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB; the largest difference to the library"
+        f"Wrote {path}, {size(path.stat().st_size)}; the largest difference to the library"
         f" over {report.n_sequences:,} sequences is {report.largest_difference:.1e}"
         f" (allowed: {report.tolerance:.1e})"
     )

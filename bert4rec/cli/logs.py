@@ -12,6 +12,7 @@ from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.terminal import next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, is_file, is_there
+from bert4rec.words import size
 
 if TYPE_CHECKING:
     from bert4rec.data.dataset import SequenceDataset
@@ -220,7 +221,7 @@ def _fetched(log: PublicLog, workspace: Path) -> SequenceDataset:
     if is_file(place):
         tell(f"reading {place}")
     else:
-        tell(f"fetching {log.url}, about {log.size_bytes / 1e6:,.0f} MB, to {place}")
+        tell(f"fetching {log.url}, about {size(log.size_bytes)}, to {place}")
     tell(f"licence: {log.licence} See {log.readme_url}")
     with DownloadProgress() as progress:
         return prepare_public_log(log, workspace, progress=progress)

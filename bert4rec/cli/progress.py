@@ -14,6 +14,7 @@ from bert4rec.cli.terminal import tell
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
+    from bert4rec.comparing.judging import Step
     from bert4rec.runs.folder import Run
 
 # Often enough to see that it lives, seldom enough for a log.
@@ -111,6 +112,31 @@ class DownloadProgress(_Progress):
         elif time.monotonic() - self._told_s >= LINE_EVERY_S or n_bytes == total:
             self._told_s = time.monotonic()
             tell(f"{n_bytes:,} bytes" + (f" of {total:,}" if total else ""))
+
+
+class ComparisonProgress(_Progress):
+    """Shows the steps of a comparison; pass it as `watch`."""
+
+    def __init__(self) -> None:
+        self._told = ""
+        self._told_s = time.monotonic()
+
+    def __call__(self, step: Step) -> None:
+        """Take a step."""
+        is_new, self._told = step.doing != self._told, step.doing
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._bar = click.progressbar(
+                    length=1000,
+                    label="comparing",
+                    file=sys.stderr,
+                    item_show_func=lambda _: self._told,
+                )
+                self._bar.render_progress()
+            self._bar.update(max(0, int(1000 * step.share) - self._bar.pos))
+        elif is_new or time.monotonic() - self._told_s >= LINE_EVERY_S:
+            self._told_s = time.monotonic()
+            tell(f"{step.share:4.0%}  {step.doing}")
 
 
 class CountProgress(_Progress):

@@ -8,6 +8,7 @@ import click
 
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
+from bert4rec.words import size
 
 
 @click.command()
@@ -29,4 +30,4 @@ def report(runs: tuple[str, ...], out: str, workspace: Path) -> None:
     found = [find_run(workspace, run) for run in runs]
     write_report(found, path)
     document = {"runs": [run.id for run in found], "out": str(path)}
-    show(document, [f"Wrote {path}, {path.stat().st_size / 1e3:,.0f} kB"])
+    show(document, [f"Wrote {path}, {size(path.stat().st_size)}"])

@@ -12,6 +12,7 @@ from bert4rec.cli.runs import find_one
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.errors import Bert4RecError
 from bert4rec.files import expanded
+from bert4rec.words import size
 
 if TYPE_CHECKING:
     from bert4rec.runs.folder import Run
@@ -31,7 +32,7 @@ def export(run: str, out: str, with_last: bool, workspace: Path) -> None:
         wrong_use("--out should end in .zip")
     names = export_run(found, path, with_last=with_last)
     document = {"run": found.id, "out": str(path), "files": names}
-    show(document, [f"Wrote {path}, {path.stat().st_size / 1e6:,.1f} MB"])
+    show(document, [f"Wrote {path}, {size(path.stat().st_size)}"])
 
 
 @click.command(name="import")
@@ -84,4 +85,4 @@ def curves(run: str, form: str, out: str, workspace: Path) -> None:
     written = write_curves(found, "csv" if form == "csv" else "tensorboard", path)
     next_line = [] if form == "csv" else [f"Next: tensorboard --logdir {shlex.quote(str(path))}"]
     document = {"run": found.id, "form": form, "out": str(written)}
-    show(document, [f"Wrote {written}, {written.stat().st_size / 1e3:,.1f} kB", *next_line])
+    show(document, [f"Wrote {written}, {size(written.stat().st_size)}", *next_line])

@@ -10,6 +10,7 @@ import click
 
 from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, tell
 from bert4rec.errors import Bert4RecError
+from bert4rec.words import size
 
 if TYPE_CHECKING:
     from bert4rec.runs.folder import Run
@@ -177,7 +178,7 @@ def purge(ids: tuple[str, ...], workspace: Path) -> None:
     for run_id in chosen:
         purge_run(workspace, run_id)
     freed = n_bytes - disk_use(workspace / TRASH_NAME)
-    lines = [f"Purged {len(chosen):,} of the trash, {freed / 1e6:,.1f} MB."]
+    lines = [f"Purged {len(chosen):,} of the trash, {size(freed)}."]
     show({"purged": chosen, "n_bytes": freed}, lines)
 
 
@@ -226,8 +227,8 @@ def prune(run: str | None, workspace: Path) -> None:
     freed = {one.id: prune_run(one) for one in chosen}
     pruned = {run_id: n_bytes for run_id, n_bytes in freed.items() if n_bytes}
     total = sum(pruned.values())
-    lines = [f"Pruned {run_id}: {n_bytes / 1e6:,.1f} MB" for run_id, n_bytes in pruned.items()]
-    show({"pruned": pruned, "n_bytes": total}, [*lines, f"Freed {total / 1e6:,.1f} MB."])
+    lines = [f"Pruned {run_id}: {size(n_bytes)}" for run_id, n_bytes in pruned.items()]
+    show({"pruned": pruned, "n_bytes": total}, [*lines, f"Freed {size(total)}."])
 
 
 def _finished(workspace: Path) -> list[Run]:

@@ -61,8 +61,8 @@ class SearchOptions:
 
     def _asked(self) -> SearchPlan:
         from bert4rec.cli.settings import assigned
-        from bert4rec.presets import PRESETS
-        from bert4rec.search.plan import FIRST_PRESET, SearchPlan, checked_plan, read_plan
+        from bert4rec.presets import FIRST_PRESET, PRESETS
+        from bert4rec.search.plan import SearchPlan, checked_plan, read_plan
         from bert4rec.search.space import parse_space, usual_space
         from bert4rec.setting_checks import parse_assignment, parse_settings
 

@@ -20,6 +20,7 @@ from bert4rec.cli.terminal import (
     wants_json,
     wrong_use,
 )
+from bert4rec.words import span
 
 if TYPE_CHECKING:
     from bert4rec.policy import Policy
@@ -247,9 +248,7 @@ def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
     titles = {"test": "Test", "unseen_users": "Users of whom nothing was trained on"}
     for part, judged in report.items():
         own = judged[NETWORK]
-        intervals = [
-            (key, f"{low:.4f} to {high:.4f}") for key, (low, high) in own["intervals"].items()
-        ]
+        intervals = [(key, span(low, high, 4)) for key, (low, high) in own["intervals"].items()]
         slices = [
             (one["by"], one["slice"], one["n_rows"], one["hr@10"], one["ndcg@10"])
             for one in own["slices"]
@@ -259,6 +258,6 @@ def _report_lines(run: Run, report: dict[str, Any]) -> list[str]:
             f"{titles.get(part, part)}: {own['n_rows']:,} held-out items, whole catalogue",
         ]
         lines += metric_table(_metrics_of(judged), model)
-        lines += ["", *table((_shown(NETWORK, model), "95 % interval"), intervals)]
+        lines += ["", *table((_shown(NETWORK, model), "95% interval"), intervals)]
         lines += ["", *table(("by", "slice", "rows", "hr@10", "ndcg@10"), slices)]
     return lines

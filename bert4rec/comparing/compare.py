@@ -24,8 +24,9 @@ from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.files import expanded, find_workspace, writing_explained
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
+from bert4rec.moments import now_text
 from bert4rec.recommender import load
-from bert4rec.runs.folder import Run, open_run, utc_now
+from bert4rec.runs.folder import Run, open_run
 
 
 def compare(
@@ -168,7 +169,7 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
     dataset, record = plan.dataset, split_record(plan.split, plan.settings)
     return {
         "id": plan.id,
-        "created_at": utc_now().isoformat(timespec="seconds"),
+        "created_at": now_text(),
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,

@@ -25,7 +25,7 @@ def gains_of(ranks: np.ndarray, metric: str) -> np.ndarray:
 def score_table(
     part: JudgedPart, metrics: Sequence[str] = ALL_METRICS, *, seed: int = 0
 ) -> pd.DataFrame:
-    """Return each entrant's figures with 95 % intervals.
+    """Return each entrant's figures with 95% intervals.
 
     Returns:
         `entrant`, `metric`, `value`, `low`, `high`.

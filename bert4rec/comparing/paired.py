@@ -21,7 +21,7 @@ class Difference:
 
     Args:
         mean: Mean difference over all rows; above 0 the first one is better.
-        low: Lower end of its 95 % bootstrap interval.
+        low: Lower end of its 95% bootstrap interval.
         high: Upper end.
         p: Chance of a mean as far from 0 or farther if both were alike, by flipping signs.
         n_better: Users to whom the first one gives more.

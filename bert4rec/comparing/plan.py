@@ -111,7 +111,7 @@ class Plan:
         decides: dict[str, Any] = {
             "version": version("bert4rec"),
             "dataset": self.dataset.fingerprint,
-            "runs": [[run.id, _changed_at_ns(run), training_of(run)] for run in self.runs],
+            "runs": [[run.id, run.checkpoint_ns("best"), training_of(run)] for run in self.runs],
             "baselines": [[one.name, one.parameters] for one in self.baselines],
             "with_sampled": self.with_sampled,
             "seed": self.seed,
@@ -127,10 +127,6 @@ def _sides(run: Run) -> str:
     """Return what a run's model looks at to fill a place; runs without the setting, at both."""
     attention = run.config()["effective_settings"].get("attention", "bidirectional")
     return "both sides" if attention == "bidirectional" else "past"
-
-
-def _changed_at_ns(run: Run) -> int:
-    return run.checkpoint("best").stat().st_mtime_ns
 
 
 def training_of(run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.id_signs import dated_ids, first_times, time_correlation
 from bert4rec.data.profile import Profile, profile
 from bert4rec.data.rejects import usual_reason
+from bert4rec.words import counted
 
 LEVELS = ("error", "warning", "info")
 MIN_INTERACTIONS = 1_000
@@ -161,7 +162,7 @@ def _user_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
 
 
 def _users(n: int) -> str:
-    return "1 user has" if n == 1 else f"{n:,} users have"
+    return counted(n, "user has", "users have")
 
 
 def _item_checks(found: Profile) -> Iterator[Check]:

@@ -7,7 +7,6 @@ import mmap
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pyarrow as pa
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
 from bert4rec.files import check_format, folder_swapped_in, read_json, write_json
+from bert4rec.moments import now_text
 
 FORMAT_VERSION = 1
 # Interactions looked at together where a whole log would not fit the memory.
@@ -162,7 +162,7 @@ class SequenceDataset:
         manifest = {
             "name": name,
             "fingerprint": content.hexdigest(),
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": now_text(),
             "counts": {"n_users": len(users), "n_items": n, "n_interactions": len(items)},
         }
         return cls(items, offsets, Vocabulary(table), users, manifest=manifest)

@@ -14,6 +14,8 @@ JSON_FORMS = ("jsonl", "json")
 LINE_FORMS = ("sequences", "sessions", "triples")
 FORMS = ("csv", "tsv", "parquet", *JSON_FORMS, "movielens", "recbole", "pairs", *LINE_FORMS)
 MOST_COLUMNS = 10_000
+# Values of a column by which its type and role are told.
+N_EXAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,11 @@ class Layout:
     is_list: bool = False
     lists: tuple[str, ...] = ()
 
-    def described(self, n_examples: int = 200) -> list[Column]:
+    def described(self) -> list[Column]:
         """Return the columns with type and examples."""
         columns = []
         for place, name in enumerate(self.columns):
-            values = [row[place] for row in self.rows[:n_examples]]
+            values = [row[place] for row in self.rows[:N_EXAMPLES]]
             dtype = self.dtypes[place] if self.dtypes else dtype_of(values)
             columns.append(Column(name, dtype, tuple(values)))
         return columns

@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
 from bert4rec.files import find_workspace, remove_abandoned, safe_name
+from bert4rec.moments import now_text
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
@@ -202,7 +202,7 @@ def _origin(
     fingerprint = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
     return {
         "fingerprint": fingerprint,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_at": now_text(),
         "source": {
             "name": source.name,
             "hash": source_hash,

@@ -124,11 +124,11 @@ class Vocabulary:
         """Return the title of a dense index in 1..N."""
         return self.titles[item_idx - 1]
 
-    def near_misses(self, text: str, n: int = 3) -> list[str]:
-        """Return up to `n` ids or titles that look like `text`."""
+    def near_misses(self, text: str) -> list[str]:
+        """Return up to three ids or titles that look like `text`."""
         known = [*self.item_ids, *self.titles]
         folded = {name.casefold(): name for name in known}
-        close = difflib.get_close_matches(text.casefold(), list(folded), n=n, cutoff=0.6)
+        close = difflib.get_close_matches(text.casefold(), list(folded), n=3, cutoff=0.6)
         return [folded[name] for name in close]
 
     def search(self, text: str, limit: int = 50) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bert4rec.held_out.calibration import Bin, Calibration, Reliability
 from bert4rec.held_out.future_words import PART_WORDS
 from bert4rec.held_out.places import LEAST_USERS
+from bert4rec.words import number, span
 
 # Probabilities that are off by less on average are taken as they are.
 SMALL_ERROR = 0.02
@@ -39,7 +40,7 @@ def _of_bin(one: Bin) -> str:
     share = one.share
     return (
         f"Farthest off: of {one.n:,} items listed with a chance of {one.probability:.1%} on "
-        f"average, {share.mean:.1%} are the hidden one (95 % interval {share.low:.1%} to "
+        f"average, {share.mean:.1%} are the hidden one (95% interval {share.low:.1%} to "
         f"{share.high:.1%})."
     )
 
@@ -50,9 +51,7 @@ def temperature_finding(found: Calibration) -> str:
         return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
     mean, low, high = found.gain.mean, found.gain.low, found.gain.high
     verb, ends = ("costs", (-mean, -high, -low)) if mean < 0 else ("saves", (mean, low, high))
-    # Adding 0 takes the sign from a rounded nothing.
-    bits, least, most = (round(value, 3) + 0.0 for value in ends)
-    gain = f"{verb} {bits:.3f} bits an item (95 % interval {least:.3f} to {most:.3f})"
+    gain = f"{verb} {number(ends[0], 3)} bits an item (95% interval {span(*ends[1:])})"
     if found.pays:
         said = f"Scores are divided by {found.temperature:.2f}, which {gain} and changes no rank."
     else:

@@ -31,7 +31,7 @@ THIRDS = ("first third", "middle third", "last third")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over places with its 95 % interval, bootstrapped over users."""
+    """A mean over places with its 95% interval, bootstrapped over users."""
 
     mean: float
     low: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
 from bert4rec.held_out.places import LEAST_USERS
+from bert4rec.words import counted, span
 
 ANSWERS = {
     "matters": "Yes, the future matters here.",
@@ -24,7 +25,7 @@ def finding(report: FutureReport) -> str:
 
     Example:
         Yes, the future matters here. With it, NDCG@10 of the hidden item rises from 0.312 to 0.420:
-        by 0.108 (95 % interval 0.090 to 0.126), over 1,000 places of 1,000 users.
+        by 0.108 (95% interval 0.090 to 0.126), over 1,000 places of 1,000 users.
     """
     said = [ANSWERS[report.verdict], _figures(report)]
     if report.verdict == "matters" and report.over_long_past is not None:
@@ -45,20 +46,19 @@ def _figures(report: FutureReport) -> str:
         report.contexts["both"].ndcg.mean,
         report.gain.ndcg,
     )
-    over = f"over {_counted(report.n_places, 'place')} of {_counted(report.n_users, 'user')}"
-    # Adding 0 takes the sign from a rounded nothing.
-    mean, low, high = (round(value, 3) + 0.0 for value in (gain.mean, gain.low, gain.high))
+    over = f"over {counted(report.n_places, 'place')} of {counted(report.n_users, 'user')}"
+    mean = round(gain.mean, 3)
     way = f"rises from {past:.3f} to {both:.3f}: by {mean:.3f}"
     if mean < 0:
         way = f"falls from {past:.3f} to {both:.3f}: a change of {mean:.3f}"
     elif not mean:
         way = f"stays at {past:.3f}: a change of 0.000"
-    interval = f"(95 % interval {low:.3f} to {high:.3f})"
+    interval = f"(95% interval {span(gain.low, gain.high)})"
     return f"With it, NDCG@10 of the hidden item {way} {interval}, {over}."
 
 
 def _against_long_past(gain: Estimate) -> str:
-    figures = f"{gain.mean:+.3f} (95 % interval {gain.low:+.3f} to {gain.high:+.3f})"
+    figures = f"{gain.mean:+.3f} (95% interval {gain.low:+.3f} to {gain.high:+.3f})"
     if gain.low > 0:
         return f"Beside as many items from the past alone it is {figures}."
     return (
@@ -109,7 +109,3 @@ def _of_part(report: FutureReport) -> str:
         " metrics.",
     }
     return f"{hidden} {more[report.part]}"
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

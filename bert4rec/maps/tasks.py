@@ -123,7 +123,7 @@ class PairTask:
     @property
     def path(self) -> Path:
         """The file of both maps, in the folder of the first run."""
-        other = [self.other.id, _changed_at_ns(self.other)]
+        other = [self.other.id, self.other.checkpoint_ns("best")]
         return _path(self.run, "pair", [asdict(self.settings), other])
 
     def make(self, progress: Progress) -> None:
@@ -140,19 +140,13 @@ class PairTask:
 def _path(run: Run, kind: str, depends_on: Any) -> Path:
     """Name a file: kind, moment of the checkpoint, and a hash of all else that it depends on."""
     key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:12]
-    return run.artifacts / f"{kind}-{_changed_at_ns(run)}-{key}.safetensors"
-
-
-def _changed_at_ns(run: Run) -> int:
-    """Return when the best checkpoint was written, 0 while there is none."""
-    checkpoint = run.checkpoint("best")
-    return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    return run.artifacts / f"{kind}-{run.checkpoint_ns('best')}-{key}.safetensors"
 
 
 def _remove_older(run: Run, kind: str) -> None:
     """Remove what was made of older checkpoints, which nobody can ask for any more."""
     for path in run.artifacts.glob(f"{kind}-*"):
-        if not path.name.startswith(f"{kind}-{_changed_at_ns(run)}-"):
+        if not path.name.startswith(f"{kind}-{run.checkpoint_ns('best')}-"):
             path.unlink(missing_ok=True)
 
 

@@ -10,11 +10,12 @@ from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
 from bert4rec.errors import Bert4RecError
+from bert4rec.moments import now_text
 from bert4rec.recommender import Recommender, load
 from bert4rec.report.facts import RunFacts, read_runs
 from bert4rec.report.gallery import Gallery, make_gallery
 from bert4rec.report.item_map import ItemMap, make_map
-from bert4rec.runs.folder import Run, utc_now
+from bert4rec.runs.folder import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: 
         _group(tuple(one for one in facts if one.fingerprint == fingerprint), seed)
         for fingerprint in fingerprints
     )
-    made_at = utc_now().isoformat(timespec="seconds")
+    made_at = now_text()
     if verdict is None:
         kept = kept_verdict([one.run for one in facts])
         verdict = kept.sentences if kept is not None else ()

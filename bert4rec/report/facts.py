@@ -23,7 +23,7 @@ class Judged:
 
     Args:
         metrics: Metric to value, like `hr@10`.
-        intervals: Metric to the ends of its 95 % interval, where there is one.
+        intervals: Metric to the ends of its 95% interval, where there is one.
         lists: `coverage@10`, `novelty@10` and `popular_share@10`; empty for old runs.
         slices: Rows with `by`, `slice`, `n_rows`, `hr@10` and `ndcg@10`.
         n_rows: Test items, 0 where that was not written down; so below.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bert4rec.baselines.titles import TITLES
 from bert4rec.data.split_record import ask_alike, asked_words
 from bert4rec.held_out.future_report import FutureReport
 from bert4rec.held_out.future_words import finding
@@ -14,11 +15,11 @@ from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Example, Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
-from bert4rec.words import counted, number, sentence
+from bert4rec.words import counted, number, percent, sentence
 
 RULES = {
-    "transitions": ("Transitions", "what most often follows the last item"),
-    "popularity": ("Popularity", "what most people take"),
+    "transitions": "what most often follows the last item",
+    "popularity": "what most people take",
 }
 LEAD = "hr@10"
 # A map that keeps fewer of the nearest items says nothing of neighbours.
@@ -26,26 +27,24 @@ LEAST_KEPT = 0.2
 
 
 def share(value: float) -> str:
-    """Return a share in per cent.
+    """Return a share in per cent, with a digit more: a report sets near shares beside each other.
 
     Example:
         >>> share(0.2994), share(1), share(0.00004)
         ('29.9%', '100%', '0.004%')
     """
-    if 0 < value < 0.001:
-        return f"{100 * value:.1g}%"
-    return "100%" if value == 1 else f"{100 * value:.1f}%"
+    return percent(value, 1)
 
 
 def rule_name(name: str) -> str:
     """Return what a simple rule is called."""
-    return RULES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
+    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
-def best_rule(judged: Mapping[str, Judged], metric: str = LEAD) -> str | None:
+def best_rule(judged: Mapping[str, Judged]) -> str | None:
     """Return the simple rule that reached most, None where none was judged."""
-    rules = [name for name in judged if name != NETWORK and metric in judged[name].metrics]
-    return max(rules, key=lambda name: judged[name].metrics[metric], default=None)
+    rules = [name for name in judged if name != NETWORK and LEAD in judged[name].metrics]
+    return max(rules, key=lambda name: judged[name].metrics[LEAD], default=None)
 
 
 def compared(one: Judged, other: Judged, metric: str = LEAD) -> str:
@@ -147,7 +146,7 @@ def run_finding(one: RunFacts) -> str:
     if rival is None:
         return text + "."
     rule = rule_name(rival).lower()
-    words = f" ({RULES[rival][1]})" if rival in RULES else ""
+    words = f" ({RULES[rival]})" if rival in RULES else ""
     verdict = {
         "ahead": "the model is clearly better",
         "behind": "the model is clearly worse, so the rule is the better choice",

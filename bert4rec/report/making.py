@@ -12,10 +12,11 @@ from bert4rec.policy import dump_policy
 from bert4rec.report.facts import RunFacts
 from bert4rec.report.findings import state_words
 from bert4rec.report.text import clean
-from bert4rec.view.forms import loss_words, train_command
+from bert4rec.view.run_as_code import train_command
 from bert4rec.view.run_comparison import settings_differences
 from bert4rec.view.run_figures import seen_words, settings_table
 from bert4rec.view.run_table import run_row
+from bert4rec.view.setting_words import loss_words
 from bert4rec.words import counted, duration, sentence, size, when
 
 MAX_SEEN = 400

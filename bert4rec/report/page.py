@@ -120,7 +120,8 @@ def _environment() -> Environment:
 
 def _style() -> Markup:
     # Our own file: nothing of a log is in it.
-    return Markup(resources.files("bert4rec.report").joinpath("templates/report.css").read_text())
+    style = resources.files("bert4rec.report").joinpath("templates/report.css")
+    return Markup(style.read_text(encoding="utf-8"))
 
 
 def _subtitle(report: Report) -> str:

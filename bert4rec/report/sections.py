@@ -19,7 +19,7 @@ from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.words import METRIC_WORDS, metric_name, number
+from bert4rec.words import METRIC_WORDS, counted, metric_name, number, ranged
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {
@@ -129,7 +129,7 @@ def _interval(one: Scored, metric: str) -> Interval:
 def _interval_text(one: Interval) -> str:
     if one.low is None or one.high is None:
         return number(one.value, 3)
-    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+    return ranged(one.value, one.low, one.high)
 
 
 def _highest(intervals: Sequence[Interval]) -> float:
@@ -149,7 +149,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
             # What is drawn last lies on top: the runs.
             marks = [Interval(one.key, float(part["hr@10"])) for one, part in reversed(parts)]
             n_rows = int(parts[0][1]["n_rows"])
-            text = f"{n_rows:,} test {'item' if n_rows == 1 else 'items'}"
+            text = counted(n_rows, "test item")
             shown = SLICE_WORDS.get(label, label)
             rows.append(Row(shown, text, interval_marks(marks, highest)))
         yield RowChart(

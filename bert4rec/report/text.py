@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import shortened
 
 MAX_TITLE = 80
 # Marks that stand over and under one letter; a few are writing, dozens only run into other lines.
@@ -30,9 +30,7 @@ def clean(text: object, limit: int = MAX_TITLE) -> str:
     # Long enough for the limit, however many spaces and marks go.
     signs = (_plain(sign) for sign in whole[: 20 * limit])
     flat = " ".join(STACKED_MARKS.sub(r"\1", "".join(signs)).split())
-    if len(flat) > limit or len(whole) > 20 * limit:
-        flat = flat[: limit - 1].rstrip() + "…"
-    return contained(flat)
+    return shortened(flat + "…" * (len(whole) > 20 * limit), limit)
 
 
 def _plain(sign: str) -> str:

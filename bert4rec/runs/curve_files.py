@@ -16,7 +16,6 @@ from bert4rec.runs.folder import Run
 from bert4rec.spreadsheets import csv_text
 
 CurveForm = Literal["csv", "tensorboard"]
-CURVE_FORMS: tuple[CurveForm, ...] = ("csv", "tensorboard")
 # An event file holds numbers of 32 bits.
 MAX_FLOAT32 = 3.4e38
 # What a line of training or validation tells beside metrics.

@@ -17,9 +17,10 @@ from bert4rec.errors import FormatError, RunError, SettingsError
 from bert4rec.events import Position
 from bert4rec.files import is_file
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, save_checkpoint, saved_position
-from bert4rec.runs.folder import Run, utc_now
+from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run
 from bert4rec.runs.snapshots import copy_snapshots

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -19,6 +19,8 @@ from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.journal import Journal
+from bert4rec.moments import now_text, utc_now
+from bert4rec.plain_text import printable
 from bert4rec.policy import Policy
 from bert4rec.runs.label import Label, read_label
 from bert4rec.setting_checks import parse_settings
@@ -41,11 +43,6 @@ CONFIG_KINDS: Mapping[str, type] = {
     "dataset": dict,
 }
 DATASET_KINDS: Mapping[str, type] = {"name": str, "fingerprint": str}
-
-
-def utc_now() -> datetime:
-    """Return the moment, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Status:
             host=socket.gethostname(),
             pid=process.pid,
             process_started_at=process.create_time(),
-            heartbeat_at=utc_now().isoformat(timespec="seconds"),
+            heartbeat_at=now_text(),
         )
 
     def is_orphan(self) -> bool:
@@ -272,7 +269,7 @@ class Run:
     def log(self, line: str) -> None:
         """Append a dated line to the run's log."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{utc_now().isoformat(timespec='seconds')} {line}\n")
+            file.write(f"{now_text()} {line}\n")
 
     def log_tail(self, n_lines: int = 20) -> list[str]:
         """Return the newest lines of the run's log, oldest first; however long it is.
@@ -288,11 +285,7 @@ class Run:
             return []
         lines = text.splitlines()
         # The first line is a part of one, unless the tail is the whole log.
-        return [_printable(line) for line in lines[1 if start else 0 :][-n_lines:]]
-
-
-def _printable(line: str) -> str:
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line.expandtabs(4))
+        return [printable(line.expandtabs(4)) for line in lines[1 if start else 0 :][-n_lines:]]
 
 
 def _read_status(path: Path) -> Status:

@@ -20,8 +20,9 @@ from safetensors import SafetensorError
 from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Unrecorded, Validated
+from bert4rec.moments import utc_now
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import ACTIVE_STATES, Run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.snapshots import save_snapshot
 from bert4rec.trainer import Trainer
 

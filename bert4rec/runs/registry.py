@@ -24,8 +24,9 @@ from bert4rec.files import (
     write_json,
     writing_explained,
 )
+from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run
 
 
 def create_run(

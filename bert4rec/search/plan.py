@@ -13,13 +13,12 @@ from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import load_yaml, read_settings_text
 from bert4rec.policy_settings import MAX_SEED
-from bert4rec.presets import PRESETS
+from bert4rec.presets import FIRST_PRESET, PRESETS
 from bert4rec.search.space import DEFAULT_SPACE, Space, check_space, parse_space, usual_space
 from bert4rec.setting_checks import parse_settings, parse_value
 
 DEFAULT_TRIALS = 30
 MAX_TRIALS = 10_000
-FIRST_PRESET = "balanced"
 KEYS = ("preset", "settings", "space", "metric", "trials", "minutes", "seed")
 
 

@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
+from bert4rec.plain_text import one_line, shortened
 from bert4rec.recommender import Recommender
 from bert4rec.serving import messages
 from bert4rec.serving.answering import (
@@ -240,8 +241,7 @@ def _told(status: int, kind: str, message: str, **more: str | None) -> JSONRespo
 
 def _plain(text: str) -> str:
     """Return text that any reader takes: on one line, not too long, without lone surrogates."""
-    flat = " ".join(text.encode(errors="replace").decode().split())
-    return flat if len(flat) <= MAX_WORDS else flat[:MAX_WORDS] + "…"
+    return shortened(one_line(text), MAX_WORDS)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -11,11 +12,12 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.dataset import open_dataset as open_dataset_folder
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.folder import open_run
 from bert4rec.ui.file_stamps import file_stamp
 
 if TYPE_CHECKING:
     import numpy as np
+    from streamlit.runtime.caching.cache_utils import CachedFunc
 
     from bert4rec.hyperparameters import Hyperparameters
     from bert4rec.recommender import Recommender
@@ -29,6 +31,30 @@ SPLIT_SETTINGS = (
     *("sample_strategy", "sample_ratio", "sample_seed"),
     *("split_strategy", "held_out_items", "held_out_share"),
 )
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# All that `forget_all` lets go of.
+KEPT: list[CachedFunc[..., Any]] = []
+
+
+def kept(
+    max_entries: int, *, spinner: str | bool = False
+) -> Callable[[Callable[P, R]], CachedFunc[P, R]]:
+    """Keep what a function returns: the same object for every visitor, until all is let go of.
+
+    Args:
+        max_entries: How many answers stay in memory.
+        spinner: What is shown while one is made.
+    """
+
+    def keeps(function: Callable[P, R]) -> CachedFunc[P, R]:
+        keeping = st.cache_resource(max_entries=max_entries, show_spinner=spinner)(function)
+        KEPT.append(keeping)
+        return keeping
+
+    return keeps
 
 
 def open_dataset(folder_name: str, fingerprint: str) -> SequenceDataset:
@@ -45,7 +71,7 @@ def open_dataset(folder_name: str, fingerprint: str) -> SequenceDataset:
     return _opened(str(find_workspace()), folder_name, fingerprint)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
+@kept(4, spinner="Opening the dataset…")
 def _opened(workspace: str, folder_name: str, fingerprint: str) -> SequenceDataset:
     return open_dataset_folder(child_of(Path(workspace) / "datasets", folder_name))
 
@@ -57,41 +83,33 @@ def forget_datasets() -> None:
 
 def forget_all() -> None:
     """Let go of datasets, models and whatever was computed of them, for all visitors."""
-    _opened.clear()
-    _loaded.clear()
-    _trained_lengths.clear()
+    for keeping in KEPT:
+        keeping.clear()
     st.cache_data.clear()
 
 
-def checkpoint_mtime(run: Run) -> float:
-    """Return the time stamp of a run's best checkpoint, 0 while there is none."""
-    path = run.checkpoint("best")
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
 def load_recommender(
-    run_id: str, checkpoint_mtime: float | None = None, *, checkpoint: str = "best"
+    run_id: str, checkpoint_ns: int | None = None, *, checkpoint: str = "best"
 ) -> Recommender:
     """Load a run's model; at most two stay in memory.
 
     Args:
         run_id: Name of the run's folder.
-        checkpoint_mtime: Time stamp of the checkpoint, so that a newer one is loaded anew; read
-            from the file if omitted.
+        checkpoint_ns: Time stamp of the checkpoint, so that a newer one is loaded anew; read from
+            the file if omitted.
         checkpoint: `best` or `last`.
 
     Raises:
         NotFoundError: there is no such run, or no checkpoint yet.
     """
-    if checkpoint_mtime is None:
+    if checkpoint_ns is None:
         run = open_run(child_of(find_workspace() / "runs", run_id))
-        path = run.checkpoint(checkpoint)
-        checkpoint_mtime = path.stat().st_mtime if path.exists() else 0.0
-    return _loaded(str(find_workspace()), run_id, checkpoint, checkpoint_mtime)
+        checkpoint_ns = run.checkpoint_ns(checkpoint)
+    return _loaded(str(find_workspace()), run_id, checkpoint, checkpoint_ns)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
-def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_mtime: float) -> Recommender:
+@kept(2, spinner="Loading the model…")
+def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_ns: int) -> Recommender:
     from bert4rec.recommender import load
 
     run = open_run(child_of(Path(workspace) / "runs", run_id))
@@ -103,7 +121,7 @@ def data_figures(dataset: SequenceDataset) -> DataFigures:
     return _data_figures(dataset.fingerprint, dataset)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@kept(16)
 def _data_figures(fingerprint: str, _dataset: SequenceDataset) -> DataFigures:
     from bert4rec.settings_advice import DataFigures
 
@@ -116,7 +134,7 @@ def split_figures(dataset: SequenceDataset, settings: Hyperparameters) -> SplitF
     return _split_figures(dataset.fingerprint, asked, dataset, settings)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept(64)
 def _split_figures(
     fingerprint: str,
     asked: tuple[Any, ...],
@@ -134,7 +152,7 @@ def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx
     return int(_trained_lengths(dataset.fingerprint, asked, dataset, settings)[user_idx])
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@kept(4)
 def _trained_lengths(
     fingerprint: str,
     asked: tuple[Any, ...],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
@@ -55,6 +55,23 @@ def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
             for id_, run in runs.items()
         }
     )
+
+
+def others_on_the_same_data(run: Run, data: Collection[str] = ()) -> dict[str, Run]:
+    """Return the other runs that have a model and were trained on the same data, newest first.
+
+    Args:
+        run: The run.
+        data: Fingerprints of datasets that are as good as the run's own.
+    """
+    same = {*data, run.config()["dataset"].get("fingerprint")}
+    return {
+        other.id: other
+        for other in state.readable_runs()
+        if other.id != run.id
+        and other.checkpoint("best").exists()
+        and other.config()["dataset"].get("fingerprint") in same
+    }
 
 
 def _other_model(run: Run) -> str:

@@ -16,7 +16,7 @@ from bert4rec.ui import cache
 from bert4rec.ui.run_list import ListedRun, RunList
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow, run_row
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.words import sentence
 
 if TYPE_CHECKING:

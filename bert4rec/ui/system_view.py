@@ -14,6 +14,7 @@ from bert4rec.files import remove_abandoned
 from bert4rec.ui import cache, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.server_log import RECENT
+from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view.markdown import escape
 from bert4rec.words import size
 
@@ -31,7 +32,6 @@ NAMES = {
     "public": "Public logs",
     "tmp": "Temporary",
 }
-MIN_METRIC_PX = 150
 FRESH_FOR_S = 30
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
@@ -31,7 +32,6 @@ OVERLAY_SMOOTHING = 0.8
 MAX_TOLD = 100
 # More marks of a kind than this would hide the line; the newest are shown.
 MAX_MARKS = 30
-BASELINES = {"popularity": "Popularity", "transitions": "Transitions"}
 DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
 # Letters that one line of a legend has room for, of which each sign takes some.
 LEGEND_LETTERS, SIGN_LETTERS, LEGEND_LABEL_PX = 50, 6, 130
@@ -58,14 +58,14 @@ class Dot(NamedTuple):
 def metric_chart(curves: Curves, metric: str, model: str = USUAL_MODEL) -> Chart:
     """Draw a validation metric of a model over the epochs, with the baselines as dashed lines."""
     rows = _score_dots(curves, metric, model, MAX_METRIC_POINTS)
-    for name, label in BASELINES.items():
+    for name, label in YARDSTICKS.items():
         if metric in curves.baselines.get(name, {}):
             rows += _level(curves, curves.baselines[name][metric], label)
     rows += [
         Dot(row["epoch"], row["metrics"][metric], model, mark="new best")
         for row in curves.bests[-MAX_MARKS:-1]
     ]
-    series = [model, *BASELINES.values()]
+    series = [model, *YARDSTICKS.values()]
     return _chart(rows, metric_name(metric), series, from_zero=True)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves
-from bert4rec.view.curve_charts import BASELINES, best_row, guessing_loss
+from bert4rec.view.curve_charts import best_row, guessing_loss
 from bert4rec.view.run_figures import seen_words
 from bert4rec.words import metric_name, number, percent, size
 
@@ -22,9 +23,9 @@ def metric_finding(curves: Curves, metric: str) -> str:
     value, name = best["metrics"][metric], metric_name(metric)
     text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
     rivals = {
-        BASELINES[key].lower(): found[metric]
+        YARDSTICKS[key].lower(): found[metric]
         for key, found in curves.baselines.items()
-        if key in BASELINES and metric in found
+        if key in YARDSTICKS and metric in found
     }
     if not rivals:
         return text + "."

@@ -8,11 +8,9 @@ as YAML says what was meant and nothing more.
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bert4rec.errors import SettingsError
@@ -23,10 +21,10 @@ from bert4rec.hyperparameters import (
     model_name,
     unused_settings,
 )
-from bert4rec.policy import PolicyKind
 from bert4rec.presets import PRESETS
 from bert4rec.setting_checks import parse_settings
 from bert4rec.setting_values import SettingValues
+from bert4rec.view.setting_words import value_text
 
 # What most people set; a name that is missing from the model is passed over.
 COMMON_NAMES = (
@@ -43,14 +41,6 @@ COMMON_NAMES = (
 )
 # These follow another setting while they are not given themselves.
 INHERITED_FROM = dict.fromkeys(DROPOUTS, "dropout_rate")
-NOT_USED = "not used"
-# What a setting that was left empty comes to.
-UNSET_WORDS = {
-    "loss_type": "automatic",
-    "n_threads": "automatic",
-    "max_minutes": "no limit",
-    "sample_strategy": "every user",
-}
 KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
 
 
@@ -230,78 +220,3 @@ def changes_from(base: Mapping[str, Any], draft: Mapping[str, Any]) -> list[Chan
 def taken_back(draft: Mapping[str, Any], base: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the draft with one setting as it was where the form was filled from."""
     return changed_draft(draft, base, name, shown_value(name, base))
-
-
-def setting_text(name: str, settings: Mapping[str, Any]) -> str:
-    """Return the value of a run's setting as a person reads it, or that it does nothing.
-
-    Example:
-        >>> setting_text("mask_rate", {"attention": "causal", "mask_rate": 0.2})
-        'not used'
-    """
-    return NOT_USED if name in unused_settings(settings) else value_text(settings[name], name)
-
-
-def unset_word(name: str) -> str:
-    """Return what a setting that was left empty is said to be."""
-    return UNSET_WORDS.get(name, "unset")
-
-
-def value_text(value: Any, name: str = "") -> str:
-    """Return a value as a person reads it.
-
-    Args:
-        value: The value.
-        name: Its setting, whose own word stands for a value that was left empty.
-
-    Example:
-        >>> value_text(None), value_text(None, "loss_type"), value_text(0.001), value_text(1000)
-        ('unset', 'automatic', '0.001', '1,000')
-    """
-    if value is None:
-        return unset_word(name)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def loss_words(asked: str | None, used: str) -> str:
-    """Return the loss that a run uses, and that nobody asked for it where that is so.
-
-    Example:
-        >>> loss_words("gBCE", "gBCE"), loss_words(None, "CE")
-        ('gBCE', 'automatic, here CE')
-    """
-    return used if asked else f"{unset_word('loss_type')}, here {used}"
-
-
-def train_command(
-    draft: Mapping[str, Any], *, dataset: str, workspace: Path, name: str, kind: PolicyKind
-) -> str:
-    """Return the command line that trains what the form shows, ready for a shell."""
-    options = [("--workspace", str(workspace)), ("--name", name)]
-    if kind != "scoring_policy":
-        options.append(("--policy", kind))
-    options += [("--set", f"{setting}={value}") for setting, value in draft.items()]
-    lines = [f"bert4rec train {shlex.quote(dataset)}"]
-    lines += [f"  {option} {shlex.quote(value)}" for option, value in options]
-    return " \\\n".join(lines)
-
-
-def train_snippet(
-    draft: Mapping[str, Any], *, dataset: Path, workspace: Path, name: str, kind: PolicyKind
-) -> str:
-    """Return the Python that trains what the form shows, ready to run."""
-    given = "".join(f"    {setting}={value!r},\n" for setting, value in draft.items())
-    settings = f"bert4rec.Hyperparameters(\n{given})" if given else "bert4rec.Hyperparameters()"
-    policy = "" if kind == "scoring_policy" else f"    policy={kind!r},\n"
-    return (
-        "import bert4rec\n\n"
-        f"dataset = bert4rec.open_dataset({str(dataset)!r})\n"
-        f"settings = {settings}\n"
-        "run = bert4rec.train(\n    dataset,\n    settings,\n"
-        f"    name={name!r},\n{policy}    workspace={str(workspace)!r},\n)\n"
-        'print(run.id, run.summary()["test"])'
-    )

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.regions import inside_box, inside_polygon
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import shortened
 from bert4rec.view.map_colours import Colouring, Group, Theme
 from bert4rec.words import counted
 
@@ -61,8 +61,7 @@ class Rings:
 
 def safe_text(title: str, max_length: int = MAX_TITLE) -> str:
     """Return a title that plotly shows as it is: plotly takes `<b>` and `<a href>` for HTML."""
-    short = title if len(title) <= max_length else title[: max_length - 1] + "…"
-    return html.escape(contained(short), quote=False)
+    return html.escape(shortened(title, max_length), quote=False)
 
 
 def selected_rows(

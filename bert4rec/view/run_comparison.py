@@ -13,9 +13,10 @@ from bert4rec.data.split_record import ask_alike
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
-from bert4rec.view.forms import NOT_USED, form_fields, is_followed, value_text
+from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.view.run_table import RunRow
+from bert4rec.view.setting_words import NOT_USED, value_text
 from bert4rec.words import metric_name, number, unique_labels, when
 
 MIN_COMPARED, MAX_COMPARED = 2, 5
@@ -33,7 +34,7 @@ def compared_ids(text: str) -> list[str]:
     return list(dict.fromkeys(filter(None, ids)))[:MAX_COMPARED]
 
 
-def run_labels(rows: Iterable[RunRow]) -> dict[str, str]:
+def compared_labels(rows: Iterable[RunRow]) -> dict[str, str]:
     """Return what each run is called in the comparison, by id; no two the same.
 
     Runs of one name begin with when they were made: a legend cuts off the end.

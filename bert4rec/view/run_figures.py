@@ -7,16 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.baselines.titles import TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Status
-from bert4rec.view.forms import INHERITED_FROM, form_fields, setting_text, value_text
-from bert4rec.words import counted, metric_name, number
+from bert4rec.view.forms import INHERITED_FROM, form_fields
+from bert4rec.view.setting_words import setting_text, value_text
+from bert4rec.words import counted, metric_name, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
-BASELINES = {"transitions": "Transitions", "popularity": "Popularity"}
 VERDICTS = {
     "ahead": "clearly above",
     "behind": "clearly below",
@@ -102,7 +103,7 @@ def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFram
         report: Name of the scorer to its summary, for one part of the split.
         model: What the run's model is called.
     """
-    scorers = {"bert4rec": model} | BASELINES
+    scorers = {"bert4rec": model} | YARDSTICKS
     rows = []
     for metric in FINAL_METRICS:
         row = {"Metric": metric_name(metric)}
@@ -115,9 +116,9 @@ def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFram
 
 def with_interval(summary: dict[str, Any], metric: str) -> str:
     """Return a metric of a scorer's summary, its interval in brackets where there is one."""
-    value = number(summary["metrics"].get(metric), 3)
+    value = summary["metrics"].get(metric)
     interval = summary.get("intervals", {}).get(metric)
-    return f"{value} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else value
+    return ranged(value, *interval) if interval else number(value, 3)
 
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:
@@ -180,6 +181,6 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     if not rivals:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
-    label = BASELINES.get(rival, rival).lower()
+    label = TITLES.get(rival, rival).lower()
     verdict = VERDICTS[told_apart(own, report[rival], metric)]
     return f"{text}, {verdict} {label} at {number(rivals[rival], 3)}."

@@ -10,7 +10,7 @@ from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
-from tests.reading import table_with
+from tests.reading import table_with, texts
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -42,10 +42,6 @@ def choose_upload(app: AppTest) -> None:
 
 def button(app: AppTest, label: str):
     return next(button for button in app.button if button.label == label)
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(str(part.value) for part in [*app.markdown, *app.caption, *app.subheader])
 
 
 def errors(app: AppTest) -> str:

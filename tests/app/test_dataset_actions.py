@@ -13,6 +13,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
+from tests.reading import texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
@@ -53,10 +54,6 @@ def delete(app: AppTest, *, is_sure: bool = False) -> None:
         app.button(key="really_delete").click()
     app.run()
     assert not app.exception
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(str(part.value) for part in [*app.markdown, *app.caption, *app.error])
 
 
 def run_of(workspace: Path, dataset: SequenceDataset, state: str) -> Run:

@@ -18,7 +18,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
 from tests.factories import small_settings
-from tests.reading import tables
+from tests.reading import tables, texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -68,11 +68,6 @@ def open_map(**values: object) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.subheader]
-    return "\n".join(str(part.value) for part in parts)
 
 
 def wait(service: MapService) -> None:

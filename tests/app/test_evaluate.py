@@ -20,8 +20,8 @@ from bert4rec.errors import RunError
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.view.markdown import WORD_JOINER
 from tests.factories import small_settings
+from tests.reading import plain, texts
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -62,16 +62,6 @@ def open_page(**link: str) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(part.value for part in parts)
-
-
-def plain(app: AppTest) -> str:
-    """The texts as they are read."""
-    return texts(app).replace("\\", "").replace(WORD_JOINER, "")
 
 
 def linked(app: AppTest, name: str) -> str:

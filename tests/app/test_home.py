@@ -17,6 +17,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
 from tests.factories import ring_dataset, small_settings
+from tests.reading import texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGES = ("home", "data", "train", "runs", "inspect", "embeddings")
@@ -30,11 +31,6 @@ def open_home(**query: str) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.title, *app.subheader]
-    return "\n".join(str(part.value) for part in parts)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.reading import table_with, tables
+from tests.reading import table_with, tables, texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
@@ -59,11 +59,6 @@ def click(app: AppTest, label: str) -> None:
 
 def cards(app: AppTest) -> list[str]:
     return [b.label for b in app.button if str(b.key).startswith("inspect_card_")]
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.subheader]
-    return "\n".join(str(part.value) for part in parts)
 
 
 @pytest.mark.usefixtures("workspace")

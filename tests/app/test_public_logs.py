@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.public_logs import MIRROR_VARIABLE, PUBLIC_LOGS
+from tests.reading import texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NAME = "ml-latest-small"
@@ -57,11 +58,6 @@ def open_dialog(name: str) -> AppTest:
     next(button for button in app.button if button.label == "Fetch and prepare").click().run()
     assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.code, *app.error]
-    return "\n".join(str(part.value) for part in parts)
 
 
 @pytest.mark.usefixtures("workspace")

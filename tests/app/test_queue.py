@@ -15,6 +15,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.reading import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 60
@@ -69,10 +70,6 @@ def open_train(workspace: Path) -> Callable[[], AppTest]:
         return app.run().switch_page("pages/train.py").run()
 
     return open_page
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(str(one.value) for kind in (app.markdown, app.error) for one in kind)
 
 
 def test_the_queue_is_shown_and_reordered_by_its_buttons(

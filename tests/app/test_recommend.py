@@ -17,7 +17,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
 from tests.factories import small_settings
-from tests.reading import tables
+from tests.reading import labels, tables, texts
 from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -62,17 +62,8 @@ def press(app: AppTest, label: str) -> None:
     assert not app.exception
 
 
-def labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
-
-
 def cards(app: AppTest) -> list[str]:
     return [b.label for b in app.button if str(b.key).startswith("compose_card_")]
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.subheader, *app.warning, *app.error, *app.info]
-    return "\n".join(str(part.value) for part in parts)
 
 
 def query(app: AppTest, name: str) -> str | None:

@@ -19,6 +19,7 @@ from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
 from tests.factories import random_dataset, saved_dataset, small_settings
+from tests.reading import texts
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile:"
@@ -61,11 +62,6 @@ def drawn(app: AppTest) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.subheader, *app.error, *app.info]
-    return "\n".join(str(part.value) for part in parts)
 
 
 def press(app: AppTest, *labels: str) -> AppTest:

@@ -31,6 +31,7 @@ from bert4rec.ui import state
 from bert4rec.ui.settings.estimate_panel import search_words
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from tests.factories import small_settings
+from tests.reading import labels, plain
 from tests.unfolding import unfolded
 from tests.waiting import wait_until
 
@@ -107,15 +108,6 @@ def invented_study(dataset: SequenceDataset, n_finished: int, name: str = "one")
     return study
 
 
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
-
-
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
     return app.run()
@@ -126,7 +118,7 @@ def test_without_a_dataset_the_page_says_what_it_is_for_and_offers_one_way_on(
 ) -> None:
     app = open_search()
     assert not app.exception
-    assert "needs a dataset" in texts(app)
+    assert "needs a dataset" in plain(app)
     assert labels(app) == ["Bring data"]
 
 
@@ -154,13 +146,13 @@ def test_before_the_start_a_trial_can_be_timed_and_windows_alike_are_told_of(
     app = open_search()
     longest = int(dataset.lengths.max())
     assert longest < 50
-    assert f"No history is longer than {longest}, so windows of 50, 100 and 200" in texts(app)
+    assert f"No history is longer than {longest}, so windows of 50, 100 and 200" in plain(app)
     press(app, "Estimate the time")
     assert not app.exception
     assert {"All epochs", "One epoch", "Parameters"} <= {metric.label for metric in app.metric}
-    assert "30 trials like this one would take" in texts(app)
+    assert "30 trials like this one would take" in plain(app)
     app.text_input(key="search_values_max_seq_length").set_value("10, 20").run()
-    assert "No history is longer" not in texts(app)
+    assert "No history is longer" not in plain(app)
 
 
 def test_windows_alike_are_mended_with_one_click(
@@ -173,7 +165,7 @@ def test_windows_alike_are_mended_with_one_click(
     assert button.label == f"Use 5 or {longest}"
     button.click().run()
     assert not app.exception
-    assert "No history is longer" not in texts(app)
+    assert "No history is longer" not in plain(app)
     assert app.text_input(key="search_values_max_seq_length").value == f"5, {longest}"
     app.text_input(key="search_values_max_seq_length").set_value("50, 100").run()
     button = app.button(key="search_mend_windows")
@@ -192,7 +184,7 @@ def test_a_preset_that_hides_nothing_leaves_a_search_that_can_start(
     assert not app.exception
     assert "Mask rate" not in "\n".join(c.value for c in app.caption if c.value.startswith("- "))
     assert app.get_by_key("search_field_mask_rate").disabled
-    assert "Not used, as SASRec hides no item: Mask rate." in texts(app)
+    assert "Not used, as SASRec hides no item: Mask rate." in plain(app)
     assert "Mask rate" not in app.selectbox(key="search_add").options
     start = next(button for button in app.button if button.label == "Start the search")
     assert not start.disabled
@@ -209,7 +201,7 @@ def test_all_that_is_wrong_is_told_as_one_types(
     assert not app.exception
     start = next(button for button in app.button if button.label == "Start the search")
     assert start.disabled
-    told = texts(app)
+    told = plain(app)
     assert "Learning rate: 'fast' should be a number above 0." in told
     assert "Hidden size: give 2 to" in told
     assert "trials: 0 should be 1 to" in told
@@ -248,7 +240,7 @@ def test_a_list_becomes_a_range_between_its_ends_and_back(
     assert app.text_input(key="search_low_hidden_size").value == "32"
     assert app.text_input(key="search_high_hidden_size").value == "128"
     # A width that the heads do not divide.
-    assert "not a multiple of Attention heads" in texts(app)
+    assert "not a multiple of Attention heads" in plain(app)
     app.text_input(key="search_step_hidden_size").set_value("32").run()
     assert not app.error
     app.selectbox(key="search_mode_hidden_size").set_value("list").run()
@@ -262,7 +254,7 @@ def test_a_search_file_fills_the_form_and_a_broken_one_says_all_of_it(
     broken = "search: {space: {learning_rate: [1]}, settings: {n_epochs: 0}, trials: x}"
     app.text_area(key="search_yaml_text").set_value(broken).run()
     press(app, "Fill the form")
-    told = texts(app)
+    told = plain(app)
     assert "form is unchanged" in told
     assert all(name in told for name in ("learning_rate", "n_epochs: 0", "trials: 'x'"))
     good = "search: {preset: quick, metric: hr@10, space: {mask_rate: [0.2, 0.4]}, minutes: 5}"
@@ -343,7 +335,7 @@ def test_a_plan_that_became_wrong_just_before_the_press_is_told_and_not_searched
     app.number_input(key="search_trials").set_value(0)
     press(app, "Start the search")
     assert not app.exception
-    assert "trials: 0 should be 1 to" in texts(app)
+    assert "trials: 0 should be 1 to" in plain(app)
     assert not (workspace / "studies").exists()
 
 
@@ -387,7 +379,7 @@ def test_a_trial_of_a_device_that_is_gone_is_not_trained_and_leaves_no_run_behin
     )
     app = press(open_search("one"), "Train the best")
     assert not app.exception
-    assert "cuda:97" in texts(app)
+    assert "cuda:97" in plain(app)
     assert list_runs(workspace) == []
 
 
@@ -415,7 +407,7 @@ def test_a_study_shows_why_trials_ended_and_when_importance_begins(
     table = app.dataframe[0].value
     assert "the loss became nan" in list(table["Why it ended"])
     assert "↓ Pruned" in list(table["State"])
-    assert "from 10 finished trials on; there are 5" in texts(app)
+    assert "from 10 finished trials on; there are 5" in plain(app)
 
 
 def test_with_enough_trials_the_setting_that_matters_is_named(
@@ -424,8 +416,8 @@ def test_with_enough_trials_the_setting_that_matters_is_named(
     invented_study(dataset, 14)
     app = open_search("one")
     assert not app.exception
-    assert "Mask rate" in texts(app)
-    assert "matters most" in texts(app)
+    assert "Mask rate" in plain(app)
+    assert "matters most" in plain(app)
     app.session_state["search_axes"] = True
     app.run()
     assert not app.exception
@@ -441,7 +433,7 @@ def test_a_running_search_is_watched_stopped_and_gone_on_with(
     # Without a link the search that is under way is shown.
     app = open_search()
     assert not app.exception
-    assert "Trial 1 under way, epoch" in texts(app)
+    assert "Trial 1 under way, epoch" in plain(app)
     assert "Delete" not in labels(app)
     press(app, "Stop")
     assert service.wait("one", TIMEOUT_S)
@@ -466,7 +458,7 @@ def test_whoever_starts_a_run_meanwhile_is_told_that_it_goes_before_the_next_tri
     app = open_search()
     app.switch_page("pages/train.py").run()
     assert not app.exception
-    assert "this run will start after its present trial" in texts(app)
+    assert "this run will start after its present trial" in plain(app)
 
 
 def test_the_best_is_followed_until_another_trial_is_picked(
@@ -498,7 +490,7 @@ def test_a_search_that_waits_for_the_device_says_so(
         service.start("one")
         wait_until(lambda: study.status(study.trials()).state == "queued")
         app = open_search("one")
-        assert "Waiting for the device" in texts(app)
+        assert "Waiting for the device" in plain(app)
         press(app, "Stop")
         assert service.wait("one", TIMEOUT_S)
 
@@ -533,8 +525,8 @@ def test_a_search_of_another_process_is_watched_and_its_death_is_seen(
     try:
         wait_until(lambda: any(trial.curve for trial in study.trials()))
         app = open_search("one")
-        assert "Another process searches" in texts(app)
-        assert "Trial 1 under way" in texts(app)
+        assert "Another process searches" in plain(app)
+        assert "Trial 1 under way" in plain(app)
         assert "Stop" not in labels(app)
         assert "Go on" not in labels(app)
     finally:
@@ -542,7 +534,7 @@ def test_a_search_of_another_process_is_watched_and_its_death_is_seen(
         child.wait(TIMEOUT_S)
     app.run()
     assert not app.exception
-    assert "process that searched is gone" in texts(app)
+    assert "process that searched is gone" in plain(app)
     assert list(app.dataframe[0].value["State"]) == ["▲ Interrupted"]
     press(app, "Go on")
     wait_until(lambda: study.trials()[-1].state == "running")
@@ -619,7 +611,7 @@ def test_a_link_to_a_search_that_is_not_there_says_so(
 ) -> None:
     app = open_search("nosuch")
     assert not app.exception
-    assert "names no search" in texts(app)
+    assert "names no search" in plain(app)
     assert "Start the search" in labels(app)
 
 
@@ -634,7 +626,7 @@ def test_several_studies_are_listed_and_a_name_is_taken_once(
     assert set(table["Search"]) == {"first", "second"}
     assert set(table["Trials"]) == {"5 of 5", "0 of 3"}
     app.text_input(key="search_name").set_value("first").run()
-    assert "there is a search first already" in texts(app)
+    assert "there is a search first already" in plain(app)
     start = next(button for button in app.button if button.label == "Start the search")
     assert start.disabled
 

@@ -24,7 +24,7 @@ from bert4rec.ui import state
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.view import forms
 from tests.ends import curves_of
-from tests.reading import small_charts, tables
+from tests.reading import labels, small_charts, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import wait_until
 
@@ -65,15 +65,6 @@ def wait_for_the_end(workspace: Path) -> None:
 def queued_run(workspace: Path, name: str = "mine", **settings: object) -> Run:
     policy = Policy("scoring_policy", parse_settings(TINY | settings))
     return create_run(workspace, find_dataset(workspace, "made"), policy, name=name)
-
-
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
 
 
 def set_field(app: AppTest, name: str, value: object) -> AppTest:

@@ -51,7 +51,7 @@ def test_a_window_far_longer_than_most_histories_is_told_with_one_that_holds_the
     dataset: SequenceDataset,
 ) -> None:
     advice = advice_on(dataset, max_seq_length=200)["max_seq_length"]
-    assert advice.message.startswith("only 5% of the histories are longer than 200")
+    assert advice.message.startswith("only 5.0% of the histories are longer than 200")
     assert "a window of 40 holds 95% whole" in advice.message
     assert advice.changes == {"max_seq_length": 40}
     assert not advice.is_error

@@ -6,6 +6,7 @@ from bert4rec.words import (
     duration,
     number,
     percent,
+    ranged,
     sentence,
     size,
     time_span,
@@ -29,6 +30,12 @@ def test_what_is_not_known_is_a_dash(show, value) -> None:
 )
 def test_a_duration_on_an_edge_takes_the_larger_unit(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_rounded_nothing_has_no_sign() -> None:
+    assert number(-0.0002, 3) == "0.000"
+    assert ranged(-0.0002, -0.0004, 0.0003) == "0.000 (0.000 to 0.000)"
+    assert ranged(None, -1.0, 1.0, 0) == "– (-1 to 1)"
 
 
 def test_a_share_that_is_nearly_nothing_is_not_nothing() -> None:

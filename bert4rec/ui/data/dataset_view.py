@@ -24,12 +24,12 @@ from bert4rec.ui.data.split_chart import draw_split
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.train.train_view import show_new
+from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, percent, sentence, size, time_span, unique_labels, when
 
 N_SEQUENCES = 8
 N_TITLES = 12
-MIN_CHART_PX = 380
 STEP_NAMES = {
     "read": "Read",
     "rejected": "Rejected",
@@ -62,7 +62,7 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
     _draw_details(manifest)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Describing the dataset…")
+@cache.kept(8, spinner="Describing the dataset…")
 def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, tuple[Check, ...]]:
     dataset = cache.open_dataset(folder, fingerprint)
     found = profile(dataset)

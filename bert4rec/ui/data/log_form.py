@@ -14,6 +14,7 @@ from bert4rec.data.rejects import usual_reason
 from bert4rec.data.source import files_words
 from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
+from bert4rec.ui import cache
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, sentence, size
@@ -161,7 +162,7 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> N
 
 
 # A copy for each visitor would take as long as reading it, and nobody changes it.
-@st.cache_resource(max_entries=2, show_spinner="Reading the item table…")
+@cache.kept(2, spinner="Reading the item table…")
 def _item_table(path: str, changed_at: float) -> ItemTable:
     return read_item_table(path)
 

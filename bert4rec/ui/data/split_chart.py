@@ -15,9 +15,9 @@ from bert4rec.data.split_picture import PARTS, UNUSED, SplitPicture, picture_of
 from bert4rec.data.split_record import counts_words, few_words, moment, split_record
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, setting_field
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import shortened
 from bert4rec.setting_checks import parse_settings
-from bert4rec.ui import state
+from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
@@ -122,7 +122,7 @@ def _ask() -> Hyperparameters:
     return parse_settings(given)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cache.kept(8)
 def _split(fingerprint: str, given: Given, _dataset: SequenceDataset) -> Split:
     return split_dataset(_dataset, parse_settings(dict(given)))
 
@@ -171,7 +171,8 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
     """Return the histories as rows of dots: over time for a split by time, else from the end."""
     x = _x_axis(picture, over_time=split.cuts is not None)
     users = {
-        str(at): _short(dataset.user_id(int(user))) for at, user in enumerate(picture.user_idx)
+        str(at): shortened(dataset.user_id(int(user)), MAX_TEXT)
+        for at, user in enumerate(picture.user_idx)
     }
     labels = np.array(list(unique_labels(users).values()), dtype=object)
     titles = dataset.vocabulary.titles
@@ -181,7 +182,7 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
             "x": _x_values(picture, over_time=split.cuts is not None),
             "user": labels[picture.row],
             "part": [PART_NAMES[part] for part in picture.part],
-            "title": [_short(titles[item - 1]) for item in picture.items],
+            "title": [shortened(titles[item - 1], MAX_TEXT) for item in picture.items],
             "place": picture.place + 1,
         }
     )
@@ -267,11 +268,6 @@ def _part_channels(present: Sequence[int], offset: int) -> dict[str, Any]:
         "color": field | {"scale": {"domain": domain}, "legend": legend},
         "shape": field | {"scale": {"domain": domain, "range": list(SHAPES)}, "legend": legend},
     }
-
-
-def _short(text: str) -> str:
-    """Return text from a log that takes no more than its place."""
-    return contained(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
 
 
 def split_table(picture: SplitPicture, dataset: SequenceDataset) -> pd.DataFrame:

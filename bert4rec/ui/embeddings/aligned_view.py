@@ -24,7 +24,7 @@ from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_on
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
 from bert4rec.ui.embeddings.map_rings import Circle, circles_of, draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring, Theme
 from bert4rec.view.markdown import escape
@@ -143,14 +143,7 @@ def _circles(found: AlignedMaps, row: int | None) -> list[Circle]:
 
 def _choose_other(run: Run) -> Run | None:
     """Ask for the second model, of the same data or another version of it; None without one."""
-    known = _same_data(run)
-    others = {
-        one.id: one
-        for one in state.readable_runs()
-        if one.id != run.id
-        and one.checkpoint("best").exists()
-        and one.config()["dataset"]["fingerprint"] in known
-    }
+    others = others_on_the_same_data(run, _same_data(run))
     if not others:
         st.info(
             "There is no other model of these data yet to lay beside this one. Train a second run "

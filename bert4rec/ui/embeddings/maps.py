@@ -13,25 +13,24 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.files import safe_name
 from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
+from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.neighbours import map_neighbours, neighbours
 from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
 from bert4rec.plain_text import contained
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui.cache import checkpoint_mtime, load_recommender
+from bert4rec.ui.cache import kept, load_recommender
 from bert4rec.vector_search import unit
-
-N_NEIGHBOURS = 10
 
 
 def pca_map(run: Run, n_components: int) -> EmbeddingMap:
     """Return the PCA map of a run's items."""
-    return _pca_map(str(run.folder), run.id, checkpoint_mtime(run), n_components)
+    return _pca_map(str(run.folder), run.id, run.checkpoint_ns("best"), n_components)
 
 
 @st.cache_data(max_entries=8, show_spinner="Drawing the map…")
-def _pca_map(folder: str, run_id: str, mtime: float, n_components: int) -> EmbeddingMap:
-    vectors = load_recommender(run_id, mtime).item_embeddings()
+def _pca_map(folder: str, run_id: str, checkpoint_ns: int, n_components: int) -> EmbeddingMap:
+    vectors = load_recommender(run_id, checkpoint_ns).item_embeddings()
     points = project_pca(vectors, n_components)
     return judged_map("pca", vectors, points, np.arange(1, len(vectors) + 1), len(vectors))
 
@@ -45,11 +44,11 @@ def directions_of(recommender: Recommender) -> np.ndarray:
     """Return the items' vectors at length 1, float32 (N, D); kept while the model is in use."""
     run = recommender.run
     assert isinstance(run, Run)
-    return _directions(str(run.folder), checkpoint_mtime(run), recommender)
+    return _directions(str(run.folder), run.checkpoint_ns("best"), recommender)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _directions(folder: str, mtime: float, _recommender: Recommender) -> np.ndarray:
+@kept(2)
+def _directions(folder: str, checkpoint_ns: int, _recommender: Recommender) -> np.ndarray:
     return unit(_recommender.item_embeddings())
 
 
@@ -65,21 +64,21 @@ def cluster_labels(run: Run, method: str, size: int, found: EmbeddingMap) -> np.
     key = (method, size)
     # Only clusters on the map depend on it.
     points = hash(found.points.tobytes()) if method == "density" else 0
-    return _cluster_labels(str(run.folder), run.id, checkpoint_mtime(run), (key, points), found)
+    return _cluster_labels(str(run.folder), run.id, run.checkpoint_ns("best"), (key, points), found)
 
 
 @st.cache_data(max_entries=8, show_spinner="Finding clusters…")
 def _cluster_labels(
     folder: str,
     run_id: str,
-    mtime: float,
+    checkpoint_ns: int,
     key: tuple[tuple[str, int], int],
     _found: EmbeddingMap,
 ) -> np.ndarray:
     (method, size), _ = key
     if method == "density":
         return density_clusters(_found.points, size)
-    return kmeans_clusters(load_recommender(run_id, mtime).item_embeddings(), size)
+    return kmeans_clusters(load_recommender(run_id, checkpoint_ns).item_embeddings(), size)
 
 
 def cluster_captions(labels: np.ndarray, dataset: SequenceDataset) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart
-from bert4rec.words import counted, metric_name, number
+from bert4rec.words import counted, metric_name, number, span
 
 LEVEL = 0.05
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
@@ -81,7 +81,7 @@ def score_rows(
             "Verdict": "Reference",
             "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
             "Score": row["value"],
-            "Interval": f"{row['low']:.4f} to {row['high']:.4f}",
+            "Interval": span(row["low"], row["high"], 4),
             "Difference": "reference",
             "Its interval": "",
             "p": "",

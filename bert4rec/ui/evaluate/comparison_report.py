@@ -25,7 +25,6 @@ PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
 FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 340, 35
-MIN_CHART_PX = 380
 # Holds five names; those beyond its edge are not seen.
 SHOWN_PX = 800
 

@@ -17,6 +17,7 @@ from bert4rec.comparing.comparison import (
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import cache, state
+from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.words import counted, percent, unique_labels, when
 
 
@@ -75,12 +76,11 @@ def open_kept(comparison_id: str) -> Comparison:
         FormatError: it is damaged or of a newer version.
     """
     folder = comparison_folder(state.workspace(), comparison_id)
-    path = folder / "comparison.json"
-    return _opened(str(folder), path.stat().st_mtime_ns if path.exists() else 0)
+    return _opened(str(folder), file_stamp(folder / "comparison.json"))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the comparison…")
-def _opened(folder: str, mtime_ns: int) -> Comparison:
+@cache.kept(4, spinner="Opening the comparison…")
+def _opened(folder: str, stamp: FileStamp) -> Comparison:
     return open_comparison(Path(folder))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import shortened
 from bert4rec.view.markdown import escape
 
 N_ROWS = 20
@@ -27,7 +27,7 @@ def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
     mean = weights.mean(axis=(0, 1))
     most = np.sort(np.argsort(-mean, kind="stable")[:N_ROWS])
     most = most[mean[most] > 0]
-    names = [f"{at + 1} · {contained(_shortened(titles[at]))}" for at in most]
+    names = [f"{at + 1} · {shortened(titles[at], LONGEST_LABEL)}" for at in most]
     rows = [
         {"item": name, "head": f"{layer + 1}.{head + 1}", "share": float(weights[layer, head, at])}
         for layer in range(weights.shape[0])
@@ -39,10 +39,6 @@ def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
         for name, at in zip(names, most, strict=True)
     ]
     return pd.DataFrame(rows)
-
-
-def _shortened(title: str) -> str:
-    return title if len(title) <= LONGEST_LABEL else title[: LONGEST_LABEL - 1] + "…"
 
 
 def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:

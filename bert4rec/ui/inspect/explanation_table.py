@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.composer.reasons import LEAST_BITS
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import WIDE_TABLE_PX, signed_bits
 from bert4rec.view.markdown import escape
@@ -16,7 +17,6 @@ N_OCCLUSION_BARS = 12
 # Bars that are shorter than this share of the longest tell nothing.
 SHORTEST_BAR = 0.01
 # Less would be told as no bits at all.
-LEAST_BITS = 0.05
 
 
 def draw_occlusion(

@@ -8,10 +8,10 @@ import streamlit as st
 
 from bert4rec.held_out.future_report import Estimate, FutureReport
 from bert4rec.held_out.future_words import finding, limits
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import shortened
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, number
+from bert4rec.words import counted, number, ranged
 
 LONGEST_LABEL = 60
 GAIN_TITLE = "NDCG@10 of both sides less that of the past"
@@ -50,7 +50,7 @@ def figure_table(report: FutureReport) -> pd.DataFrame:
 
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
-    return f"{number(one.mean, digits)} ({number(one.low, digits)} to {number(one.high, digits)})"
+    return ranged(one.mean, one.low, one.high, digits)
 
 
 def _draw_contexts(report: FutureReport) -> None:
@@ -112,7 +112,7 @@ def _draw_groups(report: FutureReport) -> None:
         kinds,
         default=kinds[0],
         required=True,
-        format_func=lambda kind: escape(_shortened(kind)),
+        format_func=lambda kind: escape(shortened(kind, LONGEST_LABEL)),
         key="inspect_future_by",
     )
     table = group_table(report, chosen if chosen in kinds else kinds[0])
@@ -140,17 +140,13 @@ def group_table(report: FutureReport, by: str) -> pd.DataFrame:
     """Return one row for each group of a kind: places, NDCG@10 by context, gain with interval."""
     return pd.DataFrame(
         [
-            {"group": contained(_shortened(one.group)), "places": one.n_places}
+            {"group": shortened(one.group, LONGEST_LABEL), "places": one.n_places}
             | one.ndcg
             | {"gain": one.gain.mean, "low": one.gain.low, "high": one.gain.high}
             for one in report.slices
             if one.by == by
         ]
     )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 
 def _draw_gains(table: pd.DataFrame) -> None:

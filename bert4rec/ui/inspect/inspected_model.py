@@ -13,8 +13,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
-
-LOOK_EVERY_S = 2.0
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 
 
 def open_model(run: Run) -> Recommender:

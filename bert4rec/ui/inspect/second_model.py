@@ -8,10 +8,9 @@ import streamlit as st
 from bert4rec.explain import Prediction, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui import state
 from bert4rec.ui.inspect.inspected_model import ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.drafts import Draft
 from bert4rec.ui.sequences.prediction_cards import (
     BITS_HELP,
@@ -29,18 +28,6 @@ OTHER_KEY = "inspect_other_run"
 TOP_K = 10
 
 
-def other_runs(run: Run) -> dict[str, Run]:
-    """Return the runs on the same data that have a model, without this one, newest first."""
-    fingerprint = run.config()["dataset"].get("fingerprint")
-    return {
-        other.id: other
-        for other in state.readable_runs()
-        if other.id != run.id
-        and other.checkpoint("best").exists()
-        and other.config()["dataset"].get("fingerprint") == fingerprint
-    }
-
-
 def draw_second(
     run: Run, recommender: Recommender, draft: Draft, places: list[int], focus: int
 ) -> None:
@@ -53,7 +40,7 @@ def draw_second(
         places: Its hidden places that the model sees.
         focus: The one to show in detail.
     """
-    others = other_runs(run)
+    others = others_on_the_same_data(run)
     if not others:
         st.caption("There is no other model of this dataset yet. Train a second one to compare.")
         return

@@ -16,7 +16,7 @@ from bert4rec.runs.folder import Run
 
 def model_key(run: Run) -> str:
     """Return what changes when the run's model does, as it does while it trains."""
-    return f"{run.folder}@{run.checkpoint('best').stat().st_mtime}"
+    return f"{run.folder}@{run.checkpoint_ns('best')}"
 
 
 def item_columns(dataset: SequenceDataset) -> tuple[list[str], list[Order]]:

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.next_lists import NextList, next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
-from bert4rec.ui import cache, state
+from bert4rec.ui import cache
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
@@ -25,7 +26,6 @@ K = 10
 N_RECENT = 15
 MIN_LIST_PX = 260
 FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
-YARDSTICK_LABELS = {"transitions": "Transition counts", "popularity": "Popularity"}
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,12 @@ class Rivals:
 
 def rival_labels(run: Run) -> dict[str, str]:
     """Return what a run can be set beside: other runs on its dataset, and the yardsticks."""
-    fingerprint = run.config()["dataset"]["fingerprint"]
-    others = {
-        other.id: other
-        for other in state.readable_runs()
-        if other.id != run.id
-        and other.checkpoint("best").exists()
-        and other.config()["dataset"].get("fingerprint") == fingerprint
-    }
-    return YARDSTICK_LABELS | run_labels(others)
+    return YARDSTICKS | run_labels(others_on_the_same_data(run))
 
 
 def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
     """Return a run's network and its rival as scorers."""
-    if rival in YARDSTICK_LABELS:
+    if rival in YARDSTICKS:
         other: Scorer = _yardsticks(run.id, recommender)[rival]
     else:
         other = cache.load_recommender(rival).scorer
@@ -64,7 +56,7 @@ def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> R
     return Rivals(labels, {run.id: recommender.scorer, rival: other})
 
 
-@st.cache_resource(max_entries=4, show_spinner="Counting transitions…")
+@cache.kept(4, spinner="Counting transitions…")
 def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
     return yardsticks(_recommender.dataset, _recommender.settings)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bert4rec.composer.outline import MAX_PLACES, OPEN, Dials, Limit, Order, Outline, Rules
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
-from bert4rec.ui.sequences.drafts import parse_items
+from bert4rec.ui.sequences.drafts import link_numbers, misfit, parse_items
 
 LINK_NAMES = (
     *("places", "exclude", "limit", "order"),
@@ -71,16 +71,16 @@ def sheet_from_link(
     Raises:
         SettingsError: the address does not fit the catalogue, or is malformed.
     """
-    places = _numbers(link.get("places", ""), 0, len(vocabulary))
+    places = link_numbers(link.get("places", ""), 0, len(vocabulary))
     if not places or len(places) > MAX_PLACES:
-        raise _misfit()
+        raise misfit()
     known = {order.told_by: order for order in orders}
     named = [name for name in link.get("order", "").split("~") if name]
     limits = [_limit(text, columns) for text in link.get("limit", "").split("~") if text]
     if any(name not in known for name in named):
-        raise _misfit()
+        raise misfit()
     rules = Rules(
-        frozenset(_numbers(link.get("exclude", ""), 1, len(vocabulary))),
+        frozenset(link_numbers(link.get("exclude", ""), 1, len(vocabulary))),
         tuple(limits),
         tuple(known[name] for name in named),
     )
@@ -93,41 +93,24 @@ def sheet_from_link(
     return Sheet(Outline(tuple(places), rules, dials), "filled" in link, link.get("from", ""))
 
 
-def _numbers(text: str, lowest: int, highest: int) -> list[int]:
-    parts = [part for part in text.split(".") if part]
-    if any(not (part.isascii() and part.isdigit()) or len(part) > 9 for part in parts):
-        raise _misfit()
-    numbers = list(map(int, parts))
-    if any(not lowest <= value <= highest for value in numbers):
-        raise _misfit()
-    return numbers
-
-
 def _number(text: str, lowest: int, highest: int) -> int:
-    numbers = _numbers(text, lowest, highest)
+    numbers = link_numbers(text, lowest, highest)
     if len(numbers) != 1:
-        raise _misfit()
+        raise misfit()
     return numbers[0]
 
 
 def _limit(text: str, columns: list[str]) -> Limit:
     n, _, column = text.partition(":")
     if column not in columns:
-        raise _misfit()
+        raise misfit()
     return Limit(column, _number(n, 1, MAX_PLACES))
 
 
 def _share(text: str) -> float:
     if not re.fullmatch(r"[01](\.[0-9]{1,4})?", text) or float(text) > 1:
-        raise _misfit()
+        raise misfit()
     return float(text)
-
-
-def _misfit() -> SettingsError:
-    return SettingsError(
-        ["the address holds a sequence that does not fit this catalogue"],
-        fix="Ask for a new link, or start from a user.",
-    )
 
 
 def parse_places(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:

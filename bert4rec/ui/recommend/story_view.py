@@ -18,6 +18,7 @@ from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, state
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.train.live_run import draw_progress
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.ui.train.run_controls import draw_controls, shown_state
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import queue_text
@@ -33,7 +34,6 @@ STORY_ICONS = {
     "course": ":material/school:",
 }
 LIVE_STATES = ("queued", "running", "paused")
-LOOK_EVERY_S = 2.0
 MIN_CARD_PX = 250
 PLAIN_REASONS = {
     "past": "It follows from what comes before.",

@@ -13,12 +13,12 @@ from bert4rec.ui import cache, state
 from bert4rec.ui.runs.prediction_comparison import draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_actions import ask_delete
+from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, run_comparison
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow
 from bert4rec.words import counted, metric_name
 
-MIN_CHART_PX = 380
 CHART_PX = 300
 
 
@@ -37,7 +37,7 @@ def draw_comparison(rows: list[RunRow]) -> None:
             "They were trained on different data, so their figures cannot be compared directly.",
             icon=":material/warning:",
         )
-    labels = run_comparison.run_labels(whole)
+    labels = run_comparison.compared_labels(whole)
     _draw_part(lambda: _draw_settings(whole, labels))
     _draw_part(lambda: _draw_curves(whole, labels))
     _draw_part(lambda: _draw_metrics(whole, labels))

@@ -72,15 +72,14 @@ def _cells(titles: list[str], shares: list[float]) -> list[str]:
 
 
 def _expected_by(run: Run, user: str, dataset: SequenceDataset) -> tuple[list[str], list[float]]:
-    moment = run.checkpoint("best").stat().st_mtime
-    return _expected(str(run.folder), moment, dataset.fingerprint, user)
+    return _expected(str(run.folder), run.checkpoint_ns("best"), dataset.fingerprint, user)
 
 
 @st.cache_data(max_entries=200, show_spinner="Asking the models…")
 def _expected(
-    folder: str, checkpoint_mtime: float, fingerprint: str, user: str
+    folder: str, checkpoint_ns: int, fingerprint: str, user: str
 ) -> tuple[list[str], list[float]]:
-    model = cache.load_recommender(Path(folder).name, checkpoint_mtime)
+    model = cache.load_recommender(Path(folder).name, checkpoint_ns)
     indices = model.dataset.history(model.dataset.user_idx(user))
     history = [model.vocabulary.item_id(int(idx)) for idx in indices]
     found = model.recommend(history, min(N_EXPECTED, model.dataset.n_items))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from zlib import crc32
@@ -18,6 +17,7 @@ from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
 from bert4rec.ui.train.run_controls import clone_to_form, resume_label
@@ -67,7 +67,7 @@ def _clone(run: Run) -> None:
     try:
         clone_to_form(run)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
         st.rerun()
     st.switch_page("pages/train.py")
 
@@ -76,7 +76,7 @@ def _resume(run: Run) -> None:
     try:
         state.job_service().submit(run)
     except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+        keep_refusal(PROBLEM_KEY, error)
         st.rerun()
     _open(run)
 
@@ -122,25 +122,10 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
             "longer and to watch one prediction on Train, and the snapshots for the film of its "
             "map. The model, which is the best one, stays.",
             disabled=not n_free,
-            on_click=_try,
-            args=(partial(prune_run, run),),
+            on_click=carry_out,
+            args=(PROBLEM_KEY, prune_run, run),
             width="stretch",
         )
-
-
-def _try(action: Callable[[], object]) -> None:
-    """Carry out what a button asks for; a refusal is shown on the page."""
-    try:
-        action()
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
-
-
-def show_problem() -> None:
-    """Show what the last press could not do."""
-    problem = st.session_state.pop(PROBLEM_KEY, None)
-    if problem is not None:
-        state.show_error(problem)
 
 
 # The label comes as an argument, which stays as it was when the dialog was opened.
@@ -228,7 +213,7 @@ def draw_undo() -> None:
 
 def _undo() -> None:
     for run_id in st.session_state.pop(state.DELETED_KEY, []):
-        _try(partial(restore_run, state.workspace(), run_id))
+        carry_out(PROBLEM_KEY, restore_run, state.workspace(), run_id)
 
 
 def draw_trash(place: DeltaGenerator) -> None:
@@ -269,7 +254,7 @@ def _name(run: Run) -> str:
 
 def _restore(run_ids: list[str]) -> None:
     for run_id in run_ids:
-        _try(partial(restore_run, state.workspace(), run_id))
+        carry_out(PROBLEM_KEY, restore_run, state.workspace(), run_id)
     _offer_no_undo_of(run_ids)
 
 

@@ -11,12 +11,11 @@ from bert4rec.ui.run_list import ListedRun
 from bert4rec.ui.runs.run_actions import draw_actions, draw_delete
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
+from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import settings_table
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted, duration, metric_name, number, sentence, size, when
-
-MIN_METRIC_PX = 150
 
 
 def draw_details(listed: ListedRun, known_tags: list[str]) -> None:

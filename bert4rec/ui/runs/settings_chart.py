@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from bert4rec.view.forms import form_fields, is_followed, value_text
+from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_table import RunRow
+from bert4rec.view.setting_words import value_text
 from bert4rec.words import metric_name, number
 
 MIN_RUNS = 4

@@ -21,7 +21,8 @@ from bert4rec.ui.search.search_charts import (
     y_axis,
 )
 from bert4rec.ui.search.trial_table import rounded, settings_words
-from bert4rec.view.forms import form_fields, value_text
+from bert4rec.view.forms import form_fields
+from bert4rec.view.setting_words import value_text
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart
 from bert4rec.words import percent
 

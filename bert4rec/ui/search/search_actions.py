@@ -9,7 +9,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
-from bert4rec.files import safe_name
+from bert4rec.files import free_safe_name
 from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Status
@@ -24,6 +24,7 @@ from bert4rec.search.studies import (
 from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_draft import check_plan, draft_of
 from bert4rec.ui.search.trial_table import settings_words, trial_name
@@ -59,34 +60,15 @@ def show_new() -> None:
     st.query_params.pop(LINK, None)
 
 
-def show_problem() -> None:
-    """Draw what the last press was refused for, once."""
-    problem = st.session_state.pop(PROBLEM_KEY, None)
-    if problem is not None:
-        state.show_error(problem)
-
-
-def free_name(wanted: str, taken: Collection[str]) -> str:
-    """Return a name for a study that none has yet.
-
-    Example:
-        >>> free_name("My log", {"My-log", "My-log-2"})
-        'My-log-3'
-    """
-    name = safe_name(wanted, fallback="search", max_length=36)
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one not in taken)
-
-
 def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:
     """Return the name that a new search was given, else one after its data."""
     typed = str(st.session_state.get(NAME_KEY) or "").strip()
-    return typed or free_name(dataset.name, taken)
+    return typed or free_safe_name(dataset.name, taken, fallback="search")
 
 
 def start() -> None:
     """Search for what the form holds at the moment of the press; a refusal is shown on the page."""
-    _try(_start)
+    carry_out(PROBLEM_KEY, _start)
 
 
 def _start() -> None:
@@ -106,13 +88,6 @@ def _start() -> None:
     show_study(study.name)
 
 
-def _try(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
-
-
 def draw_controls(read: ReadStudy) -> None:
     """Draw the buttons that the state of a search allows."""
     service = state.search_service()
@@ -125,8 +100,8 @@ def draw_controls(read: ReadStudy) -> None:
                 "Stop",
                 icon=":material/stop:",
                 key=f"search_stop_{read.name}",
-                on_click=_try,
-                args=(lambda: service.stop(read.name),),
+                on_click=carry_out,
+                args=(PROBLEM_KEY, service.stop, read.name),
                 disabled=service.is_stopping(read.name),
                 help="The trial under way is put back and tried again when the search goes on.",
             )
@@ -174,8 +149,8 @@ def _draw_go_on(read: ReadStudy) -> None:
         icon=":material/play_arrow:",
         type="primary" if read.status.state == "interrupted" else "secondary",
         key=f"search_go_on_{read.name}",
-        on_click=_try,
-        args=(lambda: _go_on(read, key),),
+        on_click=carry_out,
+        args=(PROBLEM_KEY, _go_on, read, key),
     )
 
 
@@ -254,7 +229,7 @@ def draw_finds(read: ReadStudy) -> None:
 
         def act(use: Callable[[ReadStudy, Trial], None]) -> None:
             # The box may have been turned since it was drawn.
-            _try(lambda: use(read, by_number[st.session_state[key]]))
+            carry_out(PROBLEM_KEY, use, read, by_number[st.session_state[key]])
 
         st.button(
             "Train the best" if is_best else "Train this one",

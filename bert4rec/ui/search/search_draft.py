@@ -14,12 +14,13 @@ from typing import Any
 
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import unused_settings
-from bert4rec.presets import PRESETS
-from bert4rec.search.plan import DEFAULT_TRIALS, FIRST_PRESET, Budget, SearchPlan, plan_of
+from bert4rec.presets import FIRST_PRESET, PRESETS
+from bert4rec.search.plan import DEFAULT_TRIALS, Budget, SearchPlan, plan_of
 from bert4rec.search.space import DEFAULT_SPACE, UNSET, WHY_FIXED, Choices, Domain, parse_domain
 from bert4rec.setting_checks import parse_value
 from bert4rec.view import forms
-from bert4rec.view.forms import FormField, form_fields, preset_draft, shown_value, value_text
+from bert4rec.view.forms import FormField, form_fields, preset_draft, shown_value
+from bert4rec.view.setting_words import value_text
 
 FIXED, LIST, RANGE, LOG = "fixed", "list", "range", "log"
 MODES = {FIXED: "Fixed", LIST: "List", RANGE: "Range", LOG: "Log range"}

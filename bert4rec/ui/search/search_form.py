@@ -27,6 +27,7 @@ from bert4rec.ui.settings.setting_fields import (
 from bert4rec.view import forms
 from bert4rec.view.forms import FormField, form_fields
 from bert4rec.view.markdown import escape
+from bert4rec.view.setting_words import value_text
 from bert4rec.words import metric_name
 
 DRAFT_KEY = "search_draft"
@@ -166,7 +167,7 @@ def _draw_space(now: SearchDraft, problems: Sequence[str]) -> None:
     for name, varied in now.space.items():
         found = form_fields()[name]
         mine = forms.problems_of(problems, [found])
-        first = forms.value_text(forms.shown_value(name, now.base), name)
+        first = value_text(forms.shown_value(name, now.base), name)
         about = f": {escape(drafts.varied_words(varied, name))}; first trial {escape(first)}"
         key = f"{ROW_KEY}_{name}"
         with folded(f"**{found.title}**", key=key, about=about, must_open=bool(mine)) as is_open:

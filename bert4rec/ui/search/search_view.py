@@ -19,17 +19,16 @@ from bert4rec.ui.search.search_files import draw_plan_out
 from bert4rec.ui.search.search_results import draw_results
 from bert4rec.ui.search.trial_table import WHY, settings_words, trial_name, trials_table
 from bert4rec.ui.study_list import ReadStudy
+from bert4rec.ui.widths import MIN_CHART_PX, MIN_METRIC_PX
 from bert4rec.view.forms import form_fields
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word
 from bert4rec.view.vega import Chart
 from bert4rec.words import counted, duration, metric_name, number, percent, sentence
 
 # A trial is a matter of minutes, and whoever looks takes time from it.
 REFRESH_S = 3.0
-MIN_METRIC_PX = 150
-MIN_CHART_PX = 380
 CHART_PX = 300
 TABLE_PX = 320
 

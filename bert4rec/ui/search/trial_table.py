@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.search.trials import Trial
-from bert4rec.view.forms import form_fields, value_text
+from bert4rec.view.forms import form_fields
+from bert4rec.view.setting_words import value_text
 from bert4rec.view.state_words import state_cell
 from bert4rec.words import metric_name
 

@@ -171,8 +171,10 @@ class Draft:
         Raises:
             SettingsError: the address names neither items nor a user, or is malformed.
         """
-        shown = _numbers(link.get("items", ""), n_items)
-        hidden = [at - 1 for at in _numbers(link.get("mask", ""), MAX_ITEMS)]
+        shown = link_numbers(link.get("items", ""), 1, n_items)
+        hidden = [at - 1 for at in link_numbers(link.get("mask", ""), 1, MAX_ITEMS)]
+        if len(shown) > MAX_ITEMS:
+            raise misfit()
         pinned = [int(item) for item in original] if original is not None else shown
         if not pinned:
             raise SettingsError(["the address names no sequence"], fix="Choose a user.")
@@ -209,15 +211,25 @@ def find_history(dataset: SequenceDataset, item_idx: int, window: int) -> tuple[
     return (int(users[found[0]]), int(before[found[0]])) if len(found) else None
 
 
-def _numbers(text: str, highest: int) -> list[int]:
+def link_numbers(text: str, lowest: int, highest: int) -> list[int]:
+    """Return the whole numbers that an address holds, with points between them.
+
+    Raises:
+        SettingsError: something else stands there, or a number beyond the ends.
+    """
     parts = [part for part in text.split(".") if part]
     wrong = [part for part in parts if not (part.isascii() and part.isdigit()) or len(part) > 9]
-    if wrong or len(parts) > MAX_ITEMS or any(not 1 <= int(p) <= highest for p in parts):
-        raise SettingsError(
-            ["the address holds a sequence that does not fit this catalogue"],
-            fix="Ask for a new link, or choose a user.",
-        )
+    if wrong or any(not lowest <= int(part) <= highest for part in parts):
+        raise misfit()
     return [int(part) for part in parts]
+
+
+def misfit() -> SettingsError:
+    """Return what to raise for an address that cannot be followed here."""
+    return SettingsError(
+        ["the address holds a sequence that does not fit this catalogue"],
+        fix="Ask for a new link, or choose a user.",
+    )
 
 
 def _aligned(original: Sequence[int], shown: Sequence[int]) -> tuple[Slot, ...]:

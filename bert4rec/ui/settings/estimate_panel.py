@@ -14,9 +14,8 @@ from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.search.plan import Budget
 from bert4rec.ui import state
-from bert4rec.view.forms import loss_words
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import loss_words, titled
 from bert4rec.words import counted, duration, number, size
 
 ESTIMATES_KEY = "train_estimates"
@@ -137,9 +136,9 @@ def batch_words(batch: FirstBatch, settings: Hyperparameters) -> str:
     )
 
 
-def batch_table(batch: FirstBatch, n_places: int = N_SHOWN_PLACES) -> pd.DataFrame:
+def batch_table(batch: FirstBatch) -> pd.DataFrame:
     """Return rows as a table of Markdown whose last column is the newest item."""
-    width = min(n_places, max((len(row.places) for row in batch.rows), default=0))
+    width = min(N_SHOWN_PLACES, max((len(row.places) for row in batch.rows), default=0))
     names = ["Asked from", *(_column_name(width - at) for at in range(width))]
     table = []
     for row in batch.rows:

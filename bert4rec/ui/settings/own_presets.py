@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError
 from bert4rec.own_presets import OwnPreset, delete_preset, own_presets, save_preset
 from bert4rec.policy import Policy
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.forms import differences
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -47,8 +47,7 @@ def draw_own_presets(policy: Policy | None, fill: Callable[[Policy, str], None])
         args=(policy,),
         help=None if policy is not None else "Once the settings are right.",
     )
-    if problem := st.session_state.pop(PROBLEM_KEY, None):
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
 
 
 def _draw_one(preset: OwnPreset, fill: Callable[[Policy, str], None]) -> None:
@@ -71,8 +70,8 @@ def _draw_one(preset: OwnPreset, fill: Callable[[Policy, str], None]) -> None:
         icon=":material/delete:",
         type="tertiary",
         key=f"own_preset_delete_{preset.name}",
-        on_click=_try,
-        args=(lambda: delete_preset(state.workspace(), preset.name),),
+        on_click=carry_out,
+        args=(PROBLEM_KEY, delete_preset, state.workspace(), preset.name),
         help=f"Delete the preset {escape(preset.name)}",
     )
 
@@ -83,11 +82,4 @@ def _keep(policy: Policy) -> None:
         st.session_state[NAME_KEY] = ""
         st.toast(f"Kept as {escape(kept.stem)}", icon=":material/bookmark_added:")
 
-    _try(keep)
-
-
-def _try(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+    carry_out(PROBLEM_KEY, keep)

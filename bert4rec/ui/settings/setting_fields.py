@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.presets import PRESETS
-from bert4rec.view.forms import FormField, unset_word
+from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled, unset_word
 from bert4rec.words import sentence
 
 MIN_FIELD_PX = 155

@@ -11,7 +11,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
-from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.presets import FIRST_PRESET, MACHINE, PRESETS
 from bert4rec.setting_checks import fitting_heads, fitting_widths
 from bert4rec.settings_advice import Advice, advise
 from bert4rec.ui import cache
@@ -26,7 +26,7 @@ from bert4rec.ui.settings.setting_fields import (
 from bert4rec.view import forms
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled, value_text
 from bert4rec.words import counted, sentence
 
 DRAFT_KEY = "train_draft"
@@ -36,7 +36,6 @@ BASE_KEY = "train_base"
 KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
-FIRST_PRESET = "balanced"
 # A source of this beginning is a preset of one's own; no name of the others has such a sign.
 # Before the words of a source that is no preset of the project.
 OTHER = "other:"
@@ -124,7 +123,7 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
     # What does nothing says so at its field; a value that cannot be is told all the same.
     found = [advice for advice in found if advice.is_error or advice.name not in unused]
     changed = {
-        change.field.name: forms.value_text(change.before, change.field.name) for change in changes
+        change.field.name: value_text(change.before, change.field.name) for change in changes
     }
     _draw_fields(forms.common_fields(), found, changed)
     st.caption("More settings")
@@ -222,7 +221,7 @@ def _draw_changes(changes: Sequence[forms.Change]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Changed since *{where}*:", width="content")
         for change in changes:
-            before = escape(forms.value_text(change.before, change.field.name))
+            before = escape(value_text(change.before, change.field.name))
             st.button(
                 f"{change.field.title}: back to {before}",
                 icon=":material/undo:",
@@ -312,9 +311,9 @@ def _mending(advice: Advice) -> str:
     """Return what a click would set, in few words."""
     fields = forms.form_fields()
     return ", ".join(
-        f"Use {escape(forms.value_text(value, name))}"
+        f"Use {escape(value_text(value, name))}"
         if name == advice.name
-        else f"{fields[name].title} {escape(forms.value_text(value, name))}"
+        else f"{fields[name].title} {escape(value_text(value, name))}"
         for name, value in advice.changes.items()
     )
 

@@ -11,13 +11,13 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.ui.folded import folded
 from bert4rec.ui.train.small_curves import small_cards, small_curves
+from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, curve_findings
 from bert4rec.view.curve_layers import ZOOM
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import Chart
 from bert4rec.words import metric_name
 
-MIN_CHART_PX = 380
 CHART_PX = 300
 SMOOTHING_KEY = "curve_smoothing"
 LOG_SCALE_KEY = "curve_log_scale"

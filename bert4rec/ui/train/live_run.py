@@ -24,6 +24,7 @@ from bert4rec.ui.train.run_controls import draw_controls, shown_state
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.ui.train.watched_prediction import draw_watched
+from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view import curve_charts
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import (
@@ -38,7 +39,6 @@ from bert4rec.view.run_figures import (
 from bert4rec.view.state_words import state_word
 from bert4rec.words import duration, metric_name, number, size, when
 
-MIN_METRIC_PX = 150
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
 

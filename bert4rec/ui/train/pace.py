@@ -17,12 +17,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bert4rec.device import n_usable_cores
+from bert4rec.moments import utc_now
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import utc_now
 
 # By a run's age in seconds: seconds between two looks at its figures, and at its curves, which cost
 # a browser more. What an old run tells in a second hardly shows on its curves.
 PACES = ((15.0, (1.0, 2.0)), (300.0, (2.0, 6.0)), (math.inf, (5.0, 10.0)))
+# Seconds between two looks at what else goes with a run: a list, a checkpoint, a story.
+LOOK_EVERY_S = 2.0
 # Nobody waits longer, and who has not looked for twice as long is gone.
 LONGEST_S = 30.0
 

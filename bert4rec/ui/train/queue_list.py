@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
 
@@ -26,9 +27,7 @@ Drawn = tuple[tuple[str, str, int], ...]
 def draw_queue() -> None:
     """Draw the runs of this dashboard that run and wait, as long as any waits."""
     places = state.job_service().queue()
-    problem = st.session_state.pop(PROBLEM_KEY, None)
-    if problem is not None:
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
     if any(place.position for place in places):
         is_long = len(places) > N_SHOWN
         with st.container(border=True, height=LONG_PX if is_long else "content"):
@@ -106,15 +105,12 @@ def _button(
         label,
         icon=f":material/{icon}:",
         key=f"queue_{name}_{run_id}",
-        on_click=_try,
+        on_click=_act,
         args=(act, run_id),
         disabled=is_off,
     )
 
 
-def _try(act: Callable[[JobService, str], None], run_id: str) -> None:
-    """Do what a button asks for; the run may have begun since it was drawn."""
-    try:
-        act(state.job_service(), run_id)
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
+def _act(act: Callable[[JobService, str], None], run_id: str) -> None:
+    # It is refused where the run has begun since it was drawn.
+    carry_out(PROBLEM_KEY, act, state.job_service(), run_id)

@@ -11,6 +11,7 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
 from bert4rec.runs.registry import create_run, delete_run
 from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
@@ -76,9 +77,7 @@ def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) ->
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:
     """Draw the buttons that the run's state allows."""
-    problem = st.session_state.pop(PROBLEM_KEY, None)
-    if problem is not None:
-        state.show_error(problem)
+    show_refusal(PROBLEM_KEY)
     now = shown_state(run, status)
     is_ours = state.job_service().position(run.id) is not None
     if now in ACTIVE_STATES and not is_ours:
@@ -116,8 +115,8 @@ def _draw_ended(run: Run, status: Status) -> None:
             f"Again with batch size {half:,}",
             icon=":material/replay:",
             type="primary",
-            on_click=_try,
-            args=(_start_smaller, run),
+            on_click=carry_out,
+            args=(PROBLEM_KEY, _start_smaller, run),
         )
     _button(
         resume_label(run),
@@ -158,19 +157,11 @@ def _button(
         label,
         icon=f":material/{icon}:",
         key=f"{action}_{run.id}",
-        on_click=_try,
-        args=(_ACTIONS[action], run),
+        on_click=carry_out,
+        args=(PROBLEM_KEY, _ACTIONS[action], run),
         disabled=disabled,
         type="primary" if is_primary else "secondary",
     )
-
-
-def _try(action: Callable[[Run], None], run: Run) -> None:
-    """Carry out what a button asks for; a refusal is shown with the buttons."""
-    try:
-        action(run)
-    except Bert4RecError as error:
-        st.session_state[PROBLEM_KEY] = error
 
 
 def _start_smaller(run: Run) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word
 from bert4rec.words import sentence
 

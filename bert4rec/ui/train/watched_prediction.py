@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,15 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, UnknownIdError
 from bert4rec.explain import Prediction, predict_masked
-from bert4rec.recommender import Recommender, load
-from bert4rec.runs.folder import Run, open_run
+from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
+from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number
 
 WATCHED_KEY = "watched_prediction"
-LOOK_EVERY_S = 2.0
 N_OFFERED_USERS = 50
 MIN_HISTORY = 5
 N_NEIGHBOURS = 4
@@ -57,7 +56,7 @@ def _draw_prediction(run: Run) -> None:
     user_id = _choose_user(dataset)
     if user_id is None:
         return
-    recommender = _loaded(str(run.folder), run.checkpoint("last").stat().st_mtime)
+    recommender = cache.load_recommender(run.id, checkpoint="last")
     user_idx = dataset.user_idx(user_id)
     whole = dataset.history(user_idx)
     history = whole[-recommender.settings.max_seq_length :]
@@ -112,17 +111,11 @@ def _choose_user(dataset: SequenceDataset) -> str | None:
     return chosen
 
 
-def offered_users(dataset: SequenceDataset, n: int = N_OFFERED_USERS) -> list[str]:
+def offered_users(dataset: SequenceDataset) -> list[str]:
     """Return the ids of some users with enough interactions, always the same ones."""
     long = np.flatnonzero(dataset.lengths >= MIN_HISTORY)
-    drawn = np.random.default_rng(0).permutation(long)[:n]
+    drawn = np.random.default_rng(0).permutation(long)[:N_OFFERED_USERS]
     return [dataset.user_id(int(idx)) for idx in drawn]
-
-
-# Without a spinner: a new checkpoint every few seconds would make the page flicker.
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _loaded(folder: str, checkpoint_mtime: float) -> Recommender:
-    return load(open_run(Path(folder)), checkpoint="last")
 
 
 def _remember(run: Run, user_id: str, prediction: Prediction) -> list[dict[str, Any]]:

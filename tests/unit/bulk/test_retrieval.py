@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from bert4rec import score_blocks
 from bert4rec.bulk.retrieval import nearest_in_file
 from bert4rec.bulk.vectors import vector_schema
 from bert4rec.errors import FormatError, SettingsError, UnknownIdError, UnwritableError
-from bert4rec.vector_search import SIMILARITIES, Similarity, nearest, unit
+from bert4rec.vector_search import Similarity, nearest, unit
 
 FEW = st.integers(1, 12)
 
@@ -30,7 +31,7 @@ def plain(
     return order, np.take_along_axis(all_of_it, order, axis=1)
 
 
-@given(FEW, FEW, st.integers(1, 15), st.sampled_from(SIMILARITIES), st.integers(0, 99))
+@given(FEW, FEW, st.integers(1, 15), st.sampled_from(get_args(Similarity)), st.integers(0, 99))
 def test_the_nearest_are_those_that_sorting_finds(
     n_queries: int, n_vectors: int, k: int, similarity: Similarity, seed: int
 ) -> None:

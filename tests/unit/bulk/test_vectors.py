@@ -9,12 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from bert4rec.bulk import vectors
-from bert4rec.bulk.vector_table import read_vectors
+from bert4rec.bulk.vector_table import VectorTable, vector_batches
 from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.errors import FormatError, UnknownIdError
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
 from bert4rec.vector_search import unit
+
+
+def read_vectors(path: Path) -> VectorTable:
+    return VectorTable.joined(list(vector_batches(path)))
 
 
 @pytest.fixture(scope="module")

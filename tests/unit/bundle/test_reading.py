@@ -390,7 +390,7 @@ def test_the_card_tells_data_figures_and_limits(tiny_run: Run) -> None:
     judged = summary["report"]["test"]["bert4rec"]
     low, high = judged["intervals"]["ndcg@10"]
     assert f"{judged['metrics']['ndcg@10']:.4f} ({low:.4f} to {high:.4f})" in card
-    for words in ("240 users, 30 items", "popularity", "transition counts", "not for", "1.2.3"):
+    for words in ("240 users, 30 items", "popularity", "transitions", "not for", "1.2.3"):
         assert words in card
     assert tiny_run.config()["dataset"]["fingerprint"] in card
     # The ring is learned by heart by transition counts; popularity says nothing of it.

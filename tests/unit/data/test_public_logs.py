@@ -284,7 +284,7 @@ def test_the_command_fetches_shows_the_licence_and_prepares(
     (shelf / "ml-latest-small.zip").write_bytes(content)
     result = CliRunner().invoke(main, ["samples", "ml-latest-small"])
     assert result.exit_code == 0, result.output
-    assert f"fetching {owner}/ml-latest-small.zip, about 1 MB" in result.stderr
+    assert f"fetching {owner}/ml-latest-small.zip, about 1.0 MB" in result.stderr
     assert "licence: For research" in result.stderr
     assert f"{len(content):,} bytes of {len(content):,}" in result.stderr
     assert "30 users, 9 items" in result.stdout

@@ -156,7 +156,7 @@ def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recom
     report = future_report(recommender, n_users=60)
     worse = replace(report.gain, ndcg=Estimate(-0.05, -0.08, -0.02))
     said = finding(replace(report, gain=worse, verdict="does_not"))
-    assert ": a change of -0.050 (95 % interval -0.080 to -0.020), over" in said
+    assert ": a change of -0.050 (95% interval -0.080 to -0.020), over" in said
     assert said.endswith("The whole interval lies below 0.")
 
 

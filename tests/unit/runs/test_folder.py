@@ -15,6 +15,7 @@ import pytest
 
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import read_json, write_json
+from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import (
     ACTIVE_STATES,
@@ -23,7 +24,6 @@ from bert4rec.runs.folder import (
     Run,
     Status,
     open_run,
-    utc_now,
 )
 from bert4rec.runs.registry import create_run
 from tests.factories import random_dataset, saved_dataset, small_settings

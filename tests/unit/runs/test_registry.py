@@ -10,9 +10,10 @@ import pytest
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError, RunError, UnwritableError
+from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs import registry
-from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run, utc_now
+from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run
 from bert4rec.runs.registry import create_run, delete_run, find_run, list_runs
 from tests.factories import random_dataset, saved_dataset, small_settings
 

@@ -1,29 +1,13 @@
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from bert4rec.data.samples import prepare_sample
 from bert4rec.hyperparameters import OF_MASKS, Hyperparameters
 from bert4rec.policy import Policy, dump_policy, load_policy
 from bert4rec.presets import PRESETS
-from bert4rec.runs.registry import list_runs
 from bert4rec.setting_checks import parse_settings
 from bert4rec.view import forms
-from bert4rec.view.forms import (
-    changed_draft,
-    check_draft,
-    differences,
-    form_fields,
-    loss_words,
-    setting_text,
-    train_command,
-)
-from bert4rec.view.setting_titles import titled
+from bert4rec.view.forms import changed_draft, check_draft, form_fields
 
 
 def test_every_setting_has_exactly_one_field() -> None:
@@ -105,46 +89,6 @@ def test_problems_are_found_at_the_fields_they_are_about() -> None:
     assert "multiple of n_heads" in problems[0]
 
 
-def test_every_name_of_a_setting_in_a_sentence_becomes_its_label() -> None:
-    _, (problem,) = check_draft({"hidden_size": 64, "n_heads": 3})
-    told = titled(problem)
-    assert told.startswith("Hidden size: 64 is not a multiple of Attention heads (3)")
-    assert titled("seed: 1; negative_samples_count is not used") == (
-        "Seed: 1; Negatives is not used"
-    ).replace("Negatives", form_fields()["negative_samples_count"].title)
-
-
-def test_a_plain_word_that_is_a_setting_too_stays_in_a_sentence() -> None:
-    assert titled("the device has no seed: none") == "the device has no seed: none"
-
-
-def test_a_plain_word_with_an_equals_sign_is_a_setting_too() -> None:
-    assert titled("use a smaller learning_rate, or precision=float32") == (
-        "use a smaller Learning rate, or Precision: float32"
-    )
-
-
-def test_what_was_left_empty_is_named_alike_everywhere() -> None:
-    assert differences({"loss_type": "gBCE"}) == [("Loss", "gBCE", "automatic")]
-    assert setting_text("loss_type", {"loss_type": None}) == "automatic"
-    assert loss_words(None, "sampled_CE") == "automatic, here sampled_CE"
-    assert loss_words("CE", "CE") == "CE"
-
-
-def test_the_command_survives_a_shell() -> None:
-    command = train_command(
-        {"n_epochs": 3},
-        dataset="films-1a2b",
-        workspace=Path("/tmp/my space"),
-        name="it's --set x=1",
-        kind="embedding_policy",
-    )
-    assert shlex.split(command.replace("\\\n", "")) == [
-        *("bert4rec", "train", "films-1a2b", "--workspace", "/tmp/my space"),
-        *("--name", "it's --set x=1", "--policy", "embedding_policy", "--set", "n_epochs=3"),
-    ]
-
-
 def test_changes_are_told_against_where_the_form_was_filled_from() -> None:
     base = forms.preset_draft("quick")
     assert forms.changes_from(base, base) == []
@@ -201,42 +145,3 @@ def test_a_dropout_that_followed_goes_back_to_what_the_button_says(rate: float) 
     after = forms.taken_back(draft, base, "hidden_dropout_prob")
     assert forms.shown_value("hidden_dropout_prob", after) == before == 0.1
     assert (after == base) == (rate == 0.1)
-
-
-def test_the_snippet_trains_what_the_form_shows(workspace: Path) -> None:
-    dataset = prepare_sample("playlists", workspace)
-    assert dataset.folder is not None
-    draft = {
-        "n_epochs": 1,
-        "hidden_size": 8,
-        "n_heads": 1,
-        "n_layers": 1,
-        "max_seq_length": 5,
-        "eval_step": 0,
-        "loss_type": "CE",
-        "dropout_rate": 0.0,
-        "n_threads": 1,
-    }
-    text = forms.train_snippet(
-        draft,
-        dataset=dataset.folder,
-        workspace=workspace,
-        name='it\'s a "name"',
-        kind="embedding_policy",
-    )
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (run,) = list_runs(workspace)
-    assert run.id in done.stdout
-    assert "ndcg@10" in done.stdout
-    assert run.name == 'it\'s a "name"'
-    assert run.policy().kind == "embedding_policy"
-    assert run.hyperparameters().given() == draft
-
-
-def test_the_snippet_of_the_defaults_is_short() -> None:
-    text = forms.train_snippet(
-        {}, dataset=Path("d"), workspace=Path("w"), name="n", kind="scoring_policy"
-    )
-    assert "settings = bert4rec.Hyperparameters()\n" in text
-    assert "policy" not in text

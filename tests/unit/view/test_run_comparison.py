@@ -12,11 +12,11 @@ from bert4rec.view.run_comparison import (
     MAX_COMPARED,
     common_metric,
     compared_ids,
+    compared_labels,
     comparison_finding,
     final_difference,
     final_metrics,
     loss_comparison,
-    run_labels,
     settings_differences,
 )
 from bert4rec.view.run_table import RunRow
@@ -89,13 +89,13 @@ def test_other_data_and_a_setting_of_a_newer_version_are_differences() -> None:
 
 
 def test_runs_of_one_name_are_told_apart() -> None:
-    labels = run_labels([row("a"), row("b"), row("c", name="other")])
+    labels = compared_labels([row("a"), row("b"), row("c", name="other")])
     assert len(set(labels.values())) == 3
     assert labels["c"] == "other"
     early = [
         replace(row(key), created_at=f"2026-11-2{day}T08:00:00+00:00") for key, day in ("a1", "b2")
     ]
-    assert run_labels(early)["a"].startswith("21 Nov 2026, 08:00 UTC · ")
+    assert compared_labels(early)["a"].startswith("21 Nov 2026, 08:00 UTC · ")
 
 
 def test_final_metrics_come_with_intervals_where_they_are_known() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bert4rec.runs.folder import utc_now
+from bert4rec.moments import utc_now
 from bert4rec.ui.train import pace
 from bert4rec.ui.train.pace import LONGEST_S, Watchers, pace_of
 
