@@ -23,6 +23,7 @@ from bert4rec.files import writing_explained
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
+from bert4rec.runs.resumption import check_resumable
 from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.
@@ -339,6 +340,7 @@ def _refuse_to_start(run: Run) -> None:
             f"run {run.name!r} is active elsewhere: it waits in the queue of another process",
             fix="Take it out of the queue there, or wait until it has ended.",
         )
+    check_resumable(run)
 
 
 def _not_here(run_id: str) -> RunError:

@@ -329,6 +329,18 @@ def test_a_service_that_ends_on_a_full_disk_waits_for_what_runs(
     wait_until_idle(service)
 
 
+def test_a_run_whose_last_checkpoint_is_gone_is_not_queued(
+    service: JobService, new_run: Callable[..., Run]
+) -> None:
+    run = new_run("a")
+    run.journal.append({"event": "checkpoint", "step": 5})
+    run.set_status(state="interrupted", epoch=1)
+    with pytest.raises(RunError, match="has no last checkpoint to go on from"):
+        service.submit(run)
+    assert run.status().state == "interrupted"
+    assert service.active() == []
+
+
 def test_a_running_run_can_be_stopped_and_the_next_one_starts(
     service: JobService, desk: Desk, new_run: Callable[..., Run]
 ) -> None:
