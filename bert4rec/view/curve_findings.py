@@ -81,7 +81,7 @@ def small_finding(curves: Curves, name: str) -> str:
     value = last.get(name)
     if value is None:
         return "Not finite in the newest steps"
-    return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the next step")
+    return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the last step")
 
 
 def valid_table(curves: Curves) -> pd.DataFrame:
