@@ -121,7 +121,7 @@ class Trainer:
         torch.set_num_threads(self.choice.n_threads)
         self.trained.train()
         self._tick = time.monotonic()
-        with memory_errors_explained(self.choice.device), self.recorded or self.crew:
+        with memory_errors_explained(self.choice.device, what="a step"), self.recorded or self.crew:
             while (reason := self._reason_to_end()) is None:
                 if not self._run_epoch():
                     return self._reason_to_end() or "stopped"
