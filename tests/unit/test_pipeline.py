@@ -108,6 +108,12 @@ def test_a_run_that_trains_in_bfloat16_is_reported_as_whoever_loads_it_finds_it(
     assert evaluate(run)["test"]["bert4rec"]["metrics"] == found.metrics()
 
 
+def test_status_and_summary_tell_the_same_end(uninterrupted: Run) -> None:
+    status, summary = uninterrupted.status(), summary_of(uninterrupted)
+    assert status.trained_s == summary["train_seconds"]
+    assert (status.epoch, status.best_epoch) == (summary["n_epochs_done"], summary["best_epoch"])
+
+
 def test_a_finished_run_says_so_and_holds_its_report(uninterrupted: Run) -> None:
     status, summary = uninterrupted.status(), summary_of(uninterrupted)
     assert (status.state, status.epoch, status.n_epochs) == ("finished", 4, 4)

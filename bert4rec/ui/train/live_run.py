@@ -25,6 +25,7 @@ from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.ui.train.watched_prediction import draw_watched
 from bert4rec.view import curve_charts
+from bert4rec.view.curve_findings import speed
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import (
     final_finding,
@@ -73,7 +74,7 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     _draw_heading(run, status, now)
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
-        _draw_results(run)
+        _draw_results(run, status)
     pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
     drawn = Drawn(*seen, pace)
     st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
@@ -151,7 +152,7 @@ def _draw_live_figures(curves: Curves, metric: str) -> None:
         "Training loss": number(last.get("loss"), 3),
         "Gradient norm": "–" if norm is None else f"{norm:.3g}",
         "Learning rate": "–" if rate is None else f"{rate:.2g}",
-        "Sequences/s": number(last.get("sequences_per_s")),
+        "Sequences/s": number(speed(curves)),
         "Process memory": size(held) if held else "–",
     }
     with st.grid(6, min_column_width=MIN_FIGURE_PX):
@@ -174,7 +175,7 @@ def _over_popularity(value: float | None, curves: Curves, metric: str) -> float 
     return value / popular if value is not None and popular else None
 
 
-def _draw_results(run: Run) -> None:
+def _draw_results(run: Run, status: Status) -> None:
     summary = run.summary()
     if summary is None:
         return
@@ -185,7 +186,8 @@ def _draw_results(run: Run) -> None:
         n_done = summary["n_epochs_done"]
         best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
         st.metric("Best epoch", best, border=True)
-        st.metric("Training time", duration(summary["train_seconds"]), border=True)
+        # As the lists of runs tell it, which read no summary.
+        st.metric("Training time", duration(status.trained_s), border=True)
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     # There are summaries of a version that wrote none.
