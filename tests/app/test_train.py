@@ -588,6 +588,39 @@ def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
     assert len(small_charts(app)) == 4
 
 
+def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    run = finished_run(workspace)
+    run.set_status(state="running")
+    curves = Curves()
+    curves.update(run.journal)
+    first = curves.bests[0]
+    run.journal.append(first | {"metrics": dict.fromkeys(first["metrics"], 0.875)})
+
+    def page(folder: str, first: dict[str, object]) -> None:
+        from pathlib import Path
+
+        from bert4rec.runs.folder import Run
+        from bert4rec.ui import cache
+        from bert4rec.ui.train import live_run
+        from bert4rec.ui.train.pace import note_watcher, pace_of
+
+        run = Run(Path(folder))
+        pace = pace_of(cache.curves(run.id), note_watcher())
+        drawn = live_run.Drawn("running", "running", False, pace, first)
+        live_run._draw_figures(run, drawn)
+        live_run._draw_curves(run, drawn)
+        live_run._draw_figures(run, drawn)
+
+    app = AppTest.from_function(page, kwargs={"folder": str(run.folder), "first": first})
+    app.run(timeout=60)
+    assert not app.exception
+    told = [metric.value for metric in app.metric if metric.label == "Best NDCG@10"]
+    assert told == [f"{first['metrics']['ndcg@10']:.3f}", "0.875"]
+    assert "0\\.875 at epoch" in texts(app)
+
+
 def test_the_training_time_is_that_of_the_lists(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

@@ -44,21 +44,24 @@ MIN_METRIC_PX = 150
 MIN_FIGURE_PX = 128
 
 
-@dataclass(frozen=True)
+@dataclass
 class Drawn:
-    """What a page has drawn of a run.
+    """What a page has drawn of a run; shared by its figures and its curves.
 
     Args:
         shown: The state as a visitor is told it.
         state: The state in the run's folder.
         is_stopping: Whether it was asked to end and has not yet.
         pace: How often it looks at the run.
+        best: The best validation that its curves show. They are drawn less often than the figures,
+            which tell no other, so that a page does not contradict itself.
     """
 
     shown: str
     state: str
     is_stopping: bool
     pace: Pace
+    best: dict[str, Any] | None
 
 
 def _seen(run: Run, status: Status) -> tuple[str, str, bool]:
@@ -75,8 +78,9 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
         _draw_results(run, status)
-    pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
-    drawn = Drawn(*seen, pace)
+    curves = cache.curves(run.id)
+    pace = pace_of(curves, note_watcher()) if now in ACTIVE_STATES else STILL
+    drawn = Drawn(*seen, pace, curve_charts.best_row(curves))
     st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
     st.fragment(_draw_curves, run_every=pace.curves)(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
@@ -114,7 +118,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         if pace_of(curves, note_watcher()) != drawn.pace:
             st.rerun()
         draw_progress(run, status, curves, drawn.shown)
-        _draw_live_figures(curves, run.hyperparameters().valid_metric)
+        _draw_live_figures(curves, drawn.best, run.hyperparameters().valid_metric)
 
 
 def _draw_curves(run: Run, drawn: Drawn) -> None:
@@ -122,7 +126,9 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
     if drawn.shown == "queued" or not run.folder.is_dir():
         return
     metric, is_live = run.hyperparameters().valid_metric, drawn.shown in ACTIVE_STATES
-    draw_curves(run, cache.curves(run.id), metric, is_live=is_live)
+    curves = cache.curves(run.id)
+    drawn.best = curve_charts.best_row(curves)
+    draw_curves(run, curves, metric, is_live=is_live)
     draw_log(run)
 
 
@@ -141,8 +147,7 @@ def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     st.progress(progress.share, text=text)
 
 
-def _draw_live_figures(curves: Curves, metric: str) -> None:
-    best = curve_charts.best_row(curves)
+def _draw_live_figures(curves: Curves, best: dict[str, Any] | None, metric: str) -> None:
     value = best["metrics"][metric] if best else None
     ratio = _over_popularity(value, curves, metric)
     last = curves.train[-1] if curves.train else {}
