@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import torch
 
+from bert4rec import container
 from bert4rec.errors import DeviceError, DeviceMemoryError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy_settings import DEVICES
@@ -157,10 +158,10 @@ def bfloat16_instructions() -> str | None:
 
 
 def n_usable_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of CPU cores that this process may use, in its container too."""
+    is_told = hasattr(os, "sched_getaffinity")
+    n_here = len(os.sched_getaffinity(0)) if is_told else os.cpu_count() or 1
+    return int(min(n_here, container.n_cores()))
 
 
 def process_memory_bytes() -> int:
@@ -194,10 +195,10 @@ def device_memory_bytes(device: str) -> int:
 
 
 def free_memory_bytes(device: str) -> int:
-    """Return how much memory is free on the device, or in the machine for a CPU."""
+    """Return how much memory is free on the device; for a CPU in the machine and its container."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return int(min(psutil.virtual_memory().available, container.free_bytes()))
 
 
 def describe_machine() -> dict[str, Any]:
@@ -214,11 +215,14 @@ def describe_machine() -> dict[str, Any]:
 
 
 @contextmanager
-def memory_errors_explained(device: str, *, fix: str = SMALLER_STEPS) -> Iterator[None]:
+def memory_errors_explained(
+    device: str, *, what: str = "it", fix: str = SMALLER_STEPS
+) -> Iterator[None]:
     """Turn an out-of-memory error of torch into ours, which says what to do.
 
     Args:
-        device: Whose memory it is.
+        device: Whose memory it is; auto means the one that is chosen then.
+        what: What needs the memory.
         fix: What to do.
 
     Raises:
@@ -226,15 +230,17 @@ def memory_errors_explained(device: str, *, fix: str = SMALLER_STEPS) -> Iterato
     """
     try:
         yield
+    except DeviceMemoryError:
+        raise
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _memory_error(device, fix) from error
+        raise _memory_error(device, what, fix) from error
     except RuntimeError as error:
         # The CPU allocator reports itself as a plain RuntimeError.
         if "can't allocate memory" not in str(error):
             raise
-        raise _memory_error(device, fix) from error
+        raise _memory_error(device, what, fix) from error
 
 
-def _memory_error(device: str, fix: str) -> DeviceMemoryError:
-    message = f"a step did not fit the memory of {device}"
-    return DeviceMemoryError(message, fix=fix, device=device)
+def _memory_error(device: str, what: str, fix: str) -> DeviceMemoryError:
+    name, _ = _find_device(device)
+    return DeviceMemoryError(f"{what} did not fit the memory of {name}", fix=fix, device=name)

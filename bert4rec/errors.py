@@ -96,7 +96,7 @@ class NonFiniteLossError(Bert4RecError, ArithmeticError):
 
 
 class DeviceMemoryError(Bert4RecError, MemoryError):
-    """A step that did not fit the memory of the device or of the machine."""
+    """Something, a step as a rule, that did not fit the memory of the device or of the machine."""
 
 
 class MissingExtraError(Bert4RecError, ImportError):

@@ -37,7 +37,7 @@ class Trained:
         position: Where that was.
         loss: Mean over the steps.
         grad_norm: Mean norm of their gradients before clipping; NaN or infinite where one was.
-        learning_rate: That of the next step.
+        learning_rate: That of the last of them.
         sequences_per_s: Speed over the steps.
     """
 

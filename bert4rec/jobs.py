@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,17 @@ from pathlib import Path
 from bert4rec.background.runners import Runner, run_in_this_thread
 from bert4rec.control import Control
 from bert4rec.device import choose_device
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import Bert4RecError, FormatError, RunError
 from bert4rec.files import writing_explained
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
+from bert4rec.runs.resumption import check_resumable
 from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.
 LOOK_EVERY_S = 0.5
+TAKEN_OUT = {"state": "stopped", "message": "taken out of the queue"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class JobService:
         """Queue a new run, or one that can be resumed; it starts once its device is free.
 
         Raises:
-            RunError: it is here already, is active elsewhere, or is finished.
+            RunError: it is here already, is active elsewhere, or cannot go on.
             DeviceError: its device is not there.
             UnwritableError: its folder cannot be written.
         """
@@ -126,7 +128,7 @@ class JobService:
             if job.is_running:
                 job.control.stop()
             else:
-                self._take_out(job)
+                self._let_go(job, **TAKEN_OUT)
 
     def take_out(self, run_id: str) -> None:
         """End a run that waits without letting it begin.
@@ -135,7 +137,7 @@ class JobService:
             RunError: it does not wait here, it may have begun.
         """
         with self._changed:
-            self._take_out(self._waiting(run_id))
+            self._let_go(self._waiting(run_id), **TAKEN_OUT)
 
     def discard(self, run_id: str) -> None:
         """End a run and delete its folder, once its thread has let go of it."""
@@ -154,12 +156,12 @@ class JobService:
             for job in list(self._jobs):
                 job.control.interrupt()
                 if not job.is_running:
-                    job.run.set_status(
+                    self._let_go(
+                        job,
                         state="interrupted",
                         message="it waited in the queue of a dashboard that has ended",
                         fix="Start it again.",
                     )
-                    self._remove(job)
 
     def active(self) -> list[str]:
         """Return the ids of the runs that are running or queued, running ones first."""
@@ -280,9 +282,13 @@ class JobService:
             )
         return job
 
-    def _take_out(self, job: _Job) -> None:
-        """End a job that waits. The lock is held by the caller."""
-        job.run.set_status(state="stopped", message="taken out of the queue")
+    def _let_go(self, job: _Job, **ending: str) -> None:
+        """Forget a job that waits, also where its end cannot be written, which its run remembers.
+
+        The lock is held by the caller.
+        """
+        with suppress(OSError, FormatError):
+            job.run.set_status(**ending)
         self._remove(job)
 
     def _start_next(self, device: str) -> None:
@@ -334,6 +340,7 @@ def _refuse_to_start(run: Run) -> None:
             f"run {run.name!r} is active elsewhere: it waits in the queue of another process",
             fix="Take it out of the queue there, or wait until it has ended.",
         )
+    check_resumable(run)
 
 
 def _not_here(run_id: str) -> RunError:

@@ -30,13 +30,14 @@ from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
+from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained, saved_position
 from bert4rec.runs.extension import extend_run
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.resumption import check_resumable
 from bert4rec.runs.snapshots import snapshot_folder
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
@@ -120,7 +121,7 @@ def resume(run: Run, *, control: Control | None = None, watch: Watch | None = No
     """Go on with a stopped, failed or interrupted run from its last checkpoint.
 
     Raises:
-        RunError: the run is active or finished.
+        RunError: the run is active or finished, or what it goes on from is gone.
     """
     _refuse_to_resume(run)
     with held(run.folder):
@@ -165,6 +166,7 @@ def _refuse_to_resume(run: Run) -> None:
             f"run {run.name!r} is {state} and cannot be resumed",
             fix="Only stopped, failed and interrupted runs can.",
         )
+    check_resumable(run)
 
 
 def execute(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> None:
@@ -204,15 +206,17 @@ def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
 
 def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Control) -> None:
     trainer = workshop.trainer(record, control=control)
-    record.trainer = trainer
     record.status(n_steps=workshop.batches.n_steps * workshop.settings.n_epochs)
     baselines = fit_baselines(workshop.dataset, workshop.split)
-    if run.checkpoint("last").exists():
+    goes_on = run.checkpoint("last").exists()
+    if goes_on:
         saved = load_checkpoint(run.checkpoint("last"))
         with misfits_explained(run.id):
             trainer.restore(*saved)
-        # What was reported when it stopped is no longer the result.
-        (run.folder / "summary.json").unlink(missing_ok=True)
+    # What was reported when it stopped is no longer the result.
+    (run.folder / "summary.json").unlink(missing_ok=True)
+    record.trainer = trainer
+    if goes_on:
         record.write("continued", step=trainer.position.step, epoch=trainer.position.epoch)
     else:
         record.write("started", **_facts(workshop))
@@ -229,7 +233,7 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
     write_json(run.folder / "summary.json", summary)
     state = "stopped" if reason == "stopped" else "finished"
     record.write(state, reason=reason, step=trainer.position.step)
-    record.status(state=state, message=_ending(reason, trainer), epoch=trainer.position.epoch)
+    record.status(state=state, message=_ending(reason, trainer))
 
 
 def _facts(workshop: Workshop) -> dict[str, Any]:
@@ -254,18 +258,23 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
 
 def _use_best_weights(run: Run, workshop: Workshop, trainer: Trainer) -> None:
     """Put the best weights into the network; without a validation the last ones are the best."""
-    best = run.checkpoint("best")
-    if trainer.position.best_epoch and best.exists():
-        _put_weights(run, workshop)
-    else:
-        save_weights(best, trainer)
+    path, position = run.checkpoint("best"), trainer.position
+    if not position.best_epoch or not path.exists():
+        save_weights(path, trainer)
+        return
+    best = saved_position(_put_weights(run, workshop), path)
+    # They were written by a training that ended before it could write where it was, and that this
+    # one has not caught up with.
+    if best.step > position.step:
+        trainer.position = replace(position, best_epoch=best.best_epoch, best_score=best.best_score)
 
 
-def _put_weights(run: Run, workshop: Workshop) -> None:
-    """Put a run's best weights into the network."""
-    weights, _ = load_checkpoint(run.checkpoint("best"), prefix="network.")
+def _put_weights(run: Run, workshop: Workshop) -> dict[str, Any]:
+    """Put a run's best weights into the network; return what else stands in their checkpoint."""
+    weights, plain = load_checkpoint(run.checkpoint("best"), prefix="network.")
     with misfits_explained(run.id):
         workshop.network.load_state_dict(weights)
+    return plain
 
 
 def _summary(
@@ -280,7 +289,7 @@ def _summary(
         "run": run.id,
         "name": run.name,
         "best_epoch": position.best_epoch or position.epoch,
-        "n_epochs_done": position.epoch,
+        "n_epochs_done": max(position.epoch, position.best_epoch),
         "valid": workshop.validate(),
         "test": report["test"]["bert4rec"]["metrics"],
         "report": report,

@@ -121,7 +121,7 @@ class Trainer:
         torch.set_num_threads(self.choice.n_threads)
         self.trained.train()
         self._tick = time.monotonic()
-        with memory_errors_explained(self.choice.device), self.recorded or self.crew:
+        with memory_errors_explained(self.choice.device, what="a step"), self.recorded or self.crew:
             while (reason := self._reason_to_end()) is None:
                 if not self._run_epoch():
                     return self._reason_to_end() or "stopped"
@@ -171,7 +171,7 @@ class Trainer:
         return self._reason_to_end() is not None
 
     def _train_step(self, order: Tensor, epoch: int, epoch_step: int) -> None:
-        rates = {"learning_rate": self._learning_rate(), "pull": self._pull()}
+        rates = {"learning_rate": self._learning_rate(self.position.step), "pull": self._pull()}
         if self.recorded is not None:
             drafts = self.batches.drafts(order, epoch, epoch_step)
             self.recorded.step(drafts, epoch, epoch_step, **rates)
@@ -227,9 +227,8 @@ class Trainer:
         n_done = self.position.step + 1
         return 1 - min(self.settings.ema_decay, n_done / (n_done + 9))
 
-    def _learning_rate(self) -> float:
-        total = self.settings.n_epochs * self.batches.n_steps
-        return learning_rate_at(self.position.step, total, self.settings)
+    def _learning_rate(self, step: int) -> float:
+        return learning_rate_at(step, self.settings.n_epochs * self.batches.n_steps, self.settings)
 
     def _report_if_due(self) -> None:
         n_steps = self.batches.n_steps
@@ -251,7 +250,8 @@ class Trainer:
                 fix="Use a smaller learning_rate, or precision=float32.",
                 step=self.position.step,
             )
-        self.listener(Trained(self.position, loss, grad_norm, self._learning_rate(), rate))
+        learning_rate = self._learning_rate(self.position.step - 1)
+        self.listener(Trained(self.position, loss, grad_norm, learning_rate, rate))
         if self._tick - self._tidied >= TIDY_EVERY_S:
             self._tidied = self._tick
             return_freed_memory()

@@ -3,6 +3,10 @@
 Inputs are `items`, int64 (batch, length): indices of `vocabulary.json`, row n of which is n + 1,
 padded with 0 on the left, N + 1 where an item is asked for; and `places`, int64 (batch, asked), the
 positions asked for. To ask for the next item, put N + 1 after the history and ask for that place.
+
+A network that sees only the past knows no gaps from training, and counts places from the end of a
+window: it is asked as the library asks it, for the last place of windows of two and more, before
+which nothing is N + 1.
 """
 
 from __future__ import annotations
@@ -77,8 +81,8 @@ def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "score
 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
-        FormatError: the network does not fit one file, or the file answers differently; nothing
-            is left then.
+        FormatError: the network does not fit one file, or the file answers differently or not
+            at all; nothing is left then.
         UnwritableError: the file cannot be written.
     """
     _check_packages()
@@ -91,7 +95,8 @@ def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "score
         )
     with writing_explained(path.parent), swapped_in(path) as temporary:
         _write(model, temporary, answer)
-        return _compared(model, temporary, answer)
+        with _runtime_errors_explained():
+            return _compared(model, temporary, answer)
 
 
 def _check_packages() -> None:
@@ -110,7 +115,7 @@ def _write(model: Recommender, path: Path, answer: Answer) -> None:
     weight = next(network.parameters())
     # Sizes of two and more, so that none is taken for a constant.
     items = torch.ones((2, 3), dtype=torch.int64, device=weight.device)
-    places = torch.tensor([[0, 2], [1, 2]], device=weight.device)
+    places = torch.tensor([[1, 2], [1, 2]], device=weight.device)
     batch, length, asked = (torch.export.Dim(name) for name in ("batch", "length", "asked"))
     with _exporter_silenced():
         program = torch.onnx.export(
@@ -168,6 +173,31 @@ def _exporter_silenced() -> Iterator[None]:
                 one.setLevel(level)
 
 
+@contextmanager
+def _runtime_errors_explained() -> Iterator[None]:
+    """Turn an error of the runtime into ours; its errors have no base of their own.
+
+    Raises:
+        FormatError: the block's file cannot be loaded or asked.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as kinds
+
+    try:
+        yield
+    except (
+        kinds.Fail,
+        kinds.InvalidArgument,
+        kinds.InvalidGraph,
+        kinds.InvalidProtobuf,
+        kinds.NotImplemented,
+        kinds.RuntimeException,
+    ) as error:
+        raise FormatError(
+            f"onnxruntime cannot use the ONNX file: {error}",
+            fix="Update torch, onnxscript and onnxruntime; the file was not kept.",
+        ) from error
+
+
 def _compared(model: Recommender, path: Path, answer: Answer) -> OnnxReport:
     """Ask file and library about the same sequences.
 
@@ -176,6 +206,7 @@ def _compared(model: Recommender, path: Path, answer: Answer) -> OnnxReport:
     """
     import onnxruntime
 
+    network = model.scorer.network
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = model.scorer.choice.n_threads
@@ -183,7 +214,10 @@ def _compared(model: Recommender, path: Path, answer: Answer) -> OnnxReport:
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
     largest, size, n_sequences = 0.0, 1.0, 0
-    for items, places in questions(len(model.vocabulary), model.settings.max_seq_length):
+    asked = questions(
+        len(model.vocabulary), model.settings.max_seq_length, sees_future=network.sees_future
+    )
+    for items, places in asked:
         found = session.run([answer], {"items": items, "places": places})[0]
         expected = _plain_answer(model, items, places, answer)
         size = max(size, float(np.abs(expected).max()))
@@ -212,39 +246,50 @@ def _plain_answer(
     return np.asarray(found.float().cpu().numpy())
 
 
-def questions(n_items: int, window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def questions(
+    n_items: int, window: int, *, sees_future: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield windows and places to compare at: edges first, then by chance.
 
-    A single MASK, one item, the full window, one item over and over, a window that is MASK
-    throughout, padding before short ones, several places at once.
+    One item, the full window, one item over and over, padding before short ones, a window without
+    an item; and for a network that sees the future a single MASK, a window that is MASK throughout,
+    several places at once.
 
     Args:
         n_items: Size N of the catalogue.
         window: Length of the network's window, 2 or more.
+        sees_future: Whether the network does.
     """
     mask, chance = n_items + 1, np.random.default_rng(0)
     full = chance.integers(1, n_items + 1, (1, window))
     asked_last = np.concatenate([full[:, 1:], [[mask]]], axis=1)
     last = np.array([[window - 1]])
-    yield np.array([[mask]]), np.array([[0]])
     yield np.array([[1, mask]]), np.array([[1]])
     yield np.array([[n_items, mask]]), np.array([[1]])
     yield asked_last, last
     yield np.where(np.arange(window) < window - 1, 1, mask)[None], last
-    yield np.full((1, window), mask), np.array([[0, window - 1]])
-    padded = np.zeros((3, window), dtype=np.int64)
-    padded[:, -1] = mask
-    padded[1, -2], padded[2, -2:] = 1, (mask, n_items)
-    yield padded, np.array([[window - 1], [window - 1], [window - 2]])
-    yield _drawn(chance, n_items, window)
+    padded = np.zeros((2, window), dtype=np.int64)
+    padded[:, -1], padded[1, -2] = mask, 1
+    yield padded, np.repeat(last, 2, axis=0)
+    if sees_future:
+        yield np.array([[mask]]), np.array([[0]])
+        yield np.full((1, window), mask), np.array([[0, window - 1]])
+        padded[1, -2:] = mask, n_items
+        yield padded[1:], last - 1
+    yield _drawn(chance, n_items, window, n_asked=min(3, window) if sees_future else 1)
 
 
-def _drawn(chance: np.random.Generator, n_items: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(
+    chance: np.random.Generator, n_items: int, window: int, *, n_asked: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw windows of all lengths; where one place is asked for, it is the last."""
     items = chance.integers(1, n_items + 1, (N_RANDOM, window))
     lengths = chance.integers(1, window + 1, N_RANDOM)
     items[np.arange(window) < (window - lengths)[:, None]] = 0
-    n_asked = min(3, window)
-    places = np.stack([chance.permutation(window)[:n_asked] for _ in range(N_RANDOM)])
+    if n_asked == 1:
+        places = np.full((N_RANDOM, 1), window - 1)
+    else:
+        places = np.stack([chance.permutation(window)[:n_asked] for _ in range(N_RANDOM)])
     # What is asked lies among the items, not in the padding before them.
     places = np.maximum(places, (window - lengths)[:, None])
     np.put_along_axis(items, places, n_items + 1, axis=1)

@@ -42,6 +42,9 @@ class SettingOptions:
         refuse_no_name(self.config)
         base = read_policy(Path(self.config)) if self.config else Policy()
         values = dict(PRESETS[self.preset].values) if self.preset else {}
+        # A file's policy_type names its model also where it gives no attention.
+        if self.config and "attention" in values:
+            values["attention"] = base.settings.attention
         values |= base.settings.given() | assigned(self.assignments)
         where = "--set" if self.assignments else self.config
         kind = next((known for known in POLICIES if known == self.kind), base.kind)

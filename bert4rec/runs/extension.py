@@ -38,12 +38,14 @@ class Parent:
         name: Its name at that moment.
         epoch: Epochs that it had completed.
         step: Steps that it had done.
+        notes: In what the other one differs from a run in one go, as `Extension` has it.
     """
 
     run: str
     name: str
     epoch: int
     step: int
+    notes: tuple[str, ...] = ()
 
 
 def parent_of(run: Run) -> Parent | None:
@@ -55,17 +57,17 @@ def parent_of(run: Run) -> Parent | None:
     told = run.config().get("parent")
     if told is None:
         return None
-    kinds = {"run": str, "name": str, "epoch": int, "step": int}
-    is_whole = isinstance(told, dict) and all(
-        isinstance(told.get(key), kind) for key, kind in kinds.items()
-    )
-    if not is_whole:
+    kinds = {"run": str, "name": str, "epoch": int, "step": int, "notes": list}
+    # A configuration of the time before notes were kept holds none.
+    whole: dict[str, Any] = {"notes": []} | told if isinstance(told, dict) else {}
+    is_whole = all(isinstance(whole.get(key), kind) for key, kind in kinds.items())
+    if not is_whole or not all(isinstance(note, str) for note in whole["notes"]):
         raise FormatError(
             "the parent in the configuration of the run is damaged",
             where=str(run.folder / "config.json"),
             fix="Restore the run's folder, or delete it.",
         )
-    return Parent(**{key: told[key] for key in kinds})
+    return Parent(**{key: whole[key] for key in kinds} | {"notes": tuple(whole["notes"])})
 
 
 def check_extendable(run: Run) -> None:
@@ -96,8 +98,8 @@ class Extension:
     Args:
         settings: Its settings.
         position: Where it begins.
-        notes: In sentences, in what it differs from as many epochs in one go. Where there are
-            none, its figures are the same to the last digit.
+        notes: In sentences, in what it differs from as many epochs in one go, those of the runs
+            before it first. Where there are none, its figures are the same to the last digit.
     """
 
     settings: Hyperparameters
@@ -123,13 +125,17 @@ def plan_extension(run: Run, n_epochs: int) -> Extension:
     end = saved_position(load_checkpoint(path, prefix=NO_TENSORS)[1], path)
     old = run.hyperparameters()
     changes: dict[str, Any] = {"n_epochs": parse_value("n_epochs", end.epoch + n_epochs)}
-    begin, notes = end, list(_notes_on_epochs(old, end, changes["n_epochs"]))
+    parent = parent_of(run)
+    begin, notes = end, list(parent.notes if parent else ())
+    notes += _notes_on_epochs(old, end, changes["n_epochs"])
     if 0 < old.early_stopping_step <= end.n_without_gain:
         begin = replace(end, n_without_gain=0)
-        notes.append("It had ended early for want of gain; its patience begins anew.")
+        notes.append(
+            f"It had ended for want of gain after epoch {end.epoch:,}; its patience begins anew."
+        )
     if old.max_minutes and end.trained_s >= 60 * old.max_minutes:
         changes["max_minutes"] = round(old.max_minutes + end.trained_s / 60, 3)
-        notes.append("It had reached its time limit, which begins anew.")
+        notes.append(f"It had reached its time limit, which begins anew after epoch {end.epoch:,}.")
     return Extension(old.model_copy(update=changes), begin, tuple(notes))
 
 
@@ -168,14 +174,15 @@ def extend_run(run: Run, n_epochs: int, *, name: str | None = None) -> Run:
     """
     with held(run.folder):
         plan = plan_extension(run, n_epochs)
-        parent = Parent(run.id, run.name, plan.position.epoch, plan.position.step)
+        begin = plan.position
+        parent = Parent(run.id, run.name, begin.epoch, begin.step, plan.notes)
         return create_run(
             run.workspace,
             run.dataset(),
             Policy(run.policy().kind, plan.settings),
             name=name or run.name,
             parent=asdict(parent),
-            fill=partial(_hand_over, run, plan.position),
+            fill=partial(_hand_over, run, begin),
         )
 
 

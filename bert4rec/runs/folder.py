@@ -20,9 +20,9 @@ from bert4rec.files import check_format, is_file, read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.journal import Journal
 from bert4rec.moments import now_text, utc_now
-from bert4rec.plain_text import printable
 from bert4rec.policy import Policy
 from bert4rec.runs.label import Label, read_label
+from bert4rec.runs.newest_lines import newest_lines
 from bert4rec.setting_checks import parse_settings
 
 FORMAT_VERSION = 1
@@ -31,8 +31,6 @@ ACTIVE_STATES = ("queued", "running", "paused")
 RESUMABLE_STATES = ("stopped", "failed", "interrupted")
 # On another machine only the heartbeat tells whether a run is alive.
 HEARTBEAT_LIMIT_S = 120.0
-# Enough for the newest lines, unless one of them is absurd.
-LOG_TAIL_BYTES = 16_384
 # What everybody who reads a configuration relies on.
 CONFIG_KINDS: Mapping[str, type] = {
     "name": str,
@@ -115,8 +113,8 @@ STATUS_KINDS: Mapping[str, Any] = {
 }
 
 
-# Ends of runs whose folders cannot be written any more, by folder.
-_unwritten: dict[str, Status] = {}
+# Ends of runs whose folders cannot be written any more, by folder, each with what stands there.
+_unwritten: dict[str, tuple[Status, Status]] = {}
 
 
 def _key(folder: Path) -> str:
@@ -224,8 +222,7 @@ class Run:
 
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""
-        unwritten = _unwritten.get(_key(self.folder)) if _unwritten else None
-        status = unwritten or _read_status(self.folder / "status.json")
+        status = _told_status(self.folder)
         if status.is_orphan():
             return replace(
                 status,
@@ -247,7 +244,7 @@ class Run:
             write_json(path, asdict(status))
         except OSError:
             if status.state not in ACTIVE_STATES:
-                _unwritten[key] = status
+                _unwritten[key] = (status, before)
             raise
         _unwritten.pop(key, None)
         return status
@@ -276,16 +273,28 @@ class Run:
 
         Bytes that are no text, and signs that no screen shows, come as a question mark in a box.
         """
+        return newest_lines(self.folder / "log.txt", n_lines)
+
+
+def _told_status(folder: Path) -> Status:
+    """Return the status as it was told last; an end that found no room is written once it can be.
+
+    Unless another status was written since, by whoever took the run up.
+    """
+    path, key = folder / "status.json", _key(folder) if _unwritten else ""
+    unwritten = _unwritten.get(key)
+    status = _read_status(path)
+    if unwritten is None:
+        return status
+    end, before = unwritten
+    if status == before:
+        status = end
         try:
-            with (self.folder / "log.txt").open("rb") as file:
-                start = max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES)
-                file.seek(start)
-                text = file.read(LOG_TAIL_BYTES).decode("utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        lines = text.splitlines()
-        # The first line is a part of one, unless the tail is the whole log.
-        return [printable(line.expandtabs(4)) for line in lines[1 if start else 0 :][-n_lines:]]
+            write_json(path, asdict(end))
+        except OSError:
+            return end
+    _unwritten.pop(key, None)
+    return status
 
 
 def _read_status(path: Path) -> Status:

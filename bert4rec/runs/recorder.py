@@ -41,7 +41,7 @@ class Recorder:
     Args:
         run: Whose folder.
         watch: Called with every line of the journal.
-        trainer: Whose state is saved; set once it is built.
+        trainer: Whose state is saved and told; set once it is where the run goes on.
     """
 
     run: Run
@@ -123,17 +123,7 @@ class Recorder:
     def beat(self) -> None:
         """Write where the trainer is, with the time; before there is one, the time alone."""
         self._beat_at = time.monotonic()
-        if self.trainer is None:
-            self.status()
-            return
-        position = self.trainer.position
-        self.status(
-            epoch=position.epoch,
-            step=position.step,
-            best_epoch=position.best_epoch,
-            best_score=position.best_score,
-            trained_s=round(position.trained_s, 1),
-        )
+        self.status()
 
     def write(self, event: str, **values: Any) -> None:
         """Append one line to the journal, and to the log if notable; tell whoever watches."""
@@ -146,10 +136,22 @@ class Recorder:
             self.watch(line)
 
     def status(self, **changes: Any) -> None:
-        """Change fields of the run's status, and say again in which state it is."""
+        """Change fields of the run's status, and say again in which state and where it is."""
         with self._status_lock:
             self._state = changes.get("state", self._state)
-            self.run.set_status(**{"state": self._state} | changes)
+            self.run.set_status(**{"state": self._state} | self._progress() | changes)
+
+    def _progress(self) -> dict[str, Any]:
+        if self.trainer is None:
+            return {}
+        position = self.trainer.position
+        return {
+            "epoch": position.epoch,
+            "step": position.step,
+            "best_epoch": position.best_epoch,
+            "best_score": position.best_score,
+            "trained_s": round(position.trained_s, 3),
+        }
 
     def interrupted(self) -> None:
         """Put down that the run was left before its end, to be taken up by whoever wants to."""

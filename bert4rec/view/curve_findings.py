@@ -67,6 +67,13 @@ def loss_finding(curves: Curves) -> str:
     return text + ("." if guess is None else f"; guessing costs {number(guess, 3)}.")
 
 
+def speed(curves: Curves) -> float | None:
+    """Return the sequences per second of the newest lines: their median, as single ones jump."""
+    given = (row.get("sequences_per_s") for row in curves.train)
+    rates = sorted(rate for rate in given if rate is not None)
+    return rates[len(rates) // 2] if rates else None
+
+
 def small_finding(curves: Curves, name: str) -> str:
     """Return where one of the small charts stands now, in a few words."""
     last = curves.train[-1] if curves.train else {}
@@ -74,15 +81,14 @@ def small_finding(curves: Curves, name: str) -> str:
         told = {"process": last.get("memory_bytes"), "device": last.get("device_memory_bytes")}
         return ", ".join(f"{size(held)} {whose}" for whose, held in told.items() if held)
     if name == "speed":
-        given = (row.get("sequences_per_s") for row in curves.train)
-        rates = sorted(rate for rate in given if rate is not None)
-        if not rates:
+        rate = speed(curves)
+        if rate is None:
             return "Not told by the newest lines"
-        return f"{number(rates[len(rates) // 2])}, the median of the newest lines"
+        return f"{number(rate)}, the median of the newest lines"
     value = last.get(name)
     if value is None:
         return "Not finite in the newest steps"
-    return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the next step")
+    return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the last step")
 
 
 def valid_table(curves: Curves) -> pd.DataFrame:

@@ -17,12 +17,14 @@ from bert4rec.jobs import JobService
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import state
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.view import forms
+from bert4rec.view.curve_findings import small_finding
 from tests.ends import curves_of
 from tests.reading import labels, small_charts, tables, texts
 from tests.unfolding import unfolded
@@ -575,7 +577,52 @@ def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
     figures = {metric.label: metric.value for metric in app.metric}
     assert {"Gradient norm", "Learning rate", "Sequences/s", "Process memory"} <= figures.keys()
     assert "–" not in figures.values()
+    curves = Curves()
+    curves.update(run.journal)
+    assert f"{figures['Sequences/s']}, the median" in small_finding(curves, "speed")
     assert len(small_charts(app)) == 4
+
+
+def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
+    dataset: SequenceDataset, workspace: Path
+) -> None:
+    run = finished_run(workspace)
+    run.set_status(state="running")
+    curves = Curves()
+    curves.update(run.journal)
+    first = curves.bests[0]
+    run.journal.append(first | {"metrics": dict.fromkeys(first["metrics"], 0.875)})
+
+    def page(folder: str, first: dict[str, object]) -> None:
+        from pathlib import Path
+
+        from bert4rec.runs.folder import Run
+        from bert4rec.ui import cache
+        from bert4rec.ui.train import live_run
+        from bert4rec.ui.train.pace import note_watcher, pace_of
+
+        run = Run(Path(folder))
+        pace = pace_of(cache.curves(run.id), note_watcher())
+        drawn = live_run.Drawn("running", "running", False, pace, first)
+        live_run._draw_figures(run, drawn)
+        live_run._draw_curves(run, drawn)
+        live_run._draw_figures(run, drawn)
+
+    app = AppTest.from_function(page, kwargs={"folder": str(run.folder), "first": first})
+    app.run(timeout=60)
+    assert not app.exception
+    told = [metric.value for metric in app.metric if metric.label == "Best NDCG@10"]
+    assert told == [f"{first['metrics']['ndcg@10']:.3f}", "0.875"]
+    assert "0\\.875 at epoch" in texts(app)
+
+
+def test_the_training_time_is_that_of_the_lists(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    run.set_status(trained_s=90.0)
+    figures = {metric.label: metric.value for metric in open_train(run).metric}
+    assert figures["Training time"] == "1 min 30 s"
 
 
 def test_the_log_is_shown_as_it_is_and_only_when_asked_for(

@@ -19,6 +19,7 @@ from bert4rec.background import runners as runners_module
 from bert4rec.background.process_runner import run_in_a_process
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.device import choose_device
 from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import execute, resume, train
@@ -238,6 +239,21 @@ def test_memory_that_runs_out_in_a_step_fails_the_run_with_the_way_to_a_smaller_
     assert status.error == "DeviceMemoryError"
     resume(run)
     assert_equal_ends(run, uninterrupted)
+
+
+@pytest.mark.parametrize(("part", "what"), [("_report", "it"), ("Trainer._loss", "a step")])
+def test_memory_that_runs_out_names_the_device_that_was_chosen(
+    part: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    run = new_run(tmp_path, SETTINGS.model_copy(update={"device": "auto"}))
+    monkeypatch.setattr(f"bert4rec.pipeline.{part}", allocate)
+    with pytest.raises(MemoryError):
+        execute(run)
+    name = choose_device().device
+    assert_failed(run, f"{what} did not fit the memory of {name}", "smaller batch_size")
 
 
 def test_memory_that_is_not_there_while_the_data_is_prepared_is_told_alike(

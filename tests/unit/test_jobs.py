@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -86,6 +87,10 @@ def new_run(workspace: Path, dataset: SequenceDataset) -> Callable[..., Run]:
         return create_run(workspace, dataset, policy, name=name)
 
     return make
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def wait_until_idle(service: JobService) -> None:
@@ -283,6 +288,57 @@ def test_a_queued_run_can_be_taken_out(
     desk.end("a", "c")
     wait_until_idle(service)
     assert desk.begun == ["a", "c"]
+
+
+@pytest.mark.parametrize("end", ["take_out", "stop"])
+def test_a_waiting_run_leaves_the_queue_of_a_full_disk(
+    end: str,
+    service: JobService,
+    desk: Desk,
+    new_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    desk.wait_until_begun("a")
+    service.submit(b)
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.runs.folder.write_json", no_room)
+        getattr(service, end)(b.id)
+        assert service.position(b.id) is None
+        assert b.status().state == "stopped"
+    desk.end("a")
+    wait_until_idle(service)
+    assert desk.begun == ["a"]
+
+
+def test_a_service_that_ends_on_a_full_disk_waits_for_what_runs(
+    service: JobService, desk: Desk, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = new_run("a"), new_run("b")
+    service.submit(a)
+    desk.wait_until_begun("a")
+    service.submit(b)
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.runs.folder.write_json", no_room)
+        service.interrupt()
+        assert service.active() == [a.id]
+        assert b.status().state == "interrupted"
+    assert desk.controls["a"].is_interrupted
+    desk.end("a")
+    wait_until_idle(service)
+
+
+def test_a_run_whose_last_checkpoint_is_gone_is_not_queued(
+    service: JobService, new_run: Callable[..., Run]
+) -> None:
+    run = new_run("a")
+    run.journal.append({"event": "checkpoint", "step": 5})
+    run.set_status(state="interrupted", epoch=1)
+    with pytest.raises(RunError, match="has no last checkpoint to go on from"):
+        service.submit(run)
+    assert run.status().state == "interrupted"
+    assert service.active() == []
 
 
 def test_a_running_run_can_be_stopped_and_the_next_one_starts(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import signal
@@ -28,7 +29,7 @@ from bert4rec.objective import choose_loss
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load
-from bert4rec.runs.checkpoints import load_checkpoint
+from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
@@ -105,6 +106,12 @@ def test_a_run_that_trains_in_bfloat16_is_reported_as_whoever_loads_it_finds_it(
     narrow = workshop.judge(NetworkScorer(loaded.scorer.network, workshop.choice), found.rows)
     assert narrow.metrics() != found.metrics()
     assert evaluate(run)["test"]["bert4rec"]["metrics"] == found.metrics()
+
+
+def test_status_and_summary_tell_the_same_end(uninterrupted: Run) -> None:
+    status, summary = uninterrupted.status(), summary_of(uninterrupted)
+    assert status.trained_s == summary["train_seconds"]
+    assert (status.epoch, status.best_epoch) == (summary["n_epochs_done"], summary["best_epoch"])
 
 
 def test_a_finished_run_says_so_and_holds_its_report(uninterrupted: Run) -> None:
@@ -222,6 +229,71 @@ def test_a_run_interrupted_before_its_first_checkpoint_begins_again(
     for key in ("test", "valid", "best_epoch"):
         assert summary_of(run)[key] == summary_of(uninterrupted)[key]
     assert [row["step"] for row in curves_of(run).train] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_run_whose_last_checkpoint_is_gone_does_not_begin_anew_in_place_of_its_model(
+    stop: bool, tmp_path: Path
+) -> None:
+    control = Control()
+    act = control.stop if stop else control.interrupt
+    run = train(DATASET, SETTINGS, workspace=tmp_path, control=control, watch=at_step(12, act))
+    assert (run.summary() is not None) == stop
+    run.checkpoint("last").unlink()
+    before = run.checkpoint("best").read_bytes()
+    with pytest.raises(RunError, match="has no last checkpoint to go on from") as caught:
+        resume(run)
+    assert "--with-last" in str(caught.value)
+    assert run.checkpoint("best").read_bytes() == before
+    assert run.status().state == ("stopped" if stop else "interrupted")
+
+
+def test_a_run_that_fails_between_its_first_best_weights_and_its_first_checkpoint_begins_again(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="No space"), room_for_weights_alone(from_epoch=1):
+        train(DATASET, SETTINGS, workspace=tmp_path)
+    (run,) = list_runs(tmp_path)
+    assert run.checkpoint("best").exists()
+    resume(run)
+    assert summary_of(run)["test"] == summary_of(uninterrupted)["test"]
+
+
+@contextmanager
+def room_for_weights_alone(*, from_epoch: int) -> Iterator[None]:
+    """A disk that fills up in an epoch, between its best weights and its checkpoint."""
+
+    def save(path: Path, tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> None:
+        if path.stem == "last" and plain["epoch"] >= from_epoch:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_checkpoint(path, tensors, plain)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bert4rec.runs.recorder.save_checkpoint", save)
+        yield
+
+
+def test_a_summary_names_the_epoch_of_the_weights_that_it_judges(
+    uninterrupted: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="No space"), room_for_weights_alone(from_epoch=3):
+        train(DATASET, SETTINGS, workspace=tmp_path)
+    (run,) = list_runs(tmp_path)
+    assert load_checkpoint(run.checkpoint("last"))[1]["epoch"] == 2
+    assert load_checkpoint(run.checkpoint("best"))[1]["best_epoch"] == 3
+    control = Control()
+
+    def stop_at_once(line: Line) -> None:
+        if line["event"] == "continued":
+            control.stop()
+
+    resume(run, control=control, watch=stop_at_once)
+    summary, status = summary_of(run), run.status()
+    assert (summary["best_epoch"], summary["n_epochs_done"], status.best_epoch) == (3, 3, 3)
+    assert status.best_score == pytest.approx(summary["valid"]["ndcg@10"])
+    assert "epoch 3 is the best" in status.message
+    resume(run)
+    assert_equal_ends(run, uninterrupted)
 
 
 HANGING_TRAINING = """

@@ -219,6 +219,31 @@ def test_the_mean_of_the_steps_since_the_last_line_is_told() -> None:
     assert losses == pytest.approx([sum(single) / 4], rel=1e-6)
 
 
+@pytest.mark.parametrize("n_lines", [4, 2, 1])
+def test_the_learning_rate_that_is_told_is_that_of_the_last_step(
+    n_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, float]] = []
+    used: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Trained):
+            told.append((event.position.step, event.learning_rate))
+
+    trainer = trainer_of(listener=listen, n_epochs=2, warmup_steps=3, schedule="linear")
+    step = trainer.optimizer.step
+
+    def note(learning_rate: Any) -> torch.Tensor:
+        used.append(learning_rate)
+        return step(learning_rate)
+
+    monkeypatch.setattr(trainer.optimizer, "step", note)
+    monkeypatch.setattr(trainer_module, "LOGS_PER_EPOCH", n_lines)
+    trainer.run()
+    assert len(told) == 2 * n_lines
+    assert told == [(n_done, used[n_done - 1]) for n_done, _ in told]
+
+
 def test_an_epoch_writes_a_bounded_number_of_lines_and_one_at_its_end() -> None:
     lines: list[int] = []
 

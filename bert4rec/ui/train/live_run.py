@@ -26,6 +26,7 @@ from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.ui.train.watched_prediction import draw_watched
 from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view import curve_charts
+from bert4rec.view.curve_findings import speed
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import (
     final_finding,
@@ -43,21 +44,24 @@ from bert4rec.words import duration, metric_name, number, size, when
 MIN_FIGURE_PX = 128
 
 
-@dataclass(frozen=True)
+@dataclass
 class Drawn:
-    """What a page has drawn of a run.
+    """What a page has drawn of a run; shared by its figures and its curves.
 
     Args:
         shown: The state as a visitor is told it.
         state: The state in the run's folder.
         is_stopping: Whether it was asked to end and has not yet.
         pace: How often it looks at the run.
+        best: The best validation that its curves show. They are drawn less often than the figures,
+            which tell no other, so that a page does not contradict itself.
     """
 
     shown: str
     state: str
     is_stopping: bool
     pace: Pace
+    best: dict[str, Any] | None
 
 
 def _seen(run: Run, status: Status) -> tuple[str, str, bool]:
@@ -73,9 +77,10 @@ def draw_run(run: Run, after_delete: Callable[[], None]) -> None:
     _draw_heading(run, status, now)
     draw_controls(run, status, after_delete)
     if now not in ACTIVE_STATES:
-        _draw_results(run)
-    pace = pace_of(cache.curves(run.id), note_watcher()) if now in ACTIVE_STATES else STILL
-    drawn = Drawn(*seen, pace)
+        _draw_results(run, status)
+    curves = cache.curves(run.id)
+    pace = pace_of(curves, note_watcher()) if now in ACTIVE_STATES else STILL
+    drawn = Drawn(*seen, pace, curve_charts.best_row(curves))
     st.fragment(_draw_figures, run_every=pace.figures)(run, drawn)
     st.fragment(_draw_curves, run_every=pace.curves)(run, drawn)
     draw_watched(run, is_active=now in ACTIVE_STATES)
@@ -113,7 +118,7 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         if pace_of(curves, note_watcher()) != drawn.pace:
             st.rerun()
         draw_progress(run, status, curves, drawn.shown)
-        _draw_live_figures(curves, run.hyperparameters().valid_metric)
+        _draw_live_figures(curves, drawn.best, run.hyperparameters().valid_metric)
 
 
 def _draw_curves(run: Run, drawn: Drawn) -> None:
@@ -121,7 +126,9 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
     if drawn.shown == "queued" or not run.folder.is_dir():
         return
     metric, is_live = run.hyperparameters().valid_metric, drawn.shown in ACTIVE_STATES
-    draw_curves(run, cache.curves(run.id), metric, is_live=is_live)
+    curves = cache.curves(run.id)
+    drawn.best = curve_charts.best_row(curves)
+    draw_curves(run, curves, metric, is_live=is_live)
     draw_log(run)
 
 
@@ -140,8 +147,7 @@ def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     st.progress(progress.share, text=text)
 
 
-def _draw_live_figures(curves: Curves, metric: str) -> None:
-    best = curve_charts.best_row(curves)
+def _draw_live_figures(curves: Curves, best: dict[str, Any] | None, metric: str) -> None:
     value = best["metrics"][metric] if best else None
     ratio = _over_popularity(value, curves, metric)
     last = curves.train[-1] if curves.train else {}
@@ -151,7 +157,7 @@ def _draw_live_figures(curves: Curves, metric: str) -> None:
         "Training loss": number(last.get("loss"), 3),
         "Gradient norm": "–" if norm is None else f"{norm:.3g}",
         "Learning rate": "–" if rate is None else f"{rate:.2g}",
-        "Sequences/s": number(last.get("sequences_per_s")),
+        "Sequences/s": number(speed(curves)),
         "Process memory": size(held) if held else "–",
     }
     with st.grid(6, min_column_width=MIN_FIGURE_PX):
@@ -174,7 +180,7 @@ def _over_popularity(value: float | None, curves: Curves, metric: str) -> float 
     return value / popular if value is not None and popular else None
 
 
-def _draw_results(run: Run) -> None:
+def _draw_results(run: Run, status: Status) -> None:
     summary = run.summary()
     if summary is None:
         return
@@ -185,7 +191,8 @@ def _draw_results(run: Run) -> None:
         n_done = summary["n_epochs_done"]
         best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
         st.metric("Best epoch", best, border=True)
-        st.metric("Training time", duration(summary["train_seconds"]), border=True)
+        # As the lists of runs tell it, which read no summary.
+        st.metric("Training time", duration(status.trained_s), border=True)
     if few_words(summary.get("split")):
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     # There are summaries of a version that wrote none.

@@ -13,6 +13,7 @@ from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
 from bert4rec.recommender import Recommender, load
 from bert4rec.runs.folder import Run
+from tests.factories import random_dataset, small_recommender
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -88,10 +89,50 @@ def test_a_network_that_no_file_holds_is_refused(
         export_onnx(model, tmp_path / "large.onnx")
 
 
+@pytest.mark.parametrize(("window", "answer"), [(2, "scores"), (12, "hidden")])
+def test_a_network_that_sees_only_the_past_is_exported_as_well(
+    window: int, answer: onnx_file.Answer, tmp_path: Path
+) -> None:
+    dataset = random_dataset([5] * 6)
+    causal = small_recommender(dataset, attention="causal", n_layers=2, max_seq_length=window)
+    report = export_onnx(causal, tmp_path / "causal.onnx", answer=answer)
+    assert report.largest_difference <= report.tolerance
+    assert report.n_sequences > onnx_file.N_RANDOM
+    session = onnxruntime.InferenceSession((tmp_path / "causal.onnx").read_bytes())
+    for history in ([3], [2, 5, 9][: window - 1]):
+        asked = {
+            "items": np.array([[*history, causal.vocabulary.mask_idx]]),
+            "places": np.array([[len(history)]]),
+        }
+        expected = causal.scorer.hidden(asked["items"], asked["places"])
+        if answer == "scores":
+            expected = causal.scorer.network.scores(expected)
+        found = session.run([answer], asked)[0]
+        np.testing.assert_allclose(found, expected.detach().numpy(), atol=report.tolerance)
+
+
+def test_an_error_of_the_runtime_is_told_in_one_line(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_file, "_write", lambda _, path, __: path.write_bytes(b"no model"))
+    with pytest.raises(FormatError, match="onnxruntime cannot use the ONNX file"):
+        export_onnx(model, tmp_path / "odd.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("window", [2, 3, 12])
+def test_a_network_that_sees_only_the_past_is_asked_for_what_follows_a_history(window: int) -> None:
+    for items, places in questions(9, window, sees_future=False):
+        assert 2 <= items.shape[1] <= window
+        assert (places == items.shape[1] - 1).all()
+        assert (items[:, -1] == 10).all()
+        assert items[:, :-1].max() <= 9
+
+
 @pytest.mark.parametrize("window", [2, 3, 12])
 def test_what_is_compared_are_windows_the_network_may_be_asked_about(window: int) -> None:
     n_sequences = 0
-    for items, places in questions(9, window):
+    for items, places in questions(9, window, sees_future=True):
         assert items.min() >= 0
         assert items.max() <= 10
         assert items.shape[1] <= window

@@ -156,6 +156,15 @@ def test_assignments_win_over_the_policy_file_and_that_over_the_preset(tmp_path:
         assert getattr(policy.settings, name) == PRESETS["quick"].values[name]
 
 
+def test_the_policy_type_of_a_file_wins_over_the_model_of_a_preset(tmp_path: Path) -> None:
+    config = tmp_path / "policy.yaml"
+    config.write_text("policy_configs:\n  scoring_policy:\n    policy_type: bert4rec\n")
+    assert SettingOptions("sasrec", str(config)).policy().settings.attention == "bidirectional"
+    assert SettingOptions("sasrec").policy().settings.attention == "causal"
+    typed = SettingOptions("sasrec", str(config), ("attention=causal",)).policy()
+    assert typed.settings.attention == "causal"
+
+
 def test_the_policy_option_wins_over_the_file(tmp_path: Path) -> None:
     config = tmp_path / "policy.yaml"
     config.write_text("policy_configs:\n  embedding_policy:\n    policy_type: bert4rec\n")

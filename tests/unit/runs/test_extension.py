@@ -179,6 +179,27 @@ def test_a_validation_that_was_due_only_at_the_end_is_told(tmp_path: Path) -> No
     assert steps == [[10, 15, 20, 25], [10, 20, 25]]
 
 
+def test_what_a_longer_run_differs_in_is_told_of_all_that_go_on_from_it(tmp_path: Path) -> None:
+    settings = settings_of(eval_step=2, early_stopping_step=4)
+    run = train(DATASET, settings, workspace=tmp_path, name="short")
+    plan = plan_extension(at_its_end(run, n_without_gain=4), 1)
+    assert len(plan.notes) == 2
+    longer = extend(run, 1, name="longer")
+    assert plan_extension(longer, 2).notes == plan.notes
+    longest = extend_run(longer, 2)
+    assert (parent_of(longest) or plan).notes == plan.notes
+
+
+def test_a_longer_run_of_the_time_before_notes_were_kept_is_read(tmp_path: Path) -> None:
+    longer = extend_run(train(DATASET, settings_of(), workspace=tmp_path), 1)
+    config = longer.config()
+    del config["parent"]["notes"]
+    write_json(longer.folder / "config.json", config)
+    parent = parent_of(longer)
+    assert parent is not None
+    assert parent.notes == ()
+
+
 def test_a_run_without_an_end_to_go_on_from_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
     made = create_run(tmp_path, saved_dataset(tmp_path, DATASET), Policy(settings=settings_of()))
     for state in ("queued", "running", "paused", "failed", "interrupted"):
@@ -219,9 +240,11 @@ def test_without_its_dataset_or_with_a_damaged_checkpoint_nothing_is_made(tmp_pa
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [run.id]
 
 
-def test_a_parent_of_another_shape_is_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("notes", [[], "none", [3]])
+def test_a_parent_of_another_shape_is_damage(notes: Any, tmp_path: Path) -> None:
     run = train(DATASET, settings_of(n_epochs=1), workspace=tmp_path)
     path = run.folder / "config.json"
-    write_json(path, read_json(path) | {"parent": {"run": 3}})
+    told = {"name": "a", "epoch": 1, "step": 5, "notes": notes} | ({} if notes else {"run": 3})
+    write_json(path, read_json(path) | {"parent": {"run": "a"} | told})
     with pytest.raises(ValueError, match="the parent in the configuration"):
         parent_of(run)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import read_json, write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
+from bert4rec.runs import folder
 from bert4rec.runs.folder import (
     ACTIVE_STATES,
     HEARTBEAT_LIMIT_S,
@@ -145,6 +148,41 @@ def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
     for broken in ("", "2026-01-01T00:00:00"):
         put_status(run, heartbeat_at=broken)
         assert run.status().state == "interrupted"
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A disk without room for a status; call it to make some."""
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "write_json", no_room)
+        yield patch.undo
+
+
+def test_an_end_that_found_no_room_is_written_once_there_is_some(
+    run: Run, full_disk: Callable[[], None]
+) -> None:
+    with pytest.raises(OSError, match="No space"):
+        run.set_status(state="failed", message="the disk is full")
+    assert run.status().state == "failed"
+    assert folder._read_status(run.folder / "status.json").state == "queued"
+    full_disk()
+    assert run.status().state == "failed"
+    assert folder._read_status(run.folder / "status.json").message == "the disk is full"
+
+
+def test_an_end_that_found_no_room_gives_way_to_what_another_process_has_written_since(
+    run: Run, full_disk: Callable[[], None]
+) -> None:
+    with pytest.raises(OSError, match="No space"):
+        run.set_status(state="failed", message="the disk is full")
+    full_disk()
+    now = replace(Status("finished"), host="elsewhere", epoch=3)
+    write_json(run.folder / "status.json", asdict(now))
+    assert run.status() == now
 
 
 def test_a_folder_is_a_run_only_with_its_configuration(run: Run, tmp_path: Path) -> None:
