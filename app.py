@@ -88,7 +88,8 @@ st.set_page_config(
 keep_recent_lines()
 draw_page_style()
 page = st.navigation(PAGES, position="top")
-if page.url_path != "runs":
+# Both pages delete runs, and both offer to take it back.
+if page.url_path not in ("runs", "train"):
     forget_deletions()
 try:
     follow_link()

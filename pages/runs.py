@@ -8,6 +8,7 @@ from bert4rec.errors import NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
@@ -237,7 +238,7 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 def draw_runs() -> None:
     runs = state.listed_runs()
     run_actions.show_problem()
-    run_actions.draw_undo()
+    draw_undo()
     follow_comparison(runs)
     if not runs:
         draw_empty()

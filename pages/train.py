@@ -9,6 +9,7 @@ from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
@@ -197,6 +198,7 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
 
 
 st.title("Train")
+draw_undo()
 runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
 followed = state.current_run()
 if followed is not None:

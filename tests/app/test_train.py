@@ -478,6 +478,37 @@ def test_a_running_run_can_be_paused_resumed_and_stopped(
     assert "Resume" in labels(app)
 
 
+def test_an_ended_run_goes_into_the_trash_and_comes_back_by_undo(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    run.set_status(state="finished")
+    app = open_train(run)
+    assert "Discard" not in labels(app)
+    # A run of the whole page draws a dialog only if what opens it is pressed in the same run.
+    app.button(key=f"delete_{run.id}").click().run()
+    app.button(key=f"delete_{run.id}").click()
+    app.button(key="really_delete").click().run()
+    assert not app.exception
+    assert list_runs(workspace) == []
+    assert "1 run went into the trash" in texts(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert not app.exception
+    assert list_runs(workspace) == [run]
+
+
+def test_what_is_under_way_is_discarded_and_not_deleted(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=100_000, eval_step=0)
+    service_of(workspace).submit(run)
+    app = open_train(run)
+    assert "Discard" in labels(app)
+    assert "Delete" not in labels(app)
+    service_of(workspace).discard(run.id)
+    wait_for_the_end(workspace)
+
+
 def test_a_second_run_waits_and_says_so(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

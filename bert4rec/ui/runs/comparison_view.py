@@ -10,9 +10,9 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.run_deletion import ask_delete
 from bert4rec.ui.runs.prediction_comparison import draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
-from bert4rec.ui.runs.run_actions import ask_delete
 from bert4rec.view import curve_charts, run_comparison
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow

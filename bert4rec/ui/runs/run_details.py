@@ -7,8 +7,9 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.run_deletion import draw_delete
 from bert4rec.ui.run_list import ListedRun
-from bert4rec.ui.runs.run_actions import draw_actions, draw_delete
+from bert4rec.ui.runs.run_actions import draw_actions
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.view.markdown import escape

@@ -1,4 +1,4 @@
-"""Pause, resume, stop, discard: the buttons of a run, and what they do."""
+"""Pause, resume, stop, discard, delete: the buttons of a run, and what they do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
-from bert4rec.runs.registry import create_run, delete_run
+from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
+from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
@@ -94,7 +95,9 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
         else:
             draw_onward(run)
         draw_train_longer(run, now)
-        if st.button("Discard", icon=":material/delete:", key=f"discard_{run.id}"):
+        if now not in ACTIVE_STATES:
+            draw_delete(run, now, after_delete)
+        elif st.button("Discard", icon=":material/delete_forever:", key=f"discard_{run.id}"):
             confirm_discard(run, after_delete)
 
 
@@ -193,17 +196,17 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
 }
 
 
-@st.dialog("Discard this run?", icon=":material/delete:")
+@st.dialog("Discard this run?", icon=":material/delete_forever:")
 def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
-    """Ask before a run with all its files is deleted."""
+    """Ask before an active run is ended and all its files are deleted."""
     st.markdown(
-        f"**{escape(run.name)}** is deleted with its curves, checkpoints and figures. "
-        "This cannot be undone."
+        f"**{escape(run.name)}** is ended and deleted with its curves, checkpoints and figures. "
+        "This cannot be undone. To keep what it has learnt, stop it instead."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
             st.rerun()
-        if st.button("Discard it", type="primary", icon=":material/delete:"):
+        if st.button("Discard it", type="primary", icon=":material/delete_forever:"):
             try:
                 _discard(run)
             except Bert4RecError as error:
@@ -218,4 +221,5 @@ def _discard(run: Run) -> None:
     if service.position(run.id) is not None:
         service.discard(run.id)
     else:
-        delete_run(state.workspace(), run.id)
+        # It ended since the question was asked, and is what a person may want after all.
+        move_to_trash(run)
