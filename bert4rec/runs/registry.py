@@ -90,6 +90,15 @@ def list_runs(workspace: Path) -> list[Run]:
     return runs_in(workspace / "runs")
 
 
+def taken_names(workspace: Path) -> set[str]:
+    """Return what the runs of a workspace are called; one that is damaged has no name."""
+    found = set()
+    for run in list_runs(workspace):
+        with suppress(FormatError, NotFoundError):
+            found.add(run.name)
+    return found
+
+
 def runs_in(parent: Path) -> list[Run]:
     """Return the runs below a folder, newest first."""
     configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []

@@ -12,7 +12,7 @@ from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.policy import Policy
 from bert4rec.runs import registry
 from bert4rec.runs.folder import Run, open_run, utc_now
-from bert4rec.runs.registry import create_run, find_run, list_runs
+from bert4rec.runs.registry import create_run, find_run, list_runs, taken_names
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 POLICY = Policy("scoring_policy", small_settings())
@@ -168,3 +168,11 @@ def test_a_full_disk_is_told_when_a_run_is_made(
     with pytest.raises(UnwritableError, match="No space left"):
         create_run(workspace, dataset, POLICY)
     assert list_runs(workspace) == []
+
+
+def test_the_names_that_are_taken_are_those_that_can_be_read(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    first, _ = made(workspace, dataset, "one", "two")
+    (first.folder / "config.json").write_text("{")
+    assert taken_names(workspace) == {"two"}
