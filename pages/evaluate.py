@@ -14,9 +14,8 @@ from bert4rec.ui.evaluate.comparison_form import (
 )
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, open_kept
+from bert4rec.ui.evaluate_choice import CHOICE_KEY, NEW
 
-NEW = "new"
-CHOICE_KEY = "evaluate_comparison"
 # The address as this session left it.
 LINK_KEY = "evaluate_link"
 ALL_NAMES = ("comparison", *LINK_NAMES)

@@ -9,8 +9,9 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
-from bert4rec.runs.registry import create_run
+from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.ui import state
+from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
@@ -55,8 +56,8 @@ def clone_to_form(run: Run) -> None:
         SettingsError: it holds settings that this version does not know.
     """
     folder = str(run.config()["dataset"].get("folder", ""))
-    names = [listed.row.name for listed in state.listed_runs()]
-    fill_new_run(run.policy(), free_name(run.name, names), folder, f"the run {run.name}")
+    name = free_name(run.name, taken_names(state.workspace()))
+    fill_new_run(run.policy(), name, folder, f"the run {run.name}")
 
 
 def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) -> None:
@@ -140,12 +141,16 @@ def draw_onward(run: Run) -> None:
     """Draw the ways to what can be done with a trained model."""
     for label, icon, page in (
         ("Inspect its predictions", "search_insights", "pages/inspect.py"),
+        ("Recommend with it", "playlist_add_check", "pages/recommend.py"),
         ("See its embeddings", "scatter_plot", "pages/embeddings.py"),
     ):
         is_first = page == "pages/inspect.py"
         if st.button(label, icon=f":material/{icon}:", type="primary" if is_first else "secondary"):
             state.choose_run(run.id)
             st.switch_page(page)
+    if st.button("Evaluate it", icon=":material/balance:"):
+        state.choose_run(run.id)
+        evaluate([run.id])
 
 
 def _button(
@@ -180,9 +185,10 @@ def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
     policy = Policy(run.policy().kind, smaller)
+    name = free_name(run.name, taken_names(state.workspace()))
     again = state.job_service().make_and_submit(
         smaller.device,
-        lambda: create_run(state.workspace(), run.dataset(), policy, name=run.name),
+        lambda: create_run(state.workspace(), run.dataset(), policy, name=name),
     )
     state.choose_run(again.id)
 
