@@ -13,6 +13,7 @@ from bert4rec.ui.runs.run_actions import draw_actions
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.view.markdown import escape
+from bert4rec.view.metric_words import METRIC_HELP
 from bert4rec.view.run_figures import settings_table
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted, duration, metric_name, number, sentence, size, when
@@ -72,8 +73,8 @@ def _draw_figures(listed: ListedRun) -> None:
     row = listed.row
     name = metric_name(row.metric)
     figures = (
-        (f"{name} on test", number(row.test, 3), None),
-        (f"Best {name}", number(row.best, 3), "On the validation items"),
+        (f"{name} on test", number(row.test, 3), METRIC_HELP.get(row.metric)),
+        (f"Best {name}", number(row.best, 3), "On the validation items."),
         ("Training time", duration(row.trained_s), None),
         ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}", None),
         ("On disk", size(listed.n_bytes), None),
