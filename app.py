@@ -36,14 +36,20 @@ PAGES = [
     st.Page(
         "pages/search.py",
         title="Search",
-        icon=":material/manage_search:",
-        help="Let many settings be tried, see which of them matter, and train the best.",
+        icon=":material/tune:",
+        help="Tune the settings: let many be tried, see which matter, and train the best.",
     ),
     st.Page(
         "pages/runs.py",
         title="Runs",
         icon=":material/list_alt:",
         help="Every run with what it reached: find, compare, rename, clone, resume or delete it.",
+    ),
+    st.Page(
+        "pages/evaluate.py",
+        title="Evaluate",
+        icon=":material/balance:",
+        help="Models against baselines on the same users: by how much, where, and by chance?",
     ),
     st.Page(
         "pages/inspect.py",
@@ -64,12 +70,6 @@ PAGES = [
         help="The map of items as the model sees them, with neighbours and groups.",
     ),
     st.Page(
-        "pages/evaluate.py",
-        title="Evaluate",
-        icon=":material/balance:",
-        help="Models against baselines on the same users: by how much, where, and by chance?",
-    ),
-    st.Page(
         "pages/system.py",
         title="System",
         icon=":material/monitor_heart:",
@@ -77,18 +77,19 @@ PAGES = [
     ),
 ]
 
+keep_recent_lines()
+draw_page_style()
+page = st.navigation(PAGES, position="top")
 st.set_page_config(
-    page_title="BERT4Rec",
+    page_title="BERT4Rec" if page.title == "Home" else f"{page.title} · BERT4Rec",
     page_icon=ICON,
     layout="wide",
     initial_sidebar_state=220,
     # With an entry of its own the menu is shown at all, and with it the choice of light or dark.
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
-keep_recent_lines()
-draw_page_style()
-page = st.navigation(PAGES, position="top")
-if page.url_path != "runs":
+# Both pages delete runs, and both offer to take it back.
+if page.url_path not in ("runs", "train"):
     forget_deletions()
 try:
     follow_link()

@@ -97,7 +97,7 @@ class Expected:
         """
         strange = next((name for name in names if name not in self.max_bytes), None)
         if strange is not None:
-            raise FormatError(f"it holds {strange[:MAX_SHOWN]!r}")
+            raise FormatError(f"it holds {strange[:MAX_SHOWN]!r}", strange=strange)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise FormatError(f"it holds {twice} twice")

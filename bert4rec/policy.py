@@ -20,6 +20,7 @@ from yaml.constructor import ConstructorError
 from bert4rec.errors import NotFoundError, SettingsError, shown
 from bert4rec.files import is_there
 from bert4rec.hyperparameters import MODEL_NAMES, Hyperparameters
+from bert4rec.policy_settings import PolicySettings
 from bert4rec.setting_checks import parse_settings
 
 PolicyKind = Literal["scoring_policy", "embedding_policy"]
@@ -186,6 +187,24 @@ def dump_policy(policy: Policy) -> str:
     body = {"policy_type": POLICY_TYPES[policy.settings.attention]} | policy.settings.given()
     document = {"policy_configs": {policy.kind: body}}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def dump_whole_policy(policy: Policy) -> str:
+    """Return the policy as YAML with every name that it has, for whoever has other defaults.
+
+    A setting that follows another one is written as what it comes to; our own settings are left
+    out.
+    """
+    values = policy.settings.in_effect()
+    body = {"policy_type": POLICY_TYPES[policy.settings.attention]}
+    body |= {name: values[name] for name in PolicySettings.model_fields}
+    document = {"policy_configs": {policy.kind: body}}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def own_settings(policy: Policy) -> list[str]:
+    """Return which of the given settings are our own, which no other policy knows."""
+    return [name for name in policy.settings.given() if name not in PolicySettings.model_fields]
 
 
 def _find_policy(document: Any, where: str | None) -> tuple[PolicyKind, dict[Any, Any]]:

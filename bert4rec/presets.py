@@ -72,6 +72,17 @@ class Preset:
     measured: tuple[Measured, ...] = ()
 
 
+def run_name(dataset: str, preset: str) -> str:
+    """Return what a run with the settings of a preset is called while it has no name of its own.
+
+    Example:
+        >>> run_name("ml-100k", "quick"), run_name("ml-100k", "sasrec")
+        ('ml-100k quick look', 'ml-100k SASRec')
+    """
+    title = PRESETS[preset].title
+    return f"{dataset} {title.lower() if title == title.capitalize() else title}"
+
+
 BALANCED: Mapping[str, Any] = {
     "batch_size": 64,
     "learning_rate": 2e-3,

@@ -10,22 +10,6 @@ from datetime import UTC, datetime
 from itertools import chain, count
 
 METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
-METRIC_WORDS = {
-    "hr@10": (
-        "Hit rate",
-        "How often the item that really came next is among the ten that are suggested.",
-    ),
-    "ndcg@10": (
-        "Rank-weighted hit rate",
-        "The same, but a hit counts more the higher it stands: 1 in first place, 0.63 in second,"
-        " 0.29 in tenth.",
-    ),
-    "mrr@10": (
-        "Reciprocal rank",
-        "A hit in first place counts 1, in second 1/2, in tenth 1/10.",
-    ),
-}
-CUT_OFF_WORDS = "The number after @ is how many suggestions count."
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -239,12 +223,6 @@ def metric_name(key: str) -> str:
     """
     name, at, cut_off = key.partition("@")
     return METRIC_NAMES.get(name, name.capitalize()) + at + cut_off
-
-
-def metrics_help() -> str:
-    """Return what the ranking metrics mean, a paragraph each, as Markdown."""
-    told = (f"**{metric_name(key)}** {words}" for key, (_, words) in METRIC_WORDS.items())
-    return "\n\n".join([*told, CUT_OFF_WORDS])
 
 
 def sentence(text: str) -> str:

@@ -6,7 +6,6 @@ from bert4rec.comparing.comparison import Comparison, delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
 from bert4rec.ui.evaluate.comparison_form import (
-    RUNS_KEY,
     draw_active,
     draw_empty,
     draw_ending,
@@ -15,12 +14,9 @@ from bert4rec.ui.evaluate.comparison_form import (
 )
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
+from bert4rec.ui.evaluate_choice import CHOICE_KEY, CHOSEN_FOR_KEY, NEW, RUNS_KEY, show
 from bert4rec.view.markdown import escape
 
-NEW = "new"
-CHOICE_KEY = "evaluate_comparison"
-# The run in use when that was chosen.
-CHOSEN_FOR_KEY = "evaluate_chosen_for"
 # The address as this session left it.
 LINK_KEY = "evaluate_link"
 ALL_NAMES = ("comparison", *LINK_NAMES)
@@ -128,12 +124,6 @@ def tell_other_run(comparison: Comparison) -> None:
             f"{escape(run.name)}, the run in use, is not in this comparison.",
             icon=":material/info:",
         )
-
-
-def show(name: str) -> None:
-    """Show a comparison until another one is chosen, or another run."""
-    st.session_state[CHOICE_KEY] = name
-    st.session_state[CHOSEN_FOR_KEY] = st.session_state.get(state.RUN_KEY)
 
 
 @st.dialog("Delete this comparison?", icon=":material/delete:")

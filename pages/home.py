@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
@@ -20,6 +21,7 @@ N_RECENT = 10
 MAX_JOBS = 10
 # In a narrow window the action goes below the heading instead of being cut.
 HEADING_PX, ACTION_PX = 660, 260
+RUN_PX = 150
 LIVE_STATES = ("running", "paused", "queued")
 STEP_ICONS = {
     "done": ":green[:material/check_circle:]",
@@ -37,7 +39,7 @@ GOOD_FOR = """
 """
 BAD_FOR = """
 - **The next item in real time**: a model that reads from left to right is the closer fit. SASRec
-  can be trained here (*Attention: causal* on the Train page) and compared on your data.
+  can be trained here (*Start from: SASRec* on the Train page) and compared on your data.
 - **The simplest thing that works**: item-to-item neighbours or popularity take minutes to build.
 - **No sequences**, only users and items: matrix factorisation or EASE.
 - **Only similar items**: compare item vectors or texts directly.
@@ -150,7 +152,8 @@ def draw_explore_step(rows: list[RunRow]) -> None:
     with st.container(border=True, height="stretch"):
         step_title(3, "Explore", "ready" if is_ready else "not yet")
         st.markdown(
-            "Hide items and see what the model fills in; walk the map of what it learned."
+            "Hide items and see what the model fills in; walk the map of what it learned; hold it"
+            " against simpler models."
             if is_ready
             else "Once a run has passed its first validation you can look into it here."
         )
@@ -161,6 +164,7 @@ def draw_explore_step(rows: list[RunRow]) -> None:
                 "pages/recommend.py", label="Recommend", icon=":material/playlist_add_check:"
             )
             st.page_link("pages/embeddings.py", label="Embeddings", icon=":material/scatter_plot:")
+            st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/balance:")
 
 
 def draw_live(live: list[RunRow]) -> None:
@@ -228,22 +232,29 @@ def draw_recent(rows: list[RunRow]) -> None:
         hide_index=True,
         key=table_key("recent_runs", rows),
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         selection_default={
             "selection": {"rows": [i for i, row in enumerate(rows) if row.run_id == chosen]}
         },
         column_config={
-            "Best on validation": st.column_config.NumberColumn(format="%.3f"),
-            "On test": st.column_config.NumberColumn(format="%.3f"),
+            "Run": st.column_config.TextColumn(width=RUN_PX),
+            "Best": st.column_config.NumberColumn(
+                format="%.3f", help="The best value on the validation items."
+            ),
+            "On test": st.column_config.NumberColumn(
+                format="%.3f", help="The same metric on the test items, once the run has ended."
+            ),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
         },
         placeholder="–",
         alt="The newest runs with state, metric, duration and data",
     )
-    selected = [rows[i] for i in marked.selection.rows if i < len(rows)]
+    # A click on a cell marks its run as well as one on the box before the row.
+    clicked = [at for at, _ in marked.selection.cells] or marked.selection.rows
+    selected = [rows[i] for i in clicked if i < len(rows)]
     st.session_state[CHOSEN_KEY] = selected[0].run_id if selected else None
     if not selected:
-        st.caption("Mark a row to open its run. Times are UTC.")
+        st.caption("Click on a run to open it. Times are UTC.")
         return
     draw_open(selected[0])
 
@@ -263,6 +274,9 @@ def draw_open(row: RunRow) -> None:
             if st.button(label, key=f"open_{page}"):
                 state.choose_run(row.run_id)
                 st.switch_page(f"pages/{page}.py", query_params={"run": row.run_id})
+        if row.test is not None and st.button("Evaluate", key="open_evaluate"):
+            state.choose_run(row.run_id)
+            evaluate([row.run_id])
         run = Run(state.workspace() / "runs" / row.run_id)
         draw_report([run], has_begun=row.has_begun)
 

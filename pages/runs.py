@@ -9,6 +9,7 @@ from bert4rec.runs.folder import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import show_refusal
+from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
@@ -19,7 +20,8 @@ from bert4rec.view.markdown import escape
 from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
 from bert4rec.view.run_table import table_key
 from bert4rec.view.state_words import state_word
-from bert4rec.words import counted, size
+from bert4rec.view.worded import worded
+from bert4rec.words import counted, duration, size
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"
@@ -42,14 +44,14 @@ COLUMNS = {
     "On test": st.column_config.NumberColumn(
         format="%.3f", width=62, help="The same metric on the test items, once the run has ended."
     ),
-    "Minutes": st.column_config.NumberColumn(format="%.1f", width=66, help="Time in training."),
+    "Time": st.column_config.NumberColumn(width=76, help="Time in training."),
     "Epochs": st.column_config.TextColumn(width=74),
     "Created": st.column_config.DatetimeColumn(
         format="D MMM YYYY, HH:mm", timezone="UTC", width=128, help="UTC."
     ),
     "Tags": st.column_config.ListColumn(width=80),
     "Seed": st.column_config.NumberColumn(format="%d", width=48),
-    "On disk": st.column_config.NumberColumn(format="bytes", width=72),
+    "On disk": st.column_config.NumberColumn(width=72),
 }
 
 
@@ -129,7 +131,7 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
     marked = st.dataframe(
-        table,
+        worded(table, {"Time": duration, "On disk": size}),
         hide_index=True,
         height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
         key=table_key("runs_table", (listed.row for listed in runs)),
@@ -238,7 +240,7 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 def draw_runs() -> None:
     runs = state.listed_runs()
     show_refusal(run_actions.PROBLEM_KEY)
-    run_actions.draw_undo()
+    draw_undo()
     follow_comparison(runs)
     if not runs:
         draw_empty()

@@ -29,16 +29,16 @@ from bert4rec.ui.search.search_view import draw_study
 from bert4rec.ui.search.search_windows import windows_alike, windows_apart
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, search_words
+from bert4rec.ui.settings.setting_fields import draw_refusal
 from bert4rec.ui.study_list import ReadStudy, studies_frame
-from bert4rec.view.markdown import escape
-from bert4rec.view.setting_words import titled
+from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration
 
 ROW_PX, MAX_TABLE_PX = 35, 320
 COLUMNS = {
     "State": st.column_config.TextColumn(width=110),
     "Best": st.column_config.NumberColumn(format="%.4f"),
-    "Minutes": st.column_config.NumberColumn(format="%.1f", help="Time in trials."),
+    "Time": st.column_config.NumberColumn(help="Time in trials."),
     "Changed": st.column_config.DatetimeColumn(
         format="D MMM YYYY, HH:mm", timezone="UTC", help="UTC."
     ),
@@ -108,8 +108,7 @@ def draw_new_search(taken: set[str]) -> None:
 
 def draw_empty() -> None:
     st.markdown(
-        "Here many settings are tried one after the other, each judged by validation: what is best,"
-        " and which settings matter."
+        "Here you will see which settings are best for your data, and which of them matter."
     )
     st.markdown("It needs a dataset first.")
     if st.button("Bring data", icon=":material/upload:", type="primary"):
@@ -120,7 +119,7 @@ def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
     st.text_input(
         "Name of the search",
         key=NAME_KEY,
-        placeholder=free_safe_name(dataset.name, taken, fallback="search"),
+        placeholder=free_safe_name(f"{dataset.name} search", taken, fallback="search"),
         max_chars=40,
         persist_state="session",
         help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",
@@ -139,11 +138,10 @@ def draw_start(
     if there in taken:
         problems = [*problems, f"there is a search {there} already; choose another name"]
     if plan is None or problems:
-        st.button("Start the search", type="primary", disabled=True, width="stretch")
-        st.caption("To be put right first:")
-        st.caption("\n".join(f"- {escape(titled(problem))}" for problem in problems))
+        draw_refusal("Start the search", problems)
         return
     draw_summary(dataset, plan)
+    cost = st.container()
     # By a callback, which hears the press also when another view takes the place of this one.
     st.button(
         "Start the search",
@@ -159,7 +157,7 @@ def draw_start(
     st.markdown("**The first trial, should it not be pruned**")
     estimate = draw_estimate(dataset, plan.base)
     if estimate is not None:
-        st.caption(search_words(estimate.total_s, plan.budget))
+        cost.caption(search_words(estimate.total_s, plan.budget))
 
 
 def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:
@@ -193,7 +191,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
     ) as is_open:
         if is_open:
             st.dataframe(
-                studies_frame(studies.values()),
+                worded(studies_frame(studies.values()), {"Time": duration}),
                 hide_index=True,
                 height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),
                 column_config=COLUMNS,
@@ -203,6 +201,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 
 
 st.title("Search")
+st.caption("Tunes the settings: many are tried one after the other, each judged by validation.")
 show_refusal(PROBLEM_KEY)
 found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)

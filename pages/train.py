@@ -10,17 +10,18 @@ from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
+from bert4rec.ui.settings.setting_fields import draw_refusal
 from bert4rec.ui.train.live_run import draw_run
 from bert4rec.ui.train.queue_list import draw_queue
 from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
-from bert4rec.view.markdown import escape
 from bert4rec.view.run_as_code import train_command, train_snippet
-from bert4rec.view.setting_words import titled
+from bert4rec.words import free_name
 
 N_OFFERED_RUNS = 30
 MIN_NAMING_PX = 180
@@ -85,7 +86,7 @@ def draw_new_run() -> None:
     with summary, st.container(border=True):
         draw_dataset_choice(dataset, "train_dataset")
         if settings is None:
-            draw_refusal(problems)
+            draw_refusal("Start training", problems)
         else:
             draw_start(dataset, settings)
     draw_details(dataset, settings, kind, name)
@@ -104,19 +105,18 @@ def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
         name = st.text_input(
             "Name of the run",
             key=NAME_KEY,
-            placeholder=dataset.name,
+            placeholder=default_name(dataset.name),
             max_chars=80,
             persist_state="session",
         )
     with cells.container():
         kind = settings_form.draw_purpose()
-    return kind, (name or "").strip() or dataset.name
+    return kind, (name or "").strip() or default_name(dataset.name)
 
 
-def draw_refusal(problems: list[str]) -> None:
-    st.button("Start training", type="primary", disabled=True, width="stretch")
-    st.caption("To be put right first:")
-    st.caption("\n".join(f"- {escape(titled(problem))}" for problem in problems))
+def default_name(dataset: str) -> str:
+    """Return a name after data and settings that no run has yet."""
+    return free_name(settings_form.run_name(dataset), [row.name for row in state.run_rows()])
 
 
 def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
@@ -142,7 +142,7 @@ def start(dataset_name: str) -> None:
     settings, _ = forms.check_draft(settings_form.draft())
     if settings is None:
         return
-    name = str(st.session_state.get(NAME_KEY) or "").strip() or dataset_name
+    name = str(st.session_state.get(NAME_KEY) or "").strip() or default_name(dataset_name)
     try:
         start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
     except Bert4RecError as error:
@@ -198,6 +198,7 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
 
 
 st.title("Train")
+draw_undo()
 runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
 followed = state.current_run()
 if followed is not None:

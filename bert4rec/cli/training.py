@@ -23,7 +23,6 @@ from bert4rec.cli.terminal import (
 from bert4rec.words import span
 
 if TYPE_CHECKING:
-    from bert4rec.policy import Policy
     from bert4rec.runs.folder import Run
 
 NETWORK = "bert4rec"
@@ -33,7 +32,7 @@ SHOWN_METRICS = ("hr@1", "hr@5", "hr@10", "ndcg@10", "mrr@10")
 @click.command()
 @click.argument("target", metavar="LOG-OR-DATASET", required=False)
 @click.option("--resume", metavar="RUN", help="Go on with a stopped, failed or interrupted run.")
-@click.option("--name", help="Name of the run.  [default: that of the dataset]")
+@click.option("--name", help="Name of the run.  [default: dataset and preset]")
 @setting_options
 @log_options
 @shared_options
@@ -56,7 +55,7 @@ def train(
     if (target is None) == (resume is None):
         wrong_use("give either LOG-OR-DATASET or --resume RUN")
     if target is not None:
-        run = _new_run(target, asked.policy(), name, reading, workspace)
+        run = _new_run(target, asked, name, reading, workspace)
     elif name or asked != SettingOptions() or reading.given():
         wrong_use("--resume takes no further options: the run keeps what it started with")
     else:
@@ -69,16 +68,29 @@ def train(
 
 
 def _new_run(
-    target: str, policy: Policy, name: str | None, reading: LogOptions, workspace: Path
+    target: str, asked: SettingOptions, name: str | None, reading: LogOptions, workspace: Path
 ) -> Run:
     from bert4rec.device import choose_for
     from bert4rec.pipeline import adopt
     from bert4rec.runs.registry import create_run
 
+    policy = asked.policy()
     # A device that is not there should be told before a log is read and a run is made.
     choose_for(policy.settings)
-    dataset = find_target(target, reading, workspace)
-    return create_run(workspace, adopt(dataset, workspace), policy, name=name)
+    dataset = adopt(find_target(target, reading, workspace), workspace)
+    shown = name or _default_name(dataset.name, asked, workspace)
+    return create_run(workspace, dataset, policy, name=shown)
+
+
+def _default_name(dataset: str, asked: SettingOptions, workspace: Path) -> str:
+    """Return a name after data and settings that no run has yet."""
+    from bert4rec.presets import run_name
+    from bert4rec.runs.registry import taken_names
+    from bert4rec.words import free_name
+
+    has_own = asked.config or asked.assignments
+    wanted = run_name(dataset, asked.preset) if asked.preset and not has_own else dataset
+    return free_name(wanted, taken_names(workspace))
 
 
 def carry_out(run: Run, *, is_new: bool) -> None:

@@ -19,7 +19,8 @@ from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.words import METRIC_WORDS, counted, metric_name, number, ranged
+from bert4rec.view.metric_words import METRIC_WORDS
+from bert4rec.words import counted, metric_name, number, ranged
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 SLICE_WORDS = {

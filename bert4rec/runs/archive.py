@@ -21,9 +21,15 @@ from bert4rec.files import (
 )
 from bert4rec.parcels import Expected
 from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.label import MAX_NAME, rename_run
+from bert4rec.runs.registry import taken_names
 from bert4rec.runs.soundness import BEST, LAST, MAX_BYTES, NEEDED, check_run
+from bert4rec.words import free_name
 
 EXPECTED = Expected("a run", MAX_BYTES, NEEDED)
+# What only the bundle of a model holds, which is a zip file too and lies where runs do.
+OF_A_BUNDLE = "bundle.json"
+EXPORTED = "Files → Run as zip on the Runs page, or bert4rec runs export"
 
 
 def export_run(run: Run, path: Path, *, with_last: bool = False) -> list[str]:
@@ -61,6 +67,8 @@ def export_run(run: Run, path: Path, *, with_last: bool = False) -> list[str]:
 def import_run(workspace: Path, path: Path) -> Run:
     """Bring a run from a zip file, or from a run's folder, into a workspace, under its own id.
 
+    Where another run has its name already, the next free number stands behind it.
+
     Nothing is put in place before all of it was looked at: names, sizes and contents, as
     `bert4rec.runs.soundness` says. Nothing in it is ever executed, and after a refusal nothing of
     it is left.
@@ -89,9 +97,17 @@ def import_run(workspace: Path, path: Path) -> Run:
                 check_run(Run(temporary))
             except FormatError as error:
                 raise _refused(error, path) from error
+            _name_apart(Run(temporary), workspace)
             return Run(move_where_free(temporary, runs, _title(Run(temporary))))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _name_apart(run: Run, workspace: Path) -> None:
+    """Number the name of a run that comes to where another one is called so."""
+    taken = taken_names(workspace)
+    if run.name in taken:
+        rename_run(run.folder, free_name(run.name[: MAX_NAME - 4].rstrip(), taken))
 
 
 def _title(run: Run) -> str:
@@ -102,7 +118,14 @@ def _title(run: Run) -> str:
 
 def _refused(error: FormatError, path: Path) -> FormatError:
     kind = "folder" if path.is_dir() else "zip file"
-    fix = "Take one that was written by bert4rec runs export."
+    if is_file(path / OF_A_BUNDLE) or error.details.get("strange") == OF_A_BUNDLE:
+        return FormatError(
+            f"this {kind} is a model bundle and not a run",
+            where=path.name,
+            fix=f"Choose {EXPORTED}, where the run is. A bundle is used by bert4rec serve and the "
+            "like.",
+        )
+    fix = f"Take one that was written by {EXPORTED}."
     return FormatError(
         f"the {kind} is not that of a run: {error.message}", where=path.name, fix=error.fix or fix
     )

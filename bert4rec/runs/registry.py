@@ -1,4 +1,4 @@
-"""The runs of a workspace: making, finding, listing and deleting them."""
+"""The runs of a workspace: making, finding and listing them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.device import describe_machine
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
-    child_of,
     is_file,
     make_folder,
     move_where_free,
@@ -26,7 +25,7 @@ from bert4rec.files import (
 )
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, FORMAT_VERSION, Run, open_run
+from bert4rec.runs.folder import FORMAT_VERSION, Run, open_run
 
 
 def create_run(
@@ -92,6 +91,15 @@ def list_runs(workspace: Path) -> list[Run]:
     return runs_in(workspace / "runs")
 
 
+def taken_names(workspace: Path) -> set[str]:
+    """Return what the runs of a workspace are called; one that is damaged has no name."""
+    found = set()
+    for run in list_runs(workspace):
+        with suppress(FormatError, NotFoundError):
+            found.add(run.name)
+    return found
+
+
 def runs_in(parent: Path) -> list[Run]:
     """Return the runs below a folder, newest first."""
     configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []
@@ -146,16 +154,3 @@ def _named(runs: Iterable[Run], name: str) -> Iterator[Run]:
         with suppress(FormatError, NotFoundError):
             if run.name == name:
                 yield run
-
-
-def delete_run(workspace: Path, run_id: str) -> None:
-    """Delete a run's folder.
-
-    Raises:
-        RunError: the run is still active.
-        NotFoundError: there is no such run.
-    """
-    run = open_run(child_of(workspace / "runs", run_id))
-    if run.status().state in ACTIVE_STATES:
-        raise RunError(f"run {run.name!r} is still active", fix="Stop it first.")
-    shutil.rmtree(run.folder)

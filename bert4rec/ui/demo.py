@@ -9,8 +9,9 @@ from bert4rec.jobs import JobService
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
-from bert4rec.runs.registry import create_run
+from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.setting_checks import parse_settings
+from bert4rec.words import free_name
 
 SAMPLE = "playlists"
 
@@ -23,7 +24,7 @@ def start_demo(workspace: Path, service: JobService, sample: str = SAMPLE) -> Ru
     """
     dataset = prepare_sample(sample, workspace)
     policy = Policy("scoring_policy", parse_settings(PRESETS["quick"].values))
-    name = f"{SAMPLES[sample].title} demo"
+    name = free_name(f"{SAMPLES[sample].title} demo", taken_names(workspace))
     return service.make_and_submit(
         policy.settings.device, lambda: create_run(workspace, dataset, policy, name=name)
     )

@@ -186,16 +186,17 @@ def _cells(listed: ListedRun) -> dict[str, object]:
     row = listed.row
     epochs = f"{row.epoch:,} of {row.n_epochs:,}" if row.n_epochs else ""
     return {
-        "State": state_cell(row.state),
+        # On a phone there is room for three columns.
         "Run": row.name,
+        "Best": row.best,
+        "On test": row.test,
+        "State": state_cell(row.state),
         "Model": row.model,
         "Data": row.data,
         "Metric": metric_name(row.metric) if row.metric else "",
-        "Best": row.best,
         # A line of one value would fill the cell.
         "Validation": list(listed.scores) if len(listed.scores) > 1 else None,
-        "On test": row.test,
-        "Minutes": None if row.trained_s is None else row.trained_s / 60,
+        "Time": row.trained_s,
         "Epochs": epochs,
         "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
         "Tags": list(row.tags),

@@ -31,7 +31,7 @@ DATASET_KEY = "dataset_folder"
 RUN_KEY = "run_id"
 # The run that the address named when this session last looked at it.
 LINKED_KEY = "linked_run_id"
-# Runs moved into the trash since the Runs page was opened, the newest last.
+# Runs moved into the trash since the page that deletes them was opened, the newest last.
 DELETED_KEY = "runs_deleted"
 
 

@@ -177,6 +177,6 @@ def _cells(study: ReadStudy) -> dict[str, object]:
         "Trials": f"{study.n_counted:,} of {plan.budget.n_trials:,}" if plan else "",
         "Metric": metric_name(plan.metric) if plan else "",
         "Best": best.score if best else None,
-        "Minutes": sum(t.seconds for t in study.trials if t.state != "interrupted") / 60,
+        "Time": sum(t.seconds for t in study.trials if t.state != "interrupted"),
         "Changed": study.changed_at,
     }

@@ -12,6 +12,7 @@ from bert4rec.view.run_figures import seen_words
 from bert4rec.words import metric_name, number, percent, size
 
 MAX_TABLE_ROWS = 200
+TRANSITIONS_NOTE = "Transitions suggests what most often came directly after the last item."
 MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
 
 
@@ -39,6 +40,7 @@ def metric_words(
     """Return what the metric's curve shows, and what else is to be known of its chart."""
     seen = seen_words(curves.started)
     notes = [MARKS_NOTE] if curves.bests else []
+    notes += [TRANSITIONS_NOTE] if "transitions" in curves.baselines else []
     notes += [f"Ranked among the whole catalogue{seen}."] if seen else []
     finding = metric_finding(curves, metric)
     if is_live and not curves.bests and settings.eval_step:
@@ -64,7 +66,9 @@ def loss_finding(curves: Curves) -> str:
     first, last = line.first.value, line.last.value
     text = f"Training loss went from {number(first, 3)} to {number(last, 3)}"
     guess = guessing_loss(curves)
-    return text + ("." if guess is None else f"; guessing costs {number(guess, 3)}.")
+    return text + (
+        "." if guess is None else f"; guessing, all items alike, costs {number(guess, 3)}."
+    )
 
 
 def speed(curves: Curves) -> float | None:

@@ -126,12 +126,13 @@ def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "State": state_word(row.state).label,
+                # On a phone there is room for three columns.
                 "Run": row.name,
-                "Model": row.model,
-                "Metric": metric_name(row.metric) if row.metric else "",
-                "Best on validation": row.best,
+                "Best": row.best,
                 "On test": row.test,
+                "Metric": metric_name(row.metric) if row.metric else "",
+                "State": state_word(row.state).label,
+                "Model": row.model,
                 "Training time": duration(row.trained_s),
                 "Data": row.data,
                 "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,

@@ -144,8 +144,21 @@ def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     assert "0.400 on the test items" in texts(app)
     row = app.dataframe[0].value.iloc[0]
     assert row["State"] == "Finished"
-    assert row["Best on validation"] == pytest.approx(0.5)
+    assert row["Best"] == pytest.approx(0.5)
     assert row["Training time"] == "30 s"
+
+
+def test_a_finished_run_is_evaluated_from_its_row_and_from_the_third_step(run: Run) -> None:
+    run.set_status(state="finished", best_score=0.5, trained_s=30.0)
+    write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    app = open_home()
+    assert "Evaluate" in [link.proto.label for link in app.get("page_link")]
+    app.session_state["home_chosen"] = run.id
+    waiting(run, 1)
+    app.run()
+    next(button for button in app.button if button.key == "open_evaluate").click().run()
+    assert app.session_state["evaluate_runs"] == [run.id]
+    assert app.title[0].value == "Evaluate"
 
 
 def test_a_run_without_a_process_is_shown_as_interrupted(run: Run) -> None:

@@ -398,6 +398,18 @@ def test_damaged_runs_are_left_out_of_a_comparison_and_too_many_are_none(make: M
     assert len(app.get("vega_lite_chart")) == 2
 
 
+def test_marked_runs_of_one_dataset_are_evaluated_together_once_all_were_judged(
+    make: Make,
+) -> None:
+    runs = [make("a"), make("b")]
+    assert labelled(open_runs(runs).button, "Evaluate these").disabled
+    for run in runs:
+        write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    app = press(open_runs(runs), "Evaluate these")
+    assert app.title[0].value == "Evaluate"
+    assert sorted(app.session_state["evaluate_runs"]) == sorted(run.id for run in runs)
+
+
 def test_several_runs_are_deleted_at_once_and_come_back(make: Make, workspace: Path) -> None:
     runs = [make("a"), make("b")]
     app = press(open_runs(runs), "Delete these", "really_delete")

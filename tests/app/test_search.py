@@ -206,8 +206,8 @@ def test_all_that_is_wrong_is_told_as_one_types(
     assert "Hidden size: give 2 to" in told
     assert "trials: 0 should be 1 to" in told
     assert "Epochs: 0 should be a whole number from 1 to 1,000,000." in told
-    # Beside the boxes as well as before the button.
-    assert len(app.error) == 4
+    # Beside the boxes, and all of it before the button.
+    assert len(app.error) == 5
 
 
 def test_a_setting_can_be_fixed_and_another_one_varied(
@@ -407,7 +407,8 @@ def test_a_study_shows_why_trials_ended_and_when_importance_begins(
     table = app.dataframe[0].value
     assert "the loss became nan" in list(table["Why it ended"])
     assert "↓ Pruned" in list(table["State"])
-    assert "from 10 finished trials on; there are 5" in plain(app)
+    assert "from 10 finished trials on; there are 5, so 5 more are needed" in plain(app)
+    assert "Go on with 5 more trials" in labels(app)
 
 
 def test_with_enough_trials_the_setting_that_matters_is_named(

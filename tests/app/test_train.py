@@ -103,6 +103,45 @@ def test_the_form_opens_with_a_preset_and_the_size_of_the_run(
     assert [metric.label for metric in app.metric] == ["Parameters", "Memory, about"]
 
 
+def test_a_run_without_a_name_is_called_after_data_and_preset_and_no_two_alike(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    def shown(app: AppTest) -> str:
+        assert not app.exception
+        return str(app.text_input(key="train_name").placeholder)
+
+    app = open_train()
+    assert shown(app) == "made balanced"
+    app.get_by_key("train_preset").set_value("sasrec").run()
+    assert shown(app) == "made SASRec"
+    assert shown(set_field(app, "n_epochs", 7)) == "made own settings"
+    queued_run(dataset.folder.parents[1], "made own settings")
+    assert shown(app.run()) == "made own settings 2"
+
+
+def test_the_test_figures_say_what_they_are(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    service_of(workspace).submit(run)
+    wait_for_the_end(workspace)
+    helps = {metric.label: metric.proto.help for metric in open_train(run).metric}
+    assert "counts more the higher it stands" in helps["NDCG@10 on test"]
+    assert "really came next" in helps["HR@10 on test"]
+
+
+def test_a_policy_is_handed_over_with_every_setting_of_its_own(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    app.get_by_key("train_preset").set_value("quick").run()
+    assert "n_heads" not in app.code[0].value
+    app.toggle(key="whole_made.yaml").set_value(True).run()
+    assert "n_heads: 2" in app.code[0].value
+    assert "next_item_rate" not in app.code[0].value
+    assert "Next-item share" in texts(app).replace("\\", "")
+
+
 def test_a_preset_fills_the_form(dataset: SequenceDataset, open_train: Open) -> None:
     app = open_train()
     app.get_by_key("train_preset").set_value("quick").run()
@@ -264,11 +303,15 @@ def test_a_run_started_in_the_browser_shows_its_own_settings_and_ends_with_figur
     app.run()
     assert not app.exception
     assert "Inspect its predictions" in labels(app)
+    assert "Recommend with it" in labels(app)
     assert app.metric[0].label == "NDCG@10 on test"
     assert "BERT4Rec" in tables(app)[0].columns
     # Metric and loss; learning rate, gradient norm, speed and memory.
     assert len(app.get("vega_lite_chart")) == 2
     assert len(small_charts(app)) == 4
+    next(button for button in app.button if button.label == "Evaluate it").click().run()
+    assert app.title[0].value == "Evaluate"
+    assert app.session_state["evaluate_runs"] == [run.id]
 
 
 def test_new_run_stays_when_the_box_still_tells_of_another_run(
@@ -473,6 +516,37 @@ def test_a_running_run_can_be_paused_resumed_and_stopped(
     app.run()
     assert run.status().state == "stopped"
     assert "Resume" in labels(app)
+
+
+def test_an_ended_run_goes_into_the_trash_and_comes_back_by_undo(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace)
+    run.set_status(state="finished")
+    app = open_train(run)
+    assert "Discard" not in labels(app)
+    # A run of the whole page draws a dialog only if what opens it is pressed in the same run.
+    app.button(key=f"delete_{run.id}").click().run()
+    app.button(key=f"delete_{run.id}").click()
+    app.button(key="really_delete").click().run()
+    assert not app.exception
+    assert list_runs(workspace) == []
+    assert "1 run went into the trash" in texts(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert not app.exception
+    assert list_runs(workspace) == [run]
+
+
+def test_what_is_under_way_is_discarded_and_not_deleted(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=100_000, eval_step=0)
+    service_of(workspace).submit(run)
+    app = open_train(run)
+    assert "Discard" in labels(app)
+    assert "Delete" not in labels(app)
+    service_of(workspace).discard(run.id)
+    wait_for_the_end(workspace)
 
 
 def test_a_second_run_waits_and_says_so(

@@ -49,6 +49,9 @@ def test_a_run_of_the_command_line_appears_in_the_dashboard_and_goes_on_there(
 
     # Nothing is restarted: the page finds it the next time that it is opened.
     open_page(page, "Home")
+    # A click on its name is enough.
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 120, "y": 52})
+    expect(page.get_by_text("Open typed in")).to_be_visible()
     open_page(page, "Runs")
     expect(page.get_by_text("1 of 1 run")).to_be_visible()
     page.goto(f"{server.url}/train?run={trained['run']}")

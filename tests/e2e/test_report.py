@@ -128,6 +128,8 @@ def test_a_click_on_the_runs_page_downloads_it(server: Server, page: Page) -> No
     expect(button).to_be_visible()
     with page.expect_download() as download:
         button.click()
+        expect(page.get_by_text("will be among your downloads")).to_be_visible()
+    expect(page).to_have_title("Runs · BERT4Rec")
     assert download.value.suggested_filename == f"{run.id}-report.html"
     text = Path(download.value.path()).read_text("utf-8")
     assert run.name in text

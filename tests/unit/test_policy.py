@@ -7,7 +7,17 @@ import yaml
 
 from bert4rec.errors import NotFoundError, SettingsError
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.policy import Policy, _PolicyLoader, dump_policy, load_policy, read_policy
+from bert4rec.policy import (
+    Policy,
+    _PolicyLoader,
+    dump_policy,
+    dump_whole_policy,
+    load_policy,
+    own_settings,
+    read_policy,
+)
+from bert4rec.policy_settings import PolicySettings
+from bert4rec.setting_checks import parse_settings
 
 V1 = """\
 policy_configs:
@@ -50,6 +60,24 @@ def test_a_policy_is_written_as_it_was_read(kind: str) -> None:
     policy = load_policy(text)
     assert policy.kind == kind
     assert dump_policy(policy) == text
+
+
+@pytest.mark.parametrize("kind", ["bidirectional", "causal"])
+def test_a_policy_that_is_handed_over_has_every_name_and_nothing_of_ours(kind: str) -> None:
+    given = {"attention": kind, "dropout_rate": 0.1, "batch_size": 8, "seed": 3}
+    policy = Policy("embedding_policy", parse_settings(given))
+    text = dump_whole_policy(policy)
+    body = yaml.safe_load(text)["policy_configs"]["embedding_policy"]
+    assert set(body) == {"policy_type", *PolicySettings.model_fields}
+    # What follows another setting is what it comes to.
+    assert body["hidden_dropout_prob"] == 0.1
+    read = load_policy(text)
+    assert (read.kind, read.settings.attention) == (policy.kind, kind)
+    effective = policy.settings.in_effect()
+    assert all(
+        read.settings.in_effect()[name] == effective[name] for name in body.keys() & effective
+    )
+    assert own_settings(policy) == ["attention", "seed"]
 
 
 def test_a_policy_without_settings_means_the_defaults() -> None:

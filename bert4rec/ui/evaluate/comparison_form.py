@@ -13,12 +13,13 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.evaluate_choice import RUNS_KEY
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
 
-RUNS_KEY, BASELINES_KEY = "evaluate_runs", "evaluate_baselines"
+BASELINES_KEY = "evaluate_baselines"
 SAMPLED_KEY, PROBLEM_KEY = "evaluate_sampled", "evaluate_problem"
 CATEGORY_KEY = "evaluate_category"
 # The comparison that this visitor started last.

@@ -19,7 +19,8 @@ from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_w
 from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, metric_name, metrics_help, sentence, unique_labels, when
+from bert4rec.view.metric_words import metrics_help
+from bert4rec.words import counted, metric_name, sentence, unique_labels, when
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.

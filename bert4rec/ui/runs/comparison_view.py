@@ -10,9 +10,10 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.evaluate_choice import evaluate
+from bert4rec.ui.run_deletion import ask_delete
 from bert4rec.ui.runs.prediction_comparison import draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
-from bert4rec.ui.runs.run_actions import ask_delete
 from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, run_comparison
 from bert4rec.view.markdown import escape
@@ -51,10 +52,25 @@ def draw_marked(rows: list[RunRow]) -> None:
         st.subheader(f"{counted(len(rows), 'run')} marked", anchor=False, width="content")
         whole = [row for row in rows if row.problem is None]
         if run_comparison.MIN_COMPARED <= len(whole) <= run_comparison.MAX_COMPARED:
+            _draw_evaluate(whole)
             has_begun = all(row.has_begun for row in whole)
             draw_report([_run(row) for row in whole], has_begun=has_begun)
         if st.button("Delete these", icon=":material/delete:"):
             ask_delete([_run(row) for row in rows])
+
+
+def _draw_evaluate(rows: list[RunRow]) -> None:
+    is_judged = all(row.test is not None for row in rows)
+    is_one = len({row.fingerprint for row in rows}) == 1
+    if st.button(
+        "Evaluate these",
+        icon=":material/balance:",
+        disabled=not (is_judged and is_one),
+        help="On the same users, beside baselines, with what chance explains."
+        + ("" if is_judged else " One of them has not ended yet.")
+        + ("" if is_one else " These were trained on different data."),
+    ):
+        evaluate([row.run_id for row in rows])
 
 
 def _run(row: RunRow) -> Run:

@@ -14,7 +14,7 @@ LABEL = "Report"
 def draw_report(runs: Sequence[Run], *, has_begun: bool) -> None:
     """Offer a report on one run or several as one HTML file, made when it is asked for.
 
-    It takes seconds, during which the page stays as it is: Streamlit asks for the file from another
+    It takes seconds, during which the page can be used: Streamlit asks for the file from another
     thread.
 
     Args:
@@ -27,13 +27,19 @@ def draw_report(runs: Sequence[Run], *, has_begun: bool) -> None:
         lambda: _html(runs),
         file_name=f"{ids[0]}-report.html" if len(ids) == 1 else "runs-report.html",
         mime="text/html",
-        icon=":material/article:",
-        on_click="ignore",
+        icon=":material/download:",
+        on_click=_say,
         disabled=not has_begun,
         help="One file for people who know no jargon: results, examples, charts and how it was "
         "made. It opens without network and prints. Making it takes some seconds."
         + ("" if has_begun else " There is nothing to tell yet."),
         key=f"report_{'_'.join(ids)}",
+    )
+
+
+def _say() -> None:
+    st.toast(
+        "The report is being made and will be among your downloads.", icon=":material/download:"
     )
 
 

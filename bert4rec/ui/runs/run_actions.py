@@ -12,12 +12,13 @@ from streamlit.delta_generator import DeltaGenerator
 from bert4rec.errors import Bert4RecError
 from bert4rec.policy import dump_policy
 from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
-from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run
+from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.storage import prunable_bytes, prune_run
-from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
+from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state
 from bert4rec.ui.refusals import carry_out, keep_refusal
+from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
 from bert4rec.ui.train.run_controls import clone_to_form, resume_label
@@ -28,8 +29,6 @@ from bert4rec.words import counted, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
-# Runs that a question names one by one.
-MAX_NAMED = 10
 PRUNE, POLICY = "Prune", "Policy YAML"
 CURVES, EVENTS = "Curves CSV", "Curves for TensorBoard"
 
@@ -156,73 +155,13 @@ def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
         st.rerun()
 
 
-def draw_delete(run: Run, now: str) -> None:
-    """Draw the button that deletes a run, also one that cannot be read."""
-    is_active = now in ACTIVE_STATES
-    if st.button(
-        "Delete",
-        icon=":material/delete:",
-        disabled=is_active,
-        help="Stop it first." if is_active else None,
-        key=f"delete_{run.id}",
-    ):
-        ask_delete([run])
-
-
-@st.dialog("Delete?", icon=":material/delete:")
-def ask_delete(runs: list[Run]) -> None:
-    """Ask before runs go into the trash."""
-    names = ", ".join(f"**{escape(_name(run))}**" for run in runs[:MAX_NAMED])
-    more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
-    st.markdown(
-        f"{counted(len(runs), 'run')}, {names}{more}, with curves, checkpoints and figures will go "
-        "into the trash of this workspace. You can undo it until you leave this page, and restore "
-        "it from the trash until that is emptied."
-    )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep"):
-            st.rerun()
-        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
-            try:
-                for run in runs:
-                    _delete(run)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            st.rerun()
-
-
-def _delete(run: Run) -> None:
-    moved = trash_run(state.workspace(), run.id)
-    state.forget_run(run.id)
-    st.session_state[state.DELETED_KEY] = [*st.session_state.get(state.DELETED_KEY, []), moved.id]
-
-
-def draw_undo() -> None:
-    """Offer to take back the deletions since this page was opened."""
-    deleted = st.session_state.get(state.DELETED_KEY, [])
-    if not deleted:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f":material/delete: {counted(len(deleted), 'run')} went into the trash.",
-            width="content",
-        )
-        st.button("Undo", icon=":material/undo:", on_click=_undo)
-
-
-def _undo() -> None:
-    for run_id in st.session_state.pop(state.DELETED_KEY, []):
-        carry_out(PROBLEM_KEY, restore_run, state.workspace(), run_id)
-
-
 def draw_trash(place: DeltaGenerator) -> None:
     """Draw what lies in the trash, to be restored or purged; nothing where it is empty."""
     runs = list_trash(state.workspace())
     if not runs:
         return
     with place.expander(f"Trash ({len(runs):,})", icon=":material/delete:"):
-        names = {run.id: f"{_name(run)} · {run.id}" for run in runs}
+        names = {run.id: f"{name_of(run)} · {run.id}" for run in runs}
         chosen = st.multiselect(
             "Deleted runs",
             list(names),
@@ -243,13 +182,6 @@ def draw_trash(place: DeltaGenerator) -> None:
                 f"Delete {counted(len(wanted), 'run')} for good", icon=":material/delete_forever:"
             ):
                 _ask_purge(wanted)
-
-
-def _name(run: Run) -> str:
-    try:
-        return run.name
-    except Bert4RecError:
-        return "unreadable"
 
 
 def _restore(run_ids: list[str]) -> None:

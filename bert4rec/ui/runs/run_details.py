@@ -7,12 +7,14 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.run_deletion import draw_delete
 from bert4rec.ui.run_list import ListedRun
-from bert4rec.ui.runs.run_actions import draw_actions, draw_delete
+from bert4rec.ui.runs.run_actions import draw_actions
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view.markdown import escape
+from bert4rec.view.metric_words import metrics_help
 from bert4rec.view.run_figures import settings_table
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted, duration, metric_name, number, sentence, size, when
@@ -70,8 +72,8 @@ def _draw_figures(listed: ListedRun) -> None:
     row = listed.row
     name = metric_name(row.metric)
     figures = (
-        (f"{name} on test", number(row.test, 3), None),
-        (f"Best {name}", number(row.best, 3), "On the validation items"),
+        (f"{name} on test", number(row.test, 3), metrics_help()),
+        (f"Best {name}", number(row.best, 3), "On the validation items."),
         ("Training time", duration(row.trained_s), None),
         ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}", None),
         ("On disk", size(listed.n_bytes), None),

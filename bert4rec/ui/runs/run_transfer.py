@@ -32,14 +32,15 @@ def draw_export(run: Run, now: str, n_bytes: int) -> None:
     """
     is_large = n_bytes > MAX_MB * 10**6
     st.download_button(
-        "Run as zip",
+        "Run as zip, for another workspace",
         lambda: _zipped(run),
         file_name=f"{run.id}.zip",
         mime="application/zip",
         icon=":material/folder_zip:",
         on_click="ignore",
         disabled=is_large or now in ACTIVE_STATES,
-        help="With its model, for another workspace that has the same dataset."
+        help="With its model, to be brought in on the Runs page of another workspace that has the "
+        "same dataset."
         + (" This one is too large for a browser: use bert4rec runs export." if is_large else ""),
         width="stretch",
     )
@@ -55,7 +56,7 @@ def draw_model_export(run: Run, n_bytes: int) -> None:
     is_large = n_bytes > MAX_MB * 10**6
     reason = "It is too large for a browser: use bert4rec export." if is_large else lacking(run)
     st.download_button(
-        "Model as bundle",
+        "Model as bundle, for programs",
         lambda: _bundled(run),
         file_name=f"{run.id}-model.zip",
         mime="application/zip",
@@ -64,7 +65,8 @@ def draw_model_export(run: Run, n_bytes: int) -> None:
         disabled=bool(reason),
         help=reason
         or "Weights, items, settings and a card with figures and limits, without any history: for "
-        "bert4rec.load and for the commands recommend, fill, score, embed and serve.",
+        "bert4rec.load and for the commands recommend, fill, score, embed and serve. It is no run "
+        "and cannot be brought in here.",
         width="stretch",
     )
 
@@ -90,8 +92,9 @@ def draw_import(place: DeltaGenerator) -> None:
             "Zip file of a run", type=["zip"], key=UPLOAD_KEY, max_upload_size=MAX_MB
         )
         st.caption(
-            "Written here under Files or by bert4rec runs export. All of it is checked first. "
-            "To use its model, this workspace needs the dataset that it was trained on."
+            "Written under Files → Run as zip or by bert4rec runs export; a model bundle is no "
+            "run. All of it is checked first. To use its model, this workspace needs the dataset "
+            "that it was trained on."
         )
         if st.button("Bring it in", icon=":material/input:", disabled=file is None) and file:
             _bring_in(file.name, file.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ from bert4rec.view.forms import form_fields
 from bert4rec.view.setting_words import value_text
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart
 from bert4rec.words import percent
+
+# More of them on a small chart cannot be read.
+MAX_TICKS = 7
 
 
 def slice_charts(trials: Sequence[Trial], plan: SearchPlan) -> dict[str, Chart]:
@@ -62,6 +66,11 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
         x |= {"type": "quantitative", "axis": AXIS | {"tickCount": 4, "grid": False}}
         x["scale"] = {"type": kind, "nice": False, "padding": 10}
         x["scale"] |= {} if domain.is_log else {"zero": False}
+        tried = [float(trial.values[name]) for trial in trials if name in trial.values]
+        if domain.is_log and tried:
+            ticks = log_ticks(tried)
+            x["scale"] |= {"domain": [ticks[0], ticks[-1]]}
+            x["axis"] |= {"values": ticks, "format": "~g"}
     names = names_in(points)
     spec = {
         "padding": dict(PADDING_PX),
@@ -75,6 +84,23 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
         },
     }
     return Chart(points, spec)
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Return the ticks 1, 2 and 5 of each power of ten around some values, tens alone if many.
+
+    Example:
+        >>> log_ticks([0.00107, 0.003]), log_ticks([1e-5, 0.1])
+        ([0.001, 0.002, 0.005], [1e-05, 0.0001, 0.001, 0.01, 0.1])
+    """
+    powers = range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    all_ = [float(f"{head}e{power}") for power in powers for head in (1, 2, 5)]
+    first = max(at for at, tick in enumerate(all_) if tick <= min(values))
+    last = min(at for at, tick in enumerate(all_) if tick >= max(values))
+    few = all_[first : last + 1]
+    if len(few) <= MAX_TICKS:
+        return few if len(few) > 1 else all_[first : last + 2]
+    return [float(f"1e{power}") for power in powers]
 
 
 def slice_finding(trials: Sequence[Trial], name: str) -> str:

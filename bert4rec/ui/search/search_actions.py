@@ -31,7 +31,7 @@ from bert4rec.ui.search.trial_table import settings_words, trial_name
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.train.run_controls import fill_new_run
 from bert4rec.view.markdown import escape
-from bert4rec.words import metric_name, number
+from bert4rec.words import counted, metric_name, number
 
 PROBLEM_KEY = "search_problem"
 # What the page shows: a search, or the form of a new one.
@@ -63,7 +63,7 @@ def show_new() -> None:
 def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:
     """Return the name that a new search was given, else one after its data."""
     typed = str(st.session_state.get(NAME_KEY) or "").strip()
-    return typed or free_safe_name(dataset.name, taken, fallback="search")
+    return typed or free_safe_name(f"{dataset.name} search", taken, fallback="search")
 
 
 def start() -> None:
@@ -159,7 +159,31 @@ def _go_on(read: ReadStudy, key: str) -> None:
     if plan is None:
         return
     minutes = st.session_state.get(f"{key}_minutes", plan.budget.minutes)
-    budget = Budget(int(st.session_state.get(key) or plan.budget.n_trials), minutes)
+    _search_on(read, plan, Budget(int(st.session_state.get(key) or plan.budget.n_trials), minutes))
+
+
+def draw_search_on(read: ReadStudy, n_more: int) -> None:
+    """Offer to go on with some more trials; nothing while a search is under way.
+
+    Args:
+        read: The search.
+        n_more: How many trials.
+    """
+    plan = read.plan
+    if plan is None or read.is_active:
+        return
+    minutes = plan.budget.minutes and 2 * plan.budget.minutes
+    budget = Budget(read.n_counted + n_more, minutes)
+    st.button(
+        f"Go on with {counted(n_more, 'more trial')}",
+        icon=":material/play_arrow:",
+        key=f"search_on_{read.name}",
+        on_click=carry_out,
+        args=(PROBLEM_KEY, _search_on, read, plan, budget),
+    )
+
+
+def _search_on(read: ReadStudy, plan: SearchPlan, budget: Budget) -> None:
     checked_plan(replace(plan, budget=budget))
     study = _found(read.name)
     if budget != plan.budget:

@@ -98,7 +98,9 @@ def names_in(points: pd.DataFrame) -> list[str]:
     return [name for name in NAMES if name in present]
 
 
-def _legend(names: Sequence[str]) -> dict[str, Any]:
+def _legend(names: Sequence[str]) -> dict[str, Any] | None:
+    if len(names) < 2:
+        return None
     look = {"title": None, "orient": "top", "padding": 0, "offset": 4}
     return look | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
 
@@ -107,7 +109,7 @@ def color(names: Sequence[str]) -> dict[str, Any]:
     """Return the colour of what trials came to, which is the same in every chart.
 
     Args:
-        names: Those that the legend tells of.
+        names: Those that the legend tells of; it tells nothing where there is but one.
     """
     scale = {"domain": list(NAMES)}
     return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
@@ -161,7 +163,9 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         "axis": AXIS | {"tickMinStep": 1, "grid": False, "format": ",d"},
     }
     names = names_in(points)
-    legend = _legend(names) | {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+    legend = _legend(names)
+    if legend is not None:
+        legend |= {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
     scale = {"domain": list(NAMES), "range": list(DASHES)}
     dash = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
     width = {"condition": {"test": f"datum.series === '{BEST}'", "value": 3}, "value": 1.2}

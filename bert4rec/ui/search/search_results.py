@@ -12,6 +12,7 @@ from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.runs.settings_chart import axes_figure
 from bert4rec.ui.search import importance_charts
+from bert4rec.ui.search.search_actions import draw_search_on
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, metric_name
@@ -35,10 +36,13 @@ def draw_results(read: ReadStudy) -> None:
 def _draw_importance(read: ReadStudy) -> None:
     n = n_finished(read.trials)
     if n < MIN_FOR_IMPORTANCE:
+        n_more = MIN_FOR_IMPORTANCE - n
         st.caption(
             f"How much each setting matters is told from {MIN_FOR_IMPORTANCE} finished trials on; "
-            f"there are {n:,}. Pruned ones do not count, as they were not trained to the end."
+            f"there are {n:,}, so {counted(n_more, 'more is', 'more are')} needed. Pruned ones do "
+            "not count, as they were not trained to the end."
         )
+        draw_search_on(read, n_more)
         return
     try:
         workspace = str(state.workspace())

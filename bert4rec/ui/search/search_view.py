@@ -233,7 +233,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=68),
             WHY: st.column_config.TextColumn(width=190),
         }
-        | {title: st.column_config.NumberColumn(format="%.4g") for title in titles},
+        | {title: st.column_config.NumberColumn(format="%.3g") for title in titles},
         alt=f"{counted(len(read.trials), 'trial')}: {said}",
     )
 

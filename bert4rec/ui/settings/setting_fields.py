@@ -119,6 +119,18 @@ def draw_unused(fields: Sequence[FormField], unused: Mapping[str, str]) -> None:
         st.caption(f":material/block: Not used, as {why}: {' and '.join(named)}.")
 
 
+def draw_refusal(label: str, problems: Sequence[str]) -> None:
+    """Draw a button that cannot be pressed yet, and why.
+
+    Args:
+        label: What it would do.
+        problems: What is wrong, a line each.
+    """
+    st.button(label, type="primary", disabled=True, width="stretch")
+    lines = "\n".join(f"- {escape(titled(problem))}" for problem in problems)
+    st.error(f"To be put right first:\n\n{lines}")
+
+
 def draw_problems(problems: Sequence[str]) -> None:
     """Draw what is wrong with some settings, in the labels of the form."""
     for problem in problems:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
 import streamlit as st
 
+from bert4rec import presets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import POLICY_KINDS, Policy, PolicyKind
@@ -16,6 +18,7 @@ from bert4rec.setting_checks import fitting_heads, fitting_widths
 from bert4rec.settings_advice import Advice, advise
 from bert4rec.ui import cache
 from bert4rec.ui.folded import folded
+from bert4rec.ui.settings.advice_view import draw_advice, draw_errors
 from bert4rec.ui.settings.own_presets import draw_own_presets
 from bert4rec.ui.settings.setting_fields import (
     MIN_FIELD_PX,
@@ -26,8 +29,8 @@ from bert4rec.ui.settings.setting_fields import (
 from bert4rec.view import forms
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_words import titled, value_text
-from bert4rec.words import counted, sentence
+from bert4rec.view.setting_words import value_text
+from bert4rec.words import counted
 
 DRAFT_KEY = "train_draft"
 KEPT_KEY = "train_kept"
@@ -39,8 +42,6 @@ SOURCE_KEY = "train_source"
 # A source of this beginning is a preset of one's own; no name of the others has such a sign.
 # Before the words of a source that is no preset of the project.
 OTHER = "other:"
-# What is to be said of a field, and the button that mends it.
-ADVICE_WIDTHS = (3, 1)
 # In the box of a field.
 WRONG, CHANGED = ":material/error:", ":material/edit:"
 # By so much the pop-ups beside the presets are taller below and above.
@@ -66,6 +67,15 @@ def draft() -> dict[str, Any]:
     if chosen in PRESETS and chosen != st.session_state.get(SOURCE_KEY):
         _fill(forms.preset_draft(chosen), source=chosen)
     return cast(dict[str, Any], st.session_state[DRAFT_KEY])
+
+
+def run_name(dataset: str) -> str:
+    """Return what a run of these settings is called while it has no name of its own."""
+    # First of all: it notices a preset that was pressed just now.
+    now, source = draft(), str(st.session_state.get(SOURCE_KEY))
+    if source not in PRESETS or forms.changes_from(st.session_state[BASE_KEY], now):
+        return f"{dataset} own settings"
+    return presets.run_name(dataset, source)
 
 
 def chosen_kind() -> PolicyKind:
@@ -271,10 +281,14 @@ def _draw_fields(
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for field in fields:
             icon = WRONG if field.name in wrong else CHANGED if field.name in changed else None
-            _draw_field(_told(field, changed.get(field.name)), unused.get(field.name, ""), icon)
+            # What is wrong stands at its field, what is doubtful below all of them.
+            with st.container() if field.name in wrong else nullcontext():
+                _draw_field(_told(field, changed.get(field.name)), unused.get(field.name, ""), icon)
+                draw_errors([one for one in here if one.name == field.name], _take_changes)
     draw_unused(fields, unused)
     for advice in here:
-        _draw_advice(advice)
+        if not advice.is_error:
+            draw_advice(advice, _take_changes)
 
 
 def _told(field: FormField, before: str | None) -> FormField:
@@ -282,40 +296,6 @@ def _told(field: FormField, before: str | None) -> FormField:
     if before is None:
         return field
     return replace(field, help=f"{field.help}\n\nChanged; it was {escape(before)}.")
-
-
-def _draw_advice(advice: Advice) -> None:
-    text = escape(sentence(titled(f"{advice.name}: {advice.message}")))
-    words, mend = (
-        st.columns(ADVICE_WIDTHS, vertical_alignment="center")
-        if advice.changes
-        else (st.container(), None)
-    )
-    with words:
-        if advice.is_error:
-            st.error(text, icon=":material/error:")
-        else:
-            st.caption(f":material/lightbulb: {text}")
-    if mend is not None:
-        mend.button(
-            _mending(advice),
-            icon=":material/check:",
-            type="tertiary",
-            key=f"train_mend_{advice.name}",
-            on_click=_take_changes,
-            args=(advice.changes,),
-        )
-
-
-def _mending(advice: Advice) -> str:
-    """Return what a click would set, in few words."""
-    fields = forms.form_fields()
-    return ", ".join(
-        f"Use {escape(value_text(value, name))}"
-        if name == advice.name
-        else f"{fields[name].title} {escape(value_text(value, name))}"
-        for name, value in advice.changes.items()
-    )
 
 
 def _draw_field(field: FormField, why_unused: str, icon: str | None) -> None:

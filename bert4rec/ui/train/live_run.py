@@ -28,6 +28,7 @@ from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view import curve_charts
 from bert4rec.view.curve_findings import speed
 from bert4rec.view.markdown import escape
+from bert4rec.view.metric_words import metrics_help
 from bert4rec.view.run_figures import (
     final_finding,
     final_table,
@@ -169,6 +170,7 @@ def _draw_live_figures(curves: Curves, best: dict[str, Any] | None, metric: str)
             delta_color="normal" if ratio is None or ratio >= 1 else "inverse",
             height="stretch",
             border=True,
+            help=metrics_help(),
         )
         for label, text in figures.items():
             st.metric(label, text, border=True, height="stretch")
@@ -186,8 +188,10 @@ def _draw_results(run: Run, status: Status) -> None:
         return
     metrics = summary.get("test", {})
     with st.grid(4, min_column_width=MIN_METRIC_PX):
-        st.metric("NDCG@10 on test", number(metrics.get("ndcg@10"), 3), border=True)
-        st.metric("HR@10 on test", number(metrics.get("hr@10"), 3), border=True)
+        for metric in ("ndcg@10", "hr@10"):
+            value = number(metrics.get(metric), 3)
+            title = f"{metric_name(metric)} on test"
+            st.metric(title, value, border=True, help=metrics_help())
         n_done = summary["n_epochs_done"]
         best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
         st.metric("Best epoch", best, border=True)
@@ -204,7 +208,9 @@ def _draw_report(run: Run, summary: dict[str, Any], report: dict[str, Any]) -> N
     st.markdown(f"**{escape(final_finding(report))}**")
     model = run.hyperparameters().model_name
     table = final_table(report, model)
-    columns = [Column(str(name), str(name)) for name in table.columns]
+    first, *scorers = [Column(str(name), str(name)) for name in table.columns]
+    told = metrics_help().replace("**", "")
+    columns = [first._replace(about=told), *scorers]
     draw_table(table, columns, alt=f"Test metrics of {model} and the baselines")
     n_rows = number(report["bert4rec"]["n_rows"])
     st.caption(

@@ -1,4 +1,4 @@
-"""Pause, resume, stop, discard: the buttons of a run, and what they do."""
+"""Pause, resume, stop, discard, delete: the buttons of a run, and what they do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
-from bert4rec.runs.registry import create_run, delete_run
+from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.ui import state
+from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.refusals import carry_out, show_refusal
+from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
@@ -55,8 +57,8 @@ def clone_to_form(run: Run) -> None:
         SettingsError: it holds settings that this version does not know.
     """
     folder = str(run.config()["dataset"].get("folder", ""))
-    names = [listed.row.name for listed in state.listed_runs()]
-    fill_new_run(run.policy(), free_name(run.name, names), folder, f"the run {run.name}")
+    name = free_name(run.name, taken_names(state.workspace()))
+    fill_new_run(run.policy(), name, folder, f"the run {run.name}")
 
 
 def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) -> None:
@@ -93,7 +95,9 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
         else:
             draw_onward(run)
         draw_train_longer(run, now)
-        if st.button("Discard", icon=":material/delete:", key=f"discard_{run.id}"):
+        if now not in ACTIVE_STATES:
+            draw_delete(run, now, after_delete)
+        elif st.button("Discard", icon=":material/delete_forever:", key=f"discard_{run.id}"):
             confirm_discard(run, after_delete)
 
 
@@ -136,12 +140,16 @@ def draw_onward(run: Run) -> None:
     """Draw the ways to what can be done with a trained model."""
     for label, icon, page in (
         ("Inspect its predictions", "search_insights", "pages/inspect.py"),
+        ("Recommend with it", "playlist_add_check", "pages/recommend.py"),
         ("See its embeddings", "scatter_plot", "pages/embeddings.py"),
     ):
         is_first = page == "pages/inspect.py"
         if st.button(label, icon=f":material/{icon}:", type="primary" if is_first else "secondary"):
             state.choose_run(run.id)
             st.switch_page(page)
+    if st.button("Evaluate it", icon=":material/balance:"):
+        state.choose_run(run.id)
+        evaluate([run.id])
 
 
 def _button(
@@ -168,9 +176,10 @@ def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
     policy = Policy(run.policy().kind, smaller)
+    name = free_name(run.name, taken_names(state.workspace()))
     again = state.job_service().make_and_submit(
         smaller.device,
-        lambda: create_run(state.workspace(), run.dataset(), policy, name=run.name),
+        lambda: create_run(state.workspace(), run.dataset(), policy, name=name),
     )
     state.choose_run(again.id)
 
@@ -184,17 +193,17 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
 }
 
 
-@st.dialog("Discard this run?", icon=":material/delete:")
+@st.dialog("Discard this run?", icon=":material/delete_forever:")
 def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
-    """Ask before a run with all its files is deleted."""
+    """Ask before an active run is ended and all its files are deleted."""
     st.markdown(
-        f"**{escape(run.name)}** is deleted with its curves, checkpoints and figures. "
-        "This cannot be undone."
+        f"**{escape(run.name)}** is ended and deleted with its curves, checkpoints and figures. "
+        "This cannot be undone. To keep what it has learnt, stop it instead."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
             st.rerun()
-        if st.button("Discard it", type="primary", icon=":material/delete:"):
+        if st.button("Discard it", type="primary", icon=":material/delete_forever:"):
             try:
                 _discard(run)
             except Bert4RecError as error:
@@ -209,4 +218,5 @@ def _discard(run: Run) -> None:
     if service.position(run.id) is not None:
         service.discard(run.id)
     else:
-        delete_run(state.workspace(), run.id)
+        # It ended since the question was asked, and is what a person may want after all.
+        move_to_trash(run)

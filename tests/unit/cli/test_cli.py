@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bert4rec.cli.logs import find_target
 from bert4rec.cli.progress import CountProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
+from bert4rec.cli.training import _default_name
 from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
 from bert4rec.data.recipe import recipe_of
@@ -33,7 +35,7 @@ from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import Recommender, load
-from bert4rec.runs.registry import find_run
+from bert4rec.runs.registry import find_run, list_runs
 from tests.factories import ring_dataset, small_settings
 
 
@@ -465,6 +467,19 @@ def test_vectors_give_the_scores_as_dot_products(
     history = [model.vocabulary.item_id(int(idx)) for idx in model.dataset.history(0)]
     expected = model.score(history, model.vocabulary.item_ids)
     np.testing.assert_allclose(items @ user, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_without_a_name_is_called_after_data_and_preset_and_no_two_alike(
+    home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    (made,) = list_runs(home)
+    name = made.config()["dataset"]["name"]
+    asked = SettingOptions(preset="quick")
+    assert _default_name(name, asked, tmp_path / "home") == f"{name} quick look"
+    own = SettingOptions(preset="quick", assignments=("n_epochs=1",))
+    assert made.name == name
+    assert _default_name(name, own, tmp_path / "home") == f"{name} 2"
 
 
 def test_recommending_for_a_user_is_recommending_after_the_users_history(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bert4rec import parcels
+from bert4rec.bundle.writing import export_bundle
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
 from bert4rec.files import temporary_beside
 from bert4rec.recommender import load
@@ -76,6 +77,7 @@ def test_the_same_run_twice_is_two_runs(run: Run, workspace: Path, tmp_path: Pat
     export_run(run, tmp_path / "run.zip")
     brought = {import_run(workspace, tmp_path / "run.zip").id for _ in range(2)}
     assert len(brought) == len(list_runs(workspace)) == 2
+    assert {found.name for found in list_runs(workspace)} == {run.name, f"{run.name} 2"}
 
 
 def test_what_a_killed_import_left_goes_with_the_next_import_or_run(
@@ -124,6 +126,19 @@ def test_what_a_run_does_not_consist_of_is_refused_and_nothing_is_written(
         import_run(workspace, path)
     assert list((workspace / "runs").iterdir()) == []
     assert not (workspace / "escaped.json").exists()
+
+
+def test_the_bundle_of_a_model_is_called_one_and_the_way_to_a_run_is_named(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    export_bundle(run, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive_:
+        archive_.extractall(tmp_path / "model")
+    for name in ("model.zip", "model"):
+        with pytest.raises(FormatError, match="is a model bundle and not a run") as refused:
+            import_run(workspace, tmp_path / name)
+        assert "Run as zip" in str(refused.value.fix)
+    assert list((workspace / "runs").iterdir()) == []
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(

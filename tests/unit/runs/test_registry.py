@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import NotFoundError, RunError, UnwritableError
+from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs import registry
-from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run
-from bert4rec.runs.registry import create_run, delete_run, find_run, list_runs
+from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.registry import create_run, find_run, list_runs, taken_names
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 POLICY = Policy("scoring_policy", small_settings())
@@ -172,32 +171,9 @@ def test_a_full_disk_is_told_when_a_run_is_made(
     assert list_runs(workspace) == []
 
 
-def test_an_ended_run_can_be_deleted(workspace: Path, dataset: SequenceDataset) -> None:
-    (run,) = made(workspace, dataset, "one")
-    run.set_status(state="finished")
-    delete_run(workspace, run.id)
-    assert not run.folder.exists()
-    with pytest.raises(NotFoundError, match="no run"):
-        delete_run(workspace, run.id)
-
-
-@pytest.mark.parametrize("state", ACTIVE_STATES)
-def test_an_active_run_is_not_deleted(
-    workspace: Path, dataset: SequenceDataset, state: str
+def test_the_names_that_are_taken_are_those_that_can_be_read(
+    workspace: Path, dataset: SequenceDataset
 ) -> None:
-    (run,) = made(workspace, dataset, "one")
-    run.set_status(state=state)
-    with pytest.raises(RunError, match="Stop it first"):
-        delete_run(workspace, run.id)
-    assert run.folder.exists()
-
-
-def test_nothing_outside_the_runs_can_be_deleted(workspace: Path, dataset: SequenceDataset) -> None:
-    (run,) = made(workspace, dataset, "one")
-    run.set_status(state="finished")
-    for name in ("..", f"../runs/{run.id}", str(run.folder), "", f".{os.sep}{run.id}"):
-        with pytest.raises(NotFoundError, match="not a valid name"):
-            delete_run(workspace, name)
-    assert run.folder.exists()
-    assert dataset.folder is not None
-    assert dataset.folder.exists()
+    first, _ = made(workspace, dataset, "one", "two")
+    (first.folder / "config.json").write_text("{")
+    assert taken_names(workspace) == {"two"}

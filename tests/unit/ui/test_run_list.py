@@ -53,6 +53,8 @@ def test_a_run_is_listed_with_label_curve_seed_and_size(workspace: Path) -> None
     assert listed.scores == (0.1, 0.3)
     assert listed.n_bytes > 100
     (cells,) = list_frame([listed]).to_dict("records")
+    # On a phone the first columns are all that is seen.
+    assert list(cells)[:3] == ["Run", "Best", "On test"]
     assert (cells["State"], cells["Seed"], cells["Tags"]) == ("✓ Finished", 3, ["good"])
 
 

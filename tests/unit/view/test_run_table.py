@@ -29,10 +29,14 @@ def test_the_newest_run_with_test_figures_is_named_and_not_the_best() -> None:
     assert newest_judged(rows) is rows[1]
 
 
+def test_name_and_figures_come_first_as_a_phone_shows_few_columns() -> None:
+    assert list(run_frame([RunRow("a", "a", "finished")]))[:3] == ["Run", "Best", "On test"]
+
+
 def test_a_row_without_figures_is_still_a_row() -> None:
     frame = run_frame([RunRow("a", "a", "unreadable")])
     assert frame["State"].tolist() == ["Unreadable"]
-    assert frame["Best on validation"].isna().all()
+    assert frame["Best"].isna().all()
 
 
 @pytest.mark.parametrize("name", ["config.json", "status.json"])

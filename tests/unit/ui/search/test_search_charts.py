@@ -96,6 +96,17 @@ def test_scores_stand_against_numbers_by_size_and_against_words_in_their_order()
     assert "no trial" in slice_finding([], "mask_rate")
 
 
+def test_a_rate_stands_on_an_axis_with_ticks_around_all_that_was_tried() -> None:
+    plan = SearchPlan(space=parse_space({"learning_rate": "log:1e-4..1e-2"}))
+    rates = [trial(0, "finished", 0.2, learning_rate=0.00107)]
+    rates.append(trial(1, "finished", 0.3, learning_rate=0.003))
+    encoding = slice_charts(rates, plan)["learning_rate"].spec["encoding"]
+    assert encoding["x"]["axis"]["values"] == [0.001, 0.002, 0.005]
+    assert encoding["x"]["scale"]["domain"] == [0.001, 0.005]
+    # One word for all points tells nothing.
+    assert encoding["color"]["legend"] is encoding["shape"]["legend"] is None
+
+
 def test_importance_is_told_in_order_or_not_at_all() -> None:
     shares = {"mask_rate": 0.7, "schedule": 0.3}
     assert importance_finding(shares) == "Mask rate (70%) matters most, then schedule (30%)."
@@ -136,8 +147,8 @@ def test_a_legend_names_only_what_trials_came_to() -> None:
     assert points["legend"]["values"] == [BEST, FINISHED]
     lines = curves_chart(TRIALS, "ndcg@10").spec["layer"][0]["encoding"]["strokeDash"]
     assert lines["legend"]["values"] == [BEST, FINISHED, PRUNED, RUNNING]
-    spec = slice_charts(finished, PLAN)["mask_rate"].spec
-    assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED]
+    spec = slice_charts(TRIALS, PLAN)["mask_rate"].spec
+    assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED, PRUNED]
     # Colours stay those of the whole, whatever is there.
     assert spec["encoding"]["color"]["scale"]["domain"] == [BEST, FINISHED, PRUNED, RUNNING]
 

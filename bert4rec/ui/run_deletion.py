@@ -1,0 +1,107 @@
+"""Runs into the trash after a question, and out of it again while the page is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.trash import restore_run, trash_run
+from bert4rec.ui import state
+from bert4rec.ui.refusals import carry_out, show_refusal
+from bert4rec.view.markdown import escape
+from bert4rec.words import counted
+
+# What could not be taken back.
+PROBLEM_KEY = "undo_problem"
+# Runs that a question names one by one.
+MAX_NAMED = 10
+
+
+def draw_delete(run: Run, now: str, after_delete: Callable[[], None] | None = None) -> None:
+    """Draw the button that deletes a run, also one that cannot be read.
+
+    Args:
+        run: The run.
+        now: Its state.
+        after_delete: Called once it is gone.
+    """
+    is_active = now in ACTIVE_STATES
+    if st.button(
+        "Delete",
+        icon=":material/delete:",
+        disabled=is_active,
+        help="Stop it first." if is_active else None,
+        key=f"delete_{run.id}",
+    ):
+        ask_delete([run], after_delete)
+
+
+@st.dialog("Delete?", icon=":material/delete:")
+def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = None) -> None:
+    """Ask before runs go into the trash.
+
+    Args:
+        runs: The runs.
+        after_delete: Called once they are gone.
+    """
+    names = ", ".join(f"**{escape(name_of(run))}**" for run in runs[:MAX_NAMED])
+    more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
+    st.markdown(
+        f"{counted(len(runs), 'run')}, {names}{more}, with curves, checkpoints and figures will go "
+        "into the trash of this workspace. You can undo it until you leave this page, and restore "
+        "it from the trash on the Runs page until that is emptied."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep"):
+            st.rerun()
+        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
+            try:
+                for run in runs:
+                    move_to_trash(run)
+            except Bert4RecError as error:
+                state.show_error(error)
+                return
+            if after_delete is not None:
+                after_delete()
+            st.rerun()
+
+
+def name_of(run: Run) -> str:
+    """Return what a run is called, also one that cannot be read."""
+    try:
+        return run.name
+    except Bert4RecError:
+        return "unreadable"
+
+
+def move_to_trash(run: Run) -> None:
+    """Move a run into the trash, to be taken back as long as the page is open.
+
+    Raises:
+        Bert4RecError: it is active, gone or cannot be moved.
+    """
+    moved = trash_run(state.workspace(), run.id)
+    state.forget_run(run.id)
+    st.session_state[state.DELETED_KEY] = [*st.session_state.get(state.DELETED_KEY, []), moved.id]
+
+
+def draw_undo() -> None:
+    """Offer to take back the deletions since this page was opened."""
+    show_refusal(PROBLEM_KEY)
+    deleted = st.session_state.get(state.DELETED_KEY, [])
+    if not deleted:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/delete: {counted(len(deleted), 'run')} went into the trash.",
+            width="content",
+        )
+        st.button("Undo", icon=":material/undo:", on_click=_undo)
+
+
+def _undo() -> None:
+    for run_id in st.session_state.pop(state.DELETED_KEY, []):
+        carry_out(PROBLEM_KEY, restore_run, state.workspace(), run_id)
