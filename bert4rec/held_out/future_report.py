@@ -184,12 +184,9 @@ def report_places(
     found = {context: judge_places(recommender, places, context) for context in CONTEXTS}
     figures = {context: _figures(judged, places) for context, judged in found.items()}
     gain = _gain(found["both"], found["past"], places)
-    length, starts = (
-        recommender.settings.max_seq_length,
-        places.starts(recommender.settings.max_seq_length),
-    )
+    length = recommender.settings.max_seq_length
     sizes = np.minimum(recommender.dataset.lengths[places.user_idx], length)
-    n_before = places.positions - starts
+    n_before = places.positions - places.starts(length)
     verdict, reason = judge_gain(figures, gain, places.n_users)
     return FutureReport(
         dataset=recommender.dataset.name,
@@ -259,7 +256,7 @@ def _gain(better: Judged, other: Judged, places: Places) -> Gain:
 
 def _over_long_past(recommender: Recommender, both: Judged, places: Places) -> Gain | None:
     length = recommender.settings.max_seq_length
-    if not len(places) or not (places.starts(length) > 0).any():
+    if not (places.starts(length) > 0).any():
         return None
     return _gain(both, judge_places(recommender, places, LONG_PAST), places)
 
