@@ -1,7 +1,7 @@
 """Are probabilities what they say? Reliability on hidden items, and a temperature to mend it.
 
-Of all items listed with a chance of 20 %, a fifth should be the hidden one. One number, by which
-all scores are divided, is fitted on some users and judged on others; it changes no rank.
+Of all items listed with a probability of 20 %, a fifth should be the hidden one. One number, by
+which all scores are divided, is fitted on some users and judged on others; it changes no rank.
 """
 
 from __future__ import annotations

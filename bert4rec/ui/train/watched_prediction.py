@@ -173,10 +173,10 @@ def _draw_guesses(prediction: Prediction) -> None:
         table,
         [
             count_column("rank", "Rank"),
-            Column("item", "Guess", "✓ the hidden item"),
+            Column("item", "Item", "✓ the hidden item"),
             share_column("probability", "Probability"),
         ],
-        alt=f"The {N_GUESSES} best guesses for the hidden item",
+        alt=f"The {N_GUESSES} most probable items for the hidden place",
         is_tinted=is_true,
     )
 
