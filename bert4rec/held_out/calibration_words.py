@@ -51,8 +51,9 @@ def _share(used: Reliability) -> float:
 
 def _noise(used: Reliability) -> float:
     """Return the error that chance alone may make of probabilities that are right."""
-    spreads = [math.sqrt(one.probability * (1 - one.probability) / one.n) for one in used.bins]
-    return _over_items(used, spreads)
+    # What is certain may lie above 1 by a rounding.
+    variances = [max(one.probability * (1 - one.probability), 0.0) / one.n for one in used.bins]
+    return _over_items(used, [math.sqrt(variance) for variance in variances])
 
 
 def _over_items(used: Reliability, values: Sequence[float]) -> float:

@@ -181,3 +181,4 @@ def test_probabilities_that_differ_no_more_than_chance_are_about_what_they_say()
     # Half of so few hits may come from chance.
     assert "are about what they say" in told(0.6, n_places=25)
     assert "are too low:" in told(0.6)
+    assert "are about what they say" in told(1 + 1e-7, share=1 / 1.6)
