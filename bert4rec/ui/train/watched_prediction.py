@@ -59,12 +59,11 @@ def _draw_prediction(run: Run) -> None:
         return
     recommender = _loaded(str(run.folder), run.checkpoint("last").stat().st_mtime)
     user_idx = dataset.user_idx(user_id)
-    whole = dataset.history(user_idx)
-    history = whole[-recommender.settings.max_seq_length :]
+    history = dataset.history(user_idx)
     if len(history) < 3:
         st.caption("This history is too short to hide an item between two others.")
         return
-    place = len(history) // 2
+    place = middle_place(len(history), recommender.settings.max_seq_length)
     prediction = predict_masked(recommender, history, [place], k=N_GUESSES)[0]
     seen = _remember(run, user_id, prediction)
     left, right = st.columns([2, 3])
@@ -74,7 +73,18 @@ def _draw_prediction(run: Run) -> None:
         _draw_guesses(prediction)
     _draw_strip(recommender, history, place)
     n_trained = cache.trained_length(dataset, recommender.settings, user_idx)
-    st.caption(_what_it_shows(is_trained=len(whole) - len(history) + place < n_trained))
+    st.caption(_what_it_shows(is_trained=place < n_trained))
+
+
+def middle_place(n_items: int, window: int) -> int:
+    """Return the middle position of the newest items of a history.
+
+    Example:
+        >>> middle_place(5, 50), middle_place(60, 50)
+        (2, 35)
+    """
+    n_newest = min(n_items, window)
+    return n_items - n_newest + n_newest // 2
 
 
 def _what_it_shows(*, is_trained: bool) -> str:
