@@ -38,9 +38,10 @@ def place_attention(
         SettingsError: the place lies outside the network's window.
     """
     items = np.asarray(items, dtype=np.int64)
-    start = recommender.window_start(items, [position])
     shown = items.copy()
-    shown[[position, *hidden]] = recommender.vocabulary.mask_idx
+    shown[list(hidden)] = recommender.vocabulary.mask_idx
+    start = recommender.window_start(shown, [position])
+    shown[position] = recommender.vocabulary.mask_idx
     columns = np.arange(start, len(items))
     if not recommender.settings.sees_future:
         # It is asked as in `NetworkScorer.hidden`: what is hidden before the place is left out.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from bert4rec.errors import SettingsError
 
 CONTEXTS = ("past", "future", "both")
 
@@ -22,6 +26,43 @@ def cut_context(items: np.ndarray, position: int, context: str) -> tuple[np.ndar
     return items, position
 
 
-def window_around(place: int, n_items: int, length: int) -> int:
-    """Return where the window of `length` items around a place of a sequence starts."""
-    return min(max(0, place - length // 2), max(0, n_items - length))
+def window_around(is_shown: np.ndarray, place: int, length: int, *, sees_future: bool) -> slice:
+    """Return the window of a sequence in which a network is asked for a place.
+
+    A network that sees both sides reads the places around it. One that sees only the past is shown
+    the newest items before the place; gaps among them take no room, as they close up.
+
+    Args:
+        is_shown: Which places of the sequence are shown, bool (n,).
+        place: The place asked for.
+        length: Items that the network reads at once, the place among them.
+        sees_future: Whether it reads what comes after a place.
+    """
+    if sees_future:
+        start = min(max(0, place - length // 2), max(0, len(is_shown) - length))
+        return slice(start, start + length)
+    before = np.flatnonzero(is_shown[:place])
+    return slice(int(before[1 - length]) if len(before) >= length else 0, place + 1)
+
+
+def newest_window(n_items: int, places: Sequence[int], length: int) -> int:
+    """Return where the window of the newest `length` items of a sequence starts.
+
+    Args:
+        n_items: Length of the sequence.
+        places: Positions in it that must lie inside the window.
+        length: Items that the network reads at once.
+
+    Raises:
+        SettingsError: a place lies outside the window.
+    """
+    start = max(0, n_items - length)
+    outside = [place for place in places if not start <= place < n_items]
+    if outside and outside[0] >= n_items:
+        raise SettingsError([f"position {outside[0] + 1} lies after the end of the sequence"])
+    if outside:
+        raise SettingsError(
+            [f"position {outside[0] + 1} lies before the window of {length} items"],
+            fix="Ask for one of the newest items, or train with a longer max_seq_length.",
+        )
+    return start

@@ -155,14 +155,12 @@ def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]
 
     Args:
         recommender: The network.
-        views: Item indices with MASK for what is hidden, and the place asked for; no longer than
-            the network's window.
+        views: Item indices with MASK for what is hidden, and the place asked for. Their shown
+            items are no more than the network's window holds.
     """
     if not views:
         return recommender.scorer.item_vectors().new_empty((0, recommender.settings.hidden_size))
-    windows = Histories.of([items for items, _ in views]).windows(
-        recommender.settings.max_seq_length
-    )
+    windows = Histories.of([items for items, _ in views]).windows()
     # Windows are padded on the left.
     places = np.array([place - len(items) for items, place in views]) + windows.shape[1]
     return recommender.scorer.hidden(windows, places[:, None])[:, 0]
@@ -189,10 +187,11 @@ def occlusion(
     Cost: as many windows as items, in one batch.
     """
     items = np.asarray(items, dtype=np.int64)
-    start = recommender.window_start(items, [position])
-    place, true_idx = position - start, int(items[position])
     shown = items.copy()
-    shown[[position, *hidden]] = recommender.vocabulary.mask_idx
+    shown[list(hidden)] = recommender.vocabulary.mask_idx
+    start = recommender.window_start(shown, [position])
+    place, true_idx = position - start, int(items[position])
+    shown[position] = recommender.vocabulary.mask_idx
     window = shown[start:]
     rows = np.tile(window, (len(window) + 1, 1))
     np.fill_diagonal(rows[1:], recommender.vocabulary.mask_idx)

@@ -52,12 +52,15 @@ class Histories:
         newest = self.items[np.maximum(self.offsets[1:] - 1, 0)]
         return np.where(np.diff(self.offsets) > 0, newest, PAD_IDX)
 
-    def windows(self, length: int) -> np.ndarray:
+    def windows(self, length: int | None = None) -> np.ndarray:
         """Return the newest `length` items of each history, padded on the left, int64 (n, length).
 
-        The width is that of the longest history where that is smaller than `length`.
+        The width is that of the longest history where that is smaller than `length`, or where all
+        items are asked for by None.
         """
-        sizes = np.minimum(np.diff(self.offsets), length)
+        sizes = np.diff(self.offsets)
+        if length is not None:
+            sizes = np.minimum(sizes, length)
         width = int(sizes.max(initial=0))
         columns = np.arange(width)
         at = np.maximum(self.offsets[1:, None] - width + columns, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.contexts import CONTEXTS
+from bert4rec.contexts import CONTEXTS, newest_window, window_around
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import DeviceChoice, choose_device
@@ -163,7 +163,7 @@ class Recommender:
 
         Args:
             items: Item indices, MASK where the item is asked for, (n,).
-            places: Positions in `items`; the newest `max_seq_length` items are the window.
+            places: Positions in `items`, see `window_start`.
 
         Raises:
             SettingsError: a place lies outside the window.
@@ -177,7 +177,7 @@ class Recommender:
         """Return the hidden states at places of sequences, one after the other, float32 (n, D)."""
         starts = [self.window_start(*asked) for asked in zip(sequences, places, strict=True)]
         windows = Histories.of([whole[at:] for whole, at in zip(sequences, starts, strict=True)])
-        items_bl = windows.windows(self.settings.max_seq_length)
+        items_bl = windows.windows()
         # Counted from the end, as windows are padded on the left; the last place fills up a row.
         width = max(map(len, places))
         places_bm = np.array(
@@ -191,24 +191,23 @@ class Recommender:
     def window_start(self, items: np.ndarray, places: Sequence[int]) -> int:
         """Return where the window of a sequence starts: it holds the newest items.
 
-        Args:
-            items: A sequence, (n,).
-            places: Positions in it that must lie inside the window.
+        A network that sees only the past has a window for each place, which ends there: returned is
+        where that of the first one starts.
 
-        Raises:
-            SettingsError: a place lies outside the window.
+        Args:
+            items: A sequence, MASK for what is hidden, (n,).
+            places: Positions in it that must lie inside the window, else a SettingsError is raised.
         """
-        length = self.settings.max_seq_length
-        start = max(0, len(items) - length)
-        outside = [place for place in places if not start <= place < len(items)]
-        if outside and outside[0] >= len(items):
-            raise SettingsError([f"position {outside[0] + 1} lies after the end of the sequence"])
-        if outside:
-            raise SettingsError(
-                [f"position {outside[0] + 1} lies before the window of {length} items"],
-                fix="Ask for one of the newest items, or train with a longer max_seq_length.",
-            )
-        return start
+        if self.settings.sees_future:
+            return newest_window(len(items), places, self.settings.max_seq_length)
+        newest_window(len(items), places, len(items))
+        return min((int(self.window_around(items, place).start) for place in places), default=0)
+
+    def window_around(self, items: np.ndarray, place: int) -> slice:
+        """Return the window around a place of a sequence, MASK for what is hidden, (n,)."""
+        is_shown, settings = items != self.vocabulary.mask_idx, self.settings
+        length, sees_future = settings.max_seq_length, settings.sees_future
+        return window_around(is_shown, place, length, sees_future=sees_future)
 
     @torch.inference_mode()
     def suggestions_for(

@@ -230,7 +230,7 @@ def trained_on(recommender: Recommender, user: str) -> str:
 
 
 def visible_places(recommender: Recommender, draft: Draft) -> list[int]:
-    start = max(0, len(draft) - recommender.settings.max_seq_length)
+    start = recommender.window_start(draft.items, [])
     return [position for position in draft.hidden if position >= start]
 
 
@@ -239,6 +239,7 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
     if not places:
         st.info("Hide an item to see what the model puts there.", icon=":material/touch_app:")
         return
+    settings = recommender.settings
     compared = compare_contexts(recommender, draft.items, places, k=TOP_K)
     widest = compared[recommender.contexts[-1]]
     titles = [recommender.vocabulary.title(found.true_idx) for found in widest]
@@ -263,7 +264,9 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         count=int(recommender.vocabulary.counts[widest[at].true_idx - 1]),
         n_items=len(draft),
         n_shown={
-            context: draft.n_shown(places[at], context, recommender.settings.max_seq_length)
+            context: draft.n_shown(
+                places[at], context, settings.max_seq_length, sees_future=settings.sees_future
+            )
             for context in compared
         },
         before=before.get(places[at]) if before else None,
@@ -281,7 +284,7 @@ def predictions_before(
 ) -> dict[int, Prediction]:
     """Return what is said of the hidden items in the original, by their positions now."""
     origins = {place: draft.slots[place].origin for place in places}
-    start = max(0, len(draft.original) - recommender.settings.max_seq_length)
+    start = recommender.window_start(np.array(draft.original), [])
     there = {p: o for p, o in origins.items() if o is not None and o >= start}
     found = predict_masked(
         recommender,

@@ -18,7 +18,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
 from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
-from bert4rec.ui.recommend.story_view import STORY_NAMES, draw_stories
+from bert4rec.ui.recommend.story_view import STORY_NAMES, choose_story, draw_story
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight
 from bert4rec.ui.sequences.user_box import draw_user_box
@@ -44,14 +44,17 @@ USER_LINK_NAMES = ("user", "beside", "last")
 
 def page() -> None:
     st.title("Recommend")
-    st.caption(
+    about = st.empty()
+    with st.container(horizontal=True):
+        view = choose_view()
+        story = choose_story() if view == "show" else None
+    if story is not None:
+        write_link({"view": view} | draw_story(story, open_sheet))
+        return
+    about.caption(
         "What comes next for a user, beside another model; whole sequences put together; and three "
         "stories to show to others."
     )
-    view = choose_view()
-    if view == "show":
-        write_link({"view": view} | draw_stories(open_sheet))
-        return
     run = choose_model("recommend_run")
     if run is None:
         return

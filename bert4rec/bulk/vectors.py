@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.bulk.row_files import RowFile
-from bert4rec.errors import FormatError
+from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import swapped_in, writing_explained
 from bert4rec.id_columns import as_ids
 from bert4rec.item_lists import Problems, encode_sequences
@@ -84,12 +84,17 @@ def write_vectors(
         tell: Is told how many vectors were written so far.
 
     Raises:
-        NotFoundError: the file of sequences is not there.
+        NotFoundError: the file of sequences is not there, or the dataset has no users.
         FormatError: it cannot be read, or lacks the column `sequence`.
         UnknownIdError: it names an unknown item; the rows are named, and nothing is left.
         UnwritableError: the file cannot be written.
     """
     wanted = wanted or Wanted()
+    if wanted.users and not model.dataset.n_users:
+        raise NotFoundError(
+            f"there are no users in {model.dataset.name}",
+            fix="Ask for vectors of sequences, or ask the run and not its bundle.",
+        )
     report, path = VectorReport(), Path(path)
     run_id = "" if model.run is None else model.run.id
     facts = {RUN_KEY: run_id, UNIT_KEY: str(wanted.is_unit).lower()}

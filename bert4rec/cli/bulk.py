@@ -105,7 +105,12 @@ class Asked:
         from bert4rec.bulk.vectors import Wanted
 
         is_named = self.with_items or self.with_users or self.sequences is not None
-        is_for_both = model.run is not None and model.run.policy().kind == "embedding_policy"
+        # A bundle comes without users, whatever the policy of its run.
+        is_for_both = (
+            model.dataset.n_users > 0
+            and model.run is not None
+            and model.run.policy().kind == "embedding_policy"
+        )
         return Wanted(
             items=self.with_items or not is_named,
             users=self.with_users or (not is_named and is_for_both),

@@ -113,8 +113,9 @@ def _ranged(one: Estimate, digits: int = 3) -> str:
 def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace: Path) -> None:
     """Say whether the probabilities of RUN are what they say.
 
-    RUN is a run's id, name or folder, or `last`. Of all items listed with a chance of 20%, a fifth
-    should be the hidden one. A temperature is fitted on half of the users, judged on the others.
+    RUN is a run's id, name or folder, or `last`. Of all items listed with a probability of 20%, a
+    fifth should be the hidden one. A temperature is fitted on half of the users, judged on the
+    others.
     """
     from bert4rec.held_out.calibration import calibrate
     from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding

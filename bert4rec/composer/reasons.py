@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.composer.views import view, view_scores
-from bert4rec.contexts import window_around
 from bert4rec.explain import occlusion
 from bert4rec.recommender import Recommender
 
@@ -112,9 +111,8 @@ def strongest_neighbours(
         Position and by how many bits the item's probability falls where that one is hidden; only
         those by which it falls noticeably. See `explain.occlusion`.
     """
-    length = recommender.settings.max_seq_length
-    start = window_around(place, len(items), length)
-    window = np.asarray(items[start : start + length], dtype=np.int64)
-    fall = occlusion(recommender, window, place - start)
+    whole = np.asarray(items, dtype=np.int64)
+    around = recommender.window_around(whole, place)
+    fall = occlusion(recommender, whole[around], place - around.start)
     order = np.argsort(-fall, kind="stable")[:k]
-    return [(int(at) + start, float(fall[at])) for at in order if fall[at] >= LEAST_BITS]
+    return [(int(at) + around.start, float(fall[at])) for at in order if fall[at] >= LEAST_BITS]

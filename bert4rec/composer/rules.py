@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from bert4rec.composer.outline import OPEN, Limit, Order, Outline
+from bert4rec.data.item_groups import cell_values
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
@@ -79,12 +81,9 @@ class GroupLimit:
 
     def __init__(self, limit: Limit, vocabulary: Vocabulary) -> None:
         self.limit = limit
-        cells = pd.Series(texts_of(vocabulary, limit.column)).str.split("|").explode().str.strip()
-        cells = cells[cells != ""]
-        # A value that stands twice in a cell counts once.
-        cells = cells[~pd.MultiIndex.from_arrays([cells.index, cells]).duplicated()]
-        codes, values = pd.factorize(cells)
-        sizes = np.bincount(cells.index, minlength=len(vocabulary))
+        cells = cell_values(texts_of(vocabulary, limit.column))
+        codes, values = pd.factorize(np.array([*chain(*cells)], dtype=object))
+        sizes = np.array([len(cell) for cell in cells])
         self.values = [str(value) for value in values]
         self.groups = codes.astype(np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bert4rec.composer.outline import OPEN
-from bert4rec.contexts import cut_context, window_around
+from bert4rec.contexts import cut_context
 from bert4rec.explain import view_states
 from bert4rec.recommender import Recommender
 
@@ -39,11 +39,11 @@ def view(recommender: Recommender, items: np.ndarray, place: int, *, context: st
         place: The place asked for; what stands there is hidden.
         context: past, future or both.
     """
-    length, mask_idx = recommender.settings.max_seq_length, recommender.vocabulary.mask_idx
-    start = window_around(place, len(items), length)
+    mask_idx = recommender.vocabulary.mask_idx
     shown = np.where(items == OPEN, mask_idx, items)
     shown[place] = mask_idx
-    window, at = cut_context(shown[start : start + length], place - start, context)
+    around = recommender.window_around(shown, place)
+    window, at = cut_context(shown[around], place - around.start, context)
     return View(window, at)
 
 

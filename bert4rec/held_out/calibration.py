@@ -1,7 +1,7 @@
 """Are probabilities what they say? Reliability on hidden items, and a temperature to mend it.
 
-Of all items listed with a chance of 20 %, a fifth should be the hidden one. One number, by which
-all scores are divided, is fitted on some users and judged on others; it changes no rank.
+Of all items listed with a probability of 20%, a fifth should be the hidden one. One number, by
+which all scores are divided, is fitted on some users and judged on others; it changes no rank.
 """
 
 from __future__ import annotations
@@ -210,10 +210,11 @@ def _lowest(function: Callable[[float], float], low: float, high: float, n_steps
 
 
 def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
-    length = recommender.settings.max_seq_length
+    length, sees_future = recommender.settings.max_seq_length, recommender.settings.sees_future
 
     def read(batch: slice) -> Tensor:
-        return view_states(recommender, places.take(batch).shown(context, length))
+        shown = places.take(batch).shown(context, length, sees_future=sees_future)
+        return view_states(recommender, shown)
 
     n_threads = recommender.scorer.choice.n_side_by_side
     parts = side_by_side(read, len(places), BATCH_PLACES, n_threads)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from bert4rec.held_out.calibration import Bin, Calibration, Reliability
 from bert4rec.held_out.future_words import PART_WORDS
 from bert4rec.held_out.places import LEAST_USERS
-from bert4rec.words import number, span
+from bert4rec.words import number, percent, span
 
-# Probabilities that are off by less on average are taken as they are.
-SMALL_ERROR = 0.02
+# Probabilities that are off by less of the share that they should tell are taken as they are. No
+# fixed error would do: ten items share one hit at most, so that share, HR@10 / 10, can be tiny.
+SMALL_ERROR = 0.25
 
 
 def calibration_finding(found: Calibration) -> str:
@@ -20,28 +24,50 @@ def calibration_finding(found: Calibration) -> str:
         )
     context = "both" if "both" in found.used else next(iter(found.used))
     used = found.used[context]
-    how = "are about what they say" if used.error < SMALL_ERROR else _lean(used)
     worst = max(used.bins, key=lambda one: abs(one.probability - one.share.mean))
     return (
-        f"The probabilities {how}: those of the ten listed items are off by {used.error:.3f} on "
-        f"average. {_of_bin(worst)}"
+        f"The probabilities {_how(used)}: on average those of the ten listed items say "
+        f"{percent(_probability(used))}, and {percent(_share(used))} of these items are the "
+        f"hidden one; they are off by {percent(used.error)}. {_of_bin(worst)}"
     )
 
 
-def _lean(used: Reliability) -> str:
-    listed = sum(one.n for one in used.bins)
-    lean = sum(one.n * (one.probability - one.share.mean) for one in used.bins) / max(listed, 1)
+def _how(used: Reliability) -> str:
+    if used.error <= SMALL_ERROR * _share(used) + _noise(used):
+        return "are about what they say"
+    lean = _probability(used) - _share(used)
     if abs(lean) < used.error / 2:
         return "are too high in places and too low in others"
     return "are too high" if lean > 0 else "are too low"
 
 
+def _probability(used: Reliability) -> float:
+    return _over_items(used, [one.probability for one in used.bins])
+
+
+def _share(used: Reliability) -> float:
+    return _over_items(used, [one.share.mean for one in used.bins])
+
+
+def _noise(used: Reliability) -> float:
+    """Return the error that chance alone may make of probabilities that are right."""
+    # What is certain may lie above 1 by a rounding.
+    variances = [max(one.probability * (1 - one.probability), 0.0) / one.n for one in used.bins]
+    return _over_items(used, [math.sqrt(variance) for variance in variances])
+
+
+def _over_items(used: Reliability, values: Sequence[float]) -> float:
+    """Return the mean over the listed items of a value for each bin."""
+    n_listed = sum(one.n for one in used.bins)
+    return sum(one.n * value for one, value in zip(used.bins, values, strict=True)) / n_listed
+
+
 def _of_bin(one: Bin) -> str:
     share = one.share
     return (
-        f"Farthest off: of {one.n:,} items listed with a chance of {one.probability:.1%} on "
-        f"average, {share.mean:.1%} are the hidden one (95% interval {share.low:.1%} to "
-        f"{share.high:.1%})."
+        f"Farthest off: of {one.n:,} items listed with a probability of "
+        f"{percent(one.probability)} on average, {percent(share.mean)} are the hidden one (95% "
+        f"interval {percent(share.low)} to {percent(share.high)})."
     )
 
 

@@ -115,7 +115,8 @@ class FutureReport:
         n_after: Items shown after it, on average.
         window: Items that the network reads at once.
         verdict: `matters`, `does_not` or `not_enough`.
-        reason: Why it cannot be told: `few_users`, `nothing_learnt` or `wide`; else empty.
+        reason: Why it cannot be told, `few_users`, `no_hit`, `nothing_learnt` or `wide`; else
+            empty.
         contexts: past, future, both → figures.
         gain: Of both over the past alone.
         over_long_past: Of both over as many items from the past, None where no history has more
@@ -183,12 +184,9 @@ def report_places(
     found = {context: judge_places(recommender, places, context) for context in CONTEXTS}
     figures = {context: _figures(judged, places) for context, judged in found.items()}
     gain = _gain(found["both"], found["past"], places)
-    length, starts = (
-        recommender.settings.max_seq_length,
-        places.starts(recommender.settings.max_seq_length),
-    )
+    length = recommender.settings.max_seq_length
     sizes = np.minimum(recommender.dataset.lengths[places.user_idx], length)
-    n_before = places.positions - starts
+    n_before = places.positions - places.starts(length)
     verdict, reason = judge_gain(figures, gain, places.n_users)
     return FutureReport(
         dataset=recommender.dataset.name,
@@ -212,16 +210,19 @@ def judge_gain(contexts: dict[str, ContextFigures], gain: Gain, n_users: int) ->
 
     A gain counts if it is at least `LEAST_SHARE` of what the past alone reaches and its interval
     lies above 0; none is there if the whole interval lies below that share. Where neither past nor
-    both tell more than popularity does, the network has learnt nothing that could answer.
+    both find a single item, or tell more than popularity does, the network has learnt nothing that
+    could answer.
     """
     least = LEAST_SHARE * contexts["past"].ndcg.mean
     if n_users < LEAST_USERS:
         return "not_enough", "few_users"
+    if not contexts["past"].ndcg.mean and not contexts["both"].ndcg.mean:
+        return "not_enough", "no_hit"
     if gain.ndcg.low > 0 and gain.ndcg.mean >= least:
         return "matters", ""
     if contexts["past"].bits.high <= 0 and contexts["both"].bits.high <= 0:
         return "not_enough", "nothing_learnt"
-    if gain.ndcg.high < least or gain.ndcg.high <= 0:
+    if gain.ndcg.high < least:
         return "does_not", ""
     return "not_enough", "wide"
 
@@ -255,7 +256,7 @@ def _gain(better: Judged, other: Judged, places: Places) -> Gain:
 
 def _over_long_past(recommender: Recommender, both: Judged, places: Places) -> Gain | None:
     length = recommender.settings.max_seq_length
-    if not len(places) or not (places.starts(length) > 0).any():
+    if not (places.starts(length) > 0).any():
         return None
     return _gain(both, judge_places(recommender, places, LONG_PAST), places)
 

@@ -14,7 +14,7 @@ ANSWERS = {
 PART_WORDS = {
     "unseen_users": "items of users of whom nothing was trained on",
     "test": "test items that have a later test item as their future",
-    "validation": "validation items, each with the test item as its future",
+    "validation": "validation items, each with the items after it as its future",
     "trained": "items that the model was trained on",
     "middle": "middle items of histories, whatever was trained on",
 }
@@ -31,10 +31,10 @@ def finding(report: FutureReport) -> str:
     if report.verdict == "matters" and report.over_long_past is not None:
         said.append(_against_long_past(report.over_long_past.ndcg))
     if report.verdict == "does_not":
-        least = LEAST_SHARE * report.contexts["past"].ndcg.mean
-        bound = f"below {least:.3f}, {LEAST_SHARE:.0%} of what the past reaches"
-        at_most = "below 0" if report.gain.ndcg.high <= 0 else bound
-        said.append(f"The whole interval lies {at_most}.")
+        # By the end as it is told: a loss that rounds to nothing is none to the reader.
+        is_loss = round(report.gain.ndcg.high, 3) < 0
+        bound = f"{_least(report):.3f}, {LEAST_SHARE:.0%} of what the past reaches"
+        said.append(f"The whole interval lies below {0 if is_loss else bound}.")
     if report.verdict == "not_enough":
         said.append(_why_not(report))
     return " ".join(said)
@@ -57,13 +57,23 @@ def _figures(report: FutureReport) -> str:
     return f"With it, NDCG@10 of the hidden item {way} {interval}, {over}."
 
 
+def _least(report: FutureReport) -> float:
+    """Return the least gain that counts."""
+    return LEAST_SHARE * report.contexts["past"].ndcg.mean
+
+
 def _against_long_past(gain: Estimate) -> str:
     figures = f"{gain.mean:+.3f} (95% interval {gain.low:+.3f} to {gain.high:+.3f})"
     if gain.low > 0:
         return f"Beside as many items from the past alone it is {figures}."
+    if gain.high < 0:
+        return (
+            f"But as many items from the past alone do better: beside these it is {figures}, so a "
+            "longer past serves more."
+        )
     return (
-        f"But as many items from the past alone do about as well: beside these it is {figures}, "
-        "so a longer past may serve."
+        f"But as many items from the past alone may do as well: beside these it is {figures}, so a "
+        "longer past may serve."
     )
 
 
@@ -76,10 +86,15 @@ def _why_not(report: FutureReport) -> str:
             f"The model knows no more than popularity does, from the past ({past:+.2f} bits an "
             f"item) as from both sides ({both:+.2f}): train it longer, or look at the data."
         )
-    least = LEAST_SHARE * report.contexts["past"].ndcg.mean
+    if report.reason == "no_hit":
+        return (
+            "No hidden item is among the first ten, from the past or from both sides: train it "
+            "longer, or look at the data."
+        )
+    too_little = "one too small to count" if report.gain.ndcg.low > 0 else "none"
     return (
-        f"The interval holds no gain as well as one that would count, {least:.3f} or more: "
-        "more users would tell."
+        f"The interval holds a gain that would count, {_least(report):.3f} or more, as well as "
+        f"{too_little}: more users would tell."
     )
 
 
@@ -98,11 +113,12 @@ def limits(report: FutureReport) -> list[str]:
 
 def _of_part(report: FutureReport) -> str:
     hidden = f"Hidden one at a time were {PART_WORDS[report.part]}."
+    one_long = "That future is one item long, so a longer one may add more. "
     more = {
         "unseen_users": "The figures are those of new users, with nothing of them known before.",
         "test": "The model was trained on the earlier part of the same histories alone.",
-        "validation": "That future is one item long, so a longer one may add more. The best epoch"
-        " was chosen by these items, asked from their past: if anything, this favours the past.",
+        "validation": (one_long if report.n_after == 1 else "") + "The best epoch was chosen by"
+        " these items, asked from their past: if anything, this favours the past.",
         "trained": "So the figures compare the contexts with each other and say nothing of items"
         " that are new to it.",
         "middle": "So the figures compare the contexts with each other and do not replace the test"

@@ -10,6 +10,7 @@ import numpy as np
 from bert4rec.explain import find_targets, view_states
 from bert4rec.held_out.places import Places
 from bert4rec.histories import Histories
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.recommender import Recommender
 from bert4rec.threads import side_by_side
 
@@ -41,12 +42,13 @@ def judge_places(recommender: Recommender, places: Places, context: str) -> Judg
 
     Cost: a window for each place, in batches side by side.
     """
-    targets, length = places.targets, recommender.settings.max_seq_length
+    targets, settings = places.targets, recommender.settings
 
     def judge(batch: slice) -> tuple[np.ndarray, np.ndarray]:
         part = places.take(batch)
-        states_bd = view_states(recommender, part.shown(context, length))
-        gone = _others(part, length) if recommender.removes_seen else None
+        shown = part.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
+        states_bd = view_states(recommender, shown)
+        gone = _others(part, settings) if recommender.removes_seen else None
         return find_targets(recommender, states_bd, targets[batch], gone)
 
     n_threads = recommender.scorer.choice.n_side_by_side
@@ -57,7 +59,8 @@ def judge_places(recommender: Recommender, places: Places, context: str) -> Judg
     return Judged(context, ranks, log_p / math.log(2) - np.log2(share))
 
 
-def _others(places: Places, length: int) -> Histories:
+def _others(places: Places, settings: Hyperparameters) -> Histories:
     """Return the items around each place, without those that are the item asked for."""
-    windows = zip(places.windows(length), places.targets, strict=True)
-    return Histories.of([window[window != target] for window, target in windows])
+    windows = places.windows(settings.max_seq_length, sees_future=settings.sees_future)
+    pairs = zip(windows, places.targets, strict=True)
+    return Histories.of([window[window != target] for window, target in pairs])

@@ -58,42 +58,51 @@ class Places:
         """Return the chosen places."""
         return Places(self.dataset, self.part, self.user_idx[rows], self.positions[rows])
 
-    def starts(self, length: int) -> np.ndarray:
-        """Return where the window around each place starts in its history, int64 (n,)."""
+    def around(self, length: int, *, sees_future: bool = True) -> list[slice]:
+        """Return the window around each place in its history; see `contexts.window_around`."""
         pairs = zip(self.positions, self.dataset.lengths[self.user_idx], strict=True)
-        starts = [window_around(int(position), int(size), length) for position, size in pairs]
-        return np.array(starts, dtype=np.int64)
-
-    def windows(self, length: int) -> list[np.ndarray]:
-        """Return the items around each place, the one there included, int64 each."""
-        starts = self.starts(length)
         return [
-            self.dataset.history(int(user))[start : start + length].astype(np.int64)
-            for user, start in zip(self.user_idx, starts, strict=True)
+            window_around(np.ones(size, dtype=bool), int(position), length, sees_future=sees_future)
+            for position, size in pairs
         ]
 
-    def shown(self, context: str, length: int) -> list[tuple[np.ndarray, int]]:
+    def starts(self, length: int) -> np.ndarray:
+        """Return where the window around each place starts in its history, int64 (n,)."""
+        return np.array([around.start for around in self.around(length)], dtype=np.int64)
+
+    def windows(self, length: int, *, sees_future: bool = True) -> list[np.ndarray]:
+        """Return the items around each place, the one there included, int64 each."""
+        return [
+            self.dataset.history(int(user))[around].astype(np.int64)
+            for user, around in zip(
+                self.user_idx, self.around(length, sees_future=sees_future), strict=True
+            )
+        ]
+
+    def shown(
+        self, context: str, length: int, *, sees_future: bool = True
+    ) -> list[tuple[np.ndarray, int]]:
         """Return what a context shows of each place's history, with the MASK in it.
 
         Past, future and both are cut from one window around the place, so that they differ in
-        nothing else. `long_past` fills the window with what lies before the place.
+        nothing else. `long_past` fills the window with what lies before the place, as the past
+        of a network does that sees nothing else.
 
         Args:
             context: past, future, both or long_past.
             length: Items in a window.
+            sees_future: Whether the network that is shown it reads what comes after a place.
 
         Returns:
             Items int64 and the position of the place among them, for each place.
         """
         found = []
-        rows = zip(self.user_idx, self.positions, self.starts(length), strict=True)
-        for user, position, start in rows:
-            history, end = self.dataset.history(int(user)), start + length
-            if context == LONG_PAST:
-                start, end = max(0, position + 1 - length), position + 1
-            window = history[start:end].astype(np.int64)
-            window[position - start] = self.dataset.vocabulary.mask_idx
-            found.append(cut_context(window, int(position - start), context))
+        arounds = self.around(length, sees_future=sees_future and context != LONG_PAST)
+        for user, position, around in zip(self.user_idx, self.positions, arounds, strict=True):
+            window = self.dataset.history(int(user))[around].astype(np.int64)
+            place = int(position) - around.start
+            window[place] = self.dataset.vocabulary.mask_idx
+            found.append(cut_context(window, place, context))
         return found
 
 

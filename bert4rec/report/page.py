@@ -19,8 +19,8 @@ from bert4rec.report.facts import NETWORK, RunFacts
 from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run
+from bert4rec.view.metric_words import CUT_OFF_WORDS
 from bert4rec.words import (
-    CUT_OFF_WORDS,
     counted,
     duration,
     metric_name,

@@ -85,13 +85,24 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     history, ours, counts = tables(app)
     assert history["Item"].iloc[0] == "✓ Title 13 (held back)"
     assert history["Item"].iloc[1] == "Title 12"
+    assert "older" not in texts(app)
     assert counts["Item"].iloc[0].startswith("✓")
     assert counts["Count"].iloc[0].endswith(" ×")
-    assert ours["Chance"].iloc[0].endswith("%")
+    assert ours["Probability"].iloc[0].endswith("%")
     assert sum(ours.attrs["tinted"]) == 1
     assert "came next" in texts(app)
     # Both leave out the ten that were seen: the four others are in both lists.
     assert "share 4 items" in texts(app)
+
+
+def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:
+    rows = [{"user": user, "item": at, "time": at} for user in "ab" for at in range(18)]
+    dataset = prepare(pd.DataFrame(rows), name="long", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="user")
+    assert len(tables(app)[0]) == 16
+    assert "newest first: 17 items" in texts(app)
+    assert "and 2 older" in texts(app)
 
 
 @pytest.mark.usefixtures("run")
@@ -114,8 +125,8 @@ def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path
     app = open_recommend(view="user", beside=run.id)
     assert app.selectbox(key="recommend_run").value == other.id
     assert "first" in texts(app)
-    assert [list(table.columns) for table in tables(app)[1:]] == [["#", "Item", "Chance"]] * 2
-    assert tables(app)[2]["Chance"].iloc[0].endswith("%")
+    assert [list(table.columns) for table in tables(app)[1:]] == [["#", "Item", "Probability"]] * 2
+    assert tables(app)[2]["Probability"].iloc[0].endswith("%")
 
 
 @pytest.mark.usefixtures("run")
@@ -339,10 +350,32 @@ def test_a_broken_link_is_said_in_plain_words() -> None:
         assert cards(app)
 
 
+def test_a_story_says_whose_model_answers(workspace: Path, run: Run) -> None:
+    dataset = prepare_sample("reading", workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace, name="reader")
+    whose = "Dataset *reading*, a bundled sample. Model: *reader*"
+    assert f"{whose}." in texts(open_recommend(view="show", story="series"))
+    train(run.dataset(), small_settings(n_epochs=1), workspace=workspace, name="newest")
+    shown = texts(open_recommend(view="show", story="series"))
+    assert f"{whose}, not the run chosen at the left." in shown
+
+
+def test_the_samples_of_all_stories_are_prepared_at_once(workspace: Path) -> None:
+    app = open_recommend(view="show", story="series")
+    press(app, "Prepare all three")
+    service = state._job_service(str(workspace))
+    names = [one.config()["dataset"]["name"] for one in list_runs(workspace)]
+    assert sorted(names) == ["courses", "playlists", "reading"]
+    assert not {"Prepare all three", "Train on the sample"} & {*labels(app)}
+    for one in list_runs(workspace):
+        service.stop(one.id)
+    assert service.wait(lambda: not service.active(), timeout_s=TIMEOUT_S)
+
+
 @pytest.mark.usefixtures("workspace")
 def test_a_story_without_a_model_offers_to_train_on_its_sample() -> None:
     app = open_recommend(view="show", story="course")
-    assert "Repair this course" in [part.value for part in app.header]
+    assert "Repair this course" in [part.value for part in app.subheader]
     assert "Train on the sample" in labels(app)
 
 
@@ -386,17 +419,17 @@ def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: P
     train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
     (run,) = list_runs(workspace)
     app = open_recommend(view="show", story="series", task="2")
-    assert texts(app).count("### ?") == 2
+    assert texts(app).count("#### ?") == 2
     press(app, "Find what is missing")
     shown = texts(app)
-    assert "### ?" not in shown
+    assert "#### ?" not in shown
     assert "%" not in shown
     assert query(app, "told") == "1"
     press(app, "Show what was there")
     assert "of 2 are what was there" in texts(app)
     press(app, "Another example")
     assert query(app, "task") == "3"
-    assert texts(app).count("### ?") == 2
+    assert texts(app).count("#### ?") == 2
     press(app, "Change it in the composer")
     assert query(app, "view") == "compose"
     assert query(app, "run") == run.id

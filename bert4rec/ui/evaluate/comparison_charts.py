@@ -109,7 +109,7 @@ def score_finding(rows: pd.DataFrame, metric: str) -> str:
     reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
     counts = {word: int((rows["Verdict"] == word).sum()) for word in VERDICTS}
     told = [
-        f"{counts[word]:,} {words}"
+        f"{counts[word]:,} {'is' if counts[word] == 1 else 'are'} {words}"
         for word, words in (
             (BETTER, "better"),
             (WORSE, "worse"),
@@ -117,7 +117,8 @@ def score_finding(rows: pd.DataFrame, metric: str) -> str:
         )
         if counts[word]
     ]
-    return text + (f". Against {reference}: {', '.join(told)}." if told else ".")
+    others = f"of {counted(len(rows) - 1, 'other')}"
+    return text + (f". Compared with {reference}, {others} {', '.join(told)}." if told else ".")
 
 
 def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], metric: str) -> Chart:

@@ -37,8 +37,9 @@ def draw_calibration(found: Calibration) -> None:
         )
         st.caption(escape(temperature_finding(found)))
         st.caption(
-            "Of all items listed with a chance of 20%, a fifth should be the hidden one: then the "
-            "points lie on the dashed line. Ten bins with as many listed items each; 95% intervals."
+            "Of all items listed with a probability of 20%, a fifth should be the hidden one: then "
+            "the points lie on the dashed line. Ten bins with as many listed items each; 95% "
+            "intervals."
         )
 
 
@@ -85,7 +86,7 @@ def _draw_bins(found: Calibration) -> None:
     )
     base = alt.Chart(table)
     colour = alt.Color("context:N", title=None, sort=None, legend=alt.Legend(orient="top"))
-    x = alt.X("probability:Q", title="Chance that is shown, %", scale=scale)
+    x = alt.X("probability:Q", title="Probability that is shown, %", scale=scale)
     bars = base.mark_rule(strokeWidth=2).encode(
         x=x,
         y=alt.Y("low:Q", title="Share that is the hidden item, %", scale=scale),
@@ -99,7 +100,7 @@ def _draw_bins(found: Calibration) -> None:
         shape=alt.Shape("context:N", title=None, sort=None, legend=alt.Legend(orient="top")),
         tooltip=[
             alt.Tooltip("context", title="Context"),
-            alt.Tooltip("probability", title="Chance shown, %", format=".2f"),
+            alt.Tooltip("probability", title="Probability shown, %", format=".2f"),
             alt.Tooltip("share", title="Share that is the item, %", format=".2f"),
             alt.Tooltip("low", title="95% from", format=".2f"),
             alt.Tooltip("high", title="to", format=".2f"),

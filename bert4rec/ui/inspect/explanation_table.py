@@ -12,11 +12,11 @@ from bert4rec.composer.reasons import LEAST_BITS
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import WIDE_TABLE_PX, signed_bits
 from bert4rec.view.markdown import escape
+from bert4rec.words import counted
 
 N_OCCLUSION_BARS = 12
-# Bars that are shorter than this share of the longest tell nothing.
-SHORTEST_BAR = 0.01
-# Less would be told as no bits at all.
+# A bar is full at no less, however little all items carry.
+LEAST_FULL_BAR = 1.0
 
 
 def draw_occlusion(
@@ -34,8 +34,7 @@ def draw_occlusion(
     if most < LEAST_BITS:
         st.caption(f"No other item changes this prediction by as much as {LEAST_BITS} bits.")
         return
-    strongest = np.argsort(-np.abs(fall), kind="stable")[:N_OCCLUSION_BARS]
-    strongest = strongest[np.abs(fall[strongest]) > SHORTEST_BAR * most]
+    strongest = strongest_places(fall)
     st.caption(occlusion_finding(fall, titles, subject=subject))
     table = pd.DataFrame(
         {
@@ -50,7 +49,7 @@ def draw_occlusion(
         "Bits lost",
         f"How much less probable {subject} is when this item is hidden too",
         words=signed_bits,
-        full=max(0.0, float(fall[strongest].max())),
+        full=max(LEAST_FULL_BAR, float(fall[strongest].max())),
         least=min(0.0, float(fall[strongest].min())),
     )
     draw_table(
@@ -64,6 +63,29 @@ def draw_occlusion(
         alt=occlusion_finding(fall, titles, subject=subject, is_markdown=False),
         width_px=WIDE_TABLE_PX,
     )
+    if left := left_words(fall, len(strongest)):
+        st.caption(left)
+
+
+def strongest_places(fall: np.ndarray) -> np.ndarray:
+    """Return the places that carry most, strongest first; none that would be told as no bits."""
+    strongest = np.argsort(-np.abs(fall), kind="stable")[:N_OCCLUSION_BARS]
+    return np.asarray(strongest[np.abs(fall[strongest]) >= LEAST_BITS])
+
+
+def left_words(fall: np.ndarray, n_shown: int) -> str:
+    """Return how many items are not listed and how little they carry, nothing where all are.
+
+    Example:
+        >>> left_words(np.array([0.0, 2.0, -0.03, 0.01]), 1)
+        '2 other items change it by less than 0.05 bits each.'
+    """
+    # What has 0 is the place itself, hidden too, or not read at all.
+    left = np.sort(np.abs(fall[fall != 0]))[::-1][n_shown:]
+    if not len(left):
+        return ""
+    most = f"less than {LEAST_BITS}" if left[0] < LEAST_BITS else f"no more than {left[0]:.1f}"
+    return f"{counted(len(left), 'other item')} change it by {most} bits each."
 
 
 def occlusion_finding(

@@ -53,7 +53,7 @@ def draw_second(
         width=420,
     )
     other = ended_model(others[chosen if chosen in others else next(iter(others))])
-    start = max(0, len(draft) - other.settings.max_seq_length)
+    start = other.window_start(draft.items, [])
     both_see = [place for place in places if place >= start]
     if len(both_see) < len(places):
         st.caption("Places before the other model's window are left out.")

@@ -57,7 +57,7 @@ class Result:
 
 
 def reason_words(reason: Reason, n_items: int) -> str:
-    """Return in a sentence or two which side carries a choice, with chances in the catalogue.
+    """Return in a sentence or two which side carries a choice, with probabilities.
 
     Args:
         reason: What each context says.
@@ -80,7 +80,7 @@ def reason_words(reason: Reason, n_items: int) -> str:
     lead = {
         "past": "Carried by what comes before.",
         "future": "Carried by what comes after.",
-        "both": "Carried by both sides together.",
+        "both": "Both sides together say more for it than either alone.",
         "either": "Either side alone tells it.",
         "popularity": "Nothing around it says more for it than its popularity does.",
     }[reason.carried_by]
@@ -111,9 +111,9 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
     sides = "either side and from both" if len(result.recommender.contexts) > 1 else "the past"
     st.caption(
         "The surest gap was filled first, and the others saw it: "
-        f"{counted(found.n_rounds, 'round')}.{changed} The chance of a choice is its share among "
-        "what may stand there, everything else being there; below it stands what the model gives "
-        f"it in the whole catalogue, from {sides}."
+        f"{counted(found.n_rounds, 'round')}.{changed} The probability of a choice is its "
+        "share among what may stand there, everything else being there; below it stands what the "
+        f"model gives it in the whole catalogue, from {sides}."
     )
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:
@@ -125,8 +125,8 @@ def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], Non
     reason = result.reasons[choice.place]
     st.markdown(f"{choice.place + 1} · **{escape(result.title(choice.item_idx))}**")
     st.caption(
-        f"Chance {percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that may "
-        f"stand here, chosen in round {choice.round + 1}  \n"
+        f"Probability {percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that "
+        f"may stand here, chosen in round {choice.round + 1}  \n"
         f"{REASON_ICONS[reason.carried_by]} "
         f"{reason_words(reason, len(result.found.items))}"
     )
@@ -206,7 +206,7 @@ def comparison_words(
 ) -> str:
     """Return how well the choices fit, and how many items came back; see `comparison_table`."""
     fit = (
-        f"The chances of the choices, each given all the others, have a geometric mean of "
+        f"The probabilities of the choices, each given all the others, have a geometric mean of "
         f"{percent(found.fit)}; it is {percent(greedy.fit)} where gaps are filled one after "
         "another from the past alone, as a next-item model would."
     )

@@ -20,7 +20,7 @@ from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, percent
+from bert4rec.words import counted, number, percent
 
 K = 10
 N_RECENT = 15
@@ -117,10 +117,12 @@ def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int |
         [count_column("at", "#", "Position"), Column("item", "Item")],
         alt="The newest items of the history",
     )
+    if first:
+        st.caption(f"… and {number(first)} older")
 
 
 def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd.DataFrame:
-    """Return a list as rows: rank from 1, marked title, chance or count as text, whether true."""
+    """Return a list as rows: rank from 1, marked title, weight as text, whether true."""
     seen = set(history.tolist())
     rows = []
     for rank, item in enumerate(one.items, start=1):
@@ -142,7 +144,7 @@ def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd
 def _draw_list(one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str) -> None:
     table = list_table(one, vocabulary, history)
     weight = (
-        Column("weight", "Chance", "Probability over the whole catalogue", is_number=True)
+        Column("weight", "Probability", "Over the whole catalogue", is_number=True)
         if one.is_network
         else Column("weight", "Count", FOLLOWED_HELP, is_number=True)
     )

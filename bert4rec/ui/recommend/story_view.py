@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -34,7 +34,8 @@ STORY_ICONS = {
     "course": ":material/school:",
 }
 LIVE_STATES = ("queued", "running", "paused")
-MIN_CARD_PX = 250
+# Nine cards stand in two rows of a page of 1440 pixels.
+MIN_CARD_PX = 190
 PLAIN_REASONS = {
     "past": "It follows from what comes before.",
     "future": "What comes after gives it away.",
@@ -46,27 +47,33 @@ PLAIN_REASONS = {
 OpenSheet = Callable[[Run, Outline], None]
 
 
-def draw_stories(open_sheet: OpenSheet) -> dict[str, str]:
-    """Draw the choice of a story and the story.
+def choose_story() -> Story:
+    """Let a visitor choose a story, the one of the address first."""
+    _follow_link()
+    return STORIES[_choose_story()]
+
+
+def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
+    """Draw a story.
 
     Args:
+        story: The chosen one.
         open_sheet: Gets the run and the outline when a visitor wants to go on in the composer.
 
     Returns:
         The parameters of an address that shows the same.
     """
-    _follow_link()
-    story = STORIES[_choose_story()]
     n = int(st.session_state.setdefault(TASK_KEY, 0))
     is_told = bool(st.session_state.setdefault(TOLD_KEY, False))
-    st.header(story.title, anchor=False)
-    st.markdown(f"##### {story.text}", anchors=False)
+    st.subheader(story.title, anchor=False)
+    st.markdown(story.text)
     try:
         run = _sample_run(story.sample)
         if run is None or not run.checkpoint("best").exists():
             _draw_training(story, run)
         else:
-            _draw_story(story, run, n, is_told, open_sheet)
+            st.caption(_whose_model(story, run))
+            _draw_places(story, run, n, is_told, open_sheet)
     except Bert4RecError as error:
         state.show_error(error)
     return {"story": story.name, "task": str(n + 1)} | ({"told": "1"} if is_told else {})
@@ -131,12 +138,25 @@ def _draw_training(story: Story, run: Run | None) -> None:
         "The model has not seen this sample yet. Training takes about a minute, on this machine.",
         icon=":material/model_training:",
     )
-    if st.button("Train on the sample", type="primary", icon=":material/play_arrow:"):
-        with st.spinner("Preparing the sample…"):
-            from bert4rec.ui.demo import start_demo
+    missing = [one.sample for one in STORIES.values() if _sample_run(one.sample) is None]
+    with st.container(horizontal=True):
+        if st.button("Train on the sample", type="primary", icon=":material/play_arrow:"):
+            _train([story.sample])
+        if len(missing) > 1 and st.button(
+            "Prepare all three",
+            icon=":material/playlist_play:",
+            help="One after another, what is not there yet; the page may be left meanwhile.",
+        ):
+            _train(sorted(missing, key=lambda sample: sample != story.sample))
 
-            start_demo(state.workspace(), state.job_service(), story.sample)
-        st.rerun()
+
+def _train(samples: Sequence[str]) -> None:
+    from bert4rec.ui.demo import start_demo
+
+    with st.spinner("Preparing the data…"):
+        for sample in samples:
+            start_demo(state.workspace(), state.job_service(), sample)
+    st.rerun()
 
 
 def _draw_waiting(run: Run) -> None:
@@ -168,7 +188,14 @@ def _draw_waiting(run: Run) -> None:
         st.switch_page("pages/train.py", query_params={"run": run.id})
 
 
-def _draw_story(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
+def _whose_model(story: Story, run: Run) -> str:
+    """Return which model answers: it need not be that of the run at the left."""
+    chosen = state.current_run()
+    other = "" if chosen is None or chosen.id == run.id else ", not the run chosen at the left"
+    return f"Dataset *{story.sample}*, a bundled sample. Model: *{escape(run.name)}*{other}."
+
+
+def _draw_places(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
     recommender = cache.load_recommender(run.id)
     task = story.task(recommender.dataset, n)
     choices: dict[int, Choice] = {}
@@ -179,7 +206,8 @@ def _draw_story(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenS
         reasons = {one.place: one for one in compositions.reasons(run, recommender, found)}
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for at, kept in enumerate(task.outline.places):
-            with cards.container(border=True, height="stretch"):
+            key = f"story_gap_{at}" if kept == OPEN else None
+            with cards.container(border=True, height="stretch", key=key):
                 _draw_kept_or_gap(story, recommender.vocabulary, at, kept, choices.get(at))
                 if at in choices:
                     _draw_choice(recommender, task, choices[at], reasons[at])
@@ -194,11 +222,11 @@ def _draw_kept_or_gap(
     item = choice.item_idx if choice else kept
     st.caption(f"{story.noun.capitalize()} {at + 1}")
     if item == OPEN:
-        st.markdown("### ?", anchors=False)
+        st.markdown("#### ?", anchors=False)
         st.markdown("Missing")
         return
     title = escape(vocabulary.title(item))
-    st.markdown(f"### :blue[{title}]" if choice else f"### {title}", anchors=False)
+    st.markdown(f"#### :blue[{title}]" if choice else f"#### {title}", anchors=False)
     if line := _line_of(story, vocabulary, item):
         st.markdown(escape(line))
 

@@ -95,14 +95,17 @@ class Draft:
         start = max(0, len(self) - window)
         return start + (len(self) - start) // 2
 
-    def n_shown(self, position: int, context: str, window: int) -> int:
+    def n_shown(self, position: int, context: str, window: int, *, sees_future: bool = True) -> int:
         """Return how many places a context shows to the prediction at a position.
 
         Args:
             position: The hidden place.
             context: past, future or both.
             window: Places that the model sees.
+            sees_future: Whether it sees what comes after a place; else its window ends there.
         """
+        if not sees_future:
+            return min(window - 1, sum(not slot.is_hidden for slot in self.slots[:position]))
         first = position if context == "future" else max(0, len(self) - window)
         end = position if context == "past" else len(self)
         return sum(not slot.is_hidden for slot in self.slots[first:end])

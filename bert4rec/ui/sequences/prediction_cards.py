@@ -24,9 +24,11 @@ BITS_HELP = (
     "How much the context tells beyond popularity, in bits: 1 bit makes the true item twice as "
     "probable as its share of all interactions."
 )
-# Narrower ones would cut off the chance.
+# Narrower ones would cut off the probability.
 MIN_CONTEXT_PX = 280
 WIDE_TABLE_PX = 680
+# A bar is full at no less, however low all probabilities of a table are.
+LEAST_FULL_BAR = 0.1
 NOTE_MARKS = {"true item": "✓ ", "in sequence": "↺ ", "": ""}
 
 
@@ -148,18 +150,16 @@ def draw_suggestions(
     Args:
         table: See `suggestion_table`.
         alt_text: Name of the table for those who cannot see it.
-        highest: Probability at which a bar is full, to compare several tables.
+        highest: The highest probability of several tables, to compare them by their bars.
         is_narrow: Whether it stands beside others, so that titles get less room.
     """
-    full = highest or float(table["probability"].max() or 1.0)
+    full = max(highest or float(table["probability"].max()), LEAST_FULL_BAR)
     draw_table(
         table.assign(item=table["note"].map(NOTE_MARKS) + table["item"]),
         [
             count_column("rank", "#", "Rank"),
             Column("item", "Item", "✓ true item, ↺ already in the sequence"),
-            share_column(
-                "probability", "Chance", "Probability over the whole catalogue", full=full
-            ),
+            share_column("probability", "Probability", "Over the whole catalogue", full=full),
             count_column("count", "Count", "How often it occurs in the data"),
         ],
         alt=alt_text,

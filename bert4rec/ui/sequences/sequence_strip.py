@@ -69,8 +69,8 @@ def draw_strip(
             )
     if start:
         st.caption(
-            f"The first {number(start)} of {number(len(draft))} items are not shown: they lie "
-            f"before the model's window of {number(window)}."
+            f"The first {number(start)} of {number(len(draft))} items are not shown here: cards "
+            f"are for the newest {number(window)}, as many as the model reads at once."
         )
 
 

@@ -58,12 +58,11 @@ def _draw_prediction(run: Run) -> None:
         return
     recommender = cache.load_recommender(run.id, checkpoint="last")
     user_idx = dataset.user_idx(user_id)
-    whole = dataset.history(user_idx)
-    history = whole[-recommender.settings.max_seq_length :]
+    history = dataset.history(user_idx)
     if len(history) < 3:
         st.caption("This history is too short to hide an item between two others.")
         return
-    place = len(history) // 2
+    place = middle_place(len(history), recommender.settings.max_seq_length)
     prediction = predict_masked(recommender, history, [place], k=N_GUESSES)[0]
     seen = _remember(run, user_id, prediction)
     left, right = st.columns([2, 3])
@@ -73,7 +72,18 @@ def _draw_prediction(run: Run) -> None:
         _draw_guesses(prediction)
     _draw_strip(recommender, history, place)
     n_trained = cache.trained_length(dataset, recommender.settings, user_idx)
-    st.caption(_what_it_shows(is_trained=len(whole) - len(history) + place < n_trained))
+    st.caption(_what_it_shows(is_trained=place < n_trained))
+
+
+def middle_place(n_items: int, window: int) -> int:
+    """Return the middle position of the newest items of a history.
+
+    Example:
+        >>> middle_place(5, 50), middle_place(60, 50)
+        (2, 35)
+    """
+    n_newest = min(n_items, window)
+    return n_items - n_newest + n_newest // 2
 
 
 def _what_it_shows(*, is_trained: bool) -> str:
@@ -166,10 +176,10 @@ def _draw_guesses(prediction: Prediction) -> None:
         table,
         [
             count_column("rank", "Rank"),
-            Column("item", "Guess", "✓ the hidden item"),
+            Column("item", "Item", "✓ the hidden item"),
             share_column("probability", "Probability"),
         ],
-        alt=f"The {N_GUESSES} best guesses for the hidden item",
+        alt=f"The {N_GUESSES} most probable items for the hidden place",
         is_tinted=is_true,
     )
 

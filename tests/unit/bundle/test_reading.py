@@ -18,12 +18,14 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 import bert4rec
+from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.bundle import reading
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
 from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
+from bert4rec.cli.bulk import Asked
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
 from bert4rec.files import read_json, write_json
@@ -96,12 +98,20 @@ def test_commands_take_a_bundle_in_place_of_a_run(packed: Path, tmp_path: Path) 
     assert run("embed", packed, "--out", tmp_path / "v.parquet")["n_items"] == 30
 
 
+def test_vectors_of_users_are_not_to_be_had_from_a_bundle(packed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "v.parquet"
+    with pytest.raises(NotFoundError, match="there are no users in tiny"):
+        write_vectors(load_bundle(packed), out, Wanted(users=True))
+    assert not out.exists()
+
+
 def test_what_the_policy_is_for_comes_along(workspace: Path, tmp_path: Path) -> None:
     settings = small_settings(n_epochs=1)
     run = train(ring_dataset(n_users=30), settings, workspace=workspace, policy="embedding_policy")
     files = export_bundle(run, tmp_path / "vectors.zip")
     assert set(files) == set(reading.MAX_BYTES)
     opened = load_bundle(tmp_path / "vectors.zip")
+    assert Asked(False, False, None, False, False, None).wanted(opened) == Wanted()
     assert opened.run is not None
     assert opened.run.policy() == run.policy()
     run.set_status(state="running")

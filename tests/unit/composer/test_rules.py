@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.comparing.categories import find_categories
 from bert4rec.composer.columns import find_orders, limit_columns
 from bert4rec.composer.decoding import compose
 from bert4rec.composer.outline import Limit, Order, Outline, Rules
-from bert4rec.composer.rules import bind_rules, broken_rules, places_to_open
+from bert4rec.composer.rules import GroupLimit, bind_rules, broken_rules, places_to_open
 from bert4rec.data.samples import SAMPLES
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
@@ -89,6 +90,19 @@ def test_what_is_kept_beyond_a_limit_stays_and_no_more_is_chosen() -> None:
 def test_what_cannot_be_met_is_named(outline: Outline, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         compose(shelf_recommender(), outline)
+
+
+def test_a_limit_counts_the_values_that_a_comparison_counts() -> None:
+    cells = ["Drama", "Action", "Action Drama", "Comedy", "", "Comedy Action", *["Drama"] * 4]
+    parted = Vocabulary(SHELF.assign(genre=cells))
+    outline = Outline.of([3, None], Rules(limits=(Limit("genre", 1),)))
+    rule = bind_rules(outline, parted)[1]
+    assert isinstance(rule, GroupLimit)
+    categories = find_categories(parted, "genre")
+    assert categories is not None
+    assert sorted(rule.values) == sorted(categories.names)
+    of_items = categories.of_items.toarray()
+    assert rule.barred(outline.items, 1).tolist() == (of_items @ of_items[2] > 0).tolist()
 
 
 def test_an_item_with_several_values_counts_for_each() -> None:

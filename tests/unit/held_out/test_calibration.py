@@ -9,7 +9,15 @@ import torch
 
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import predict_masked
-from bert4rec.held_out.calibration import N_BINS, calibrate, fit_temperature, judge_temperature
+from bert4rec.held_out.calibration import (
+    N_BINS,
+    Bin,
+    Calibration,
+    Reliability,
+    calibrate,
+    fit_temperature,
+    judge_temperature,
+)
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, middle_places
@@ -143,3 +151,34 @@ def test_a_temperature_that_makes_it_worse_costs_bits_and_saves_none(
 ) -> None:
     found = replace(calibrate(recommender), gain=gain, pays=False)
     assert said in temperature_finding(found)
+
+
+def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
+    """What is said of probabilities that are a factor of what they should be, in all bins alike."""
+    shares = [share * two_parts for two_parts in (0.4, 1.6)]
+    bins = tuple(Bin(5 * n_places, factor * one, Estimate(one, one, one)) for one in shares)
+    error = abs(factor - 1) * share
+    context = {"both": Reliability(error, 8.0, bins)}
+    none = Estimate(0.0, 0.0, 0.0)
+    return calibration_finding(
+        Calibration("test", 0, n_places, n_places, 1.0, none, False, context, context)
+    )
+
+
+def test_probabilities_that_are_six_times_too_low_are_so_however_rarely_items_are_found() -> None:
+    assert told(1 / 6).startswith(
+        "The probabilities are too low: on average those of the ten listed items say 0.2%, and "
+        "1.2% of these items are the hidden one; they are off by 1.0%."
+    )
+    assert "are too low:" in told(1 / 6, share=0.001)
+    assert "are too high:" in told(2, share=0.001)
+    assert "are too high:" in told(2)
+
+
+def test_probabilities_that_differ_no_more_than_chance_are_about_what_they_say() -> None:
+    assert "are about what they say" in told(1.1)
+    assert "are about what they say" in told(0.8)
+    # Half of so few hits may come from chance.
+    assert "are about what they say" in told(0.6, n_places=25)
+    assert "are too low:" in told(0.6)
+    assert "are about what they say" in told(1 + 1e-7, share=1 / 1.6)

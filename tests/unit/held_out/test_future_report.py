@@ -55,7 +55,12 @@ def test_a_gain_that_is_sure_but_tiny_does_not() -> None:
 
 def test_a_loss_does_not() -> None:
     assert judged(0.3, estimate(-0.1)) == ("does_not", "")
-    assert judged(0.0, Estimate(0, 0, 0)) == ("does_not", "")
+    assert judged(0.3, Estimate(0, 0, 0)) == ("does_not", "")
+
+
+def test_where_nothing_is_found_from_either_context_it_cannot_be_told() -> None:
+    assert judged(0.0, Estimate(0, 0, 0)) == ("not_enough", "no_hit")
+    assert judged(0.0, estimate(0.1)) == ("matters", "")
 
 
 def test_a_wide_interval_is_not_enough() -> None:
@@ -158,6 +163,61 @@ def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recom
     said = finding(replace(report, gain=worse, verdict="does_not"))
     assert ": a change of -0.050 (95% interval -0.080 to -0.020), over" in said
     assert said.endswith("The whole interval lies below 0.")
+
+
+def told(recommender: Recommender, ndcg: Estimate, verdict: str, reason: str = "") -> str:
+    """What is said of a gain over a past that reaches 0.3."""
+    report = future_report(recommender, n_users=60)
+    contexts = report.contexts | {"past": figures(0.3), "both": figures(0.3 + ndcg.mean)}
+    gain = replace(report.gain, ndcg=ndcg)
+    return finding(replace(report, contexts=contexts, gain=gain, verdict=verdict, reason=reason))
+
+
+@pytest.mark.parametrize("low", [0.0, -0.022])
+def test_an_interval_that_ends_at_0_does_not_lie_below_it(
+    recommender: Recommender, low: float
+) -> None:
+    said = told(recommender, Estimate(low / 3, low, 0.0), "does_not")
+    assert said.endswith("The whole interval lies below 0.015, 5% of what the past reaches.")
+
+
+def test_an_interval_without_0_holds_too_small_a_gain_and_not_none(
+    recommender: Recommender,
+) -> None:
+    said = told(recommender, Estimate(0.014, 0.013, 0.020), "not_enough", "wide")
+    assert "0.015 or more, as well as one too small to count: more users" in said
+    said = told(recommender, Estimate(0.014, -0.013, 0.040), "not_enough", "wide")
+    assert "0.015 or more, as well as none: more users" in said
+
+
+def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recommender) -> None:
+    said = told(recommender, Estimate(0, 0, 0), "not_enough", "no_hit")
+    assert said.startswith("This is not enough to tell.")
+    assert "No hidden item is among the first ten" in said
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (Estimate(0.05, 0.01, 0.09), "Beside as many items from the past alone it is +0.050"),
+        (Estimate(-0.08, -0.10, -0.06), "from the past alone do better: beside these it is -0.080"),
+        (Estimate(0.05, -0.002, 0.10), "from the past alone may do as well: beside these it is"),
+    ],
+)
+def test_a_longer_past_is_better_worse_or_perhaps_as_good(
+    recommender: Recommender, gain: Estimate, words: str
+) -> None:
+    report = future_report(recommender, n_users=60)
+    over = replace(report.gain, ndcg=gain)
+    assert words in finding(replace(report, verdict="matters", over_long_past=over))
+
+
+def test_only_a_future_of_one_item_is_said_to_be_one_item_long(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    assert "one item long" in limits(report)[0]
+    longer = limits(replace(report, n_after=3.8))
+    assert "one item long" not in longer[0]
+    assert "validation items, each with the items after it as its future" in longer[0]
 
 
 def test_what_was_trained_on_is_said_to_compare_contexts_only(recommender: Recommender) -> None:

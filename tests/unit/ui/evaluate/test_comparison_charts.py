@@ -35,7 +35,7 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
     finding = charts.score_finding(rows, METRIC)
     assert finding.startswith(f"{rows.iloc[0]['Who']} has the highest NDCG@10")
     assert "worse" in finding
-    assert f"Against {made.entrants[made.reference].title}" in finding
+    assert f"Compared with {made.entrants[made.reference].title}" in finding
 
 
 def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison) -> None:

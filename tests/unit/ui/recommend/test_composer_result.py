@@ -19,7 +19,7 @@ def filled(*probabilities: float) -> Composition:
     return Composition(outline, tuple(range(1, n + 1)), tuple(choices), n, 0)
 
 
-def test_the_mean_of_the_chances_is_called_what_it_is() -> None:
+def test_the_mean_of_the_probabilities_is_called_what_it_is() -> None:
     words = comparison_words(filled(0.4, 0.1), filled(0.1, 0.1), None)
     assert "geometric mean of 20%; it is 10% where gaps are filled one after another" in words
     assert "stood there" not in words
@@ -40,7 +40,7 @@ def test_items_that_came_back_are_counted_for_each_way(
     assert ("✓" in words) == is_marked
 
 
-def test_a_reason_says_that_its_chances_are_those_in_the_whole_catalogue() -> None:
+def test_a_reason_says_that_its_probabilities_are_those_in_the_whole_catalogue() -> None:
     log_p = {"past": math.log(0.1), "future": math.log(0.2), "both": math.log(0.5)}
     for place, n_items in ((0, 1), (2, 3), (0, 3), (1, 3)):
         words = reason_words(Reason(place, 4, log_p, math.log(0.01)), n_items)

@@ -162,6 +162,9 @@ def test_a_context_shows_what_lies_in_its_window_and_is_not_hidden() -> None:
     assert draft.n_shown(11, "both", window=4) == 2
     assert draft.n_shown(11, "past", window=4) == 0
     assert draft.n_shown(11, "future", window=4) == 2
+    # The window of a model that sees only the past ends at the place, and gaps take no room in it.
+    assert draft.n_shown(5, "past", window=4, sees_future=False) == 3
+    assert draft.n_shown(5, "past", window=50, sees_future=False) == 4
 
 
 def test_every_unknown_name_of_a_line_is_named_unless_a_title_with_commas_is_near() -> None:

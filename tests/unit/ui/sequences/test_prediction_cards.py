@@ -8,7 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.explain import Prediction
 from bert4rec.suggestions import Suggestion
-from bert4rec.ui.inspect.explanation_table import occlusion_finding
+from bert4rec.ui.inspect.explanation_table import (
+    left_words,
+    occlusion_finding,
+    strongest_places,
+)
 from bert4rec.ui.sequences.prediction_cards import (
     bits_finding,
     context_note,
@@ -152,3 +156,27 @@ def test_the_item_that_matters_most_is_named_whichever_way_it_works() -> None:
     titles = ["a", "b", "c"]
     assert "“b”, carries most" in occlusion_finding(np.array([0.1, 2.0, -1.0]), titles)
     assert "“c”, speaks against it most" in occlusion_finding(np.array([0.1, 0, -1.0]), titles)
+
+
+def test_items_that_would_be_told_as_no_bits_are_counted_and_not_listed() -> None:
+    fall = np.array([0.02, 2.0, 0.0, -1.0, -0.01])
+    assert strongest_places(fall).tolist() == [1, 3]
+    assert left_words(fall, 2) == "2 other items change it by less than 0.05 bits each."
+    assert left_words(np.array([0.0, 2.0]), 1) == ""
+    many = np.linspace(0.5, 2.0, 15)
+    assert len(strongest_places(many)) == 12
+    assert left_words(many, 12) == "3 other items change it by no more than 0.7 bits each."
+
+
+@pytest.mark.parametrize(("highest", "width"), [(0.013, "13.0%"), (0.5, "100.0%")])
+def test_a_bar_is_not_full_where_all_probabilities_are_low(highest: float, width: str) -> None:
+    def page(highest: float) -> None:
+        import pandas as pd
+
+        from bert4rec.ui.sequences.prediction_cards import draw_suggestions
+
+        row = {"rank": 1, "item": "a", "probability": highest, "count": 3, "note": ""}
+        draw_suggestions(pd.DataFrame([row]), alt_text="Items")
+
+    app = AppTest.from_function(page, kwargs={"highest": highest}).run()
+    assert f"width:{width}" in app.get("html")[0].proto.body
