@@ -74,7 +74,7 @@ BASELINES = {
         ),
         Baseline(
             "recent",
-            "Popular of late",
+            "Recently popular",
             "The same list for everyone: what occurs most often of late.",
             "Ji et al. 2020",
             f"the newest {recent.RECENT_SHARE:.0%} of the training interactions",
