@@ -168,7 +168,7 @@ def _choose_other(run: Run) -> Run | None:
             icon=":material/compare:",
         )
         return None
-    labels = run_labels(others)
+    labels = run_labels({run.id: run} | others)
     chosen = st.selectbox(
         "Beside",
         list(others),
