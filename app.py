@@ -25,7 +25,7 @@ PAGES = [
         "pages/data.py",
         title="Data",
         icon=":material/table_view:",
-        help="Bring a log of who met what and when, check it, and prepare it for training.",
+        help="Bring a log of who used what and when, check it, and prepare it for training.",
     ),
     st.Page(
         "pages/train.py",

@@ -26,7 +26,7 @@ IS_UNKNOWN, IS_GAP, IS_EMPTY, IS_SHARED = 0, -1, -2, -3
 
 
 def parse_items(text: str) -> list[str | None]:
-    """Return the items of a sequence as typed: parted by commas, or a JSON list; `_` is a gap.
+    """Return the items of a sequence as typed: separated by commas, or a JSON list; `_` is a gap.
 
     Raises:
         FormatError: an item is empty, or the JSON list is damaged.

@@ -175,6 +175,24 @@ def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def numbered_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels by key; those that occur more than once are numbered in order of key.
+
+    For keys that are too long to be read in a box.
+
+    Example:
+        >>> numbered_labels({"b": "log", "a": "log", "c": "other"})
+        {'b': 'log (2)', 'a': 'log (1)', 'c': 'other'}
+    """
+    found: dict[str, list[str]] = {}
+    for key in sorted(labels):
+        found.setdefault(labels[key], []).append(key)
+    return {
+        key: label if len(found[label]) == 1 else f"{label} ({found[label].index(key) + 1})"
+        for key, label in labels.items()
+    }
+
+
 def time_span(first: str | None, last: str | None) -> str:
     """Return how long it is from one ISO moment to another.
 

@@ -23,7 +23,7 @@ UPLOAD, SAMPLE, SERVER = "Upload", "Sample", "File on the server"
 
 def draw_data() -> None:
     st.title("Data")
-    st.caption("A log of who met what, and when, becomes sequences that a model can learn from.")
+    st.caption("A log of who used what, and when, becomes sequences that a model can learn from.")
     draw_top()
     there = state.datasets()
     for error in damaged_datasets(state.workspace()):

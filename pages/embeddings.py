@@ -26,6 +26,7 @@ from bert4rec.ui.embeddings.map_controls import (
     VIEWS,
     cluster_choice,
     draw_controls,
+    draw_view_choice,
     map_settings,
 )
 from bert4rec.ui.embeddings.map_downloads import Drawn, draw_downloads
@@ -33,18 +34,20 @@ from bert4rec.ui.embeddings.map_panels import draw_chosen, draw_clusters, draw_n
 from bert4rec.ui.embeddings.map_path import (
     PATH_KEY,
     path_items,
-    path_rows,
     path_user,
     path_words,
+    rows_of,
     take_path,
 )
 from bert4rec.ui.embeddings.map_rings import circles_of, draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
 from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view import map_charts
 from bert4rec.view.map_charts import Rings
-from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, Theme, colouring, colours_of
+from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
+from bert4rec.view.map_labels import group_labels, item_labels
 from bert4rec.words import number, percent
 
 CHOSEN_KEY = "embeddings_chosen"
@@ -85,16 +88,18 @@ def page() -> None:
     st.caption(
         "Each point is an item as the model sees it: items near each other are alike to the model."
     )
-    run = choose_model("embeddings_run")
-    if run is None:
-        return
-    try:
-        recommender = load_recommender(run.id)
-    except Bert4RecError as error:
-        state.show_error(error)
-        return
-    forget_other_dataset(recommender)
-    follow_link(recommender.vocabulary)
+    with st.container(horizontal=True, vertical_alignment="top"):
+        run = choose_model("embeddings_run", width=320)
+        if run is None:
+            return
+        try:
+            recommender = load_recommender(run.id)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        forget_other_dataset(recommender)
+        follow_link(recommender.vocabulary)
+        draw_view_choice(recommender.vocabulary)
     draw_controls(recommender)
     write_link(recommender)
     view = str(st.session_state["embeddings_method"])
@@ -115,13 +120,13 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     path = path_items(recommender)
     kept = [*(chosen if len(chosen) <= MAX_MARKED else []), *path, *([focus] if focus else [])]
     found = drawn_part(whole, kept, map_charts.MAX_DRAWN)
-    draw_quality(whole, found, recommender)
     labels = maps.cluster_labels(run, *cluster_choice(), whole)
     chart, panel = st.columns([2, 1])
     with chart:
         drawn = draw_chart(run, Shown(whole, found, labels, path), recommender, focus)
     with panel:
         draw_neighbours(whole, recommender, focus)
+    draw_quality(whole, found, recommender)
     colour = str(st.session_state["embeddings_colour"])
     if chosen:
         draw_chosen(whole, recommender, chosen, colour, forget_chosen)
@@ -274,23 +279,20 @@ def losses_of(run: Run, n_items: int) -> np.ndarray:
     return np.asarray(found.value["loss"], dtype=np.float64)
 
 
-def theme_type() -> Theme:
-    return "dark" if st.context.theme.type == "dark" else "light"
-
-
 def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> Drawn:
     found, vocabulary = shown.found, recommender.vocabulary
     colours = colouring_of(run, recommender, found.item_idx, shown.labels)
     is_flat, rings = found.points.shape[1] == 2, rings_of(found, recommender, focus)
+    titles = [vocabulary.title(int(idx)) for idx in found.item_idx]
     figure = map_charts.draw_map(
         found,
         colours,
-        [vocabulary.title(int(idx)) for idx in found.item_idx],
+        titles,
         theme_type(),
         counts=vocabulary.counts[found.item_idx - 1],
         rings=rings,
         zoomed_on=rings_of(found, recommender, st.session_state.get(FOUND_KEY)),
-        path=path_rows(found, shown.path),
+        path=rows_of(found, shown.path),
     )
     about = map_charts.map_words(
         found, colours_of(vocabulary)[str(st.session_state["embeddings_colour"])]
@@ -306,9 +308,21 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         else "Drag to turn, scroll to zoom. Points cannot be clicked in 3D: find an item by name "
         "to mark it."
     )
-    circles = circles_of(rings, map_charts.to_grid(found.points)) if rings and is_flat else ()
-    draw_rings(chart_key(), circles)
+    if is_flat:
+        draw_over(found, rings, colours.groups, titles)
     return drawn
+
+
+def draw_over(
+    found: EmbeddingMap, rings: Rings | None, groups: Sequence[Group], titles: Sequence[str]
+) -> None:
+    """Lay rings and names over a flat map."""
+    points = map_charts.to_grid(found.points)
+    circles, labels = [], group_labels(groups, points)
+    if rings is not None:
+        circles = list(circles_of(rings, points))
+        labels = [*item_labels(rings, points, titles), *labels]
+    draw_rings(chart_key(), circles, labels)
 
 
 def show_chart(drawn: Drawn, shown: Shown, groups: Sequence[Group]) -> None:
@@ -339,12 +353,11 @@ def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
 
 
 def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -> Rings | None:
-    row = np.flatnonzero(found.item_idx == focus)
-    if focus is None or not len(row):
+    if focus is None or not np.isin(focus, found.item_idx):
         return None
     nearest = neighbours(maps.directions_of(recommender), focus, N_NEIGHBOURS)
-    near = np.flatnonzero(np.isin(found.item_idx, [idx for idx, _ in nearest]))
-    return Rings(int(row[0]), [int(at) for at in near])
+    (row,) = rows_of(found, [focus])
+    return Rings(row, rows_of(found, [idx for idx, _ in nearest]))
 
 
 page()

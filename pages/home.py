@@ -117,7 +117,7 @@ def draw_data_step(manifests: list[dict[str, Any]]) -> None:
                 f" {counted(counts['n_interactions'], 'interaction')}."
             )
         else:
-            st.markdown("Bring a log of who met what, and when, or take a bundled sample.")
+            st.markdown("Bring a log of who used what, and when, or take a bundled sample.")
         st.space("stretch")
         st.page_link("pages/data.py", label="Go to data", icon=":material/table_view:")
 

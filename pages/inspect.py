@@ -44,16 +44,17 @@ def page() -> None:
         "Hide items of a sequence and see what the model fills in: from the past, from the future, "
         "and from both."
     )
-    run = choose_model("inspect_run")
-    if run is None:
-        return
-    try:
-        recommender = open_model(run)
-        draft = current_draft(recommender)
-    except Bert4RecError as error:
-        state.show_error(error)
-        return
-    draw_source(run, recommender, draft)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        run = choose_model("inspect_run", width=320)
+        if run is None:
+            return
+        try:
+            recommender = open_model(run)
+            draft = current_draft(recommender)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        draw_source(run, recommender, draft)
     draw_sight(recommender.settings)
     show_refusal(PROBLEM_KEY)
     draw_sequence(recommender, draft)
@@ -155,26 +156,25 @@ def met_draft(recommender: Recommender, text: str) -> Draft | None:
 
 
 def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
-    dataset = recommender.dataset
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw_user_box(
-            dataset,
-            draft.user,
-            partial(take_user, recommender),
-            key=USER_KEY,
-            placeholder="Own sequence",
-            finds_items=True,
-        )
-        with popped(
-            "Best and worst",
-            key="inspect_gallery",
-            icon=":material/trophy:",
-            about="The held-out items that this run ranks best and worst.",
-        ) as is_open:
-            if is_open:
-                draw_gallery(run, recommender.vocabulary, partial(take_held_out, recommender))
-        with st.popover("Own sequence", icon=":material/edit_note:"):
-            draw_composer(recommender)
+    """Draw where the sequence comes from, for a row of widgets."""
+    draw_user_box(
+        recommender.dataset,
+        draft.user,
+        partial(take_user, recommender),
+        key=USER_KEY,
+        placeholder="Own sequence",
+        finds_items=True,
+    )
+    with popped(
+        "Best and worst",
+        key="inspect_gallery",
+        icon=":material/trophy:",
+        about="The held-out items that this run ranks best and worst.",
+    ) as is_open:
+        if is_open:
+            draw_gallery(run, recommender.vocabulary, partial(take_held_out, recommender))
+    with st.popover("Own sequence", icon=":material/edit_note:"):
+        draw_composer(recommender)
 
 
 def take_held_out(recommender: Recommender, user_id: str, n_items: int) -> None:
@@ -200,13 +200,15 @@ def draw_composer(recommender: Recommender) -> None:
 def draw_sequence(recommender: Recommender, draft: Draft) -> None:
     whose = f"User {escape(draft.user)}" if draft.user else "Own sequence"
     edited = ", edited" if draft.is_edited else ""
-    st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}")
+    window = recommender.settings.max_seq_length
+    # What is asked is above the cards, so that what the model answers is in sight below them.
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}", width="content")
+        draw_tools(draft, window, change)
     trained = f" {trained_on(recommender, draft.user)}" if draft.user else ""
     st.caption(f"Click items to hide them.{trained}")
-    window = recommender.settings.max_seq_length
     days = days_of(recommender.dataset, draft)
     draw_strip(draft, recommender.vocabulary, window, change, days=days)
-    draw_tools(draft, recommender.settings.max_seq_length, change)
 
 
 def days_of(dataset: SequenceDataset, draft: Draft) -> list[str]:

@@ -15,6 +15,7 @@ from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
 from bert4rec.ui.runs.run_details import draw_details
 from bert4rec.ui.runs.run_transfer import draw_import
+from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
@@ -204,9 +205,7 @@ def draw_settings(runs: list[ListedRun]) -> None:
         finding = settings_chart.settings_finding(rows)
         st.caption(f"{escape(finding)} Drag along an axis to keep only the lines through it.")
         st.plotly_chart(
-            settings_chart.settings_figure(
-                rows, "dark" if st.context.theme.type == "dark" else "light"
-            ),
+            settings_chart.settings_figure(rows, theme_type()),
             alt=finding,
             config={"displayModeBar": False},
             key="runs_axes",

@@ -110,7 +110,7 @@ class FindingService:
                 self._begin(key, run, run.newest_checkpoint)
 
     def requested(self, run: Run, kind: str) -> Found | None:
-        """Return the finding that was requested last, whatever the run has learnt since."""
+        """Return the finding that was requested last, whatever the run has learned since."""
         with self._lock:
             future = self._futures.get((kind, str(run.folder), BY_REQUEST))
         if future is None:

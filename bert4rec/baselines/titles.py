@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TITLES = {
     "popularity": "Popularity",
-    "recent": "Popular of late",
+    "recent": "Recently popular",
     "transitions": "Transitions",
     "item-knn": "Item neighbours",
     "als": "Matrix factors (ALS)",

@@ -193,7 +193,7 @@ def samples(name: str | None, workspace: Path) -> None:
     lines = [
         *table(("name", "title", "description"), rows),
         "",
-        "From their owner, fetched only when you name one:",
+        "Public datasets, fetched only when you name one:",
         *_public_lines(public),
         next_step("train", next(iter(SAMPLES))),
     ]

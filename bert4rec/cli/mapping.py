@@ -104,6 +104,7 @@ def _map(
 
 
 def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
+    from bert4rec.data.item_groups import places_by_size
     from bert4rec.files import write_text, writing_explained
     from bert4rec.maps.projection import MAX_FITTED, drawn_part
     from bert4rec.view.map_charts import draw_map, map_words
@@ -112,10 +113,10 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
 
     drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
     rows = drawn.item_idx - 1
-    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters[rows]]
+    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters]
     titles = [vocabulary.titles[row] for row in rows]
-    colours = Colouring(group_rows(names, "light"))
-    figure = draw_map(drawn, colours, titles, "light", counts=vocabulary.counts[rows])
+    groups = group_rows([names[row] for row in rows], places_by_size(names), "light")
+    figure = draw_map(drawn, Colouring(groups), titles, "light", counts=vocabulary.counts[rows])
     about = f"{map_words(drawn, 'cluster')}."
     page = map_page(figure, page_title(model), about, file_stem=path.stem)
     with writing_explained(path.parent):

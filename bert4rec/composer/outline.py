@@ -37,7 +37,7 @@ class Order:
 
     Args:
         column: The column that names the series of an item or, without `number`, the ids of the
-            items that it requires, parted by `;`, `|` or a comma.
+            items that it requires, separated by `;`, `|` or a comma.
         number: The column with the place of an item in its series; equal ones may stand in any
             order.
     """

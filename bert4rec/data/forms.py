@@ -56,7 +56,7 @@ def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
     if form == "pairs":
         return _pairs_layout(lines, where)
     if form in (None, "movielens") and "::" in lines[0]:
-        return _movielens_layout(_cut(lines, "::", ""), "::", "fields are parted by '::'")
+        return _movielens_layout(_cut(lines, "::", ""), "::", "fields are separated by '::'")
     return _delimited_layout(lines, where, form)
 
 
@@ -116,12 +116,14 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
     delimiter = _delimiter(lines, form)
     if delimiter is None:
         if form is None and are_sequences(lines):
-            return sequences_layout(lines, "each line is a user and then items, parted by spaces")
+            return sequences_layout(
+                lines, "each line is a user and then items, separated by spaces"
+            )
         raise _uncut(lines, where, form)
     quote = '"' if delimiter != "\t" or _has_quotes(lines) else ""
     rows = _cut(lines, delimiter, quote)
     has_header = _has_header(rows)
-    reason = f"fields are parted by a {DELIMITERS.get(delimiter, repr(delimiter))}"
+    reason = f"fields are separated by a {DELIMITERS.get(delimiter, repr(delimiter))}"
     if not has_header:
         known = _headerless(rows, delimiter, form, reason)
         if known is not None:
@@ -234,7 +236,7 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
         return LogError(
             "the log has one column",
             where=where,
-            fix="A log needs a user and an item on each line, parted by a comma or a tab.",
+            fix="A log needs a user and an item on each line, separated by a comma or a tab.",
         )
     present = [word for sign, word in DELIMITERS.items() if sign in lines[0]]
     asked = " by a tab" if form == "tsv" else ""
@@ -249,7 +251,8 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
 
 def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
     return LogError(
-        f"parted by a {delimiter}, the first line has {n_first} columns but most others {n_usual}",
+        f"separated by a {delimiter}, the first line has {n_first} columns but most others "
+        f"{n_usual}",
         where=where,
         fix=f"Use a {delimiter} in every line, and give each column a name in the first.",
     )

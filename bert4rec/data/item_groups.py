@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -11,6 +12,8 @@ import pandas as pd
 from bert4rec.data.vocabulary import Vocabulary
 
 MAX_CATEGORIES = 60
+# What items are called together whose cell is empty.
+NO_GROUP = "none"
 KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
@@ -23,6 +26,7 @@ WIDE_SEPARATORS = re.compile(r"[\s|]+")
 # The answers read whole columns of the item table, and are asked for many times a page.
 _known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
 _groups: WeakKeyDictionary[Vocabulary, dict[str, pd.Series]] = WeakKeyDictionary()
+_places: WeakKeyDictionary[Vocabulary, dict[str, dict[str, int]]] = WeakKeyDictionary()
 
 
 def category_columns(vocabulary: Vocabulary) -> list[str]:
@@ -68,6 +72,31 @@ def _item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
         firsts = [next(iter(parts), "") for parts in cell_values(texts)]
         values = values.map(dict(zip(texts, firsts, strict=True)))
     return values
+
+
+def group_places(vocabulary: Vocabulary, column: str) -> dict[str, int]:
+    """Return the place of each of a column's groups by the number of its items, 0 the largest.
+
+    All that shows groups goes by these places, so a group looks the same wherever it is met.
+    """
+    kept = _places.setdefault(vocabulary, {})
+    if column not in kept:
+        kept[column] = places_by_size(item_groups(vocabulary, column))
+    return kept[column]
+
+
+def places_by_size(values: Iterable[str]) -> dict[str, int]:
+    """Return the place of each group by how often it is named, 0 the largest; ties by name."""
+    sizes: Counter[str] = Counter()
+    for value, n in Counter(values).items():
+        sizes[group_name(value)] += n
+    names = sorted(sizes, key=lambda name: (-sizes[name], name))
+    return {name: place for place, name in enumerate(names)}
+
+
+def group_name(value: str) -> str:
+    """Return what a group is called by the text of its cells."""
+    return value.strip() or NO_GROUP
 
 
 def cell_values(texts: Sequence[str]) -> list[list[str]]:

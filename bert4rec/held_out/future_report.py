@@ -210,7 +210,7 @@ def judge_gain(contexts: dict[str, ContextFigures], gain: Gain, n_users: int) ->
 
     A gain counts if it is at least `LEAST_SHARE` of what the past alone reaches and its interval
     lies above 0; none is there if the whole interval lies below that share. Where neither past nor
-    both find a single item, or tell more than popularity does, the network has learnt nothing that
+    both find a single item, or tell more than popularity does, the network has learned nothing that
     could answer.
     """
     least = LEAST_SHARE * contexts["past"].ndcg.mean

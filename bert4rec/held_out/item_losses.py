@@ -22,7 +22,7 @@ def item_losses(
     """Hide items one at a time where they stand in histories, and return the loss of each.
 
     Places are drawn from all histories, those that were trained on too: this is what a network has
-    learnt of an item, not how well it does for new users. It sees the widest context it can.
+    learned of an item, not how well it does for new users. It sees the widest context it can.
 
     Args:
         recommender: The network.

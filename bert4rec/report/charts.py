@@ -28,7 +28,7 @@ class Key(NamedTuple):
     Args:
         name: Of a run, a yardstick or a group of items.
         colour: Class of the page's style: `run0` to `run4`, `rule0` to `rule2`, `group0` onwards.
-        dash: One of `DASHES`, or `dot`.
+        dash: One of `DASHES`; of points `dot` or `diamond`.
     """
 
     name: str
@@ -294,13 +294,22 @@ def point_map(title: str, groups: Sequence[PointGroup], finding: str) -> Chart:
     parts = []
     for group, at in zip(groups, places, strict=True):
         dots = [
-            element("circle", element("title", name), cx=float(x), cy=height - float(y), r=radius)
+            _dot(group.key.dash, name, float(x), height - float(y), radius)
             for (x, y), name in zip(at, group.titles, strict=True)
         ]
         parts.append(element("g", *dots, class_=f"points {group.key.colour}"))
     parts += _names(groups, places, height)
     drawing = _picture(f"{title}. {finding}", *parts, width=MAP_WIDTH, height=height)
     return Chart(title, drawing, finding, tuple(group.key for group in groups))
+
+
+def _dot(dash: str, name: str, x: float, y: float, radius: float) -> Markup:
+    if dash != "diamond":
+        return element("circle", element("title", name), cx=x, cy=y, r=radius)
+    # As large as a circle to the eye.
+    r = 1.25 * radius
+    corners = path_of([(x, y - r), (x + r, y), (x, y + r), (x - r, y)])
+    return element("path", element("title", name), d=corners + "Z")
 
 
 def _names(

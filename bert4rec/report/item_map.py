@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.item_groups import category_columns, group_name, group_places, item_groups
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.projection import EmbeddingMap, MapSettings, judged_map, project_pca
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
+from bert4rec.view.group_colours import N_COLOURS
 
 # Each is a circle with a title: more would make the file heavy and the map no clearer.
 MAX_ITEMS = 2000
-MAX_GROUPS = 6
 N_NAMED = 2
 # What colours a map of items of which nothing else is known.
 POPULARITY = "popularity"
 POPULARITY_PARTS = (("Most popular 10%", 0.1), ("Next 40%", 0.5), ("Least popular half", 1.0))
-NO_GROUP = ("", "nan", "None", "<NA>")
+
+
+@dataclass(frozen=True, eq=False)
+class ItemGroup:
+    """Items of one colour.
+
+    Args:
+        name: Of the group; nothing for all that have no colour of their own.
+        place: Of the group by size, see `group_colours`.
+        rows: Rows of the map.
+    """
+
+    name: str
+    place: int
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +48,8 @@ class ItemMap:
         item_idx: The item behind each point, 1..N, (n,).
         n_items: Size of the catalogue.
         column: The column of the item table that colours it, else `popularity`.
-        groups: Names of the coloured groups with their rows, largest first; the rest comes last,
-            without a name.
+        groups: Names of the coloured groups with their places by size and their rows; the rest
+            comes last, without a name.
         share_kept: Share of the ten nearest in truth, of the items that are drawn, that are among
             the ten nearest here.
     """
@@ -45,7 +59,7 @@ class ItemMap:
     item_idx: np.ndarray
     n_items: int
     column: str
-    groups: tuple[tuple[str, np.ndarray], ...]
+    groups: tuple[ItemGroup, ...]
     share_kept: float
 
 
@@ -62,8 +76,9 @@ def make_map(model: Recommender) -> ItemMap:
     shown = np.sort(np.argsort(-counts, kind="stable")[:MAX_ITEMS])
     column = next(iter(category_columns(vocabulary)), "")
     if column:
-        values = item_groups(vocabulary, column).tolist()
-        groups = _groups([values[row] for row in shown])
+        groups = _groups(
+            item_groups(vocabulary, column).iloc[shown], group_places(vocabulary, column)
+        )
     else:
         groups = _popularity_groups(counts[shown])
     return ItemMap(
@@ -83,26 +98,24 @@ def _cached_umap(model: Recommender) -> EmbeddingMap | None:
     return found if is_whole else None
 
 
-def _popularity_groups(counts: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
+def _popularity_groups(counts: np.ndarray) -> tuple[ItemGroup, ...]:
     """Return the rows of the most popular items and of the others, by place in popularity."""
     place = np.empty(len(counts))
     place[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
     found, start = [], 0.0
-    for name, end in POPULARITY_PARTS:
-        rows = np.flatnonzero((place >= start) & (place < end))
-        found += [(name, rows)] if len(rows) else []
+    for at, (name, end) in enumerate(POPULARITY_PARTS):
+        found.append(ItemGroup(name, at, np.flatnonzero((place >= start) & (place < end))))
         start = end
-    return tuple(found)
+    return tuple(group for group in found if len(group.rows))
 
 
-def _groups(values: Sequence[str]) -> tuple[tuple[str, np.ndarray], ...]:
+def _groups(values: Iterable[str], places: Mapping[str, int]) -> tuple[ItemGroup, ...]:
     """Return the rows of the largest groups by name, then all others together without one."""
-    names = np.array(["" if value.strip() in NO_GROUP else value for value in values], dtype=object)
-    found, counts = np.unique(names[names != ""], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    # Another colour for one group alone costs no more than the grey.
-    n_named = MAX_GROUPS if len(found) > MAX_GROUPS + 1 else len(found)
-    largest = [str(found[at]) for at in order[:n_named]]
-    groups = [(name, np.flatnonzero(names == name)) for name in largest]
-    rest = np.flatnonzero(~np.isin(names, largest))
-    return (*groups, ("", rest)) if len(rest) else tuple(groups)
+    at = np.array([places[group_name(value)] for value in values], dtype=np.int64)
+    named = [
+        ItemGroup(name, place, np.flatnonzero(at == place))
+        for name, place in places.items()
+        if place < N_COLOURS
+    ]
+    rest = ItemGroup("", N_COLOURS, np.flatnonzero(at >= N_COLOURS))
+    return tuple(group for group in (*named, rest) if len(group.rows))

@@ -24,12 +24,13 @@ from bert4rec.report.findings import (
     popularity_finding,
     rule_name,
 )
-from bert4rec.report.item_map import N_NAMED, ItemMap
+from bert4rec.report.item_map import N_NAMED, ItemGroup, ItemMap
 from bert4rec.report.sections import RULE_KEYS
 from bert4rec.report.text import clean
 from bert4rec.runs.curves import Curves
 from bert4rec.view.curve_charts import OVERLAY_SMOOTHING, best_row, guessing_loss
 from bert4rec.view.curve_findings import loss_finding, metric_finding
+from bert4rec.view.group_colours import shape_at
 from bert4rec.view.run_comparison import comparison_finding, loss_comparison
 from bert4rec.words import metric_name
 
@@ -150,13 +151,13 @@ def map_chart(title: str, found: ItemMap, titles: Sequence[str], counts: np.ndar
         counts: How often each occurs, (N,).
     """
     groups = []
-    for place, (name, rows) in enumerate(found.groups):
-        idx = found.item_idx[rows]
-        known = np.argsort(-counts[idx - 1], kind="stable")[: N_NAMED if name else 0]
+    for group in found.groups:
+        idx = found.item_idx[group.rows]
+        known = np.argsort(-counts[idx - 1], kind="stable")[: N_NAMED if group.name else 0]
         groups.append(
             PointGroup(
-                Key(clean(name or "Others", 40), f"group{place}" if name else "others", "dot"),
-                found.points[rows],
+                _group_key(group),
+                found.points[group.rows],
                 [clean(titles[at - 1]) for at in idx],
                 [(int(row), clean(titles[idx[row] - 1], 24)) for row in known],
             )
@@ -166,3 +167,10 @@ def map_chart(title: str, found: ItemMap, titles: Sequence[str], counts: np.ndar
     chart = point_map(title, groups, map_finding(found))
     keys = sorted(chart.keys, key=lambda key: key.colour == "others")
     return Chart(chart.title, chart.drawing, chart.finding, tuple(keys))
+
+
+def _group_key(group: ItemGroup) -> Key:
+    if not group.name:
+        return Key("Others", "others", "dot")
+    dash = "diamond" if shape_at(group.place) == "diamond" else "dot"
+    return Key(clean(group.name, 40), f"group{group.place}", dash)

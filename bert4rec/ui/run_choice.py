@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 import streamlit as st
@@ -10,14 +11,15 @@ from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
-from bert4rec.words import unique_labels, when
+from bert4rec.words import numbered_labels, when
 
 
-def choose_model(key: str) -> Run | None:
+def choose_model(key: str, *, width: int = 420) -> Run | None:
     """Let a visitor choose among the runs that have a model; the current one comes first.
 
     Args:
         key: Key of the box; every page has its own.
+        width: Of the box, in pixels.
 
     Returns:
         The run, or None after the page was told what to do first.
@@ -40,7 +42,7 @@ def choose_model(key: str) -> Run | None:
         key=key,
         format_func=lambda run_id: labels.get(run_id, run_id),
         on_change=lambda: state.choose_run(st.session_state[key]),
-        width=420,
+        width=width,
     )
     return runs[wanted]
 
@@ -49,7 +51,7 @@ def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
     """Return a label for each run of a box, no two the same."""
     # Without its state: a label that changes would be a new choice to the box.
     moments = {run_id: str(run.config().get("created_at", "")) for run_id, run in runs.items()}
-    return unique_labels(
+    return numbered_labels(
         {
             id_: f"{run.name}{_other_model(run)} · {when(moments[id_], with_seconds=True)}"
             for id_, run in runs.items()
@@ -74,6 +76,12 @@ def others_on_the_same_data(run: Run, data: Collection[str] = ()) -> dict[str, R
     }
 
 
+def short_labels(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Return the name of each run, or its label in a box where another one has that name."""
+    labels, names = run_labels(runs), Counter(run.name for run in runs.values())
+    return {id_: run.name if names[run.name] == 1 else labels[id_] for id_, run in runs.items()}
+
+
 def _other_model(run: Run) -> str:
     """Return the name of a run's model where it is not the usual one."""
     name = model_name(run.config().get("effective_settings", {}))
@@ -93,7 +101,7 @@ def draw_sight(settings: Hyperparameters) -> None:
 def _draw_empty(current: Run | None) -> None:
     if current is None:
         st.info(
-            "There is no trained model yet. Once there is, this page shows what it has learnt.",
+            "There is no trained model yet. Once there is, this page shows what it has learned.",
             icon=":material/model_training:",
         )
         label = "Train a model"

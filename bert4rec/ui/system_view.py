@@ -129,7 +129,7 @@ def draw_caches() -> None:
         "Up to four open datasets, two loaded models, and the maps and charts made of them, shared"
         " by all visitors. They are made again when they are needed."
     )
-    if st.button("Let go of them", icon=":material/memory:"):
+    if st.button("Free memory", icon=":material/memory:"):
         cache.forget_all()
         st.toast("Datasets and models are opened again when they are needed.")
     n_active = len(state.job_service().active())

@@ -1,4 +1,4 @@
-"""Notices that a visitor has switched between light and dark, and draws the page anew for it.
+"""Whether a visitor's page is light or dark; one that is switched is drawn anew.
 
 Most of a page has the colours of the theme by itself. Maps and small charts have them from here,
 and Streamlit tells of a switch only with the next run of the page.
@@ -9,14 +9,19 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.ui.scripts import script
+from bert4rec.view.group_colours import Theme
 
 _mount = script(__file__)
 
 
+def theme_type() -> Theme:
+    """Return the theme that the page was drawn in last."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
 def watch_theme() -> None:
     """Let this page be run again once its theme was switched; nothing is drawn."""
-    drawn = st.context.theme.type or "light"
-    _mount(key="theme_watch", data={"drawn": drawn}, on_switched_change=_run_again)
+    _mount(key="theme_watch", data={"drawn": theme_type()}, on_switched_change=_run_again)
 
 
 def _run_again() -> None:

@@ -20,7 +20,7 @@ from bert4rec.hyperparameters import USUAL_MODEL
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
 from bert4rec.view.curve_layers import MARKS, best_layer, event_layer, hover_layer, raw_layer, zoom
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import metric_name
 
 # However long the run.
@@ -33,8 +33,6 @@ MAX_TOLD = 100
 # More marks of a kind than this would hide the line; the newest are shown.
 MAX_MARKS = 30
 DASHES = ([1, 0], [8, 5], [2, 4], [10, 4, 2, 4], [16, 4])
-# Letters that one line of a legend has room for, of which each sign takes some.
-LEGEND_LETTERS, SIGN_LETTERS, LEGEND_LABEL_PX = 50, 6, 130
 
 
 class Dot(NamedTuple):
@@ -194,19 +192,11 @@ def _told(points: pd.DataFrame) -> pd.Series:
 
 def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool) -> dict[str, Any]:
     names = {"domain": list(series)}
-    is_long = sum(map(len, series)) + SIGN_LETTERS * len(series) > LEGEND_LETTERS
-    legend = {
-        # More than fits one line of the narrowest card is set in two columns, cut where it is long.
-        "columns": 2 if is_long else len(series),
-        "labelLimit": LEGEND_LABEL_PX if is_long else 0,
-        "title": None,
-        "orient": "top",
+    legend = legend_of(series) | {
         "symbolType": "stroke",
         "symbolSize": 300,
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
-        "padding": 0,
-        "offset": 4,
     }
     if len(series) == 1:
         # The title says what the only line is.

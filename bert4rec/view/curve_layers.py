@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from bert4rec.view.vega import GREY
+from bert4rec.view.vega import GREY, legend_of
 
 # What happened to a run, with the shape of its mark.
 MARKS = {
@@ -45,7 +45,7 @@ def event_layer(found: Collection[str]) -> dict[str, Any]:
     """
     shapes = {name: shape for name, shape in MARKS.values() if name in found}
     scale = {"domain": list(shapes), "range": list(shapes.values())}
-    legend = {"title": None, "orient": "bottom", "symbolFillColor": GREY, "padding": 0, "offset": 4}
+    legend = legend_of(list(shapes), orient="bottom") | {"symbolFillColor": GREY}
     return {
         "transform": [{"filter": "datum.mark == 'event'"}],
         "mark": {"type": "point", "filled": True, "size": 70, "yOffset": -7, "clip": True},

@@ -17,7 +17,8 @@ import plotly.graph_objects as go
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.regions import inside_box, inside_polygon
 from bert4rec.plain_text import shortened
-from bert4rec.view.map_colours import Colouring, Group, Theme
+from bert4rec.view.group_colours import Theme
+from bert4rec.view.map_colours import Colouring, Group
 from bert4rec.words import counted
 
 RING_COLOURS: dict[Theme, str] = {"light": "#000000", "dark": "#FFFFFF"}
@@ -26,8 +27,13 @@ HEIGHT = 540
 MAX_DRAWN = 10_000
 # Steps along the longest side of a map: finer than a pixel, also when zoomed in a little.
 GRID = 4000
-# Room around what is zoomed in on: a share of its own width, and at least one of the map's.
-ZOOM_MARGIN, LEAST_ZOOM = 0.15, 0.03
+# Room around what is zoomed in on: a share of its own width, and at least one of the map's. With it
+# a neighbourhood takes a third of what is seen, amid what is around it.
+ZOOM_MARGIN, LEAST_ZOOM = 1.0, 0.1
+# Room around the whole of a map.
+EDGE = 0.05
+# Room for the tools, which would lie over points.
+TOOLS_HEIGHT = 32
 # More points are drawn by WebGL, which takes longer to begin with.
 MAX_SVG = 1500
 OPACITY = 0.85
@@ -35,6 +41,8 @@ OPACITY = 0.85
 UNSELECTED = {"marker": {"opacity": 0.4}}
 # Rings in 3D are smaller by this.
 RING_SHARE_3D = 0.7
+# A diamond in 3D is drawn larger than a circle of the same size.
+DIAMOND_SHARE_3D = 0.75
 MAX_TITLE = 60
 # Above this number of points their texts are cut short, because a lasso sends them back.
 N_LONG_TEXTS = 5000
@@ -47,7 +55,7 @@ class Rings:
 
     Args:
         row: The item in focus.
-        near: Rows of its neighbours.
+        near: Rows of its neighbours, the nearest first.
     """
 
     row: int
@@ -110,7 +118,8 @@ def draw_map(
     is_flat = points.shape[1] == 2
     figure = go.Figure()
     for at, group in enumerate(colours.groups):
-        marker = {"size": point_size(len(texts), is_flat)} | colours.marker(at)
+        share = 1.0 if is_flat or group.look.shape == "circle" else DIAMOND_SHARE_3D
+        marker = {"size": share * point_size(len(texts), is_flat)} | colours.marker(at)
         figure.add_trace(
             _trace(
                 points[group.rows],
@@ -123,10 +132,10 @@ def draw_map(
     if len(path):
         _add_path(figure, points[list(path)], theme)
     if rings is not None and not is_flat:
-        _add_rings(figure, points, rings, theme)
+        _add_rings(figure, points, rings, titles, theme)
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 0},
         showlegend=colours.has_legend,
         legend={"orientation": "h", "yanchor": "top", "y": -0.02, "itemsizing": "constant"},
         # Zoom and rotation survive a new colour, not another kind of map.
@@ -239,12 +248,23 @@ def _add_path(figure: go.Figure, points: np.ndarray, theme: Theme) -> None:
     figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker=marker, **shown))
 
 
-def _add_rings(figure: go.Figure, points: np.ndarray, rings: Rings, theme: Theme) -> None:
+def _add_rings(
+    figure: go.Figure, points: np.ndarray, rings: Rings, titles: Sequence[str], theme: Theme
+) -> None:
     plain = {"color": RING_COLOURS[theme], "symbol": "circle-open"}
     for rows, size, width in rings.looks():
         x, y, z = points[rows].T
         marker = plain | {"size": size * RING_SHARE_3D, "line": {"width": width}}
-        shown = {"mode": "markers", "hoverinfo": "skip", "showlegend": False}
+        # Names of neighbours would lie over each other from most sides.
+        name = safe_text(titles[rings.row], SHORT_TITLE) if rows == [rings.row] else None
+        shown = {
+            "mode": "markers+text",
+            "text": name,
+            "textposition": "middle right",
+            "textfont": {"color": RING_COLOURS[theme]},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
         figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker=marker, **shown))
 
 
@@ -265,12 +285,18 @@ def _set_axes(figure: go.Figure, points: np.ndarray, zoomed_on: Rings | None) ->
 
 
 def surroundings(points: np.ndarray, rings: Rings) -> tuple[tuple[float, float], ...]:
-    """Return the range of each axis that holds the item in focus and its neighbours."""
+    """Return the range of each axis that holds the item in focus, its neighbours, and more.
+
+    It does not go beyond the map.
+    """
     shown = points[[rings.row, *rings.near]].astype(np.float64)
     low, high = shown.min(axis=0), shown.max(axis=0)
     extent = np.ptp(points, axis=0).astype(np.float64)
     # Neighbours that lie on one spot are still shown with what is around them.
     least = np.where(extent > 0, LEAST_ZOOM * extent, 1.0)
     margin = np.maximum(ZOOM_MARGIN * (high - low), least)
-    ends = zip(low - margin, high + margin, strict=True)
+    edge = EDGE * np.where(extent > 0, extent, 1.0)
+    first = np.maximum(low - margin, points.min(axis=0) - edge)
+    last = np.minimum(high + margin, points.max(axis=0) + edge)
+    ends = zip(first, last, strict=True)
     return tuple((float(start), float(end)) for start, end in ends)

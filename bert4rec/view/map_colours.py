@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bert4rec.data.item_groups import KNOWN_COLUMNS, category_columns, item_groups
+from bert4rec.data.item_groups import (
+    KNOWN_COLUMNS,
+    category_columns,
+    group_name,
+    group_places,
+    item_groups,
+    places_by_size,
+)
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.words import unique_labels
+from bert4rec.view.group_colours import N_COLOURS, OTHER_COLOURS, GroupLook, Theme, group_look
+from bert4rec.words import counted, unique_labels
 
-Theme = Literal["light", "dark"]
-# Told apart under colour blindness, and as many in both: a switch of the theme renames no group.
-PALETTES: dict[Theme, tuple[str, ...]] = {
-    "light": ("#0072B2", "#EE6677", "#882255", "#999933", "#332288", "#000000"),
-    "dark": ("#56B4E9", "#E69F00", "#EE6677", "#785EF0", "#DDCC77", "#CC3311"),
-}
-OTHER_COLOURS: dict[Theme, str] = {"light": "#A9B2BC", "dark": "#5B6672"}
 # From few to many, told apart under colour blindness; neither end is lost on its theme's ground.
 SCALES: dict[Theme, list[tuple[float, str]]] = {
     "light": [(0.0, "#00204C"), (0.5, "#7C7B78"), (1.0, "#E3B100")],
@@ -43,12 +44,14 @@ class Group:
     Args:
         name: In the legend.
         rows: Rows of the map.
-        colour: Of its points.
+        look: Of its points.
+        is_named: Whether its points have the name in common, which may stand beside them.
     """
 
     name: str
     rows: np.ndarray
-    colour: str
+    look: GroupLook
+    is_named: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +89,10 @@ class Colouring:
         return len(self.groups) > 1 or self.scale is None
 
     def marker(self, at: int) -> dict[str, Any]:
-        """Return what plotly is told of the colour of one group's points."""
+        """Return what plotly is told of the look of one group's points."""
         group = self.groups[at]
         if self.scale is None or at > 0:
-            return {"color": group.colour}
+            return {"color": group.look.colour, "symbol": group.look.shape}
         return scale_marker(self.scale, group.rows, self.theme)
 
 
@@ -140,7 +143,8 @@ def colouring(
     """
     rows = item_idx - 1
     if colour == CLUSTER:
-        return Colouring(group_rows([clusters[row] for row in rows], theme))
+        names = [clusters[row] for row in rows]
+        return Colouring(group_rows(names, places_by_size(clusters), theme))
     if colour == POPULARITY:
         counts = np.maximum(vocabulary.counts[rows], 1).astype(np.float64)
         return by_scale(Scale("Interactions", counts, is_log=True), theme)
@@ -152,7 +156,8 @@ def colouring(
     values = numbers_of(vocabulary, column)
     if values is not None:
         return by_scale(Scale(column, values[rows]), theme)
-    return Colouring(group_rows(item_groups(vocabulary, column).iloc[rows].tolist(), theme))
+    groups = item_groups(vocabulary, column).iloc[rows].tolist()
+    return Colouring(group_rows(groups, group_places(vocabulary, column), theme))
 
 
 def numbers_of(vocabulary: Vocabulary, column: str) -> np.ndarray | None:
@@ -169,34 +174,32 @@ def numbers_of(vocabulary: Vocabulary, column: str) -> np.ndarray | None:
     return numbers.to_numpy(dtype=np.float64)
 
 
-def group_rows(values: Sequence[str], theme: Theme) -> list[Group]:
+def group_rows(values: Sequence[str], places: Mapping[str, int], theme: Theme) -> list[Group]:
     """Split rows by value: the largest groups get a colour each, the others are grey together.
 
     Args:
-        values: One a row; an empty one counts as "none".
+        values: One a row.
+        places: The place of every group by size, be it in these rows or not.
         theme: Chooses the palette.
     """
-    palette = PALETTES[theme]
-    names = np.array([value.strip() or "none" for value in values], dtype=object)
-    found, counts = np.unique(names, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    n_named = min(len(found), len(palette))
+    at = np.array([places[group_name(value)] for value in values], dtype=np.int64)
     groups = [
-        Group(str(found[at]), np.flatnonzero(names == found[at]), palette[place])
-        for place, at in enumerate(order[:n_named])
+        Group(name, np.flatnonzero(at == place), group_look(place, theme), is_named=True)
+        for name, place in places.items()
+        if place < N_COLOURS
     ]
-    rest = np.flatnonzero(~np.isin(names, found[order[:n_named]]))
-    if len(rest):
-        groups.append(Group(f"{OTHER} ({len(found) - n_named})", rest, OTHER_COLOURS[theme]))
-    return groups
+    name = f"{OTHER} ({counted(len(places) - N_COLOURS, 'group')})"
+    groups.append(Group(name, np.flatnonzero(at >= N_COLOURS), group_look(N_COLOURS, theme)))
+    return [group for group in groups if len(group.rows)]
 
 
 def by_scale(scale: Scale, theme: Theme) -> Colouring:
     """Colour rows by number; those without one are grey together."""
     is_known = np.isfinite(scale.values)
-    groups = [Group(scale.title, np.flatnonzero(is_known), "")]
+    groups = [Group(scale.title, np.flatnonzero(is_known), GroupLook(""))]
     if not is_known.all():
-        groups.append(Group("Not known", np.flatnonzero(~is_known), OTHER_COLOURS[theme]))
+        unknown = GroupLook(OTHER_COLOURS[theme])
+        groups.append(Group("Not known", np.flatnonzero(~is_known), unknown))
     return Colouring(groups, scale, theme)
 
 

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 
 from bert4rec.plain_text import contained
 from bert4rec.recommender import Recommender
+from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import chart_config
-from bert4rec.view.map_colours import Theme
 
 # Ground and text, as in `.streamlit/config.toml`.
 GROUNDS: dict[Theme, tuple[str, str]] = {
-    "light": ("#FFFFFF", "#1F2933"),
+    "light": ("#FFFFFF", "#0F1720"),
     "dark": ("#14181D", "#E6E9ED"),
 }
 TEMPLATES: dict[Theme, str] = {"light": "plotly_white", "dark": "plotly_dark"}

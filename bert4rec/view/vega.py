@@ -1,7 +1,8 @@
-"""What all charts of Vega-Lite have in common: a table with a description, margins, axes."""
+"""What all charts of Vega-Lite have in common: a table, a description, margins, axes, legends."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,16 @@ import pandas as pd
 
 # The theme's own margins leave the lines half of the height.
 PADDING_PX = {"left": 4, "right": 8, "top": 4, "bottom": 4}
-AXIS = {"labelPadding": 6, "titlePadding": 8}
+# The text of the page, a little quieter: Streamlit's own grey is too pale on a light one.
+TEXT: dict[str, Any] = {
+    "labelColor": "currentColor",
+    "labelOpacity": 0.75,
+    "titleColor": "currentColor",
+    "titleOpacity": 0.75,
+}
+AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8} | TEXT
+# What a name in a legend takes: its letters, its sign and the space after it.
+LETTER_PX, SIGN_PX = 7.5, 48
 # For what belongs to no line; holds on a light and a dark page.
 GREY = "#8A929B"
 
@@ -26,3 +36,23 @@ class Chart:
 
     points: pd.DataFrame
     spec: dict[str, Any]
+
+
+def legend_of(names: Sequence[str], *, orient: str = "top") -> dict[str, Any]:
+    """Return a legend in as many columns as the chart has room for, down to one.
+
+    Args:
+        names: What it tells of.
+        orient: Where it stands.
+    """
+    widths = [LETTER_PX * len(name) + SIGN_PX for name in names]
+    widest = max(widths, default=SIGN_PX)
+    n_columns = f"width >= {sum(widths)} ? {len(names)} : max(1, floor(width / {widest}))"
+    return TEXT | {
+        "title": None,
+        "orient": orient,
+        "columns": {"expr": n_columns},
+        "labelLimit": {"expr": f"width - {SIGN_PX}"},
+        "padding": 0,
+        "offset": 4,
+    }

@@ -17,6 +17,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
+from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables, texts
 
@@ -219,7 +220,14 @@ def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
     wait(service)
     app.run()
     assert not app.exception
-    assert "as two models see them" in app.get("plotly_chart")[0].proto.alt
+    about = app.get("plotly_chart")[0].proto.alt
+    assert "as two models see them" in about
+    # Two runs of one name are told apart.
+    first, second = about.partition(": ")[2].split(" and ")
+    assert first.startswith("ring · ")
+    assert second.startswith("ring · ")
+    assert first != second
+    assert f"({escape(first)})" in texts(app)
     # The ring and the lists of an item that is looked for.
     app = open_map(embeddings_method="pair", embeddings_find="t5")
     assert "**Title 5**: 10 of 10 nearest are the same in both models" in texts(app)

@@ -414,7 +414,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     save_checkpoint(run.checkpoint("last"), tensors, plain | {"epoch": 2})
     app.run()
     assert len(answers()) == 1
-    assert "at epoch 1; it has learnt more since." in texts(app)
+    assert "at epoch 1; it has learned more since." in texts(app)
     press("Redo")
     assert "at epoch 2." in texts(app)
     # Once it has ended its best checkpoint is asked by itself.
@@ -448,9 +448,9 @@ def test_a_title_in_the_box_of_users_finds_somebody_who_met_it() -> None:
 def test_cards_tell_the_day_and_the_category(run: Run) -> None:
     app = open_inspect(user="u3", mask="2")
     assert "1 Jan 1970" in cards(app)[0]
-    assert "[● " in cards(app)[0]
+    assert ':color[●]{foreground="#' in cards(app)[0]
     # Hidden cards have a colour of their own.
-    assert "[● " not in cards(app)[1]
+    assert "●" not in cards(app)[1]
     assert run.dataset().times_s is not None
 
 
@@ -468,12 +468,12 @@ def test_a_long_sequence_is_shown_in_parts_which_follow_what_is_hidden(workspace
     train(saved_dataset(workspace, ring_dataset()), settings, workspace=workspace)
     app = open_inspect(items=".".join(["1", "2", "3", "4", "5"] * 8), mask="38")
     part = app.button_group(key="inspect_part")
-    assert (part.options, part.value) == (["1–20", "21–40, 1 hidden"], 1)
-    assert len(cards(app)) == 20
-    app.button(key="inspect_card_25").click().run()
-    assert cards(app)[5].startswith("26 · ")
+    assert (part.options, part.value) == (["1–13", "14–26", "27–40, 1 hidden"], 2)
+    assert len(cards(app)) == 14
+    app.button(key="inspect_card_30").click().run()
+    assert cards(app)[4].startswith("31 · ")
     part = app.button_group(key="inspect_part")
-    assert (part.options[1], part.value) == ("21–40, 2 hidden", 1)
+    assert (part.options[2], part.value) == ("27–40, 2 hidden", 2)
     part.set_value(0).run()
     assert cards(app)[0].startswith("1 · ")
     click(app, "Hide the last")

@@ -54,7 +54,7 @@ def test_warnings_of_the_server_are_shown_in_one_line_without_folders(workspace:
 
 def test_caches_are_let_go_of(workspace: Path):
     app = open_system()
-    button = next(button for button in app.button if button.label == "Let go of them")
+    button = next(button for button in app.button if button.label == "Free memory")
     button.click().run()
     assert not app.exception
     assert "opened again" in app.toast[0].value

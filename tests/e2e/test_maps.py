@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from tests.e2e.conftest import Server, settle
@@ -33,6 +36,12 @@ RINGS = """() => Array.from(document.querySelectorAll('.map-rings circle'), each
     const {x, y, width, height} = each.getBoundingClientRect();
     return [x + width / 2, y + height / 2];
 })"""
+
+
+NAMES = """() => Array.from(document.querySelectorAll('.map-rings text'), each => {
+    const {x, y, width, height} = each.getBoundingClientRect();
+    return {text: each.textContent, kind: each.dataset.kind, box: [x, y, x + width, y + height]};
+}).filter(each => each.box[2] > each.box[0])"""
 
 
 def large_run(workspace: Path) -> Run:
@@ -176,3 +185,27 @@ def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
     assert server.process.poll() is None
     for context in contexts:
         context.close()
+
+
+def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
+    server: Server, page: Page
+) -> None:
+    items = pd.DataFrame({"item_id": [f"i{at}" for at in range(1, 41)]})
+    items["title"] = [f"Title {at}" for at in range(1, 41)]
+    items["genre"] = [("calm", "wild")[at % 2] for at in range(40)]
+    log = pd.DataFrame(
+        {"user": f"u{user}", "item": f"i{(user + step) % 40 + 1}", "time": step}
+        for user in range(40)
+        for step in range(8)
+    )
+    dataset = prepare(log, items=items, name="ring", workspace=server.workspace)
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&item=i7")
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    settle(page)
+    names = page.evaluate(NAMES)
+    assert [name["text"] for name in names if name["kind"] == "focus"] == ["Title 7"]
+    assert {name["text"] for name in names if name["kind"] == "group"} <= {"calm", "wild"}
+    assert 2 <= len(names) <= 8
+    for one, other in combinations([name["box"] for name in names], 2):
+        assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]

@@ -5,6 +5,7 @@ import pytest
 from bert4rec.words import (
     duration,
     number,
+    numbered_labels,
     percent,
     ranged,
     sentence,
@@ -89,3 +90,8 @@ def test_what_was_trained_on_is_told_by_how_much_of_a_history_it_is() -> None:
     assert "not trained on these" in training_words(3, 5)
     assert "trained on all of it" in training_words(2, 2)
     assert "not trained on this user" in training_words(0, 5)
+
+
+def test_labels_that_are_the_same_are_numbered_and_others_are_left_alone() -> None:
+    labels = {"b": "demo", "a": "demo", "c": "other"}
+    assert numbered_labels(labels) == {"b": "demo (2)", "a": "demo (1)", "c": "other"}

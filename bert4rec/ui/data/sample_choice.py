@@ -64,7 +64,7 @@ def _prepared(name: str) -> str | None:
 
 
 def _ask_public() -> None:
-    st.subheader("From their owner")
+    st.subheader("Public datasets")
     st.caption(
         "Ratings of films by real people, published by GroupLens at the University of Minnesota."
         " Nothing is fetched before you confirm it."
@@ -72,7 +72,9 @@ def _ask_public() -> None:
     st.dataframe(
         pd.DataFrame([_row(log) for log in PUBLIC_LOGS.values()]),
         hide_index=True,
-        column_config={"Licence": st.column_config.LinkColumn(display_text="Read at its owner")},
+        column_config={
+            "Licence": st.column_config.LinkColumn(display_text="Licence at the source")
+        },
         alt=f"{len(PUBLIC_LOGS)} public logs with their counts, sizes and licences",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -21,7 +21,7 @@ from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS, GREY, PADDING_PX, Chart
+from bert4rec.view.vega import AXIS, GREY, PADDING_PX, Chart, legend_of
 from bert4rec.words import counted, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
@@ -254,14 +254,8 @@ def _at(time_s: float) -> float:
 
 def _part_channels(present: Sequence[int], offset: int) -> dict[str, Any]:
     """Return colour and shape of the parts; the legend, so high above, tells of those there."""
-    legend: dict[str, Any] = {
-        "title": None,
-        "orient": "top",
-        "symbolOpacity": 1,
-        "padding": 0,
-        "offset": offset,
-    }
-    legend["values"] = [PART_NAMES[part] for part in present]
+    names = [PART_NAMES[part] for part in present]
+    legend = legend_of(names) | {"symbolOpacity": 1, "offset": offset, "values": names}
     field: dict[str, Any] = {"field": "part", "type": "nominal"}
     domain = list(PART_NAMES)
     return {

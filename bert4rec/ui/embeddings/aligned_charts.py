@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from bert4rec.maps.film import AlignedMaps
+from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import HEIGHT, OPACITY, RING_COLOURS, point_size, safe_text, to_grid
-from bert4rec.view.map_colours import Colouring, Theme
+from bert4rec.view.map_colours import Colouring
 
 # All of it, controls included, is in sight on a screen of 1440 by 900.
 FILM_HEIGHT = HEIGHT - 10

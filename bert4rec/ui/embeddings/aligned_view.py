@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,9 +24,11 @@ from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_on
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
 from bert4rec.ui.embeddings.map_rings import Circle, circles_of, draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
-from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels, short_labels
+from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
-from bert4rec.view.map_colours import Colouring, Theme
+from bert4rec.view.map_colours import Colouring
+from bert4rec.view.map_labels import Label, group_labels, item_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
 
@@ -110,6 +112,8 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
     found = _made(PairTask(run, other, settings), "The maps")
     if found is None:
         return
+    names = tuple(short_labels({run.id: run, other.id: other}).values())
+    found = replace(found, names=names)
     colours = look.colours_on(found.item_idx)
     st.plotly_chart(
         draw_aligned(found, colours, look.titles(found)),
@@ -117,7 +121,8 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
         on_select=partial(_take_clicked, found, colours),
         selection_mode="points",
         config=chart_config(maps.file_stem(run, f"and-{safe_name(other.name)}")),
-        alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them",
+        alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them: "
+        f"{names[0]} and {names[1]}",
     )
     kept = " and ".join(
         f"{percent(share)} ({escape(name)})"
@@ -128,17 +133,22 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
         f"map starts from the first and is turned onto it. They keep {kept} of each item's ten "
         "nearest. Click a point, or find an item above, to ring it in both."
     )
-    draw_rings(PAIR_KEY, _circles(found, look.row(found)))
+    _draw_over(found, look, colours)
     if look.focus is not None:
         _draw_both_nearest(look, other, found.names)
 
 
-def _circles(found: AlignedMaps, row: int | None) -> list[Circle]:
-    """Return a circle on each map for the item in focus."""
-    if row is None:
-        return []
-    sides = zip(on_one_grid(found.points), ("", "2"), strict=True)
-    return [each for points, axes in sides for each in circles_of(Rings(row), points, axes=axes)]
+def _draw_over(found: AlignedMaps, look: Look, colours: Colouring) -> None:
+    """Lay a ring on each map for the item in focus, and names over both."""
+    circles: list[Circle] = []
+    labels: list[Label] = []
+    row, titles = look.row(found), look.titles(found)
+    for points, axes in zip(on_one_grid(found.points), ("", "2"), strict=True):
+        if row is not None:
+            circles += circles_of(Rings(row), points, axes=axes)
+            labels += item_labels(Rings(row), points, titles, axes=axes)
+        labels += group_labels(colours.groups, points, axes=axes)
+    draw_rings(PAIR_KEY, circles, labels)
 
 
 def _choose_other(run: Run) -> Run | None:
@@ -151,7 +161,7 @@ def _choose_other(run: Run) -> Run | None:
             icon=":material/compare:",
         )
         return None
-    labels = run_labels(others)
+    labels = run_labels({run.id: run} | others)
     chosen = st.selectbox(
         "Beside",
         list(others),

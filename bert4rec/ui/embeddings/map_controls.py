@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.maps.projection import MapSettings
 from bert4rec.recommender import Recommender
@@ -21,58 +22,68 @@ FOCUS_KEY = "embeddings_focus"
 FOUND_KEY = "embeddings_found"
 
 
-def draw_controls(recommender: Recommender) -> None:
-    """Draw what the map is, what colours it, the box that finds an item, and the path."""
-    vocabulary = recommender.vocabulary
+def draw_view_choice(vocabulary: Vocabulary) -> None:
+    """Draw what the map is and what colours it, for a row of widgets."""
     colours = colours_of(vocabulary)
-    problem: UnknownIdError | None = None
     st.session_state.setdefault("embeddings_method", next(iter(VIEWS)))
     st.session_state.setdefault("embeddings_dimensions", 2)
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.segmented_control(
-            "Map",
-            list(VIEWS),
-            format_func=lambda view: VIEWS[view],
-            required=True,
-            key="embeddings_method",
-            persist_state="session",
-            help="UMAP keeps neighbourhoods; PCA is a plain shadow of the space, there at once; "
-            "the film shows how the map came about; two models are shown side by side.",
-        )
-        st.segmented_control(
-            "View",
-            [2, 3],
-            format_func=lambda n: f"{n}D",
-            required=True,
-            key="embeddings_dimensions",
-            persist_state="session",
-            disabled=is_aligned(),
-            help="UMAP and PCA are drawn in either; the film and two models are flat. Points can "
-            "be clicked and chosen in 2D alone.",
-        )
-        st.selectbox(
-            "Colour by",
-            list(colours),
-            format_func=lambda colour: colours[colour],
-            key="embeddings_colour",
-            persist_state="session",
-            width=180,
-        )
+    st.segmented_control(
+        "Map",
+        list(VIEWS),
+        format_func=lambda view: VIEWS[view],
+        required=True,
+        key="embeddings_method",
+        persist_state="session",
+        help="UMAP keeps neighbourhoods; PCA is a plain shadow of the space, there at once; "
+        "the film shows how the map came about; two models are shown side by side.",
+    )
+    st.segmented_control(
+        "View",
+        [2, 3],
+        format_func=lambda n: f"{n}D",
+        required=True,
+        key="embeddings_dimensions",
+        persist_state="session",
+        disabled=is_aligned(),
+        help="UMAP and PCA are drawn in either; the film and two models are flat. Points can "
+        "be clicked and chosen in 2D alone.",
+    )
+    st.selectbox(
+        "Colour by",
+        list(colours),
+        format_func=lambda colour: colours[colour],
+        key="embeddings_colour",
+        persist_state="session",
+        width=180,
+    )
+
+
+def draw_controls(recommender: Recommender) -> None:
+    """Draw the box that finds an item, the path, and what is asked for now and then."""
+    problem: UnknownIdError | None = None
+    with st.container(horizontal=True, gap="small", vertical_alignment="top"):
         with st.container(width=256):
             try:
-                names = item_names(vocabulary)
-                chosen = choose_item(
-                    "Find an item", names, vocabulary, key="embeddings_find", is_kept=True
-                )
+                chosen = _found_item(recommender.vocabulary)
             except UnknownIdError as error:
                 chosen, problem = None, error
         if chosen != st.session_state.get(FOUND_KEY):
             st.session_state[FOUND_KEY] = chosen
             st.session_state[FOCUS_KEY] = chosen
-    with st.container(horizontal=True, gap="small"):
         draw_popovers(recommender)
     if problem is not None:
         state.show_error(problem)
+
+
+def _found_item(vocabulary: Vocabulary) -> int | None:
+    return choose_item(
+        "Find an item",
+        item_names(vocabulary),
+        vocabulary,
+        key="embeddings_find",
+        is_kept=True,
+        is_bare=True,
+    )
 
 
 def draw_popovers(recommender: Recommender) -> None:

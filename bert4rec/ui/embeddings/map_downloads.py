@@ -12,7 +12,7 @@ import streamlit as st
 from bert4rec.maps.export import csv_bytes, map_table, parquet_bytes, projector_bytes
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
-from bert4rec.view.map_colours import Theme
+from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_page import map_page, page_title
 
 

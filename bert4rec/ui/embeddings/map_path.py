@@ -65,7 +65,7 @@ def path_items(recommender: Recommender) -> list[int]:
     return [int(idx) for idx in dataset.history(dataset.user_idx(user))[-MAX_STEPS:]]
 
 
-def path_rows(found: EmbeddingMap, items: list[int]) -> list[int]:
+def rows_of(found: EmbeddingMap, items: list[int]) -> list[int]:
     """Return the rows of a map that hold these items; those that it does not show are left out."""
     row_of = {int(idx): row for row, idx in enumerate(found.item_idx)}
     return [row_of[idx] for idx in items if idx in row_of]
@@ -73,7 +73,7 @@ def path_rows(found: EmbeddingMap, items: list[int]) -> list[int]:
 
 def path_words(found: EmbeddingMap, items: list[int], user: str) -> str:
     """Return what the path is, and how far its steps reach on the map beside chance."""
-    rows = path_rows(found, items)
+    rows = rows_of(found, items)
     if len(rows) < 2:
         return f"User {escape(user)} has no two items on this map."
     steps = np.linalg.norm(np.diff(found.points[rows], axis=0), axis=1)

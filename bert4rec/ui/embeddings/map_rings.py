@@ -1,4 +1,4 @@
-"""Rings over a flat map. They lie on top of it, so that the map is not drawn anew for them."""
+"""Rings and names over a flat map. The map below them is not drawn anew for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from bert4rec.ui.scripts import script
 from bert4rec.view.map_charts import Rings
+from bert4rec.view.map_labels import Label
 
 _mount = script(__file__)
 
@@ -46,14 +47,19 @@ def circles_of(rings: Rings, points: np.ndarray, *, axes: str = "") -> Iterator[
             yield Circle(x, y, size, width, axes)
 
 
-def draw_rings(chart_key: str, circles: Iterable[Circle]) -> None:
-    """Lay circles over a chart of the same block of the page.
+def draw_rings(chart_key: str, circles: Iterable[Circle], labels: Iterable[Label]) -> None:
+    """Lay circles and names over a chart of the same block of the page.
 
     Args:
         chart_key: The key of the chart.
         circles: All of them; without one the chart is bare.
+        labels: Names, the most important first: one that would lie over another is left out.
     """
     _mount(
         key=f"{chart_key}_rings",
-        data={"chart": chart_key, "circles": [asdict(circle) for circle in circles]},
+        data={
+            "chart": chart_key,
+            "circles": [asdict(circle) for circle in circles],
+            "labels": [asdict(label) for label in labels],
+        },
     )

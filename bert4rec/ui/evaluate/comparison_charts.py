@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import counted, metric_name, number, span
 
 LEVEL = 0.05
@@ -151,7 +151,8 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
         {"field": "p", "title": "Adjusted p"},
         {"field": "verdict", "title": "Verdict"},
     ]
-    legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
+    # Short words, which fit one line of a telephone.
+    legend = legend_of(VERDICTS) | {"symbolSize": 90, "columns": len(VERDICTS)}
     color = {"field": "verdict", "type": "nominal", "scale": {"domain": list(VERDICTS)}}
     shape = {"domain": list(VERDICTS), "range": list(VERDICT_SHAPES)}
     spec = {
@@ -243,8 +244,7 @@ def slice_chart(
     offset = {"field": "who", "type": "nominal", "sort": who}
     y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
     y |= {"axis": AXIS | {"tickCount": 5}}
-    legend = {"title": None, "orient": "top", "padding": 0, "offset": 4, "symbolSize": 90}
-    legend |= {"labelLimit": MAX_LABEL_PX}
+    legend = legend_of(who) | {"symbolSize": 90}
     color = {"field": "who", "type": "nominal", "scale": {"domain": who}, "legend": legend}
     shapes = {"domain": who, "range": [SHAPES[at % len(SHAPES)] for at in range(len(who))]}
     tooltip = [

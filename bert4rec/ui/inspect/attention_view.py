@@ -11,6 +11,7 @@ import streamlit as st
 
 from bert4rec.plain_text import shortened
 from bert4rec.view.markdown import escape
+from bert4rec.view.vega import TEXT
 
 N_ROWS = 20
 MEAN = "mean"
@@ -75,6 +76,8 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
             ],
         )
         .properties(height=alt.Step(22))
+        .configure_axis(**TEXT)
+        .configure_legend(**TEXT)
     )
     st.altair_chart(chart, alt=attention_finding(table))
     st.caption(escape(attention_finding(table)))

@@ -10,6 +10,7 @@ from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
+from bert4rec.view.vega import TEXT
 
 CHART_PX = 340
 
@@ -108,4 +109,5 @@ def _draw_bins(found: Calibration) -> None:
         ],
     )
     chart = alt.layer(line, bars, points).properties(height=CHART_PX)
+    chart = chart.configure_axis(**TEXT).configure_legend(**TEXT)
     st.altair_chart(chart, alt=calibration_finding(found))

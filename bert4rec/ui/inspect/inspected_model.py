@@ -17,7 +17,7 @@ from bert4rec.ui.train.pace import LOOK_EVERY_S
 
 
 def open_model(run: Run) -> Recommender:
-    """Load what a run has learnt so far and, while it trains, draw the page anew with more.
+    """Load what a run has learned so far and, while it trains, draw the page anew with more.
 
     The draft is kept by the session, so that only predictions change. Scores of a run that has
     ended are divided by its temperature, once that is known and where it pays.
@@ -118,7 +118,7 @@ def _requested_words(found: Found | None) -> str:
     made = "Made while the run trains" + (
         "" if found.epoch is None else f", at epoch {found.epoch:,}"
     )
-    return f"{made}." if found.is_newest else f"{made}; it has learnt more since."
+    return f"{made}." if found.is_newest else f"{made}; it has learned more since."
 
 
 @st.fragment(run_every=0.5)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from bert4rec.composer.decoding import Composition
 from bert4rec.composer.outline import OPEN, Outline
-from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.item_groups import category_columns, group_name, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
 from bert4rec.ui.recommend.outline_links import Edit
 from bert4rec.ui.sequences.sequence_editor import choose_item, item_names
-from bert4rec.ui.sequences.sequence_strip import MIN_CARD_WIDTH
+from bert4rec.ui.sequences.sequence_strip import MIN_CARD_WIDTH, group_signs
+from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view.markdown import escape
 from bert4rec.words import percent
 
@@ -39,16 +40,20 @@ def draw_strip(outline: Outline, found: Composition | None, vocabulary: Vocabula
     """
     columns = category_columns(vocabulary)
     groups = item_groups(vocabulary, columns[0]) if columns else None
+    signs = group_signs(vocabulary, columns[0], theme_type()) if columns else {}
     choices = {choice.place: choice for choice in found.choices} if found else {}
     at_hand = chosen_place(outline)
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at, kept in enumerate(outline.places):
             choice = choices.get(at)
             item = choice.item_idx if choice else kept
-            note = percent(choice.probability) if choice else ""
-            group = str(groups.iloc[item - 1]) if groups is not None and item != OPEN else ""
+            notes = [percent(choice.probability)] if choice else []
+            if groups is not None and item != OPEN and (group := str(groups.iloc[item - 1])):
+                # On the button of the chosen place the colour would be lost.
+                sign = "" if at == at_hand else f"{signs[group_name(group)]} "
+                notes.append(f"{sign}{escape(group)}")
             st.button(
-                _card(at, vocabulary.title(item) if item != OPEN else None, (note, group)),
+                _card(at, vocabulary.title(item) if item != OPEN else None, notes),
                 key=f"compose_card_{at}",
                 type="primary" if at == at_hand else "secondary",
                 icon=f":material/{'auto_awesome' if choice else 'lock' if kept else 'add_circle'}:",
@@ -64,11 +69,10 @@ def _choose(at: int) -> None:
     st.session_state[PLACE_KEY] = at
 
 
-def _card(at: int, title: str | None, notes: tuple[str, str]) -> str:
+def _card(at: int, title: str | None, notes: Sequence[str]) -> str:
     shown = f"**{escape(title)}**" if title is not None else "gap"
-    note = " · ".join(filter(None, notes)) or "open"
     # Two lines always, so that all cards are as tall.
-    return f"{at + 1} · {shown}  \n:small[{escape(note)}]"
+    return f"{at + 1} · {shown}  \n:small[{' · '.join(notes) or 'open'}]"
 
 
 def _help(vocabulary: Vocabulary, item: int, *, is_chosen: bool) -> str:

@@ -26,7 +26,7 @@ HEIGHT = 360
 SCALES = {"light": ["#C3B369", "#707173", "#00224E"], "dark": ["#575D6D", "#A59C74", "#FEE838"]}
 # Plotly draws the axes themselves in black, and lets nobody choose.
 AXIS_COLORS = {"light": "#59636E", "dark": "#A7B0BA"}
-TEXT_COLORS = {"light": "#1F2933", "dark": "#E6E9ED"}
+TEXT_COLORS = {"light": "#0F1720", "dark": "#E6E9ED"}
 
 
 def judged_rows(rows: Iterable[RunRow]) -> list[RunRow]:

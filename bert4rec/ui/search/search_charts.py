@@ -14,7 +14,7 @@ import pandas as pd
 from bert4rec.search.figures import best_so_far
 from bert4rec.search.trials import Trial, best_trial
 from bert4rec.ui.search.trial_table import settings_words, trial_name
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import counted, metric_name, number, percent
 
 BEST, FINISHED, PRUNED, RUNNING = "Best so far", "Finished", "Pruned", "Under way"
@@ -101,8 +101,7 @@ def names_in(points: pd.DataFrame) -> list[str]:
 def _legend(names: Sequence[str]) -> dict[str, Any] | None:
     if len(names) < 2:
         return None
-    look = {"title": None, "orient": "top", "padding": 0, "offset": 4}
-    return look | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
+    return legend_of(names) | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
 
 
 def color(names: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bert4rec.ui.runs.settings_chart import axes_figure
 from bert4rec.ui.search import importance_charts
 from bert4rec.ui.search.search_actions import draw_search_on
 from bert4rec.ui.study_list import ReadStudy
+from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, metric_name
 
@@ -109,7 +110,7 @@ def _draw_lines(read: ReadStudy, plan: SearchPlan) -> None:
             [trial.values for trial in shown],
             [float(trial.score or 0) for trial in shown],
             title,
-            "dark" if st.context.theme.type == "dark" else "light",
+            theme_type(),
         ),
         alt=f"Settings of {counted(len(shown), 'finished trial')} against {title}. {said}",
         config={"displayModeBar": False},

@@ -36,11 +36,12 @@ def choose_item(
     *,
     key: str,
     is_kept: bool = False,
+    is_bare: bool = False,
 ) -> int | None:
     """Let a visitor choose or type an item; of a part of titles the most frequent match counts.
 
     What was taken for a part is said below the box. What is chosen is forgotten when the page is
-    left, unless it `is_kept`.
+    left, unless it `is_kept`. A box that `is_bare` has its label inside.
 
     Raises:
         UnknownIdError: what was typed is in no title; the near misses are named.
@@ -51,7 +52,8 @@ def choose_item(
         index=None,
         key=key,
         accept_new_options=True,
-        placeholder="Title or id",
+        placeholder=f"{label}: title or id" if is_bare else "Title or id",
+        label_visibility="collapsed" if is_bare else "visible",
         persist_state="session" if is_kept else None,
         help=None
         if len(names) >= len(vocabulary)
@@ -102,7 +104,7 @@ def draw_tools(draft: Draft, window: int, on_change: Change) -> None:
     def hide(label: str, places: Callable[[Draft], Iterable[int]]) -> None:
         st.button(label, on_click=lambda: on_change(lambda d: d.hiding(places(d))))
 
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         hide("Hide the middle", lambda d: [d.middle(window)])
         hide("Hide the last", lambda d: [len(d) - 1])
         hide("Hide every third", lambda d: range(max(0, len(d) - window) + 2, len(d), 3))

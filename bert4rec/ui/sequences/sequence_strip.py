@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import pandas as pd
 import streamlit as st
 
-from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.item_groups import category_columns, group_name, group_places, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.ui.sequences.drafts import Draft, Edit
+from bert4rec.ui.theme_watch import theme_type
+from bert4rec.view.group_colours import Theme, group_look
 from bert4rec.view.markdown import escape
 from bert4rec.words import number
 
-MIN_CARD_WIDTH = 184
+MIN_CARD_WIDTH = 168
 # A longer title may be cut off on a card.
-CARD_LETTERS = 14
-# More cards than this are shown a part at a time: what the model fills in, below them, stays near.
-MAX_CARDS, PART_CARDS = 30, 25
+CARD_LETTERS = 12
+# More cards than this are shown a part at a time: what the model fills in, below them, is in sight.
+MAX_CARDS = 15
 PART_KEY = "inspect_part"
 # What was hidden of whose sequence when the part was chosen.
 PART_OF_KEY = "inspect_part_of"
-
-# Of the largest groups of items, in Streamlit's names; a group is named beside its colour.
-GROUP_COLOURS = ("blue", "orange", "green", "violet", "red")
-OTHER_COLOUR = "gray"
 
 
 def draw_strip(
@@ -48,16 +45,16 @@ def draw_strip(
     start = max(0, len(draft) - window)
     columns = category_columns(vocabulary)
     groups = item_groups(vocabulary, columns[0]) if columns else None
-    colours = group_colours(groups) if groups is not None else {}
+    signs = group_signs(vocabulary, columns[0], theme_type()) if columns else {}
     shown = _choose_part(draft, parts_of(start, len(draft)))
     with st.grid("auto", min_column_width=MIN_CARD_WIDTH, gap="xsmall"):
         for at in shown:
             slot = draft.slots[at]
             title = vocabulary.title(slot.item_idx)
             group = None if groups is None else str(groups.iloc[slot.item_idx - 1])
-            colour = colours.get(group or "", OTHER_COLOUR)
+            sign = signs[group_name(group)] if group else ""
             st.button(
-                _card(draft, at, title, (group, colour), days),
+                _card(draft, at, title, (group, sign), days),
                 key=f"inspect_card_{at}",
                 type="primary" if slot.is_hidden else "secondary",
                 icon=":material/visibility_off:" if slot.is_hidden else None,
@@ -77,7 +74,7 @@ def draw_strip(
 def parts_of(start: int, end: int) -> list[range]:
     """Return neighbouring places in parts of about the same length; few places are one part."""
     n = end - start
-    n_parts = 1 if n <= MAX_CARDS else -(-n // PART_CARDS)
+    n_parts = max(1, -(-n // MAX_CARDS))
     cuts = [start + n * cut // n_parts for cut in range(n_parts + 1)]
     return [range(*pair) for pair in pairwise(cuts)]
 
@@ -115,27 +112,36 @@ def _choose_part(draft: Draft, parts: Sequence[range]) -> range:
         return f"{parts[at][0] + 1}–{parts[at][-1] + 1}" + (f", {n_hidden} hidden" * bool(n_hidden))
 
     at = st.segmented_control(
-        "Items", range(len(parts)), format_func=words, required=True, key=PART_KEY
+        "Items",
+        range(len(parts)),
+        format_func=words,
+        required=True,
+        key=PART_KEY,
+        label_visibility="collapsed",
     )
     return parts[int(at or 0)]
 
 
-def group_colours(groups: pd.Series) -> dict[str, str]:
-    """Return the colours of the largest groups, one each; the others are grey."""
-    largest = groups.value_counts().index[: len(GROUP_COLOURS)]
-    return dict(zip(map(str, largest), GROUP_COLOURS, strict=False))
+def group_signs(vocabulary: Vocabulary, column: str, theme: Theme) -> dict[str, str]:
+    """Return the sign of each group of a column as Markdown, as it looks on a map."""
+    looks = {
+        name: group_look(place, theme) for name, place in group_places(vocabulary, column).items()
+    }
+    return {
+        name: f':color[{look.sign}]{{foreground="{look.colour}"}}' for name, look in looks.items()
+    }
 
 
 def _card(
     draft: Draft, at: int, title: str, marked: tuple[str | None, str], days: Sequence[str]
 ) -> str:
-    slot, (group, colour) = draft.slots[at], marked
+    slot, (group, sign) = draft.slots[at], marked
     lines = [f"{at + 1} · **{escape(title)}**"]
     # On one line, so that a card is as tall as its neighbours.
     notes = [] if group is None else [escape(group or "–")]
     if group and not slot.is_hidden:
         # On the button of a hidden item the colour would be lost.
-        notes = [f":{colour}[● {notes[0]}]"]
+        notes = [f"{sign} {notes[0]}"]
     notes += ["new"] if slot.origin is None else list(days[slot.origin : slot.origin + 1])
     if notes:
         lines.append(f":small[{' · '.join(notes)}]")

@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.ui.folded import folded
+from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.small_curves import small_cards, small_curves
 from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, curve_findings
@@ -117,8 +118,7 @@ def _draw_chart(
 
 
 def _draw_small(curves: Curves, smoothing: float) -> None:
-    is_dark = st.context.theme.type == "dark"
-    drawings = small_curves(curves, smoothing, is_dark=is_dark)
+    drawings = small_curves(curves, smoothing, is_dark=theme_type() == "dark")
     findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
     st.html(small_cards(drawings, findings))
 

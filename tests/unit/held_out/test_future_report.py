@@ -74,7 +74,7 @@ def test_few_users_are_not_enough_however_large_the_gain() -> None:
 
 def test_a_model_that_knows_no_more_than_popularity_cannot_tell() -> None:
     assert judged(0.3, estimate(0.0, 0.001), bits=-0.5) == ("not_enough", "nothing_learnt")
-    # What is found from both sides was learnt, however sure of itself the model is elsewhere.
+    # What is found from both sides was learned, however sure of itself the model is elsewhere.
     assert judged(0.3, estimate(0.1), bits=-0.5) == ("matters", "")
 
 

@@ -264,15 +264,11 @@ def test_the_final_table_has_a_column_for_every_scorer_and_shows_the_interval() 
     assert table["BERT4Rec"].iloc[0] == "0.200 (0.190 to 0.210)"
 
 
-def test_a_legend_of_many_or_long_names_is_set_in_columns_and_no_name_is_lost() -> None:
-    def legend(names: list[str]) -> dict[str, Any]:
+def test_a_legend_is_set_in_as_many_columns_as_the_chart_is_wide_for() -> None:
+    def columns(names: list[str]) -> str:
         spec = loss_overlay({name: Curves() for name in names}).spec
-        found: dict[str, Any] = spec["encoding"]["color"]["legend"]
-        return found
+        return str(spec["encoding"]["color"]["legend"]["columns"]["expr"])
 
-    short = legend(["one", "two"])
-    assert (short["columns"], short["labelLimit"]) == (2, 0)
-    assert legend(["one", "two", "three"])["columns"] == 3
-    long = legend([f"a run with a long name {number}" for number in range(5)])
-    assert long["columns"] == 2
-    assert 0 < long["labelLimit"] < 200
+    # One line where all names fit into one, else columns of the widest.
+    assert columns(["one", "two"]) == "width >= 141.0 ? 2 : max(1, floor(width / 70.5))"
+    assert columns(["a" * 40, "b" * 4]).startswith("width >= 426.0 ? 2 :")

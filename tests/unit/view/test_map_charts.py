@@ -6,10 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from bert4rec.data.item_groups import places_by_size
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, drawn_part
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film
 from bert4rec.ui.embeddings.map_rings import circles_of
+from bert4rec.view.group_colours import GroupLook
 from bert4rec.view.map_charts import (
     MAX_DRAWN,
     Rings,
@@ -21,8 +23,9 @@ from bert4rec.view.map_charts import (
     surroundings,
     to_grid,
 )
-from bert4rec.view.map_colours import PALETTES, Colouring, Group, Scale, by_scale, group_rows
+from bert4rec.view.map_colours import Colouring, Group, Scale, by_scale, group_rows
 
+RED, BLUE = GroupLook("red"), GroupLook("blue", "diamond")
 NASTY = '<b>bold</b> <a href="http://e.org">x</a> & %{x}'
 
 
@@ -32,7 +35,7 @@ def map_of(n: int, n_components: int = 2) -> EmbeddingMap:
 
 
 def everything(n: int) -> Colouring:
-    return Colouring([Group("all", np.arange(n), "#0072B2")])
+    return Colouring([Group("all", np.arange(n), GroupLook("#0072B2"))])
 
 
 def test_a_title_cannot_become_markup_of_the_figure() -> None:
@@ -46,35 +49,14 @@ def test_a_title_cannot_become_markup_of_the_figure() -> None:
 
 
 def test_the_name_of_a_group_cannot_become_markup_either() -> None:
-    groups = group_rows([NASTY, "b"], "light")
+    names = [NASTY, "b"]
+    groups = group_rows(names, places_by_size(names), "light")
     figure = draw_map(map_of(2), Colouring(groups), ["x", "y"], "light", counts=np.array([1, 1]))
     assert not any("<" in trace["name"] for trace in figure.data)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_largest_groups_get_colours_and_the_others_are_grey_together(theme: str) -> None:
-    names = [f"g{at}" for at in range(12) for _ in range(12 - at)]
-    groups = group_rows(names, theme)  # type: ignore[arg-type]
-    n_colours = len(PALETTES[theme])  # type: ignore[index]
-    assert len(groups) == n_colours + 1
-    assert [group.name for group in groups[:2]] == ["g0", "g1"]
-    assert groups[-1].name == f"Other ({12 - n_colours})"
-    assert len({group.colour for group in groups}) == n_colours + 1
-    assert sorted(np.concatenate([g.rows for g in groups])) == list(range(len(names)))
-
-
-def test_both_themes_name_the_same_groups() -> None:
-    names = [f"g{at}" for at in range(12) for _ in range(12 - at)]
-    light, dark = (group_rows(names, theme) for theme in ("light", "dark"))
-    assert [group.name for group in light] == [group.name for group in dark]
-
-
-def test_an_empty_value_is_a_group_with_a_name() -> None:
-    assert {group.name for group in group_rows(["", "a", " "], "light")} == {"none", "a"}
-
-
 def test_a_selection_names_its_items_by_trace_and_place() -> None:
-    groups = [Group("a", np.array([4, 0]), ""), Group("b", np.array([2]), "")]
+    groups = [Group("a", np.array([4, 0]), GroupLook("")), Group("b", np.array([2]), GroupLook(""))]
     points = [
         {"curve_number": 1, "point_number": 0},
         {"curve_number": 0, "point_number": 1},
@@ -175,6 +157,16 @@ def test_rings_in_3d_come_after_the_groups_and_mark_the_item_and_its_neighbours(
     ]
 
 
+def test_in_3d_the_item_in_focus_is_named() -> None:
+    found, counts = map_of(9, 3), np.ones(9, int)
+    rings, titles = Rings(0, [8, 1]), [NASTY, *"abcdefgh"]
+    figure = draw_map(found, everything(9), titles, "light", counts=counts, rings=rings)
+    near, focus = figure.data[1:]
+    assert near["text"] is None
+    assert "bold" in focus["text"]
+    assert "<" not in focus["text"]
+
+
 def test_a_flat_map_is_the_same_whatever_is_ringed() -> None:
     """A chart that changes is drawn anew by the browser, which takes half a second."""
     found = map_of(5)
@@ -189,14 +181,29 @@ def test_circles_lie_where_the_points_do_and_that_in_focus_is_the_largest() -> N
     assert {each.axes for each in circles} == {"2"}
 
 
-def test_a_zoom_holds_the_item_and_its_neighbours_and_little_more() -> None:
-    points = map_of(50).points * 1000
-    near = [3, 9, 20]
-    ranges = surroundings(points, Rings(7, near))
-    for (low, high), values in zip(ranges, points[[7, *near]].T, strict=True):
+def test_a_zoom_holds_the_item_and_its_neighbours_amid_what_is_around_them() -> None:
+    points = map_of(500).points * 1000
+    row = int(np.argmin((points**2).sum(axis=1)))
+    near = np.argsort(((points - points[row]) ** 2).sum(axis=1))[1:40].tolist()
+    ranges = surroundings(points, Rings(row, near))
+    for (low, high), values in zip(ranges, points[[row, *near]].T, strict=True):
         assert low < values.min()
         assert values.max() < high
-        assert high - low < 2 * np.ptp(points, axis=0).max()
+        assert 2.5 < (high - low) / np.ptp(values) < 4
+
+
+def test_a_zoom_on_neighbours_far_apart_does_not_go_beyond_the_map() -> None:
+    points = map_of(50).points * 1000
+    for (low, high), values in zip(
+        surroundings(points, Rings(7, range(50))), points.T, strict=True
+    ):
+        assert low < values.min() < values.max() < high
+        assert high - low < 1.2 * np.ptp(values)
+
+
+def test_no_point_of_a_map_lies_under_the_tools() -> None:
+    layout = draw_map(map_of(9), everything(9), ["t"] * 9, "light", counts=np.ones(9, int)).layout
+    assert layout.margin.t >= 30
 
 
 def test_a_zoom_on_an_item_alone_shows_its_surroundings() -> None:
@@ -206,7 +213,7 @@ def test_a_zoom_on_an_item_alone_shows_its_surroundings() -> None:
     low, high = figure.layout.xaxis.range
     shown = to_grid(found.points)
     assert low < shown[7, 0] < high
-    assert 0 < high - low < np.ptp(shown[:, 0]) / 4
+    assert 0 < high - low < np.ptp(shown[:, 0]) / 3
 
 
 def test_the_grid_keeps_the_shape_of_a_map() -> None:
@@ -242,7 +249,7 @@ def aligned(n_maps: int, n: int) -> AlignedMaps:
 
 
 def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
-    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    groups = [Group("a", np.array([0, 2]), RED), Group("b", np.array([1]), BLUE)]
     figure = draw_film(aligned(4, 3), Colouring(groups), [NASTY, "b", "c"], "light", 1)
     assert [frame.name for frame in figure.frames] == [f"epoch {at}" for at in range(1, 5)]
     assert all(len(frame.data) == len(figure.data) == 3 for frame in figure.frames)
@@ -261,7 +268,7 @@ def test_the_controls_of_a_film_stand_above_it() -> None:
 
 
 def test_maps_side_by_side_share_colours_and_one_legend() -> None:
-    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    groups = [Group("a", np.array([0, 2]), RED), Group("b", np.array([1]), BLUE)]
     figure = draw_aligned(aligned(2, 3), Colouring(groups), list("abc"))
     assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
     assert [bool(trace.showlegend) for trace in figure.data] == [True, True, False, False]
@@ -269,7 +276,7 @@ def test_maps_side_by_side_share_colours_and_one_legend() -> None:
 
 
 def test_a_click_on_either_map_names_the_same_item() -> None:
-    groups = [Group("a", np.array([0, 2]), "red"), Group("b", np.array([1]), "blue")]
+    groups = [Group("a", np.array([0, 2]), RED), Group("b", np.array([1]), BLUE)]
     for curve, place, rows in ((0, 1, [2]), (2, 1, [2]), (3, 0, [1]), (1, 7, [])):
         point = {"curve_number": curve, "point_number": place}
         assert selected_rows([point], groups, is_pair=True) == rows

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.data.item_groups import group_places, places_by_size
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.view.group_colours import N_COLOURS, Theme
 from bert4rec.view.map_colours import (
     CLUSTER,
     LOSS,
@@ -12,6 +14,7 @@ from bert4rec.view.map_colours import (
     Scale,
     colouring,
     colours_of,
+    group_rows,
     numbers_of,
     scale_marker,
 )
@@ -64,7 +67,7 @@ def test_a_colour_belongs_to_its_item_in_whatever_order_they_come(vocabulary: Vo
     assert found.marker(0)["color"].tolist() == [1970.0, 1960.0]
     assert found.groups[1].name == "Not known"
     assert found.groups[1].rows.tolist() == [1]
-    named = [f"c{at}" for at in range(N)]
+    named = [f"c{at % 9}" for at in range(N)]
     assert (
         colouring(CLUSTER, vocabulary, np.array([5]), "dark", clusters=named).groups[0].name == "c4"
     )
@@ -96,3 +99,44 @@ def test_an_empty_cell_is_a_group_of_its_own() -> None:
 def test_one_odd_value_does_not_flatten_the_scale() -> None:
     values = np.append(np.linspace(0, 1, 999), 1e6)
     assert scale_marker(Scale("x", values), np.arange(1000), "dark")["cmax"] < 2
+
+
+NAMES = [f"g{at:02}" for at in range(15) for _ in range(15 - at)]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_largest_groups_get_a_colour_each_and_the_others_are_grey_together(
+    theme: Theme,
+) -> None:
+    groups = group_rows(NAMES, places_by_size(NAMES), theme)
+    assert len(groups) == N_COLOURS + 1
+    assert [group.name for group in groups[:2]] == ["g00", "g01"]
+    assert groups[-1].name == "Other (3 groups)"
+    assert len({group.look for group in groups}) == N_COLOURS + 1
+    assert sorted(np.concatenate([group.rows for group in groups])) == list(range(len(NAMES)))
+    assert [group.is_named for group in groups] == [True] * N_COLOURS + [False]
+
+
+def test_both_themes_name_the_same_groups() -> None:
+    light, dark = (group_rows(NAMES, places_by_size(NAMES), theme) for theme in ("light", "dark"))
+    assert [group.name for group in light] == [group.name for group in dark]
+
+
+def test_an_empty_value_is_a_group_with_a_name() -> None:
+    values = ["", "a", " "]
+    found = group_rows(values, places_by_size(values), "light")
+    assert [group.name for group in found] == ["none", "a"]
+
+
+def test_a_group_keeps_its_colour_where_only_some_of_its_items_are_shown(
+    vocabulary: Vocabulary,
+) -> None:
+    whole = {group.name: group.look for group in colouring("stars", vocabulary, ALL, "dark").groups}
+    few = colouring("stars", vocabulary, np.array([5, 10, 4]), "dark").groups
+    assert [group.name for group in few] == ["3", "4"]
+    assert all(group.look == whole[group.name] for group in few)
+
+
+def test_groups_have_places_by_size_and_equal_ones_by_name(vocabulary: Vocabulary) -> None:
+    assert list(group_places(vocabulary, "genre").items()) == [("calm", 0), ("wild", 1)]
+    assert places_by_size(["b", "a", "c", "c"]) == {"c": 0, "a": 1, "b": 2}

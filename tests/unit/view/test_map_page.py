@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bert4rec.maps.projection import EmbeddingMap
+from bert4rec.view.group_colours import GroupLook
 from bert4rec.view.map_charts import HEIGHT, draw_map
 from bert4rec.view.map_colours import Colouring, Group
 from bert4rec.view.map_page import GROUNDS, map_page
@@ -15,7 +16,7 @@ def drawn(titles: list[str], group: str = "all") -> go.Figure:
     n = len(titles)
     points = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
     found = EmbeddingMap("pca", points, np.arange(1, n + 1), 0.9, 0.8, n)
-    colours = Colouring([Group(group, np.arange(n), "#0072B2")])
+    colours = Colouring([Group(group, np.arange(n), GroupLook("#0072B2"))])
     return draw_map(found, colours, titles, "light", counts=np.ones(n, int))
 
 
