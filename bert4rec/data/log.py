@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from bert4rec.data.row_order import OrderedRows, order_rows
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, open_source
 from bert4rec.data.staged_rows import StagedRows
-from bert4rec.files import find_workspace, temporary_beside
+from bert4rec.files import find_workspace
 
 __all__ = [
     "FORMS",
@@ -178,7 +179,7 @@ class InteractionLog:
             self._orders.clear()
             self._orders[key] = order_rows(
                 self.rows,
-                temporary_beside(self.rows.folder),
+                self.rows.folder.with_name(f"ordered-{secrets.token_hex(4)}"),
                 is_wanted=is_wanted,
                 drop_duplicates=drop_duplicates,
             )

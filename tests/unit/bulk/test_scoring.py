@@ -435,16 +435,14 @@ def test_what_a_killed_process_left_beside_the_answer_goes_with_the_next_one(
 ) -> None:
     frame = pd.DataFrame({"user_id": ["0"], "item_id": ["1"]})
     pairs = written(frame, tmp_path / "pairs.csv")
-    left, under_way = abandoned_beside(tmp_path / "old.csv"), temporary_beside(tmp_path / "new.csv")
-    for folder in (left, under_way):
-        folder.mkdir()
-        (folder / "rows").write_bytes(b"half")
-    score_pairs(model, pairs, tmp_path / "scored.csv")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "pairs.csv",
-        "scored.csv",
-        under_way.name,
-    }
+    left = abandoned_beside(tmp_path / "old.csv")
+    with temporary_beside(tmp_path / "new.csv") as under_way:
+        for folder in (left, under_way):
+            folder.mkdir()
+            (folder / "rows").write_bytes(b"half")
+        score_pairs(model, pairs, tmp_path / "scored.csv")
+        assert under_way.is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv", "scored.csv"}
 
 
 def test_pairs_longer_named_than_any_file_are_not_there(model: Recommender) -> None:
