@@ -30,7 +30,7 @@ def read_dataset(
     tell(f"reading {log}")
     return prepare_log(
         log,
-        items=reading.item_table(),
+        items=reading.item_table(log),
         roles=reading.roles(log),
         form=reading.form,
         name=name,

@@ -92,17 +92,21 @@ def read_items(
 def read_item_table(
     path: str | Path | pd.DataFrame,
     *,
+    log_item: str | None = None,
     key: str | None = None,
     title: str | None = None,
     max_bytes: int | None = None,
 ) -> ItemTable:
-    """Read an item table as `read_items` does; say what was taken, and what could not be."""
+    """Read an item table as `read_items` does; say what was taken, and what could not be.
+
+    A table with a column of the name `log_item`, that of the log's items, is joined on it.
+    """
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
     else:
         source = open_source(path, max_bytes=max_bytes)
     names = _column_names(source)
-    key = _chosen(key, names, source) if key else _key(source, names)
+    key = _chosen(key, names, source) if key else _key(source, names, log_item)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
     found = _of_file(source, names, key) if source.frame is None else _of_frame(source.frame, key)
     rows = _arranged(found.table, key, title)
@@ -175,11 +179,15 @@ def _refused(
 def _column_names(source: Source) -> tuple[str, ...]:
     """Return the columns' names; without a header the first is the id and the second the title."""
     layout = source.layout
-    if layout.has_header or layout.form in (*JSON_FORMS, "parquet", "frame"):
+    if _has_names(source):
         return layout.columns
     n = len(layout.columns)
     further = ("category",) if n == 3 else tuple(f"column{place}" for place in range(3, n + 1))
     return ("item_id", "title", *further)
+
+
+def _has_names(source: Source) -> bool:
+    return source.layout.has_header or source.layout.form in (*JSON_FORMS, "parquet", "frame")
 
 
 def _own(names: Sequence[str], source: Source) -> list[str]:
@@ -199,7 +207,9 @@ def _chosen(column: str, names: Sequence[str], source: Source) -> str:
     return column
 
 
-def _key(source: Source, names: Sequence[str]) -> str:
+def _key(source: Source, names: Sequence[str], log_item: str | None) -> str:
+    if log_item is not None and log_item in names and _has_names(source):
+        return log_item
     if "item_id" in names:
         return "item_id"
     columns = source.layout.described()

@@ -152,16 +152,7 @@ def _items_of(
         items = beside if beside.is_file() else None
     if items is None or isinstance(items, ItemTable):
         return items
-    # A table that shares the log's name for the item column is joined on it.
-    key = roles.item if _has_column(items, roles.item) else None
-    return read_item_table(items, key=key)
-
-
-def _has_column(items: Path | str | pd.DataFrame, column: str) -> bool:
-    if isinstance(items, pd.DataFrame):
-        return column in items.columns
-    layout = open_source(items).layout
-    return column in layout.columns and layout.form not in ("pairs", "movielens")
+    return read_item_table(items, log_item=roles.item)
 
 
 def _default_name(source: Source) -> str:

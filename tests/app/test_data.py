@@ -530,3 +530,48 @@ def test_days_in_doubt_are_told_beside_the_sequences_promised() -> None:
     upload(app, "plays.csv", f"user,item,time\n{days}".encode())
     said = "could be month before day or day before month. Here the order is that of the file."
     assert said in texts(app).replace("\\", "")
+
+
+def choose_server_file(name: str, items: str = "") -> AppTest:
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value(name).run()
+    if items:
+        app.selectbox(key="server_items").set_value(items).run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("columns", ["sku_code,label", "item_id,sku_code,label"])
+def test_an_item_table_is_joined_on_the_column_called_as_that_of_the_log(
+    columns: str, inbox: Path, workspace: Path
+) -> None:
+    (inbox / "log.csv").write_text(LOG.replace("item_id", "sku_code"))
+    rows = [{"item_id": f"x{item}", "sku_code": f"i{item}", "label": "L"} for item in range(9)]
+    lines = [",".join(row[name] for name in columns.split(",")) for row in rows]
+    (inbox / "items.csv").write_text("\n".join([columns, *lines]))
+    app = choose_server_file("log.csv", "items.csv")
+    assert not app.error
+    next(box for box in app.selectbox if box.label == "Item column").set_value("sku_code").run()
+    assert "It names 8 of the 8 items" in texts(app)
+    button(app, "Prepare dataset").click().run()
+    assert list_datasets(workspace)[0]["item_table"]["n_matched"] == 9
+
+
+def kept_by_these_settings(app: AppTest) -> int:
+    costs = next(f.value for f in app.dataframe if "Settings" in f.value.columns)
+    return int(costs["Interactions"].iloc[0])
+
+
+def test_what_is_counted_of_a_folder_follows_its_files(inbox: Path) -> None:
+    (inbox / "days").mkdir()
+    (inbox / "days" / "1.csv").write_text(LOG)
+    (inbox / "days" / "2.csv").write_text(LOG.partition("\n")[0] + "\nu1,i1,1700009999\n")
+    app = choose_server_file("days/")
+    label = "Count what the settings would leave"
+    next(toggle for toggle in app.toggle if toggle.label == label).set_value(True).run()
+    assert kept_by_these_settings(app) == 181
+    with (inbox / "days" / "2.csv").open("a") as file:
+        file.write(LOG.partition("\n")[2].replace("u", "w"))
+    app.run()
+    assert kept_by_these_settings(app) == 361

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bert4rec.ui import state
 from bert4rec.ui.data import log_files
+from bert4rec.ui.file_stamps import stamp_of_all
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, size
 
@@ -31,6 +33,11 @@ class LogChoice:
     name: str
     items: Path | None = None
     max_bytes: int | None = None
+
+    @cached_property
+    def stamp(self) -> str:
+        """What another content of the log would change."""
+        return stamp_of_all(self.path)
 
 
 def ask_upload() -> LogChoice | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +12,7 @@ from bert4rec.data.rejects import usual_reason
 from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
 from bert4rec.ui.data.log_choice import LogChoice
+from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, sentence, size
 
@@ -77,19 +76,25 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
-    table = _item_table(str(choice.items), _changed_at(choice.items)) if choice.items else None
     if roles is not None:
+        table = _table_of(choice, roles)
         _draw_sequences(choice, preview, roles, table)
-    if table is not None:
-        _draw_items(table, preview, roles)
+        if table is not None:
+            _draw_items(table, preview, roles)
     return preview.form, roles
+
+
+def _table_of(choice: LogChoice, roles: Roles) -> ItemTable | None:
+    if choice.items is None:
+        return None
+    return _item_table(str(choice.items), file_stamp(choice.items), roles.item)
 
 
 def _draw_sequences(
     choice: LogChoice, preview: LogPreview, roles: Roles, table: ItemTable | None
 ) -> None:
     """Show what the histories would be: wrong columns show before anything is read."""
-    found = _sequences(str(choice.path), _changed_at(choice.path), preview.form, roles, preview)
+    found = _sequences(str(choice.path), choice.stamp, preview.form, roles, preview)
     titles = _titles(found, table)
     st.markdown("**What the sequences would be, oldest item first**")
     rows = [
@@ -118,7 +123,7 @@ def _draw_sequences(
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _sequences(
-    path: str, changed_at: float, form: str, roles: Roles, _preview: LogPreview
+    path: str, stamp: str, form: str, roles: Roles, _preview: LogPreview
 ) -> FirstSequences:
     return first_sequences(_preview, roles)
 
@@ -143,16 +148,15 @@ def _sequences_words(found: FirstSequences) -> str:
     return text
 
 
-def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> None:
+def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
     """Show the head of the item table as it was understood."""
     st.markdown(f"**Item table: {escape(table.name)}**")
     text = f"{counted(len(table.rows), 'item')}, the id and the title first."
     if table.n_rejected:
         text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
-    if roles is not None:
-        met = set(preview.rows[roles.item].str.strip())
-        n_named = int(table.rows["item_id"].isin(met).sum())
-        text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
+    met = set(preview.rows[roles.item].str.strip()) - {""}
+    n_named = int(table.rows["item_id"].isin(met).sum())
+    text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
     st.caption(text)
     st.dataframe(
         table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
@@ -161,12 +165,8 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> N
 
 # A copy for each visitor would take as long as reading it, and nobody changes it.
 @st.cache_resource(max_entries=2, show_spinner="Reading the item table…")
-def _item_table(path: str, changed_at: float) -> ItemTable:
-    return read_item_table(path)
-
-
-def _changed_at(path: Path) -> float:
-    return path.stat().st_mtime
+def _item_table(path: str, stamp: FileStamp, log_item: str) -> ItemTable:
+    return read_item_table(path, log_item=log_item)
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:
@@ -181,8 +181,7 @@ def _ask_form(choice: LogChoice) -> LogPreview:
         help="Change it if the columns below are cut wrongly.",
         persist_state="session",
     )
-    changed_at = _changed_at(choice.path)
-    preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
+    preview = _preview(str(choice.path), choice.stamp, form or None, choice.max_bytes)
     detected = "Chosen" if form else "Detected"
     text.markdown(
         f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
@@ -196,7 +195,7 @@ def _encoded(preview: LogPreview) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the first lines…")
-def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | None) -> LogPreview:
+def _preview(path: str, stamp: str, form: str | None, max_bytes: int | None) -> LogPreview:
     return preview_log(path, form=form, max_bytes=max_bytes)
 
 

@@ -231,6 +231,15 @@ def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path
         find_target(str(log), LogOptions(recipe=recipe), workspace)
 
 
+def test_a_named_title_leaves_the_ids_to_the_column_called_as_that_of_the_log(
+    log: Path, workspace: Path
+) -> None:
+    titles = log.parent / "titles.csv"
+    titles.write_text("caption,what,item_id\nZero,0,7\nOne,1,8\n")
+    reading = LogOptions(user="who", item="what", items=str(titles), items_title="caption")
+    assert find_target(str(log), reading, workspace).vocabulary.titles[:2] == ["Zero", "One"]
+
+
 def test_a_path_comes_before_a_dataset_and_that_before_a_sample(
     log: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,3 +207,14 @@ def test_a_column_that_parquet_cannot_hold_becomes_text(tmp_path: Path):
     assert table["complex"].tolist() == ["(1+2j)", "(3+0j)"]
     assert table["empty"].tolist() == ["{}", "{}"]
     table.to_parquet(tmp_path / "items.parquet")
+
+
+def test_a_table_with_the_column_of_the_log_is_joined_on_it(tmp_path: Path):
+    path = tmp_path / "items.csv"
+    path.write_text("item_id,sku_code,label\n90,a,A\n91,b,B\n")
+    assert read_item_table(path, log_item="sku_code").key == "sku_code"
+    assert read_item_table(path, log_item="other").key == "item_id"
+    assert read_item_table(path, log_item="sku_code", key="label").key == "label"
+    # Without a header the first is the id, however the log calls its columns.
+    path.write_text("1::A::x\n2::B::y\n")
+    assert read_item_table(path, log_item="column2").key == "item_id"
