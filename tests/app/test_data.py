@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -556,6 +557,17 @@ def test_an_item_table_is_joined_on_the_column_called_as_that_of_the_log(
     assert "It names 8 of the 8 items" in texts(app)
     button(app, "Prepare dataset").click().run()
     assert list_datasets(workspace)[0]["item_table"]["n_matched"] == 9
+
+
+def test_ids_with_gaps_are_shown_as_they_will_be_prepared(inbox: Path) -> None:
+    ids = [None, *(float(n % 7) for n in range(1, 90))]
+    rows = {"user_id": [f"u{n % 9}" for n in range(90)], "item_id": ids, "timestamp": range(90)}
+    pd.DataFrame(rows).to_parquet(inbox / "log.parquet")
+    (inbox / "items.csv").write_text("item_id,title\n" + "".join(f"{n},T{n}\n" for n in range(9)))
+    app = choose_server_file("log.parquet", "items.csv")
+    assert "It names 7 of the 7 items" in texts(app)
+    sequences = next(f.value for f in app.dataframe if "Sequence" in f.value.columns)
+    assert sequences["Sequence"].str.startswith("T").all()
 
 
 def kept_by_these_settings(app: AppTest) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
@@ -154,7 +155,7 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
     text = f"{counted(len(table.rows), 'item')}, the id and the title first."
     if table.n_rejected:
         text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
-    met = set(preview.rows[roles.item].str.strip()) - {""}
+    met = set(preview.rows[roles.item].str.strip(AROUND_ID)) - {""}
     n_named = int(table.rows["item_id"].isin(met).sum())
     text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
     st.caption(text)
