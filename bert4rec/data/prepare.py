@@ -30,12 +30,12 @@ from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
-from bert4rec.files import find_workspace, remove_abandoned, safe_name
+from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 4
+PREPARE_VERSION = 5
 N_REJECTS_IN_MANIFEST = 20
 SAVING = threading.Lock()
 
@@ -72,6 +72,7 @@ def prepare(
     Raises:
         LogError: the log or the item table cannot be used.
         DatasetError: the filters leave too little.
+        UnwritableError: the workspace cannot be written, or is full.
 
     Example:
         >>> import tempfile
@@ -103,11 +104,11 @@ def prepare(
         return there
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
     if isinstance(log, InteractionLog):
-        return _saved(_build(log, settings, table, manifest), folder)
+        return _made(log, settings, table, manifest, folder)
     if settings.min_value is None:
         roles = replace(roles, value=None)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
-        return _saved(_build(opened, settings, table, manifest), folder)
+        return _made(opened, settings, table, manifest, folder)
 
 
 def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -> None:
@@ -118,6 +119,18 @@ def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -
                 where=log.source_name,
                 fix=f"Omit the {noun} here, and give them to read_log.",
             )
+
+
+def _made(
+    log: InteractionLog,
+    settings: PrepareSettings,
+    table: ItemTable | None,
+    manifest: dict[str, Any],
+    folder: Path,
+) -> SequenceDataset:
+    with writing_explained(folder.parent):
+        dataset = _build(log, settings, table, manifest)
+        return _saved(dataset, folder)
 
 
 def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from bert4rec.errors import NotFoundError
-from bert4rec.files import expanded
+from bert4rec.files import expanded, writing_explained
 
 DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
@@ -83,14 +83,22 @@ def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
     """Write an upload below the workspace and return its path; uploads left behind go.
 
     The file keeps its name, made safe, in a folder of its own.
+
+    Raises:
+        UnwritableError: the workspace cannot be written, or is full; nothing of the upload stays.
     """
     uploads = workspace / "uploads"
     forget_old_uploads(uploads, time.time())
     path = uploads / secrets.token_hex(8) / safe_file_name(name)
-    path.parent.mkdir(parents=True)
     upload.seek(0)
-    with path.open("wb") as file:
-        shutil.copyfileobj(upload, file, 1 << 20)
+    with writing_explained(workspace):
+        path.parent.mkdir(parents=True)
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(upload, file, 1 << 20)
+        except OSError:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            raise
     return path
 
 

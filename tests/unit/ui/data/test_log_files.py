@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.prepare import prepare
-from bert4rec.errors import NotFoundError
+from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.ui.data.log_files import (
     data_folder,
     data_path,
@@ -148,3 +149,14 @@ def test_uploads_left_for_more_than_a_day_go(tmp_path: Path) -> None:
     forget_old_uploads(tmp_path / "uploads", now_s=new.parent.stat().st_mtime + 60)
     assert not old.exists()
     assert new.exists()
+
+
+def test_an_upload_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UnwritableError, match="cannot be written"):
+            spool(io.BytesIO(bytes(5000)), "log.csv", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "uploads").iterdir()) == []
