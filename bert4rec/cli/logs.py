@@ -148,8 +148,9 @@ def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:
     if not items.get("n_rejected"):
         return []
     first = rejects[0]
+    noun = "line" if first.get("file") else "row"
     return [
-        f"Rejected in {items['name']}: {items['n_rejected']:,}; the first is line"
+        f"Rejected in {items['name']}: {items['n_rejected']:,}; the first is {noun}"
         f" {first['line']}, {first['reason']}"
     ]
 

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
+from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
@@ -374,6 +375,20 @@ def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
     assert list(frame["Line"]) == [len(LOG.splitlines()) + 1]
 
 
+def test_rejected_lines_of_several_files_stand_with_their_file_or_as_rows(
+    tmp_path: Path, workspace: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    for name, bad in (("a1", "u1,i2\nu1,,1700000000\n"), ("a2", "u1,i2,3,4,5\nu9,,1700000000\n")):
+        (tmp_path / "logs" / f"{name}.csv").write_text(LOG + bad)
+    prepare(tmp_path / "logs", workspace=workspace)
+    app = open_data()
+    unfolded(app, "Rejected lines")
+    frame = next(f.value for f in app.dataframe if "Text" in f.value.columns)
+    found = frame.fillna(0)[["File", "Line", "Row"]].to_numpy().tolist()
+    assert sorted(found) == [["", 0, 181], ["", 0, 362], ["a1.csv", 182, 0], ["a2.csv", 182, 0]]
+
+
 def test_lost_lines_of_an_item_table_are_told_before_and_after(workspace: Path) -> None:
     app = open_data()
     choose_upload(app)
@@ -400,6 +415,15 @@ def test_a_file_on_the_server_is_found_in_the_open_folder_only(inbox: Path, tmp_
     button(app, "Prepare dataset").click().run()
     assert app.metric[0].value == "180"
     assert (inbox / "plays.csv").exists()
+
+
+def test_files_that_are_too_many_to_list_are_counted(inbox: Path) -> None:
+    for n in range(502):
+        (inbox / f"{n:03}.csv").touch()
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    assert "502 files in" in texts(app)
+    assert "the first 500 are listed" in texts(app)
 
 
 @pytest.mark.usefixtures("inbox")
