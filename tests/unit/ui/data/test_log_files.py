@@ -16,8 +16,7 @@ from bert4rec.ui.data.log_files import (
     data_path,
     forget_old_uploads,
     forget_upload,
-    list_data_files,
-    list_data_folders,
+    list_data,
     safe_file_name,
     spool,
 )
@@ -39,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_files_in_the_open_folder_are_listed_without_hidden_ones_and_links_out(
     folder: Path,
 ) -> None:
-    assert list_data_files(folder) == ["deep/log.csv", "in.csv"]
+    assert list_data(folder).files == ["deep/log.csv", "in.csv"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_folders_of_several_files_are_offered_as_one_log(folder: Path) -> None:
     (folder / "deep" / "log-2.csv").write_text("user,item\n")
     (folder / "single").mkdir()
     (folder / "single" / "log.csv").write_text("user,item\n")
-    assert list_data_folders(folder) == ["deep/"]
+    assert list_data(folder).folders == ["deep/"]
     assert data_path(folder, "deep/") == folder.resolve() / "deep"
 
 
@@ -69,7 +68,7 @@ def test_a_folder_with_a_link_out_of_the_open_one_is_not_read(
     for n in range(3):
         (folder / "deep" / f"log-{n}.csv").write_text("user,item\n")
     (folder / "deep" / "link").symlink_to(tmp_path / target)
-    assert list_data_folders(folder) == []
+    assert list_data(folder).folders == []
     with pytest.raises(NotFoundError, match="no file"):
         data_path(folder, "deep/")
 
@@ -160,3 +159,35 @@ def test_an_upload_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_the_folder_of_a_parted_table_is_offered_with_one_file_a_part(folder: Path) -> None:
+    for part in ("day=1/hour=1", "day=1/hour=2", "day=2/hour=1"):
+        (folder / "events" / part).mkdir(parents=True)
+        (folder / "events" / part / "p0.parquet").touch()
+    assert list_data(folder).folders == ["events/"]
+    # With a file of its own, that is all that would be read of the folder.
+    (folder / "events" / "notes.txt").touch()
+    assert list_data(folder).folders == []
+
+
+def test_more_files_than_are_listed_are_counted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.ui.data.log_files.N_LISTED", 3)
+    for n in range(9):
+        (folder / "deep" / f"{n}.csv").touch()
+    found = list_data(folder)
+    assert found.files == ["deep/0.csv", "deep/1.csv", "deep/2.csv"]
+    assert found.n_files == 11
+
+
+def test_a_hidden_folder_is_not_listed_but_may_hold_a_way_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "deep" / ".kept").mkdir()
+    for n in range(2):
+        (folder / "deep" / ".kept" / f"{n}.csv").touch()
+        (folder / "deep" / f"{n}.csv").touch()
+    assert list_data(folder).folders == ["deep/"]
+    (folder / "deep" / ".kept" / "link").symlink_to(tmp_path)
+    assert list_data(folder).folders == []
+    assert list_data(tmp_path / "nothing") == ([], [], 0)
