@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.data.collection import MAX_NAME, checked_name
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
     Filtered,
@@ -63,7 +64,7 @@ def prepare(
             by itself.
         roles: The columns to take; guessed if omitted. A log that was read has its own.
         form: The form of the file; told from its first lines if omitted.
-        name: The dataset's name; that of the file if omitted.
+        name: The dataset's name, of up to 60 signs; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
         settings: What to leave out.
         marks: Kept in the manifest: `simulated`, whether the log is made up, and `refined_from`,
@@ -71,7 +72,7 @@ def prepare(
 
     Raises:
         LogError: the log or the item table cannot be used.
-        DatasetError: the filters leave too little.
+        DatasetError: the filters leave too little, or the name is empty or too long.
         UnwritableError: the workspace cannot be written, or is full.
 
     Example:
@@ -83,6 +84,7 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     home = find_workspace(workspace)
+    name = None if name is None else checked_name(name, str(home))
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
     if isinstance(log, InteractionLog):
@@ -98,7 +100,7 @@ def prepare(
     table = _items_of(source, roles, items)
     origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
-    folder = home / "datasets" / f"{safe_name(name)}-{origin['fingerprint'][:8]}"
+    folder = home / "datasets" / _folder_name(name, origin["fingerprint"])
     there = _there(folder)
     if there is not None:
         return there
@@ -171,7 +173,17 @@ def _items_of(
 def _default_name(source: Source) -> str:
     if source.frame is not None:
         return source.name
-    return source.name.split(".")[0] or source.name
+    return (source.name.split(".")[0] or source.name)[:MAX_NAME]
+
+
+def _folder_name(name: str, fingerprint: str) -> str:
+    """Return the folder of a dataset: of another one where the same log was given another name."""
+    plain = safe_name(name)
+    if plain != name:
+        # Other names become the same part of a path.
+        named = f"{fingerprint} {name}".encode("utf-8", "surrogatepass")
+        fingerprint = hashlib.sha256(named).hexdigest()
+    return f"{plain}-{fingerprint[:8]}"
 
 
 def _origin(

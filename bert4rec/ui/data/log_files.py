@@ -18,7 +18,8 @@ from bert4rec.files import expanded, writing_explained
 
 DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
-MAX_NAME_LENGTH = 80
+# A file's name has 255 bytes, and a letter up to four.
+MAX_NAME_LENGTH = 60
 UPLOAD_LIFE_S = 24 * 3600
 
 
@@ -132,13 +133,15 @@ def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
 
 
 def safe_file_name(name: str) -> str:
-    """Return a file name that is one plain path part and keeps its endings.
+    """Return a file name that is one plain path part and keeps its letters and endings.
+
+    Datasets whose sources are called the same are taken for versions of each other.
 
     Example:
-        >>> safe_file_name("../my ratings.csv.gz"), safe_file_name("...")
-        ('my-ratings.csv.gz', 'log')
+        >>> safe_file_name("../my ratings.csv.gz"), safe_file_name("音楽.csv")
+        ('my-ratings.csv.gz', '音楽.csv')
     """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2])
+    plain = re.sub(r"[^\w.-]+", "-", name.replace("\\", "/").rpartition("/")[2])
     return plain.lstrip(".-")[-MAX_NAME_LENGTH:].lstrip(".-") or "log"
 
 

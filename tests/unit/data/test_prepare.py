@@ -439,3 +439,25 @@ def test_an_array_saved_is_that_which_numpy_would_save(tmp_path: Path) -> None:
         np.save(tmp_path / f"{name}.npy", array)
         written = (tmp_path / "made" / f"{name}.npy").read_bytes()
         assert written == (tmp_path / f"{name}.npy").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "names", [("音楽", "課程"), ("my log (2024)", "my log 2024"), ("x" * 59, "x" * 58)]
+)
+def test_a_log_keeps_each_name_that_it_is_given(
+    names: tuple[str, str], tmp_path: Path, workspace: Path
+) -> None:
+    path = write_log(tmp_path)
+    made = [prepare(path, name=name, workspace=workspace) for name in (*names, *names)]
+    assert [dataset.name for dataset in made] == [*names, *names]
+    assert made[0].folder == made[2].folder != made[1].folder == made[3].folder
+    assert made[0].fingerprint == made[1].fingerprint
+
+
+def test_a_name_is_one_line_of_up_to_sixty_signs(tmp_path: Path, workspace: Path) -> None:
+    path = write_log(tmp_path, "y" * 90 + ".csv")
+    assert prepare(path, name=" a\n b ", workspace=workspace).name == "a b"
+    assert prepare(path, workspace=workspace).name == "y" * 60
+    for name in ("", " \n", "x" * 61):
+        with pytest.raises(DatasetError, match="1 to 60 signs"):
+            prepare(path, name=name, workspace=workspace)

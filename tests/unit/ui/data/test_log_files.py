@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.data.collection import list_datasets
+from bert4rec.data.collection import list_datasets, versions
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.ui.data.log_files import (
@@ -129,6 +129,18 @@ def test_the_same_upload_of_two_visitors_at_once_is_one_dataset(tmp_path: Path) 
 def test_endings_are_kept_because_they_tell_the_form() -> None:
     assert safe_file_name("my log.inter.gz") == "my-log.inter.gz"
     assert safe_file_name("…") == "log"
+    assert len(f"{safe_file_name('𝒳' * 99 + '.csv.gz')}".encode()) < 255
+    assert safe_file_name("𝒳" * 99 + ".csv.gz").endswith(".csv.gz")
+
+
+def test_uploads_with_names_of_any_script_are_not_versions_of_each_other(tmp_path: Path) -> None:
+    paths = [spool(io.BytesIO(LOG.encode()), name, tmp_path) for name in ("音楽.csv", "本.csv")]
+    assert [path.name for path in paths] == ["音楽.csv", "本.csv"]
+    for path in paths:
+        prepare(path, workspace=tmp_path)
+    one, other = list_datasets(tmp_path)
+    assert {one["name"], other["name"]} == {"音楽", "本"}
+    assert versions(one, [one, other]) == []
 
 
 def test_forgetting_deletes_uploads_only(tmp_path: Path) -> None:
