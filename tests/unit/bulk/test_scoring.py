@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -448,3 +449,14 @@ def test_what_a_killed_process_left_beside_the_answer_goes_with_the_next_one(
 def test_pairs_longer_named_than_any_file_are_not_there(model: Recommender) -> None:
     with pytest.raises(NotFoundError):
         score_pairs(model, Path("x" * 300), "scored.csv")
+
+
+def test_pairs_whose_packing_is_cut_are_refused_in_words(
+    model: Recommender, tmp_path: Path
+) -> None:
+    packed = gzip.compress(b"user_id,item_id\n" + b"0,1\n" * 10_000)
+    for content in (packed[:-20], packed[:20] + b"xxxx" + packed[24:]):
+        (tmp_path / "pairs.csv.gz").write_bytes(content)
+        with pytest.raises(FormatError, match="the pairs cannot be read"):
+            score_pairs(model, tmp_path / "pairs.csv.gz", tmp_path / "scored.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv.gz"}
