@@ -611,3 +611,13 @@ def test_what_is_counted_of_a_folder_follows_its_files(inbox: Path) -> None:
         file.write(LOG.partition("\n")[2].replace("u", "w"))
     app.run()
     assert kept_by_these_settings(app) == 361
+
+
+@pytest.mark.usefixtures("workspace")
+def test_of_a_file_without_names_none_is_called_usual() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "log.txt", b"".join(b"%d %d\n" % (n % 9, n * 7 % 11) for n in range(60)))
+    assert "User and item a line, no header" in texts(app)
+    assert "in this form the item stands there" in texts(app)
+    assert "is usual" not in texts(app)

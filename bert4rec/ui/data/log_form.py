@@ -8,6 +8,7 @@ import streamlit as st
 from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
 from bert4rec.errors import LogError
@@ -49,6 +50,8 @@ NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
 N_PREVIEW_ITEMS = 30
+# Those whose columns have their names from the form and not from the file.
+NAMELESS_FORMS = ("movielens", "pairs", *LINE_FORMS)
 # Narrower boxes cut the names of columns off.
 MIN_ROLE_PX = 170
 
@@ -237,8 +240,15 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""
         st.caption(f":material/check: Chosen by hand.{before}")
     else:
-        st.caption(f"{_sign(guess, picked)} {escape(sentence(guess.reason))}")
+        st.caption(f"{_sign(guess, picked)} {escape(sentence(_reason(role, guess, preview)))}")
     return picked
+
+
+def _reason(role: str, guess: RoleGuess, preview: LogPreview) -> str:
+    """Return the reason of a guess; names that the form gives say nothing of the file."""
+    if guess.column is None or preview.form not in NAMELESS_FORMS:
+        return guess.reason
+    return f"the file names no columns, and in this form the {role} stands there"
 
 
 def _sign(guess: RoleGuess, picked: str | None) -> str:
