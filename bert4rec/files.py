@@ -230,7 +230,10 @@ def move_where_free(folder: Path, parent: Path, name: str) -> Path:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what is temporary in `folder` and whose process is gone, on whatever machine."""
+    """Remove what is temporary in `folder` and whose process is gone, on whatever machine.
+
+    The locks of a shared folder have to be seen by all who share it, as those of NFS 4 are.
+    """
     for path in folder.glob(f".*.{TEMPORARY}*.tmp"):
         if not _is_in_use(path):
             _remove(path)
