@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import re
 import secrets
 import shutil
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, count
@@ -23,8 +21,11 @@ from bert4rec.errors import (
     SettingsError,
     UnwritableError,
 )
+from bert4rec.file_locks import take
 
 WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
+# What is temporary bears this in its name, and has a lock of the same name beside it.
+TEMPORARY, TEMPORARY_LOCK = "bert4rec-", ".lock"
 
 
 def find_workspace(path: str | Path | None = None) -> Path:
@@ -149,14 +150,11 @@ def swapped_in(path: str | Path) -> Iterator[Path]:
     """
     path = file_to_write(path)
     make_folder(path.parent)
-    temporary = temporary_beside(path)
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -167,40 +165,69 @@ def folder_swapped_in(path: Path) -> Iterator[Path]:
     an error nothing of the new folder stays. Where another process put the same folder there
     meanwhile, that one stays, as somebody may have opened it.
     """
-    make_folder(path.parent)
-    temporary, before = temporary_beside(path), _inode(path)
-    with writing_explained(path.parent):
-        temporary.mkdir()
-    try:
+    before = _inode(path)
+    with temporary_folder_beside(path) as temporary:
         yield temporary
         if _inode(path) in (None, before):
             _put_in_place(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _put_in_place(new: Path, path: Path) -> None:
-    aside = temporary_beside(path)
-    with suppress(FileNotFoundError):
-        path.rename(aside)
-    try:
-        new.rename(path)
-    except OSError:
-        # Either another process was faster, or nothing is there and the old folder goes back.
-        if not path.exists():
-            if aside.exists():
-                aside.rename(path)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
+    with temporary_beside(path) as aside:
+        with suppress(FileNotFoundError):
+            path.rename(aside)
+        try:
+            new.rename(path)
+        except OSError:
+            # Either another process was faster, or nothing is there and the old folder goes back.
+            if not path.exists():
+                if aside.exists():
+                    aside.rename(path)
+                raise
 
 
 def _inode(path: Path) -> int | None:
     return path.stat().st_ino if path.exists() else None
 
 
-def temporary_beside(path: Path) -> Path:
-    """Return a hidden path beside `path` that nobody else has, and that says who made it."""
-    return path.parent / f".{path.name}.{_machine()}-{os.getpid()}.{secrets.token_hex(4)}.tmp"
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """Yield a hidden path beside `path` that nobody else has; what is there at the end goes.
+
+    A locked file beside it says that it is in use. Host and process would not: in another
+    container both may be called the same.
+
+    Raises:
+        UnwritableError: the folder cannot be written.
+    """
+    temporary = path.parent / f".{path.name}.{TEMPORARY}{secrets.token_hex(4)}.tmp"
+    lock = temporary.with_suffix(TEMPORARY_LOCK)
+    with writing_explained(path.parent):
+        file = lock.open("xb")
+    try:
+        with file:
+            # A file system without locks, as some shared ones are: there nothing is ever removed.
+            with suppress(OSError):
+                take(file)
+            try:
+                yield temporary
+            finally:
+                _remove(temporary)
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder_beside(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `path`, and the folders above it; it goes at the end.
+
+    Raises:
+        UnwritableError: it cannot be made.
+    """
+    make_folder(path.parent)
+    with temporary_beside(path) as folder:
+        make_folder(folder)
+        yield folder
 
 
 def move_where_free(folder: Path, parent: Path, name: str) -> Path:
@@ -216,25 +243,36 @@ def move_where_free(folder: Path, parent: Path, name: str) -> Path:
                 raise
 
 
-def _machine() -> str:
-    return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
 def remove_abandoned(folder: Path) -> None:
-    """Remove what is temporary in `folder` and whose process, of this machine, is gone."""
-    # Not at the top: the help of the command line would wait for it.
-    import psutil
+    """Remove what is temporary in `folder` and whose process is gone, on whatever machine.
 
-    for path in folder.glob(f".*.{_machine()}-*.tmp"):
-        made_by = re.fullmatch(r".+-(\d+)\.[0-9a-f]{8}\.tmp", path.name)
-        if not made_by or psutil.pid_exists(int(made_by[1])):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            # It may be another person's, in a folder that all write.
-            with suppress(OSError):
-                path.unlink()
+    The locks of a shared folder have to be seen by all who share it, as those of NFS 4 are.
+    """
+    for path in folder.glob(f".*.{TEMPORARY}*.tmp"):
+        if not _is_in_use(path):
+            _remove(path)
+            _remove(path.with_suffix(TEMPORARY_LOCK))
+
+
+def _is_in_use(temporary: Path) -> bool:
+    """Whether a process holds what is temporary, or it cannot be told."""
+    try:
+        with temporary.with_suffix(TEMPORARY_LOCK).open("r+b") as file:
+            take(file)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        # It may be another person's, in a folder that all write.
+        with suppress(OSError):
+            path.unlink()
 
 
 def is_writable(value: Any) -> bool:

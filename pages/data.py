@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bert4rec.data.collection import damaged_datasets
+from bert4rec.data.collection import MAX_NAME, damaged_datasets
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
@@ -97,8 +97,8 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
         draw_costs(choice, form, roles, settings)
         name = st.text_input(
             "Name of the dataset",
-            value=choice.name,
-            max_chars=60,
+            value=choice.name[:MAX_NAME],
+            max_chars=MAX_NAME,
             key=f"name|{choice.path}",
             persist_state="session",
         )
@@ -111,7 +111,7 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
                     items=choice.items,
                     roles=roles,
                     form=form,
-                    name=name.strip() or choice.name,
+                    name=name.strip() or None,
                     workspace=state.workspace(),
                     settings=settings,
                 )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import torch
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import InteractionLog
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
-from bert4rec.files import temporary_beside
+from bert4rec.files import TEMPORARY_LOCK, make_folder, temporary_beside
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.recommender import Recommender
@@ -120,10 +118,12 @@ def saved_dataset(workspace: Path, dataset: SequenceDataset) -> SequenceDataset:
 
 
 def abandoned_beside(path: Path) -> Path:
-    """What a process of this machine that is gone would have called its temporary file."""
-    dead = next(pid for pid in range(4_000_000, 1, -1) if not psutil.pid_exists(pid))
-    mine = temporary_beside(path)
-    return mine.with_name(mine.name.replace(f"-{os.getpid()}.", f"-{dead}."))
+    """Return the temporary path of a process that is gone; its lock lies beside it."""
+    make_folder(path.parent)
+    with temporary_beside(path) as temporary:
+        pass
+    temporary.with_suffix(TEMPORARY_LOCK).touch()
+    return temporary
 
 
 def columns_of(log: InteractionLog, *columns: str) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bert4rec.data.packing import DAMAGED
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import file_to_write, is_file, swapped_in, writing_explained
 from bert4rec.spreadsheets import csv_text
@@ -91,7 +92,7 @@ class RowFile:
             yield
         except FormatError:
             raise
-        except (ValueError, OSError, pa.ArrowException) as error:
+        except (ValueError, *DAMAGED, pa.ArrowException) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise FormatError(
                 f"the {self.what} cannot be read: {reason}", where=self.path.name

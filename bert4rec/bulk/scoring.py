@@ -9,7 +9,6 @@ because the rank of a pair is known only when all pairs of its history are.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise, repeat
@@ -30,7 +29,7 @@ from bert4rec.bulk.row_files import (
 )
 from bert4rec.data.split import Segments
 from bert4rec.errors import FormatError
-from bert4rec.files import make_folder, remove_abandoned, temporary_beside, writing_explained
+from bert4rec.files import remove_abandoned, temporary_folder_beside, writing_explained
 from bert4rec.histories import Histories
 from bert4rec.id_columns import IdLookup, as_codes, as_ids, raw_id
 from bert4rec.item_lists import UNKNOWN_ITEM, UNKNOWN_USER, Problems, encode_sequences
@@ -98,16 +97,11 @@ def score_pairs(
     """
     rows = RowFile(Path(pairs), "pairs")
     _check_columns(rows.columns, rows.path.name)
-    folder = temporary_beside(row_file_to_write(out))
-    make_folder(folder.parent)
-    remove_abandoned(folder.parent)
-    with writing_explained(folder.parent):
-        folder.mkdir()
-        try:
-            report = _score(model, rows, folder, skip_unknown, batch_rows, tell)
-            _write_ranked(folder, out, report.n_pairs)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    place = row_file_to_write(out)
+    remove_abandoned(place.parent)
+    with writing_explained(place.parent), temporary_folder_beside(place) as folder:
+        report = _score(model, rows, folder, skip_unknown, batch_rows, tell)
+        _write_ranked(folder, out, report.n_pairs)
     return report
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table
+from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, tell
 from bert4rec.files import expanded, write_json, writing_explained
 
 FORMS = ("parquet", "recbole")
@@ -28,8 +28,10 @@ def datasets(ctx: click.Context, workspace: Path) -> None:
 
 
 def _list(workspace: Path) -> None:
-    from bert4rec.data.collection import list_datasets
+    from bert4rec.data.collection import damaged_datasets, list_datasets
 
+    for error in damaged_datasets(workspace):
+        tell(f"passed over: {error}")
     kept = ("folder", "name", "note", "created_at", "fingerprint")
     entries = [
         {key: entry.get(key) for key in kept} | dict(entry.get("counts", {}))

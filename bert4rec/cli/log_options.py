@@ -143,15 +143,23 @@ class LogOptions:
         check_roles(roles, [column.name for column in columns], Path(log).name)
         return roles
 
-    def item_table(self) -> Path | ItemTable | None:
-        """Return the item table, read if its columns were named."""
+    def item_table(self, log: str) -> Path | ItemTable | None:
+        """Return the item table, read if its columns were named.
+
+        Raises:
+            LogError: it cannot be read, or the log's column of items is not certain.
+        """
         if self.items is None:
             return None
         if not (self.items_key or self.items_title):
             return Path(self.items)
         from bert4rec.data.item_table import read_item_table
+        from bert4rec.data.log import preview_log
 
-        return read_item_table(Path(self.items), key=self.items_key, title=self.items_title)
+        roles = self.roles(log) or preview_log(log, form=self.form).roles()
+        return read_item_table(
+            Path(self.items), log_item=roles.item, key=self.items_key, title=self.items_title
+        )
 
 
 def _is_typed(value: Any) -> bool:

@@ -31,7 +31,7 @@ def read_dataset(
     tell(f"reading {log}")
     return prepare_log(
         log,
-        items=reading.item_table(),
+        items=reading.item_table(log),
         roles=reading.roles(log),
         form=reading.form,
         name=name,
@@ -53,7 +53,12 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
 
     place = expanded(text)
     is_dataset = is_file(place / "manifest.json")
-    if not is_dataset and (is_there(place) or re.search(r"[*?\[]", text)):
+    known = list_datasets(workspace)
+    is_known = any(
+        text in (entry.get(k) for k in ("folder", "fingerprint", "name")) for entry in known
+    )
+    is_pattern = not is_known and re.search(r"[*?\[]", text)
+    if not is_dataset and (is_there(place) or is_pattern):
         dataset = read_dataset(text, reading, workspace)
         _tell_losses(dataset)
         return dataset
@@ -61,8 +66,7 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
         wrong_use(f"{', '.join(reading.given())} can only be given with a log, and {text} is none")
     if is_dataset:
         return open_dataset(place.resolve())
-    known = list_datasets(workspace)
-    if any(text in (entry.get(k) for k in ("folder", "fingerprint", "name")) for entry in known):
+    if is_known:
         return find_dataset(workspace, text)
     if text in SAMPLES:
         tell(f"preparing the sample {text}")
@@ -162,8 +166,9 @@ def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:
     if not items.get("n_rejected"):
         return []
     first = rejects[0]
+    noun = "line" if first.get("file") else "row"
     return [
-        f"Rejected in {items['name']}: {items['n_rejected']:,}; the first is line"
+        f"Rejected in {items['name']}: {items['n_rejected']:,}; the first is {noun}"
         f" {first['line']}, {first['reason']}"
     ]
 

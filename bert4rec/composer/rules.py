@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bert4rec.composer.outline import OPEN, Limit, Order, Outline
+from bert4rec.data.column_types import id_texts
 from bert4rec.data.item_groups import cell_values
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
@@ -316,8 +317,8 @@ def texts_of(vocabulary: Vocabulary, column: str) -> list[str]:
     Raises:
         SettingsError: there is no such column.
     """
-    values = _column(vocabulary, column)
-    texts: list[str] = values.astype("string").fillna("").str.strip().tolist()
+    values = id_texts(_column(vocabulary, column))
+    texts: list[str] = values.fillna("").str.strip().tolist()
     return texts
 
 

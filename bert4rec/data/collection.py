@@ -116,14 +116,23 @@ def rename_dataset(workspace: Path, folder_name: str, name: str) -> None:
         NotFoundError: there is no such dataset.
         DatasetError: the name is empty or too long.
     """
+    _change(workspace, folder_name, {"name": checked_name(name, folder_name)})
+
+
+def checked_name(name: str, where: str) -> str:
+    """Return the name of a dataset as it is kept: on one line, with single blanks.
+
+    Raises:
+        DatasetError: the name is empty or too long.
+    """
     shown = " ".join(name.split())
     if not 1 <= len(shown) <= MAX_NAME:
         raise DatasetError(
             f"a name has 1 to {MAX_NAME} signs, not {len(shown)}",
-            where=folder_name,
+            where=where,
             fix="Give another name.",
         )
-    _change(workspace, folder_name, {"name": shown})
+    return shown
 
 
 def note_dataset(workspace: Path, folder_name: str, text: str) -> None:

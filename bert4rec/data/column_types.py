@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import pandas as pd
+from pandas.api.types import is_string_dtype
+
 from bert4rec.data.roles import dtype_of
+from bert4rec.id_columns import LEAST_INEXACT, raw_id
 
 # Whole numbers that fit 64 bits with a sign, and all of them.
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
@@ -14,6 +18,8 @@ FLOATS = {"FLOAT", "DOUBLE"}
 DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 # Of any unit, with a zone or without; lists of them end with a bracket.
 TIME = re.compile(r"DATE|TIMESTAMP[A-Z_ ]*")
+# What around an id does not count.
+AROUND_ID = " "
 # The type of a column that is empty all over.
 EMPTY = '"NULL"'
 
@@ -42,14 +48,27 @@ def have_a_common_type(sql_types: Iterable[str]) -> bool:
 
 
 def id_text(column: str, sql_type: str) -> str:
-    """Return the expression of ids as text, by which an id is the same in columns of any type."""
+    """Return the expression of ids as text, by which an id is the same in columns of any type.
+
+    It is that of `raw_id`, in SQL.
+    """
     if sql_type in FLOATS:
         # Ids became floats where pandas had a gap in the column: 7.0 is the id 7.
-        is_whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
+        is_exact = f"isfinite({column}) AND abs({column}) < {LEAST_INEXACT}"
+        is_whole = f"{is_exact} AND {column} = trunc({column})"
         text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
         return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
     if DECIMAL.fullmatch(sql_type):
         # As for floats: 7.00 is the id 7.
         is_whole = f"{column} = trunc({column})"
         return f"CASE WHEN {is_whole} THEN {column}::HUGEINT::VARCHAR ELSE {column}::VARCHAR END"
+    if sql_type == "BLOB":
+        return f"coalesce(try(decode({column})), {column}::VARCHAR)"
     return f"{column}::VARCHAR"
+
+
+def id_texts(column: pd.Series) -> pd.Series:
+    """Return a column of a frame as ids in text, each as `raw_id` has it; gaps stay gaps."""
+    if column.dtype != object and is_string_dtype(column.dtype):
+        return column.astype("string")
+    return column.map(raw_id, na_action="ignore").astype("string")

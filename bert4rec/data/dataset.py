@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -171,7 +172,7 @@ class SequenceDataset:
         """Write the dataset to `folder`, all or nothing, and return it opened from there."""
         with folder_swapped_in(folder) as new:
             _save_array(new / "items.npy", self.items.astype(np.int32, copy=False))
-            np.save(new / "offsets.npy", self.offsets.astype(np.int64, copy=False))
+            _save_array(new / "offsets.npy", self.offsets.astype(np.int64, copy=False))
             if self.times_s is not None:
                 _save_array(new / "times_s.npy", self.times_s.astype(np.float64, copy=False))
             self.vocabulary.table.to_parquet(new / "items.parquet", index=False)
@@ -191,7 +192,18 @@ def _save_array(path: Path, array: np.ndarray) -> None:
         if array.offset and array.offset + array.nbytes == source.stat().st_size:
             shutil.copyfile(source, path)
             return
-    np.save(path, array)
+    with path.open("wb") as file:
+        begin_array(file, array.dtype, len(array))
+        file.write(np.ascontiguousarray(array).data)
+
+
+def begin_array(file: BinaryIO, dtype: npt.DTypeLike, n: int) -> None:
+    """Write the head of an `.npy` file of `n` numbers, which are written behind it.
+
+    NumPy would write them itself, but leaves a full disk unnoticed.
+    """
+    head = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype)) | {"shape": (n,)}
+    np.lib.format.write_array_header_1_0(file, head)
 
 
 def count_distinct(keys: np.ndarray) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import duckdb
 import pandas as pd
 
-from bert4rec.data.column_types import is_time_type
+from bert4rec.data.column_types import id_texts, is_time_type
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
@@ -32,7 +32,7 @@ from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
 from bert4rec.data.times import OF_A_TIME_TYPE, TimeReading, are_plain_numbers, read_times
-from bert4rec.errors import LogError
+from bert4rec.errors import Bert4RecError, LogError
 
 # Paths in the messages of the reader.
 FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
@@ -156,6 +156,8 @@ def plain_errors(source: Source) -> Iterator[None]:
     """
     try:
         yield
+    except Bert4RecError:
+        raise
     except duckdb.OutOfMemoryException as error:
         raise LogError(
             "the log does not fit the memory and the disk space left to DuckDB",
@@ -178,7 +180,7 @@ def _scan(connection: Connection, source: Source, roles: Roles) -> Scan:
     frame = source.frame[list(roles.named().values())]
     # DuckDB guesses the type of object columns from a sample; as text they need no guess.
     objects = [name for name in frame.columns if frame[name].dtype == object]
-    frame = frame.astype(dict.fromkeys(objects, "string"))
+    frame = frame.assign(**{name: id_texts(frame[name]) for name in objects})
     connection.duckdb.register("frame", frame)
     return Scan("SELECT * FROM frame")
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
+from bert4rec.data.column_types import id_texts
 from bert4rec.data.vocabulary import Vocabulary
 
 MAX_CATEGORIES = 60
@@ -65,8 +66,8 @@ def item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
 
 
 def _item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
-    cells = vocabulary.table[column]
-    values = cells.astype(object).where(cells.notna(), "").astype(str)
+    # A gap made whole numbers floats: 7.0 is the group 7.
+    values = id_texts(vocabulary.table[column]).fillna("").astype(str)
     if values.nunique() > MAX_CATEGORIES:
         texts = values.unique().tolist()
         firsts = [next(iter(parts), "") for parts in cell_values(texts)]

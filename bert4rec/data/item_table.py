@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bert4rec.data.column_types import AROUND_ID, id_text, id_texts
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
@@ -25,7 +26,7 @@ from bert4rec.data.rejects import (
     first_rejects,
 )
 from bert4rec.data.roles import guess_role, guess_roles, plain_name
-from bert4rec.data.scan import NOT_A_RECORD, Connection
+from bert4rec.data.scan import NOT_A_RECORD, Connection, Scan, quote_name
 from bert4rec.data.source import Source, frame_source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 
@@ -35,8 +36,6 @@ TITLES = (
     " originaltitle label track song"
 ).split()
 RESERVED = ("item_id", "title", "count")
-# From here on a float stands for several whole numbers.
-LEAST_INEXACT = 2.0**53
 # Neither 007 nor +49 nor 12E4 is a number to whoever wrote it, nor one of more digits than a float.
 WHOLE_NUMBER = r"-?(?:0|[1-9]\d{0,14})"
 NUMBER = rf"(?:{WHOLE_NUMBER}(?:\.\d*)?|-?\.\d+)(?:[eE][+-]?\d{{1,2}})?"
@@ -92,19 +91,26 @@ def read_items(
 def read_item_table(
     path: str | Path | pd.DataFrame,
     *,
+    log_item: str | None = None,
     key: str | None = None,
     title: str | None = None,
     max_bytes: int | None = None,
 ) -> ItemTable:
-    """Read an item table as `read_items` does; say what was taken, and what could not be."""
+    """Read an item table as `read_items` does; say what was taken, and what could not be.
+
+    A table with a column of the name `log_item`, that of the log's items, is joined on it.
+    """
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
     else:
         source = open_source(path, max_bytes=max_bytes)
     names = _column_names(source)
-    key = _chosen(key, names, source) if key else _key(source, names)
+    key = _chosen(key, names, source) if key else _key(source, names, log_item)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
-    found = _of_file(source, names, key) if source.frame is None else _of_frame(source.frame, key)
+    if source.frame is None:
+        found = _of_file(source, names, key, title)
+    else:
+        found = _of_frame(source.frame, key)
     rows = _arranged(found.table, key, title)
     if not len(rows):
         unread = f" that can be read, and {found.n_rejected:,} others" if found.n_rejected else ""
@@ -129,14 +135,14 @@ def _of_frame(frame: pd.DataFrame, key: str) -> _Found:
     return _Found(frame, n_refused, tuple(Reject(*row) for row in refused))
 
 
-def _of_file(source: Source, names: Sequence[str], key: str) -> _Found:
+def _of_file(source: Source, names: Sequence[str], key: str, title: str | None) -> _Found:
     source = looked_through(source)
     if source.is_packed:
         # Hashing looks through packed files to their end.
         hash_files(source.files)
     connection = Connection()
     try:
-        return _read(connection, source, names, key)
+        return _read(connection, source, names, key, title)
     except duckdb.Error as error:
         raise LogError(
             f"the item table cannot be read: {str(error).splitlines()[0]}",
@@ -147,10 +153,14 @@ def _of_file(source: Source, names: Sequence[str], key: str) -> _Found:
         connection.close()
 
 
-def _read(connection: Connection, source: Source, names: Sequence[str], key: str) -> _Found:
+def _read(
+    connection: Connection, source: Source, names: Sequence[str], key: str, title: str | None
+) -> _Found:
     scan = scan_source(source, connection.spill_folder)
     source = fill_raw(connection, source, scan, source.layout.columns, lambda columns: columns)
-    table = connection.duckdb.execute("SELECT * FROM raw").df()
+    called = dict(zip(names, source.layout.columns, strict=True))
+    shown = [called[name] for name in (key, title) if name is not None]
+    table = connection.duckdb.execute(_with_texts(connection, shown)).df()
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
     n_refused, refused = _refused(table, key, no_record)
@@ -158,11 +168,22 @@ def _read(connection: Connection, source: Source, names: Sequence[str], key: str
     return _Found(table, n_rejected, first_rejects(connection, source, refused))
 
 
+def _with_texts(connection: Connection, shown: Collection[str]) -> str:
+    """Return the SELECT of all rows, with ids, titles and bytes as text: a frame rounds numbers."""
+    types = connection.types(Scan("SELECT * FROM raw"))
+    told = [
+        f"{id_text(quote_name(name), sql_type)} AS {quote_name(name)}"
+        for name, sql_type in types.items()
+        if name in shown or sql_type == "BLOB"
+    ]
+    return f"SELECT * REPLACE ({', '.join(told)}) FROM raw"
+
+
 def _refused(
     table: pd.DataFrame, key: str, no_record: pd.Series | None = None
 ) -> tuple[int, list[tuple[int, str, str]]]:
     """Return how many rows have no id, and of the first their numbers from 1, reasons and texts."""
-    places = np.flatnonzero(_texts(table[key]) == "")
+    places = np.flatnonzero(_ids(table[key]) == "")
     refused = []
     for place in places[:N_REJECTS_KEPT]:
         text = None if no_record is None else no_record.iloc[place]
@@ -176,11 +197,15 @@ def _refused(
 def _column_names(source: Source) -> tuple[str, ...]:
     """Return the columns' names; without a header the first is the id and the second the title."""
     layout = source.layout
-    if layout.has_header or layout.form in (*JSON_FORMS, "parquet", "frame"):
+    if _has_names(source):
         return layout.columns
     n = len(layout.columns)
     further = ("category",) if n == 3 else tuple(f"column{place}" for place in range(3, n + 1))
     return ("item_id", "title", *further)
+
+
+def _has_names(source: Source) -> bool:
+    return source.layout.has_header or source.layout.form in (*JSON_FORMS, "parquet", "frame")
 
 
 def _own(names: Sequence[str], source: Source) -> list[str]:
@@ -200,7 +225,9 @@ def _chosen(column: str, names: Sequence[str], source: Source) -> str:
     return column
 
 
-def _key(source: Source, names: Sequence[str]) -> str:
+def _key(source: Source, names: Sequence[str], log_item: str | None) -> str:
+    if log_item is not None and log_item in names and _has_names(source):
+        return log_item
     if "item_id" in names:
         return "item_id"
     columns = source.layout.described()
@@ -225,7 +252,7 @@ def _title(names: Sequence[str], key: str) -> str | None:
 
 
 def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
-    ids = _texts(table[key])
+    ids = _ids(table[key])
     titles = ids if title is None else _texts(table[title])
     others = [name for name in table.columns if name not in (key, title)]
     arranged = pd.DataFrame({"item_id": ids, "title": titles.where(titles != "", ids)})
@@ -236,14 +263,12 @@ def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
     return arranged[is_first].reset_index(drop=True)
 
 
+def _ids(column: pd.Series) -> pd.Series:
+    return id_texts(column).fillna("").str.strip(AROUND_ID).astype("str")
+
+
 def _texts(column: pd.Series) -> pd.Series:
-    texts = column.astype("string")
-    if pd.api.types.is_float_dtype(column.dtype):
-        # A gap made whole numbers floats: 7.0 is the id 7.
-        numbers = column.to_numpy(np.float64, na_value=np.nan)
-        is_whole = (np.abs(numbers) < LEAST_INEXACT) & (numbers == np.round(numbers))
-        texts[is_whole] = pd.Series(numbers[is_whole]).astype("int64").astype("string").to_numpy()
-    return texts.fillna("").str.strip().astype("str")
+    return id_texts(column).fillna("").str.strip().astype("str")
 
 
 def _of_one_type(column: pd.Series) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from bert4rec.data.row_order import OrderedRows, order_rows
 from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, looked_through, open_source
 from bert4rec.data.staged_rows import StagedRows
-from bert4rec.files import find_workspace, temporary_beside
+from bert4rec.files import find_workspace, writing_explained
 
 __all__ = [
     "FORMS",
@@ -172,6 +173,9 @@ class InteractionLog:
         Args:
             is_wanted: Which rows to take, bool of shape (n_rows,); all if None.
             drop_duplicates: Leave out a row whose user, item and time an earlier one has.
+
+        Raises:
+            UnwritableError: the disk is full.
         """
         mask = b"" if is_wanted is None else np.packbits(is_wanted).tobytes()
         key = hashlib.blake2b(mask, digest_size=16, person=b"%d" % drop_duplicates).digest()
@@ -179,12 +183,11 @@ class InteractionLog:
             for old in self._orders.values():
                 shutil.rmtree(old.folder)
             self._orders.clear()
-            self._orders[key] = order_rows(
-                self.rows,
-                temporary_beside(self.rows.folder),
-                is_wanted=is_wanted,
-                drop_duplicates=drop_duplicates,
-            )
+            folder = self.rows.folder.with_name(f"ordered-{secrets.token_hex(4)}")
+            with writing_explained(folder):
+                self._orders[key] = order_rows(
+                    self.rows, folder, is_wanted=is_wanted, drop_duplicates=drop_duplicates
+                )
         return self._orders[key]
 
     def close(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
+from bert4rec.data.dataset import begin_array
 from bert4rec.data.filters import Filtered
 from bert4rec.data.row_order import ROWS_SORTED, wanted_chunks
 from bert4rec.data.staged_rows import StagedRows
@@ -53,16 +53,16 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
     has_times = "n" in rows.columns
     n_times = filtered.n_kept if has_times else 0
     with (folder / ITEMS).open("wb") as to_items, (folder / TIMES).open("wb") as to_times:
-        _begin_array(to_items, np.int32, filtered.n_kept)
-        _begin_array(to_times, np.float64, n_times)
+        begin_array(to_items, np.int32, filtered.n_kept)
+        begin_array(to_times, np.float64, n_times)
         for places in _places(filtered.ordered.offsets, users):
             idx = item_idx.take(filtered.ordered.at("i", places))
             is_kept = idx > 0
             keeps_all = bool(is_kept.all())
-            (idx if keeps_all else idx[is_kept]).tofile(to_items)
+            to_items.write((idx if keeps_all else idx[is_kept]).data)
             if has_times:
                 times = filtered.ordered.at("n", places)
-                rows.seconds(times if keeps_all else times[is_kept]).tofile(to_times)
+                to_times.write(rows.seconds(times if keeps_all else times[is_kept]).data)
     return NumberedRows(
         items=np.load(folder / ITEMS, mmap_mode="r"),
         times_s=np.load(folder / TIMES, mmap_mode="r") if has_times else None,
@@ -71,12 +71,6 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
         item_ids=rows.item_ids.take(items).to_numpy(zero_copy_only=False),
         n_of_item=filtered.n_of_item[items],
     )
-
-
-def _begin_array(file: BinaryIO, dtype: type[np.generic], n: int) -> None:
-    """Write the head of an `.npy` file of `n` numbers, which follow."""
-    head = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype)) | {"shape": (n,)}
-    np.lib.format.write_array_header_1_0(file, head)
 
 
 def _first_named(rows: StagedRows, filtered: Filtered) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.data.collection import MAX_NAME, checked_name
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
     Filtered,
@@ -29,7 +30,7 @@ from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, frame_source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
-from bert4rec.files import find_workspace, remove_abandoned, safe_name
+from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
 from bert4rec.moments import now_text
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
@@ -73,7 +74,7 @@ def prepare(
             by itself.
         roles: The columns to take; guessed if omitted. A log that was read has its own.
         form: The form of the file; told from its first lines if omitted.
-        name: The dataset's name; that of the file if omitted.
+        name: The dataset's name, of up to 60 signs; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
         settings: What to leave out.
         marks: Kept in the manifest: `simulated`, whether the log is made up, and `refined_from`,
@@ -81,7 +82,8 @@ def prepare(
 
     Raises:
         LogError: the log or the item table cannot be used.
-        DatasetError: the filters leave too little.
+        DatasetError: the filters leave too little, or the name is empty or too long.
+        UnwritableError: the workspace cannot be written, or is full.
 
     Example:
         >>> import tempfile
@@ -92,6 +94,7 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     home = find_workspace(workspace)
+    name = None if name is None else checked_name(name, str(home))
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
     if isinstance(log, InteractionLog):
@@ -107,17 +110,17 @@ def prepare(
     table = _items_of(source, roles, items)
     origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
-    folder = home / "datasets" / f"{safe_name(name)}-{origin['fingerprint'][:8]}"
+    folder = home / "datasets" / _folder_name(name, origin["fingerprint"])
     there = _there(folder)
     if there is not None:
         return there
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
     if isinstance(log, InteractionLog):
-        return _saved(_build(log, settings, table, manifest), folder)
+        return _made(log, settings, table, manifest, folder)
     if settings.min_value is None:
         roles = replace(roles, value=None)
     with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
-        return _saved(_build(opened, settings, table, manifest), folder)
+        return _made(opened, settings, table, manifest, folder)
 
 
 def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -> None:
@@ -128,6 +131,18 @@ def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -
                 where=log.source_name,
                 fix=f"Omit the {noun} here, and give them to read_log.",
             )
+
+
+def _made(
+    log: InteractionLog,
+    settings: PrepareSettings,
+    table: ItemTable | None,
+    manifest: dict[str, Any],
+    folder: Path,
+) -> SequenceDataset:
+    with writing_explained(folder.parent):
+        dataset = _build(log, settings, table, manifest)
+        return _saved(dataset, folder)
 
 
 def _saved(dataset: SequenceDataset, folder: Path) -> SequenceDataset:
@@ -162,22 +177,23 @@ def _items_of(
         items = beside if beside.is_file() else None
     if items is None or isinstance(items, ItemTable):
         return items
-    # A table that shares the log's name for the item column is joined on it.
-    key = roles.item if _has_column(items, roles.item) else None
-    return read_item_table(items, key=key)
-
-
-def _has_column(items: Path | str | pd.DataFrame, column: str) -> bool:
-    if isinstance(items, pd.DataFrame):
-        return column in items.columns
-    layout = open_source(items).layout
-    return column in layout.columns and layout.form not in ("pairs", "movielens")
+    return read_item_table(items, log_item=roles.item)
 
 
 def _default_name(source: Source) -> str:
     if source.frame is not None:
         return source.name
-    return source.name.split(".")[0] or source.name
+    return (source.name.split(".")[0] or source.name)[:MAX_NAME]
+
+
+def _folder_name(name: str, fingerprint: str) -> str:
+    """Return the folder of a dataset: of another one where the same log was given another name."""
+    plain = safe_name(name)
+    if plain != name:
+        # Other names become the same part of a path.
+        named = f"{fingerprint} {name}".encode("utf-8", "surrogatepass")
+        fingerprint = hashlib.sha256(named).hexdigest()
+    return f"{plain}-{fingerprint[:8]}"
 
 
 def _origin(

@@ -23,7 +23,7 @@ from bert4rec.files import (
     make_folder,
     remove_abandoned,
     swapped_in,
-    temporary_beside,
+    temporary_folder_beside,
     write_text,
     writing_explained,
 )
@@ -190,12 +190,8 @@ def prepare_public_log(
     else:
         md5 = _fetch(log, url or log.url, place, progress)
     write_text(place.with_name(f"{place.name}.md5"), f"{md5}  {place.name}\n")
-    folder = temporary_beside(place)
-    make_folder(folder)
-    try:
+    with temporary_folder_beside(place) as folder:
         return _prepare_archive(log, place, folder, workspace)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fetch(log: PublicLog, url: str, place: Path, progress: Progress | None) -> str:

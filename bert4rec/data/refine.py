@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP
-from bert4rec.files import find_workspace, make_folder, safe_name, temporary_beside
+from bert4rec.files import find_workspace, safe_name, temporary_folder_beside
 
 ID = pa.dictionary(pa.int32(), pa.string())
 
@@ -75,13 +74,9 @@ def refined_settings(dataset: SequenceDataset, stricter: dict[str, Any]) -> Prep
 
 @contextmanager
 def _rebuilt_log(dataset: SequenceDataset, home: Path) -> Iterator[Path]:
-    folder = temporary_beside(home / TMP / "refine")
-    make_folder(folder)
     name = dataset.folder.name if dataset.folder else safe_name(dataset.name)
-    try:
+    with temporary_folder_beside(home / TMP / "refine") as folder:
         yield _write_log(dataset, folder / f"{name}.parquet")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_log(dataset: SequenceDataset, path: Path) -> Path:

@@ -90,7 +90,7 @@ def order_rows(
         for n_of_user, columns in _in_turn(pool, sort, blocks):
             lengths.append(n_of_user)
             for name, values in columns.items():
-                values.tofile(files[name])
+                files[name].write(values.data)
     for name in names:
         _parted(folder, name).unlink()
     ends = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
@@ -161,7 +161,7 @@ def _part(
                 for place, (first, end) in zip(places, pairwise(cuts), strict=True):
                     if end > first:
                         file.seek(place * values.itemsize)
-                        values[first:end].tofile(file)
+                        file.write(values[first:end].data)
             places = [place + int(n) for place, n in zip(places, n_of_block, strict=True)]
 
 

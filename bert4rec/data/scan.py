@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from bert4rec.data.column_types import have_a_common_type, id_text
 from bert4rec.data.layout import LINE_FORMS, Layout
 from bert4rec.data.line_forms import PARTED_BY
-from bert4rec.files import temporary_beside, writing_explained
+from bert4rec.files import temporary_folder_beside
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
@@ -93,7 +93,8 @@ class Connection:
         memory_bytes: int | None = None,
     ) -> None:
         # DuckDB makes this folder itself, but not those above it.
-        self.spill_folder = _spill_folder(workspace)
+        self._held = ExitStack()
+        self.spill_folder = self._held.enter_context(_spill_folder(workspace))
         self.duckdb = duckdb.connect(
             ":memory:",
             config={
@@ -144,16 +145,17 @@ class Connection:
     def close(self) -> None:
         """Close the database and remove what it spilled; the folder above is others' too."""
         self.duckdb.close()
-        shutil.rmtree(self.spill_folder, ignore_errors=True)
+        self._held.close()
 
 
-def _spill_folder(workspace: Path | None) -> Path:
+@contextmanager
+def _spill_folder(workspace: Path | None) -> Iterator[Path]:
     if workspace is None:
-        return Path(tempfile.mkdtemp(prefix="bert4rec-"))
-    folder = temporary_beside(workspace / TMP / "duckdb")
-    with writing_explained(workspace):
-        folder.mkdir(parents=True)
-    return folder
+        with tempfile.TemporaryDirectory(prefix="bert4rec-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    with temporary_folder_beside(workspace / TMP / "duckdb") as folder:
+        yield folder
 
 
 def scan_files(

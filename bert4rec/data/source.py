@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from bert4rec.data.column_types import dtype_of_type
+from bert4rec.data.column_types import dtype_of_type, id_text
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
@@ -240,7 +240,7 @@ def _parquet_layout(file: Path) -> Layout:
         described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
         names = tuple(str(row[0]) for row in described)
         sql_types = tuple(str(row[1]) for row in described)
-        casts = ", ".join(f"CAST({quote_name(name)} AS VARCHAR)" for name in names)
+        casts = ", ".join(map(id_text, map(quote_name, names), sql_types))
         limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
         rows = connection.rows(limited, scan.parameters)
     except (duckdb.Error, pa.ArrowException) as error:

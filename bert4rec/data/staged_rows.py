@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from bert4rec.data.id_coder import MISSING, IdCoder
 from bert4rec.data.scan import ROWS_STREAMED
 from bert4rec.data.times import TimesSeen
+from bert4rec.files import writing_explained
 
 # How each column lies on disk: codes of users, items and events, times and values. A value is NaN
 # where there is none, and -inf for a text that is no number.
@@ -128,20 +129,19 @@ class RowStager:
         self._n_read = self._n_rows = 0
 
     def take(self, batches: Iterable[pa.RecordBatch]) -> StagedRows:
-        """Write all rows, which have the columns of `staged_columns`."""
-        files = {}
-        try:
-            for batch in batches:
-                names = [name for name in DTYPES if name in batch.schema.names]
-                self._columns = frozenset(names)
-                for name in names:
-                    if name not in files:
-                        files[name] = (self._folder / name).open("wb")
-                for name, values in self._usable(batch, names).items():
-                    values.tofile(files[name])
-        finally:
-            for file in files.values():
-                file.close()
+        """Write all rows, which have the columns of `staged_columns`.
+
+        Raises:
+            UnwritableError: the disk is full.
+        """
+        for batch in batches:
+            names = [name for name in DTYPES if name in batch.schema.names]
+            self._columns = frozenset(names)
+            columns = self._usable(batch, names)
+            with writing_explained(self._folder):
+                for name, values in columns.items():
+                    with (self._folder / name).open("ab") as file:
+                        file.write(values.data)
         ids = {name: coder.ids() for name, coder in self._coders.items()}
         return StagedRows(
             self._folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +10,11 @@ from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
     is_file,
     is_there,
-    make_folder,
     move_where_free,
     remove_abandoned,
     safe_name,
     swapped_in,
-    temporary_beside,
+    temporary_folder_beside,
     writing_explained,
 )
 from bert4rec.parcels import Expected
@@ -86,21 +84,16 @@ def import_run(workspace: Path, path: Path) -> Run:
     if not is_there(path):
         raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
     runs = workspace / "runs"
-    make_folder(runs)
     remove_abandoned(runs)
-    temporary = temporary_beside(runs / "import")
-    try:
-        with writing_explained(runs):
-            (temporary / "checkpoints").mkdir(parents=True)
-            try:
-                (EXPECTED.copy if path.is_dir() else EXPECTED.unpack)(path, temporary)
-                check_run(Run(temporary))
-            except FormatError as error:
-                raise _refused(error, path) from error
-            _name_apart(Run(temporary), workspace)
-            return Run(move_where_free(temporary, runs, _title(Run(temporary))))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing_explained(runs), temporary_folder_beside(runs / "import") as temporary:
+        (temporary / "checkpoints").mkdir()
+        try:
+            (EXPECTED.copy if path.is_dir() else EXPECTED.unpack)(path, temporary)
+            check_run(Run(temporary))
+        except FormatError as error:
+            raise _refused(error, path) from error
+        _name_apart(Run(temporary), workspace)
+        return Run(move_where_free(temporary, runs, _title(Run(temporary))))
 
 
 def _name_apart(run: Run, workspace: Path) -> None:

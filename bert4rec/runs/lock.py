@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bert4rec.errors import NotFoundError, RunError
+from bert4rec.file_locks import take
 from bert4rec.files import writing_explained
-from bert4rec.locks import take
 
 LOCK_NAME = "run.lock"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -15,11 +14,10 @@ from bert4rec.device import describe_machine
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
     is_file,
-    make_folder,
     move_where_free,
     remove_abandoned,
     safe_name,
-    temporary_beside,
+    temporary_folder_beside,
     write_json,
     writing_explained,
 )
@@ -70,20 +68,14 @@ def create_run(
     }
     title = f"{created_at:%Y%m%dT%H%M%S}-{safe_name(shown, fallback='run')}"
     runs = workspace / "runs"
-    make_folder(runs)
     remove_abandoned(runs)
-    temporary = temporary_beside(runs / title)
-    try:
-        with writing_explained(workspace):
-            temporary.mkdir()
-            run = Run(temporary)
-            write_json(run.folder / "config.json", config)
-            run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
-            if fill is not None:
-                fill(run)
-            return Run(move_where_free(temporary, runs, title))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing_explained(workspace), temporary_folder_beside(runs / title) as temporary:
+        run = Run(temporary)
+        write_json(run.folder / "config.json", config)
+        run.set_status(state="queued", n_epochs=policy.settings.n_epochs)
+        if fill is not None:
+            fill(run)
+        return Run(move_where_free(temporary, runs, title))
 
 
 def list_runs(workspace: Path) -> list[Run]:

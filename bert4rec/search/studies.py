@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import optuna
@@ -42,15 +42,15 @@ def create_study(
     with writing_explained(workspace):
         path.parent.mkdir(parents=True, exist_ok=True)
     # Made aside: whoever looks into the folder never meets half a study.
-    aside = Study(temporary_beside(path))
-    try:
-        with writing_explained(workspace), aside.explained():
-            _fill(aside, path.stem, dataset, plan)
-            aside.close()
-            _put_in_place(aside.path, path)
-    finally:
+    with (
+        writing_explained(workspace),
+        temporary_beside(path) as place,
+        closing(Study(place)) as aside,
+        aside.explained(),
+    ):
+        _fill(aside, path.stem, dataset, plan)
         aside.close()
-        aside.path.unlink(missing_ok=True)
+        _put_in_place(aside.path, path)
     return Study(path)
 
 

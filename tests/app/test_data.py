@@ -3,10 +3,12 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
+from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
@@ -369,6 +371,20 @@ def test_rejected_lines_are_listed_with_their_reason(workspace: Path) -> None:
     assert list(frame["Line"]) == [len(LOG.splitlines()) + 1]
 
 
+def test_rejected_lines_of_several_files_stand_with_their_file_or_as_rows(
+    tmp_path: Path, workspace: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    for name, bad in (("a1", "u1,i2\nu1,,1700000000\n"), ("a2", "u1,i2,3,4,5\nu9,,1700000000\n")):
+        (tmp_path / "logs" / f"{name}.csv").write_text(LOG + bad)
+    prepare(tmp_path / "logs", workspace=workspace)
+    app = open_data()
+    unfolded(app, "Rejected lines")
+    frame = next(f.value for f in app.dataframe if "Text" in f.value.columns)
+    found = frame.fillna(0)[["File", "Line", "Row"]].to_numpy().tolist()
+    assert sorted(found) == [["", 0, 181], ["", 0, 362], ["a1.csv", 182, 0], ["a2.csv", 182, 0]]
+
+
 def test_lost_lines_of_an_item_table_are_told_before_and_after(workspace: Path) -> None:
     app = open_data()
     choose_upload(app)
@@ -395,6 +411,15 @@ def test_a_file_on_the_server_is_found_in_the_open_folder_only(inbox: Path, tmp_
     button(app, "Prepare dataset").click().run()
     assert app.metric[0].value == "180"
     assert (inbox / "plays.csv").exists()
+
+
+def test_files_that_are_too_many_to_list_are_counted(inbox: Path) -> None:
+    for n in range(502):
+        (inbox / f"{n:03}.csv").touch()
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    assert "502 files in" in texts(app)
+    assert "the first 500 are listed" in texts(app)
 
 
 @pytest.mark.usefixtures("inbox")
@@ -526,3 +551,69 @@ def test_days_in_doubt_are_told_beside_the_sequences_promised() -> None:
     upload(app, "plays.csv", f"user,item,time\n{days}".encode())
     said = "could be month before day or day before month. Here the order is that of the file."
     assert said in texts(app).replace("\\", "")
+
+
+def choose_server_file(name: str, items: str = "") -> AppTest:
+    app = open_data()
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value(name).run()
+    if items:
+        app.selectbox(key="server_items").set_value(items).run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("columns", ["sku_code,label", "item_id,sku_code,label"])
+def test_an_item_table_is_joined_on_the_column_called_as_that_of_the_log(
+    columns: str, inbox: Path, workspace: Path
+) -> None:
+    (inbox / "log.csv").write_text(LOG.replace("item_id", "sku_code"))
+    rows = [{"item_id": f"x{item}", "sku_code": f"i{item}", "label": "L"} for item in range(9)]
+    lines = [",".join(row[name] for name in columns.split(",")) for row in rows]
+    (inbox / "items.csv").write_text("\n".join([columns, *lines]))
+    app = choose_server_file("log.csv", "items.csv")
+    assert not app.error
+    next(box for box in app.selectbox if box.label == "Item column").set_value("sku_code").run()
+    assert "It names 8 of the 8 items" in texts(app)
+    button(app, "Prepare dataset").click().run()
+    assert list_datasets(workspace)[0]["item_table"]["n_matched"] == 9
+
+
+def test_ids_with_gaps_are_shown_as_they_will_be_prepared(inbox: Path) -> None:
+    ids = [None, *(float(n % 7) for n in range(1, 90))]
+    rows = {"user_id": [f"u{n % 9}" for n in range(90)], "item_id": ids, "timestamp": range(90)}
+    pd.DataFrame(rows).to_parquet(inbox / "log.parquet")
+    (inbox / "items.csv").write_text("item_id,title\n" + "".join(f"{n},T{n}\n" for n in range(9)))
+    app = choose_server_file("log.parquet", "items.csv")
+    assert "It names 7 of the 7 items" in texts(app)
+    sequences = next(f.value for f in app.dataframe if "Sequence" in f.value.columns)
+    assert sequences["Sequence"].str.startswith("T").all()
+
+
+def kept_by_these_settings(app: AppTest) -> int:
+    costs = next(f.value for f in app.dataframe if "Settings" in f.value.columns)
+    return int(costs["Interactions"].iloc[0])
+
+
+def test_what_is_counted_of_a_folder_follows_its_files(inbox: Path) -> None:
+    (inbox / "days").mkdir()
+    (inbox / "days" / "1.csv").write_text(LOG)
+    (inbox / "days" / "2.csv").write_text(LOG.partition("\n")[0] + "\nu1,i1,1700009999\n")
+    app = choose_server_file("days/")
+    label = "Count what the settings would leave"
+    next(toggle for toggle in app.toggle if toggle.label == label).set_value(True).run()
+    assert kept_by_these_settings(app) == 181
+    with (inbox / "days" / "2.csv").open("a") as file:
+        file.write(LOG.partition("\n")[2].replace("u", "w"))
+    app.run()
+    assert kept_by_these_settings(app) == 361
+
+
+@pytest.mark.usefixtures("workspace")
+def test_of_a_file_without_names_none_is_called_usual() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "log.txt", b"".join(b"%d %d\n" % (n % 9, n * 7 % 11) for n in range(60)))
+    assert "User and item a line, no header" in texts(app)
+    assert "in this form the item stands there" in texts(app)
+    assert "is usual" not in texts(app)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnwritableError
 from bert4rec.files import (
+    TEMPORARY_LOCK,
     WORKSPACE_VARIABLE,
     check_format,
     child_of,
@@ -307,18 +310,61 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     assert find_workspace() == (tmp_path / "workspace").resolve()
 
 
-def test_only_what_a_dead_process_of_this_machine_left_is_removed(tmp_path: Path) -> None:
-    mine = temporary_beside(tmp_path / "last.safetensors")
-    mine.write_text("half")
+def test_only_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     left, folder = (abandoned_beside(tmp_path / name) for name in ("last.safetensors", "folder"))
-    name = left.name
     left.write_text("half")
     folder.mkdir()
     (folder / "part").write_text("half")
-    elsewhere = tmp_path / name.replace(name.split(".")[3].split("-")[0], "00000000")
-    elsewhere.write_text("half")
+    foreign = tmp_path / ".last.safetensors.0a0b0c0d.tmp"
+    foreign.write_text("half")
+    with temporary_beside(tmp_path / "last.safetensors") as mine:
+        mine.write_text("half")
+        remove_abandoned(tmp_path)
+        assert set(tmp_path.iterdir()) == {mine, mine.with_suffix(TEMPORARY_LOCK), foreign}
+    assert names_in(tmp_path) == [foreign.name]
+
+
+def test_what_is_temporary_without_a_lock_has_lost_its_maker(tmp_path: Path) -> None:
+    left = abandoned_beside(tmp_path / "folder")
+    left.mkdir()
+    left.with_suffix(TEMPORARY_LOCK).unlink()
     remove_abandoned(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted({mine, elsewhere})
+    assert names_in(tmp_path) == []
+
+
+NAMESAKE = """
+import os, sys
+from pathlib import Path
+from bert4rec import files
+
+# In another container a process may have this very number.
+os.getpid = lambda: int(sys.argv[2])
+with files.temporary_folder_beside(Path(sys.argv[1]) / "log") as folder:
+    print("made", flush=True)
+    sys.stdin.readline()
+    if sys.argv[3] == "dies":
+        os._exit(1)
+    (folder / "whole").touch()
+    print("whole", flush=True)
+"""
+
+
+@pytest.mark.parametrize("ending", ["dies", "ends"])
+def test_a_process_of_the_same_number_elsewhere_is_told_by_its_lock(
+    ending: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", NAMESAKE, str(tmp_path), str(os.getpid()), ending]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "made\n"
+        remove_abandoned(tmp_path)
+        assert len(names_in(tmp_path)) == 2
+        said, _ = other.communicate("go on\n")
+    assert said == ("" if ending == "dies" else "whole\n")
+    remove_abandoned(tmp_path)
+    assert names_in(tmp_path) == []
 
 
 def test_folders_that_want_one_name_at_once_get_numbers(tmp_path: Path) -> None:

@@ -183,14 +183,27 @@ def _draw_rejects(label: str, key: str, rejects: list[dict[str, Any]], n_rejecte
 
 def _draw_first_rejects(label: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
     st.dataframe(
-        pd.DataFrame(
-            [{"Line": r["line"], "Why": sentence(r["reason"]), "Text": r["text"]} for r in rejects]
-        ),
+        _rejects_table(rejects),
         hide_index=True,
         alt=f"{label}, the first with their numbers and reasons",
     )
     if n_rejected > len(rejects):
         st.caption(f"The first {len(rejects)} of {number(n_rejected)} are shown.")
+
+
+def _rejects_table(rejects: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return where each reject stands: at a line of its file, or at a row of all files together."""
+    files = [reject.get("file", "") for reject in rejects]
+    numbers = pd.Series([reject["line"] for reject in rejects], dtype="Int64")
+    is_line = pd.Series([file != "" for file in files])
+    places = {"Line": numbers.where(is_line), "Row": numbers.mask(is_line)}
+    table = pd.DataFrame({"File": files, **places})
+    if len(set(files)) == 1:
+        table = table[["Line" if files[0] else "Row"]]
+    return table.assign(
+        Why=[sentence(reject["reason"]) for reject in rejects],
+        Text=[reject["text"] for reject in rejects],
+    )
 
 
 def _draw_sequences(dataset: SequenceDataset) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import streamlit as st
@@ -11,8 +12,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bert4rec.ui import state
 from bert4rec.ui.data import log_files
+from bert4rec.ui.file_stamps import stamp_of_all
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, size
+from bert4rec.words import counted, number, size
 
 MAX_LOG_MB = 1024
 MAX_ITEMS_MB = 128
@@ -31,6 +33,11 @@ class LogChoice:
     name: str
     items: Path | None = None
     max_bytes: int | None = None
+
+    @cached_property
+    def stamp(self) -> str:
+        """What another content of the log would change."""
+        return stamp_of_all(self.path)
 
 
 def ask_upload() -> LogChoice | None:
@@ -98,8 +105,8 @@ def forget_upload(role: str) -> None:
 def ask_server_file() -> LogChoice | None:
     """Ask for a file, or several in a folder, of the one that is open on the server."""
     folder = log_files.data_folder(state.workspace())
-    files = log_files.list_data_files(folder) if folder.is_dir() else []
-    if not files:
+    found = log_files.list_data(folder)
+    if not found.files:
         st.markdown("No file is there yet.")
         st.caption(
             f"Files in `{folder}` will be listed here. Put a log there, or set"
@@ -109,7 +116,7 @@ def ask_server_file() -> LogChoice | None:
     log_column, items_column = st.columns(2)
     log = log_column.selectbox(
         "Interaction log",
-        [*files, *log_files.list_data_folders(folder)],
+        [*found.files, *found.folders],
         index=None,
         format_func=lambda name: f"{name} (its files together)" if name.endswith("/") else name,
         key="server_log",
@@ -118,14 +125,16 @@ def ask_server_file() -> LogChoice | None:
     )
     items = items_column.selectbox(
         "Item table (optional)",
-        files,
+        found.files,
         index=None,
         key="server_items",
         placeholder="None",
         persist_state="session",
     )
     if log is None:
-        st.caption(f"{counted(len(files), 'file')} in `{folder}`.")
+        n_listed = len(found.files)
+        cut = f"; the first {number(n_listed)} are listed" if n_listed < found.n_files else ""
+        st.caption(f"{counted(found.n_files, 'file')} in `{folder}`{cut}.")
         return None
     path = log_files.data_path(folder, log)
     return LogChoice(

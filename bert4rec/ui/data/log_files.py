@@ -9,15 +9,17 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import BinaryIO, NamedTuple
 
 from bert4rec.errors import NotFoundError
-from bert4rec.files import expanded
+from bert4rec.files import expanded, writing_explained
 
 DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
-MAX_NAME_LENGTH = 80
+# A file's name has 255 bytes, and a letter up to four.
+MAX_NAME_LENGTH = 60
 UPLOAD_LIFE_S = 24 * 3600
 
 
@@ -26,36 +28,64 @@ def data_folder(workspace: Path) -> Path:
     return expanded(os.environ.get(DATA_VARIABLE) or workspace / "inbox").resolve()
 
 
-def list_data_files(folder: Path) -> list[str]:
-    """Return the files below the open folder, as relative paths; hidden ones are left out.
+class DataFiles(NamedTuple):
+    """What lies below the open folder, as relative paths; hidden ones are left out.
 
-    A link is listed only if what it leads to lies in the folder as well.
+    Args:
+        files: The first `N_LISTED` files. A link is one only if it leads to one below the folder.
+        folders: The first `N_LISTED` folders whose files may be read together, with a slash at the
+            end: those of several files, and those of the parts of a Parquet table. One that holds
+            a link out of the open folder is none.
+        n_files: How many files there are.
     """
-    return sorted(_walk(folder.resolve()))[:N_LISTED]
+
+    files: list[str]
+    folders: list[str]
+    n_files: int
 
 
-def list_data_folders(folder: Path) -> list[str]:
-    """Return the folders below the open folder whose several files may be read together.
+def list_data(folder: Path) -> DataFiles:
+    """Return what may be chosen below the open folder.
 
-    Each ends with a slash. One that holds a link out of the open folder is left out.
+    Cost: one walk through it.
     """
     root = folder.resolve()
-    parents = Counter(PurePosixPath(name).parent for name in _walk(root))
-    found = (name.as_posix() for name, n in parents.items() if n > 1 and name.parts)
-    return sorted(f"{name}/" for name in found if _holds_no_way_out(root / name, root))[:N_LISTED]
+    files: list[PurePath] = []
+    with_way_out: set[PurePath] = set()
+    for entry in _below(root):
+        path = PurePath(entry.path[len(str(root)) + 1 :])
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            with_way_out.update(path.parents)
+        elif entry.is_file() and "/." not in f"/{path.as_posix()}":
+            files.append(path)
+    found = sorted(path.as_posix() for path in files)
+    together = sorted(f"{place.as_posix()}/" for place in _read_together(files) - with_way_out)
+    return DataFiles(found[:N_LISTED], together[:N_LISTED], len(found))
+
+
+def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """Yield what lies below a folder, at any depth; links are not followed."""
+    with suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+
+
+def _read_together(files: list[PurePath]) -> set[PurePath]:
+    """Return the folders of several files, and those of partitions such as day=2024-05-17."""
+    n_files = Counter(file.parent for file in files)
+    roots = {_above_partitions(file.parent) for file in files if file.suffix == ".parquet"}
+    found = {place for place, n in n_files.items() if n > 1}
+    return {place for place in found | (roots - n_files.keys()) if place.parts}
+
+
+def _above_partitions(place: PurePath) -> PurePath:
+    return _above_partitions(place.parent) if "=" in place.name else place
 
 
 def _holds_no_way_out(path: Path, root: Path) -> bool:
     return all(child.resolve().is_relative_to(root) for child in path.rglob("*"))
-
-
-def _walk(root: Path) -> Iterator[str]:
-    for parent, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            path = Path(parent, name)
-            if not name.startswith(".") and path.resolve().is_relative_to(root):
-                yield path.relative_to(root).as_posix()
 
 
 def data_path(folder: Path, relative: str) -> Path:
@@ -83,25 +113,35 @@ def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
     """Write an upload below the workspace and return its path; uploads left behind go.
 
     The file keeps its name, made safe, in a folder of its own.
+
+    Raises:
+        UnwritableError: the workspace cannot be written, or is full; nothing of the upload stays.
     """
     uploads = workspace / "uploads"
     forget_old_uploads(uploads, time.time())
     path = uploads / secrets.token_hex(8) / safe_file_name(name)
-    path.parent.mkdir(parents=True)
     upload.seek(0)
-    with path.open("wb") as file:
-        shutil.copyfileobj(upload, file, 1 << 20)
+    with writing_explained(workspace):
+        path.parent.mkdir(parents=True)
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(upload, file, 1 << 20)
+        except OSError:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            raise
     return path
 
 
 def safe_file_name(name: str) -> str:
-    """Return a file name that is one plain path part and keeps its endings.
+    """Return a file name that is one plain path part and keeps its letters and endings.
+
+    Datasets whose sources are called the same are taken for versions of each other.
 
     Example:
-        >>> safe_file_name("../my ratings.csv.gz"), safe_file_name("...")
-        ('my-ratings.csv.gz', 'log')
+        >>> safe_file_name("../my ratings.csv.gz"), safe_file_name("音楽.csv")
+        ('my-ratings.csv.gz', '音楽.csv')
     """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2])
+    plain = re.sub(r"[^\w.-]+", "-", name.replace("\\", "/").rpartition("/")[2])
     return plain.lstrip(".-")[-MAX_NAME_LENGTH:].lstrip(".-") or "log"
 
 

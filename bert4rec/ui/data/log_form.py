@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
+from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
 from bert4rec.data.source import files_words
@@ -16,6 +16,7 @@ from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
 from bert4rec.ui import cache
 from bert4rec.ui.data.log_choice import LogChoice
+from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, sentence, size
 
@@ -51,6 +52,8 @@ NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
 N_PREVIEW_ITEMS = 30
+# Those whose columns have their names from the form and not from the file.
+NAMELESS_FORMS = ("movielens", "pairs", *LINE_FORMS)
 # Narrower boxes cut the names of columns off.
 MIN_ROLE_PX = 170
 
@@ -79,19 +82,25 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
-    table = _item_table(str(choice.items), _changed_at(choice.items)) if choice.items else None
     if roles is not None:
+        table = _table_of(choice, roles)
         _draw_sequences(choice, preview, roles, table)
-    if table is not None:
-        _draw_items(table, preview, roles)
+        if table is not None:
+            _draw_items(table, preview, roles)
     return preview.form, roles
+
+
+def _table_of(choice: LogChoice, roles: Roles) -> ItemTable | None:
+    if choice.items is None:
+        return None
+    return _item_table(str(choice.items), file_stamp(choice.items), roles.item)
 
 
 def _draw_sequences(
     choice: LogChoice, preview: LogPreview, roles: Roles, table: ItemTable | None
 ) -> None:
     """Show what the histories would be: wrong columns show before anything is read."""
-    found = _sequences(str(choice.path), _changed_at(choice.path), preview.form, roles, preview)
+    found = _sequences(str(choice.path), choice.stamp, preview.form, roles, preview)
     titles = _titles(found, table)
     st.markdown("**What the sequences would be, oldest item first**")
     rows = [
@@ -120,7 +129,7 @@ def _draw_sequences(
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _sequences(
-    path: str, changed_at: float, form: str, roles: Roles, _preview: LogPreview
+    path: str, stamp: str, form: str, roles: Roles, _preview: LogPreview
 ) -> FirstSequences:
     return first_sequences(_preview, roles)
 
@@ -145,16 +154,15 @@ def _sequences_words(found: FirstSequences) -> str:
     return text
 
 
-def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> None:
+def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
     """Show the head of the item table as it was understood."""
     st.markdown(f"**Item table: {escape(table.name)}**")
     text = f"{counted(len(table.rows), 'item')}, the id and the title first."
     if table.n_rejected:
         text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
-    if roles is not None:
-        met = set(preview.rows[roles.item].str.strip())
-        n_named = int(table.rows["item_id"].isin(met).sum())
-        text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
+    met = set(preview.rows[roles.item].str.strip(AROUND_ID)) - {""}
+    n_named = int(table.rows["item_id"].isin(met).sum())
+    text += f" It names {n_named} of the {counted(len(met), 'item')} in the lines above."
     st.caption(text)
     st.dataframe(
         table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
@@ -163,12 +171,8 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles | None) -> N
 
 # A copy for each visitor would take as long as reading it, and nobody changes it.
 @cache.kept(2, spinner="Reading the item table…")
-def _item_table(path: str, changed_at: float) -> ItemTable:
-    return read_item_table(path)
-
-
-def _changed_at(path: Path) -> float:
-    return path.stat().st_mtime
+def _item_table(path: str, stamp: FileStamp, log_item: str) -> ItemTable:
+    return read_item_table(path, log_item=log_item)
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:
@@ -183,8 +187,7 @@ def _ask_form(choice: LogChoice) -> LogPreview:
         help="Change it if the columns below are cut wrongly.",
         persist_state="session",
     )
-    changed_at = _changed_at(choice.path)
-    preview = _preview(str(choice.path), changed_at, form or None, choice.max_bytes)
+    preview = _preview(str(choice.path), choice.stamp, form or None, choice.max_bytes)
     detected = "Chosen" if form else "Detected"
     text.markdown(
         f":material/check: {detected}: **{FORM_NAMES.get(preview.form, preview.form)}**"
@@ -204,7 +207,7 @@ def _encoded(preview: LogPreview) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the first lines…")
-def _preview(path: str, changed_at: float, form: str | None, max_bytes: int | None) -> LogPreview:
+def _preview(path: str, stamp: str, form: str | None, max_bytes: int | None) -> LogPreview:
     return preview_log(path, form=form, max_bytes=max_bytes)
 
 
@@ -245,8 +248,15 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""
         st.caption(f":material/check: Chosen by hand.{before}")
     else:
-        st.caption(f"{_sign(guess, picked)} {escape(sentence(guess.reason))}")
+        st.caption(f"{_sign(guess, picked)} {escape(sentence(_reason(role, guess, preview)))}")
     return picked
+
+
+def _reason(role: str, guess: RoleGuess, preview: LogPreview) -> str:
+    """Return the reason of a guess; names that the form gives say nothing of the file."""
+    if guess.column is None or preview.form not in NAMELESS_FORMS:
+        return guess.reason
+    return f"the file names no columns, and in this form the {role} stands there"
 
 
 def _sign(guess: RoleGuess, picked: str | None) -> str:

@@ -76,7 +76,7 @@ def _ask_count(column: DeltaGenerator, name: str) -> int | None:
 
 def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | None:
     """Ask which kinds of events to keep, each with its count; None means all."""
-    counts = dict(_events(str(choice.path), choice.path.stat().st_mtime, form, column))
+    counts = dict(_events(str(choice.path), choice.stamp, form, column))
     field = PrepareSettings.model_fields["events"]
     chosen = st.multiselect(
         str(field.title),
@@ -91,7 +91,7 @@ def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | 
 
 
 @st.cache_data(max_entries=16, show_spinner="Counting the events…")
-def _events(path: str, changed_at: float, form: str, column: str) -> list[tuple[str, int]]:
+def _events(path: str, stamp: str, form: str, column: str) -> list[tuple[str, int]]:
     return count_events(path, column, form=form, workspace=state.workspace())
 
 
@@ -105,7 +105,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
     ):
         return
     try:
-        frame = _costs(str(choice.path), choice.path.stat().st_mtime, form, roles, settings)
+        frame = _costs(str(choice.path), choice.stamp, form, roles, settings)
     except Bert4RecError as error:
         state.show_error(error)
         return
@@ -123,7 +123,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
 
 @st.cache_data(max_entries=16, show_spinner="Reading the log and counting…")
 def _costs(
-    path: str, changed_at: float, form: str, roles: Roles, settings: PrepareSettings
+    path: str, stamp: str, form: str, roles: Roles, settings: PrepareSettings
 ) -> pd.DataFrame:
     tried = {"These settings": settings, "All rows that can be read": EVERYTHING}
     for label, length, count in ALTERNATIVES:

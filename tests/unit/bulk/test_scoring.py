@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -435,18 +436,27 @@ def test_what_a_killed_process_left_beside_the_answer_goes_with_the_next_one(
 ) -> None:
     frame = pd.DataFrame({"user_id": ["0"], "item_id": ["1"]})
     pairs = written(frame, tmp_path / "pairs.csv")
-    left, under_way = abandoned_beside(tmp_path / "old.csv"), temporary_beside(tmp_path / "new.csv")
-    for folder in (left, under_way):
-        folder.mkdir()
-        (folder / "rows").write_bytes(b"half")
-    score_pairs(model, pairs, tmp_path / "scored.csv")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "pairs.csv",
-        "scored.csv",
-        under_way.name,
-    }
+    left = abandoned_beside(tmp_path / "old.csv")
+    with temporary_beside(tmp_path / "new.csv") as under_way:
+        for folder in (left, under_way):
+            folder.mkdir()
+            (folder / "rows").write_bytes(b"half")
+        score_pairs(model, pairs, tmp_path / "scored.csv")
+        assert under_way.is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv", "scored.csv"}
 
 
 def test_pairs_longer_named_than_any_file_are_not_there(model: Recommender) -> None:
     with pytest.raises(NotFoundError):
         score_pairs(model, Path("x" * 300), "scored.csv")
+
+
+def test_pairs_whose_packing_is_cut_are_refused_in_words(
+    model: Recommender, tmp_path: Path
+) -> None:
+    packed = gzip.compress(b"user_id,item_id\n" + b"0,1\n" * 10_000)
+    for content in (packed[:-20], packed[:20] + b"xxxx" + packed[24:]):
+        (tmp_path / "pairs.csv.gz").write_bytes(content)
+        with pytest.raises(FormatError, match="the pairs cannot be read"):
+            score_pairs(model, tmp_path / "pairs.csv.gz", tmp_path / "scored.csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.csv.gz"}

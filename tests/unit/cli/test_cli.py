@@ -25,7 +25,7 @@ from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.cli.training import _default_name
 from bert4rec.data.layout import FORMS
-from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings
+from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings, prepare
 from bert4rec.data.recipe import recipe_of
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
@@ -240,6 +240,23 @@ def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path
     assert named_anew.vocabulary.titles == made.vocabulary.titles
     with pytest.raises(NotFoundError, match=r"titles\.csv"):
         find_target(str(log), LogOptions(recipe=recipe), workspace)
+
+
+def test_a_named_title_leaves_the_ids_to_the_column_called_as_that_of_the_log(
+    log: Path, workspace: Path
+) -> None:
+    titles = log.parent / "titles.csv"
+    titles.write_text("caption,what,item_id\nZero,0,7\nOne,1,8\n")
+    reading = LogOptions(user="who", item="what", items=str(titles), items_title="caption")
+    assert find_target(str(log), reading, workspace).vocabulary.titles[:2] == ["Zero", "One"]
+
+
+def test_a_dataset_whose_name_looks_like_a_pattern_is_found(log: Path, workspace: Path) -> None:
+    reading = LogOptions(user="who", item="what")
+    pattern = f"{log.parent}/l[o]g.csv"
+    assert find_target(pattern, reading, workspace).n_items == 5
+    made = prepare(log, roles=Roles("who", "what"), name="log [v2]", workspace=workspace)
+    assert find_target("log [v2]", LogOptions(), workspace).folder == made.folder
 
 
 def test_a_path_comes_before_a_dataset_and_that_before_a_sample(

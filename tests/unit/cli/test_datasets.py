@@ -106,3 +106,14 @@ def test_options_before_the_name_of_a_command_hold_for_it(workspace: Path, tmp_p
     words = ["datasets", "--workspace", str(tmp_path / "none"), "delete", "plays"]
     assert CliRunner().invoke(main, [*words, "--workspace", str(workspace)]).exit_code == 0
     assert list_datasets(workspace) == []
+
+
+def test_a_damaged_dataset_is_told_of_beside_the_others(
+    workspace: Path, plays: SequenceDataset
+) -> None:
+    damaged = prepare(LOG, workspace=workspace, name="broken").folder
+    assert damaged is not None
+    (damaged / "manifest.json").write_text("{")
+    result = run(workspace)
+    assert plays.name in result.stdout
+    assert f"passed over: dataset '{damaged.name}' is damaged" in result.stderr

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bert4rec.data.item_table import read_item_table, read_items
+from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.errors import LogError
 
 TABLES = {
@@ -207,3 +210,51 @@ def test_a_column_that_parquet_cannot_hold_becomes_text(tmp_path: Path):
     assert table["complex"].tolist() == ["(1+2j)", "(3+0j)"]
     assert table["empty"].tolist() == ["{}", "{}"]
     table.to_parquet(tmp_path / "items.parquet")
+
+
+def test_a_table_with_the_column_of_the_log_is_joined_on_it(tmp_path: Path):
+    path = tmp_path / "items.csv"
+    path.write_text("item_id,sku_code,label\n90,a,A\n91,b,B\n")
+    assert read_item_table(path, log_item="sku_code").key == "sku_code"
+    assert read_item_table(path, log_item="other").key == "item_id"
+    assert read_item_table(path, log_item="sku_code", key="label").key == "label"
+    # Without a header the first is the id, however the log calls its columns.
+    path.write_text("1::A::x\n2::B::y\n")
+    assert read_item_table(path, log_item="column2").key == "item_id"
+
+
+def test_ids_keep_the_blanks_that_those_of_a_log_keep(workspace: Path):
+    ids = ["art\u3000", "art", " spaced ", "tab\t"]
+    log = pd.DataFrame({"user": list("aaaabbbb"), "item": ids * 2})
+    items = pd.DataFrame({"item": ids, "title": [f" Title {n}\u3000" for n in range(4)]})
+    dataset = prepare(log, items=items, workspace=workspace)
+    assert dataset.manifest["item_table"]["n_matched"] == 4
+    assert dataset.vocabulary.titles == ["Title 0", "Title 1", "Title 2", "Title 3"]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([4e15 + n for n in range(3)]),
+        pa.array([1234567890123456700, 1234567890123456701, None]),
+        pa.array([b"i0", b"i1", b"i2"]),
+        pa.array([True, False, None]),
+    ],
+    ids=lambda ids: str(ids.type),
+)
+def test_ids_of_any_type_name_the_items_of_a_log_of_that_type(
+    ids: pa.Array, tmp_path: Path, workspace: Path
+):
+    log = pa.table({"user": list("aaabbb"), "item": pa.concat_arrays([ids, ids])})
+    titles = pa.array([name.encode() for name in ("Nought", "Öne", "Two")])
+    pq.write_table(log, tmp_path / "log.parquet")
+    pq.write_table(pa.table({"item": ids, "title": titles}), tmp_path / "items.parquet")
+    settings = PrepareSettings(min_sequence_length=1)
+    for given in (tmp_path / "log.parquet", log.to_pandas(integer_object_nulls=True)):
+        dataset = prepare(
+            given,
+            items=tmp_path / "items.parquet",
+            settings=settings,
+            workspace=workspace,
+        )
+        assert dataset.vocabulary.titles == ["Nought", "Öne", "Two"][: dataset.n_items]

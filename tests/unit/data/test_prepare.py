@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.data.scan import TMP, Connection
-from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError
+from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError, UnwritableError
 from bert4rec.files import folder_swapped_in, write_json
 
 EVERYTHING = PrepareSettings(min_sequence_length=1)
@@ -400,7 +402,7 @@ with folder_swapped_in(home / "datasets" / "log-12345678") as folder:
 def test_what_a_killed_process_left_goes_at_the_next_preparation(tmp_path: Path, workspace: Path):
     subprocess.run([sys.executable, "-c", KILLED, str(workspace)], check=False)
     left = {path.name for path in workspace.rglob("*") if path.is_file()}
-    assert left == {"spilled", "items.npy"}
+    assert {"spilled", "items.npy"} < left
     with (
         closing(Connection(workspace)) as living,
         folder_swapped_in(workspace / "datasets" / "other") as new,
@@ -417,9 +419,9 @@ def test_what_a_killed_process_left_goes_at_the_next_preparation(tmp_path: Path,
     }
 
 
-def test_what_another_machine_is_making_stays(tmp_path: Path, workspace: Path):
-    foreign = workspace / "datasets" / ".log-12345678.00000000-999999999.0a0b0c0d.tmp"
-    named_alike = workspace / "datasets" / "log.00000000-999999999.0a0b0c0d.tmp"
+def test_what_somebody_else_put_beside_the_datasets_stays(tmp_path: Path, workspace: Path):
+    foreign = workspace / "datasets" / ".log-12345678.0a0b0c0d.tmp"
+    named_alike = workspace / "datasets" / "log.bert4rec-0a0b0c0d.tmp"
     for folder in (foreign, named_alike):
         folder.mkdir(parents=True)
     prepare(write_log(tmp_path), workspace=workspace)
@@ -439,3 +441,57 @@ def test_rejected_rows_are_counted_by_reason_however_many_there_are(tmp_path: Pa
         "no user id": 3,
         "missing columns": 40,
     }
+
+
+@contextmanager
+def files_up_to(n_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as a full disk would not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# Too few for the codes, for the times, for those with a head before them, for what is saved.
+@pytest.mark.parametrize("n_bytes", [0, 1000, 4 * 3000, 8 * 3000 - 1, 8 * 3000 + 10])
+def test_a_full_disk_is_told_in_words_and_nothing_stays(
+    n_bytes: int, tmp_path: Path, workspace: Path
+) -> None:
+    text = "".join(f"u{n % 50},i{n * 7 % 30},{1_700_000_000 + n}\n" for n in range(3000))
+    (tmp_path / "log.csv").write_text("user,item,time\n" + text)
+    with files_up_to(n_bytes), pytest.raises(UnwritableError, match="cannot be written"):
+        prepare(tmp_path / "log.csv", workspace=workspace)
+    assert not [path for path in workspace.rglob("*") if path.is_file()]
+
+
+def test_an_array_saved_is_that_which_numpy_would_save(tmp_path: Path) -> None:
+    dataset = SequenceDataset.from_sequences([[1, 2, 3], [2, 3]])
+    saved = dataset.save(tmp_path / "made")
+    for name, array in (("items", saved.items), ("offsets", saved.offsets)):
+        np.save(tmp_path / f"{name}.npy", array)
+        written = (tmp_path / "made" / f"{name}.npy").read_bytes()
+        assert written == (tmp_path / f"{name}.npy").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "names", [("音楽", "課程"), ("my log (2024)", "my log 2024"), ("x" * 59, "x" * 58)]
+)
+def test_a_log_keeps_each_name_that_it_is_given(
+    names: tuple[str, str], tmp_path: Path, workspace: Path
+) -> None:
+    path = write_log(tmp_path)
+    made = [prepare(path, name=name, workspace=workspace) for name in (*names, *names)]
+    assert [dataset.name for dataset in made] == [*names, *names]
+    assert made[0].folder == made[2].folder != made[1].folder == made[3].folder
+    assert made[0].fingerprint == made[1].fingerprint
+
+
+def test_a_name_is_one_line_of_up_to_sixty_signs(tmp_path: Path, workspace: Path) -> None:
+    path = write_log(tmp_path, "y" * 90 + ".csv")
+    assert prepare(path, name=" a\n b ", workspace=workspace).name == "a b"
+    assert prepare(path, workspace=workspace).name == "y" * 60
+    for name in ("", " \n", "x" * 61):
+        with pytest.raises(DatasetError, match="1 to 60 signs"):
+            prepare(path, name=name, workspace=workspace)

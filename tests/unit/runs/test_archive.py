@@ -15,7 +15,7 @@ import pytest
 from bert4rec import parcels
 from bert4rec.bundle.writing import export_bundle
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
-from bert4rec.files import temporary_beside
+from bert4rec.files import temporary_folder_beside
 from bert4rec.recommender import load
 from bert4rec.runs import archive
 from bert4rec.runs.archive import export_run, import_run
@@ -85,17 +85,16 @@ def test_what_a_killed_import_left_goes_with_the_next_import_or_run(
 ) -> None:
     export_run(run, tmp_path / "run.zip")
     runs = workspace / "runs"
-    under_way = temporary_beside(runs / "import")
-    under_way.mkdir(parents=True)
-    for make in (
-        lambda: import_run(workspace, tmp_path / "run.zip"),
-        lambda: create_run(workspace, run.dataset(), run.policy()),
-    ):
-        left = abandoned_beside(runs / "import")
-        (left / "checkpoints").mkdir(parents=True)
-        make()
-        assert not left.exists()
-    assert under_way.exists()
+    with temporary_folder_beside(runs / "import") as under_way:
+        for make in (
+            lambda: import_run(workspace, tmp_path / "run.zip"),
+            lambda: create_run(workspace, run.dataset(), run.policy()),
+        ):
+            left = abandoned_beside(runs / "import")
+            (left / "checkpoints").mkdir(parents=True)
+            make()
+            assert not left.exists()
+        assert under_way.exists()
     assert len(list_runs(workspace)) == 2
 
 

@@ -81,7 +81,7 @@ def test_what_a_process_left_that_was_killed_while_it_made_a_run_goes_with_the_n
 ) -> None:
     words = [sys.executable, "-c", KILLED, str(workspace), dataset.name]
     subprocess.run(words, check=False)
-    (left,) = (workspace / "runs").iterdir()
+    (left,) = (workspace / "runs").glob("*.tmp")
     assert (left / "log.txt").exists()
     assert list_runs(workspace) == []
     (run,) = made(workspace, dataset, "next")

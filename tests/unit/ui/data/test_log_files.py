@@ -2,21 +2,21 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bert4rec.data.collection import list_datasets
+from bert4rec.data.collection import list_datasets, versions
 from bert4rec.data.prepare import prepare
-from bert4rec.errors import NotFoundError
+from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.ui.data.log_files import (
     data_folder,
     data_path,
     forget_old_uploads,
     forget_upload,
-    list_data_files,
-    list_data_folders,
+    list_data,
     safe_file_name,
     spool,
 )
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_files_in_the_open_folder_are_listed_without_hidden_ones_and_links_out(
     folder: Path,
 ) -> None:
-    assert list_data_files(folder) == ["deep/log.csv", "in.csv"]
+    assert list_data(folder).files == ["deep/log.csv", "in.csv"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_folders_of_several_files_are_offered_as_one_log(folder: Path) -> None:
     (folder / "deep" / "log-2.csv").write_text("user,item\n")
     (folder / "single").mkdir()
     (folder / "single" / "log.csv").write_text("user,item\n")
-    assert list_data_folders(folder) == ["deep/"]
+    assert list_data(folder).folders == ["deep/"]
     assert data_path(folder, "deep/") == folder.resolve() / "deep"
 
 
@@ -68,7 +68,7 @@ def test_a_folder_with_a_link_out_of_the_open_one_is_not_read(
     for n in range(3):
         (folder / "deep" / f"log-{n}.csv").write_text("user,item\n")
     (folder / "deep" / "link").symlink_to(tmp_path / target)
-    assert list_data_folders(folder) == []
+    assert list_data(folder).folders == []
     with pytest.raises(NotFoundError, match="no file"):
         data_path(folder, "deep/")
 
@@ -129,6 +129,18 @@ def test_the_same_upload_of_two_visitors_at_once_is_one_dataset(tmp_path: Path) 
 def test_endings_are_kept_because_they_tell_the_form() -> None:
     assert safe_file_name("my log.inter.gz") == "my-log.inter.gz"
     assert safe_file_name("…") == "log"
+    assert len(f"{safe_file_name('𝒳' * 99 + '.csv.gz')}".encode()) < 255
+    assert safe_file_name("𝒳" * 99 + ".csv.gz").endswith(".csv.gz")
+
+
+def test_uploads_with_names_of_any_script_are_not_versions_of_each_other(tmp_path: Path) -> None:
+    paths = [spool(io.BytesIO(LOG.encode()), name, tmp_path) for name in ("音楽.csv", "本.csv")]
+    assert [path.name for path in paths] == ["音楽.csv", "本.csv"]
+    for path in paths:
+        prepare(path, workspace=tmp_path)
+    one, other = list_datasets(tmp_path)
+    assert {one["name"], other["name"]} == {"音楽", "本"}
+    assert versions(one, [one, other]) == []
 
 
 def test_forgetting_deletes_uploads_only(tmp_path: Path) -> None:
@@ -148,3 +160,46 @@ def test_uploads_left_for_more_than_a_day_go(tmp_path: Path) -> None:
     forget_old_uploads(tmp_path / "uploads", now_s=new.parent.stat().st_mtime + 60)
     assert not old.exists()
     assert new.exists()
+
+
+def test_an_upload_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UnwritableError, match="cannot be written"):
+            spool(io.BytesIO(bytes(5000)), "log.csv", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_the_folder_of_a_parted_table_is_offered_with_one_file_a_part(folder: Path) -> None:
+    for part in ("day=1/hour=1", "day=1/hour=2", "day=2/hour=1"):
+        (folder / "events" / part).mkdir(parents=True)
+        (folder / "events" / part / "p0.parquet").touch()
+    assert list_data(folder).folders == ["events/"]
+    # With a file of its own, that is all that would be read of the folder.
+    (folder / "events" / "notes.txt").touch()
+    assert list_data(folder).folders == []
+
+
+def test_more_files_than_are_listed_are_counted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.ui.data.log_files.N_LISTED", 3)
+    for n in range(9):
+        (folder / "deep" / f"{n}.csv").touch()
+    found = list_data(folder)
+    assert found.files == ["deep/0.csv", "deep/1.csv", "deep/2.csv"]
+    assert found.n_files == 11
+
+
+def test_a_hidden_folder_is_not_listed_but_may_hold_a_way_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "deep" / ".kept").mkdir()
+    for n in range(2):
+        (folder / "deep" / ".kept" / f"{n}.csv").touch()
+        (folder / "deep" / f"{n}.csv").touch()
+    assert list_data(folder).folders == ["deep/"]
+    (folder / "deep" / ".kept" / "link").symlink_to(tmp_path)
+    assert list_data(folder).folders == []
+    assert list_data(tmp_path / "nothing") == ([], [], 0)
