@@ -38,7 +38,7 @@ from bert4rec.histories import Histories
 from bert4rec.metrics import interval
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.setting_checks import parse_settings
 
 N_HIDDEN = 5
@@ -98,7 +98,7 @@ def measure_data(dataset: SequenceDataset, seeds: list[int], folder: str) -> lis
     spent: dict[str, list[float]] = {}
     for seed in seeds:
         settings = parse_settings({**PRESETS["quick"].values, **HELD_OUT, "seed": seed})
-        model = load(train(dataset, settings, workspace=folder))
+        model = load_model(train(dataset, settings, workspace=folder))
         tasks = held_out_tasks(model)
         fillers = network_fillers(model)
         # Counts are the same for every seed, which draws the network alone.

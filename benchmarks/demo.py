@@ -12,7 +12,7 @@ from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.places import middle_places
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.setting_checks import parse_settings
 
 
@@ -30,7 +30,7 @@ def measure_sample(name: str) -> dict[str, Any]:
         run = train(dataset, settings, workspace=folder)
         seconds = time.perf_counter() - began
         places = middle_places(dataset, settings.max_seq_length)
-        report = report_places(load(run), places)
+        report = report_places(load_model(run), places)
         test = (run.summary() or {})["test"]
     ceiling = SAMPLES[name].ceiling
     both, past = (report.contexts[context].ndcg.mean for context in ("both", "past"))

@@ -319,7 +319,7 @@ class Recommender:
         return np.concatenate([empty, *parts])
 
 
-def load(
+def load_model(
     run: Run | str | Path,
     *,
     checkpoint: str = "best",

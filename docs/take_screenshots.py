@@ -20,7 +20,7 @@ from bert4rec.data.samples import prepare_sample
 from bert4rec.explain import compare_contexts
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.setting_checks import parse_settings
@@ -112,7 +112,7 @@ def telling_user(run: Run) -> str:
     Raises:
         LookupError: no history of the dataset is like that.
     """
-    model = load(run)
+    model = load_model(run)
     for user_idx in np.flatnonzero(model.dataset.lengths <= MAX_CARDS):
         history = model.dataset.history(int(user_idx))
         found = compare_contexts(model, history, [len(history) // 2], k=1)

@@ -16,7 +16,7 @@ from bert4rec.held_out.calibration import calibrate
 from bert4rec.held_out.extremes import find_extremes
 from bert4rec.held_out.future_report import future_report
 from bert4rec.held_out.item_losses import item_losses
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.threads import let_others_first
 
@@ -145,7 +145,7 @@ def _find(run: Run, kind: str, checkpoint: str) -> _Result:
     try:
         with memory_errors_explained(choose_device().device, fix=LATER):
             # Its own copy of the model, so that none is kept from being let go of.
-            model = load(run, checkpoint=checkpoint)
+            model = load_model(run, checkpoint=checkpoint)
             return _Result(FINDERS[kind](model), model.epoch, changed_at_ns)
     except Bert4RecError:
         raise

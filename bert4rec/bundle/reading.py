@@ -30,8 +30,7 @@ from bert4rec.files import check_format, expanded, is_file, is_there, read_json
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.parcels import Expected
 from bert4rec.policy import Policy, load_policy
-from bert4rec.recommender import Recommender
-from bert4rec.recommender import load as load_run
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.sasrec import new_network
@@ -100,11 +99,11 @@ def load(
         FormatError: a file is damaged or does not fit the others.
     """
     if isinstance(run, Run):
-        return load_run(run, checkpoint=checkpoint, device=device, n_threads=n_threads)
+        return load_model(run, checkpoint=checkpoint, device=device, n_threads=n_threads)
     path = expanded(run).resolve()
     if is_bundle(path):
         return load_bundle(path, device=device, n_threads=n_threads)
-    return load_run(path, checkpoint=checkpoint, device=device, n_threads=n_threads)
+    return load_model(path, checkpoint=checkpoint, device=device, n_threads=n_threads)
 
 
 def load_bundle(path: Path, *, device: str = "auto", n_threads: int | None = None) -> Recommender:

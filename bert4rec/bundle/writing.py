@@ -31,8 +31,7 @@ from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import is_file, swapped_in, writing_explained
 from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
-from bert4rec.recommender import Recommender
-from bert4rec.recommender import load as load_run
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 
@@ -55,7 +54,7 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
     """
     if run.status().state in ACTIVE_STATES:
         raise RunError(f"run {run.name!r} is still active", fix="Export it once it has ended.")
-    model = load_run(run, device="cpu")
+    model = load_model(run, device="cpu")
     with tempfile.TemporaryDirectory() as name, writing_explained(path.parent):
         folder = Path(name)
         _write_files(run, model, folder)

@@ -26,12 +26,12 @@ def load_run(
 ) -> Recommender:
     """Load the best checkpoint of a run by id, name, folder or `last`, or what was exported."""
     from bert4rec.bundle.reading import is_bundle, load_bundle
-    from bert4rec.recommender import load
+    from bert4rec.recommender import load_model
     from bert4rec.runs.registry import find_run
 
     if is_bundle(Path(name)):
         return load_bundle(Path(name), device=device, n_threads=n_threads)
-    return load(find_run(workspace, name), device=device, n_threads=n_threads)
+    return load_model(find_run(workspace, name), device=device, n_threads=n_threads)
 
 
 @click.command()

@@ -25,7 +25,7 @@ from bert4rec.files import expanded, find_workspace, writing_explained
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.moments import now_text
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run, open_run
 
 
@@ -148,7 +148,7 @@ def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
 
 def _future(run: Run) -> dict[str, Any] | None:
     """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
-    model = load(run)
+    model = load_model(run)
     try:
         report = future_report(model)
     except SettingsError:

@@ -18,7 +18,7 @@ from bert4rec.device import choose_for
 from bert4rec.errors import RunError
 from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.score_blocks import Blocks, Scorer, VectorScorer, score_blocks
 from bert4rec.threads import side_by_side
 
@@ -171,7 +171,7 @@ class Judging:
         if entrant.kind == "run":
             run = next(run for run in self.plan.runs if run.id == entrant.key)
             # As the run itself is judged, also where it was trained elsewhere.
-            return load(run, device=self.choice.device).scorer
+            return load_model(run, device=self.choice.device).scorer
         baseline = next(one for one in self.plan.baselines if one.name == entrant.key)
         return baseline.fit(self.train)
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
-from bert4rec.held_out.places import LEAST_USERS, Places, held_out_places
+from bert4rec.held_out.places import Places, held_out_places
+from bert4rec.metrics import LEAST_USERS
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import product_blocks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bert4rec.held_out.calibration import Bin, Calibration, Reliability
 from bert4rec.held_out.future_words import PART_WORDS
-from bert4rec.held_out.places import LEAST_USERS
+from bert4rec.metrics import LEAST_USERS
 from bert4rec.words import number, percent, span
 
 # Probabilities that are off by less of the share that they should tell are taken as they are. No

@@ -17,8 +17,8 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.errors import SettingsError
 from bert4rec.evaluation import popularity_groups
 from bert4rec.held_out.judgement import Judged, judge_places
-from bert4rec.held_out.places import LEAST_USERS, LONG_PAST, Places, held_out_places
-from bert4rec.metrics import gains, interval, mean_metrics
+from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
+from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics
 from bert4rec.recommender import Recommender
 
 METRIC, CUT_OFF = "ndcg", 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
-from bert4rec.held_out.places import LEAST_USERS
+from bert4rec.metrics import LEAST_USERS
 from bert4rec.words import counted, span
 
 ANSWERS = {

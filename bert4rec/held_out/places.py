@@ -15,11 +15,11 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.metrics import LEAST_USERS
 
-# The most honest first. What was trained on is asked about only where nothing else is there.
+# The most honest first: one with fewer than `LEAST_USERS` users is passed over for the next, and
+# what was trained on is asked about only where nothing else is there.
 PARTS = ("unseen_users", "test", "validation", "trained")
-# Fewer users say nothing about others; a part with fewer is passed over for the next one.
-LEAST_USERS = 25
 # As many items as the window holds, all of them from before the place.
 LONG_PAST = "long_past"
 

@@ -16,7 +16,7 @@ from bert4rec.errors import DatasetError
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.progress import Progress
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings, project_umap
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_ITEMS, load_snapshot, snapshot_epochs, spread_rows
@@ -142,7 +142,7 @@ def film(run: Run, settings: MapSettings, progress: Progress | None = None) -> A
         )
     kept = set(snapshot_epochs(run))
     item_idx, _ = load_snapshot(run, min(kept))
-    vectors = load(run, device="cpu").item_embeddings()[item_idx - 1]
+    vectors = load_model(run, device="cpu").item_embeddings()[item_idx - 1]
     states = [
         (f"epoch {epoch}", load_snapshot(run, epoch)[1] if epoch in kept else vectors)
         for epoch in epochs
@@ -169,7 +169,7 @@ def pair_of_maps(
         NotFoundError, FormatError: a run's files are missing or damaged.
         Cancelled: it was called off.
     """
-    first, second = load(run, device="cpu"), load(other, device="cpu")
+    first, second = load_model(run, device="cpu"), load_model(other, device="cpu")
     ids = first.vocabulary.item_ids
     common = np.array([at for at, one in enumerate(ids) if one in second.vocabulary], dtype=int)
     if len(common) < MIN_UMAP_ITEMS:

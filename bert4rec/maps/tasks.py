@@ -27,7 +27,7 @@ from bert4rec.maps.projection import (
     judged_map,
     project_umap,
 )
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 
 FORMAT_VERSION = 1
@@ -67,7 +67,7 @@ class UmapTask:
         """Lay out the items of the best checkpoint."""
         path = self.path
         progress.tell("loading the model", 0.0)
-        recommender = load(self.run, device="cpu")
+        recommender = load_model(self.run, device="cpu")
         if self.path != path:
             # A run that trains has a newer checkpoint, whose map has another name.
             return

@@ -11,7 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
 from bert4rec.errors import Bert4RecError
 from bert4rec.moments import now_text
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.report.facts import RunFacts, read_runs
 from bert4rec.report.gallery import Gallery, make_gallery
 from bert4rec.report.item_map import ItemMap, make_map
@@ -117,7 +117,7 @@ def _load(runs: Iterable[RunFacts]) -> tuple[dict[str, Recommender], dict[str, s
         if not one.has_model:
             continue
         try:
-            models[one.label] = load(one.run, device="cpu")
+            models[one.label] = load_model(one.run, device="cpu")
         except Bert4RecError as error:
             problems[one.label] = error.message
     return models, problems

@@ -110,10 +110,10 @@ def load_recommender(
 
 @kept(2, spinner="Loading the model…")
 def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_ns: int) -> Recommender:
-    from bert4rec.recommender import load
+    from bert4rec.recommender import load_model
 
     run = open_run(child_of(Path(workspace) / "runs", run_id))
-    return load(run, checkpoint=checkpoint)
+    return load_model(run, checkpoint=checkpoint)
 
 
 def data_figures(dataset: SequenceDataset) -> DataFigures:

@@ -157,7 +157,7 @@ def test_a_finished_run_is_evaluated_from_its_row_and_from_the_third_step(run: R
     waiting(run, 1)
     app.run()
     next(button for button in app.button if button.key == "open_evaluate").click().run()
-    assert app.session_state["evaluate_runs"] == [run.id]
+    assert app.session_state["run_id"] == run.id
     assert app.title[0].value == "Evaluate"
 
 

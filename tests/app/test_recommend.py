@@ -352,12 +352,13 @@ def test_a_broken_link_is_said_in_plain_words() -> None:
 
 def test_a_story_says_whose_model_answers(workspace: Path, run: Run) -> None:
     dataset = prepare_sample("reading", workspace)
-    train(dataset, small_settings(n_epochs=1), workspace=workspace, name="reader")
+    reader = train(dataset, small_settings(n_epochs=1), workspace=workspace, name="reader")
     whose = "Dataset *reading*, a bundled sample. Model: *reader*"
-    assert f"{whose}." in texts(open_recommend(view="show", story="series"))
-    train(run.dataset(), small_settings(n_epochs=1), workspace=workspace, name="newest")
-    shown = texts(open_recommend(view="show", story="series"))
-    assert f"{whose}, not the run chosen at the left." in shown
+    app = open_recommend(view="show", story="series")
+    app.session_state["run_id"] = reader.id
+    assert f"{whose}." in texts(app.run())
+    app.session_state["run_id"] = run.id
+    assert f"{whose}, not the run chosen at the left." in texts(app.run())
 
 
 def test_the_samples_of_all_stories_are_prepared_at_once(workspace: Path) -> None:

@@ -19,7 +19,7 @@ from bert4rec.cli import main
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.policy import Policy
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run
@@ -145,7 +145,7 @@ class World:
     def vectors(self) -> str:
         """A file of vectors."""
         path = self.workspace.parent / "items.parquet"
-        write_vectors(load(find_run(self.workspace, self.run)), path)
+        write_vectors(load_model(find_run(self.workspace, self.run)), path)
         return str(path)
 
     def trashed_run(self) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bert4rec.bundle.writing import export_bundle
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 
 PROGRAM = str(Path(sys.executable).with_name("bert4rec"))
@@ -72,7 +72,7 @@ def test_a_bundle_is_served_to_many_until_it_is_told_to_end(bundle: Path, tiny_r
 
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(ask, histories))
-        expected = [load(tiny_run).score(history, ["1", "2"]) for history in histories]
+        expected = [load_model(tiny_run).score(history, ["1", "2"]) for history in histories]
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
         broken_connections(address)
         assert httpx.get(f"{address}/health", timeout=60).json()["status"] == "ok"

@@ -11,7 +11,7 @@ from bert4rec.data.samples import SAMPLES
 from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.places import middle_places
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
@@ -61,7 +61,7 @@ def n_train_lines(run: Run) -> int:
 
 def assert_near_the_ceiling(run: Run) -> None:
     """The true process of the sample is known, and so is what any model can reach at best."""
-    model = load(run)
+    model = load_model(run)
     report = report_places(model, middle_places(model.dataset, model.settings.max_seq_length))
     both, past = (report.contexts[context].ndcg.mean for context in ("both", "past"))
     ceiling = SAMPLES["playlists"].ceiling["masked_middle_item"]["ndcg_at_10"]

@@ -14,7 +14,7 @@ import pytest
 from bert4rec.data.collection import list_datasets
 from bert4rec.files import read_json
 from bert4rec.pipeline import evaluate
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
@@ -38,13 +38,13 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize("answer", EXPECTED["recommend"], ids=lambda a: ",".join(a["items"]))
 def test_it_recommends_what_it_recommended(run: Run, answer: dict[str, list[str]]) -> None:
-    suggestions = load(run, device="cpu").recommend(answer["items"], 3)
+    suggestions = load_model(run, device="cpu").recommend(answer["items"], 3)
     assert [s.item_id for s in suggestions] == answer["recommended"]
     assert [s.score for s in suggestions] == pytest.approx(answer["scores"], abs=1e-3)
 
 
 def test_it_fills_the_gap_as_it_did(run: Run) -> None:
-    (filled,) = load(run, device="cpu").fill(EXPECTED["fill"]["items"], 3)
+    (filled,) = load_model(run, device="cpu").fill(EXPECTED["fill"]["items"], 3)
     assert [s.item_id for s in filled] == EXPECTED["fill"]["filled"]
 
 

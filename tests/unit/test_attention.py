@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bert4rec.attention import place_attention
 from bert4rec.errors import SettingsError
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 
@@ -16,7 +16,7 @@ ITEMS = np.array([4, 5, 6, 7, 8, 9])
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def plain_attention(

@@ -14,7 +14,7 @@ from bert4rec.files import read_json, write_json
 from bert4rec.first_batch import first_batch
 from bert4rec.held_out.future_report import future_report
 from bert4rec.pipeline import evaluate, extend, resume, train
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from tests.ends import assert_equal_ends, curves_of, summary_of
@@ -79,7 +79,7 @@ def test_a_run_cannot_become_one_of_the_other_kind(
         config[part]["attention"] = claimed or "bidirectional"
     write_json(run.folder / "config.json", config)
     with pytest.raises(FormatError, match="does not fit the network"):
-        load(run)
+        load_model(run)
     export_run(run, tmp_path / "run.zip")
     with pytest.raises(FormatError, match="do not fit the network of the settings"):
         import_run(tmp_path / "elsewhere", tmp_path / "run.zip")
@@ -93,7 +93,7 @@ def test_it_is_carried_to_another_workspace(uninterrupted: Run, tmp_path: Path) 
     uninterrupted.dataset().save(tmp_path / "there" / "datasets" / "ring")
     moved = import_run(tmp_path / "there", tmp_path / "run.zip")
     items = ["3", "4", "5"]
-    assert load(moved).recommend(items) == load(uninterrupted).recommend(items)
+    assert load_model(moved).recommend(items) == load_model(uninterrupted).recommend(items)
 
 
 def test_its_first_batch_hides_nothing_and_asks_for_all_but_the_first() -> None:
@@ -105,4 +105,4 @@ def test_its_first_batch_hides_nothing_and_asks_for_all_but_the_first() -> None:
 
 def test_it_cannot_tell_what_the_future_adds(uninterrupted: Run) -> None:
     with pytest.raises(SettingsError, match="sees the past alone"):
-        future_report(load(uninterrupted))
+        future_report(load_model(uninterrupted))

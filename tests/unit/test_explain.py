@@ -8,7 +8,7 @@ import pytest
 from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import SettingsError
 from bert4rec.explain import compare_contexts, occlusion, predict_masked
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 ITEMS = np.array([4, 5, 6, 7, 8, 9])
@@ -16,7 +16,7 @@ ITEMS = np.array([4, 5, 6, 7, 8, 9])
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def probabilities(recommender: Recommender, items: list[int], place: int) -> np.ndarray:

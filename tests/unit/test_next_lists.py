@@ -6,7 +6,7 @@ import pytest
 from bert4rec.data.split import split_dataset
 from bert4rec.histories import Histories
 from bert4rec.next_lists import next_lists, yardsticks
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 HISTORY = np.array([3, 4, 5])
@@ -14,7 +14,7 @@ HISTORY = np.array([3, 4, 5])
 
 @pytest.fixture(scope="module")
 def ring(tiny_run: Run) -> Recommender:
-    return load(tiny_run, device="cpu")
+    return load_model(tiny_run, device="cpu")
 
 
 def test_a_network_lists_what_it_recommends_with_probabilities(ring: Recommender) -> None:

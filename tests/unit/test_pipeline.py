@@ -28,7 +28,7 @@ from bert4rec.files import write_json
 from bert4rec.objective import choose_loss
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import STATES, Run
 from bert4rec.runs.recorder import Recorder
@@ -99,7 +99,7 @@ def test_a_run_that_trains_in_bfloat16_is_reported_as_whoever_loads_it_finds_it(
     run = train(random_dataset([12] * 1200, n_items=40), settings, workspace=workspace)
     assert run.journal.read()[0][0]["precision"] == "bfloat16"
     workshop = Workshop.open(run.dataset(), run.hyperparameters())
-    loaded = load(run)
+    loaded = load_model(run)
     assert loaded.scorer.choice.precision == "float32"
     found = workshop.judge(loaded.scorer, workshop.split.test)
     assert summary_of(run)["test"] == found.metrics()
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_another_network_is_told_in_one_line(
     uninterrupted: Run, tmp_path: Path
 ) -> None:
     run = misfit(uninterrupted, tmp_path, "best")
-    for use in (evaluate, load):
+    for use in (evaluate, load_model):
         with pytest.raises(FormatError, match="does not fit the network") as caught:
             use(run)
         assert "\n" not in str(caught.value)

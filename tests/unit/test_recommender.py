@@ -14,7 +14,7 @@ from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.suggestions import Suggestion
 from bert4rec.threads import LEAST_ROWS
@@ -28,7 +28,7 @@ SEQUENCES = [["3", "4", "5"], [], ["29", "30", "1", "2"], ["7"], [str(n) for n i
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def rounded(suggestions: list[Suggestion]) -> list[dict[str, Any]]:
@@ -40,24 +40,24 @@ def rounded(suggestions: list[Suggestion]) -> list[dict[str, Any]]:
 
 
 def test_a_run_is_loaded_by_itself_or_by_its_path(tiny_run: Run, recommender: Recommender) -> None:
-    by_path = load(str(tiny_run.folder))
+    by_path = load_model(str(tiny_run.folder))
     assert by_path.recommend(["3", "4"]) == recommender.recommend(["3", "4"])
     assert by_path.run == tiny_run
     assert by_path.settings == tiny_run.hyperparameters()
 
 
 def test_the_last_checkpoint_can_be_asked_for(tiny_run: Run) -> None:
-    last = load(tiny_run, checkpoint="last")
-    assert last.item_embeddings().shape == load(tiny_run).item_embeddings().shape
+    last = load_model(tiny_run, checkpoint="last")
+    assert last.item_embeddings().shape == load_model(tiny_run).item_embeddings().shape
 
 
 def test_what_is_no_run_and_a_checkpoint_that_is_not_there_are_told(
     tiny_run: Run, tmp_path: Path
 ) -> None:
     with pytest.raises(NotFoundError, match="no run"):
-        load(tmp_path)
+        load_model(tmp_path)
     with pytest.raises(NotFoundError, match="no checkpoint 'worst' yet"):
-        load(tiny_run, checkpoint="worst")
+        load_model(tiny_run, checkpoint="worst")
 
 
 def test_recommending_to_one_equals_recommending_to_many(recommender: Recommender) -> None:
@@ -73,7 +73,7 @@ def test_a_run_is_asked_in_the_precision_that_it_asks_for(
     for asked, found in (("bfloat16", "bfloat16"), ("float32", "float32"), ("auto", "float32")):
         settings = tiny_run.hyperparameters().model_copy(update={"precision": asked})
         monkeypatch.setattr(type(tiny_run), "hyperparameters", lambda _, given=settings: given)
-        assert load(tiny_run, device="cpu").scorer.choice.precision == found
+        assert load_model(tiny_run, device="cpu").scorer.choice.precision == found
 
 
 def test_more_sequences_than_one_batch_holds_are_all_answered(
@@ -287,7 +287,7 @@ def small_trainer(precision: str) -> Trainer:
 def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
     tiny_run: Run, precision: str
 ) -> None:
-    loaded = load(tiny_run)
+    loaded = load_model(tiny_run)
     choice = choose_device("cpu", precision, 1)
     shared = Recommender(loaded.scorer.network, loaded.dataset, loaded.settings, choice)
     alone = small_trainer(precision)
@@ -343,4 +343,4 @@ def test_a_checkpoint_of_another_catalogue_is_told(tiny_run: Run, tmp_path: Path
     other.manifest["fingerprint"] = dataset.fingerprint
     other.save(dataset.folder)
     with pytest.raises(FormatError, match="does not fit"):
-        load(run)
+        load_model(run)

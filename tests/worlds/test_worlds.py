@@ -18,7 +18,7 @@ from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.setting_checks import parse_settings
 from tests.factories import (
     BRIDGE_SIDES,
@@ -97,7 +97,7 @@ def test_the_bridge_needs_both_sides(tmp_path: Path) -> None:
         n_epochs=80, max_seq_length=6, mask_rate=0.3, next_item_rate=0.1, dropout_rate=0
     )
     run = train(bridge_dataset(), settings, workspace=tmp_path)
-    model = load(run)
+    model = load_model(run)
     report = report_places(model, middle_places(model.dataset, 6))
     assert report.contexts["both"].metrics["hr@1"] > 0.9
     # One neighbour leaves BRIDGE_SIDES items equally likely: better luck than this is a leak.
@@ -108,7 +108,7 @@ def test_the_bridge_needs_both_sides(tmp_path: Path) -> None:
 
 def report_on(dataset: SequenceDataset, workspace: Path, **settings: object) -> FutureReport:
     run = train(dataset, quick_settings(**HELD_OUT, **settings), workspace=workspace)
-    report = future_report(load(run))
+    report = future_report(load_model(run))
     assert report.part == "unseen_users"
     return report
 
@@ -152,7 +152,7 @@ def test_the_bridge_is_not_crossed_from_the_past_alone(tmp_path: Path) -> None:
     """The rival that sees only the past cannot know what the future decides, and knows the rest."""
     settings = quick_settings(n_epochs=80, max_seq_length=6, dropout_rate=0, attention="causal")
     run = train(bridge_dataset(), settings, workspace=tmp_path)
-    model = load(run)
+    model = load_model(run)
     assert model.contexts == ("past",)
     ranks = judge_places(model, middle_places(model.dataset, 6), "past").ranks
     assert (ranks < 1).mean() < 1.5 / BRIDGE_SIDES
@@ -168,7 +168,7 @@ def test_on_every_sample_the_future_matters_and_nothing_passes_what_can_be_known
     dataset = prepare_sample(name, tmp_path)
     quick = PRESETS["quick"].values | {"n_epochs": 8, "eval_step": 0, "device": "cpu"}
     settings = parse_settings({**quick, **HELD_OUT})
-    report = future_report(load(train(dataset, settings, workspace=tmp_path)))
+    report = future_report(load_model(train(dataset, settings, workspace=tmp_path)))
     assert (report.part, report.verdict) == ("unseen_users", "matters")
     assert report.gain.ndcg.low > 0.05
     ceiling = SAMPLES[name].ceiling

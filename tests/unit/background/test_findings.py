@@ -14,7 +14,7 @@ from bert4rec.background import findings
 from bert4rec.background.findings import FINDERS, FindingService
 from bert4rec.errors import Bert4RecError, DeviceMemoryError, RunError, SettingsError
 from bert4rec.held_out.extremes import find_extremes
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 
@@ -57,7 +57,7 @@ def test_a_new_checkpoint_is_looked_at_anew(
 ) -> None:
     checkpoint = tmp_path / "best.safetensors"
     checkpoint.write_bytes(b"one")
-    monkeypatch.setattr(findings, "load", partial(loaded, model=load(tiny_run)))
+    monkeypatch.setattr(findings, "load_model", partial(loaded, model=load_model(tiny_run)))
     monkeypatch.setattr(Run, "checkpoint", lambda self, kind: checkpoint)
     calls: list[int] = []
     monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
@@ -123,7 +123,7 @@ def test_what_failed_is_found_at_a_retry_and_not_before(
 def test_what_was_asked_for_longest_ago_is_let_go_of(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "load", partial(loaded, model=load(tiny_run)))
+    monkeypatch.setattr(findings, "load_model", partial(loaded, model=load_model(tiny_run)))
     service = FindingService()
     for number in range(findings.N_KEPT + 5):
         monkeypatch.setitem(FINDERS, f"kind {number}", lambda recommender: 1)
@@ -136,7 +136,7 @@ def test_a_finding_is_what_the_library_finds(tiny_run: Run) -> None:
     service = FindingService()
     service.ask(tiny_run, "extremes")
     wait(service)
-    assert service.ask(tiny_run, "extremes").value == find_extremes(load(tiny_run))
+    assert service.ask(tiny_run, "extremes").value == find_extremes(load_model(tiny_run))
 
 
 def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_next_request(
@@ -167,7 +167,7 @@ def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_nex
     service.ask(tiny_run, "epoch")
     wait(service)
     assert service.ask(tiny_run, "epoch").value == 3
-    assert calls == [plain["epoch"], 77, load(tiny_run).epoch]
+    assert calls == [plain["epoch"], 77, load_model(tiny_run).epoch]
 
 
 def test_a_request_that_is_under_way_goes_on(

@@ -16,14 +16,14 @@ from bert4rec.bulk.scoring import KeptVectors, score_pairs
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
 from bert4rec.files import temporary_beside
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import abandoned_beside, namesakes_recommender
 
 
 @pytest.fixture(scope="module")
 def model(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def past(model: Recommender, user: str) -> list[str]:

@@ -12,7 +12,7 @@ from bert4rec.bulk import vectors
 from bert4rec.bulk.vector_table import VectorTable, vector_batches
 from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.errors import FormatError, UnknownIdError
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.vector_search import unit
 
@@ -23,7 +23,7 @@ def read_vectors(path: Path) -> VectorTable:
 
 @pytest.fixture(scope="module")
 def model(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 @pytest.mark.parametrize("block_rows", [7, 10_000])

@@ -11,7 +11,7 @@ import torch
 from bert4rec.bundle import onnx_file
 from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import random_dataset, small_recommender
 
@@ -20,7 +20,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 @pytest.fixture(scope="module")
 def model(tiny_run: Run) -> Recommender:
-    return load(tiny_run, n_threads=1)
+    return load_model(tiny_run, n_threads=1)
 
 
 @pytest.fixture(scope="module")

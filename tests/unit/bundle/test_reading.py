@@ -30,7 +30,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
 from bert4rec.files import read_json, write_json
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import SHELF, ring_dataset, small_settings
 
@@ -62,7 +62,7 @@ def seal(folder: Path, **changes: Any) -> Path:
 def test_a_bundle_answers_as_the_run_does_without_the_dataset(
     packed: Path, folder: Path, tiny_run: Run
 ) -> None:
-    original = load(tiny_run)
+    original = load_model(tiny_run)
     for opened in (bert4rec.load(packed), bert4rec.load(str(folder)), load_bundle(packed)):
         assert isinstance(opened, Recommender)
         assert opened.recommend(["1", "2"], 5) == original.recommend(["1", "2"], 5)
@@ -380,7 +380,7 @@ def test_a_bundle_whose_bits_flip_is_refused_or_the_same(
     packed: Path, tmp_path: Path, tiny_run: Run
 ) -> None:
     chance, content = np.random.default_rng(3), packed.read_bytes()
-    expected = load(tiny_run).item_embeddings()
+    expected = load_model(tiny_run).item_embeddings()
     for _ in range(25):
         changed = bytearray(content)
         changed[chance.integers(len(content))] ^= 1 << int(chance.integers(8))

@@ -34,7 +34,7 @@ from bert4rec.item_lists import parse_items
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.registry import find_run, list_runs
 from tests.factories import ring_dataset, small_settings
 
@@ -59,7 +59,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(home: Path) -> Recommender:
-    return load(find_run(home, "last"), device="cpu")
+    return load_model(find_run(home, "last"), device="cpu")
 
 
 # What is written twice so that the help answers at once

@@ -30,7 +30,7 @@ from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
 from bert4rec.files import read_json, write_json
 from bert4rec.histories import Histories
 from bert4rec.pipeline import train
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 from tests.factories import random_dataset, ring_dataset, small_settings, timed_dataset
 
@@ -384,7 +384,7 @@ def test_sampled_ranks_count_the_sampled_items_that_score_no_less(
     rows = plan.split.test
     train_counts = np.bincount(Histories.at(dataset, plan.split.train).items, minlength=41)[1:]
     drawn = sampled_items(rows, plan, train_counts, lambda n: None)
-    scores = load(run).scorer.scores(Histories.at(dataset, rows)).numpy()
+    scores = load_model(run).scorer.scores(Histories.at(dataset, rows)).numpy()
     judged = made.parts["test"]
     for row in range(0, len(rows), 17):
         true = scores[row, judged.targets[row] - 1]

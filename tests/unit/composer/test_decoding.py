@@ -14,7 +14,7 @@ from bert4rec.composer.views import gap_scores
 from bert4rec.device import choose_device
 from bert4rec.errors import SettingsError
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.sasrec import new_network
 from tests.factories import (
@@ -28,7 +28,7 @@ from tests.factories import (
 
 @pytest.fixture(scope="module")
 def ring(tiny_run: Run) -> Recommender:
-    return load(tiny_run, device="cpu")
+    return load_model(tiny_run, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,9 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """A model of the world in which a middle item is told by both of its sides alone."""
     changes = {"n_epochs": 60, "n_layers": 2, "mask_rate": 0.3, "dropout_rate": 0.0}
     settings = small_settings(learning_rate=1e-2, **changes)
-    return load(train(bridge_dataset(), settings, workspace=tmp_path_factory.mktemp("bridge")))
+    return load_model(
+        train(bridge_dataset(), settings, workspace=tmp_path_factory.mktemp("bridge"))
+    )
 
 
 def test_gaps_of_a_ring_are_filled_with_what_lies_between(ring: Recommender) -> None:

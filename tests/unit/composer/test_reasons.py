@@ -8,7 +8,7 @@ import pytest
 from bert4rec.composer.reasons import Reason, find_reasons, strongest_neighbours
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import occlusion, predict_masked
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 
@@ -17,7 +17,7 @@ ITEMS = (3, 4, 5, 6, 7, 8)
 
 @pytest.fixture(scope="module")
 def ring(tiny_run: Run) -> Recommender:
-    return load(tiny_run, device="cpu")
+    return load_model(tiny_run, device="cpu")
 
 
 def test_a_context_says_what_a_masked_prediction_says(ring: Recommender) -> None:

@@ -21,7 +21,7 @@ from bert4rec.held_out.calibration import (
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, middle_places
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 # So little trained, the network is far too unsure: its own best temperature lies below the lowest.
@@ -30,7 +30,7 @@ SHARP = 0.05
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 @pytest.fixture(scope="module")

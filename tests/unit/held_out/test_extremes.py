@@ -6,13 +6,13 @@ import pytest
 from bert4rec.data.split import split_dataset
 from bert4rec.evaluation import judge
 from bert4rec.held_out.extremes import find_extremes
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def test_both_ends_are_those_of_the_evaluation(recommender: Recommender) -> None:

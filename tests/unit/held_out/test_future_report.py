@@ -19,14 +19,14 @@ from bert4rec.held_out.future_words import finding, limits
 from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import held_out_places, middle_places
 from bert4rec.metrics import gains, interval
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 
 
 @pytest.fixture(scope="module")
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def estimate(mean: float, reach: float = 0.01) -> Estimate:

@@ -8,13 +8,13 @@ from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import predict_masked
 from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places, middle_places
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 
 @pytest.fixture
 def recommender(tiny_run: Run) -> Recommender:
-    return load(tiny_run)
+    return load_model(tiny_run)
 
 
 def plain(recommender: Recommender, places: Places, context: str) -> tuple[list[int], list[float]]:

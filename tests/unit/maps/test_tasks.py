@@ -18,7 +18,7 @@ from bert4rec.maps.projection import MapSettings, project_pca
 from bert4rec.maps.service import MapService
 from bert4rec.maps.tasks import FilmTask, PairTask, UmapTask
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.storage import prune_run
 
@@ -154,12 +154,12 @@ def test_a_map_of_a_checkpoint_that_was_replaced_meanwhile_is_not_filed_under_it
 ) -> None:
     def load_newer(*asked: object, **how: object) -> Recommender:
         os.utime(run.checkpoint("best"), ns=(2, 2))
-        return load(run)
+        return load_model(run)
 
     task = UmapTask(run, SETTINGS)
     path = task.path
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "load", load_newer)
+        patch.setattr(tasks, "load_model", load_newer)
         task.make(Progress())
     assert not path.exists()
     assert made(task).state(task) == "done"

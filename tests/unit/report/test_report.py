@@ -22,7 +22,7 @@ from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.report import item_map
 from bert4rec.report.collect import collect
 from bert4rec.report.findings import (
@@ -337,7 +337,7 @@ def test_a_map_of_some_items_is_judged_by_those_drawn(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(item_map, "MAX_ITEMS", 12)
-    model = load(tiny_run, device="cpu")
+    model = load_model(tiny_run, device="cpu")
     found = item_map.make_map(model)
     vectors = model.item_embeddings()[found.item_idx - 1]
     assert found.share_kept == neighbour_recall(vectors, found.points)
@@ -347,7 +347,7 @@ def test_a_map_of_some_items_is_judged_by_those_drawn(
 def test_what_comes_after_is_told_by_its_gain_at_the_same_places(
     tiny_run: Run,
 ) -> None:
-    model = load(tiny_run, device="cpu")
+    model = load_model(tiny_run, device="cpu")
     users = np.random.default_rng(0).permutation(model.dataset.n_users)
     asked = middle_places(model.dataset, model.settings.max_seq_length, users)
     assert finding(report_places(model, asked)) in Page(report_html([tiny_run])).text

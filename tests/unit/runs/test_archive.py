@@ -16,7 +16,7 @@ from bert4rec import parcels
 from bert4rec.bundle.writing import export_bundle
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
 from bert4rec.files import temporary_folder_beside
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs import archive
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
@@ -58,7 +58,7 @@ def test_a_run_comes_over_whole_with_its_label_and_is_used_once_its_dataset_is_t
     assert brought.summary() == run.summary()
     assert list_runs(workspace) == [brought]
     shutil.copytree(run.workspace / "datasets", workspace / "datasets")
-    assert load(brought).item_embeddings().shape == load(run).item_embeddings().shape
+    assert load_model(brought).item_embeddings().shape == load_model(run).item_embeddings().shape
 
 
 def test_the_checkpoint_to_go_on_from_comes_when_asked_for(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from bert4rec.errors import FormatError
 from bert4rec.pipeline import extend, train
-from bert4rec.recommender import load
+from bert4rec.recommender import load_model
 from bert4rec.runs import recorder, snapshots
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import (
@@ -42,7 +42,7 @@ def test_a_run_keeps_what_its_epochs_had_and_the_newest_is_the_model(tmp_path: P
     assert snapshot_epochs(run) == [1, 2, 3]
     item_idx, vectors = load_snapshot(run, 3)
     assert item_idx.tolist() == list(range(1, 9))
-    np.testing.assert_allclose(vectors, load(run).item_embeddings(), atol=1e-3)
+    np.testing.assert_allclose(vectors, load_model(run).item_embeddings(), atol=1e-3)
     longer = extend(run, 1)
     assert snapshot_epochs(longer) == [1, 2, 3, 4]
 
@@ -61,7 +61,9 @@ def test_a_run_that_cannot_keep_snapshots_trains_to_the_same_numbers(
     assert other.status().state == "finished"
     assert snapshot_epochs(other) == []
     assert "no snapshot" in "\n".join(other.log_tail(50))
-    np.testing.assert_array_equal(load(run).item_embeddings(), load(other).item_embeddings())
+    np.testing.assert_array_equal(
+        load_model(run).item_embeddings(), load_model(other).item_embeddings()
+    )
 
 
 def test_pruning_takes_the_snapshots_along(tmp_path: Path) -> None:

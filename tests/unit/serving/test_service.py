@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from bert4rec.recommender import Recommender, load
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
 from bert4rec.serving.limits import BoundedBodies
@@ -37,7 +37,7 @@ from tests.loops import in_a_loop
 
 @pytest.fixture(scope="module")
 def model(tiny_run: Run) -> Recommender:
-    return load(tiny_run, n_threads=1)
+    return load_model(tiny_run, n_threads=1)
 
 
 @pytest.fixture(scope="module")
