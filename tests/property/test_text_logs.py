@@ -116,6 +116,15 @@ def number_of(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def value_of(text: str) -> float | None:
+    """Return a value as it is staged: below all numbers where something else stands."""
+    try:
+        float(text)
+    except ValueError:
+        return -math.inf if text else None
+    return number_of(text)
+
+
 def read_plainly(log: TextLog) -> tuple[Counter[str], list[Interaction]]:
     """Return how many rows were read and rejected, and the others as interactions."""
     rows = [row for row in log.rows if row]
@@ -127,7 +136,7 @@ def read_plainly(log: TextLog) -> tuple[Counter[str], list[Interaction]]:
         user, item, time, value = (cell.strip(" ") for cell in row[: len(HEADER)])
         time_s = number_of(time)
         if user and item and time_s is not None:
-            kept.append((user, item, time_s, number_of(value)))
+            kept.append((user, item, time_s, value_of(value)))
     return Counter(read=len(rows), rejected=len(rows) - len(kept)), kept
 
 
@@ -143,6 +152,7 @@ def leave_out_plainly(
 
     if wanted.min_value is not None:
         least = wanted.min_value
+        kept = keep("no number", [row for row in kept if row[3] != -math.inf])
         kept = keep("value", [row for row in kept if row[3] is not None and row[3] >= least])
     if wanted.drop_duplicates:
         first: dict[tuple[str, str, float], Interaction] = {}

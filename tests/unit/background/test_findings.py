@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -140,15 +141,16 @@ def test_a_finding_is_what_the_library_finds(tiny_run: Run) -> None:
 
 
 def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_next_request(
-    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = Run(shutil.copytree(tiny_run.workspace, tmp_path / "ws") / "runs" / tiny_run.folder.name)
     calls: list[int | None] = []
     monkeypatch.setitem(FINDERS, "epoch", lambda model: calls.append(model.epoch) or len(calls))
-    service, last = FindingService(), tiny_run.checkpoint("last")
-    assert service.requested(tiny_run, "epoch") is None
-    service.request(tiny_run, "epoch")
+    service, last = FindingService(), run.checkpoint("last")
+    assert service.requested(run, "epoch") is None
+    service.request(run, "epoch")
     wait(service)
-    found = service.requested(tiny_run, "epoch")
+    found = service.requested(run, "epoch")
     tensors, plain = load_checkpoint(last)
     assert found is not None
     assert (found.state, found.value, found.epoch) == ("done", 1, plain["epoch"])
@@ -156,18 +158,18 @@ def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_nex
     # A later checkpoint alone starts nothing.
     save_checkpoint(last, tensors, plain | {"epoch": 77})
     os.utime(last, ns=(2 * 10**18, 2 * 10**18))
-    later = service.requested(tiny_run, "epoch")
+    later = service.requested(run, "epoch")
     assert later == replace(found, is_newest=False)
-    service.request(tiny_run, "epoch")
+    service.request(run, "epoch")
     wait(service)
-    redone = service.requested(tiny_run, "epoch")
+    redone = service.requested(run, "epoch")
     assert redone is not None
     assert (redone.value, redone.epoch, redone.is_newest) == (2, 77, True)
     # The finding about the best checkpoint is another one.
-    service.ask(tiny_run, "epoch")
+    service.ask(run, "epoch")
     wait(service)
-    assert service.ask(tiny_run, "epoch").value == 3
-    assert calls == [plain["epoch"], 77, load_model(tiny_run).epoch]
+    assert service.ask(run, "epoch").value == 3
+    assert calls == [plain["epoch"], 77, load_model(run).epoch]
 
 
 def test_a_request_that_is_under_way_goes_on(

@@ -364,7 +364,7 @@ def test_a_run_as_a_zip_file_is_no_bundle(tiny_run: Run, tmp_path: Path) -> None
     with pytest.raises(NotFoundError):
         load_bundle(tmp_path / "nothing.zip")
     export_bundle(tiny_run, tmp_path / "bundle.zip")
-    with pytest.raises(FormatError, match="not that of a run"):
+    with pytest.raises(FormatError, match="a model bundle and not a run"):
         import_run(tmp_path, tmp_path / "bundle.zip")
 
 
@@ -424,8 +424,8 @@ def test_the_card_tells_scorers_apart_only_where_their_intervals_do_not_meet(
         found = {"n_rows": 3 * n_users, "n_users": n_users, "metrics": {"ndcg@10": value}}
         return found | {"intervals": {"ndcg@10": [value - 0.05, value + 0.05]}}
 
-    assert "better than popularity; it is not told apart from transition counts" in card(200)
-    assert "not told apart from transition counts and popularity" in card(20)
+    assert "better than popularity; it is not told apart from transitions" in card(200)
+    assert "not told apart from transitions and popularity" in card(20)
 
 
 def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: Path) -> None:

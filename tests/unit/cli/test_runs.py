@@ -125,7 +125,8 @@ def test_a_run_is_trained_longer_and_what_differs_is_told(workspace: Path) -> No
     called = call(workspace, "extend", "short", "--epochs", "2", "--name", "longer", "--json")
     found = document(called)
     assert (found["name"], found["state"], found["n_epochs_done"]) == ("longer", "finished", 3)
-    assert found["parent"] == {"run": short.id, "name": "short", "epoch": 1, "step": 2}
+    begin = {"run": short.id, "name": "short", "epoch": 1, "step": 2}
+    assert found["parent"] == begin | {"notes": found["notes"]}
     (note,) = found["notes"]
     assert "linear schedule that ended with epoch 1" in note
     assert note in called.stderr
