@@ -77,17 +77,18 @@ PAGES = [
     ),
 ]
 
-keep_recent_lines()
-draw_page_style()
-page = st.navigation(PAGES, position="top")
+# Before the navigation, which would fetch the icon of the page from a server outside.
 st.set_page_config(
-    page_title="BERT4Rec" if page.title == "Home" else f"{page.title} · BERT4Rec",
     page_icon=ICON,
     layout="wide",
     initial_sidebar_state=220,
     # With an entry of its own the menu is shown at all, and with it the choice of light or dark.
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
+keep_recent_lines()
+draw_page_style()
+page = st.navigation(PAGES, position="top")
+st.set_page_config(page_title="BERT4Rec" if page.title == "Home" else f"{page.title} · BERT4Rec")
 # Both pages delete runs, and both offer to take it back.
 if page.url_path not in ("runs", "train"):
     forget_deletions()

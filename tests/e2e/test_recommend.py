@@ -37,11 +37,14 @@ def trained(workspace: Path, titles: list[str]) -> Run:
 
 
 def cards(page: Page, n: int) -> list[str]:
-    """What the cards of the strip say: place and title, then what is small."""
+    """What the cards of the strip say: place and title, then what is small, without its sign.
+
+    The card in hand has none, and which one that is belongs to no link.
+    """
     strip = [page.locator(f".st-key-compose_card_{at} button p").first for at in range(n)]
     for card in strip:
         expect(card).to_be_visible()
-    return [card.inner_text().replace(WORD_JOINER, "") for card in strip]
+    return [re.sub(f"[●◆] |{WORD_JOINER}", "", card.inner_text()) for card in strip]
 
 
 def title_of(card: str) -> str:
