@@ -107,18 +107,20 @@ def score_finding(rows: pd.DataFrame, metric: str) -> str:
         second = rows.iloc[1]
         text += f", before {second['Who']} with {second['Score']:.4f}"
     reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
-    counts = {word: int((rows["Verdict"] == word).sum()) for word in VERDICTS}
-    told = [
-        f"{counts[word]:,} {'is' if counts[word] == 1 else 'are'} {words}"
-        for word, words in (
-            (BETTER, "better"),
-            (WORSE, "worse"),
-            (SAME, "not told apart"),
-        )
-        if counts[word]
-    ]
-    others = f"of {counted(len(rows) - 1, 'other')}"
-    return text + (f". Compared with {reference}, {others} {', '.join(told)}." if told else ".")
+    told = _shares(list(rows["Verdict"]))
+    return f"{text}. Compared with {reference}, {told}." if told else f"{text}."
+
+
+def _shares(verdicts: Sequence[str]) -> str:
+    """Return how many of the others are better, worse or not told apart; nothing for none."""
+    kinds = ((BETTER, "better"), (WORSE, "worse"), (SAME, "not told apart"))
+    counts = [(n, words) for word, words in kinds if (n := verdicts.count(word))]
+    n_others = sum(n for n, _ in counts)
+    if len(counts) == 1:
+        them = "the other one is" if n_others == 1 else f"all {n_others:,} others are"
+        return f"{them} {counts[0][1]}"
+    parts = [f"{n:,} {'is' if n == 1 else 'are'} {words}" for n, words in counts]
+    return f"of {n_others:,} others {', '.join(parts)}" if parts else ""
 
 
 def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], metric: str) -> Chart:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bert4rec.comparing.compare import compare
@@ -36,6 +37,23 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
     assert finding.startswith(f"{rows.iloc[0]['Who']} has the highest NDCG@10")
     assert "worse" in finding
     assert f"Compared with {made.entrants[made.reference].title}" in finding
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        ([], "has the highest NDCG@10, 0.5000."),
+        (["Worse"], "Compared with me, the other one is worse."),
+        (["Worse"] * 3, "Compared with me, all 3 others are worse."),
+        (["Better", "Worse"], "Compared with me, of 2 others 1 is better, 1 is worse."),
+    ],
+)
+def test_how_many_are_better_is_told_in_plain_words(verdicts: list[str], told: str) -> None:
+    rows = pd.DataFrame(
+        {"Who": "me", "Score": 0.5, "Verdict": ["Reference", *verdicts]},
+        index=range(len(verdicts) + 1),
+    )
+    assert charts.score_finding(rows, METRIC).endswith(told)
 
 
 def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison) -> None:
