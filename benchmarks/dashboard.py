@@ -36,8 +36,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bert4rec.control import RUNNER_VARIABLE
 from bert4rec.data.samples import prepare_sample
-from bert4rec.files import read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS

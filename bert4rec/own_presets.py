@@ -9,14 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert4rec.errors import NotFoundError, SettingsError
-from bert4rec.files import (
-    child_of,
-    free_safe_name,
-    make_folder,
-    safe_name,
-    write_text,
-    writing_explained,
-)
+from bert4rec.files import child_of, free_safe_name, make_folder, safe_name, writing_explained
+from bert4rec.json_files import write_text
 from bert4rec.locks import changing
 from bert4rec.policy import Policy, dump_policy, read_policy
 from bert4rec.presets import PRESETS

@@ -19,15 +19,10 @@ from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained, return_freed_memory
 from bert4rec.errors import DatasetError, RunError
 from bert4rec.evaluation import summarise
-from bert4rec.files import (
-    find_workspace,
-    remove_abandoned,
-    safe_name,
-    write_json,
-    writing_explained,
-)
+from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.json_files import write_json
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained, saved_position

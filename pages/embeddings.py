@@ -39,6 +39,7 @@ from bert4rec.ui.embeddings.map_path import (
     rows_of,
     take_path,
 )
+from bert4rec.ui.embeddings.map_quality import draw_quality
 from bert4rec.ui.embeddings.map_rings import circles_of, draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
@@ -48,7 +49,6 @@ from bert4rec.view import map_charts
 from bert4rec.view.map_charts import Rings
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
 from bert4rec.view.map_labels import group_labels, item_labels
-from bert4rec.words import number, percent
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
@@ -217,39 +217,6 @@ def current_map(run: Run, settings: MapSettings) -> EmbeddingMap:
             return done
         draw_waiting(task, "UMAP", "Until then this is PCA.")
     return maps.pca_map(run, settings.n_components)
-
-
-def draw_quality(whole: EmbeddingMap, found: EmbeddingMap, recommender: Recommender) -> None:
-    n_items, n_shown = recommender.dataset.n_items, len(found.item_idx)
-    trust, kept, shown = st.columns(3)
-    trust.metric(
-        "Trustworthiness",
-        f"{whole.trustworthiness:.2f}",
-        help="Between 0 and 1: how far neighbours on the map are neighbours in truth; 0.5 is "
-        "about chance. From 10 neighbours of up to 2,000 drawn items (Venna and Kaski 2001).",
-        border=True,
-    )
-    kept.metric(
-        "Neighbours kept",
-        percent(whole.recall),
-        help="Share of an item's 10 nearest in the original space that are also among its 10 "
-        "nearest on the map, over up to 2,000 drawn items.",
-        border=True,
-    )
-    shown.metric(
-        "Items shown",
-        f"{number(n_shown)} of {number(n_items)}",
-        help="Of larger catalogues an even sample is shown, and every item that is looked for or "
-        "chosen.",
-        border=True,
-    )
-    lost = 1 - whole.recall
-    words = f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
-    placed = f" {number(whole.n_fitted)} items were laid out, the others placed among them."
-    st.caption(
-        f"{words}: trust the list of nearest items more than distances on it."
-        + (placed if whole.n_fitted < n_items else "")
-    )
 
 
 def focused_item(vocabulary: Vocabulary) -> int | None:

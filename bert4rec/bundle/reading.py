@@ -26,8 +26,9 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError
-from bert4rec.files import check_format, expanded, is_file, is_there, read_json
+from bert4rec.files import expanded, is_file, is_there
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.json_files import check_format, read_json
 from bert4rec.parcels import Expected
 from bert4rec.policy import Policy, load_policy
 from bert4rec.recommender import Recommender, load_model

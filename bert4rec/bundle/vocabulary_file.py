@@ -18,7 +18,7 @@ import pandas as pd
 from bert4rec.data.layout import MOST_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 
 NEEDED = ("item_id", "title", "count")
 # Those of an item table, with what it may lack.

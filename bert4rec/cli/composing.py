@@ -116,7 +116,8 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
     from bert4rec.composer.decoding import compose as fill_together
     from bert4rec.composer.export import as_text, composition_document
     from bert4rec.composer.reasons import find_reasons
-    from bert4rec.files import write_text, writing_explained
+    from bert4rec.files import writing_explained
+    from bert4rec.json_files import write_text
 
     model = load_run(workspace, run)
     outline = _outline(asked, model)

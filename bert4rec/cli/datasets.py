@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from bert4rec.cli.terminal import next_step, pass_on, shared_options, show, table, tell
-from bert4rec.files import expanded, write_json, writing_explained
+from bert4rec.files import expanded, writing_explained
+from bert4rec.json_files import write_json
 
 FORMS = ("parquet", "recbole")
 

@@ -105,7 +105,8 @@ def _map(
 
 def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
     from bert4rec.data.item_groups import places_by_size
-    from bert4rec.files import write_text, writing_explained
+    from bert4rec.files import writing_explained
+    from bert4rec.json_files import write_text
     from bert4rec.maps.projection import MAX_FITTED, drawn_part
     from bert4rec.view.map_charts import draw_map, map_words
     from bert4rec.view.map_colours import Colouring, group_rows

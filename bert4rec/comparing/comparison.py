@@ -25,7 +25,8 @@ from bert4rec.comparing.judging import JudgedPart
 from bert4rec.comparing.plan import Entrant
 from bert4rec.data.split import Segments
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, SettingsError
-from bert4rec.files import check_format, child_of, folder_swapped_in, read_json, write_json
+from bert4rec.files import child_of, folder_swapped_in
+from bert4rec.json_files import check_format, read_json, write_json
 
 FORMAT_VERSION = 1
 FOLDER_NAME = "comparisons"

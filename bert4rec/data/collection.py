@@ -10,7 +10,8 @@ from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset, open_dataset, read_manifest
 from bert4rec.errors import DatasetError, FormatError, NotFoundError
-from bert4rec.files import child_of, write_json
+from bert4rec.files import child_of
+from bert4rec.json_files import write_json
 from bert4rec.locks import changing
 
 MANIFEST_NAME = "manifest.json"

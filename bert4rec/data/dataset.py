@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from bert4rec.data.vocabulary import PAD_IDX, Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
-from bert4rec.files import check_format, folder_swapped_in, read_json, write_json
+from bert4rec.files import folder_swapped_in
+from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.moments import now_text
 
 FORMAT_VERSION = 1

@@ -24,9 +24,9 @@ from bert4rec.files import (
     remove_abandoned,
     swapped_in,
     temporary_folder_beside,
-    write_text,
     writing_explained,
 )
+from bert4rec.json_files import write_text
 
 OWNER_URL = "https://files.grouplens.org/datasets/movielens"
 # Whoever has a mirror in the house names it here; checksums are held all the same.

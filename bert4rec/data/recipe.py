@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.roles import Roles
 from bert4rec.errors import DatasetError, FormatError
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 
 
 class RecipeItems(BaseModel):

@@ -11,7 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.errors import NotFoundError
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROLES = Roles("user_id", "item_id", "timestamp")

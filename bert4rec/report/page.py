@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bert4rec.files import make_folder, write_text, writing_explained
+from bert4rec.files import make_folder, writing_explained
+from bert4rec.json_files import write_text
 from bert4rec.report import findings, making, pictures, sections
 from bert4rec.report.charts import Chart
 from bert4rec.report.collect import DataGroup, Report, collect

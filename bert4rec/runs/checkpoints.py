@@ -17,7 +17,8 @@ from torch import Tensor
 
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.events import Position
-from bert4rec.files import check_format, swapped_in
+from bert4rec.files import swapped_in
+from bert4rec.json_files import check_format
 
 FORMAT_VERSION = 1
 # As a prefix: reads the plain data alone.

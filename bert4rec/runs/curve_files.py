@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bert4rec.files import make_folder, swapped_in, write_text, writing_explained
+from bert4rec.files import make_folder, swapped_in, writing_explained
+from bert4rec.json_files import write_text
 from bert4rec.runs import event_file
 from bert4rec.runs.curves import Curves, Row
 from bert4rec.runs.folder import Run

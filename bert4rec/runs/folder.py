@@ -16,9 +16,10 @@ import psutil
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import check_format, is_file, read_json, write_json
+from bert4rec.files import is_file
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.journal import Journal
+from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.moments import now_text, utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.label import Label, read_label

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.errors import FormatError, LabelError, NotFoundError
-from bert4rec.files import check_format, is_file, read_json, write_json
+from bert4rec.files import is_file
+from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.locks import changing
 
 FORMAT_VERSION = 1

@@ -18,9 +18,9 @@ from bert4rec.files import (
     remove_abandoned,
     safe_name,
     temporary_folder_beside,
-    write_json,
     writing_explained,
 )
+from bert4rec.json_files import write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import FORMAT_VERSION, Run, open_run

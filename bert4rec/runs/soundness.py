@@ -18,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.errors import Bert4RecError, FormatError, SettingsError
-from bert4rec.files import is_file, is_writable
+from bert4rec.files import is_file
+from bert4rec.json_files import is_writable
 from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.prepare import prepare
-from bert4rec.files import read_json, write_json
 from bert4rec.jobs import JobService
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.composer.outline import MAX_PLACES
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run

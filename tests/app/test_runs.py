@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.files import write_json
+from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.archive import export_run, import_run

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
-from bert4rec.files import write_json
 from bert4rec.jobs import JobService
+from bert4rec.json_files import write_json
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
 from tests.e2e.conftest import Server, open_page, settle

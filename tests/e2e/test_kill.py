@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 from bert4rec.pipeline import train
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.registry import list_runs

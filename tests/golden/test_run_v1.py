@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bert4rec.data.collection import list_datasets
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 from bert4rec.pipeline import evaluate
 from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves

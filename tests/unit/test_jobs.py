@@ -16,8 +16,8 @@ from bert4rec import jobs as jobs_module
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DeviceError, RunError
-from bert4rec.files import read_json, write_json
 from bert4rec.jobs import JobService
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import STATES, Run

@@ -24,7 +24,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
 from bert4rec.estimate import size_of
 from bert4rec.events import Position, Unrecorded
-from bert4rec.files import write_json
+from bert4rec.json_files import write_json
 from bert4rec.objective import choose_loss
 from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy

@@ -28,7 +28,7 @@ from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run

@@ -29,8 +29,8 @@ from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings, prepa
 from bert4rec.data.recipe import recipe_of
 from bert4rec.data.roles import Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
-from bert4rec.files import write_json
 from bert4rec.item_lists import parse_items
+from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bert4rec.cli import main
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run

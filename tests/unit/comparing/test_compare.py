@@ -27,8 +27,8 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
-from bert4rec.files import read_json, write_json
 from bert4rec.histories import Histories
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run

@@ -11,7 +11,7 @@ import pytest
 from bert4rec.data.collection import damaged_datasets, list_datasets
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.errors import DatasetError, FormatError, NotFoundError, UnknownIdError
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 
 SEQUENCES = [[1, 2, 3], [], [3, 2], [4]]
 

@@ -18,7 +18,8 @@ from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.data.scan import TMP, Connection
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError, UnwritableError
-from bert4rec.files import folder_swapped_in, write_json
+from bert4rec.files import folder_swapped_in
+from bert4rec.json_files import write_json
 
 EVERYTHING = PrepareSettings(min_sequence_length=1)
 

@@ -11,7 +11,7 @@ from bert4rec.data.recipe import Recipe, read_recipe, recipe_of
 from bert4rec.data.refine import refine
 from bert4rec.data.roles import Roles
 from bert4rec.errors import Bert4RecError, DatasetError, FormatError
-from bert4rec.files import write_json
+from bert4rec.json_files import write_json
 
 ROWS = "".join(f"u{n % 6};i{n * n % 11};{1_700_000_000 + n};{n % 2}\n" for n in range(60))
 

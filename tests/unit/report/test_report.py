@@ -13,10 +13,10 @@ from bert4rec.comparing.compare import compare
 from bert4rec.comparing.verdict import kept_verdict, reach_verdict
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
-from bert4rec.files import read_json, write_json
 from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.future_words import finding
 from bert4rec.held_out.places import middle_places
+from bert4rec.json_files import read_json, write_json
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.tasks import UmapTask

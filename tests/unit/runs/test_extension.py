@@ -8,8 +8,8 @@ import torch
 
 from bert4rec.control import Control
 from bert4rec.errors import NotFoundError, RunError, SettingsError
-from bert4rec.files import read_json, write_json
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import execute, extend, resume, train
 from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint

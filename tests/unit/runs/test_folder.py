@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs import folder

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bert4rec.errors import FormatError, LabelError, NotFoundError
-from bert4rec.files import read_json
+from bert4rec.json_files import read_json
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import (

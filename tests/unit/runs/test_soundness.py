@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from bert4rec.errors import FormatError
-from bert4rec.files import read_json, write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.extension import extend_run
 from bert4rec.runs.folder import Run

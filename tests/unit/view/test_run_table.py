@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.files import write_json
+from bert4rec.json_files import write_json
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
