@@ -22,6 +22,7 @@ from bert4rec.data.roles import dtype_of, guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
+from bert4rec.words import counted
 
 N_EXAMPLES = 200
 # Enough of each further file of a folder to see whether it has the form of the first.
@@ -104,7 +105,7 @@ def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) 
     """
     if n_files < 2 and not passed_over:
         return ""
-    read = f"{n_files:,} file{'s' if n_files > 1 else ''}: {_listed(names, n_files)}"
+    read = f"{counted(n_files, 'file')}: {_listed(names, n_files)}"
     left = f"; passed over as no part of the log: {_listed(passed_over, len(passed_over))}"
     return read + (left if passed_over else "")
 

@@ -148,7 +148,6 @@ def draw_onward(run: Run) -> None:
             state.choose_run(run.id)
             st.switch_page(page)
     if st.button("Evaluate it", icon=":material/balance:"):
-        state.choose_run(run.id)
         evaluate([run.id])
 
 
@@ -198,7 +197,7 @@ def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
     """Ask before an active run is ended and all its files are deleted."""
     st.markdown(
         f"**{escape(run.name)}** is ended and deleted with its curves, checkpoints and figures. "
-        "This cannot be undone. To keep what it has learnt, stop it instead."
+        "This cannot be undone. To keep what it has learned, stop it instead."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
