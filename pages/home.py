@@ -275,7 +275,6 @@ def draw_open(row: RunRow) -> None:
                 state.choose_run(row.run_id)
                 st.switch_page(f"pages/{page}.py", query_params={"run": row.run_id})
         if row.test is not None and st.button("Evaluate", key="open_evaluate"):
-            state.choose_run(row.run_id)
             evaluate([row.run_id])
         run = Run(state.workspace() / "runs" / row.run_id)
         draw_report([run], has_begun=row.has_begun)
