@@ -36,7 +36,11 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     columns = {str(name): list(_plain_values(table[name])) for name in table.columns}
     columns |= {"item_id": vocabulary.item_ids, "title": vocabulary.titles}
     columns["count"] = vocabulary.counts.tolist()
-    document = {"n_items": len(vocabulary), "columns": columns}
+    document = {
+        "n_items": len(vocabulary),
+        "token_lists": sorted(vocabulary.token_lists),
+        "columns": columns,
+    }
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     path.write_text(text + "\n", encoding="utf-8", errors="replace")
 
@@ -82,7 +86,11 @@ def read_vocabulary(path: Path) -> Vocabulary:
         raise FormatError("its ids are not texts that differ")
     if not all(type(count) is int and 0 <= count < 2**62 for count in counts):
         raise FormatError("its counts are not whole numbers")
-    return Vocabulary(pd.DataFrame({str(name): pd.Series(columns[name]) for name in columns}))
+    token_lists = document.get("token_lists", [])
+    if not isinstance(token_lists, list) or not all(isinstance(name, str) for name in token_lists):
+        raise FormatError("its token_lists are not names of columns")
+    table = pd.DataFrame({str(name): pd.Series(columns[name]) for name in columns})
+    return Vocabulary(table, token_lists)
 
 
 def _is_column(column: Any, n_items: int) -> bool:

@@ -100,7 +100,7 @@ def _are_numbers(texts: list[str]) -> bool:
 
 
 def _categories(vocabulary: Vocabulary, column: str) -> Categories | None:
-    cells = cell_values(texts_of(vocabulary, column))
+    cells = cell_values(texts_of(vocabulary, column), column in vocabulary.token_lists)
     n_known = sum(map(bool, cells))
     items = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
     values = pd.Series([value for cell in cells for value in cell], dtype="str")

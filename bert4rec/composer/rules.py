@@ -82,7 +82,8 @@ class GroupLimit:
 
     def __init__(self, limit: Limit, vocabulary: Vocabulary) -> None:
         self.limit = limit
-        cells = cell_values(texts_of(vocabulary, limit.column))
+        is_token_list = limit.column in vocabulary.token_lists
+        cells = cell_values(texts_of(vocabulary, limit.column), is_token_list)
         codes, values = pd.factorize(np.array([*chain(*cells)], dtype=object))
         sizes = np.array([len(cell) for cell in cells])
         self.values = [str(value) for value in values]

@@ -244,12 +244,19 @@ def _opened(folder: Path, manifest: dict[str, Any]) -> SequenceDataset:
     return SequenceDataset(
         items=np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False),
         offsets=np.load(folder / "offsets.npy", allow_pickle=False),
-        vocabulary=Vocabulary(pd.read_parquet(folder / "items.parquet")),
+        vocabulary=Vocabulary(pd.read_parquet(folder / "items.parquet"), _token_lists(manifest)),
         users=pd.read_parquet(folder / "users.parquet"),
         times_s=np.load(times, mmap_mode="r", allow_pickle=False) if times.exists() else None,
         manifest=manifest,
         folder=folder,
     )
+
+
+def _token_lists(manifest: dict[str, Any]) -> list[str]:
+    # Older datasets say nothing of them, and have cells that are one value each.
+    table = manifest.get("item_table")
+    found = table.get("token_lists") if isinstance(table, dict) else None
+    return list(map(str, found)) if isinstance(found, list) else []
 
 
 def _promises(dataset: SequenceDataset) -> Iterator[tuple[bool, str]]:

@@ -71,10 +71,13 @@ def _recbole_layout(lines: Sequence[str], where: str) -> Layout:
             where=f"{where}, line 1",
             fix="Start with tab-separated fields such as user_id:token, item_id:token.",
         )
-    columns = tuple(field.strip().split(":")[0] for field in lines[0].split("\t"))
+    fields = [field.strip().split(":") for field in lines[0].split("\t")]
+    columns = tuple(name for name, _ in fields)
     check_columns(columns, where)
     rows = _fitting(_cut(lines[1:], "\t", ""), len(columns))
-    return Layout("recbole", "the header has fields of the kind name:type", columns, rows, "\t", "")
+    token_lists = tuple(name for name, kind in fields if kind == "token_seq")
+    reason = "the header has fields of the kind name:type"
+    return Layout("recbole", reason, columns, rows, "\t", "", token_lists=token_lists)
 
 
 def _pairs_layout(lines: Sequence[str], where: str) -> Layout:

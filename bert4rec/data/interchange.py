@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def _write_recbole(dataset: SequenceDataset, folder: Path) -> None:
                 fields.append(f"{t:.0f}" if t == int(t) else repr(float(t)) for t in times_s)
             file.writelines("\t".join(row) + "\n" for row in zip(*fields, strict=True))
     with (folder / f"{name}.item").open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_item_lines(_items(dataset)))
+        file.writelines(_item_lines(_items(dataset), dataset.vocabulary.token_lists))
 
 
 def _whole(raw_id: object) -> str:
@@ -122,12 +122,12 @@ def _whole(raw_id: object) -> str:
     return text
 
 
-def _item_lines(table: pd.DataFrame) -> Iterator[str]:
+def _item_lines(table: pd.DataFrame, token_lists: Collection[str]) -> Iterator[str]:
     kinds = {"item_id": "token", "title": "token_seq"}
-    for name in table.columns:
-        kinds.setdefault(
-            str(name), "float" if pd.api.types.is_numeric_dtype(table[name]) else "token_seq"
-        )
+    for name in map(str, table.columns):
+        is_number = pd.api.types.is_numeric_dtype(table[name])
+        of_text = "token_seq" if name in token_lists else "token"
+        kinds.setdefault(name, "float" if is_number else of_text)
     fields = zip(_field_names(kinds), kinds.values(), strict=True)
     yield "\t".join(f"{name}:{kind}" for name, kind in fields) + "\n"
     for row in table[list(kinds)].itertuples(index=False):

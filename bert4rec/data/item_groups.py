@@ -19,10 +19,11 @@ KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
 
-# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where each
-# word also stands alone.
-SEPARATORS = re.compile(r"\s*\|\s*")
-WIDE_SEPARATORS = re.compile(r"[\s|]+")
+# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where the
+# column was declared to be lists of words and nothing else parts them.
+SEPARATOR = re.compile(r"\s*\|\s*")
+SPACES = re.compile(r"\s+")
+OTHER_SEPARATORS = "|;"
 
 # The answers read whole columns of the item table, and are asked for many times a page.
 _known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
@@ -70,7 +71,8 @@ def _item_groups(vocabulary: Vocabulary, column: str) -> pd.Series:
     values = id_texts(vocabulary.table[column]).fillna("").astype(str)
     if values.nunique() > MAX_CATEGORIES:
         texts = values.unique().tolist()
-        firsts = [next(iter(parts), "") for parts in cell_values(texts)]
+        is_token_list = column in vocabulary.token_lists
+        firsts = [next(iter(parts), "") for parts in cell_values(texts, is_token_list)]
         values = values.map(dict(zip(texts, firsts, strict=True)))
     return values
 
@@ -100,9 +102,13 @@ def group_name(value: str) -> str:
     return value.strip() or NO_GROUP
 
 
-def cell_values(texts: Sequence[str]) -> list[list[str]]:
-    """Return the values that each cell of a column holds, every one once, in their order."""
-    names = {name for text in texts for name in SEPARATORS.split(text)}
-    has_words = all(word in names for name in names for word in name.split())
-    separators = WIDE_SEPARATORS if has_words else SEPARATORS
-    return [list(dict.fromkeys(filter(None, separators.split(text)))) for text in texts]
+def cell_values(texts: Sequence[str], is_token_list: bool) -> list[list[str]]:
+    """Return the values that each cell of a column holds, every one once, in their order.
+
+    Args:
+        texts: The cells.
+        is_token_list: Whether the column was declared to be lists parted by spaces.
+    """
+    has_others = any(sign in text for text in texts for sign in OTHER_SEPARATORS)
+    separator = SPACES if is_token_list and not has_others else SEPARATOR
+    return [list(dict.fromkeys(filter(None, separator.split(text)))) for text in texts]

@@ -52,6 +52,7 @@ class ItemTable:
         title: The column that held the titles, None if there is none.
         n_rejected: Number of lines that could not be cut into columns or hold no id.
         rejects: The first of them.
+        token_lists: Columns of the rows that are lists parted by spaces, as the file states.
     """
 
     rows: pd.DataFrame
@@ -60,6 +61,7 @@ class ItemTable:
     title: str | None = None
     n_rejected: int = 0
     rejects: tuple[Reject, ...] = ()
+    token_lists: tuple[str, ...] = ()
 
 
 def read_items(
@@ -119,7 +121,16 @@ def read_item_table(
             where=source.name,
             fix="Choose a file with a row for each item.",
         )
-    return ItemTable(rows, source.name, key, title, found.n_rejected, found.rejects)
+    token_lists = [name for name in source.layout.token_lists if name not in (key, title)]
+    return ItemTable(
+        rows,
+        source.name,
+        key,
+        title,
+        found.n_rejected,
+        found.rejects,
+        tuple(map(_shown, token_lists)),
+    )
 
 
 class _Found(NamedTuple):
@@ -257,10 +268,13 @@ def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
     others = [name for name in table.columns if name not in (key, title)]
     arranged = pd.DataFrame({"item_id": ids, "title": titles.where(titles != "", ids)})
     for name in others:
-        shown = f"table_{name}" if name in RESERVED else name
-        arranged[shown] = _as_numbers(_of_one_type(table[name]))
+        arranged[_shown(name)] = _as_numbers(_of_one_type(table[name]))
     is_first = (arranged["item_id"] != "") & ~arranged["item_id"].duplicated()
     return arranged[is_first].reset_index(drop=True)
+
+
+def _shown(name: str) -> str:
+    return f"table_{name}" if name in RESERVED else name
 
 
 def _ids(column: pd.Series) -> pd.Series:
@@ -292,10 +306,12 @@ def _as_numbers(column: pd.Series) -> pd.Series:
     return pd.to_numeric(texts, errors="coerce") if is_number else column
 
 
-def hash_items(items: pd.DataFrame) -> str:
-    """Return the hash of an item table as `read_items` gives it."""
-    total = hashlib.sha256("\x1f".join(str(name) for name in items.columns).encode())
-    for name in items.columns:
-        column = items[name].astype("string")
+def hash_items(table: ItemTable) -> str:
+    """Return the hash of an item table: of its rows, and of which columns are lists."""
+    rows = table.rows
+    total = hashlib.sha256("\x1f".join(str(name) for name in rows.columns).encode())
+    for name in rows.columns:
+        column = rows[name].astype("string")
         total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    total.update("\x1f".join(table.token_lists).encode())
     return total.hexdigest()

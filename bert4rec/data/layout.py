@@ -36,6 +36,7 @@ class Layout:
         paths: For each column of JSON, in which of the nested records it lies and its pointer.
         is_list: Whether a JSON document is a list of records, not one record.
         lists: Pointers to the lists whose elements are the nested records, from the outside in.
+        token_lists: Columns that the file states to be lists parted by spaces (RecBole).
     """
 
     form: str
@@ -51,6 +52,7 @@ class Layout:
     paths: tuple[tuple[int, str], ...] = ()
     is_list: bool = False
     lists: tuple[str, ...] = ()
+    token_lists: tuple[str, ...] = ()
 
     def described(self) -> list[Column]:
         """Return the columns with type and examples."""

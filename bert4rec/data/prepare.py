@@ -211,7 +211,7 @@ def _origin(
         "form": source.layout.form,
         "roles": asdict(roles),
         "settings": settings.model_dump(),
-        "items": None if table is None else hash_items(table.rows),
+        "items": None if table is None else hash_items(table),
         "simulated": is_simulated,
         "version": PREPARE_VERSION,
     }
@@ -247,10 +247,9 @@ def _build(
     numbered = number_rows(log.rows, filtered)
     ids = pd.Series(numbered.item_ids, dtype="str")
     catalogue = pd.DataFrame({"item_id": ids, "title": ids, "count": numbered.n_of_item})
+    vocabulary = Vocabulary(catalogue)
     if table is not None:
-        catalogue, joined = _joined(catalogue, table.rows)
-        taken = {"name": table.name, "key": table.key, "title": table.title}
-        manifest["item_table"] = taken | joined | {"n_rejected": table.n_rejected}
+        vocabulary, manifest["item_table"] = _joined(catalogue, table)
         manifest["item_rejects"] = _first(table.rejects)
     manifest["source"] |= {"encoding": log.source.encoding_words}
     manifest |= _counted(log, filtered)
@@ -258,7 +257,7 @@ def _build(
     return SequenceDataset(
         numbered.items,
         numbered.offsets,
-        Vocabulary(catalogue),
+        vocabulary,
         users,
         times_s=numbered.times_s,
         manifest=manifest,
@@ -278,20 +277,30 @@ def _check_left(filtered: Filtered, log: InteractionLog) -> None:
     )
 
 
-def _joined(catalogue: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    known = table.set_index("item_id").reindex(catalogue["item_id"]).reset_index(drop=True)
-    is_known = catalogue["item_id"].isin(table["item_id"])
+def _joined(catalogue: pd.DataFrame, table: ItemTable) -> tuple[Vocabulary, dict[str, Any]]:
+    """Return the items with what a table knows of them, and what was taken of the table."""
+    rows = table.rows
+    known = rows.set_index("item_id").reindex(catalogue["item_id"]).reset_index(drop=True)
+    is_known = catalogue["item_id"].isin(rows["item_id"])
     if not is_known.any():
         raise LogError(
             f"no item of the log, such as {catalogue['item_id'].iloc[0]!r}, is in the item table,"
-            f" which has ids such as {str(table['item_id'].iloc[0])!r}",
+            f" which has ids such as {str(rows['item_id'].iloc[0])!r}",
             where="item table",
             fix="Choose the column that holds the ids of the log: read_items(path, key=...).",
         )
-    others = [name for name in table.columns if name not in ("item_id", "title")]
+    others = [name for name in rows.columns if name not in ("item_id", "title")]
     joined = catalogue.assign(title=known["title"].where(is_known, catalogue["title"]))
     joined = pd.concat([joined, known[others]], axis=1)
-    return joined, {"n_matched": int(is_known.sum()), "columns": ["title", *others]}
+    return Vocabulary(joined, table.token_lists), {
+        "name": table.name,
+        "key": table.key,
+        "title": table.title,
+        "n_matched": int(is_known.sum()),
+        "columns": ["title", *others],
+        "token_lists": list(table.token_lists),
+        "n_rejected": table.n_rejected,
+    }
 
 
 def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
+from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP
@@ -101,11 +102,12 @@ def _write_log(dataset: SequenceDataset, path: Path) -> Path:
     return path
 
 
-def _item_table(dataset: SequenceDataset) -> pd.DataFrame | None:
+def _item_table(dataset: SequenceDataset) -> ItemTable | None:
     """Return what is known of the items beyond their ids; None if nothing is."""
     table = dataset.vocabulary.table
     known = table.drop(columns="count")
     is_plain = list(known.columns) == ["item_id", "title"]
     if is_plain and known["title"].equals(known["item_id"]):
         return None
-    return known
+    read = read_item_table(known, log_item="item_id")
+    return replace(read, token_lists=tuple(sorted(dataset.vocabulary.token_lists)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,13 @@ class Vocabulary:
     Args:
         table: One row an item, in index order, with at least `item_id` (str), `count` (int, how
             often the item occurs) and `title` (str). Every other column is kept for display.
+        token_lists: The columns whose cells are lists parted by spaces; of others a cell with
+            spaces, such as `Science Fiction`, is one value.
     """
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, token_lists: Iterable[str] = ()) -> None:
         self.table = table.reset_index(drop=True)
+        self.token_lists = frozenset(token_lists)
 
     def __len__(self) -> int:
         return len(self.table)

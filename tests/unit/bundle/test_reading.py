@@ -139,8 +139,9 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
         tags=[["a", "b"]] * len(SHELF),
         score=[1.5, float("nan")] * 5,
     )
-    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    write_vocabulary(Vocabulary(table, ["series"]), tmp_path / VOCABULARY)
     again = read_vocabulary(tmp_path / VOCABULARY)
+    assert again.token_lists == {"series"}
     assert again.item_ids == list(SHELF["item_id"])
     assert again.counts.tolist() == list(SHELF["count"])
     assert again.table["tags"].iloc[0] == ["a", "b"]
@@ -197,6 +198,15 @@ def test_what_could_not_be_opened_again_is_not_written(
 def test_a_vocabulary_of_another_shape_is_refused(columns: Any, tmp_path: Path) -> None:
     (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
     with pytest.raises(FormatError):
+        read_vocabulary(tmp_path / VOCABULARY)
+
+
+@pytest.mark.parametrize("token_lists", ["genre", [1], {"genre": 1}, None])
+def test_a_vocabulary_with_lists_of_no_column_is_refused(token_lists: Any, tmp_path: Path) -> None:
+    columns = {"item_id": ["a"], "title": ["A"], "count": [1]}
+    document = {"columns": columns, "token_lists": token_lists}
+    (tmp_path / VOCABULARY).write_text(json.dumps(document))
+    with pytest.raises(FormatError, match="token_lists"):
         read_vocabulary(tmp_path / VOCABULARY)
 
 

@@ -93,15 +93,14 @@ def test_another_column_can_be_chosen_for_categories() -> None:
     assert "genre, author" in str(refused.value.fix)
 
 
-def test_words_in_one_cell_are_parted_where_each_stands_alone_too() -> None:
-    listed = find_categories(
-        vocabulary(kind=["Comedy War", "War", "Comedy", "War Comedy", "War", ""])
-    )
+def test_words_in_one_cell_are_parted_where_the_column_was_declared_to_be_lists() -> None:
+    items = vocabulary(genre=["Science Fiction", "Fiction"] * 3)
+    one = find_categories(items)
+    assert one is not None
+    assert sorted(one.names) == ["Fiction", "Science Fiction"]
+    listed = find_categories(Vocabulary(items.table, ["genre"]))
     assert listed is not None
-    assert sorted(listed.names) == ["Comedy", "War"]
-    named = find_categories(vocabulary(kind=["Indie Rock", "Jazz", "Indie Rock", "Jazz", "", ""]))
-    assert named is not None
-    assert "Indie Rock" in named.names
+    assert sorted(listed.names) == ["Fiction", "Science"]
 
 
 def test_diversity_by_categories_is_the_mean_jaccard_distance() -> None:

@@ -94,13 +94,13 @@ def test_what_cannot_be_met_is_named(outline: Outline, said: str) -> None:
 
 def test_a_limit_counts_the_values_that_a_comparison_counts() -> None:
     cells = ["Drama", "Action", "Action Drama", "Comedy", "", "Comedy Action", *["Drama"] * 4]
-    parted = Vocabulary(SHELF.assign(genre=cells))
+    parted = Vocabulary(SHELF.assign(genre=cells), ["genre"])
     outline = Outline.of([3, None], Rules(limits=(Limit("genre", 1),)))
     rule = bind_rules(outline, parted)[1]
     assert isinstance(rule, GroupLimit)
     categories = find_categories(parted, "genre")
     assert categories is not None
-    assert sorted(rule.values) == sorted(categories.names)
+    assert sorted(rule.values) == sorted(categories.names) == ["Action", "Comedy", "Drama"]
     of_items = categories.of_items.toarray()
     assert rule.barred(outline.items, 1).tolist() == (of_items @ of_items[2] > 0).tolist()
 

@@ -105,7 +105,7 @@ def test_tabs_and_line_ends_of_titles_are_blanks_in_recbole(tmp_path: Path) -> N
     export_dataset(replace(dataset, vocabulary=Vocabulary(table)), tmp_path / "out", "recbole")
     lines = (tmp_path / "out" / "made.item").read_text("utf-8").split("\n")
     assert lines == [
-        "item_id:token\ttitle:token_seq\todd_name_here:token_seq",
+        "item_id:token\ttitle:token_seq\todd_name_here:token",
         "1\ta b  c\tx y",
         "2\td e\t",
         "",

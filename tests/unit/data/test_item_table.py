@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bert4rec.data.dataset import open_dataset
+from bert4rec.data.interchange import export_dataset
 from bert4rec.data.item_table import read_item_table, read_items
 from bert4rec.data.prepare import PrepareSettings, prepare
+from bert4rec.data.refine import refine
 from bert4rec.errors import LogError
 
 TABLES = {
@@ -258,3 +261,37 @@ def test_ids_of_any_type_name_the_items_of_a_log_of_that_type(
             workspace=workspace,
         )
         assert dataset.vocabulary.titles == ["Nought", "Öne", "Two"][: dataset.n_items]
+
+
+def test_what_a_recbole_file_declares_to_be_lists_stays_so_in_the_dataset(
+    tmp_path: Path, workspace: Path
+) -> None:
+    rows = "".join(f"u{n % 4}\ti{n % 6}\t{n}\n" for n in range(24))
+    (tmp_path / "x.inter").write_text(f"user_id:token\titem_id:token\ttimestamp:float\n{rows}")
+    items = "".join(f"i{n}\tA B\tScience Fiction\tDrama Folk\tx y\n" for n in range(6))
+    fields = "item_id:token\ttitle:token_seq\tgenre:token\tclass:token_seq\tcount:token_seq"
+    (tmp_path / "x.item").write_text(f"{fields}\n{items}")
+    made = prepare(tmp_path / "x.inter", workspace=workspace)
+    assert made.folder is not None
+    lists = {"class", "table_count"}
+    assert made.vocabulary.token_lists == open_dataset(made.folder).vocabulary.token_lists == lists
+    stricter = refine(made, {"min_sequence_length": 4}, workspace=workspace)
+    assert stricter.vocabulary.token_lists == lists
+    export_dataset(made, tmp_path / "out", "recbole")
+    assert (
+        "genre:token\tclass:token_seq\ttable_count:token_seq"
+        in (tmp_path / "out" / "x.item").read_text()
+    )
+
+
+def test_the_same_rows_declared_otherwise_make_another_dataset(
+    tmp_path: Path, workspace: Path
+) -> None:
+    rows = "".join(f"u{n % 4},i{n % 6},{n}\n" for n in range(24))
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,timestamp\n{rows}")
+    made = []
+    for kind in ("token", "token_seq"):
+        items = "".join(f"i{n}\tScience Fiction\n" for n in range(6))
+        (tmp_path / "x.item").write_text(f"item_id:token\tgenre:{kind}\n{items}")
+        made.append(prepare(tmp_path / "log.csv", items=tmp_path / "x.item", workspace=workspace))
+    assert [one.vocabulary.token_lists for one in made] == [frozenset(), {"genre"}]

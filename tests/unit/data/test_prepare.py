@@ -272,6 +272,7 @@ def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
         "title": "title",
         "n_matched": 1,
         "columns": ["title", "genre"],
+        "token_lists": [],
         "n_rejected": 0,
     }
 

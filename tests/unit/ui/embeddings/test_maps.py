@@ -102,12 +102,13 @@ def test_shares_of_a_choice_stand_beside_those_of_the_map() -> None:
     assert table["map_share"].tolist() == [0.5, 0.25]
 
 
-def test_words_in_a_row_are_values_where_each_of_them_also_stands_alone() -> None:
+def test_words_in_a_row_are_values_where_the_column_was_declared_to_be_lists() -> None:
     words = [f"kind{at}" for at in range(9)]
     cells = [*words, *map(" ".join, permutations(words, 2))]
     table = pd.DataFrame({"item_id": cells, "title": cells, "count": 1, "class": cells})
     table["phrase"] = [f"{cell} and more" for cell in cells]
-    vocabulary = Vocabulary(table)
+    vocabulary = Vocabulary(table, ["class"])
+    assert category_columns(Vocabulary(table)) == []
     assert category_columns(vocabulary) == ["class"]
     assert item_groups(vocabulary, "class").iloc[-1] == "kind8"
 
