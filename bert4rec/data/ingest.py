@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts, is_time_type
+from bert4rec.data.frames import text_checked
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
@@ -210,16 +211,21 @@ def _check(found: Ingested, source: Source) -> None:
 
 
 def hash_source(source: Source, roles: Roles) -> str:
-    """Return the hash of a source's content: of the files, or of the frame's chosen columns."""
+    """Return the hash of a source's content: of the files, or of the frame's chosen columns.
+
+    Raises:
+        LogError: a packed file is damaged or a trap, or a text of the frame is none.
+    """
     if source.frame is None:
         return _hash_with_partitions(source)
     total = hashlib.sha256()
     for name in roles.named().values():
         column = source.frame[name]
-        if column.dtype == object:
-            column = column.astype("string")
         total.update(name.encode())
-        total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+        with text_checked(source, [name]):
+            if column.dtype == object:
+                column = column.astype("string")
+            total.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     return total.hexdigest()
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.column_types import AROUND_ID, id_text, id_texts
+from bert4rec.data.frames import frame_source, text_checked
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
@@ -27,7 +28,7 @@ from bert4rec.data.rejects import (
 )
 from bert4rec.data.roles import guess_role, guess_roles, plain_name
 from bert4rec.data.scan import NOT_A_RECORD, Connection, Scan, quote_name
-from bert4rec.data.source import Source, frame_source, looked_through, open_source, scan_source
+from bert4rec.data.source import Source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 
 TITLES = (
@@ -109,11 +110,12 @@ def read_item_table(
     names = _column_names(source)
     key = _chosen(key, names, source) if key else _key(source, names, log_item)
     title = _chosen(title, names, source) if title else _title(_own(names, source), key)
-    if source.frame is None:
-        found = _of_file(source, names, key, title)
-    else:
-        found = _of_frame(source.frame, key)
-    rows = _arranged(found.table, key, title)
+    with text_checked(source, source.layout.columns):
+        if source.frame is None:
+            found = _of_file(source, names, key, title)
+        else:
+            found = _of_frame(source.frame, key)
+        rows = _arranged(found.table, key, title)
     if not len(rows):
         unread = f" that can be read, and {found.n_rejected:,} others" if found.n_rejected else ""
         raise LogError(
@@ -290,7 +292,7 @@ def _of_one_type(column: pd.Series) -> pd.Series:
     try:
         schema = pa.Table.from_pandas(column.to_frame(), preserve_index=False).schema
         pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
-    except (pa.ArrowException, TypeError, OverflowError):
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
         return column.map(str, na_action="ignore").astype("string")
     return column
 

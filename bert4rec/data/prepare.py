@@ -20,6 +20,7 @@ from bert4rec.data.filters import (
     filter_log,
     parse_prepare_settings,
 )
+from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import hash_source
 from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
@@ -27,7 +28,7 @@ from bert4rec.data.numbering import number_rows
 from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles
 from bert4rec.data.scan import TMP
-from bert4rec.data.source import Source, frame_source, open_source
+from bert4rec.data.source import Source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
 from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained

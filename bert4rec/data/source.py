@@ -17,14 +17,13 @@ from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
 from bert4rec.data.heads import Head, check_size, files_of, read_head
-from bert4rec.data.layout import Layout, check_form
-from bert4rec.data.roles import dtype_of, guess_roles
+from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
+from bert4rec.data.roles import guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
 from bert4rec.words import counted
 
-N_EXAMPLES = 200
 # Enough of each further file of a folder to see whether it has the form of the first.
 FURTHER_HEAD_BYTES = 1 << 16
 USUAL_STEMS = (
@@ -301,27 +300,3 @@ def scan_source(source: Source, folder: Path) -> Scan:
     files = zip(source.files, source.packings, source.encodings, strict=True)
     copies = [plain_copy(*file, folder / "copies" / str(place)) for place, file in enumerate(files)]
     return scan_files(copies, source.layout)
-
-
-def frame_source(frame: pd.DataFrame, name: str) -> Source:
-    """Return a frame as a source; its columns are described as those of a file are."""
-    names = tuple(str(column) for column in frame.columns)
-    if len(set(names)) < len(names) or len(names) < 2:
-        raise LogError(
-            "the frame needs at least two columns, each with a name of its own",
-            where=name,
-            fix="Give a frame with user_id, item_id and, if known, timestamp.",
-        )
-    if not len(frame):
-        raise LogError("the frame has no rows", where=name, fix="Give a frame with interactions.")
-    head = frame.head(N_EXAMPLES)
-    columns = [head.iloc[:, place] for place in range(len(names))]
-    texts = [column.map(str).where(column.notna(), "").tolist() for column in columns]
-    dtypes = tuple(
-        "timestamp" if pd.api.types.is_datetime64_any_dtype(column.dtype) else dtype_of(text)
-        for column, text in zip(columns, texts, strict=True)
-    )
-    rows = tuple(zip(*texts, strict=True))
-    layout = Layout("frame", "a frame in memory", names, rows, dtypes=dtypes)
-    renamed = frame.set_axis(list(names), axis=1)
-    return Source(name, layout, frame=renamed, size_bytes=int(frame.memory_usage().sum()))
