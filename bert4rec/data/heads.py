@@ -18,6 +18,8 @@ from bert4rec.errors import LogError
 from bert4rec.files import expanded, is_file, is_there
 
 HEAD_BYTES = 1 << 20
+# What holds this much white space is no part without rows.
+MOST_BLANK_BYTES = 1 << 12
 LINE_LIMIT_BYTES = 1 << 20
 
 # First bytes of files that people take for logs, and what to do about them.
@@ -198,6 +200,16 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
     if is_cut and not may_be_json(text):
         text = _whole_lines(text, file)
     return Head(file, text, packing, encoding, is_whole=not is_cut)
+
+
+def is_empty(file: Path) -> bool:
+    """Whether a file holds nothing, unpacked, or a few blanks; one that is damaged does not."""
+    try:
+        with open_unpacked(file, packing_of(file)) as stream:
+            data = read_block(stream, MOST_BLANK_BYTES, file)
+    except LogError:
+        return False
+    return len(data) < MOST_BLANK_BYTES and not data.strip()
 
 
 def _empty(file: Path) -> LogError:

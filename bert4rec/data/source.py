@@ -16,7 +16,7 @@ from bert4rec.data.column_types import dtype_of_type, id_text
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
-from bert4rec.data.heads import Head, check_size, files_of, read_head
+from bert4rec.data.heads import Head, check_size, files_of, is_empty, read_head
 from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
 from bert4rec.data.roles import guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
@@ -125,7 +125,10 @@ def open_source(
     check_form(form)
     there = files_of(path)
     folder = expanded(path)
-    chosen = _logs_among(there, form, folder.resolve().name) if folder.is_dir() else there
+    if folder.is_dir():
+        chosen = _logs_among(there, form, folder.resolve().name)
+    else:
+        chosen = _filled(there, str(path)) if len(there) > 1 else there
     files = sorted(chosen, key=_part_of_a_split)
     size = check_size(files, max_bytes)
     first, layout = _head_and_layout(files[0], form)
@@ -175,7 +178,7 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
         file for file in files if not NO_LOG.fullmatch(file.name.lower())
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
-    for file in chosen:
+    for file in _filled(chosen, folder):
         signature = _log_signature(file, form, folder)
         if signature is not None:
             groups.setdefault(signature, []).append(file)
@@ -183,6 +186,19 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
     if len(groups) == 1 or len(usual) == 1:
         return usual[0] if len(usual) == 1 else next(iter(groups.values()))
     raise _unclear_folder(files, groups, folder)
+
+
+def _filled(files: Sequence[Path], where: str) -> list[Path]:
+    """Return the files that hold anything: Spark and others write empty parts for no rows."""
+    filled = [file for file in files if not is_empty(file)]
+    if files and not filled:
+        names = _listed([file.name for file in files], len(files))
+        raise LogError(
+            f"no file holds anything: {names}",
+            where=where,
+            fix="Choose files with interactions.",
+        )
+    return filled
 
 
 def _part_of_a_split(file: Path) -> int:

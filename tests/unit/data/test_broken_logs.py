@@ -182,10 +182,20 @@ CUT_GZIP = gzip.compress((HEADER + ROWS * 9).encode())[:60]
 BROKEN_PARTS = {
     "half a packed file": ("part-2.csv.gz", CUT_GZIP, "damaged or cut short"),
     "half a Parquet file": ("part-2.parquet", b"PAR1 and no end", "cannot be read"),
-    "nothing": ("part-2.csv", b"", "the file is empty"),
     "no line ends": ("part-2.csv", (HEADER + ROWS).replace("\n", "\r").encode(), "carriage"),
     "no text": ("part-2.csv", b"user_id,item_id\n\x00\x00\x00", "binary"),
 }
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", gzip.compress(b"")])
+def test_parts_that_are_all_empty_are_refused_by_name(content: bytes, tmp_path: Path):
+    for number in (1, 2):
+        (tmp_path / f"part-{number}.csv.gz").write_bytes(content)
+    for place in (tmp_path, tmp_path / "part-*.csv.gz"):
+        with pytest.raises(
+            LogError, match=r"no file holds anything: part-1\.csv\.gz, part-2\.csv\.gz"
+        ):
+            read_log(place)
 
 
 @pytest.mark.parametrize("name", BROKEN_PARTS)

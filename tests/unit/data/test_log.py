@@ -209,6 +209,20 @@ def test_the_files_that_are_taken_and_those_passed_over_are_named(tmp_path: Path
     assert preview_log(tmp_path / "part-*.csv").passed_over == ()
 
 
+@pytest.mark.parametrize("content", [b"", b" \n", gzip.compress(b"")])
+def test_parts_that_are_empty_are_passed_over_and_named(content: bytes, tmp_path: Path):
+    for number in (2, 3):
+        (tmp_path / f"part-{number}.csv").write_text("user,item\nu1,i1\nu2,i2\n")
+    for number in (1, 4):
+        (tmp_path / f"part-{number}.csv").write_bytes(content)
+    for path in (tmp_path, tmp_path / "part-*.csv"):
+        preview = preview_log(path)
+        assert preview.files == ("part-2.csv", "part-3.csv")
+        assert preview.passed_over == ("part-1.csv", "part-4.csv")
+        with read_log(path) as log:
+            assert (log.n_rows_read, log.n_rejected) == (4, 0)
+
+
 def test_parts_for_training_and_testing_are_one_log_beside_lists_of_names(tmp_path: Path):
     (tmp_path / "train.csv").write_text("2\n5,6\n1,0\n3\n5,6,7\n0,0,1\n")
     (tmp_path / "test.csv").write_text("1\n9\n1\n2\n6,7\n0,1\n")
