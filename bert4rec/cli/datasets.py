@@ -147,8 +147,9 @@ def recipe(name: str, out: Path | None, workspace: Path) -> None:
 
 
 def _recipe_lines(document: dict[str, Any]) -> list[str]:
-    items = document["items"] or {"name": None}
-    parts = {"form": document["form"], "item table": items["name"]}
+    items = document["items"]
+    called = items and (items["name"] or "a frame, to be written to a file for --items")
+    parts = {"form": document["form"], "item table": called}
     parts |= {f"{role} column": column for role, column in document["roles"].items()}
     return table(("what", "value"), [*(parts | document["settings"]).items()])
 

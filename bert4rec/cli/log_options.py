@@ -167,8 +167,14 @@ def _is_typed(value: Any) -> bool:
     return value is not None and value is not False and value != ()
 
 
-def _beside(log: str, name: str, recipe: Path) -> Path:
+def _beside(log: str, name: str | None, recipe: Path) -> Path:
     """Return the file so called in the folder of the log."""
+    if name is None:
+        raise NotFoundError(
+            "the item table of the recipe came as a frame, not as a file",
+            where=recipe.name,
+            fix="Write the frame to a file and name it with --items FILE.",
+        )
     place = expanded(log)
     found = [path for path in (place / name, place.parent / name) if is_file(path)]
     if not found:

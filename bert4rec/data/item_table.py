@@ -49,6 +49,7 @@ class ItemTable:
     Args:
         rows: One row an item, as `read_items` returns them.
         name: Name of the file, or `items` for a frame.
+        form: Its form, as a layout says it; `frame` for a frame.
         key: The column that held the ids.
         title: The column that held the titles, None if there is none.
         n_rejected: Number of lines that could not be cut into columns or hold no id.
@@ -58,6 +59,7 @@ class ItemTable:
 
     rows: pd.DataFrame
     name: str
+    form: str
     key: str
     title: str | None = None
     n_rejected: int = 0
@@ -127,11 +129,12 @@ def read_item_table(
     return ItemTable(
         rows,
         source.name,
+        source.layout.form,
         key,
         title,
-        found.n_rejected,
-        found.rejects,
-        tuple(map(_shown, token_lists)),
+        n_rejected=found.n_rejected,
+        rejects=found.rejects,
+        token_lists=tuple(map(_shown, token_lists)),
     )
 
 

@@ -295,6 +295,7 @@ def _joined(catalogue: pd.DataFrame, table: ItemTable) -> tuple[Vocabulary, dict
     joined = pd.concat([joined, known[others]], axis=1)
     return Vocabulary(joined, table.token_lists), {
         "name": table.name,
+        "form": table.form,
         "key": table.key,
         "title": table.title,
         "n_matched": int(is_known.sum()),

@@ -14,11 +14,14 @@ from bert4rec.json_files import read_json
 
 
 class RecipeItems(BaseModel):
-    """The item table of a recipe: name of the file, and the columns of ids and titles."""
+    """The item table of a recipe: name of the file, and the columns of ids and titles.
+
+    One that came as a frame has no name: it is to be handed over.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str | None
     key: str | None = None
     title: str | None = None
 
@@ -37,6 +40,12 @@ class Recipe(BaseModel):
     def document(self) -> dict[str, Any]:
         """Return the recipe as plain data, as it is written."""
         return self.model_dump(mode="json")
+
+    @property
+    def command(self) -> str:
+        """The command that replays it."""
+        has_frame = self.items is not None and self.items.name is None
+        return "bert4rec prepare LOG --recipe FILE" + " --items ITEMS" * has_frame
 
 
 def recipe_of(manifest: dict[str, Any]) -> Recipe:
@@ -60,11 +69,15 @@ def recipe_of(manifest: dict[str, Any]) -> Recipe:
             where=name,
             fix="Call bert4rec.prepare as before; a recipe is for files.",
         )
+    items = None
+    if table:
+        name_of_file = None if table.get("form") == "frame" else table.get("name")
+        items = {"name": name_of_file, "key": table.get("key"), "title": table.get("title")}
     made = {
         "form": source.get("form"),
         "roles": manifest.get("roles"),
         "settings": manifest.get("settings"),
-        "items": {key: table.get(key) for key in ("name", "key", "title")} if table else None,
+        "items": items,
     }
     try:
         return Recipe.model_validate(made)

@@ -269,7 +269,7 @@ def _draw_recipe(manifest: dict[str, Any]) -> None:
         file_name=f"{manifest['folder']}-recipe.json",
         icon=":material/download:",
         on_click="ignore",
-        help="Makes another log into a dataset the same way: bert4rec prepare LOG --recipe FILE.",
+        help=f"Makes another log into a dataset the same way: {recipe.command}.",
     )
 
 

@@ -24,6 +24,7 @@ from bert4rec.cli.progress import CountProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.cli.training import _default_name
+from bert4rec.data.item_table import read_item_table
 from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings, prepare
 from bert4rec.data.recipe import recipe_of
@@ -223,6 +224,20 @@ def test_a_smallest_value_of_nought_is_typed_too(log: Path, home: Path, workspac
     result = run("train", "ring", "--min-value", "0", "--workspace", home)
     assert result.exit_code == 2
     assert "--min-value" in result.stderr
+
+
+def test_a_recipe_asks_for_items_that_came_as_a_frame(log: Path, workspace: Path) -> None:
+    items = pd.DataFrame({"number": [0, 1], "title": ["Zero", "One"]})
+    table = read_item_table(items, key="number")
+    made = prepare(log, items=table, roles=Roles("who", "what"), workspace=workspace)
+    recipe = log.parent / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    with pytest.raises(NotFoundError, match="came as a frame") as caught:
+        find_target(str(log), LogOptions(recipe=recipe), workspace)
+    assert "--items FILE" in str(caught.value.fix)
+    items.to_csv(log.parent / "titles.csv", index=False)
+    handed = LogOptions(recipe=recipe, items=str(log.parent / "titles.csv"))
+    assert find_target(str(log), handed, workspace).fingerprint == made.fingerprint
 
 
 def test_a_recipe_takes_the_item_table_beside_the_log(log: Path, workspace: Path) -> None:

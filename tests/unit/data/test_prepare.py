@@ -268,6 +268,7 @@ def test_titles_join_and_what_is_missing_is_called_by_its_id(workspace: Path):
     assert dataset.vocabulary.table["genre"].tolist()[0] == "Folk"
     assert dataset.manifest["item_table"] == {
         "name": "items",
+        "form": "frame",
         "key": "item",
         "title": "title",
         "n_matched": 1,

@@ -60,6 +60,19 @@ def test_a_frame_and_a_refined_dataset_have_none(log: Path, tmp_path: Path, work
     assert made.folder.name in str(caught.value.fix)
 
 
+def test_items_that_came_as_a_frame_are_to_be_handed_over(log: Path, workspace: Path):
+    items = pd.DataFrame({"item": ["i0", "i1"], "title": ["Nought", "One"]})
+    roles = Roles("who", "what", "when_at")
+    recipe = recipe_of(prepare(log, items=items, roles=roles, workspace=workspace).manifest)
+    assert recipe.document()["items"] == {"name": None, "key": "item", "title": "title"}
+    assert recipe.command.endswith("--recipe FILE --items ITEMS")
+    items.to_csv(log.parent / "items", index=False)
+    made = prepare(log, items=log.parent / "items", roles=roles, workspace=workspace, name="file")
+    recipe = recipe_of(made.manifest)
+    assert recipe.document()["items"]["name"] == "items"
+    assert recipe.command.endswith("--recipe FILE")
+
+
 def test_a_manifest_that_does_not_say_how_it_was_made_is_refused():
     with pytest.raises(FormatError, match="does not say how"):
         recipe_of({"name": "old"})
