@@ -68,14 +68,19 @@ class IdCoder:
         """Return the codes of ids that are new, blank, or known but for the spaces around them."""
         batch = ids.dictionary_encode()
         given = pc.utf8_trim(batch.dictionary, characters=" ")
-        new = given.filter(pc.is_null(pc.index_in(given, value_set=self._texts)))
-        new = new.filter(pc.not_equal(new, "")).unique()
-        if len(new):
-            self._texts = pa.concat_arrays([self._texts, new])
         # The last one is found by the index -1, which stands for a null.
-        code_of = np.append(_filled(pc.index_in(given, value_set=self._texts)), np.int32(MISSING))
-        known: np.ndarray = code_of[_filled(batch.indices)]
-        return known
+        code_of = np.full(len(given) + 1, MISSING, dtype=np.int32)
+        if pc.any(pc.not_equal(given, batch.dictionary)).as_py():
+            # Only what has lost spaces may be known: looking up costs a hash of all known ids.
+            code_of[:-1] = _filled(pc.index_in(given, value_set=self._texts))
+        new = given.filter(pa.array(code_of[:-1] == MISSING))
+        new = new.filter(pc.not_equal(new, "")).unique()
+        places = _filled(pc.index_in(given, value_set=new))
+        is_new = places != MISSING
+        code_of[:-1][is_new] = places[is_new] + len(self._texts)
+        self._texts = pa.concat_arrays([self._texts, new])
+        codes: np.ndarray = code_of[_filled(batch.indices)]
+        return codes
 
 
 def _filled(codes: pa.Array) -> np.ndarray:
