@@ -226,7 +226,7 @@ def partitions_of(file: Path) -> tuple[str, ...]:
     They do where the file has no columns of their names itself.
 
     Raises:
-        ArrowException: the file is damaged.
+        ArrowException, OSError: the file is damaged.
     """
     folders = tuple(part for part in file.parts[:-1][-MOST_PARTITIONS:] if "=" in part)
     own = {name.casefold() for name in pq.read_schema(file).names} if folders else set()

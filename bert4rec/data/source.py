@@ -84,10 +84,16 @@ class Source:
     @property
     def file_names(self) -> tuple[str, ...]:
         """Names of the files in reading order, with the folders in which they differ."""
-        if not self.files:
-            return ()
-        shared = os.path.commonpath([file.parent for file in self.files])
-        return tuple(file.relative_to(shared).as_posix() for file in self.files)
+        return _names_of(self.files)
+
+
+def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
+    if not files:
+        return ()
+    shared = os.path.commonpath([file.parent for file in files])
+    names = [file.relative_to(shared).as_posix() for file in files]
+    # A file may have a name that is no text.
+    return tuple(name.encode("utf-8", "replace").decode() for name in names)
 
 
 def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) -> str:
@@ -154,7 +160,9 @@ def open_source(
         tuple(head.packing for head in heads),
         tuple(head.encoding for head in heads),
         sql_types=tuple(sql_types),
-        passed_over=tuple(file.name for file in there if file not in chosen),
+        passed_over=tuple(
+            name for name, file in zip(_names_of(there), there, strict=True) if file not in chosen
+        ),
     )
 
 
@@ -259,7 +267,7 @@ def _parquet_layout(file: Path) -> Layout:
         casts = ", ".join(map(id_text, map(quote_name, names), sql_types))
         limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
         rows = connection.rows(limited, scan.parameters)
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise LogError(
             "the Parquet file cannot be read",
             where=file.name,

@@ -187,6 +187,18 @@ BROKEN_PARTS = {
 }
 
 
+@pytest.mark.parametrize("folder", ["plain", "day=1"])
+def test_a_parquet_file_whose_end_says_nothing_is_refused(folder: str, tmp_path: Path):
+    file = tmp_path / folder / "part.parquet"
+    file.parent.mkdir()
+    pd.DataFrame({"user": list("aab"), "item": list("xyz")}).to_parquet(file)
+    content = file.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    file.write_bytes(content[:start] + b"\xff" * (len(content) - 8 - start) + content[-8:])
+    with pytest.raises(LogError, match="the Parquet file cannot be read"):
+        read_log(file)
+
+
 @pytest.mark.parametrize("content", [b"", b" \n", gzip.compress(b"")])
 def test_parts_that_are_all_empty_are_refused_by_name(content: bytes, tmp_path: Path):
     for number in (1, 2):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -221,6 +223,22 @@ def test_parts_that_are_empty_are_passed_over_and_named(content: bytes, tmp_path
         assert preview.passed_over == ("part-1.csv", "part-4.csv")
         with read_log(path) as log:
             assert (log.n_rows_read, log.n_rejected) == (4, 0)
+
+
+def test_parts_in_folders_that_are_passed_over_are_named_with_their_folders(tmp_path: Path):
+    for day in (1, 2, 3):
+        (tmp_path / f"day={day}").mkdir()
+        frame = pd.DataFrame({"user": list("aabbcc"), "item": list("xyyzzx")})
+        frame.to_parquet(tmp_path / f"day={day}" / "part.parquet")
+    (tmp_path / "day=2" / "part.parquet").write_bytes(b"")
+    assert preview_log(tmp_path).passed_over == ("day=2/part.parquet",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_a_file_whose_name_is_no_text_can_be_passed_over(tmp_path: Path):
+    (tmp_path / "part-1.csv").write_text("user,item\nu1,i1\nu2,i2\n")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("About the parts\n")
+    assert preview_log(tmp_path).passed_over == ("caf?.txt",)
 
 
 def test_parts_for_training_and_testing_are_one_log_beside_lists_of_names(tmp_path: Path):
