@@ -78,7 +78,8 @@ class IdCoder:
         places = _filled(pc.index_in(given, value_set=new))
         is_new = places != MISSING
         code_of[:-1][is_new] = places[is_new] + len(self._texts)
-        self._texts = pa.concat_arrays([self._texts, new])
+        if len(new):
+            self._texts = pa.concat_arrays([self._texts, new])
         codes: np.ndarray = code_of[_filled(batch.indices)]
         return codes
 

@@ -66,6 +66,14 @@ def test_a_recipe_is_shown_and_written_for_prepare(workspace: Path, tmp_path: Pa
     assert document(CliRunner().invoke(main, replay))["fingerprint"] == made["fingerprint"]
 
 
+def test_a_recipe_shows_that_the_items_came_as_a_frame(workspace: Path, tmp_path: Path) -> None:
+    LOG.to_csv(tmp_path / "log.csv", index=False)
+    items = pd.DataFrame({"item": LOG["item"].unique(), "title": "T"})
+    prepare(tmp_path / "log.csv", items=items, workspace=workspace)
+    assert "a frame, to be written to a file for --items" in run(workspace, "recipe", "log").stdout
+    assert document(run(workspace, "recipe", "log", "--json"))["items"]["name"] is None
+
+
 @pytest.mark.usefixtures("plays")
 def test_two_versions_are_compared_by_what_differs(workspace: Path) -> None:
     prepare(LOG, workspace=workspace, name="all", settings=PrepareSettings(min_sequence_length=1))
