@@ -299,10 +299,10 @@ def slice_finding(
     n_ahead = int((gaps > 0).sum())
     text = f"{names[0]} is ahead of {names[1]} in {n_ahead:,} of {counted(len(gaps), 'slice')}"
     best, worst = gaps.idxmax(), gaps.idxmin()
-    text += f"; most at “{best}” ({gaps.max():+.4f})"
-    if best != worst:
-        text += f", least at “{worst}” ({gaps.min():+.4f})"
-    return text + "."
+    if best == worst:
+        return f"{text}: {gaps.max():+.4f} at “{best}”."
+    text += f"; the difference is highest at “{best}” ({gaps.max():+.4f})"
+    return f"{text} and lowest at “{worst}” ({gaps.min():+.4f})."
 
 
 def slice_rows(
