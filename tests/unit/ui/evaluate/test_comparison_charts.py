@@ -105,6 +105,16 @@ def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
     assert "no slice" in charts.slice_finding(slices, made.entrants, "hair", "ease", "popularity")
 
 
+def test_names_of_slices_stand_on_the_slant_where_the_chart_is_too_narrow_for_them(
+    made: Comparison,
+) -> None:
+    slices = made.slices()
+    for by in slices["by"].unique():
+        axis = charts.slice_chart(slices, made.entrants, by, ["ease"]).spec["encoding"]["x"]["axis"]
+        n = (slices["by"] == by).sum() // len(made.entrants)
+        assert axis["labelAngle"] == {"expr": f"width < {charts.SLICE_PX * n} ? -45 : 0"}
+
+
 def test_where_one_is_behind_everywhere_no_slice_is_said_to_be_where_it_is_ahead_most(
     made: Comparison,
 ) -> None:
