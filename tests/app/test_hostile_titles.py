@@ -290,7 +290,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
         assert [error.value for error in app.error] == []
         # The page's own icons and styles are no titles.
         assert_harmless(app, NAME)
-        for chart in app.get("arrow_vega_lite_chart"):
+        for chart in app.get("vega_lite_chart"):
             assert "<script" not in chart.proto.spec
     gallery = table(app, "last")
     assert set(gallery["item"]) <= titles
