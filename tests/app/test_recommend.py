@@ -93,6 +93,7 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     assert "came next" in texts(app)
     # Both leave out the ten that were seen: the four others are in both lists.
     assert "share 4 items" in texts(app)
+    assert "those of the network itself" in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:
