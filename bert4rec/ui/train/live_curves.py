@@ -135,8 +135,8 @@ def _draw_table(
         if is_open:
             table = table_of(curves)
             figures = {
-                str(name): st.column_config.NumberColumn(format=number_format)
-                for name in table.select_dtypes("float")
+                str(column): st.column_config.NumberColumn(format=number_format)
+                for column in table.select_dtypes("float")
             }
             st.dataframe(table, hide_index=True, height=260, column_config=figures)
 
