@@ -87,6 +87,11 @@ def percent(share: float | None, digits: int = 0) -> str:
     Example:
         >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7), percent(0.2994, 1)
         ('50%', '1.2%', '0.004%', '<0.001%', '29.9%')
+
+        What lacks a little is not told as the whole:
+
+        >>> percent(0.9986), percent(0.99999), percent(1.0)
+        ('99.9%', '>99.9%', '100%')
     """
     if share is None or not math.isfinite(share):
         return "–"
@@ -95,6 +100,8 @@ def percent(share: float | None, digits: int = 0) -> str:
         return "<0.001%"
     if value in (0, 100):
         return f"{value:.0f}%"
+    if value < 100 <= round(value, digits):
+        return f"{value:.1f}%" if value < 99.95 else ">99.9%"
     if value >= 9.95:
         return f"{value:.{digits}f}%"
     return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"

@@ -102,7 +102,8 @@ def draw_steps(manifests: list[dict[str, Any]], rows: list[RunRow]) -> None:
 
 
 def step_title(number_: int, title: str, word: str) -> None:
-    st.markdown(f"#### {STEP_ICONS[word]} {number_}. {title} :gray-badge[{word}]")
+    # Without a link to it, which would be one more stop for the keyboard.
+    st.markdown(f"#### {STEP_ICONS[word]} {number_}. {title} :gray-badge[{word}]", anchors=False)
 
 
 def draw_data_step(manifests: list[dict[str, Any]]) -> None:

@@ -46,6 +46,16 @@ HEADLINES = {
     "undecided": "No verdict yet: hold it against more",
     "not_enough": "No verdict: too little data to tell",
 }
+# Where a simpler kind decides: which one it is, and the headline if that is surely better.
+BEATEN_BY = {
+    "gaps": (
+        "order",
+        "BERT4Rec pays for filling gaps; for what comes next, a next-item model does better",
+    ),
+    "next_item": ("order", "A next-item model does better here"),
+    "similarity": ("similarity", "Likeness of items does better here"),
+    "popularity": ("everyone", "Popularity does better here"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,16 +66,18 @@ class Verdict:
         name: A key of `HEADLINES`.
         model: Key of the run that is judged, empty where there is none.
         findings: What speaks for the verdict, the weightiest first.
+        is_beaten: Whether the simpler kind that decides is surely better.
     """
 
     name: str
     model: str
     findings: tuple[Finding, ...]
+    is_beaten: bool = False
 
     @property
     def headline(self) -> str:
         """The verdict in a few words."""
-        return HEADLINES[self.name]
+        return BEATEN_BY[self.name][1] if self.is_beaten else HEADLINES[self.name]
 
     @property
     def sentences(self) -> list[str]:
@@ -107,7 +119,8 @@ def reach_verdict(comparison: Comparison, among: Collection[str] | None = None) 
     if missing:
         return Verdict("undecided", model, (missing_finding(missing), *data))
     verdict, findings = _weigh(comparison, model, rivals, _future_gain(comparison, model))
-    return Verdict(verdict, model, (*findings, *data))
+    is_beaten = verdict in BEATEN_BY and rivals[BEATEN_BY[verdict][0]].is_better
+    return Verdict(verdict, model, (*findings, *data), is_beaten)
 
 
 def kept_verdict(runs: Sequence[Run]) -> Verdict | None:

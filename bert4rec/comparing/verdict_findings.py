@@ -90,10 +90,14 @@ class Rival:
         return self.p < LEVEL and self.lead > 0
 
     @property
+    def is_better(self) -> bool:
+        """Whether it is better than the model."""
+        return self.p < LEVEL and self.lead < 0
+
+    @property
     def is_as_good(self) -> bool:
         """Whether it is better than the model, or no worse by what would matter."""
-        is_better = self.p < LEVEL and self.lead < 0
-        return is_better or (not self.is_beaten and self.high <= RELEVANT_SHARE * self.score)
+        return self.is_better or (not self.is_beaten and self.high <= RELEVANT_SHARE * self.score)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
     name, scores = rival.title + place, f"(NDCG@10 {rival.of_model:.3f} against {rival.score:.3f})"
     if rival.is_beaten:
         text = f"{title} is {_better(rival.of_model, rival.score)} {name} {scores}; not chance."
-    elif rival.lead < 0 and rival.p < LEVEL:
+    elif rival.is_better:
         less = percent(-rival.lead / rival.score)
         text = f"{title} is {less} worse than {name} {scores}; not chance."
     elif rival.is_as_good:

@@ -220,7 +220,7 @@ def _refuse_empty_parts(dataset: SequenceDataset, split: Split) -> None:
     raise DatasetError(
         f"the cuts in time of {dataset.name} leave {n_train:,} interactions to train on,"
         f" {len(split.valid):,} users to validate and {len(split.test):,} to test with a past",
-        fix="Use another held_out_share, or split_strategy leave_one_out.",
+        fix="Use another held_out_share, or split_strategy=leave_one_out.",
     )
 
 
@@ -228,7 +228,7 @@ def _times_of(dataset: SequenceDataset) -> np.ndarray:
     if dataset.times_s is None:
         raise DatasetError(
             f"{dataset.name} has no times, so it cannot be split by time",
-            fix="Prepare the log with its time column, or use split_strategy leave_one_out.",
+            fix="Prepare the log with its time column, or use split_strategy=leave_one_out.",
         )
     return dataset.times_s
 

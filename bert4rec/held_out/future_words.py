@@ -24,8 +24,8 @@ def finding(report: FutureReport) -> str:
     """Return the answer with the figures that give it, in two or three sentences.
 
     Example:
-        Yes, the future matters here. With it, NDCG@10 of the hidden item rises from 0.312 to 0.420:
-        by 0.108 (95% interval 0.090 to 0.126), over 1,000 places of 1,000 users.
+        Yes, the future matters here. With the future, NDCG@10 of the hidden item rises from 0.312
+        to 0.420: by 0.108 (95% interval 0.090 to 0.126), over 1,000 places of 1,000 users.
     """
     said = [ANSWERS[report.verdict], _figures(report)]
     if report.verdict == "matters" and report.over_long_past is not None:
@@ -54,7 +54,7 @@ def _figures(report: FutureReport) -> str:
     elif not mean:
         way = f"stays at {past:.3f}: a change of 0.000"
     interval = f"(95% interval {span(gain.low, gain.high)})"
-    return f"With it, NDCG@10 of the hidden item {way} {interval}, {over}."
+    return f"With the future, NDCG@10 of the hidden item {way} {interval}, {over}."
 
 
 def _least(report: FutureReport) -> float:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from bert4rec.hyperparameters import Hyperparameters, setting_field, unused_settings
+from bert4rec.words import metric_name
 
 NOT_USED = "not used"
 # What a setting that was left empty comes to.
@@ -79,9 +80,13 @@ def value_text(value: Any, name: str = "") -> str:
     Example:
         >>> value_text(None), value_text(None, "loss_type"), value_text(0.001), value_text(1000)
         ('unset', 'automatic', '0.001', '1,000')
+        >>> value_text("ndcg@10", "valid_metric")
+        'NDCG@10'
     """
     if value is None:
         return unset_word(name)
+    if name == "valid_metric":
+        return metric_name(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

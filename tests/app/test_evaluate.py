@@ -18,7 +18,9 @@ from bert4rec.comparing.plan import Plan
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError
 from bert4rec.pipeline import train
+from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import plain, texts
@@ -83,6 +85,15 @@ def test_without_a_run_the_page_says_what_comes_here(workspace: Path) -> None:
     app = open_page()
     assert "It needs a finished run first." in plain(app)
     assert button(app, "Train a model")
+
+
+def test_while_the_first_run_trains_it_is_said_when_it_can_be_compared(workspace: Path) -> None:
+    log = pd.DataFrame({"user": list("aaaabbbb"), "item": list("wxyzzyxw")})
+    dataset = prepare(log, name="small", workspace=workspace)
+    create_run(workspace, dataset, Policy(settings=small_settings()), name="fresh")
+    app = open_page()
+    assert "It needs a finished run: fresh can be compared at its end." in plain(app)
+    assert button(app, "Look at the training")
 
 
 @pytest.fixture

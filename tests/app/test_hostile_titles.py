@@ -115,7 +115,7 @@ def test_the_way_from_an_upload_to_a_dataset_shows_them_as_they_are(workspace: P
     assert_harmless(app)
     assert set(table(app, "user_id")["item_id"]) <= set(TITLES)
     assert list(table(app, "title")["title"]) == list(ITEMS["title"])[:5]
-    assert TITLES[0] in table(app, "Items")["Sequence"].iloc[0]
+    assert TITLES[0] in table(app, "Length")["Sequence"].iloc[0]
     press(app, "Prepare dataset")
     app.run()
     assert_harmless(app)
@@ -290,7 +290,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
         assert [error.value for error in app.error] == []
         # The page's own icons and styles are no titles.
         assert_harmless(app, NAME)
-        for chart in app.get("arrow_vega_lite_chart"):
+        for chart in app.get("vega_lite_chart"):
             assert "<script" not in chart.proto.spec
     gallery = table(app, "last")
     assert set(gallery["item"]) <= titles

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -280,6 +281,9 @@ def test_attention_comes_second_and_is_said_to_be_no_explanation() -> None:
     app.toggle(key="inspect_attention").set_value(True).run()
     assert "Not an explanation" in texts(app)
     assert "Over all heads" in texts(app)
+    # Beside few rows its lower end would be cut off.
+    (chart,) = app.get("vega_lite_chart")
+    assert json.loads(chart.proto.spec)["encoding"]["color"]["legend"]["orient"] == "bottom"
 
 
 @pytest.mark.usefixtures("run")

@@ -93,6 +93,7 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     assert "came next" in texts(app)
     # Both leave out the ten that were seen: the four others are in both lists.
     assert "share 4 items" in texts(app)
+    assert "those of the network itself" in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:
@@ -103,6 +104,20 @@ def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:
     assert len(tables(app)[0]) == 16
     assert "newest first: 17 items" in texts(app)
     assert "and 2 older" in texts(app)
+
+
+def test_without_an_item_table_kept_places_say_so_and_the_rules_what_they_would_need(
+    workspace: Path,
+) -> None:
+    rows = [{"user": user, "item": at, "time": at} for user in "ab" for at in range(8)]
+    dataset = prepare(pd.DataFrame(rows), name="bare", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="compose", places="1.2.0", **{"from": ""})
+    states = [card.split("  \n")[1] for card in cards(app)]
+    assert states == [":small[kept]", ":small[kept]", ":small[open]"]
+    app.session_state["compose_rules"] = True
+    app.run()
+    assert "come from columns of an item table" in texts(app)
 
 
 @pytest.mark.usefixtures("run")

@@ -625,6 +625,22 @@ def finished_run(workspace: Path, **settings: object) -> Run:
     return run
 
 
+@pytest.mark.usefixtures("dataset")
+def test_the_metrics_of_all_validations_have_as_many_digits(
+    workspace: Path, open_train: Open
+) -> None:
+    app = unfolded(open_train(finished_run(workspace)), "As a table")
+    assert sum(table.proto.columns.count('"format": "%.4f"') for table in app.dataframe) == 12
+
+
+def test_the_metric_of_validation_is_named_as_everywhere_else(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    assert dataset.n_items
+    (box,) = (box for box in open_train().selectbox if box.label == "Validation metric")
+    assert "NDCG@10" in box.options
+
+
 def test_smoothing_and_log_scale_are_chosen_once_for_all_runs(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

@@ -13,6 +13,23 @@ from tests.factories import ring_dataset, saved_dataset, small_settings
 pytestmark = pytest.mark.browser
 
 
+def test_a_ring_shows_which_link_the_keyboard_is_at_and_headings_of_steps_are_no_stops(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url)
+    settle(page)
+    expect(page.get_by_role("button", name="Start the demo")).to_be_visible()
+    at_hand = page.locator("a:focus")
+    for label in ("Data", "Go to data"):
+        while not any(text.endswith(label) for text in at_hand.all_inner_texts()):
+            page.keyboard.press("Tab")
+        expect(at_hand).to_have_css("box-shadow", re.compile("2px$"))
+    page.keyboard.press("Tab")
+    expect(at_hand).to_contain_text("Go to training")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/train$"))
+
+
 def test_a_group_of_settings_stays_as_it_is_while_they_are_changed(
     server: Server, page: Page
 ) -> None:

@@ -39,6 +39,13 @@ def test_a_rounded_nothing_has_no_sign() -> None:
     assert ranged(None, -1.0, 1.0, 0) == "– (-1 to 1)"
 
 
+def test_a_share_that_is_nearly_the_whole_is_not_the_whole() -> None:
+    assert percent(1.0) == percent(1.0, 1) == "100%"
+    assert percent(223_900 / 224_218) == "99.9%"
+    assert percent(0.99996) == percent(0.99996, 1) == ">99.9%"
+    assert percent(1.001) == "100%"
+
+
 def test_a_share_that_is_nearly_nothing_is_not_nothing() -> None:
     assert percent(0.0) == "0%"
     assert percent(0.00001) == "0.001%"

@@ -106,7 +106,7 @@ def _draw_sequences(
     rows = [
         {
             "User": sequence.user_id,
-            "Items": len(sequence.item_ids),
+            "Length": len(sequence.item_ids),
             "Sequence": " → ".join(
                 contained(titles.get(item_id, item_id))
                 for item_id in sequence.item_ids[:N_PREVIEW_ITEMS]
@@ -115,11 +115,11 @@ def _draw_sequences(
         for sequence in found.longest
     ]
     st.dataframe(
-        pd.DataFrame(rows, columns=["User", "Items", "Sequence"]),
+        pd.DataFrame(rows, columns=["User", "Length", "Sequence"]),
         hide_index=True,
         column_config={
             "User": st.column_config.TextColumn(width=120),
-            "Items": st.column_config.NumberColumn(width=70),
+            "Length": st.column_config.NumberColumn(format="localized", width=70),
             "Sequence": st.column_config.TextColumn(width=840),
         },
         alt="The longest sequences of the first rows as the chosen columns give them",

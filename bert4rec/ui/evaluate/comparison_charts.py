@@ -20,6 +20,8 @@ VERDICTS = (BETTER, WORSE, SAME)
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 MAX_LABEL_PX = 240
+# What the name of a slice takes beside others.
+SLICE_PX = 100
 # Grey that can be seen on light and dark.
 ZERO_COLOR = "#8A939D"
 # Entrants beside each other in a chart of slices; more cannot be told apart.
@@ -240,8 +242,8 @@ def slice_chart(
     )
     order, who = list(dict.fromkeys(labels)), list(names.values())
     x: dict[str, Any] = {"field": "slice", "type": "nominal", "sort": order, "title": None}
-    lines = {"labelExpr": "split(datum.label, '\\n')", "labelAngle": 0, "labelLimit": 130}
-    x |= {"axis": AXIS | lines | {"labelOverlap": False}}
+    lines = {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 130}
+    x |= {"axis": AXIS | lines | _leaning(f"width < {SLICE_PX * len(order)}")}
     x |= {"scale": {"paddingInner": 0.45, "paddingOuter": 0.25}}
     offset = {"field": "who", "type": "nominal", "sort": who}
     y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
@@ -282,6 +284,16 @@ def slice_chart(
     return Chart(points, spec)
 
 
+def _leaning(is_narrow: str) -> dict[str, Any]:
+    """Return how all labels of an axis stay readable: level, or on the slant where it is narrow."""
+    return {
+        "labelOverlap": False,
+        "labelAngle": {"expr": f"{is_narrow} ? -45 : 0"},
+        "labelAlign": {"expr": f"{is_narrow} ? 'right' : 'center'"},
+        "labelBaseline": {"expr": f"{is_narrow} ? 'middle' : 'top'"},
+    }
+
+
 def slice_finding(
     slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, one: str, other: str
 ) -> str:
@@ -299,10 +311,10 @@ def slice_finding(
     n_ahead = int((gaps > 0).sum())
     text = f"{names[0]} is ahead of {names[1]} in {n_ahead:,} of {counted(len(gaps), 'slice')}"
     best, worst = gaps.idxmax(), gaps.idxmin()
-    text += f"; most at “{best}” ({gaps.max():+.4f})"
-    if best != worst:
-        text += f", least at “{worst}” ({gaps.min():+.4f})"
-    return text + "."
+    if best == worst:
+        return f"{text}: {gaps.max():+.4f} at “{best}”."
+    text += f"; the difference is highest at “{best}” ({gaps.max():+.4f})"
+    return f"{text} and lowest at “{worst}” ({gaps.min():+.4f})."
 
 
 def slice_rows(

@@ -11,7 +11,7 @@ from bert4rec.comparing.categories import category_choices
 from bert4rec.comparing.plan import ENDED_STATES, plan_comparison
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
-from bert4rec.runs.folder import Run
+from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import RUNS_KEY
 from bert4rec.ui.folded import folded
@@ -42,8 +42,14 @@ def draw_empty() -> None:
         "Here a trained model is held against popularity, neighbours, factors and more on the same "
         "users: by how much it is better, where, and whether chance explains it."
     )
-    st.markdown("It needs a finished run first.")
-    if st.button("Train a model", type="primary", icon=":material/model_training:"):
+    current = state.current_run()
+    if current is not None and current.status().state in ACTIVE_STATES:
+        st.markdown(f"It needs a finished run: {escape(current.name)} can be compared at its end.")
+        label = "Look at the training"
+    else:
+        st.markdown("It needs a finished run first.")
+        label = "Train a model"
+    if st.button(label, type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")
 
 

@@ -16,6 +16,7 @@ from bert4rec.view.vega import TEXT
 N_ROWS = 20
 MEAN = "mean"
 LONGEST_LABEL = 48
+LEGEND_PX = 160
 
 
 def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
@@ -67,7 +68,8 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
                 "share:Q",
                 title="Attention",
                 scale=alt.Scale(scheme="cividis", domainMin=0),
-                legend=alt.Legend(format=".0%"),
+                # Below, where it fits however few the rows are; above stand the heads.
+                legend=alt.Legend(format=".0%", orient="bottom", gradientLength=LEGEND_PX),
             ),
             tooltip=[
                 alt.Tooltip("item", title="Item"),

@@ -85,6 +85,8 @@ def left_words(fall: np.ndarray, n_shown: int) -> str:
     if not len(left):
         return ""
     most = f"less than {LEAST_BITS}" if left[0] < LEAST_BITS else f"no more than {left[0]:.1f}"
+    if len(left) == 1:
+        return f"1 other item changes it by {most} bits."
     return f"{counted(len(left), 'other item')} change it by {most} bits each."
 
 

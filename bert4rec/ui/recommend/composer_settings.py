@@ -117,6 +117,11 @@ def draw_rules(
     """
     left, right = st.columns(2, gap="medium")
     with left:
+        if not columns and not orders:
+            st.caption(
+                "Limits, such as two by the same artist, and orders, such as that of a series, "
+                "come from columns of an item table; this dataset has none that would do."
+            )
         _draw_limits(outline, columns, on_change)
         _draw_orders(outline, orders, on_change)
         _draw_excluded(outline, vocabulary, on_change)

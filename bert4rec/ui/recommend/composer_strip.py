@@ -48,12 +48,13 @@ def draw_strip(outline: Outline, found: Composition | None, vocabulary: Vocabula
             choice = choices.get(at)
             item = choice.item_idx if choice else kept
             notes = [percent(choice.probability)] if choice else []
+            state = "open" if item == OPEN else "kept"
             if groups is not None and item != OPEN and (group := str(groups.iloc[item - 1])):
                 # On the button of the chosen place the colour would be lost.
                 sign = "" if at == at_hand else f"{signs[group_name(group)]} "
                 notes.append(f"{sign}{escape(group)}")
             st.button(
-                _card(at, vocabulary.title(item) if item != OPEN else None, notes),
+                _card(at, vocabulary.title(item) if item != OPEN else None, notes or [state]),
                 key=f"compose_card_{at}",
                 type="primary" if at == at_hand else "secondary",
                 icon=f":material/{'auto_awesome' if choice else 'lock' if kept else 'add_circle'}:",
@@ -72,7 +73,7 @@ def _choose(at: int) -> None:
 def _card(at: int, title: str | None, notes: Sequence[str]) -> str:
     shown = f"**{escape(title)}**" if title is not None else "gap"
     # Two lines always, so that all cards are as tall.
-    return f"{at + 1} · {shown}  \n:small[{' · '.join(notes) or 'open'}]"
+    return f"{at + 1} · {shown}  \n:small[{' · '.join(notes)}]"
 
 
 def _help(vocabulary: Vocabulary, item: int, *, is_chosen: bool) -> str:

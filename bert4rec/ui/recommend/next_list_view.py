@@ -88,6 +88,9 @@ def draw_lists(
             st.markdown(f"**{escape(rivals.labels[name])}**")
             _draw_list(one, recommender.vocabulary, history, rivals.labels[name])
     st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
+    st.caption(
+        "Probabilities are those of the network itself; *Inspect* calibrates them where that pays."
+    )
 
 
 def finding(
@@ -95,7 +98,7 @@ def finding(
 ) -> str:
     """Return what the two lists say, in one or two sentences."""
     n_shared = sum(item.is_shared for item in next(iter(found.values())).items)
-    shared = f"The lists share {counted(n_shared, 'item')}."
+    shared = f"The lists share {counted(n_shared, 'item') if n_shared else 'no item'}."
     if true_idx is None:
         return shared
     first, second = (

@@ -10,7 +10,7 @@ import streamlit as st
 from bert4rec.presets import PRESETS
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_words import titled, unset_word
+from bert4rec.view.setting_words import titled, unset_word, value_text
 from bert4rec.words import sentence
 
 MIN_FIELD_PX = 155
@@ -85,7 +85,15 @@ def draw_field(
     elif field.kind == "choice":
         index = None if field.is_optional else 0
         unset = unset_word(field.name)
-        st.selectbox(label, field.choices, index=index, placeholder=unset, icon=icon, **common)
+        st.selectbox(
+            label,
+            field.choices,
+            index=index,
+            format_func=lambda value: value_text(value, field.name),
+            placeholder=unset,
+            icon=icon,
+            **common,
+        )
     else:
         st.text_input(label, icon=icon, **common)
 

@@ -48,7 +48,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
             key=f"curve_metric_{run.id}",
             is_live=is_live,
         )
-        _draw_table(run, "metric", curves, curve_findings.valid_table)
+        _draw_table(run, "metric", curves, curve_findings.valid_table, "%.4f")
     with cards.container(border=True, height="stretch"):
         _draw_chart(
             curve_charts.loss_chart(curves, smoothing, is_log=is_log),
@@ -124,12 +124,21 @@ def _draw_small(curves: Curves, smoothing: float) -> None:
 
 
 def _draw_table(
-    run: Run, name: str, curves: Curves, table_of: Callable[[Curves], pd.DataFrame]
+    run: Run,
+    name: str,
+    curves: Curves,
+    table_of: Callable[[Curves], pd.DataFrame],
+    number_format: str | None = None,
 ) -> None:
     """Offer a curve's figures; they are made only while they are shown."""
     with folded("As a table", key=f"table_{name}_{run.id}") as is_open:
         if is_open:
-            st.dataframe(table_of(curves), hide_index=True, height=260)
+            table = table_of(curves)
+            figures = {
+                str(column): st.column_config.NumberColumn(format=number_format)
+                for column in table.select_dtypes("float")
+            }
+            st.dataframe(table, hide_index=True, height=260, column_config=figures)
 
 
 def draw_log(run: Run) -> None:

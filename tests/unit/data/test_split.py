@@ -142,8 +142,9 @@ def test_interactions_of_one_moment_are_never_parted_by_a_cut() -> None:
 
 def test_without_times_there_is_no_split_by_time() -> None:
     settings = small_settings(split_strategy="global_time")
-    with pytest.raises(DatasetError, match="has no times"):
+    with pytest.raises(DatasetError, match="has no times") as raised:
         split_dataset(random_dataset([5, 5]), settings)
+    assert "use split_strategy=leave_one_out" in raised.value.fix
 
 
 def test_cuts_that_leave_a_part_empty_are_refused_with_what_they_leave() -> None:

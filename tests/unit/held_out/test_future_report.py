@@ -192,7 +192,7 @@ def test_an_interval_without_0_holds_too_small_a_gain_and_not_none(
 
 def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recommender) -> None:
     said = told(recommender, Estimate(0, 0, 0), "not_enough", "no_hit")
-    assert said.startswith("This is not enough to tell.")
+    assert said.startswith("This is not enough to tell. With the future, NDCG@10")
     assert "No hidden item is among the first ten" in said
 
 

@@ -105,6 +105,32 @@ def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
     assert "no slice" in charts.slice_finding(slices, made.entrants, "hair", "ease", "popularity")
 
 
+def test_names_of_slices_stand_on_the_slant_where_the_chart_is_too_narrow_for_them(
+    made: Comparison,
+) -> None:
+    slices = made.slices()
+    for by in slices["by"].unique():
+        axis = charts.slice_chart(slices, made.entrants, by, ["ease"]).spec["encoding"]["x"]["axis"]
+        n = (slices["by"] == by).sum() // len(made.entrants)
+        assert axis["labelAngle"] == {"expr": f"width < {charts.SLICE_PX * n} ? -45 : 0"}
+
+
+def test_where_one_is_behind_everywhere_no_slice_is_said_to_be_where_it_is_ahead_most(
+    made: Comparison,
+) -> None:
+    gains = {"few": (0.1, 0.2), "many": (0.1, 0.5)}
+    rows = [
+        {"by": "length", "slice": name, "entrant": entrant, "ndcg@10": value}
+        for name, values in gains.items()
+        for entrant, value in zip((made.reference, "popularity"), values, strict=True)
+    ]
+    told = charts.slice_finding(
+        pd.DataFrame(rows), made.entrants, "length", made.reference, "popularity"
+    )
+    assert "in 0 of 2 slices; the difference is highest at “few” (-0.1000)" in told
+    assert told.endswith("and lowest at “many” (-0.4000).")
+
+
 def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Comparison) -> None:
     shown = charts.shown_by_default(made.scores(), made.entrants, "popularity", METRIC)
     assert {made.reference, "popularity", "transitions"} <= set(shown)

@@ -132,7 +132,7 @@ def test_a_preset_keeps_what_varies_and_the_metric() -> None:
     after = with_preset(draft, "quick")
     assert after.metric == "mrr@5"
     assert after.space == draft.space
-    assert fixed_changes(after) == [("Validation metric", "mrr@5", "ndcg@10")]
+    assert fixed_changes(after) == [("Validation metric", "MRR@5", "NDCG@10")]
 
 
 def test_a_domain_reads_as_a_sentence() -> None:

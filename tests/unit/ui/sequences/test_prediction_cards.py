@@ -162,6 +162,7 @@ def test_items_that_would_be_told_as_no_bits_are_counted_and_not_listed() -> Non
     fall = np.array([0.02, 2.0, 0.0, -1.0, -0.01])
     assert strongest_places(fall).tolist() == [1, 3]
     assert left_words(fall, 2) == "2 other items change it by less than 0.05 bits each."
+    assert left_words(fall[:4], 2) == "1 other item changes it by less than 0.05 bits."
     assert left_words(np.array([0.0, 2.0]), 1) == ""
     many = np.linspace(0.5, 2.0, 15)
     assert len(strongest_places(many)) == 12
