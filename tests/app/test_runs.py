@@ -158,6 +158,17 @@ def test_a_failed_or_interrupted_run_says_why_and_what_to_do(make: Make) -> None
     assert "Resume" not in labels
 
 
+def test_a_run_that_lost_its_last_checkpoint_says_so_in_place_of_going_on(make: Make) -> None:
+    lost = make("lost", "interrupted")
+    lost.journal.append({"event": "checkpoint", "step": 2})
+    app = open_runs([lost])
+    resume = labelled(app.button, "Resume")
+    assert resume.disabled
+    assert "has no last checkpoint to go on from" in resume.help
+    assert "Clone it to the form" in app.warning[0].value
+    assert labelled(press(app, "Open").button, "Resume").disabled
+
+
 def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
     run = make("zzz")
     (run.folder / "status.json").write_text("{")

@@ -21,7 +21,7 @@ from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
-from bert4rec.ui.train.run_controls import clone_to_form, resume_label
+from bert4rec.ui.train.run_controls import clone_to_form, resume_offer
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
@@ -49,8 +49,8 @@ def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> Non
             _ask_label(run, replace(run.label(), name=run.name), known_tags)
         if st.button("Clone to the form", icon=":material/content_copy:"):
             _clone(run)
-        if now in RESUMABLE_STATES and st.button(resume_label(run), icon=":material/play_arrow:"):
-            _resume(run)
+        if now in RESUMABLE_STATES:
+            _draw_resume(run)
         draw_train_longer(run, now)
         draw_report([run], has_begun=run_row(run).has_begun)
         _draw_files(run, now, n_bytes)
@@ -69,6 +69,14 @@ def _clone(run: Run) -> None:
         keep_refusal(PROBLEM_KEY, error)
         st.rerun()
     st.switch_page("pages/train.py")
+
+
+def _draw_resume(run: Run) -> None:
+    label, obstacle = resume_offer(run)
+    if st.button(
+        label, icon=":material/play_arrow:", disabled=bool(obstacle), help=obstacle or None
+    ):
+        _resume(run)
 
 
 def _resume(run: Run) -> None:
