@@ -234,7 +234,7 @@ def test_a_deleted_run_comes_back_by_undo_until_the_page_is_left(
 def test_the_trash_is_emptied_after_a_question(make: Make, workspace: Path) -> None:
     run = make("first")
     app = press(open_runs([run]), "Delete", "really_delete")
-    press(app, "Delete 1 run for good", "really_purge")
+    press(app, "Delete 1 run for good", "really_delete")
     assert list_trash(workspace) == []
     assert "Undo" not in [button.label for button in app.button]
 
@@ -245,7 +245,7 @@ def test_what_is_purged_takes_no_undo_away_from_another_run(make: Make, workspac
     app = press(open_runs([first]), "Delete", "really_delete")
     app.multiselect(key="runs_trash").set_value([second.id])
     drawn(app)
-    press(app, "Delete 1 run for good", "really_purge")
+    press(app, "Delete 1 run for good", "really_delete")
     assert [run.id for run in list_trash(workspace)] == [first.id]
     press(app, "Undo")
     assert list_runs(workspace) == [first]

@@ -17,6 +17,7 @@ from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
@@ -210,15 +211,12 @@ def _ask_purge(run_ids: list[str]) -> None:
         "This cannot be undone."
     )
     st.caption(escape(", ".join(run_ids[:5])) + (" and more" if len(run_ids) > 5 else ""))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep"):
-            st.rerun()
-        if st.button("Delete for good", type="primary", key="really_purge"):
-            try:
-                for run_id in run_ids:
-                    purge_run(state.workspace(), run_id)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            _offer_no_undo_of(run_ids)
-            st.rerun()
+    draw_confirmation(
+        lambda: _purge(run_ids), label="Delete for good", icon=":material/delete_forever:"
+    )
+
+
+def _purge(run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        purge_run(state.workspace(), run_id)
+    _offer_no_undo_of(run_ids)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
 from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.runs.resumption import check_resumable
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
@@ -209,23 +210,16 @@ def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
         f"**{escape(run.name)}** is ended and deleted with its curves, checkpoints and figures. "
         "This cannot be undone. To keep what it has learned, stop it instead."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it"):
-            st.rerun()
-        if st.button("Discard it", type="primary", icon=":material/delete_forever:"):
-            try:
-                _discard(run)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            after_delete()
-            st.rerun()
+    draw_confirmation(
+        lambda: _discard(run, after_delete), label="Discard", icon=":material/delete_forever:"
+    )
 
 
-def _discard(run: Run) -> None:
+def _discard(run: Run, after_delete: Callable[[], None]) -> None:
     service = state.job_service()
     if service.position(run.id) is not None:
         service.discard(run.id)
     else:
         # It ended since the question was asked, and is what a person may want after all.
         move_to_trash(run)
+    after_delete()
