@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pandas as pd
 import streamlit as st
 
@@ -17,7 +15,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import draw_left_out, run_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
 
@@ -124,10 +122,9 @@ def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
         on_change=_forget_problem,
         persist_state="session",
     )
-    reasons = Counter(reason for run_id, reason in left_out.items() if run_id not in offered)
-    if reasons:
-        told = ", ".join(f"{counted(n, 'run')} {reason}" for reason, n in sorted(reasons.items()))
-        st.caption(f"Not offered beside {escape(runs[wanted[0]].name)}: {told}.")
+    if wanted:
+        missing = (reason for run_id, reason in left_out.items() if run_id not in offered)
+        draw_left_out(runs[wanted[0]], missing)
     return chosen, list(dict.fromkeys(left_out[one] for one in chosen if one in left_out))
 
 
