@@ -24,9 +24,8 @@ from bert4rec.runs.folder import Run
 
 ENDED_STATES = ("finished", "stopped")
 ALL, NONE = "all", "none"
-# Why runs cannot be compared, as a list of such runs says it.
-OTHER_DATA, OTHER_SPLIT = "on other data", "of another split"
-OTHER_SEEN = "with seen items ranked otherwise"
+# Why runs on one dataset cannot be compared, as a list of such runs says it.
+OTHER_SPLIT, OTHER_SEEN = "of another split", "with seen items ranked otherwise"
 # More rows than these are not judged: intervals are narrow long before.
 MAX_ROWS = 100_000
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from bert4rec.comparing.plan import OTHER_DATA
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
@@ -42,11 +41,11 @@ def strangers(first: Run, others: Iterable[Run]) -> dict[str, str]:
 
 
 def _strangeness(first: Run, other: Run) -> str:
-    data = first.config()["dataset"]
-    if other.config()["dataset"]["fingerprint"] != data["fingerprint"]:
-        return OTHER_DATA
     try:
-        dataset = cache.open_dataset(str(data.get("folder", "")), str(data["fingerprint"]))
+        mine, its = (run.config()["dataset"] for run in (first, other))
+        if mine["fingerprint"] != its["fingerprint"]:
+            return "on other data"
+        dataset = cache.open_dataset(str(mine.get("folder", "")), str(mine["fingerprint"]))
         return cache.unlikeness(dataset, first.hyperparameters(), other.hyperparameters())
     except Bert4RecError:
         # What is missing is said when the comparison is asked for.

@@ -192,8 +192,8 @@ def _draw_problems(unlike: list[str], chosen: list[str], named: list[str]) -> No
         state.show_error(problem)
     elif unlike:
         st.warning(
-            "These runs cannot be compared: beside the first one there are some "
-            f"{' and some '.join(unlike)}. Keep the runs that go with it.",
+            f"These runs cannot be compared: some are {', some '.join(unlike)}. Keep those that go "
+            "with the first one.",
             icon=":material/warning:",
         )
     elif chosen:
