@@ -421,6 +421,15 @@ def test_marked_runs_of_one_dataset_are_evaluated_together_once_all_were_judged(
     assert sorted(app.session_state["evaluate_runs"]) == sorted(run.id for run in runs)
 
 
+def test_runs_of_different_splits_are_not_sent_to_be_evaluated_together(make: Make) -> None:
+    runs = [make("a"), make("b", split_strategy="last_k", held_out_items=2)]
+    for run in runs:
+        write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    button = labelled(open_runs(runs).button, "Evaluate these")
+    assert button.disabled
+    assert "some are of another split" in button.help
+
+
 def test_several_runs_are_deleted_at_once_and_come_back(make: Make, workspace: Path) -> None:
     runs = [make("a"), make("b")]
     app = press(open_runs(runs), "Delete these", "really_delete")
