@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, count
@@ -21,6 +22,8 @@ from bert4rec.file_locks import take
 WORKSPACE_VARIABLE = "BERT4REC_WORKSPACE"
 # What is temporary bears this in its name, and has a lock of the same name beside it.
 TEMPORARY, TEMPORARY_LOCK = "bert4rec-", ".lock"
+# No process is as long between a lock and what it locks, however the clocks of machines differ.
+LONELY_LOCK_S = 24 * 3600
 
 
 def find_workspace(path: str | Path | None = None) -> Path:
@@ -247,6 +250,17 @@ def remove_abandoned(folder: Path) -> None:
         if not _is_in_use(path):
             _remove(path)
             _remove(path.with_suffix(TEMPORARY_LOCK))
+    # One killed between the two leaves a lock alone. A fresh one may be about to be taken.
+    for lock in folder.glob(f".*.{TEMPORARY}*{TEMPORARY_LOCK}"):
+        if not lock.with_suffix(".tmp").exists() and _is_old(lock) and not _is_in_use(lock):
+            _remove(lock)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > LONELY_LOCK_S
+    except FileNotFoundError:
+        return False
 
 
 def _is_in_use(temporary: Path) -> bool:

@@ -5,6 +5,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison, delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate.comparison_form import (
     draw_active,
     draw_empty,
@@ -129,14 +130,12 @@ def tell_other_run(comparison: Comparison) -> None:
 @st.dialog("Delete this comparison?", icon=":material/delete:")
 def ask_delete(comparison_id: str) -> None:
     st.markdown("Runs and dataset stay. It can be made again.")
-    if st.button("Delete", type="primary", key="really_delete"):
-        try:
-            delete_comparison(state.workspace(), comparison_id)
-        except Bert4RecError as error:
-            state.show_error(error)
-            return
-        st.session_state.pop(CHOICE_KEY, None)
-        st.rerun()
+    draw_confirmation(lambda: delete(comparison_id))
+
+
+def delete(comparison_id: str) -> None:
+    delete_comparison(state.workspace(), comparison_id)
+    st.session_state.pop(CHOICE_KEY, None)
 
 
 page()

@@ -249,7 +249,11 @@ def list_comparisons(workspace: Path) -> list[dict[str, Any]]:
         except Bert4RecError:
             continue
         found.append(facts)
-    return sorted(found, key=lambda facts: str(facts.get("created_at", "")), reverse=True)
+    return sorted(
+        found,
+        key=lambda facts: (str(facts.get("created_at", "")), str(facts.get("id", ""))),
+        reverse=True,
+    )
 
 
 def delete_comparison(workspace: Path, comparison_id: str) -> None:

@@ -24,6 +24,8 @@ from bert4rec.runs.folder import Run
 
 ENDED_STATES = ("finished", "stopped")
 ALL, NONE = "all", "none"
+# Why runs on one dataset cannot be compared, as a list of such runs says it.
+OTHER_SPLIT, OTHER_SEEN = "of another split", "with seen items ranked otherwise"
 # More rows than these are not judged: intervals are narrow long before.
 MAX_ROWS = 100_000
 
@@ -236,23 +238,32 @@ def _common_split(runs: Sequence[Run], dataset: SequenceDataset) -> Split:
     Raises:
         RunError: they differ.
     """
-    splits = [split_dataset(dataset, run.hyperparameters()) for run in runs]
-    seen = [choose_seen(dataset, run.hyperparameters().seen_items)[0] for run in runs]
-    for (one, split, removes), (other, its_split, its_removes) in pairwise(
-        zip(runs, splits, seen, strict=True)
-    ):
-        if not same_split(split, its_split):
+    for one, other in pairwise(runs):
+        unlike = unlikeness(dataset, one.hyperparameters(), other.hyperparameters())
+        if unlike == OTHER_SPLIT:
             raise RunError(
                 f"runs {one.name!r} and {other.name!r} were split differently:"
                 f" {_split_words(one)} and {_split_words(other)}",
                 fix="Compare runs of one split at a time; each split has a comparison of its own.",
             )
-        if removes != its_removes:
+        if unlike:
             raise RunError(
                 f"of the runs {one.name!r} and {other.name!r} only one removes seen items",
                 fix="Compare runs with the same seen_items.",
             )
-    return splits[0]
+    return split_dataset(dataset, runs[0].hyperparameters())
+
+
+def unlikeness(dataset: SequenceDataset, one: Hyperparameters, other: Hyperparameters) -> str:
+    """Return why two runs on a dataset cannot be compared, in words; nothing where they can.
+
+    Raises:
+        DatasetError: the dataset cannot be split as one of them asks.
+    """
+    if not same_split(split_dataset(dataset, one), split_dataset(dataset, other)):
+        return OTHER_SPLIT
+    removes = [choose_seen(dataset, settings.seen_items)[0] for settings in (one, other)]
+    return "" if removes[0] == removes[1] else OTHER_SEEN
 
 
 def same_split(one: Split, other: Split) -> bool:

@@ -170,26 +170,36 @@ def pair_of_maps(
         Cancelled: it was called off.
     """
     first, second = load_model(run, device="cpu"), load_model(other, device="cpu")
-    ids = first.vocabulary.item_ids
-    common = np.array([at for at, one in enumerate(ids) if one in second.vocabulary], dtype=int)
-    if len(common) < MIN_UMAP_ITEMS:
-        raise DatasetError(
-            f"{run.name!r} and {other.name!r} have {len(common)} items in common, and maps of two "
-            f"models need {MIN_UMAP_ITEMS}",
-            fix="Lay it beside a run on the same data.",
-        )
-    common = common[spread_rows(len(common), MAX_ITEMS)]
-    there = np.array([second.vocabulary.idx(ids[at]) - 1 for at in common], dtype=int)
-    if _are_others(first.vocabulary, common, second.vocabulary, there):
-        raise DatasetError(
-            f"{run.name!r} and {other.name!r} know other items by the same ids: most titles differ",
-            fix="Lay it beside a run on the same data.",
-        )
+    common, there = items_of_both(first.vocabulary, second.vocabulary)
     states = [
         (run.name, first.item_embeddings()[common]),
         (other.name, second.item_embeddings()[there]),
     ]
     return aligned_maps(states, common + 1, settings, progress)
+
+
+def items_of_both(one: Vocabulary, other: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the items that two catalogues share stand in each, at most `MAX_ITEMS`.
+
+    Raises:
+        DatasetError: they are too few for a map, or items of other titles.
+    """
+    ids = one.item_ids
+    common = np.array([at for at, item_id in enumerate(ids) if item_id in other], dtype=int)
+    if len(common) < MIN_UMAP_ITEMS:
+        raise DatasetError(
+            f"they have {len(common)} items in common, and maps of two models need"
+            f" {MIN_UMAP_ITEMS}",
+            fix="Lay it beside a run on the same data.",
+        )
+    common = common[spread_rows(len(common), MAX_ITEMS)]
+    there = np.array([other.idx(ids[at]) - 1 for at in common], dtype=int)
+    if _are_others(one, common, other, there):
+        raise DatasetError(
+            "they know other items by the same ids: most titles differ",
+            fix="Lay it beside a run on the same data.",
+        )
+    return common, there
 
 
 def _are_others(one: Vocabulary, rows: np.ndarray, other: Vocabulary, there: np.ndarray) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -53,7 +54,8 @@ def create_run(
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": shown,
-        "created_at": created_at.isoformat(timespec="seconds"),
+        # Finer than the folder's name, so that runs of one second have an order.
+        "created_at": created_at.isoformat(timespec="milliseconds"),
         "policy": policy.kind,
         "settings": policy.settings.given(),
         "effective_settings": policy.settings.model_dump(),
@@ -93,10 +95,37 @@ def taken_names(workspace: Path) -> set[str]:
 
 
 def runs_in(parent: Path) -> list[Run]:
-    """Return the runs below a folder, newest first."""
+    """Return the runs below a folder, newest first.
+
+    Cost: a look at the folder; configurations are read of runs that share a second, no others.
+    """
     configs = parent.glob("[!.]*/config.json") if parent.is_dir() else []
     runs = [Run(path.parent) for path in configs]
-    return sorted(runs, key=lambda run: _by_numbers(run.id), reverse=True)
+    n_of = Counter(_second(run) for run in runs)
+    moments = {run.id: _moment(run) for run in runs if n_of[_second(run)] > 1}
+    return sorted(
+        runs,
+        key=lambda run: (
+            _by_numbers(_second(run)),
+            moments.get(run.id, ""),
+            _by_numbers(run.id),
+            run.id,
+        ),
+        reverse=True,
+    )
+
+
+def _second(run: Run) -> str:
+    """Return what an id tells of the moment when the run was made."""
+    return run.id.partition("-")[0]
+
+
+def _moment(run: Run) -> str:
+    """Return when a run was made; one that is damaged comes first in its second, to be seen."""
+    try:
+        return str(run.config()["created_at"])
+    except (FormatError, NotFoundError):
+        return "unknown"
 
 
 def _by_numbers(name: str) -> list[str | int]:

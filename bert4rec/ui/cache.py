@@ -146,6 +146,29 @@ def _split_figures(
     return SplitFigures.of(_dataset, _settings)
 
 
+def unlikeness(dataset: SequenceDataset, one: Hyperparameters, other: Hyperparameters) -> str:
+    """Return why runs with these settings cannot be compared; found once for what decides it."""
+    names = (*SPLIT_SETTINGS, "seen_items")
+    pair = [tuple(getattr(settings, name) for name in names) for settings in (one, other)]
+    if pair[0] == pair[1]:
+        return ""
+    return _unlikeness(dataset.fingerprint, pair[0], pair[1], dataset, one, other)
+
+
+@kept(256)
+def _unlikeness(
+    fingerprint: str,
+    asked: tuple[Any, ...],
+    asked_by_other: tuple[Any, ...],
+    _dataset: SequenceDataset,
+    _one: Hyperparameters,
+    _other: Hyperparameters,
+) -> str:
+    from bert4rec.comparing.plan import unlikeness
+
+    return unlikeness(_dataset, _one, _other)
+
+
 def trained_length(dataset: SequenceDataset, settings: Hyperparameters, user_idx: int) -> int:
     """Return how many of a user's items, from the oldest on, a model with these settings learns."""
     asked = tuple(getattr(settings, name) for name in SPLIT_SETTINGS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from bert4rec.ui import state
+from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import Run
+from bert4rec.ui import cache, state
 
 CHOICE_KEY = "evaluate_comparison"
 RUNS_KEY = "evaluate_runs"
@@ -30,3 +32,21 @@ def evaluate(run_ids: Sequence[str]) -> None:
         show(NEW)
         st.session_state[RUNS_KEY] = list(run_ids)
     st.switch_page("pages/evaluate.py")
+
+
+def strangers(first: Run, others: Iterable[Run]) -> dict[str, str]:
+    """Return the runs that cannot be compared with one, by id, each with the reason in words."""
+    told = {run.id: _strangeness(first, run) for run in others}
+    return {run_id: reason for run_id, reason in told.items() if reason}
+
+
+def _strangeness(first: Run, other: Run) -> str:
+    try:
+        mine, its = (run.config()["dataset"] for run in (first, other))
+        if mine["fingerprint"] != its["fingerprint"]:
+            return "on other data"
+        dataset = cache.open_dataset(str(mine.get("folder", "")), str(mine["fingerprint"]))
+        return cache.unlikeness(dataset, first.hyperparameters(), other.hyperparameters())
+    except Bert4RecError:
+        # What is missing is said when the comparison is asked for.
+        return ""

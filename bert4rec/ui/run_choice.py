@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
-from bert4rec.words import numbered_labels, when
+from bert4rec.words import counted, numbered_labels, when
 
 
 def choose_model(key: str, *, width: int = 420) -> Run | None:
@@ -74,6 +74,14 @@ def others_on_the_same_data(run: Run, data: Collection[str] = ()) -> dict[str, R
         and other.checkpoint("best").exists()
         and other.config()["dataset"].get("fingerprint") in same
     }
+
+
+def draw_left_out(run: Run, reasons: Iterable[str]) -> None:
+    """Say how many runs are not offered beside one, by the reason; nothing where there is none."""
+    counts = sorted(Counter(reasons).items())
+    if counts:
+        told = ", ".join(f"{counted(n, 'run')} {reason}" for reason, n in counts)
+        st.caption(f"Not offered beside {escape(run.name)}: {told}.")
 
 
 def short_labels(runs: Mapping[str, Run]) -> dict[str, str]:

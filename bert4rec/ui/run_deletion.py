@@ -10,6 +10,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.trash import restore_run, trash_run
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -54,19 +55,14 @@ def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = No
         "into the trash of this workspace. You can undo it until you leave this page, and restore "
         "it from the trash on the Runs page until that is emptied."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep"):
-            st.rerun()
-        if st.button("Delete", type="primary", icon=":material/delete:", key="really_delete"):
-            try:
-                for run in runs:
-                    move_to_trash(run)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            if after_delete is not None:
-                after_delete()
-            st.rerun()
+    draw_confirmation(lambda: _delete(runs, after_delete))
+
+
+def _delete(runs: Sequence[Run], after_delete: Callable[[], None] | None) -> None:
+    for run in runs:
+        move_to_trash(run)
+    if after_delete is not None:
+        after_delete()
 
 
 def name_of(run: Run) -> str:

@@ -317,26 +317,54 @@ def test_the_column_of_categories_is_chosen_where_there_are_several(workspace: P
     assert kept["diversity_by"] == "mood"
 
 
-def test_runs_of_different_datasets_cannot_be_sent_off(run: Run, workspace: Path) -> None:
+@pytest.fixture
+def other_data(workspace: Path) -> Run:
     rows = pd.DataFrame({"user": ["a"] * 4 + ["b"] * 4, "item": [1, 2, 3, 4] * 2})
     dataset = prepare(rows, name="shelf", workspace=workspace)
-    other = train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
+
+
+@pytest.fixture
+def by_time(run: Run, workspace: Path) -> Run:
+    settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
+    return train(run.dataset(), settings, name="by time", workspace=workspace)
+
+
+@pytest.mark.usefixtures("by_time")
+def test_only_what_can_be_compared_is_offered_beside_a_run(
+    run: Run, other_data: Run, workspace: Path
+) -> None:
+    train(run.dataset(), small_settings(n_epochs=1), name="second", workspace=workspace)
     app = open_page()
-    app.session_state["evaluate_runs"] = [run.id, other.id]
+    app.session_state["evaluate_runs"] = [run.id]
+    app.run()
+    assert {one.split(" · ")[0] for one in offered(app)} == {"second", "first"}
+    said = "Not offered beside first: 1 run of another split, 1 run on other data."
+    assert said in plain(app)
+    # Without a first one all can be that.
+    app.multiselect(key="evaluate_runs").set_value([]).run()
+    assert len(offered(app)) == 4
+    assert button(app, "Compare").disabled  # type: ignore[attr-defined]
+    app.multiselect(key="evaluate_runs").set_value([other_data.id]).run()
+    assert [one.split(" · ")[0] for one in offered(app)] == ["other"]
+    assert not app.exception
+
+
+def offered(app: AppTest) -> list[str]:
+    return list(app.multiselect(key="evaluate_runs").options)
+
+
+@pytest.mark.parametrize(
+    ("which", "reason"), [("other_data", "on other data"), ("by_time", "of another split")]
+)
+def test_runs_that_cannot_be_compared_are_told_and_cannot_be_sent_off(
+    run: Run, which: str, reason: str, request: pytest.FixtureRequest
+) -> None:
+    app = open_page()
+    app.session_state["evaluate_runs"] = [run.id, request.getfixturevalue(which).id]
     app.run()
     assert button(app, "Compare").disabled  # type: ignore[attr-defined]
-    assert "trained on different datasets" in app.warning[0].value
-
-
-def test_runs_that_do_not_go_together_are_told_on_pressing(run: Run, workspace: Path) -> None:
-    settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
-    other = train(run.dataset(), settings, name="by time", workspace=workspace)
-    app = open_page()
-    app.session_state["evaluate_runs"] = [run.id, other.id]
-    app.run()
-    button(app, "Compare").click().run()  # type: ignore[attr-defined]
-    assert "were split differently" in plain(app)
-    assert not list_comparisons(workspace)
+    assert reason in app.warning[0].value
 
 
 def test_another_split_stands_beside_and_is_not_paired(

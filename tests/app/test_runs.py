@@ -158,6 +158,17 @@ def test_a_failed_or_interrupted_run_says_why_and_what_to_do(make: Make) -> None
     assert "Resume" not in labels
 
 
+def test_a_run_that_lost_its_last_checkpoint_says_so_in_place_of_going_on(make: Make) -> None:
+    lost = make("lost", "interrupted")
+    lost.journal.append({"event": "checkpoint", "step": 2})
+    app = open_runs([lost])
+    resume = labelled(app.button, "Resume")
+    assert resume.disabled
+    assert "has no last checkpoint to go on from" in resume.help
+    assert "Clone it to the form" in app.warning[0].value
+    assert labelled(press(app, "Open").button, "Resume").disabled
+
+
 def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Path) -> None:
     run = make("zzz")
     (run.folder / "status.json").write_text("{")
@@ -223,7 +234,7 @@ def test_a_deleted_run_comes_back_by_undo_until_the_page_is_left(
 def test_the_trash_is_emptied_after_a_question(make: Make, workspace: Path) -> None:
     run = make("first")
     app = press(open_runs([run]), "Delete", "really_delete")
-    press(app, "Delete 1 run for good", "really_purge")
+    press(app, "Delete 1 run for good", "really_delete")
     assert list_trash(workspace) == []
     assert "Undo" not in [button.label for button in app.button]
 
@@ -234,7 +245,7 @@ def test_what_is_purged_takes_no_undo_away_from_another_run(make: Make, workspac
     app = press(open_runs([first]), "Delete", "really_delete")
     app.multiselect(key="runs_trash").set_value([second.id])
     drawn(app)
-    press(app, "Delete 1 run for good", "really_purge")
+    press(app, "Delete 1 run for good", "really_delete")
     assert [run.id for run in list_trash(workspace)] == [first.id]
     press(app, "Undo")
     assert list_runs(workspace) == [first]
@@ -408,6 +419,15 @@ def test_marked_runs_of_one_dataset_are_evaluated_together_once_all_were_judged(
     app = press(open_runs(runs), "Evaluate these")
     assert app.title[0].value == "Evaluate"
     assert sorted(app.session_state["evaluate_runs"]) == sorted(run.id for run in runs)
+
+
+def test_runs_of_different_splits_are_not_sent_to_be_evaluated_together(make: Make) -> None:
+    runs = [make("a"), make("b", split_strategy="last_k", held_out_items=2)]
+    for run in runs:
+        write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
+    button = labelled(open_runs(runs).button, "Evaluate these")
+    assert button.disabled
+    assert "some are of another split" in button.help
 
 
 def test_several_runs_are_deleted_at_once_and_come_back(make: Make, workspace: Path) -> None:

@@ -587,7 +587,7 @@ def test_a_broken_study_can_be_deleted_after_a_question(
     assert path.exists()
     # A run of the whole page draws a dialog only if what opens it is pressed in the same run.
     next(button for button in app.button if button.label == "Delete").click()
-    press(app, "Delete it")
+    app.button(key="really_delete").click().run()
     assert not path.exists()
     app.run()
     assert not app.exception

@@ -267,6 +267,21 @@ def test_what_is_temporary_without_a_lock_has_lost_its_maker(tmp_path: Path) -> 
     assert names_in(tmp_path) == []
 
 
+def test_a_lock_without_what_it_locks_goes_once_nobody_can_be_about_to_take_it(
+    tmp_path: Path,
+) -> None:
+    old, fresh = (
+        abandoned_beside(tmp_path / name).with_suffix(TEMPORARY_LOCK) for name in ("old", "fresh")
+    )
+    a_week_ago = fresh.stat().st_mtime - 7 * 24 * 3600
+    os.utime(old, (a_week_ago, a_week_ago))
+    with temporary_beside(tmp_path / "slow") as slow:
+        held = slow.with_suffix(TEMPORARY_LOCK)
+        os.utime(held, (a_week_ago, a_week_ago))
+        remove_abandoned(tmp_path)
+        assert set(tmp_path.iterdir()) == {fresh, held}
+
+
 NAMESAKE = """
 import os, sys
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -24,6 +23,7 @@ from bert4rec.dataset_use import DatasetUse, dataset_use, delete_unused_dataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
 from bert4rec.words import number, size
@@ -85,21 +85,12 @@ def _ask_words(manifest: dict[str, Any]) -> None:
     note = st.text_area("Note", value=before[2], max_chars=MAX_NOTE, key=f"dataset_note_{over}")
     st.caption("Folder and fingerprint stay as they are, so runs go on finding the dataset.")
     if st.button("Save", type="primary", icon=":material/check:"):
-        _carry_out(lambda: _write_words(manifest, name, note))
-
-
-def _write_words(shown: dict[str, Any], name: str, note: str) -> None:
-    change_words(state.workspace(), shown, name, note)
-    cache.forget_datasets()
-
-
-def _carry_out(action: Callable[[], None]) -> None:
-    """Do something and draw the page anew, or say in the dialog why it could not be done."""
-    try:
-        action()
-    except Bert4RecError as error:
-        state.show_error(error)
-    else:
+        try:
+            change_words(state.workspace(), manifest, name, note)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
+        cache.forget_datasets()
         st.rerun()
 
 
@@ -208,19 +199,7 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
         f"**{name}** will be deleted from the workspace. The log it was made of is not touched."
     )
     is_sure = not use.ended or _ask_loss(use)
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it"):
-            st.rerun()
-        is_pressed = st.button(
-            "Delete",
-            type="primary",
-            icon=":material/delete:",
-            key="really_delete",
-            disabled=not is_sure,
-        )
-        # A run may have ended since the question was drawn.
-        if is_pressed and is_sure:
-            _carry_out(lambda: _delete(folder, is_forced=bool(use.ended)))
+    draw_confirmation(lambda: _delete(folder, is_forced=bool(use.ended)), is_open=is_sure)
 
 
 def _ask_loss(use: DatasetUse) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from bert4rec.data.collection import versions
+from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.maps.film import AlignedMaps, film_epochs
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings
@@ -18,13 +19,13 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
 from bert4rec.ui import state
-from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.cache import load_recommender, open_dataset
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_one_grid
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
 from bert4rec.ui.embeddings.map_rings import Circle, circles_of, draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
-from bert4rec.ui.run_choice import others_on_the_same_data, run_labels, short_labels
+from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels, short_labels
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring
@@ -153,7 +154,9 @@ def _draw_over(found: AlignedMaps, look: Look, colours: Colouring) -> None:
 
 def _choose_other(run: Run) -> Run | None:
     """Ask for the second model, of the same data or another version of it; None without one."""
-    others = others_on_the_same_data(run, _same_data(run))
+    there = others_on_the_same_data(run, _same_data(run))
+    others = {id_: other for id_, other in there.items() if _are_of_same_items(run, other)}
+    draw_left_out(run, ["on other items"] * (len(there) - len(others)))
     if not others:
         st.info(
             "There is no other model of these data yet to lay beside this one. Train a second run "
@@ -171,6 +174,20 @@ def _choose_other(run: Run) -> Run | None:
         persist_state="session",
     )
     return others.get(chosen) or next(iter(others.values()))
+
+
+def _are_of_same_items(run: Run, other: Run) -> bool:
+    """Whether two runs know enough of the same items for a pair of maps."""
+    one, two = (each.config()["dataset"] for each in (run, other))
+    if one["fingerprint"] == two["fingerprint"]:
+        return True
+    try:
+        return maps.are_of_same_items(
+            *(open_dataset(str(told.get("folder", "")), told["fingerprint"]) for told in (one, two))
+        )
+    except Bert4RecError:
+        # What is missing is said in place of the maps.
+        return True
 
 
 def _same_data(run: Run) -> set[str]:

@@ -11,9 +11,11 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.errors import DatasetError
 from bert4rec.files import safe_name
 from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
 from bert4rec.maps.export import N_NEIGHBOURS
+from bert4rec.maps.film import items_of_both
 from bert4rec.maps.neighbours import map_neighbours, neighbours
 from bert4rec.maps.projection import EmbeddingMap, judged_map, project_pca
 from bert4rec.plain_text import contained
@@ -153,6 +155,22 @@ def both_nearest(first: Recommender, second: Recommender, item_id: str) -> tuple
         columns[name] = pd.Series(list(titles.values()), dtype=object)
         columns[f"{name}_shared"] = pd.Series(["✓" if each in shared else "" for each in titles])
     return pd.DataFrame(columns), len(shared)
+
+
+def are_of_same_items(one: SequenceDataset, other: SequenceDataset) -> bool:
+    """Whether the maps of models of two datasets can be laid beside each other."""
+    return _are_of_same_items(one.fingerprint, other.fingerprint, one, other)
+
+
+@kept(64)
+def _are_of_same_items(
+    fingerprint: str, its_fingerprint: str, _one: SequenceDataset, _other: SequenceDataset
+) -> bool:
+    try:
+        items_of_both(_one.vocabulary, _other.vocabulary)
+    except DatasetError:
+        return False
+    return True
 
 
 def share_table(values: Sequence[str], chosen: np.ndarray) -> pd.DataFrame:

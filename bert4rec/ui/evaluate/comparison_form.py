@@ -13,9 +13,9 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import cache, state
-from bert4rec.ui.evaluate_choice import RUNS_KEY
+from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_choice import run_labels
+from bert4rec.ui.run_choice import draw_left_out, run_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
 
@@ -55,22 +55,10 @@ def draw_empty() -> None:
 
 def draw_form(runs: dict[str, Run]) -> None:
     """Draw the choice of runs and baselines with the button that starts."""
-    labels = {
-        run_id: f"{label} · {runs[run_id].config()['dataset']['name']}"
-        for run_id, label in run_labels(runs).items()
-    }
     _set_defaults(runs)
     lacking = {name: said for name, one in BASELINES.items() if (said := one.lacks())}
     with st.container(border=True):
-        chosen = st.multiselect(
-            "Runs",
-            list(runs),
-            key=RUNS_KEY,
-            format_func=lambda run_id: labels.get(run_id, run_id),
-            placeholder="Choose finished runs of one dataset and one split",
-            on_change=_forget_problem,
-            persist_state="session",
-        )
+        chosen, unlike = _choose_runs(runs)
         named = st.pills(
             "Baselines",
             [name for name in BASELINES if name not in lacking],
@@ -90,7 +78,7 @@ def draw_form(runs: dict[str, Run]) -> None:
                 "Compare",
                 type="primary",
                 icon=":material/balance:",
-                disabled=not chosen or _has_many_datasets(runs, chosen),
+                disabled=not chosen or bool(unlike),
                 on_click=_start,
             )
             st.toggle(
@@ -100,7 +88,7 @@ def draw_form(runs: dict[str, Run]) -> None:
                 "items can order models otherwise than the whole catalogue does.",
                 persist_state="session",
             )
-        _draw_problems(runs, chosen, named)
+        _draw_problems(unlike, chosen, named)
     with folded(
         "What the baselines are", key="evaluate_catalogue", icon=":material/help:"
     ) as is_open:
@@ -118,9 +106,39 @@ def draw_form(runs: dict[str, Run]) -> None:
             )
 
 
+def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
+    """Draw the choice of runs: with the first one, only those that can be compared with it.
+
+    Returns:
+        The chosen ones, and why some of them, as another page asked for them, cannot be compared.
+    """
+    labels = {
+        run_id: f"{label} · {runs[run_id].config()['dataset']['name']}"
+        for run_id, label in run_labels(runs).items()
+    }
+    wanted = st.session_state[RUNS_KEY]
+    left_out = strangers(runs[wanted[0]], runs.values()) if wanted else {}
+    offered = [run_id for run_id in runs if run_id not in left_out or run_id in wanted]
+    chosen = st.multiselect(
+        "Runs",
+        offered,
+        key=RUNS_KEY,
+        format_func=lambda run_id: labels.get(run_id, run_id),
+        placeholder="Choose finished runs of one dataset and one split",
+        on_change=_forget_problem,
+        persist_state="session",
+    )
+    if wanted:
+        missing = (reason for run_id, reason in left_out.items() if run_id not in offered)
+        draw_left_out(runs[wanted[0]], missing)
+    return chosen, list(dict.fromkeys(left_out[one] for one in chosen if one in left_out))
+
+
 def _set_defaults(runs: dict[str, Run]) -> None:
-    there = [run_id for run_id in st.session_state.get(RUNS_KEY, []) if run_id in runs]
-    if not there:
+    wanted = st.session_state.get(RUNS_KEY)
+    there = [run_id for run_id in wanted or [] if run_id in runs]
+    # Nothing is chosen on the way from runs of one dataset to those of another.
+    if not there and wanted != []:
         current = state.current_run()
         is_ended = current is not None and current.id in runs
         there = [current.id if current is not None and is_ended else next(iter(runs))]
@@ -175,17 +193,13 @@ def _chosen_category(run: Run) -> str | None:
     return chosen if chosen in columns[1:] else None
 
 
-def _has_many_datasets(runs: dict[str, Run], chosen: list[str]) -> bool:
-    return len({runs[run_id].config()["dataset"]["fingerprint"] for run_id in chosen}) > 1
-
-
-def _draw_problems(runs: dict[str, Run], chosen: list[str], named: list[str]) -> None:
+def _draw_problems(unlike: list[str], chosen: list[str], named: list[str]) -> None:
     if problem := st.session_state.get(PROBLEM_KEY):
         state.show_error(problem)
-    elif _has_many_datasets(runs, chosen):
+    elif unlike:
         st.warning(
-            "These runs cannot be compared: they were trained on different datasets, which the "
-            "list names behind each run. Keep the runs of one of them.",
+            f"These runs cannot be compared: some are {', some '.join(unlike)}. Keep those that go "
+            "with the first one.",
             icon=":material/warning:",
         )
     elif chosen:

@@ -10,7 +10,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
-from bert4rec.ui.evaluate_choice import evaluate
+from bert4rec.ui.evaluate_choice import evaluate, strangers
 from bert4rec.ui.run_deletion import ask_delete
 from bert4rec.ui.runs.prediction_comparison import draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
@@ -61,14 +61,15 @@ def draw_marked(rows: list[RunRow]) -> None:
 
 def _draw_evaluate(rows: list[RunRow]) -> None:
     is_judged = all(row.test is not None for row in rows)
-    is_one = len({row.fingerprint for row in rows}) == 1
+    first, *others = (_run(row) for row in rows)
+    unlike = dict.fromkeys(strangers(first, others).values())
     if st.button(
         "Evaluate these",
         icon=":material/balance:",
-        disabled=not (is_judged and is_one),
+        disabled=not is_judged or bool(unlike),
         help="On the same users, beside baselines, with what chance explains."
         + ("" if is_judged else " One of them has not ended yet.")
-        + ("" if is_one else " These were trained on different data."),
+        + "".join(f" Beside the first one, some are {reason}." for reason in unlike),
     ):
         evaluate([row.run_id for row in rows])
 

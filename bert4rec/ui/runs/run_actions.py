@@ -17,11 +17,12 @@ from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
-from bert4rec.ui.train.run_controls import clone_to_form, resume_label
+from bert4rec.ui.train.run_controls import clone_to_form, resume_offer
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
@@ -49,8 +50,8 @@ def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> Non
             _ask_label(run, replace(run.label(), name=run.name), known_tags)
         if st.button("Clone to the form", icon=":material/content_copy:"):
             _clone(run)
-        if now in RESUMABLE_STATES and st.button(resume_label(run), icon=":material/play_arrow:"):
-            _resume(run)
+        if now in RESUMABLE_STATES:
+            _draw_resume(run)
         draw_train_longer(run, now)
         draw_report([run], has_begun=run_row(run).has_begun)
         _draw_files(run, now, n_bytes)
@@ -69,6 +70,14 @@ def _clone(run: Run) -> None:
         keep_refusal(PROBLEM_KEY, error)
         st.rerun()
     st.switch_page("pages/train.py")
+
+
+def _draw_resume(run: Run) -> None:
+    label, obstacle = resume_offer(run)
+    if st.button(
+        label, icon=":material/play_arrow:", disabled=bool(obstacle), help=obstacle or None
+    ):
+        _resume(run)
 
 
 def _resume(run: Run) -> None:
@@ -202,15 +211,12 @@ def _ask_purge(run_ids: list[str]) -> None:
         "This cannot be undone."
     )
     st.caption(escape(", ".join(run_ids[:5])) + (" and more" if len(run_ids) > 5 else ""))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep"):
-            st.rerun()
-        if st.button("Delete for good", type="primary", key="really_purge"):
-            try:
-                for run_id in run_ids:
-                    purge_run(state.workspace(), run_id)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            _offer_no_undo_of(run_ids)
-            st.rerun()
+    draw_confirmation(
+        lambda: _purge(run_ids), label="Delete for good", icon=":material/delete_forever:"
+    )
+
+
+def _purge(run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        purge_run(state.workspace(), run_id)
+    _offer_no_undo_of(run_ids)

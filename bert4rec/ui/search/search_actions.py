@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import Bert4RecError, NotFoundError, RunError
+from bert4rec.errors import NotFoundError, RunError
 from bert4rec.files import free_safe_name
 from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
@@ -24,6 +24,7 @@ from bert4rec.search.studies import (
 from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_draft import check_plan, draft_of
@@ -213,17 +214,12 @@ def confirm_delete(read: ReadStudy) -> None:
         f"**{escape(read.name)}** is deleted with all its trials. Runs that were trained from it "
         "stay. This cannot be undone."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it"):
-            st.rerun()
-        if st.button("Delete it", type="primary", icon=":material/delete:"):
-            try:
-                delete_study(state.workspace(), read.name)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            show_new()
-            st.rerun()
+    draw_confirmation(lambda: _delete(read.name))
+
+
+def _delete(name: str) -> None:
+    delete_study(state.workspace(), name)
+    show_new()
 
 
 def draw_finds(read: ReadStudy) -> None:

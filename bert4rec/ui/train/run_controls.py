@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError, RunError
+from bert4rec.errors import RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
 from bert4rec.runs.registry import create_run, taken_names
+from bert4rec.runs.resumption import check_resumable
 from bert4rec.ui import state
+from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
@@ -18,7 +20,7 @@ from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
 from bert4rec.view.markdown import escape
-from bert4rec.words import free_name
+from bert4rec.words import free_name, sentence
 
 PROBLEM_KEY = "train_problem"
 # Ends that a smaller batch may avert.
@@ -122,18 +124,25 @@ def _draw_ended(run: Run, status: Status) -> None:
             on_click=carry_out,
             args=(PROBLEM_KEY, _start_smaller, run),
         )
+    label, obstacle = resume_offer(run)
     _button(
-        resume_label(run),
+        label,
         "submit",
         "play_arrow",
         run,
+        disabled=bool(obstacle),
         is_primary=status.state == "interrupted",
+        why_not=obstacle,
     )
 
 
-def resume_label(run: Run) -> str:
-    """Return what to press so that a run that ended too soon goes on."""
-    return "Resume" if run.checkpoint("last").exists() else "Start again"
+def resume_offer(run: Run) -> tuple[str, str]:
+    """Return what to press so that a run that ended too soon goes on, and why it cannot, if so."""
+    try:
+        check_resumable(run)
+    except RunError as error:
+        return "Resume", f"{escape(sentence(error.message))} {escape(error.fix or '')}"
+    return "Resume" if run.checkpoint("last").exists() else "Start again", ""
 
 
 def draw_onward(run: Run) -> None:
@@ -159,6 +168,7 @@ def _button(
     *,
     disabled: bool = False,
     is_primary: bool = False,
+    why_not: str = "",
 ) -> None:
     st.button(
         label,
@@ -167,6 +177,7 @@ def _button(
         on_click=carry_out,
         args=(PROBLEM_KEY, _ACTIONS[action], run),
         disabled=disabled,
+        help=why_not or None,
         type="primary" if is_primary else "secondary",
     )
 
@@ -199,23 +210,16 @@ def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
         f"**{escape(run.name)}** is ended and deleted with its curves, checkpoints and figures. "
         "This cannot be undone. To keep what it has learned, stop it instead."
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it"):
-            st.rerun()
-        if st.button("Discard it", type="primary", icon=":material/delete_forever:"):
-            try:
-                _discard(run)
-            except Bert4RecError as error:
-                state.show_error(error)
-                return
-            after_delete()
-            st.rerun()
+    draw_confirmation(
+        lambda: _discard(run, after_delete), label="Discard", icon=":material/delete_forever:"
+    )
 
 
-def _discard(run: Run) -> None:
+def _discard(run: Run, after_delete: Callable[[], None]) -> None:
     service = state.job_service()
     if service.position(run.id) is not None:
         service.discard(run.id)
     else:
         # It ended since the question was asked, and is what a person may want after all.
         move_to_trash(run)
+    after_delete()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from bert4rec.errors import RunError
 from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.runs.resumption import check_resumable
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word
@@ -30,6 +32,10 @@ def draw_ending(run: Run, status: Status, now: str) -> None:
 
 
 def _what_to_do(run: Run, status: Status, now: str) -> str:
-    if now == "interrupted" and not run.checkpoint("last").exists():
-        return "Start it again: there is no checkpoint yet, so it begins with its first step."
-    return status.fix
+    if now != "interrupted" or run.checkpoint("last").exists():
+        return status.fix
+    try:
+        check_resumable(run)
+    except RunError as error:
+        return error.fix or ""
+    return "Start it again: there is no checkpoint yet, so it begins with its first step."

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,19 @@ def test_the_last_of_many_runs_of_one_second_is_the_one_made_last(
     runs = made(workspace, dataset, *["same"] * 12)
     assert list_runs(workspace) == runs[::-1]
     assert find_run(workspace, "last") == find_run(workspace, "same") == runs[-1]
+
+
+def test_runs_of_one_second_are_listed_by_their_moment_and_not_by_their_names(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = utc_now().replace(microsecond=0)
+    runs = []
+    for name, ms in (("b", 1), ("c", 20), ("a", 300)):
+        moment = second + timedelta(milliseconds=ms)
+        monkeypatch.setattr(registry, "utc_now", lambda moment=moment: moment)
+        runs += made(workspace, dataset, name)
+    assert list_runs(workspace) == runs[::-1]
+    assert find_run(workspace, "last") == runs[-1]
 
 
 def test_a_workspace_that_cannot_be_written_is_named(

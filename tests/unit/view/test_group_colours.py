@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from itertools import combinations
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from bert4rec.view.map_page import GROUNDS
 
 # Of what is neither text nor read letter by letter, WCAG 2.2, 1.4.11.
 LEAST_CONTRAST = 3.0
+# Of text, 1.4.3.
+LEAST_CONTRAST_OF_TEXT = 4.5
+THEMES = Path(__file__).resolve().parents[3] / ".streamlit" / "config.toml"
 
 
 def luminance(colour: str) -> float:
@@ -52,3 +56,10 @@ def test_a_report_has_the_colours_of_the_pages() -> None:
     found = re.findall(r"--group\d+: (#\w{6});", style)
     wanted = [*PALETTES["light"], *PALETTES["dark"], *PALETTES["light"]]
     assert [colour.upper() for colour in found] == wanted
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_white_text_on_what_is_chosen_or_pressed_can_be_read(theme: Theme) -> None:
+    colours = tomllib.loads(THEMES.read_text("utf-8"))["theme"][theme]
+    assert contrast(colours["primaryColor"], "#FFFFFF") >= LEAST_CONTRAST_OF_TEXT
+    assert contrast(colours["primaryColor"], colours["backgroundColor"]) >= LEAST_CONTRAST
