@@ -62,6 +62,7 @@ def metric_chart(curves: Curves, metric: str, model: str = USUAL_MODEL) -> Chart
     rows += [
         Dot(row["epoch"], row["metrics"][metric], model, mark="new best")
         for row in curves.bests[-MAX_MARKS:-1]
+        if metric in row["metrics"]
     ]
     series = [model, *YARDSTICKS.values()]
     return _chart(rows, metric_name(metric), series, from_zero=True)
@@ -235,6 +236,12 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool)
             hover_layer(y_title),
         ],
     }
+
+
+def told_metrics(curves: Curves, metric: str) -> list[str]:
+    """Return the metrics that can be drawn: that of the best epoch first, then the others."""
+    told = curves.bests[-1]["metrics"] if curves.bests else curves.baselines.get("popularity", {})
+    return [metric, *(name for name in told if name != metric)]
 
 
 def guessing_loss(curves: Curves) -> float | None:

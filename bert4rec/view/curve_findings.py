@@ -13,16 +13,24 @@ from bert4rec.words import metric_name, number, percent, size
 
 MAX_TABLE_ROWS = 200
 TRANSITIONS_NOTE = "Transitions suggests what most often came directly after the last item."
-MARKS_NOTE = "Each diamond was a new best, the large one is the best so far."
 
 
-def metric_finding(curves: Curves, metric: str) -> str:
-    """Return what the metric's curve shows, in one sentence."""
+def metric_finding(curves: Curves, metric: str, chosen_by: str | None = None) -> str:
+    """Return what the metric's curve shows, in one sentence.
+
+    Args:
+        curves: The run's curves.
+        metric: The metric of the curve.
+        chosen_by: The metric that tells the best epoch; the same by default.
+    """
     best = best_row(curves)
     if best is None:
         return "Nothing has been validated, so no epoch is the best yet: the last weights count."
     value, name = best["metrics"][metric], metric_name(metric)
     text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
+    if chosen_by is not None and chosen_by != metric:
+        by = metric_name(chosen_by)
+        text = f"{name} {number(value, 3)} at epoch {best['epoch']}, the best by {by}"
     rivals = {
         YARDSTICKS[key].lower(): found[metric]
         for key, found in curves.baselines.items()
@@ -39,14 +47,19 @@ def metric_words(
 ) -> tuple[str, str]:
     """Return what the metric's curve shows, and what else is to be known of its chart."""
     seen = seen_words(curves.started)
-    notes = [MARKS_NOTE] if curves.bests else []
+    notes = [_marks_note(metric_name(settings.valid_metric), is_live)] if curves.bests else []
     notes += [TRANSITIONS_NOTE] if "transitions" in curves.baselines else []
     notes += [f"Ranked among the whole catalogue{seen}."] if seen else []
-    finding = metric_finding(curves, metric)
+    finding = metric_finding(curves, metric, settings.valid_metric)
     if is_live and not curves.bests and settings.eval_step:
         first = min(settings.eval_step, settings.n_epochs)
         finding = f"The first validation follows epoch {first:,}."
     return finding, " ".join(notes)
+
+
+def _marks_note(chosen_by: str, is_live: bool) -> str:
+    large = "best so far" if is_live else "best"
+    return f"Each diamond was a new best by {chosen_by}, the large one is the {large}."
 
 
 def _compared(value: float, other: float) -> str:

@@ -26,7 +26,7 @@ from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.view import forms
 from bert4rec.view.curve_findings import small_finding
 from tests.ends import curves_of
-from tests.reading import labels, small_charts, tables, texts
+from tests.reading import labels, plain, small_charts, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import wait_until
 
@@ -639,6 +639,20 @@ def test_the_metric_of_validation_is_named_as_everywhere_else(
     assert dataset.n_items
     (box,) = (box for box in open_train().selectbox if box.label == "Validation metric")
     assert "NDCG@10" in box.options
+
+
+def test_another_metric_of_the_validations_can_be_drawn(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    first, second = finished_run(workspace), finished_run(workspace)
+    app = open_train(first)
+    assert "**NDCG@10 on the validation items**" in plain(app)
+    app.selectbox(key="curve_metric_ndcg@10").set_value("hr@5").run()
+    assert not app.exception
+    assert "**HR@5 on the validation items**" in plain(app)
+    assert "the best by NDCG@10" in plain(app)
+    app.selectbox(key="train_view").set_value(second.id).run()
+    assert app.selectbox(key="curve_metric_ndcg@10").value == "hr@5"
 
 
 def test_smoothing_and_log_scale_are_chosen_once_for_all_runs(

@@ -20,6 +20,7 @@ from bert4rec.view.vega import Chart
 from bert4rec.words import metric_name
 
 CHART_PX = 300
+METRIC_KEY = "curve_metric"
 SMOOTHING_KEY = "curve_smoothing"
 LOG_SCALE_KEY = "curve_log_scale"
 FIRST_SMOOTHING = 0.6
@@ -37,8 +38,8 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
             else "It ended before its first training step, so there are no curves."
         )
         return
-    smoothing, is_log = _ask_look()
     settings = run.hyperparameters()
+    metric, smoothing, is_log = _ask_look(curve_charts.told_metrics(curves, metric))
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
     with cards.container(border=True, height="stretch"):
         _draw_chart(
@@ -62,9 +63,10 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
     _draw_small(curves, smoothing)
 
 
-def _ask_look() -> tuple[float, bool]:
+def _ask_look(metrics: list[str]) -> tuple[str, float, bool]:
     """Ask how the curves are to be drawn; the answer holds for every run of the session."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        metric = _ask_metric(metrics)
         st.session_state.setdefault(SMOOTHING_KEY, FIRST_SMOOTHING)
         smoothing = st.slider(
             "Smoothing",
@@ -87,7 +89,26 @@ def _ask_look() -> tuple[float, bool]:
             "Drag a large chart to move it, Ctrl and the wheel zoom, a double click shows all.",
             width="content",
         )
-    return float(smoothing), bool(is_log)
+    return metric, float(smoothing), bool(is_log)
+
+
+def _ask_metric(metrics: list[str]) -> str:
+    """Ask for one of the metrics of the validations; a run's own stands until one is chosen."""
+    own = metrics[0]
+    key = f"{METRIC_KEY}_{own}"
+    if st.session_state.get(key) not in metrics:
+        st.session_state[key] = own
+    chosen = st.selectbox(
+        "Metric",
+        metrics,
+        key=key,
+        persist_state="session",
+        format_func=metric_name,
+        width=170,
+        help="Which curve of the validations is drawn; the best epoch is told by "
+        f"{metric_name(own)}, whichever it is.",
+    )
+    return str(chosen)
 
 
 def _draw_chart(

@@ -200,6 +200,21 @@ def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() 
     assert text == "Best NDCG@10 0.030 at epoch 3, 50% above popularity (0.020)."
 
 
+def test_another_metric_is_told_at_the_epoch_that_the_runs_own_chose() -> None:
+    curves = curves_of(3)
+    assert curve_charts.told_metrics(curves, METRIC)[0] == METRIC
+    finding = curve_findings.metric_finding(curves, METRIC, "hr@10")
+    assert finding.startswith("NDCG@10 0.030 at epoch 3, the best by HR@10, 50% above")
+
+
+def test_a_metric_that_one_validation_lacks_has_a_curve_of_the_others() -> None:
+    curves = curves_of(3)
+    for row in (curves.valid[0], curves.valid[2]):
+        row["metrics"] = row["metrics"] | {"hr@10": 0.05}
+    points = metric_chart(curves, "hr@10").points
+    assert list(points.loc[points["mark"] == "", "epoch"]) == [1, 3]
+
+
 def test_the_finding_says_when_a_baseline_is_better() -> None:
     assert "50% below popularity" in curve_findings.metric_finding(curves_of(1), METRIC)
 
