@@ -75,7 +75,7 @@ def _ask_look(metrics: list[str]) -> tuple[str, float, bool]:
             step=0.01,
             key=SMOOTHING_KEY,
             persist_state="session",
-            width=220,
+            width=180,
             help="Weight of what came before in the average of loss, gradient norm and speed; "
             "at 0 they are drawn as they were measured.",
         )
@@ -104,7 +104,7 @@ def _ask_metric(metrics: list[str]) -> str:
         key=key,
         persist_state="session",
         format_func=metric_name,
-        width=170,
+        width=150,
         help="Which curve of the validations is drawn; the best epoch is told by "
         f"{metric_name(own)}, whichever it is.",
     )
