@@ -16,12 +16,11 @@ from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.folded import folded
 from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
-from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
 from bert4rec.ui.recommend.story_view import STORY_NAMES, choose_story, draw_story
+from bert4rec.ui.recommend.user_view import USER_LINK_NAMES, draw_user_view
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight
-from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
 
@@ -37,9 +36,7 @@ DATASET_KEY = "compose_dataset"
 LINK_KEY = "compose_link"
 # Whether the sheet was changed by a press: the browser may not have got its address by then.
 PRESSED_KEY = "compose_pressed"
-USER_LINK_KEY = "recommend_link"
 PROBLEM_KEY = "recommend_problem"
-USER_LINK_NAMES = ("user", "beside", "last")
 
 
 def page() -> None:
@@ -61,7 +58,7 @@ def page() -> None:
     try:
         recommender = load_recommender(run.id)
         draw = draw_user_view if view == "user" else draw_compose_view
-        draw(run, recommender)
+        write_link({"view": view} | draw(run, recommender))
     except Bert4RecError as error:
         state.show_error(error)
 
@@ -101,69 +98,8 @@ def open_sheet(run: Run, outline: Outline) -> None:
     st.session_state[VIEW_KEY] = "compose"
 
 
-def draw_user_view(run: Run, recommender: Recommender) -> None:
-    dataset = recommender.dataset
-    labels = rival_labels(run)
-    follow_user_link(dataset, labels)
-    user = st.session_state["recommend_user"]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw_user_box(
-            dataset, user, partial(take_user, dataset), key="recommend_user_box", placeholder="User"
-        )
-        if st.session_state.get("recommend_rival") not in labels:
-            st.session_state["recommend_rival"] = next(iter(labels))
-        rival = st.selectbox(
-            "Beside",
-            list(labels),
-            key="recommend_rival",
-            format_func=lambda name: labels.get(name, name),
-            width=320,
-            persist_state="session",
-        )
-        hides_last = st.toggle(
-            "Hold back the last item",
-            key="recommend_hides_last",
-            help="Both are asked for the newest item from those before it, and it is marked in "
-            "their lists. Off: what comes after the whole history.",
-            persist_state="session",
-        )
-    show_refusal(PROBLEM_KEY)
-    user_idx = dataset.user_idx(user)
-    rivals = open_rivals(run, recommender, rival, labels[rival])
-    draw_lists(recommender, rivals, user_idx, hides_last=hides_last)
-    link = {"view": "user", "user": user, "beside": rival, "last": "" if hides_last else "shown"}
-    link = {name: value for name, value in link.items() if value}
-    st.session_state[USER_LINK_KEY] = {name: link[name] for name in USER_LINK_NAMES if name in link}
-    write_link(link)
-
-
-def follow_user_link(dataset: SequenceDataset, labels: dict[str, str]) -> None:
-    link = {name: st.query_params[name] for name in USER_LINK_NAMES if name in st.query_params}
-    is_new = bool(link) and link != st.session_state.get(USER_LINK_KEY)
-    st.session_state.setdefault("recommend_hides_last", True)
-    if is_new:
-        st.session_state["recommend_hides_last"] = link.get("last") != "shown"
-        if link.get("beside") in labels:
-            st.session_state["recommend_rival"] = link["beside"]
-        if "user" in link:
-            take_user(dataset, link["user"])
-    known = st.session_state.get("recommend_user_of") == dataset.fingerprint
-    if not known or "recommend_user" not in st.session_state:
-        longest = int(np.argmax(dataset.lengths >= min(8, int(dataset.lengths.max()))))
-        take_user(dataset, dataset.user_id(longest))
-
-
-def take_user(dataset: SequenceDataset, user: str) -> None:
-    try:
-        dataset.user_idx(user)
-    except Bert4RecError as error:
-        keep_refusal(PROBLEM_KEY, error)
-        return
-    st.session_state["recommend_user"] = user
-    st.session_state["recommend_user_of"] = dataset.fingerprint
-
-
-def draw_compose_view(run: Run, recommender: Recommender) -> None:
+def draw_compose_view(run: Run, recommender: Recommender) -> dict[str, str]:
+    """Draw the composer; returns what of its link is its own."""
     dataset = recommender.dataset
     columns, orders = compositions.item_columns(dataset)
     sheet = current_sheet(dataset)
@@ -187,9 +123,9 @@ def draw_compose_view(run: Run, recommender: Recommender) -> None:
     draw_fill_buttons(sheet, found)
     if found is not None:
         draw_result(run, recommender, sheet, found)
-    link = {"view": "compose"} | sheet_link(sheet)
-    st.session_state[LINK_KEY] = link
-    write_link(link)
+    link = sheet_link(sheet)
+    st.session_state[LINK_KEY] = {"view": "compose"} | link
+    return link
 
 
 def current_sheet(dataset: SequenceDataset) -> Sheet:

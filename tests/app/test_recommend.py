@@ -126,9 +126,16 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
     app.selectbox(key="recommend_user_box").set_value("u5").run()
     app.toggle(key="recommend_hides_last").set_value(False).run()
     app.selectbox(key="recommend_rival").set_value("popularity").run()
-    names = ("view", "user", "beside", "last")
+    app.selectbox(key="recommend_k").set_value(20).run()
+    names = ("view", "user", "beside", "last", "k")
     link = {name: value for name in names if (value := query(app, name))}
-    assert link == {"view": "user", "user": "u5", "beside": "popularity", "last": "shown"}
+    assert link == {
+        "view": "user",
+        "user": "u5",
+        "beside": "popularity",
+        "last": "shown",
+        "k": "20",
+    }
     again = open_recommend(**link)
     for one, other in zip(tables(app), tables(again), strict=True):
         pd.testing.assert_frame_equal(one, other)

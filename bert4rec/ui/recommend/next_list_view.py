@@ -11,10 +11,12 @@ import streamlit as st
 from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.files import safe_name
 from bert4rec.next_lists import NextList, next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
+from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import cache
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
@@ -22,7 +24,6 @@ from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, percent
 
-K = 10
 N_RECENT = 15
 MIN_LIST_PX = 260
 FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
@@ -62,7 +63,7 @@ def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
 
 
 def draw_lists(
-    recommender: Recommender, rivals: Rivals, user_idx: int, *, hides_last: bool
+    recommender: Recommender, rivals: Rivals, user_idx: int, *, k: int, hides_last: bool
 ) -> None:
     """Draw the history and both lists.
 
@@ -70,6 +71,7 @@ def draw_lists(
         recommender: Names the items; its evaluation says whether seen items leave the lists.
         rivals: Who is asked.
         user_idx: Whose history.
+        k: Length of each list.
         hides_last: Whether the newest item is held back as the one to find.
     """
     dataset = recommender.dataset
@@ -77,7 +79,7 @@ def draw_lists(
     hides_last = hides_last and len(whole) > 1
     history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
     removes = recommender.removes_seen
-    found = next_lists(rivals.scorers, history, k=K, true_idx=true_idx, remove_seen=removes)
+    found = next_lists(rivals.scorers, history, k=k, true_idx=true_idx, remove_seen=removes)
     sentence = finding(rivals, found, true_idx, recommender.vocabulary)
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     columns = st.grid(3, min_column_width=MIN_LIST_PX)
@@ -90,6 +92,14 @@ def draw_lists(
     st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
     st.caption(
         "Probabilities are those of the network itself; *Inspect* calibrates them where that pays."
+    )
+    st.download_button(
+        "Lists (CSV)",
+        csv_text(lists_table(rivals, found, recommender.vocabulary)).encode(),
+        f"next-{safe_name(dataset.user_id(user_idx))}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
 
 
@@ -142,6 +152,24 @@ def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd
         title = " ".join([*signs, vocabulary.title(item.item_idx)])
         rows.append((rank, title, weight, item.is_true))
     return pd.DataFrame(rows, columns=["rank", "item", "weight", "is_true"])
+
+
+def lists_table(rivals: Rivals, found: dict[str, NextList], vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return all lists as one table of plain values; a network has probabilities, others counts."""
+    rows = [
+        {
+            "model": rivals.labels[name],
+            "rank": rank,
+            "item_id": vocabulary.item_ids[item.item_idx - 1],
+            "title": vocabulary.title(item.item_idx),
+            "probability": item.weight if one.is_network else None,
+            "count": None if one.is_network else item.weight,
+            "came_next": item.is_true,
+        }
+        for name, one in found.items()
+        for rank, item in enumerate(one.items, start=1)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _draw_list(one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str) -> None:
