@@ -25,10 +25,12 @@ def calibration_finding(found: Calibration) -> str:
     context = "both" if "both" in found.used else next(iter(found.used))
     used = found.used[context]
     worst = max(used.bins, key=lambda one: abs(one.probability - one.share.mean))
+    # A share of the whole, not of the probabilities.
+    points = percent(used.error).removesuffix("%")
     return (
         f"The probabilities {_how(used)}: on average those of the ten listed items say "
         f"{percent(_probability(used))}, and {percent(_share(used))} of these items are the "
-        f"hidden one; they are off by {percent(used.error)}. {_of_bin(worst)}"
+        f"hidden one; they are off by {points} percentage points. {_of_bin(worst)}"
     )
 
 

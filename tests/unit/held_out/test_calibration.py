@@ -168,7 +168,7 @@ def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
 def test_probabilities_that_are_six_times_too_low_are_so_however_rarely_items_are_found() -> None:
     assert told(1 / 6).startswith(
         "The probabilities are too low: on average those of the ten listed items say 0.2%, and "
-        "1.2% of these items are the hidden one; they are off by 1.0%."
+        "1.2% of these items are the hidden one; they are off by 1.0 percentage points."
     )
     assert "are too low:" in told(1 / 6, share=0.001)
     assert "are too high:" in told(2, share=0.001)
