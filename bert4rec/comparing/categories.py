@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from bert4rec.composer.rules import texts_of
-from bert4rec.data.item_groups import KNOWN_COLUMNS, cell_values
+from bert4rec.composer.rules import texts_of, values_of
+from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
@@ -100,7 +100,7 @@ def _are_numbers(texts: list[str]) -> bool:
 
 
 def _categories(vocabulary: Vocabulary, column: str) -> Categories | None:
-    cells = cell_values(texts_of(vocabulary, column), column in vocabulary.token_lists)
+    cells = values_of(vocabulary, column)
     n_known = sum(map(bool, cells))
     items = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
     values = pd.Series([value for cell in cells for value in cell], dtype="str")

@@ -82,8 +82,7 @@ class GroupLimit:
 
     def __init__(self, limit: Limit, vocabulary: Vocabulary) -> None:
         self.limit = limit
-        is_token_list = limit.column in vocabulary.token_lists
-        cells = cell_values(texts_of(vocabulary, limit.column), is_token_list)
+        cells = values_of(vocabulary, limit.column)
         codes, values = pd.factorize(np.array([*chain(*cells)], dtype=object))
         sizes = np.array([len(cell) for cell in cells])
         self.values = [str(value) for value in values]
@@ -321,6 +320,15 @@ def texts_of(vocabulary: Vocabulary, column: str) -> list[str]:
     values = id_texts(_column(vocabulary, column))
     texts: list[str] = values.fillna("").str.strip().tolist()
     return texts
+
+
+def values_of(vocabulary: Vocabulary, column: str) -> list[list[str]]:
+    """Return what each item's cell of a column holds: several values where it is a list.
+
+    Raises:
+        SettingsError: there is no such column.
+    """
+    return cell_values(texts_of(vocabulary, column), column in vocabulary.token_lists)
 
 
 def _column(vocabulary: Vocabulary, column: str) -> pd.Series:

@@ -82,5 +82,5 @@ def draw_downloads(
             )
         st.caption(
             "All items; HTML shows those above. The camera at the top right of the map saves it as "
-            "PNG."
+            "PNG. Neither has the rings and names that lie over a flat map."
         )

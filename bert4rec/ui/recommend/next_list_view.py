@@ -95,7 +95,7 @@ def draw_lists(
     )
     st.download_button(
         "Lists (CSV)",
-        csv_text(lists_table(rivals, found, recommender.vocabulary)).encode(),
+        csv_text(file_table(rivals, found, recommender.vocabulary)).encode(),
         f"next-{safe_name(dataset.user_id(user_idx))}.csv",
         "text/csv",
         icon=":material/download:",
@@ -154,13 +154,13 @@ def list_table(one: NextList, vocabulary: Vocabulary, history: np.ndarray) -> pd
     return pd.DataFrame(rows, columns=["rank", "item", "weight", "is_true"])
 
 
-def lists_table(rivals: Rivals, found: dict[str, NextList], vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return all lists as one table of plain values; a network has probabilities, others counts."""
+def file_table(rivals: Rivals, found: dict[str, NextList], vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return all lists as they are written to a file: probabilities of networks, else counts."""
     rows = [
         {
             "model": rivals.labels[name],
             "rank": rank,
-            "item_id": vocabulary.item_ids[item.item_idx - 1],
+            "item_id": vocabulary.item_id(item.item_idx),
             "title": vocabulary.title(item.item_idx),
             "probability": item.weight if one.is_network else None,
             "count": None if one.is_network else item.weight,

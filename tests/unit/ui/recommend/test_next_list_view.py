@@ -4,7 +4,7 @@ import pandas as pd
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.next_lists import NextItem, NextList
-from bert4rec.ui.recommend.next_list_view import Rivals, lists_table
+from bert4rec.ui.recommend.next_list_view import Rivals, file_table
 
 VOCABULARY = Vocabulary(
     pd.DataFrame({"item_id": ["a", "b"], "title": ["Alpha", "Beta"], "count": [3, 1]})
@@ -15,7 +15,7 @@ def test_both_lists_are_one_file_in_which_probabilities_and_counts_are_apart() -
     network = NextList((NextItem(2, 0.25, is_true=True, is_shared=True),), 0, is_network=True)
     counts = NextList((NextItem(2, 7.0, is_true=True, is_shared=True),), 0, is_network=False)
     rivals = Rivals({"run": "mine", "transitions": "Transitions"}, {})
-    table = lists_table(rivals, {"run": network, "transitions": counts}, VOCABULARY)
+    table = file_table(rivals, {"run": network, "transitions": counts}, VOCABULARY)
     assert table["model"].tolist() == ["mine", "Transitions"]
     assert table[["rank", "item_id", "title"]].to_numpy().tolist() == [[1, "b", "Beta"]] * 2
     assert table["probability"].fillna(-1).tolist() == [0.25, -1]
