@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bert4rec.data.collection import damaged_datasets, list_datasets
+from bert4rec.data.collection import damaged_datasets, delete_dataset, list_datasets
 from bert4rec.data.dataset import open_dataset
 
 N_ROWS = 2_000_000
@@ -30,6 +30,10 @@ def write_log(path: Path) -> None:
             file.write("".join(f"{u},{i},{t}\n" for u, i, t in block.tolist()).encode())
 
 
+def traces(workspace: Path) -> set[Path]:
+    return set(workspace.glob("*/.*"))
+
+
 def start(log: Path, workspace: Path) -> subprocess.Popen[bytes]:
     command = [str(Path(sys.executable).with_name("bert4rec")), "prepare", str(log)]
     return subprocess.Popen(
@@ -39,9 +43,11 @@ def start(log: Path, workspace: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_first_trace(process: subprocess.Popen[bytes], workspace: Path) -> None:
-    """Wait until the import has begun to write below the workspace."""
-    while not list(workspace.glob("*/.*")):
+def wait_for_first_trace(
+    process: subprocess.Popen[bytes], workspace: Path, left_behind: set[Path]
+) -> None:
+    """Wait until the import has begun to write below the workspace, beside what others left."""
+    while not traces(workspace) - left_behind:
         try:
             process.wait(timeout=0.01)
         except subprocess.TimeoutExpired:
@@ -52,7 +58,7 @@ def wait_for_first_trace(process: subprocess.Popen[bytes], workspace: Path) -> N
 def seconds_of_an_import(log: Path, workspace: Path) -> float:
     """Import a log whole, and return how long it wrote."""
     process = start(log, workspace)
-    wait_for_first_trace(process, workspace)
+    wait_for_first_trace(process, workspace, set())
     begun = time.monotonic()
     assert process.wait() == 0
     return time.monotonic() - begun
@@ -71,8 +77,9 @@ def test_an_import_killed_at_any_moment_leaves_no_half_dataset(tmp_path: Path) -
     moments = np.random.default_rng(11).permutation(np.linspace(0.0, 0.98, N_KILLS)) * took_s
     n_left_behind = 0
     for moment_s in moments:
+        left_behind = traces(workspace)
         process = start(log, workspace)
-        wait_for_first_trace(process, workspace)
+        wait_for_first_trace(process, workspace, left_behind)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=moment_s)
         process.kill()
@@ -81,7 +88,9 @@ def test_an_import_killed_at_any_moment_leaves_no_half_dataset(tmp_path: Path) -
         for manifest in list_datasets(workspace):
             open_dataset(workspace / "datasets" / manifest["folder"])
             assert manifest["counts"] == whole["counts"]
-        n_left_behind += bool(list(workspace.glob("*/.*")))
+            # What is there is not imported again, so that the kills to come would meet nothing.
+            delete_dataset(workspace, manifest["folder"])
+        n_left_behind += bool(traces(workspace))
     assert n_left_behind, "no import was killed on the way"
 
     assert start(log, workspace).wait() == 0
