@@ -40,7 +40,7 @@ from bert4rec.ui.embeddings.map_path import (
     take_path,
 )
 from bert4rec.ui.embeddings.map_quality import draw_quality
-from bert4rec.ui.embeddings.map_rings import circles_of, draw_rings
+from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
 from bert4rec.ui.run_choice import choose_model
@@ -48,7 +48,7 @@ from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view import map_charts
 from bert4rec.view.map_charts import Rings
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
-from bert4rec.view.map_labels import group_labels, item_labels
+from bert4rec.view.map_layer import layer_over
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
@@ -264,7 +264,8 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
     about = map_charts.map_words(
         found, colours_of(vocabulary)[str(st.session_state["embeddings_colour"])]
     )
-    drawn = Drawn(figure, about, maps.file_stem(run, found.method), theme_type())
+    layer = layer_over(found, colours.groups, titles, rings)
+    drawn = Drawn(figure, layer, about, maps.file_stem(run, found.method), theme_type())
     show_chart(drawn, shown, colours.groups)
     if shown.path:
         st.caption(path_words(found, shown.path, path_user(recommender)))
@@ -276,20 +277,8 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         "to mark it."
     )
     if is_flat:
-        draw_over(found, rings, colours.groups, titles)
+        draw_rings(chart_key(), layer)
     return drawn
-
-
-def draw_over(
-    found: EmbeddingMap, rings: Rings | None, groups: Sequence[Group], titles: Sequence[str]
-) -> None:
-    """Lay rings and names over a flat map."""
-    points = map_charts.to_grid(found.points)
-    circles, labels = [], group_labels(groups, points)
-    if rings is not None:
-        circles = list(circles_of(rings, points))
-        labels = [*item_labels(rings, points, titles), *labels]
-    draw_rings(chart_key(), circles, labels)
 
 
 def show_chart(drawn: Drawn, shown: Shown, groups: Sequence[Group]) -> None:

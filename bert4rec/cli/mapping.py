@@ -110,6 +110,7 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
     from bert4rec.maps.projection import MAX_FITTED, drawn_part
     from bert4rec.view.map_charts import draw_map, map_words
     from bert4rec.view.map_colours import Colouring, group_rows
+    from bert4rec.view.map_layer import layer_over
     from bert4rec.view.map_page import map_page, page_title
 
     drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
@@ -119,6 +120,7 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
     groups = group_rows([names[row] for row in rows], places_by_size(names), "light")
     figure = draw_map(drawn, Colouring(groups), titles, "light", counts=vocabulary.counts[rows])
     about = f"{map_words(drawn, 'cluster')}."
-    page = map_page(figure, page_title(model), about, file_stem=path.stem)
+    layer = layer_over(drawn, groups, titles)
+    page = map_page(figure, page_title(model), about, layer=layer, file_stem=path.stem)
     with writing_explained(path.parent):
         write_text(path, page)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+from dataclasses import asdict
 
 import plotly.graph_objects as go
 
@@ -10,12 +12,14 @@ from bert4rec.plain_text import contained
 from bert4rec.recommender import Recommender
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import chart_config
+from bert4rec.view.map_layer import SCRIPT, Layer
 
 # Ground and text, as in `.streamlit/config.toml`.
 GROUNDS: dict[Theme, tuple[str, str]] = {
     "light": ("#FFFFFF", "#0F1720"),
     "dark": ("#14181D", "#E6E9ED"),
 }
+FONT = "system-ui, sans-serif"
 TEMPLATES: dict[Theme, str] = {"light": "plotly_white", "dark": "plotly_dark"}
 PAGE = """<!doctype html>
 <html lang="en">
@@ -27,7 +31,7 @@ PAGE = """<!doctype html>
 html {{ color-scheme: {theme}; }}
 body {{
   background: {ground}; color: {text}; display: flex; flex-direction: column;
-  font: 0.95rem/1.5 system-ui, sans-serif; height: 100vh; margin: 0;
+  font: 0.95rem/1.5 {font}; height: 100vh; margin: 0;
 }}
 header {{ padding: 1rem 1.5rem 0.5rem; }}
 h1 {{ font-size: 1.35rem; margin: 0; }}
@@ -38,6 +42,9 @@ main {{ flex: 1; min-height: 20rem; padding: 0 1.5rem 0.5rem; }}
 <body>
 <header><h1>{title}</h1><p>{about}</p></header>
 <main>{chart}</main>
+<script type="module">
+{script}
+</script>
 </body>
 </html>
 """
@@ -50,7 +57,13 @@ def page_title(recommender: Recommender) -> str:
 
 
 def map_page(
-    figure: go.Figure, title: str, about: str, *, file_stem: str, theme: Theme = "light"
+    figure: go.Figure,
+    title: str,
+    about: str,
+    *,
+    layer: Layer,
+    file_stem: str,
+    theme: Theme = "light",
 ) -> str:
     """Return a map as a page that it fills, as it is drawn.
 
@@ -58,6 +71,7 @@ def map_page(
         figure: The map; left as it is.
         title: Of the page, and its heading.
         about: A sentence below.
+        layer: What lies over it.
         file_stem: What a picture that is saved from it is called.
         theme: That of the figure.
     """
@@ -76,7 +90,20 @@ def map_page(
         config=chart_config(file_stem) | {"responsive": True},
     )
     words = {"title": _shown(title), "about": _shown(about)}
-    return PAGE.format(theme=theme, ground=ground, text=text, chart=chart, **words)
+    script = _layer_script(layer, ground)
+    return PAGE.format(
+        theme=theme, ground=ground, text=text, font=FONT, chart=chart, script=script, **words
+    )
+
+
+def _layer_script(layer: Layer, ground: str) -> str:
+    # A title may hold what ends a script.
+    data, looks = (
+        json.dumps(each).replace("<", "\\u003c")
+        for each in (asdict(layer), {"ground": ground, "family": FONT})
+    )
+    chart = 'document.querySelector(".js-plotly-plot")'
+    return f"{SCRIPT.read_text(encoding='utf-8')}\nlayOver({chart}, {data}, {looks});"
 
 
 def _shown(text: str) -> str:

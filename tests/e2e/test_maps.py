@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from bert4rec.data.dataset import SequenceDataset
@@ -34,7 +35,7 @@ POINTS = """() => {
 }"""
 RINGS = """() => Array.from(document.querySelectorAll('.map-rings circle'), each => {
     const {x, y, width, height} = each.getBoundingClientRect();
-    return [x + width / 2, y + height / 2];
+    return [width, x + width / 2, y + height / 2];
 })"""
 
 
@@ -115,6 +116,11 @@ def points_of(page: Page) -> list[list[float]]:
 
 def rings_of(page: Page) -> list[list[float]]:
     """The middle of every ring, on the screen."""
+    return [middle for _, *middle in rings_with_sizes(page)]
+
+
+def rings_with_sizes(page: Page) -> list[list[float]]:
+    """The diameter of every ring, and its middle on the screen."""
     return page.evaluate(RINGS)  # type: ignore[no-any-return]
 
 
@@ -187,9 +193,8 @@ def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
         context.close()
 
 
-def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
-    server: Server, page: Page
-) -> None:
+def named_run(workspace: Path) -> Run:
+    """A run of forty items with titles, in two groups."""
     items = pd.DataFrame({"item_id": [f"i{at}" for at in range(1, 41)]})
     items["title"] = [f"Title {at}" for at in range(1, 41)]
     items["genre"] = [("calm", "wild")[at % 2] for at in range(40)]
@@ -198,8 +203,14 @@ def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
         for user in range(40)
         for step in range(8)
     )
-    dataset = prepare(log, items=items, name="ring", workspace=server.workspace)
-    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    dataset = prepare(log, items=items, name="ring", workspace=workspace)
+    return train(dataset, small_settings(n_epochs=1), workspace=workspace)
+
+
+def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
+    server: Server, page: Page
+) -> None:
+    run = named_run(server.workspace)
     page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&item=i7")
     expect(page.locator(".map-rings circle")).to_have_count(11)
     settle(page)
@@ -209,3 +220,48 @@ def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
     assert 2 <= len(names) <= 8
     for one, other in combinations([name["box"] for name in names], 2):
         assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
+
+
+def picture_of(page: Page) -> Image.Image:
+    """What the camera of the map on a page saves."""
+    page.locator(".js-plotly-plot").first.hover()
+    with page.expect_download() as download:
+        page.locator('.modebar-btn[data-title^="Download plot"]').first.click()
+    return Image.open(download.value.path()).convert("L")
+
+
+def expect_ringed_in(picture: Image.Image, page: Page) -> None:
+    """Look for the ring of the item in focus: dark all around it, on a light ground."""
+    chart = page.locator(".js-plotly-plot").first.bounding_box()
+    assert chart is not None
+    x, y = max(rings_with_sizes(page))[1:]
+    middle, scale = (x - chart["x"], y - chart["y"]), picture.width / chart["width"]
+    around = [
+        picture.getpixel(
+            tuple(round(scale * (at + 9 * turn)) for at, turn in zip(middle, turns, strict=True))
+        )
+        for turns in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
+    # A name may begin beside the ring, and another ring cross it.
+    assert sorted(around)[2] < 100, around
+
+
+def test_a_map_that_is_saved_has_the_rings_and_names_that_lie_over_it(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    run = named_run(server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&item=i7")
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    settle(page)
+    expect_ringed_in(picture_of(page), page)
+    assert page.evaluate("document.querySelector('.js-plotly-plot').layout.images === undefined")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="HTML").click()
+    download.value.save_as(tmp_path / "map.html")
+    names = {name["text"] for name in page.evaluate(NAMES) if name["kind"] == "focus"}
+    page.goto((tmp_path / "map.html").as_uri())
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    assert {name["text"] for name in page.evaluate(NAMES) if name["kind"] == "focus"} == names
+    page.set_viewport_size({"width": 700, "height": 600})
+    page.wait_for_timeout(500)
+    expect_ringed_in(picture_of(page), page)

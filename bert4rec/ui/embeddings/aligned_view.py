@@ -23,13 +23,14 @@ from bert4rec.ui.cache import load_recommender, open_dataset
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_one_grid
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
-from bert4rec.ui.embeddings.map_rings import Circle, circles_of, draw_rings
+from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels, short_labels
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring
 from bert4rec.view.map_labels import Label, group_labels, item_labels
+from bert4rec.view.map_layer import Circle, Layer, circles_of
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
 
@@ -149,7 +150,7 @@ def _draw_over(found: AlignedMaps, look: Look, colours: Colouring) -> None:
             circles += circles_of(Rings(row), points, axes=axes)
             labels += item_labels(Rings(row), points, titles, axes=axes)
         labels += group_labels(colours.groups, points, axes=axes)
-    draw_rings(PAIR_KEY, circles, labels)
+    draw_rings(PAIR_KEY, Layer(circles, labels))
 
 
 def _choose_other(run: Run) -> Run | None:

@@ -13,6 +13,7 @@ from bert4rec.maps.export import csv_bytes, map_table, parquet_bytes, projector_
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.view.group_colours import Theme
+from bert4rec.view.map_layer import Layer
 from bert4rec.view.map_page import map_page, page_title
 
 
@@ -22,12 +23,14 @@ class Drawn:
 
     Args:
         figure: The chart.
+        layer: What lies over it.
         about: What it shows, in a sentence without its stop.
         file_stem: What its files are called.
         theme: That of the chart.
     """
 
     figure: go.Figure
+    layer: Layer
     about: str
     file_stem: str
     theme: Theme
@@ -35,7 +38,12 @@ class Drawn:
     def page(self, title: str) -> str:
         """Return it as an HTML page."""
         return map_page(
-            self.figure, title, f"{self.about}.", file_stem=self.file_stem, theme=self.theme
+            self.figure,
+            title,
+            f"{self.about}.",
+            layer=self.layer,
+            file_stem=self.file_stem,
+            theme=self.theme,
         )
 
 
@@ -82,5 +90,5 @@ def draw_downloads(
             )
         st.caption(
             "All items; HTML shows those above. The camera at the top right of the map saves it as "
-            "PNG. Neither has the rings and names that lie over a flat map."
+            "PNG."
         )

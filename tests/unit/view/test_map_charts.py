@@ -10,7 +10,6 @@ from bert4rec.data.item_groups import places_by_size
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.maps.projection import EmbeddingMap, drawn_part
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film
-from bert4rec.ui.embeddings.map_rings import circles_of
 from bert4rec.view.group_colours import GroupLook
 from bert4rec.view.map_charts import (
     MAX_DRAWN,
@@ -171,14 +170,6 @@ def test_a_flat_map_is_the_same_whatever_is_ringed() -> None:
     """A chart that changes is drawn anew by the browser, which takes half a second."""
     found = map_of(5)
     assert ringed(found, Rings(3, [0, 1])).to_json() == ringed(found, None).to_json()
-
-
-def test_circles_lie_where_the_points_do_and_that_in_focus_is_the_largest() -> None:
-    points = to_grid(map_of(5).points)
-    circles = list(circles_of(Rings(3, [0, 1]), points, axes="2"))
-    assert [(each.x, each.y) for each in circles] == [tuple(points[row]) for row in (0, 1, 3)]
-    assert circles[-1].size > circles[0].size == circles[1].size
-    assert {each.axes for each in circles} == {"2"}
 
 
 def test_a_zoom_holds_the_item_and_its_neighbours_amid_what_is_around_them() -> None:
