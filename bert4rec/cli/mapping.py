@@ -107,6 +107,7 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
     from bert4rec.data.item_groups import places_by_size
     from bert4rec.files import writing_explained
     from bert4rec.json_files import write_text
+    from bert4rec.maps.clusters import cluster_captions
     from bert4rec.maps.projection import MAX_FITTED, drawn_part
     from bert4rec.view.map_charts import draw_map, map_words
     from bert4rec.view.map_colours import Colouring, group_rows
@@ -115,7 +116,8 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
 
     drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
     rows = drawn.item_idx - 1
-    names = [f"Cluster {at + 1}" if at >= 0 else "In none" for at in clusters]
+    captions = cluster_captions(clusters, vocabulary)
+    names = [captions[at] for at in clusters]
     titles = [vocabulary.titles[row] for row in rows]
     groups = group_rows([names[row] for row in rows], places_by_size(names), "light")
     figure = draw_map(drawn, Colouring(groups), titles, "light", counts=vocabulary.counts[rows])

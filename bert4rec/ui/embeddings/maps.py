@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.item_groups import category_columns, item_groups
+from bert4rec.data.item_groups import item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError
 from bert4rec.files import safe_name
-from bert4rec.maps.clusters import cluster_names, density_clusters, kmeans_clusters
+from bert4rec.maps import clusters
 from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.film import items_of_both
 from bert4rec.maps.neighbours import map_neighbours, neighbours
@@ -79,12 +79,12 @@ def _cluster_labels(
 ) -> np.ndarray:
     (method, size), _ = key
     if method == "density":
-        return density_clusters(_found.points, size)
-    return kmeans_clusters(load_recommender(run_id, checkpoint_ns).item_embeddings(), size)
+        return clusters.density_clusters(_found.points, size)
+    return clusters.kmeans_clusters(load_recommender(run_id, checkpoint_ns).item_embeddings(), size)
 
 
 def cluster_captions(labels: np.ndarray, dataset: SequenceDataset) -> list[str]:
-    """Return what to call each cluster: a number, and the words that tell it from the others."""
+    """Return what to call each cluster; see `clusters.cluster_captions`."""
     key = (dataset.fingerprint, hash(labels.tobytes()))
     return _cluster_captions(key, labels, dataset.vocabulary)
 
@@ -93,12 +93,7 @@ def cluster_captions(labels: np.ndarray, dataset: SequenceDataset) -> list[str]:
 def _cluster_captions(
     key: tuple[str, int], _labels: np.ndarray, _vocabulary: Vocabulary
 ) -> list[str]:
-    texts = list(_vocabulary.titles)
-    for column in category_columns(_vocabulary):
-        pairs = zip(texts, item_groups(_vocabulary, column), strict=True)
-        texts = [f"{text} {group}" for text, group in pairs]
-    names = cluster_names(_labels, texts)
-    return [f"{at}: {name}" if name else f"Cluster {at}" for at, name in enumerate(names, start=1)]
+    return clusters.cluster_captions(_labels, _vocabulary)
 
 
 def neighbour_table(

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from bert4rec.maps import neighbours as neighbours_module
-from bert4rec.maps.clusters import NOISE, cluster_names, density_clusters, kmeans_clusters
 from bert4rec.maps.neighbours import (
     map_neighbours,
     nearest_rows,
     neighbour_recall,
     neighbours,
     trustworthiness,
-    unit,
 )
 from bert4rec.maps.projection import project_pca
+from bert4rec.vector_search import unit
 
 
 def vectors_of(n: int, width: int = 8, seed: int = 0) -> np.ndarray:
@@ -114,16 +111,6 @@ def test_quality_is_judged_on_a_sample_that_is_repeatable() -> None:
     assert first != trustworthiness(vectors, points, sample=100, seed=4)
 
 
-def test_clusters_find_the_groups_and_the_largest_comes_first() -> None:
-    vectors = np.concatenate([two_groups(20)[:10], two_groups(40)[20:]])
-    labels = kmeans_clusters(vectors, 2)
-    assert labels.tolist() == [1] * 10 + [0] * 20
-
-
-def test_there_are_no_more_clusters_than_different_vectors() -> None:
-    assert set(kmeans_clusters(np.ones((6, 3), dtype=np.float32), 4)) == {0}
-
-
 def test_the_nearest_of_many_are_those_of_each_alone() -> None:
     directions = unit(vectors_of(70))
     rows, products = nearest_rows(directions, directions, 4, own_rows=np.arange(70))
@@ -136,39 +123,3 @@ def test_the_nearest_of_many_are_those_of_each_alone() -> None:
 def test_equal_neighbours_are_in_the_order_of_their_items() -> None:
     directions = np.ones((6, 1), dtype=np.float32)
     assert [idx for idx, _ in neighbours(directions, 3, 3)] == [1, 2, 4]
-
-
-def test_dense_places_are_clusters_and_what_lies_between_is_in_none() -> None:
-    chance = np.random.default_rng(0)
-    groups = [chance.normal(centre, 0.1, size=(n, 2)) for centre, n in ((0, 40), (9, 25))]
-    points = np.concatenate([*groups, [[4.5, 40.0]]])
-    labels = density_clusters(points, 10)
-    assert labels[:40].tolist() == [0] * 40
-    assert labels[40:65].tolist() == [1] * 25
-    assert labels[65] == NOISE
-
-
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_few_points_are_no_error_for_dense_clusters(n: int) -> None:
-    assert len(density_clusters(np.zeros((n, 2)), 10)) == n
-
-
-def test_the_names_of_clusters_are_the_words_that_others_lack() -> None:
-    texts = ["Calm song", "Calm river song", "Wild song", "Wild storm song", "song"]
-    names = cluster_names(np.array([0, 0, 1, 1, -1]), texts)
-    assert names[0].startswith("calm")
-    assert names[1].startswith("wild")
-    assert cluster_names(np.array([0, 1]), ["12", "7"]) == ["", ""]
-    assert cluster_names(np.array([-1, -1]), ["a", "b"]) == []
-
-
-def test_names_of_thousands_of_clusters_take_no_more_memory_than_their_words() -> None:
-    n = 4000
-    texts = [f"{chr(97 + at % 26) * 2}{'xyz'[at % 3] * (2 + at // 26)}" for at in range(n)]
-    tracemalloc.start()
-    names = cluster_names(np.arange(n), texts)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert names == texts
-    # A matrix of all clusters and all words would take this many bytes.
-    assert peak < 8 * n * n / 4
