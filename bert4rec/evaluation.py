@@ -22,6 +22,7 @@ from bert4rec.metrics import (
 from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.score_blocks import Scorer, score_blocks
 from bert4rec.threads import side_by_side
+from bert4rec.words import percent
 
 LIST_LENGTH = 10
 # Up to this share of repeats an item is taken for something that people meet once.
@@ -63,7 +64,7 @@ def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
         return seen_items == "remove", "asked for by name"
     if not dataset.repeat_share:
         return True, "no item is met twice"
-    share = f"{dataset.repeat_share:.2%} of the interactions meet an item again"
+    share = f"{percent(dataset.repeat_share)} of the interactions meet an item again"
     if dataset.repeat_share > REPEAT_LIMIT:
         return False, f"{share}: people return to items here"
     return True, share

@@ -37,6 +37,7 @@ from bert4rec.runs.snapshots import snapshot_folder
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
+from bert4rec.words import counted, duration
 from bert4rec.workshop import Workshop, training_counts
 
 
@@ -334,11 +335,12 @@ def evaluate(run: Run) -> dict[str, Any]:
 
 def _ending(reason: str, trainer: Trainer) -> str:
     position, settings = trainer.position, trainer.settings
+    n_epochs, minutes = settings.n_epochs, settings.max_minutes or 0
     best = f"; epoch {position.best_epoch} is the best" if position.best_epoch else ""
     by_reason = {
-        "completed": f"all {settings.n_epochs} epochs are done",
-        "no gain": f"no gain in {settings.early_stopping_step} validations",
-        "time limit": f"the time limit of {settings.max_minutes} minutes was reached",
+        "completed": f"all {n_epochs:,} epochs are done" if n_epochs > 1 else "its epoch is done",
+        "no gain": f"no gain in {counted(settings.early_stopping_step, 'validation')}",
+        "time limit": f"the time limit of {duration(60 * minutes)} was reached",
         "stopped": "stopped on request",
     }
     return by_reason[reason] + best

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from bert4rec.errors import Bert4RecError
-
 # Several fit into the time after which a silent run counts as dead.
 BEAT_EVERY_S = 20.0
 
@@ -34,5 +32,6 @@ def beating(beat: Callable[[], None], ended: threading.Event | None = None) -> I
 
 def _keep_beating(beat: Callable[[], None], ended: threading.Event) -> None:
     while not ended.wait(BEAT_EVERY_S):
-        with suppress(OSError, Bert4RecError):
+        # Whatever went wrong with one, a full disk or a locked database, the next may succeed.
+        with suppress(Exception):
             beat()

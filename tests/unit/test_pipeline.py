@@ -568,6 +568,14 @@ def test_without_validation_the_last_weights_are_the_best(tmp_path: Path) -> Non
     assert all(torch.equal(tensor, last[name]) for name, tensor in best.items())
 
 
+def test_what_a_run_ended_by_counts_one_as_one(tmp_path: Path) -> None:
+    run = train(DATASET, small_settings(n_epochs=1), workspace=tmp_path)
+    assert run.status().message == "its epoch is done; epoch 1 is the best"
+    settings = small_settings(n_epochs=60, early_stopping_step=1, learning_rate=1e-9)
+    run = train(DATASET, settings, workspace=tmp_path)
+    assert "no gain in 1 validation;" in run.status().message
+
+
 def test_a_run_without_gain_stops_early_and_keeps_its_best(tmp_path: Path) -> None:
     settings = small_settings(n_epochs=60, early_stopping_step=2, learning_rate=1e-9)
     run = train(DATASET, settings, workspace=tmp_path)

@@ -42,7 +42,9 @@ def test_it_beats_whenever_the_time_has_come_and_no_more_after_the_end() -> None
     assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "no space"), FormatError("damaged")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "no space"), FormatError("damaged"), RuntimeError("locked")]
+)
 def test_a_beat_that_fails_is_followed_by_others(error: Exception) -> None:
     ticks, tries = Ticks(), threading.Semaphore(0)
 
