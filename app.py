@@ -6,6 +6,7 @@ import streamlit as st
 
 import bert4rec.ui
 from bert4rec.errors import Bert4RecError
+from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
@@ -87,8 +88,12 @@ st.set_page_config(
 )
 keep_recent_lines()
 draw_page_style()
-page = st.navigation(PAGES, position="top")
+may_enter = is_let_in()
+page = st.navigation(PAGES, position="top" if may_enter else "hidden")
 st.set_page_config(page_title="BERT4Rec" if page.title == "Home" else f"{page.title} · BERT4Rec")
+if not may_enter:
+    draw_door()
+    st.stop()
 # Both pages delete runs, and both offer to take it back.
 if page.url_path not in ("runs", "train"):
     forget_deletions()

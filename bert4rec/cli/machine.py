@@ -31,15 +31,27 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Train in a thread of the dashboard, or each run in a process of its own.",
 )
+@click.option(
+    "--login",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that names who may use it; without it whoever reaches it may.",
+)
 @click.pass_context
 @shared_options
 def app(
-    ctx: click.Context, host: str, port: int, no_browser: bool, runner: str, workspace: Path
+    ctx: click.Context,
+    host: str,
+    port: int,
+    no_browser: bool,
+    runner: str,
+    login: Path | None,
+    workspace: Path,
 ) -> None:
     """Open the dashboard in the browser; Ctrl+C ends it.
 
     A run in a process of its own starts a few seconds later, and takes nothing with it when it
-    dies, as for want of memory.
+    dies, as for want of memory. A login needs an OpenID provider and the extra `login`; what
+    stands in its file is told in docs/sharing.md.
     """
     from bert4rec.ui.server import serve
 
@@ -58,6 +70,7 @@ def app(
             port=port,
             open_browser=not no_browser,
             runner=runner,
+            login=login,
             tell=say,
         )
     except KeyboardInterrupt:

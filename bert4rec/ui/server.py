@@ -21,6 +21,7 @@ import psutil
 from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import DeviceError, NotFoundError
 from bert4rec.files import WORKSPACE_VARIABLE
+from bert4rec.login_file import LOGIN_VARIABLE, Login, read_login
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
@@ -74,6 +75,7 @@ def serve(
     open_browser: bool = True,
     *,
     runner: str = RUNNER_NAMES[0],
+    login: Path | None = None,
     tell: Callable[[str], object] = click.echo,
 ) -> None:
     """Serve the dashboard until it is interrupted.
@@ -84,28 +86,36 @@ def serve(
         port: Port to listen on.
         open_browser: Open the page once the server listens.
         runner: Where runs train, one of `RUNNER_NAMES`.
+        login: File that names who may use it, see `login_file`; None for whoever reaches it.
         tell: Gets the lines that a person should read.
 
     Raises:
-        NotFoundError: the dashboard's files are missing.
+        NotFoundError: the dashboard's files are missing, or that of the login.
+        FormatError: the file of the login does not hold what a login needs.
+        MissingExtraError: what a login needs is not installed.
         DeviceError: the port is taken.
     """
     import streamlit as st
     from streamlit.runtime.pages_manager import PagesManager
 
     app = find_app()
+    asked = None if login is None else read_login(login.resolve())
     _check_port(host, port)
     workspace.mkdir(parents=True, exist_ok=True)
     os.environ[WORKSPACE_VARIABLE] = str(workspace.resolve())
     os.environ[RUNNER_VARIABLE] = runner
+    os.environ[LOGIN_VARIABLE] = "" if asked is None else str(asked.path)
     # As `st.navigation` does on its first run. Before that, Streamlit 1.67 takes a folder named
     # "pages" for its older kind of app, and a link straight to a page would bypass app.py.
     PagesManager.uses_pages_directory = False
-    greeting = _greeting(host, port, workspace, open_browser=open_browser, tell=tell)
-    st.App(app, lifespan=greeting).run(config=launch_config(read_config(app), host, port))
+    greeting = _greeting(host, port, workspace, login=asked, open_browser=open_browser, tell=tell)
+    config = launch_config(read_config(app), host, port, asked)
+    st.App(app, lifespan=greeting).run(config=config)
 
 
-def launch_config(configured: dict[str, Any], host: str, port: int) -> dict[str, Any]:
+def launch_config(
+    configured: dict[str, Any], host: str, port: int, login: Login | None = None
+) -> dict[str, Any]:
     """Return the configured settings with those of this launch on top."""
     config = configured | {
         "server.address": host,
@@ -116,9 +126,14 @@ def launch_config(configured: dict[str, Any], host: str, port: int) -> dict[str,
         "browser.gatherUsageStats": False,
         "logger.hideWelcomeMessage": True,
     }
+    names = set(configured.get("server.allowedHosts", []))
     if host not in LOOPBACK:
-        named = configured.get("server.allowedHosts", [])
-        config["server.allowedHosts"] = sorted(_names_of(host) | set(named))
+        names |= _names_of(host)
+    if login is not None:
+        config["secrets.files"] = [str(login.path)]
+        names.add(login.host)
+    if names:
+        config["server.allowedHosts"] = sorted(names)
     return config
 
 
@@ -153,7 +168,13 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _greeting(
-    host: str, port: int, workspace: Path, *, open_browser: bool, tell: Callable[[str], object]
+    host: str,
+    port: int,
+    workspace: Path,
+    *,
+    login: Login | None,
+    open_browser: bool,
+    tell: Callable[[str], object],
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     shown = "localhost" if host in (*EVERY_ADDRESS, *LOOPBACK) else host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
@@ -161,7 +182,9 @@ def _greeting(
     @asynccontextmanager
     async def greet(_: Any) -> AsyncIterator[None]:
         tell(f"The dashboard is at {address} (workspace {workspace}). Stop it with Ctrl+C.")
-        if host not in LOOPBACK:
+        if login is not None:
+            tell(f"Visitors log in; {_let_in(login)}.")
+        elif host not in LOOPBACK:
             tell(f"It listens on {host or 'every address'}: whoever reaches it can use it.")
         if open_browser:
             opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [address])
@@ -171,6 +194,12 @@ def _greeting(
         await asyncio.to_thread(_leave)
 
     return greet
+
+
+def _let_in(login: Login) -> str:
+    if not login.allowed:
+        return "whoever the provider knows is let in, for the file allows everybody"
+    return f"let in are {', '.join(sorted(login.allowed))}"
 
 
 def _leave() -> None:

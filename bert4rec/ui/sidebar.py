@@ -6,6 +6,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.login import draw_leaving
 from bert4rec.ui.theme_watch import watch_theme
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
@@ -21,6 +22,7 @@ def draw_sidebar() -> None:
                     draw()
                 except Bert4RecError as error:
                     state.show_error(error)
+        draw_leaving()
         watch_theme()
 
 

@@ -26,8 +26,9 @@ BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-netw
 class Server:
     """The dashboard in a process of its own, started as a person would."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, login: Path | None = None) -> None:
         self.workspace = workspace
+        self.login = login
         self.port = _free_port()
         self.log = workspace.parent / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,6 +40,8 @@ class Server:
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("bert4rec")), "app", "--no-browser"]
         command += ["--port", str(self.port), "--workspace", str(self.workspace)]
+        if self.login is not None:
+            command += ["--login", str(self.login)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ, start_new_session=True

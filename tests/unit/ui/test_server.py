@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.errors import DeviceError
+from bert4rec.errors import DeviceError, NotFoundError
+from bert4rec.login_file import Login
 from bert4rec.ui.server import find_app, launch_config, read_config, serve
 
 
@@ -56,3 +57,17 @@ def test_hosts_that_were_named_stay_allowed_when_the_app_is_shared() -> None:
     assert {"shop.example", "localhost"} <= set(shared["server.allowedHosts"])
     assert shared["server.port"] == 8600
     assert launch_config(named, "127.0.0.1", 8600)["server.allowedHosts"] == ["shop.example"]
+
+
+def test_with_a_login_its_file_is_the_secrets_and_its_host_is_allowed() -> None:
+    login = Login(Path("/etc/login.toml"), ("",), "maps.example.org", frozenset())
+    config = launch_config({"server.allowedHosts": ["localhost"]}, "127.0.0.1", 8600, login)
+    assert config["secrets.files"] == ["/etc/login.toml"]
+    assert config["server.allowedHosts"] == ["localhost", "maps.example.org"]
+    assert "secrets.files" not in launch_config({}, "127.0.0.1", 8600)
+
+
+def test_a_login_that_is_missing_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="login"):
+        serve(tmp_path / "workspace", open_browser=False, login=tmp_path / "login.toml")
+    assert not (tmp_path / "workspace").exists()

@@ -1,0 +1,61 @@
+"""The door of a shared dashboard: who is not let in sees nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from bert4rec.login_file import LOGIN_VARIABLE, Login, read_login
+from bert4rec.view.markdown import escape
+
+
+def asked_login() -> Login | None:
+    """Return how visitors log in; None where nobody has to."""
+    path = os.environ.get(LOGIN_VARIABLE)
+    return read_login(Path(path)) if path else None
+
+
+def is_let_in() -> bool:
+    """Whether the visitor may use the dashboard."""
+    login = asked_login()
+    return login is None or (_is_known() and login.lets_in(_user()))
+
+
+def draw_door() -> None:
+    """Draw how to get in, or that somebody is not let in."""
+    login = asked_login()
+    assert login is not None
+    with st.container(width=420):
+        st.title("BERT4Rec", anchor=False)
+        if _is_known():
+            st.error("This account is not let in here. Ask whoever runs this dashboard.")
+            draw_leaving()
+            return
+        st.markdown("Whoever uses this dashboard has to log in first.")
+        for provider in login.providers:
+            words = f"Log in with {escape(provider.capitalize())}" if provider else "Log in"
+            if st.button(words, key=f"login_{provider}", icon=":material/login:", type="primary"):
+                st.login(provider or None)
+
+
+def draw_leaving() -> None:
+    """Draw who is logged in and the way out; nothing where nobody has to log in."""
+    if asked_login() is None:
+        return
+    with st.container(gap="xsmall"):
+        st.caption("Logged in")
+        st.markdown(escape(str(_user().get("email") or _user().get("name") or "")))
+        if st.button("Log out", icon=":material/logout:", type="tertiary"):
+            st.logout()
+
+
+def _user() -> Mapping[str, Any]:
+    return st.user.to_dict()
+
+
+def _is_known() -> bool:
+    return bool(_user().get("is_logged_in"))
