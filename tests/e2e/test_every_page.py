@@ -1,0 +1,70 @@
+"""Every page, empty, full and with damaged files, in light and dark, wide and narrow (F12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bert4rec.pipeline import train
+from tests.e2e.conftest import Server, settle
+from tests.factories import ring_dataset, saved_dataset, small_settings
+
+pytestmark = pytest.mark.browser
+
+PATHS = ["", *"data train search runs evaluate inspect recommend embeddings system".split()]
+Scheme = Literal["light", "dark"]
+# A page that is wider than its window has to be dragged about to be read.
+IS_TOO_WIDE = """() => {
+    const main = document.querySelector('[data-testid=stMain]');
+    return main.scrollWidth > main.clientWidth + 1;
+}"""
+
+
+def fill(workspace: Path) -> None:
+    dataset = saved_dataset(workspace, ring_dataset(n_items=40, n_users=40))
+    for name in ("first", "second"):
+        train(dataset, small_settings(n_epochs=2), workspace=workspace, name=name)
+
+
+def damage(workspace: Path) -> None:
+    """Cut every JSON file of what is there in half, as a full disk might have done."""
+    fill(workspace)
+    for path in workspace.rglob("*.json"):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+
+
+STATES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda _: None,
+    "full": fill,
+    "damaged": damage,
+}
+
+
+def look_at(page: Page, server: Server, path: str, failures: list[str]) -> None:
+    page.goto(f"{server.url}/{path}")
+    expect(page.get_by_role("heading").first).to_be_visible()
+    settle(page)
+    if page.get_by_test_id("stException").count():
+        failures.append(f"{path}: an error that nobody expected")
+    if page.evaluate(IS_TOO_WIDE):
+        failures.append(f"{path}: wider than its window")
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_every_page_is_drawn_whole(
+    server: Server, browser: Browser, state: str, scheme: Scheme, width: int
+) -> None:
+    STATES[state](server.workspace)
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 1000})
+    page, failures = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: failures.append(f"{page.url}: {error}"))
+    for path in PATHS:
+        look_at(page, server, path, failures)
+    context.close()
+    assert not failures
