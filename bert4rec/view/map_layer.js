@@ -62,18 +62,29 @@ function meet(one, other) {
   return !isBeside && !isAbove;
 }
 
-/** Put each name where it crosses none before it and no edge of the map; hide it if it must. */
-function placeNames(chart, labels, names) {
+/** Return the boxes around circles that are seen. */
+function boxesAround(circles) {
+  const seen = circles.filter((each) => each.style.display !== "none");
+  return seen.map((each) => each.getBBox());
+}
+
+/**
+ * Put each name where it crosses none before it and no edge of the map, and no circle if it can;
+ * hide it if it must.
+ */
+function placeNames(chart, labels, names, circles) {
   const taken = [];
+  const around = boxesAround(circles);
   const { width: end } = chart._fullLayout;
   labels.forEach((label, at) => {
     const element = names[at];
     element.style.display = "";
     const { width, height } = element.getBBox();
     const place = placeOn(chart, label);
-    const box = (place ? boxesOf(label, place, width, height) : []).find(
+    const free = (place ? boxesOf(label, place, width, height) : []).filter(
       (each) => each.x >= 0 && each.x + width <= end && !taken.some((one) => meet(one, each)),
     );
+    const box = free.find((each) => !around.some((one) => meet(one, each))) ?? free[0];
     if (!box) {
       element.style.display = "none";
       return;
@@ -154,7 +165,7 @@ function layOver(chart, { circles, labels }, looks) {
   const place = () => {
     if (!chart._fullLayout) return;
     placeCircles(chart, circles, rings);
-    placeNames(chart, labels, names);
+    placeNames(chart, labels, names, rings);
   };
   const look = (event) => {
     if (event.target.closest(CAMERA)) pose(chart, layer);
