@@ -18,7 +18,7 @@ COPY constraints.txt ./
 RUN /opt/bert4rec/bin/pip install --index-url "${TORCH_INDEX}" "$(grep '^torch==' constraints.txt)"
 COPY . .
 RUN grep -v '^torch==' constraints.txt > /tmp/constraints.txt \
-    && /opt/bert4rec/bin/pip install -c /tmp/constraints.txt '.[index,onnx,serve]'
+    && /opt/bert4rec/bin/pip install -c /tmp/constraints.txt '.[index,login,onnx,serve]'
 
 ARG BASE
 FROM ${BASE}
