@@ -136,6 +136,16 @@ def checked_name(name: str, where: str) -> str:
     return shown
 
 
+def fitting_name(text: str) -> str:
+    """Return as much of a text as the name of a dataset may hold; none where there is no sign.
+
+    Example:
+        >>> fitting_name("  My   log "), len(fitting_name("x" * 90)), fitting_name("  ")
+        ('My log', 60, '')
+    """
+    return " ".join(text.split())[:MAX_NAME].rstrip()
+
+
 def note_dataset(workspace: Path, folder_name: str, text: str) -> None:
     """Write a note on a dataset in place of the one before; an empty one takes it away.
 

@@ -7,12 +7,13 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bert4rec.data.collection import MAX_NAME, checked_name
+from bert4rec.data.collection import checked_name, fitting_name, list_datasets
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
     Filtered,
@@ -111,7 +112,7 @@ def prepare(
     table = _items_of(source, roles, items)
     origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
-    folder = home / "datasets" / _folder_name(name, origin["fingerprint"])
+    folder = _folder_of(home, name, origin["fingerprint"])
     there = _there(folder)
     if there is not None:
         return there
@@ -184,7 +185,23 @@ def _items_of(
 def _default_name(source: Source) -> str:
     if source.frame is not None:
         return source.name
-    return (source.name.split(".")[0] or source.name)[:MAX_NAME]
+    return fitting_name(source.name.split(".")[0]) or fitting_name(source.name) or "log"
+
+
+def _folder_of(home: Path, name: str, fingerprint: str) -> Path:
+    """Return the folder of the dataset of a log and a name, or a free one if there is none yet.
+
+    One that was renamed keeps its folder, so that this says nothing of the name.
+    """
+    called = {
+        str(manifest["folder"]): (manifest.get("fingerprint"), manifest.get("name"))
+        for manifest in list_datasets(home)
+    }
+    plain = _folder_name(name, fingerprint)
+    numbered = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
+    free = next(folder for folder in numbered if folder not in called)
+    same = (folder for folder, named in called.items() if named == (fingerprint, name))
+    return home / "datasets" / next(same, free)
 
 
 def _folder_name(name: str, fingerprint: str) -> str:

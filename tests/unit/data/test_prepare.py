@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.data.collection import list_datasets
+from bert4rec.data.collection import list_datasets, rename_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
@@ -489,6 +489,25 @@ def test_a_log_keeps_each_name_that_it_is_given(
     assert [dataset.name for dataset in made] == [*names, *names]
     assert made[0].folder == made[2].folder != made[1].folder == made[3].folder
     assert made[0].fingerprint == made[1].fingerprint
+
+
+def test_a_name_is_free_again_once_its_dataset_was_renamed(tmp_path: Path, workspace: Path) -> None:
+    path = write_log(tmp_path)
+    first = prepare(path, name="mine", workspace=workspace)
+    assert first.folder is not None
+    rename_dataset(workspace, first.folder.name, "archive")
+    again = prepare(path, name="mine", workspace=workspace)
+    assert (again.name, again.folder) == ("mine", first.folder.with_name(f"{first.folder.name}-2"))
+    assert prepare(path, name="mine", workspace=workspace).folder == again.folder
+    assert prepare(path, name="archive", workspace=workspace).folder == first.folder
+    assert {found["name"] for found in list_datasets(workspace)} == {"mine", "archive"}
+
+
+@pytest.mark.parametrize(("file", "name"), [("  .csv", ".csv"), (".csv", ".csv"), ("a .csv", "a")])
+def test_a_dataset_has_a_name_that_shows_whatever_its_file_is_called(
+    file: str, name: str, tmp_path: Path, workspace: Path
+) -> None:
+    assert prepare(write_log(tmp_path, file), workspace=workspace).name == name
 
 
 def test_a_name_is_one_line_of_up_to_sixty_signs(tmp_path: Path, workspace: Path) -> None:
