@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bert4rec.data.collection import fitting_name
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
 from bert4rec.data.item_table import ItemTable, read_item_table
@@ -51,7 +52,7 @@ def refine(
             log,
             items=_item_table(dataset),
             roles=Roles("user_id", "item_id", "timestamp" if has_times else None),
-            name=dataset.name,
+            name=fitting_name(dataset.name) or None,
             workspace=home,
             settings=settings,
             marks={

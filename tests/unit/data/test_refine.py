@@ -149,3 +149,13 @@ def test_what_cannot_be_done_is_told_in_words(workspace: Path):
         refined_settings(begun, {"min_length": 3})
     assert len(list((workspace / "datasets").iterdir())) == 1
     assert not list((workspace / "tmp").glob("*"))
+
+
+def test_a_name_longer_than_any_may_be_today_is_shortened_for_what_is_made_of_it(
+    workspace: Path,
+) -> None:
+    long = SequenceDataset.from_sequences([[1, 2, 3]] * 4, name="x" * 90)
+    made = refine(long, {"min_sequence_length": 3}, workspace=workspace)
+    assert made.name == "x" * 60
+    nameless = SequenceDataset.from_sequences([[1, 2, 3]] * 4, name="  ")
+    assert refine(nameless, {"min_sequence_length": 3}, workspace=workspace).name == "unnamed"
