@@ -122,9 +122,9 @@ def check_size(files: Sequence[Path], max_bytes: int | None) -> int:
         unpacked += _unpacked_size(file, max_bytes - unpacked)
     if max(size, unpacked) > max_bytes:
         raise LogError(
-            f"the log is larger than the limit of {max_bytes:,} bytes",
+            f"it is larger than the limit of {max_bytes:,} bytes",
             where=files[0].name,
-            fix="Split the log, keep only the columns that are needed, or raise the limit.",
+            fix="Split it, keep only the columns that are needed, or raise the limit.",
             max_bytes=max_bytes,
         )
     return size

@@ -67,7 +67,21 @@ def test_a_packed_upload_that_unpacks_beyond_the_limit_is_refused(
     choose_upload(app)
     upload(app, "log.csv.gz", gzip.compress(LOG.encode() + b"u,i,1\n" * 2**18))
     assert "larger than the limit" in errors(app)
-    assert "Split the log" in errors(app)
+    assert "Split it" in errors(app)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_uploaded_item_table_that_unpacks_beyond_its_limit_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bert4rec.ui.data.log_choice.MAX_UNPACKED_ITEMS_BYTES", 2**20)
+    app = open_data()
+    choose_upload(app)
+    upload(app, "log.csv", LOG.encode())
+    upload(app, "items.csv.gz", gzip.compress(TITLES.encode() + b"i1,again\n" * 2**18))
+    assert "larger than the limit" in errors(app)
+    assert r"items\.csv\.gz" in errors(app)
+    assert "Prepare dataset" not in {button.label for button in app.button}
 
 
 @pytest.mark.usefixtures("workspace")

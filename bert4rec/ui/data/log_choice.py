@@ -20,6 +20,8 @@ MAX_LOG_MB = 1024
 MAX_ITEMS_MB = 128
 # A small packed file must not fill the disk; what lies on the server is the operator's own.
 MAX_UNPACKED_BYTES = 8 * 2**30
+# An item table is held in memory, where it takes up to six times as much.
+MAX_UNPACKED_ITEMS_BYTES = 256 * 2**20
 LOG_ENDINGS = (
     "csv tsv txt dat data inter json jsonl ndjson parquet gz zst zip bz2 xz item tab log".split()
 )
@@ -27,12 +29,13 @@ LOG_ENDINGS = (
 
 @dataclass(frozen=True)
 class LogChoice:
-    """A log that a person has put forward, the item table that goes with it, and its limit."""
+    """A log that a person has put forward, the item table that goes with it, and their limits."""
 
     path: Path
     name: str
     items: Path | None = None
     max_bytes: int | None = None
+    max_items_bytes: int | None = None
 
     @cached_property
     def stamp(self) -> str:
@@ -46,7 +49,8 @@ def ask_upload() -> LogChoice | None:
     with log_column:
         log = _uploaded("log", "Interaction log", MAX_LOG_MB, "One line an interaction.")
     with items_column:
-        items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, "Titles, categories.")
+        about = f"Titles, categories. Up to {size(MAX_UNPACKED_ITEMS_BYTES)} unpacked."
+        items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, about)
     if log is None:
         st.caption(
             "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"
@@ -54,7 +58,8 @@ def ask_upload() -> LogChoice | None:
             f" {size(MAX_UNPACKED_BYTES)} unpacked; larger ones are read from the server's folder."
         )
         return None
-    return LogChoice(log, log.name.split(".")[0], items, MAX_UNPACKED_BYTES)
+    name = log.name.split(".")[0]
+    return LogChoice(log, name, items, MAX_UNPACKED_BYTES, MAX_UNPACKED_ITEMS_BYTES)
 
 
 def _uploaded(role: str, label: str, max_mb: int, help_text: str) -> Path | None:

@@ -93,7 +93,8 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
 def _table_of(choice: LogChoice, roles: Roles) -> ItemTable | None:
     if choice.items is None:
         return None
-    return _item_table(str(choice.items), file_stamp(choice.items), roles.item)
+    stamp = file_stamp(choice.items)
+    return _item_table(str(choice.items), stamp, roles.item, choice.max_items_bytes)
 
 
 def _draw_sequences(
@@ -171,8 +172,8 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
 
 # A copy for each visitor would take as long as reading it, and nobody changes it.
 @cache.kept(2, spinner="Reading the item table…")
-def _item_table(path: str, stamp: FileStamp, log_item: str) -> ItemTable:
-    return read_item_table(path, log_item=log_item)
+def _item_table(path: str, stamp: FileStamp, log_item: str, max_bytes: int | None) -> ItemTable:
+    return read_item_table(path, log_item=log_item, max_bytes=max_bytes)
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:
