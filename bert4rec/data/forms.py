@@ -237,9 +237,9 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
             return _uneven(first, usual, where, word)
     if form != "tsv" and not any(sign in line for sign, _ in signs for line in lines):
         return LogError(
-            "the log has one column",
+            "it has one column",
             where=where,
-            fix="A log needs a user and an item on each line, separated by a comma or a tab.",
+            fix="Two are needed at least, such as user and item, parted by a comma or a tab.",
         )
     present = [word for sign, word in DELIMITERS.items() if sign in lines[0]]
     asked = " by a tab" if form == "tsv" else ""

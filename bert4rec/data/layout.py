@@ -92,16 +92,16 @@ def check_columns(columns: Sequence[str], where: str, noun: str = "column") -> N
     """
     if len(columns) > MOST_COLUMNS:
         raise LogError(
-            f"the log has {len(columns):,} {noun}s",
+            f"it has {len(columns):,} {noun}s",
             where=where,
             fix=f"Keep user, item and time; at most {MOST_COLUMNS:,} {noun}s are read.",
         )
     if len(columns) < 2:
         found = f"one {noun}, {columns[0]!r}" if columns else f"no {noun}s"
         raise LogError(
-            f"the log has {found}",
+            f"it has {found}",
             where=where,
-            fix="A log needs a user and an item on each line; check the delimiter.",
+            fix="Two are needed at least, such as user and item; check the delimiter.",
         )
     counts = Counter(name.casefold() for name in columns)
     twice = [name for name in dict.fromkeys(columns) if counts[name.casefold()] > 1]

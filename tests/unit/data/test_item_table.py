@@ -89,6 +89,13 @@ def test_a_key_of_json_may_hold_any_sign(tmp_path: Path):
     assert read_items(tmp_path / "items.jsonl")['a"/~b'].tolist() == ["x", "y"]
 
 
+def test_a_table_of_one_column_is_not_called_a_log(tmp_path: Path):
+    (tmp_path / "items.csv").write_text("item_id\na\nb\n")
+    with pytest.raises(LogError, match="it has one column") as caught:
+        read_items(tmp_path / "items.csv")
+    assert "log" not in str(caught.value)
+
+
 def test_a_column_of_several_types_becomes_text_and_others_stay_as_they_are(tmp_path: Path):
     frame = pd.DataFrame(
         {
