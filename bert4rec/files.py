@@ -123,13 +123,18 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def file_at(path: str | Path) -> Path:
+    """Return the file that a path means, whatever links and `~` lead to it."""
+    return Path(os.path.realpath(expanded(path)))
+
+
 def file_to_write(path: str | Path) -> Path:
     """Return the file that is written where `path` is named: links and `~` lead to another one.
 
     Raises:
         UnwritableError: what is there is no file: a folder, a device or a pipe.
     """
-    file = Path(os.path.realpath(expanded(path)))
+    file = file_at(path)
     if is_there(file) and not is_file(file):
         raise UnwritableError(
             f"{file.name!r} is no file that could be replaced",

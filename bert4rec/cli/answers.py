@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bert4rec.cli.terminal import shared_options, show, table, wrong_use
+from bert4rec.errors import FormatError, SettingsError
 
 if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
@@ -50,8 +51,9 @@ def recommend(
     """
     if (items is None) == (user is None):
         wrong_use("give either --items or --user")
+    given = None if items is None else _parse_history(items)
     model = load_run(workspace, run)
-    history = _parse_history(items) if items is not None else _history_of(model, str(user))
+    history = _history_of(model, str(user)) if given is None else given
     remove_seen = None if keep_seen is None else not keep_seen
     found = model.recommend(history, k, remove_seen=remove_seen)
     document = {"run": id_of(model), "user": user, "items": history}
@@ -59,12 +61,24 @@ def recommend(
 
 
 def _parse_history(text: str) -> list[str]:
-    from bert4rec.item_lists import parse_items
-
-    parsed = parse_items(text)
+    parsed = typed_items("--items", text)
     if None in parsed:
         wrong_use("--items has a gap; use the command fill, or leave it out")
     return [str(item) for item in parsed]
+
+
+def typed_items(option: str, text: str) -> list[str | None]:
+    """Return the items of a sequence as typed after an option.
+
+    Raises:
+        SettingsError: it cannot be read, which is wrong use of that option.
+    """
+    from bert4rec.item_lists import parse_items
+
+    try:
+        return parse_items(text)
+    except FormatError as error:
+        raise SettingsError([error.message], where=option, fix=error.fix) from error
 
 
 def _history_of(model: Recommender, user: str) -> list[str]:
@@ -103,9 +117,7 @@ def fill(run: str, items: str, k: int, workspace: Path) -> None:
     RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0. A
     SASRec run (attention=causal) sees only what stands before a gap.
     """
-    from bert4rec.item_lists import parse_items
-
-    sequence = parse_items(items)
+    sequence = typed_items("--items", items)
     model = load_run(workspace, run)
     positions = [place for place, item in enumerate(sequence) if item is None]
     gaps = list(zip(positions, model.fill(sequence, k), strict=True))

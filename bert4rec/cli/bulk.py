@@ -13,6 +13,7 @@ import click
 from bert4rec.cli.answers import id_of, load_run
 from bert4rec.cli.progress import CountProgress
 from bert4rec.cli.terminal import bundled, shared_options, show, table, tell, wants_json, wrong_use
+from bert4rec.files import file_at
 
 if TYPE_CHECKING:
     from bert4rec.bulk.retrieval import Answer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
 
 SHOWN_ROWS = 100
+ROW_ENDINGS = (".csv", ".parquet")
 Option = Callable[[Any], Any]
 
 
@@ -43,6 +45,7 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """
+    _check_ending(out, *ROW_ENDINGS)
     from bert4rec.bulk.scoring import read_scores, score_pairs
 
     model = load_run(workspace, run)
@@ -60,6 +63,19 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
             show(document | {"scores": read_scores(beside).to_pylist()}, [])
         else:
             _print_file(beside)
+
+
+def _check_ending(out: str | None, *endings: str) -> None:
+    if out is not None and not out.casefold().endswith(endings):
+        wrong_use(f"--out should end in {' or '.join(endings)}")
+
+
+def _check_apart(written: tuple[str, str | None], *others: tuple[str, str | None]) -> None:
+    """End as wrong use where a file that is written, with its option, is one of the others."""
+    option, file = written
+    for other, path in others:
+        if file is not None and path is not None and file_at(file) == file_at(path):
+            wrong_use(f"{option} and {other} name the same file, of which one would be lost")
 
 
 def _scoring_document(model: Recommender, report: ScoringReport, out: str | None) -> dict[str, Any]:
@@ -146,8 +162,10 @@ def embed(run: str, out: str, asked: Asked, workspace: Path) -> None:
 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """
-    if Path(out).suffix != ".parquet":
-        wrong_use("--out should end in .parquet")
+    _check_ending(out, ".parquet")
+    read = ("--sequences", asked.sequences)
+    _check_apart(("--out", out), ("--index", asked.index), read)
+    _check_apart(("--index", asked.index), read)
     from bert4rec.bulk.vectors import write_vectors
 
     model = load_run(workspace, run)
@@ -222,6 +240,8 @@ def nearest(
     del workspace
     if ids and queries:
         wrong_use("give either --id or --queries")
+    _check_ending(out, *ROW_ENDINGS)
+    _check_apart(("--out", out), ("VECTORS", vectors), ("--queries", queries))
     from bert4rec.bulk.retrieval import nearest_in_file
 
     answer = nearest_in_file(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.answers import GAP_HELP, id_of, load_run
+from bert4rec.cli.answers import GAP_HELP, id_of, load_run, typed_items
 from bert4rec.cli.terminal import bundled, shared_options, show, table, wrong_use
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
 def _outline(asked: Asked, model: Recommender) -> Outline:
     from bert4rec.composer.outline import Dials, Outline
     from bert4rec.errors import SettingsError
-    from bert4rec.item_lists import parse_items
 
     vocabulary = model.vocabulary
     if asked.items is not None:
         places = [
-            None if item is None else vocabulary.idx(item) for item in parse_items(asked.items)
+            None if item is None else vocabulary.idx(item)
+            for item in typed_items("--items", asked.items)
         ]
     else:
         history = model.dataset.history(model.dataset.user_idx(str(asked.user)))
@@ -159,9 +159,8 @@ def _rules(asked: Asked, vocabulary: Vocabulary) -> Rules:
     from bert4rec.composer.columns import find_orders
     from bert4rec.composer.outline import Rules
     from bert4rec.errors import SettingsError
-    from bert4rec.item_lists import parse_items
 
-    named = parse_items(asked.exclude) if asked.exclude else []
+    named = typed_items("--exclude", asked.exclude) if asked.exclude else []
     excluded = frozenset(vocabulary.idx(item) for item in named if item is not None)
     orders = tuple(find_orders(vocabulary)) if asked.keep_order else ()
     if asked.keep_order and not orders:
