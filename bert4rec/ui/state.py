@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,8 +166,13 @@ def _open_readable(run_id: str) -> Run:
 def current_manifest() -> dict[str, Any] | None:
     """Return the manifest of the dataset in use: the chosen one, else the newest one."""
     there = datasets()
+    return chosen_among(there) if there else None
+
+
+def chosen_among(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return which of some datasets, the newest first, is in use: the chosen or the newest one."""
     chosen = st.session_state.get(DATASET_KEY)
-    return next((m for m in there if m["folder"] == chosen), there[0] if there else None)
+    return next((m for m in manifests if m["folder"] == chosen), manifests[0])
 
 
 def current_dataset() -> SequenceDataset | None:

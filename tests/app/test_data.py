@@ -631,3 +631,25 @@ def test_of_a_file_without_names_none_is_called_usual() -> None:
     assert "User and item a line, no header" in texts(app)
     assert "in this form the item stands there" in texts(app)
     assert "is usual" not in texts(app)
+
+
+def another_visitor_adds_a_dataset_meanwhile() -> None:
+    import pandas as pd
+
+    from bert4rec.data.prepare import prepare
+    from bert4rec.ui import state
+    from bert4rec.ui.data.dataset_view import draw_dataset
+
+    there = state.datasets()
+    log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzzyx")})
+    # The newest one, also of the same moment.
+    prepare(log, name="a new one", workspace=state.workspace())
+    draw_dataset(there)
+
+
+def test_a_dataset_that_another_visitor_has_just_added_breaks_no_page(workspace: Path) -> None:
+    log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzxyz")})
+    prepare(log, name="mine", workspace=workspace)
+    app = AppTest.from_function(another_visitor_adds_a_dataset_meanwhile, default_timeout=60).run()
+    assert not app.exception
+    assert next(box for box in app.selectbox if box.label == "Dataset").value.startswith("mine-")

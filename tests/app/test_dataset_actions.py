@@ -179,3 +179,20 @@ def test_runs_that_would_lose_their_dataset_are_named_and_have_to_be_confirmed(
     delete(app)
     delete(app, is_sure=True)
     assert list_datasets(workspace) == []
+
+
+def after_the_other_dataset_went() -> None:
+    import streamlit as st
+
+    from bert4rec.ui import state
+    from bert4rec.ui.data.dataset_actions import draw_actions
+
+    (manifest,) = state.datasets()
+    draw_actions(st.container(), manifest, {manifest["folder"]: "mine", "gone-1": "gone"})
+
+
+@pytest.mark.usefixtures("plays")
+def test_a_dataset_without_another_one_any_more_is_compared_with_none() -> None:
+    app = AppTest.from_function(after_the_other_dataset_went, default_timeout=60).run()
+    choose(app, "Compare")
+    assert "There is no other dataset any more" in texts(app)

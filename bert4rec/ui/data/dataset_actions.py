@@ -144,6 +144,9 @@ def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
     rest = [folder for folder in there if folder != mine and folder not in same]
     shown = {folder: labels.get(folder, folder) for folder in same + rest}
     shown |= {folder: f"{shown[folder]} · same source" for folder in same}
+    if not shown:
+        st.markdown("There is no other dataset any more to compare it with.")
+        return
     other: str = st.selectbox(
         "With",
         list(shown),

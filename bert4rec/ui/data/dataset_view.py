@@ -72,7 +72,8 @@ def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, 
 def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     by_folder = {str(manifest["folder"]): manifest for manifest in manifests}
     labels = _labels(manifests)
-    current = state.current_manifest() or manifests[0]
+    # Not among those that are there by now: another visitor may have just added one.
+    current = state.chosen_among(manifests)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     folder = row.selectbox(
         "Dataset",
