@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DatasetError, UnwritableError
-from bert4rec.files import folder_swapped_in, safe_name, writing_explained
+from bert4rec.files import folder_swapped_in, remove_abandoned, safe_name, writing_explained
 
 # What a reader of RecBole's files takes for the end of a field or of a line.
 BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
@@ -56,6 +56,7 @@ def export_dataset(
                 where=str(folder.parent),
                 fix="Name a folder that is not there yet.",
             )
+        remove_abandoned(folder.parent)
         with folder_swapped_in(folder) as new:
             EXPORT_FORMS[form](dataset, new)
         return sorted(folder.iterdir())

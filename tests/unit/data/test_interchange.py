@@ -154,3 +154,11 @@ def test_names_that_recbole_cannot_tell_apart_get_a_number(tmp_path: Path) -> No
     names = ["a_b", "a_b_2", "a_b_3", "A_B_4", "Title_2"]
     assert table.columns.tolist() == ["item_id", "title", "count", *names]
     assert table[names].to_numpy().tolist() == [[1, 3, 5, 7, "p"], [2, 4, 6, 8, "q"]]
+
+
+def test_what_a_killed_export_left_goes_at_the_next_one(workspace: Path, tmp_path: Path) -> None:
+    left = tmp_path / "exports" / ".ml.bert4rec-0a0b0c0d.tmp"
+    left.mkdir(parents=True)
+    (left / "items.parquet").write_bytes(b"PAR1")
+    export_dataset(made(workspace), tmp_path / "exports" / "mine", "parquet")
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == ["mine"]
