@@ -141,10 +141,7 @@ def held_out_places(
     first, end = ranges[chosen]
     users = np.flatnonzero(end > first)
     if not len(users):
-        raise SettingsError(
-            [f"no history of {dataset.name} has a place of the part {chosen!r} with a future"],
-            fix="Ask for another part, or use a log with longer histories.",
-        )
+        raise _no_place(dataset, settings, chosen)
     chance = np.random.default_rng(seed)
     if len(users) > n_users:
         users = np.sort(chance.choice(users, n_users, replace=False))
@@ -156,6 +153,19 @@ def held_out_places(
         chosen,
         np.repeat(users, [len(positions) for positions in drawn]),
         np.concatenate(drawn),
+    )
+
+
+def _no_place(dataset: SequenceDataset, settings: Hyperparameters, part: str) -> SettingsError:
+    if part == "unseen_users" and (settings.sample_strategy is None or settings.sample_ratio == 1):
+        return SettingsError(
+            [f"every user of {dataset.name} was trained on: none is of the part {part!r}"],
+            fix="Ask for another part, or train with sample_strategy: user_based and a"
+            " sample_ratio below 1.",
+        )
+    return SettingsError(
+        [f"no history of {dataset.name} has a place of the part {part!r} with a future"],
+        fix="Ask for another part, or use a log with longer histories.",
     )
 
 

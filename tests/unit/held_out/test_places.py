@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,10 +100,19 @@ def test_what_was_trained_on_is_asked_with_a_future_that_was() -> None:
 
 
 def test_a_part_without_places_and_one_that_is_not_known_are_told() -> None:
-    with pytest.raises(SettingsError, match="unseen_users"):
-        held_out_places(random_dataset(LENGTHS), small_settings(), "unseen_users")
+    with pytest.raises(SettingsError, match="no history of made has a place of the part 'test'"):
+        held_out_places(random_dataset(LENGTHS), small_settings(), "test")
     with pytest.raises(SettingsError, match="no part 'nosuch'"):
         held_out_places(random_dataset(LENGTHS), small_settings(), "nosuch")
+
+
+@pytest.mark.parametrize("sampling", [{}, {"sample_strategy": "user_based", "sample_ratio": 1}])
+def test_where_every_user_trains_it_is_said_what_would_hold_some_out(
+    sampling: dict[str, Any],
+) -> None:
+    with pytest.raises(SettingsError, match="every user of made was trained on") as caught:
+        held_out_places(random_dataset(LENGTHS), small_settings(**sampling), "unseen_users")
+    assert "sample_strategy: user_based" in str(caught.value.fix)
 
 
 def test_a_draw_takes_so_many_users_and_places_and_repeats_with_its_seed() -> None:
