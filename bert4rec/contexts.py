@@ -59,10 +59,12 @@ def newest_window(n_items: int, places: Sequence[int], length: int) -> int:
     start = max(0, n_items - length)
     outside = [place for place in places if not start <= place < n_items]
     if outside and outside[0] >= n_items:
-        raise SettingsError([f"position {outside[0] + 1} lies after the end of the sequence"])
+        raise SettingsError(
+            [f"position {outside[0]}, counted from 0, lies after the end of the sequence"]
+        )
     if outside:
         raise SettingsError(
-            [f"position {outside[0] + 1} lies before the window of {length} items"],
+            [f"position {outside[0]}, counted from 0, lies before the window of {length} items"],
             fix="Ask for one of the newest items, or train with a longer max_seq_length.",
         )
     return start

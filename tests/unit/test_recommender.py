@@ -228,7 +228,9 @@ def test_a_sequence_without_a_gap_or_with_one_out_of_sight_is_told(
     with pytest.raises(SettingsError, match="no gap to fill"):
         recommender.fill(["3", "4"])
     long = [None, *[str(n) for n in range(1, 13)]]
-    with pytest.raises(SettingsError, match="position 1 lies before the window of 12 items"):
+    with pytest.raises(
+        SettingsError, match="position 0, counted from 0, lies before the window of 12 items"
+    ):
         recommender.fill(long)
     assert len(recommender.fill(long[:12])) == 1
 
