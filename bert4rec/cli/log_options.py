@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bert4rec.cli.terminal import bundled, refuse_no_name, wrong_use
-from bert4rec.errors import NotFoundError
+from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import expanded, is_file
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class LogOptions:
 
         Raises:
             NotFoundError: the recipe is not there, or its item table is not beside the log.
-            FormatError: it is no recipe.
+            FormatError: it is no recipe, or takes a column that cannot be named here.
         """
         if self.recipe is None:
             return self
@@ -79,6 +79,12 @@ class LogOptions:
 
         recipe = read_recipe(self.recipe)
         roles, settings = asdict(recipe.roles), recipe.settings.model_dump()
+        if NO_COLUMN in roles.values():
+            raise FormatError(
+                f"the recipe takes a column {NO_COLUMN!r}, which would be read as none",
+                where=self.recipe.name,
+                fix="Give that column of the log another name, and make the recipe anew.",
+            )
         # What the recipe leaves out is not guessed anew.
         options: dict[str, Any] = {role: column or NO_COLUMN for role, column in roles.items()}
         options["form"] = recipe.form

@@ -226,6 +226,20 @@ def test_a_smallest_value_of_nought_is_typed_too(log: Path, home: Path, workspac
     assert "--min-value" in result.stderr
 
 
+def test_a_recipe_with_a_column_that_is_called_as_none_is_refused(
+    tmp_path: Path, workspace: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"u{n % 4},i{n % 5},{1_700_000_000 + n}" for n in range(40)]
+    log.write_text("\n".join(["user_id,item_id,-", *rows]) + "\n")
+    made = find_target(str(log), LogOptions(), workspace)
+    assert made.manifest["roles"]["time"] == "-"
+    recipe = tmp_path / "recipe.json"
+    write_json(recipe, recipe_of(made.manifest).document())
+    with pytest.raises(FormatError, match="a column '-', which would be read as none"):
+        find_target(str(log), LogOptions(recipe=recipe), workspace)
+
+
 def test_a_recipe_asks_for_items_that_came_as_a_frame(log: Path, workspace: Path) -> None:
     items = pd.DataFrame({"number": [0, 1], "title": ["Zero", "One"]})
     table = read_item_table(items, key="number")
