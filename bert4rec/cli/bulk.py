@@ -46,6 +46,7 @@ def score(run: str, pairs: str, out: str | None, skip_unknown: bool, workspace: 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """
     _check_ending(out, *ROW_ENDINGS)
+    _check_apart(("--out", out), ("--pairs", pairs))
     from bert4rec.bulk.scoring import read_scores, score_pairs
 
     model = load_run(workspace, run)

@@ -400,6 +400,7 @@ def test_the_columns_of_an_item_table_can_be_named(log: Path, workspace: Path) -
         ["nearest", "v.parquet", "--queries", "q.parquet", "--out", "q.parquet"],
         ["nearest", "v.parquet", "--out", "o.txt"],
         ["score", "last", "--pairs", "p.csv", "--out", "o.txt"],
+        ["score", "last", "--pairs", "p.csv", "--out", "./p.csv"],
         ["prepare", "log.csv", "--min-sequence-length", "-1"],
         ["prepare", "log.csv", "--min-item-count", "0"],
         ["prepare", "log.csv", "--min-item-count", str(10**42)],
