@@ -22,6 +22,15 @@ HEAD_BYTES = 1 << 20
 MOST_BLANK_BYTES = 1 << 12
 LINE_LIMIT_BYTES = 1 << 20
 
+PARQUET_MAGIC = b"PAR1"
+PARQUET_ENDINGS = (".parquet", ".pq")
+PACKED_ENDING = re.compile(r"\.(gz|gzip|zst|zstd|bz2|xz|zip)$")
+# What a file that is no log is called, without what packing it adds.
+NO_LOG = re.compile(
+    r"(readme|licen[cs]e|copying|changelog|_|thumbs\.db|desktop\.ini).*"
+    r"|.*\.(md|item|user|kg|link|html|pdf|png|jpe?g|gif|svg|xlsx?|docx?|py|ipynb)"
+)
+
 # First bytes of files that people take for logs, and what to do about them.
 FOREIGN = {
     b"7z\xbc\xaf": ("a 7z archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
@@ -69,9 +78,8 @@ def files_of(path: str | Path) -> list[Path]:
     if is_file(place):
         return [place]
     if is_there(place) and place.is_dir():
-        found = [child for child in place.iterdir() if child.is_file() and child.name[0] != "."]
-        found = found or _parts_below(place)
-        problem = f"the folder {place.name!r} holds no file"
+        found = _files_in(place)
+        problem = f"the folder {place.name!r} holds no file, and those in it no Parquet"
     elif re.search(r"[*?\[]", str(place)):
         anchor = Path(place.anchor)
         pattern = str(place.relative_to(anchor)) if place.anchor else str(place)
@@ -95,15 +103,48 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
         ) from error
 
 
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and the parts of a partitioned table beside them.
+
+    Folders of other names are gone into where no file of the folder itself may be a log.
+    """
+    children = [child for child in folder.iterdir() if child.name[0] != "."]
+    found = [child for child in children if child.is_file()]
+    has_log = any(may_be_log(file) for file in found)
+    for child in children:
+        if child.is_dir() and child.name[0] != "_" and ("=" in child.name or not has_log):
+            found += _parts_below(child)
+    return found
+
+
 def _parts_below(folder: Path) -> list[Path]:
-    """Return the Parquet files of a partitioned table, in folders such as day=2024-05-17."""
-    found = sorted(folder.rglob("*.parquet"))
+    """Return the Parquet files below a folder, such as day=2024-05-17, at any depth."""
     hidden = (".", "_")
     return [
         file
-        for file in found
-        if file.is_file() and not any(p.startswith(hidden) for p in file.relative_to(folder).parts)
+        for file in folder.rglob("*")
+        if not any(part.startswith(hidden) for part in file.relative_to(folder).parts)
+        and file.is_file()
+        and _is_part(file)
     ]
+
+
+def _is_part(file: Path) -> bool:
+    if file.suffix in PARQUET_ENDINGS:
+        return True
+    # Hive calls its parts 000000_0.
+    with file.open("rb") as stream:
+        return stream.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+
+
+def may_be_log(file: Path) -> bool:
+    """Whether a file may be a log or a part of one, by its name."""
+    return NO_LOG.fullmatch(unpacked_name(file)) is None
+
+
+def unpacked_name(file: Path) -> str:
+    """Return a file's name in lower case, without what packing it adds."""
+    return PACKED_ENDING.sub("", file.name.lower())
 
 
 def _natural_key(path: Path) -> list[tuple[int, int | str]]:
@@ -178,7 +219,7 @@ def read_head(file: Path, n_bytes: int = HEAD_BYTES) -> Head:
         is_cut = bool(read_block(stream, 1, file))
     if not data.strip():
         raise _empty(file)
-    if data[:4] == b"PAR1":
+    if data.startswith(PARQUET_MAGIC):
         return _parquet_head(file, packing)
     encoding = wide_encoding(data)
     if encoding is None:

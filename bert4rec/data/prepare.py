@@ -175,11 +175,16 @@ def _items_of(
     source: Source, roles: Roles, items: Path | str | pd.DataFrame | ItemTable | None
 ) -> ItemTable | None:
     if items is None and source.layout.form == "recbole":
-        beside = source.files[0].with_suffix(".item")
-        items = beside if beside.is_file() else None
+        items = _items_beside(source.files[0])
     if items is None or isinstance(items, ItemTable):
         return items
     return read_item_table(items, log_item=roles.item)
+
+
+def _items_beside(log: Path) -> Path | None:
+    """Return the `.item` file of an `.inter` file, packed or not as that one is."""
+    named = (log.with_suffix(".item"), log.with_name(log.name.replace(".inter", ".item")))
+    return next((file for file in named if file != log and file.is_file()), None)
 
 
 def _default_name(source: Source) -> str:

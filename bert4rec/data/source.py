@@ -16,7 +16,15 @@ from bert4rec.data.column_types import dtype_of_type, id_text
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
-from bert4rec.data.heads import Head, check_size, files_of, is_empty, read_head
+from bert4rec.data.heads import (
+    Head,
+    check_size,
+    files_of,
+    is_empty,
+    may_be_log,
+    read_head,
+    unpacked_name,
+)
 from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
 from bert4rec.data.roles import guess_roles
 from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
@@ -34,10 +42,6 @@ USUAL_STEMS = (
 PARTS = ({"train", "training"}, {"valid", "validation", "val", "dev"}, {"test", "testing"})
 # Forms that any list of ids may seem to have.
 LOOSE_FORMS = ("pairs", "sequences", "sessions")
-NO_LOG = re.compile(
-    r"(readme|licen[cs]e|copying|changelog|_|thumbs\.db|desktop\.ini).*"
-    r"|.*\.(md|item|user|kg|link|html|pdf|png|jpe?g|gif|svg|xlsx?|docx?|py|ipynb)"
-)
 N_FILES_NAMED = 8
 
 
@@ -92,8 +96,12 @@ def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
         return ()
     shared = os.path.commonpath([file.parent for file in files])
     names = [file.relative_to(shared).as_posix() for file in files]
+    return tuple(map(_shown_name, names))
+
+
+def _shown_name(name: str) -> str:
     # A file may have a name that is no text.
-    return tuple(name.encode("utf-8", "replace").decode() for name in names)
+    return name.encode("utf-8", "replace").decode()
 
 
 def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) -> str:
@@ -160,10 +168,21 @@ def open_source(
         tuple(head.packing for head in heads),
         tuple(head.encoding for head in heads),
         sql_types=tuple(sql_types),
-        passed_over=tuple(
-            name for name, file in zip(_names_of(there), there, strict=True) if file not in chosen
-        ),
+        passed_over=(*_names_left(there, chosen), *_folders_left(folder, there)),
     )
+
+
+def _names_left(there: Sequence[Path], chosen: Sequence[Path]) -> list[str]:
+    """Return the names of the files that were not chosen."""
+    taken = set(chosen)
+    return [name for name, file in zip(_names_of(there), there, strict=True) if file not in taken]
+
+
+def _folders_left(folder: Path, there: Sequence[Path]) -> list[str]:
+    """Return the folders in a folder that were not gone into, with a slash at the end."""
+    met = {file.relative_to(folder).parts[0] for file in there} if folder.is_dir() else set()
+    folders = (child.name for child in folder.iterdir() if child.is_dir()) if met else ()
+    return [f"{_shown_name(n)}/" for n in sorted(folders) if n not in met and n[0] != "."]
 
 
 def _head_and_layout(
@@ -182,18 +201,22 @@ def _head_and_layout(
 
 
 def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
-    chosen = [file for file in files if file.suffix == ".inter"] or [
-        file for file in files if not NO_LOG.fullmatch(file.name.lower())
+    chosen = [file for file in files if unpacked_name(file).endswith(".inter")] or [
+        file for file in files if may_be_log(file)
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
     for file in _filled(chosen, folder):
         signature = _log_signature(file, form, folder)
         if signature is not None:
             groups.setdefault(signature, []).append(file)
-    usual = [group for group in groups.values() if any(f.stem in USUAL_STEMS for f in group)]
+    usual = [group for group in groups.values() if any(map(_is_usual, group))]
     if len(groups) == 1 or len(usual) == 1:
         return usual[0] if len(usual) == 1 else next(iter(groups.values()))
     raise _unclear_folder(files, groups, folder)
+
+
+def _is_usual(file: Path) -> bool:
+    return Path(unpacked_name(file)).stem in USUAL_STEMS
 
 
 def _filled(files: Sequence[Path], where: str) -> list[Path]:
@@ -243,13 +266,13 @@ def _unclear_folder(
     files: Sequence[Path], groups: dict[tuple[str, ...], list[Path]], folder: str
 ) -> LogError:
     if not groups:
-        names = ", ".join(file.name for file in files[:8])
         return LogError(
-            f"no file of the folder is clearly a log: {names}",
+            f"no file of the folder is clearly a log: {', '.join(_names_of(files)[:8])}",
             where=folder,
             fix="Name the file, and its columns with --user and --item if need be.",
         )
-    shown = "; ".join(", ".join(file.name for file in group[:3]) for group in groups.values())
+    names = dict(zip(files, _names_of(files), strict=True))
+    shown = "; ".join(", ".join(names[f] for f in group[:3]) for group in groups.values())
     return LogError(
         f"the folder holds several logs of different columns: {shown}",
         where=folder,

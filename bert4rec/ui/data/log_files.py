@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
+from bert4rec.data.heads import PARQUET_ENDINGS
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, writing_explained
 
@@ -75,9 +76,10 @@ def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
 def _read_together(files: list[PurePath]) -> set[PurePath]:
     """Return the folders of several files, and those of partitions such as day=2024-05-17."""
     n_files = Counter(file.parent for file in files)
-    roots = {_above_partitions(file.parent) for file in files if file.suffix == ".parquet"}
     found = {place for place, n in n_files.items() if n > 1}
-    return {place for place in found | (roots - n_files.keys()) if place.parts}
+    parts = (file for file in files if file.suffix in ("", *PARQUET_ENDINGS))
+    found |= {_above_partitions(file.parent) for file in parts if "=" in file.parent.name}
+    return {place for place in found if place.parts}
 
 
 def _above_partitions(place: PurePath) -> PurePath:

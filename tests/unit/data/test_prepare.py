@@ -52,10 +52,12 @@ def test_a_line_of_no_use_gives_nobody_a_place_in_the_order(tmp_path: Path, work
 def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
     tmp_path: Path, workspace: Path
 ):
+    folder = tmp_path / "log"
+    folder.mkdir()
     for name in ("part-1.csv", "part-2.csv"):
-        write_log(tmp_path, name)
-    (tmp_path / "notes.txt").write_text("About the parts\n")
-    source = prepare(tmp_path).manifest["source"]
+        write_log(folder, name)
+    (folder / "notes.txt").write_text("About the parts\n")
+    source = prepare(folder).manifest["source"]
     assert source["n_files"] == 2
     assert source["files"] == ["part-1.csv", "part-2.csv"]
     assert source["passed_over"] == ["notes.txt"]

@@ -61,6 +61,17 @@ def test_folders_of_several_files_are_offered_as_one_log(folder: Path) -> None:
     assert data_path(folder, "deep/") == folder.resolve() / "deep"
 
 
+@pytest.mark.parametrize("name", ["part.parquet", "part.pq", "000000_0"])
+@pytest.mark.parametrize("beside", [(), ("_SUCCESS",), ("README.md", "_SUCCESS")])
+def test_a_folder_of_partitions_is_offered_whatever_lies_beside_them(
+    name: str, beside: tuple[str, ...], tmp_path: Path
+) -> None:
+    for file in (f"plays/day=1/{name}", *(f"plays/{other}" for other in beside)):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert list_data(tmp_path).folders == ["plays/"]
+
+
 @pytest.mark.parametrize("target", ["outside.csv", "."])
 def test_a_folder_with_a_link_out_of_the_open_one_is_not_read(
     folder: Path, tmp_path: Path, target: str
@@ -178,9 +189,10 @@ def test_the_folder_of_a_parted_table_is_offered_with_one_file_a_part(folder: Pa
         (folder / "events" / part).mkdir(parents=True)
         (folder / "events" / part / "p0.parquet").touch()
     assert list_data(folder).folders == ["events/"]
-    # With a file of its own, that is all that would be read of the folder.
-    (folder / "events" / "notes.txt").touch()
-    assert list_data(folder).folders == []
+    # One part alone is no folder of them.
+    (folder / "single").mkdir()
+    (folder / "single" / "p0.parquet").touch()
+    assert list_data(folder).folders == ["events/"]
 
 
 def test_more_files_than_are_listed_are_counted(
