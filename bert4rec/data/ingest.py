@@ -124,7 +124,7 @@ def _through_a_table(connection: Connection, source: Source, roles: Roles, scan:
     def staged(columns: Scan) -> Scan:
         return staged_columns(columns, roles, connection.types(columns))
 
-    source = fill_raw(connection, source, scan, roles.named().values(), staged)
+    source = fill_raw(connection, source, scan, staged)
     reading = None if roles.time is None else read_times(connection, roles.time, source.name)
     told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
     stager = RowStager(connection.spill_folder / "staged", N_REJECTS_KEPT, N_CHARACTERS_KEPT)

@@ -173,7 +173,7 @@ def _read(
     connection: Connection, source: Source, names: Sequence[str], key: str, title: str | None
 ) -> _Found:
     scan = scan_source(source, connection.spill_folder)
-    source = fill_raw(connection, source, scan, source.layout.columns, lambda columns: columns)
+    source = fill_raw(connection, source, scan, lambda columns: columns)
     called = dict(zip(names, source.layout.columns, strict=True))
     shown = [called[name] for name in (key, title) if name is not None]
     table = connection.duckdb.execute(_with_texts(connection, shown)).df()

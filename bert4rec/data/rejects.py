@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bert4rec.data.heads import open_lines
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.lines import find_lines
-from bert4rec.data.scan import Connection, Scan, quote_name
+from bert4rec.data.scan import Connection, Scan
 from bert4rec.data.source import Source, scan_source
 
 N_REJECTS_KEPT = 100
@@ -47,7 +47,6 @@ def fill_raw(
     connection: Connection,
     source: Source,
     scan: Scan,
-    names: Iterable[str],
     shaped: Callable[[Scan], Scan],
 ) -> Source:
     """Fill the table `raw` with the rows of a source, if need be with quotes as letters.
@@ -56,7 +55,6 @@ def fill_raw(
         connection: Gets the table.
         source: What is read.
         scan: All columns of it.
-        names: The columns to take where quotes are letters.
         shaped: Makes the columns of the table from those of a scan.
 
     Returns:
@@ -65,7 +63,7 @@ def fill_raw(
     table = shaped(scan)
     connection.run(f"CREATE TABLE raw AS {table.sql}", table.parameters)
     if has_open_quote(connection, source):
-        return _without_quotes(connection, source, names, shaped)
+        return _without_quotes(connection, source, shaped)
     return source
 
 
@@ -80,7 +78,6 @@ def has_open_quote(connection: Connection, source: Source) -> bool:
 def _without_quotes(
     connection: Connection,
     source: Source,
-    names: Iterable[str],
     shaped: Callable[[Scan], Scan],
 ) -> Source:
     """Read again with quotes as letters, and keep the reading that has more rows.
@@ -93,9 +90,7 @@ def _without_quotes(
     """
     (first_scan,) = connection.row("SELECT max(scan_id) FROM reject_errors")
     plain = replace(source, layout=replace(source.layout, quote=""))
-    scan = scan_source(plain, connection.spill_folder / "plain")
-    unquoted = ", ".join(f"{_unquoted(quote_name(n))} AS {quote_name(n)}" for n in names)
-    table = shaped(Scan(f"SELECT {unquoted} FROM ({scan.sql})", scan.parameters))
+    table = shaped(scan_source(plain, connection.spill_folder / "plain"))
     connection.run(f"CREATE TABLE plain AS {table.sql}", table.parameters)
     (is_better,) = connection.row(
         "SELECT (SELECT count(*) FROM plain) > (SELECT count(*) FROM raw)"
@@ -106,14 +101,6 @@ def _without_quotes(
     stale = "<=" if is_better else ">"
     connection.run(f"DELETE FROM reject_errors WHERE scan_id {stale} $scan", {"scan": first_scan})
     return plain if is_better else source
-
-
-def _unquoted(column: str) -> str:
-    inner = f"replace(substr({column}, 2, length({column}) - 2), '\"\"', '\"')"
-    is_quoted = (
-        f"length({column}) > 1 AND starts_with({column}, '\"') AND ends_with({column}, '\"')"
-    )
-    return f"CASE WHEN {is_quoted} THEN {inner} ELSE {column} END"
 
 
 def has_reject_table(source: Source) -> bool:

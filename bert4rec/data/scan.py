@@ -30,6 +30,8 @@ LEAST_MEMORY_BYTES = 400 << 20
 MAX_HISTORY_BYTES = 16 << 20
 MAX_RECORD_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 1 << 30
+# Forms whose fields may stand between quotes.
+QUOTED_FORMS = ("csv", "tsv")
 # Alone, `trim` takes off spaces only.
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
@@ -185,7 +187,26 @@ def scan_files(
     scan = Scan(_read_csv_sql(options), {"files": paths} | options)
     if layout.form == "jsonl":
         return _records(scan, layout)
+    if layout.form in QUOTED_FORMS and not layout.quote:
+        return _unquoted(scan, layout)
     return _histories(scan, layout) if layout.form in LINE_FORMS else scan
+
+
+def _unquoted(scan: Scan, layout: Layout) -> Scan:
+    """Return the columns without the quotes around whole fields.
+
+    They may come long after the head from which it was told that a file has none.
+    """
+    columns = ", ".join(f"{_inner(name)} AS {name}" for name in map(quote_name, layout.columns))
+    return Scan(f"SELECT {columns} FROM ({scan.sql})", scan.parameters)
+
+
+def _inner(column: str) -> str:
+    inner = f"replace(substr({column}, 2, length({column}) - 2), '\"\"', '\"')"
+    is_quoted = (
+        f"length({column}) > 1 AND starts_with({column}, '\"') AND ends_with({column}, '\"')"
+    )
+    return f"CASE WHEN {is_quoted} THEN {inner} ELSE {column} END"
 
 
 def scan_parquet(

@@ -95,8 +95,7 @@ def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
     if not files:
         return ()
     shared = os.path.commonpath([file.parent for file in files])
-    names = [file.relative_to(shared).as_posix() for file in files]
-    return tuple(map(_shown_name, names))
+    return tuple(_shown_name(file.relative_to(shared).as_posix()) for file in files)
 
 
 def _shown_name(name: str) -> str:
@@ -157,6 +156,8 @@ def open_source(
             )
         heads.append(head)
         sql_types.append(other.sql_types)
+        # A head may have no quotes where those of further files do.
+        layout = replace(layout, quote=layout.quote or other.quote)
     # A glob says less of what it is than the folder that it looks into.
     home = folder.resolve() if folder.is_dir() else files[0].resolve().parent
     name = home.name if folder.is_dir() or len(files) > 1 else files[0].name

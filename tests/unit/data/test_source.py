@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bert4rec.data.log import read_log
 from bert4rec.data.prepare import prepare
 from bert4rec.data.source import open_source
 from bert4rec.errors import LogError
@@ -98,3 +99,38 @@ def test_packed_recbole_files_are_told_apart_and_give_their_titles(tmp_path: Pat
     made = prepare(tmp_path / "log", workspace=tmp_path / "w")
     assert made.manifest["source"]["files"] == ["a.inter.gz"]
     assert made.vocabulary.titles[:2] == ["Title 0", "Title 7"]
+
+
+def with_tabs(*, has_quotes: bool) -> str:
+    sign = '"' * has_quotes
+    rows = (f"{sign}{user}{sign}\t{sign}{item}{sign}\n" for user, item in PAIRS)
+    return f"{sign}user_id{sign}\t{sign}item_id{sign}\n" + "".join(rows)
+
+
+def pairs_of(path: Path) -> list[tuple[str, str]]:
+    with read_log(path) as log:
+        assert not log.n_rejected
+        rows = log.rows.frame()
+    return list(zip(rows["user_id"], rows["item_id"], strict=True))
+
+
+@pytest.mark.parametrize("quoted", ["part-1.tsv", "part-2.tsv"])
+def test_ids_are_the_same_whichever_part_has_quotes(quoted: str, tmp_path: Path):
+    for name in ("part-1.tsv", "part-2.tsv"):
+        (tmp_path / name).write_text(with_tabs(has_quotes=name == quoted))
+    with (tmp_path / quoted).open("a") as file:
+        file.write('"u1"\t"one\titem"\n')
+    expected = [*PAIRS, *PAIRS]
+    expected.insert(60 if quoted == "part-1.tsv" else 120, ("u1", "one\titem"))
+    assert pairs_of(tmp_path) == expected
+
+
+def test_quotes_between_tabs_that_come_late_are_no_part_of_an_id(tmp_path: Path):
+    rows = "".join(f"{user}\t{item}\n" for user, item in PAIRS * 10)
+    late = 'u1\t"say ""hello"""\n"u2"\ti2\nu3\t"Heroes\n'
+    (tmp_path / "log.tsv").write_text(f"user_id\titem_id\n{rows}{late}")
+    assert pairs_of(tmp_path / "log.tsv")[600:] == [
+        ("u1", 'say "hello"'),
+        ("u2", "i2"),
+        ("u3", '"Heroes'),
+    ]
