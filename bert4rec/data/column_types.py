@@ -1,10 +1,13 @@
-"""SQL types of columns: which hold whole numbers or moments, and ids of any type as text."""
+"""SQL types of columns: which hold whole numbers, moments or lists, and what they hold as text."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_string_dtype
 
@@ -18,6 +21,8 @@ FLOATS = {"FLOAT", "DOUBLE"}
 DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 # Of any unit, with a zone or without; lists of them end with a bracket.
 TIME = re.compile(r"DATE|TIMESTAMP[A-Z_ ]*")
+# What holds several values in one cell of a frame.
+LISTS = (list, tuple, np.ndarray)
 # What around an id does not count.
 AROUND_ID = " "
 # The type of a column that is empty all over.
@@ -27,6 +32,11 @@ EMPTY = '"NULL"'
 def is_time_type(sql_type: str) -> bool:
     """Whether a column of an SQL type holds moments or days."""
     return TIME.fullmatch(sql_type) is not None
+
+
+def is_list_type(sql_type: str) -> bool:
+    """Whether each cell of a column of an SQL type holds several values."""
+    return sql_type.endswith("]")
 
 
 def dtype_of_type(sql_type: str, examples: Sequence[str]) -> str:
@@ -72,3 +82,26 @@ def id_texts(column: pd.Series) -> pd.Series:
     if column.dtype != object and is_string_dtype(column.dtype):
         return column.astype("string")
     return column.map(raw_id, na_action="ignore").astype("string")
+
+
+def list_in(cell: Any) -> Any:
+    """Return the list that a cell of JSON is the text of; any other cell as it is."""
+    try:
+        return json.loads(cell) if isinstance(cell, str) and cell.startswith("[") else cell
+    except (ValueError, RecursionError):
+        return cell
+
+
+def without_lists(column: pd.Series) -> pd.Series:
+    """Return a column with its lists as texts such as `Comedy|Drama`, as CSV files have them."""
+    if not (column.dtype == object or isinstance(column.dtype, pd.ArrowDtype)):
+        return column
+    if not any(isinstance(cell, LISTS) for cell in column):
+        return column
+    return column.map(_joined, na_action="ignore").astype("string")
+
+
+def _joined(cell: Any) -> str | None:
+    if not isinstance(cell, LISTS):
+        return raw_id(cell)
+    return "|".join(text for text in map(raw_id, cell) if text is not None)

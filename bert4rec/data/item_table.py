@@ -14,7 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bert4rec.data.column_types import AROUND_ID, id_text, id_texts
+from bert4rec.data.column_types import (
+    AROUND_ID,
+    id_text,
+    id_texts,
+    is_list_type,
+    list_in,
+    without_lists,
+)
 from bert4rec.data.frames import frame_source, text_checked
 from bert4rec.data.layout import JSON_FORMS
 from bert4rec.data.packing import hash_files
@@ -84,8 +91,8 @@ def read_items(
 
     Returns:
         One row an item, with `item_id` and `title` (str) first and the other columns as they are,
-        texts that are all plain numbers as numbers. An item without a title is called by its id; of
-        several rows of one item the first counts.
+        texts that are all plain numbers as numbers and lists as text such as `a|b`. An item without
+        a title is called by its id; of several rows of one item the first counts.
 
     Raises:
         LogError: the file is no table, or no column is certain to hold the item ids.
@@ -179,6 +186,8 @@ def _read(
     table = connection.duckdb.execute(_with_texts(connection, shown)).df()
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
+    if source.layout.form in JSON_FORMS:
+        table = table.assign(**{name: table[name].map(list_in) for name in names if name != key})
     n_refused, refused = _refused(table, key, no_record)
     n_rejected = n_refused + count_uncut(connection, source).total()
     return _Found(table, n_rejected, first_rejects(connection, source, refused))
@@ -190,7 +199,7 @@ def _with_texts(connection: Connection, shown: Collection[str]) -> str:
     told = [
         f"{id_text(quote_name(name), sql_type)} AS {quote_name(name)}"
         for name, sql_type in types.items()
-        if name in shown or sql_type == "BLOB"
+        if (name in shown and not is_list_type(sql_type)) or sql_type == "BLOB"
     ]
     return f"SELECT * REPLACE ({', '.join(told)}) FROM raw"
 
@@ -269,11 +278,11 @@ def _title(names: Sequence[str], key: str) -> str | None:
 
 def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:
     ids = _ids(table[key])
-    titles = ids if title is None else _texts(table[title])
+    titles = ids if title is None else _texts(without_lists(table[title]))
     others = [name for name in table.columns if name not in (key, title)]
     arranged = pd.DataFrame({"item_id": ids, "title": titles.where(titles != "", ids)})
     for name in others:
-        arranged[_shown(name)] = _as_numbers(_of_one_type(table[name]))
+        arranged[_shown(name)] = _as_numbers(_of_one_type(without_lists(table[name])))
     is_first = (arranged["item_id"] != "") & ~arranged["item_id"].duplicated()
     return arranged[is_first].reset_index(drop=True)
 

@@ -107,9 +107,42 @@ def test_a_column_of_several_types_becomes_text_and_others_stay_as_they_are(tmp_
     )
     table = read_items(frame)
     assert table["mixed"].fillna("").tolist() == ["1", "x", ""]
-    assert table["place"].tolist() == ["(1, 2)", "x", "3.5"]
-    assert table["tags"].tolist() == [["u"], [], ["v", "w"]]
+    assert table["place"].tolist() == ["1|2", "x", "3.5"]
+    assert table["tags"].tolist() == ["u", "", "v|w"]
     table.to_parquet(tmp_path / "items.parquet")
+
+
+LISTED = {
+    "item_id": ["a", "b", "c", "d"],
+    "title": [["A", "An A"], ["B"], None, ["D"]],
+    "genres": [["Comedy", "Drama"], ["Drama"], None, []],
+    "years": [[1999, 2001], [2001], [], None],
+}
+
+
+@pytest.mark.parametrize("form", ["frame", "parquet", "jsonl", "json"])
+def test_lists_of_any_form_are_the_values_of_a_cell(form: str, tmp_path: Path):
+    frame, path = pd.DataFrame(LISTED), tmp_path / f"items.{form}"
+    if form == "parquet":
+        frame.to_parquet(path)
+    elif form != "frame":
+        frame.to_json(path, orient="records", lines=form == "jsonl")
+    table = read_items(frame if form == "frame" else path)
+    assert table["title"].tolist() == ["A|An A", "B", "c", "D"]
+    assert table["genres"].fillna("").tolist() == ["Comedy|Drama", "Drama", "", ""]
+    assert table["years"].fillna("").tolist() == ["1999|2001", "2001", "", ""]
+
+
+def test_records_in_lists_are_values_as_they_are_written():
+    cast = [[{"n": 1}], [{"n": 2}, {"n": 3}], None]
+    table = read_items(pd.DataFrame({"item_id": ["a", "b", "c"], "cast": cast}))
+    assert table["cast"].fillna("").tolist() == ["{'n': 1}", "{'n': 2}|{'n': 3}", ""]
+
+
+def test_a_text_of_json_that_only_begins_as_a_list_stays_a_text(tmp_path: Path):
+    text = '{"item_id": "a", "title": "[untitled]"}\n{"item_id": "b", "title": "[]["}\n'
+    (tmp_path / "items.jsonl").write_text(text)
+    assert read_items(tmp_path / "items.jsonl")["title"].tolist() == ["[untitled]", "[]["]
 
 
 ROWS = [f"{n},Title {n},g" for n in range(1, 201)]
