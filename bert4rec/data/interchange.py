@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from bert4rec.data.column_types import id_texts, without_lists
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.item_groups import cell_values
 from bert4rec.errors import DatasetError, UnwritableError
 from bert4rec.files import folder_swapped_in, remove_abandoned, safe_name, writing_explained
 
@@ -75,12 +78,27 @@ def _write_parquet(dataset: SequenceDataset, folder: Path) -> None:
             if times_s is not None:
                 columns.append(pa.array(times_s, pa.float64()))
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-    _items(dataset).to_parquet(folder / "items.parquet", index=False)
+    items = _with_bars(_items(dataset), dataset.vocabulary.token_lists)
+    items.to_parquet(folder / "items.parquet", index=False)
 
 
 def _items(dataset: SequenceDataset) -> pd.DataFrame:
     # How often an item occurs is seen from the interactions.
     return dataset.vocabulary.table.drop(columns="count")
+
+
+def _with_bars(table: pd.DataFrame, token_lists: frozenset[str]) -> pd.DataFrame:
+    """Return a table with bars between the words of lists: Parquet cannot say that spaces do it."""
+    parted = {}
+    for name in token_lists & set(table.columns):
+        cells = cell_values(_texts(table[name]), is_token_list=True)
+        parted[name] = ["|".join(values) for values in cells]
+    return table.assign(**parted)
+
+
+def _texts(column: pd.Series) -> list[str]:
+    texts: list[str] = id_texts(without_lists(column)).fillna("").tolist()
+    return texts
 
 
 def _blocks(
@@ -126,13 +144,17 @@ def _whole(raw_id: object) -> str:
 def _item_lines(table: pd.DataFrame, token_lists: Collection[str]) -> Iterator[str]:
     kinds = {"item_id": "token", "title": "token_seq"}
     for name in map(str, table.columns):
-        is_number = pd.api.types.is_numeric_dtype(table[name])
         of_text = "token_seq" if name in token_lists else "token"
-        kinds.setdefault(name, "float" if is_number else of_text)
+        kinds.setdefault(name, "float" if _is_number(table[name]) else of_text)
     fields = zip(_field_names(kinds), kinds.values(), strict=True)
     yield "\t".join(f"{name}:{kind}" for name, kind in fields) + "\n"
-    for row in table[list(kinds)].itertuples(index=False):
-        yield "\t".join("" if pd.isna(v) else BREAKS.sub(" ", str(v)) for v in row) + "\n"
+    columns = [_texts(table[name]) for name in kinds]
+    for row in zip(*columns, strict=True):
+        yield "\t".join(BREAKS.sub(" ", text) for text in row) + "\n"
+
+
+def _is_number(column: pd.Series) -> bool:
+    return is_numeric_dtype(column) and not is_bool_dtype(column)
 
 
 def _field_names(names: Iterable[str]) -> list[str]:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.composer.rules import texts_of, values_of
 from bert4rec.data import dataset as dataset_module
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings
@@ -63,6 +65,13 @@ def made(workspace: Path, *, has_times: bool = True, seed: int = 3) -> SequenceD
         }
     )
     return prepare(log, items=items, workspace=workspace, settings=ALL, name="made")
+
+
+def with_items(items: dict[str, list[Any]], token_lists: tuple[str, ...] = ()) -> SequenceDataset:
+    """Two items with a table of their own."""
+    dataset = SequenceDataset.from_sequences([[1, 2], [2, 1]])
+    table = dataset.vocabulary.table.assign(**items)
+    return replace(dataset, vocabulary=Vocabulary(table, token_lists))
 
 
 def read_back(files: list[Path], workspace: Path) -> SequenceDataset:
@@ -162,3 +171,39 @@ def test_what_a_killed_export_left_goes_at_the_next_one(workspace: Path, tmp_pat
     (left / "items.parquet").write_bytes(b"PAR1")
     export_dataset(made(workspace), tmp_path / "exports" / "mine", "parquet")
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_columns_that_are_lists_of_words_hold_the_same_values_when_read_again(
+    form: str, tmp_path: Path
+) -> None:
+    dataset = with_items({"genres": ["Comedy Drama", "Drama"]}, ("genres",))
+    again = read_back(export_dataset(dataset, tmp_path / "out", form), tmp_path / "w")
+    assert values_of(again.vocabulary, "genres") == [["Comedy", "Drama"], ["Drama"]]
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+@pytest.mark.parametrize("values", [[True, False], [True, None], [1990, None], [2.5, 7.0]])
+def test_values_of_any_type_group_alike_when_read_again(
+    values: list[Any], form: str, tmp_path: Path
+) -> None:
+    dataset = with_items({"kind": values})
+    again = read_back(export_dataset(dataset, tmp_path / "out", form), tmp_path / "w")
+    assert texts_of(again.vocabulary, "kind") == texts_of(dataset.vocabulary, "kind")
+
+
+def test_truth_is_no_number_in_recbole(tmp_path: Path) -> None:
+    dataset = with_items({"flag": [True, False], "year": [1990, 2001]})
+    export_dataset(dataset, tmp_path / "out", "recbole")
+    assert (tmp_path / "out" / "made.item").read_text().splitlines() == [
+        "item_id:token\ttitle:token_seq\tflag:token\tyear:float",
+        "1\t1\ttrue\t1990",
+        "2\t2\tfalse\t2001",
+    ]
+
+
+def test_lists_in_the_items_of_an_older_dataset_are_exported(tmp_path: Path) -> None:
+    dataset = with_items({"genres": [np.array(["a", "b"]), ["c\td"]]})
+    export_dataset(dataset, tmp_path / "out", "recbole")
+    lines = (tmp_path / "out" / "made.item").read_text().splitlines()
+    assert lines[1:] == ["1\t1\ta|b", "2\t2\tc d"]
