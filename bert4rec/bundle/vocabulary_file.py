@@ -89,8 +89,17 @@ def read_vocabulary(path: Path) -> Vocabulary:
     token_lists = document.get("token_lists", [])
     if not isinstance(token_lists, list) or not all(isinstance(name, str) for name in token_lists):
         raise FormatError("its token_lists are not names of columns")
-    table = pd.DataFrame({str(name): pd.Series(columns[name]) for name in columns})
+    table = pd.DataFrame({str(name): _series(columns[name]) for name in columns})
     return Vocabulary(table, token_lists)
+
+
+def _series(values: list[Any]) -> pd.Series:
+    given = [value for value in values if value is not None]
+    has_gap = 0 < len(given) < len(values)
+    # A gap would make whole numbers floats, of which one stands for many large ones.
+    if has_gap and all(type(value) is int and -(2**63) <= value < 2**63 for value in given):
+        return pd.Series(values, dtype="Int64")
+    return pd.Series(values)
 
 
 def _is_column(column: Any, n_items: int) -> bool:

@@ -26,6 +26,7 @@ from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
 from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
+from bert4rec.composer.rules import texts_of
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
 from bert4rec.json_files import read_json, write_json
@@ -148,6 +149,22 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
     assert str(again.table["published"][0]).startswith("2001-02-03")
     known = again.table["series"].notna() == SHELF["series"].notna()
     assert known.all()
+
+
+@pytest.mark.parametrize("number", [7, 2**60, -(2**63)])
+def test_whole_numbers_beside_a_gap_stay_apart_and_whole(number: int, tmp_path: Path) -> None:
+    numbers = pd.array([number, number + 1, None, number, None] * 2, dtype="Int64")
+    vocabulary = Vocabulary(SHELF.assign(number=numbers))
+    write_vocabulary(vocabulary, tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY)
+    assert texts_of(again, "number") == texts_of(vocabulary, "number")
+    assert again.table["number"].dtype == "Int64"
+
+
+def test_numbers_of_more_than_64_bits_are_read(tmp_path: Path) -> None:
+    columns = {"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1], "more": [2**70, None]}
+    (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
+    assert read_vocabulary(tmp_path / VOCABULARY).table["more"].isna().tolist() == [False, True]
 
 
 def test_lists_of_lists_become_lists_of_texts(tmp_path: Path) -> None:
