@@ -302,10 +302,11 @@ def _texts(column: pd.Series) -> pd.Series:
 def _of_one_type(column: pd.Series) -> pd.Series:
     """Return a column as it is, or as text where Parquet has no type for all of its values."""
     try:
-        schema = pa.Table.from_pandas(column.to_frame(), preserve_index=False).schema
-        pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+        table = pa.Table.from_pandas(column.to_frame(), preserve_index=False)
+        # Of some types, such as bands of numbers, the schema is written but no row.
+        pq.write_table(table.slice(0, 1), pa.BufferOutputStream())
     except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
-        return column.map(str, na_action="ignore").astype("string")
+        return column.astype(object).map(str, na_action="ignore").astype("string")
     return column
 
 

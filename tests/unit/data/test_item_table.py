@@ -244,12 +244,17 @@ def test_a_column_that_parquet_cannot_hold_becomes_text(tmp_path: Path):
         {
             "item": ["a", "b"],
             "sparse": pd.arrays.SparseArray([0, 1]),
+            "sparse of one value": pd.arrays.SparseArray([0, 0]),
+            "band": pd.cut(pd.Series([1.0, 9.0]), [0, 5, 10]),
             "complex": [1 + 2j, 3],
             "empty": [{}, {}],
             "large": [2**70, 1],
         }
     )
     table = read_items(frame)
+    assert table["sparse"].tolist() == [0, 1]
+    assert table["sparse of one value"].tolist() == [0, 0]
+    assert table["band"].tolist() == ["(0, 5]", "(5, 10]"]
     assert table["complex"].tolist() == ["(1+2j)", "(3+0j)"]
     assert table["empty"].tolist() == ["{}", "{}"]
     table.to_parquet(tmp_path / "items.parquet")
