@@ -103,12 +103,21 @@ def check_columns(columns: Sequence[str], where: str, noun: str = "column") -> N
             where=where,
             fix="Two are needed at least, such as user and item; check the delimiter.",
         )
+    check_names(columns, f"{where}, line 1", noun)
+
+
+def check_names(columns: Sequence[str], where: str, noun: str = "column") -> None:
+    """Check that no two columns have the same name but for case.
+
+    Raises:
+        LogError: two have.
+    """
     counts = Counter(name.casefold() for name in columns)
     twice = [name for name in dict.fromkeys(columns) if counts[name.casefold()] > 1]
     if twice:
         raise LogError(
             f"the {noun} {twice[0]!r} is there more than once",
-            where=f"{where}, line 1",
+            where=where,
             fix=f"Give each {noun} a name of its own (case does not count).",
             columns=list(columns),
         )

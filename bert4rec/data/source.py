@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from bert4rec.data.column_types import dtype_of_type, id_text
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
@@ -25,9 +22,10 @@ from bert4rec.data.heads import (
     read_head,
     unpacked_name,
 )
-from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
+from bert4rec.data.layout import Layout, check_form
+from bert4rec.data.parquet_form import parquet_layout
 from bert4rec.data.roles import guess_roles
-from bert4rec.data.scan import Connection, Scan, quote_name, scan_files, scan_parquet
+from bert4rec.data.scan import Scan, scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
 from bert4rec.words import counted
@@ -195,7 +193,7 @@ def _head_and_layout(
             raise LogError(
                 f"the file is Parquet, not {form}", where=file.name, fix="Omit the form."
             )
-        return head, _parquet_layout(file)
+        return head, parquet_layout(file)
     if form == "parquet":
         raise LogError("the file is not Parquet", where=file.name, fix="Omit the form.")
     return head, detect_layout(head, form)
@@ -278,35 +276,6 @@ def _unclear_folder(
         f"the folder holds several logs of different columns: {shown}",
         where=folder,
         fix="Name the file to read, or a glob for several of one kind.",
-    )
-
-
-def _parquet_layout(file: Path) -> Layout:
-    connection = Connection()
-    try:
-        scan = scan_parquet([file])
-        described = connection.rows(f"DESCRIBE {scan.sql}", scan.parameters)
-        names = tuple(str(row[0]) for row in described)
-        sql_types = tuple(str(row[1]) for row in described)
-        casts = ", ".join(map(id_text, map(quote_name, names), sql_types))
-        limited = f"SELECT {casts} FROM ({scan.sql}) LIMIT {N_EXAMPLES}"
-        rows = connection.rows(limited, scan.parameters)
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise LogError(
-            "the Parquet file cannot be read",
-            where=file.name,
-            fix="Write or download it again.",
-            is_unreadable=True,
-        ) from error
-    finally:
-        connection.close()
-    texts = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows)
-    dtypes = tuple(
-        dtype_of_type(sql_type, [text[place] for text in texts])
-        for place, sql_type in enumerate(sql_types)
-    )
-    return Layout(
-        "parquet", "the file starts with PAR1", names, texts, dtypes=dtypes, sql_types=sql_types
     )
 
 

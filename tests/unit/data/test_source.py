@@ -101,6 +101,17 @@ def test_packed_recbole_files_are_told_apart_and_give_their_titles(tmp_path: Pat
     assert made.vocabulary.titles[:2] == ["Title 0", "Title 7"]
 
 
+@pytest.mark.parametrize("name", ["user_id", "User_ID"])
+def test_a_parquet_file_with_a_name_twice_is_refused(name: str, tmp_path: Path):
+    users, items = zip(*PAIRS, strict=True)
+    columns = [pa.array(column) for column in (users, users, items)]
+    table = pa.Table.from_arrays(columns, names=["user_id", name, "item_id"])
+    pq.write_table(table, tmp_path / "log.parquet")
+    with pytest.raises(LogError, match="column 'user_id' is there more than once") as caught:
+        open_source(tmp_path / "log.parquet")
+    assert caught.value.where == "log.parquet"
+
+
 def with_tabs(*, has_quotes: bool) -> str:
     sign = '"' * has_quotes
     rows = (f"{sign}{user}{sign}\t{sign}{item}{sign}\n" for user, item in PAIRS)
