@@ -89,11 +89,11 @@ def _items(dataset: SequenceDataset) -> pd.DataFrame:
 
 def _with_bars(table: pd.DataFrame, token_lists: frozenset[str]) -> pd.DataFrame:
     """Return a table with bars between the words of lists: Parquet cannot say that spaces do it."""
-    parted = {}
+    parted = table.copy()
     for name in token_lists & set(table.columns):
         cells = cell_values(_texts(table[name]), is_token_list=True)
         parted[name] = ["|".join(values) for values in cells]
-    return table.assign(**parted)
+    return parted
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -187,7 +187,8 @@ def _read(
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
     if source.layout.form in JSON_FORMS:
-        table = table.assign(**{name: table[name].map(list_in) for name in names if name != key})
+        for name in set(names) - {key}:
+            table[name] = table[name].map(list_in)
     n_refused, refused = _refused(table, key, no_record)
     n_rejected = n_refused + count_uncut(connection, source).total()
     return _Found(table, n_rejected, first_rejects(connection, source, refused))

@@ -133,6 +133,12 @@ def test_lists_of_any_form_are_the_values_of_a_cell(form: str, tmp_path: Path):
     assert table["years"].fillna("").tolist() == ["1999|2001", "2001", "", ""]
 
 
+def test_lists_of_arrow_are_lists_too():
+    genres = pd.Series([["a", "b"], None], dtype=pd.ArrowDtype(pa.list_(pa.string())))
+    table = read_items(pd.DataFrame({"item_id": ["x", "y"], "genres": genres}))
+    assert table["genres"].fillna("").tolist() == ["a|b", ""]
+
+
 def test_records_in_lists_are_values_as_they_are_written():
     cast = [[{"n": 1}], [{"n": 2}, {"n": 3}], None]
     table = read_items(pd.DataFrame({"item_id": ["a", "b", "c"], "cast": cast}))
