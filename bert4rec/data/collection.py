@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset, open_dataset, read_manifest
 from bert4rec.errors import DatasetError, FormatError, NotFoundError
-from bert4rec.files import child_of
+from bert4rec.files import child_of, safe_name
 from bert4rec.json_files import write_json
 from bert4rec.locks import changing
 
@@ -144,6 +146,32 @@ def fitting_name(text: str) -> str:
         ('My log', 60, '')
     """
     return " ".join(text.split())[:MAX_NAME].rstrip()
+
+
+def dataset_folder(workspace: Path, name: str, fingerprint: str) -> Path:
+    """Return the folder of the dataset of a log and a name, or a free one if there is none yet.
+
+    One that was renamed keeps its folder, so that this says nothing of the name.
+    """
+    called = {
+        str(manifest["folder"]): (manifest.get("fingerprint"), manifest.get("name"))
+        for manifest in list_datasets(workspace)
+    }
+    plain = _folder_name(name, fingerprint)
+    numbered = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
+    free = next(folder for folder in numbered if folder not in called)
+    same = (folder for folder, named in called.items() if named == (fingerprint, name))
+    return workspace / "datasets" / next(same, free)
+
+
+def _folder_name(name: str, fingerprint: str) -> str:
+    """Return the folder of a dataset: of another one where the same log was given another name."""
+    plain = safe_name(name)
+    if plain != name:
+        # Other names become the same part of a path.
+        named = f"{fingerprint} {name}".encode("utf-8", "surrogatepass")
+        fingerprint = hashlib.sha256(named).hexdigest()
+    return f"{plain}-{fingerprint[:8]}"
 
 
 def note_dataset(workspace: Path, folder_name: str, text: str) -> None:

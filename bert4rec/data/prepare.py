@@ -7,13 +7,12 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bert4rec.data.collection import checked_name, fitting_name, list_datasets
+from bert4rec.data.collection import checked_name, dataset_folder, fitting_name
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
     Filtered,
@@ -32,7 +31,7 @@ from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
-from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
+from bert4rec.files import find_workspace, remove_abandoned, writing_explained
 from bert4rec.moments import now_text
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
@@ -112,7 +111,7 @@ def prepare(
     table = _items_of(source, roles, items)
     origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
-    folder = _folder_of(home, name, origin["fingerprint"])
+    folder = dataset_folder(home, name, origin["fingerprint"])
     there = _there(folder)
     if there is not None:
         return there
@@ -191,32 +190,6 @@ def _default_name(source: Source) -> str:
     if source.frame is not None:
         return source.name
     return fitting_name(source.name.split(".")[0]) or fitting_name(source.name) or "log"
-
-
-def _folder_of(home: Path, name: str, fingerprint: str) -> Path:
-    """Return the folder of the dataset of a log and a name, or a free one if there is none yet.
-
-    One that was renamed keeps its folder, so that this says nothing of the name.
-    """
-    called = {
-        str(manifest["folder"]): (manifest.get("fingerprint"), manifest.get("name"))
-        for manifest in list_datasets(home)
-    }
-    plain = _folder_name(name, fingerprint)
-    numbered = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
-    free = next(folder for folder in numbered if folder not in called)
-    same = (folder for folder, named in called.items() if named == (fingerprint, name))
-    return home / "datasets" / next(same, free)
-
-
-def _folder_name(name: str, fingerprint: str) -> str:
-    """Return the folder of a dataset: of another one where the same log was given another name."""
-    plain = safe_name(name)
-    if plain != name:
-        # Other names become the same part of a path.
-        named = f"{fingerprint} {name}".encode("utf-8", "surrogatepass")
-        fingerprint = hashlib.sha256(named).hexdigest()
-    return f"{plain}-{fingerprint[:8]}"
 
 
 def _origin(

@@ -648,10 +648,11 @@ def test_the_doctor_warns_of_missing_samples(
 def test_the_app_passes_on_what_was_asked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr("bert4rec.ui.server.serve", lambda **given: asked.update(given))
-    assert run("app", "--host", "0.0.0.0", "--port", "9000", "--no-browser").exit_code == 0
+    named = ("--host", "0.0.0.0", "--port", "9000", "--login", "login.toml")
+    assert run("app", *named, "--no-browser").exit_code == 0
     asked.pop("tell")
     expected = {"workspace": workspace, "host": "0.0.0.0", "port": 9000, "open_browser": False}
-    assert asked == expected | {"runner": "thread"}
+    assert asked == expected | {"runner": "thread", "login": Path("login.toml")}
 
 
 def test_the_app_is_told_where_runs_train_by_option_or_environment(
