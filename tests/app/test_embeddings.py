@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from bert4rec.data.collection import rename_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import DatasetError
 from bert4rec.maps import film, tasks
+from bert4rec.maps.progress import Progress
 from bert4rec.maps.projection import project_pca
 from bert4rec.maps.service import MapService
 from bert4rec.pipeline import train
@@ -71,6 +76,10 @@ def open_map(**values: object) -> AppTest:
     return app
 
 
+def button(app: AppTest, label: str) -> Button:
+    return next(button for button in app.button if button.label == label)
+
+
 def wait(service: MapService) -> None:
     for work in service._works.values():
         work.future.exception()
@@ -117,6 +126,34 @@ def test_a_failed_umap_is_said_and_pca_stays(
     assert "too \\*few\\* items" in app.warning[0].value
     assert "PCA map" in app.get("plotly_chart")[0].proto.alt
     assert "Try again" in [button.label for button in app.button]
+
+
+@pytest.mark.usefixtures("run")
+def test_stop_stands_outside_of_what_is_drawn_anew_while_a_map_is_made(
+    service: MapService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def waits(*_: object, progress: Progress, **__: object) -> None:
+        may_end.wait()
+        progress.tell("done", 1.0)
+
+    def of_a_fragment_nothing(*_: object, **__: object) -> Callable[..., None]:
+        return lambda *_: None
+
+    monkeypatch.setattr(tasks, "project_umap", waits)
+    monkeypatch.setattr(st, "fragment", of_a_fragment_nothing)
+    try:
+        app = open_map()
+        assert not app.get("progress")
+        button(app, "Stop").click().run()
+        assert button(app, "Stop").disabled
+    finally:
+        may_end.set()
+    wait(service)
+    app.run()
+    assert "UMAP was stopped" in texts(app)
+    assert button(app, "Start again")
 
 
 @pytest.mark.usefixtures("run")

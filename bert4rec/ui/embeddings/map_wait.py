@@ -23,7 +23,7 @@ def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
     service = state.map_service()
     now = service.state(task)
     if now == "running":
-        _draw_progress(task, what, meanwhile)
+        _draw_running(task, what, meanwhile)
         return
     if now == "cancelled":
         st.info(f"{what} was stopped. {meanwhile}", icon=":material/cancel:")
@@ -37,22 +37,29 @@ def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
     st.button(label, icon=icon, on_click=service.start, args=(task,))
 
 
-@st.fragment(run_every=POLL_EVERY)
-def _draw_progress(task: Task, what: str, meanwhile: str) -> None:
+def _draw_running(task: Task, what: str, meanwhile: str) -> None:
+    """Draw how far a map is, live, with its Stop."""
     service = state.map_service()
-    if service.state(task) != "running":
-        st.rerun()
-    progress = service.progress(task)
+    is_cancelled = service.progress(task).is_cancelled
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            progress.share,
-            f"{what}: {escape(progress.stage or 'starting')}, {percent(progress.share)}. "
-            f"{meanwhile}",
-        )
+        live = st.fragment(_draw_progress, run_every=POLL_EVERY)
+        live(task, what, meanwhile, is_cancelled)
         st.button(
             "Stop",
             icon=":material/stop:",
             on_click=service.cancel,
             args=(task,),
-            disabled=progress.is_cancelled,
+            disabled=is_cancelled,
         )
+
+
+def _draw_progress(task: Task, what: str, meanwhile: str, was_cancelled: bool) -> None:
+    service = state.map_service()
+    progress = service.progress(task)
+    # What stands outside the fragment is drawn anew when it changes.
+    if service.state(task) != "running" or progress.is_cancelled != was_cancelled:
+        st.rerun()
+    st.progress(
+        progress.share,
+        f"{what}: {escape(progress.stage or 'starting')}, {percent(progress.share)}. {meanwhile}",
+    )
