@@ -5,10 +5,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,19 +80,23 @@ def service(workspace: Path) -> Iterator[SearchService]:
         made.wait(name, TIMEOUT_S)
 
 
-def small_plan(n_trials: int = 3, **changes: object) -> SearchPlan:
+def small_plan(
+    n_trials: int = 3, space: Mapping[str, str] = SPACE, **changes: object
+) -> SearchPlan:
     base = small_settings(**({"n_epochs": 2} | changes))
-    return checked_plan(SearchPlan(base, parse_space(SPACE), Budget(n_trials)))
+    return checked_plan(SearchPlan(base, parse_space(space), Budget(n_trials)))
 
 
-def new_study(dataset: SequenceDataset, name: str = "one", **changes: object) -> Study:
+def new_study(dataset: SequenceDataset, name: str = "one", **changes: Any) -> Study:
     assert dataset.folder is not None
     return create_study(dataset.folder.parents[1], dataset, small_plan(**changes), name=name)
 
 
-def invented_study(dataset: SequenceDataset, n_finished: int, name: str = "one") -> Study:
+def invented_study(
+    dataset: SequenceDataset, n_finished: int, name: str = "one", **changes: Any
+) -> Study:
     """A study whose trials were not trained, among them one pruned and one failed."""
-    study = new_study(dataset, name, n_trials=n_finished + 2)
+    study = new_study(dataset, name, n_trials=n_finished + 2, **changes)
     with quiet():
         for number in range(n_finished + 2):
             trial = study.optuna_study.ask(distributions(study.plan()))
@@ -423,6 +428,41 @@ def test_with_enough_trials_the_setting_that_matters_is_named(
     app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_score_stands_against_the_settings_that_matter_most_and_the_others_are_folded(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    rest = {"learning_rate": "log:1e-3..1e-2", "n_layers": "1,2", "batch_size": "32,64"}
+    rest |= {"schedule": "linear,cosine", "hidden_dropout_prob": "0.1..0.3"}
+    invented_study(dataset, 14, space=rest | {"mask_rate": "0.1..0.5:0.1"})
+    app = open_search("one")
+    assert "Share of the differences in score" in app.dataframe[1].value
+    assert len(slices(app)) == 6
+    assert slices(app)[0].startswith("Mask rate")
+    app.session_state["search_slices"] = False
+    app.run()
+    assert not app.exception
+    assert len(slices(app)) == 4
+    # Beside them importance and the two curves of the trials.
+    assert len(app.get("vega_lite_chart")) == 7
+
+
+def test_before_importance_is_told_settings_stand_in_the_order_of_the_search(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    invented_study(dataset, 5)
+    app = open_search("one")
+    assert [words.partition(":")[0] for words in slices(app)] == [
+        *("Mask rate", "Learning rate", "Layers"),
+    ]
+    assert "Against the other settings" not in [box.label for box in app.expander]
+
+
+def slices(app: AppTest) -> list[str]:
+    """Return what the charts of the score against each setting say, in the order of the page."""
+    alts = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    return [alt for alt in alts if "the best trial has" in alt]
 
 
 def test_a_running_search_is_watched_stopped_and_gone_on_with(

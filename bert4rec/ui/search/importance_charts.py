@@ -31,14 +31,16 @@ from bert4rec.words import percent
 MAX_TICKS = 7
 
 
-def slice_charts(trials: Sequence[Trial], plan: SearchPlan) -> dict[str, Chart]:
-    """Return for each setting that varies the scores against its values."""
+def slice_charts(
+    trials: Sequence[Trial], plan: SearchPlan, names: Sequence[str]
+) -> dict[str, Chart]:
+    """Return for each of the named settings, which vary, the scores against its values."""
     shown = [
         trial
         for trial in trials
         if trial.state in ("finished", "pruned") and trial.score is not None
     ][-MAX_POINTS:]
-    return {name: _slice(shown, name, plan) for name in plan.space}
+    return {name: _slice(shown, name, plan) for name in names}
 
 
 def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
@@ -129,6 +131,12 @@ def importance_chart(shares: Mapping[str, float]) -> Chart:
         },
     }
     return Chart(points, spec)
+
+
+def importance_table(shares: Mapping[str, float]) -> pd.DataFrame:
+    """Return what importance is drawn from, as a table."""
+    rows = [(form_fields()[name].title, percent(share)) for name, share in shares.items()]
+    return pd.DataFrame(rows, columns=["Setting", "Share of the differences in score"])
 
 
 def importance_finding(shares: Mapping[str, float]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
@@ -19,6 +21,8 @@ from bert4rec.view.markdown import escape
 from bert4rec.words import counted, metric_name
 
 MIN_FINISHED = 2
+# With importance and the curves of the trials that makes seven charts, as many as one takes in.
+N_SLICES = 4
 MIN_SLICE_PX = 250
 SLICE_PX = 200
 BAR_PX, BARS_PX = 34, 70
@@ -29,12 +33,14 @@ def draw_results(read: ReadStudy) -> None:
     if read.plan is None or n_finished(read.trials) < MIN_FINISHED:
         return
     st.subheader("Which settings matter", anchor=False)
-    _draw_importance(read)
-    _draw_slices(read, read.plan)
+    shares = _draw_importance(read)
+    others = [name for name in read.plan.space if name not in shares]
+    _draw_slices(read, read.plan, [*shares, *others])
     _draw_axes(read, read.plan)
 
 
-def _draw_importance(read: ReadStudy) -> None:
+def _draw_importance(read: ReadStudy) -> dict[str, float]:
+    """Draw how much each setting matters; return it, the largest first, where it can be told."""
     n = n_finished(read.trials)
     if n < MIN_FOR_IMPORTANCE:
         n_more = MIN_FOR_IMPORTANCE - n
@@ -44,13 +50,13 @@ def _draw_importance(read: ReadStudy) -> None:
             "not count, as they were not trained to the end."
         )
         draw_search_on(read, n_more)
-        return
+        return {}
     try:
         workspace = str(state.workspace())
         shares = _importance(workspace, read.figures_key, state.study_list().study(read.name))
     except Bert4RecError as error:
         state.show_error(error)
-        return
+        return {}
     finding = importance_charts.importance_finding(shares)
     chart = importance_charts.importance_chart(shares)
     with st.container(border=True):
@@ -63,6 +69,11 @@ def _draw_importance(read: ReadStudy) -> None:
             "of the differences in score each setting explains by itself within what was tried. "
             "A few trials tell little, and pruned ones are left out."
         )
+        with folded("As a table", key="search_importance_table") as is_open:
+            if is_open:
+                table = importance_charts.importance_table(shares)
+                st.dataframe(table, hide_index=True, alt=finding)
+    return shares
 
 
 @st.cache_data(max_entries=32, show_spinner="Weighing the settings…")
@@ -71,20 +82,29 @@ def _importance(workspace: str, key: tuple[str, str, int], _study: Study) -> dic
     return importance(_study)
 
 
-def _draw_slices(read: ReadStudy, plan: SearchPlan) -> None:
+def _draw_slices(read: ReadStudy, plan: SearchPlan, names: Sequence[str]) -> None:
+    """Draw the score against each setting; all but the first ones only when they are asked for."""
     with st.container(border=True):
         st.markdown("**Score against each setting**")
-        cells = st.grid("auto", min_column_width=MIN_SLICE_PX)
-        for name, chart in importance_charts.slice_charts(read.trials, plan).items():
-            if chart.points.empty:
-                continue
-            finding = importance_charts.slice_finding(read.trials, name)
-            with cells.container():
-                st.vega_lite_chart(chart.points, chart.spec, height=SLICE_PX, alt=finding)
+        _draw_scores(read, plan, names[:N_SLICES])
         st.caption(
             "Each point is a trial. A pruned one (▼) stands at the best score it had when it was "
             "ended."
         )
+        if len(names) > N_SLICES:
+            with folded("Against the other settings", key="search_slices") as is_open:
+                if is_open:
+                    _draw_scores(read, plan, names[N_SLICES:])
+
+
+def _draw_scores(read: ReadStudy, plan: SearchPlan, names: Sequence[str]) -> None:
+    cells = st.grid("auto", min_column_width=MIN_SLICE_PX)
+    for name, chart in importance_charts.slice_charts(read.trials, plan, names).items():
+        if chart.points.empty:
+            continue
+        finding = importance_charts.slice_finding(read.trials, name)
+        with cells.container():
+            st.vega_lite_chart(chart.points, chart.spec, height=SLICE_PX, alt=finding)
 
 
 def _draw_axes(read: ReadStudy, plan: SearchPlan) -> None:

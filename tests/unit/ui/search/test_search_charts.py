@@ -8,6 +8,7 @@ from bert4rec.search.trials import Trial
 from bert4rec.ui.search.importance_charts import (
     importance_chart,
     importance_finding,
+    importance_table,
     slice_charts,
     slice_finding,
 )
@@ -86,7 +87,7 @@ def test_of_many_trials_the_newest_and_the_best_are_drawn_with_few_points() -> N
 
 
 def test_scores_stand_against_numbers_by_size_and_against_words_in_their_order() -> None:
-    charts = slice_charts(TRIALS, PLAN)
+    charts = slice_charts(TRIALS, PLAN, list(PLAN.space))
     assert list(charts) == ["mask_rate", "schedule"]
     assert list(charts["mask_rate"].points["x"]) == [0.1, 0.3, 0.2]
     assert charts["mask_rate"].spec["encoding"]["x"]["type"] == "quantitative"
@@ -100,7 +101,7 @@ def test_a_rate_stands_on_an_axis_with_ticks_around_all_that_was_tried() -> None
     plan = SearchPlan(space=parse_space({"learning_rate": "log:1e-4..1e-2"}))
     rates = [trial(0, "finished", 0.2, learning_rate=0.00107)]
     rates.append(trial(1, "finished", 0.3, learning_rate=0.003))
-    encoding = slice_charts(rates, plan)["learning_rate"].spec["encoding"]
+    encoding = slice_charts(rates, plan, ["learning_rate"])["learning_rate"].spec["encoding"]
     assert encoding["x"]["axis"]["values"] == [0.001, 0.002, 0.005]
     assert encoding["x"]["scale"]["domain"] == [0.001, 0.005]
     # One word for all points tells nothing.
@@ -110,6 +111,10 @@ def test_a_rate_stands_on_an_axis_with_ticks_around_all_that_was_tried() -> None
 def test_importance_is_told_in_order_or_not_at_all() -> None:
     shares = {"mask_rate": 0.7, "schedule": 0.3}
     assert importance_finding(shares) == "Mask rate (70%) matters most, then schedule (30%)."
+    assert importance_table(shares).to_numpy().tolist() == [
+        ["Mask rate", "70%"],
+        ["Schedule", "30%"],
+    ]
     assert list(importance_chart(shares).points["setting"]) == [
         "Mask rate, 70%",
         "Schedule, 30%",
@@ -147,7 +152,7 @@ def test_a_legend_names_only_what_trials_came_to() -> None:
     assert points["legend"]["values"] == [BEST, FINISHED]
     lines = curves_chart(TRIALS, "ndcg@10").spec["layer"][0]["encoding"]["strokeDash"]
     assert lines["legend"]["values"] == [BEST, FINISHED, PRUNED, RUNNING]
-    spec = slice_charts(TRIALS, PLAN)["mask_rate"].spec
+    spec = slice_charts(TRIALS, PLAN, list(PLAN.space))["mask_rate"].spec
     assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED, PRUNED]
     # Colours stay those of the whole, whatever is there.
     assert spec["encoding"]["color"]["scale"]["domain"] == [BEST, FINISHED, PRUNED, RUNNING]
