@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from bert4rec.baselines.titles import YARDSTICKS
@@ -119,14 +121,27 @@ def valid_table(curves: Curves) -> pd.DataFrame:
 
 
 def train_table(curves: Curves) -> pd.DataFrame:
-    """Return the newest training lines as a table, newest first."""
+    """Return the newest training losses as a table, newest first."""
+    return _newest(curves, {"epoch": "Epoch", "step": "Step", "loss": "Loss"})
+
+
+def small_table(curves: Curves) -> pd.DataFrame:
+    """Return what else the newest lines of training tell, as `train_table`."""
     names = {
         "epoch": "Epoch",
         "step": "Step",
-        "loss": "Loss",
-        "grad_norm": "Gradient norm",
         "learning_rate": "Learning rate",
+        "grad_norm": "Gradient norm",
         "sequences_per_s": "Sequences/s",
     }
+    table = _newest(curves, names)
+    memory = {"memory_bytes": "Memory, process", "device_memory_bytes": "Memory, device"}
+    for label, held in _newest(curves, memory).items():
+        table[label] = [size(n) if n else None for n in held]
+    # What is not drawn is no column either.
+    return table.dropna(axis="columns", how="all")
+
+
+def _newest(curves: Curves, names: Mapping[str, str]) -> pd.DataFrame:
     rows = curves.train[: -MAX_TABLE_ROWS - 1 : -1]
     return pd.DataFrame([{label: row.get(key) for key, label in names.items()} for row in rows])

@@ -87,6 +87,7 @@ def draw(run: Run) -> None:
         curve_findings.small_finding(curves, name)
     curve_findings.valid_table(curves)
     curve_findings.train_table(curves)
+    curve_findings.small_table(curves)
     run_figures.progress_of(run.status(), curves)
     report = (run.summary() or {})["report"]["test"]
     run_figures.final_table(report)

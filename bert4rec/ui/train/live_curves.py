@@ -61,6 +61,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
         )
         _draw_table(run, "loss", curves, curve_findings.train_table)
     _draw_small(curves, smoothing)
+    _draw_table(run, "small", curves, curve_findings.small_table, "%.5g")
 
 
 def _ask_look(metrics: list[str]) -> tuple[str, float, bool]:

@@ -29,7 +29,7 @@ def test_a_run_of_the_time_before_gradient_norms_has_all_other_charts() -> None:
     for row in curves.train:
         del row["grad_norm"]
     assert list(small_curves(curves)) == ["learning_rate", "speed", "memory"]
-    assert curve_findings.train_table(curves)["Gradient norm"].isna().all()
+    assert "Gradient norm" not in curve_findings.small_table(curves)
 
 
 def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
@@ -42,7 +42,22 @@ def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
     assert len(paths(drawing, "line")) == 4
     assert {"Process", "Device", "2.0 GB"} <= set(texts(drawing))
     assert "3.0 GB" not in texts(drawing)
+    assert set(curve_findings.small_table(curves)["Memory, device"]) == {"2.0 GB"}
     assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
+
+
+def test_what_is_drawn_small_is_a_table_too_the_newest_line_first() -> None:
+    table = curve_findings.small_table(curves_of(3))
+    assert table.iloc[0].to_dict() == {
+        "Epoch": 3.0,
+        "Step": 60,
+        "Learning rate": 1e-3,
+        "Gradient norm": 1.0,
+        "Sequences/s": 100.0,
+        "Memory, process": "1.0 kB",
+    }
+    assert len(table) == 60
+    assert curve_findings.small_table(Curves()).empty
 
 
 def test_what_is_noisy_is_smoothed_before_what_was_measured_and_the_rest_is_not() -> None:
