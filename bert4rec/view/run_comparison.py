@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bert4rec.data.split_record import ask_alike
@@ -17,6 +18,7 @@ from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import NOT_USED, value_text
+from bert4rec.view.vega import Chart
 from bert4rec.words import metric_name, number, unique_labels, when
 
 MIN_COMPARED, MAX_COMPARED = 2, 5
@@ -156,6 +158,19 @@ def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
     ranked = sorted(best.items(), key=lambda found: found[1].value, reverse=True)
     texts = (f"{label} ({number(at.value, 3)}, epoch {at.epoch})" for label, at in ranked)
     return f"Best {metric_name(metric)}: {', '.join(texts)}."
+
+
+def curve_table(chart: Chart) -> pd.DataFrame:
+    """Return the lines of runs in one chart as a table by epoch, the newest first.
+
+    Of what lies within an epoch the last is told.
+    """
+    points = chart.points.assign(Epoch=np.ceil(chart.points["epoch"]).astype(int))
+    lines = points.pivot_table(
+        index="Epoch", columns="series", values="value", aggfunc="last", sort=False
+    )
+    # The epochs stay the index: a run may be called like any column.
+    return lines.sort_index(ascending=False).rename_axis(columns=None)
 
 
 def loss_comparison(curves: Mapping[str, Curves]) -> str:

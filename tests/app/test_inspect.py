@@ -18,6 +18,7 @@ from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
@@ -284,6 +285,14 @@ def test_attention_comes_second_and_is_said_to_be_no_explanation() -> None:
     # Beside few rows its lower end would be cut off.
     (chart,) = app.get("vega_lite_chart")
     assert json.loads(chart.proto.spec)["encoding"]["color"]["legend"]["orient"] == "bottom"
+    n_before = len(app.dataframe)
+    unfolded(app, "As a table")
+    assert not app.exception
+    (shares,) = (t.value for t in app.dataframe if "mean" in t.value)
+    assert len(app.dataframe) == n_before + 1
+    assert list(shares) == ["Item", "1.1", "1.2", "mean"]
+    assert list(shares["Item"].str.partition(" · ")[0]) == ["1", "3", "4", "5"]
+    assert shares["mean"].sum() == pytest.approx(100)
 
 
 @pytest.mark.usefixtures("run")

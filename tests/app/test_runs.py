@@ -20,6 +20,7 @@ from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile:"
@@ -509,6 +510,16 @@ def twin(run: Run) -> Run:
     copied = Run(run.folder.with_name(f"{run.id}-2"))
     shutil.copytree(run.folder, copied.folder)
     return copied
+
+
+def test_compared_curves_are_tables_too_when_they_are_asked_for(trained: Run) -> None:
+    app = open_runs([trained, twin(trained)])
+    n_before = len(app.dataframe)
+    unfolded(app, "As a table")
+    assert not app.exception
+    tables = [table.value for table in app.dataframe if table.value.index.name == "Epoch"]
+    assert len(app.dataframe) == n_before + len(tables) == n_before + 2
+    assert all(len(table.columns) == 2 for table in tables)
 
 
 def test_curves_are_those_of_the_run_that_has_the_id_now(

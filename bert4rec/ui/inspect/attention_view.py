@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.plain_text import shortened
+from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import TEXT
 
@@ -81,8 +82,19 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
         .configure_axis(**TEXT)
         .configure_legend(**TEXT)
     )
-    st.altair_chart(chart, alt=attention_finding(table))
-    st.caption(escape(attention_finding(table)))
+    finding = attention_finding(table)
+    st.altair_chart(chart, alt=finding)
+    st.caption(escape(finding))
+    with folded("As a table", key="inspect_attention_table") as is_open:
+        if is_open:
+            shares = {head: st.column_config.NumberColumn(format="%.1f%%") for head in heads}
+            st.dataframe(by_head(table), hide_index=True, column_config=shares, alt=finding)
+
+
+def by_head(table: pd.DataFrame) -> pd.DataFrame:
+    """Return attention with a row an item and a column a head, as percentages."""
+    shares = 100 * table.pivot_table(index="item", columns="head", values="share", sort=False)
+    return shares.rename_axis(index="Item", columns=None).reset_index()
 
 
 def attention_finding(table: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import evaluate, strangers
+from bert4rec.ui.folded import folded
 from bert4rec.ui.run_deletion import ask_delete
 from bert4rec.ui.runs.prediction_comparison import draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
@@ -18,9 +19,11 @@ from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, run_comparison
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow
+from bert4rec.view.vega import Chart
 from bert4rec.words import counted, metric_name
 
 CHART_PX = 300
+TABLE_PX = 260
 
 
 def draw_comparison(rows: list[RunRow]) -> None:
@@ -99,25 +102,38 @@ def _draw_settings(rows: list[RunRow], labels: dict[str, str]) -> None:
 def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
     metric = run_comparison.common_metric(rows)
     curves = {labels[row.run_id]: cache.curves(row.run_id) for row in rows}
-    charts = (
-        (
+    charts = {
+        "metric": (
             f"{metric_name(metric)} on the validation items",
             curve_charts.metric_overlay(curves, metric),
             run_comparison.comparison_finding(curves, metric),
         ),
-        (
+        "loss": (
             "Training loss",
             curve_charts.loss_overlay(curves),
             run_comparison.loss_comparison(curves),
         ),
-    )
+    }
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
-    for title, chart, finding in charts:
+    for name, (title, chart, finding) in charts.items():
         with cards.container(border=True, height="stretch"):
             st.markdown(f"**{escape(title)}**")
             if not chart.points.empty:
                 st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=finding)
             st.caption(escape(finding))
+            if not chart.points.empty:
+                _draw_table(name, chart, finding)
+
+
+def _draw_table(name: str, chart: Chart, finding: str) -> None:
+    """Offer the figures of a chart; they are made only while they are shown."""
+    with folded("As a table", key=f"compared_{name}") as is_open:
+        if is_open:
+            table = run_comparison.curve_table(chart)
+            figures = {str(label): st.column_config.NumberColumn(format="%.4f") for label in table}
+            st.dataframe(
+                table, height=TABLE_PX, column_config=figures, placeholder="–", alt=finding
+            )
 
 
 def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from bert4rec.view.run_comparison import (
     compared_ids,
     compared_labels,
     comparison_finding,
+    curve_table,
     final_difference,
     final_metrics,
     loss_comparison,
@@ -186,3 +187,16 @@ def test_the_loss_of_several_runs_is_drawn_as_its_average() -> None:
     assert set(drawn["mark"]) == {""}
     late = drawn[drawn["epoch"] > drawn["epoch"].max() / 2]["value"]
     assert late.between(3.7, 4.3).all()
+
+
+def test_compared_curves_are_a_table_with_the_newest_epoch_first() -> None:
+    both = {"Epoch": curves([0.1, 0.3, 0.2]), "A": curves([0.2], n_steps=6)}
+    scores = curve_table(metric_overlay(both, "ndcg@10"))
+    assert scores.index.name == "Epoch"
+    assert list(scores.index) == [3, 2, 1]
+    assert list(scores) == ["Epoch", "A"]
+    assert list(scores["Epoch"]) == [0.2, 0.3, 0.1]
+    assert list(scores["A"].isna()) == [True, True, False]
+    losses, drawn = curve_table(loss_overlay(both)), loss_overlay(both).points
+    assert list(losses.index) == [2, 1]
+    assert losses.loc[2, "A"] == drawn.loc[drawn["series"] == "A", "value"].iloc[-1]
