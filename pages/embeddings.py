@@ -39,7 +39,7 @@ from bert4rec.ui.embeddings.map_path import (
     rows_of,
     take_path,
 )
-from bert4rec.ui.embeddings.map_quality import draw_quality
+from bert4rec.ui.embeddings.map_quality import draw_quality, lost_words
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
@@ -288,7 +288,7 @@ def show_chart(drawn: Drawn, shown: Shown, groups: Sequence[Group]) -> None:
         on_select=partial(take_selection, shown, groups),
         selection_mode=("points", "box", "lasso"),
         config=map_charts.chart_config(drawn.file_stem) | {"displayModeBar": True},
-        alt=drawn.about,
+        alt=f"{drawn.about}. {lost_words(shown.whole)}.",
     )
 
 

@@ -25,6 +25,7 @@ from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables, texts
+from tests.unfolding import unfolded
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -101,6 +102,9 @@ def test_pca_is_there_at_once_with_its_quality() -> None:
         "Items shown",
     ]
     assert app.metric[2].value == "14 of 14"
+    finding = "Of ten true neighbours, about "
+    (said,) = (words.value for words in app.caption if words.value.startswith(finding))
+    assert said.partition(":")[0] in app.get("plotly_chart")[0].proto.alt
 
 
 @pytest.mark.usefixtures("run")
@@ -235,8 +239,15 @@ def test_the_film_is_shown_with_its_epochs(service: MapService) -> None:
     app.run()
     assert not app.exception
     assert not app.error
-    assert "over 2 epochs" in app.get("plotly_chart")[0].proto.alt
-    assert "2 epochs" in texts(app)
+    about, _, finding = app.get("plotly_chart")[0].proto.alt.partition(". ")
+    assert about.endswith("over 2 epochs")
+    assert finding.startswith("The maps keep")
+    assert "2 epochs. Each map starts" in texts(app)
+    assert finding in texts(app)
+    assert not app.dataframe
+    kept = unfolded(app, "As a table").dataframe[0].value
+    assert list(kept["Epoch"]) == ["1", "2"]
+    assert kept["Neighbours kept"].iloc[-1] in finding
 
 
 def test_a_run_without_snapshots_says_why_there_is_no_film(workspace: Path) -> None:
@@ -260,11 +271,13 @@ def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
     about = app.get("plotly_chart")[0].proto.alt
     assert "as two models see them" in about
     # Two runs of one name are told apart.
-    first, second = about.partition(": ")[2].split(" and ")
+    names, _, finding = about.partition(": ")[2].partition(". ")
+    first, second = names.split(" and ")
     assert first.startswith("ring · ")
     assert second.startswith("ring · ")
     assert first != second
-    assert f"({escape(first)})" in texts(app)
+    assert f"({first})" in finding
+    assert escape(finding) in texts(app)
     # The ring and the lists of an item that is looked for.
     app = open_map(embeddings_method="pair", embeddings_find="t5")
     assert "**Title 5**: 10 of 10 nearest are the same in both models" in texts(app)

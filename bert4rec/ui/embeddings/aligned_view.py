@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from bert4rec.data.collection import versions
@@ -25,6 +26,7 @@ from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_on
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
+from bert4rec.ui.folded import folded
 from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels, short_labels
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
@@ -89,18 +91,31 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     colours, titles = look.colours_on(found.item_idx), look.titles(found)
     figure = draw_film(found, colours, titles, look.theme, look.row(found))
     n_shown = len(found.item_idx)
+    finding = (
+        f"The maps keep {percent(found.recall[0])} of each item's ten nearest at first and "
+        f"{percent(found.recall[-1])} in the end."
+    )
     st.plotly_chart(
         figure,
         key="embeddings_film",
         config=chart_config(maps.file_stem(run, "film")),
-        alt=f"Film of the map of {counted(n_shown, 'item')} over {len(found.names)} epochs",
+        alt=f"Film of the map of {counted(n_shown, 'item')} over {len(found.names)} epochs. "
+        f"{finding}",
     )
     st.caption(
         f"{counted(n_shown, 'item')} of {n_items:,}, {len(found.names)} epochs. Each "
-        "map starts from the one before and is turned onto it: what moves, moved in the model. The "
-        f"maps keep {percent(found.recall[0])} of each item's ten nearest at first and "
-        f"{percent(found.recall[-1])} in the end."
+        "map starts from the one before and is turned onto it: what moves, moved in the model. "
+        f"{finding}"
     )
+    with folded("As a table", key="embeddings_film_table") as is_open:
+        if is_open:
+            st.dataframe(kept_table(found), hide_index=True, alt=finding)
+
+
+def kept_table(found: AlignedMaps) -> pd.DataFrame:
+    """Return how much each map of a film keeps, as a table; where points lie tells nothing."""
+    epochs = [name.removeprefix("epoch ") for name in found.names]
+    return pd.DataFrame({"Epoch": epochs, "Neighbours kept": map(percent, found.recall)})
 
 
 def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
@@ -117,6 +132,10 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
     names = tuple(short_labels({run.id: run, other.id: other}).values())
     found = replace(found, names=names)
     colours = look.colours_on(found.item_idx)
+    kept = " and ".join(
+        f"{percent(share)} ({name})" for name, share in zip(names, found.recall, strict=True)
+    )
+    finding = f"They keep {kept} of each item's ten nearest."
     st.plotly_chart(
         draw_aligned(found, colours, look.titles(found)),
         key=PAIR_KEY,
@@ -124,16 +143,12 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
         selection_mode="points",
         config=chart_config(maps.file_stem(run, f"and-{safe_name(other.name)}")),
         alt=f"Maps of {counted(len(found.item_idx), 'item')} as two models see them: "
-        f"{names[0]} and {names[1]}",
-    )
-    kept = " and ".join(
-        f"{percent(share)} ({escape(name)})"
-        for name, share in zip(found.names, found.recall, strict=True)
+        f"{names[0]} and {names[1]}. {finding}",
     )
     st.caption(
         f"{counted(len(found.item_idx), 'item')} that both know, in the same colours; the second "
-        f"map starts from the first and is turned onto it. They keep {kept} of each item's ten "
-        "nearest. Click a point, or find an item above, to ring it in both."
+        f"map starts from the first and is turned onto it. {escape(finding)} Click a point, or "
+        "find an item above, to ring it in both."
     )
     _draw_over(found, look, colours)
     if look.focus is not None:

@@ -40,10 +40,14 @@ def draw_quality(whole: EmbeddingMap, found: EmbeddingMap, recommender: Recommen
         "chosen.",
         border=True,
     )
-    lost = 1 - whole.recall
-    words = f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
     placed = f" {number(whole.n_fitted)} items were laid out, the others placed among them."
     st.caption(
-        f"{words}: trust the list of nearest items more than distances on it."
+        f"{lost_words(whole)}: trust the list of nearest items more than distances on it."
         + (placed if whole.n_fitted < n_items else "")
     )
+
+
+def lost_words(whole: EmbeddingMap) -> str:
+    """Return how many neighbours a map parts, in a sentence without its stop."""
+    lost = 1 - whole.recall
+    return f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
