@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.runs.curves import Curves
+from bert4rec.runs.curves import Curves, Row
 from bert4rec.view.curve_charts import best_row, guessing_loss
 from bert4rec.view.run_figures import seen_words
 from bert4rec.words import metric_name, number, percent, size
@@ -115,14 +115,15 @@ def valid_table(curves: Curves) -> pd.DataFrame:
     table = [
         {"Epoch": row["epoch"], "Best": row["is_best"]}
         | {metric_name(key): value for key, value in row["metrics"].items()}
-        for row in curves.valid[: -MAX_TABLE_ROWS - 1 : -1]
+        for row in _newest(curves.valid)
     ]
     return pd.DataFrame(table)
 
 
 def train_table(curves: Curves) -> pd.DataFrame:
     """Return the newest training losses as a table, newest first."""
-    return _newest(curves, {"epoch": "Epoch", "step": "Step", "loss": "Loss"})
+    names = {"epoch": "Epoch", "step": "Step", "loss": "Loss"}
+    return pd.DataFrame([_named(row, names) for row in _newest(curves.train)])
 
 
 def small_table(curves: Curves) -> pd.DataFrame:
@@ -134,14 +135,19 @@ def small_table(curves: Curves) -> pd.DataFrame:
         "grad_norm": "Gradient norm",
         "sequences_per_s": "Sequences/s",
     }
-    table = _newest(curves, names)
-    memory = {"memory_bytes": "Memory, process", "device_memory_bytes": "Memory, device"}
-    for label, held in _newest(curves, memory).items():
-        table[label] = [size(n) if n else None for n in held]
+    table = [_named(row, names) | _memory(row) for row in _newest(curves.train)]
     # What is not drawn is no column either.
-    return table.dropna(axis="columns", how="all")
+    return pd.DataFrame(table).dropna(axis="columns", how="all")
 
 
-def _newest(curves: Curves, names: Mapping[str, str]) -> pd.DataFrame:
-    rows = curves.train[: -MAX_TABLE_ROWS - 1 : -1]
-    return pd.DataFrame([{label: row.get(key) for key, label in names.items()} for row in rows])
+def _newest(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows[: -MAX_TABLE_ROWS - 1 : -1]
+
+
+def _named(row: Row, names: Mapping[str, str]) -> Row:
+    return {label: row.get(key) for key, label in names.items()}
+
+
+def _memory(row: Row) -> dict[str, str | None]:
+    held = _named(row, {"memory_bytes": "Memory, process", "device_memory_bytes": "Memory, device"})
+    return {label: size(n_bytes) if n_bytes else None for label, n_bytes in held.items()}

@@ -57,6 +57,10 @@ def test_what_is_drawn_small_is_a_table_too_the_newest_line_first() -> None:
         "Memory, process": "1.0 kB",
     }
     assert len(table) == 60
+    # As of a part of a run that told no memory yet.
+    curves = curves_of(1, n_lines=2)
+    del curves.train[0]["memory_bytes"]
+    assert list(curve_findings.small_table(curves)["Memory, process"].isna()) == [False, True]
     assert curve_findings.small_table(Curves()).empty
 
 
