@@ -246,7 +246,7 @@ def test_the_film_is_shown_with_its_epochs(service: MapService) -> None:
     assert finding in texts(app)
     assert not app.dataframe
     kept = unfolded(app, "As a table").dataframe[0].value
-    assert list(kept["Epoch"]) == ["1", "2"]
+    assert list(kept["Epoch"]) == [1, 2]
     assert kept["Neighbours kept"].iloc[-1] in finding
 
 

@@ -114,7 +114,7 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
 
 def kept_table(found: AlignedMaps) -> pd.DataFrame:
     """Return how much each map of a film keeps, as a table; where points lie tells nothing."""
-    epochs = [name.removeprefix("epoch ") for name in found.names]
+    epochs = [int(name.removeprefix("epoch ")) for name in found.names]
     return pd.DataFrame({"Epoch": epochs, "Neighbours kept": map(percent, found.recall)})
 
 
