@@ -13,6 +13,7 @@ from bert4rec.maps.film import AlignedMaps
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import HEIGHT, OPACITY, RING_COLOURS, point_size, safe_text, to_grid
 from bert4rec.view.map_colours import Colouring
+from bert4rec.view.map_page import GROUNDS
 
 # All of it, controls included, is in sight on a screen of 1440 by 900.
 FILM_HEIGHT = HEIGHT - 10
@@ -81,18 +82,21 @@ def draw_film(
     edge = 0.04 * (high - low)
     figure.update_xaxes(range=[low[0] - edge[0], high[0] + edge[0]])
     figure.update_yaxes(range=[low[1] - edge[1], high[1] + edge[1]])
-    _put_controls_above(figure, steps, [play, pause])
+    _put_controls_above(figure, steps, [play, pause], GROUNDS[theme][1])
     return figure
 
 
-def _put_controls_above(figure: go.Figure, steps: list[Any], buttons: list[Any]) -> None:
+def _put_controls_above(
+    figure: go.Figure, steps: list[Any], buttons: list[Any], colour: str
+) -> None:
     """Lay slider and buttons over the film: whoever sees its beginning sees them too."""
-    above = {"y": 1, "yanchor": "bottom"}
-    slider = {"steps": steps, "currentvalue": {"prefix": "Epoch "}, "x": 0.16, "len": 0.84}
+    above = {"y": 1, "yanchor": "bottom", "font": {"color": colour}}
+    # The epoch at the right end, as the buttons stand at the left one, on a telephone too.
+    slider = {"steps": steps, "currentvalue": {"prefix": "Epoch ", "xanchor": "right"}}
     menu = {"type": "buttons", "direction": "left", "buttons": buttons, "showactive": False}
     figure.update_layout(
         sliders=[slider | above | {"pad": {"t": 0, "b": 8}}],
-        updatemenus=[menu | above | {"x": 0, "xanchor": "left", "pad": {"b": 26}}],
+        updatemenus=[menu | above | {"x": 0, "xanchor": "left", "pad": {"b": 58}}],
         margin={"t": CONTROLS_HEIGHT},
         height=FILM_HEIGHT,
     )
