@@ -28,7 +28,7 @@ from bert4rec.bundle.reading import (
 from bert4rec.bundle.vocabulary_file import write_vocabulary
 from bert4rec.data.collection import find_manifest
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import is_file, swapped_in, writing_explained
+from bert4rec.files import expanded, is_file, swapped_in, writing_explained
 from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
 from bert4rec.recommender import Recommender, load_model
@@ -36,7 +36,7 @@ from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 
 
-def export_bundle(run: Run, path: Path) -> dict[str, int]:
+def export_bundle(run: Run, path: str | Path) -> dict[str, int]:
     """Write the best model of a run that has ended as a bundle.
 
     Args:
@@ -54,6 +54,7 @@ def export_bundle(run: Run, path: Path) -> dict[str, int]:
     """
     if run.status().state in ACTIVE_STATES:
         raise RunError(f"run {run.name!r} is still active", fix="Export it once it has ended.")
+    path = expanded(path)
     model = load_model(run, device="cpu")
     with tempfile.TemporaryDirectory() as name, writing_explained(path.parent):
         folder = Path(name)

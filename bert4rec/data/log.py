@@ -212,7 +212,7 @@ def read_log(
     *,
     form: str | None = None,
     max_bytes: int | None = None,
-    workspace: Path | None = None,
+    workspace: str | Path | None = None,
 ) -> InteractionLog:
     """Read a log; every line that cannot be read is counted with its reason.
 
@@ -227,7 +227,8 @@ def read_log(
         LogError: the log cannot be used; says what, where and how to mend it.
     """
     source = open_source(path, form=form, max_bytes=max_bytes)
-    return read_source(source, resolve_roles(source, roles), workspace=workspace)
+    roles = resolve_roles(source, roles)
+    return read_source(source, roles, workspace=find_workspace(workspace))
 
 
 def resolve_roles(source: Source, roles: Roles | None) -> Roles:

@@ -78,6 +78,11 @@ def test_a_bundle_answers_as_the_run_does_without_the_dataset(
             opened.user_embeddings(["0"])
 
 
+def test_a_bundle_is_written_where_a_text_says(tiny_run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "model.zip")
+    assert set(export_bundle(tiny_run, path)) == set(zipfile.ZipFile(path).namelist())
+
+
 def test_load_still_opens_runs(tiny_run: Run) -> None:
     by_path = bert4rec.load(tiny_run.folder)
     assert by_path.recommend(["1"]) == bert4rec.load(tiny_run).recommend(["1"])

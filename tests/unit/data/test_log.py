@@ -302,6 +302,13 @@ def test_equal_content_has_an_equal_hash_whatever_its_name(tmp_path: Path):
     assert hashes[0] == hashes[1]
 
 
+def test_the_workspace_of_a_log_may_be_named_by_a_text(tmp_path: Path):
+    (tmp_path / "log.csv").write_text(delimited(","))
+    with read_log(tmp_path / "log.csv", workspace=str(tmp_path / "there")) as log:
+        assert len(records_of(log)) == len(RECORDS)
+    assert (tmp_path / "there").is_dir()
+
+
 def test_a_preview_reads_only_the_head(tmp_path: Path):
     path = tmp_path / "log.csv.gz"
     # What comes after the first megabyte is damaged, which only a full read can see.
