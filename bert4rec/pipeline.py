@@ -140,7 +140,7 @@ def extend(
     Args:
         run: The run, which stays as it is.
         n_epochs: How many more epochs; one that was cut short is the first of them.
-        name: Name of the new run; that of the other one by default.
+        name: Name of the new run; a free one after the other's by default.
         control: Pause and stop from another thread.
         watch: Called with every line of the new run's journal.
 

@@ -187,7 +187,7 @@ def purge(ids: tuple[str, ...], workspace: Path) -> None:
 @click.option(
     "--epochs", type=click.IntRange(1), required=True, metavar="N", help="How many more epochs."
 )
-@click.option("--name", help="Name of the new run.  [default: that of RUN]")
+@click.option("--name", help="Name of the new run.  [default: that of RUN, with a number]")
 @shared_options
 def extend(run: str, epochs: int, name: str | None, workspace: Path) -> None:
     """Train RUN longer: a new run that goes on from its last checkpoint, for N more epochs.

@@ -21,10 +21,12 @@ from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, save_checkpoint, saved_position
 from bert4rec.runs.folder import Run
+from bert4rec.runs.label import MAX_NAME
 from bert4rec.runs.lock import held
-from bert4rec.runs.registry import create_run
+from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.runs.snapshots import copy_snapshots
 from bert4rec.setting_checks import parse_value
+from bert4rec.words import free_name
 
 EXTENDABLE_STATES = ("finished", "stopped")
 
@@ -163,7 +165,7 @@ def extend_run(run: Run, n_epochs: int, *, name: str | None = None) -> Run:
     Args:
         run: A finished or stopped run with its last checkpoint.
         n_epochs: How many more epochs; one that was cut short is the first of them.
-        name: Name of the new run; that of the other one by default.
+        name: Name of the new run; a free one after the other's by default.
 
     Raises:
         RunError, FormatError, SettingsError: as for `plan_extension`.
@@ -180,10 +182,15 @@ def extend_run(run: Run, n_epochs: int, *, name: str | None = None) -> Run:
             run.workspace,
             run.dataset(),
             Policy(run.policy().kind, plan.settings),
-            name=name or run.name,
+            name=name or _free_name(run),
             parent=asdict(parent),
             fill=partial(_hand_over, run, begin),
         )
+
+
+def _free_name(run: Run) -> str:
+    """Return the name of a run with a number that none of its workspace has."""
+    return free_name(run.name[: MAX_NAME - 4].rstrip(), taken_names(run.workspace))
 
 
 def _hand_over(old: Run, begin: Position, new: Run) -> None:

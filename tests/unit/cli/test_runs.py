@@ -133,6 +133,7 @@ def test_a_run_is_trained_longer_and_what_differs_is_told(workspace: Path) -> No
     assert "going on after epoch 1, step 2" in called.stderr
     again = call(workspace, "extend", "longer", "--epochs", "1").stdout
     assert f"It went on from run {found['run']} after epoch 3." in again
+    assert {run.name for run in list_runs(workspace)} == {"short", "longer", "longer 2"}
     assert call(workspace, "extend", "longer", "--epochs", "0").exit_code == 2
 
 

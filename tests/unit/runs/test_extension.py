@@ -98,7 +98,7 @@ def test_the_run_that_was_trained_longer_stays_as_it_was_and_is_named(tmp_path: 
     assert longer.status().state == "queued"
     assert parent_of(longer) == Parent(short.id, "short", 3, 15)
     assert parent_of(short) is None
-    assert (longer.name, longer.summary()) == ("short", None)
+    assert (longer.name, longer.summary()) == ("short 2", None)
     assert (longer.status().epoch, longer.status().best_score) == (3, short.status().best_score)
     execute(longer)
     assert {path: path.read_bytes() for path in before} == before
@@ -114,6 +114,13 @@ def test_a_longer_run_that_is_interrupted_before_its_first_step_is_resumed_to_th
     resume(longer)
     whole = train(DATASET, settings_of(n_epochs=5), workspace=tmp_path, name="whole")
     assert_same_end(longer, whole)
+
+
+def test_a_longer_run_without_a_name_of_its_own_is_called_as_no_other_run(tmp_path: Path) -> None:
+    short = train(DATASET, settings_of(), workspace=tmp_path, name="short")
+    names = [extend_run(short, 2).name, extend_run(short, 2).name]
+    assert names == ["short 2", "short 3"]
+    assert extend_run(short, 2, name="longer").name == "longer"
 
 
 def at_its_end(run: Run, **changes: Any) -> Run:
