@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from bert4rec.setting_values import UNSET
 
 # Far beyond what trains, yet within what torch, a file and a browser hold as a whole number.
 MAX_COUNT = 1_000_000
@@ -203,3 +212,11 @@ class PolicySettings(BaseModel):
         "auto, cpu, cuda, cuda:N or mps.",
         pattern=f"^({DEVICES})$",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _left_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take the word for what is left empty, wherever settings are typed."""
+        may_be_empty = cls.model_fields[str(info.field_name)].default is None
+        is_word = isinstance(value, str) and value.casefold() in UNSET
+        return None if may_be_empty and is_word else value

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy_settings import MAX_PARTS, MAX_WIDTH
-from bert4rec.setting_values import SettingValues
+from bert4rec.setting_values import UNSET, SettingValues
 
 
 def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hyperparameters:
@@ -69,7 +69,8 @@ def _unknown(name: str) -> str:
 def _explain(problem: dict[str, Any]) -> str:
     name = str(problem["loc"][0])
     schema = Hyperparameters.model_json_schema()["properties"][name]
-    reason = f"should be {SettingValues.of(schema).in_words()}"
+    values = SettingValues.of(schema)
+    reason = f"should be {values.in_words()}{f', or {UNSET[0]}' if values.is_optional else ''}"
     if problem["type"] == "value_error":
         reason = str(problem["msg"]).removeprefix("Value error, ")
     return f"{name}: {shown(problem['input'])} {reason}"

@@ -13,7 +13,19 @@ SPELLINGS = {
     "≤": ("maximum", "le"),
     "<": ("exclusiveMaximum", "lt"),
 }
+# How a setting that may be left empty is typed where it is to be, the usual word first.
+UNSET = ("none", "null")
 LIMIT_WORDS = {"≥": "of {} or more", ">": "above {}", "≤": "up to {}", "<": "below {}"}
+
+
+def typed_value(value: Any) -> str:
+    """Return the value of a setting as it is typed.
+
+    Example:
+        >>> typed_value(None), typed_value(0.1)
+        ('none', '0.1')
+    """
+    return UNSET[0] if value is None else str(value)
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,9 @@ def _trial_line(trial: Trial, plan: SearchPlan) -> str:
 
 
 def _values(values: dict[str, Any]) -> str:
-    shown = (f"{value:.4g}" if isinstance(value, float) else value for value in values.values())
+    from bert4rec.setting_values import typed_value
+
+    shown = (f"{v:.4g}" if isinstance(v, float) else typed_value(v) for v in values.values())
     return " ".join(f"{name}={value}" for name, value in zip(values, shown, strict=True))
 
 
@@ -219,6 +221,8 @@ def _fruitless(document: dict[str, Any]) -> RunError:
 
 
 def _lines(document: dict[str, Any], target: str) -> list[str]:
+    from bert4rec.setting_values import typed_value
+
     told = ", ".join(f"{n:,} {state}" for state, n in document["counts"].items() if n)
     head = f"Study {document['study']}: {told or 'no trial'}, {document['seconds']:,.0f} s"
     best = document["best"]
@@ -226,7 +230,9 @@ def _lines(document: dict[str, Any], target: str) -> list[str]:
     ranked = sorted(ended, key=lambda trial: -trial["score"])[:N_SHOWN]
     rows = [(trial["number"] + 1, trial["score"], _values(trial["values"])) for trial in ranked]
     settings = [
-        word for key, value in best["settings"].items() for word in ("--set", f"{key}={value}")
+        word
+        for key, value in best["settings"].items()
+        for word in ("--set", f"{key}={typed_value(value)}")
     ]
     return [
         head,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 POLICIES: tuple[PolicyKind, ...] = ("scoring_policy", "embedding_policy")
 # As `PRESETS` names them; a test holds these equal, because asking it would load pydantic.
 PRESET_NAMES = ("quick", "balanced", "thorough", "sasrec")
-NO_VALUE = ("", "none", "null")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class SettingOptions:
 
 
 def assigned(assignments: Iterable[str]) -> dict[str, str | None]:
-    """Return what was typed as `name=value` by name; a value may be none.
+    """Return what was typed as `name=value` by name; nothing typed leaves a setting empty.
 
     Raises:
         SettingsError: one is not of that form.
@@ -60,7 +59,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, str | None]:
     from bert4rec.setting_checks import parse_assignment
 
     typed = map(parse_assignment, assignments)
-    return {name: None if text.casefold() in NO_VALUE else text for name, text in typed}
+    return {name: text or None for name, text in typed}
 
 
 setting_options = bundled(

@@ -15,6 +15,7 @@ from typing import Any
 from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import DROPOUTS, Hyperparameters, unused_by_loss
 from bert4rec.setting_checks import parse_value
+from bert4rec.setting_values import typed_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
 JUDGED_BY = (
@@ -29,8 +30,6 @@ WHY_FIXED = {
     "seed": "another seed is luck, not a better setting",
 }
 MAX_CHOICES = 50
-# How a choice is typed that leaves a setting unset.
-UNSET = ("none", "null")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Choices:
 
     def text(self) -> str:
         """Return it as it is typed."""
-        return ",".join(UNSET[0] if value is None else str(value) for value in self.values)
+        return ",".join(map(typed_value, self.values))
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,7 @@ def _from_text(name: str, text: str) -> Any:
     if ".." not in body:
         if is_log:
             raise _malformed(name, text)
-        parts = [part.strip() for part in body.split(",")]
-        return [None if part.casefold() in UNSET else part for part in parts]
+        return [part.strip() for part in body.split(",")]
     low, _, rest = body.partition("..")
     high, colon, step = rest.partition(":")
     ends = {"low": low.strip(), "high": high.strip(), "log": is_log}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.policy import PolicyKind
+from bert4rec.setting_values import typed_value
 
 
 def train_command(
@@ -17,7 +18,7 @@ def train_command(
     options = [("--workspace", str(workspace)), ("--name", name)]
     if kind != "scoring_policy":
         options.append(("--policy", kind))
-    options += [("--set", f"{setting}={value}") for setting, value in draft.items()]
+    options += [("--set", f"{setting}={typed_value(value)}") for setting, value in draft.items()]
     lines = [f"bert4rec train {shlex.quote(dataset)}"]
     lines += [f"  {option} {shlex.quote(value)}" for option, value in options]
     return " \\\n".join(lines)

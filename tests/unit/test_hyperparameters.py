@@ -88,19 +88,20 @@ def test_all_problems_are_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
+        ("n_epochs", "none", "n_epochs: 'none' should be a whole number from 1 to 1,000,000"),
         ("n_epochs", "many", "n_epochs: 'many' should be a whole number from 1 to 1,000,000"),
         ("n_epochs", 2.5, "n_epochs: 2.5 should be a whole number from 1 to 1,000,000"),
         ("learning_rate", 0, "learning_rate: 0 should be a number above 0"),
         (
             "dropout_rate",
             "high",
-            "dropout_rate: 'high' should be a number of 0 or more and below 1",
+            "dropout_rate: 'high' should be a number of 0 or more and below 1, or none",
         ),
         ("sample_ratio", 3, "sample_ratio: 3 should be a number above 0 and up to 1"),
         ("grad_clip", float("nan"), "grad_clip: nan should be a number of 0 or more"),
         ("compile", "perhaps", "compile: 'perhaps' should be true or false"),
         ("schedule", "late", "schedule: 'late' should be constant, linear or cosine"),
-        ("sample_strategy", "x", "sample_strategy: 'x' should be user_based"),
+        ("sample_strategy", "x", "sample_strategy: 'x' should be user_based, or none"),
         ("device", "tpu", "device: 'tpu' should be auto, cpu, cuda, cuda:N or mps"),
     ],
 )
@@ -194,6 +195,13 @@ def test_an_activation_is_known_by_its_other_names(given: str, kept: str) -> Non
 
 def test_a_loss_is_known_in_any_case() -> None:
     assert parse_settings({"loss_type": "Sampled_ce"}).loss_type == "sampled_CE"
+
+
+@pytest.mark.parametrize("word", ["none", "None", "null"])
+def test_what_may_be_left_empty_is_so_where_none_is_typed(word: str) -> None:
+    empty = [name for name, one in Hyperparameters.model_fields.items() if one.default is None]
+    settings = parse_settings(dict.fromkeys(empty, word))
+    assert settings.given() == dict.fromkeys(empty)
 
 
 def test_numbers_that_were_typed_as_text_are_read() -> None:

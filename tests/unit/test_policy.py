@@ -121,8 +121,10 @@ def test_numbers_with_an_exponent_are_numbers(written: str, value: float) -> Non
     assert type(found) is type(value)
 
 
-def test_an_unset_setting_may_be_written_as_null() -> None:
-    assert load_policy(V1.replace("loss_type: CE", "loss_type: null")).settings.loss_type is None
+@pytest.mark.parametrize("written", ["null", "none", "~", ""])
+def test_an_unset_setting_may_be_written_as_null_or_none(written: str) -> None:
+    text = V1.replace("loss_type: CE", f"loss_type: {written}")
+    assert load_policy(text).settings.loss_type is None
 
 
 def test_all_problems_are_named_at_once() -> None:

@@ -16,8 +16,9 @@ from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.presets import FIRST_PRESET, PRESETS
 from bert4rec.search.plan import DEFAULT_TRIALS, Budget, SearchPlan, plan_of
-from bert4rec.search.space import DEFAULT_SPACE, UNSET, WHY_FIXED, Choices, Domain, parse_domain
+from bert4rec.search.space import DEFAULT_SPACE, WHY_FIXED, Choices, Domain, parse_domain
 from bert4rec.setting_checks import parse_value
+from bert4rec.setting_values import UNSET, typed_value
 from bert4rec.view import forms
 from bert4rec.view.forms import FormField, form_fields, preset_draft, shown_value
 from bert4rec.view.setting_words import value_text
@@ -49,7 +50,7 @@ class Varied:
     def plain(self) -> Any:
         """Return it as a search file would hold it."""
         if self.mode == LIST:
-            return [None if value.casefold() in UNSET else value for value in self.values]
+            return list(self.values)
         ends = {"low": self.low.strip(), "high": self.high.strip()}
         found: dict[str, Any] = {end: value for end, value in ends.items() if value}
         if self.mode == LOG:
@@ -131,13 +132,9 @@ def _typed_space(space: Mapping[str, Domain]) -> dict[str, Varied]:
 def typed(domain: Domain) -> Varied:
     """Return a domain as the boxes hold it."""
     if isinstance(domain, Choices):
-        return Varied(LIST, tuple(map(_word, domain.values)))
+        return Varied(LIST, tuple(map(typed_value, domain.values)))
     step = "" if domain.step is None else str(domain.step)
     return Varied(LOG if domain.is_log else RANGE, (), str(domain.low), str(domain.high), step)
-
-
-def _word(value: Any) -> str:
-    return UNSET[0] if value is None else str(value)
 
 
 def may_vary(name: str) -> bool:
@@ -298,7 +295,7 @@ def sweep_command(
     differing = {
         key: value for key, value in wanted.items() if key not in usual or usual[key] != value
     }
-    options += [("--set", f"{key}={_word(value)}") for key, value in differing.items()]
+    options += [("--set", f"{key}={typed_value(value)}") for key, value in differing.items()]
     options += [("--vary", f"{key}={domain.text()}") for key, domain in plan.space.items()]
     options += _budget_options(plan.budget)
     if plan.seed != DEFAULT_SEED:

@@ -25,6 +25,7 @@ from bert4rec.search.space import (
         ("hidden_size", "32,64", Choices((32, 64))),
         ("hidden_size", [32, 64], Choices((32, 64))),
         ("loss_type", ["ce", "gbce"], Choices(("CE", "gBCE"))),
+        ("loss_type", ["none", "CE"], Choices((None, "CE"))),
         ("dropout_rate", "0.0..0.4", Range(0.0, 0.4)),
         ("dropout_rate", "0.0..0.45:0.1", Range(0.0, 0.4, step=0.1)),
         ("n_layers", {"low": 1, "high": 4, "step": 2}, Range(1, 3, step=2)),
