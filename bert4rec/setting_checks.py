@@ -20,8 +20,9 @@ def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hy
     Raises:
         SettingsError: with one line a problem, all problems at once.
     """
-    problems = [_unknown(str(name)) for name in values if name not in Hyperparameters.model_fields]
-    known = {name: value for name, value in values.items() if name in Hyperparameters.model_fields}
+    fields = Hyperparameters.model_fields
+    problems = [_unknown(str(name), one) for name, one in values.items() if name not in fields]
+    known = {name: value for name, value in values.items() if name in fields}
     try:
         settings = Hyperparameters.model_validate(known)
     except ValidationError as error:
@@ -40,7 +41,7 @@ def parse_value(name: str, value: Any) -> Any:
         SettingsError: there is no such setting, or it cannot have this value.
     """
     if name not in Hyperparameters.model_fields:
-        raise SettingsError([_unknown(name)])
+        raise SettingsError([_unknown(name, value)])
     try:
         return getattr(Hyperparameters.model_validate({name: value}), name)
     except ValidationError as error:
@@ -60,10 +61,10 @@ def parse_assignment(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, value: Any) -> str:
     near = difflib.get_close_matches(name, Hyperparameters.model_fields, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else "see docs/hyperparameters.md for all names"
-    return f"{name} is not a setting; {hint}"
+    hint = f"the nearest name is {near[0]}" if near else "docs/hyperparameters.md has all names"
+    return f"{name}: {shown(value)} belongs to no setting; {hint}"
 
 
 def _explain(problem: dict[str, Any]) -> str:

@@ -234,7 +234,7 @@ def test_every_problem_of_a_policy_yaml_is_listed_and_the_form_stays(
     app.run()
     told = texts(app).replace("\\", "")
     assert "policy_type is 'als'" in told
-    assert "did you mean n_epochs" in told
+    assert "nearest name is n_epochs" in told
     assert "mask_rate: 2" in told
     assert draft(app)["n_epochs"] == 7
 

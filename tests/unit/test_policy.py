@@ -132,7 +132,7 @@ def test_all_problems_are_named_at_once() -> None:
     problems = problems_of(text.replace("mask_rate: 0.2", "mask_rate: 2"))
     assert problems == [
         "policy_type is 'gru4rec'; it should be bert4rec (or sasrec, for attention: causal)",
-        "epochs is not a setting; did you mean n_epochs?",
+        "epochs: 1 belongs to no setting; the nearest name is n_epochs",
         "mask_rate: 2 should be a number above 0 and below 1",
     ]
 

@@ -44,7 +44,7 @@ def test_a_domain_is_read_as_typed_and_as_yaml_holds_it(
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
-        ("hiden_size", "32,64", "did you mean hidden_size"),
+        ("hiden_size", "32,64", "the nearest name is hidden_size"),
         ("hidden_size", "32,wide", "hidden_size: 'wide'"),
         ("hidden_size", "32", "instead of 1"),
         ("hidden_size", "32,32", "twice"),
