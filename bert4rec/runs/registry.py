@@ -58,7 +58,7 @@ def create_run(
         "created_at": created_at.isoformat(timespec="milliseconds"),
         "policy": policy.kind,
         "settings": policy.settings.given(),
-        "effective_settings": policy.settings.model_dump(),
+        "effective_settings": policy.settings.in_effect(),
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,

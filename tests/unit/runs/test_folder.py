@@ -61,9 +61,20 @@ def test_a_new_run_is_queued_and_knows_all_about_itself(run: Run, workspace: Pat
 def test_the_configuration_keeps_what_was_given_and_what_it_meant(run: Run) -> None:
     config = run.config()
     assert config["settings"] == small_settings().given()
-    assert config["effective_settings"] == small_settings().model_dump()
+    assert config["effective_settings"] == small_settings().in_effect()
     assert config["dataset"]["fingerprint"] == run.dataset().fingerprint
     assert {"version", "machine", "created_at", "format_version"} <= config.keys()
+
+
+def test_the_configuration_holds_the_dropouts_that_train_and_which_of_them_was_given(
+    workspace: Path, run: Run
+) -> None:
+    settings = small_settings(dropout_rate=0, attn_dropout_prob=0.3)
+    made = create_run(workspace, run.dataset(), Policy("scoring_policy", settings))
+    effective = made.config()["effective_settings"]
+    assert (effective["hidden_dropout_prob"], effective["attn_dropout_prob"]) == (0, 0.3)
+    read = open_run(made.folder).hyperparameters()
+    assert (read.given(), read.in_effect()) == (settings.given(), settings.in_effect())
 
 
 def test_an_old_run_keeps_its_settings_when_a_default_changes(
