@@ -24,6 +24,11 @@ from bert4rec.errors import LogError
 
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space", "::": "'::'"}
 N_SAMPLE_LINES = 500
+# What helps where lines of histories were not told from others.
+CHOOSE_LINES = (
+    "choose the form that the file has: sequences for a user and items on each line, sessions for"
+    " items alone"
+)
 RECBOLE_FIELD = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
 
 
@@ -239,7 +244,8 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
         return LogError(
             "it has one column",
             where=where,
-            fix="Two are needed at least, such as user and item, parted by a comma or a tab.",
+            fix="Two are needed at least, such as user and item, parted by a comma or a tab; or "
+            f"{CHOOSE_LINES}.",
         )
     present = [word for sign, word in DELIMITERS.items() if sign in lines[0]]
     asked = " by a tab" if form == "tsv" else ""
@@ -247,8 +253,7 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
     return LogError(
         f"the lines cannot be cut into the same number of columns{asked}{there}",
         where=where,
-        fix="Use one delimiter in the whole file, or choose the form that the file has: sequences"
-        " for a user and items on each line, sessions for items alone.",
+        fix=f"Use one delimiter in the whole file, or {CHOOSE_LINES}.",
     )
 
 

@@ -30,6 +30,17 @@ def test_lines_of_items_may_be_parted_by_commas(tmp_path: Path):
     ]  # fmt: skip
 
 
+def test_lines_of_histories_that_are_taken_for_one_column_are_told_the_forms_to_name(
+    tmp_path: Path,
+):
+    lines = [" ".join([f"u{n}", *"abcdef"[: 4 + n % 3]]) for n in range(30)]
+    (tmp_path / "log.txt").write_text("\n".join(lines) + "\n")
+    with pytest.raises(LogError, match="one column") as raised:
+        preview_log(tmp_path / "log.txt")
+    assert "sequences for a user and items on each line" in (raised.value.fix or "")
+    assert rows_of(tmp_path / "log.txt", "sequences")[:2] == [("u0", "a"), ("u0", "b")]
+
+
 def test_three_lines_a_pupil_are_told_by_their_counts(tmp_path: Path):
     (tmp_path / "log.csv").write_text("2\n7,8\n1,0\n3\n8,8,9,\n0,1,1,\n")
     assert preview_log(tmp_path / "log.csv").form == "triples"
