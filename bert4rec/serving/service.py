@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,12 +39,14 @@ from bert4rec.vector_search import unit
 
 VERSION = version("bert4rec")
 MAX_PROBLEMS, MAX_WORDS = 5, 300
+# A body has to be said to be JSON: a page from elsewhere cannot make a browser say so unasked.
+JSON_TYPE = re.compile(r"application/(?:[^/;]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 # nginx's number of a request whose client has gone; it is sent to nobody.
 CLIENT_GONE = 499
 STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": messages.Problem, "description": HTTPStatus(code).phrase}
-    for code in (400, 404, 408, 413, 422, 500, 503)
+    for code in (400, 404, 408, 413, 415, 422, 500, 503)
 }
 History = messages.Sequence | messages.User
 
@@ -244,7 +247,11 @@ def _plain(text: str) -> str:
     return shortened(one_line(text), MAX_WORDS)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
+        said = "the body is not said to be JSON"
+        fix = "Send the header content-type: application/json."
+        return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", said, fix=fix)
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     is_json = not any(problem["type"] == "json_invalid" for problem in problems)
     said = "; ".join(

@@ -212,11 +212,28 @@ def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> No
     assert {loc[-1] for loc in of_ids} == {0}
 
 
-def test_other_methods_and_kinds_of_body_are_refused(client: TestClient) -> None:
-    assert problem(client.get("/recommend"))["message"] == "Method Not Allowed"
-    form = client.post("/recommend", data={"queries": "1"})
-    assert form.status_code == 422
-    problem(form)
+def test_another_method_is_refused(client: TestClient) -> None:
+    refused = client.get("/recommend")
+    assert (refused.status_code, problem(refused)["message"]) == (405, "Method Not Allowed")
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("body", [b'{"queries": [{"items": ["1"]}]}', b'{"queries": [', b""])
+def test_a_body_that_is_not_said_to_be_json_is_told_the_header_to_send(
+    body: bytes, kind: str | None, client: TestClient
+) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    refused = client.post("/recommend", content=body, headers=headers)
+    assert refused.status_code == 415
+    assert "content-type: application/json" in problem(refused)["fix"]
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON; charset=utf-8", "application/vnd.api+json"])
+def test_json_may_be_said_in_other_ways(kind: str, client: TestClient) -> None:
+    headers = {"content-type": kind}
+    for body, status in ((b'{"queries": [{"items": ["1"]}]}', 200), (b"{", 400), (b"{}", 422)):
+        answered = client.post("/recommend", content=body, headers=headers)
+        assert answered.status_code == status
 
 
 def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(
