@@ -149,6 +149,7 @@ def _find(run: Run, kind: str, checkpoint: str) -> _Result:
             return _Result(FINDERS[kind](model), model.epoch, changed_at_ns)
     except Bert4RecError:
         raise
+    # Whoever asks for the finding later is to hear of it as of any other error.
     except Exception as error:
         _log.exception("finding out about %s of run %s failed", kind, run.id)
         raise RunError(f"{type(error).__name__}: {error}") from error
