@@ -24,6 +24,7 @@ from bert4rec.cli.terminal import (
 from bert4rec.cli.training import carry_out, outcome_lines
 from bert4rec.cli.training import outcome as outcome_of_run
 from bert4rec.errors import RunError
+from bert4rec.setting_values import typed_value
 
 if TYPE_CHECKING:
     from bert4rec.search.plan import SearchPlan
@@ -180,8 +181,6 @@ def _trial_line(trial: Trial, plan: SearchPlan) -> str:
 
 
 def _values(values: dict[str, Any]) -> str:
-    from bert4rec.setting_values import typed_value
-
     shown = (f"{v:.4g}" if isinstance(v, float) else typed_value(v) for v in values.values())
     return " ".join(f"{name}={value}" for name, value in zip(values, shown, strict=True))
 
@@ -221,8 +220,6 @@ def _fruitless(document: dict[str, Any]) -> RunError:
 
 
 def _lines(document: dict[str, Any], target: str) -> list[str]:
-    from bert4rec.setting_values import typed_value
-
     told = ", ".join(f"{n:,} {state}" for state, n in document["counts"].items() if n)
     head = f"Study {document['study']}: {told or 'no trial'}, {document['seconds']:,.0f} s"
     best = document["best"]

@@ -17,6 +17,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, setting_field
 from bert4rec.plain_text import shortened
 from bert4rec.setting_checks import parse_settings
+from bert4rec.setting_values import typed_value
 from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.folded import folded
@@ -160,7 +161,7 @@ def _draw_command(settings: Hyperparameters) -> None:
     if not given:
         st.caption("This is how every run is split unless its settings say otherwise.")
         return
-    options = " ".join(f"--set {name}={value}" for name, value in given.items())
+    options = " ".join(f"--set {name}={typed_value(value)}" for name, value in given.items())
     st.caption(
         f"To train so: `{options}` on the command line, or the same settings in the group *Data* of"
         " the Train page."
