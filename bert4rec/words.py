@@ -25,6 +25,23 @@ def number(value: float | int | None, digits: int = 0) -> str:
     return f"{round(value, digits) or 0:,.{digits}f}"
 
 
+def digits_apart(one: float, other: float, digits: int = 3, most: int = 6) -> int:
+    """Return with how many digits two numbers that differ are seen to differ.
+
+    Args:
+        one: A number.
+        other: Another one.
+        digits: So many at least, and where not even `most` tell them apart.
+        most: So many at most.
+
+    Example:
+        >>> digits_apart(0.2, 0.3), digits_apart(0.2, 0.2004), digits_apart(0.2, 0.2)
+        (3, 4, 3)
+    """
+    enough = (n for n in range(digits, most + 1) if number(one, n) != number(other, n))
+    return next(enough, digits)
+
+
 def ranged(mean: float | None, low: float, high: float, digits: int = 3) -> str:
     """Return a mean with the ends of its interval in brackets.
 

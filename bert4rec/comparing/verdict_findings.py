@@ -8,7 +8,7 @@ from typing import Any
 
 from bert4rec.held_out.future_report import LEAST_SHARE
 from bert4rec.held_out.future_words import PART_WORDS
-from bert4rec.words import counted, number, percent
+from bert4rec.words import counted, digits_apart, number, percent
 
 LEVEL = 0.05
 # Fewer judged users say nothing about others.
@@ -115,7 +115,9 @@ def rival_findings(title: str, rivals: Mapping[str, Rival]) -> list[Finding]:
 
 
 def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
-    name, scores = rival.title + place, f"(NDCG@10 {rival.of_model:.3f} against {rival.score:.3f})"
+    digits = digits_apart(rival.of_model, rival.score)
+    ours, theirs = (number(score, digits) for score in (rival.of_model, rival.score))
+    name, scores = rival.title + place, f"(NDCG@10 {ours} against {theirs})"
     if rival.is_beaten:
         text = f"{title} is {_better(rival.of_model, rival.score)} {name} {scores}; not chance."
     elif rival.is_better:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import counted, span
+from bert4rec.words import counted, number, span
+
+# Of the figures of the answer.
+LEAST_DIGITS, MOST_DIGITS = 3, 6
 
 ANSWERS = {
     "matters": "Yes, the future matters here.",
@@ -32,8 +35,8 @@ def finding(report: FutureReport) -> str:
         said.append(_against_long_past(report.over_long_past.ndcg))
     if report.verdict == "does_not":
         # By the end as it is told: a loss that rounds to nothing is none to the reader.
-        is_loss = round(report.gain.ndcg.high, 3) < 0
-        bound = f"{_least(report):.3f}, {LEAST_SHARE:.0%} of what the past reaches"
+        is_loss = round(report.gain.ndcg.high, _digits(report)) < 0
+        bound = f"{_least(report)}, {LEAST_SHARE:.0%} of what the past reaches"
         said.append(f"The whole interval lies below {0 if is_loss else bound}.")
     if report.verdict == "not_enough":
         said.append(_why_not(report))
@@ -41,25 +44,34 @@ def finding(report: FutureReport) -> str:
 
 
 def _figures(report: FutureReport) -> str:
-    past, both, gain = (
-        report.contexts["past"].ndcg.mean,
-        report.contexts["both"].ndcg.mean,
-        report.gain.ndcg,
-    )
+    digits, gain = _digits(report), report.gain.ndcg
+    past, both = (number(report.contexts[name].ndcg.mean, digits) for name in ("past", "both"))
     over = f"over {counted(report.n_places, 'place')} of {counted(report.n_users, 'user')}"
-    mean = round(gain.mean, 3)
-    way = f"rises from {past:.3f} to {both:.3f}: by {mean:.3f}"
-    if mean < 0:
-        way = f"falls from {past:.3f} to {both:.3f}: a change of {mean:.3f}"
-    elif not mean:
-        way = f"stays at {past:.3f}: a change of 0.000"
-    interval = f"(95% interval {span(gain.low, gain.high)})"
+    mean = number(gain.mean, digits)
+    way = f"rises from {past} to {both}: by {mean}"
+    if mean.startswith("-"):
+        way = f"falls from {past} to {both}: a change of {mean}"
+    elif past == both:
+        way = f"stays at {past}: a change of {mean}"
+    interval = f"(95% interval {span(gain.low, gain.high, digits)})"
     return f"With the future, NDCG@10 of the hidden item {way} {interval}, {over}."
 
 
-def _least(report: FutureReport) -> float:
+def _least(report: FutureReport) -> str:
     """Return the least gain that counts."""
-    return LEAST_SHARE * report.contexts["past"].ndcg.mean
+    return number(LEAST_SHARE * report.contexts["past"].ndcg.mean, _digits(report))
+
+
+def _digits(report: FutureReport) -> int:
+    """Return with how many digits the figures of the answer add up as they are told."""
+    past, both = (report.contexts[name].ndcg.mean for name in ("past", "both"))
+
+    def add_up(digits: int) -> bool:
+        told = round(round(both, digits) - round(past, digits), digits)
+        is_bound_told = not past or round(LEAST_SHARE * past, digits) > 0
+        return is_bound_told and told == round(report.gain.ndcg.mean, digits)
+
+    return next(filter(add_up, range(LEAST_DIGITS, MOST_DIGITS)), MOST_DIGITS)
 
 
 def _against_long_past(gain: Estimate) -> str:
@@ -93,7 +105,7 @@ def _why_not(report: FutureReport) -> str:
         )
     too_little = "one too small to count" if report.gain.ndcg.low > 0 else "none"
     return (
-        f"The interval holds a gain that would count, {_least(report):.3f} or more, as well as "
+        f"The interval holds a gain that would count, {_least(report)} or more, as well as "
         f"{too_little}: more users would tell."
     )
 

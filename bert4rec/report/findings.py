@@ -119,18 +119,25 @@ def _lead(one: RunFacts) -> float:
 def _comparison(judged: Sequence[RunFacts]) -> str:
     best, *others = sorted(judged, key=_lead, reverse=True)
     name = clean(best.label, 40)
-    text = (
-        f"{name} finds most: {share(_lead(best))} of the test items, each of which really came"
-        " next, are among the ten it suggests"
-    )
+    found = f"{share(_lead(best))} of the test items, each of which really came next, are"
+    if not _lead(best):
+        return "None of them has a single test item, which really came next, among its first ten."
     if not others:
-        return text + "."
+        return f"{name}: {found} among the ten that it suggests."
+    level = [one for one in judged if share(_lead(one)) == share(_lead(best))]
+    if len(level) > 1:
+        names = _in_a_row([clean(one.label, 40) for one in level])
+        return f"{names} find as much: {found} among the ten that each suggests."
+    text = f"{name} finds most: {found} among the ten it suggests"
     second = others[0]
-    if _lead(second) == _lead(best):
-        return f"{text}, and {clean(second.label, 40)} finds as much."
     how = compared(best.judged[NETWORK], second.judged[NETWORK])
     verdict = "a clear lead over" if how == "ahead" else "not clearly more than"
     return f"{text}, {verdict} {clean(second.label, 40)} with {share(_lead(second))}."
+
+
+def _in_a_row(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}"
 
 
 def run_finding(one: RunFacts) -> str:
@@ -150,11 +157,11 @@ def run_finding(one: RunFacts) -> str:
     verdict = {
         "ahead": "the model is clearly better",
         "behind": "the model is clearly worse, so the rule is the better choice",
-        "level": "the difference may be chance",
+        "level": "too close to tell which is better from these figures alone",
     }[compared(own, one.judged[rival])]
-    if own.metrics[LEAD] == one.judged[rival].metrics[LEAD]:
-        verdict = "the model is no better"
     theirs = share(one.judged[rival].metrics[LEAD])
+    if share(own.metrics[LEAD]) == theirs:
+        verdict = "the model is no better"
     return f"{text}; the best simple rule, {rule}{words}, reaches {theirs}: {verdict}."
 
 

@@ -270,6 +270,8 @@ def test_the_strongest_rival_comes_first_with_what_a_reader_asks_for() -> None:
     )
     assert second.text.startswith("Model is 2.0 times as good as Item-knn (")
     assert third.text.startswith("Model is 4.0 times as good as Popularity (")
+    close = reach_verdict(invented(FAR | {"transitions": 0.3996})).findings[0]
+    assert "(NDCG@10 0.4000 against 0.3997)" in close.text
     worse = reach_verdict(invented(FAR | {"transitions": 0.5})).findings[0]
     assert worse.text.startswith("Model is 20% worse than Transitions, the strongest rival (")
 

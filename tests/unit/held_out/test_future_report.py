@@ -158,17 +158,44 @@ def test_every_figure_of_the_sentence_is_one_of_the_report(recommender: Recommen
 
 
 def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recommender) -> None:
-    report = future_report(recommender, n_users=60)
-    worse = replace(report.gain, ndcg=Estimate(-0.05, -0.08, -0.02))
-    said = finding(replace(report, gain=worse, verdict="does_not"))
+    said = told(recommender, Estimate(-0.05, -0.08, -0.02), "does_not")
     assert ": a change of -0.050 (95% interval -0.080 to -0.020), over" in said
     assert said.endswith("The whole interval lies below 0.")
 
 
-def told(recommender: Recommender, ndcg: Estimate, verdict: str, reason: str = "") -> str:
-    """What is said of a gain over a past that reaches 0.3."""
+@pytest.mark.parametrize(
+    ("past", "gain", "way"),
+    [
+        (0.0456, -0.0032, "falls from 0.0456 to 0.0424: a change of -0.0032"),
+        (0.0456, 0.0008, "rises from 0.0456 to 0.0464: by 0.0008"),
+        (0.0035, 0.0009, "rises from 0.0035 to 0.0044: by 0.0009"),
+        (0.3, 0.0, "stays at 0.300: a change of 0.000"),
+    ],
+)
+def test_the_figures_of_the_sentence_add_up(
+    recommender: Recommender, past: float, gain: float, way: str
+) -> None:
+    said = told(recommender, Estimate(gain, gain - 0.02, gain + 0.02), "not_enough", "wide", past)
+    assert way in said
+    assert "0.000 or more" not in said
+
+
+def test_a_bound_is_told_however_little_the_past_reaches(recommender: Recommender) -> None:
+    said = told(recommender, Estimate(0.0001, -0.0001, 0.0003), "does_not", past=0.0035)
+    assert "(95% interval -0.0001 to 0.0003)" in said
+    assert said.endswith("The whole interval lies below 0.0002, 5% of what the past reaches.")
+
+
+def told(
+    recommender: Recommender,
+    ndcg: Estimate,
+    verdict: str,
+    reason: str = "",
+    past: float = 0.3,
+) -> str:
+    """What is said of a gain over what a past reaches."""
     report = future_report(recommender, n_users=60)
-    contexts = report.contexts | {"past": figures(0.3), "both": figures(0.3 + ndcg.mean)}
+    contexts = report.contexts | {"past": figures(past), "both": figures(past + ndcg.mean)}
     gain = replace(report.gain, ndcg=ndcg)
     return finding(replace(report, contexts=contexts, gain=gain, verdict=verdict, reason=reason))
 

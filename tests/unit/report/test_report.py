@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,7 +25,9 @@ from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
 from bert4rec.report import item_map
 from bert4rec.report.collect import collect
+from bert4rec.report.facts import NETWORK
 from bert4rec.report.findings import (
+    LEAD,
     about,
     chosen_words,
     headline,
@@ -276,6 +278,32 @@ def test_runs_that_were_judged_on_different_items_are_not_ranked(
     said = headline(collect([run, other]))
     assert "judged on different test items" in said
     assert "finds most" not in said
+
+
+def beside(run: Run, *leads: float) -> str:
+    """What a report says of runs that reached these shares."""
+    report = collect([run])
+    facts = report.runs[0]
+    own = facts.judged[NETWORK]
+    runs = [
+        replace(
+            facts,
+            label=label,
+            judged={NETWORK: replace(own, metrics=own.metrics | {LEAD: lead}, intervals={})},
+        )
+        for label, lead in zip("ABC", leads, strict=False)
+    ]
+    return headline(replace(report, runs=runs))
+
+
+def test_runs_whose_figures_are_told_alike_find_as_much_and_all_are_named(tiny_run: Run) -> None:
+    assert beside(tiny_run, 0.2994, 0.2991).startswith("A and B find as much: 29.9% of the test")
+    assert beside(tiny_run, 0.3, 0.3, 0.3).startswith("A, B and C find as much: 30.0% of the")
+    assert "A finds most: 40.0% of the" in beside(tiny_run, 0.4, 0.3)
+
+
+def test_nobody_finds_most_where_nobody_finds_anything(tiny_run: Run) -> None:
+    assert beside(tiny_run, 0.0, 0.0).startswith("None of them has a single test item")
 
 
 def test_runs_on_different_data_are_not_compared(tiny_run: Run, hostile_run: Run) -> None:
