@@ -132,7 +132,7 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
         draw_chosen(whole, recommender, chosen, colour, forget_chosen)
     if colour == CLUSTER:
         names = maps.cluster_captions(labels, recommender.dataset)
-        draw_clusters(labels[found.item_idx - 1], names, found, recommender.vocabulary)
+        draw_clusters(labels, names, whole, recommender.vocabulary)
     draw_downloads(whole, recommender, labels, drawn)
 
 

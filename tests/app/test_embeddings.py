@@ -22,6 +22,8 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
+from bert4rec.view import map_charts
+from bert4rec.view.map_colours import CLUSTER
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables, texts
@@ -399,6 +401,17 @@ def test_clusters_by_density_and_every_form_of_download_are_offered() -> None:
     assert not app.exception
     labels = [button.proto.label for button in app.get("download_button")]
     assert labels == ["Parquet", "CSV", "Projector", "HTML"]
+
+
+@pytest.mark.usefixtures("run")
+def test_clusters_are_listed_in_full_where_a_part_of_the_map_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(map_charts, "MAX_DRAWN", 5)
+    app = open_map(embeddings_method="pca", embeddings_colour=CLUSTER)
+    assert app.metric[2].value == "5 of 14"
+    (clusters,) = [frame.value for frame in app.dataframe]
+    assert clusters["n"].sum() == 14
 
 
 @pytest.mark.usefixtures("run")

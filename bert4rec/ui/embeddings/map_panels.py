@@ -161,21 +161,22 @@ def _draw_shares(
 
 
 def draw_clusters(
-    labels: np.ndarray, names: list[str], found: EmbeddingMap, vocabulary: Vocabulary
+    labels: np.ndarray, names: list[str], whole: EmbeddingMap, vocabulary: Vocabulary
 ) -> None:
     """Draw each cluster with its size, main group and most frequent items."""
     columns = category_columns(vocabulary)
     column = columns[0] if columns else None
+    mostly = f"Mostly ({caption_of(column)})" if column else None
     st.subheader("Clusters")
     if len(names) > MAX_CLUSTERS:
         st.caption(f"The {MAX_CLUSTERS} largest of {len(names):,} are listed.")
     st.dataframe(
-        maps.cluster_table(labels, names[:MAX_CLUSTERS], found, vocabulary, column),
+        maps.cluster_table(labels, names[:MAX_CLUSTERS], whole, vocabulary, column),
         hide_index=True,
         column_config={
             "cluster": "Cluster",
             "n": "Items",
-            "group": st.column_config.TextColumn(f"Mostly ({column})"),
+            "group": st.column_config.TextColumn(mostly),
             "share": st.column_config.ProgressColumn(
                 "Share of it", format="%.0f%%", min_value=0, max_value=100
             ),
