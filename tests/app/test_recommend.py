@@ -438,6 +438,16 @@ def test_a_story_passes_over_runs_whose_dataset_is_gone(workspace: Path) -> None
     assert "Train on the sample" in labels(open_recommend(view="show", story="series"))
 
 
+def test_a_link_to_another_story_is_followed_in_the_same_session(workspace: Path) -> None:
+    train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
+    app = open_recommend(view="show", story="series", task="2")
+    press(app, "Another example")
+    app.query_params["task"] = "2"
+    assert query(app.run(), "task") == "2"
+    app.query_params["story"] = "course"
+    assert "Repair this course" in [part.value for part in app.run().subheader]
+
+
 def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:
     train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
     (run,) = list_runs(workspace)

@@ -28,6 +28,9 @@ STORY_KEY = "story"
 TASK_KEY = "story_task"
 TOLD_KEY = "story_told"
 TRUTH_KEY = "story_truth"
+LINK_KEY = "story_link"
+# Whether a button was pressed: the browser may not have got the newest address by then.
+PRESSED_KEY = "story_pressed"
 STORY_ICONS = {
     "playlist": ":material/queue_music:",
     "series": ":material/auto_stories:",
@@ -76,25 +79,25 @@ def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
             _draw_places(story, run, n, is_told, open_sheet)
     except Bert4RecError as error:
         state.show_error(error)
-    return {"story": story.name, "task": str(n + 1)} | ({"told": "1"} if is_told else {})
+    link = {"story": story.name, "task": str(n + 1)} | ({"told": "1"} if is_told else {})
+    st.session_state[LINK_KEY] = link
+    return link
 
 
 def _follow_link() -> None:
-    linked = st.query_params.get("story")
-    if STORY_KEY in st.session_state or linked not in STORIES:
+    link = {name: st.query_params[name] for name in STORY_NAMES if name in st.query_params}
+    is_pressed = st.session_state.pop(PRESSED_KEY, False)
+    if is_pressed or link.get("story") not in STORIES or link == st.session_state.get(LINK_KEY):
         return
-    st.session_state[STORY_KEY] = linked
-    task = st.query_params.get("task", "1")
+    st.session_state[STORY_KEY] = link["story"]
+    task = link.get("task", "1")
     is_number = re.fullmatch("[1-9][0-9]{0,2}", task)
     st.session_state[TASK_KEY] = int(task) - 1 if is_number else 0
-    st.session_state[TOLD_KEY] = "told" in st.query_params
+    st.session_state[TOLD_KEY] = "told" in link
+    st.session_state[TRUTH_KEY] = False
 
 
 def _choose_story() -> str:
-    def begin() -> None:
-        st.session_state[TASK_KEY] = 0
-        st.session_state[TOLD_KEY] = st.session_state[TRUTH_KEY] = False
-
     chosen = st.segmented_control(
         "Story",
         list(STORIES),
@@ -103,10 +106,18 @@ def _choose_story() -> str:
         key=STORY_KEY,
         required=True,
         label_visibility="collapsed",
-        on_change=begin,
+        on_change=_begin,
+        args=(0,),
         persist_state="session",
     )
     return chosen or next(iter(STORIES))
+
+
+def _begin(n: int) -> None:
+    """Show an example of the story, not yet told."""
+    st.session_state[TASK_KEY] = n
+    st.session_state[TOLD_KEY] = st.session_state[TRUTH_KEY] = False
+    st.session_state[PRESSED_KEY] = True
 
 
 def _sample_run(sample: str) -> Run | None:
@@ -269,14 +280,10 @@ def sureness_words(probability: float) -> str:
 
 def _draw_buttons(run: Run, task: Task, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
     def tell() -> None:
-        st.session_state[TOLD_KEY] = True
+        st.session_state[TOLD_KEY] = st.session_state[PRESSED_KEY] = True
 
     def show_truth() -> None:
-        st.session_state[TRUTH_KEY] = True
-
-    def go_on() -> None:
-        st.session_state[TASK_KEY] = n + 1
-        st.session_state[TOLD_KEY] = st.session_state[TRUTH_KEY] = False
+        st.session_state[TRUTH_KEY] = st.session_state[PRESSED_KEY] = True
 
     with st.container(horizontal=True):
         if not is_told:
@@ -293,7 +300,7 @@ def _draw_buttons(run: Run, task: Task, n: int, is_told: bool, open_sheet: OpenS
                 icon=":material/visibility:",
                 on_click=show_truth,
             )
-        st.button("Another example", icon=":material/skip_next:", on_click=go_on)
+        st.button("Another example", icon=":material/skip_next:", on_click=_begin, args=(n + 1,))
         st.button(
             "Change it in the composer",
             icon=":material/tune:",
