@@ -24,8 +24,10 @@ def item_names(vocabulary: Vocabulary) -> dict[str, int]:
     order = (-vocabulary.counts).argsort(kind="stable")[:MAX_OPTIONS] + 1
     names: dict[str, int] = {}
     for idx in map(int, order):
-        title = vocabulary.title(idx)
-        names[title if title not in names else f"{title} ({vocabulary.item_id(idx)})"] = idx
+        name = vocabulary.title(idx)
+        while name in names:
+            name = f"{name} ({vocabulary.item_id(idx)})"
+        names[name] = idx
     return dict(sorted(names.items(), key=lambda pair: pair[0].casefold()))
 
 

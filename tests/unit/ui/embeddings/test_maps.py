@@ -61,6 +61,12 @@ def test_equal_titles_can_be_told_apart() -> None:
     assert names["Bee (t5)"] == 5
 
 
+def test_a_title_that_ends_like_another_items_name_hides_neither() -> None:
+    table = pd.DataFrame({"item_id": ["1", "2", "3"], "title": ["A", "A", "A (2)"]})
+    table["count"] = [3, 1, 2]
+    assert sorted(item_names(Vocabulary(table)).values()) == [1, 2, 3]
+
+
 def test_an_item_is_found_by_id_by_title_and_by_a_part_of_it() -> None:
     assert find_item("t6", VOCABULARY) == 6
     assert find_item("ant", VOCABULARY) == 1
