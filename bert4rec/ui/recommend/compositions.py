@@ -29,7 +29,8 @@ def _item_columns(fingerprint: str, _vocabulary: Vocabulary) -> tuple[list[str],
     del fingerprint
     # The sign parts names in a link.
     columns = [column for column in limit_columns(_vocabulary) if "~" not in column]
-    return columns, find_orders(_vocabulary)
+    orders = [order for order in find_orders(_vocabulary) if "~" not in order.told_by]
+    return columns, orders
 
 
 def composed(
