@@ -10,7 +10,13 @@ from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
-from bert4rec.ui.state import follow_link, forget_deletions, name_run, show_error
+from bert4rec.ui.state import (
+    follow_link,
+    forget_deletions,
+    leave_lost_run,
+    name_run,
+    show_error,
+)
 
 # A file of ours: a Material icon would be fetched from a server outside.
 ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
@@ -99,6 +105,7 @@ if page.url_path not in ("runs", "train"):
     forget_deletions()
 try:
     follow_link()
+    leave_lost_run()
     # Train shows the form of a new run too, and names the run itself where it shows one.
     if page.url_path != "train":
         name_run()

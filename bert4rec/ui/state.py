@@ -199,7 +199,7 @@ def current_run() -> Run | None:
         try:
             return _open_readable(chosen)
         except Bert4RecError:
-            st.session_state.pop(RUN_KEY)
+            forget_run(chosen)
     there = [row for row in run_rows() if row.problem is None]
     active = (row for row in there if row.state in ("running", "paused"))
     found = next(active, there[0] if there else None)
@@ -214,9 +214,11 @@ def choose_run(run_id: str) -> None:
 
 
 def forget_run(run_id: str) -> None:
-    """Use a run that is being deleted no longer, neither here nor in the address."""
-    if st.session_state.get(RUN_KEY) == run_id:
-        st.session_state.pop(RUN_KEY)
+    """Use a run that is deleted or damaged no longer, neither here nor in the address."""
+    # Named in the address again, once it is restored, it is a link like any other.
+    for key in (RUN_KEY, LINKED_KEY):
+        if st.session_state.get(key) == run_id:
+            st.session_state.pop(key)
     if st.query_params.get("run") == run_id:
         del st.query_params["run"]
 
@@ -247,6 +249,28 @@ def follow_link() -> None:
             raise
         st.session_state[RUN_KEY] = st.session_state[LINKED_KEY] = linked
         st.session_state.setdefault(DATASET_KEY, run.config()["dataset"].get("folder"))
+
+
+def leave_lost_run() -> None:
+    """Stop using a run that was deleted or damaged since it was chosen.
+
+    Raises:
+        Bert4RecError: that is so, and another run is in use from now on.
+    """
+    chosen = st.session_state.get(RUN_KEY)
+    if not chosen:
+        return
+    try:
+        _open_readable(chosen)
+    except NotFoundError as error:
+        forget_run(chosen)
+        raise NotFoundError(
+            "the run in use is no longer here",
+            fix="Choose another one; the Runs page restores what is in the trash.",
+        ) from error
+    except Bert4RecError:
+        forget_run(chosen)
+        raise
 
 
 def name_run() -> None:

@@ -219,6 +219,7 @@ def _discard(run: Run, after_delete: Callable[[], None]) -> None:
     service = state.job_service()
     if service.position(run.id) is not None:
         service.discard(run.id)
+        state.forget_run(run.id)
     else:
         # It ended since the question was asked, and is what a person may want after all.
         move_to_trash(run)
