@@ -32,6 +32,8 @@ def choose_model(key: str, *, width: int = 420) -> Run | None:
     wanted = current.id if current is not None and current.id in runs else next(iter(runs))
     if current is not None and current.id not in runs:
         st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
+    elif current is not None:
+        state.keep_run(current.id)
     if len(runs) == 1:
         return runs[wanted]
     labels = run_labels(runs)

@@ -213,6 +213,16 @@ def choose_run(run_id: str) -> None:
     st.query_params["run"] = run_id
 
 
+def keep_run(run_id: str) -> None:
+    """Stay with a run that is shown, also where nobody chose it.
+
+    Else it would be another one as soon as somebody else starts a run, and a link to what is shown
+    would name none.
+    """
+    if st.session_state.get(RUN_KEY) != run_id:
+        choose_run(run_id)
+
+
 def forget_run(run_id: str) -> None:
     """Use a run that is deleted or damaged no longer, neither here nor in the address."""
     # Named in the address again, once it is restored, it is a link like any other.

@@ -70,6 +70,16 @@ def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button() 
     assert "no trained model yet" in app.info[0].value
 
 
+def test_a_run_that_is_shown_stays_and_is_in_the_link_though_nobody_chose_it(run: Run) -> None:
+    app = open_inspect()
+    assert run.id in app.query_params["run"]
+    train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace, name="of another")
+    app.run()
+    assert run.id in app.query_params["run"]
+    (box,) = [box for box in app.selectbox if box.label == "Model"]
+    assert box.value == run.id
+
+
 @pytest.mark.usefixtures("run")
 def test_a_history_is_shown_with_its_middle_hidden_and_three_contexts() -> None:
     app = open_inspect()
