@@ -207,14 +207,19 @@ def numbered_labels(labels: Mapping[str, str]) -> dict[str, str]:
     Example:
         >>> numbered_labels({"b": "log", "a": "log", "c": "other"})
         {'b': 'log (2)', 'a': 'log (1)', 'c': 'other'}
+        >>> numbered_labels({"a": "log", "b": "log", "c": "log (2)"})
+        {'a': 'log (1)', 'b': 'log (3)', 'c': 'log (2)'}
     """
     found: dict[str, list[str]] = {}
     for key in sorted(labels):
         found.setdefault(labels[key], []).append(key)
-    return {
-        key: label if len(found[label]) == 1 else f"{label} ({found[label].index(key) + 1})"
-        for key, label in labels.items()
-    }
+    alone = {label for label, keys in found.items() if len(keys) == 1}
+    shown = {keys[0]: label for label, keys in found.items() if label in alone}
+    for label in found.keys() - alone:
+        # A label may end as if it were numbered.
+        free = (name for name in (f"{label} ({n})" for n in count(1)) if name not in alone)
+        shown |= dict(zip(found[label], free, strict=False))
+    return {key: shown[key] for key in labels}
 
 
 def time_span(first: str | None, last: str | None) -> str:
