@@ -97,4 +97,4 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
     # The cards of the strip carry titles of the item table, which end in a year.
     expect(page.get_by_role("button", name="(19").first).to_be_visible()
     (run,) = list_runs(server.workspace)
-    assert run.hyperparameters() == parse_settings(PRESETS["quick"].values)
+    assert run.hyperparameters().in_effect() == parse_settings(PRESETS["quick"].values).in_effect()
