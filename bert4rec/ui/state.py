@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,10 +197,9 @@ def current_run() -> Run | None:
     """Return the run in use: the chosen or linked one, else an active one, else the newest."""
     chosen = st.session_state.get(RUN_KEY)
     if chosen:
-        try:
+        # What was lost is told of when the whole page is drawn next, by `leave_lost_run`.
+        with suppress(Bert4RecError):
             return _open_readable(chosen)
-        except Bert4RecError:
-            forget_run(chosen)
     there = [row for row in run_rows() if row.problem is None]
     active = (row for row in there if row.state in ("running", "paused"))
     found = next(active, there[0] if there else None)
