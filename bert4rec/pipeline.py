@@ -33,7 +33,6 @@ from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights
 from bert4rec.runs.registry import create_run
 from bert4rec.runs.resumption import check_resumable
-from bert4rec.runs.snapshots import snapshot_folder
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
@@ -181,7 +180,7 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
     """Train and judge a run whose folder is held."""
     try:
         settings = run.hyperparameters()
-        for folder in (run.folder, run.checkpoint("last").parent, snapshot_folder(run)):
+        for folder in (run.folder, run.checkpoint("last").parent, run.snapshots):
             remove_abandoned(folder)
         record.status(state="running", message="", fix="", error="")
         with beating(record.beat), memory_errors_explained(settings.device):

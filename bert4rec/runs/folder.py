@@ -156,6 +156,11 @@ class Run:
         """Folder for what is computed from the finished run."""
         return self.folder / "artifacts"
 
+    @property
+    def snapshots(self) -> Path:
+        """Folder for the item vectors of some epochs."""
+        return self.folder / "snapshots"
+
     def checkpoint(self, kind: str) -> Path:
         """Return the path of the `last` or `best` checkpoint."""
         return self.folder / "checkpoints" / f"{kind}.safetensors"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.device import describe_machine
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
     is_file,
@@ -49,6 +48,9 @@ def create_run(
     Raises:
         UnwritableError: the workspace cannot be written.
     """
+    # Here, because torch takes seconds to load, and whoever lists runs needs none of it.
+    from bert4rec.device import describe_machine
+
     created_at = utc_now()
     shown = name or dataset.name
     config: dict[str, Any] = {

@@ -26,11 +26,6 @@ MAX_ITEMS = 2_000
 NAME = re.compile(r"epoch-(\d{1,9})\.safetensors")
 
 
-def snapshot_folder(run: Run) -> Path:
-    """Return where the snapshots of a run lie."""
-    return run.folder / "snapshots"
-
-
 def spread_rows(n: int, limit: int) -> np.ndarray:
     """Return `limit` of `n` rows drawn evenly, in order, int64; all of them where they fit.
 
@@ -49,7 +44,7 @@ def save_snapshot(run: Run, epoch: int, vectors_nd: Tensor) -> None:
         epoch: Epochs completed.
         vectors_nd: Vectors of items 1..N, (N, D).
     """
-    folder = snapshot_folder(run)
+    folder = run.snapshots
     rows = torch.from_numpy(spread_rows(len(vectors_nd), MAX_ITEMS))
     kept = vectors_nd.detach()[rows.to(vectors_nd.device)].half()
     tensors = {"vectors": kept, "item_idx": (rows + 1).int()}
@@ -83,7 +78,7 @@ def _name(epoch: int) -> str:
 
 def snapshot_epochs(run: Run) -> list[int]:
     """Return the epochs of which a run has a snapshot, in order."""
-    folder = snapshot_folder(run)
+    folder = run.snapshots
     names = (NAME.fullmatch(path.name) for path in folder.glob("epoch-*.safetensors"))
     return sorted(int(name[1]) for name in names if name)
 
@@ -95,7 +90,7 @@ def load_snapshot(run: Run, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         NotFoundError: there is none of that epoch.
         FormatError: it is damaged.
     """
-    path = snapshot_folder(run) / _name(epoch)
+    path = run.snapshots / _name(epoch)
     tensors, _ = load_checkpoint(path)
     vectors, item_idx = tensors.get("vectors"), tensors.get("item_idx")
     if vectors is None or item_idx is None or vectors.shape[:1] != item_idx.shape:
@@ -108,5 +103,5 @@ def copy_snapshots(run: Run, folder: Path, *, up_to: int) -> None:
     for epoch in snapshot_epochs(run):
         if epoch <= up_to:
             (folder / "snapshots").mkdir(exist_ok=True)
-            source = snapshot_folder(run) / _name(epoch)
+            source = run.snapshots / _name(epoch)
             shutil.copyfile(source, folder / "snapshots" / source.name)

@@ -10,7 +10,6 @@ from bert4rec.errors import RunError
 from bert4rec.files import writing_explained
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
-from bert4rec.runs.snapshots import snapshot_folder
 
 
 def disk_use(folder: Path) -> int:
@@ -40,7 +39,7 @@ def prunable_bytes(run: Run) -> int:
         return 0
     last = run.checkpoint("last")
     n_bytes = last.stat().st_size if last.is_file() else 0
-    return n_bytes + disk_use(snapshot_folder(run))
+    return n_bytes + disk_use(run.snapshots)
 
 
 def prune_run(run: Run) -> int:
@@ -63,6 +62,6 @@ def prune_run(run: Run) -> int:
         n_bytes = prunable_bytes(run)
         if n_bytes:
             run.checkpoint("last").unlink(missing_ok=True)
-            if snapshot_folder(run).is_dir():
-                shutil.rmtree(snapshot_folder(run))
+            if run.snapshots.is_dir():
+                shutil.rmtree(run.snapshots)
     return n_bytes

@@ -36,6 +36,7 @@ from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
 from bert4rec.recommender import Recommender, load_model
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
 from tests.factories import ring_dataset, small_settings
 
@@ -96,6 +97,17 @@ def test_the_help_loads_no_heavy_library() -> None:
     code = f"import sys, bert4rec.cli; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_runs_are_listed_without_torch(tiny_run: Run) -> None:
+    code = (
+        "import sys; from bert4rec.cli import main;"
+        "main(sys.argv[1:], standalone_mode=False); print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "runs", "--workspace", str(tiny_run.workspace)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert tiny_run.id in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 # Words on the terminal

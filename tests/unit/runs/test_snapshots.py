@@ -18,7 +18,6 @@ from bert4rec.runs.snapshots import (
     load_snapshot,
     save_snapshot,
     snapshot_epochs,
-    snapshot_folder,
     spread_rows,
 )
 from bert4rec.runs.storage import disk_use, prunable_bytes, prune_run
@@ -68,7 +67,7 @@ def test_a_run_that_cannot_keep_snapshots_trains_to_the_same_numbers(
 
 def test_pruning_takes_the_snapshots_along(tmp_path: Path) -> None:
     run = train(ring_dataset(8, 40), small_settings(n_epochs=2), workspace=tmp_path)
-    expected = run.checkpoint("last").stat().st_size + disk_use(snapshot_folder(run))
+    expected = run.checkpoint("last").stat().st_size + disk_use(run.snapshots)
     assert prunable_bytes(run) == prune_run(run) == expected
     assert snapshot_epochs(run) == []
     assert prunable_bytes(run) == 0
@@ -92,6 +91,6 @@ def test_of_a_large_catalogue_the_same_sample_is_kept_each_time(
 def test_a_damaged_snapshot_is_named(tmp_path: Path) -> None:
     run = Run(tmp_path)
     save_snapshot(run, 1, torch.ones(4, 2))
-    (snapshot_folder(run) / "epoch-00001.safetensors").write_bytes(b"no")
+    (run.snapshots / "epoch-00001.safetensors").write_bytes(b"no")
     with pytest.raises(FormatError):
         load_snapshot(run, 1)
