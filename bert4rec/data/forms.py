@@ -61,7 +61,7 @@ def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
     if form == "pairs":
         return _pairs_layout(lines, where)
     if form in (None, "movielens") and "::" in lines[0]:
-        return _movielens_layout(_cut(lines, "::", ""), "::", "fields are separated by '::'")
+        return _movielens_layout(_cut(lines, "::", ""), "::", "", "fields are separated by '::'")
     return _delimited_layout(lines, where, form)
 
 
@@ -87,9 +87,10 @@ def _recbole_layout(lines: Sequence[str], where: str) -> Layout:
 
 def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
     for delimiter in (" ", "\t", ","):
-        rows = _cut(lines, delimiter, "")
+        quote = _quote(lines, delimiter)
+        rows = _cut(lines, delimiter, quote)
         if sum(len(row) == 2 for row in rows) * 2 > len(rows):
-            return _pairs(rows, delimiter, "as named")
+            return _pairs(rows, delimiter, quote, "as named")
     raise LogError(
         "the lines are not pairs of a user and an item",
         where=where,
@@ -97,11 +98,13 @@ def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
     )
 
 
-def _pairs(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
-    return Layout("pairs", reason, ("user", "item"), _fitting(rows, 2), delimiter, "", False)
+def _pairs(rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, reason: str) -> Layout:
+    return Layout("pairs", reason, ("user", "item"), _fitting(rows, 2), delimiter, quote, False)
 
 
-def _movielens_layout(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
+def _movielens_layout(
+    rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, reason: str
+) -> Layout:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     good = _fitting(rows, width)
     if _is_movielens(good):
@@ -109,7 +112,7 @@ def _movielens_layout(rows: Sequence[tuple[str, ...]], delimiter: str, reason: s
         reason += "; the columns are user, item, rating, Unix time, as in MovieLens"
     else:
         names = numbered(width)
-    return Layout("movielens", reason, names, good, delimiter, "", False)
+    return Layout("movielens", reason, names, good, delimiter, quote, False)
 
 
 def _is_movielens(rows: Sequence[tuple[str, ...]]) -> bool:
@@ -128,12 +131,12 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
                 lines, "each line is a user and then items, separated by spaces"
             )
         raise _uncut(lines, where, form)
-    quote = '"' if delimiter != "\t" or _has_quotes(lines) else ""
+    quote = _quote(lines, delimiter)
     rows = _cut(lines, delimiter, quote)
     has_header = _has_header(rows)
     reason = f"fields are separated by a {DELIMITERS.get(delimiter, repr(delimiter))}"
     if not has_header:
-        known = _headerless(rows, delimiter, form, reason)
+        known = _headerless(rows, delimiter, quote, form, reason)
         if known is not None:
             return known
     if form == "movielens":
@@ -155,15 +158,15 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
 
 
 def _headerless(
-    rows: Sequence[tuple[str, ...]], delimiter: str, form: str | None, reason: str
+    rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, form: str | None, reason: str
 ) -> Layout | None:
     if form in ("csv", "tsv"):
         return None
     if len(rows[0]) == 2 and delimiter in (" ", "\t"):
         sign = f"{reason}, two on a line without a header: user and item, oldest first"
-        return _pairs(rows, delimiter, sign)
+        return _pairs(rows, delimiter, quote, sign)
     if delimiter in ("\t", " ") or form == "movielens":
-        layout = _movielens_layout(rows, delimiter, f"{reason} without a header")
+        layout = _movielens_layout(rows, delimiter, quote, f"{reason} without a header")
         return layout if layout.columns[0] == "user" else None
     return None
 
@@ -201,6 +204,11 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ..
         return plain
     # A quote that is never closed takes all further lines for one field.
     return rows if len(rows) * 2 > len(lines) else plain
+
+
+def _quote(lines: Sequence[str], delimiter: str) -> str:
+    """Return the quote character; fields between tabs mostly have none, whatever they hold."""
+    return '"' if delimiter != "\t" or _has_quotes(lines) else ""
 
 
 def _has_quotes(lines: Sequence[str]) -> bool:

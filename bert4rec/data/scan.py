@@ -31,7 +31,7 @@ MAX_HISTORY_BYTES = 16 << 20
 MAX_RECORD_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 1 << 30
 # Forms whose fields may stand between quotes.
-QUOTED_FORMS = ("csv", "tsv")
+QUOTED_FORMS = ("csv", "tsv", "pairs", "movielens")
 # Alone, `trim` takes off spaces only.
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.

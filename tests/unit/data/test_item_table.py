@@ -145,6 +145,12 @@ def test_records_in_lists_are_values_as_they_are_written():
     assert table["cast"].fillna("").tolist() == ["{'n': 1}", "{'n': 2}|{'n': 3}", ""]
 
 
+def test_quotes_around_a_title_after_a_tab_are_no_part_of_it(tmp_path: Path):
+    (tmp_path / "names.txt").write_text('1\tCircles\n2\t"Angles, acute"\n3\t5" disk\n')
+    titles = ["Circles", "Angles, acute", '5" disk']
+    assert read_items(tmp_path / "names.txt")["title"].tolist() == titles
+
+
 def test_a_text_of_json_that_only_begins_as_a_list_stays_a_text(tmp_path: Path):
     text = '{"item_id": "a", "title": "[untitled]"}\n{"item_id": "b", "title": "[]["}\n'
     (tmp_path / "items.jsonl").write_text(text)

@@ -129,6 +129,32 @@ def test_a_pair_file_is_in_the_order_of_its_lines(tmp_path: Path):
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ('"u1"\t"i 1"\n"u2"\t"i2"\n"u1"\t"i2"\n', None),
+        ('"u1" "i 1"\n"u2" "i2"\n"u1" "i2"\n', None),
+        ('"u1","i 1"\n"u2","i2"\n"u1","i2"\n', "pairs"),
+        ('"u1"\t"i 1"\t5\t978300760\n"u2"\t"i2"\t5\t978300761\n"u1"\t"i2"\t4\t978300762\n', None),
+    ],
+)
+def test_quotes_around_ids_without_a_header_are_no_part_of_them(
+    text: str, form: str | None, tmp_path: Path
+):
+    (tmp_path / "log.txt").write_text(text)
+    expected = [("u1", "i 1"), ("u2", "i2"), ("u1", "i2")]
+    seen = preview_log(tmp_path / "log.txt", form=form).rows
+    assert list(seen[["user", "item"]].itertuples(index=False, name=None)) == expected
+    with read_log(tmp_path / "log.txt", form=form) as log:
+        assert columns_of(log, "user_id", "item_id") == expected
+
+
+def test_quotes_far_below_the_first_lines_of_pairs_are_taken_off(tmp_path: Path):
+    (tmp_path / "log.txt").write_text("1\t2\n" * 600 + '3\t"4"\n')
+    with read_log(tmp_path / "log.txt") as log:
+        assert columns_of(log, "user_id", "item_id")[-1] == ("3", "4")
+
+
 def test_a_line_of_items_after_a_user_is_a_sequence(tmp_path: Path):
     (tmp_path / "sequences.txt").write_text("7 3 1 2\n5 1\n\n6 2 2\n8\n")
     with read_log(tmp_path / "sequences.txt") as log:
