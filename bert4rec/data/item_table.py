@@ -19,7 +19,6 @@ from bert4rec.data.column_types import (
     id_text,
     id_texts,
     is_list_type,
-    list_in,
     without_lists,
 )
 from bert4rec.data.frames import frame_source, text_checked
@@ -186,9 +185,6 @@ def _read(
     table = connection.duckdb.execute(_with_texts(connection, shown)).df()
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
-    if source.layout.form in JSON_FORMS:
-        for name in set(names) - {key}:
-            table[name] = table[name].map(list_in)
     n_refused, refused = _refused(table, key, no_record)
     n_rejected = n_refused + count_uncut(connection, source).total()
     return _Found(table, n_rejected, first_rejects(connection, source, refused))

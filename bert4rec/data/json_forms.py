@@ -232,4 +232,6 @@ def _found(record: Any, pointer: str) -> Any:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return "|".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

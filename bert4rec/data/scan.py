@@ -299,9 +299,17 @@ def _records(scan: Scan, layout: Layout) -> Scan:
         zip(layout.columns, layout.paths, strict=True)
     ):
         parameters[f"path_{place}"] = pointer or "$"
-        columns.append(f"json_extract_string(l{level}, $path_{place}) AS {quote_name(name)}")
+        columns.append(f"{_json_text(f'l{level}, $path_{place}')} AS {quote_name(name)}")
     sql = f"SELECT {', '.join(columns)}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
     return Scan(sql, parameters)
+
+
+def _json_text(place: str) -> str:
+    """Return the expression of a value in a record: as text, and a list as `Comedy|Drama`."""
+    text = f"json_extract_string({place})"
+    words = f"array_to_string(json_extract_string(json_extract({place}), '$[*]'), '|')"
+    is_list = f"starts_with({text}, '[') AND json_type({place}) = 'ARRAY'"
+    return f"CASE WHEN {is_list} THEN {words} ELSE {text} END"
 
 
 def _histories(scan: Scan, layout: Layout) -> Scan:

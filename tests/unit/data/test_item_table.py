@@ -157,6 +157,18 @@ def test_a_text_of_json_that_only_begins_as_a_list_stays_a_text(tmp_path: Path):
     assert read_items(tmp_path / "items.jsonl")["title"].tolist() == ["[untitled]", "[]["]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_only_lists_of_json_are_lists_whatever_a_title_looks_like(form: str, tmp_path: Path):
+    titles = ["[2010]", '["x"]', "[1, 2]", "[REC]"]
+    genres = [["a", "b"], ["c"], [], None]
+    frame = pd.DataFrame({"item_id": list("wxyz"), "title": titles, "genres": genres})
+    path = tmp_path / f"items.{form}"
+    frame.to_json(path, orient="records", lines=form == "jsonl")
+    table = read_items(path)
+    assert table["title"].tolist() == titles
+    assert table["genres"].fillna("").tolist() == ["a|b", "c", "", ""]
+
+
 ROWS = [f"{n},Title {n},g" for n in range(1, 201)]
 
 
