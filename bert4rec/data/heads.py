@@ -74,12 +74,13 @@ def files_of(path: str | Path) -> list[Path]:
     Raises:
         LogError: there is no such file, the folder is empty or the glob matches nothing.
     """
-    place = expanded(path)
+    place, fix = expanded(path), "Check the path."
     if is_file(place):
         return [place]
     if is_there(place) and place.is_dir():
         found = _files_in(place)
         problem = f"the folder {place.name!r} holds no file, and those in it no Parquet"
+        fix += f" What lies further down is named by a pattern, such as '{place}/**/*.csv'."
     elif re.search(r"[*?\[]", str(place)):
         anchor = Path(place.anchor)
         pattern = str(place.relative_to(anchor)) if place.anchor else str(place)
@@ -88,7 +89,7 @@ def files_of(path: str | Path) -> list[Path]:
     else:
         found, problem = [], f"there is no file {place.name!r}"
     if not found:
-        raise LogError(problem, where=str(path), fix="Check the path.", path=str(path))
+        raise LogError(problem, where=str(path), fix=fix, path=str(path))
     return sorted(found, key=_natural_key)
 
 
