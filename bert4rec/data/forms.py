@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 
 from bert4rec.data.heads import Head, may_be_json
 from bert4rec.data.json_forms import json_layout
@@ -21,6 +22,7 @@ from bert4rec.data.line_forms import (
 )
 from bert4rec.data.roles import Column, dtype_of, holds_unix_times, is_known_name
 from bert4rec.errors import LogError
+from bert4rec.words import counted
 
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space", "::": "'::'"}
 N_SAMPLE_LINES = 500
@@ -41,12 +43,16 @@ def detect_layout(head: Head, form: str | None = None) -> Layout:
     check_form(form)
     if form in JSON_FORMS or (form is None and may_be_json(head.text)):
         return json_layout(head, form)
-    lines = list(islice((line for line in head.lines if line.strip()), N_SAMPLE_LINES))
-    layout = _layout_of(lines, head.path.name, form)
-    if not layout.has_header:
-        return layout
-    n_blank_lines = next(n for n, line in enumerate(head.lines) if line.strip())
-    return replace(layout, n_blank_lines=n_blank_lines)
+    told = (n for n, line in enumerate(head.lines) if line.strip() and not _tells_delimiter(line))
+    n_before = next(told, 0)
+    rest = (line for line in head.lines[n_before:] if line.strip())
+    layout = _layout_of(list(islice(rest, N_SAMPLE_LINES)), head.path.name, form)
+    return replace(layout, n_lines_before=n_before) if layout.has_header else layout
+
+
+def _tells_delimiter(line: str) -> bool:
+    """Whether a line is for Excel alone, as in `sep=;`."""
+    return re.fullmatch(r'"?sep=."?', line.strip(" "), re.IGNORECASE) is not None
 
 
 def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
@@ -243,11 +249,15 @@ def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ..
 
 def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
     signs = list(DELIMITERS.items())[:4]
+    found = []
     for sign, word in [("\t", "tab")] if form == "tsv" else signs:
         first, *others = (len(row) for row in _cut(lines, sign, '"'))
         usual, n = Counter(others).most_common(1)[0] if others else (1, 0)
         if usual > 1 and n * 2 > len(others):
-            return _uneven(first, usual, where, word)
+            found.append((first, usual, where, word))
+    if found:
+        # Decimal commas cut lines evenly, too, but into fewer columns.
+        return _uneven(*max(found, key=itemgetter(1)))
     if form != "tsv" and not any(sign in line for sign, _ in signs for line in lines):
         return LogError(
             "it has one column",
@@ -267,8 +277,9 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
 
 def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
     return LogError(
-        f"separated by a {delimiter}, the first line has {n_first} columns but most others "
-        f"{n_usual}",
+        f"separated by a {delimiter}, the first line has {counted(n_first, 'column')} but most"
+        f" others {n_usual}",
         where=where,
-        fix=f"Use a {delimiter} in every line, and give each column a name in the first.",
+        fix=f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
+        " delete what stands above it.",
     )

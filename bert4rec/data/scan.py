@@ -181,7 +181,7 @@ def scan_files(
             "quote": layout.quote,
             "escape": layout.quote,
             "header": layout.has_header,
-            "skip": layout.n_blank_lines,
+            "skip": layout.n_lines_before,
             "max_line_size": MAX_LINE_BYTES,
         }
     scan = Scan(_read_csv_sql(options), {"files": paths} | options)

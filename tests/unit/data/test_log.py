@@ -308,6 +308,21 @@ def test_a_path_may_hold_the_signs_of_a_glob(tmp_path: Path):
         assert records_of(log) == RECORDS
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\nSEP=;"])
+def test_a_line_that_tells_excel_the_delimiter_is_no_header(first: str, tmp_path: Path):
+    text = (
+        f"{first}\nuser;item;time;score\na;x;01.02.2024;4,5\n;y;02.02.2024;4\nb;z;29.02.2024;4,0\n"
+    )
+    (tmp_path / "log.csv").write_bytes(text.replace("\n", "\r\n").encode())
+    with read_log(tmp_path / "log.csv") as log:
+        assert columns_of(log, "user_id", "item_id") == [("a", "x"), ("b", "z")]
+        (reject,) = log.rejects
+    assert (reject.line, reject.text) == (
+        text[: text.index("\n;y") + 1].count("\n") + 1,
+        ";y;02.02.2024;4",
+    )
+
+
 def test_column_names_cannot_break_out_of_the_query(tmp_path: Path):
     name = 'user"; DROP TABLE raw; --'
     rows = delimited(",", None)
