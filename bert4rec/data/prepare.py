@@ -283,7 +283,8 @@ def _joined(catalogue: pd.DataFrame, table: ItemTable) -> tuple[Vocabulary, dict
             f"no item of the log, such as {catalogue['item_id'].iloc[0]!r}, is in the item table,"
             f" which has ids such as {str(rows['item_id'].iloc[0])!r}",
             where="item table",
-            fix="Choose the column that holds the ids of the log: read_items(path, key=...).",
+            fix="Name the column that holds the ids of the log with --items-key, in the box of the"
+            " page, or as read_items(path, key=...).",
         )
     others = [name for name in rows.columns if name not in ("item_id", "title")]
     joined = catalogue.assign(title=known["title"].where(is_known, catalogue["title"]))
