@@ -81,7 +81,7 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
     with st.container(border=True):
         st.subheader("2. Say what the columns hold")
         try:
-            form, roles = ask_form_and_roles(choice)
+            form, roles, items = ask_form_and_roles(choice)
         except Bert4RecError as error:
             state.show_error(error)
             return
@@ -108,7 +108,7 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             with st.spinner("Reading the log, leaving out, putting in order…", show_time=True):
                 dataset = prepare(
                     choice.path,
-                    items=choice.items,
+                    items=items,
                     roles=roles,
                     form=form,
                     name=name.strip() or None,

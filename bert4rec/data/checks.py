@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.id_signs import dated_ids, first_times, time_correlation
+from bert4rec.data.id_signs import dated_ids, first_times, gaps_among, time_correlation
 from bert4rec.data.profile import Profile, profile
 from bert4rec.data.rejects import usual_reason
 from bert4rec.words import counted
@@ -73,6 +73,7 @@ def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tup
         *_item_checks(found),
         *_unit_checks(dataset),
         *_order_checks(found),
+        *_gap_checks(dataset),
         *_id_checks(dataset),
     ]
     return tuple(sorted(checks, key=lambda check: LEVELS.index(check.level)))
@@ -250,6 +251,22 @@ def _order_checks(found: Profile) -> Iterator[Check]:
             "Keep seen items in the recommendations, or repeats can never be hit.",
             found.n_repeats,
         )
+
+
+def _gap_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    for noun, ids, counts in (
+        ("user", dataset.users["user_id"].tolist(), dataset.lengths),
+        ("item", dataset.vocabulary.item_ids, dataset.vocabulary.counts),
+    ):
+        for place in gaps_among(ids):
+            n = int(counts[place])
+            yield Check(
+                "warning",
+                f"{ids[place]!r} is the {noun} of {counted(n, 'interaction')}, and how many"
+                " programs write that there is none",
+                "If it is no id, leave such cells empty in the log: their lines are then rejected.",
+                n,
+            )
 
 
 def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -82,14 +81,6 @@ def id_texts(column: pd.Series) -> pd.Series:
     if column.dtype != object and is_string_dtype(column.dtype):
         return column.astype("string")
     return column.map(raw_id, na_action="ignore").astype("string")
-
-
-def list_in(cell: Any) -> Any:
-    """Return the list that a cell of JSON is the text of; any other cell as it is."""
-    try:
-        return json.loads(cell) if isinstance(cell, str) and cell.startswith("[") else cell
-    except (ValueError, RecursionError):
-        return cell
 
 
 def without_lists(column: pd.Series) -> pd.Series:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 
 from bert4rec.data.heads import Head, may_be_json
 from bert4rec.data.json_forms import json_layout
@@ -21,6 +22,7 @@ from bert4rec.data.line_forms import (
 )
 from bert4rec.data.roles import Column, dtype_of, holds_unix_times, is_known_name
 from bert4rec.errors import LogError
+from bert4rec.words import counted
 
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space", "::": "'::'"}
 N_SAMPLE_LINES = 500
@@ -41,12 +43,16 @@ def detect_layout(head: Head, form: str | None = None) -> Layout:
     check_form(form)
     if form in JSON_FORMS or (form is None and may_be_json(head.text)):
         return json_layout(head, form)
-    lines = list(islice((line for line in head.lines if line.strip()), N_SAMPLE_LINES))
-    layout = _layout_of(lines, head.path.name, form)
-    if not layout.has_header:
-        return layout
-    n_blank_lines = next(n for n, line in enumerate(head.lines) if line.strip())
-    return replace(layout, n_blank_lines=n_blank_lines)
+    told = (n for n, line in enumerate(head.lines) if line.strip() and not _tells_delimiter(line))
+    n_before = next(told, 0)
+    rest = (line for line in head.lines[n_before:] if line.strip())
+    layout = _layout_of(list(islice(rest, N_SAMPLE_LINES)), head.path.name, form)
+    return replace(layout, n_lines_before=n_before) if layout.has_header else layout
+
+
+def _tells_delimiter(line: str) -> bool:
+    """Whether a line is for Excel alone, as in `sep=;`."""
+    return re.fullmatch(r'"?sep=."?', line.strip(" "), re.IGNORECASE) is not None
 
 
 def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
@@ -61,7 +67,7 @@ def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
     if form == "pairs":
         return _pairs_layout(lines, where)
     if form in (None, "movielens") and "::" in lines[0]:
-        return _movielens_layout(_cut(lines, "::", ""), "::", "fields are separated by '::'")
+        return _movielens_layout(_cut(lines, "::", ""), "::", "", "fields are separated by '::'")
     return _delimited_layout(lines, where, form)
 
 
@@ -87,9 +93,10 @@ def _recbole_layout(lines: Sequence[str], where: str) -> Layout:
 
 def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
     for delimiter in (" ", "\t", ","):
-        rows = _cut(lines, delimiter, "")
+        quote = _quote(lines, delimiter)
+        rows = _cut(lines, delimiter, quote)
         if sum(len(row) == 2 for row in rows) * 2 > len(rows):
-            return _pairs(rows, delimiter, "as named")
+            return _pairs(rows, delimiter, quote, "as named")
     raise LogError(
         "the lines are not pairs of a user and an item",
         where=where,
@@ -97,11 +104,13 @@ def _pairs_layout(lines: Sequence[str], where: str) -> Layout:
     )
 
 
-def _pairs(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
-    return Layout("pairs", reason, ("user", "item"), _fitting(rows, 2), delimiter, "", False)
+def _pairs(rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, reason: str) -> Layout:
+    return Layout("pairs", reason, ("user", "item"), _fitting(rows, 2), delimiter, quote, False)
 
 
-def _movielens_layout(rows: Sequence[tuple[str, ...]], delimiter: str, reason: str) -> Layout:
+def _movielens_layout(
+    rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, reason: str
+) -> Layout:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     good = _fitting(rows, width)
     if _is_movielens(good):
@@ -109,7 +118,7 @@ def _movielens_layout(rows: Sequence[tuple[str, ...]], delimiter: str, reason: s
         reason += "; the columns are user, item, rating, Unix time, as in MovieLens"
     else:
         names = numbered(width)
-    return Layout("movielens", reason, names, good, delimiter, "", False)
+    return Layout("movielens", reason, names, good, delimiter, quote, False)
 
 
 def _is_movielens(rows: Sequence[tuple[str, ...]]) -> bool:
@@ -128,12 +137,12 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
                 lines, "each line is a user and then items, separated by spaces"
             )
         raise _uncut(lines, where, form)
-    quote = '"' if delimiter != "\t" or _has_quotes(lines) else ""
+    quote = _quote(lines, delimiter)
     rows = _cut(lines, delimiter, quote)
     has_header = _has_header(rows)
     reason = f"fields are separated by a {DELIMITERS.get(delimiter, repr(delimiter))}"
     if not has_header:
-        known = _headerless(rows, delimiter, form, reason)
+        known = _headerless(rows, delimiter, quote, form, reason)
         if known is not None:
             return known
     if form == "movielens":
@@ -155,15 +164,15 @@ def _delimited_layout(lines: Sequence[str], where: str, form: str | None) -> Lay
 
 
 def _headerless(
-    rows: Sequence[tuple[str, ...]], delimiter: str, form: str | None, reason: str
+    rows: Sequence[tuple[str, ...]], delimiter: str, quote: str, form: str | None, reason: str
 ) -> Layout | None:
     if form in ("csv", "tsv"):
         return None
     if len(rows[0]) == 2 and delimiter in (" ", "\t"):
         sign = f"{reason}, two on a line without a header: user and item, oldest first"
-        return _pairs(rows, delimiter, sign)
+        return _pairs(rows, delimiter, quote, sign)
     if delimiter in ("\t", " ") or form == "movielens":
-        layout = _movielens_layout(rows, delimiter, f"{reason} without a header")
+        layout = _movielens_layout(rows, delimiter, quote, f"{reason} without a header")
         return layout if layout.columns[0] == "user" else None
     return None
 
@@ -203,6 +212,11 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ..
     return rows if len(rows) * 2 > len(lines) else plain
 
 
+def _quote(lines: Sequence[str], delimiter: str) -> str:
+    """Return the quote character; fields between tabs mostly have none, whatever they hold."""
+    return '"' if delimiter != "\t" or _has_quotes(lines) else ""
+
+
 def _has_quotes(lines: Sequence[str]) -> bool:
     fields = [field for line in lines for field in line.split("\t")]
     if any(len(field) > 1 and field[0] == field[-1] == '"' for field in fields):
@@ -235,11 +249,15 @@ def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ..
 
 def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
     signs = list(DELIMITERS.items())[:4]
+    found = []
     for sign, word in [("\t", "tab")] if form == "tsv" else signs:
         first, *others = (len(row) for row in _cut(lines, sign, '"'))
         usual, n = Counter(others).most_common(1)[0] if others else (1, 0)
         if usual > 1 and n * 2 > len(others):
-            return _uneven(first, usual, where, word)
+            found.append((first, usual, where, word))
+    if found:
+        # Decimal commas cut lines evenly, too, but into fewer columns.
+        return _uneven(*max(found, key=itemgetter(1)))
     if form != "tsv" and not any(sign in line for sign, _ in signs for line in lines):
         return LogError(
             "it has one column",
@@ -259,8 +277,9 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
 
 def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
     return LogError(
-        f"separated by a {delimiter}, the first line has {n_first} columns but most others "
-        f"{n_usual}",
+        f"separated by a {delimiter}, the first line has {counted(n_first, 'column')} but most"
+        f" others {n_usual}",
         where=where,
-        fix=f"Use a {delimiter} in every line, and give each column a name in the first.",
+        fix=f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
+        " delete what stands above it.",
     )

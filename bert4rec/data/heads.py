@@ -31,13 +31,15 @@ NO_LOG = re.compile(
     r"|.*\.(md|item|user|kg|link|html|pdf|png|jpe?g|gif|svg|xlsx?|docx?|py|ipynb)"
 )
 
-# First bytes of files that people take for logs, and what to do about them.
+# Signs of files that people take for logs, by where they stand, and what to do about them.
 FOREIGN = {
-    b"7z\xbc\xaf": ("a 7z archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
-    b"Rar!": ("a RAR archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
-    b"SQLite format 3": ("an SQLite database", "Export the table of interactions as CSV."),
-    b"\xff\xfe\x00\x00": ("text in UTF-32", "Save it as UTF-8."),
-    b"%PDF": ("a PDF document", "Export the interactions as CSV."),
+    (0, b"7z\xbc\xaf"): ("a 7z archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
+    (0, b"Rar!"): ("a RAR archive", "Unpack it, or pack it with gzip, zstd or zip instead."),
+    (257, b"ustar"): ("a tar archive", "Unpack it and choose the file with the interactions."),
+    (0, b"\xd0\xcf\x11\xe0"): ("an Excel or Office document", "Save the sheet as CSV."),
+    (0, b"SQLite format 3"): ("an SQLite database", "Export the table of interactions as CSV."),
+    (0, b"\xff\xfe\x00\x00"): ("text in UTF-32", "Save it as UTF-8."),
+    (0, b"%PDF"): ("a PDF document", "Export the interactions as CSV."),
 }
 
 
@@ -74,12 +76,13 @@ def files_of(path: str | Path) -> list[Path]:
     Raises:
         LogError: there is no such file, the folder is empty or the glob matches nothing.
     """
-    place = expanded(path)
+    place, fix = expanded(path), "Check the path."
     if is_file(place):
         return [place]
     if is_there(place) and place.is_dir():
         found = _files_in(place)
         problem = f"the folder {place.name!r} holds no file, and those in it no Parquet"
+        fix += f" What lies further down is named by a pattern, such as '{place}/**/*.csv'."
     elif re.search(r"[*?\[]", str(place)):
         anchor = Path(place.anchor)
         pattern = str(place.relative_to(anchor)) if place.anchor else str(place)
@@ -88,7 +91,7 @@ def files_of(path: str | Path) -> list[Path]:
     else:
         found, problem = [], f"there is no file {place.name!r}"
     if not found:
-        raise LogError(problem, where=str(path), fix="Check the path.", path=str(path))
+        raise LogError(problem, where=str(path), fix=fix, path=str(path))
     return sorted(found, key=_natural_key)
 
 
@@ -291,8 +294,8 @@ def _whole_lines(text: str, file: Path) -> str:
 
 
 def _refuse_foreign(data: bytes, file: Path) -> None:
-    for magic, (what, fix) in FOREIGN.items():
-        if data.startswith(magic):
+    for (place, sign), (what, fix) in FOREIGN.items():
+        if data.startswith(sign, place):
             raise LogError(f"the file is {what}, not a log", where=file.name, fix=fix)
     control = len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", data))
     if b"\x00" in data or control > len(data) // 100:

@@ -1,4 +1,4 @@
-"""What raw ids give away of the time at which they were met."""
+"""What raw ids give away: the time at which they were met, or that they are none."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ FEWEST_IDS = 50
 NUMBER = r"^\D*(\d{1,15})\D*$"
 MONTH, DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 DATE = re.compile(rf"(?<!\d)(?:19|20)\d\d([-_/.]?){MONTH}\1{DAY}(?!\d)")
+
+# How databases, spreadsheets and pandas write a cell that holds nothing.
+GAPS = frozenset(
+    ["NULL", "Null", "null", "NaN", "nan", "None", "N/A", "n/a", "#N/A", "<NA>", "\\N", "undefined"]
+)
 
 
 def first_times(dataset: SequenceDataset) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +70,11 @@ def dated_ids(ids: Sequence[str]) -> tuple[float, str]:
     chosen = _evenly(np.arange(len(ids)))
     dated = [ids[place] for place in chosen if DATE.search(ids[place])]
     return len(dated) / max(len(chosen), 1), dated[0] if dated else ""
+
+
+def gaps_among(ids: Sequence[str]) -> list[int]:
+    """Return the places of ids such as NULL, which mostly stand for none."""
+    return sorted(ids.index(gap) for gap in GAPS.intersection(ids))
 
 
 def _evenly(places: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ from bert4rec.data.column_types import (
     id_text,
     id_texts,
     is_list_type,
-    list_in,
     without_lists,
 )
 from bert4rec.data.frames import frame_source, text_checked
@@ -72,6 +71,29 @@ class ItemTable:
     n_rejected: int = 0
     rejects: tuple[Reject, ...] = ()
     token_lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ItemColumns:
+    """The columns of an item table, and which are told by their names to hold id and title."""
+
+    names: tuple[str, ...]
+    key: str | None
+    title: str | None
+
+
+def item_columns(
+    path: str | Path, *, log_item: str | None = None, max_bytes: int | None = None
+) -> ItemColumns:
+    """Read the head of an item table and tell its columns, as `read_item_table` does.
+
+    Raises:
+        LogError: the file is no table, or larger than `max_bytes`.
+    """
+    source = open_source(path, max_bytes=max_bytes)
+    names = _column_names(source)
+    key = _told_key(source, names, log_item)
+    return ItemColumns(names, key, _title(_own(names, source), key))
 
 
 def read_items(
@@ -186,9 +208,6 @@ def _read(
     table = connection.duckdb.execute(_with_texts(connection, shown)).df()
     no_record = table.pop(NOT_A_RECORD) if NOT_A_RECORD in table else None
     table = table.set_axis(list(names), axis=1)
-    if source.layout.form in JSON_FORMS:
-        for name in set(names) - {key}:
-            table[name] = table[name].map(list_in)
     n_refused, refused = _refused(table, key, no_record)
     n_rejected = n_refused + count_uncut(connection, source).total()
     return _Found(table, n_rejected, first_rejects(connection, source, refused))
@@ -252,6 +271,18 @@ def _chosen(column: str, names: Sequence[str], source: Source) -> str:
 
 
 def _key(source: Source, names: Sequence[str], log_item: str | None) -> str:
+    key = _told_key(source, names, log_item)
+    if key is None:
+        raise LogError(
+            "no column of the item table is clearly that of the item ids",
+            where=source.name,
+            fix="Call it item_id, or name it with --items-key, in the box of the page, or as"
+            f" key=.... Its columns are {', '.join(names)}.",
+        )
+    return key
+
+
+def _told_key(source: Source, names: Sequence[str], log_item: str | None) -> str | None:
     if log_item is not None and log_item in names and _has_names(source):
         return log_item
     if "item_id" in names:
@@ -262,17 +293,10 @@ def _key(source: Source, names: Sequence[str], log_item: str | None) -> str:
     if guess.column is not None and guess.is_certain:
         return guess.column
     # Tables call their key just id; logs do not, as there it could be the id of the row.
-    plain = [name for name in names if plain_name(name) in ("id", "index", "key")]
-    if plain:
-        return plain[0]
-    raise LogError(
-        "no column of the item table is clearly that of the item ids",
-        where=source.name,
-        fix=f"Call it item_id, or name it as key. Its columns are {', '.join(names)}.",
-    )
+    return next((name for name in names if plain_name(name) in ("id", "index", "key")), None)
 
 
-def _title(names: Sequence[str], key: str) -> str | None:
+def _title(names: Sequence[str], key: str | None) -> str | None:
     by_name = {plain_name(name): name for name in reversed(names) if name != key}
     return next((by_name[alias] for alias in TITLES if alias in by_name), None)
 

@@ -53,9 +53,22 @@ def json_layout(head: Head, form: str | None) -> Layout:
         if inner is None:
             break
         nested = inner
+    if not nested.lists and _is_no_record(records) and not _names_roles(nested, kind):
+        raise LogError(
+            "the JSON file is one object, not a list of records",
+            where=where,
+            fix='Write records, as pandas does with orient="records":'
+            ' [{"user": "u1", "item": "i1", "time": 1700000000}].',
+        )
     layout = _layout(nested, kind, reason)
     check_columns(layout.columns, where, "key")
     return replace(layout, is_list=head.text.lstrip()[0] == "[")
+
+
+def _is_no_record(records: list[dict[str, Any]]) -> bool:
+    """Whether all there is is one object of lists or objects, such as pandas' table by columns."""
+    values = records[0].values()
+    return len(records) == 1 and all(isinstance(value, dict | list) for value in values)
 
 
 def _is_lines(head: Head) -> bool:
@@ -232,4 +245,6 @@ def _found(record: Any, pointer: str) -> Any:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return "|".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

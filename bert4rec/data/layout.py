@@ -32,7 +32,7 @@ class Layout:
         has_header: Whether the first line names the columns.
         dtypes: Types of the columns in words, where the file states them (Parquet).
         sql_types: The same in SQL.
-        n_blank_lines: How many blank lines come before the header.
+        n_lines_before: How many lines come before the header: blank ones, and `sep=;`.
         paths: For each column of JSON, in which of the nested records it lies and its pointer.
         is_list: Whether a JSON document is a list of records, not one record.
         lists: Pointers to the lists whose elements are the nested records, from the outside in.
@@ -48,7 +48,7 @@ class Layout:
     has_header: bool = True
     dtypes: tuple[str, ...] = ()
     sql_types: tuple[str, ...] = ()
-    n_blank_lines: int = 0
+    n_lines_before: int = 0
     paths: tuple[tuple[int, str], ...] = ()
     is_list: bool = False
     lists: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Layout:
         if self.form in JSON_FORMS:
             # Records need not all have the same keys.
             return (self.form, *self.lists)
-        header = f"{self.has_header} after {self.n_blank_lines}"
+        header = f"{self.has_header} after {self.n_lines_before}"
         return (self.form, self.delimiter, header, *self.columns)
 
 

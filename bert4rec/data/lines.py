@@ -41,7 +41,7 @@ def find_lines(
     of_entry: dict[int, int] = {}
     of_row: dict[int, int] = {}
     texts: dict[int, str] = {}
-    n_before = layout.n_blank_lines
+    n_before = layout.n_lines_before
     n_rows = -1 if layout.has_header else 0
     for entry, (line, text, is_blank) in enumerate(_entries(iter(lines), layout), start=1):
         if entry in asked_entries:

@@ -28,6 +28,8 @@ BLOCK_BYTES = 1 << 20
 # Text packs to a tenth; what unpacks to more than this and this many times its size is a trap.
 MOST_TIMES_LARGER = 250
 SURELY_FINE_BYTES = 1 << 30
+# What tells a document of Excel or LibreOffice from other zip archives.
+OFFICE = {"[Content_Types].xml", "mimetype"}
 # What the operating system and packers add by themselves.
 NO_MEMBER = ("__MACOSX/", "._", ".DS_Store")
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -85,7 +87,7 @@ def _opened_member(archive: zipfile.ZipFile, file: Path) -> IO[bytes]:
         and not info.filename.startswith(NO_MEMBER)
     ]
     names = [info.filename for info in members]
-    if "[Content_Types].xml" in names:
+    if OFFICE.intersection(names):
         raise LogError(
             "the file is an Excel or Office document, not a log",
             where=file.name,

@@ -37,7 +37,7 @@ from bert4rec.moments import now_text
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 5
+PREPARE_VERSION = 6
 N_REJECTS_IN_MANIFEST = 20
 N_FILES_IN_MANIFEST = 100
 # The filters, and what to do where they leave too little.
@@ -283,7 +283,8 @@ def _joined(catalogue: pd.DataFrame, table: ItemTable) -> tuple[Vocabulary, dict
             f"no item of the log, such as {catalogue['item_id'].iloc[0]!r}, is in the item table,"
             f" which has ids such as {str(rows['item_id'].iloc[0])!r}",
             where="item table",
-            fix="Choose the column that holds the ids of the log: read_items(path, key=...).",
+            fix="Name the column that holds the ids of the log with --items-key, in the box of the"
+            " page, or as read_items(path, key=...).",
         )
     others = [name for name in rows.columns if name not in ("item_id", "title")]
     joined = catalogue.assign(title=known["title"].where(is_known, catalogue["title"]))

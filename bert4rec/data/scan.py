@@ -31,7 +31,7 @@ MAX_HISTORY_BYTES = 16 << 20
 MAX_RECORD_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 1 << 30
 # Forms whose fields may stand between quotes.
-QUOTED_FORMS = ("csv", "tsv")
+QUOTED_FORMS = ("csv", "tsv", "pairs", "movielens")
 # Alone, `trim` takes off spaces only.
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
@@ -181,7 +181,7 @@ def scan_files(
             "quote": layout.quote,
             "escape": layout.quote,
             "header": layout.has_header,
-            "skip": layout.n_blank_lines,
+            "skip": layout.n_lines_before,
             "max_line_size": MAX_LINE_BYTES,
         }
     scan = Scan(_read_csv_sql(options), {"files": paths} | options)
@@ -299,9 +299,17 @@ def _records(scan: Scan, layout: Layout) -> Scan:
         zip(layout.columns, layout.paths, strict=True)
     ):
         parameters[f"path_{place}"] = pointer or "$"
-        columns.append(f"json_extract_string(l{level}, $path_{place}) AS {quote_name(name)}")
+        columns.append(f"{_json_text(f'l{level}, $path_{place}')} AS {quote_name(name)}")
     sql = f"SELECT {', '.join(columns)}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
     return Scan(sql, parameters)
+
+
+def _json_text(place: str) -> str:
+    """Return the expression of a value in a record: as text, and a list as `Comedy|Drama`."""
+    text = f"json_extract_string({place})"
+    words = f"array_to_string(json_extract_string(json_extract({place}), '$[*]'), '|')"
+    is_list = f"starts_with({text}, '[') AND json_type({place}) = 'ARRAY'"
+    return f"CASE WHEN {is_list} THEN {words} ELSE {text} END"
 
 
 def _histories(scan: Scan, layout: Layout) -> Scan:

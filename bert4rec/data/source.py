@@ -157,7 +157,7 @@ def open_source(
         # A head may have no quotes where those of further files do.
         layout = replace(layout, quote=layout.quote or other.quote)
     # A glob says less of what it is than the folder that it looks into.
-    home = folder.resolve() if folder.is_dir() else files[0].resolve().parent
+    home = folder.resolve() if folder.is_dir() else _folder_of(files)
     name = home.name if folder.is_dir() or len(files) > 1 else files[0].name
     return Source(
         name,
@@ -169,6 +169,10 @@ def open_source(
         sql_types=tuple(sql_types),
         passed_over=(*_names_left(there, chosen), *_folders_left(folder, there)),
     )
+
+
+def _folder_of(files: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([file.resolve().parent for file in files]))
 
 
 def _names_left(there: Sequence[Path], chosen: Sequence[Path]) -> list[str]:

@@ -233,7 +233,11 @@ def _n_read(connection: Connection, kinds: Sequence[tuple[str, ...]], n_rows: in
 
 def _moment(forms: Sequence[str]) -> str:
     """Return the expression of the moment that the first fitting form reads, or NULL."""
-    return _of_a_real_year(f"try_strptime(t, [{', '.join(repr(form) for form in forms)}])")
+    zoned = [form for form in forms if "%z" in form]
+    plain = [form for form in forms if form not in zoned]
+    # Among several forms, one with a zone makes DuckDB read 31 April as 1 May: it stands alone.
+    read = [f"try_strptime(t, {form!r})" for form in ([plain] if plain else []) + zoned]
+    return _of_a_real_year(f"coalesce({', '.join(read)})")
 
 
 def _of_a_real_year(moment: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
+from bert4rec.data.dataset import open_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
@@ -44,6 +45,10 @@ def choose_upload(app: AppTest) -> None:
 
 def button(app: AppTest, label: str):
     return next(button for button in app.button if button.label == label)
+
+
+def box(app: AppTest, label: str):
+    return next(box for box in app.selectbox if box.label == label)
 
 
 def errors(app: AppTest) -> str:
@@ -234,10 +239,45 @@ def test_a_broken_item_table_is_told_before_anything_is_prepared() -> None:
     app = open_data()
     choose_upload(app)
     upload(app, "plays.csv", LOG.encode())
-    upload(app, "broken.csv", b"left,right\n1,2\n")
-    assert "no column of the item table" in errors(app).lower()
+    upload(app, "broken.csv", b"left\n1\n2\n")
+    assert "one column" in errors(app)
     assert "broken" in errors(app)
     assert "Prepare dataset" not in [b.label for b in app.button]
+
+
+def test_what_the_columns_of_an_item_table_hold_is_asked_where_their_names_do_not_say_it(
+    workspace: Path,
+) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "artikel.csv", TITLES.replace("item_id,title", "Artikel,Bezeichnung").encode())
+    assert not errors(app)
+    assert "Prepare dataset" not in [b.label for b in app.button]
+    box(app, "Id column").set_value("Artikel").run()
+    box(app, "Title column").set_value("Bezeichnung").run()
+    assert not app.exception
+    button(app, "Prepare dataset").click().run()
+    assert not errors(app)
+    (manifest,) = list_datasets(workspace)
+    assert manifest["item_table"]["n_matched"] == 9
+    assert manifest["item_table"]["title"] == "Bezeichnung"
+
+
+def test_another_title_than_the_one_told_by_its_name_can_be_chosen(workspace: Path) -> None:
+    titles = "".join(f"i{item},artist {item},song {item}\n" for item in range(9))
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", LOG.encode())
+    upload(app, "songs.csv", ("item_id,name,caption\n" + titles).encode())
+    assert (box(app, "Id column").value, box(app, "Title column").value) == ("item_id", "name")
+    box(app, "Title column").set_value("caption").run()
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    (manifest,) = list_datasets(workspace)
+    assert (
+        open_dataset(workspace / "datasets" / manifest["folder"]).vocabulary.titles[0][:4] == "song"
+    )
 
 
 @pytest.mark.usefixtures("workspace")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
-from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.item_table import ItemColumns, ItemTable, item_columns, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
@@ -47,6 +51,10 @@ ROLE_HELP = {
     "value": "How much, such as a rating; only used to leave out small ones.",
     "event": "What was done, such as play or skip; only used to keep some kinds.",
 }
+ITEM_COLUMN_HELP = {
+    "Id column": "Holds the ids by which the log calls its items.",
+    "Title column": "What an item is called on all pages.",
+}
 NONE_LABELS = {"time": "None (file order)", "value": "None", "event": "None"}
 NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
@@ -58,11 +66,11 @@ NAMELESS_FORMS = ("movielens", "pairs", *LINE_FORMS)
 MIN_ROLE_PX = 170
 
 
-def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
+def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None, ItemTable | None]:
     """Show the log's head with form and roles as detected; the person confirms or corrects them.
 
     Returns:
-        The form, and the roles once each needed one is chosen.
+        The form, the roles once each needed column is chosen, and the item table if there is one.
 
     Raises:
         LogError: the log holds no line or is not of the form that was chosen, or one of the two
@@ -82,19 +90,47 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None]:
         alt=f"The first {len(preview.rows)} lines of the log",
     )
     roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
-    if roles is not None:
-        table = _table_of(choice, roles)
+    if roles is None:
+        return preview.form, None, None
+    sequences, table = st.container(), None
+    if choice.items is not None:
+        table = _ask_items(choice, choice.items, roles)
+        if table is None:
+            return preview.form, None, None
+        _draw_items(table, preview, roles)
+    with sequences:
         _draw_sequences(choice, preview, roles, table)
-        if table is not None:
-            _draw_items(table, preview, roles)
-    return preview.form, roles
+    return preview.form, roles, table
 
 
-def _table_of(choice: LogChoice, roles: Roles) -> ItemTable | None:
-    if choice.items is None:
+def _ask_items(choice: LogChoice, items: Path, roles: Roles) -> ItemTable | None:
+    """Ask which columns of the item table hold ids and titles; None until the ids are named."""
+    st.markdown(f"**Item table: {escape(items.name)}**")
+    head = (str(items), file_stamp(items), roles.item, choice.max_items_bytes)
+    columns = _item_columns(*head)
+    boxes = st.columns(2)
+    key = _ask_item_column(boxes[0], "Id column", columns.names, columns.key, items)
+    others = [name for name in columns.names if name != key]
+    title = _ask_item_column(boxes[1], "Title column", others, columns.title, items)
+    if key is None:
+        st.caption(":material/arrow_upward: Still to choose: the column of the item ids.")
         return None
-    stamp = file_stamp(choice.items)
-    return _item_table(str(choice.items), stamp, roles.item, choice.max_items_bytes)
+    return _item_table(*head, key, title)
+
+
+def _ask_item_column(
+    box: DeltaGenerator, label: str, names: Sequence[str], told: str | None, items: Path
+) -> str | None:
+    picked: str | None = box.selectbox(
+        label,
+        names,
+        index=names.index(told) if told in names else None,
+        placeholder="Choose a column" if label == "Id column" else "None (the ids)",
+        help=ITEM_COLUMN_HELP[label],
+        key=f"{label}|{items}",
+        persist_state="session",
+    )
+    return picked
 
 
 def _draw_sequences(
@@ -157,7 +193,6 @@ def _sequences_words(found: FirstSequences) -> str:
 
 def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
     """Show the head of the item table as it was understood."""
-    st.markdown(f"**Item table: {escape(table.name)}**")
     text = f"{counted(len(table.rows), 'item')}, the id and the title first."
     if table.n_rejected:
         text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
@@ -172,8 +207,20 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
 
 # A copy for each visitor would take as long as reading it, and nobody changes it.
 @cache.kept(2, spinner="Reading the item table…")
-def _item_table(path: str, stamp: FileStamp, log_item: str, max_bytes: int | None) -> ItemTable:
-    return read_item_table(path, log_item=log_item, max_bytes=max_bytes)
+def _item_table(
+    path: str,
+    stamp: FileStamp,
+    log_item: str,
+    max_bytes: int | None,
+    key: str,
+    title: str | None,
+) -> ItemTable:
+    return read_item_table(path, log_item=log_item, key=key, title=title, max_bytes=max_bytes)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _item_columns(path: str, stamp: FileStamp, log_item: str, max_bytes: int | None) -> ItemColumns:
+    return item_columns(path, log_item=log_item, max_bytes=max_bytes)
 
 
 def _ask_form(choice: LogChoice) -> LogPreview:

@@ -36,7 +36,14 @@ BROKEN = {
     "header only": (HEADER, "no interactions"),
     "one column": ("item\na\nb\n", "one column"),
     "no header": ("1,2,3\n2,3,4\n3,4,5\n", "not clear from the columns"),
-    "wrong delimiter in the header": (HEADER.replace(",", ";") + ROWS, "first line has 1 columns"),
+    "wrong delimiter in the header": (
+        HEADER.replace(",", ";") + ROWS,
+        "first line has 1 column but",
+    ),
+    "words above the header": (
+        "Sales of May\nu;i;t;v\n" + ROWS.replace(",", ";").replace("\n", ";4,5\n"),
+        "by a semicolon, the first line has 1 column but most others 4.*delete what stands above",
+    ),
     "too short a header": ("user_id,item_id\n" + ROWS, "2 columns but most others 3"),
     "unparsable times": (HEADER + with_column(ROWS, 2, "yesterday"), "cannot be read as times"),
     "no times": (HEADER + with_column(ROWS, 2, ""), "holds no times"),

@@ -49,6 +49,15 @@ def test_many_rejected_rows_are_warned_of_first_with_their_usual_reason():
     assert "rejected" not in "".join(check.message for check in found(12))
 
 
+@pytest.mark.parametrize("gap", ["NULL", "NaN", "\\N"])
+def test_an_id_that_says_that_there_is_none_is_warned_of(gap: str):
+    dataset = SequenceDataset.from_sequences(HEALTHY)
+    ids = ["Null Island", *dataset.users["user_id"][1:-1], gap]
+    check = one(check_dataset(renamed(dataset, ids)), "many programs write")
+    assert (check.level, check.count) == ("warning", 40)
+    assert check.message.startswith(f"{gap!r} is the user of 40 interactions")
+
+
 def test_small_data_is_warned_of():
     found = messages([[1, 2, 3]] * 24, "warning")
     assert "only 24 users have two or more" in found

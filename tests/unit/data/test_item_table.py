@@ -145,10 +145,28 @@ def test_records_in_lists_are_values_as_they_are_written():
     assert table["cast"].fillna("").tolist() == ["{'n': 1}", "{'n': 2}|{'n': 3}", ""]
 
 
+def test_quotes_around_a_title_after_a_tab_are_no_part_of_it(tmp_path: Path):
+    (tmp_path / "names.txt").write_text('1\tCircles\n2\t"Angles, acute"\n3\t5" disk\n')
+    titles = ["Circles", "Angles, acute", '5" disk']
+    assert read_items(tmp_path / "names.txt")["title"].tolist() == titles
+
+
 def test_a_text_of_json_that_only_begins_as_a_list_stays_a_text(tmp_path: Path):
     text = '{"item_id": "a", "title": "[untitled]"}\n{"item_id": "b", "title": "[]["}\n'
     (tmp_path / "items.jsonl").write_text(text)
     assert read_items(tmp_path / "items.jsonl")["title"].tolist() == ["[untitled]", "[]["]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_only_lists_of_json_are_lists_whatever_a_title_looks_like(form: str, tmp_path: Path):
+    titles = ["[2010]", '["x"]', "[1, 2]", "[REC]"]
+    genres = [["a", "b"], ["c"], [], None]
+    frame = pd.DataFrame({"item_id": list("wxyz"), "title": titles, "genres": genres})
+    path = tmp_path / f"items.{form}"
+    frame.to_json(path, orient="records", lines=form == "jsonl")
+    table = read_items(path)
+    assert table["title"].tolist() == titles
+    assert table["genres"].fillna("").tolist() == ["a|b", "c", "", ""]
 
 
 ROWS = [f"{n},Title {n},g" for n in range(1, 201)]

@@ -35,6 +35,13 @@ PLAYLISTS = {
 }
 
 
+OBJECTS = {
+    "by columns": {"user": {"0": "a", "1": "b"}, "item": {"0": "x", "1": "y"}},
+    "split": {"columns": ["user", "item"], "index": [0, 1], "data": [["a", "x"], ["b", "y"]]},
+    "histories by user": {"a": ["x", "y"], "b": ["y", "x"]},
+}
+
+
 def written(folder: Path, document: Any, indent: int | None = None) -> Path:
     path = folder / "log.json"
     path.write_text(json.dumps(document, indent=indent))
@@ -144,3 +151,17 @@ def test_a_key_without_a_name_is_called_by_its_place_as_in_csv(as_lines: bool, t
     assert preview_log(path).layout.columns == ("column1", "user", "item")
     with read_log(path, Roles("user", "item", time="column1")) as log:
         assert columns_of(log, "time_s") == [(float(n),) for n in range(12)]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_object_of_lists_or_objects_is_told_from_records(
+    name: str, indent: int | None, tmp_path: Path
+):
+    with pytest.raises(LogError, match=r'one object, not a list of records.*orient="records"'):
+        preview_log(written(tmp_path, OBJECTS[name], indent))
+
+
+def test_a_single_record_may_be_nested_all_over(tmp_path: Path):
+    columns = preview_log(written(tmp_path, {"user": {"id": 1}, "item": {"id": 2}})).columns
+    assert [column.name for column in columns] == ["user.id", "item.id"]

@@ -129,6 +129,32 @@ def test_a_pair_file_is_in_the_order_of_its_lines(tmp_path: Path):
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ('"u1"\t"i 1"\n"u2"\t"i2"\n"u1"\t"i2"\n', None),
+        ('"u1" "i 1"\n"u2" "i2"\n"u1" "i2"\n', None),
+        ('"u1","i 1"\n"u2","i2"\n"u1","i2"\n', "pairs"),
+        ('"u1"\t"i 1"\t5\t978300760\n"u2"\t"i2"\t5\t978300761\n"u1"\t"i2"\t4\t978300762\n', None),
+    ],
+)
+def test_quotes_around_ids_without_a_header_are_no_part_of_them(
+    text: str, form: str | None, tmp_path: Path
+):
+    (tmp_path / "log.txt").write_text(text)
+    expected = [("u1", "i 1"), ("u2", "i2"), ("u1", "i2")]
+    seen = preview_log(tmp_path / "log.txt", form=form).rows
+    assert list(seen[["user", "item"]].itertuples(index=False, name=None)) == expected
+    with read_log(tmp_path / "log.txt", form=form) as log:
+        assert columns_of(log, "user_id", "item_id") == expected
+
+
+def test_quotes_far_below_the_first_lines_of_pairs_are_taken_off(tmp_path: Path):
+    (tmp_path / "log.txt").write_text("1\t2\n" * 600 + '3\t"4"\n')
+    with read_log(tmp_path / "log.txt") as log:
+        assert columns_of(log, "user_id", "item_id")[-1] == ("3", "4")
+
+
 def test_a_line_of_items_after_a_user_is_a_sequence(tmp_path: Path):
     (tmp_path / "sequences.txt").write_text("7 3 1 2\n5 1\n\n6 2 2\n8\n")
     with read_log(tmp_path / "sequences.txt") as log:
@@ -280,6 +306,21 @@ def test_a_path_may_hold_the_signs_of_a_glob(tmp_path: Path):
     path.write_text(delimited(","))
     with read_log(path) as log:
         assert records_of(log) == RECORDS
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\nSEP=;"])
+def test_a_line_that_tells_excel_the_delimiter_is_no_header(first: str, tmp_path: Path):
+    text = (
+        f"{first}\nuser;item;time;score\na;x;01.02.2024;4,5\n;y;02.02.2024;4\nb;z;29.02.2024;4,0\n"
+    )
+    (tmp_path / "log.csv").write_bytes(text.replace("\n", "\r\n").encode())
+    with read_log(tmp_path / "log.csv") as log:
+        assert columns_of(log, "user_id", "item_id") == [("a", "x"), ("b", "z")]
+        (reject,) = log.rejects
+    assert (reject.line, reject.text) == (
+        text[: text.index("\n;y") + 1].count("\n") + 1,
+        ";y;02.02.2024;4",
+    )
 
 
 def test_column_names_cannot_break_out_of_the_query(tmp_path: Path):

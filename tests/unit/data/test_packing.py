@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
             archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def tarred(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("plays.csv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()
 
 
@@ -110,6 +120,10 @@ REFUSED = {
     "two files": (zipped(("a.csv", b"x"), ("b.csv", b"y")), "holds 2 files, not one"),
     "no file": (zipped(("folder/", b"")), "holds 0 files"),
     "Excel": (zipped(("[Content_Types].xml", b"x"), ("xl/a.xml", b"y")), "Excel"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999), "Excel.*as CSV"),
+    "LibreOffice": (zipped(("mimetype", b"x"), ("content.xml", b"y")), "Office.*as CSV"),
+    "tar": (tarred((HEADER + ROWS).encode()), "tar archive.*Unpack it"),
+    "tar.gz": (gzip.compress(tarred((HEADER + ROWS).encode())), "tar archive.*Unpack it"),
     "cut zip": (zipped(("a.csv", (HEADER + ROWS * 99).encode()))[:-30], "damaged or cut short"),
     "cut bzip2": (bz2.compress((HEADER + ROWS).encode())[:-9], "damaged or cut short"),
     "cut xz": (lzma.compress((HEADER + ROWS).encode())[:-9], "damaged or cut short"),

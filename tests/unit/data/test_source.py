@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -68,8 +69,17 @@ def test_folders_beside_the_files_of_a_log_are_named_as_passed_over(tmp_path: Pa
 def test_folders_alone_that_hold_no_parquet_are_said_to_hold_none(tmp_path: Path):
     (tmp_path / "2023").mkdir()
     (tmp_path / "2023" / "log.csv").write_text(LOG)
-    with pytest.raises(LogError, match="holds no file, and those in it no Parquet"):
+    with pytest.raises(LogError, match="holds no file, and those in it no Parquet") as caught:
         open_source(tmp_path)
+    (pattern,) = re.findall("'(.*csv)'", caught.value.fix)
+    assert open_source(pattern).file_names == ("log.csv",)
+
+
+def test_files_of_several_folders_are_called_by_the_folder_above_them(tmp_path: Path):
+    for name in ("logs/day=1/part.csv", "logs/day=2/part.csv"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(LOG)
+    assert open_source(tmp_path / "logs/*/*.csv").name == "logs"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".CSV"])

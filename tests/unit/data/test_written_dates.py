@@ -129,3 +129,29 @@ def test_one_day_after_the_twelfth_tells_the_order_of_all(tmp_path: Path):
     with log_of(tmp_path, "03/04/2024", "05/04/2024", "17/04/2024") as log:
         assert "%d/%m/%Y" in log.time_reason
         assert times_of(log)[0] == 1_712_102_400.0
+
+
+IMPOSSIBLE = [
+    ("2024-05-17 20:15:00", "2024-04-31 20:15:00"),
+    ("2024-05-17T20:15:00+02:00", "2023-02-29T20:15:00+02:00"),
+    ("17.05.2024 20:15:00", "31.04.2024 20:15:00"),
+    ("17.05.2024 20:15:00 +0200", "30.02.2024 20:15:00 +0200"),
+    ("5/17/2024 8:15:00 PM", "2/30/2024 8:15:00 PM"),
+    ("Fri, 17 May 2024 20:15:00 +0000", "Fri, 31 Apr 2024 20:15:00 +0000"),
+    ("17/May/2024:22:15:00 +0200", "31/Apr/2024:22:15:00 +0200"),
+    ("20240517T201500", "20240431T201500"),
+]
+
+
+@pytest.mark.parametrize(("possible", "impossible"), IMPOSSIBLE)
+def test_a_day_that_its_month_does_not_have_is_rejected(
+    possible: str, impossible: str, tmp_path: Path
+):
+    with log_of(tmp_path, possible, possible, impossible) as log:
+        assert len(set(times_of(log))) == 1
+        assert log.reject_reasons == {"no readable time": 3}
+
+
+def test_days_that_no_month_has_are_no_times(tmp_path: Path):
+    with pytest.raises(LogError, match="cannot be read as times"):
+        log_of(tmp_path, "2024-02-30 10:00:00")
