@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bert4rec.search.trials import Trial
 
 N_SHOWN = 5
+# As the plan of a search has them, which is not loaded for a help text.
+MAX_TRIALS, MAX_SEED = 10_000, 2**53 - 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class SearchOptions:
         values = dict(PRESETS[self.preset or FIRST_PRESET].values)
         values |= assigned(self.assignments)
         base = parse_settings(values, where="--set")
-        varied = dict(map(parse_assignment, self.vary))
+        varied = dict(parse_assignment(one, where="--vary") for one in self.vary)
         space = parse_space(varied, where="--vary") if varied else usual_space(base)
         plan = SearchPlan(base, space)
         if self.seed is not None:
@@ -106,12 +108,16 @@ search_options = bundled(
             multiple=True,
             help="32,64 or 0.0..0.4 or 0.0..0.4:0.1 or log:3e-4..5e-3; instead of the usual ones.",
         ),
-        click.option("--trials", type=click.IntRange(min=1), help="Trials in all.  [default: 30]"),
+        click.option(
+            "--trials", type=click.IntRange(1, MAX_TRIALS), help="Trials in all.  [default: 30]"
+        ),
         click.option(
             "--minutes", type=float, help="Minutes of trials in all.  [default: no limit]"
         ),
         click.option(
-            "--seed", type=click.IntRange(min=0), help="Chance behind the points.  [default: 42]"
+            "--seed",
+            type=click.IntRange(0, MAX_SEED),
+            help="Chance behind the points.  [default: 42]",
         ),
     ),
 )

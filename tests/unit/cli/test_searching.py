@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from bert4rec.cli import main
+from bert4rec.cli import main, searching
+from bert4rec.policy_settings import MAX_SEED
+from bert4rec.search.plan import MAX_TRIALS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 
@@ -20,3 +23,35 @@ def test_what_a_search_leaves_empty_is_told_as_it_is_typed(workspace: Path) -> N
     assert "--set max_minutes=none" in found.stdout
     assert "--set loss_type=none" in found.stdout
     assert "None" not in found.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--trials", str(MAX_TRIALS + 1)),
+        ("--seed", str(MAX_SEED + 1)),
+        ("--minutes", "nan"),
+        ("--vary", "learning_rate"),
+        ("--set", "n_epochs"),
+    ],
+)
+def test_what_is_typed_wrongly_is_told_with_its_own_option(
+    option: str, value: str, workspace: Path
+) -> None:
+    found = CliRunner().invoke(
+        main, ["sweep", "ring", option, value, "--workspace", str(workspace)]
+    )
+    assert found.exit_code == 2
+    assert option in found.stderr
+
+
+def test_the_limits_of_the_options_are_those_of_a_plan() -> None:
+    assert (searching.MAX_TRIALS, searching.MAX_SEED) == (MAX_TRIALS, MAX_SEED)
+
+
+def test_a_file_in_the_place_of_the_studies_is_named(workspace: Path) -> None:
+    dataset = saved_dataset(workspace, ring_dataset(n_items=12, n_users=60))
+    (workspace / "studies").write_text("in the way")
+    found = CliRunner().invoke(main, ["sweep", dataset.name, "--workspace", str(workspace)])
+    assert found.exit_code == 1
+    assert f"the folder {workspace / 'studies'} cannot be written" in found.stderr
