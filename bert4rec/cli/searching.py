@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,7 +152,7 @@ def sweep(
     plan = asked.plan(None if known is None else known.plan())
     study = study_for(workspace, dataset, plan, name=name or dataset.name)
     try:
-        search(study, watch=lambda trial: tell(_trial_line(trial, plan)))
+        search(study, watch=lambda trial: tell(_trial_line(trial, study.trials(), plan)))
     except KeyboardInterrupt as error:
         again = next_step("sweep", target, "--name", study.name)
         raise type(error)(f"interrupted: study {study.name} is kept. {again}") from None
@@ -179,11 +180,16 @@ def _trained_best(study: Study) -> dict[str, Any]:
     return outcome_of_run(run)
 
 
-def _trial_line(trial: Trial, plan: SearchPlan) -> str:
+def _trial_line(trial: Trial, trials: Sequence[Trial], plan: SearchPlan) -> str:
+    from bert4rec.search.trials import COUNTED_STATES
+
     score = "" if trial.score is None else f"  {plan.metric} {trial.score:.4f}"
     reason = f" ({trial.reason})" if trial.reason else ""
-    of = f"trial {trial.number + 1} of {plan.budget.n_trials}"
-    return f"{of}: {trial.state}{reason}{score}  {trial.seconds:.0f} s  {_values(trial.values)}"
+    # One that was interrupted has a number too, but does not count.
+    n_done = sum(one.state in COUNTED_STATES for one in trials)
+    done = f"{n_done:,} of {plan.budget.n_trials:,}"
+    ended = f"trial {trial.number + 1} {trial.state}{reason}{score}  {trial.seconds:.0f} s"
+    return f"{done}: {ended}  {_values(trial.values)}"
 
 
 def _values(values: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ from click.testing import CliRunner
 
 from bert4rec.cli import main, searching
 from bert4rec.policy_settings import MAX_SEED
-from bert4rec.search.plan import MAX_TRIALS
+from bert4rec.search.plan import MAX_TRIALS, Budget, SearchPlan
+from bert4rec.search.space import Choices
+from bert4rec.search.trials import Trial
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 
@@ -55,3 +57,13 @@ def test_a_file_in_the_place_of_the_studies_is_named(workspace: Path) -> None:
     found = CliRunner().invoke(main, ["sweep", dataset.name, "--workspace", str(workspace)])
     assert found.exit_code == 1
     assert f"the folder {workspace / 'studies'} cannot be written" in found.stderr
+
+
+def test_a_trial_that_was_put_back_does_not_count_among_those_that_are_done() -> None:
+    plan = SearchPlan(small_settings(), {"hidden_size": Choices((8, 16))}, Budget(n_trials=1))
+    trials = [
+        Trial(0, "interrupted", {"hidden_size": 8}, None, (), 1.0, "its process is gone"),
+        Trial(1, "finished", {"hidden_size": 8}, 0.5, ((1, 0.5),), 2.0, ""),
+    ]
+    assert searching._trial_line(trials[0], trials[:1], plan).startswith("0 of 1: trial 1 inter")
+    assert searching._trial_line(trials[1], trials, plan).startswith("1 of 1: trial 2 finished")
