@@ -30,7 +30,7 @@ from bert4rec.runs.extension import extend_run
 from bert4rec.runs.folder import RESUMABLE_STATES, Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
-from bert4rec.runs.recorder import Recorder, Watch, save_weights
+from bert4rec.runs.recorder import Recorder, Watch, save_weights, unwritable
 from bert4rec.runs.registry import create_run
 from bert4rec.runs.resumption import check_resumable
 from bert4rec.sasrec import model_reason
@@ -188,6 +188,8 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
             _train_and_judge(run, workshop, record, control)
     except BaseException as error:
         record.failed(error)
+        if told := unwritable(error, run.folder):
+            raise told from error
         raise
 
 

@@ -48,8 +48,8 @@ def parse_value(name: str, value: Any) -> Any:
         raise SettingsError([_explain(dict(one)) for one in error.errors()]) from error
 
 
-def parse_assignment(text: str) -> tuple[str, str]:
-    """Split `name=value` as typed on the command line.
+def parse_assignment(text: str, *, where: str = "--set") -> tuple[str, str]:
+    """Split `name=value` as typed on the command line behind the option `where`.
 
     Raises:
         SettingsError: there is no `=`.
@@ -57,7 +57,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         problem = f"{text!r} is not of the form name=value, like n_epochs=20"
-        raise SettingsError([problem], where="--set")
+        raise SettingsError([problem], where=where)
     return name.strip(), value.strip()
 
 

@@ -169,17 +169,16 @@ def restore(run_id: str, workspace: Path) -> None:
 def purge(ids: tuple[str, ...], workspace: Path) -> None:
     """Delete the runs ID of the trash for good; without an ID, all that are there."""
     from bert4rec.runs.storage import disk_use
-    from bert4rec.runs.trash import TRASH_NAME, find_trashed, list_trash, purge_run
+    from bert4rec.runs.trash import find_trashed, list_trash, purge_run
 
     # All are found before the first is gone.
     found = [find_trashed(workspace, run_id) for run_id in ids] or list_trash(workspace)
-    chosen = list(dict.fromkeys(run.id for run in found))
-    n_bytes = disk_use(workspace / TRASH_NAME)
+    chosen = {run.id: disk_use(run.folder) for run in found}
     for run_id in chosen:
         purge_run(workspace, run_id)
-    freed = n_bytes - disk_use(workspace / TRASH_NAME)
+    freed = sum(chosen.values())
     lines = [f"Purged {len(chosen):,} of the trash, {size(freed)}."]
-    show({"purged": chosen, "n_bytes": freed}, lines)
+    show({"purged": list(chosen), "n_bytes": freed}, lines)
 
 
 @runs.command()

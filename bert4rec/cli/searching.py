@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from bert4rec.search.trials import Trial
 
 N_SHOWN = 5
+# As the plan of a search has them, which is not loaded for a help text.
+MAX_TRIALS, MAX_SEED = 10_000, 2**53 - 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class SearchOptions:
         values = dict(PRESETS[self.preset or FIRST_PRESET].values)
         values |= assigned(self.assignments)
         base = parse_settings(values, where="--set")
-        varied = dict(map(parse_assignment, self.vary))
+        varied = dict(parse_assignment(one, where="--vary") for one in self.vary)
         space = parse_space(varied, where="--vary") if varied else usual_space(base)
         plan = SearchPlan(base, space)
         if self.seed is not None:
@@ -106,12 +109,16 @@ search_options = bundled(
             multiple=True,
             help="32,64 or 0.0..0.4 or 0.0..0.4:0.1 or log:3e-4..5e-3; instead of the usual ones.",
         ),
-        click.option("--trials", type=click.IntRange(min=1), help="Trials in all.  [default: 30]"),
+        click.option(
+            "--trials", type=click.IntRange(1, MAX_TRIALS), help="Trials in all.  [default: 30]"
+        ),
         click.option(
             "--minutes", type=float, help="Minutes of trials in all.  [default: no limit]"
         ),
         click.option(
-            "--seed", type=click.IntRange(min=0), help="Chance behind the points.  [default: 42]"
+            "--seed",
+            type=click.IntRange(0, MAX_SEED),
+            help="Chance behind the points.  [default: 42]",
         ),
     ),
 )
@@ -145,7 +152,7 @@ def sweep(
     plan = asked.plan(None if known is None else known.plan())
     study = study_for(workspace, dataset, plan, name=name or dataset.name)
     try:
-        search(study, watch=lambda trial: tell(_trial_line(trial, plan)))
+        search(study, watch=lambda trial: tell(_trial_line(trial, study.trials(), plan)))
     except KeyboardInterrupt as error:
         again = next_step("sweep", target, "--name", study.name)
         raise type(error)(f"interrupted: study {study.name} is kept. {again}") from None
@@ -173,11 +180,16 @@ def _trained_best(study: Study) -> dict[str, Any]:
     return outcome_of_run(run)
 
 
-def _trial_line(trial: Trial, plan: SearchPlan) -> str:
+def _trial_line(trial: Trial, trials: Sequence[Trial], plan: SearchPlan) -> str:
+    from bert4rec.search.trials import COUNTED_STATES
+
     score = "" if trial.score is None else f"  {plan.metric} {trial.score:.4f}"
     reason = f" ({trial.reason})" if trial.reason else ""
-    of = f"trial {trial.number + 1} of {plan.budget.n_trials}"
-    return f"{of}: {trial.state}{reason}{score}  {trial.seconds:.0f} s  {_values(trial.values)}"
+    # One that was interrupted has a number too, but does not count.
+    n_done = sum(one.state in COUNTED_STATES for one in trials)
+    done = f"{n_done:,} of {plan.budget.n_trials:,}"
+    ended = f"trial {trial.number + 1} {trial.state}{reason}{score}  {trial.seconds:.0f} s"
+    return f"{done}: {ended}  {_values(trial.values)}"
 
 
 def _values(values: dict[str, Any]) -> str:

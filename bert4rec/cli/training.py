@@ -72,25 +72,28 @@ def _new_run(
 ) -> Run:
     from bert4rec.device import choose_for
     from bert4rec.pipeline import adopt
+    from bert4rec.runs.label import checked_name
     from bert4rec.runs.registry import create_run
 
     policy = asked.policy()
+    if name is not None:
+        checked_name(name, where="--name")
     # A device that is not there should be told before a log is read and a run is made.
     choose_for(policy.settings)
     dataset = adopt(find_target(target, reading, workspace), workspace)
-    shown = name or _default_name(dataset.name, asked, workspace)
-    return create_run(workspace, dataset, policy, name=shown)
+    if name is None:
+        name = _default_name(dataset.name, asked, workspace)
+    return create_run(workspace, dataset, policy, name=name)
 
 
 def _default_name(dataset: str, asked: SettingOptions, workspace: Path) -> str:
     """Return a name after data and settings that no run has yet."""
     from bert4rec.presets import run_name
-    from bert4rec.runs.registry import taken_names
-    from bert4rec.words import free_name
+    from bert4rec.runs.registry import free_run_name
 
     has_own = asked.config or asked.assignments
     wanted = run_name(dataset, asked.preset) if asked.preset and not has_own else dataset
-    return free_name(wanted, taken_names(workspace))
+    return free_run_name(workspace, wanted)
 
 
 def carry_out(run: Run, *, is_new: bool) -> None:

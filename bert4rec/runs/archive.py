@@ -19,10 +19,9 @@ from bert4rec.files import (
 )
 from bert4rec.parcels import Expected
 from bert4rec.runs.folder import ACTIVE_STATES, Run
-from bert4rec.runs.label import MAX_NAME, rename_run
-from bert4rec.runs.registry import taken_names
+from bert4rec.runs.label import rename_run
+from bert4rec.runs.registry import free_run_name, taken_names
 from bert4rec.runs.soundness import BEST, LAST, MAX_BYTES, NEEDED, check_run
-from bert4rec.words import free_name
 
 EXPECTED = Expected("a run", MAX_BYTES, NEEDED)
 # What only the bundle of a model holds, which is a zip file too and lies where runs do.
@@ -98,9 +97,8 @@ def import_run(workspace: Path, path: Path) -> Run:
 
 def _name_apart(run: Run, workspace: Path) -> None:
     """Number the name of a run that comes to where another one is called so."""
-    taken = taken_names(workspace)
-    if run.name in taken:
-        rename_run(run.folder, free_name(run.name[: MAX_NAME - 4].rstrip(), taken))
+    if run.name in taken_names(workspace):
+        rename_run(run.folder, free_run_name(workspace, run.name))
 
 
 def _title(run: Run) -> str:

@@ -21,12 +21,10 @@ from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, save_checkpoint, saved_position
 from bert4rec.runs.folder import Run
-from bert4rec.runs.label import MAX_NAME
 from bert4rec.runs.lock import held
-from bert4rec.runs.registry import create_run, taken_names
+from bert4rec.runs.registry import create_run, free_run_name
 from bert4rec.runs.snapshots import copy_snapshots
 from bert4rec.setting_checks import parse_value
-from bert4rec.words import free_name
 
 EXTENDABLE_STATES = ("finished", "stopped")
 
@@ -182,15 +180,10 @@ def extend_run(run: Run, n_epochs: int, *, name: str | None = None) -> Run:
             run.workspace,
             run.dataset(),
             Policy(run.policy().kind, plan.settings),
-            name=name or _free_name(run),
+            name=free_run_name(run.workspace, run.name) if name is None else name,
             parent=asdict(parent),
             fill=partial(_hand_over, run, begin),
         )
-
-
-def _free_name(run: Run) -> str:
-    """Return the name of a run with a number that none of its workspace has."""
-    return free_name(run.name[: MAX_NAME - 4].rstrip(), taken_names(run.workspace))
 
 
 def _hand_over(old: Run, begin: Position, new: Run) -> None:

@@ -79,14 +79,24 @@ def rename_run(folder: Path, name: str) -> Label:
         NotFoundError: there is no such run.
         FormatError: the label there is damaged or of a newer version.
     """
+    shown = checked_name(name, where=folder.name)
+    return _change(folder, lambda label: replace(label, name=shown))
+
+
+def checked_name(name: str, *, where: str | None = None) -> str:
+    """Return a name of a run in one line, with single blanks.
+
+    Raises:
+        LabelError: it is empty or too long.
+    """
     shown = " ".join(name.split())
     if not 1 <= len(shown) <= MAX_NAME:
         raise LabelError(
             f"a name has 1 to {MAX_NAME} signs, not {len(shown)}",
-            where=folder.name,
+            where=where,
             fix="Give another name.",
         )
-    return _change(folder, lambda label: replace(label, name=shown))
+    return shown
 
 
 def note_run(folder: Path, text: str) -> Label:

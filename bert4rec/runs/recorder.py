@@ -18,7 +18,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from bert4rec.device import device_memory_bytes, process_memory_bytes
-from bert4rec.errors import Bert4RecError
+from bert4rec.errors import Bert4RecError, UnwritableError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Unrecorded, Validated
 from bert4rec.moments import utc_now
 from bert4rec.runs.checkpoints import save_checkpoint
@@ -187,16 +187,22 @@ def tell_end(run: Run, **ending: str) -> None:
         run.log(f"{ending['state']}: {ending['message']}")
 
 
-def explained(error: BaseException, folder: Path) -> tuple[str, str]:
-    """Return what went wrong with a run of this folder and what to do, for a person."""
+def unwritable(error: BaseException, folder: Path) -> UnwritableError | None:
+    """Return that a run's folder cannot be written, where that is what the run died of."""
     number, path = _system_error(error)
     if number in FULL:
-        return "the disk or its quota is full", "Make room, then resume the run."
-    if number in FORBIDDEN and (not path or folder in (path, *path.parents)):
-        return (
-            "the run's folder cannot be written",
-            "Permit writing in the workspace, then resume the run.",
-        )
+        message, fix = "the disk or its quota is full", "Make room, then resume the run."
+    elif number in FORBIDDEN and (not path or folder in (path, *path.parents)):
+        message = "the run's folder cannot be written"
+        fix = "Permit writing in the workspace, then resume the run."
+    else:
+        return None
+    return UnwritableError(message, where=str(folder), fix=fix)
+
+
+def explained(error: BaseException, folder: Path) -> tuple[str, str]:
+    """Return what went wrong with a run of this folder and what to do, for a person."""
+    error = unwritable(error, folder) or error
     if isinstance(error, Bert4RecError):
         return error.message, error.fix or ""
     return str(error) or type(error).__name__, "See the run's log.txt."

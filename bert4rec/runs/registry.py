@@ -24,6 +24,8 @@ from bert4rec.json_files import write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import FORMAT_VERSION, Run, open_run
+from bert4rec.runs.label import MAX_NAME, checked_name
+from bert4rec.words import free_name
 
 
 def create_run(
@@ -41,18 +43,19 @@ def create_run(
         workspace: Where the run goes.
         dataset: What it trains on, one of the workspace's.
         policy: Its settings with what it is for.
-        name: Its name; the dataset's by default.
+        name: Its name, put in one line; the dataset's by default.
         parent: The run from whose end it goes on, as its configuration is to tell it.
         fill: Puts what it begins with into its folder, before it counts as a run.
 
     Raises:
+        LabelError: the name is empty or too long.
         UnwritableError: the workspace cannot be written.
     """
     # Here, because torch takes seconds to load, and whoever lists runs needs none of it.
     from bert4rec.device import describe_machine
 
     created_at = utc_now()
-    shown = name or dataset.name
+    shown = dataset.name if name is None else checked_name(name)
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": shown,
@@ -94,6 +97,12 @@ def taken_names(workspace: Path) -> set[str]:
         with suppress(FormatError, NotFoundError):
             found.add(run.name)
     return found
+
+
+def free_run_name(workspace: Path, wanted: str) -> str:
+    """Return a name that no run of a workspace has: as wanted, or with a number behind it."""
+    # Room for the number.
+    return free_name(wanted[: MAX_NAME - 4].rstrip(), taken_names(workspace))
 
 
 def runs_in(parent: Path) -> list[Run]:

@@ -174,7 +174,9 @@ def _range(name: str, given: Mapping[Any, Any]) -> Range:
     low, high = (parse_value(name, given[end]) for end in ("low", "high"))
     if any(isinstance(end, bool) or not isinstance(end, int | float) for end in (low, high)):
         raise SettingsError([f"{name} is no number; give its choices as a list"])
-    step, is_log = _step(name, given.get("step"), low), given.get("log") in (True, "true")
+    step, is_log = _step(name, given.get("step"), low), given.get("log") or False
+    if not isinstance(is_log, bool):
+        raise SettingsError([f"{name}: log: {shown(is_log)} should be true or false"])
     if low >= high:
         raise SettingsError([f"{name}: {low} to {high} is no range; the first must be smaller"])
     if is_log and (low <= 0 or step is not None):

@@ -11,7 +11,7 @@ import optuna
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import safe_name, temporary_beside, writing_explained
+from bert4rec.files import make_folder, safe_name, temporary_beside, writing_explained
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
@@ -39,8 +39,7 @@ def create_study(
         UnwritableError: the workspace cannot be written.
     """
     path = _path(workspace, name or dataset.name)
-    with writing_explained(workspace):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Made aside: whoever looks into the folder never meets half a study.
     with (
         writing_explained(workspace),

@@ -7,6 +7,7 @@ searches also says so in the study itself, for those who only look.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -23,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import FormatError, RunError
+from bert4rec.errors import Bert4RecError, FormatError, RunError, UnwritableError
 from bert4rec.runs.folder import Status
 from bert4rec.search.plan import Budget, SearchPlan, plan_of
 from bert4rec.search.trials import (
@@ -42,6 +43,8 @@ FORMAT_VERSION = 1
 WAIT_FOR_OTHERS_S = 60.0
 MAX_RETRIES = 2
 MARK = "search"
+# What SQLite says where it cannot write.
+UNWRITTEN = re.compile("disk is full|readonly database|disk I/O error")
 SQLITE_HEAD = b"SQLite format 3\0"
 STATUS_FIELDS = tuple(one.name for one in fields(Status))
 
@@ -128,18 +131,26 @@ class Study:
         Raises:
             FormatError: the file is damaged.
             RunError: another process holds it.
+            UnwritableError: its folder cannot be written.
         """
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
-            said = f"{error} {error.__cause__}"
-            if "locked" not in said:
-                raise self._damaged() from error
-            raise RunError(
-                f"another process holds the file of the study {self.name!r}",
-                where=str(self.path),
-                fix="Wait until it has let go of it, or end it.",
-            ) from error
+            raise self._problem(f"{error} {error.__cause__}") from error
+
+    def _problem(self, said: str) -> Bert4RecError:
+        if unwritten := UNWRITTEN.search(said):
+            return UnwritableError(
+                f"the folder {self.path.parent} cannot be written: {unwritten[0]}",
+                fix="Make room or permit writing there, then go on with the search.",
+            )
+        if "locked" not in said:
+            return self._damaged()
+        return RunError(
+            f"another process holds the file of the study {self.name!r}",
+            where=str(self.path),
+            fix="Wait until it has let go of it, or end it.",
+        )
 
     def close(self) -> None:
         """Let go of the file; the next reading opens it anew."""

@@ -337,7 +337,7 @@ def test_training_longer_is_refused_in_words(trained: Run, workspace: Path) -> N
     app = press(open_runs([trained]), "Train longer")
     app.text_input(key=f"longer_name_{trained.id}").set_value(" ")
     press(app, f"longer_{trained.id}", "really_longer")
-    assert "The new run has no name" in texts(app)
+    assert "A name has 1 to 80 signs" in texts(app)
     shutil.rmtree(workspace / "datasets")
     app = press(open_runs([trained]), f"longer_{trained.id}", "really_longer")
     assert "What to do" in texts(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -26,6 +27,10 @@ from bert4rec.pipeline import execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run, Status
 from bert4rec.runs.registry import create_run
+from bert4rec.search.plan import Budget, SearchPlan
+from bert4rec.search.space import Choices
+from bert4rec.search.studies import create_study
+from bert4rec.sweep import search
 from tests.ends import assert_equal_ends
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -95,7 +100,7 @@ def test_a_disk_that_fills_up_fails_the_run_which_goes_on_once_there_is_room(
     disk: Path, uninterrupted: Run
 ) -> None:
     run = new_run(disk)
-    with pytest.raises(Exception, match="No space left"):
+    with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, lambda: fill(disk)))
     assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
     assert not [path for path in run.folder.rglob("*") if path.suffix == ".tmp"]
@@ -116,7 +121,7 @@ def test_a_disk_without_a_single_byte_left_fails_the_run_as_this_process_knows(d
         with pytest.raises(OSError, match="No space left"):
             fill_up()
 
-    with pytest.raises(Exception, match="No space left"):
+    with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, fill_all))
     assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
     (disk / "ballast").unlink()
@@ -133,7 +138,7 @@ def test_a_journal_that_finds_no_room_fails_the_run(tmp_path: Path) -> None:
         run.journal.path.unlink()
         run.journal.path.symlink_to("/dev/full")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, no_room))
     assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
 
@@ -143,7 +148,7 @@ def test_a_limit_on_the_size_of_files_fails_the_run(tmp_path: Path, uninterrupte
     small = (12_000, before[1])
     assert run.checkpoint("last").parent.parent == run.folder
     try:
-        with pytest.raises(Exception, match=r"File too large|os error 27"):
+        with pytest.raises(UnwritableError, match="the disk or its quota is full"):
             execute(run, watch=at_step(7, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -173,6 +178,20 @@ def test_a_workspace_that_becomes_read_only_fails_its_runs_and_refuses_others(
     open_for_writing(disk)
     resume(run)
     assert_equal_ends(run, uninterrupted)
+
+
+def test_a_search_that_finds_no_room_says_so_and_its_study_is_whole(disk: Path) -> None:
+    dataset = saved_dataset(disk, DATASET)
+    plan = SearchPlan(SETTINGS, {"hidden_size": Choices((8, 16))}, Budget(n_trials=1))
+    study = create_study(disk, dataset, plan, name="one")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free))
+    for begin in (lambda: create_study(disk, dataset, plan, name="two"), lambda: search(study)):
+        with pytest.raises(UnwritableError, match=re.escape(f"the folder {disk / 'studies'} ")):
+            begin()
+    ballast.unlink()
+    search(study)
+    assert [trial.state for trial in study.trials()] == ["finished"]
 
 
 def test_a_process_whose_folder_cannot_be_written_fails_the_run_too(disk: Path) -> None:

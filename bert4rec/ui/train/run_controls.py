@@ -9,7 +9,7 @@ import streamlit as st
 from bert4rec.errors import RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
-from bert4rec.runs.registry import create_run, taken_names
+from bert4rec.runs.registry import create_run, free_run_name
 from bert4rec.runs.resumption import check_resumable
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
@@ -20,7 +20,7 @@ from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
 from bert4rec.view.markdown import escape
-from bert4rec.words import free_name, sentence
+from bert4rec.words import sentence
 
 PROBLEM_KEY = "train_problem"
 # Ends that a smaller batch may avert.
@@ -59,7 +59,7 @@ def clone_to_form(run: Run) -> None:
         SettingsError: it holds settings that this version does not know.
     """
     folder = str(run.config()["dataset"].get("folder", ""))
-    name = free_name(run.name, taken_names(state.workspace()))
+    name = free_run_name(state.workspace(), run.name)
     fill_new_run(run.policy(), name, folder, f"the run {run.name}")
 
 
@@ -186,7 +186,7 @@ def _start_smaller(run: Run) -> None:
     settings = run.hyperparameters()
     smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
     policy = Policy(run.policy().kind, smaller)
-    name = free_name(run.name, taken_names(state.workspace()))
+    name = free_run_name(state.workspace(), run.name)
     again = state.job_service().make_and_submit(
         smaller.device,
         lambda: create_run(state.workspace(), run.dataset(), policy, name=name),

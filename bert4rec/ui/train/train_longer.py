@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.errors import Bert4RecError
 from bert4rec.policy_settings import MAX_COUNT
 from bert4rec.runs.extension import (
     EXTENDABLE_STATES,
@@ -15,9 +15,9 @@ from bert4rec.runs.extension import (
 )
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME
+from bert4rec.runs.registry import free_run_name
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
-from bert4rec.words import free_name
 
 LABEL = "Train longer"
 
@@ -64,11 +64,11 @@ def _ask_epochs(run: Run) -> None:
             key=f"further_{run.id}",
             width=140,
         )
-        free = free_name(
-            run.name[: MAX_NAME - 4], [listed.row.name for listed in state.listed_runs()]
-        )
         name = st.text_input(
-            "Name of the new run", value=free, max_chars=MAX_NAME, key=f"longer_name_{run.id}"
+            "Name of the new run",
+            value=free_run_name(state.workspace(), run.name),
+            max_chars=MAX_NAME,
+            key=f"longer_name_{run.id}",
         )
     try:
         plan = plan_extension(run, n_epochs)
@@ -78,7 +78,7 @@ def _ask_epochs(run: Run) -> None:
     _draw_plan(plan)
     if st.button(LABEL, type="primary", icon=":material/play_arrow:", key="really_longer"):
         try:
-            _start(run, plan, n_epochs, name.strip())
+            _start(run, plan, n_epochs, name)
         except Bert4RecError as error:
             state.show_error(error)
 
@@ -97,8 +97,6 @@ def _draw_plan(plan: Extension) -> None:
 
 
 def _start(run: Run, plan: Extension, n_epochs: int, name: str) -> None:
-    if not name:
-        raise SettingsError(["the new run has no name"], fix="Give it one.")
     longer = state.job_service().make_and_submit(
         plan.settings.device, lambda: extend_run(run, n_epochs, name=name)
     )

@@ -95,6 +95,11 @@ def test_a_deleted_run_is_restored_and_purged(workspace: Path) -> None:
     assert call(workspace, "restore", run.id).exit_code == 1
 
 
+def test_a_file_in_the_place_of_the_trash_holds_nothing_to_purge(workspace: Path) -> None:
+    (workspace / "trash").write_text("in the way")
+    assert document(call(workspace, "purge", "--json")) == {"purged": [], "n_bytes": 0}
+
+
 def test_nothing_is_purged_where_one_of_the_runs_is_not_there(workspace: Path) -> None:
     run = make(workspace, "first")
     call(workspace, "delete", "first")

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import NotFoundError, UnwritableError
+from bert4rec.errors import LabelError, NotFoundError, UnwritableError
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
 from bert4rec.runs import registry
 from bert4rec.runs.folder import Run, open_run
-from bert4rec.runs.registry import create_run, find_run, list_runs, taken_names
+from bert4rec.runs.label import MAX_NAME
+from bert4rec.runs.registry import create_run, find_run, free_run_name, list_runs, taken_names
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 POLICY = Policy("scoring_policy", small_settings())
@@ -45,6 +46,24 @@ def test_a_name_never_becomes_a_path(workspace: Path, dataset: SequenceDataset) 
     assert unnamed.name == dataset.name
     (odd,) = made(workspace, dataset, "???")
     assert odd.id.endswith("-run")
+
+
+def test_a_run_is_made_under_the_names_that_it_could_be_given_later(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    (run,) = made(workspace, dataset, " two\nlines ")
+    assert run.name == "two lines"
+    for name in ("", "  ", "n" * (MAX_NAME + 1)):
+        with pytest.raises(LabelError, match="1 to 80 signs"):
+            create_run(workspace, dataset, POLICY, name=name)
+    assert list_runs(workspace) == [run]
+
+
+def test_a_free_name_has_room_for_its_number(workspace: Path, dataset: SequenceDataset) -> None:
+    (run,) = made(workspace, dataset, "n" * MAX_NAME)
+    made(workspace, dataset, free_run_name(workspace, run.name))
+    (last,) = made(workspace, dataset, free_run_name(workspace, run.name))
+    assert last.name == "n" * (MAX_NAME - 4) + " 2"
 
 
 def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(

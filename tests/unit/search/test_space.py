@@ -45,6 +45,7 @@ def test_a_domain_is_read_as_typed_and_as_yaml_holds_it(
     ("name", "given", "said"),
     [
         ("hiden_size", "32,64", "the nearest name is hidden_size"),
+        ("hidden_size", {"low": 32, "high": 64, "log": "yes please"}, "log: 'yes please' should"),
         ("hidden_size", "32,wide", "hidden_size: 'wide'"),
         ("hidden_size", "32", "instead of 1"),
         ("hidden_size", "32,32", "twice"),
