@@ -328,7 +328,7 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     fewer_items: "vocabulary.json: it has 29 items, not 30",
     strange_setting: "settings.json: hidden_size",
     another_width: "is not that of the network",
-    no_policy: "settings.json: this is not valid YAML",
+    no_policy: "policy.yaml: this is not valid YAML",
 }
 
 
