@@ -166,6 +166,14 @@ def test_whole_numbers_beside_a_gap_stay_apart_and_whole(number: int, tmp_path: 
     assert again.table["number"].dtype == "Int64"
 
 
+def test_large_whole_numbers_without_a_sign_stay_apart_beside_a_gap(tmp_path: Path) -> None:
+    numbers = pd.array([2**64 - 1, 2**64 - 2, None, 1, None] * 2, dtype="UInt64")
+    vocabulary = Vocabulary(SHELF.assign(number=numbers))
+    write_vocabulary(vocabulary, tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY)
+    assert texts_of(again, "number") == texts_of(vocabulary, "number")
+
+
 def test_numbers_of_more_than_64_bits_are_read(tmp_path: Path) -> None:
     columns = {"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1], "more": [2**70, None]}
     (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
