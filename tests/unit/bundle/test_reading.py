@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec.bulk.vectors import Wanted, write_vectors
-from bert4rec.bundle import reading
+from bert4rec.bundle import reading, writing
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
@@ -28,7 +29,14 @@ from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
 from bert4rec.composer.rules import texts_of
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
+from bert4rec.errors import (
+    Bert4RecError,
+    FormatError,
+    NotFoundError,
+    RunError,
+    UnknownIdError,
+    UnwritableError,
+)
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
@@ -206,6 +214,18 @@ def test_what_could_not_be_opened_again_is_not_written(
     with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
         export_bundle(tiny_run, tmp_path / "large.zip")
     assert not (tmp_path / "large.zip").exists()
+
+
+def test_a_bundle_for_which_there_is_no_room_is_told_and_nothing_stays(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: (os error 28)")
+
+    monkeypatch.setattr(writing, "save_checkpoint", full)
+    with pytest.raises(UnwritableError, match=r"cannot be written: .*os error 28"):
+        export_bundle(tiny_run, tmp_path / "model.zip")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
