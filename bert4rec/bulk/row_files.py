@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ ARROW_SCHEMA = b"ARROW:schema"
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
 CSV, PARQUET = ".csv", ".parquet"
+# What pandas says of rows that are none, counting from 1 or, the header being the first, from 0.
+TOO_LONG = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+NEVER_CLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 # What pandas keeps whole numbers in that have gaps.
 WHOLE = {
     pa.int8(): pd.Int8Dtype(),
@@ -93,9 +97,9 @@ class RowFile:
         except FormatError:
             raise
         except (ValueError, *DAMAGED, pa.ArrowException) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            reason, fix = _explained(error)
             raise FormatError(
-                f"the {self.what} cannot be read: {reason}", where=self.path.name
+                f"the {self.what} cannot be read: {reason}", where=self.path.name, fix=fix
             ) from error
 
     def _names(self) -> list[str]:
@@ -117,6 +121,8 @@ class RowFile:
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().replace_schema_metadata()
             for batch in file.iter_batches(n_rows):
+                # A damaged page may hold places that no dictionary has.
+                batch.validate(full=True)
                 yield pa.Table.from_batches([batch]).replace_schema_metadata()
 
     def _csv(self, n_rows: int) -> Iterator[pa.Table]:
@@ -145,6 +151,21 @@ class RowFile:
             skip_blank_lines=False,
             chunksize=n_rows,
         )
+
+
+def _explained(error: Exception) -> tuple[str, str | None]:
+    """Return why a file cannot be read, in a line, and what to do about it, if that is clear."""
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not in UTF-8", "Save it as CSV in UTF-8."
+    if found := TOO_LONG.search(reason):
+        expected, row, seen = found.groups()
+        reason = f"row {row} has {seen} cells, and there are {expected} columns"
+        return reason, "Put quotes around a cell that holds a comma."
+    if found := NEVER_CLOSED.search(reason):
+        reason = f"a quote that opens in row {int(found[1]) + 1} is never closed"
+        return reason, "Close it, or write it twice where it is part of the text."
+    return reason, None
 
 
 def _n_filled(rows: pa.Table) -> int:
