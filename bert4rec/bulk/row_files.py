@@ -15,7 +15,14 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.packing import DAMAGED
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import file_to_write, is_file, swapped_in, writing_explained
+from bert4rec.files import (
+    expanded,
+    file_to_write,
+    is_file,
+    remove_abandoned,
+    swapped_in,
+    writing_explained,
+)
 from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
@@ -54,6 +61,7 @@ class RowFile:
     """
 
     def __init__(self, path: Path, what: str = "rows") -> None:
+        path = expanded(path)
         if not is_file(path):
             raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
         self.path, self.what = path, what
@@ -217,6 +225,7 @@ def rows_written(
         UnwritableError: the file cannot be written.
     """
     file = row_file_to_write(path)
+    remove_abandoned(file.parent)
     # A folder that is a file is told as such, like one that may not be written.
     with writing_explained(file.parent), swapped_in(file) as temporary:
         is_parquet = _is_parquet(Path(path).name)

@@ -91,6 +91,15 @@ def test_a_bundle_is_written_where_a_text_says(tiny_run: Run, tmp_path: Path) ->
     assert set(export_bundle(tiny_run, path)) == set(zipfile.ZipFile(path).namelist())
 
 
+def test_a_home_folder_may_be_short_for_where_a_bundle_is(
+    packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(packed.parent))
+    monkeypatch.setenv("USERPROFILE", str(packed.parent))
+    result = CliRunner().invoke(main, ["recommend", f"~/{packed.name}", "--items", "1"])
+    assert result.exit_code == 0, result.output
+
+
 def test_load_still_opens_runs(tiny_run: Run) -> None:
     by_path = bert4rec.load(tiny_run.folder)
     assert by_path.recommend(["1"]) == bert4rec.load(tiny_run).recommend(["1"])
