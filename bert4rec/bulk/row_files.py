@@ -279,10 +279,19 @@ def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
 
         def write(rows: pa.Table) -> None:
-            frame = rows.to_pandas(types_mapper=WHOLE.get)
+            frame = _moments_as_text(rows).to_pandas(types_mapper=WHOLE.get)
             file.write(csv_text(frame, with_names=not file.tell()))
 
         yield write
+
+
+def _moments_as_text(rows: pa.Table) -> pa.Table:
+    """Return moments as text in the form of their type: pandas' is that of a batch's values."""
+    for place, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type):
+            texts = rows.column(place).cast(pa.string())
+            rows = rows.set_column(place, column.name, texts)
+    return rows
 
 
 @contextmanager

@@ -452,6 +452,30 @@ def test_what_waits_beside_the_answer_waits_where_a_link_leads_to(
     assert len(pq.read_table(tmp_path / "far" / "kept")) == 1
 
 
+def test_moments_have_one_form_in_a_csv_whatever_stands_in_the_same_batch(
+    model: Recommender, tmp_path: Path
+) -> None:
+    moments = pd.to_datetime(
+        ["2020-01-01", None, "2020-01-01 05:00", "2020-01-01"], format="ISO8601"
+    )
+    frame = pd.DataFrame({"user_id": ["0"] * 4, "item_id": ["1"] * 4, "at": moments})
+    pairs = written(frame, tmp_path / "pairs.parquet")
+    score_pairs(model, pairs, tmp_path / "scored.csv", batch_rows=2)
+    texts = pd.read_csv(tmp_path / "scored.csv", dtype=str)["at"]
+    assert texts[0] == texts[3]
+    assert pd.to_datetime(texts).dropna().tolist() == moments.dropna().tolist()
+
+
+def test_a_home_folder_may_be_short_for_where_the_pairs_are(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    assert score_pairs(model, "~/pairs.csv", "~/scored.csv").n_pairs == 1
+    assert (tmp_path / "scored.csv").is_file()
+
+
 def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"user_id": ["0"] * 3, "item_id": ["1", "2", "3"], "note": ["=1", "a", ""]}
