@@ -169,8 +169,11 @@ def embed(run: str, out: str, asked: Asked, workspace: Path) -> None:
     read = ("--sequences", asked.sequences)
     _check_apart(("--out", out), ("--index", asked.index), read)
     _check_apart(("--index", asked.index), read)
+    from bert4rec.bulk.vector_index import check_index
     from bert4rec.bulk.vectors import write_vectors
 
+    if asked.index is not None:
+        check_index(asked.index)
     model = load_run(workspace, run)
     with CountProgress("vectors") as progress:
         report = write_vectors(model, out, asked.wanted(model), tell=progress)

@@ -523,6 +523,16 @@ def test_what_was_written_is_told_without_what_could_not_be(home: Path, tmp_path
     assert result.stdout == expected
 
 
+def test_an_index_that_cannot_be_written_is_told_before_the_vectors_are(
+    home: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("usearch.index")
+    words = ("embed", "last", "--out", tmp_path / "v.parquet", "--index", tmp_path)
+    result = run(*words, "--workspace", home)
+    assert (result.exit_code, "is no file that could be replaced" in result.stderr) == (1, True)
+    assert not (tmp_path / "v.parquet").exists()
+
+
 def test_vectors_give_the_scores_as_dot_products(
     home: Path, model: Recommender, tmp_path: Path
 ) -> None:
