@@ -165,11 +165,12 @@ def _explained(error: Exception) -> tuple[str, str | None]:
     """Return why a file cannot be read, in a line, and what to do about it, if that is clear."""
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     if isinstance(error, UnicodeDecodeError):
-        return "it is not in UTF-8", "Save it as CSV in UTF-8."
+        fix = f"Save it as CSV in UTF-8; the name of a Parquet file ends in {PARQUET}."
+        return "it is not in UTF-8", fix
     if found := TOO_LONG.search(reason):
         expected, row, seen = found.groups()
         reason = f"row {row} has {seen} cells, and there are {expected} columns"
-        return reason, "Put quotes around a cell that holds a comma."
+        return reason, "Give each row as many; quotes go around a cell that holds a comma."
     if found := NEVER_CLOSED.search(reason):
         reason = f"a quote that opens in row {int(found[1]) + 1} is never closed"
         return reason, "Close it, or write it twice where it is part of the text."
