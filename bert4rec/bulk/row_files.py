@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,14 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.packing import DAMAGED
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import file_to_write, is_file, swapped_in, writing_explained
+from bert4rec.files import (
+    expanded,
+    file_to_write,
+    is_file,
+    remove_abandoned,
+    swapped_in,
+    writing_explained,
+)
 from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
@@ -24,6 +32,9 @@ ARROW_SCHEMA = b"ARROW:schema"
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
 CSV, PARQUET = ".csv", ".parquet"
+# What pandas says of rows that are none, counting from 1 or, the header being the first, from 0.
+TOO_LONG = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+NEVER_CLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 # What pandas keeps whole numbers in that have gaps.
 WHOLE = {
     pa.int8(): pd.Int8Dtype(),
@@ -50,6 +61,7 @@ class RowFile:
     """
 
     def __init__(self, path: Path, what: str = "rows") -> None:
+        path = expanded(path)
         if not is_file(path):
             raise NotFoundError(f"there is no file {path.name!r}", where=str(path.parent))
         self.path, self.what = path, what
@@ -93,9 +105,9 @@ class RowFile:
         except FormatError:
             raise
         except (ValueError, *DAMAGED, pa.ArrowException) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            reason, fix = _explained(error)
             raise FormatError(
-                f"the {self.what} cannot be read: {reason}", where=self.path.name
+                f"the {self.what} cannot be read: {reason}", where=self.path.name, fix=fix
             ) from error
 
     def _names(self) -> list[str]:
@@ -117,6 +129,8 @@ class RowFile:
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().replace_schema_metadata()
             for batch in file.iter_batches(n_rows):
+                # A damaged page may hold places that no dictionary has.
+                batch.validate(full=True)
                 yield pa.Table.from_batches([batch]).replace_schema_metadata()
 
     def _csv(self, n_rows: int) -> Iterator[pa.Table]:
@@ -145,6 +159,22 @@ class RowFile:
             skip_blank_lines=False,
             chunksize=n_rows,
         )
+
+
+def _explained(error: Exception) -> tuple[str, str | None]:
+    """Return why a file cannot be read, in a line, and what to do about it, if that is clear."""
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if isinstance(error, UnicodeDecodeError):
+        fix = f"Save it as CSV in UTF-8; the name of a Parquet file ends in {PARQUET}."
+        return "it is not in UTF-8", fix
+    if found := TOO_LONG.search(reason):
+        expected, row, seen = found.groups()
+        reason = f"row {row} has {seen} cells, and there are {expected} columns"
+        return reason, "Give each row as many; quotes go around a cell that holds a comma."
+    if found := NEVER_CLOSED.search(reason):
+        reason = f"a quote that opens in row {int(found[1]) + 1} is never closed"
+        return reason, "Close it, or write it twice where it is part of the text."
+    return reason, None
 
 
 def _n_filled(rows: pa.Table) -> int:
@@ -196,6 +226,7 @@ def rows_written(
         UnwritableError: the file cannot be written.
     """
     file = row_file_to_write(path)
+    remove_abandoned(file.parent)
     # A folder that is a file is told as such, like one that may not be written.
     with writing_explained(file.parent), swapped_in(file) as temporary:
         is_parquet = _is_parquet(Path(path).name)
@@ -249,10 +280,19 @@ def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
 
         def write(rows: pa.Table) -> None:
-            frame = rows.to_pandas(types_mapper=WHOLE.get)
+            frame = _moments_as_text(rows).to_pandas(types_mapper=WHOLE.get)
             file.write(csv_text(frame, with_names=not file.tell()))
 
         yield write
+
+
+def _moments_as_text(rows: pa.Table) -> pa.Table:
+    """Return moments as text in the form of their type: pandas' is that of a batch's values."""
+    for place, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type):
+            texts = rows.column(place).cast(pa.string())
+            rows = rows.set_column(place, column.name, texts)
+    return rows
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bert4rec.extras import missing_extra
-from bert4rec.files import swapped_in, writing_explained
+from bert4rec.files import file_to_write, swapped_in, writing_explained
 from bert4rec.vector_search import Similarity, nearest, unit
 
 METRICS = {"dot": "ip", "cosine": "cos"}
@@ -31,6 +31,17 @@ class IndexReport:
     n_checked: int
 
 
+def check_index(path: str | Path) -> None:
+    """See that an index could be written, before whatever takes long.
+
+    Raises:
+        MissingExtraError: usearch is not installed.
+        UnwritableError: what is at `path` is no file that could be replaced.
+    """
+    _index_class()
+    file_to_write(path)
+
+
 def write_index(
     vectors_nd: np.ndarray, path: str | Path, *, similarity: Similarity = "dot"
 ) -> IndexReport:
@@ -48,8 +59,7 @@ def write_index(
         MissingExtraError: usearch is not installed.
         UnwritableError: the file cannot be written.
     """
-    kind = _index_class()
-    index = kind(ndim=vectors_nd.shape[1], metric=METRICS[similarity], dtype="f32")
+    index = _index_class()(ndim=vectors_nd.shape[1], metric=METRICS[similarity], dtype="f32")
     index.add(np.arange(len(vectors_nd), dtype=np.uint64), vectors_nd)
     path = Path(path)
     with writing_explained(path.parent), swapped_in(path) as temporary:

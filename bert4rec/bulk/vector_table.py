@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from bert4rec.bulk.row_files import BATCH_ROWS, RowFile
 from bert4rec.bulk.vectors import ITEM
 from bert4rec.errors import FormatError, UnknownIdError
+from bert4rec.id_columns import as_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,25 +109,37 @@ def vector_batches(path: str | Path) -> Iterator[VectorTable]:
 def _named_vectors(table: pa.Table, where: str) -> VectorTable:
     table = table.filter(pc.is_valid(table.column("vector")))
     try:
-        lists = table.column("vector").combine_chunks()
-        flat = lists.flatten().cast(pa.float32())
-        vectors = flat.to_numpy(zero_copy_only=False).reshape(len(table), _width(lists))
+        vectors = _numbers(table.column("vector").combine_chunks())
     except (AttributeError, ValueError, pa.ArrowException) as error:
         raise FormatError("its vectors are not lists of as many numbers", where=where) from error
     if not np.isfinite(vectors).all():
         raise FormatError("its vectors hold what is no number", where=where)
 
-    def texts(name: str, otherwise: str | None) -> list[str | None]:
+    def texts(name: str) -> list[str | None]:
         if name not in table.column_names:
-            return [otherwise] * len(table)
-        return table.column(name).cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
+            return [None] * len(table)
+        try:
+            return as_ids(table.column(name)).to_pylist()  # type: ignore[no-any-return]
+        except FormatError as error:
+            raise FormatError(f"column {name}: {error.message}", where=where) from error
 
-    ids = ["" if item_id is None else item_id for item_id in texts("id", "")]
-    kinds = [kind or ITEM for kind in texts("kind", ITEM)]
-    return VectorTable(kinds, ids, texts("title", None), vectors)
+    ids = [item_id or "" for item_id in texts("id")]
+    kinds = [kind or ITEM for kind in texts("kind")]
+    return VectorTable(kinds, ids, texts("title"), vectors)
 
 
-def _width(lists: pa.Array) -> int:
+def _numbers(lists: pa.Array) -> np.ndarray:
+    """Return lists of as many numbers, float32 (n, D).
+
+    Raises:
+        ValueError: they differ in length.
+    """
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     if pa.types.is_fixed_size_list(lists.type):
-        return int(lists.type.list_size)
-    return int(lists.value_lengths()[0].as_py()) if len(lists) else 0
+        width = lists.type.list_size
+    else:
+        width = int(lengths[0]) if len(lengths) else 0
+    if (lengths != width).any():
+        raise ValueError("lists of several lengths")
+    flat = lists.flatten().cast(pa.float32())
+    return np.asarray(flat.to_numpy(zero_copy_only=False).reshape(len(lists), width))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from bert4rec.bulk.row_files import RowFile
 from bert4rec.errors import FormatError, NotFoundError
-from bert4rec.files import swapped_in, writing_explained
+from bert4rec.files import file_at, remove_abandoned, swapped_in, writing_explained
 from bert4rec.id_columns import as_ids
 from bert4rec.item_lists import Problems, encode_sequences
 from bert4rec.recommender import Recommender
@@ -99,6 +99,7 @@ def write_vectors(
     run_id = "" if model.run is None else model.run.id
     facts = {RUN_KEY: run_id, UNIT_KEY: str(wanted.is_unit).lower()}
     schema = vector_schema(model.settings.hidden_size).with_metadata(facts)
+    remove_abandoned(file_at(path).parent)
     with (
         writing_explained(path.parent),
         swapped_in(path) as temporary,

@@ -139,13 +139,15 @@ def load_bundle(path: Path, *, device: str = "auto", n_threads: int | None = Non
 def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
     manifest = _read(MANIFEST, lambda: _read_manifest(folder))
     _check_files(folder, manifest["files"])
-    bundle = _read(SETTINGS, lambda: _bundle(folder, manifest))
+    settings = _read(SETTINGS, lambda: _settings(folder / SETTINGS))
+    policy = _read(POLICY, lambda: _policy(folder / POLICY))
+    bundle = _bundle(manifest, settings, policy)
     vocabulary = _read(VOCABULARY, lambda: read_vocabulary(folder / VOCABULARY))
     if len(vocabulary) != manifest["n_items"]:
         raise _bad(VOCABULARY, f"it has {len(vocabulary):,} items, not {manifest['n_items']:,}")
     # What was decided by the data is not asked of it again.
     seen = "remove" if bundle.removes_seen else "keep"
-    settings = bundle.settings.model_copy(update={"seen_items": seen})
+    settings = settings.model_copy(update={"seen_items": seen})
     choice = choose_device(device, settings.precision, n_threads)
     network = new_network(len(vocabulary), settings)
     network.load_state_dict(_weights(folder / WEIGHTS, len(vocabulary), settings))
@@ -233,14 +235,20 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _bundle(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
-    values = read_json(folder / SETTINGS)
+def _settings(path: Path) -> Hyperparameters:
+    values = read_json(path)
     if not isinstance(values, dict):
         raise FormatError("it holds no settings")
-    settings = parse_settings(values)
+    return parse_settings(values)
+
+
+def _policy(path: Path) -> Policy:
+    return load_policy(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _bundle(manifest: Mapping[str, Any], settings: Hyperparameters, policy: Policy) -> Bundle:
     given = {name for name in manifest["given_settings"] if isinstance(name, str)}
-    own = Hyperparameters.model_construct(given & set(values), **dict(settings))
-    policy = load_policy((folder / POLICY).read_text(encoding="utf-8", errors="replace"))
+    own = Hyperparameters.model_construct(given & settings.model_fields_set, **dict(settings))
     run = manifest["run"]
     return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"])
 

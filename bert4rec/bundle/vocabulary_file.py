@@ -97,8 +97,12 @@ def _series(values: list[Any]) -> pd.Series:
     given = [value for value in values if value is not None]
     has_gap = 0 < len(given) < len(values)
     # A gap would make whole numbers floats, of which one stands for many large ones.
-    if has_gap and all(type(value) is int and -(2**63) <= value < 2**63 for value in given):
-        return pd.Series(values, dtype="Int64")
+    if has_gap and all(type(value) is int for value in given):
+        least, greatest = min(given), max(given)
+        if least >= -(2**63) and greatest < 2**63:
+            return pd.Series(values, dtype="Int64")
+        if least >= 0 and greatest < 2**64:
+            return pd.Series(values, dtype="UInt64")
     return pd.Series(values)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from bert4rec.bundle.model_card import model_card
 from bert4rec.bundle.reading import (
@@ -28,7 +29,14 @@ from bert4rec.bundle.reading import (
 from bert4rec.bundle.vocabulary_file import write_vocabulary
 from bert4rec.data.collection import find_manifest
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import expanded, is_file, swapped_in, writing_explained
+from bert4rec.files import (
+    file_to_write,
+    is_file,
+    remove_abandoned,
+    swapped_in,
+    temporary_folder_beside,
+    writing_explained,
+)
 from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
 from bert4rec.recommender import Recommender, load_model
@@ -54,10 +62,10 @@ def export_bundle(run: Run, path: str | Path) -> dict[str, int]:
     """
     if run.status().state in ACTIVE_STATES:
         raise RunError(f"run {run.name!r} is still active", fix="Export it once it has ended.")
-    path = expanded(path)
+    path = file_to_write(path)
+    remove_abandoned(path.parent)
     model = load_model(run, device="cpu")
-    with tempfile.TemporaryDirectory() as name, writing_explained(path.parent):
-        folder = Path(name)
+    with writing_explained(path.parent), temporary_folder_beside(path) as folder:
         _write_files(run, model, folder)
         files = {
             file: {"sha256": sha256(folder / file), "bytes": (folder / file).stat().st_size}
@@ -93,7 +101,11 @@ def lacking(run: Run) -> str:
 
 def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     weights = model.scorer.network.state_dict()
-    save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
+    try:
+        save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
+    except SafetensorError as error:
+        # So safetensors tells of what the system does not allow.
+        raise OSError(str(error)) from error
     _write_document(folder / SETTINGS, model.settings.in_effect())
     (folder / POLICY).write_text(dump_policy(run.policy()), encoding="utf-8")
     write_vocabulary(model.vocabulary, folder / VOCABULARY)

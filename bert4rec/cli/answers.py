@@ -11,6 +11,7 @@ import click
 
 from bert4rec.cli.terminal import shared_options, show, table, wrong_use
 from bert4rec.errors import FormatError, SettingsError
+from bert4rec.files import expanded
 
 if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
@@ -30,8 +31,9 @@ def load_run(
     from bert4rec.recommender import load_model
     from bert4rec.runs.registry import find_run
 
-    if is_bundle(Path(name)):
-        return load_bundle(Path(name), device=device, n_threads=n_threads)
+    path = expanded(name)
+    if is_bundle(path):
+        return load_bundle(path, device=device, n_threads=n_threads)
     return load_model(find_run(workspace, name), device=device, n_threads=n_threads)
 
 

@@ -14,6 +14,7 @@ from bert4rec.cli.answers import id_of, load_run
 from bert4rec.cli.progress import CountProgress
 from bert4rec.cli.terminal import bundled, shared_options, show, table, tell, wants_json, wrong_use
 from bert4rec.files import file_at
+from bert4rec.words import counted
 
 if TYPE_CHECKING:
     from bert4rec.bulk.retrieval import Answer
@@ -91,8 +92,9 @@ def _scoring_document(model: Recommender, report: ScoringReport, out: str | None
 
 
 def _scored_line(report: ScoringReport, out: str) -> str:
-    unknown = f", {len(report.problems):,} of them could not be scored" * bool(report.problems)
-    return f"Scored {report.n_pairs:,} pairs{unknown}: {out}"
+    n_scored = report.n_pairs - len(report.problems)
+    of_all = f"{n_scored:,} of " * bool(report.problems)
+    return f"Scored {of_all}{counted(report.n_pairs, 'pair')}: {out}"
 
 
 def _tell_problems(problems: Problems) -> None:
@@ -167,20 +169,27 @@ def embed(run: str, out: str, asked: Asked, workspace: Path) -> None:
     read = ("--sequences", asked.sequences)
     _check_apart(("--out", out), ("--index", asked.index), read)
     _check_apart(("--index", asked.index), read)
+    from bert4rec.bulk.vector_index import check_index
     from bert4rec.bulk.vectors import write_vectors
 
+    if asked.index is not None:
+        check_index(asked.index)
     model = load_run(workspace, run)
     with CountProgress("vectors") as progress:
         report = write_vectors(model, out, asked.wanted(model), tell=progress)
     _tell_problems(report.problems)
     width = model.settings.hidden_size
     document = {"run": id_of(model), "out": out, "n_dimensions": width} | _counts(report)
-    wrote = (
-        f"Wrote {report.n_items:,} item and {report.n_users:,} user vectors"
-        + f" and {report.n_sequences:,} of sequences" * bool(report.n_sequences)
-    )
     found, line = _write_index(model, asked.index, is_unit=asked.normalise)
-    show(document | found, [f"{wrote} of {width} dimensions: {out}", *line])
+    show(document | found, [f"{_written_words(report)} of {width} dimensions: {out}", *line])
+
+
+def _written_words(report: VectorReport) -> str:
+    n_of_sequences = report.n_sequences - len(report.problems)
+    counts = {"item": report.n_items, "user": report.n_users, "sequence": n_of_sequences}
+    wrote = " and ".join(f"{n:,} {kind}" for kind, n in counts.items() if n) or "no"
+    empty = f" ({len(report.problems):,} left empty)" * bool(report.problems)
+    return f"Wrote {wrote} vectors{empty}"
 
 
 def _counts(report: VectorReport) -> dict[str, Any]:

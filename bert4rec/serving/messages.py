@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_QUERIES, MAX_ITEMS, MAX_CANDIDATES, MAX_K, MAX_SIGNS = 64, 1_000, 1_000, 1_000, 500
@@ -57,12 +66,26 @@ class Candidates(Message):
     )
 
 
+def _asked_by(query: Any) -> str:
+    """Tell which form a query has, so that problems are told of that form alone."""
+    return "User" if isinstance(query, dict) and "user" in query else "Sequence"
+
+
+BY_FORM = Discriminator(_asked_by)
+History = Annotated[Annotated[Sequence, Tag("Sequence")] | Annotated[User, Tag("User")], BY_FORM]
+
+
 class SequencePairs(Sequence, Candidates):
     """A sequence and candidates for its next item."""
 
 
 class UserPairs(User, Candidates):
     """A user and candidates for the next item."""
+
+
+Pairs = Annotated[
+    Annotated[SequencePairs, Tag("Sequence")] | Annotated[UserPairs, Tag("User")], BY_FORM
+]
 
 
 class Gaps(Message):
@@ -106,7 +129,7 @@ class FillRequest(Message):
 class RecommendRequest(Message):
     """Histories whose next items are asked for."""
 
-    queries: list[Sequence | User] = Field(min_length=1, max_length=MAX_QUERIES)
+    queries: list[History] = Field(min_length=1, max_length=MAX_QUERIES)
     k: K = 10
     remove_seen: bool | None = Field(
         None, description="Whether items of the history are left out; null: as in the evaluation."
@@ -116,13 +139,13 @@ class RecommendRequest(Message):
 class ScoreRequest(Message):
     """Histories with candidates for their next item."""
 
-    queries: list[SequencePairs | UserPairs] = Field(min_length=1, max_length=MAX_QUERIES)
+    queries: list[Pairs] = Field(min_length=1, max_length=MAX_QUERIES)
 
 
 class EmbedRequest(Message):
     """Histories and items whose vectors are asked for."""
 
-    queries: list[Sequence | User] = Field([], max_length=MAX_QUERIES)
+    queries: list[History] = Field([], max_length=MAX_QUERIES)
     item_ids: ItemIds = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
     normalise: bool = Field(False, description="Whether vectors are scaled to length 1.")
 

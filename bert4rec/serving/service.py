@@ -78,6 +78,8 @@ def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) 
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        # Another path is told as such, and not led to one by an address that a proxy may hide.
+        redirect_slashes=False,
         responses=PROBLEMS,
         exception_handlers={
             RequestValidationError: _invalid,

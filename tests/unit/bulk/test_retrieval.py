@@ -123,6 +123,7 @@ def test_another_file_asks(tmp_path: Path) -> None:
     [
         ([[1.0], [1.0, 2.0]], "lists of as many numbers"),
         ([[float("nan")], [1.0]], "no number"),
+        ([[1.0, 2.0], [3.0], [4.0, 5.0, 6.0]], "lists of as many numbers"),
         (["a", "b"], "lists of as many numbers"),
         ([["a"], ["b"]], "lists of as many numbers"),
     ],
@@ -130,11 +131,36 @@ def test_another_file_asks(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(
     vectors: list[list[float]], reason: str, tmp_path: Path
 ) -> None:
-    path = file_of(tmp_path / "vectors.parquet", ["item", "item"], vectors)
+    path = file_of(tmp_path / "vectors.parquet", ["item"] * len(vectors), vectors)
     with pytest.raises(FormatError, match=reason):
         nearest_in_file(path)
     with pytest.raises(FormatError, match="no Parquet file"):
         nearest_in_file(Path(__file__))
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([7.0, None], ["", "7"]),
+        ([b"a", b"\xff"], [r"\xFF", "a"]),
+        ([10**12, 2], ["2", str(10**12)]),
+    ],
+)
+def test_ids_of_a_file_of_vectors_are_read_as_those_of_other_files(
+    ids: list[object], expected: list[str], tmp_path: Path
+) -> None:
+    table = pa.table({"id": pa.array(ids), "vector": pa.array([[1.0, 0.0], [0.0, 1.0]])})
+    pq.write_table(table, tmp_path / "vectors.parquet")
+    answer = nearest_in_file(tmp_path / "vectors.parquet", device="cpu")
+    assert answer.rows[0].column("id").to_pylist() == expected
+
+
+@pytest.mark.parametrize("name", ["id", "kind", "title"])
+def test_a_file_whose_names_are_lists_is_refused(name: str, tmp_path: Path) -> None:
+    columns = {"id": ["a", "b"], "vector": [[1.0, 0.0], [0.0, 1.0]], name: [["a"], ["b"]]}
+    pq.write_table(pa.table(columns), tmp_path / "vectors.parquet")
+    with pytest.raises(FormatError, match=rf"column {name}: .* \(vectors\.parquet\)"):
+        nearest_in_file(tmp_path / "vectors.parquet", device="cpu")
 
 
 def test_a_file_without_items_has_nothing_to_find(tmp_path: Path) -> None:

@@ -310,8 +310,8 @@ def test_whole_numbers_with_a_gap_stay_whole_whatever_their_width(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("user_id,item_id\nu1,i2,\n", "Expected 2 fields in line 2, saw 3"),
-        ("user_id,item_id\nu1,i2\nu1,i2,x\n", "Expected 2 fields in line 3, saw 3"),
+        ("user_id,item_id\nu1,i2,\n", "row 2 has 3 cells"),
+        ("user_id,item_id\nu1,i2\nu1,i2,x\n", "row 3 has 3 cells"),
         ("user_id,item_id,score\n0,1,mine\n", "column 'score'"),
         ("user_id,item_id,rank\n0,1,mine\n", "column 'rank'"),
         ("user_id,item_id,item_id\n0,1,1\n", "column 'item_id' is there more than once"),
@@ -339,6 +339,39 @@ def test_a_file_of_something_else_is_refused_in_one_line(
     with pytest.raises(FormatError) as caught:
         score_pairs(model, path, tmp_path / "scored.csv")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"user_id,item_id\n0,1\n0,1,x\n", r"row 3 has 3 cells, and there are 2 columns .*quotes"),
+        (b'user_id,item_id,note\n0,1,"a\nb"\n0,"1,c\n', "a quote that opens in row 3 is never"),
+        (b"user_id,item_id\n0,\xe9\n", "it is not in UTF-8 .*Save it"),
+        ("user_id,item_id\n0,1\n".encode("utf-16"), "it is not in UTF-8 .*Save it"),
+    ],
+)
+def test_what_is_wrong_with_a_csv_file_is_told_by_row_with_what_to_do(
+    content: bytes, expected: str, model: Recommender, tmp_path: Path
+) -> None:
+    (tmp_path / "pairs.csv").write_bytes(content)
+    with pytest.raises(FormatError, match=f"the pairs cannot be read: {expected}"):
+        score_pairs(model, tmp_path / "pairs.csv", tmp_path / "scored.csv")
+
+
+def test_a_parquet_file_whose_pages_are_damaged_is_refused(
+    model: Recommender, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"user_id": ["0", "1", "2", "0"] * 50, "item_id": ["1"] * 200})
+    path = written(frame, tmp_path / "pairs.parquet")
+    whole, n_refused = path.read_bytes(), 0
+    end = pq.read_metadata(path).row_group(0).column(0).total_compressed_size
+    for place in range(4, 4 + end):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            score_pairs(model, path, tmp_path / "scored.csv", skip_unknown=True)
+        except FormatError:
+            n_refused += 1
+    assert n_refused > 10
 
 
 @pytest.mark.parametrize("history", ["user_id", "sequence"])
@@ -417,6 +450,30 @@ def test_what_waits_beside_the_answer_waits_where_a_link_leads_to(
     assert link.is_symlink()
     assert [file.name for file in (tmp_path / "far").iterdir()] == ["kept"]
     assert len(pq.read_table(tmp_path / "far" / "kept")) == 1
+
+
+def test_moments_have_one_form_in_a_csv_whatever_stands_in_the_same_batch(
+    model: Recommender, tmp_path: Path
+) -> None:
+    moments = pd.to_datetime(
+        ["2020-01-01", None, "2020-01-01 05:00", "2020-01-01"], format="ISO8601"
+    )
+    frame = pd.DataFrame({"user_id": ["0"] * 4, "item_id": ["1"] * 4, "at": moments})
+    pairs = written(frame, tmp_path / "pairs.parquet")
+    score_pairs(model, pairs, tmp_path / "scored.csv", batch_rows=2)
+    texts = pd.read_csv(tmp_path / "scored.csv", dtype=str)["at"]
+    assert texts[0] == texts[3]
+    assert pd.to_datetime(texts).dropna().tolist() == moments.dropna().tolist()
+
+
+def test_a_home_folder_may_be_short_for_where_the_pairs_are(
+    model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    written(pd.DataFrame({"user_id": ["0"], "item_id": ["1"]}), tmp_path / "pairs.csv")
+    assert score_pairs(model, "~/pairs.csv", "~/scored.csv").n_pairs == 1
+    assert (tmp_path / "scored.csv").is_file()
 
 
 def test_a_cell_of_the_answer_starts_no_formula(model: Recommender, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from bert4rec.bulk import vectors
+from bert4rec.bulk.retrieval import nearest_in_file
 from bert4rec.bulk.vector_table import VectorTable, vector_batches
 from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.errors import FormatError, UnknownIdError
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.vector_search import unit
+from tests.factories import abandoned_beside
 
 
 def read_vectors(path: Path) -> VectorTable:
@@ -96,6 +98,19 @@ def test_a_blank_line_is_a_row_without_a_sequence(model: Recommender, tmp_path: 
     assert found.ids == ["2", "4", "5"]
     expected = model.sequence_embeddings([["1", "2", "3"], ["4", "5"], ["6", "7"]])
     np.testing.assert_allclose(found.vectors, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_killed_process_left_beside_the_vectors_goes_with_the_next_one(
+    model: Recommender, tmp_path: Path
+) -> None:
+    for name in ("vectors.parquet", "near.parquet"):
+        left = abandoned_beside(tmp_path / name)
+        left.write_bytes(b"half")
+        if name == "vectors.parquet":
+            write_vectors(model, tmp_path / name)
+        else:
+            nearest_in_file(tmp_path / "vectors.parquet", tmp_path / name)
+        assert not left.exists()
 
 
 def test_a_file_without_sequences_is_refused(model: Recommender, tmp_path: Path) -> None:

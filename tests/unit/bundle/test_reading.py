@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec.bulk.vectors import Wanted, write_vectors
-from bert4rec.bundle import reading
+from bert4rec.bundle import reading, writing
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
@@ -28,7 +29,14 @@ from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
 from bert4rec.composer.rules import texts_of
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError, UnknownIdError
+from bert4rec.errors import (
+    Bert4RecError,
+    FormatError,
+    NotFoundError,
+    RunError,
+    UnknownIdError,
+    UnwritableError,
+)
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
@@ -81,6 +89,15 @@ def test_a_bundle_answers_as_the_run_does_without_the_dataset(
 def test_a_bundle_is_written_where_a_text_says(tiny_run: Run, tmp_path: Path) -> None:
     path = str(tmp_path / "model.zip")
     assert set(export_bundle(tiny_run, path)) == set(zipfile.ZipFile(path).namelist())
+
+
+def test_a_home_folder_may_be_short_for_where_a_bundle_is(
+    packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(packed.parent))
+    monkeypatch.setenv("USERPROFILE", str(packed.parent))
+    result = CliRunner().invoke(main, ["recommend", f"~/{packed.name}", "--items", "1"])
+    assert result.exit_code == 0, result.output
 
 
 def test_load_still_opens_runs(tiny_run: Run) -> None:
@@ -166,6 +183,14 @@ def test_whole_numbers_beside_a_gap_stay_apart_and_whole(number: int, tmp_path: 
     assert again.table["number"].dtype == "Int64"
 
 
+def test_large_whole_numbers_without_a_sign_stay_apart_beside_a_gap(tmp_path: Path) -> None:
+    numbers = pd.array([2**64 - 1, 2**64 - 2, None, 1, None] * 2, dtype="UInt64")
+    vocabulary = Vocabulary(SHELF.assign(number=numbers))
+    write_vocabulary(vocabulary, tmp_path / VOCABULARY)
+    again = read_vocabulary(tmp_path / VOCABULARY)
+    assert texts_of(again, "number") == texts_of(vocabulary, "number")
+
+
 def test_numbers_of_more_than_64_bits_are_read(tmp_path: Path) -> None:
     columns = {"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1], "more": [2**70, None]}
     (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
@@ -198,6 +223,18 @@ def test_what_could_not_be_opened_again_is_not_written(
     with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
         export_bundle(tiny_run, tmp_path / "large.zip")
     assert not (tmp_path / "large.zip").exists()
+
+
+def test_a_bundle_for_which_there_is_no_room_is_told_and_nothing_stays(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: (os error 28)")
+
+    monkeypatch.setattr(writing, "save_checkpoint", full)
+    with pytest.raises(UnwritableError, match=r"cannot be written: .*os error 28"):
+        export_bundle(tiny_run, tmp_path / "model.zip")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -328,7 +365,7 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     fewer_items: "vocabulary.json: it has 29 items, not 30",
     strange_setting: "settings.json: hidden_size",
     another_width: "is not that of the network",
-    no_policy: "settings.json: this is not valid YAML",
+    no_policy: "policy.yaml: this is not valid YAML",
 }
 
 

@@ -522,6 +522,29 @@ def test_scores_can_go_to_a_file_of_either_kind(home: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(as_csv["score"], exact["score"], rtol=1e-6)
 
 
+def test_what_was_written_is_told_without_what_could_not_be(home: Path, tmp_path: Path) -> None:
+    pairs, sequences = tmp_path / "pairs.csv", tmp_path / "sequences.csv"
+    pairs.write_text("user_id,item_id\n0,1\nnosuch,1\n0,nosuch\n")
+    sequences.write_text("sequence\n1\nnosuch\n")
+    place = ["--skip-unknown", "--workspace", home]
+    result = run("score", "last", "--pairs", pairs, "--out", tmp_path / "s.csv", *place)
+    assert result.stdout == f"Scored 1 of 3 pairs: {tmp_path / 's.csv'}\n"
+    out = tmp_path / "v.parquet"
+    result = run("embed", "last", "--items", "--sequences", sequences, "--out", out, *place)
+    expected = f"Wrote 12 item and 1 sequence vectors (1 left empty) of 16 dimensions: {out}\n"
+    assert result.stdout == expected
+
+
+def test_an_index_that_cannot_be_written_is_told_before_the_vectors_are(
+    home: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("usearch.index")
+    words = ("embed", "last", "--out", tmp_path / "v.parquet", "--index", tmp_path)
+    result = run(*words, "--workspace", home)
+    assert (result.exit_code, "is no file that could be replaced" in result.stderr) == (1, True)
+    assert not (tmp_path / "v.parquet").exists()
+
+
 def test_vectors_give_the_scores_as_dot_products(
     home: Path, model: Recommender, tmp_path: Path
 ) -> None:

@@ -212,6 +212,27 @@ def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> No
     assert {loc[-1] for loc in of_ids} == {0}
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/recommend", {"items": [1]}, "body.queries.0.Sequence.items.0: Input should be a valid"),
+        ("/recommend", {"user": 1}, "body.queries.0.User.user: Input should be a valid"),
+        ("/score", {"items": []}, "body.queries.0.Sequence.candidates: Field required"),
+    ],
+)
+def test_problems_of_a_query_are_told_of_the_form_it_has_alone(
+    path: str, query: dict[str, Any], expected: str, client: TestClient
+) -> None:
+    message = problem(client.post(path, json={"queries": [query]}))["message"]
+    assert message.startswith(expected)
+    assert ";" not in message
+
+
+def test_a_path_with_a_slash_behind_it_is_another_one(client: TestClient) -> None:
+    for response in (client.get("/health/"), client.post("/recommend/", json={})):
+        assert (response.status_code, problem(response)["message"]) == (404, "Not Found")
+
+
 def test_another_method_is_refused(client: TestClient) -> None:
     refused = client.get("/recommend")
     assert (refused.status_code, problem(refused)["message"]) == (405, "Method Not Allowed")
