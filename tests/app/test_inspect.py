@@ -314,9 +314,16 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "This is not enough to tell." in shown
     assert "over 12 places of 12 users" in shown
     assert "validation items" in shown
+    # What the chart of groups shows stands in its table.
+    groups = app.dataframe[-1].value
+    assert groups["added"].str.fullmatch(r"-?\d\.\d{3} \(.+ to .+\)").all()
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     assert "Error with temperature" in app.dataframe[-1].proto.columns
+    bins = unfolded(app, "As a table").dataframe[-1].value
+    assert bins.groupby("context", sort=False)["n"].sum().nunique() == 1
+    assert (bins["low"] <= bins["share"]).all()
+    assert (bins["share"] <= bins["high"]).all()
 
 
 @pytest.mark.usefixtures("run")
