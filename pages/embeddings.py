@@ -11,7 +11,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
 from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.neighbours import neighbours
-from bert4rec.maps.projection import EmbeddingMap, MapSettings, drawn_part
+from bert4rec.maps.projection import MIN_UMAP_ITEMS, EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
@@ -49,6 +49,7 @@ from bert4rec.view import map_charts
 from bert4rec.view.map_charts import Rings
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
 from bert4rec.view.map_layer import layer_over
+from bert4rec.words import counted
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"
@@ -114,7 +115,7 @@ def page() -> None:
 
 def draw_map_view(run: Run, recommender: Recommender) -> None:
     settings = map_settings()
-    whole = current_map(run, settings)
+    whole = current_map(run, settings, len(recommender.vocabulary))
     focus = focused_item(recommender.vocabulary)
     chosen = st.session_state.get(CHOSEN_KEY, [])
     path = path_items(recommender)
@@ -142,7 +143,10 @@ def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
         if st.session_state["embeddings_colour"] == CLUSTER:
             method, size = cluster_choice()
             labels = maps.cluster_labels(run, method, size, maps.pca_map(run, 2))
-            st.caption(f"Coloured by {size} clusters of the vectors, found by k-means.")
+            n_found = int(labels.max()) + 1
+            st.caption(
+                f"Coloured by {counted(n_found, 'cluster')} of the vectors, found by k-means."
+            )
         return colouring_of(run, recommender, item_idx, labels)
 
     focus = focused_item(recommender.vocabulary)
@@ -206,16 +210,18 @@ def chart_key() -> str:
     return f"{CHART_KEY}_{st.session_state.get(N_CLEARED_KEY, 0)}"
 
 
-def current_map(run: Run, settings: MapSettings) -> EmbeddingMap:
+def current_map(run: Run, settings: MapSettings, n_items: int) -> EmbeddingMap:
     """Return the map that was asked for, or PCA while UMAP is on its way."""
-    if st.session_state["embeddings_method"] == "umap":
+    if st.session_state["embeddings_method"] == "umap" and n_items < MIN_UMAP_ITEMS:
+        st.caption(f"UMAP needs {MIN_UMAP_ITEMS} items or more: this is PCA.")
+    elif st.session_state["embeddings_method"] == "umap":
         service, task = state.map_service(), UmapTask(run, settings)
         if service.state(task) == "missing":
             service.start(task)
         done = task.read()
         if done is not None:
             return done
-        draw_waiting(task, "UMAP", "Until then this is PCA.")
+        draw_waiting(task, "UMAP", "What is shown is PCA.")
     return maps.pca_map(run, settings.n_components)
 
 

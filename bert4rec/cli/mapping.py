@@ -43,7 +43,7 @@ SUFFIXES = (".parquet", ".csv", ".zip", ".html")
     "--seed", type=click.IntRange(0), default=42, show_default=True, help="UMAP: its chance."
 )
 @click.option(
-    "--clusters", type=click.IntRange(2), default=8, show_default=True, help="Groups by k-means."
+    "--clusters", type=click.IntRange(2), default=6, show_default=True, help="Groups by k-means."
 )
 @shared_options
 def map_(

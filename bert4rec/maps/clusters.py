@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -18,6 +19,7 @@ from bert4rec.vector_search import unit
 
 # Clusters are looked for among so many; each other item joins that of the nearest.
 MAX_CLUSTERED = 20_000
+N_CLUSTERS = 6
 N_WORDS = 3
 # A word that is no likelier within a cluster than outside, but for rounding, names none.
 LEAST_SURPLUS = 1e-6
@@ -26,7 +28,7 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 NOISE = -1
 
 
-def kmeans_clusters(vectors: np.ndarray, n_clusters: int = 8, seed: int = 0) -> np.ndarray:
+def kmeans_clusters(vectors: np.ndarray, n_clusters: int = N_CLUSTERS, seed: int = 0) -> np.ndarray:
     """Group the directions of vectors by k-means; cluster 0 is the largest, int64 (n,).
 
     Args:
@@ -44,8 +46,8 @@ def kmeans_clusters(vectors: np.ndarray, n_clusters: int = 8, seed: int = 0) -> 
 def density_clusters(points: np.ndarray, min_size: int = 10) -> np.ndarray:
     """Group the points of a map where they lie densely; cluster 0 is the largest, int64 (n,).
 
-    Points between the groups are in none: -1. Where there are more than `MAX_CLUSTERED`, only a
-    sample is grouped and all others are -1.
+    Points between the groups are in none: -1. Where there are more than `MAX_CLUSTERED`, a sample
+    is grouped, and each other point is where the nearest of these is.
 
     Args:
         points: (n, 2 or 3).
@@ -53,11 +55,13 @@ def density_clusters(points: np.ndarray, min_size: int = 10) -> np.ndarray:
 
     Source: HDBSCAN, Campello et al. 2013.
     """
-    labels = np.full(len(points), NOISE, dtype=np.int64)
-    rows = spread_rows(len(points), MAX_CLUSTERED)
-    min_size = max(2, min(min_size, len(rows) // 2))
-    if len(rows) > min_size:
-        labels[rows] = HDBSCAN(min_cluster_size=min_size, copy=True).fit_predict(points[rows])
+    sample = points[spread_rows(len(points), MAX_CLUSTERED)]
+    min_size = max(2, min(min_size, len(sample) // 2))
+    if len(sample) <= min_size:
+        return np.full(len(points), NOISE, dtype=np.int64)
+    labels = HDBSCAN(min_cluster_size=min_size, copy=True).fit_predict(sample)
+    if len(sample) < len(points):
+        labels = labels[cKDTree(sample).query(points)[1]]
     return _by_size(labels)
 
 

@@ -92,7 +92,8 @@ def projector_bytes(table: pd.DataFrame, vectors: np.ndarray) -> bytes:
     """
     lines = io.StringIO()
     np.savetxt(lines, vectors, fmt="%.6g", delimiter="\t")
-    plain = table.drop(columns=[axis for axis in AXES if axis in table])
+    plain = table.drop(columns=[axis for axis in AXES if axis in table]).astype(object)
+    plain = plain.where(plain.notna(), "")
     rows = [list(plain.columns), *plain.itertuples(index=False, name=None)]
     metadata = "\n".join("\t".join(map(_cell, row)) for row in rows) + "\n"
     buffer = io.BytesIO()

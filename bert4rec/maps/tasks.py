@@ -123,30 +123,50 @@ class PairTask:
     @property
     def path(self) -> Path:
         """The file of both maps, in the folder of the first run."""
-        other = [self.other.id, self.other.checkpoint_ns("best")]
-        return _path(self.run, "pair", [asdict(self.settings), other])
+        return _path(self.run, self._kind, asdict(self.settings), of=self.other)
+
+    @property
+    def _kind(self) -> str:
+        """What all pairs of these runs are called as long as the first has this checkpoint."""
+        return f"pair-{self.run.checkpoint_ns('best')}-{_key(self.other.id)}"
 
     def make(self, progress: Progress) -> None:
         """Lay out one run's items, then the other's."""
         path = self.path
         _write_aligned(path, pair_of_maps(self.run, self.other, self.settings, progress))
         _remove_older(self.run, "pair")
+        _remove_older(self.run, self._kind, of=self.other)
 
     def read(self) -> AlignedMaps | None:
         """Return both maps; a missing or damaged file is None."""
         return _read_aligned(self.path)
 
 
-def _path(run: Run, kind: str, depends_on: Any) -> Path:
+def _path(run: Run, kind: str, depends_on: Any, *, of: Run | None = None) -> Path:
     """Name a file: kind, moment of the checkpoint, and a hash of all else that it depends on."""
-    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:12]
-    return run.artifacts / f"{kind}-{run.checkpoint_ns('best')}-{key}.safetensors"
+    return run.artifacts / f"{_newest(kind, of or run)}{_key(depends_on)}.safetensors"
 
 
-def _remove_older(run: Run, kind: str) -> None:
-    """Remove what was made of older checkpoints, which nobody can ask for any more."""
+def _newest(kind: str, run: Run) -> str:
+    """Return how all names begin of what was made of a run's checkpoint as it is now."""
+    return f"{kind}-{run.checkpoint_ns('best')}-"
+
+
+def _key(depends_on: Any) -> str:
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _remove_older(run: Run, kind: str, *, of: Run | None = None) -> None:
+    """Remove what was made of older checkpoints, which nobody can ask for any more.
+
+    Args:
+        run: In whose folder.
+        kind: How the names of all that may go begin.
+        of: Whose checkpoints, where they are another run's.
+    """
+    newest = _newest(kind, of or run)
     for path in run.artifacts.glob(f"{kind}-*"):
-        if not path.name.startswith(f"{kind}-{run.checkpoint_ns('best')}-"):
+        if not path.name.startswith(newest):
             path.unlink(missing_ok=True)
 
 

@@ -35,6 +35,8 @@ BEYOND_PERCENT = 1.0
 N_TICKS = 4
 # A column of fewer different numbers is taken for one of groups.
 LEAST_NUMBERS = 13
+# And one of so few other texts, as a share of all cells, for one of numbers all the same.
+MOST_ODD = 0.01
 
 
 @dataclass(frozen=True)
@@ -161,15 +163,15 @@ def colouring(
 
 
 def numbers_of(vocabulary: Vocabulary, column: str) -> np.ndarray | None:
-    """Return a column's numbers, NaN where a cell is empty, float64 (N,); None if it has others.
+    """Return a column's numbers, NaN where there is none, float64 (N,); None if it has others.
 
-    Few different numbers are names of groups.
+    A few odd cells make no column of texts. Few different numbers are names of groups.
     """
     cells = vocabulary.table[column]
     cells = cells.where(cells.astype(str).str.strip() != "")
     numbers = pd.to_numeric(cells, errors="coerce")
-    has_others = bool((numbers.isna() & cells.notna()).any())
-    if has_others or numbers.nunique() < LEAST_NUMBERS:
+    n_odd = int((numbers.isna() & cells.notna()).sum())
+    if n_odd > MOST_ODD * len(cells) or numbers.nunique() < LEAST_NUMBERS:
         return None
     return numbers.to_numpy(dtype=np.float64)
 

@@ -27,6 +27,7 @@ class Label:
         y: See `x`.
         kind: An item stands in the middle of its ring, and its name beside it.
         axes: Which axes of the chart: nothing for the first, `2` for the second.
+        trace: The trace of the group, with which its name comes and goes; of two maps the first's.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Label:
     y: float
     kind: Literal["focus", "near", "group"]
     axes: str = ""
+    trace: int | None = None
 
 
 def item_labels(
@@ -62,12 +64,12 @@ def group_labels(groups: Sequence[Group], points: np.ndarray, *, axes: str = "")
         points: See `item_labels`.
         axes: See `Label`.
     """
-    named = [group for group in groups if group.is_named]
+    named = [(at, group) for at, group in enumerate(groups) if group.is_named]
     if len(named) < 2:
         return []
     return [
-        Label(_text(group.name), *_place(middle_of(points[group.rows])), "group", axes)
-        for group in named
+        Label(_text(group.name), *_place(middle_of(points[group.rows])), "group", axes, at)
+        for at, group in named
     ]
 
 

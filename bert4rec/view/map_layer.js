@@ -25,6 +25,11 @@ function placeOn(chart, { x, y, axes }) {
   return left === null || top === null ? null : { left, top };
 }
 
+/** Whether the points that a name is of were hidden by a click on the legend. */
+function isHidden(chart, { trace }) {
+  return trace !== null && chart._fullData[trace]?.visible !== true;
+}
+
 function made(name, looks) {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(looks)) element.setAttribute(key, value);
@@ -70,7 +75,7 @@ function boxesAround(circles) {
 
 /**
  * Put each name where it crosses none before it and no edge of the map, and no circle if it can;
- * hide it if it must.
+ * hide it if it must, and with its group.
  */
 function placeNames(chart, labels, names, circles) {
   const taken = [];
@@ -80,7 +85,7 @@ function placeNames(chart, labels, names, circles) {
     const element = names[at];
     element.style.display = "";
     const { width, height } = element.getBBox();
-    const place = placeOn(chart, label);
+    const place = isHidden(chart, label) ? null : placeOn(chart, label);
     const free = (place ? boxesOf(label, place, width, height) : []).filter(
       (each) => each.x >= 0 && each.x + width <= end && !taken.some((one) => meet(one, each)),
     );

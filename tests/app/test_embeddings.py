@@ -22,6 +22,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
+from bert4rec.ui.embeddings import maps
 from bert4rec.view import map_charts
 from bert4rec.view.map_colours import CLUSTER
 from bert4rec.view.markdown import escape
@@ -130,8 +131,20 @@ def test_a_failed_umap_is_said_and_pca_stays(
     wait(service)
     app.run()
     assert "too \\*few\\* items" in app.warning[0].value
+    assert app.warning[0].value.endswith(": too \\*few\\* items. What is shown is PCA.")
     assert "PCA map" in app.get("plotly_chart")[0].proto.alt
     assert "Try again" in [button.label for button in app.button]
+
+
+def test_a_catalogue_that_is_too_small_for_umap_is_said_to_be_and_nothing_can_be_tried_again(
+    workspace: Path,
+) -> None:
+    trained(workspace, n_items=3)
+    app = open_map()
+    assert not app.exception
+    assert not app.warning
+    assert "UMAP needs 4 items or more: this is PCA." in texts(app)
+    assert "Try again" not in [button.label for button in app.button]
 
 
 @pytest.mark.usefixtures("run")
@@ -280,6 +293,9 @@ def test_two_models_are_shown_side_by_side_and_one_alone_is_not(
     assert first != second
     assert f"({first})" in finding
     assert escape(finding) in texts(app)
+    table = unfolded(app).dataframe[0].value
+    assert table["Model"].tolist() == [first, second]
+    assert [f"{kept} ({name})" in finding for name, kept in table.to_numpy()] == [True, True]
     # The ring and the lists of an item that is looked for.
     app = open_map(embeddings_method="pair", embeddings_find="t5")
     assert "**Title 5**: 10 of 10 nearest are the same in both models" in texts(app)
@@ -359,6 +375,39 @@ def test_several_maps_have_clusters_of_k_means_in_their_own_number(
     assert not app.exception
     assert "Coloured by 3 clusters of the vectors, found by k-means." in texts(app)
     assert [slider.key for slider in app.slider][-1] == "embeddings_clusters"
+
+
+def test_clusters_are_counted_as_they_are_found(workspace: Path, service: MapService) -> None:
+    trained(workspace, n_items=4)
+    app = open_map(embeddings_method="film", embeddings_colour=CLUSTER)
+    wait(service)
+    app.run()
+    assert "Coloured by 4 clusters of the vectors, found by k-means." in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_items_between_the_clusters_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_none = np.repeat([0, -1], [11, 3])
+    for labels, said in (
+        (in_none, "Between the clusters, in none: 3 items."),
+        (np.full(14, -1), "No place on the map is dense enough for a cluster"),
+    ):
+        monkeypatch.setattr(maps, "cluster_labels", lambda *_, labels=labels: labels)
+        app = open_map(embeddings_method="pca", embeddings_colour=CLUSTER)
+        assert not app.exception
+        assert said in texts(app)
+        assert [len(frame.value) for frame in app.dataframe] == [1] * int(labels.max() + 1)
+
+
+def test_an_item_of_no_group_is_told_by_its_count_alone(workspace: Path) -> None:
+    rows = [{"user": f"u{at % 9}", "item": f"t{at % 14}", "time": at} for at in range(140)]
+    genres = ["", *("calm", "wild") * 7][:14]
+    items = pd.DataFrame({"item_id": [f"t{at}" for at in range(14)], "genre": genres})
+    dataset = prepare(pd.DataFrame(rows), items=items, name="gaps", workspace=workspace)
+    train(dataset, small_settings(n_epochs=1), workspace=workspace)
+    app = open_map(embeddings_method="pca", embeddings_find="t0")
+    assert list(tables(app)[0].columns) == ["Item · Genre", "Cosine"]
+    assert "10 interactions" in [words.value for words in app.caption]
 
 
 @pytest.mark.usefixtures("run")

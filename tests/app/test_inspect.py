@@ -5,6 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -313,9 +314,16 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "This is not enough to tell." in shown
     assert "over 12 places of 12 users" in shown
     assert "validation items" in shown
+    # What the chart of groups shows stands in its table.
+    groups = app.dataframe[-1].value
+    assert groups["added"].str.fullmatch(r"-?\d\.\d{3} \(.+ to .+\)").all()
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     assert "Error with temperature" in app.dataframe[-1].proto.columns
+    bins = unfolded(app, "As a table").dataframe[-1].value
+    assert bins.groupby("context", sort=False)["n"].sum().nunique() == 1
+    assert (bins["low"] <= bins["share"]).all()
+    assert (bins["share"] <= bins["high"]).all()
 
 
 @pytest.mark.usefixtures("run")
@@ -355,11 +363,17 @@ def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path)
     app = open_inspect(user="u3", mask="2.4")
     open_tab(app, ":material/compare: Another model")
     assert "no other model of this dataset" in texts(app)
-    train(run.dataset(), small_settings(n_epochs=1, seed=9), workspace=workspace, name="*other*")
+    train(run.dataset(), small_settings(n_epochs=1, seed=9), workspace=workspace, name=run.name)
     app = open_inspect(user="u3", mask="2.4")
     open_tab(app, ":material/compare: Another model")
-    assert table_with(app, "Rank there")["Position"].tolist() == ["2", "4"]
+    table = table_with(app, "Rank there")
+    assert table["Position"].tolist() == ["2", "4"]
+    bits = table[["Bits here", "Bits there", "Gained there"]].astype(float).to_numpy()
+    np.testing.assert_allclose(bits[:, 1] - bits[:, 0], bits[:, 2], atol=1e-9)
     assert "Of 2 hidden places" in texts(app)
+    # Two runs of one name are told apart.
+    heads = [one.value for one in app.markdown if one.value.endswith("** · Both sides")]
+    assert len(set(heads)) == 2
 
 
 def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None:

@@ -222,6 +222,19 @@ def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
         assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
 
 
+def test_the_name_of_a_group_goes_and_comes_with_its_points(server: Server, page: Page) -> None:
+    run = named_run(server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&colour=genre")
+    name = page.locator(".map-rings text", has_text="wild")
+    expect(name).to_be_visible()
+    settle(page)
+    in_legend = page.locator(".legendtoggle").nth(1)
+    in_legend.click()
+    expect(name).to_be_hidden()
+    in_legend.click()
+    expect(name).to_be_visible()
+
+
 def picture_of(page: Page) -> Image.Image:
     """What the camera of the map on a page saves."""
     page.locator(".js-plotly-plot").first.hover()

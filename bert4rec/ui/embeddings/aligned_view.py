@@ -107,15 +107,18 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
         "map starts from the one before and is turned onto it: what moves, moved in the model. "
         f"{finding}"
     )
-    with folded("As a table", key="embeddings_film_table") as is_open:
-        if is_open:
-            st.dataframe(kept_table(found), hide_index=True, alt=finding)
-
-
-def kept_table(found: AlignedMaps) -> pd.DataFrame:
-    """Return how much each map of a film keeps, as a table; where points lie tells nothing."""
     epochs = [int(name.removeprefix("epoch ")) for name in found.names]
-    return pd.DataFrame({"Epoch": epochs, "Neighbours kept": map(percent, found.recall)})
+    _draw_kept("Epoch", epochs, found, finding, key="embeddings_film_table")
+
+
+def _draw_kept(
+    head: str, names: Sequence[object], found: AlignedMaps, finding: str, *, key: str
+) -> None:
+    """Draw how much each map keeps, as a table to unfold; where points lie tells nothing."""
+    with folded("As a table", key=key) as is_open:
+        if is_open:
+            table = pd.DataFrame({head: names, "Neighbours kept": map(percent, found.recall)})
+            st.dataframe(table, hide_index=True, alt=finding)
 
 
 def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
@@ -153,6 +156,7 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
     _draw_over(found, look, colours)
     if look.focus is not None:
         _draw_both_nearest(look, other, found.names)
+    _draw_kept("Model", names, found, finding, key="embeddings_pair_table")
 
 
 def _draw_over(found: AlignedMaps, look: Look, colours: Colouring) -> None:

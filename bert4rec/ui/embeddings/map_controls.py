@@ -6,6 +6,7 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import UnknownIdError
+from bert4rec.maps.clusters import N_CLUSTERS
 from bert4rec.maps.projection import MapSettings
 from bert4rec.recommender import Recommender
 from bert4rec.ui import state
@@ -141,7 +142,7 @@ def draw_settings() -> None:
     if method == "density" and not is_aligned():
         st.slider("Least items", 2, 100, 10, key="embeddings_least", persist_state="session")
     else:
-        st.slider("Clusters", 2, 20, 6, key="embeddings_clusters", persist_state="session")
+        st.slider("Clusters", 2, 20, N_CLUSTERS, key="embeddings_clusters", persist_state="session")
 
 
 def cluster_choice() -> tuple[str, int]:
@@ -149,7 +150,7 @@ def cluster_choice() -> tuple[str, int]:
     method = str(st.session_state.get("embeddings_cluster_method", "kmeans"))
     if method == "density" and not is_aligned():
         return method, int(st.session_state.get("embeddings_least", 10))
-    return "kmeans", int(st.session_state.get("embeddings_clusters", 6))
+    return "kmeans", int(st.session_state.get("embeddings_clusters", N_CLUSTERS))
 
 
 def is_aligned() -> bool:

@@ -44,10 +44,9 @@ def draw_neighbours(whole: EmbeddingMap, recommender: Recommender, focus: int | 
     column = next(iter(category_columns(vocabulary)), None)
     table = maps.neighbour_table(maps.directions_of(recommender), whole, focus, vocabulary, column)
     st.markdown(f"**{escape(vocabulary.title(focus))}**")
-    about = [counted(int(vocabulary.counts[focus - 1]), "interaction")]
-    if column:
-        about.insert(0, escape(item_groups(vocabulary, column).iloc[focus - 1]))
-    st.caption(" · ".join(about))
+    group = escape(item_groups(vocabulary, column).iloc[focus - 1]) if column else ""
+    n_met = counted(int(vocabulary.counts[focus - 1]), "interaction")
+    st.caption(" · ".join(filter(None, (group, n_met))))
     n_kept = int((table["kept"] == "✓").sum())
     st.caption(f"The map keeps {n_kept} of the {len(table)} nearest among its own nearest (✓).")
     _draw_nearest(table, column)
@@ -168,6 +167,12 @@ def draw_clusters(
     column = columns[0] if columns else None
     mostly = f"Mostly ({caption_of(column)})" if column else None
     st.subheader("Clusters")
+    n_none = int((labels < 0).sum())
+    if not names:
+        st.caption("No place on the map is dense enough for a cluster: all items are in none.")
+        return
+    if n_none:
+        st.caption(f"Between the clusters, in none: {counted(n_none, 'item')}.")
     if len(names) > MAX_CLUSTERS:
         st.caption(f"The {MAX_CLUSTERS} largest of {len(names):,} are listed.")
     st.dataframe(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+from bert4rec.ui.folded import folded
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import TEXT
@@ -42,6 +43,9 @@ def draw_calibration(found: Calibration) -> None:
             "the points lie on the dashed line. Ten bins with as many listed items each; 95% "
             "intervals."
         )
+    with folded("As a table", key="inspect_calibration_table") as is_open:
+        if is_open:
+            _draw_bin_table(bin_table(found), calibration_finding(found))
 
 
 def error_table(found: Calibration) -> pd.DataFrame:
@@ -73,6 +77,24 @@ def bin_table(found: Calibration) -> pd.DataFrame:
             for name, reliability in found.used.items()
             for one in reliability.bins
         ]
+    )
+
+
+def _draw_bin_table(table: pd.DataFrame, finding: str) -> None:
+    shares = {"probability": "Probability shown", "share": "Share that is the item"}
+    ends = {"low": "95% from", "high": "to"}
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "context": "Context",
+            "n": st.column_config.NumberColumn("Listed items", format="localized"),
+            **{
+                name: st.column_config.NumberColumn(head, format="%.2f%%")
+                for name, head in (shares | ends).items()
+            },
+        },
+        alt=finding,
     )
 
 

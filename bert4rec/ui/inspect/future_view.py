@@ -123,25 +123,30 @@ def _draw_groups(report: FutureReport) -> None:
         st.dataframe(
             table,
             hide_index=True,
-            column_order=["group", "places", *report.contexts],
+            column_order=["group", "places", "added", *report.contexts],
             column_config={
                 "group": "Group",
                 "places": st.column_config.NumberColumn("Places", format="localized"),
+                "added": st.column_config.TextColumn("Added", help=f"{GAIN_TITLE}; 95% interval"),
                 **{
                     name: st.column_config.NumberColumn(CONTEXT_WORDS[name], format="%.3f")
                     for name in report.contexts
                 },
             },
-            alt="NDCG@10 of the hidden items by group and context",
+            alt="NDCG@10 of the hidden items by group and context, and what the future adds",
         )
 
 
 def group_table(report: FutureReport, by: str) -> pd.DataFrame:
-    """Return one row for each group of a kind: places, NDCG@10 by context, gain with interval."""
+    """Return one row for each group of a kind: places, NDCG@10 by context, gain with interval.
+
+    The gain is there in words as well, `added`.
+    """
     return pd.DataFrame(
         [
             {"group": shortened(one.group, LONGEST_LABEL), "places": one.n_places}
             | one.ndcg
+            | {"added": _ranged(one.gain)}
             | {"gain": one.gain.mean, "low": one.gain.low, "high": one.gain.high}
             for one in report.slices
             if one.by == by

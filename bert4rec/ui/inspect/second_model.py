@@ -10,7 +10,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.inspect.inspected_model import ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels, short_labels
 from bert4rec.ui.sequences.drafts import Draft
 from bert4rec.ui.sequences.prediction_cards import (
     BITS_HELP,
@@ -20,6 +20,7 @@ from bert4rec.ui.sequences.prediction_cards import (
     ordinal,
     signed_bits,
     suggestion_table,
+    told_bits,
     with_true_item,
 )
 from bert4rec.view.markdown import escape
@@ -52,7 +53,8 @@ def draw_second(
         format_func=lambda run_id: labels.get(run_id, run_id),
         width=420,
     )
-    other = ended_model(others[chosen if chosen in others else next(iter(others))])
+    second = others[chosen if chosen in others else next(iter(others))]
+    other = ended_model(second)
     start = other.window_start(draft.items, [])
     both_see = [place for place in places if place >= start]
     if len(both_see) < len(places):
@@ -60,7 +62,7 @@ def draw_second(
     if not both_see:
         return
     pair = [_predict(one, draft, both_see) for one in (recommender, other)]
-    names = [run.name, str(others[chosen].name) if chosen in others else "Other model"]
+    names = list(short_labels({run.id: run, second.id: second}).values())
     titles = [recommender.vocabulary.title(one.true_idx) for one in pair[0]]
     st.markdown(f"**{escape(pair_finding(pair, both_see, focus))}**")
     _draw_places(pair_table(pair, titles), names)
@@ -103,9 +105,10 @@ def pair_table(pair: list[list[Prediction]], titles: list[str]) -> pd.DataFrame:
                 "item": title,
                 "rank": one.true_rank + 1,
                 "other_rank": two.true_rank + 1,
-                "bits": round(one.bits, 1),
-                "other_bits": round(two.bits, 1),
-                "gap": round(two.bits - one.bits, 1),
+                "bits": told_bits(one.bits),
+                "other_bits": told_bits(two.bits),
+                # Of the figures as they are told, so that who subtracts finds the same.
+                "gap": told_bits(told_bits(two.bits) - told_bits(one.bits)),
             }
             for one, two, title in zip(*pair, titles, strict=True)
         ]

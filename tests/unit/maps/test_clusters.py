@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.cli.mapping import map_
 from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.maps import clusters
 from bert4rec.maps.clusters import (
+    N_CLUSTERS,
     NOISE,
     cluster_captions,
     cluster_names,
@@ -33,6 +36,11 @@ def test_there_are_no_more_clusters_than_different_vectors() -> None:
     assert set(kmeans_clusters(np.ones((6, 3), dtype=np.float32), 4)) == {0}
 
 
+def test_the_command_finds_as_many_clusters_as_the_page() -> None:
+    (option,) = (one for one in map_.params if one.name == "clusters")
+    assert option.default == N_CLUSTERS
+
+
 def test_dense_places_are_clusters_and_what_lies_between_is_in_none() -> None:
     chance = np.random.default_rng(0)
     groups = [chance.normal(centre, 0.1, size=(n, 2)) for centre, n in ((0, 40), (9, 25))]
@@ -41,6 +49,17 @@ def test_dense_places_are_clusters_and_what_lies_between_is_in_none() -> None:
     assert labels[:40].tolist() == [0] * 40
     assert labels[40:65].tolist() == [1] * 25
     assert labels[65] == NOISE
+
+
+def test_of_more_points_than_are_grouped_each_other_one_is_where_its_nearest_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clusters, "MAX_CLUSTERED", 60)
+    chance = np.random.default_rng(0)
+    groups = [chance.normal(centre, 0.1, size=(n, 2)) for centre, n in ((0, 400), (9, 200))]
+    labels = density_clusters(np.concatenate(groups), 10)
+    assert np.mean(labels[:400] == 0) > 0.9
+    assert np.mean(labels[400:] == 1) > 0.9
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

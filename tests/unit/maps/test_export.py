@@ -69,3 +69,12 @@ def test_the_projector_gets_a_line_an_item_whatever_the_titles_hold() -> None:
     assert [len(line.split("\t")) for line in lines] == [5] * 5
     assert lines[2].split("\t")[1] == "'=2+3"
     assert lines[3].split("\t")[1] == "Two words and"
+
+
+def test_what_is_not_known_is_an_empty_cell_for_the_projector() -> None:
+    table = TABLE.assign(year=[1990, None, np.nan, 1993], genre=["a", None, "b", "c"])
+    with zipfile.ZipFile(io.BytesIO(projector_bytes(table, VECTORS))) as archive:
+        lines = archive.read("metadata.tsv").decode().rstrip("\n").split("\n")
+    rows = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+    assert [row["year"] for row in rows] == ["1990.0", "", "", "1993.0"]
+    assert [row["genre"] for row in rows] == ["a", "", "b", "c"]

@@ -201,3 +201,16 @@ def test_two_runs_are_mapped_over_the_items_that_both_know(tmp_path: Path) -> No
     assert maps is not None
     assert maps.points.shape == (2, 7, 2)
     assert maps.names == (first.name, second.name)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_pair_goes_when_either_of_its_runs_has_a_newer_checkpoint(tmp_path: Path) -> None:
+    first, second, third = (trained(tmp_path, seed=seed) for seed in (1, 2, 3))
+    pairs = [PairTask(first, other, SETTINGS) for other in (second, third)]
+    for changed in (second, first):
+        for task in pairs:
+            made(task)
+        assert set(first.artifacts.glob("pair-*")) == {task.path for task in pairs}
+        os.utime(changed.checkpoint("best"), ns=(1, 1))
+    made(pairs[0])
+    assert set(first.artifacts.glob("pair-*")) == {pairs[0].path}

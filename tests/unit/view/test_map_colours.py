@@ -48,6 +48,13 @@ def test_numbers_are_a_scale_unless_there_are_few_or_others_among_them(
     assert years is not None
     assert np.isnan(years[3])
     assert years[4] == 1964
+    odd = Vocabulary(pd.concat([vocabulary.table] * 10).astype({"year": object}))
+    odd.table["year"] = ["unknown", *odd.table["year"][1:]]
+    years = numbers_of(odd, "year")
+    assert years is not None
+    assert np.isnan(years[0])
+    odd.table["year"] = [*["unknown"] * (len(years) // 50), *odd.table["year"][len(years) // 50 :]]
+    assert numbers_of(odd, "year") is None
     assert numbers_of(vocabulary, "stars") is None
     assert numbers_of(vocabulary, "code") is None
 

@@ -27,14 +27,15 @@ def test_a_long_title_is_cut_short() -> None:
 
 def test_groups_are_named_and_what_has_no_name_in_common_is_not() -> None:
     groups = [
+        Group("Not known", np.array([3]), LOOK),
         Group("calm", np.array([0, 1, 2]), LOOK, is_named=True),
         Group("wild", np.array([9, 10, 11]), LOOK, is_named=True),
         Group("Other (3 groups)", np.array([4, 5]), LOOK),
     ]
     labels = group_labels(groups, POINTS)
-    assert [(label.text, label.x, label.kind) for label in labels] == [
-        ("calm", 1, "group"),
-        ("wild", 10, "group"),
+    assert [(label.text, label.x, label.kind, label.trace) for label in labels] == [
+        ("calm", 1, "group", 1),
+        ("wild", 10, "group", 2),
     ]
 
 

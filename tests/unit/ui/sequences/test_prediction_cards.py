@@ -13,6 +13,7 @@ from bert4rec.ui.inspect.explanation_table import (
     occlusion_finding,
     strongest_places,
 )
+from bert4rec.ui.inspect.second_model import pair_table
 from bert4rec.ui.sequences.prediction_cards import (
     bits_finding,
     context_note,
@@ -181,3 +182,9 @@ def test_a_bar_is_not_full_where_all_probabilities_are_low(highest: float, width
 
     app = AppTest.from_function(page, kwargs={"highest": highest}).run()
     assert f"width:{width}" in app.get("html")[0].proto.body
+
+
+def test_what_two_models_differ_by_is_the_difference_of_the_figures_that_are_told() -> None:
+    pair = [[replace(prediction("both", 1), bits=bits)] for bits in (1.04, 1.16)]
+    (row,) = pair_table(pair, ["Title 7"]).to_dict("records")
+    assert (row["bits"], row["other_bits"], row["gap"]) == (1.0, 1.2, 0.2)
