@@ -40,7 +40,7 @@ class Transitions:
         return cls(followed, np.bincount(train.items, minlength=n_items + 1)[1:])
 
     def scores(self, histories: Histories) -> Tensor:
-        """Return transition counts plus a fraction that orders by popularity, float32 (n_rows, N)."""
+        """Return transition counts plus a fraction by popularity, float32 (n_rows, N)."""
         last = histories.last_items()
         scores = np.tile(self.tie_break, (len(histories), 1))
         is_real = last != PAD_IDX
