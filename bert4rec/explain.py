@@ -184,7 +184,7 @@ def occlusion(
     Raises:
         SettingsError: the place lies outside the network's window.
 
-    Cost: as many windows as items, in one batch.
+    Cost: as many windows as items, in one batch; scores are held in blocks.
     """
     items = np.asarray(items, dtype=np.int64)
     shown = items.copy()
@@ -196,7 +196,7 @@ def occlusion(
     rows = np.tile(window, (len(window) + 1, 1))
     np.fill_diagonal(rows[1:], recommender.vocabulary.mask_idx)
     places = np.full((len(rows), 1), place)
-    scores = recommender.scorer.scores_at(rows, places)[:, 0]
-    log_probability = scores.log_softmax(1)[:, true_idx - 1].double().cpu().numpy()
-    fall = (log_probability[0] - log_probability[1:]) / math.log(2)
+    states_rd = recommender.scorer.hidden(rows, places)[:, 0]
+    log_p, _ = find_targets(recommender, states_rd, np.full(len(rows), true_idx))
+    fall = (log_p[0] - log_p[1:]) / math.log(2)
     return np.concatenate([np.zeros(start), fall])

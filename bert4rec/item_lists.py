@@ -37,7 +37,7 @@ def parse_items(text: str) -> list[str | None]:
     """
     if text.lstrip().startswith("["):
         try:
-            return [None if item is None else str(item) for item in json.loads(text)]
+            return [raw_id(item) for item in json.loads(text)]
         except (ValueError, RecursionError) as error:
             raise FormatError(
                 f"{text!r} is not a JSON list", fix='Write ["a", null, "c"], or a,_,c.'

@@ -43,7 +43,8 @@ class NextList:
 
     Args:
         items: The best items, best first.
-        true_rank: Rank of what came next, from 0, ties against the scorer; None if nothing did.
+        true_rank: Rank of what came next, from 0, ties against the scorer; None if nothing did, or
+            as a seen item it left the lists.
         is_network: Whether weights are probabilities, not counts.
     """
 
@@ -88,7 +89,7 @@ def next_lists(
         items, best = top_items(scores, k)
         listed = items[0][best[0] > -torch.inf].tolist()
         rank = None
-        if true_idx is not None:
+        if true_idx is not None and not (remove_seen and true_idx in history):
             rank = int(ranks_of(scores, torch.tensor([true_idx], device=scores.device))[0])
         found[name] = (listed, [float(weights[0, item - 1]) for item in listed], rank)
     counts = Counter(item for listed, _, _ in found.values() for item in listed)

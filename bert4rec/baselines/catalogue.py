@@ -95,7 +95,7 @@ BASELINES = {
             "item-knn",
             "What the people met who met the items of the history, by cosine.",
             "Sarwar et al. 2001",
-            f"{neighbours.N_NEIGHBOURS} neighbours an item",
+            f"the {neighbours.N_NEIGHBOURS} nearest of each item, itself the first",
             "similarity",
             neighbours.ItemNeighbours.fit,
             "implicit",

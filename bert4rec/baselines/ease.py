@@ -40,8 +40,7 @@ class Ease:
         """
         if reason := too_large(train.n_items):
             raise SettingsError([reason], fix="Leave ease out; item-knn is the like of it.")
-        products = train.user_items.T @ train.user_items
-        gram = torch.from_numpy(products.toarray())
+        gram = torch.from_numpy((train.user_items.T @ train.user_items).toarray())
         gram.diagonal().add_(REGULARIZATION)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
         del gram

@@ -19,12 +19,14 @@ N_NEGATIVES = 5
 # A small log needs more passes until vectors have moved far enough (Caselles-Dupré et al. 2018).
 MIN_EPOCHS, MAX_EPOCHS = 10, 100
 MIN_ITEMS_READ = 3_000_000
+# gensim reads no more than this of a sentence and says nothing of the rest.
+MAX_SENTENCE = 10_000
 
 
 class Item2Vec:
     """Score items by the mean cosine with the newest items of a history, a window of them.
 
-    An item that was not trained on has the cosine 0 with all others.
+    An item that stands beside no other in training has the cosine 0 with all.
 
     Args:
         items_nd: Vectors of items 1..N, of length 1 or 0, float32 (N, D).
@@ -44,11 +46,16 @@ class Item2Vec:
         """
         word2vec = load_extra("gensim.models.word2vec", "baselines")
         vectors = np.zeros((train.n_items, N_DIMENSIONS), dtype=np.float32)
-        if not (np.diff(train.histories.offsets) > 1).any():
-            return cls(torch.from_numpy(vectors))
         words = list(map(str, train.histories.items.tolist()))
-        offsets = train.histories.offsets.tolist()
-        sentences = [words[start:end] for start, end in pairwise(offsets)]
+        # An item alone has nothing to learn from and would keep the vector it was drawn.
+        sentences = [
+            words[at : min(at + MAX_SENTENCE, end)]
+            for start, end in pairwise(train.histories.offsets.tolist())
+            for at in range(start, end, MAX_SENTENCE)
+            if end - start > 1
+        ]
+        if not sentences:
+            return cls(torch.from_numpy(vectors))
         model = word2vec.Word2Vec(
             sentences,
             sg=1,

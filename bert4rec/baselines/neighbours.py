@@ -30,7 +30,7 @@ class ItemNeighbours:
 
     @classmethod
     def fit(cls, train: TrainingRows) -> ItemNeighbours:
-        """Find the `N_NEIGHBOURS` nearest items of each, by the users who met both.
+        """Find the `N_NEIGHBOURS` nearest items of each, itself the first, by who met both.
 
         Raises:
             MissingExtraError: implicit is not installed.

@@ -23,7 +23,10 @@ class Transitions:
 
     def __init__(self, followed: csr_array, counts: np.ndarray) -> None:
         self.followed = followed
-        self.tie_break = np.asarray(counts, dtype=np.float32) / (float(counts.max(initial=0)) + 1)
+        # Places among the different counts, below a half: few and coarse enough not to be lost, nor
+        # rounded up to one, beside a large number of transitions.
+        different, places = np.unique(counts, return_inverse=True)
+        self.tie_break = (places / (2 * max(len(different), 1))).astype(np.float32)
 
     @classmethod
     def fit(cls, train: Histories, n_items: int) -> Transitions:
@@ -37,7 +40,7 @@ class Transitions:
         return cls(followed, np.bincount(train.items, minlength=n_items + 1)[1:])
 
     def scores(self, histories: Histories) -> Tensor:
-        """Return transition counts plus a popularity share below 1, float32 (n_rows, N)."""
+        """Return transition counts plus a fraction by popularity, float32 (n_rows, N)."""
         last = histories.last_items()
         scores = np.tile(self.tie_break, (len(histories), 1))
         is_real = last != PAD_IDX

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluation import judge
+from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender
 
 N_SHOWN = 12
@@ -61,6 +63,9 @@ def find_extremes(
     """
     dataset = recommender.dataset
     rows = _newest_of_each(recommender)
+    if recommender.removes_seen:
+        # What was met before leaves the ranking: its place there says nothing about the model.
+        rows = rows.take(~_meets_again(dataset, rows))
     if len(rows) > n_judged:
         chosen = np.random.default_rng(seed).choice(len(rows), n_judged, replace=False)
         rows = rows.take(np.sort(chosen))
@@ -99,3 +104,10 @@ def _newest_of_each(recommender: Recommender) -> Segments:
     # Rows of a user stand together, the newest item last.
     is_last = np.append(rows.user_idx[1:] != rows.user_idx[:-1], True)
     return rows.take(is_last)
+
+
+def _meets_again(dataset: SequenceDataset, rows: Segments) -> np.ndarray:
+    """Return whether the history of each row holds its held-out item already, bool (n,)."""
+    histories = Histories.at(dataset, rows)
+    is_target = histories.items == dataset.items[rows.ends][histories.rows]
+    return np.bincount(histories.rows[is_target], minlength=len(rows)) > 0

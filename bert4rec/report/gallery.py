@@ -53,12 +53,13 @@ class Guess:
     Args:
         name: Label of a run, `transitions`, or a context.
         entries: The best items, best first.
-        true_rank: Rank of the true item in the whole catalogue, from 0.
+        true_rank: Rank of the true item in the whole catalogue, from 0; None where it left the
+            list, as it was met before.
     """
 
     name: str
     entries: tuple[Entry, ...]
-    true_rank: int
+    true_rank: int | None
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _next_example(
                 Entry(one.item_idx, one.weight if found.is_network else None, one.is_true)
                 for one in found.items
             ),
-            int(found.true_rank or 0),
+            found.true_rank,
         )
         for name, found in lists.items()
     ]

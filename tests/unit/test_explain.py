@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+from bert4rec import score_blocks
 from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import SettingsError
 from bert4rec.explain import compare_contexts, occlusion, predict_masked
@@ -154,6 +156,22 @@ def test_occlusion_is_the_fall_in_bits_when_an_item_is_hidden_too(
         fall = math.log2(base.true_probability / prediction.true_probability)
         assert found[other] == pytest.approx(fall, abs=1e-3)
     assert found[2] == pytest.approx(0, abs=1e-5)
+
+
+def test_occlusion_never_holds_the_scores_of_all_windows(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, sizes, logsumexp = occlusion(recommender, ITEMS, 2), [], torch.Tensor.logsumexp
+
+    def watched(block: torch.Tensor, dim: int) -> torch.Tensor:
+        sizes.append(block.numel())
+        return logsumexp(block, dim)
+
+    monkeypatch.setattr(score_blocks, "SCORE_BYTES", 4 * 60)
+    monkeypatch.setattr(torch.Tensor, "logsumexp", watched)
+    monkeypatch.setattr(recommender.scorer.network, "scores", None)
+    assert occlusion(recommender, ITEMS, 2) == pytest.approx(plain, abs=1e-5)
+    assert 0 < max(sizes) <= 60
 
 
 def test_occlusion_speaks_of_the_prediction_with_all_hidden_places_hidden(

@@ -60,3 +60,12 @@ def test_seen_items_stay_where_people_return_and_nothing_is_true_without_a_futur
     found = next_lists(scorers, all_items, k=5, remove_seen=False)["popularity"]
     assert len(found.items) == 5
     assert found.true_rank is None
+
+
+def test_what_left_the_lists_as_seen_has_no_rank(ring: Recommender) -> None:
+    scorers = {"a": ring.scorer} | yardsticks(ring.dataset, ring.settings)
+    met_before = int(HISTORY[0])
+    removed = next_lists(scorers, HISTORY, k=5, true_idx=met_before)
+    kept = next_lists(scorers, HISTORY, k=5, true_idx=met_before, remove_seen=False)
+    assert all(one.true_rank is None for one in removed.values())
+    assert all(one.true_rank is not None for one in kept.values())

@@ -111,11 +111,15 @@ def finding(
     shared = f"The lists share {counted(n_shared, 'item') if n_shared else 'no item'}."
     if true_idx is None:
         return shared
-    first, second = (
-        f"{rivals.labels[name]} ranks it {ordinal((one.true_rank or 0) + 1)}"
+    came_next = f"“{vocabulary.title(true_idx)}” came next"
+    ranks = [
+        f"{rivals.labels[name]} ranks it {ordinal(one.true_rank + 1)}"
         for name, one in found.items()
-    )
-    return f"“{vocabulary.title(true_idx)}” came next: {first}, {second}. {shared}"
+        if one.true_rank is not None
+    ]
+    if not ranks:
+        return f"{came_next}, which was met before: no list holds what was. {shared}"
+    return f"{came_next}: {', '.join(ranks)}. {shared}"
 
 
 def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int | None) -> None:

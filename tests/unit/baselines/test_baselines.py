@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
@@ -40,6 +41,14 @@ def test_what_never_followed_is_ordered_by_popularity_below_all_that_did() -> No
     # After 1 came only 2; of the others 3 occurs four times, 1 twice, 4 once.
     assert scores.argsort(descending=True, stable=True)[:4].tolist() == [1, 2, 0, 3]
     assert scores[2] < 1 <= scores[1]
+
+
+def test_large_counts_of_transitions_stay_whole_and_apart() -> None:
+    followed = csr_array(([40_000.0, 2_000, 2_000], ([0, 0, 0], [0, 1, 2])), shape=(4, 4))
+    scorer = Transitions(followed.astype(np.float32), np.array([1_000_000, 31_000, 31_001, 5]))
+    scores = scorer.scores(Histories.of([[1]]))[0]
+    assert scores.floor().tolist() == [40_000, 2_000, 2_000, 0]
+    assert scores.argsort(descending=True).tolist() == [0, 2, 1, 3]
 
 
 def test_an_empty_history_gets_the_popular_items() -> None:

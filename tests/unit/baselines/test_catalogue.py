@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import spmatrix
 
 from bert4rec import extras
 from bert4rec.baselines import ease
@@ -116,6 +118,22 @@ def test_ease_refuses_a_catalogue_whose_pairs_would_not_fit(
     assert "up to 2 items" in BASELINES["ease"].obstacle(N_ITEMS)
 
 
+def test_ease_lets_go_of_the_sparse_products_before_it_inverts_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, held, invert = rows(), [], torch.linalg.cholesky
+    shape = (N_ITEMS, N_ITEMS)
+
+    def watched(gram: torch.Tensor) -> torch.Tensor:
+        alive = [one for one in gc.get_objects() if issubclass(type(one), spmatrix)]
+        held.extend(one for one in alive if one.shape == shape and one is not train.user_items)
+        return invert(gram)
+
+    monkeypatch.setattr(torch.linalg, "cholesky", watched)
+    Ease.fit(train)
+    assert not held
+
+
 def test_als_solves_for_a_history_as_for_a_user() -> None:
     dataset = random_dataset([12] * 50, n_items=30)
     train = TrainingRows.of(dataset, leave_one_out(dataset).train)
@@ -140,6 +158,23 @@ def test_item2vec_asks_with_the_window_and_learns_who_stands_near() -> None:
     torch.testing.assert_close(scorer.vectors(asked), wanted)
     near = scorer.scores(Histories.of([[9]]))[0].topk(5).indices + 1
     assert set(near.tolist()) <= set(range(4, 15))
+
+
+def test_item2vec_reads_all_of_a_long_history() -> None:
+    n_items = 600
+    # Frequent items are read in part; those of the first half fill 10,000 places all the same.
+    items = [*[*range(1, 301)] * 60, *[*range(301, 601)] * 4]
+    vectors = Item2Vec.fit(TrainingRows(Histories.of([items]), n_items)).item_vectors()
+    beside = (vectors[:-1] * vectors[1:]).sum(dim=1)
+    assert beside[310:590].mean() > 0.5
+
+
+def test_item2vec_tells_nothing_of_an_item_that_stands_beside_no_other() -> None:
+    train = TrainingRows(Histories.of([[1, 2, 3] * 5, [3, 2, 1] * 5, [4], [4]]), 5)
+    scores = Item2Vec.fit(train).scores(Histories.of([[4], [1, 2]]))
+    assert not scores[0].any()
+    assert not scores[1, 3:].any()
+    assert scores[1, :3].all()
 
 
 def test_item2vec_of_nothing_that_stands_beside_another_tells_nothing() -> None:

@@ -138,6 +138,7 @@ def test_the_program_without_a_command_prints_its_help() -> None:
         (" a , b ", ["a", "b"]),
         ("_,b,_", [None, "b", None]),
         ('["a, b", null, 3, "_"]', ["a, b", None, "3", "_"]),
+        ("[7.0, NaN, 2.5, true]", ["7", None, "2.5", "true"]),
     ],
 )
 def test_items_are_parted_by_commas_or_are_a_json_list(text: str, items: list[Any]) -> None:

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
+from bert4rec.device import choose_device
 from bert4rec.evaluation import judge
 from bert4rec.held_out.extremes import find_extremes
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
+from bert4rec.sasrec import new_network
+from tests.factories import small_settings
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +53,16 @@ def test_users_held_out_whole_and_several_items_of_a_user_are_one_row_each(
     for one in found.best:
         whole = recommender.dataset.history(recommender.dataset.user_idx(one.user_id))
         assert one.n_items == len(whole)
+
+
+@pytest.mark.parametrize(("seen_items", "n_judged"), [("remove", 10), ("keep", 30)])
+def test_what_was_met_before_is_no_bad_prediction_where_it_leaves_the_ranking(
+    seen_items: str, n_judged: int
+) -> None:
+    sequences = [np.array(one) for one in ([1, 2, 3, 1], [2, 3, 4, 5], [5, 4, 3, 3]) * 10]
+    dataset = SequenceDataset.from_sequences(sequences, name="again")
+    settings = small_settings(seen_items=seen_items)
+    network = new_network(dataset.n_items, settings, torch.Generator().manual_seed(0))
+    found = find_extremes(Recommender(network, dataset, settings, choose_device("cpu")))
+    assert found.n_judged == n_judged
+    assert max(one.rank for one in found.worst) < dataset.n_items

@@ -322,8 +322,23 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run:
     for one in gallery.nexts:
         for guess in one.guesses:
             hits = [at for at, entry in enumerate(guess.entries) if entry.is_true]
+            assert guess.true_rank is not None
             assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
     assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+def test_an_example_that_was_met_before_has_no_place(tmp_path: Path) -> None:
+    dataset = saved_dataset(tmp_path / "w", ring_dataset(6, 40, min_length=8))
+    settings = small_settings(n_epochs=1, seen_items="remove")
+    run = train(dataset, settings, workspace=tmp_path / "w", name="again")
+    report = collect([run])
+    gallery = report.groups[0].gallery
+    assert gallery is not None
+    assert {guess.true_rank for one in gallery.nexts for guess in one.guesses} == {None}
+    page = render(report)
+    assert page.count("True item left out: it was met before") == sum(
+        len(one.guesses) for one in gallery.nexts
+    )
 
 
 def test_examples_of_several_items_a_user_are_counted_as_items(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.next_lists import NextItem, NextList
-from bert4rec.ui.recommend.next_list_view import Rivals, file_table
+from bert4rec.ui.recommend.next_list_view import Rivals, file_table, finding
 
 VOCABULARY = Vocabulary(
     pd.DataFrame({"item_id": ["a", "b"], "title": ["Alpha", "Beta"], "count": [3, 1]})
@@ -21,3 +23,15 @@ def test_both_lists_are_one_file_in_which_probabilities_and_counts_are_apart() -
     assert table["probability"].fillna(-1).tolist() == [0.25, -1]
     assert table["count"].fillna(-1).tolist() == [-1, 7.0]
     assert table["came_next"].all()
+
+
+def test_what_was_met_before_is_said_to_be_in_no_list_and_has_no_rank() -> None:
+    one = NextList((NextItem(1, 0.25, is_true=False, is_shared=True),), 4, is_network=True)
+    rivals = Rivals({"run": "mine", "transitions": "Transitions"}, {})
+    said = finding(rivals, {"run": one, "transitions": one}, 2, VOCABULARY)
+    assert said.startswith("“Beta” came next: mine ranks it 5th, Transitions ranks it 5th. The")
+    gone = replace(one, true_rank=None)
+    said = finding(rivals, {"run": gone, "transitions": gone}, 2, VOCABULARY)
+    assert said == (
+        "“Beta” came next, which was met before: no list holds what was. The lists share 1 item."
+    )
