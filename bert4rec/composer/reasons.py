@@ -85,14 +85,14 @@ def find_reasons(
     log_sums = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
     chosen = np.repeat(whole[list(places)] - 1, len(contexts))
     log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(contexts))
-    counts = np.maximum(recommender.vocabulary.counts, 1)
+    shares = recommender.vocabulary.shares
     return [
         Reason(
             place,
             int(whole[place]),
             len(whole),
             dict(zip(contexts, row.tolist(), strict=True)),
-            math.log(counts[whole[place] - 1] / counts.sum()),
+            math.log(shares[whole[place] - 1]),
         )
         for place, row in zip(places, log_p, strict=True)
     ]
