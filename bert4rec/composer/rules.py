@@ -319,8 +319,10 @@ def places_to_open(rules: Sequence[Rule], items: np.ndarray) -> list[int]:
 
     Cost: for each broken rule, what it bars at each place.
     """
-    left = items.copy()
-    for rule in rules:
+    # What stands there twice is barred at a gap, and still breaks no rule.
+    is_excluded = [rules[0].problem(items[[place]]) is not None for place in range(len(items))]
+    left = np.where(is_excluded, OPEN, items)
+    for rule in rules[1:]:
         for place in reversed(range(len(items))):
             if left[place] == OPEN or rule.problem(left) is None:
                 continue

@@ -64,6 +64,11 @@ def test_the_later_places_are_opened_to_keep_a_limit() -> None:
     assert places_to_open(bind_rules(outline, SHELVED), outline.items) == [2, 3]
 
 
+def test_what_is_kept_twice_is_not_opened_beside_what_is_excluded() -> None:
+    outline = Outline.of([5, 3, 3, 5], Rules(excluded=frozenset({5})))
+    assert places_to_open(bind_rules(outline, SHELVED), outline.items) == [0, 3]
+
+
 def test_what_is_kept_beyond_a_limit_stays_and_no_more_is_chosen() -> None:
     rules = Rules(limits=(Limit("author", 1),))
     found = compose(shelf_recommender(), Outline.of([1, 2, None, None], rules))
