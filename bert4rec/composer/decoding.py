@@ -216,7 +216,9 @@ class _Decoder:
             return gap_scores(self.recommender, self.items, places, context=self.method.context)
         gaps = self.outline.gaps
         if self.first_scores is None:
-            self.first_scores = gap_scores(self.recommender, self.outline.items, gaps)
+            self.first_scores = gap_scores(
+                self.recommender, self.outline.items, gaps, context=self.method.context
+            )
         return self.first_scores[[gaps.index(place) for place in places]]
 
     def _take_back(self, place: int, n_undone: int) -> None:
