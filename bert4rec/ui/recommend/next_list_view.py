@@ -80,7 +80,8 @@ def draw_lists(
     history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
     removes = recommender.removes_seen
     found = next_lists(rivals.scorers, history, k=k, true_idx=true_idx, remove_seen=removes)
-    sentence = finding(rivals, found, true_idx, recommender.vocabulary)
+    is_listed = not removes or true_idx not in history
+    sentence = finding(rivals, found, true_idx, recommender.vocabulary, is_listed=is_listed)
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     columns = st.grid(3, min_column_width=MIN_LIST_PX)
     with columns.container():
@@ -104,18 +105,34 @@ def draw_lists(
 
 
 def finding(
-    rivals: Rivals, found: dict[str, NextList], true_idx: int | None, vocabulary: Vocabulary
+    rivals: Rivals,
+    found: dict[str, NextList],
+    true_idx: int | None,
+    vocabulary: Vocabulary,
+    *,
+    is_listed: bool = True,
 ) -> str:
-    """Return what the two lists say, in one or two sentences."""
+    """Return what the two lists say, in one or two sentences.
+
+    Args:
+        rivals: Who was asked.
+        found: Their lists.
+        true_idx: What came next, if that is known.
+        vocabulary: Names it.
+        is_listed: Whether it may be in the lists: seen items may have left them.
+    """
     n_shared = sum(item.is_shared for item in next(iter(found.values())).items)
     shared = f"The lists share {counted(n_shared, 'item') if n_shared else 'no item'}."
     if true_idx is None:
         return shared
+    title = f"“{vocabulary.title(true_idx)}”"
+    if not is_listed:
+        return f"{title} came next, again: no list holds what the history holds already. {shared}"
     first, second = (
         f"{rivals.labels[name]} ranks it {ordinal((one.true_rank or 0) + 1)}"
         for name, one in found.items()
     )
-    return f"“{vocabulary.title(true_idx)}” came next: {first}, {second}. {shared}"
+    return f"{title} came next: {first}, {second}. {shared}"
 
 
 def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int | None) -> None:
