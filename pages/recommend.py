@@ -83,11 +83,12 @@ def choose_view() -> str:
 def write_link(link: dict[str, str]) -> None:
     """Put the parameters of a view into the address, and take those of the others out."""
     st.session_state[LINKED_VIEW_KEY] = link["view"]
-    for name in ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES):
-        if name in link:
-            st.query_params[name] = link[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+    own = ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES)
+    now = st.query_params.to_dict()
+    new = {name: value for name, value in now.items() if name not in own} | link
+    if new != now:
+        # All at once: each message is a step of the browser's way back.
+        st.query_params.from_dict(new)
 
 
 def open_sheet(run: Run, outline: Outline) -> None:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.composer.outline import OPEN, Outline
-from bert4rec.composer.rules import allowed_at, bind_rules, broken_rules, check_room, why_nothing
+from bert4rec.composer.rules import (
+    allowed_at,
+    bind_rules,
+    broken_rules,
+    check_room,
+    leaves_room,
+    why_nothing,
+)
 from bert4rec.composer.taste import Taste
 from bert4rec.composer.views import gap_scores, view, view_scores
 from bert4rec.errors import SettingsError
@@ -181,6 +188,7 @@ class _Decoder:
     def _allowed(self, places: Sequence[int]) -> np.ndarray:
         """Return which items may stand at open places, bool (M, N)."""
         allowed = allowed_at(self.rules, self.items, places)
+        allowed &= leaves_room(self.rules, self.items)
         for row, place in enumerate(places):
             allowed[row, [item - 1 for item in self.banned.get(place, ())]] = False
         return allowed
@@ -208,7 +216,9 @@ class _Decoder:
             return gap_scores(self.recommender, self.items, places, context=self.method.context)
         gaps = self.outline.gaps
         if self.first_scores is None:
-            self.first_scores = gap_scores(self.recommender, self.outline.items, gaps)
+            self.first_scores = gap_scores(
+                self.recommender, self.outline.items, gaps, context=self.method.context
+            )
         return self.first_scores[[gaps.index(place) for place in places]]
 
     def _take_back(self, place: int, n_undone: int) -> None:

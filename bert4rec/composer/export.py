@@ -20,6 +20,8 @@ OWN_COLUMNS = ("position", "item_id", "title", "kept", "probability", "round", "
 PLACE_COLUMNS = ("path", "file", "url", "uri", "location")
 ARTIST_COLUMNS = ("artist", "author", "creator", "composer")
 SECONDS_COLUMNS = ("duration", "duration_s", "seconds", "length_s")
+# They part letters in Persian and hold pictures of several signs together.
+JOINERS = "\u200c\u200d"
 FORMS = ("csv", "json", "m3u8")
 
 
@@ -110,13 +112,14 @@ def as_csv(composition: Composition, reasons: Sequence[Reason], vocabulary: Voca
     return csv_text(pd.concat([own, more.rename(columns=names)], axis=1))
 
 
-def as_m3u8(items: Sequence[int], vocabulary: Vocabulary, name: str = "") -> str:
+def as_m3u8(items: Sequence[int], vocabulary: Vocabulary) -> str:
     """Return a playlist that players read: for each item its name, then where it lies.
 
     Where it lies is told by a column of the item table (`path`, `file`, `url`, `uri` or
-    `location`), else the item's id stands there. Names, places and ids are put on one line.
+    `location`), else the item's id stands there. Each of them is put on one line; a place stays as
+    it is otherwise, as it names a file sign by sign.
 
-    Source: RFC 8216 (UTF-8, line by line) with the `#EXTINF` and `#PLAYLIST` lines of players.
+    Source: RFC 8216 (UTF-8, line by line) with the `#EXTINF` lines of players.
     """
     table = vocabulary.table
     columns = {str(column).casefold(): column for column in table.columns}
@@ -124,14 +127,14 @@ def as_m3u8(items: Sequence[int], vocabulary: Vocabulary, name: str = "") -> str
         next((columns[name] for name in names if name in columns), None)
         for names in (PLACE_COLUMNS, ARTIST_COLUMNS, SECONDS_COLUMNS)
     )
-    lines = ["#EXTM3U"] + ([f"#PLAYLIST:{_line(name)}"] if name.strip() else [])
+    lines = ["#EXTM3U"]
     for item in items:
         row = table.iloc[item - 1]
         who = _text(row[artist]) if artist is not None else ""
         title = f"{who} - {vocabulary.title(item)}" if who else vocabulary.title(item)
         length = _seconds(row[seconds]) if seconds is not None else -1
         where = _text(row[place]) if place is not None else ""
-        where = _line(where or vocabulary.item_id(item))
+        where = " ".join((where or vocabulary.item_id(item)).splitlines())
         # A line that starts with # would be a comment.
         lines += [f"#EXTINF:{length},{_line(title)}", f"./{where}" if where[:1] == "#" else where]
     return "\n".join(lines) + "\n"
@@ -149,4 +152,4 @@ def _seconds(value: Any) -> int:
 def _line(text: str) -> str:
     """Return text on one line, without signs that a player would obey."""
     flat = " ".join(text.split())
-    return "".join(sign for sign in flat if sign.isprintable())
+    return "".join(sign for sign in flat if sign.isprintable() or sign in JOINERS)

@@ -25,6 +25,7 @@ class Reason:
     Args:
         place: The position, from 0.
         item_idx: The item, 1..N.
+        n_items: Length of the sequence.
         log_p: past, future, both → natural logarithm of the item's probability over the whole
             catalogue, as the network gives it: rules and dials play no part. Of a network that
             sees only the past there is no other context.
@@ -33,6 +34,7 @@ class Reason:
 
     place: int
     item_idx: int
+    n_items: int
     log_p: dict[str, float]
     log_share: float
 
@@ -45,20 +47,19 @@ class Reason:
         """What carries the choice.
 
         `both`: together the sides say clearly more than either. `past` or `future`: that side says
-        clearly more than the other. `either`: each says about as much. `popularity`: no context
-        makes the item twice as probable as it is anyway.
+        clearly more than the other, or is the only one there is. `either`: each says about as
+        much. `popularity`: no context makes the item twice as probable as it is anyway.
         """
-        bits = [self.bits(context) for context in self.log_p]
-        if max(bits) < CLEAR_BITS:
+        is_there = {"past": self.place > 0, "future": self.place < self.n_items - 1}
+        sides = {side: self.bits(side) for side in self.log_p if is_there.get(side)}
+        both = self.bits("both") if len(sides) == 2 else -math.inf
+        if max([*sides.values(), both]) < CLEAR_BITS:
             return "popularity"
-        if len(bits) == 1:
-            return "past"
-        past, future, both = bits
-        if both >= max(past, future) + CLEAR_BITS:
+        if both >= max(sides.values()) + CLEAR_BITS:
             return "both"
-        if abs(past - future) < CLEAR_BITS:
+        if len(sides) == 2 and abs(sides["past"] - sides["future"]) < CLEAR_BITS:
             return "either"
-        return "past" if past > future else "future"
+        return max(sides, key=lambda side: sides[side])
 
 
 def find_reasons(
@@ -84,13 +85,14 @@ def find_reasons(
     log_sums = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
     chosen = np.repeat(whole[list(places)] - 1, len(contexts))
     log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(contexts))
-    counts = np.maximum(recommender.vocabulary.counts, 1)
+    shares = recommender.vocabulary.shares
     return [
         Reason(
             place,
             int(whole[place]),
+            len(whole),
             dict(zip(contexts, row.tolist(), strict=True)),
-            math.log(counts[whole[place] - 1] / counts.sum()),
+            math.log(shares[whole[place] - 1]),
         )
         for place, row in zip(places, log_p, strict=True)
     ]

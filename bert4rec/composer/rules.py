@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
 ID_SIGNS = re.compile(r"[;|,]")
+# By how much a sum of thirds can miss a whole number.
+ROUNDING = 1e-6
 
 
 class Rule(Protocol):
@@ -84,11 +86,14 @@ class GroupLimit:
         self.limit = limit
         cells = values_of(vocabulary, limit.column)
         codes, values = pd.factorize(np.array([*chain(*cells)], dtype=object))
-        sizes = np.array([len(cell) for cell in cells])
+        sizes = np.array([len(cell) for cell in cells], dtype=np.int64)
         self.values = [str(value) for value in values]
         self.groups = codes.astype(np.int64)
+        self.sizes = sizes
         self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.members = np.repeat(np.arange(len(vocabulary)), sizes)
+        # By value, and in each of them the items of fewest values first.
+        self.narrowest = np.lexsort((sizes[self.members], self.groups))
 
     @property
     def name(self) -> str:
@@ -110,6 +115,32 @@ class GroupLimit:
         if is_full.any():
             is_barred[self.members[is_full[self.groups]]] = True
         return is_barred
+
+    def room(self, items: np.ndarray, is_free: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return for how many items there is room at most, and how much of it each takes.
+
+        Each of an item's n values takes 1 / n of it, and the free items of fewest values come
+        first: so room that only items of several values can use counts for less.
+
+        Args:
+            items: The sequence, `OPEN` for gaps, int64 (n,).
+            is_free: Which items may be chosen by the other rules, bool (N,).
+
+        Returns:
+            The room, and what it falls by with each item that may be chosen, float64 (N,).
+        """
+        is_free = is_free & ~self.barred(items, -1)
+        shares = 1 / self.sizes[self.members]
+        free = self.narrowest[is_free[self.members[self.narrowest]]]
+        groups = self.groups[free]
+        ranks = np.arange(len(free)) - np.searchsorted(groups, groups)
+        fits = free[ranks < (self.limit.n - self.counts(items))[groups]]
+        least = np.ones(len(self.values))
+        np.minimum.at(least, self.groups[fits], shares[fits])
+        takes = np.where(self.sizes == 0, 1.0, 0.0)
+        np.add.at(takes, self.members, np.maximum(shares, least[self.groups]))
+        n_ungrouped = int((is_free & (self.sizes == 0)).sum())
+        return float(shares[fits].sum()) + n_ungrouped, takes
 
     def problem(self, items: np.ndarray) -> str | None:
         """Return of which value the kept items hold too many."""
@@ -241,6 +272,17 @@ def allowed_at(rules: Sequence[Rule], items: np.ndarray, places: Sequence[int]) 
     return allowed
 
 
+def leaves_room(rules: Sequence[Rule], items: np.ndarray) -> np.ndarray:
+    """Return which items leave each limit room for all gaps but their own, bool (N,)."""
+    n_others = int((items == OPEN).sum()) - 1
+    is_free = ~rules[0].barred(items, -1)
+    does_leave = np.ones_like(is_free)
+    for limit in _limits(rules):
+        room, takes = limit.room(items, is_free)
+        does_leave &= room - takes >= n_others - ROUNDING
+    return does_leave
+
+
 def check_room(rules: Sequence[Rule], items: np.ndarray) -> None:
     """Check, before anything is chosen, that there can be an item for every gap.
 
@@ -251,16 +293,18 @@ def check_room(rules: Sequence[Rule], items: np.ndarray) -> None:
     if problem := rules[0].problem(items):
         raise SettingsError([problem], fix="Open its place, or allow it again.")
     n_gaps = int((items == OPEN).sum())
-    n_left = int((~rules[0].barred(items, -1)).sum())
+    is_free = ~rules[0].barred(items, -1)
+    n_left = int(is_free.sum())
     if n_left < n_gaps:
         raise SettingsError(
             [f"there are {n_gaps:,} gaps, but only {n_left:,} items are left to choose from"],
             fix="Exclude fewer items, or close some gaps.",
         )
-    for rule, room in _rooms(rules, items):
+    for limit in _limits(rules):
+        room = int(limit.room(items, is_free)[0] + ROUNDING)
         if room < n_gaps:
             raise SettingsError(
-                [f"{rule.name} leaves room for {room:,} items, but there are {n_gaps:,} gaps"],
+                [f"{limit.name} leaves room for {room:,} items, but there are {n_gaps:,} gaps"],
                 fix="Raise the limit, or close some gaps.",
             )
 
@@ -275,8 +319,10 @@ def places_to_open(rules: Sequence[Rule], items: np.ndarray) -> list[int]:
 
     Cost: for each broken rule, what it bars at each place.
     """
-    left = items.copy()
-    for rule in rules:
+    # What stands there twice is barred at a gap, and still breaks no rule.
+    is_excluded = [rules[0].problem(items[[place]]) is not None for place in range(len(items))]
+    left = np.where(is_excluded, OPEN, items)
+    for rule in rules[1:]:
         for place in reversed(range(len(items))):
             if left[place] == OPEN or rule.problem(left) is None:
                 continue
@@ -287,16 +333,8 @@ def places_to_open(rules: Sequence[Rule], items: np.ndarray) -> list[int]:
     return np.flatnonzero(left != items).tolist()
 
 
-def _rooms(rules: Sequence[Rule], items: np.ndarray) -> Iterator[tuple[GroupLimit, int]]:
-    """Yield each limit with the number of items for which it has room at most."""
-    is_free = ~rules[0].barred(items, -1)
-    for rule in rules:
-        if isinstance(rule, GroupLimit):
-            n_free = np.bincount(rule.groups[is_free[rule.members]], minlength=len(rule.values))
-            left = np.maximum(rule.limit.n - rule.counts(items), 0)
-            room = np.minimum(n_free, left)
-            n_ungrouped = int((is_free & (np.diff(rule.offsets) == 0)).sum())
-            yield rule, int(room.sum()) + n_ungrouped
+def _limits(rules: Sequence[Rule]) -> list[GroupLimit]:
+    return [rule for rule in rules if isinstance(rule, GroupLimit)]
 
 
 def why_nothing(rules: Sequence[Rule], items: np.ndarray, place: int) -> str:
@@ -307,6 +345,8 @@ def why_nothing(rules: Sequence[Rule], items: np.ndarray, place: int) -> str:
         if is_barred.any():
             parts.append(f"{int(is_barred.sum()):,} are barred by {rule.name}")
             is_left &= ~is_barred
+    if is_left.any():
+        parts.append(f"{int(is_left.sum()):,} leave nothing for another gap")
     total = len(is_left)
     return f"nothing may stand at place {place + 1}: of {total:,} items, " + ", ".join(parts)
 

@@ -32,8 +32,7 @@ class Taste:
     @cached_property
     def log_shares(self) -> np.ndarray:
         """Return the logarithm of each item's part of all interactions, float32 (N,)."""
-        counts = np.maximum(self.recommender.vocabulary.counts, 1)
-        return np.asarray(np.log(counts / counts.sum()), dtype=np.float32)
+        return np.asarray(np.log(self.recommender.vocabulary.shares), dtype=np.float32)
 
     @cached_property
     def unit_vectors(self) -> np.ndarray:

@@ -97,6 +97,21 @@ def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
     expect(page.get_by_text("12 places, 4 gaps")).to_be_visible()
 
 
+def test_one_press_is_one_step_of_the_browsers_way_back(server: Server, page: Page) -> None:
+    run = trained(server.workspace, [f"Title {at}" for at in range(N_ITEMS)])
+    page.goto(f"{server.url}/recommend?run={run.id}&view=compose&places=1.0.3&novelty=0.5")
+    expect(page.get_by_text("3 places, 1 gap")).to_be_visible()
+    settle(page)
+    n_steps = page.evaluate("history.length")
+    page.get_by_text("For a user", exact=True).click()
+    expect(page).to_have_url(re.compile("beside="))
+    settle(page)
+    assert page.evaluate("history.length") == n_steps + 1
+    page.go_back()
+    expect(page.get_by_text("3 places, 1 gap")).to_be_visible()
+    expect(page).to_have_url(re.compile("novelty=0.5"))
+
+
 def test_hostile_titles_stay_text_in_lists_cards_and_reasons(server: Server, page: Page) -> None:
     titles = [*HOSTILE, "a", "b", "c", "d"]
     run = trained(server.workspace, titles)

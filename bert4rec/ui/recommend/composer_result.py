@@ -56,20 +56,15 @@ class Result:
         return self.recommender.vocabulary.title(item_idx)
 
 
-def reason_words(reason: Reason, n_items: int) -> str:
-    """Return in a sentence or two which side carries a choice, with probabilities.
-
-    Args:
-        reason: What each context says.
-        n_items: Length of the sequence.
-    """
+def reason_words(reason: Reason) -> str:
+    """Return in a sentence or two which side carries a choice, with probabilities."""
     said = [percent(math.exp(p)) for p in reason.log_p.values()]
     if len(said) == 1:
         return _past_words(reason, said[0])
     (past, future, both), where = said, "in the whole catalogue"
-    if n_items == 1:
+    if reason.n_items == 1:
         return f"Nothing is around it: {both} {where} is what the model expects of no history."
-    if reason.place == n_items - 1:
+    if reason.place == reason.n_items - 1:
         return f"Nothing comes after it; what comes before gives it {past} {where}."
     if reason.place == 0:
         return f"Nothing comes before it; what comes after gives it {future} {where}."
@@ -128,7 +123,7 @@ def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], Non
         f"Probability {percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that "
         f"may stand here, chosen in round {choice.round + 1}  \n"
         f"{REASON_ICONS[reason.carried_by]} "
-        f"{reason_words(reason, len(result.found.items))}"
+        f"{reason_words(reason)}"
     )
     st.space("stretch")
     with st.container(horizontal=True, gap="xsmall"):

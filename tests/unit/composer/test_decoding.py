@@ -89,6 +89,16 @@ def test_the_next_item_method_is_the_models_own_next_item(ring: Recommender) -> 
     assert found.items[-1] == best.item_idx
 
 
+def test_a_method_that_predicts_once_sees_what_its_context_shows() -> None:
+    model = shelf_recommender()
+    past = Method(predicts_anew=False, context="past")
+    outlines = [Outline.of([1, None, at, None, 2]) for at in range(3, 11)]
+    for outline in outlines:
+        scores = gap_scores(model, outline.items, outline.gaps, context="past")
+        decoder = _Decoder(model, outline, past)
+        assert decoder._scores(outline.gaps) == pytest.approx(scores)
+
+
 def test_looking_again_never_ends_worse_than_it_began() -> None:
     model = shelf_recommender()
     n_changed = 0

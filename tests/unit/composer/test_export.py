@@ -73,9 +73,8 @@ def test_a_playlist_names_each_item_on_one_line_and_starts_no_comment() -> None:
             "path": ["music/a.flac\nrm", "", "#c.mp3"],
         }
     )
-    assert as_m3u8([1, 2, 3], Vocabulary(table), "My\nlist").splitlines() == [
+    assert as_m3u8([1, 2, 3], Vocabulary(table)).splitlines() == [
         "#EXTM3U",
-        "#PLAYLIST:My list",
         "#EXTINF:61,Ann Bo - One #EXTINF:9,Two",
         "music/a.flac rm",
         "#EXTINF:-1,Tab here",
@@ -83,6 +82,14 @@ def test_a_playlist_names_each_item_on_one_line_and_starts_no_comment() -> None:
         "#EXTINF:-1,Cy - Three",
         "./#c.mp3",
     ]
+
+
+def test_a_place_names_its_file_sign_by_sign_and_a_title_keeps_what_joins_its_signs() -> None:
+    paths = ["Ann/Live  1999.flac", "B\u00a0o/\u3000.mp3", "\u0645\u06cc\u200c\u062e.mp3"]
+    table = pd.DataFrame({"item_id": ["a", "b", "c"], "title": ["\U0001f469\u200d\U0001f680"] * 3})
+    lines = as_m3u8([1, 2, 3], Vocabulary(table.assign(path=paths))).split("\n")
+    assert lines[2::2] == paths
+    assert lines[1] == "#EXTINF:-1,\U0001f469\u200d\U0001f680"
 
 
 def test_without_a_column_of_places_the_ids_stand_there() -> None:

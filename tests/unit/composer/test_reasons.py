@@ -20,6 +20,12 @@ def ring(tiny_run: Run) -> Recommender:
     return load_model(tiny_run, device="cpu")
 
 
+def reason_of(place: int, n_items: int, bits: dict[str, float]) -> Reason:
+    """A reason with so many bits beyond popularity from each context."""
+    log_p = {context: math.log(2) * one - 3.0 for context, one in bits.items()}
+    return Reason(place, 1, n_items, log_p, -3.0)
+
+
 def test_a_context_says_what_a_masked_prediction_says(ring: Recommender) -> None:
     for reason in find_reasons(ring, ITEMS, range(6)):
         for context in CONTEXTS:
@@ -43,15 +49,32 @@ def test_what_carries_a_choice_is_told_by_clear_bits(
     past: float, future: float, both: float, carried_by: str
 ) -> None:
     bits = {"past": past, "future": future, "both": both}
-    reason = Reason(0, 1, {c: math.log(2) * b - 3.0 for c, b in bits.items()}, -3.0)
-    assert reason.carried_by == carried_by
+    assert reason_of(1, 3, bits).carried_by == carried_by
+
+
+@pytest.mark.parametrize(
+    ("place", "n_items", "bits", "carried_by"),
+    [
+        (2, 3, {"past": 2.0, "future": 4.0, "both": 2.0}, "past"),
+        (2, 3, {"past": 4.0, "future": 4.0, "both": 4.0}, "past"),
+        (2, 3, {"past": 0.5, "future": 4.0, "both": 0.5}, "popularity"),
+        (0, 3, {"past": 4.0, "future": 2.0, "both": 2.0}, "future"),
+        (0, 1, {"past": 4.0, "future": 4.0, "both": 4.0}, "popularity"),
+        (0, 3, {"past": 4.0}, "popularity"),
+    ],
+)
+def test_a_side_on_which_nothing_stands_carries_nothing(
+    place: int, n_items: int, bits: dict[str, float], carried_by: str
+) -> None:
+    assert reason_of(place, n_items, bits).carried_by == carried_by
 
 
 def test_a_model_of_the_past_is_asked_from_the_past_alone() -> None:
     model = shelf_recommender(attention="causal")
     for reason in find_reasons(model, ITEMS, range(6)):
         assert list(reason.log_p) == ["past"]
-        told = "popularity" if reason.bits("past") < 1 else "past"
+        is_told = reason.place > 0 and reason.bits("past") >= 1
+        told = "past" if is_told else "popularity"
         assert reason.carried_by == told
     # What comes after a place says nothing of it.
     (whole,) = find_reasons(model, ITEMS, [2])

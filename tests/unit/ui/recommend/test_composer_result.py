@@ -43,14 +43,14 @@ def test_items_that_came_back_are_counted_for_each_way(
 def test_a_reason_says_that_its_probabilities_are_those_in_the_whole_catalogue() -> None:
     log_p = {"past": math.log(0.1), "future": math.log(0.2), "both": math.log(0.5)}
     for place, n_items in ((0, 1), (2, 3), (0, 3), (1, 3)):
-        words = reason_words(Reason(place, 4, log_p, math.log(0.01)), n_items)
+        words = reason_words(Reason(place, 4, n_items, log_p, math.log(0.01)))
         assert "in the whole catalogue" in words.casefold()
     assert "10% from what comes before, 20% from what comes after and 50% from both" in words
 
 
 def test_a_reason_of_a_model_of_the_past_tells_of_nothing_that_comes_after() -> None:
     for place, n_items, p in ((0, 1, 0.1), (0, 3, 0.1), (1, 3, 0.1), (2, 3, 0.01)):
-        words = reason_words(Reason(place, 4, {"past": math.log(p)}, math.log(0.01)), n_items)
+        words = reason_words(Reason(place, 4, n_items, {"past": math.log(p)}, math.log(0.01)))
         assert percent(p) in words
         assert "in the whole catalogue" in words.casefold()
         assert "after" not in words
