@@ -20,6 +20,8 @@ TEXT: dict[str, Any] = {
 AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8} | TEXT
 # What a name in a legend takes: its letters, its sign and the space after it.
 LETTER_PX, SIGN_PX = 7.5, 48
+# What an axis of figures with its title takes.
+AXIS_PX = 72
 # For what belongs to no line; holds on a light and a dark page.
 GREY = "#8A929B"
 
@@ -38,16 +40,22 @@ class Chart:
     spec: dict[str, Any]
 
 
-def legend_of(names: Sequence[str], *, orient: str = "top") -> dict[str, Any]:
+def legend_of(
+    names: Sequence[str], *, orient: str = "top", beside_px: float = AXIS_PX
+) -> dict[str, Any]:
     """Return a legend in as many columns as the chart has room for, down to one.
 
     Args:
         names: What it tells of.
         orient: Where it stands.
+        beside_px: What the axis beside the lines takes at most.
     """
+    # Vega makes room for a legend while it takes the lines to be as wide as the whole chart, so
+    # that rows which come to be only once they are not would be cut off.
+    width = f"min(width, containerSize()[0] - {beside_px:g})"
     widths = [LETTER_PX * len(name) + SIGN_PX for name in names]
     widest = max(widths, default=SIGN_PX)
-    n_columns = f"width >= {sum(widths)} ? {len(names)} : max(1, floor(width / {widest}))"
+    n_columns = f"{width} >= {sum(widths)} ? {len(names)} : max(1, floor({width} / {widest}))"
     return TEXT | {
         "title": None,
         "orient": orient,

@@ -35,6 +35,26 @@ def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> N
     assert not troubles
 
 
+@pytest.mark.parametrize("width", [360, 390, 420])
+def test_the_legend_of_a_narrow_split_is_not_cut_off(
+    width: int, server: Server, page: Page
+) -> None:
+    prepare_sample("playlists", server.workspace)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server.url}/data")
+    split = page.get_by_test_id("stVegaLiteChart").last.locator("svg").first
+    names = split.locator(".role-legend-label text")
+    expect(names).to_have_text(["Training", "Validation", "Test"])
+    settle(page)
+    chart = split.bounding_box()
+    assert chart is not None
+    for name in names.all():
+        box = name.bounding_box()
+        assert box is not None
+        assert chart["y"] <= box["y"]
+        assert box["x"] + box["width"] <= chart["x"] + chart["width"]
+
+
 def test_a_prepared_dataset_is_shown_from_its_top(server: Server, page: Page) -> None:
     log = "user_id,item_id,timestamp\n" + "".join(
         f"u{user},i{(user + step) % 9},{60 * step}\n" for user in range(30) for step in range(6)

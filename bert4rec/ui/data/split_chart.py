@@ -22,7 +22,7 @@ from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS, GREY, PADDING_PX, Chart, legend_of
+from bert4rec.view.vega import AXIS, GREY, LETTER_PX, PADDING_PX, SIGN_PX, Chart, legend_of
 from bert4rec.words import counted, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
@@ -201,7 +201,11 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
                     {"field": "part", "title": "Part"},
                 ],
             }
-            | _part_channels(present, offset=4 + (2 * CUT_NAME_PX if split.cuts else 0)),
+            | _part_channels(
+                present,
+                offset=4 + (2 * CUT_NAME_PX if split.cuts else 0),
+                beside_px=min(LETTER_PX * max(map(len, labels)), LABEL_PX) + SIGN_PX,
+            ),
         }
     ]
     if split.cuts is not None:
@@ -253,10 +257,11 @@ def _at(time_s: float) -> float:
     return 1000 * time_s if isinstance(moment(time_s), str) else time_s
 
 
-def _part_channels(present: Sequence[int], offset: int) -> dict[str, Any]:
+def _part_channels(present: Sequence[int], offset: int, beside_px: float) -> dict[str, Any]:
     """Return colour and shape of the parts; the legend, so high above, tells of those there."""
     names = [PART_NAMES[part] for part in present]
-    legend = legend_of(names) | {"symbolOpacity": 1, "offset": offset, "values": names}
+    legend = legend_of(names, beside_px=beside_px)
+    legend |= {"symbolOpacity": 1, "offset": offset, "values": names}
     field: dict[str, Any] = {"field": "part", "type": "nominal"}
     domain = list(PART_NAMES)
     return {

@@ -285,5 +285,6 @@ def test_a_legend_is_set_in_as_many_columns_as_the_chart_is_wide_for() -> None:
         return str(spec["encoding"]["color"]["legend"]["columns"]["expr"])
 
     # One line where all names fit into one, else columns of the widest.
-    assert columns(["one", "two"]) == "width >= 141.0 ? 2 : max(1, floor(width / 70.5))"
-    assert columns(["a" * 40, "b" * 4]).startswith("width >= 426.0 ? 2 :")
+    room = "min(width, containerSize()[0] - 72)"
+    assert columns(["one", "two"]) == f"{room} >= 141.0 ? 2 : max(1, floor({room} / 70.5))"
+    assert columns(["a" * 40, "b" * 4]).startswith(f"{room} >= 426.0 ? 2 :")
