@@ -20,6 +20,9 @@ TEXT: dict[str, Any] = {
 AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8} | TEXT
 # What a name in a legend takes: its letters, its sign and the space after it.
 LETTER_PX, SIGN_PX = 7.5, 48
+# How wide the lines are, at least once the axis beside them has found its room: a legend that takes
+# more rows after that than before it would lose the first of them above the chart.
+ROOM = "min(width, containerSize()[0] - 70)"
 # For what belongs to no line; holds on a light and a dark page.
 GREY = "#8A929B"
 
@@ -47,7 +50,7 @@ def legend_of(names: Sequence[str], *, orient: str = "top") -> dict[str, Any]:
     """
     widths = [LETTER_PX * len(name) + SIGN_PX for name in names]
     widest = max(widths, default=SIGN_PX)
-    n_columns = f"width >= {sum(widths)} ? {len(names)} : max(1, floor(width / {widest}))"
+    n_columns = f"{ROOM} >= {sum(widths)} ? {len(names)} : max(1, floor({ROOM} / {widest}))"
     return TEXT | {
         "title": None,
         "orient": orient,

@@ -17,6 +17,7 @@ from bert4rec.view.curve_charts import (
     loss_overlay,
     metric_chart,
 )
+from bert4rec.view.vega import ROOM
 from tests.curves import METRIC, curves_of
 from tests.factories import small_settings
 
@@ -285,5 +286,5 @@ def test_a_legend_is_set_in_as_many_columns_as_the_chart_is_wide_for() -> None:
         return str(spec["encoding"]["color"]["legend"]["columns"]["expr"])
 
     # One line where all names fit into one, else columns of the widest.
-    assert columns(["one", "two"]) == "width >= 141.0 ? 2 : max(1, floor(width / 70.5))"
-    assert columns(["a" * 40, "b" * 4]).startswith("width >= 426.0 ? 2 :")
+    assert columns(["one", "two"]) == f"{ROOM} >= 141.0 ? 2 : max(1, floor({ROOM} / 70.5))"
+    assert columns(["a" * 40, "b" * 4]).startswith(f"{ROOM} >= 426.0 ? 2 :")
