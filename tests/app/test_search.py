@@ -303,7 +303,7 @@ def test_a_search_is_started_followed_and_its_best_trial_trained_to_its_score(
     assert service.wait("my-search", TIMEOUT_S)
     app.run()
     assert not app.exception
-    assert "2 of 2 trials" in app.get("progress")[0].proto.text
+    assert "2 of 2 trials" in app.progress[0].text
     assert next(metric.label for metric in app.metric) == "Best NDCG@10"
     assert len(app.get("vega_lite_chart")) == 2 + len(SPACE)
     press(app, "Train the best")
@@ -412,6 +412,9 @@ def test_a_study_shows_why_trials_ended_and_when_importance_begins(
     table = app.dataframe[0].value
     assert "the loss became nan" in list(table["Why it ended"])
     assert "↓ Pruned" in list(table["State"])
+    # Labels of figures have no room for it in a narrow window.
+    assert app.progress[0].text == "7 of 7 trials, 1 failed"
+    assert max(len(metric.label) for metric in app.metric) <= len("Time in trials")
     assert "from 10 finished trials on; there are 5, so 5 more are needed" in plain(app)
     assert "Go on with 5 more trials" in labels(app)
 

@@ -7,11 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from optuna.trial import TrialState
 from playwright.sync_api import Page, expect
 
 from bert4rec.data.samples import prepare_sample
-from bert4rec.search.study import Study
-from bert4rec.search.trials import Trial
+from bert4rec.search.plan import Budget, SearchPlan
+from bert4rec.search.studies import create_study
+from bert4rec.search.study import Study, quiet
+from bert4rec.search.trials import Trial, distributions
 from tests.e2e.conftest import Server, settle
 from tests.waiting import wait_until
 
@@ -102,3 +105,24 @@ def test_a_search_of_the_command_line_is_seen_live(
         expect(page.get_by_role("button", name="Train the best")).to_be_visible()
     finally:
         sweep.kill()
+
+
+def test_no_name_of_a_legend_is_cut_off_above_a_narrow_chart(server: Server, page: Page) -> None:
+    dataset = prepare_sample("courses", server.workspace)
+    made = create_study(server.workspace, dataset, SearchPlan(budget=Budget(4)), name="tried")
+    with quiet():
+        for state in (*3 * [TrialState.COMPLETE], TrialState.PRUNED):
+            trial = made.optuna_study.ask(distributions(made.plan()))
+            trial.report(0.1, 1)
+            made.optuna_study.tell(trial, 0.1 if state == TrialState.COMPLETE else None, state)
+    page.goto(f"{server.url}/search?study=tried")
+    chart = page.get_by_test_id("stVegaLiteChart").last
+    names = chart.locator(".role-legend-label text")
+    expect(names).to_have_text(["Finished", "Pruned"])
+    top = chart.bounding_box()
+    assert top is not None
+    assert top["width"] < 280
+    for name in names.all():
+        place = name.bounding_box()
+        assert place is not None
+        assert place["y"] >= top["y"]

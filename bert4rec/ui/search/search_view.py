@@ -106,6 +106,8 @@ def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
     found, budget, spent_s = saving(read.trials), plan.budget, _spent_s(read)
     share = found.n_ended / budget.n_trials
     text = f"{found.n_ended:,} of {counted(budget.n_trials, 'trial')}"
+    n_failed = sum(trial.state == "failed" for trial in read.trials)
+    text += f", {n_failed:,} failed" if n_failed else ""
     if budget.minutes is not None:
         share = max(share, spent_s / (60 * budget.minutes))
         text += f", {duration(spent_s)} of {duration(60 * budget.minutes)}"
@@ -148,7 +150,6 @@ def _under_way(trial: Trial, plan: SearchPlan) -> str:
 
 def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
     best = read.best
-    n_failed = sum(trial.state == "failed" for trial in read.trials)
     with st.grid(4, min_column_width=MIN_METRIC_PX):
         st.metric(
             f"Best {metric_name(plan.metric)}",
@@ -164,7 +165,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
             height="stretch",
         )
         st.metric(
-            "Saved by that, about",
+            "Saved, about",
             duration(found.saved_s) if found.n_pruned else "–",
             help="What pruned trials would still have taken, at their own pace, for as many epochs "
             "as finished ones do.",
@@ -172,7 +173,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
             height="stretch",
         )
         st.metric(
-            "Time in trials" if not n_failed else f"Time in trials, {n_failed:,} failed",
+            "Time in trials",
             duration(_spent_s(read)) if read.n_counted or read.is_active else "–",
             border=True,
             height="stretch",
