@@ -23,6 +23,7 @@ from bert4rec.files import (
     swapped_in,
     writing_explained,
 )
+from bert4rec.id_columns import as_ids
 from bert4rec.spreadsheets import csv_text
 
 # Rows that are held at once.
@@ -35,6 +36,12 @@ CSV, PARQUET = ".csv", ".parquet"
 # What pandas says of rows that are none, counting from 1 or, the header being the first, from 0.
 TOO_LONG = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 NEVER_CLOSED = re.compile(r"EOF inside string starting at row (\d+)")
+IS_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 # What pandas keeps whole numbers in that have gaps.
 WHOLE = {
     pa.int8(): pd.Int8Dtype(),
@@ -280,18 +287,24 @@ def _csv_written(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
 
         def write(rows: pa.Table) -> None:
-            frame = _moments_as_text(rows).to_pandas(types_mapper=WHOLE.get)
+            frame = _as_texts(rows).to_pandas(types_mapper=WHOLE.get)
             file.write(csv_text(frame, with_names=not file.tell()))
 
         yield write
 
 
-def _moments_as_text(rows: pa.Table) -> pa.Table:
-    """Return moments as text in the form of their type: pandas' is that of a batch's values."""
+def _as_texts(rows: pa.Table) -> pa.Table:
+    """Return moments and bytes as text, before pandas chooses one of its own.
+
+    The form of moments is that of their type, not of the values of a batch; bytes are read as in
+    columns of ids.
+    """
     for place, column in enumerate(rows.schema):
         if pa.types.is_timestamp(column.type):
             texts = rows.column(place).cast(pa.string())
             rows = rows.set_column(place, column.name, texts)
+        elif any(is_it(column.type) for is_it in IS_BYTES):
+            rows = rows.set_column(place, column.name, as_ids(rows.column(place)))
     return rows
 
 

@@ -466,6 +466,16 @@ def test_moments_have_one_form_in_a_csv_whatever_stands_in_the_same_batch(
     assert pd.to_datetime(texts).dropna().tolist() == moments.dropna().tolist()
 
 
+def test_bytes_are_written_to_a_csv_as_the_text_they_are(
+    model: Recommender, tmp_path: Path
+) -> None:
+    table = {"user_id": ["0"] * 3, "item_id": ["1"] * 3, "note": [b"=1", "\xe9".encode(), None]}
+    pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
+    score_pairs(model, tmp_path / "pairs.parquet", tmp_path / "scored.csv")
+    notes = pd.read_csv(tmp_path / "scored.csv", keep_default_na=False)["note"]
+    assert notes.tolist() == ["'=1", "\xe9", ""]
+
+
 def test_a_home_folder_may_be_short_for_where_the_pairs_are(
     model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
