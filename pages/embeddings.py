@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError
 from bert4rec.maps.export import N_NEIGHBOURS
 from bert4rec.maps.neighbours import neighbours
@@ -23,13 +22,14 @@ from bert4rec.ui.embeddings.map_controls import (
     ALIGNED_VIEWS,
     FOCUS_KEY,
     FOUND_KEY,
-    VIEWS,
     cluster_choice,
     draw_controls,
     draw_view_choice,
+    focused_item,
     map_settings,
 )
 from bert4rec.ui.embeddings.map_downloads import Drawn, draw_downloads
+from bert4rec.ui.embeddings.map_link import follow_link, write_link
 from bert4rec.ui.embeddings.map_panels import draw_chosen, draw_clusters, draw_neighbours
 from bert4rec.ui.embeddings.map_path import (
     PATH_KEY,
@@ -37,7 +37,6 @@ from bert4rec.ui.embeddings.map_path import (
     path_user,
     path_words,
     rows_of,
-    take_path,
 )
 from bert4rec.ui.embeddings.map_quality import draw_quality, lost_words
 from bert4rec.ui.embeddings.map_rings import draw_rings
@@ -57,14 +56,6 @@ N_CLEARED_KEY = "embeddings_n_cleared"
 # More chosen items than this are not drawn beyond the sample.
 MAX_MARKED = 1000
 DATASET_KEY = "embeddings_dataset"
-# What a link to a view of the map names, by the keys of the widgets.
-LINK_KEYS = {
-    "map": "embeddings_method",
-    "colour": "embeddings_colour",
-    "dimensions": "embeddings_dimensions",
-}
-LINK_OTHERS = ("item", "path")
-LINK_READ_KEY = "embeddings_link"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +93,6 @@ def page() -> None:
         follow_link(recommender.vocabulary)
         draw_view_choice(recommender.vocabulary)
     draw_controls(recommender)
-    write_link(recommender)
     view = str(st.session_state["embeddings_method"])
     try:
         if view in ALIGNED_VIEWS:
@@ -111,6 +101,8 @@ def page() -> None:
             draw_map_view(run, recommender)
     except Bert4RecError as error:
         state.show_error(error)
+    # Last, for which model stands beside is asked by the view.
+    write_link(recommender)
 
 
 def draw_map_view(run: Run, recommender: Recommender) -> None:
@@ -155,42 +147,6 @@ def draw_aligned_view(view: str, run: Run, recommender: Recommender) -> None:
     (draw_film_view if view == "film" else draw_pair_view)(run, settings, look)
 
 
-def follow_link(vocabulary: Vocabulary) -> None:
-    """Take over what the address names, once; what does not fit is passed over."""
-    link = {
-        name: st.query_params[name]
-        for name in (*LINK_KEYS, *LINK_OTHERS)
-        if name in st.query_params
-    }
-    if not link or st.session_state.get(LINK_READ_KEY) == link:
-        return
-    st.session_state[LINK_READ_KEY] = link
-    known = {"map": list(VIEWS), "colour": list(colours_of(vocabulary)), "dimensions": ["2", "3"]}
-    for name, options in known.items():
-        if link.get(name) in options:
-            value = link[name]
-            st.session_state[LINK_KEYS[name]] = int(value) if name == "dimensions" else value
-    if "path" in link:
-        take_path(link["path"])
-    if link.get("item") in vocabulary:
-        st.session_state[FOCUS_KEY] = vocabulary.idx(link["item"])
-
-
-def write_link(recommender: Recommender) -> None:
-    """Put what is shown into the address, so that a link shows it again."""
-    link = {name: str(st.session_state[key]) for name, key in LINK_KEYS.items()}
-    vocabulary = recommender.vocabulary
-    focus, path = focused_item(vocabulary), path_user(recommender)
-    link |= {"item": vocabulary.item_id(focus)} if focus is not None else {}
-    link |= {"path": path} if path else {}
-    for name in LINK_OTHERS:
-        if name not in link and name in st.query_params:
-            del st.query_params[name]
-    for name, value in link.items():
-        st.query_params[name] = value
-    st.session_state[LINK_READ_KEY] = link
-
-
 def forget_other_dataset(recommender: Recommender) -> None:
     """Drop the items in hand when they belong to another catalogue."""
     fingerprint = recommender.dataset.fingerprint
@@ -223,11 +179,6 @@ def current_map(run: Run, settings: MapSettings, n_items: int) -> EmbeddingMap:
             return done
         draw_waiting(task, "UMAP", "What is shown is PCA.")
     return maps.pca_map(run, settings.n_components)
-
-
-def focused_item(vocabulary: Vocabulary) -> int | None:
-    focus = st.session_state.get(FOCUS_KEY)
-    return focus if focus is not None and focus <= len(vocabulary) else None
 
 
 def colouring_of(

@@ -149,7 +149,9 @@ def draw_map(
 def chart_config(file_stem: str) -> dict[str, Any]:
     """Return what plotly is told of a map's tools: the camera saves a picture of this name."""
     picture = {"filename": file_stem, "scale": 2}
-    return {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": picture}
+    # Since plotly 7 a button uploads the chart to its makers' cloud, unless it is told not to.
+    stays_here = {"showSendToCloud": False, "plotlyServerURL": ""}
+    return {"displaylogo": False, "scrollZoom": True, "toImageButtonOptions": picture} | stays_here
 
 
 def map_words(found: EmbeddingMap, colour: str) -> str:

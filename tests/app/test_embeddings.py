@@ -443,6 +443,47 @@ def test_a_link_shows_a_view_of_the_map_again() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_a_link_names_the_settings_of_a_map_that_are_not_as_they_come() -> None:
+    chosen = {
+        "n_neighbors": 7,
+        "min_dist": 0.25,
+        "seed": 3,
+        "cluster_method": "density",
+        "least": 4,
+    }
+    keys = {f"embeddings_{name}": value for name, value in chosen.items()}
+    app = open_map(embeddings_method="pca", **keys)
+    names = ("neighbours", "distance", "seed", "by", "least")
+    assert "clusters" not in app.query_params
+    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    for name in names:
+        other.query_params[name] = linked(app, name)
+    other.query_params["clusters"] = "many"
+    other.query_params["map"] = "pca"
+    other.switch_page("pages/embeddings.py").run()
+    assert not other.exception
+    assert {key: other.session_state[key] for key in keys} == keys
+    other.session_state["embeddings_settings_open"] = True
+    other.run()
+    assert [slider.value for slider in other.slider] == [7, 0.25, 4]
+
+
+def test_a_link_names_the_model_beside_the_first(workspace: Path, service: MapService) -> None:
+    first, second, _ = (trained(workspace, 14) for _ in range(3))
+    app = open_map(run_id=first.id, embeddings_method="pair", embeddings_other=second.id)
+    assert linked(app, "beside") == second.id
+    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other.query_params["run"] = first.id
+    for name in ("map", "beside"):
+        other.query_params[name] = linked(app, name)
+    other.switch_page("pages/embeddings.py").run()
+    wait(service)
+    other.run()
+    assert not other.exception
+    assert other.selectbox(key="embeddings_other").value == second.id
+
+
+@pytest.mark.usefixtures("run")
 def test_clusters_by_density_and_every_form_of_download_are_offered() -> None:
     app = open_map(
         embeddings_method="pca", embeddings_colour="Cluster", embeddings_cluster_method="density"

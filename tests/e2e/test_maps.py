@@ -274,6 +274,8 @@ def test_a_map_that_is_saved_has_the_rings_and_names_that_lie_over_it(
     names = {name["text"] for name in page.evaluate(NAMES) if name["kind"] == "focus"}
     page.goto((tmp_path / "map.html").as_uri())
     expect(page.locator(".map-rings circle")).to_have_count(11)
+    # Nothing offers to send the map anywhere.
+    expect(page.locator('.modebar-btn[data-title^="Share"]')).to_have_count(0)
     assert {name["text"] for name in page.evaluate(NAMES) if name["kind"] == "focus"} == names
     page.set_viewport_size({"width": 700, "height": 600})
     page.wait_for_timeout(500)

@@ -23,7 +23,7 @@ from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender, open_dataset
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_one_grid
-from bert4rec.ui.embeddings.map_controls import FOCUS_KEY
+from bert4rec.ui.embeddings.map_controls import FOCUS_KEY, OTHER_KEY
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.folded import folded
@@ -188,7 +188,7 @@ def _choose_other(run: Run) -> Run | None:
     chosen = st.selectbox(
         "Beside",
         list(others),
-        key="embeddings_other",
+        key=OTHER_KEY,
         format_func=lambda run_id: labels.get(run_id, run_id),
         width=420,
         persist_state="session",

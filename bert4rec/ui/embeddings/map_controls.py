@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
@@ -21,6 +24,54 @@ ALIGNED_VIEWS = ("film", "pair")
 CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
 FOCUS_KEY = "embeddings_focus"
 FOUND_KEY = "embeddings_found"
+METHOD_KEY = "embeddings_cluster_method"
+OTHER_KEY = "embeddings_other"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that a map depends on.
+
+    Args:
+        key: Of its widget.
+        lowest: Of what can be chosen.
+        highest: See `lowest`.
+        default: What it is by itself; its type is that of all.
+    """
+
+    key: str
+    lowest: Any
+    highest: Any
+    default: Any
+
+    @property
+    def value(self) -> Any:
+        """What is chosen."""
+        return type(self.default)(st.session_state.get(self.key, self.default))
+
+    def read(self, text: str) -> Any:
+        """Return the number that a text is, None for what cannot be chosen."""
+        try:
+            value = type(self.default)(text)
+        except ValueError:
+            return None
+        return value if self.lowest <= value <= self.highest else None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What its widget is told."""
+        ends = {"min_value": self.lowest, "max_value": self.highest, "value": self.default}
+        return ends | {"key": self.key, "persist_state": "session"}
+
+
+# By their names in a link.
+NUMBERS = {
+    "neighbours": Number("embeddings_n_neighbors", 2, 100, MapSettings().n_neighbors),
+    "distance": Number("embeddings_min_dist", 0.0, 0.99, MapSettings().min_dist),
+    "seed": Number("embeddings_seed", 0, 2**31 - 1, MapSettings().seed),
+    "clusters": Number("embeddings_clusters", 2, 20, N_CLUSTERS),
+    "least": Number("embeddings_least", 2, 100, 10),
+}
 
 
 def draw_view_choice(vocabulary: Vocabulary) -> None:
@@ -104,35 +155,22 @@ def draw_popovers(recommender: Recommender) -> None:
 
 def draw_settings() -> None:
     """Draw what UMAP and the clusters depend on."""
-    default = MapSettings()
     st.slider(
         "Neighbours",
-        2,
-        100,
-        default.n_neighbors,
-        key="embeddings_n_neighbors",
         help="UMAP: more shows the whole, fewer the detail.",
-        persist_state="session",
+        **NUMBERS["neighbours"].asked,
     )
     st.slider(
-        "Least distance",
-        0.0,
-        0.99,
-        default.min_dist,
-        key="embeddings_min_dist",
-        help="UMAP: how closely points may lie.",
-        persist_state="session",
+        "Least distance", help="UMAP: how closely points may lie.", **NUMBERS["distance"].asked
     )
-    st.number_input(
-        "Seed", 0, 2**31 - 1, default.seed, key="embeddings_seed", persist_state="session"
-    )
+    st.number_input("Seed", **NUMBERS["seed"].asked)
     method = st.segmented_control(
         "Clusters by",
         list(CLUSTER_METHODS),
         format_func=lambda name: CLUSTER_METHODS[name],
         default="kmeans",
         required=True,
-        key="embeddings_cluster_method",
+        key=METHOD_KEY,
         persist_state="session",
         disabled=is_aligned(),
         help="k-means groups the vectors; HDBSCAN finds where the map is dense and leaves items "
@@ -140,17 +178,17 @@ def draw_settings() -> None:
         "maps.",
     )
     if method == "density" and not is_aligned():
-        st.slider("Least items", 2, 100, 10, key="embeddings_least", persist_state="session")
+        st.slider("Least items", **NUMBERS["least"].asked)
     else:
-        st.slider("Clusters", 2, 20, N_CLUSTERS, key="embeddings_clusters", persist_state="session")
+        st.slider("Clusters", **NUMBERS["clusters"].asked)
 
 
 def cluster_choice() -> tuple[str, int]:
     """Return how clusters are found, and their number or least size."""
-    method = str(st.session_state.get("embeddings_cluster_method", "kmeans"))
+    method = str(st.session_state.get(METHOD_KEY, "kmeans"))
     if method == "density" and not is_aligned():
-        return method, int(st.session_state.get("embeddings_least", 10))
-    return "kmeans", int(st.session_state.get("embeddings_clusters", N_CLUSTERS))
+        return method, int(NUMBERS["least"].value)
+    return "kmeans", int(NUMBERS["clusters"].value)
 
 
 def is_aligned() -> bool:
@@ -160,10 +198,15 @@ def is_aligned() -> bool:
 
 def map_settings() -> MapSettings:
     """Return the settings of UMAP as they are chosen."""
-    default = MapSettings()
     return MapSettings(
         n_components=int(st.session_state.get("embeddings_dimensions", 2)),
-        n_neighbors=int(st.session_state.get("embeddings_n_neighbors", default.n_neighbors)),
-        min_dist=float(st.session_state.get("embeddings_min_dist", default.min_dist)),
-        seed=int(st.session_state.get("embeddings_seed", default.seed)),
+        n_neighbors=NUMBERS["neighbours"].value,
+        min_dist=NUMBERS["distance"].value,
+        seed=NUMBERS["seed"].value,
     )
+
+
+def focused_item(vocabulary: Vocabulary) -> int | None:
+    """Return the item in focus, None where there is none in this catalogue."""
+    focus = st.session_state.get(FOCUS_KEY)
+    return focus if focus is not None and focus <= len(vocabulary) else None

@@ -228,6 +228,12 @@ def test_a_picture_of_a_map_is_named_after_its_file() -> None:
     assert chart_config("demo-umap")["toImageButtonOptions"]["filename"] == "demo-umap"
 
 
+def test_no_tool_of_a_map_offers_to_send_it_anywhere() -> None:
+    config = chart_config("demo-umap")
+    assert config["showSendToCloud"] is False
+    assert not config["plotlyServerURL"]
+
+
 def test_one_point_alone_has_surroundings_too() -> None:
     (low, high), _ = surroundings(np.zeros((1, 2), dtype=np.float32), Rings(0))
     assert low < 0 < high
