@@ -120,9 +120,10 @@ class SequenceDataset:
         """
         idx = self.find_user(user_id)
         if idx is None:
+            fix = "Check the id, or look it up in the dataset's user table."
             raise UnknownIdError(
                 f"user {user_id!r} is not among the {self.n_users:,} users of {self.name}",
-                fix="Check the id, or look it up in the dataset's user table.",
+                fix=fix if self.n_users else "Give the items of the user's history instead.",
                 user=user_id,
             )
         return idx
