@@ -115,7 +115,8 @@ def draw_compose_view(run: Run, recommender: Recommender) -> dict[str, str]:
     draw_broken(sheet.outline, dataset)
     found = fill(run, recommender, sheet)
     whose = f"From user {escape(sheet.user)}" if sheet.user else "Own sequence"
-    gaps = counted(len(sheet.outline.gaps), "gap") + " filled" * (found is not None)
+    n_gaps = len(sheet.outline.gaps)
+    gaps = counted(n_gaps, "gap") + " filled" * (n_gaps > 0 and found is not None)
     st.subheader(f"{whose}: {counted(len(sheet.outline), 'place')}, {gaps}")
     if start := composer_settings.start_words(sheet, dataset):
         st.caption(start)
@@ -211,7 +212,8 @@ def draw_broken(outline: Outline, dataset: SequenceDataset) -> None:
 
 
 def fill(run: Run, recommender: Recommender, sheet: Sheet) -> Composition | None:
-    if not sheet.is_filled or not sheet.outline.gaps:
+    # Without a gap there is nothing to fill, and the sequence is as whole as a filled one.
+    if sheet.outline.gaps and not sheet.is_filled:
         return None
     try:
         return compositions.composed(run, recommender, sheet.outline)
@@ -223,7 +225,7 @@ def fill(run: Run, recommender: Recommender, sheet: Sheet) -> Composition | None
 def draw_fill_buttons(sheet: Sheet, found: Composition | None) -> None:
     n_gaps = len(sheet.outline.gaps)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if not sheet.is_filled:
+        if not sheet.is_filled or not n_gaps:
             st.button(
                 f"Fill {counted(n_gaps, 'gap')}",
                 type="primary",
@@ -259,6 +261,8 @@ def draw_result(run: Run, recommender: Recommender, sheet: Sheet, found: Composi
     by_place = {reason.place: reason for reason in reasons}
     result = composer_result.Result(run, recommender, found, by_place)
     composer_result.draw_files(result)
+    if not found.choices:
+        return
     composer_result.draw_choices(result, change_outline)
     try:
         greedy = compositions.composed(run, recommender, sheet.outline, "next_item")

@@ -222,6 +222,20 @@ def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_a_sequence_of_which_everything_is_kept_can_be_saved() -> None:
+    app = open_recommend(view="compose", places="1.2.0.0.5", filled="1")
+    press(app, "Keep")
+    press(app, "Keep")
+    assert "5 places, 0 gaps" in texts(app)
+    assert "There is no gap" in texts(app)
+    assert not {"Empty the gaps again", "Another version"} & {*labels(app)}
+    assert {part.proto.label for part in app.get("download_button")} == {"CSV", "JSON", "M3U8"}
+    assert not app.error
+    press(app, "Gap at the end")
+    assert "6 places, 1 gap filled" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
 def test_the_tools_work_on_the_chosen_place() -> None:
     app = open_recommend(view="compose", places="1.2.3.4")
     app.button(key="compose_card_1").click().run()

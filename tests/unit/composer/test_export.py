@@ -39,6 +39,15 @@ def test_json_holds_what_was_asked_for_and_what_came_out(
     assert document["limits"] == [{"column": "author", "n": 2}]
 
 
+def test_a_sequence_without_choices_is_written_as_well() -> None:
+    model = shelf_recommender()
+    found = compose(model, Outline.of([1, 4]))
+    lines = list(csv.DictReader(io.StringIO(as_text("csv", found, [], model.vocabulary))))
+    assert [(line["kept"], line["round"], line["probability"]) for line in lines] == [
+        ("yes", "", "")
+    ] * 2
+
+
 def test_what_a_model_of_the_past_does_not_see_is_empty() -> None:
     model = shelf_recommender(attention="causal")
     found = compose(model, Outline.of([1, None, 4]))
