@@ -11,13 +11,12 @@ from bert4rec.comparing.categories import Categories
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import FIRST_MOMENT_S, LAST_MOMENT_S
 from bert4rec.data.split import Segments
-from bert4rec.evaluation import LENGTH_SLICES
+from bert4rec.evaluation import LENGTH_SLICES, popularity_groups
 
 BY_LENGTH = "history length"
 BY_POPULARITY = "popularity of the true item"
 BY_CATEGORY = "category of the true item"
 BY_PAUSE = "time since the last interaction"
-POPULARITY_SLICES = ((0.0, 0.1, "top 10 %"), (0.1, 0.5, "10 to 50 %"), (0.5, 1.0, "rest"))
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 PAUSE_SLICES = (
     (-np.inf, HOUR_S, "under an hour"),
@@ -67,10 +66,8 @@ def _slices(
     for low, high in LENGTH_SLICES:
         label = f"{low} to {high - 1} items" if high else f"{low} items or more"
         yield BY_LENGTH, label, (lengths >= low) & (lengths < (high or np.inf))
-    place = np.empty(len(counts))
-    place[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) / len(counts)
-    for first, end, label in POPULARITY_SLICES:
-        yield BY_POPULARITY, label, (place[targets - 1] >= first) & (place[targets - 1] < end)
+    for label, is_in in popularity_groups(counts, targets).items():
+        yield BY_POPULARITY, label, is_in
     if dataset.times_s is not None:
         pauses_s = _pauses_s(dataset.times_s, rows)
         for shortest, longest, label in PAUSE_SLICES:
