@@ -25,6 +25,17 @@ def number(value: float | int | None, digits: int = 0) -> str:
     return f"{round(value, digits) or 0:,.{digits}f}"
 
 
+def signed(value: float, digits: int = 4) -> str:
+    """Return a difference with its sign; a rounded nothing is no loss.
+
+    Example:
+        >>> signed(0.25), signed(-0.25), signed(-0.00001)
+        ('+0.2500', '-0.2500', '+0.0000')
+    """
+    # Adding 0 takes the minus from a rounded nothing.
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
 def digits_apart(one: float, other: float, digits: int = 3, most: int = 6) -> int:
     """Return with how many digits two numbers that differ are seen to differ.
 

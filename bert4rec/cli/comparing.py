@@ -9,7 +9,7 @@ import click
 
 from bert4rec.cli.progress import ComparisonProgress
 from bert4rec.cli.terminal import shared_options, show, table, tell, wrong_use
-from bert4rec.words import span
+from bert4rec.words import signed, span
 
 if TYPE_CHECKING:
     from bert4rec.comparing.comparison import Comparison
@@ -125,8 +125,8 @@ def _difference_lines(made: Comparison, reference: str, part: dict[str, Any]) ->
         (
             made.entrants[row["entrant"]].title,
             row["metric"],
-            f"{row['mean']:+.4f}",
-            f"{row['low']:+.4f} to {row['high']:+.4f}",
+            signed(row["mean"]),
+            f"{signed(row['low'])} to {signed(row['high'])}",
             row["p_holm"],
             row["n_better"],
             row["n_worse"],

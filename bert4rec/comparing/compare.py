@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -95,8 +95,6 @@ def carry_out(
     with memory_errors_explained(plan.settings.device):
         judging = Judging(plan, control or Control(), watch or _tell_nobody)
         judging.carry_out()
-        n = len(plan.entrants)
-        judging.watch(Step(n, n, "asking whether the future matters", 1.0))
         made = _finished(plan, judging)
     with writing_explained(workspace):
         return made.save(comparison_folder(workspace, plan.id))
@@ -146,6 +144,14 @@ def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
     ]
 
 
+def _futures(plan: Plan, judging: Judging) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Ask each run whether the future matters; a stop is heard before and after each."""
+    for run in plan.runs:
+        judging.tell_end(f"Asking {run.name} whether the future matters")
+        yield run.id, _future(run)
+    judging.tell_end("Keeping the comparison")
+
+
 def _future(run: Run) -> dict[str, Any] | None:
     """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
     model = load_model(run)
@@ -180,7 +186,7 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
             "median_length": float(np.median(dataset.lengths)),
         },
         "training": {run.id: training_of(run) for run in plan.runs},
-        "future": {run.id: _future(run) for run in plan.runs},
+        "future": dict(_futures(plan, judging)),
         "split": record,
         "asked": asked_words(record),
         "removes_seen": plan.removes_seen,

@@ -153,7 +153,15 @@ class Judging:
             self._judge(done, entrant, scorer)
             judged = time.monotonic()
             self.seconds[entrant.key] = Seconds(fitted - started, judged - fitted)
-        self._tell(len(entrants), "Working out figures", 0.0)
+        self.tell_end("Working out figures")
+
+    def tell_end(self, doing: str) -> None:
+        """Tell what is done once everybody is judged.
+
+        Raises:
+            CancelledError: a stop was asked for.
+        """
+        self._tell(len(self.plan.entrants), doing, 0.0)
 
     def _draw_negatives(self) -> None:
         n_rows, n_before = sum(len(part.rows) for part in self.parts.values()), 0

@@ -41,11 +41,6 @@ class ListContext:
     categories: Categories | None
     seed: int = 0
 
-    @property
-    def diversity_by(self) -> str:
-        """What tells two items of a list apart: a column, or `co-occurrence`."""
-        return self.categories.column if self.categories else "co-occurrence"
-
 
 def list_figures(top: np.ndarray, context: ListContext) -> dict[str, float | None]:
     """Return the figures of a scorer's lists, by name.

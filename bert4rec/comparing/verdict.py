@@ -126,8 +126,9 @@ def reach_verdict(comparison: Comparison, among: Collection[str] | None = None) 
 def kept_verdict(runs: Sequence[Run]) -> Verdict | None:
     """Return the verdict of the newest comparison of these runs that their workspace keeps.
 
-    It is about the best of these runs, whichever others were compared beside them. None where
-    there is none, where a run was trained on since, or where all of them see the past alone.
+    It is about the best of these runs, whichever others were compared beside them. A comparison
+    that lacks a kind of rival is passed over. None where there is none, where a run was trained on
+    since, or where all of them see the past alone.
     """
     wanted = {run.id: str((run.summary() or {}).get("finished_at", "")) for run in runs}
     for facts in list_comparisons(runs[0].workspace):
@@ -136,7 +137,8 @@ def kept_verdict(runs: Sequence[Run]) -> Verdict | None:
             with suppress(Bert4RecError):
                 folder = comparison_folder(runs[0].workspace, facts["id"])
                 found = reach_verdict(open_comparison(folder), wanted)
-                return found if found.model else None
+                if found.name != "undecided":
+                    return found
     return None
 
 

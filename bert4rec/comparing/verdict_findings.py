@@ -8,7 +8,7 @@ from typing import Any
 
 from bert4rec.held_out.future_report import LEAST_SHARE
 from bert4rec.held_out.future_words import PART_WORDS
-from bert4rec.words import counted, digits_apart, number, percent
+from bert4rec.words import counted, digits_apart, number, percent, signed
 
 LEVEL = 0.05
 # Fewer judged users say nothing about others.
@@ -131,8 +131,8 @@ def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
     p = "below 0.001" if rival.p < 0.001 else f"{rival.p:.3f}"
     detail = (
         f"{title} and {rival.title}: NDCG@10 {rival.of_model:.4f} and {rival.score:.4f}, a"
-        f" difference of {_signed(rival.lead)} (95% interval {_signed(rival.low)} to"
-        f" {_signed(rival.high)}, adjusted p {p})."
+        f" difference of {signed(rival.lead)} (95% interval {signed(rival.low)} to"
+        f" {signed(rival.high)}, adjusted p {p})."
     )
     return Finding(text, detail, rival.figures)
 
@@ -149,11 +149,6 @@ def _better(ours: float, theirs: float) -> str:
     if ours >= 2 * theirs:
         return f"{number(ours / theirs, 1)} times as good as"
     return f"{percent(ours / theirs - 1)} better than"
-
-
-def _signed(value: float) -> str:
-    # Adding 0 takes the sign from a rounded nothing.
-    return f"{round(value, 4) + 0.0:+.4f}"
 
 
 def rising_finding(training: Mapping[str, Any], title: str) -> Finding | None:
@@ -190,7 +185,8 @@ def wide_finding(title: str, rivals: Mapping[str, Rival]) -> Finding:
     if widest.score:
         share, much = widest.high / widest.score, _better(widest.score + widest.high, widest.score)
     else:
-        share, much = None, f"{widest.high:.3f} in NDCG@10 better than"
+        high = number(widest.high, digits_apart(widest.high, 0))
+        share, much = None, f"{high} in NDCG@10 better than"
     text = (
         f"{title} may be up to {much} {widest.title}, or no better at all: more users are needed"
         " to tell."
@@ -222,10 +218,12 @@ def future_finding(future: FutureGain | None) -> Finding:
             f"What comes after a gap helps to fill it by less than {LEAST_SHARE:.0%} of what the "
             "past alone reaches, which counts as nothing"
         )
-    text = f"{said} (NDCG@10 {future.both:.3f} with it, {future.past:.3f} without)."
+    digits = digits_apart(future.both, future.past)
+    both, past = (number(score, digits) for score in (future.both, future.past))
+    text = f"{said} (NDCG@10 {both} with it, {past} without)."
     detail = (
-        f"Gaps: NDCG@10 {future.both:.4f} from both sides, {_signed(future.both - future.past)}"
-        f" ({_signed(future.low)} to {_signed(future.high)}) over the past alone."
+        f"Gaps: NDCG@10 {future.both:.4f} from both sides, {signed(future.both - future.past)}"
+        f" ({signed(future.low)} to {signed(future.high)}) over the past alone."
     )
     if future.part in PART_WORDS:
         detail += f" Hidden were {PART_WORDS[future.part]}."
@@ -245,6 +243,10 @@ def data_findings(data: Mapping[str, Any], n_users: int) -> list[Finding]:
         text = f"Users that are judged: {n_users:,}; a verdict takes {MIN_USERS:,} at least."
         found.append(Finding(text, figures={"n_users": n_users, "least": MIN_USERS}))
     short = ", which leaves little order to learn from" if median < SHORT_HISTORY else ""
-    text = f"Half of the {data['n_users']:,} histories have {median:g} items or fewer{short}."
+    n_histories = int(data["n_users"])
+    half = (
+        f"Half of the {n_histories:,} histories have" if n_histories > 1 else "The one history has"
+    )
+    text = f"{half} {median:g} items or fewer{short}."
     figures = {"n_users": data["n_users"], "median_length": median}
     return [*found, Finding(text, figures=figures)]

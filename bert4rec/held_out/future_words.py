@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import counted, number, span
+from bert4rec.words import counted, digits_apart, number, signed, span
 
 # Of the figures of the answer.
 LEAST_DIGITS, MOST_DIGITS = 3, 6
@@ -32,7 +32,7 @@ def finding(report: FutureReport) -> str:
     """
     said = [ANSWERS[report.verdict], _figures(report)]
     if report.verdict == "matters" and report.over_long_past is not None:
-        said.append(_against_long_past(report.over_long_past.ndcg))
+        said.append(_against_long_past(report.over_long_past.ndcg, _digits(report)))
     if report.verdict == "does_not":
         # By the end as it is told: a loss that rounds to nothing is none to the reader.
         is_loss = round(report.gain.ndcg.high, _digits(report)) < 0
@@ -74,8 +74,12 @@ def _digits(report: FutureReport) -> int:
     return next(filter(add_up, range(LEAST_DIGITS, MOST_DIGITS)), MOST_DIGITS)
 
 
-def _against_long_past(gain: Estimate) -> str:
-    figures = f"{gain.mean:+.3f} (95% interval {gain.low:+.3f} to {gain.high:+.3f})"
+def _against_long_past(gain: Estimate, digits: int) -> str:
+    """Return what both sides have before a longer past, with digits that show its sign."""
+    nearest = min((gain.mean, gain.low, gain.high), key=abs)
+    digits = digits_apart(nearest, 0, digits, MOST_DIGITS)
+    mean, low, high = (signed(value, digits) for value in (gain.mean, gain.low, gain.high))
+    figures = f"{mean} (95% interval {low} to {high})"
     if gain.low > 0:
         return f"Beside as many items from the past alone it is {figures}."
     if gain.high < 0:
@@ -93,10 +97,10 @@ def _why_not(report: FutureReport) -> str:
     if report.reason == "few_users":
         return f"Fewer than {LEAST_USERS} users have such a place."
     if report.reason == "nothing_learnt":
-        past, both = (report.contexts[context].bits.mean for context in ("past", "both"))
+        past, both = (signed(report.contexts[name].bits.mean, 2) for name in ("past", "both"))
         return (
-            f"The model knows no more than popularity does, from the past ({past:+.2f} bits an "
-            f"item) as from both sides ({both:+.2f}): train it longer, or look at the data."
+            f"The model knows no more than popularity does, from the past ({past} bits an item) as "
+            f"from both sides ({both}): train it longer, or look at the data."
         )
     if report.reason == "no_hit":
         return (

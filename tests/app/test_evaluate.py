@@ -244,6 +244,7 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
         app.run()
         assert linked(app, "comparison") == wanted
     app = open_page(comparison=made.id)
+    assert any(" · 1 baseline · " in label for label in app.selectbox[0].options)
     assert linked(app, "comparison") == made.id
     assert "other, the run in use, is not in this comparison." in plain(app)
 

@@ -288,8 +288,24 @@ def test_a_share_of_nothing_is_not_told() -> None:
     rivals = {key: row if key == "model" else np.full(150, 50) for key, row in ranks.items()}
     alone = replace(made, parts={"test": replace(made.parts["test"], ranks=rivals)})
     assert "may be up to 0.053 in NDCG@10 better than" in told(reach_verdict(alone))
+    many = invented(FAR, n_users=10_000)
+    ranks = {key: np.full(10_000, 50) for key in (*KINDS, "model")}
+    ranks["model"][:3] = [0, 9, 9]
+    rare = replace(many, parts={"test": replace(many.parts["test"], ranks=ranks)})
+    assert "may be up to 0.0004 in NDCG@10 better than" in told(reach_verdict(rare))
     none = reach_verdict(invented(dict.fromkeys(FAR, 0.0)))
     assert none.name == "not_enough"
     assert "Nobody's next item is among the ten" in told(none)
     level = reach_verdict(invented(FAR | {"item-knn": 0.4}))
     assert "-0.0000" not in told(level)
+
+
+def test_what_the_future_adds_is_seen_in_its_figures_however_small_they_are() -> None:
+    gain = FutureGain("matters", past=0.0020, both=0.0024, low=0.0001, high=0.0007)
+    assert "(NDCG@10 0.0024 with it, 0.0020 without)" in told(
+        reach_verdict(knowing(invented(FAR), "model", gain))
+    )
+
+
+def test_one_history_is_not_told_by_halves() -> None:
+    assert "The one history has 20 items or fewer." in told(reach_verdict(invented(FAR, n_users=1)))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
-from bert4rec.words import counted, metric_name, number, span
+from bert4rec.words import counted, digits_apart, metric_name, number, percent, signed, span
 
 LEVEL = 0.05
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
@@ -92,8 +92,8 @@ def score_rows(
         if key != reference:
             gap = against.loc[key]
             rows[key] |= {
-                "Difference": f"{gap['mean']:+.4f}",
-                "Its interval": f"{gap['low']:+.4f} to {gap['high']:+.4f}",
+                "Difference": signed(gap["mean"]),
+                "Its interval": f"{signed(gap['low'])} to {signed(gap['high'])}",
                 "p": p_words(float(gap["p_holm"])),
                 "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
                 "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",
@@ -103,14 +103,28 @@ def score_rows(
 
 def score_finding(rows: pd.DataFrame, metric: str) -> str:
     """Return who leads, and who cannot be told apart from the reference, in a sentence or two."""
-    best = rows.iloc[0]
-    text = f"{best['Who']} has the highest {metric_name(metric)}, {best['Score']:.4f}"
-    if len(rows) > 1:
-        second = rows.iloc[1]
-        text += f", before {second['Who']} with {second['Score']:.4f}"
+    name, best = metric_name(metric), rows.iloc[0]
+    n_level = sum(number(score, 6) == number(best["Score"], 6) for score in rows["Score"])
+    if not best["Score"]:
+        text = f"{name} is 0 for everybody"
+    elif n_level > 1:
+        others = rows.iloc[1]["Who"] if n_level == 2 else counted(n_level - 1, "other")
+        text = f"{best['Who']} and {others} share the highest {name}, {best['Score']:.4f}"
+    else:
+        text = _leading(rows, name)
     reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
     told = _shares(list(rows["Verdict"]))
     return f"{text}. Compared with {reference}, {told}." if told else f"{text}."
+
+
+def _leading(rows: pd.DataFrame, name: str) -> str:
+    """Return who leads and before whom, with as many digits as tell the two apart."""
+    best, *others = zip(rows["Who"], rows["Score"], strict=True)
+    if not others:
+        return f"{best[0]} has the highest {name}, {best[1]:.4f}"
+    digits = digits_apart(best[1], others[0][1], 4)
+    scores = [number(score, digits) for score in (best[1], others[0][1])]
+    return f"{best[0]} has the highest {name}, {scores[0]}, before {others[0][0]} with {scores[1]}"
 
 
 def _shares(verdicts: Sequence[str]) -> str:
@@ -195,10 +209,12 @@ def forest_finding(chart: Chart, metric: str, reference: str) -> str:
         return f"Nobody is held against {reference}."
     best, worst = points.iloc[0], points.iloc[-1]
     name = metric_name(metric)
-    text = f"{best['who']} differs by {best['mean']:+.4f} {name} from {reference}"
+    if not points["mean"].any():
+        return f"Nobody differs from {reference} by {name}."
+    text = f"{best['who']} differs by {signed(best['mean'])} {name} from {reference}"
     text += f" (adjusted p {_bound(best['p'])})"
     if len(points) > 1:
-        text += f"; at the other end stands {worst['who']} with {worst['mean']:+.4f}"
+        text += f"; at the other end stands {worst['who']} with {signed(worst['mean'])}"
     return text + "."
 
 
@@ -297,7 +313,7 @@ def _leaning(is_narrow: str) -> dict[str, Any]:
 def slice_finding(
     slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, one: str, other: str
 ) -> str:
-    """Return where one gains most on another, in one sentence; what is told apart comes first."""
+    """Return where one gains most on another, in one sentence."""
     table = slices[slices["by"] == by].pivot_table(
         index="slice", columns="entrant", values="ndcg@10", sort=False
     )
@@ -308,13 +324,15 @@ def slice_finding(
         best = table[one].idxmax()
         return f"{names[0]} is best at “{best}”: NDCG@10 {number(table[one].max(), 4)}."
     gaps = table[one] - table[other]
+    if not gaps.any():
+        return f"{names[0]} and {names[1]} reach the same NDCG@10 in every slice."
     n_ahead = int((gaps > 0).sum())
     text = f"{names[0]} is ahead of {names[1]} in {n_ahead:,} of {counted(len(gaps), 'slice')}"
     best, worst = gaps.idxmax(), gaps.idxmin()
     if best == worst:
-        return f"{text}: {gaps.max():+.4f} at “{best}”."
-    text += f"; the difference is highest at “{best}” ({gaps.max():+.4f})"
-    return f"{text} and lowest at “{worst}” ({gaps.min():+.4f})."
+        return f"{text}: {signed(gaps.max())} at “{best}”."
+    text += f"; the difference is highest at “{best}” ({signed(gaps.max())})"
+    return f"{text} and lowest at “{worst}” ({signed(gaps.min())})."
 
 
 def slice_rows(
@@ -340,6 +358,6 @@ def list_finding(lists: pd.DataFrame, entrants: Mapping[str, Entrant], reference
     """Return how the reference's lists differ from its histories, in a sentence or two."""
     row = lists.set_index("entrant").loc[reference].to_dict()
     name, lift = entrants[reference].title, float(row["popularity_lift"])
-    word = "more" if lift > 0 else "less"
-    text = f"Items that {name} lists are {abs(lift):.0%} {word} popular than those people met; "
-    return text + f"its lists reach {row['coverage']:.0%} of the catalogue."
+    how = f"{percent(abs(lift))} {'more' if lift > 0 else 'less'} popular than" if lift else ""
+    text = f"Items that {name} lists are {how or 'as popular as'} those people met; "
+    return text + f"its lists reach {percent(row['coverage'])} of the catalogue."

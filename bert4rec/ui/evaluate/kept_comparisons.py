@@ -44,7 +44,7 @@ def _label(facts: dict[str, Any]) -> str:
     n_baselines = len(facts["entrants"]) - len(names)
     parts = [
         ", ".join(names[:2]) + more,
-        f"{n_baselines:,} baselines",
+        counted(n_baselines, "baseline"),
         str(facts["dataset"]["name"]),
         split_words(facts),
         when(facts["created_at"]),

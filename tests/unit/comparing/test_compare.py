@@ -454,6 +454,22 @@ def test_a_stop_is_heard_while_items_are_sampled(home: Path, runs: dict[str, Run
     assert [step.doing for step in steps] == ["Drawing sampled items, 0% done"]
 
 
+@pytest.mark.parametrize("at", ["Working out figures", "Asking one whether the future matters"])
+def test_a_stop_is_heard_once_everybody_is_judged(
+    home: Path, runs: dict[str, Run], at: str
+) -> None:
+    plan = plan_comparison([runs["one"]], ["popularity"], seed=79)
+    control = Control()
+
+    def watch(step: Step) -> None:
+        if step.doing == at:
+            control.stop()
+
+    with pytest.raises(CancelledError):
+        carry_out(plan, home, control=control, watch=watch)
+    assert not comparison_folder(home, plan.id).exists()
+
+
 def test_order_numbers_are_no_pauses(dataset: SequenceDataset) -> None:
     rows, counts = leave_one_out(dataset).test, dataset.vocabulary.counts
     assert dataset.times_s is not None

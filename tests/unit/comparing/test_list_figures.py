@@ -127,9 +127,7 @@ def test_diversity_without_categories_is_by_who_met_both() -> None:
             for a, b in combinations(row, 2)
         ]
     )
-    made = context([[1]] * 2)
-    assert made.diversity_by == "co-occurrence"
-    assert diversity(top, made) == pytest.approx(wanted)
+    assert diversity(top, context([[1]] * 2)) == pytest.approx(wanted)
 
 
 def test_lists_of_one_item_and_no_lists_have_no_diversity() -> None:

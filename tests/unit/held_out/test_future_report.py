@@ -239,6 +239,14 @@ def test_a_longer_past_is_better_worse_or_perhaps_as_good(
     assert words in finding(replace(report, verdict="matters", over_long_past=over))
 
 
+def test_what_a_longer_past_does_keeps_its_sign_as_it_is_told(recommender: Recommender) -> None:
+    report = future_report(recommender, n_users=60)
+    for sign, said in ((-1, "-0.0002"), (1, "+0.0002")):
+        ends = sorted((sign * 0.0002, sign * 0.004))
+        over = replace(report.gain, ndcg=Estimate(sign * 0.002, *ends))
+        assert said in finding(replace(report, verdict="matters", over_long_past=over))
+
+
 def test_only_a_future_of_one_item_is_said_to_be_one_item_long(recommender: Recommender) -> None:
     report = future_report(recommender, n_users=60)
     assert "one item long" in limits(report)[0]

@@ -43,6 +43,9 @@ from bert4rec.runs.registry import create_run
 from bert4rec.words import metric_name
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
+# One of each simpler kind, as a verdict takes.
+RIVALS = ["popularity", "ease", "transitions"]
+
 N_ITEMS = 14
 LONG = "long " * 2000
 HOSTILE = [
@@ -213,7 +216,7 @@ def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
     tiny_run: Run, tmp_path: Path
 ) -> None:
     run = copied(tiny_run, tmp_path / "w")
-    made = compare([run], ["popularity", "transitions"], workspace=run.workspace)
+    made = compare([run], RIVALS, workspace=run.workspace)
     text = Page(report_html([run])).text
     for sentence in reach_verdict(made).sentences:
         assert sentence in text
@@ -224,12 +227,23 @@ def test_the_verdict_is_that_of_the_newest_comparison_of_these_runs(
     assert "What it is good for" not in report_html([run])
 
 
+def test_a_comparison_that_lacks_a_kind_of_rival_hides_no_verdict(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    compare([run], ["popularity"], workspace=run.workspace)
+    assert kept_verdict([run]) is None
+    full = compare([run], RIVALS, workspace=run.workspace)
+    compare([run], ["transitions"], workspace=run.workspace)
+    assert kept_verdict([run]) == reach_verdict(full)
+
+
 def test_a_verdict_is_about_the_runs_of_the_report_alone(tiny_run: Run, tmp_path: Path) -> None:
     run = copied(tiny_run, tmp_path / "w")
     settings = small_settings(n_epochs=1, attention="causal")
     past = train(run.dataset(), settings, workspace=run.workspace, name="past")
     other = train(run.dataset(), small_settings(n_epochs=1), workspace=run.workspace, name="other")
-    compare([run, past, other], ["popularity"], workspace=run.workspace)
+    compare([run, past, other], RIVALS, workspace=run.workspace)
     for one in (run, other):
         found = kept_verdict([one])
         assert found is not None
@@ -507,7 +521,10 @@ def test_a_umap_that_is_there_takes_the_place_of_pca(
 
 
 def test_a_model_that_sees_only_the_past_hides_no_middle(tiny_run: Run, tmp_path: Path) -> None:
-    assert "A hidden item in the middle" in report_html([tiny_run])
+    text = report_html([tiny_run])
+    assert "A hidden item in the middle" in text
+    # Users who were held out whole are among them.
+    assert "It may have met these histories while it learned" in text
     run = copied(tiny_run, tmp_path / "w")
     config = read_json(run.folder / "config.json")
     one = collect([run]).runs[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,35 @@ def test_how_many_are_better_is_told_in_plain_words(verdicts: list[str], told: s
         index=range(len(verdicts) + 1),
     )
     assert charts.score_finding(rows, METRIC).endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ((0.5, 0.4), "one has the highest NDCG@10, 0.5000, before two with 0.4000."),
+        ((0.12104, 0.12101), "one has the highest NDCG@10, 0.12104, before two with 0.12101."),
+        ((0.5, 0.5, 0.1), "one and two share the highest NDCG@10, 0.5000."),
+        ((0.5, 0.5, 0.5), "one and 2 others share the highest NDCG@10, 0.5000."),
+        ((0.0, 0.0, 0.0), "NDCG@10 is 0 for everybody."),
+    ],
+)
+def test_nobody_leads_before_one_that_reached_as_much(scores: tuple[float, ...], told: str) -> None:
+    names = ["one", "two", "three"][: len(scores)]
+    rows = pd.DataFrame({"Who": names, "Score": scores, "Verdict": "Not told apart"})
+    rows.loc[0, "Verdict"] = "Reference"
+    assert charts.score_finding(rows, METRIC).startswith(told)
+
+
+def test_entrants_that_do_the_same_are_not_said_to_differ(made: Comparison) -> None:
+    part = made.parts["test"]
+    ranks = dict.fromkeys(part.ranks, part.ranks[made.reference])
+    level = replace(made, parts={"test": replace(part, ranks=ranks)})
+    forest = charts.forest_chart(level.differences(), level.entrants, METRIC)
+    assert charts.forest_finding(forest, METRIC, "me") == "Nobody differs from me by NDCG@10."
+    slices = level.slices()
+    for by in slices["by"].unique():
+        told = charts.slice_finding(slices, level.entrants, by, made.reference, "ease")
+        assert told.endswith("and EASE reach the same NDCG@10 in every slice.")
 
 
 def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison) -> None:
@@ -143,3 +173,11 @@ def test_list_rows_leave_out_what_nobody_has(made: Comparison) -> None:
     assert np.isfinite(rows["diversity"].astype(float)).all()
     told = charts.list_finding(made.lists(), made.entrants, made.reference)
     assert "of the catalogue" in told
+
+
+def test_a_small_share_of_the_catalogue_is_not_told_as_nothing(made: Comparison) -> None:
+    lists = made.lists().assign(coverage=0.0012, popularity_lift=0.0)
+    assert charts.list_finding(lists, made.entrants, "ease") == (
+        "Items that EASE lists are as popular as those people met; its lists reach 0.1% of the"
+        " catalogue."
+    )
