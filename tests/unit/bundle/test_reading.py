@@ -82,7 +82,7 @@ def test_a_bundle_answers_as_the_run_does_without_the_dataset(
         assert opened.run is not None
         assert (opened.run.id, opened.run.name) == (tiny_run.id, tiny_run.name)
         assert opened.run.policy() == tiny_run.policy()
-        with pytest.raises(UnknownIdError, match="bundle, which has none.*Give the items"):
+        with pytest.raises(UnknownIdError, match=r"bundle, which has none.*Give the items"):
             opened.user_embeddings(["0"])
 
 
