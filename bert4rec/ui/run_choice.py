@@ -43,7 +43,7 @@ def choose_model(key: str, *, width: int = 420) -> Run | None:
         list(runs),
         key=key,
         format_func=lambda run_id: labels.get(run_id, run_id),
-        on_change=lambda: state.choose_run(st.session_state[key]),
+        on_change=lambda: state.choose_run(st.session_state[key], is_alone=True),
         width=width,
     )
     return runs[wanted]

@@ -206,11 +206,17 @@ def current_run() -> Run | None:
     return None if found is None else Run(workspace() / "runs" / found.run_id)
 
 
-def choose_run(run_id: str) -> None:
-    """Use a run from now on, in this session and in the address, so that a refresh finds it."""
+def choose_run(run_id: str, *, is_alone: bool = False) -> None:
+    """Use a run from now on, in this session and in the address, so that a refresh finds it.
+
+    Args:
+        run_id: The run.
+        is_alone: Whether nothing else stays in the address, as what it says of the run before.
+    """
     st.session_state[RUN_KEY] = run_id
     st.session_state[LINKED_KEY] = run_id
-    st.query_params["run"] = run_id
+    address = {} if is_alone else st.query_params.to_dict()
+    st.query_params.from_dict(address | {"run": run_id})
 
 
 def keep_run(run_id: str) -> None:

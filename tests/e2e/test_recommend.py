@@ -21,18 +21,19 @@ pytestmark = pytest.mark.browser
 N_ITEMS = 14
 
 
-def trained(workspace: Path, titles: list[str]) -> Run:
+def trained(workspace: Path, titles: list[str], name: str = "ring") -> Run:
     """A run on histories around a ring, the items of which have these titles."""
+    n_items = len(titles)
     rows = [
-        (f"u{user}", f"t{(user + step) % N_ITEMS:02}", 60 * step)
+        (f"u{user}", f"t{(user + step) % n_items:02}", 60 * step)
         for user in range(12)
         for step in range(11)
     ]
-    ids = [f"t{at:02}" for at in range(N_ITEMS)]
-    authors = ["Ann", "Bo"] * (N_ITEMS // 2)
+    ids = [f"t{at:02}" for at in range(n_items)]
+    authors = ["Ann", "Bo"] * (n_items // 2)
     items = pd.DataFrame({"item_id": ids, "title": titles, "author": authors})
     log = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
-    dataset = prepare(log, items=items, name="ring", workspace=workspace)
+    dataset = prepare(log, items=items, name=name, workspace=workspace)
     return train(dataset, small_settings(n_epochs=1), workspace=workspace)
 
 
@@ -110,6 +111,24 @@ def test_one_press_is_one_step_of_the_browsers_way_back(server: Server, page: Pa
     page.go_back()
     expect(page.get_by_text("3 places, 1 gap")).to_be_visible()
     expect(page).to_have_url(re.compile("novelty=0.5"))
+
+
+def test_the_way_back_from_another_model_names_no_sequence_of_the_one_before(
+    server: Server, page: Page
+) -> None:
+    other = trained(server.workspace, [f"Other {at}" for at in range(8)], "small")
+    run = trained(server.workspace, [f"Title {at}" for at in range(N_ITEMS)])
+    page.goto(f"{server.url}/recommend?run={run.id}&view=compose&places=12.0.13")
+    expect(page.get_by_text("3 places, 1 gap")).to_be_visible()
+    page.get_by_role("combobox", name="Model").click()
+    page.keyboard.type("small")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"run={other.id}.*from="))
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(f"run={other.id}.*from="))
+    settle(page)
+    expect(page.get_by_text("does not fit")).to_have_count(0)
 
 
 def test_hostile_titles_stay_text_in_lists_cards_and_reasons(server: Server, page: Page) -> None:
