@@ -5,6 +5,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison, delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
+from bert4rec.ui.address import read_address, write_address
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate.comparison_form import (
     draw_active,
@@ -60,7 +61,7 @@ def page() -> None:
 
 def follow_link() -> None:
     """Take over what the address names, if that is new."""
-    link = {name: st.query_params[name] for name in ALL_NAMES if name in st.query_params}
+    link = read_address(ALL_NAMES)
     if not link or link == st.session_state.get(LINK_KEY):
         return
     for name in LINK_NAMES:
@@ -72,11 +73,7 @@ def follow_link() -> None:
 
 def write_link(link: dict[str, str]) -> None:
     st.session_state[LINK_KEY] = link
-    for name in ALL_NAMES:
-        if name in link:
-            st.query_params[name] = link[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+    write_address(link, ALL_NAMES)
 
 
 def choose(labels: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.address import read_address, write_address
 from bert4rec.ui.cache import trained_length
 from bert4rec.ui.folded import popped
 from bert4rec.ui.inspect.gallery import draw_gallery
@@ -66,7 +67,7 @@ def page() -> None:
 def current_draft(recommender: Recommender) -> Draft:
     """Return the sequence in hand: from the address if that is new, else from the session."""
     dataset = recommender.dataset
-    link = {name: st.query_params[name] for name in LINK_NAMES if name in st.query_params}
+    link = read_address(LINK_NAMES)
     draft: Draft | None = st.session_state.get(DRAFT_KEY)
     if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
         draft = None
@@ -111,11 +112,7 @@ def keep(draft: Draft, dataset: SequenceDataset) -> None:
 def write_link(draft: Draft) -> None:
     link = draft.link()
     st.session_state[LINK_KEY] = link
-    for name in LINK_NAMES:
-        if name in link:
-            st.query_params[name] = link[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+    write_address(link, LINK_NAMES)
 
 
 def take(draft: Draft) -> None:

@@ -13,6 +13,7 @@ from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.address import read_address, write_address
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.folded import folded
 from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
@@ -83,12 +84,7 @@ def choose_view() -> str:
 def write_link(link: dict[str, str]) -> None:
     """Put the parameters of a view into the address, and take those of the others out."""
     st.session_state[LINKED_VIEW_KEY] = link["view"]
-    own = ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES)
-    now = st.query_params.to_dict()
-    new = {name: value for name, value in now.items() if name not in own} | link
-    if new != now:
-        # All at once: each message is a step of the browser's way back.
-        st.query_params.from_dict(new)
+    write_address(link, ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES))
 
 
 def open_sheet(run: Run, outline: Outline) -> None:
@@ -135,8 +131,7 @@ def current_sheet(dataset: SequenceDataset) -> Sheet:
     sheet: Sheet | None = st.session_state.get(SHEET_KEY)
     if st.session_state.get(DATASET_KEY) != dataset.fingerprint:
         sheet = None
-    names = ("view", *LINK_NAMES)
-    link = {name: st.query_params[name] for name in names if name in st.query_params}
+    link = read_address(("view", *LINK_NAMES))
     is_pressed = st.session_state.pop(PRESSED_KEY, False)
     if "places" in link and link != st.session_state.get(LINK_KEY) and not is_pressed:
         sheet = linked_sheet(link, dataset) or sheet

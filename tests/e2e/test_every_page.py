@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bert4rec.pipeline import train
+from bert4rec.runs.registry import list_runs
 from tests.e2e.conftest import Server, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
@@ -68,3 +69,17 @@ def test_every_page_is_drawn_whole(
         look_at(page, server, path, failures)
     context.close()
     assert not failures
+
+
+@pytest.mark.parametrize("path", ["inspect", "recommend", "embeddings"])
+def test_what_a_page_shows_comes_into_its_address_in_one_step_of_the_way_back(
+    server: Server, page: Page, path: str
+) -> None:
+    fill(server.workspace)
+    run = list_runs(server.workspace)[0]
+    page.goto(f"{server.url}/{path}?run={run.id}")
+    expect(page.get_by_role("heading", name=path.capitalize())).to_be_visible()
+    page.wait_for_url("**&**")
+    settle(page)
+    # The empty page of a new tab, this one as it was asked for, and as it names what it shows.
+    assert page.evaluate("history.length") == 3

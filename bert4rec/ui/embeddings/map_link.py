@@ -8,6 +8,7 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.recommender import Recommender
+from bert4rec.ui.address import read_address, write_address
 from bert4rec.ui.embeddings.map_controls import (
     CLUSTER_METHODS,
     FOCUS_KEY,
@@ -32,7 +33,7 @@ READ_KEY = "embeddings_link"
 
 def follow_link(vocabulary: Vocabulary) -> None:
     """Take over what the address names, once; what does not fit is passed over."""
-    link = {name: st.query_params[name] for name in NAMES if name in st.query_params}
+    link = read_address(NAMES)
     if not link or st.session_state.get(READ_KEY) == link:
         return
     st.session_state[READ_KEY] = link
@@ -71,11 +72,7 @@ def write_link(recommender: Recommender) -> None:
     link |= {"beside": str(st.session_state[OTHER_KEY])} if _is_beside() else {}
     link |= {"item": vocabulary.item_id(focus)} if focus is not None else {}
     link |= {"path": path} if path else {}
-    for name in NAMES:
-        if name not in link and name in st.query_params:
-            del st.query_params[name]
-    for name, value in link.items():
-        st.query_params[name] = value
+    write_address(link, NAMES)
     st.session_state[READ_KEY] = link
 
 

@@ -16,6 +16,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, state
+from bert4rec.ui.address import read_address
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.train.live_run import draw_progress
 from bert4rec.ui.train.pace import LOOK_EVERY_S
@@ -85,7 +86,7 @@ def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
 
 
 def _follow_link() -> None:
-    link = {name: st.query_params[name] for name in STORY_NAMES if name in st.query_params}
+    link = read_address(STORY_NAMES)
     is_pressed = st.session_state.pop(PRESSED_KEY, False)
     if is_pressed or link.get("story") not in STORIES or link == st.session_state.get(LINK_KEY):
         return

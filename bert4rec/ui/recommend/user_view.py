@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
+from bert4rec.ui.address import read_address
 from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.sequences.user_box import draw_user_box
@@ -77,7 +78,7 @@ def draw_user_view(run: Run, recommender: Recommender) -> dict[str, str]:
 
 
 def _follow_link(dataset: SequenceDataset, labels: dict[str, str]) -> None:
-    link = {name: st.query_params[name] for name in USER_LINK_NAMES if name in st.query_params}
+    link = read_address(USER_LINK_NAMES)
     is_new = bool(link) and link != st.session_state.get(LINK_KEY)
     st.session_state.setdefault("recommend_hides_last", True)
     if is_new:
