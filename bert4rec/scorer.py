@@ -73,18 +73,12 @@ class NetworkScorer:
         return self._read(items_bl, places)[:, 0]
 
     @torch.no_grad()
-    def scores_at(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
-        """Return the score of each item at each place asked for, float32 (B, M, N).
+    def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
+        """Return the hidden states at the places asked for, float32 (B, M, D).
 
         Args:
             items_bl: Windows padded on the left, MASK where the item is asked for, (B, L).
             places_bm: Positions in the window, (B, M).
-        """
-        return self.network.scores(self.hidden(items_bl, places_bm)).float()
-
-    @torch.no_grad()
-    def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
-        """Return the hidden states at the places asked for, float32 (B, M, D).
 
         A network that sees only the past is asked what follows the items that are shown before each
         place. It knows no gaps from training, so these close up.

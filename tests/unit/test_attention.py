@@ -31,10 +31,10 @@ def plain_attention(
         seen.append(weights)
         return weights @ value
 
-    expected = recommender.scorer.scores_at(shown[None], np.array([[place]]))
+    expected = recommender.scores_at(shown, [place])
     with monkeypatch.context() as patch:
         patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
-        answered = recommender.scorer.scores_at(shown[None], np.array([[place]]))
+        answered = recommender.scores_at(shown, [place])
     # The plain one answers the same, so its weights are those of the network.
     assert torch.allclose(answered, expected, atol=1e-4)
     # Items and places by turns; the last block answers for the places alone.
@@ -94,7 +94,7 @@ def test_what_sees_only_the_past_attends_as_it_answers(monkeypatch: pytest.Monke
     shown[[4, 1]] = causal.vocabulary.mask_idx
     with monkeypatch.context() as patch:
         patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
-        causal.scorer.scores_at(shown[None], np.array([[4]]))
+        causal.scores_at(shown, [4])
     # Of the first block the newest item's row; the last answers for it alone.
     expected = torch.stack([seen[0][0, :, -1], seen[1][0, :, 0]]).numpy()
     found = place_attention(causal, ITEMS, 4, hidden=[1])

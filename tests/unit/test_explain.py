@@ -23,8 +23,8 @@ def recommender(tiny_run: Run) -> Recommender:
 
 def probabilities(recommender: Recommender, items: list[int], place: int) -> np.ndarray:
     """What the network expects at a place, straight from its scores."""
-    scores = recommender.scorer.scores_at(np.array([items]), np.array([[place]]))
-    return scores[0, 0].double().softmax(dim=0).numpy()
+    scores = recommender.scores_at(np.array(items), [place])
+    return scores[0].double().softmax(dim=0).numpy()
 
 
 def test_a_prediction_is_what_the_network_expects_at_the_hidden_place(

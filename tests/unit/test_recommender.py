@@ -196,9 +196,7 @@ def test_each_gap_gets_a_list_in_order(recommender: Recommender) -> None:
     filled = recommender.fill(["3", None, "5", None], k=4)
     assert [len(suggestions) for suggestions in filled] == [4, 4]
     mask_idx = recommender.vocabulary.mask_idx
-    scores = recommender.scorer.scores_at(
-        np.array([[3, mask_idx, 5, mask_idx]]), np.array([[1, 3]])
-    )[0]
+    scores = recommender.scores_at(np.array([3, mask_idx, 5, mask_idx]), [1, 3])
     for row, suggestions in zip(scores, filled, strict=True):
         assert [s.item_idx for s in suggestions] == (row.topk(4).indices + 1).tolist()
 

@@ -24,7 +24,7 @@ def plain(recommender: Recommender, places: Places, context: str) -> tuple[list[
     shown = places.shown(context, length)
     for row, (items, at) in enumerate(shown):
         target = int(places.targets[row])
-        scores = recommender.scorer.scores_at(items[None], np.array([[at]]))[0, 0]
+        scores = recommender.scores_at(items, [at])[0]
         log_p = float(scores.double().log_softmax(0)[target - 1])
         bits.append(float(log_p / np.log(2) - np.log2(counts[target - 1] / counts.sum())))
         if recommender.removes_seen:
