@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bert4rec.contexts import CONTEXTS, newest_window, window_around
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.vocabulary import Vocabulary
+from bert4rec.data.vocabulary import Vocabulary, check_listed
 from bert4rec.device import DeviceChoice, choose_device
 from bert4rec.errors import SettingsError
 from bert4rec.evaluation import choose_seen
@@ -124,10 +124,10 @@ class Recommender:
         Example:
             >>> model.fill(["a", None, "c"], k=3)  # doctest: +SKIP
         """
-        mask_idx = self.vocabulary.mask_idx
-        return self.fill_encoded(
-            [np.array([mask_idx if i is None else self.vocabulary.idx(i) for i in items])], k
-        )[0]
+        check_listed(items)
+        mask_idx, idx = self.vocabulary.mask_idx, self.vocabulary.idx
+        encoded = np.array([mask_idx if item is None else idx(item) for item in items])
+        return self.fill_encoded([encoded], k)[0]
 
     @torch.inference_mode()
     def fill_encoded(

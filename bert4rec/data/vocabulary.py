@@ -116,7 +116,12 @@ class Vocabulary:
         return f"{title!r} is the title of {len(found):,} items, with the ids {ids}{more}"
 
     def encode(self, items: Sequence[str]) -> np.ndarray:
-        """Return the dense indices of raw ids or titles, int64 of shape (len(items),)."""
+        """Return the dense indices of raw ids or titles, int64 of shape (len(items),).
+
+        Raises:
+            UnknownIdError: an item is not known, or these are one text, see `check_listed`.
+        """
+        check_listed(items)
         return np.array([self.idx(item) for item in items], dtype=np.int64)
 
     def item_id(self, item_idx: int) -> str:
@@ -147,6 +152,18 @@ class Vocabulary:
         )
         order = np.argsort(-self.counts[hits], kind="stable")
         return [int(idx) + 1 for idx in hits[order][:limit]]
+
+
+def check_listed(items: Sequence[str | None]) -> None:
+    """Refuse one text where a list of items is asked for: its letters may be items, too.
+
+    Raises:
+        UnknownIdError: it is one.
+    """
+    if isinstance(items, str):
+        raise UnknownIdError(
+            f"{items!r} is a text, not a list of items", fix=f"Write [{items!r}].", item=items
+        )
 
 
 def _suggestion(near: list[str]) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,21 @@ def test_an_unknown_item_is_an_error_with_a_suggestion(recommender: Recommender)
         lambda: recommender.score(["3"], ["300"]),
     ):
         with pytest.raises(UnknownIdError, match=r"'300' is not in the catalogue.*Did you mean"):
+            ask()
+
+
+def test_a_text_is_no_list_of_items_even_where_its_letters_are_some(
+    recommender: Recommender,
+) -> None:
+    asked: list[Callable[[], object]] = [
+        lambda: recommender.recommend("345"),
+        lambda: recommender.recommend_many(["345"]),
+        lambda: recommender.fill("34"),
+        lambda: recommender.score(["3"], "4"),
+        lambda: recommender.sequence_embeddings(["3"]),
+    ]
+    for ask in asked:
+        with pytest.raises(UnknownIdError, match="is a text, not a list of items"):
             ask()
 
 
