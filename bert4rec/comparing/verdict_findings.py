@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bert4rec.comparing.paired import LEVEL
 from bert4rec.held_out.future_report import LEAST_SHARE
 from bert4rec.held_out.future_words import PART_WORDS
 from bert4rec.words import counted, digits_apart, number, percent, signed
 
-LEVEL = 0.05
 # Fewer judged users say nothing about others.
 MIN_USERS = 100
 # Two are called as good as each other only where a difference of this share can be ruled out.
@@ -128,7 +128,7 @@ def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
         text = f"{title} {gains} {name} {scores}."
     else:
         text = f"{title} cannot be told apart from {name} {scores}: the difference may be chance."
-    p = "below 0.001" if rival.p < 0.001 else f"{rival.p:.3f}"
+    p = "below 0.001" if rival.p < 0.001 else number(rival.p, digits_apart(rival.p, LEVEL))
     detail = (
         f"{title} and {rival.title}: NDCG@10 {rival.of_model:.4f} and {rival.score:.4f}, a"
         f" difference of {signed(rival.lead)} (95% interval {signed(rival.low)} to"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.comparing.paired import LEVEL
 from bert4rec.comparing.plan import Entrant
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import counted, digits_apart, metric_name, number, percent, signed, span
 
-LEVEL = 0.05
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
 VERDICTS = (BETTER, WORSE, SAME)
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
@@ -42,15 +42,15 @@ def verdict_of(mean: float, p_holm: float) -> str:
 
 
 def p_words(p: float | None) -> str:
-    """Return a p-value as text; a small one as a bound.
+    """Return a p-value as text; a small one as a bound, one near the level with its side.
 
     Example:
-        >>> p_words(0.00012), p_words(0.04), p_words(None)
-        ('<0.001', '0.040', '–')
+        >>> p_words(0.00012), p_words(0.04), p_words(0.0497), p_words(None)
+        ('<0.001', '0.040', '0.0497', '–')
     """
     if p is None:
         return "–"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "<0.001" if p < 0.001 else number(p, digits_apart(p, LEVEL))
 
 
 def score_rows(
