@@ -10,8 +10,9 @@ import numpy as np
 
 from bert4rec.composer.columns import find_orders
 from bert4rec.composer.outline import OPEN, Outline, Rules
-from bert4rec.composer.rules import bind_rules, broken_rules, texts_of
+from bert4rec.composer.rules import bind_rules, broken_rules
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.item_cells import texts_of
 from bert4rec.errors import NotFoundError
 
 # Histories are looked at in an order of their own, so that a story does not begin with user 1.

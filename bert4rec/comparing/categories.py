@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from bert4rec.composer.rules import texts_of, values_of
+from bert4rec.data.item_cells import texts_of, values_of
 from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError

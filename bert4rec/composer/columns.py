@@ -7,7 +7,8 @@ import re
 import pandas as pd
 
 from bert4rec.composer.outline import Order
-from bert4rec.composer.rules import ID_SIGNS, texts_of
+from bert4rec.composer.rules import ID_SIGNS
+from bert4rec.data.item_cells import texts_of
 from bert4rec.data.item_groups import KNOWN_COLUMNS
 from bert4rec.data.vocabulary import Vocabulary
 

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bert4rec.composer.outline import OPEN, Limit, Order, Outline
-from bert4rec.data.column_types import id_texts
-from bert4rec.data.item_groups import cell_values
+from bert4rec.data.item_cells import column_of, texts_of, values_of
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
@@ -160,7 +159,7 @@ class SeriesOrder:
         self.order = order
         self.vocabulary = vocabulary
         series = pd.Series(texts_of(vocabulary, order.column))
-        numbers = pd.to_numeric(_column(vocabulary, str(order.number)), errors="coerce")
+        numbers = pd.to_numeric(column_of(vocabulary, str(order.number)), errors="coerce")
         codes, values = pd.factorize(series.where(series != "", None))
         # The last code is of what belongs to no series: nothing is known of its order.
         codes = np.where((codes < 0) | numbers.isna(), len(values), codes)
@@ -349,32 +348,3 @@ def why_nothing(rules: Sequence[Rule], items: np.ndarray, place: int) -> str:
         parts.append(f"{int(is_left.sum()):,} leave nothing for another gap")
     total = len(is_left)
     return f"nothing may stand at place {place + 1}: of {total:,} items, " + ", ".join(parts)
-
-
-def texts_of(vocabulary: Vocabulary, column: str) -> list[str]:
-    """Return a column of the item table as text, empty where there is none.
-
-    Raises:
-        SettingsError: there is no such column.
-    """
-    values = id_texts(_column(vocabulary, column))
-    texts: list[str] = values.fillna("").str.strip().tolist()
-    return texts
-
-
-def values_of(vocabulary: Vocabulary, column: str) -> list[list[str]]:
-    """Return what each item's cell of a column holds: several values where it is a list.
-
-    Raises:
-        SettingsError: there is no such column.
-    """
-    return cell_values(texts_of(vocabulary, column), column in vocabulary.token_lists)
-
-
-def _column(vocabulary: Vocabulary, column: str) -> pd.Series:
-    if column not in vocabulary.table.columns:
-        known = ", ".join(map(str, vocabulary.table.columns))
-        raise SettingsError(
-            [f"the item table has no column {column!r}"], fix=f"Its columns are {known}."
-        )
-    return vocabulary.table[column]

@@ -15,7 +15,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from bert4rec.data.column_types import id_texts, without_lists
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.item_groups import cell_values
+from bert4rec.data.item_cells import cell_values
 from bert4rec.errors import DatasetError, UnwritableError
 from bert4rec.files import folder_swapped_in, remove_abandoned, safe_name, writing_explained
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts
+from bert4rec.data.item_cells import cell_values
 from bert4rec.data.vocabulary import Vocabulary
 
 MAX_CATEGORIES = 60
@@ -18,12 +18,6 @@ NO_GROUP = "none"
 KNOWN_COLUMNS = ("item_id", "title", "count")
 # Columns that people group by first, if there are several.
 FAVOURITE_COLUMNS = ("category", "genre", "genres", "topic", "subject", "type", "kind", "artist")
-
-# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where the
-# column was declared to be lists of words and nothing else parts them.
-SEPARATOR = re.compile(r"\s*\|\s*")
-SPACES = re.compile(r"\s+")
-OTHER_SEPARATORS = "|;"
 
 # The answers read whole columns of the item table, and are asked for many times a page.
 _known: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
@@ -100,15 +94,3 @@ def places_by_size(values: Iterable[str]) -> dict[str, int]:
 def group_name(value: str) -> str:
     """Return what a group is called by the text of its cells."""
     return value.strip() or NO_GROUP
-
-
-def cell_values(texts: Sequence[str], is_token_list: bool) -> list[list[str]]:
-    """Return the values that each cell of a column holds, every one once, in their order.
-
-    Args:
-        texts: The cells.
-        is_token_list: Whether the column was declared to be lists parted by spaces.
-    """
-    has_others = any(sign in text for text in texts for sign in OTHER_SEPARATORS)
-    separator = SPACES if is_token_list and not has_others else SEPARATOR
-    return [list(dict.fromkeys(filter(None, separator.split(text)))) for text in texts]

@@ -14,6 +14,7 @@ from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
+from bert4rec.ui.evaluate.comparison_rows import score_finding, score_rows
 from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
 from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
 from bert4rec.ui.evaluate.verdict_card import draw_verdict
@@ -119,10 +120,8 @@ def _keep_valid(name: str, options: list[str], usual: str) -> None:
 def _draw_scores(
     comparison: Comparison, chosen: Chosen, scores: pd.DataFrame, differences: pd.DataFrame
 ) -> None:
-    rows = charts.score_rows(
-        scores, differences, comparison.entrants, chosen.against, chosen.metric
-    )
-    finding = charts.score_finding(rows, chosen.metric)
+    rows = score_rows(scores, differences, comparison.entrants, chosen.against, chosen.metric)
+    finding = score_finding(rows, chosen.metric)
     st.markdown(f"##### {escape(finding)}", anchors=False)
     st.dataframe(
         rows,

@@ -11,7 +11,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.files import safe_name
 from bert4rec.spreadsheets import csv_text
-from bert4rec.ui.evaluate import comparison_charts as charts
+from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.words import metric_name
@@ -64,11 +64,11 @@ class Chosen:
 def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     """Draw how wide, new, diverse and popular the lists of each are."""
     lists = comparison.lists(chosen.part)
-    told = charts.list_finding(lists, comparison.entrants, chosen.against)
+    told = list_finding(lists, comparison.entrants, chosen.against)
     st.subheader("What the lists are like", anchor=False)
     by = comparison.facts["diversity_by"]
     how = "who met both items" if by == "co-occurrence" else f"the column {by}"
-    table = charts.list_rows(lists, comparison.entrants)
+    table = list_rows(lists, comparison.entrants)
     # As percentages, since Streamlit's own percent format has ragged digits.
     shares = [name for name in PERCENTAGES if name in table]
     table[shares] = 100 * table[shares]

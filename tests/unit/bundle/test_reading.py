@@ -27,7 +27,7 @@ from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
 from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
-from bert4rec.composer.rules import texts_of
+from bert4rec.data.item_cells import texts_of
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import (
     Bert4RecError,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.composer.rules import texts_of, values_of
 from bert4rec.data import dataset as dataset_module
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
+from bert4rec.data.item_cells import texts_of, values_of
 from bert4rec.data.prepare import prepare
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, UnwritableError

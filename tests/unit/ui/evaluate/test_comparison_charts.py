@@ -11,6 +11,13 @@ from bert4rec.comparing.compare import compare
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.runs.folder import Run
 from bert4rec.ui.evaluate import comparison_charts as charts
+from bert4rec.ui.evaluate.comparison_rows import (
+    VERDICTS,
+    list_finding,
+    list_rows,
+    score_finding,
+    score_rows,
+)
 
 METRIC = "ndcg@10"
 
@@ -26,7 +33,7 @@ def made(tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) -> None:
     scores, differences = made.scores(), made.differences()
-    rows = charts.score_rows(scores, differences, made.entrants, made.reference, METRIC)
+    rows = score_rows(scores, differences, made.entrants, made.reference, METRIC)
     assert rows["Score"].is_monotonic_decreasing
     assert rows.loc[made.reference, "Verdict"] == "Reference"
     gap = differences.set_index(["entrant", "metric"]).loc[("popularity", METRIC)]
@@ -34,7 +41,7 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
     assert rows.loc["popularity", "Verdict"] == "Worse"
     n_better, n_worse, n_same = map(int, rows.loc["popularity", "Users"].split(" / "))
     assert n_better + n_worse + n_same == len(made.parts["test"].rows)
-    finding = charts.score_finding(rows, METRIC)
+    finding = score_finding(rows, METRIC)
     assert finding.startswith(f"{rows.iloc[0]['Who']} has the highest NDCG@10")
     assert "worse" in finding
     assert f"Compared with {made.entrants[made.reference].title}" in finding
@@ -54,7 +61,7 @@ def test_how_many_are_better_is_told_in_plain_words(verdicts: list[str], told: s
         {"Who": "me", "Score": 0.5, "Verdict": ["Reference", *verdicts]},
         index=range(len(verdicts) + 1),
     )
-    assert charts.score_finding(rows, METRIC).endswith(told)
+    assert score_finding(rows, METRIC).endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,7 @@ def test_nobody_leads_before_one_that_reached_as_much(scores: tuple[float, ...],
     names = ["one", "two", "three"][: len(scores)]
     rows = pd.DataFrame({"Who": names, "Score": scores, "Verdict": "Not told apart"})
     rows.loc[0, "Verdict"] = "Reference"
-    assert charts.score_finding(rows, METRIC).startswith(told)
+    assert score_finding(rows, METRIC).startswith(told)
 
 
 def test_entrants_that_do_the_same_are_not_said_to_differ(made: Comparison) -> None:
@@ -91,7 +98,7 @@ def test_the_forest_has_a_mark_for_everybody_but_the_reference(made: Comparison)
     assert len(chart.points) == len(made.entrants) - 1
     assert chart.points["mean"].is_monotonic_decreasing
     assert (chart.points["low"] <= chart.points["mean"]).all()
-    assert set(chart.points["verdict"]) <= set(charts.VERDICTS)
+    assert set(chart.points["verdict"]) <= set(VERDICTS)
     told = charts.forest_finding(chart, METRIC, "tiny")
     assert chart.points.iloc[0]["who"] in told
     assert "adjusted p" in told
@@ -168,16 +175,16 @@ def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Compar
 
 
 def test_list_rows_leave_out_what_nobody_has(made: Comparison) -> None:
-    rows = charts.list_rows(made.lists(), made.entrants)
+    rows = list_rows(made.lists(), made.entrants)
     assert "miscalibration" not in rows
     assert np.isfinite(rows["diversity"].astype(float)).all()
-    told = charts.list_finding(made.lists(), made.entrants, made.reference)
+    told = list_finding(made.lists(), made.entrants, made.reference)
     assert "of the catalogue" in told
 
 
 def test_a_small_share_of_the_catalogue_is_not_told_as_nothing(made: Comparison) -> None:
     lists = made.lists().assign(coverage=0.0012, popularity_lift=0.0)
-    assert charts.list_finding(lists, made.entrants, "ease") == (
+    assert list_finding(lists, made.entrants, "ease") == (
         "Items that EASE lists are as popular as those people met; its lists reach 0.1% of the"
         " catalogue."
     )

@@ -1,0 +1,141 @@
+"""A comparison as tables, each with its finding in one sentence; no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bert4rec.comparing.paired import LEVEL
+from bert4rec.comparing.plan import Entrant
+from bert4rec.words import counted, digits_apart, metric_name, number, percent, signed, span
+
+BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
+VERDICTS = (BETTER, WORSE, SAME)
+LIST_FIGURES = "coverage novelty diversity popular_share popularity_lift miscalibration".split()
+
+
+def verdict_of(mean: float, p_holm: float) -> str:
+    """Return in a word whether a difference is one.
+
+    Example:
+        >>> verdict_of(0.1, 0.01), verdict_of(-0.1, 0.01), verdict_of(0.1, 0.2)
+        ('Better', 'Worse', 'Not told apart')
+    """
+    if p_holm >= LEVEL:
+        return SAME
+    return BETTER if mean > 0 else WORSE
+
+
+def p_words(p: float | None) -> str:
+    """Return a p-value as text; a small one as a bound, one near the level with its side.
+
+    Example:
+        >>> p_words(0.00012), p_words(0.04), p_words(0.0497), p_words(None)
+        ('<0.001', '0.040', '0.0497', '–')
+    """
+    if p is None:
+        return "–"
+    return "<0.001" if p < 0.001 else number(p, digits_apart(p, LEVEL))
+
+
+def score_rows(
+    scores: pd.DataFrame,
+    differences: pd.DataFrame,
+    entrants: Mapping[str, Entrant],
+    reference: str,
+    metric: str,
+) -> pd.DataFrame:
+    """Return one row an entrant, the best by a metric first.
+
+    Args:
+        scores: As `Comparison.scores` gives them.
+        differences: As `Comparison.differences` gives them.
+        entrants: Who was judged, by key.
+        reference: Key of the one that the others are held against.
+        metric: What they are ordered and told apart by.
+
+    Returns:
+        `Who`, `Verdict`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as
+        adjusted, `Users` (better, worse, same), and the entrant's key as the index.
+    """
+    chosen = scores[scores["metric"] == metric].set_index("entrant")
+    against = differences[differences["metric"] == metric].set_index("entrant")
+    rows: dict[str, dict[str, Any]] = {}
+    for key in chosen.sort_values("value", ascending=False, kind="stable").index:
+        row = chosen.loc[key]
+        rows[key] = {
+            "Who": entrants[key].title,
+            "Verdict": "Reference",
+            "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
+            "Score": row["value"],
+            "Interval": span(row["low"], row["high"], 4),
+            "Difference": "reference",
+            "Its interval": "",
+            "p": "",
+            "Users": "",
+        }
+        if key != reference:
+            gap = against.loc[key]
+            rows[key] |= {
+                "Difference": signed(gap["mean"]),
+                "Its interval": f"{signed(gap['low'])} to {signed(gap['high'])}",
+                "p": p_words(float(gap["p_holm"])),
+                "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
+                "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def score_finding(rows: pd.DataFrame, metric: str) -> str:
+    """Return who leads, and who cannot be told apart from the reference, in a sentence or two."""
+    name, best = metric_name(metric), rows.iloc[0]
+    n_level = sum(number(score, 6) == number(best["Score"], 6) for score in rows["Score"])
+    if not best["Score"]:
+        text = f"{name} is 0 for everybody"
+    elif n_level > 1:
+        others = rows.iloc[1]["Who"] if n_level == 2 else counted(n_level - 1, "other")
+        text = f"{best['Who']} and {others} share the highest {name}, {best['Score']:.4f}"
+    else:
+        text = _leading(rows, name)
+    reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
+    told = _shares(list(rows["Verdict"]))
+    return f"{text}. Compared with {reference}, {told}." if told else f"{text}."
+
+
+def _leading(rows: pd.DataFrame, name: str) -> str:
+    """Return who leads and before whom, with as many digits as tell the two apart."""
+    best, *others = zip(rows["Who"], rows["Score"], strict=True)
+    if not others:
+        return f"{best[0]} has the highest {name}, {best[1]:.4f}"
+    digits = digits_apart(best[1], others[0][1], 4)
+    scores = [number(score, digits) for score in (best[1], others[0][1])]
+    return f"{best[0]} has the highest {name}, {scores[0]}, before {others[0][0]} with {scores[1]}"
+
+
+def _shares(verdicts: Sequence[str]) -> str:
+    """Return how many of the others are better, worse or not told apart; nothing for none."""
+    kinds = ((BETTER, "better"), (WORSE, "worse"), (SAME, "not told apart"))
+    counts = [(n, words) for word, words in kinds if (n := verdicts.count(word))]
+    n_others = sum(n for n, _ in counts)
+    if len(counts) == 1:
+        them = "the other one is" if n_others == 1 else f"all {n_others:,} others are"
+        return f"{them} {counts[0][1]}"
+    parts = [f"{n:,} {'is' if n == 1 else 'are'} {words}" for n, words in counts]
+    return f"of {n_others:,} others {', '.join(parts)}" if parts else ""
+
+
+def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFrame:
+    """Return what each entrant's lists are like, as a table to read."""
+    table = lists[["entrant", *LIST_FIGURES]].dropna(axis=1, how="all")
+    return table.assign(entrant=[entrants[key].title for key in table["entrant"]])
+
+
+def list_finding(lists: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str) -> str:
+    """Return how the reference's lists differ from its histories, in a sentence or two."""
+    row = lists.set_index("entrant").loc[reference].to_dict()
+    name, lift = entrants[reference].title, float(row["popularity_lift"])
+    how = f"{percent(abs(lift))} {'more' if lift > 0 else 'less'} popular than" if lift else ""
+    text = f"Items that {name} lists are {how or 'as popular as'} those people met; "
+    return text + f"its lists reach {percent(row['coverage'])} of the catalogue."
