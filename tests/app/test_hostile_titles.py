@@ -17,6 +17,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
+from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
 from bert4rec.plain_text import contained
 from bert4rec.ui import state
@@ -218,13 +219,19 @@ def test_an_error_names_a_file_as_text(workspace: Path, monkeypatch: pytest.Monk
     assert escape(name) in assert_harmless(app, name)
 
 
+def train_as(name: str, dataset: SequenceDataset, workspace: Path, *, seed: int = 1) -> None:
+    """Train a run whose name comes from outside: nobody could give it one so long here."""
+    run = train(dataset, small_settings(n_epochs=1, seed=seed), workspace=workspace)
+    write_json(run.folder / "config.json", run.config() | {"name": name})
+
+
 @pytest.mark.parametrize("view", ["user", "compose"])
 def test_recommendations_and_compositions_show_them_as_text(view: str, workspace: Path) -> None:
     # Columns' names come from outside as well, and so do what limits and orders sequences.
     by = (MARKUP[:7] * 2)[: len(ITEMS)]
     items = ITEMS.assign(**{"**by** <b>x</b>": by, "part": range(len(ITEMS))})
     made = prepare(LOG, items=items, name=NAME, workspace=workspace)
-    train(made, small_settings(n_epochs=1), workspace=workspace, name=" ".join(MARKUP))
+    train_as(" ".join(MARKUP), made, workspace)
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     app.switch_page("pages/recommend.py")
     query = {"view": view, "places": "1.2.0.0.5", "exclude": "7", "limit": "1:**by** <b>x</b>"}
@@ -269,8 +276,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
     items = ITEMS.assign(**{"**by** <b>x</b>": [by[at % 4] for at in range(len(ITEMS))]})
     made = prepare(LOG, items=items, name=NAME, workspace=workspace)
     for seed in (1, 2):
-        name = f"{' '.join(MARKUP)} {seed}"
-        train(made, small_settings(n_epochs=1, seed=seed), workspace=workspace, name=name)
+        train_as(f"{' '.join(MARKUP)} {seed}", made, workspace, seed=seed)
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     app.switch_page("pages/inspect.py")
     app.query_params["user"] = TITLES[0]
