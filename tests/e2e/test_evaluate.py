@@ -24,7 +24,7 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     page.get_by_text("What the baselines are").click()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     page.get_by_role("button", name="Compare", exact=True).click()
-    finding = page.get_by_role("heading", name=re.compile("has the highest NDCG"))
+    finding = page.get_by_role("heading", name=re.compile("the highest NDCG"))
     expect(finding).to_be_visible(timeout=COMPARE_LIMIT_MS)
     settle(page)
     expect(page).to_have_url(re.compile("comparison="))
