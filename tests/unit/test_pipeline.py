@@ -21,7 +21,14 @@ from bert4rec.control import Control
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import DatasetError, FormatError, NonFiniteLossError, NotFoundError, RunError
+from bert4rec.errors import (
+    DatasetError,
+    FormatError,
+    NonFiniteLossError,
+    NotFoundError,
+    RunError,
+    UnwritableError,
+)
 from bert4rec.estimate import size_of
 from bert4rec.events import Position, Unrecorded
 from bert4rec.json_files import write_json
@@ -251,7 +258,10 @@ def test_a_run_whose_last_checkpoint_is_gone_does_not_begin_anew_in_place_of_its
 def test_a_run_that_fails_between_its_first_best_weights_and_its_first_checkpoint_begins_again(
     uninterrupted: Run, tmp_path: Path
 ) -> None:
-    with pytest.raises(OSError, match="No space"), room_for_weights_alone(from_epoch=1):
+    with (
+        pytest.raises(UnwritableError, match="quota is full"),
+        room_for_weights_alone(from_epoch=1),
+    ):
         train(DATASET, SETTINGS, workspace=tmp_path)
     (run,) = list_runs(tmp_path)
     assert run.checkpoint("best").exists()
@@ -276,7 +286,10 @@ def room_for_weights_alone(*, from_epoch: int) -> Iterator[None]:
 def test_a_summary_names_the_epoch_of_the_weights_that_it_judges(
     uninterrupted: Run, tmp_path: Path
 ) -> None:
-    with pytest.raises(OSError, match="No space"), room_for_weights_alone(from_epoch=3):
+    with (
+        pytest.raises(UnwritableError, match="quota is full"),
+        room_for_weights_alone(from_epoch=3),
+    ):
         train(DATASET, SETTINGS, workspace=tmp_path)
     (run,) = list_runs(tmp_path)
     assert load_checkpoint(run.checkpoint("last"))[1]["epoch"] == 2
@@ -730,7 +743,7 @@ def test_a_run_that_cannot_write_its_log_is_failed_all_the_same(
 
     monkeypatch.setattr(Run, "log", no_space)
     monkeypatch.setattr("bert4rec.runs.recorder.save_checkpoint", no_space)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UnwritableError, match="quota is full"):
         train(ring_dataset(), small_settings(), workspace=tmp_path)
     (run,) = list_runs(tmp_path)
     assert run.status().state == "failed"
