@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from bert4rec.bundle.model_card import model_card
 from bert4rec.bundle.reading import (
     CARD,
@@ -101,11 +99,7 @@ def lacking(run: Run) -> str:
 
 def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     weights = model.scorer.network.state_dict()
-    try:
-        save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
-    except SafetensorError as error:
-        # So safetensors tells of what the system does not allow.
-        raise OSError(str(error)) from error
+    save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
     _write_document(folder / SETTINGS, model.settings.in_effect())
     (folder / POLICY).write_text(dump_policy(run.policy()), encoding="utf-8")
     write_vocabulary(model.vocabulary, folder / VOCABULARY)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,11 +29,21 @@ NO_TENSORS = "no tensor is called so"
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-    """Write tensors and plain data; a reader sees the old file or the new one, never a part."""
+    """Write tensors and plain data; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     document = json.dumps({"format_version": FORMAT_VERSION, "plain": plain})
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with swapped_in(path) as temporary:
-        save_file(whole, temporary, metadata={"bert4rec": document})
+        try:
+            save_file(whole, temporary, metadata={"bert4rec": document})
+        except SafetensorError as error:
+            # So safetensors tells of what the system does not allow.
+            found = re.search(r"os error (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number)) from error
 
 
 def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import re
 import threading
 import time
 import traceback
@@ -14,8 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
 
 from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError, UnwritableError
@@ -117,7 +114,7 @@ class Recorder:
         assert self.trainer is not None
         try:
             save_snapshot(self.run, epoch, self.trainer.network.item_vectors())
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             self.run.log(f"no snapshot of the item vectors: {error}")
 
     def beat(self) -> None:
@@ -212,9 +209,6 @@ def _system_error(error: BaseException) -> tuple[int | None, Path | None]:
     """Return number and file of the system's error behind an error, where it is one of writing."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno, Path(os.fsdecode(error.filename)) if error.filename else None
-    if isinstance(error, SafetensorError):
-        found = re.search(r"os error (\d+)", str(error))
-        return (int(found[1]) if found else None), None
     return (None, None) if error.__cause__ is None else _system_error(error.__cause__)
 
 

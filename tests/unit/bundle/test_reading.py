@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec.bulk.vectors import Wanted, write_vectors
-from bert4rec.bundle import reading, writing
+from bert4rec.bundle import reading
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
@@ -228,11 +228,11 @@ def test_what_could_not_be_opened_again_is_not_written(
 def test_a_bundle_for_which_there_is_no_room_is_told_and_nothing_stays(
     tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: (os error 28)")
 
-    monkeypatch.setattr(writing, "save_checkpoint", full)
-    with pytest.raises(UnwritableError, match=r"cannot be written: .*os error 28"):
+    monkeypatch.setattr("bert4rec.runs.checkpoints.save_file", full)
+    with pytest.raises(UnwritableError, match=r"cannot be written: No space left"):
         export_bundle(tiny_run, tmp_path / "model.zip")
     assert not list(tmp_path.iterdir())
 
