@@ -42,15 +42,20 @@ class Login:
     Args:
         path: Of the file.
         providers: Names of the providers; without a name there is one, the empty text.
-        host: By which name the provider sends visitors back.
+        origin: Scheme and host to which the provider sends visitors back.
         allowed: Addresses, and domains that begin with `@`, in lower case; without any, whoever
             the provider knows is let in.
     """
 
     path: Path
     providers: tuple[str, ...]
-    host: str
+    origin: str
     allowed: frozenset[str]
+
+    @property
+    def host(self) -> str:
+        """Return by which name visitors reach the dashboard."""
+        return urlsplit(self.origin).hostname or ""
 
     def lets_in(self, user: Mapping[str, Any]) -> bool:
         """Whether somebody that a provider knows is one of those allowed.
@@ -84,8 +89,9 @@ def read_login(path: Path) -> Login:
     allowed = ours.pop("allowed", [])
     if ours:
         raise _misfit(path, f"[bert4rec] has no {', '.join(sorted(ours))}", "It takes `allowed`.")
-    host = urlsplit(auth["redirect_uri"]).hostname or ""
-    return Login(path, tuple(providers), host, _allowed(path, allowed))
+    back = urlsplit(auth["redirect_uri"])
+    origin = f"{back.scheme}://{back.netloc}".lower()
+    return Login(path, tuple(providers), origin, _allowed(path, allowed))
 
 
 def _read(path: Path) -> dict[str, Any]:

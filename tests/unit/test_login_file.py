@@ -25,12 +25,13 @@ def written(folder: Path, text: str) -> Path:
 
 
 def login_of(*allowed: str) -> Login:
-    return Login(Path("login.toml"), ("",), "maps.example.org", frozenset(allowed))
+    return Login(Path("login.toml"), ("",), "https://maps.example.org", frozenset(allowed))
 
 
 def test_one_provider_has_no_name_and_several_have_theirs(tmp_path: Path) -> None:
     one = read_login(written(tmp_path, f"[auth]{AUTH}{PROVIDER}[auth.client_kwargs]\na = 1"))
-    assert (one.providers, one.host, one.allowed) == (("",), "maps.example.org", frozenset())
+    assert (one.providers, one.allowed) == (("",), frozenset())
+    assert (one.origin, one.host) == ("https://maps.example.org", "maps.example.org")
     (tmp_path / "two").mkdir()
     text = f"[auth]{AUTH}[auth.google]{PROVIDER}[auth.okta]{PROVIDER}"
     assert read_login(written(tmp_path / "two", text)).providers == ("google", "okta")
