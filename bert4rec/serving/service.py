@@ -211,6 +211,9 @@ class Answers:
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
             return answering.result() if answering.done() else Response(status_code=CLIENT_GONE)
+        except asyncio.CancelledError as error:
+            # The server waits for answers no longer.
+            raise BusyError("the service ends", fix="Ask again in a moment.") from error
         finally:
             answering.cancel()
             leaving.cancel()

@@ -321,6 +321,43 @@ def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> 
     in_a_loop(ask())
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_request_that_is_under_way_for_too_long_at_the_end_is_told_so(
+    model: Recommender, is_whole: bool
+) -> None:
+    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
+
+    async def ask() -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+        is_under_way = asyncio.Event()
+        coming = iter([{"type": "http.request", "body": body, "more_body": not is_whole}])
+
+        async def receive() -> Any:
+            for message in coming:
+                return message
+            is_under_way.set()
+            return await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+
+        # Nobody answers: its lifespan has not begun.
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        headers = [(b"content-type", b"application/json")]
+        asking = asyncio.ensure_future(service(request | {"headers": headers}, receive, send))
+        async with asyncio.timeout(60):
+            await is_under_way.wait()
+            # As the server does.
+            asking.cancel()
+            await asking
+        return sent
+
+    start, told = in_a_loop(ask())
+    assert start["status"] == 503
+    assert json.loads(told["body"])["error"]["message"] == "the service ends"
+
+
 def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
     for path in ("/docs", "/redoc", "/"):
         assert client.get(path).status_code == 404
