@@ -42,15 +42,20 @@ class Login:
     Args:
         path: Of the file.
         providers: Names of the providers; without a name there is one, the empty text.
-        host: By which name the provider sends visitors back.
+        origin: Scheme and host to which the provider sends visitors back.
         allowed: Addresses, and domains that begin with `@`, in lower case; without any, whoever
             the provider knows is let in.
     """
 
     path: Path
     providers: tuple[str, ...]
-    host: str
+    origin: str
     allowed: frozenset[str]
+
+    @property
+    def host(self) -> str:
+        """Return by which name visitors reach the dashboard."""
+        return urlsplit(self.origin).hostname or ""
 
     def lets_in(self, user: Mapping[str, Any]) -> bool:
         """Whether somebody that a provider knows is one of those allowed.
@@ -81,11 +86,11 @@ def read_login(path: Path) -> Login:
     auth, ours = _section(path, told, "auth"), _section(path, told, "bert4rec")
     providers = _providers(auth)
     _check_auth(path, auth, providers)
-    allowed = ours.pop("allowed", [])
-    if ours:
-        raise _misfit(path, f"[bert4rec] has no {', '.join(sorted(ours))}", "It takes `allowed`.")
-    host = urlsplit(auth["redirect_uri"]).hostname or ""
-    return Login(path, tuple(providers), host, _allowed(path, allowed))
+    back = urlsplit(auth["redirect_uri"])
+    origin = f"{back.scheme}://{back.netloc}".lower()
+    if "allowed" in told or "allowed" in auth:
+        raise _misfit(path, "allowed stands outside [bert4rec]", "Write it below that line.")
+    return Login(path, tuple(providers), origin, _allowed(path, ours))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -125,6 +130,8 @@ def _check_auth(
     wanted: list[tuple[str, Mapping[str, Any], Sequence[str]]] = [("auth", auth, SHARED)]
     wanted += [(f"auth.{name}".rstrip("."), each, OF_PROVIDER) for name, each in providers.items()]
     for section, each, keys in wanted:
+        if "_" in section:
+            raise _misfit(path, f"[{section}] has a _ in its name", "Give it another name.")
         missing = [key for key in keys if not isinstance(each.get(key), str) or not each[key]]
         if missing:
             raise _misfit(
@@ -132,10 +139,11 @@ def _check_auth(
                 f"[{section}] lacks {', '.join(missing)}",
                 "Take them from your provider, see docs/sharing.md.",
             )
-    if not auth["redirect_uri"].endswith(CALLBACK):
+    back = auth["redirect_uri"]
+    if not back.startswith(("https://", "http://")) or not back.endswith(CALLBACK):
         raise _misfit(
             path,
-            f"redirect_uri should end in {CALLBACK}, got {auth['redirect_uri']}",
+            f"redirect_uri should begin with https:// and end in {CALLBACK}, got {back}",
             "Write the address of the dashboard with that end, and tell your provider the same.",
         )
     if len(auth["cookie_secret"]) < LEAST_SECRET:
@@ -147,13 +155,20 @@ def _check_auth(
         )
 
 
-def _allowed(path: Path, told: Any) -> frozenset[str]:
-    is_list = isinstance(told, list)
+def _allowed(path: Path, ours: Mapping[str, Any]) -> frozenset[str]:
+    unknown = sorted(set(ours) - {"allowed"})
+    if unknown:
+        raise _misfit(path, f"[bert4rec] has no {', '.join(unknown)}", "It takes `allowed`.")
+    if "allowed" not in ours:
+        return frozenset()
+    told = ours["allowed"]
+    is_list = isinstance(told, list) and bool(told)
     if not is_list or not all(isinstance(each, str) and "@" in each for each in told):
         raise _misfit(
             path,
             f"allowed should be a list of addresses and domains, got {told!r}",
-            'Write it like ["ann@example.com", "@example.org"].',
+            'Write it like ["ann@example.com", "@example.org"], or leave it out to let in whoever '
+            "the provider knows.",
         )
     return frozenset(each.strip().casefold() for each in told)
 

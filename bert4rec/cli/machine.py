@@ -11,6 +11,7 @@ import click
 from bert4rec.cli.terminal import FAILED, answer, shared_options, show, table, wants_json
 from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import Bert4RecError
+from bert4rec.login_file import LOGIN_VARIABLE
 
 if TYPE_CHECKING:
     from bert4rec.examination import Finding
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--login",
     type=click.Path(path_type=Path, dir_okay=False),
+    envvar=LOGIN_VARIABLE,
+    show_envvar=True,
     help="File that names who may use it; without it whoever reaches it may.",
 )
 @click.pass_context

@@ -229,6 +229,13 @@ class Run:
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""
         status = _told_status(self.folder)
+        if status.is_orphan() and status.state == "queued":
+            return replace(
+                status,
+                state="interrupted",
+                message="the process in whose queue it waited is gone",
+                fix="Start it again.",
+            )
         if status.is_orphan():
             return replace(
                 status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -161,17 +161,25 @@ def _part(read: Callable[[], Any], problems: list[str]) -> Any:
 
 
 def _base(body: Mapping[Any, Any]) -> Hyperparameters:
+    problems: list[str] = []
     settings = body.get("settings")
     preset = body.get("preset", None if settings else FIRST_PRESET)
-    if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
-        raise SettingsError([f"preset: {shown(preset)} should be one of {', '.join(PRESETS)}"])
-    if settings is not None and not isinstance(settings, Mapping):
-        raise SettingsError(["settings should be names with values"])
-    values = dict(PRESETS[preset].values) if preset else {}
-    values |= {str(name): value for name, value in (settings or {}).items()}
+    values: dict[str, Any] = {}
+    if isinstance(preset, str) and preset in PRESETS:
+        values |= PRESETS[preset].values
+    elif preset is not None:
+        problems.append(f"preset: {shown(preset)} should be one of {', '.join(PRESETS)}")
+    if isinstance(settings, Mapping):
+        values |= {str(name): value for name, value in settings.items()}
+    elif settings is not None:
+        problems.append("settings should be names with values")
     if "metric" in body:
-        values["valid_metric"] = body["metric"]
-    return parse_settings(values)
+        metric = _part(lambda: _metric(body["metric"]), problems)
+        values |= {"valid_metric": metric} if metric else {}
+    base = _part(lambda: parse_settings(values), problems)
+    if problems:
+        raise SettingsError(problems)
+    return cast("Hyperparameters", base)
 
 
 def _space(given: Any, base: Hyperparameters) -> Space:
@@ -180,6 +188,14 @@ def _space(given: Any, base: Hyperparameters) -> Space:
     if not isinstance(given, Mapping):
         raise SettingsError(["space should be settings with what they vary between"])
     return parse_space(given)
+
+
+def _metric(given: Any) -> str:
+    try:
+        return str(parse_value("valid_metric", given))
+    except SettingsError as error:
+        named = [f"metric{problem.removeprefix('valid_metric')}" for problem in error.problems]
+        raise SettingsError(named) from error
 
 
 def _whole(given: Any, name: str) -> int:

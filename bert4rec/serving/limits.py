@@ -50,7 +50,7 @@ class _Body:
         """Hand on a part of the body.
 
         Raises:
-            HTTPException: it is too large, or too late.
+            HTTPException: it is too large, or too late, or the service ends.
         """
         if self._is_whole:
             # Only whether the client has gone is still to be heard.
@@ -63,6 +63,8 @@ class _Body:
         except TimeoutError as error:
             detail = f"the body did not arrive within {self._limits.seconds:g} s"
             raise HTTPException(408, detail) from error
+        except asyncio.CancelledError as error:
+            raise HTTPException(503, "the service ends") from error
         self._n_bytes += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         if self._n_bytes > self._limits.max_bytes:

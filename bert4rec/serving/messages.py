@@ -211,7 +211,10 @@ class Told(Message):
 
     type: str
     message: str
-    where: str | None = None
+    where: str | None = Field(
+        default=None,
+        description="Part of the body that the message, or the first of several, is about.",
+    )
     fix: str | None = None
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -38,7 +38,15 @@ from bert4rec.serving.limits import MAX_BODY_BYTES, BoundedBodies
 from bert4rec.vector_search import unit
 
 VERSION = version("bert4rec")
-MAX_PROBLEMS, MAX_WORDS = 5, 300
+MAX_PROBLEMS, MAX_WORDS, MAX_PLACE = 5, 300, 100
+COMPARE = "Compare with /openapi.json."
+FIXES = {
+    400: "Send one JSON document in UTF-8.",
+    404: COMPARE,
+    405: COMPARE,
+    413: "Ask for it in several requests.",
+    503: "Ask again in a moment.",
+}
 # A body has to be said to be JSON: a page from elsewhere cannot make a browser say so unasked.
 JSON_TYPE = re.compile(r"application/(?:[^/;]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 # nginx's number of a request whose client has gone; it is sent to nobody.
@@ -49,6 +57,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for code in (400, 404, 408, 413, 415, 422, 500, 503)
 }
 History = messages.Sequence | messages.User
+Query = TypeVar("Query")
 
 
 def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
@@ -134,11 +143,9 @@ class Answers:
 
     async def fill(self, asked: messages.FillRequest, request: Request) -> Response:
         """Fill the gaps of sequences from both sides; a sequence without a gap gets none."""
-        sequences = [encode_history(self.model, query.items) for query in asked.queries]
+        sequences = _each(asked.queries, self._gapped)
         places = [_gaps(query.items) for query in asked.queries]
         with_gaps = [row for row, found in enumerate(places) if found]
-        for row in with_gaps:
-            self.model.gaps(sequences[row])
 
         def document(found: list[Any]) -> dict[str, Any]:
             fills: list[list[dict[str, Any]]] = [[] for _ in places]
@@ -164,7 +171,9 @@ class Answers:
 
     async def score(self, asked: messages.ScoreRequest, request: Request) -> Response:
         """Score candidates as the next item of histories."""
-        candidates = [encode_history(self.model, query.candidates) for query in asked.queries]
+        candidates = _each(
+            asked.queries, lambda query: encode_history(self.model, query.candidates)
+        )
         histories = self._histories(asked.queries)
 
         def document(found: list[Any]) -> dict[str, Any]:
@@ -177,7 +186,8 @@ class Answers:
 
     async def embed(self, asked: messages.EmbedRequest, request: Request) -> Response:
         """Give the vectors of histories and of items."""
-        item_idx = encode_history(self.model, asked.item_ids)
+        with _told_of("item_ids"):
+            item_idx = encode_history(self.model, asked.item_ids)
         histories = self._histories(asked.queries)
 
         def document(found: list[Any]) -> dict[str, Any]:
@@ -198,12 +208,18 @@ class Answers:
         return np.asarray(vectors[at.to(vectors.device)].cpu().numpy())
 
     def _histories(self, queries: Sequence[History]) -> list[np.ndarray]:
-        return [
-            past_of(self.model, query.user)
-            if isinstance(query, messages.User)
-            else encode_history(self.model, query.items)
-            for query in queries
-        ]
+        return _each(queries, self._history)
+
+    def _history(self, query: History) -> np.ndarray:
+        if isinstance(query, messages.User):
+            return past_of(self.model, query.user)
+        return encode_history(self.model, query.items)
+
+    def _gapped(self, query: messages.Gaps) -> np.ndarray:
+        sequence = encode_history(self.model, query.items)
+        if None in query.items:
+            self.model.gaps(sequence)
+        return sequence
 
     async def _ask(self, asked: _Asked, n_rows: int, request: Request) -> Response:
         answering = asyncio.ensure_future(self.gatherer.ask(asked, n_rows))
@@ -211,6 +227,9 @@ class Answers:
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
             return answering.result() if answering.done() else Response(status_code=CLIENT_GONE)
+        except asyncio.CancelledError as error:
+            # The server waits for answers no longer.
+            raise BusyError("the service ends", fix="Ask again in a moment.") from error
         finally:
             answering.cancel()
             leaving.cancel()
@@ -220,6 +239,24 @@ async def _gone(request: Request) -> None:
     """Wait until the client has gone; its request has been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+@contextmanager
+def _told_of(place: str) -> Iterator[None]:
+    """Say of an error which part of the body it is about."""
+    try:
+        yield
+    except Bert4RecError as error:
+        error.where = f"body.{place}"
+        raise
+
+
+def _each(queries: Sequence[Query], read: Callable[[Query], np.ndarray]) -> list[np.ndarray]:
+    found = []
+    for number, query in enumerate(queries):
+        with _told_of(f"queries.{number}"):
+            found.append(read(query))
+    return found
 
 
 def _gaps(items: Sequence[str | None]) -> list[int]:
@@ -233,15 +270,27 @@ def _add_paths(service: FastAPI, answers: Answers) -> None:
         ("/score", answers.score, messages.ScoreAnswer),
         ("/embed", answers.embed, messages.EmbedAnswer),
     )
-    service.add_api_route("/health", answers.health, response_model=messages.Health)
+    health = partial(service.add_api_route, "/health", answers.health)
+    health(response_model=messages.Health, operation_id="health")
+    # Some who look after services ask so.
+    health(methods=["HEAD"], include_in_schema=False)
     for path, answer, kind in paths:
-        service.add_api_route(path, answer, methods=["POST"], response_model=kind)
+        service.add_api_route(
+            path, answer, methods=["POST"], response_model=kind, operation_id=path[1:]
+        )
 
 
-def _told(status: int, kind: str, message: str, **more: str | None) -> JSONResponse:
-    problem = messages.Problem(error=messages.Told(type=kind, message=_plain(message), **more))
+def _told(
+    status: int, kind: str, message: str, *, where: str | None = None, fix: str | None = None
+) -> JSONResponse:
+    told = messages.Told(
+        type=kind,
+        message=_plain(message),
+        where=where and _plain(where),
+        fix=fix and _plain(fix),
+    )
     headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse(problem.model_dump(), status, headers)
+    return JSONResponse(messages.Problem(error=told).model_dump(), status, headers)
 
 
 def _plain(text: str) -> str:
@@ -256,27 +305,34 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", said, fix=fix)
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     is_json = not any(problem["type"] == "json_invalid" for problem in problems)
+    places = [_place(problem["loc"]) for problem in problems[:MAX_PROBLEMS]]
     said = "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])[:100]}: {problem['msg']}"
-        for problem in problems[:MAX_PROBLEMS]
+        f"{place}: {problem['msg']}" for place, problem in zip(places, problems, strict=False)
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST
-    fix = "Compare with /openapi.json."
-    return _told(status, "InvalidRequest", said, fix=fix)
+    return _told(status, "InvalidRequest", said, where=places[0], fix=COMPARE)
+
+
+def _place(loc: Sequence[Any]) -> str:
+    """Return a place in a body as its client knows it: without the name of a query's form."""
+    known = [part for at, part in enumerate(loc) if at != 3 or part not in ("Sequence", "User")]
+    return ".".join(map(str, known))[:MAX_PLACE]
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    told = _told(status, HTTPStatus(status).phrase.replace(" ", ""), str(error.detail))  # type: ignore[attr-defined]
+    kind = HTTPStatus(status).phrase.replace(" ", "")
+    told = _told(status, kind, str(error.detail), fix=FIXES.get(status))  # type: ignore[attr-defined]
     told.headers.update(getattr(error, "headers", None) or {})
     return told
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    message = error.message if isinstance(error, Bert4RecError) else str(error)
-    fix = error.fix if isinstance(error, Bert4RecError) else None
-    return _told(status, type(error).__name__, message, fix=None if fix is None else _plain(fix))
+    told = error if isinstance(error, Bert4RecError) else Bert4RecError(str(error))
+    # Where on this machine something failed is nobody else's business.
+    where = None if status == HTTPStatus.INTERNAL_SERVER_ERROR else told.where
+    return _told(status, type(error).__name__, told.message, where=where, fix=told.fix)
 
 
 async def _broken(_: Request, error: Exception) -> JSONResponse:

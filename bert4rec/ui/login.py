@@ -9,8 +9,15 @@ from typing import Any
 
 import streamlit as st
 
+from bert4rec.errors import FormatError
 from bert4rec.login_file import LOGIN_VARIABLE, Login, read_login
+from bert4rec.ui.state import show_error
 from bert4rec.view.markdown import escape
+
+NO_DOOR = FormatError(
+    "a login is meant here, but the dashboard was not started with it",
+    fix="Start it with: bert4rec app --login FILE, see docs/sharing.md.",
+)
 
 
 def asked_login() -> Login | None:
@@ -21,12 +28,25 @@ def asked_login() -> Login | None:
 
 def is_let_in() -> bool:
     """Whether the visitor may use the dashboard."""
+    if lacks_door():
+        return False
     login = asked_login()
     return login is None or (_is_known() and login.lets_in(_user()))
 
 
+def lacks_door() -> bool:
+    """Whether a login is meant that only `bert4rec app` can ask for, and Streamlit runs alone."""
+    path = os.environ.get(LOGIN_VARIABLE)
+    if path is None:
+        return st.secrets.load_if_toml_exists() and "auth" in st.secrets
+    return bool(path) and path not in st.get_option("secrets.files")
+
+
 def draw_door() -> None:
     """Draw how to get in, or that somebody is not let in."""
+    if lacks_door():
+        show_error(NO_DOOR)
+        return
     login = asked_login()
     assert login is not None
     with st.container(width=420):

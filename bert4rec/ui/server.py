@@ -96,7 +96,10 @@ def serve(
         DeviceError: the port is taken.
     """
     import streamlit as st
+    from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
+
+    from bert4rec.ui.login_return import LoginReturn
 
     app = find_app()
     asked = None if login is None else read_login(login.resolve())
@@ -110,7 +113,8 @@ def serve(
     PagesManager.uses_pages_directory = False
     greeting = _greeting(host, port, workspace, login=asked, open_browser=open_browser, tell=tell)
     config = launch_config(read_config(app), host, port, asked)
-    st.App(app, lifespan=greeting).run(config=config)
+    back = [] if asked is None else [Middleware(LoginReturn, origin=asked.origin)]
+    st.App(app, lifespan=greeting, middleware=back).run(config=config)
 
 
 def launch_config(

@@ -571,9 +571,10 @@ def test_a_run_of_another_process_is_only_watched(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
     run = queued_run(workspace)
+    assert "It waits in another process" in texts(open_train(run))
     run.set_status(state="running")
     app = open_train(run)
-    assert "another process" in texts(app)
+    assert "It runs in another process" in texts(app)
     assert not any(label in labels(app) for label in ("Pause", "Stop and keep best"))
 
 

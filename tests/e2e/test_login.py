@@ -70,6 +70,16 @@ def test_whoever_is_allowed_logs_in_uses_the_dashboard_and_logs_out(
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
+def test_after_a_login_one_stands_on_the_page_and_address_that_a_link_named(
+    guarded: Server, page: Page
+) -> None:
+    linked = f"{guarded.url}/data?a=1%2C2&b=caf%C3%A9"
+    page.goto(linked)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    expect(page).to_have_url(linked)
+
+
 @pytest.mark.parametrize(
     "person",
     [

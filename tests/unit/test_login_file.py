@@ -25,12 +25,13 @@ def written(folder: Path, text: str) -> Path:
 
 
 def login_of(*allowed: str) -> Login:
-    return Login(Path("login.toml"), ("",), "maps.example.org", frozenset(allowed))
+    return Login(Path("login.toml"), ("",), "https://maps.example.org", frozenset(allowed))
 
 
 def test_one_provider_has_no_name_and_several_have_theirs(tmp_path: Path) -> None:
     one = read_login(written(tmp_path, f"[auth]{AUTH}{PROVIDER}[auth.client_kwargs]\na = 1"))
-    assert (one.providers, one.host, one.allowed) == (("",), "maps.example.org", frozenset())
+    assert (one.providers, one.allowed) == (("",), frozenset())
+    assert (one.origin, one.host) == ("https://maps.example.org", "maps.example.org")
     (tmp_path / "two").mkdir()
     text = f"[auth]{AUTH}[auth.google]{PROVIDER}[auth.okta]{PROVIDER}"
     assert read_login(written(tmp_path / "two", text)).providers == ("google", "okta")
@@ -75,9 +76,14 @@ def test_an_address_that_is_not_verified_is_in_no_list(verified: object) -> None
         ("auth = 1", "auth is no section"),
         (f"[auth]{AUTH}", r"\[auth\] lacks client_id, client_secret, server_metadata_url"),
         (f"[auth]{AUTH}[auth.okta]\nclient_id = 'a'", r"\[auth.okta\] lacks client_secret"),
-        (f"[auth]{AUTH.replace('oauth2callback', '')}{PROVIDER}", "should end in /oauth2callback"),
+        (f"[auth]{AUTH.replace('oauth2callback', '')}{PROVIDER}", "end in /oauth2callback"),
         (f"[auth]{AUTH.replace('s' * LEAST_SECRET, 'short')}{PROVIDER}", "32 signs or more, got 5"),
         (f"[auth]{AUTH}{PROVIDER}[bert4rec]\nallow = []", r"\[bert4rec\] has no allow"),
+        (f"[auth]{AUTH}{PROVIDER}[bert4rec]\nallowed = []", "should be a list"),
+        (f"allowed = ['@b.c']\n[auth]{AUTH}{PROVIDER}", r"outside \[bert4rec\]"),
+        (f"[auth]{AUTH}{PROVIDER}allowed = ['@b.c']", r"outside \[bert4rec\]"),
+        (f"[auth]{AUTH}[auth.my_own]{PROVIDER}", "has a _ in its name"),
+        (f"[auth]{AUTH.replace('https://', '')}{PROVIDER}", "should begin with https://"),
         (f"[auth]{AUTH}{PROVIDER}[bert4rec]\nallowed = 'a@b.c'", "should be a list"),
         (f"[auth]{AUTH}{PROVIDER}[bert4rec]\nallowed = ['example.org']", "should be a list"),
     ],

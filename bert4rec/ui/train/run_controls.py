@@ -85,7 +85,8 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
     now = shown_state(run, status)
     is_ours = state.job_service().position(run.id) is not None
     if now in ACTIVE_STATES and not is_ours:
-        st.caption("It runs in another process, which alone can steer it; here it can be watched.")
+        does = "waits" if now == "queued" else "runs"
+        st.caption(f"It {does} in another process, which alone can steer it; here it is watched.")
         return
     with st.container(horizontal=True):
         if now in ("running", "paused"):

@@ -707,6 +707,17 @@ def test_the_app_is_told_where_runs_train_by_option_or_environment(
     assert "'cluster' is not one of 'thread', 'process'" in refused.stderr
 
 
+def test_the_app_is_told_who_may_use_it_by_the_environment_too(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("bert4rec.ui.server.serve", lambda **given: asked.update(given))
+    for named, expected in (("login.toml", Path("login.toml")), ("", None)):
+        monkeypatch.setenv("BERT4REC_LOGIN", named)
+        assert run("app").exit_code == 0
+        assert asked["login"] == expected
+
+
 def test_ctrl_c_is_the_end_of_the_app_and_no_second_document(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,7 +104,10 @@ def test_an_active_run_whose_process_is_gone_is_interrupted(run: Run, state: str
     put_status(run, state=state, pid=a_dead_pid())
     status = run.status()
     assert status.state == "interrupted"
-    assert "Resume it" in status.fix
+    # What waited has nothing to go on from.
+    waited = state == "queued"
+    assert ("waited" in status.message) == waited
+    assert ("Start it again" if waited else "Resume it") in status.fix
 
 
 @pytest.mark.parametrize("state", ["finished", "stopped", "failed"])

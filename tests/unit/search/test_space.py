@@ -151,7 +151,7 @@ def test_a_plan_survives_yaml() -> None:
         ("trials: 0", "trials: 0"),
         ("trials: many", "trials: 'many'"),
         ("minutes: -1", "minutes: -1"),
-        ("metric: ndcg@7", "valid_metric"),
+        ("metric: ndcg@7", "metric: .ndcg@7"),
         ("preset: best", "preset: 'best'"),
         ("preset: [balanced]", r"preset: \['balanced'\]"),
         ("preset: {balanced: 1}", r"preset: \{'balanced': 1\}"),
@@ -188,6 +188,8 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
     text = """
 search:
   trails: 3
+  preset: quik
+  metric: ndgc@10
   settings: {n_epochs: 0, eval_step: 5}
   space: {learning_rate: [0.1], dropout_rate: {low: 0.5, high: 0.1}, seed: [1, 2]}
   trials: many
@@ -197,10 +199,10 @@ search:
     with pytest.raises(SettingsError) as caught:
         load_plan(text)
     names = ("trails", "n_epochs", "learning_rate", "dropout_rate", "seed", "trials", "minutes")
-    names = (*names, "search seed")
+    names = (*names, "search seed", "preset", "metric")
     said = caught.value.problems
     assert [name for name in names if not any(line.startswith(name) for line in said)] == []
-    assert len(said) == 8
+    assert len(said) == 10
 
 
 def test_a_space_is_checked_against_its_base_beside_a_wrong_budget() -> None:

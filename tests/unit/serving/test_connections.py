@@ -21,6 +21,7 @@ from bert4rec.serving.connections import (
     room_for_connections,
 )
 from bert4rec.serving.messages import Problem
+from tests.waiting import wait_until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
@@ -97,6 +98,44 @@ def test_a_connection_too_many_is_told_so_in_the_form_of_all_problems() -> None:
             assert second.recv(1) == b""
         first.sendall(HEAD + b"\r\n")
         assert heard(first).status == 200
+
+
+@pytest.mark.parametrize("kind", [b"keep-alive", b"close"])
+def test_a_connection_that_nobody_reads_from_makes_room(kind: bytes) -> None:
+    body = b"a" * 2**24  # more than the system keeps of it
+
+    async def tell_much(scope: Any, receive: Any, send: Any) -> None:
+        length = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": body})
+
+    limits = {"most": 1, "taking_seconds": 0.05}
+    with listening(tell_much, **limits) as address, connected(address) as first:
+        first.sendall(HEAD + b"Connection: " + kind + b"\r\n\r\n")
+        assert heard(first).status == 200
+        wait_until(lambda: is_taken(address))
+
+
+def is_taken(address: tuple[str, int]) -> bool:
+    """Whether one more connection may ask."""
+    with connected(address) as client:
+        client.sendall(HEAD + b"\r\n")
+        return heard(client).status == 200
+
+
+def test_a_connection_that_is_read_from_gets_all_of_a_long_answer() -> None:
+    parts = [bytes([at]) * 2**20 for at in range(8)]
+
+    async def tell_parts(scope: Any, receive: Any, send: Any) -> None:
+        length = [(b"content-length", str(len(parts) * 2**20).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    with listening(tell_parts, most=1) as address, connected(address) as client:
+        client.sendall(HEAD + b"\r\n")
+        assert heard(client).read() == b"".join(parts)
 
 
 def test_the_limit_of_open_files_is_raised_for_the_connections() -> None:

@@ -102,6 +102,11 @@ def test_seven_and_seven_point_nought_are_one_number(client: TestClient) -> None
     assert client.post("/recommend", json={"queries": asked, "k": "7"}).status_code == 422
 
 
+def test_whoever_only_asks_whether_the_service_is_there_may(client: TestClient) -> None:
+    asked = client.head("/health")
+    assert (asked.status_code, asked.content) == (200, b"")
+
+
 def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None:
     found = client.get("/health").json()
     assert (found["status"], found["run"], found["n_items"]) == ("ok", tiny_run.id, 30)
@@ -215,9 +220,9 @@ def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> No
 @pytest.mark.parametrize(
     ("path", "query", "expected"),
     [
-        ("/recommend", {"items": [1]}, "body.queries.0.Sequence.items.0: Input should be a valid"),
-        ("/recommend", {"user": 1}, "body.queries.0.User.user: Input should be a valid"),
-        ("/score", {"items": []}, "body.queries.0.Sequence.candidates: Field required"),
+        ("/recommend", {"items": [1]}, "body.queries.0.items.0: Input should be a valid"),
+        ("/recommend", {"user": 1}, "body.queries.0.user: Input should be a valid"),
+        ("/score", {"items": []}, "body.queries.0.candidates: Field required"),
     ],
 )
 def test_problems_of_a_query_are_told_of_the_form_it_has_alone(
@@ -226,6 +231,26 @@ def test_problems_of_a_query_are_told_of_the_form_it_has_alone(
     message = problem(client.post(path, json={"queries": [query]}))["message"]
     assert message.startswith(expected)
     assert ";" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/recommend", {"queries": [{"items": ["1"]}, {"items": ["nosuch"]}]}, "body.queries.1"),
+        ("/fill", {"queries": [{"items": ["nosuch", None]}]}, "body.queries.0"),
+        ("/fill", {"queries": [{"items": []}, {"items": [None, *["1"] * 12]}]}, "body.queries.1"),
+        ("/score", {"queries": [{"items": [], "candidates": ["nosuch"]}]}, "body.queries.0"),
+        ("/embed", {"queries": [{"user": "nosuch"}]}, "body.queries.0"),
+        ("/embed", {"item_ids": ["1", "nosuch"]}, "body.item_ids"),
+        ("/embed", {"queries": [{"user": 1}]}, "body.queries.0.user"),
+        ("/recommend", {"queries": [{"items": []}], "k": 0, "K": 1}, "body.k"),
+        ("/recommend", [], "body"),
+    ],
+)
+def test_a_problem_says_which_part_of_the_body_it_is_about(
+    path: str, body: Any, where: str, client: TestClient
+) -> None:
+    assert problem(client.post(path, json=body))["where"] == where
 
 
 def test_a_path_with_a_slash_behind_it_is_another_one(client: TestClient) -> None:
@@ -321,6 +346,43 @@ def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> 
     in_a_loop(ask())
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_request_that_is_under_way_for_too_long_at_the_end_is_told_so(
+    model: Recommender, is_whole: bool
+) -> None:
+    body = json.dumps({"queries": [{"items": ["1"]}]}).encode()
+
+    async def ask() -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+        is_under_way = asyncio.Event()
+        coming = iter([{"type": "http.request", "body": body, "more_body": not is_whole}])
+
+        async def receive() -> Any:
+            for message in coming:
+                return message
+            is_under_way.set()
+            return await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+
+        # Nobody answers: its lifespan has not begun.
+        service = create_service(model)
+        request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
+        headers = [(b"content-type", b"application/json")]
+        asking = asyncio.ensure_future(service(request | {"headers": headers}, receive, send))
+        async with asyncio.timeout(60):
+            await is_under_way.wait()
+            # As the server does.
+            asking.cancel()
+            await asking
+        return sent
+
+    start, told = in_a_loop(ask())
+    assert start["status"] == 503
+    assert json.loads(told["body"])["error"]["message"] == "the service ends"
+
+
 def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
     for path in ("/docs", "/redoc", "/"):
         assert client.get(path).status_code == 404
@@ -328,6 +390,8 @@ def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
     assert set(described["paths"]) == {"/fill", "/recommend", "/score", "/embed", "/health"}
     for operation in described["paths"].values():
         for method in operation.values():
+            # What tools name the functions of a client after.
+            assert method["operationId"].isalpha()
             schema = method["responses"]["422"]["content"]["application/json"]["schema"]
             assert schema["$ref"].endswith("/Problem")
     assert "examples" in json.dumps(described)

@@ -60,7 +60,7 @@ def test_hosts_that_were_named_stay_allowed_when_the_app_is_shared() -> None:
 
 
 def test_with_a_login_its_file_is_the_secrets_and_its_host_is_allowed() -> None:
-    login = Login(Path("/etc/login.toml"), ("",), "maps.example.org", frozenset())
+    login = Login(Path("/etc/login.toml"), ("",), "https://maps.example.org", frozenset())
     config = launch_config({"server.allowedHosts": ["localhost"]}, "127.0.0.1", 8600, login)
     assert config["secrets.files"] == ["/etc/login.toml"]
     assert config["server.allowedHosts"] == ["localhost", "maps.example.org"]

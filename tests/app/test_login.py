@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bert4rec.login_file import LOGIN_VARIABLE
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def opened(**secrets: object) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.secrets = secrets
+    return app.run()
+
+
+def tells_that_there_is_no_door(app: AppTest) -> bool:
+    assert not app.exception
+    return "login is meant here" in " ".join(each.value for each in app.error)
+
+
+def test_streamlit_alone_shows_nothing_where_a_login_was_meant(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for app in (opened(auth={"client_id": "id"}), opened(auth={"okta": {}})):
+        assert tells_that_there_is_no_door(app)
+        assert not app.button
+        assert not app.sidebar.children
+    monkeypatch.setenv(LOGIN_VARIABLE, "login.toml")
+    assert tells_that_there_is_no_door(opened())
+
+
+def test_other_secrets_and_a_dashboard_without_a_login_are_open(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert opened(database="x").button
+    # As the launcher says where no login is asked for.
+    monkeypatch.setenv(LOGIN_VARIABLE, "")
+    assert opened(auth={"client_id": "id"}).button
