@@ -34,6 +34,7 @@ class Asked:
 
     items: str | None
     user: str | None
+    newest: int | None
     length: int | None
     exclude: str | None
     limit: tuple[str, ...]
@@ -49,6 +50,9 @@ SHARE = click.FloatRange(0, 1)
 OPTIONS = (
     click.option("--items", help=GAP_HELP),
     click.option("--user", help="A user of the dataset, in place of --items; see --length."),
+    click.option(
+        "--newest", type=click.IntRange(min=1), help="Of --user's items only so many, the newest."
+    ),
     click.option(
         "--length", type=click.IntRange(min=1), help="Add gaps at the end up to so many places."
     ),
@@ -111,6 +115,8 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
     """
     if (asked.items is None) == (asked.user is None):
         wrong_use("give either --items or --user")
+    if asked.newest is not None and asked.user is None:
+        wrong_use("--newest goes with --user")
     if out is not None and Path(out).suffix not in ENDINGS:
         wrong_use(f"--out should end in {', '.join(ENDINGS)}")
     from bert4rec.composer.decoding import compose as fill_together
@@ -145,14 +151,30 @@ def _outline(asked: Asked, model: Recommender) -> Outline:
             for item in typed_items("--items", asked.items)
         ]
     else:
-        history = model.dataset.history(model.dataset.user_idx(str(asked.user)))
-        places = [int(item) for item in history]
+        places = _history(asked, model)
     dials = Dials(asked.novelty, asked.diversity, asked.temperature, asked.seed)
     outline = Outline.of(places, _rules(asked, vocabulary), dials)
     outline = outline.extended_to(asked.length) if asked.length else outline
     if not outline.gaps:
         raise SettingsError(["there is no gap to fill"], fix="Put _ where one is, or use --length.")
     return outline
+
+
+def _history(asked: Asked, model: Recommender) -> list[int | None]:
+    from bert4rec.composer.outline import MAX_PLACES
+    from bert4rec.errors import SettingsError
+
+    history = model.dataset.history(model.dataset.user_idx(str(asked.user)))
+    items = history[-asked.newest :] if asked.newest else history
+    most = min(asked.length or MAX_PLACES, MAX_PLACES)
+    if len(items) > most:
+        longer = ", or raise --length" if len(items) < MAX_PLACES else ""
+        raise SettingsError(
+            [f"{len(items):,} items of user {asked.user!r} do not fit into {most} places"],
+            where="--newest" if asked.newest else "--user",
+            fix=f"Take only the newest ones, as with --newest 10{longer}.",
+        )
+    return [int(item) for item in items]
 
 
 def _rules(asked: Asked, vocabulary: Vocabulary) -> Rules:

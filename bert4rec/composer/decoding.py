@@ -9,18 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bert4rec.composer.outline import OPEN, Outline
-from bert4rec.composer.rules import (
-    allowed_at,
-    bind_rules,
-    broken_rules,
-    check_room,
-    leaves_room,
-    why_nothing,
-)
+from bert4rec.composer.room import best_set, check_limits, check_room, leaves_room, limits_of
+from bert4rec.composer.rules import allowed_at, bind_rules, broken_rules, why_nothing
 from bert4rec.composer.taste import Taste
 from bert4rec.composer.views import gap_scores, view, view_scores
 from bert4rec.errors import SettingsError
 from bert4rec.recommender import Recommender
+from bert4rec.words import counted
 
 # Longer outlines fix several gaps a round, so that a fill costs about as many passes at most.
 MAX_ROUNDS = 24
@@ -30,6 +25,9 @@ MAX_SWEEPS = 4
 CLEAR_GAIN = math.log(10)
 # A fill that had to take back more choices than this is given up.
 MAX_UNDONE = 500
+# Where limits are all that bars, items that fit are found without the search: it may predict so
+# many places again before (a pass costs by the places of the sequence).
+MAX_PLACES_AGAIN = 5_000
 N_ALTERNATIVES = 5
 
 
@@ -117,8 +115,9 @@ def compose(
     predicted anew from all others, and those beside which another is ten times as probable are
     changed, the least sure first, until there is none or after some sweeps; the best state that was
     met is kept, by the product of the choices' probabilities. Where rules leave a gap without any
-    item, choices are taken back. What is kept stays, also where it breaks a rule by itself; no
-    choice adds to that.
+    item, choices are taken back; where that leads nowhere, the search starts again with items that
+    fill all gaps within the limits together. What is kept stays, also where it breaks a rule by
+    itself; no choice adds to that.
 
     Source: iterative masked decoding as in Ghazvininejad et al. 2019, "Mask-Predict", with one
     choice a round and re-masking of single places; the rules and the search behind them are ours.
@@ -164,36 +163,38 @@ class _Decoder:
         # What led to a dead end, by place, given the steps before it.
         self.banned: dict[int, frozenset[int]] = {}
         self.rounds: dict[int, int] = {}
+        self.n_rounds = self.n_undone = 0
+        # Where the search went astray: items that fill all gaps within the limits, bool (N,).
+        self.fitting: np.ndarray | None = None
         self.first_scores: np.ndarray | None = None
 
     def run(self) -> Composition:
         check_room(self.rules, self.items)
         gaps = self.outline.gaps
-        n_rounds = n_undone = 0
         while open_places := [place for place in gaps if self.items[place] == OPEN]:
             allowed = self._allowed(open_places)
             is_stuck = ~allowed.any(axis=1)
             if is_stuck.any():
-                n_undone += 1
-                self._take_back(open_places[int(is_stuck.argmax())], n_undone)
+                self._leave_dead_end(open_places[int(is_stuck.argmax())])
                 continue
-            self._fill_some(open_places, allowed, n_rounds)
-            n_rounds += 1
-        log_p, n_changed = self._sweep(gaps, n_rounds)
+            self._fill_some(open_places, allowed)
+        log_p, n_changed = self._sweep(gaps)
         choices = tuple(map(self._choice, gaps, log_p))
         items = tuple(self.items.tolist())
         notes = tuple(broken_rules(self.rules, self.outline.items))
-        return Composition(self.outline, items, choices, n_rounds, n_changed, notes)
+        return Composition(self.outline, items, choices, self.n_rounds, n_changed, notes)
 
     def _allowed(self, places: Sequence[int]) -> np.ndarray:
         """Return which items may stand at open places, bool (M, N)."""
         allowed = allowed_at(self.rules, self.items, places)
         allowed &= leaves_room(self.rules, self.items)
+        if self.fitting is not None:
+            allowed &= self.fitting
         for row, place in enumerate(places):
             allowed[row, [item - 1 for item in self.banned.get(place, ())]] = False
         return allowed
 
-    def _fill_some(self, places: Sequence[int], allowed: np.ndarray, n_rounds: int) -> None:
+    def _fill_some(self, places: Sequence[int], allowed: np.ndarray) -> None:
         asked = [0] if self.method.is_in_order else list(range(len(places)))
         asked_places = [places[row] for row in asked]
         log_p = self.taste.log_probabilities(
@@ -209,7 +210,8 @@ class _Decoder:
             if row == order[0] or self._allowed([place])[0, item - 1]:
                 self.steps.append(_Step(place, item, dict(self.banned)))
                 self.items[place] = item
-                self.rounds[place] = n_rounds
+                self.rounds[place] = self.n_rounds
+        self.n_rounds += 1
 
     def _scores(self, places: Sequence[int]) -> np.ndarray:
         if self.method.predicts_anew:
@@ -221,20 +223,53 @@ class _Decoder:
             )
         return self.first_scores[[gaps.index(place) for place in places]]
 
-    def _take_back(self, place: int, n_undone: int) -> None:
+    def _leave_dead_end(self, place: int) -> None:
+        """Take a choice back or, where that led nowhere, start again with items that fit."""
+        fitting = None
+        if limits_of(self.rules) and self.fitting is None:
+            if not self.n_undone:
+                check_limits(self.rules, self.outline.items)
+            if self.n_undone == self._patience():
+                fitting = self._fitting()
+        if fitting is None:
+            self._take_back(place)
+            return
+        self.fitting = fitting
+        self.items, self.steps, self.banned = self.outline.items, [], {}
+        self.n_rounds = self.n_undone = 0
+
+    def _patience(self) -> int:
+        # Items that fit by the limits may still have no order, so there the search goes first.
+        has_orders = not all(rule.is_everywhere for rule in self.rules)
+        n_again = MAX_PLACES_AGAIN // len(self.outline)
+        return MAX_UNDONE if has_orders else min(n_again, MAX_UNDONE)
+
+    def _fitting(self) -> np.ndarray | None:
+        """Return items that fill all gaps within the limits, each good for one of them."""
+        items, gaps = self.outline.items, self.outline.gaps
+        scores = gap_scores(self.recommender, items, gaps, context=self.method.context)
+        log_p = self.taste.log_probabilities(
+            scores, allowed_at(self.rules, items, gaps), items, gaps
+        )
+        return best_set(self.rules, items, self.taste.shaken(log_p, gaps).max(axis=0))
+
+    def _take_back(self, place: int) -> None:
         """Take the last choice back and bar it while those before it stand."""
-        if not self.steps or n_undone > MAX_UNDONE:
+        if not self.steps or self.n_undone == MAX_UNDONE:
             reason = why_nothing(self.rules, self.items, place)
-            tried = f" after {n_undone - 1:,} choices were taken back" if n_undone > 1 else ""
+            tried = (
+                f" after taking back {counted(self.n_undone, 'choice')}" if self.n_undone else ""
+            )
             raise SettingsError(
                 [reason + tried], fix="Loosen one of these rules, or close the gap."
             )
+        self.n_undone += 1
         last = self.steps.pop()
         self.items[last.place] = OPEN
         there = last.banned.get(last.place, frozenset())
         self.banned = last.banned | {last.place: there | {last.item}}
 
-    def _sweep(self, gaps: Sequence[int], n_rounds: int) -> tuple[np.ndarray, int]:
+    def _sweep(self, gaps: Sequence[int]) -> tuple[np.ndarray, int]:
         """Look at all choices again; returns their log-probabilities, (M, N), and the changes."""
         # Every state from here on is whole, so nothing leads to a dead end any more.
         self.banned = {}
@@ -243,7 +278,7 @@ class _Decoder:
         best_items, best_rounds = self.items.copy(), dict(self.rounds)
         best_log_p, best_fit = log_p, self._fit(gaps, shaken)
         for sweep in range(self.method.max_sweeps):
-            if not self._change_some(gaps, shaken, n_rounds + sweep):
+            if not self._change_some(gaps, shaken, self.n_rounds + sweep):
                 break
             log_p = self._left_out(gaps)
             shaken = self.taste.shaken(log_p, gaps)

@@ -131,7 +131,7 @@ class Outline:
         if len(self.places) > MAX_PLACES:
             raise SettingsError(
                 [f"the sequence has {len(self.places):,} places, more than {MAX_PLACES}"],
-                fix="Leave out its oldest items.",
+                fix="Leave out its oldest items, or ask for fewer gaps.",
             )
 
     @classmethod

@@ -16,8 +16,6 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
 ID_SIGNS = re.compile(r"[;|,]")
-# By how much a sum of thirds can miss a whole number.
-ROUNDING = 1e-6
 
 
 class Rule(Protocol):
@@ -271,43 +269,6 @@ def allowed_at(rules: Sequence[Rule], items: np.ndarray, places: Sequence[int]) 
     return allowed
 
 
-def leaves_room(rules: Sequence[Rule], items: np.ndarray) -> np.ndarray:
-    """Return which items leave each limit room for all gaps but their own, bool (N,)."""
-    n_others = int((items == OPEN).sum()) - 1
-    is_free = ~rules[0].barred(items, -1)
-    does_leave = np.ones_like(is_free)
-    for limit in _limits(rules):
-        room, takes = limit.room(items, is_free)
-        does_leave &= room - takes >= n_others - ROUNDING
-    return does_leave
-
-
-def check_room(rules: Sequence[Rule], items: np.ndarray) -> None:
-    """Check, before anything is chosen, that there can be an item for every gap.
-
-    Raises:
-        SettingsError: an item is both kept and excluded, or there are more gaps than items for
-            them; the rule is named.
-    """
-    if problem := rules[0].problem(items):
-        raise SettingsError([problem], fix="Open its place, or allow it again.")
-    n_gaps = int((items == OPEN).sum())
-    is_free = ~rules[0].barred(items, -1)
-    n_left = int(is_free.sum())
-    if n_left < n_gaps:
-        raise SettingsError(
-            [f"there are {n_gaps:,} gaps, but only {n_left:,} items are left to choose from"],
-            fix="Exclude fewer items, or close some gaps.",
-        )
-    for limit in _limits(rules):
-        room = int(limit.room(items, is_free)[0] + ROUNDING)
-        if room < n_gaps:
-            raise SettingsError(
-                [f"{limit.name} leaves room for {room:,} items, but there are {n_gaps:,} gaps"],
-                fix="Raise the limit, or close some gaps.",
-            )
-
-
 def broken_rules(rules: Sequence[Rule], items: np.ndarray) -> list[str]:
     """Return how what is kept breaks rules by itself, a line each."""
     return [problem for rule in rules if (problem := rule.problem(items))]
@@ -330,10 +291,6 @@ def places_to_open(rules: Sequence[Rule], items: np.ndarray) -> list[int]:
             if rule.barred(without, place)[items[place] - 1]:
                 left = without
     return np.flatnonzero(left != items).tolist()
-
-
-def _limits(rules: Sequence[Rule]) -> list[GroupLimit]:
-    return [rule for rule in rules if isinstance(rule, GroupLimit)]
 
 
 def why_nothing(rules: Sequence[Rule], items: np.ndarray, place: int) -> str:

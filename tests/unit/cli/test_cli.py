@@ -792,6 +792,21 @@ def test_compose_goes_on_from_a_user(home: Path, model: Recommender) -> None:
     assert "what comes before" in result.stdout or "popular anyway" in result.stdout
 
 
+def test_compose_goes_on_from_the_newest_items_of_a_long_history(
+    home: Path, model: Recommender
+) -> None:
+    history = [str(item) for item in model.dataset.history(2)]
+    asked = ["compose", "last", "--user", "2", "--length", "4", "--workspace", home, "--json"]
+    result = run(*asked, "--newest", "3")
+    assert result.exit_code == 0, result.stderr
+    places = json.loads(result.stdout)["places"]
+    assert [line["title"] for line in places if line["kept"]] == history[-3:]
+    refused = run(*asked)
+    assert refused.exit_code == 2
+    assert f"{len(history)} items of user '2' do not fit into 4 places" in refused.stderr
+    assert "--newest 10, or raise --length" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
@@ -799,6 +814,7 @@ def test_compose_goes_on_from_a_user(home: Path, model: Recommender) -> None:
         (["--items", "1,_", "--user", "2"], 2, "either --items or --user"),
         (["--items", "1,_", "--limit", "title"], 2, "is not COLUMN=N"),
         (["--items", "1,_", "--out", "x.txt"], 2, "--out should end in .csv, .json, .m3u8"),
+        (["--items", "1,_", "--newest", "2"], 2, "--newest goes with --user"),
         (["--items", "1,2"], 1, "no gap to fill"),
         (["--items", "1,_,3", "--length", "2"], 1, "more than the target of 2"),
         (["--items", "1,_", "--keep-order"], 2, "the item table tells no order"),

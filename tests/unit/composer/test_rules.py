@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -10,9 +9,8 @@ import pytest
 from bert4rec.comparing.categories import find_categories
 from bert4rec.composer.columns import find_orders, limit_columns
 from bert4rec.composer.decoding import compose
-from bert4rec.composer.outline import OPEN, Limit, Order, Outline, Rules
+from bert4rec.composer.outline import Limit, Order, Outline, Rules
 from bert4rec.composer.rules import GroupLimit, bind_rules, broken_rules, places_to_open
-from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.samples import SAMPLES
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
@@ -77,24 +75,6 @@ def test_what_is_kept_beyond_a_limit_stays_and_no_more_is_chosen() -> None:
     assert found.notes == ("2 of 'Ann' are kept, against at most 1 of the same author",)
 
 
-def test_where_only_items_of_one_value_each_fill_all_gaps_they_are_found() -> None:
-    names = "ABCDEFGHIJ"
-    cells = [*names, *("|".join(three) for three in combinations(names, 3))]
-    made = SequenceDataset.from_sequences([[1, 2, 3], [4, 5, 6]], n_items=len(cells), name="wide")
-    dataset = replace(made, vocabulary=Vocabulary(made.vocabulary.table.assign(genre=cells)))
-    rules = Rules(limits=(Limit("genre", 1),))
-    found = compose(small_recommender(dataset), Outline.of([None] * 10, rules))
-    assert sorted(found.items) == [*range(1, 11)]
-
-
-def test_room_is_counted_in_items_and_not_in_values() -> None:
-    cells = ["calm|wild", "odd|sad", "calm|odd", *["wild|calm"] * 7]
-    rule = GroupLimit(Limit("genre", 1), Vocabulary(SHELF.assign(genre=cells)))
-    room, takes = rule.room(np.array([OPEN, OPEN]), np.ones(10, dtype=bool))
-    assert room == pytest.approx(2)
-    assert takes == pytest.approx(np.ones(10))
-
-
 def test_what_led_nowhere_is_told_apart_from_what_a_rule_bars() -> None:
     # Each of the first two requires the other, so there is no order of both.
     table = SHELF.assign(requires=["b2", "b1", *[""] * 8])
@@ -109,7 +89,7 @@ def test_what_led_nowhere_is_told_apart_from_what_a_rule_bars() -> None:
     ("outline", "said"),
     [
         (Outline.of([1, None], Rules(excluded=frozenset({1}))), "'Book 1' is both kept"),
-        (Outline.of([*range(1, 10), None, None]), "2 gaps, but only 1 items are left"),
+        (Outline.of([*range(1, 10), None, None]), "2 gaps, but only 1 item is left"),
         (
             Outline.of([None] * 6, Rules(limits=(Limit("author", 1),))),
             "at most 1 of the same author leaves room for 5 items, but there are 6 gaps",
