@@ -101,8 +101,7 @@ def taken_names(workspace: Path) -> set[str]:
 
 def free_run_name(workspace: Path, wanted: str) -> str:
     """Return a name that no run of a workspace has: as wanted, or with a number behind it."""
-    # Room for the number.
-    return free_name(wanted[: MAX_NAME - 4].rstrip(), taken_names(workspace))
+    return free_name(wanted, taken_names(workspace), MAX_NAME)
 
 
 def runs_in(parent: Path) -> list[Run]:
