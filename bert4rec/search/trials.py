@@ -146,12 +146,14 @@ def tried_points(
 def n_wanted(trials: Sequence[Trial], plan: SearchPlan) -> int:
     """Return how many trials there are once the search is done, unless its minutes are over first.
 
-    As many as the budget allows, or fewer where no point is left that was not tried.
+    As many as the budget allows, or fewer where no point is left that was not tried; those of a
+    larger budget before stay.
     """
     n, n_taken = n_points(plan.space), sum(trial.state in TAKEN_STATES for trial in trials)
-    if n is None:
-        return plan.budget.n_trials
-    return min(plan.budget.n_trials, n_taken + n - len(tried_points(trials, plan)))
+    n_most = plan.budget.n_trials
+    if n is not None:
+        n_most = min(n_most, n_taken + n - len(tried_points(trials, plan)))
+    return max(n_taken, n_most)
 
 
 def is_exhausted(trials: Sequence[Trial], plan: SearchPlan) -> bool:

@@ -128,7 +128,7 @@ def _draw_go_on(read: ReadStudy) -> None:
     first = read.n_counted + 10 if is_done else budget.n_trials
     st.number_input(
         "Trials in all",
-        min_value=1,
+        min_value=max(1, read.n_counted),
         value=max(first, budget.n_trials),
         step=5,
         key=key,
