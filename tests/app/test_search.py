@@ -687,6 +687,20 @@ def test_a_search_can_be_made_anew_like_another_one(
     assert app.number_input(key="search_trials").value == 3
 
 
+def test_an_interrupted_trial_alone_makes_no_empty_charts(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = new_study(dataset)
+    with quiet():
+        trial = study.optuna_study.ask(distributions(study.plan()))
+        trial.report(0.1, 1)
+    study.retry(study.optuna_study.trials[0])
+    app = open_search("one")
+    assert not app.exception
+    assert "The curves begin with the first validation of the first trial" in plain(app)
+    assert "so far" not in plain(app)
+
+
 def test_a_search_that_has_tried_every_point_does_not_offer_to_go_on(
     dataset: SequenceDataset, open_search: Open
 ) -> None:

@@ -184,7 +184,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
 
 
 def _draw_charts(read: ReadStudy, metric: str) -> None:
-    if not any(trial.curve for trial in read.trials):
+    if not search_charts.drawn_curves(read.trials):
         st.caption("The curves begin with the first validation of the first trial.")
         return
     cards = st.grid(2, min_column_width=MIN_CHART_PX)
