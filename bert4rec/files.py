@@ -39,7 +39,11 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
-def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = 40) -> str:
+# Of a safe name.
+MAX_LENGTH = 40
+
+
+def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = MAX_LENGTH) -> str:
     """Return `text` as a name that is safe as one part of a path.
 
     Only ASCII letters, digits, `-` and `_` remain; the result is never empty and never a path.
@@ -56,10 +60,11 @@ def free_safe_name(text: str, taken: Collection[str], *, fallback: str = "unname
         'My-log-3'
     """
     known = {name.casefold() for name in taken}
-    # Room for the number.
-    name = safe_name(text, fallback=fallback, max_length=36)
-    numbered = (f"{name}-{number}" for number in count(2))
-    return next(one for one in chain([name], numbered) if one.casefold() not in known)
+    ends = chain([""], (f"-{number}" for number in count(2)))
+    names = (
+        safe_name(text, fallback=fallback, max_length=MAX_LENGTH - len(end)) + end for end in ends
+    )
+    return next(name for name in names if name.casefold() not in known)
 
 
 def child_of(parent: Path, name: str) -> Path:

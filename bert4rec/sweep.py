@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -28,22 +29,27 @@ from bert4rec.events import Event, Validated
 from bert4rec.locks import changing
 from bert4rec.runs.heartbeat import beating
 from bert4rec.search.plan import SearchPlan
+from bert4rec.search.space import Domain, Point, Space, n_points, point_of
 from bert4rec.search.study import SearchMark, Study, quiet
 from bert4rec.search.trials import (
-    COUNTED_STATES,
     INTERRUPTED,
     N_RETRIES,
     OWNER,
     REASON,
+    TAKEN_STATES,
     Trial,
     distributions,
     is_done,
     owner_now,
+    read_trial,
+    tried_points,
 )
 from bert4rec.workshop import Workshop
 
 N_RANDOM_TRIALS = 8
 N_UNPRUNED_TRIALS = 4
+# Where TPE draws what was tried again and again, it has no other wish than that.
+N_REDRAWS = 20
 # BERT4Rec's curve stays flat for a while: no trial is judged by its first part.
 UNPRUNED_SHARE = 0.25
 Watch = Callable[[Trial], None]
@@ -54,26 +60,24 @@ _log = logging.getLogger(__name__)
 
 
 class NumberedSampler(BaseSampler):
-    """TPE whose chance is the study's seed and the trial's number.
+    """TPE whose chance is the study's seed and the trial's number, and that draws no point twice.
 
-    So a study that was resumed, or is shared by processes, draws no point twice by itself.
+    So a study that was resumed draws what one draws that was not. TPE by itself comes back to
+    points that did well, which of a space of few points are soon the same ones.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._inner = self._of(0)
+    def __init__(self, plan: SearchPlan) -> None:
+        self._plan = plan
 
-    def _of(self, number: int) -> TPESampler:
-        chance = np.random.SeedSequence([self._seed, number])
-        seed = int(chance.generate_state(1)[0])
-        return TPESampler(seed=seed, n_startup_trials=N_RANDOM_TRIALS)
+    def _chance(self, number: int) -> int:
+        chance = np.random.SeedSequence([self._plan.seed, number])
+        return int(chance.generate_state(1)[0])
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Begin anew with the chance of this trial."""
-        self._inner = self._of(trial.number)
-        return self._inner.infer_relative_search_space(study, trial)
+        """Have all values of a point drawn together."""
+        return distributions(self._plan)
 
     def sample_relative(
         self,
@@ -81,8 +85,21 @@ class NumberedSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """Draw the values that go together."""
-        return self._inner.sample_relative(study, trial, search_space)
+        """Draw a point that has not been tried, where there is one left."""
+        chance, space = self._chance(trial.number), self._plan.space
+        inner = TPESampler(seed=chance, n_startup_trials=N_RANDOM_TRIALS)
+        values = _drawn(inner, study, trial, space, search_space)
+        n = n_points(space)
+        if n is None:
+            return values
+        others = [read_trial(one) for one in study.get_trials(deepcopy=False)]
+        others = [one for one in others if one.number != trial.number]
+        tried = tried_points(others, self._plan, (*TAKEN_STATES, "waiting"))
+        for _ in range(N_REDRAWS):
+            if point_of(space, values) not in tried:
+                return values
+            values = _drawn(inner, study, trial, space, search_space)
+        return values if len(tried) == n else _untried(space, tried, Random(chance))
 
     def sample_independent(
         self,
@@ -91,8 +108,41 @@ class NumberedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw one value."""
-        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+        """Refuse: all values of a point are drawn together."""
+        raise NotImplementedError(f"{param_name} is not in the plan")
+
+
+def _drawn(
+    inner: TPESampler,
+    study: optuna.Study,
+    trial: FrozenTrial,
+    space: Space,
+    wanted: dict[str, BaseDistribution],
+) -> dict[str, Any]:
+    """Draw a point by TPE: values that go together, then those that it draws one by one."""
+    together = inner.infer_relative_search_space(study, trial)
+    values = inner.sample_relative(study, trial, together)
+    alone = {name: one for name, one in wanted.items() if name not in values}
+    values |= {
+        name: inner.sample_independent(study, trial, name, one) for name, one in alone.items()
+    }
+    # Optuna adds steps up, and would have 0.15000000000000002.
+    return {name: _in_steps(space[name], value) for name, value in values.items()}
+
+
+def _in_steps(domain: Domain, value: Any) -> Any:
+    return value if domain.n_values is None else domain.at(domain.place(value))
+
+
+def _untried(space: Space, tried: set[Point], chance: Random) -> dict[str, Any]:
+    """Return the first point from some place on that has not been tried; there must be one."""
+    point = [chance.randrange(domain.n_values or 1) for domain in space.values()]
+    while tuple(point) in tried:
+        for at, domain in enumerate(space.values()):
+            point[at] = (point[at] + 1) % (domain.n_values or 1)
+            if point[at]:
+                break
+    return {name: domain.at(at) for (name, domain), at in zip(space.items(), point, strict=True)}
 
 
 class _Stopped(Exception):
@@ -161,17 +211,16 @@ def _try_points(
 ) -> None:
     plan, dataset = study.plan(), study.dataset()
     found = study.optuna_study
-    found.sampler = NumberedSampler(plan.seed)
+    found.sampler = NumberedSampler(plan)
     found.pruner = optuna.pruners.MedianPruner(
         n_startup_trials=N_UNPRUNED_TRIALS,
         n_warmup_steps=int(UNPRUNED_SHARE * plan.base.n_epochs),
     )
     while _wants_more(study, control):
         with turn():
-            # While it waited it may have been stopped, or another process may have done the rest.
-            if not _wants_more(study, control):
+            trial = _next_trial(study, plan, control)
+            if trial is None:
                 return
-            trial = _next_trial(study, plan)
             if _is_surplus(study, trial.number):
                 _tell(study, trial, TrialState.FAIL, "not needed", is_interrupted=True)
                 return
@@ -182,28 +231,27 @@ def _try_points(
             watch(study.trials()[trial.number])
 
 
-def _next_trial(study: Study, plan: SearchPlan) -> optuna.Trial:
-    """Take a point from the queue, or have one drawn."""
-    found = study.optuna_study
-    is_queued = found.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+def _next_trial(study: Study, plan: SearchPlan, control: Control) -> optuna.Trial | None:
+    """Take a point from the queue, or have one drawn; None where no more is wanted by now."""
     # SQLite alone would let two processes take the same one.
-    lock = changing(study.path.parent / "studies", "folder") if is_queued else nullcontext()
-    with lock:
-        return found.ask(distributions(plan))
+    with changing(study.path.parent / "studies", "folder"):
+        # While it waited it may have been stopped, or another process may have done the rest.
+        if not _wants_more(study, control):
+            return None
+        return study.optuna_study.ask(distributions(plan))
 
 
 def _wants_more(study: Study, control: Control) -> bool:
-    """Whether it goes on: not stopped, and there is budget left, of which there may be more now."""
+    """Whether it goes on: not stopped, with points and budget left, which may be more by now."""
     if control.is_stopped:
         return False
     study.take_up()
-    return not is_done(study.trials(), study.plan().budget)
+    return not is_done(study.trials(), study.plan())
 
 
 def _is_surplus(study: Study, number: int) -> bool:
     """Whether processes that share a study began more trials at once than it wants."""
-    taken = (*COUNTED_STATES, "running")
-    earlier = [t for t in study.trials() if t.state in taken and t.number < number]
+    earlier = [t for t in study.trials() if t.state in TAKEN_STATES and t.number < number]
     return len(earlier) >= study.plan().budget.n_trials
 
 

@@ -183,16 +183,22 @@ def day(at_s: float) -> str:
     return f"{at.day} {at:%b %Y}"
 
 
-def free_name(wanted: str, taken: Collection[str]) -> str:
+def free_name(wanted: str, taken: Collection[str], max_length: int | None = None) -> str:
     """Return a name that is not taken yet: as wanted, or with the next free number behind it.
+
+    One that would be too long is cut, before its number.
 
     Example:
         >>> free_name("run", []), free_name("run", ["run"]), free_name("run 2", ["run", "run 2"])
         ('run', 'run 2', 'run 3')
     """
     stem = re.sub(r" \d+$", "", wanted) or wanted
-    numbered = (f"{stem} {number}" for number in count(2))
-    return next(name for name in chain([wanted], numbered) if name not in taken)
+
+    def ended(name: str, end: str) -> str:
+        return name[: max_length and max_length - len(end)].rstrip() + end
+
+    numbered = (ended(stem, f" {number}") for number in count(2))
+    return next(name for name in chain([ended(wanted, "")], numbered) if name not in taken)
 
 
 def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:

@@ -35,9 +35,9 @@ ROW_PX = 35
 # columns only where runs differ in them.
 COLUMNS = {
     "State": st.column_config.TextColumn(width=97),
-    "Run": st.column_config.TextColumn(width=150),
+    "Run": st.column_config.TextColumn(width=140),
     "Model": st.column_config.TextColumn(width=74),
-    "Data": st.column_config.TextColumn(width=90),
+    "Data": st.column_config.TextColumn(width=84),
     "Metric": st.column_config.TextColumn(width=78, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
         format="%.3f", width=56, help="The best value on the validation items."

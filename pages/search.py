@@ -157,17 +157,19 @@ def draw_start(
     st.markdown("**The first trial, should it not be pruned**")
     estimate = draw_estimate(dataset, plan.base)
     if estimate is not None:
-        cost.caption(search_words(estimate.total_s, plan.budget))
+        cost.caption(search_words(estimate.total_s, plan))
 
 
 def draw_summary(dataset: SequenceDataset, plan: SearchPlan) -> None:
     minutes = plan.budget.minutes
     limit = f", at most {duration(60 * minutes)}" if minutes is not None else ""
     st.caption(
-        f"{counted(plan.budget.n_trials, 'trial')}{limit}, up to "
+        f"{counted(plan.n_trials, 'trial')}{limit}, up to "
         f"{counted(plan.base.n_epochs, 'epoch')} each; {counted(len(plan.space), 'setting')} "
         + ("varies." if len(plan.space) == 1 else "vary.")
     )
+    if plan.n_trials < plan.budget.n_trials:
+        st.caption("Not more: then every point of what varies has been tried.")
     if plan.first_point() is None:
         st.caption("The first trial is drawn like the others: what it would have lies outside.")
     longest = int(dataset.lengths.max(initial=0))

@@ -153,26 +153,26 @@ def delete(run: str, workspace: Path) -> None:
 
 
 @runs.command()
-@click.argument("run_id", metavar="ID")
+@click.argument("run")
 @shared_options
-def restore(run_id: str, workspace: Path) -> None:
-    """Take the run ID out of the trash again."""
+def restore(run: str, workspace: Path) -> None:
+    """Take RUN, by id or name, out of the trash again."""
     from bert4rec.runs.trash import restore_run
 
-    restored = restore_run(workspace, run_id)
+    restored = restore_run(workspace, run)
     show({"restored": restored.id}, [f"Run {restored.id} is back."])
 
 
 @runs.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("named", nargs=-1, metavar="[RUN]...")
 @shared_options
-def purge(ids: tuple[str, ...], workspace: Path) -> None:
-    """Delete the runs ID of the trash for good; without an ID, all that are there."""
+def purge(named: tuple[str, ...], workspace: Path) -> None:
+    """Delete each RUN of the trash, by id or name, for good; without one, all that are there."""
     from bert4rec.runs.storage import disk_use
     from bert4rec.runs.trash import find_trashed, list_trash, purge_run
 
     # All are found before the first is gone.
-    found = [find_trashed(workspace, run_id) for run_id in ids] or list_trash(workspace)
+    found = [find_trashed(workspace, text) for text in named] or list_trash(workspace)
     chosen = {run.id: disk_use(run.folder) for run in found}
     for run_id in chosen:
         purge_run(workspace, run_id)

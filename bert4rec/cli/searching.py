@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bert4rec.search.trials import Trial
 
 N_SHOWN = 5
+ALL_TRIED = "Every point of the space has been tried."
 # As the plan of a search has them, which is not loaded for a help text.
 MAX_TRIALS, MAX_SEED = 10_000, 2**53 - 1
 
@@ -181,13 +182,13 @@ def _trained_best(study: Study) -> dict[str, Any]:
 
 
 def _trial_line(trial: Trial, trials: Sequence[Trial], plan: SearchPlan) -> str:
-    from bert4rec.search.trials import COUNTED_STATES
+    from bert4rec.search.trials import COUNTED_STATES, n_wanted
 
     score = "" if trial.score is None else f"  {plan.metric} {trial.score:.4f}"
     reason = f" ({trial.reason})" if trial.reason else ""
     # One that was interrupted has a number too, but does not count.
     n_done = sum(one.state in COUNTED_STATES for one in trials)
-    done = f"{n_done:,} of {plan.budget.n_trials:,}"
+    done = f"{n_done:,} of {n_wanted(trials, plan):,}"
     ended = f"trial {trial.number + 1} {trial.state}{reason}{score}  {trial.seconds:.0f} s"
     return f"{done}: {ended}  {_values(trial.values)}"
 
@@ -199,7 +200,7 @@ def _values(values: dict[str, Any]) -> str:
 
 def outcome(study: Study) -> dict[str, Any]:
     """Return what a search has come to, as plain data."""
-    from bert4rec.search.trials import best_trial
+    from bert4rec.search.trials import best_trial, is_exhausted
 
     trials, plan = study.trials(), study.plan()
     best = best_trial(trials)
@@ -214,6 +215,7 @@ def outcome(study: Study) -> dict[str, Any]:
         "dataset": study.optuna_study.user_attrs["dataset"],
         "metric": plan.metric,
         "n_trials": plan.budget.n_trials,
+        "all_tried": is_exhausted(trials, plan),
         "counts": counts,
         "seconds": round(sum(t.seconds for t in trials if t.state != "interrupted"), 1),
         "best": None if best is None else asdict(best) | {"settings": settings},
@@ -245,6 +247,7 @@ def _lines(document: dict[str, Any], target: str) -> list[str]:
     ]
     return [
         head,
+        *([ALL_TRIED] if document["all_tried"] else []),
         "",
         *table(("trial", document["metric"], "settings"), rows),
         "",

@@ -105,10 +105,15 @@ def _tell_nobody(step: Step) -> None:
 
 
 def find_kept(plan: Plan, workspace: Path) -> Comparison | None:
-    """Return the comparison that was made of the same, against the plan's reference, or None."""
+    """Return the comparison that was made of the same, or None.
+
+    Its reference and the names of its runs are those of the plan.
+    """
     with suppress(NotFoundError, FormatError):
         kept = open_comparison(comparison_folder(workspace, plan.id))
-        return replace(kept, facts=kept.facts | {"reference": plan.reference})
+        entrants = [asdict(entrant) for entrant in plan.entrants]
+        told = {"reference": plan.reference, "entrants": entrants}
+        return replace(kept, facts=kept.facts | told)
     return None
 
 

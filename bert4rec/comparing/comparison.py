@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,17 @@ from bert4rec.comparing.figures import (
     slice_table,
 )
 from bert4rec.comparing.judging import JudgedPart
-from bert4rec.comparing.plan import Entrant
+from bert4rec.comparing.plan import Entrant, run_titles
 from bert4rec.data.split import Segments
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, SettingsError
 from bert4rec.files import child_of, folder_swapped_in
 from bert4rec.json_files import check_format, read_json, write_json
+from bert4rec.runs.folder import Run
 
 FORMAT_VERSION = 1
 FOLDER_NAME = "comparisons"
+# Behind the name of a run that was deleted.
+GONE = "gone"
 ROW_COLUMNS = ("user_idx", "start", "end", "target")
 
 
@@ -130,6 +133,10 @@ class Comparison:
         }
         known = {name: value for name, value in self.facts.items() if name != "lists"}
         return known | {"reference": against, "parts": parts}
+
+    def retitled(self, workspace: Path) -> Comparison:
+        """Return it with its runs called as they are now; one that is gone says so."""
+        return replace(self, facts=_retitled(self.facts, workspace))
 
     def save(self, folder: Path) -> Comparison:
         """Write the comparison to `folder`, all or nothing, and return it opened from there."""
@@ -239,16 +246,39 @@ def comparison_folder(workspace: Path, comparison_id: str) -> Path:
     return child_of(workspace / FOLDER_NAME, comparison_id)
 
 
+def _retitled(facts: dict[str, Any], workspace: Path) -> dict[str, Any]:
+    runs = [told for told in facts["entrants"] if told["kind"] == "run"]
+    others = [told["title"] for told in facts["entrants"] if told["kind"] != "run"]
+    names: dict[str, str] = {}
+    titles = {}
+    for told in runs:
+        run_id = str(told["key"])
+        try:
+            names[run_id] = Run(workspace / "runs" / run_id).name
+        except NotFoundError:
+            titles[run_id] = f"{told['title']} ({GONE})"
+        except FormatError:
+            titles[run_id] = told["title"]
+    titles |= run_titles(names, [*others, *titles.values()])
+    entrants = [
+        told | {"title": titles.get(told["key"], told["title"])} for told in facts["entrants"]
+    ]
+    return facts | {"entrants": entrants}
+
+
 def list_comparisons(workspace: Path) -> list[dict[str, Any]]:
-    """Return the facts of the workspace's comparisons, newest first; damaged ones are left out."""
+    """Return the facts of the workspace's comparisons, newest first; damaged ones are left out.
+
+    Their runs are called as they are now.
+    """
     parent, found = workspace / FOLDER_NAME, []
     for path in parent.glob("[!.]*/comparison.json") if parent.is_dir() else ():
         try:
             facts = read_json(path)
             check_format(facts, FORMAT_VERSION, path.parent)
-        except Bert4RecError:
+            found.append(_retitled(facts, workspace))
+        except (Bert4RecError, KeyError, TypeError):
             continue
-        found.append(facts)
     return sorted(
         found,
         key=lambda facts: (str(facts.get("created_at", "")), str(facts.get("id", ""))),

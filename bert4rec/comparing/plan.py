@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -90,14 +90,11 @@ class Plan:
     @property
     def entrants(self) -> list[Entrant]:
         """Return who is judged, runs first; a run is told by its id from others of its name."""
-        names = [one.name for one in self.runs] + [one.title for one in self.baselines]
+        titles = run_titles(
+            {run.id: run.name for run in self.runs}, [one.title for one in self.baselines]
+        )
         found = [
-            Entrant(
-                key=run.id,
-                title=run.name if names.count(run.name) == 1 else f"{run.name} ({run.id})",
-                kind="run",
-                uses=_sides(run),
-            )
+            Entrant(key=run.id, title=titles[run.id], kind="run", uses=_sides(run))
             for run in self.runs
         ]
         return found + [
@@ -123,6 +120,15 @@ class Plan:
             decides["category"] = self.category
         text = json.dumps(decides, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def run_titles(names: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
+    """Return what runs are called beside each other and others, by id: no two the same."""
+    called = [*names.values(), *others]
+    return {
+        run_id: name if called.count(name) == 1 else f"{name} ({run_id})"
+        for run_id, name in names.items()
+    }
 
 
 def _sides(run: Run) -> str:

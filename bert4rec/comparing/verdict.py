@@ -136,7 +136,8 @@ def kept_verdict(runs: Sequence[Run]) -> Verdict | None:
         if wanted.keys() <= known and max(wanted.values()) <= str(facts["created_at"]):
             with suppress(Bert4RecError):
                 folder = comparison_folder(runs[0].workspace, facts["id"])
-                found = reach_verdict(open_comparison(folder), wanted)
+                kept = open_comparison(folder).retitled(runs[0].workspace)
+                found = reach_verdict(kept, wanted)
                 if found.name != "undecided":
                     return found
     return None

@@ -65,7 +65,7 @@ def find_extremes(
     rows = _newest_of_each(recommender)
     if recommender.removes_seen:
         # What was met before leaves the ranking: its place there says nothing about the model.
-        rows = rows.take(~_meets_again(dataset, rows))
+        rows = rows.take(~meets_again(dataset, rows))
     if len(rows) > n_judged:
         chosen = np.random.default_rng(seed).choice(len(rows), n_judged, replace=False)
         rows = rows.take(np.sort(chosen))
@@ -106,7 +106,7 @@ def _newest_of_each(recommender: Recommender) -> Segments:
     return rows.take(is_last)
 
 
-def _meets_again(dataset: SequenceDataset, rows: Segments) -> np.ndarray:
+def meets_again(dataset: SequenceDataset, rows: Segments) -> np.ndarray:
     """Return whether the history of each row holds its held-out item already, bool (n,)."""
     histories = Histories.at(dataset, rows)
     is_target = histories.items == dataset.items[rows.ends][histories.rows]

@@ -239,10 +239,13 @@ def contexts_finding(found: FutureReport) -> str:
 
 def chosen_words(gallery: Gallery, n_runs: int) -> str:
     """Return how the examples were chosen; by the ranks of which run, where there are several."""
+    are = "are" if gallery.n_met > 1 else "is"
+    met = f" Not shown {are} {gallery.n_met:,} met before, which left the ranking."
     by = f", by the ranks of {clean(gallery.chosen_by, 40)}," if n_runs > 1 else ""
     return (
         f"Nothing here is picked by hand: of {counted(gallery.n_drawn, 'test item')} drawn at"
-        f" random (seed {gallery.seed}) here you see{by} {_places_shown(gallery.nexts)}. Of all"
+        f" random (seed {gallery.seed}) here you see{by} {_places_shown(gallery.nexts)}."
+        f"{met if gallery.n_met else ''} Of all"
         f" drawn, {gallery.n_found:,} ({share(gallery.n_found / gallery.n_drawn)}) are among the"
         " first ten."
     )

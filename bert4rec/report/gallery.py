@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluation import judge
 from bert4rec.explain import compare_contexts, predict_masked
+from bert4rec.held_out.extremes import meets_again
 from bert4rec.held_out.future_report import FutureReport, report_places
 from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
@@ -93,6 +94,7 @@ class Gallery:
         nexts: Test items with what came before them.
         n_drawn: Test items among which these were chosen.
         chosen_by: Label of the run whose ranks chose them.
+        n_met: How many of them were not shown, as they were met before and so left the ranking.
         n_found: How many of them the first run has among its first ten.
         seed: Chance behind the draw.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
@@ -104,6 +106,7 @@ class Gallery:
     nexts: tuple[Example, ...]
     n_drawn: int
     chosen_by: str
+    n_met: int
     n_found: int
     seed: int
     left_out: tuple[str, ...]
@@ -132,9 +135,10 @@ def make_gallery(
     ranks = judge(first.scorer, dataset, drawn, remove_seen=first.removes_seen, list_length=0).ranks
     rule = yardsticks(dataset, first.settings)[TRANSITIONS]
     scorers = {label: model.scorer for label, model in same.items()} | {TRANSITIONS: rule}
+    asked = _choosable(first, drawn)
     nexts = [
-        _next_example(first, scorers, drawn.take(np.array([row])), kind)
-        for kind, row in choose_rows(ranks, 2)
+        _next_example(first, scorers, drawn.take(asked[[row]]), kind)
+        for kind, row in choose_rows(ranks[asked], 2)
     ]
     seeing = {label: models[label] for label in two_sided}
     contexts = {label: report_middles(model, seed=seed) for label, model in seeing.items()}
@@ -142,12 +146,21 @@ def make_gallery(
         nexts=tuple(nexts),
         n_drawn=len(drawn),
         chosen_by=next(iter(models)),
+        n_met=len(drawn) - len(asked),
         n_found=int(np.count_nonzero(ranks < 10)),
         seed=seed,
         left_out=tuple(label for label in models if label not in same),
         contexts={label: found for label, found in contexts.items() if found is not None},
         middles=_middles(next(iter(seeing.values())), drawn.user_idx) if seeing else (),
     )
+
+
+def _choosable(model: Recommender, rows: Segments) -> np.ndarray:
+    """Return which rows make examples: none whose item left the ranking, unless all did."""
+    if not model.removes_seen:
+        return np.arange(len(rows))
+    is_met = meets_again(model.dataset, rows)
+    return np.flatnonzero(~is_met | is_met.all())
 
 
 def _draw(n: int, limit: int, seed: int) -> np.ndarray:

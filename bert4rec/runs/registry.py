@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -101,8 +101,7 @@ def taken_names(workspace: Path) -> set[str]:
 
 def free_run_name(workspace: Path, wanted: str) -> str:
     """Return a name that no run of a workspace has: as wanted, or with a number behind it."""
-    # Room for the number.
-    return free_name(wanted[: MAX_NAME - 4].rstrip(), taken_names(workspace))
+    return free_name(wanted, taken_names(workspace), MAX_NAME)
 
 
 def runs_in(parent: Path) -> list[Run]:
@@ -163,21 +162,28 @@ def find_run(workspace: Path, text: str, *, is_sole: bool = False) -> Run:
     runs = list_runs(workspace)
     if text == "last" and runs:
         return runs[0]
+    return find_among(runs, text, where=str(workspace), is_sole=is_sole)
+
+
+def find_among(runs: Sequence[Run], text: str, *, where: str, is_sole: bool = False) -> Run:
+    """Return one of some runs, newest first, by id or by name, as `find_run` does.
+
+    Raises:
+        NotFoundError, RunError: as there.
+    """
     # Ids first: they need no configuration, so that a damaged one hides no other run.
     found = [run for run in runs if run.id == text] or list(_named(runs, text))
     if is_sole and len(found) > 1:
         ids = ", ".join(run.id for run in found)
         raise RunError(
             f"{len(found)} runs are called {text!r}",
-            where=str(workspace),
+            where=where,
             fix=f"Give the id of one of them: {ids}.",
         )
     if found:
         return found[0]
     there = ", ".join(run.id for run in runs[:5]) or "none yet"
-    raise NotFoundError(
-        f"there is no run {text!r}", where=str(workspace), fix=f"Runs here: {there}."
-    )
+    raise NotFoundError(f"there is no run {text!r}", where=where, fix=f"Runs here: {there}.")
 
 
 def _named(runs: Iterable[Run], name: str) -> Iterator[Run]:

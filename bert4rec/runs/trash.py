@@ -10,7 +10,7 @@ from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import child_of, is_file, make_folder, move_where_free, writing_explained
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.runs.lock import held
-from bert4rec.runs.registry import runs_in
+from bert4rec.runs.registry import find_among, runs_in
 
 TRASH_NAME = "trash"
 
@@ -20,13 +20,15 @@ def list_trash(workspace: Path) -> list[Run]:
     return runs_in(workspace / TRASH_NAME)
 
 
-def find_trashed(workspace: Path, run_id: str) -> Run:
-    """Return a run of the trash.
+def find_trashed(workspace: Path, text: str) -> Run:
+    """Return a run of the trash by id, or by a name that no other one there has.
 
     Raises:
-        NotFoundError: there is no such run in the trash.
+        NotFoundError: there is no such run in the trash; what there is gets named.
+        RunError: several are so called.
     """
-    return _existing(workspace / TRASH_NAME, run_id)
+    trash = workspace / TRASH_NAME
+    return find_among(list_trash(workspace), text, where=str(trash), is_sole=True)
 
 
 def trash_run(workspace: Path, run_id: str) -> Run:
@@ -37,7 +39,10 @@ def trash_run(workspace: Path, run_id: str) -> Run:
         NotFoundError: there is no such run.
         UnwritableError: it cannot be moved.
     """
-    run = _existing(workspace / "runs", run_id)
+    folder = child_of(workspace / "runs", run_id)
+    if not is_file(folder / "config.json"):
+        raise NotFoundError(f"there is no run {run_id!r}", where=str(folder.parent))
+    run = Run(folder)
     _refuse_active(run)
     with writing_explained(workspace):
         make_folder(workspace / TRASH_NAME)
@@ -52,15 +57,15 @@ def _refuse_active(run: Run) -> None:
             raise RunError(f"run {run.name!r} is still active", fix="Stop it first.")
 
 
-def restore_run(workspace: Path, run_id: str) -> Run:
-    """Move a run out of the trash, back among the others.
+def restore_run(workspace: Path, text: str) -> Run:
+    """Move a run out of the trash, back among the others; it is found as by `find_trashed`.
 
     Raises:
         NotFoundError: there is no such run in the trash.
-        RunError: another run has its place.
+        RunError: several are so called, or another run has its place.
         UnwritableError: it cannot be moved.
     """
-    run = find_trashed(workspace, run_id)
+    run = find_trashed(workspace, text)
     place = workspace / "runs" / run.id
     if place.exists():
         raise RunError(
@@ -73,20 +78,14 @@ def restore_run(workspace: Path, run_id: str) -> Run:
         return Run(run.folder.rename(place))
 
 
-def purge_run(workspace: Path, run_id: str) -> None:
-    """Delete a run of the trash for good.
+def purge_run(workspace: Path, text: str) -> None:
+    """Delete a run of the trash for good; it is found as by `find_trashed`.
 
     Raises:
         NotFoundError: there is no such run in the trash.
+        RunError: several are so called.
         UnwritableError: it cannot be deleted.
     """
-    run = find_trashed(workspace, run_id)
+    run = find_trashed(workspace, text)
     with writing_explained(run.folder):
         shutil.rmtree(run.folder)
-
-
-def _existing(parent: Path, run_id: str) -> Run:
-    folder = child_of(parent, run_id)
-    if not is_file(folder / "config.json"):
-        raise NotFoundError(f"there is no run {run_id!r}", where=str(parent))
-    return Run(folder)

@@ -14,7 +14,14 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import load_yaml, read_settings_text
 from bert4rec.policy_settings import MAX_SEED
 from bert4rec.presets import FIRST_PRESET, PRESETS
-from bert4rec.search.space import DEFAULT_SPACE, Space, check_space, parse_space, usual_space
+from bert4rec.search.space import (
+    DEFAULT_SPACE,
+    Space,
+    check_space,
+    n_points,
+    parse_space,
+    usual_space,
+)
 from bert4rec.setting_checks import parse_settings, parse_value
 
 DEFAULT_TRIALS = 30
@@ -55,6 +62,12 @@ class SearchPlan:
     def metric(self) -> str:
         """The validation metric that is to become large."""
         return self.base.valid_metric
+
+    @property
+    def n_trials(self) -> int:
+        """Trials in all: what the budget allows, or fewer where the space holds fewer points."""
+        n = n_points(self.space)
+        return self.budget.n_trials if n is None else min(self.budget.n_trials, n)
 
     def first_point(self) -> dict[str, Any] | None:
         """Return the values of the base, or None where the space does not hold them."""

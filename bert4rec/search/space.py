@@ -38,9 +38,22 @@ class Choices:
 
     values: tuple[Any, ...]
 
+    @property
+    def n_values(self) -> int:
+        """How many values can be drawn."""
+        return len(self.values)
+
     def holds(self, value: Any) -> bool:
         """Whether a value can be drawn."""
         return value in self.values
+
+    def place(self, value: Any) -> int:
+        """Return the place of a value among those that can be drawn, from 0."""
+        return self.values.index(value)
+
+    def at(self, place: int) -> Any:
+        """Return the value at a place."""
+        return self.values[place]
 
     def plain(self) -> Any:
         """Return it as YAML and JSON hold it."""
@@ -72,6 +85,15 @@ class Range:
         """Whether it holds whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
+    @property
+    def n_values(self) -> int | None:
+        """How many values can be drawn; None: no end of them."""
+        return None if self._distance is None else self.place(self.high) + 1
+
+    @property
+    def _distance(self) -> float | None:
+        return 1 if self.step is None and self.is_whole else self.step
+
     def holds(self, value: Any) -> bool:
         """Whether a value can be drawn."""
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -80,6 +102,18 @@ class Range:
             return False
         steps = (value - self.low) / self.step if self.step else 0.0
         return math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def place(self, value: float) -> int:
+        """Return the place of a value among those that can be drawn, from 0.
+
+        Whoever draws it may round a float in another way, which makes it no other value.
+        """
+        return round((value - self.low) / (self._distance or math.inf))
+
+    def at(self, place: int) -> float:
+        """Return the value at a place."""
+        value = self.low + place * (self._distance or 0)
+        return value if self.is_whole else round(value, 12)
 
     def plain(self) -> Any:
         """Return it as YAML and JSON hold it."""
@@ -98,6 +132,8 @@ class Range:
 
 Domain = Choices | Range
 Space = Mapping[str, Domain]
+# The places of a point's values, in the order of the space.
+Point = tuple[int, ...]
 
 # Few, and known to matter for logs of up to a million interactions.
 DEFAULT_SPACE: Space = {
@@ -115,6 +151,21 @@ DEFAULT_SPACE: Space = {
 def usual_space(base: Hyperparameters) -> Space:
     """Return what a search varies unless it is told: what is known to matter for such a model."""
     return {name: domain for name, domain in DEFAULT_SPACE.items() if name not in base.unused}
+
+
+def n_points(space: Space) -> int | None:
+    """Return how many points a space holds; None: no end of them."""
+    n = 1
+    for domain in space.values():
+        if domain.n_values is None:
+            return None
+        n *= domain.n_values
+    return n
+
+
+def point_of(space: Space, values: Mapping[str, Any]) -> Point:
+    """Return the point that has some values, in a space that does not go on without end."""
+    return tuple(domain.place(values[name]) for name, domain in space.items())
 
 
 def parse_domain(name: str, given: Any) -> Domain:

@@ -213,7 +213,7 @@ class Study:
             return said
         if any(trial.state == "running" for trial in trials):
             return Status("running")
-        if is_done(trials, plan_of(facts["plan"]).budget):
+        if is_done(trials, plan_of(facts["plan"])):
             return Status("finished")
         if said.is_orphan():
             return Status("interrupted", message="the process that searched is gone")

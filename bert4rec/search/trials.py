@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +16,12 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from bert4rec.runs.folder import HEARTBEAT_LIMIT_S, Status
-from bert4rec.search.plan import Budget, SearchPlan
-from bert4rec.search.space import Choices, Domain
+from bert4rec.search.plan import SearchPlan
+from bert4rec.search.space import Choices, Domain, Point, n_points, point_of
 
 STATES = ("waiting", "running", "finished", "pruned", "failed", "interrupted")
 COUNTED_STATES = ("finished", "pruned", "failed")
+TAKEN_STATES = (*COUNTED_STATES, "running")
 GONE = "its process is gone"
 INTERRUPTED, OWNER, REASON = "interrupted", "owner", "reason"
 RETRY_OF, N_RETRIES = "retry_of", "n_retries"
@@ -127,10 +129,41 @@ def best_trial(trials: list[Trial]) -> Trial | None:
     return max(finished, key=lambda trial: trial.score or 0.0, default=None)
 
 
-def is_done(trials: list[Trial], budget: Budget) -> bool:
-    """Whether the budget is used up; trials under way count as well."""
-    counted = [trial for trial in trials if trial.state in (*COUNTED_STATES, "running")]
-    spent_s = sum(trial.seconds for trial in counted)
-    return len(counted) >= budget.n_trials or (
-        budget.minutes is not None and spent_s >= 60 * budget.minutes
-    )
+def tried_points(
+    trials: Iterable[Trial], plan: SearchPlan, states: Collection[str] = TAKEN_STATES
+) -> set[Point]:
+    """Return the points of the trials in some states, of a space that does not go on without end.
+
+    One that has just begun may not have all of its values yet.
+    """
+    return {
+        point_of(plan.space, trial.values)
+        for trial in trials
+        if trial.state in states and plan.space.keys() <= trial.values.keys()
+    }
+
+
+def n_wanted(trials: Sequence[Trial], plan: SearchPlan) -> int:
+    """Return how many trials there are once the search is done, unless its minutes are over first.
+
+    As many as the budget allows, or fewer where no point is left that was not tried; those of a
+    larger budget before stay.
+    """
+    n, n_taken = n_points(plan.space), sum(trial.state in TAKEN_STATES for trial in trials)
+    n_most = plan.budget.n_trials
+    if n is not None:
+        n_most = min(n_most, n_taken + n - len(tried_points(trials, plan)))
+    return max(n_taken, n_most)
+
+
+def is_exhausted(trials: Sequence[Trial], plan: SearchPlan) -> bool:
+    """Whether every point of the space has been tried to its end."""
+    n = n_points(plan.space)
+    return n is not None and len(tried_points(trials, plan, COUNTED_STATES)) == n
+
+
+def is_done(trials: Sequence[Trial], plan: SearchPlan) -> bool:
+    """Whether budget or space are used up; trials under way count as well."""
+    taken = [trial for trial in trials if trial.state in TAKEN_STATES]
+    spent_s, minutes = sum(trial.seconds for trial in taken), plan.budget.minutes
+    return len(taken) >= n_wanted(trials, plan) or (minutes is not None and spent_s >= 60 * minutes)

@@ -48,5 +48,5 @@ def _strangeness(first: Run, other: Run) -> str:
         dataset = cache.open_dataset(str(mine.get("folder", "")), str(mine["fingerprint"]))
         return cache.unlikeness(dataset, first.hyperparameters(), other.hyperparameters())
     except Bert4RecError:
-        # What is missing is said when the comparison is asked for.
+        # What is missing is said by the form.
         return ""

@@ -17,7 +17,7 @@ from bert4rec.search.figures import n_finished
 from bert4rec.search.plan import SearchPlan, plan_of
 from bert4rec.search.studies import LOOK_S, list_studies
 from bert4rec.search.study import Study
-from bert4rec.search.trials import COUNTED_STATES, Trial, best_trial
+from bert4rec.search.trials import COUNTED_STATES, Trial, best_trial, is_exhausted, n_wanted
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.state_words import state_cell
 from bert4rec.words import metric_name
@@ -66,6 +66,11 @@ class ReadStudy:
     def n_counted(self) -> int:
         """Trials that count for the budget: finished, pruned or failed."""
         return sum(trial.state in COUNTED_STATES for trial in self.trials)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether every point of its space has been tried, so that it cannot go on."""
+        return self.plan is not None and is_exhausted(self.trials, self.plan)
 
     @property
     def figures_key(self) -> tuple[str, str, int]:
@@ -174,7 +179,7 @@ def _cells(study: ReadStudy) -> dict[str, object]:
         "State": state_cell(state),
         "Search": study.name,
         "Data": str(study.dataset.get("name", "")),
-        "Trials": f"{study.n_counted:,} of {plan.budget.n_trials:,}" if plan else "",
+        "Trials": f"{study.n_counted:,} of {n_wanted(study.trials, plan):,}" if plan else "",
         "Metric": metric_name(plan.metric) if plan else "",
         "Best": best.score if best else None,
         "Time": sum(t.seconds for t in study.trials if t.state != "interrupted"),

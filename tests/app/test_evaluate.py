@@ -20,7 +20,9 @@ from bert4rec.errors import RunError
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
+from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import plain, texts
@@ -403,6 +405,34 @@ def test_every_other_split_stands_beside_told_apart_by_what_it_holds_out(
         "last item held out, 15 users held out whole",
     }
     assert "Popularity" in table["Who"].tolist()
+
+
+def test_a_dataset_that_is_gone_is_told_before_anything_is_compared(run: Run) -> None:
+    folder = run.dataset().folder
+    assert folder is not None
+    folder.rename(folder.with_name(".elsewhere"))
+    app = open_page()
+    assert button(app, "Compare").disabled  # type: ignore[attr-defined]
+    assert len(app.error) == 1
+    assert "The dataset 'ring' of 'first' is no longer there." in plain(app)
+    folder.with_name(".elsewhere").rename(folder)
+    app.run()
+    assert not app.error
+    assert not button(app, "Compare").disabled  # type: ignore[attr-defined]
+
+
+def test_a_run_is_called_as_it_is_called_now_also_in_a_kept_comparison(
+    made: Comparison, run: Run
+) -> None:
+    app = open_page(comparison=made.id)
+    assert "first" in plain(app)
+    rename_run(run.folder, "renamed")
+    app.run()
+    assert "renamed" in plain(app)
+    assert "first" not in plain(app).replace("first paper", "").replace("first BERT4Rec", "")
+    trash_run(run.workspace, run.id)
+    app.run()
+    assert "first (gone)" in plain(app)
 
 
 def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(

@@ -331,6 +331,10 @@ def test_a_run_is_trained_longer_as_a_new_one(trained: Run, workspace: Path) -> 
     assert (longer.name, longer.status().state, longer.status().epoch) == ("longer", "finished", 10)
     app = open_runs([longer])
     assert "Went on from tiny after epoch 8" in texts(app)
+    rename_run(trained.folder, "short")
+    assert "Went on from short after epoch 8" in texts(app.run())
+    trash_run(workspace, trained.id)
+    assert "Went on from tiny after epoch 8" in texts(app.run())
 
 
 def test_training_longer_is_refused_in_words(trained: Run, workspace: Path) -> None:

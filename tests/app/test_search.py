@@ -687,6 +687,33 @@ def test_a_search_can_be_made_anew_like_another_one(
     assert app.number_input(key="search_trials").value == 3
 
 
+def test_an_interrupted_trial_alone_makes_no_empty_charts(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = new_study(dataset)
+    with quiet():
+        trial = study.optuna_study.ask(distributions(study.plan()))
+        trial.report(0.1, 1)
+    study.retry(study.optuna_study.trials[0])
+    app = open_search("one")
+    assert not app.exception
+    assert "The curves begin with the first validation of the first trial" in plain(app)
+    assert "so far" not in plain(app)
+
+
+def test_a_search_that_has_tried_every_point_does_not_offer_to_go_on(
+    dataset: SequenceDataset, open_search: Open
+) -> None:
+    study = new_study(dataset, n_trials=30, space={"n_layers": "1,2"}, n_epochs=1)
+    search(study)
+    app = open_search("one")
+    assert not app.exception
+    assert "Every point of what it searches has been tried" in plain(app)
+    assert "2 of 2 trials" in app.progress[0].text
+    assert not any(label.startswith("Go on") for label in labels(app))
+    assert "Search anew like this" in labels(app)
+
+
 def test_the_mark_of_a_search_is_plain_data(dataset: SequenceDataset) -> None:
     study = new_study(dataset, n_trials=1)
     search(study)
@@ -697,7 +724,11 @@ def test_the_mark_of_a_search_is_plain_data(dataset: SequenceDataset) -> None:
 
 
 def test_the_time_of_a_search_is_that_of_its_trials_or_its_limit() -> None:
-    free = search_words(120, Budget(30))
+    plan = small_plan(30)
+    free = search_words(120, plan)
     assert free.startswith("30 trials like this one would take 1 h; pruning shortens that")
-    assert search_words(120, Budget(30, 90)) == free
-    assert search_words(120, Budget(30, 5)).endswith("the search ends after 5 min of them.")
+    assert search_words(120, replace(plan, budget=Budget(30, 90))) == free
+    short = search_words(120, replace(plan, budget=Budget(30, 5)))
+    assert short.endswith("the search ends after 5 min of them.")
+    few = replace(plan, space=parse_space({"n_layers": "1,2"}))
+    assert search_words(120, few).startswith("2 trials like this one would take 4 min")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.search.plan import SearchPlan, checked_plan, dump_plan, load_plan
-from bert4rec.search.space import Domain, parse_space
+from bert4rec.search.space import Domain, n_points, parse_space
 from bert4rec.search.study import quiet
 from bert4rec.search.trials import distributions
 from bert4rec.setting_checks import parse_settings
@@ -39,7 +39,7 @@ def test_every_point_that_is_drawn_is_a_valid_set_of_settings(
 ) -> None:
     plan = checked_plan(SearchPlan(space=space, seed=seed))
     with quiet():
-        study = optuna.create_study(sampler=NumberedSampler(seed), direction="maximize")
+        study = optuna.create_study(sampler=NumberedSampler(plan), direction="maximize")
         for number in range(12):
             trial = study.ask(distributions(plan))
             found = plan.settings(trial.params)
@@ -47,6 +47,27 @@ def test_every_point_that_is_drawn_is_a_valid_set_of_settings(
             assert parse_settings(found.given()) == found
             assert all(space[name].holds(value) for name, value in trial.params.items())
             study.tell(trial, float(number))
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**53 - 1))
+def test_no_point_is_drawn_twice_while_there_is_another(seed: int) -> None:
+    space = parse_space(
+        {"n_layers": "1,2,3", "batch_size": "log:32..34", "dropout_rate": "0.0..0.2:0.1"}
+    )
+    n, drawn = n_points(space), []
+    assert n == 27
+    with quiet():
+        study = optuna.create_study(
+            sampler=NumberedSampler(SearchPlan(space=space, seed=seed)), direction="maximize"
+        )
+        for _ in range(n):
+            trial = study.ask(distributions(SearchPlan(space=space)))
+            drawn.append(tuple(trial.params.values()))
+            # One point does so well that TPE comes back to it.
+            study.tell(trial, -abs(trial.params["n_layers"] - 2) - trial.params["dropout_rate"])
+    assert len(set(drawn)) == n
+    assert {point[-1] for point in drawn} == {0.0, 0.1, 0.2}
 
 
 @given(space=spaces(), seed=st.integers(0, 2**53 - 1))

@@ -41,7 +41,12 @@ def test_a_name_that_is_empty_or_taken_is_refused(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "names"), [("one", ["one", "one-2", "one-3"]), ("Quick", ["Quick-2", "Quick-3"])]
+    ("wanted", "names"),
+    [
+        ("one", ["one", "one-2", "one-3"]),
+        ("Quick", ["Quick-2", "Quick-3"]),
+        ("n" * 40, ["n" * 40, "n" * 38 + "-2"]),
+    ],
 )
 def test_a_free_name_is_free(wanted: str, names: list[str], tmp_path: Path) -> None:
     for expected in names:

@@ -21,7 +21,7 @@ from bert4rec.search.plan import Budget, SearchPlan, checked_plan
 from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study, find_study, study_for
 from bert4rec.search.study import Study
-from bert4rec.search.trials import Trial, best_trial, distributions
+from bert4rec.search.trials import Trial, best_trial, distributions, is_exhausted
 from bert4rec.sweep import search
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.waiting import wait_until
@@ -98,6 +98,32 @@ def test_a_search_that_was_stopped_and_goes_on_draws_the_points_of_one_that_was_
     again = study_for(workspace, dataset, small_plan(), name="halves")
     search(again)
     assert points(again) == points(whole)
+
+
+def test_a_search_ends_once_every_point_has_been_tried_once(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    plan = small_plan(20, {"n_layers": "1,2", "mask_rate": "0.2..0.4:0.1"})
+    study = create_study(workspace, dataset, plan)
+    search(study)
+    tried = [tuple(values.values()) for values in points(study)]
+    assert len(tried) == len(set(tried)) == 6
+    assert study.status(study.trials()).state == "finished"
+    assert is_exhausted(study.trials(), plan)
+    # Nothing is left to go on with, however large the budget.
+    study.widen(Budget(50))
+    search(study)
+    assert len(points(study)) == 6
+
+
+def test_a_point_that_was_tried_twice_before_takes_no_other_ones_place(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    study = create_study(workspace, dataset, small_plan(9, {"n_layers": "1,2,3"}))
+    study.optuna_study.enqueue_trial({"n_layers": 2})
+    study.optuna_study.enqueue_trial({"n_layers": 2})
+    search(study)
+    assert sorted(values["n_layers"] for values in points(study)) == [1, 2, 2, 3]
 
 
 def test_a_trial_that_is_stopped_is_tried_again(workspace: Path, dataset: SequenceDataset) -> None:

@@ -10,7 +10,7 @@ from bert4rec.baselines.catalogue import BASELINES
 from bert4rec.comparing.categories import category_choices
 from bert4rec.comparing.plan import ENDED_STATES, plan_comparison
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import Bert4RecError
+from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
@@ -71,14 +71,15 @@ def draw_form(runs: dict[str, Run]) -> None:
         if lacking:
             titles = ", ".join(BASELINES[name].title for name in lacking)
             st.caption(f"Not to be had here: {titles}. {escape(sentence(lacking.popitem()[1]))}")
-        if chosen:
+        lost = _lost_data(runs[chosen[0]]) if chosen else None
+        if chosen and lost is None:
             _draw_category(runs[chosen[0]])
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compare",
                 type="primary",
                 icon=":material/balance:",
-                disabled=not chosen or bool(unlike),
+                disabled=not chosen or bool(unlike) or lost is not None,
                 on_click=_start,
             )
             st.toggle(
@@ -88,7 +89,7 @@ def draw_form(runs: dict[str, Run]) -> None:
                 "items can order models otherwise than the whole catalogue does.",
                 persist_state="session",
             )
-        _draw_problems(unlike, chosen, named)
+        _draw_problems(unlike, chosen, named, lost)
     with folded(
         "What the baselines are", key="evaluate_catalogue", icon=":material/help:"
     ) as is_open:
@@ -176,7 +177,7 @@ def _category_choices(run: Run) -> list[str]:
     try:
         dataset = cache.open_dataset(str(told.get("folder", "")), str(told["fingerprint"]))
     except Bert4RecError:
-        # That it is gone is said when the comparison is asked for.
+        # That it is gone is said by the form.
         return []
     return _kept_choices(dataset.fingerprint, dataset.vocabulary)
 
@@ -193,8 +194,21 @@ def _chosen_category(run: Run) -> str | None:
     return chosen if chosen in columns[1:] else None
 
 
-def _draw_problems(unlike: list[str], chosen: list[str], named: list[str]) -> None:
-    if problem := st.session_state.get(PROBLEM_KEY):
+def _lost_data(run: Run) -> Bert4RecError | None:
+    """Return that the dataset of a run is gone, None where it is there."""
+    told = run.config()["dataset"]
+    if any(found["fingerprint"] == told["fingerprint"] for found in state.datasets()):
+        return None
+    return NotFoundError(
+        f"the dataset {told['name']!r} of {run.name!r} is no longer there",
+        fix="Prepare it from the same log in the same way, or choose runs of other data.",
+    )
+
+
+def _draw_problems(
+    unlike: list[str], chosen: list[str], named: list[str], lost: Bert4RecError | None
+) -> None:
+    if problem := lost or st.session_state.get(PROBLEM_KEY):
         state.show_error(problem)
     elif unlike:
         st.warning(

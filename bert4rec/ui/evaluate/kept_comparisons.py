@@ -69,14 +69,15 @@ def split_words(facts: dict[str, Any]) -> str:
 
 
 def open_kept(comparison_id: str) -> Comparison:
-    """Open a comparison of the workspace; the same object for every visitor.
+    """Open a comparison of the workspace, its runs called as they are now.
 
     Raises:
         NotFoundError: it is not there.
         FormatError: it is damaged or of a newer version.
     """
     folder = comparison_folder(state.workspace(), comparison_id)
-    return _opened(str(folder), file_stamp(folder / "comparison.json"))
+    kept = _opened(str(folder), file_stamp(folder / "comparison.json"))
+    return kept.retitled(state.workspace())
 
 
 @cache.kept(4, spinner="Opening the comparison…")

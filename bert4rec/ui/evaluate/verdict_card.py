@@ -27,7 +27,8 @@ NO_VERDICT = ":material/help:"
 
 def draw_verdict(comparison: Comparison) -> None:
     """Draw the verdict and what speaks for it, the figures in full folded away."""
-    verdict = _verdict(comparison.id, comparison)
+    titles = tuple(one.title for one in comparison.entrants.values())
+    verdict = _verdict(comparison.id, titles, comparison)
     with st.container(border=True):
         icon = ICONS.get(verdict.name, NO_VERDICT)
         st.markdown(f"##### {icon} {escape(verdict.headline)}", anchors=False)
@@ -58,5 +59,5 @@ def _draw_way_to_training(run_id: str) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Weighing what was measured…")
-def _verdict(comparison_id: str, _comparison: Comparison) -> Verdict:
+def _verdict(comparison_id: str, titles: tuple[str, ...], _comparison: Comparison) -> Verdict:
     return reach_verdict(_comparison)

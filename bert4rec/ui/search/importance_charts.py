@@ -68,6 +68,7 @@ def _slice(trials: Sequence[Trial], name: str, plan: SearchPlan) -> Chart:
         x |= {"type": "quantitative", "axis": AXIS | {"tickCount": 4, "grid": False}}
         x["scale"] = {"type": kind, "nice": False, "padding": 10}
         x["scale"] |= {} if domain.is_log else {"zero": False}
+        x["axis"] |= {"tickMinStep": 1} if domain.is_whole else {}
         tried = [float(trial.values[name]) for trial in trials if name in trial.values]
         if domain.is_log and tried:
             ticks = log_ticks(tried)

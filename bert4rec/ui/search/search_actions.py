@@ -106,7 +106,7 @@ def draw_controls(read: ReadStudy) -> None:
                 disabled=service.is_stopping(read.name),
                 help="The trial under way is put back and tried again when the search goes on.",
             )
-        elif read.problem is None and not read.is_active:
+        elif read.problem is None and not read.is_active and not read.is_exhausted:
             _draw_go_on(read)
         if read.plan is not None:
             st.button(
@@ -128,7 +128,7 @@ def _draw_go_on(read: ReadStudy) -> None:
     first = read.n_counted + 10 if is_done else budget.n_trials
     st.number_input(
         "Trials in all",
-        min_value=1,
+        min_value=max(1, read.n_counted),
         value=max(first, budget.n_trials),
         step=5,
         key=key,
@@ -164,14 +164,14 @@ def _go_on(read: ReadStudy, key: str) -> None:
 
 
 def draw_search_on(read: ReadStudy, n_more: int) -> None:
-    """Offer to go on with some more trials; nothing while a search is under way.
+    """Offer to go on with some more trials; nothing where it is under way or cannot go on.
 
     Args:
         read: The search.
         n_more: How many trials.
     """
     plan = read.plan
-    if plan is None or read.is_active:
+    if plan is None or read.is_active or read.is_exhausted:
         return
     minutes = plan.budget.minutes and 2 * plan.budget.minutes
     budget = Budget(read.n_counted + n_more, minutes)

@@ -45,10 +45,11 @@ def _draw_importance(read: ReadStudy) -> dict[str, float]:
     n = n_finished(read.trials)
     if n < MIN_FOR_IMPORTANCE:
         n_more = MIN_FOR_IMPORTANCE - n
+        needed = f", so {counted(n_more, 'more is', 'more are')} needed"
         st.caption(
             f"How much each setting matters is told from {MIN_FOR_IMPORTANCE} finished trials on; "
-            f"there are {n:,}, so {counted(n_more, 'more is', 'more are')} needed. Pruned ones do "
-            "not count, as they were not trained to the end."
+            f"there are {n:,}{'' if read.is_exhausted else needed}. Pruned ones do not count, as "
+            "they were not trained to the end."
         )
         draw_search_on(read, n_more)
         return {}

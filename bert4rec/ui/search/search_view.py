@@ -9,7 +9,7 @@ import streamlit as st
 from bert4rec.search.figures import Saving, saving
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.space import Choices, Domain
-from bert4rec.search.trials import COUNTED_STATES, Trial
+from bert4rec.search.trials import COUNTED_STATES, Trial, n_wanted
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.search import search_charts
@@ -104,15 +104,16 @@ def _draw_live(name: str, drawn: Drawn) -> None:
 
 def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
     found, budget, spent_s = saving(read.trials), plan.budget, _spent_s(read)
-    share = found.n_ended / budget.n_trials
-    text = f"{found.n_ended:,} of {counted(budget.n_trials, 'trial')}"
+    n = n_wanted(read.trials, plan)
+    share = found.n_ended / n
+    text = f"{found.n_ended:,} of {counted(n, 'trial')}"
     n_failed = sum(trial.state == "failed" for trial in read.trials)
     text += f", {n_failed:,} failed" if n_failed else ""
     if budget.minutes is not None:
         share = max(share, spent_s / (60 * budget.minutes))
         text += f", {duration(spent_s)} of {duration(60 * budget.minutes)}"
     if read.is_active and found.n_ended:
-        text += f", about {duration(_left_s(found, plan))} left"
+        text += f", about {duration(_left_s(found, plan, n))} left"
     st.progress(min(1.0, share), text=text)
     if drawn.is_stopping:
         st.info("Stopping: the trial under way is being put back.", icon=":material/stop_circle:")
@@ -122,6 +123,8 @@ def _draw_progress(read: ReadStudy, plan: SearchPlan, drawn: Drawn) -> None:
             "itself after it.",
             icon=":material/schedule:",
         )
+    if read.is_exhausted:
+        st.caption("Every point of what it searches has been tried, so it cannot go on.")
     for trial in read.trials:
         if trial.state == "running":
             st.caption(_under_way(trial, plan))
@@ -133,9 +136,9 @@ def _spent_s(read: ReadStudy) -> float:
     return sum(trial.seconds for trial in read.trials if trial.state in counted_states)
 
 
-def _left_s(found: Saving, plan: SearchPlan) -> float:
-    """Return how long the rest of the budget takes at the pace so far."""
-    left = (plan.budget.n_trials - found.n_ended) * found.spent_s / found.n_ended
+def _left_s(found: Saving, plan: SearchPlan, n: int) -> float:
+    """Return how long the rest of `n` trials takes at the pace so far."""
+    left = (n - found.n_ended) * found.spent_s / found.n_ended
     if plan.budget.minutes is not None:
         left = min(left, 60 * plan.budget.minutes - found.spent_s)
     return max(0.0, left)
@@ -181,7 +184,7 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
 
 
 def _draw_charts(read: ReadStudy, metric: str) -> None:
-    if not any(trial.curve for trial in read.trials):
+    if not search_charts.drawn_curves(read.trials):
         st.caption("The curves begin with the first validation of the first trial.")
         return
     cards = st.grid(2, min_column_width=MIN_CHART_PX)

@@ -12,7 +12,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.estimate import Estimate, Size, probe, size_of
 from bert4rec.first_batch import FirstBatch, Place, first_batch
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.search.plan import Budget
+from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import loss_words, titled
@@ -49,10 +49,10 @@ def draw_estimate(dataset: SequenceDataset, settings: Hyperparameters) -> Estima
     return kept.get(signature)
 
 
-def search_words(trial_s: float, budget: Budget) -> str:
+def search_words(trial_s: float, plan: SearchPlan) -> str:
     """Return what a search would take whose trials all take as long as one, in words."""
-    whole_s = trial_s * budget.n_trials
-    text = f"{counted(budget.n_trials, 'trial')} like this one would take {duration(whole_s)}"
+    budget, whole_s = plan.budget, trial_s * plan.n_trials
+    text = f"{counted(plan.n_trials, 'trial')} like this one would take {duration(whole_s)}"
     if budget.minutes is not None and 60 * budget.minutes < whole_s:
         return f"{text}; the search ends after {duration(60 * budget.minutes)} of them."
     return f"{text}; pruning shortens that, and what varies changes it."

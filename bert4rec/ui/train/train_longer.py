@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
@@ -49,7 +51,13 @@ def parent_words(run: Run) -> str:
         FormatError: the configuration is damaged.
     """
     parent = parent_of(run)
-    return "" if parent is None else f"went on from {parent.name} after epoch {parent.epoch:,}"
+    if parent is None:
+        return ""
+    name = parent.name
+    with suppress(Bert4RecError):
+        # As it is called now, where it is still here.
+        name = Run(run.folder.with_name(parent.run)).name
+    return f"went on from {name} after epoch {parent.epoch:,}"
 
 
 @st.dialog(LABEL, icon=":material/more_time:")

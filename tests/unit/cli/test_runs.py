@@ -95,6 +95,18 @@ def test_a_deleted_run_is_restored_and_purged(workspace: Path) -> None:
     assert call(workspace, "restore", run.id).exit_code == 1
 
 
+def test_a_deleted_run_is_found_by_its_name_and_what_is_there_is_told(workspace: Path) -> None:
+    run = make(workspace, "two words")
+    call(workspace, "delete", "two words")
+    refused = call(workspace, "restore", "other words")
+    assert refused.exit_code == 1
+    assert "there is no run 'other words'" in refused.stderr
+    assert f"trash). Runs here: {run.id}." in refused.stderr
+    assert document(call(workspace, "restore", "two words", "--json"))["restored"] == run.id
+    call(workspace, "delete", "two words")
+    assert document(call(workspace, "purge", "two words", "--json"))["purged"] == [run.id]
+
+
 def test_a_file_in_the_place_of_the_trash_holds_nothing_to_purge(workspace: Path) -> None:
     (workspace / "trash").write_text("in the way")
     assert document(call(workspace, "purge", "--json")) == {"purged": [], "n_bytes": 0}

@@ -27,6 +27,17 @@ def test_what_a_search_leaves_empty_is_told_as_it_is_typed(workspace: Path) -> N
     assert "None" not in found.output
 
 
+def test_a_search_that_has_tried_all_there_is_says_so(workspace: Path) -> None:
+    dataset = saved_dataset(workspace, ring_dataset(n_items=12, n_users=60))
+    settings = small_settings(n_epochs=1, n_threads=1).given()
+    fixed = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words = [*fixed, "--vary", "n_layers=1,2", "--workspace", str(workspace)]
+    found = CliRunner().invoke(main, ["sweep", dataset.name, *words])
+    assert found.exit_code == 0, found.output
+    assert "2 of 2: trial 2" in found.stderr
+    assert "Every point of the space has been tried." in found.stdout
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

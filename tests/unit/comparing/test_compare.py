@@ -32,6 +32,8 @@ from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
+from bert4rec.runs.label import rename_run
+from bert4rec.runs.trash import restore_run, trash_run
 from tests.factories import random_dataset, ring_dataset, small_settings, timed_dataset
 
 QUICK_NAMES = {"popularity", "recent", "transitions"}
@@ -197,6 +199,34 @@ def test_a_run_that_is_deleted_leaves_the_comparison_readable(
         delete_comparison(home, made.id)
     with pytest.raises(NotFoundError):
         delete_comparison(home, "../runs")
+
+
+def test_a_kept_comparison_calls_its_runs_as_they_are_called_now(
+    dataset: SequenceDataset, tmp_path: Path
+) -> None:
+    one, other = (
+        train(dataset, small_settings(n_epochs=1, seed=seed), name=name, workspace=tmp_path)
+        for seed, name in enumerate(("one", "other"))
+    )
+    made = compare([one, other], "none", workspace=tmp_path)
+    rename_run(one.folder, "renamed")
+
+    def titles(facts: dict[str, Any]) -> list[str]:
+        return [told["title"] for told in facts["entrants"]]
+
+    assert titles(list_comparisons(tmp_path)[0]) == ["renamed", "other"]
+    assert titles(made.retitled(tmp_path).facts) == ["renamed", "other"]
+    # Asked for again, it is the same one under the new name.
+    again = compare([one, other], "none", workspace=tmp_path)
+    assert (again.id, titles(again.facts)) == (made.id, ["renamed", "other"])
+    rename_run(one.folder, "other")
+    assert titles(list_comparisons(tmp_path)[0]) == [f"other ({one.id})", f"other ({other.id})"]
+    trash_run(tmp_path, other.id)
+    assert titles(list_comparisons(tmp_path)[0]) == ["other", "other (gone)"]
+    restore_run(tmp_path, other.id)
+    assert "gone" not in str(titles(list_comparisons(tmp_path)[0]))
+    write_json(comparison_folder(tmp_path, "empty") / "comparison.json", {"format_version": 1})
+    assert [facts["id"] for facts in list_comparisons(tmp_path)] == [made.id]
 
 
 @pytest.mark.parametrize("name", ["comparison.json", "rows.parquet", "lists.parquet"])

@@ -369,6 +369,24 @@ def test_examples_of_several_items_a_user_are_counted_as_items(
     )
 
 
+def test_what_left_the_ranking_is_no_example_of_what_goes_wrong(tmp_path: Path) -> None:
+    # Half of the users end with an item that they met before.
+    rows = [
+        (f"u{user}", f"t{(user + step) % 12}", step)
+        for user in range(20)
+        for step in [*range(6), 0 if user % 2 else 6]
+    ]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "row"])[["user_id", "item_id"]]
+    dataset = prepare(log, name="again", workspace=tmp_path)
+    run = train(dataset, small_settings(n_epochs=1, seen_items="remove"), workspace=tmp_path)
+    gallery = collect([run]).groups[0].gallery
+    assert gallery is not None
+    assert all(guess.true_rank is not None for one in gallery.nexts for guess in one.guesses)
+    assert [one.kind for one in gallery.nexts].count("badly") == 2
+    said = "two ranked lowest. Not shown are 10 met before, which left the ranking. Of all drawn"
+    assert said in chosen_words(gallery, 1)
+
+
 @pytest.mark.parametrize(
     ("n_drawn", "said"),
     [
@@ -380,7 +398,7 @@ def test_examples_of_several_items_a_user_are_counted_as_items(
 def test_the_words_of_examples_count_what_is_there(n_drawn: int, said: str) -> None:
     chosen = choose_rows(np.arange(n_drawn), 2)
     examples = tuple(Example(kind, "u", (), 0, 1, (), ()) for kind, _ in chosen)
-    gallery = Gallery(examples, n_drawn, "one", 1, 0, (), {}, ())
+    gallery = Gallery(examples, n_drawn, "one", 0, 1, 0, (), {}, ())
     assert said in chosen_words(gallery, 2)
 
 

@@ -59,11 +59,16 @@ def test_a_run_is_made_under_the_names_that_it_could_be_given_later(
     assert list_runs(workspace) == [run]
 
 
-def test_a_free_name_has_room_for_its_number(workspace: Path, dataset: SequenceDataset) -> None:
-    (run,) = made(workspace, dataset, "n" * MAX_NAME)
-    made(workspace, dataset, free_run_name(workspace, run.name))
-    (last,) = made(workspace, dataset, free_run_name(workspace, run.name))
-    assert last.name == "n" * (MAX_NAME - 4) + " 2"
+def test_a_free_name_is_cut_only_where_it_has_to_be(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    wanted = "n" * MAX_NAME
+    assert free_run_name(workspace, wanted) == wanted
+    for number in (1, 2, 3):
+        (run,) = made(workspace, dataset, free_run_name(workspace, wanted))
+        assert run.name == (wanted if number == 1 else f"{wanted[:-2]} {number}")
+    # As a dataset of the longest name and a preset make it.
+    assert free_run_name(workspace, f"{wanted} quick") == f"{wanted[:-2]} 4"
 
 
 def test_runs_are_listed_newest_first_and_half_made_ones_not_at_all(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,7 +12,7 @@ from bert4rec.search.plan import Budget, SearchPlan, checked_plan
 from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study
 from bert4rec.search.study import Study, quiet
-from bert4rec.search.trials import Trial, distributions
+from bert4rec.search.trials import Trial, distributions, is_done, n_wanted
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 SPACE = {"learning_rate": "log:1e-4..1e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
@@ -42,6 +43,17 @@ TRIALS = [
     trial(5, "finished", 0.4, 8, 60),
     trial(6, "running", 0.99, 1, 3),
 ]
+
+
+def test_a_budget_below_what_was_tried_is_what_was_tried() -> None:
+    plan = SearchPlan(space=parse_space({"n_layers": "1..9"}), budget=Budget(3))
+    tried = [replace(one, values={"n_layers": one.number + 1}) for one in TRIALS]
+    assert [n_wanted(tried[:n], plan) for n in (2, 4, 7)] == [3, 4, 6]
+    endless = replace(plan, space=parse_space({"mask_rate": "0.1..0.5"}))
+    assert [n_wanted(TRIALS[:n], endless) for n in (2, 4, 7)] == [3, 4, 6]
+    assert n_wanted(tried, replace(plan, budget=Budget(30))) == 9
+    assert not is_done(tried, replace(plan, budget=Budget(7)))
+    assert is_done(tried, replace(plan, budget=Budget(6)))
 
 
 def test_the_best_so_far_is_that_of_finished_trials_alone() -> None:

@@ -13,6 +13,7 @@ from bert4rec.search.space import (
     Domain,
     Range,
     check_space,
+    n_points,
     parse_domain,
     parse_space,
     usual_space,
@@ -39,6 +40,23 @@ def test_a_domain_is_read_as_typed_and_as_yaml_holds_it(
     assert parse_domain(name, given) == expected
     assert parse_domain(name, expected.plain()) == expected
     assert parse_domain(name, expected.text()) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ({"n_layers": "1..6:2"}, [1, 3, 5]),
+        ({"batch_size": "log:7..9"}, [7, 8, 9]),
+        ({"dropout_rate": "0.1..0.4:0.1"}, [0.1, 0.2, 0.3, 0.4]),
+        ({"loss_type": ["none", "CE"]}, [None, "CE"]),
+    ],
+)
+def test_the_values_of_a_domain_have_places(given: dict[str, Any], values: list[Any]) -> None:
+    ((name, domain),) = parse_space(given).items()
+    assert [domain.at(place) for place in range(domain.n_values or 0)] == values
+    assert [domain.place(value) for value in values] == list(range(len(values)))
+    assert n_points({name: domain, "hidden_size": Choices((8, 16))}) == 2 * len(values)
+    assert n_points({name: domain, "mask_rate": Range(0.1, 0.2)}) is None
 
 
 @pytest.mark.parametrize(

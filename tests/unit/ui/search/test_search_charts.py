@@ -97,6 +97,17 @@ def test_scores_stand_against_numbers_by_size_and_against_words_in_their_order()
     assert "no trial" in slice_finding([], "mask_rate")
 
 
+def test_whole_numbers_stand_on_an_axis_of_whole_numbers() -> None:
+    plan = SearchPlan(space=parse_space({"n_layers": "1..3", "mask_rate": "0.1..0.3"}))
+    tried = [trial(0, "finished", 0.2, n_layers=2, mask_rate=0.2)]
+    axes = {
+        name: chart.spec["encoding"]["x"]["axis"]
+        for name, chart in slice_charts(tried, plan, list(plan.space)).items()
+    }
+    assert axes["n_layers"]["tickMinStep"] == 1
+    assert "tickMinStep" not in axes["mask_rate"]
+
+
 def test_a_rate_stands_on_an_axis_with_ticks_around_all_that_was_tried() -> None:
     plan = SearchPlan(space=parse_space({"learning_rate": "log:1e-4..1e-2"}))
     rates = [trial(0, "finished", 0.2, learning_rate=0.00107)]
