@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts, is_time_type
+from bert4rec.data.connection import Connection, Scan
 from bert4rec.data.frames import text_checked
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
@@ -28,7 +29,7 @@ from bert4rec.data.rejects import (
     has_reject_table,
 )
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan, partitions_of
+from bert4rec.data.scan import partitions_of
 from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows

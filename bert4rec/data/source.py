@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.connection import Scan
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
@@ -25,7 +26,7 @@ from bert4rec.data.heads import (
 from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.parquet_form import parquet_layout
 from bert4rec.data.roles import guess_roles
-from bert4rec.data.scan import Scan, scan_files, scan_parquet
+from bert4rec.data.scan import scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
 from bert4rec.words import counted

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from bert4rec.data.scan import Connection
+from bert4rec.data.connection import Connection
 from bert4rec.errors import LogError
 
 # Upper bounds of the median's size, what such numbers are, and how many make a second.

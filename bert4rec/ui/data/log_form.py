@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
-from bert4rec.data.item_table import ItemColumns, ItemTable, item_columns, read_item_table
+from bert4rec.data.item_columns import ItemColumns, item_columns
+from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bert4rec.data.connection import TMP
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.data.prepare import prepare
-from bert4rec.data.scan import TMP
 from bert4rec.errors import LogError
 
 HEADER = "user_id,item_id,timestamp\n"
