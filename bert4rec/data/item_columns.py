@@ -76,7 +76,7 @@ def _own(names: Sequence[str], source: Source) -> list[str]:
     """Return the columns that say something of the item itself, not of the playlist it is in."""
     layout = source.layout
     levels = [level for level, _ in layout.paths] or [0] * len(names)
-    return [n for n, level in zip(names, levels, strict=True) if level == len(layout.lists)]
+    return [n for n, level in zip(names, levels, strict=False) if level == len(layout.lists)]
 
 
 def _told_key(source: Source, names: Sequence[str], log_item: str | None) -> str | None:

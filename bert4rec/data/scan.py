@@ -8,12 +8,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from bert4rec.data.column_types import have_a_common_type, id_text
 from bert4rec.data.connection import Scan, quote_name
 from bert4rec.data.layout import LINE_FORMS, Layout
 from bert4rec.data.line_forms import PARTED_BY
+from bert4rec.data.partitions import parquet_partitions
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
@@ -28,8 +27,6 @@ QUOTED_FORMS = ("csv", "tsv", "pairs", "movielens")
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
 NOT_A_RECORD = "bert4rec: not a record"
-# How many folders above a Parquet file may name partitions.
-MOST_PARTITIONS = 4
 
 
 def scan_files(
@@ -48,7 +45,7 @@ def scan_files(
         options |= WHOLE_LINE | {"header": False, "max_line_size": MAX_HISTORY_BYTES}
     else:
         options |= {
-            "columns": dict.fromkeys(layout.columns, "VARCHAR"),
+            "columns": dict.fromkeys(layout.own_columns, "VARCHAR"),
             "delim": layout.delimiter,
             "quote": layout.quote,
             "escape": layout.quote,
@@ -56,7 +53,7 @@ def scan_files(
             "skip": layout.n_lines_before,
             "max_line_size": MAX_LINE_BYTES,
         }
-    scan = Scan(_read_csv_sql(options), {"files": paths} | options)
+    scan = Scan(_read_csv_sql(options, layout), {"files": paths} | options)
     if layout.form == "jsonl":
         return _records(scan, layout)
     if layout.form in QUOTED_FORMS and not layout.quote:
@@ -94,8 +91,8 @@ def scan_parquet(
         names: Their columns; all of them if omitted, for a single file.
         sql_types: For each file the types of these.
     """
-    is_parted = any(map(partitions_of, files))
-    options = f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
+    is_parted = any(map(parquet_partitions, files))
+    options = _partitioning(is_parted)
     is_text = [not have_a_common_type(types) for types in zip(*sql_types, strict=True)]
     parts: list[str] = []
     parameters: dict[str, Any] = {}
@@ -113,25 +110,20 @@ def scan_parquet(
     return Scan(" UNION ALL ".join(parts), parameters)
 
 
-def partitions_of(file: Path) -> tuple[str, ...]:
-    """Return the folders of a Parquet file, such as `day=2024-05-17`, that become columns.
-
-    They do where the file has no columns of their names itself.
-
-    Raises:
-        ArrowException, OSError: the file is damaged.
-    """
-    folders = tuple(part for part in file.parts[:-1][-MOST_PARTITIONS:] if "=" in part)
-    own = {name.casefold() for name in pq.read_schema(file).names} if folders else set()
-    names = {folder.partition("=")[0].casefold() for folder in folders}
-    return () if names & own else folders
+def _partitioning(is_parted: bool) -> str:
+    return f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
 
 
-def _read_csv_sql(options: dict[str, Any]) -> str:
+def _partition_columns(layout: Layout) -> str:
+    return "".join(f", {quote_name(name)}" for name in layout.partitions)
+
+
+def _read_csv_sql(options: dict[str, Any], layout: Layout) -> str:
     named = ", ".join(f"{name}=${name}" for name in options)
+    columns = ", ".join(map(quote_name, options["columns"])) + _partition_columns(layout)
     return (
-        f"SELECT * FROM read_csv($files, {named}, auto_detect=false, store_rejects=true,"
-        " rejects_limit=0, hive_partitioning=false)"
+        f"SELECT {columns} FROM read_csv($files, {named}, auto_detect=false, store_rejects=true,"
+        f" rejects_limit=0, {_partitioning(bool(layout.partitions))})"
     )
 
 
@@ -143,22 +135,24 @@ def _read_json_sql(files: Sequence[Path], layout: Layout, packing: str) -> str:
         largest = max(file.stat().st_size for file in files)
         kind, most = "unstructured", min(max(most, largest * times), MAX_DOCUMENT_BYTES)
     return (
-        f"SELECT json AS line FROM read_json_objects($files, format='{kind}',"
-        f" compression=$compression, maximum_object_size={most})"
+        f"SELECT json AS line{_partition_columns(layout)} FROM read_json_objects($files,"
+        f" format='{kind}', compression=$compression, maximum_object_size={most},"
+        f" {_partitioning(bool(layout.partitions))})"
     )
 
 
 def _records(scan: Scan, layout: Layout) -> Scan:
     """Return the columns of JSON records that stand in the column `line`."""
     is_object = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
+    given = _partition_columns(layout)
     if layout.form == "jsonl":
         inner = (
             f"SELECT CASE WHEN {is_object} THEN line END::JSON AS l0,"
-            f" CASE WHEN NOT {is_object} THEN line END AS bad FROM ({scan.sql})"
+            f" CASE WHEN NOT {is_object} THEN line END AS bad{given} FROM ({scan.sql})"
             f" WHERE {TRIMMED} != ''"
         )
     else:
-        inner = f"SELECT line::JSON AS l0, NULL AS bad FROM ({scan.sql})"
+        inner = f"SELECT line::JSON AS l0, NULL AS bad{given} FROM ({scan.sql})"
     parameters = dict(scan.parameters)
     for level, pointer in enumerate(layout.lists):
         parameters[f"list_{level}"] = pointer
@@ -168,11 +162,11 @@ def _records(scan: Scan, layout: Layout) -> Scan:
         inner = f"SELECT *, unnest({elements}) AS l{level + 1} FROM ({inner})"
     columns = []
     for place, (name, (level, pointer)) in enumerate(
-        zip(layout.columns, layout.paths, strict=True)
+        zip(layout.own_columns, layout.paths, strict=True)
     ):
         parameters[f"path_{place}"] = pointer or "$"
         columns.append(f"{_json_text(f'l{level}, $path_{place}')} AS {quote_name(name)}")
-    sql = f"SELECT {', '.join(columns)}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
+    sql = f"SELECT {', '.join(columns)}{given}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
     return Scan(sql, parameters)
 
 

@@ -25,6 +25,7 @@ from bert4rec.data.heads import (
 )
 from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.parquet_form import parquet_layout
+from bert4rec.data.partitions import partitions_of, with_partitions
 from bert4rec.data.roles import guess_roles
 from bert4rec.data.scan import scan_files, scan_parquet
 from bert4rec.errors import LogError
@@ -201,7 +202,7 @@ def _head_and_layout(
         return head, parquet_layout(file)
     if form == "parquet":
         raise LogError("the file is not Parquet", where=file.name, fix="Omit the form.")
-    return head, detect_layout(head, form)
+    return head, with_partitions(detect_layout(head, form), file)
 
 
 def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
@@ -320,5 +321,9 @@ def scan_source(source: Source, folder: Path) -> Scan:
     if not source.needs_copies:
         return scan_files(source.files, source.layout, source.packings[0], source.encodings[0])
     files = zip(source.files, source.packings, source.encodings, strict=True)
-    copies = [plain_copy(*file, folder / "copies" / str(place)) for place, file in enumerate(files)]
+    copies = []
+    for place, (file, packing, encoding) in enumerate(files):
+        parted = Path(*partitions_of(file, source.layout.own_columns))
+        copy = plain_copy(file, packing, encoding, folder / "copies" / str(place) / parted)
+        copies.append(copy)
     return scan_files(copies, source.layout)
