@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
+    expanded,
     is_file,
+    is_there,
     move_where_free,
     remove_abandoned,
     safe_name,
@@ -174,10 +176,20 @@ def find_run(workspace: Path, text: str, *, is_sole: bool = False) -> Run:
         )
     if found:
         return found[0]
+    raise _no_run(workspace, text, runs)
+
+
+def _no_run(workspace: Path, text: str, runs: Sequence[Run]) -> NotFoundError:
     there = ", ".join(run.id for run in runs[:5]) or "none yet"
-    raise NotFoundError(
-        f"there is no run {text!r}", where=str(workspace), fix=f"Runs here: {there}."
-    )
+    place = expanded(text)
+    problem, fix = f"there is no run {text!r}", f"Runs here: {there}."
+    if is_there(place):
+        problem += ", and what lies at that path is none"
+    elif "/" in text or place.suffix:
+        # It may be the path of a run's folder, or of what was exported.
+        problem = f"there is no run, file or folder {text!r}"
+        fix = f"Check the path. {fix}"
+    return NotFoundError(problem, where=str(workspace), fix=fix)
 
 
 def _named(runs: Iterable[Run], name: str) -> Iterator[Run]:
