@@ -210,10 +210,14 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
         file for file in files if may_be_log(file)
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
+    unsure: dict[tuple[str, ...], list[Path]] = {}
     for file in _filled(chosen, folder):
-        signature = _log_signature(file, form, folder)
-        if signature is not None:
-            groups.setdefault(signature, []).append(file)
+        signature, is_certain = _log_signature(file, form, folder)
+        if signature:
+            (groups if is_certain else unsure).setdefault(signature, []).append(file)
+    if not groups and len(unsure) == 1:
+        # Whoever reads it is asked for the columns, as for a single file.
+        groups = unsure
     usual = [group for group in groups.values() if any(map(_is_usual, group))]
     if len(groups) == 1 or len(usual) == 1:
         return usual[0] if len(usual) == 1 else next(iter(groups.values()))
@@ -243,8 +247,10 @@ def _part_of_a_split(file: Path) -> int:
     return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
 
 
-def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...] | None:
-    """Return what tells logs that belong together, or None if the file is no certain log.
+def _log_signature(file: Path, form: str | None, folder: str) -> tuple[tuple[str, ...], bool]:
+    """Return what tells logs that belong together, and whether the file is one for certain.
+
+    Nothing tells it of a file that is none.
 
     Raises:
         LogError: the file cannot be read at all, so that it may be a part of the log.
@@ -253,18 +259,17 @@ def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...]
         _, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
     except LogError as error:
         if not error.details.get("is_unreadable"):
-            return None
+            return (), False
         raise LogError(
             error.message,
             where=f"{folder}/{file.name}",
             fix="Make or copy it again if it is a part of the log, else move it out of the folder.",
         ) from error
     guesses = guess_roles(layout.described())
-    if not (guesses["user"].is_certain and guesses["item"].is_certain):
-        return None
     # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
     family = re.sub(r"\d+", "", file.name) if layout.form in LOOSE_FORMS else ""
-    return (*layout.signature, family)
+    is_certain = guesses["user"].is_certain and guesses["item"].is_certain
+    return (*layout.signature, family), is_certain
 
 
 def _unclear_folder(
@@ -274,7 +279,8 @@ def _unclear_folder(
         return LogError(
             f"no file of the folder is clearly a log: {', '.join(_names_of(files)[:8])}",
             where=folder,
-            fix="Name the file, and its columns with --user and --item if need be.",
+            fix="Name the file, or a glob for several of one kind, and the columns with --user and"
+            " --item if need be.",
         )
     names = dict(zip(files, _names_of(files), strict=True))
     shown = "; ".join(", ".join(names[f] for f in group[:3]) for group in groups.values())

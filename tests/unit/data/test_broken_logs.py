@@ -178,6 +178,18 @@ def test_a_folder_without_a_log_names_its_files(tmp_path: Path):
         read_log(tmp_path)
 
 
+def test_a_folder_whose_files_are_alike_is_asked_for_its_columns(tmp_path: Path):
+    for name in ("1.csv", "2.csv"):
+        (tmp_path / name).write_text(HEADER.replace("user_id", "who") + ROWS)
+    with pytest.raises(LogError, match="which of them holds the user"):
+        read_log(tmp_path)
+    with read_log(tmp_path, roles=Roles("who", "item_id")) as log:
+        assert log.rows.n_rows == 2 * ROWS.count("\n")
+    (tmp_path / "3.csv").write_text("a,b\nc,d\n")
+    with pytest.raises(LogError, match=r"clearly a log: .*Name the file, or a glob"):
+        read_log(tmp_path)
+
+
 def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
     (tmp_path / "seen.csv").write_text(HEADER + ROWS)
     (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
@@ -186,6 +198,21 @@ def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
 
 
 CUT_GZIP = gzip.compress((HEADER + ROWS * 9).encode())[:60]
+PYTHON = "{'user_id': 'u1', 'item_id': 'i1'}\n"
+NO_TABLES = {
+    "1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n2:\n": "the item '1:' stands above its rows",
+    PYTHON * 9: "as Python shows them, with single quotes",
+    f"[{PYTHON.strip()}]": "as Python shows them, with single quotes",
+}
+
+
+@pytest.mark.parametrize("text", NO_TABLES)
+def test_published_forms_that_are_no_table_are_told_with_what_to_do(text: str, tmp_path: Path):
+    (tmp_path / "log.txt").write_text(text)
+    with pytest.raises(LogError, match=f"{NO_TABLES[text]}.* Write "):
+        read_log(tmp_path / "log.txt")
+
+
 BROKEN_PARTS = {
     "half a packed file": ("part-2.csv.gz", CUT_GZIP, "damaged or cut short"),
     "half a Parquet file": ("part-2.parquet", b"PAR1 and no end", "cannot be read"),

@@ -112,6 +112,15 @@ def test_signs_in_a_partition_are_read_as_spark_writes_them(tmp_path: Path):
     assert shown == {"a:b c", ""}
 
 
+def test_the_logs_of_single_persons_in_folders_of_their_names_are_one_log(tmp_path: Path):
+    for user in ("anna", "bert"):
+        (tmp_path / "plays" / f"user_id={user}").mkdir(parents=True)
+        plays = [{"endTime": f"2024-01-0{n} 10:00", "trackName": f"T{n}"} for n in range(1, 5)]
+        (tmp_path / "plays" / f"user_id={user}" / "plays.json").write_text(json.dumps(plays))
+    with read_log(tmp_path / "plays", roles=Roles("user_id", "trackName", "endTime")) as log:
+        assert list(log.rows.frame()["user_id"]) == ["anna"] * 4 + ["bert"] * 4
+
+
 def test_parts_that_share_no_partitions_are_not_read_together(tmp_path: Path):
     write_parts(tmp_path / "log")
     (tmp_path / "log/day=2024-05-03").mkdir()
