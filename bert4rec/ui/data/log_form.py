@@ -303,7 +303,8 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
 
 def _reason(role: str, guess: RoleGuess, preview: LogPreview) -> str:
     """Return the reason of a guess; names that the form gives say nothing of the file."""
-    if guess.column is None or preview.form not in NAMELESS_FORMS:
+    has_name = preview.form not in NAMELESS_FORMS or guess.column in preview.layout.partitions
+    if guess.column is None or has_name:
         return guess.reason
     return f"the file names no columns, and in this form the {role} stands there"
 
