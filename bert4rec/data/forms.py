@@ -289,10 +289,15 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
 
 
 def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
+    fix = f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
+    fix += " delete what stands above it."
+    if n_first == n_usual - 1 > 1:
+        fix = f"Let the first line name all {n_usual}: numbers of rows need a name, too, and so"
+        fix += f" does what follows a {delimiter} at the end of the lines. Or delete what stands"
+        fix += " above the line with the names."
     return LogError(
         f"separated by a {delimiter}, the first line has {counted(n_first, 'column')} but most"
         f" others {n_usual}",
         where=where,
-        fix=f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
-        " delete what stands above it.",
+        fix=fix,
     )

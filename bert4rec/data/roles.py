@@ -198,6 +198,10 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
     if mostly is not None:
         reason = f"most of {mostly!r} are dates; lines with anything else there would be rejected"
         return RoleGuess(mostly, reason, False)
+    finer = next((c.name for c in columns if _may_be_finer_times(c)), None)
+    if finer is not None:
+        reason = f"the numbers of {finer!r} may be Unix times in milliseconds or finer"
+        return RoleGuess(finer, reason, False)
     return RoleGuess(None, "no column holds times, so the order of the file is the order", True)
 
 
@@ -206,11 +210,21 @@ def _are_mostly_dates(column: Column) -> bool:
     return sum(DATE.fullmatch(text) is not None for text in real) > len(real) / 2
 
 
-def holds_unix_times(column: Column) -> bool:
-    """Whether all examples are numbers in the range of Unix seconds from 1990 to 2050."""
+def holds_unix_times(column: Column, unit: float = 1.0) -> bool:
+    """Whether all examples are numbers in the range of Unix seconds from 1990 to 2050.
+
+    Args:
+        column: What is looked at.
+        unit: How many of the numbers make a second.
+    """
     if column.dtype not in ("integer", "number") or not column.examples:
         return False
-    return all(6.3e8 < float(text) < 2.6e9 for text in column.examples if text.strip())
+    return all(6.3e8 < float(text) / unit < 2.6e9 for text in column.examples if text.strip())
+
+
+def _may_be_finer_times(column: Column) -> bool:
+    # Some codes of products have as many digits, so that a person has to say.
+    return any(holds_unix_times(column, unit) for unit in (1e3, 1e6, 1e9))
 
 
 def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], where: str) -> Roles:

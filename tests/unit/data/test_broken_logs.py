@@ -199,18 +199,27 @@ def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
 
 CUT_GZIP = gzip.compress((HEADER + ROWS * 9).encode())[:60]
 PYTHON = "{'user_id': 'u1', 'item_id': 'i1'}\n"
-NO_TABLES = {
+OTHERWISE = {
     "1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n2:\n": "the item '1:' stands above its rows",
     PYTHON * 9: "as Python shows them, with single quotes",
     f"[{PYTHON.strip()}]": "as Python shows them, with single quotes",
+    "user,item,date,time\n" + "a,b,2024-05-17,20:15\n" * 9: "such as '20:15' .*time of day alone",
 }
 
 
-@pytest.mark.parametrize("text", NO_TABLES)
-def test_published_forms_that_are_no_table_are_told_with_what_to_do(text: str, tmp_path: Path):
+@pytest.mark.parametrize("text", OTHERWISE)
+def test_what_other_tools_write_otherwise_is_told_with_what_to_do(text: str, tmp_path: Path):
     (tmp_path / "log.txt").write_text(text)
-    with pytest.raises(LogError, match=f"{NO_TABLES[text]}.* Write "):
+    with pytest.raises(LogError, match=f"{OTHERWISE[text]}.* [Ww]rite "):
         read_log(tmp_path / "log.txt")
+
+
+@pytest.mark.parametrize("row", ["7,{}", "{},"])
+def test_a_header_that_lacks_one_name_is_told_to_name_all(row: str, tmp_path: Path):
+    rows = "".join(row.format(line) + "\n" for line in ROWS.splitlines())
+    (tmp_path / "log.csv").write_text(HEADER + rows)
+    with pytest.raises(LogError, match=r"3 columns but most others 4.*first line name all 4"):
+        read_log(tmp_path / "log.csv")
 
 
 BROKEN_PARTS = {

@@ -102,6 +102,15 @@ def test_dates_are_told_in_every_form_that_is_read_and_no_silent_file_order(mome
     assert (guess.column, guess.is_certain) == ("when", True)
 
 
+@pytest.mark.parametrize("unit", [1_000, 1_000_000, 1_000_000_000])
+def test_unix_times_finer_than_seconds_are_a_question_and_no_silent_file_order(unit: int):
+    times = tuple(str(1_700_000_000 * unit + n) for n in range(5))
+    found = [*columns(user="text", item="text"), Column("x", dtype_of(times), times)]
+    guess = guess_roles(found)["time"]
+    assert (guess.column, guess.is_certain) == ("x", False)
+    assert guess_roles([*found, *columns(y="date")])["time"].column == "y"
+
+
 @pytest.mark.parametrize("text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678"])
 def test_what_looks_a_little_like_a_date_is_none(text: str):
     found = [*columns(user="text", item="text"), Column("when", dtype_of([text]), (text,))]
