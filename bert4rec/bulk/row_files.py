@@ -30,6 +30,8 @@ from bert4rec.spreadsheets import csv_text
 BATCH_ROWS = 65_536
 # Where Parquet files keep the types that Arrow had.
 ARROW_SCHEMA = b"ARROW:schema"
+# What may part the cells of a row of text, the likeliest first.
+SEPARATORS = (",", ";", "\t")
 # So many tables may be made of the rows of one, to spare looking for equal texts.
 MOST_CUTS = 4
 CSV, PARQUET = ".csv", ".parquet"
@@ -59,7 +61,8 @@ class RowFile:
     """A file of rows with named columns; each pass over its batches reads it again.
 
     Args:
-        path: A Parquet file by its ending, else a CSV file in UTF-8, whose cells are text.
+        path: A Parquet file by its ending, else a CSV file in UTF-8, whose cells are text, parted
+            by commas, semicolons or tabs: by what cuts the first line into most.
         what: What its rows are, for the words of an error.
 
     Raises:
@@ -75,6 +78,7 @@ class RowFile:
         self.is_parquet = _is_parquet(path.name)
         # As a spreadsheet counts: the header of a CSV is its first row, Parquet has none.
         self.first_row = 1 if self.is_parquet else 2
+        self._separator = SEPARATORS[0]
         with self._reading_explained():
             self.columns = self._names()
         if not any(name.strip() for name in self.columns):
@@ -120,8 +124,13 @@ class RowFile:
     def _names(self) -> list[str]:
         if self.is_parquet:
             return [str(name) for name in pq.read_schema(self.path).names]
+        found = {separator: self._first_cells(separator) for separator in SEPARATORS}
+        self._separator = max(SEPARATORS, key=lambda separator: len(found[separator]))
+        return found[self._separator]
+
+    def _first_cells(self, separator: str) -> list[str]:
         try:
-            with self._chunks(1) as chunks:
+            with self._chunks(1, separator) as chunks:
                 return [str(name) for name in next(iter(chunks)).iloc[0]]
         except pd.errors.EmptyDataError:
             return []
@@ -142,7 +151,7 @@ class RowFile:
 
     def _csv(self, n_rows: int) -> Iterator[pa.Table]:
         blank: list[pa.Table] = []
-        with self._chunks(n_rows) as chunks:
+        with self._chunks(n_rows, self._separator) as chunks:
             for place, cells in enumerate(chunks):
                 # Were the first line read as names, rows with a comma more would shift under them.
                 body = cells[1:] if place == 0 else cells
@@ -157,9 +166,10 @@ class RowFile:
                 if n_filled < len(rows):
                     blank.append(rows.slice(n_filled))
 
-    def _chunks(self, n_rows: int) -> Any:
+    def _chunks(self, n_rows: int, separator: str) -> Any:
         return pd.read_csv(
             self.path,
+            sep=separator,
             header=None,
             dtype=str,
             keep_default_na=False,
@@ -177,7 +187,10 @@ def _explained(error: Exception) -> tuple[str, str | None]:
     if found := TOO_LONG.search(reason):
         expected, row, seen = found.groups()
         reason = f"row {row} has {seen} cells, and there are {expected} columns"
-        return reason, "Give each row as many; quotes go around a cell that holds a comma."
+        return (
+            reason,
+            "Give each row as many; quotes go around a cell that holds what parts the cells.",
+        )
     if found := NEVER_CLOSED.search(reason):
         reason = f"a quote that opens in row {int(found[1]) + 1} is never closed"
         return reason, "Close it, or write it twice where it is part of the text."

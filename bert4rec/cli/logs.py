@@ -96,7 +96,7 @@ def _tell_losses(dataset: SequenceDataset) -> None:
     ]
     if lost:
         tell(f"left out of {steps['read']['n_rows']:,} rows: {'; '.join(lost)}")
-    for line in (*_file_lines(manifest), *_item_reject_lines(manifest)):
+    for line in (*_file_lines(manifest), _time_line(manifest), *_item_reject_lines(manifest)):
         tell(line)
 
 
@@ -141,6 +141,7 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
         f" {dataset.n_interactions:,} interactions",
         *_file_lines(manifest),
         "Columns: " + ", ".join(f"{role} = {column}" for role, column in roles.items()),
+        _time_line(manifest),
         *table(("step", "rows", "reason"), [(s["step"], s["n_rows"], s["reason"]) for s in steps]),
         *_item_reject_lines(manifest),
         f"Folder: {dataset.folder}",
@@ -158,6 +159,10 @@ def _file_lines(manifest: dict[str, Any]) -> list[str]:
     encoding = source.get("encoding", "")
     lines = [("Source", words), ("Encoding", encoding if "guess" in encoding else "")]
     return [f"{name}: {said}" for name, said in lines if said]
+
+
+def _time_line(manifest: dict[str, Any]) -> str:
+    return f"Times: {manifest.get('time_reason') or 'none, so the order of the file is the order'}"
 
 
 def _item_reject_lines(manifest: dict[str, Any]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bert4rec.data.connection import Connection, quote_name
 from bert4rec.data.ingest import plain_errors
-from bert4rec.data.scan import Connection, quote_name
 from bert4rec.data.source import looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 

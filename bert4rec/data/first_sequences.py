@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.connection import Connection
 from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import Ingested, stage
 from bert4rec.data.log import LogPreview
 from bert4rec.data.roles import Roles, check_roles
-from bert4rec.data.scan import Connection
 from bert4rec.errors import LogError
 
 N_USERS = 3

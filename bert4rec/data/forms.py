@@ -247,7 +247,20 @@ def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ..
     return tuple(tuple(row) for row in rows if len(row) == width)
 
 
+def _are_below_items(lines: Sequence[str]) -> bool:
+    """Whether the id of an item stands above its rows, as in `1:` and `1488844,3,2005-09-06`."""
+    is_above = [re.fullmatch(r"[^,\t ]+:", line.strip()) is not None for line in lines]
+    return is_above[0] and len(lines) > 1 and not is_above[1]
+
+
 def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
+    if _are_below_items(lines):
+        return LogError(
+            f"the item {lines[0].strip()!r} stands above its rows, as in the Netflix Prize",
+            where=where,
+            fix="Write the item into each row, such as 1488844,1,3,2005-09-06, below a first line"
+            " user_id,item_id,rating,date.",
+        )
     signs = list(DELIMITERS.items())[:4]
     found = []
     for sign, word in [("\t", "tab")] if form == "tsv" else signs:
@@ -276,10 +289,15 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
 
 
 def _uneven(n_first: int, n_usual: int, where: str, delimiter: str) -> LogError:
+    fix = f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
+    fix += " delete what stands above it."
+    if n_first == n_usual - 1 > 1:
+        fix = f"Let the first line name all {n_usual}: numbers of rows need a name, too, and so"
+        fix += f" does what follows a {delimiter} at the end of the lines. Or delete what stands"
+        fix += " above the line with the names."
     return LogError(
         f"separated by a {delimiter}, the first line has {counted(n_first, 'column')} but most"
         f" others {n_usual}",
         where=where,
-        fix=f"Use a {delimiter} in every line, and let the first be the one that names the columns:"
-        " delete what stands above it.",
+        fix=fix,
     )

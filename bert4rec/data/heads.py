@@ -121,7 +121,10 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _parts_below(folder: Path) -> list[Path]:
-    """Return the Parquet files below a folder, such as day=2024-05-17, at any depth."""
+    """Return the files of partitions such as day=2024-05-17 at or below a folder, at any depth.
+
+    Of folders of other names the Parquet files are returned.
+    """
     hidden = (".", "_")
     return [
         file
@@ -133,6 +136,8 @@ def _parts_below(folder: Path) -> list[Path]:
 
 
 def _is_part(file: Path) -> bool:
+    if "=" in file.parent.name:
+        return may_be_log(file)
     if file.suffix in PARQUET_ENDINGS:
         return True
     # Hive calls its parts 000000_0.

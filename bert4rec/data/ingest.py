@@ -15,8 +15,10 @@ import duckdb
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts, is_time_type
+from bert4rec.data.connection import Connection, Scan
 from bert4rec.data.frames import text_checked
 from bert4rec.data.packing import hash_files
+from bert4rec.data.partitions import parquet_partitions, partitions_of
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
     N_REJECTS_KEPT,
@@ -28,7 +30,6 @@ from bert4rec.data.rejects import (
     has_reject_table,
 )
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import Connection, Scan, partitions_of
 from bert4rec.data.source import Source, scan_source
 from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
@@ -232,8 +233,11 @@ def hash_source(source: Source, roles: Roles) -> str:
 def _hash_with_partitions(source: Source) -> str:
     """Return the hash of the files, and of what their folders say where that becomes columns."""
     content = hash_files(source.files)
-    is_parquet = source.layout.form == "parquet"
-    folders = [partitions_of(file) for file in source.files] if is_parquet else []
+    if source.layout.form == "parquet":
+        folders = [parquet_partitions(file) for file in source.files]
+    else:
+        own = source.layout.own_columns
+        folders = [partitions_of(file, own) for file in source.files if source.layout.partitions]
     if not any(folders):
         return content
     return hashlib.sha256(json.dumps([content, folders]).encode()).hexdigest()

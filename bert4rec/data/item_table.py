@@ -21,8 +21,9 @@ from bert4rec.data.column_types import (
     is_list_type,
     without_lists,
 )
+from bert4rec.data.connection import Connection, Scan, quote_name
 from bert4rec.data.frames import frame_source, text_checked
-from bert4rec.data.layout import JSON_FORMS
+from bert4rec.data.item_columns import told_columns
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
@@ -32,16 +33,10 @@ from bert4rec.data.rejects import (
     fill_raw,
     first_rejects,
 )
-from bert4rec.data.roles import guess_role, guess_roles, plain_name
-from bert4rec.data.scan import NOT_A_RECORD, Connection, Scan, quote_name
+from bert4rec.data.scan import NOT_A_RECORD
 from bert4rec.data.source import Source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
 
-TITLES = (
-    "title name movietitle trackname tracktitle songtitle songname booktitle productname"
-    " producttitle coursename coursetitle itemname itemtitle artistname skillname displayname"
-    " originaltitle label track song"
-).split()
 RESERVED = ("item_id", "title", "count")
 # Neither 007 nor +49 nor 12E4 is a number to whoever wrote it, nor one of more digits than a float.
 WHOLE_NUMBER = r"-?(?:0|[1-9]\d{0,14})"
@@ -71,29 +66,6 @@ class ItemTable:
     n_rejected: int = 0
     rejects: tuple[Reject, ...] = ()
     token_lists: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ItemColumns:
-    """The columns of an item table, and which are told by their names to hold id and title."""
-
-    names: tuple[str, ...]
-    key: str | None
-    title: str | None
-
-
-def item_columns(
-    path: str | Path, *, log_item: str | None = None, max_bytes: int | None = None
-) -> ItemColumns:
-    """Read the head of an item table and tell its columns, as `read_item_table` does.
-
-    Raises:
-        LogError: the file is no table, or larger than `max_bytes`.
-    """
-    source = open_source(path, max_bytes=max_bytes)
-    names = _column_names(source)
-    key = _told_key(source, names, log_item)
-    return ItemColumns(names, key, _title(_own(names, source), key))
 
 
 def read_items(
@@ -138,9 +110,15 @@ def read_item_table(
         source = frame_source(path, "items")
     else:
         source = open_source(path, max_bytes=max_bytes)
-    names = _column_names(source)
-    key = _chosen(key, names, source) if key else _key(source, names, log_item)
-    title = _chosen(title, names, source) if title else _title(_own(names, source), key)
+    columns = told_columns(source, log_item, key, title)
+    names, key, title = columns.names, columns.key, columns.title
+    if key is None:
+        raise LogError(
+            "no column of the item table is clearly that of the item ids",
+            where=source.name,
+            fix="Call it item_id, or name it with --items-key, in the box of the page, or as"
+            f" key=.... Its columns are {', '.join(names)}.",
+        )
     with text_checked(source, source.layout.columns):
         if source.frame is None:
             found = _of_file(source, names, key, title)
@@ -237,68 +215,6 @@ def _refused(
             text = ", ".join(table.iloc[place].dropna().map(str))
         refused.append((int(place) + 1, reason, str(text)[:N_CHARACTERS_KEPT]))
     return len(places), refused
-
-
-def _column_names(source: Source) -> tuple[str, ...]:
-    """Return the columns' names; without a header the first is the id and the second the title."""
-    layout = source.layout
-    if _has_names(source):
-        return layout.columns
-    n = len(layout.columns)
-    further = ("category",) if n == 3 else tuple(f"column{place}" for place in range(3, n + 1))
-    return ("item_id", "title", *further)
-
-
-def _has_names(source: Source) -> bool:
-    return source.layout.has_header or source.layout.form in (*JSON_FORMS, "parquet", "frame")
-
-
-def _own(names: Sequence[str], source: Source) -> list[str]:
-    """Return the columns that say something of the item itself, not of the playlist it is in."""
-    layout = source.layout
-    levels = [level for level, _ in layout.paths] or [0] * len(names)
-    return [n for n, level in zip(names, levels, strict=True) if level == len(layout.lists)]
-
-
-def _chosen(column: str, names: Sequence[str], source: Source) -> str:
-    if column not in names:
-        raise LogError(
-            f"the item table has no column {column!r}",
-            where=source.name,
-            fix=f"Its columns are {', '.join(names)}.",
-        )
-    return column
-
-
-def _key(source: Source, names: Sequence[str], log_item: str | None) -> str:
-    key = _told_key(source, names, log_item)
-    if key is None:
-        raise LogError(
-            "no column of the item table is clearly that of the item ids",
-            where=source.name,
-            fix="Call it item_id, or name it with --items-key, in the box of the page, or as"
-            f" key=.... Its columns are {', '.join(names)}.",
-        )
-    return key
-
-
-def _told_key(source: Source, names: Sequence[str], log_item: str | None) -> str | None:
-    if log_item is not None and log_item in names and _has_names(source):
-        return log_item
-    if "item_id" in names:
-        return "item_id"
-    columns = source.layout.described()
-    # A log of playlists with their tracks serves as a table of the tracks, too.
-    guess = guess_roles(columns)["item"] if source.layout.lists else guess_role("item", columns)
-    if guess.column is not None and guess.is_certain:
-        return guess.column
-    # Tables call their key just id; logs do not, as there it could be the id of the row.
-    return next((name for name in names if plain_name(name) in ("id", "index", "key")), None)
-
-
-def _title(names: Sequence[str], key: str | None) -> str | None:
-    by_name = {plain_name(name): name for name in reversed(names) if name != key}
-    return next((by_name[alias] for alias in TITLES if alias in by_name), None)
 
 
 def _arranged(table: pd.DataFrame, key: str, title: str | None) -> pd.DataFrame:

@@ -107,6 +107,12 @@ def _document(head: Head, where: str) -> list[dict[str, Any]]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
+        if re.match(r"[\[{\s]+'", text):
+            raise LogError(
+                "the records are written as Python shows them, with single quotes, and not as JSON",
+                where=where,
+                fix="Write json.dumps(ast.literal_eval(line)) for each line, in Python.",
+            ) from error
         raise LogError(
             f"the file looks like JSON but cannot be read: {_plain(error)}",
             where=where,

@@ -37,6 +37,7 @@ class Layout:
         is_list: Whether a JSON document is a list of records, not one record.
         lists: Pointers to the lists whose elements are the nested records, from the outside in.
         token_lists: Columns that the file states to be lists parted by spaces (RecBole).
+        partitions: Names of the last columns, where the folders of the file give them.
     """
 
     form: str
@@ -53,6 +54,7 @@ class Layout:
     is_list: bool = False
     lists: tuple[str, ...] = ()
     token_lists: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
 
     def described(self) -> list[Column]:
         """Return the columns with type and examples."""
@@ -64,13 +66,18 @@ class Layout:
         return columns
 
     @property
+    def own_columns(self) -> tuple[str, ...]:
+        """Names of the columns that the file has itself."""
+        return self.columns[: len(self.columns) - len(self.partitions)]
+
+    @property
     def signature(self) -> tuple[str, ...]:
         """What files must share to be read together."""
         if self.form in JSON_FORMS:
             # Records need not all have the same keys.
-            return (self.form, *self.lists)
+            return (self.form, *self.lists, *self.partitions)
         header = f"{self.has_header} after {self.n_lines_before}"
-        return (self.form, self.delimiter, header, *self.columns)
+        return (self.form, self.delimiter, header, *self.columns, *self.partitions)
 
 
 def check_form(form: str | None) -> None:

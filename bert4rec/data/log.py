@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from bert4rec.data.connection import Connection
 from bert4rec.data.ingest import Ingested, hash_source, ingest
 from bert4rec.data.item_table import read_items
 from bert4rec.data.layout import FORMS, Layout
 from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
 from bert4rec.data.row_order import OrderedRows, order_rows
-from bert4rec.data.scan import Connection
 from bert4rec.data.source import Source, looked_through, open_source
 from bert4rec.data.staged_rows import StagedRows
 from bert4rec.files import find_workspace, writing_explained

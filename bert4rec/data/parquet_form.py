@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.column_types import dtype_of_type, id_text
+from bert4rec.data.connection import Connection, quote_name
 from bert4rec.data.layout import N_EXAMPLES, Layout, check_names
-from bert4rec.data.scan import Connection, quote_name, scan_parquet
+from bert4rec.data.scan import scan_parquet
 from bert4rec.errors import LogError
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.data.collection import checked_name, dataset_folder, fitting_name
+from bert4rec.data.connection import TMP
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
     Filtered,
@@ -27,7 +28,6 @@ from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.numbering import number_rows
 from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import TMP
 from bert4rec.data.source import Source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError

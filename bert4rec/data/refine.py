@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.collection import fitting_name
+from bert4rec.data.connection import TMP
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
 from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import TMP
 from bert4rec.files import find_workspace, safe_name, temporary_folder_beside
 
 ID = pa.dictionary(pa.int32(), pa.string())

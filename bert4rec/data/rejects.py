@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from bert4rec.data.connection import Connection, Scan
 from bert4rec.data.heads import open_lines
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.lines import find_lines
-from bert4rec.data.scan import Connection, Scan
 from bert4rec.data.source import Source, scan_source
 
 N_REJECTS_KEPT = 100

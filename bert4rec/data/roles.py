@@ -19,9 +19,10 @@ ALIASES = {
     " basketid basket orderid deviceid",
     "item": "item itemid iid movieid trackid songid bookid productid courseid skillid videoid"
     " articleid newsid artistid gameid asin parentasin isbn sku poiid venueid problemid questionid"
+    " businessid spotifytrackuri"
     " exerciseid lessonid contentid showid podcastid episodeid recipeid pid mid tid bid adid |"
     " movie track song book product course skill video article artist game problem question"
-    " exercise lesson content title trackuri itemname uri url",
+    " exercise lesson content title trackuri itemname uri url aid",
     "time": "timestamp time ts unix unixtime unixreviewtime datetime date createdat eventtime"
     " timestamps timestampms timestamps unixtimestamp playedat listenedat watchedat viewedat"
     " readat startedat addedat purchasedat orderedat visitedat starttime dateadded reviewtime"
@@ -38,7 +39,19 @@ MOST_EVENT_EXAMPLES = 30
 MOST_DAYS = 366
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?")
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+CLOCK = "([ ,].*)?"
+# With numbers for all parts, in one piece, with names of months, as web servers and Unix write.
+DATES = (
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ,].*)?",
+    rf"\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}{CLOCK}",
+    r"\d{8}[T ]\d{2}:?\d{2}.*",
+    rf"([a-z]{{3,9}},? )?\d{{1,2}}\.?[ -]{MONTH}[ -]\d{{2,4}}{CLOCK}",
+    rf"{MONTH} \d{{1,2}},? \d{{4}}{CLOCK}",
+    rf"\d{{1,2}}/{MONTH}/\d{{4}}:\d{{2}}.*",
+    rf"[a-z]{{3}} {MONTH} +\d{{1,2}} \d{{2}}:\d{{2}}:\d{{2}} .*\d{{4}}",
+)
+DATE = re.compile("|".join(DATES), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,7 @@ def _by_name(role: str, columns: Sequence[Column]) -> RoleGuess | None:
     found = [by_name[name] for name in [*sure, *weak] if name in by_name]
     if not found:
         return None
+    found.sort(key=_is_blank)
     best, others = found[0], [column.name for column in found[1:]]
     is_certain = plain_name(best.name) in sure or not others
     reason = f"the name {best.name!r} is usual for the {role} column"
@@ -143,6 +157,10 @@ def _may_hold(role: str, column: Column) -> bool:
         is_kind = column.dtype in ("integer", "text")
         return is_kind and len(set(column.examples)) <= MOST_EVENT_EXAMPLES
     return True
+
+
+def _is_blank(column: Column) -> bool:
+    return bool(column.examples) and not any(text.strip() for text in column.examples)
 
 
 def _may_be_part_of_a_date(column: Column) -> bool:
@@ -180,6 +198,10 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
     if mostly is not None:
         reason = f"most of {mostly!r} are dates; lines with anything else there would be rejected"
         return RoleGuess(mostly, reason, False)
+    finer = next((c.name for c in columns if _may_be_finer_times(c)), None)
+    if finer is not None:
+        reason = f"the numbers of {finer!r} may be Unix times in milliseconds or finer"
+        return RoleGuess(finer, reason, False)
     return RoleGuess(None, "no column holds times, so the order of the file is the order", True)
 
 
@@ -188,11 +210,21 @@ def _are_mostly_dates(column: Column) -> bool:
     return sum(DATE.fullmatch(text) is not None for text in real) > len(real) / 2
 
 
-def holds_unix_times(column: Column) -> bool:
-    """Whether all examples are numbers in the range of Unix seconds from 1990 to 2050."""
+def holds_unix_times(column: Column, unit: float = 1.0) -> bool:
+    """Whether all examples are numbers in the range of Unix seconds from 1990 to 2050.
+
+    Args:
+        column: What is looked at.
+        unit: How many of the numbers make a second.
+    """
     if column.dtype not in ("integer", "number") or not column.examples:
         return False
-    return all(6.3e8 < float(text) < 2.6e9 for text in column.examples if text.strip())
+    return all(6.3e8 < float(text) / unit < 2.6e9 for text in column.examples if text.strip())
+
+
+def _may_be_finer_times(column: Column) -> bool:
+    # Some codes of products have as many digits, so that a person has to say.
+    return any(holds_unix_times(column, unit) for unit in (1e3, 1e6, 1e9))
 
 
 def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], where: str) -> Roles:
@@ -210,13 +242,23 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
             f"it is not clear from the columns {names} which of them holds {_and(unsure, 'the ')}",
             where=where,
             fix=f"Say so with {_and(unsure, '--')}, in the boxes of the page, or as"
-            " roles=Roles(...); if the file has no header, add one such as"
-            " user_id,item_id,timestamp.",
+            f" roles=Roles(...).{_more_advice(columns)}",
             columns=[column.name for column in columns],
             unsure=unsure,
         )
     user, item = str(guesses["user"].column), str(guesses["item"].column)
     return Roles(user, item, *(guesses[role].column for role in ("time", "value", "event")))
+
+
+def _more_advice(columns: Sequence[Column]) -> str:
+    if columns[0].name == "column1":
+        return " Or let the first line name the columns, such as user_id,item_id,timestamp."
+    if _by_name("user", columns) is None:
+        return (
+            " If it is the log of one person, as apps export it, lay those of many beside it, each"
+            " in a folder such as user_id=anna, and read the folder above."
+        )
+    return ""
 
 
 def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:

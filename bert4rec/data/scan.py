@@ -1,32 +1,23 @@
-"""DuckDB as the reader: a connection of one's own, and files as tables of text."""
+"""Files as tables of text, of which DuckDB is the reader."""
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from bert4rec.data.column_types import have_a_common_type, id_text
+from bert4rec.data.connection import Scan, quote_name
 from bert4rec.data.layout import LINE_FORMS, Layout
 from bert4rec.data.line_forms import PARTED_BY
-from bert4rec.files import temporary_folder_beside
+from bert4rec.data.partitions import parquet_partitions
 
 # A line that is not one field by quotes or delimiters, so that it arrives whole.
 WHOLE_LINE = {"columns": {"line": "VARCHAR"}, "delim": "", "quote": "", "escape": ""}
 # The reader's buffers are a multiple of the longest line: short ones keep it small.
 MAX_LINE_BYTES = 2 << 20
-LEAST_MEMORY_BYTES = 400 << 20
 MAX_HISTORY_BYTES = 16 << 20
 MAX_RECORD_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 1 << 30
@@ -36,128 +27,6 @@ QUOTED_FORMS = ("csv", "tsv", "pairs", "movielens")
 TRIMMED = "trim(line, ' ' || chr(9) || chr(13))"
 # A name that no key of a log has.
 NOT_A_RECORD = "bert4rec: not a record"
-# How many folders above a Parquet file may name partitions.
-MOST_PARTITIONS = 4
-TMP = "tmp"
-ROWS_STREAMED = 1_000_000
-# What the reader may have ready while the rows before are being looked at.
-STREAM_BUFFER = "64MB"
-# A name or a text in SQL, in which `$` means nothing, or a parameter.
-PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w+)""")
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A SELECT over files, with its parameters."""
-
-    sql: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    def literal(self) -> str:
-        """Return the SELECT with its parameters written out."""
-
-        def written(found: re.Match[str]) -> str:
-            name = found.group(1)
-            return found.group() if name is None else _written(self.parameters[name])
-
-        return PARAMETER.sub(written, self.sql)
-
-
-def _written(value: Any) -> str:
-    """Return a value as SQL."""
-    if isinstance(value, list):
-        return f"[{', '.join(_written(part) for part in value)}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_written(key)}: {_written(at)}' for key, at in value.items())}}}"
-    if isinstance(value, (bool, int)):
-        return str(value).lower()
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def quote_name(name: str) -> str:
-    """Return a column name quoted for SQL; names come from files and are never trusted."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-class Connection:
-    """An in-memory DuckDB of one owner that cleans up behind itself.
-
-    Args:
-        workspace: What does not fit the memory goes to its `tmp` folder; to the system's if None.
-        n_threads: Threads of the reader; up to eight of the machine's if None.
-        memory_bytes: What may stay in memory before it spills; half of the machine's if None.
-    """
-
-    def __init__(
-        self,
-        workspace: Path | None = None,
-        n_threads: int | None = None,
-        memory_bytes: int | None = None,
-    ) -> None:
-        # DuckDB makes this folder itself, but not those above it.
-        self._held = ExitStack()
-        self.spill_folder = self._held.enter_context(_spill_folder(workspace))
-        self.duckdb = duckdb.connect(
-            ":memory:",
-            config={
-                "temp_directory": str(self.spill_folder),
-                "threads": str(n_threads or min(os.cpu_count() or 1, 8)),
-                "preserve_insertion_order": "true",
-                # Nothing is fetched from the network, whatever a query asks for.
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
-        )
-        limit = "50%" if memory_bytes is None else f"{max(memory_bytes, LEAST_MEMORY_BYTES)}B"
-        self.duckdb.execute(
-            f"SET memory_limit = '{limit}'; SET TimeZone = 'UTC';"
-            f" SET streaming_buffer_size = '{STREAM_BUFFER}'; SET enable_progress_bar = false"
-        )
-        # It would make the reader reject lines whose text is not of the type that is tried.
-        for (name,) in self.rows(
-            "SELECT name FROM duckdb_optimizers() WHERE name = 'type_pushdown'"
-        ):
-            self.run(f"SET disabled_optimizers = '{name}'")
-
-    def run(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
-        """Run a statement whose result nobody needs."""
-        self.duckdb.execute(sql, parameters or {})
-
-    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
-        return self.duckdb.execute(sql, parameters or {}).fetchall()
-
-    def row(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
-        """Return the only row of a query."""
-        return self.rows(sql, parameters)[0]
-
-    def types(self, scan: Scan) -> dict[str, str]:
-        """Return the SQL type of each column of a SELECT."""
-        found = self.rows(f"DESCRIBE {scan.sql}", scan.parameters)
-        return {str(row[0]): str(row[1]) for row in found}
-
-    def stream(self, scan: Scan) -> pa.RecordBatchReader:
-        """Return the rows of a SELECT in order, `ROWS_STREAMED` at a time, while it goes on.
-
-        Nothing else may be asked of the connection before the last of them has come.
-        """
-        # A statement with parameters would be carried out to its end, and its rows held, first.
-        return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
-
-    def close(self) -> None:
-        """Close the database and remove what it spilled; the folder above is others' too."""
-        self.duckdb.close()
-        self._held.close()
-
-
-@contextmanager
-def _spill_folder(workspace: Path | None) -> Iterator[Path]:
-    if workspace is None:
-        with tempfile.TemporaryDirectory(prefix="bert4rec-", ignore_cleanup_errors=True) as name:
-            yield Path(name)
-        return
-    with temporary_folder_beside(workspace / TMP / "duckdb") as folder:
-        yield folder
 
 
 def scan_files(
@@ -176,7 +45,7 @@ def scan_files(
         options |= WHOLE_LINE | {"header": False, "max_line_size": MAX_HISTORY_BYTES}
     else:
         options |= {
-            "columns": dict.fromkeys(layout.columns, "VARCHAR"),
+            "columns": dict.fromkeys(layout.own_columns, "VARCHAR"),
             "delim": layout.delimiter,
             "quote": layout.quote,
             "escape": layout.quote,
@@ -184,7 +53,7 @@ def scan_files(
             "skip": layout.n_lines_before,
             "max_line_size": MAX_LINE_BYTES,
         }
-    scan = Scan(_read_csv_sql(options), {"files": paths} | options)
+    scan = Scan(_read_csv_sql(options, layout), {"files": paths} | options)
     if layout.form == "jsonl":
         return _records(scan, layout)
     if layout.form in QUOTED_FORMS and not layout.quote:
@@ -222,8 +91,8 @@ def scan_parquet(
         names: Their columns; all of them if omitted, for a single file.
         sql_types: For each file the types of these.
     """
-    is_parted = any(map(partitions_of, files))
-    options = f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
+    is_parted = any(map(parquet_partitions, files))
+    options = _partitioning(is_parted)
     is_text = [not have_a_common_type(types) for types in zip(*sql_types, strict=True)]
     parts: list[str] = []
     parameters: dict[str, Any] = {}
@@ -241,25 +110,20 @@ def scan_parquet(
     return Scan(" UNION ALL ".join(parts), parameters)
 
 
-def partitions_of(file: Path) -> tuple[str, ...]:
-    """Return the folders of a Parquet file, such as `day=2024-05-17`, that become columns.
-
-    They do where the file has no columns of their names itself.
-
-    Raises:
-        ArrowException, OSError: the file is damaged.
-    """
-    folders = tuple(part for part in file.parts[:-1][-MOST_PARTITIONS:] if "=" in part)
-    own = {name.casefold() for name in pq.read_schema(file).names} if folders else set()
-    names = {folder.partition("=")[0].casefold() for folder in folders}
-    return () if names & own else folders
+def _partitioning(is_parted: bool) -> str:
+    return f"hive_partitioning={str(is_parted).lower()}, hive_types_autocast=false"
 
 
-def _read_csv_sql(options: dict[str, Any]) -> str:
+def _partition_columns(layout: Layout) -> str:
+    return "".join(f", {quote_name(name)}" for name in layout.partitions)
+
+
+def _read_csv_sql(options: dict[str, Any], layout: Layout) -> str:
     named = ", ".join(f"{name}=${name}" for name in options)
+    columns = ", ".join(map(quote_name, options["columns"])) + _partition_columns(layout)
     return (
-        f"SELECT * FROM read_csv($files, {named}, auto_detect=false, store_rejects=true,"
-        " rejects_limit=0, hive_partitioning=false)"
+        f"SELECT {columns} FROM read_csv($files, {named}, auto_detect=false, store_rejects=true,"
+        f" rejects_limit=0, {_partitioning(bool(layout.partitions))})"
     )
 
 
@@ -271,22 +135,24 @@ def _read_json_sql(files: Sequence[Path], layout: Layout, packing: str) -> str:
         largest = max(file.stat().st_size for file in files)
         kind, most = "unstructured", min(max(most, largest * times), MAX_DOCUMENT_BYTES)
     return (
-        f"SELECT json AS line FROM read_json_objects($files, format='{kind}',"
-        f" compression=$compression, maximum_object_size={most})"
+        f"SELECT json AS line{_partition_columns(layout)} FROM read_json_objects($files,"
+        f" format='{kind}', compression=$compression, maximum_object_size={most},"
+        f" {_partitioning(bool(layout.partitions))})"
     )
 
 
 def _records(scan: Scan, layout: Layout) -> Scan:
     """Return the columns of JSON records that stand in the column `line`."""
     is_object = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
+    given = _partition_columns(layout)
     if layout.form == "jsonl":
         inner = (
             f"SELECT CASE WHEN {is_object} THEN line END::JSON AS l0,"
-            f" CASE WHEN NOT {is_object} THEN line END AS bad FROM ({scan.sql})"
+            f" CASE WHEN NOT {is_object} THEN line END AS bad{given} FROM ({scan.sql})"
             f" WHERE {TRIMMED} != ''"
         )
     else:
-        inner = f"SELECT line::JSON AS l0, NULL AS bad FROM ({scan.sql})"
+        inner = f"SELECT line::JSON AS l0, NULL AS bad{given} FROM ({scan.sql})"
     parameters = dict(scan.parameters)
     for level, pointer in enumerate(layout.lists):
         parameters[f"list_{level}"] = pointer
@@ -296,11 +162,11 @@ def _records(scan: Scan, layout: Layout) -> Scan:
         inner = f"SELECT *, unnest({elements}) AS l{level + 1} FROM ({inner})"
     columns = []
     for place, (name, (level, pointer)) in enumerate(
-        zip(layout.columns, layout.paths, strict=True)
+        zip(layout.own_columns, layout.paths, strict=True)
     ):
         parameters[f"path_{place}"] = pointer or "$"
         columns.append(f"{_json_text(f'l{level}, $path_{place}')} AS {quote_name(name)}")
-    sql = f"SELECT {', '.join(columns)}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
+    sql = f"SELECT {', '.join(columns)}{given}, bad AS {quote_name(NOT_A_RECORD)} FROM ({inner})"
     return Scan(sql, parameters)
 
 

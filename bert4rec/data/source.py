@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.connection import Scan
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
 from bert4rec.data.forms import detect_layout
@@ -24,8 +25,9 @@ from bert4rec.data.heads import (
 )
 from bert4rec.data.layout import Layout, check_form
 from bert4rec.data.parquet_form import parquet_layout
+from bert4rec.data.partitions import partitions_of, with_partitions
 from bert4rec.data.roles import guess_roles
-from bert4rec.data.scan import Scan, scan_files, scan_parquet
+from bert4rec.data.scan import scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
 from bert4rec.words import counted
@@ -200,7 +202,7 @@ def _head_and_layout(
         return head, parquet_layout(file)
     if form == "parquet":
         raise LogError("the file is not Parquet", where=file.name, fix="Omit the form.")
-    return head, detect_layout(head, form)
+    return head, with_partitions(detect_layout(head, form), file)
 
 
 def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
@@ -208,10 +210,14 @@ def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Pa
         file for file in files if may_be_log(file)
     ]
     groups: dict[tuple[str, ...], list[Path]] = {}
+    unsure: dict[tuple[str, ...], list[Path]] = {}
     for file in _filled(chosen, folder):
-        signature = _log_signature(file, form, folder)
-        if signature is not None:
-            groups.setdefault(signature, []).append(file)
+        signature, is_certain = _log_signature(file, form, folder)
+        if signature:
+            (groups if is_certain else unsure).setdefault(signature, []).append(file)
+    if not groups and len(unsure) == 1:
+        # Whoever reads it is asked for the columns, as for a single file.
+        groups = unsure
     usual = [group for group in groups.values() if any(map(_is_usual, group))]
     if len(groups) == 1 or len(usual) == 1:
         return usual[0] if len(usual) == 1 else next(iter(groups.values()))
@@ -241,8 +247,10 @@ def _part_of_a_split(file: Path) -> int:
     return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
 
 
-def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...] | None:
-    """Return what tells logs that belong together, or None if the file is no certain log.
+def _log_signature(file: Path, form: str | None, folder: str) -> tuple[tuple[str, ...], bool]:
+    """Return what tells logs that belong together, and whether the file is one for certain.
+
+    Nothing tells it of a file that is none.
 
     Raises:
         LogError: the file cannot be read at all, so that it may be a part of the log.
@@ -251,18 +259,17 @@ def _log_signature(file: Path, form: str | None, folder: str) -> tuple[str, ...]
         _, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
     except LogError as error:
         if not error.details.get("is_unreadable"):
-            return None
+            return (), False
         raise LogError(
             error.message,
             where=f"{folder}/{file.name}",
             fix="Make or copy it again if it is a part of the log, else move it out of the folder.",
         ) from error
     guesses = guess_roles(layout.described())
-    if not (guesses["user"].is_certain and guesses["item"].is_certain):
-        return None
     # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
     family = re.sub(r"\d+", "", file.name) if layout.form in LOOSE_FORMS else ""
-    return (*layout.signature, family)
+    is_certain = guesses["user"].is_certain and guesses["item"].is_certain
+    return (*layout.signature, family), is_certain
 
 
 def _unclear_folder(
@@ -272,7 +279,8 @@ def _unclear_folder(
         return LogError(
             f"no file of the folder is clearly a log: {', '.join(_names_of(files)[:8])}",
             where=folder,
-            fix="Name the file, and its columns with --user and --item if need be.",
+            fix="Name the file, or a glob for several of one kind, and the columns with --user and"
+            " --item if need be.",
         )
     names = dict(zip(files, _names_of(files), strict=True))
     shown = "; ".join(", ".join(names[f] for f in group[:3]) for group in groups.values())
@@ -319,5 +327,9 @@ def scan_source(source: Source, folder: Path) -> Scan:
     if not source.needs_copies:
         return scan_files(source.files, source.layout, source.packings[0], source.encodings[0])
     files = zip(source.files, source.packings, source.encodings, strict=True)
-    copies = [plain_copy(*file, folder / "copies" / str(place)) for place, file in enumerate(files)]
+    copies = []
+    for place, (file, packing, encoding) in enumerate(files):
+        parted = Path(*partitions_of(file, source.layout.own_columns))
+        copy = plain_copy(file, packing, encoding, folder / "copies" / str(place) / parted)
+        copies.append(copy)
     return scan_files(copies, source.layout)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bert4rec.data.column_types import INTEGERS, id_text, is_time_type
+from bert4rec.data.connection import Scan, quote_name
 from bert4rec.data.roles import Roles
-from bert4rec.data.scan import NOT_A_RECORD, Scan, quote_name
+from bert4rec.data.scan import NOT_A_RECORD
 
 # The column of each role among the staged ones; times have two.
 RAW_NAMES = {"user": "u", "item": "i", "value": "v", "event": "e"}

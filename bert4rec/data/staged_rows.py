@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bert4rec.data.connection import ROWS_STREAMED
 from bert4rec.data.id_coder import MISSING, IdCoder
-from bert4rec.data.scan import ROWS_STREAMED
 from bert4rec.data.times import TimesSeen
 from bert4rec.files import writing_explained
 

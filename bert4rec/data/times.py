@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from bert4rec.data.scan import Connection
+from bert4rec.data.connection import Connection
 from bert4rec.errors import LogError
 
 # Upper bounds of the median's size, what such numbers are, and how many make a second.
@@ -68,6 +68,7 @@ N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
 # A clock and the start of what says its zone: Z, +02:00, CET, Europe/Berlin. A day has no zone.
 ZONE = r":\d\d(\.\d+)? ?[A-Za-z+-]"
+CLOCK_ALONE = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 
 
 @dataclass(frozen=True)
@@ -271,11 +272,15 @@ def _unreadable(connection: Connection, name: str, where: str) -> LogError:
         )
     ]
     shown = ", ".join(repr(text[:40]) for text in examples)
+    fix = "Write Unix times or dates such as 2024-05-17 20:15:00, or choose no time column: then"
+    fix += " the order of the file counts."
+    if all(re.fullmatch(CLOCK_ALONE, text) for text in examples):
+        fix = "They tell the time of day alone: write day and time into one column, such as"
+        fix += " 2024-05-17 20:15:00, or choose the column of the days."
     return LogError(
         f"more than half of the values of {name!r} cannot be read as times, such as {shown}",
         where=where,
-        fix="Write Unix times or dates such as 2024-05-17 20:15:00, or choose no time column: then"
-        " the order of the file counts.",
+        fix=fix,
         column=name,
         examples=examples,
     )

@@ -13,7 +13,9 @@ from typing import Any
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import (
+    expanded,
     is_file,
+    is_there,
     move_where_free,
     remove_abandoned,
     safe_name,
@@ -182,8 +184,20 @@ def find_among(runs: Sequence[Run], text: str, *, where: str, is_sole: bool = Fa
         )
     if found:
         return found[0]
+    raise _no_run(text, runs, where)
+
+
+def _no_run(text: str, runs: Sequence[Run], where: str) -> NotFoundError:
     there = ", ".join(run.id for run in runs[:5]) or "none yet"
-    raise NotFoundError(f"there is no run {text!r}", where=where, fix=f"Runs here: {there}.")
+    place = expanded(text)
+    problem, fix = f"there is no run {text!r}", f"Runs here: {there}."
+    if is_there(place):
+        problem += ", and what lies at that path is none"
+    elif "/" in text or place.suffix:
+        # It may be the path of a run's folder, or of what was exported.
+        problem = f"there is no run, file or folder {text!r}"
+        fix = f"Check the path. {fix}"
+    return NotFoundError(problem, where=where, fix=fix)
 
 
 def _named(runs: Iterable[Run], name: str) -> Iterator[Run]:

@@ -673,6 +673,23 @@ def test_of_a_file_without_names_none_is_called_usual() -> None:
     assert "is usual" not in texts(app)
 
 
+def test_partitions_on_the_server_are_one_log_with_their_day_as_the_time(inbox: Path) -> None:
+    for day in ("2024-05-17", "2024-05-18"):
+        (inbox / "plays" / f"day={day}").mkdir(parents=True)
+        pairs = "".join(f"{n % 9} {n * 7 % 11}\n" for n in range(60))
+        (inbox / "plays" / f"day={day}" / "part-0.txt").write_text(pairs)
+    app = choose_server_file("plays/")
+    assert next(box for box in app.selectbox if box.label == "Time column").value == "day"
+    assert "in this form the item stands there" in texts(app)
+    assert "in this form the time stands there" not in texts(app)
+    button(app, "Prepare dataset").click().run()
+    unfolded(app, "Where it comes from")
+    origin = table_with(app, "What").set_index("What")["Value"]
+    assert "2 files: day=2024-05-17/part-0.txt, day=2024-05-18/part-0.txt" in origin["Source"]
+    assert "User and item a line, no header, " in origin["Source"]
+    assert (origin["Events to keep"], origin["Smallest value"]) == ("all", "no limit")
+
+
 def another_visitor_adds_a_dataset_meanwhile() -> None:
     import pandas as pd
 

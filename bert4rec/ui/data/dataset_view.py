@@ -20,6 +20,7 @@ from bert4rec.ui import cache, state
 from bert4rec.ui.data import profile_charts
 from bert4rec.ui.data.check_list import draw_checks
 from bert4rec.ui.data.dataset_actions import draw_actions, draw_note
+from bert4rec.ui.data.log_form import FORM_NAMES
 from bert4rec.ui.data.split_chart import draw_split
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, count_column, draw_table
@@ -275,7 +276,8 @@ def _draw_recipe(manifest: dict[str, Any]) -> None:
 
 
 def _source_words(source: dict[str, Any]) -> str:
-    kind = f"{source.get('form')}, {size(source.get('size_bytes', 0))}"
+    form = str(source.get("form"))
+    kind = f"{FORM_NAMES.get(form, form)}, {size(source.get('size_bytes', 0))}"
     encoding = f", {source['encoding']}" if source.get("encoding") else ""
     found = f"{source.get('name')} ({kind}{encoding})"
     n_files, names = source.get("n_files", 1), source.get("files", [])
@@ -285,7 +287,10 @@ def _source_words(source: dict[str, Any]) -> str:
 
 def _setting_lines(settings: dict[str, Any]) -> list[tuple[str, str]]:
     titles = {name: str(field.title) for name, field in PrepareSettings.model_fields.items()}
-    return [(titles.get(name, name), _setting_word(value)) for name, value in settings.items()]
+    words = {name: _setting_word(value) for name, value in settings.items()}
+    if "events" in words and settings["events"] is None:
+        words["events"] = "all"
+    return [(titles.get(name, name), word) for name, word in words.items()]
 
 
 def _setting_word(value: Any) -> str:

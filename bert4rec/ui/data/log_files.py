@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
-from bert4rec.data.heads import PARQUET_ENDINGS
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, writing_explained
 
@@ -35,7 +34,7 @@ class DataFiles(NamedTuple):
     Args:
         files: The first `N_LISTED` files. A link is one only if it leads to one below the folder.
         folders: The first `N_LISTED` folders whose files may be read together, with a slash at the
-            end: those of several files, and those of the parts of a Parquet table. One that holds
+            end: those of several files, and those above partitions. One that holds
             a link out of the open folder is none.
         n_files: How many files there are.
     """
@@ -77,8 +76,7 @@ def _read_together(files: list[PurePath]) -> set[PurePath]:
     """Return the folders of several files, and those of partitions such as day=2024-05-17."""
     n_files = Counter(file.parent for file in files)
     found = {place for place, n in n_files.items() if n > 1}
-    parts = (file for file in files if file.suffix in ("", *PARQUET_ENDINGS))
-    found |= {_above_partitions(file.parent) for file in parts if "=" in file.parent.name}
+    found |= {_above_partitions(file.parent) for file in files if "=" in file.parent.name}
     return {place for place in found if place.parts}
 
 

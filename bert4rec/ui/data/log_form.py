@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
-from bert4rec.data.item_table import ItemColumns, ItemTable, item_columns, read_item_table
+from bert4rec.data.item_columns import ItemColumns, item_columns
+from bert4rec.data.item_table import ItemTable, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
@@ -302,7 +303,8 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
 
 def _reason(role: str, guess: RoleGuess, preview: LogPreview) -> str:
     """Return the reason of a guess; names that the form gives say nothing of the file."""
-    if guess.column is None or preview.form not in NAMELESS_FORMS:
+    has_name = preview.form not in NAMELESS_FORMS or guess.column in preview.layout.partitions
+    if guess.column is None or has_name:
         return guess.reason
     return f"the file names no columns, and in this form the {role} stands there"
 

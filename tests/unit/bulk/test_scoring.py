@@ -358,6 +358,22 @@ def test_what_is_wrong_with_a_csv_file_is_told_by_row_with_what_to_do(
         score_pairs(model, tmp_path / "pairs.csv", tmp_path / "scored.csv")
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_cells_may_be_parted_by_semicolons_or_tabs_as_spreadsheets_write_them(
+    separator: str, model: Recommender, tmp_path: Path
+) -> None:
+    history = past(model, "0")
+    rows = pd.DataFrame(
+        {"sequence": [",".join(history)] * 2, "item_id": ["3", "5"], "price, EUR": ["1,5", "a b"]}
+    )
+    rows.to_csv(tmp_path / "pairs.csv", sep=separator, index=False, encoding="utf-8-sig")
+    found = scored(model, tmp_path / "pairs.csv")
+    np.testing.assert_allclose(found["score"], model.score(history, ["3", "5"]), rtol=1e-5)
+    assert found[list(rows)].equals(rows)
+    path = written(rows.rename(columns={"price, EUR": "a;b"}), tmp_path / "commas.csv")
+    assert list(scored(model, path)["a;b"]) == ["1,5", "a b"]
+
+
 def test_a_parquet_file_whose_pages_are_damaged_is_refused(
     model: Recommender, tmp_path: Path
 ) -> None:

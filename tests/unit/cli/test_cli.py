@@ -343,6 +343,15 @@ def test_the_lines_that_an_item_table_has_lost_are_told(log: Path, workspace: Pa
     assert document["item_table"]["n_rejected"] == len(document["item_rejects"]) == 1
 
 
+def test_what_gives_the_order_is_told(log: Path, workspace: Path, tmp_path: Path) -> None:
+    reading = ("--user", "who", "--item", "what")
+    assert "Times: counters" in run("prepare", log, *reading, "--time", "when_at").stdout
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in "uvw" for i in "abc"))
+    told = "Times: none, so the order of the file is the order"
+    assert told in run("prepare", pairs).stdout
+
+
 def test_the_files_of_a_folder_and_a_guessed_encoding_are_told(
     tmp_path: Path, workspace: Path
 ) -> None:

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bert4rec.data.connection import TMP
 from bert4rec.data.log import Roles, preview_log, read_items, read_log
 from bert4rec.data.prepare import prepare
-from bert4rec.data.scan import TMP
 from bert4rec.errors import LogError
 
 HEADER = "user_id,item_id,timestamp\n"
@@ -178,6 +178,18 @@ def test_a_folder_without_a_log_names_its_files(tmp_path: Path):
         read_log(tmp_path)
 
 
+def test_a_folder_whose_files_are_alike_is_asked_for_its_columns(tmp_path: Path):
+    for name in ("1.csv", "2.csv"):
+        (tmp_path / name).write_text(HEADER.replace("user_id", "who") + ROWS)
+    with pytest.raises(LogError, match="which of them holds the user"):
+        read_log(tmp_path)
+    with read_log(tmp_path, roles=Roles("who", "item_id")) as log:
+        assert log.rows.n_rows == 2 * ROWS.count("\n")
+    (tmp_path / "3.csv").write_text("a,b\nc,d\n")
+    with pytest.raises(LogError, match=r"clearly a log: .*Name the file, or a glob"):
+        read_log(tmp_path)
+
+
 def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
     (tmp_path / "seen.csv").write_text(HEADER + ROWS)
     (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
@@ -186,6 +198,30 @@ def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
 
 
 CUT_GZIP = gzip.compress((HEADER + ROWS * 9).encode())[:60]
+PYTHON = "{'user_id': 'u1', 'item_id': 'i1'}\n"
+OTHERWISE = {
+    "1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n2:\n": "the item '1:' stands above its rows",
+    PYTHON * 9: "as Python shows them, with single quotes",
+    f"[{PYTHON.strip()}]": "as Python shows them, with single quotes",
+    "user,item,date,time\n" + "a,b,2024-05-17,20:15\n" * 9: "such as '20:15' .*time of day alone",
+}
+
+
+@pytest.mark.parametrize("text", OTHERWISE)
+def test_what_other_tools_write_otherwise_is_told_with_what_to_do(text: str, tmp_path: Path):
+    (tmp_path / "log.txt").write_text(text)
+    with pytest.raises(LogError, match=f"{OTHERWISE[text]}.* [Ww]rite "):
+        read_log(tmp_path / "log.txt")
+
+
+@pytest.mark.parametrize("row", ["7,{}", "{},"])
+def test_a_header_that_lacks_one_name_is_told_to_name_all(row: str, tmp_path: Path):
+    rows = "".join(row.format(line) + "\n" for line in ROWS.splitlines())
+    (tmp_path / "log.csv").write_text(HEADER + rows)
+    with pytest.raises(LogError, match=r"3 columns but most others 4.*first line name all 4"):
+        read_log(tmp_path / "log.csv")
+
+
 BROKEN_PARTS = {
     "half a packed file": ("part-2.csv.gz", CUT_GZIP, "damaged or cut short"),
     "half a Parquet file": ("part-2.parquet", b"PAR1 and no end", "cannot be read"),

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bert4rec.data.collection import list_datasets
+from bert4rec.data.connection import TMP
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings, prepare
-from bert4rec.data.scan import TMP
 from bert4rec.errors import Bert4RecError
 
 HEADER = "user_id,item_id,timestamp\n"

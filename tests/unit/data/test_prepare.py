@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from bert4rec.data.collection import list_datasets, rename_dataset
+from bert4rec.data.connection import TMP, Connection
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
-from bert4rec.data.scan import TMP, Connection
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError, UnwritableError
 from bert4rec.files import folder_swapped_in
 from bert4rec.json_files import write_json
@@ -392,7 +392,7 @@ def test_a_log_that_does_not_fit_the_memory_spills_to_the_workspace(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bert4rec.data.scan import Connection
+from bert4rec.data.connection import Connection
 from bert4rec.files import folder_swapped_in
 
 home = Path(sys.argv[1])

@@ -88,6 +88,52 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
     assert guess_roles([*columns, words])["time"].column is None
 
 
+WRITTEN = (
+    *("17.05.2024 20:15", "5/17/24 8:15 PM", "2024.05.17", "20240517T201500Z", "17-May-2024"),
+    *("May 17, 2024", "17 May 2024, 20:15", "17. May 2024", "Fri, 17 May 2024 20:15:00 +0000"),
+    *("Fri May 17 20:15:00 +0000 2024", "17/May/2024:20:15:00 +0000", "17 May 2024 at 20:15"),
+)
+
+
+@pytest.mark.parametrize("moment", WRITTEN)
+def test_dates_are_told_in_every_form_that_is_read_and_no_silent_file_order(moment: str):
+    found = [*columns(user="text", item="text"), Column("when", dtype_of([moment]), (moment,))]
+    guess = guess_roles(found)["time"]
+    assert (guess.column, guess.is_certain) == ("when", True)
+
+
+@pytest.mark.parametrize("unit", [1_000, 1_000_000, 1_000_000_000])
+def test_unix_times_finer_than_seconds_are_a_question_and_no_silent_file_order(unit: int):
+    times = tuple(str(1_700_000_000 * unit + n) for n in range(5))
+    found = [*columns(user="text", item="text"), Column("x", dtype_of(times), times)]
+    guess = guess_roles(found)["time"]
+    assert (guess.column, guess.is_certain) == ("x", False)
+    assert guess_roles([*found, *columns(y="date")])["time"].column == "y"
+
+
+@pytest.mark.parametrize("text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678"])
+def test_what_looks_a_little_like_a_date_is_none(text: str):
+    found = [*columns(user="text", item="text"), Column("when", dtype_of([text]), (text,))]
+    assert guess_roles(found)["time"].column is None
+
+
+def test_a_column_that_is_blank_is_taken_where_no_other_has_a_usual_name():
+    found = [*columns(user="text", item="text"), Column("read_at", "text", ("", " "))]
+    assert guess_roles(found)["time"].column == "read_at"
+    assert guess_roles([*found, *columns(date_added="date")])["time"].column == "date_added"
+
+
+def test_what_to_do_about_the_user_is_said_by_what_the_log_looks_like():
+    for names, expected in (
+        (("column1", "column2"), "let the first line name the columns"),
+        (("trackName", "msPlayed"), "the log of one person"),
+    ):
+        found = columns(**dict.fromkeys(names, "text"))
+        with pytest.raises(LogError) as caught:
+            confirm_roles(guess_roles(found), found, "log.csv")
+        assert expected in caught.value.fix
+
+
 def test_a_value_must_hold_numbers():
     assert guess_roles(columns(user="text", item="text", score="text"))["value"].column is None
     assert guess_roles(columns(user="text", item="text", score="number"))["value"].column == "score"

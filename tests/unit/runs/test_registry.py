@@ -165,6 +165,18 @@ def test_a_name_that_no_folder_can_have_is_not_there(workspace: Path, name: str)
         open_run(workspace / "runs" / name)
 
 
+@pytest.mark.parametrize("text", ["model.zip", "pairs.csv", "below/nothing", "~/nothing"])
+def test_a_path_at_which_nothing_lies_is_told_as_one(workspace: Path, text: str) -> None:
+    with pytest.raises(NotFoundError, match=f"no run, file or folder '{text}'.*Check the path"):
+        find_run(workspace, text)
+
+
+def test_a_path_at_which_no_run_lies_is_told_as_such(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("user_id,item_id\n")
+    with pytest.raises(NotFoundError, match="what lies at that path is none"):
+        find_run(workspace, str(tmp_path / "pairs.csv"))
+
+
 def test_the_last_of_many_runs_of_one_second_is_the_one_made_last(
     workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

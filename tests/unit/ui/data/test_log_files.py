@@ -61,7 +61,7 @@ def test_folders_of_several_files_are_offered_as_one_log(folder: Path) -> None:
     assert data_path(folder, "deep/") == folder.resolve() / "deep"
 
 
-@pytest.mark.parametrize("name", ["part.parquet", "part.pq", "000000_0"])
+@pytest.mark.parametrize("name", ["part.parquet", "part.csv.gz", "000000_0"])
 @pytest.mark.parametrize("beside", [(), ("_SUCCESS",), ("README.md", "_SUCCESS")])
 def test_a_folder_of_partitions_is_offered_whatever_lies_beside_them(
     name: str, beside: tuple[str, ...], tmp_path: Path

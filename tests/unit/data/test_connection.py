@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bert4rec.data.scan import TMP, Connection, Scan, quote_name
+from bert4rec.data.connection import TMP, Connection, Scan, quote_name
 
 
 def test_a_select_with_its_parameters_written_out_gives_the_same():
