@@ -11,7 +11,7 @@ from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui.address import read_address
 from bert4rec.ui.cache import trained_length
 from bert4rec.ui.folded import popped
 from bert4rec.ui.inspect.gallery import draw_gallery
@@ -112,7 +112,7 @@ def keep(draft: Draft, dataset: SequenceDataset) -> None:
 def write_link(draft: Draft) -> None:
     link = draft.link()
     st.session_state[LINK_KEY] = link
-    write_address(link, LINK_NAMES)
+    state.name_run(link, LINK_NAMES)
 
 
 def take(draft: Draft) -> None:
