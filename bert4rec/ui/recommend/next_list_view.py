@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
 from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import cache
+from bert4rec.ui.inspect.inspected_model import draw_calibrated, ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
@@ -36,10 +37,12 @@ class Rivals:
     Args:
         labels: Names of the two, in order.
         scorers: The two, by name.
+        models: Those of them that are networks, by label.
     """
 
     labels: dict[str, str]
     scorers: dict[str, Scorer]
+    models: dict[str, Recommender] = field(default_factory=dict)
 
 
 def rival_labels(run: Run) -> dict[str, str]:
@@ -48,13 +51,15 @@ def rival_labels(run: Run) -> dict[str, str]:
 
 
 def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
-    """Return a run's network and its rival as scorers."""
+    """Return a run's network and its rival as scorers, calibrated where Inspect calibrates them."""
+    models = {run.name: ended_model(run)}
     if rival in YARDSTICKS:
         other: Scorer = _yardsticks(run.id, recommender)[rival]
     else:
-        other = cache.load_recommender(rival).scorer
+        models[label] = ended_model(others_on_the_same_data(run)[rival])
+        other = models[label].scorer
     labels = {run.id: run.name, rival: label}
-    return Rivals(labels, {run.id: recommender.scorer, rival: other})
+    return Rivals(labels, {run.id: models[run.name].scorer, rival: other}, models)
 
 
 @cache.kept(4, spinner="Counting transitions…")
@@ -90,9 +95,7 @@ def draw_lists(
             st.markdown(f"**{escape(rivals.labels[name])}**")
             _draw_list(one, recommender.vocabulary, history, rivals.labels[name])
     st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
-    st.caption(
-        "Probabilities are those of the network itself; *Inspect* calibrates them where that pays."
-    )
+    draw_calibrated(rivals.models, "on the page Inspect")
     st.download_button(
         "Lists (CSV)",
         csv_text(file_table(rivals, found, recommender.vocabulary)).encode(),
