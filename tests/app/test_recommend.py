@@ -154,7 +154,10 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
     app.toggle(key="recommend_hides_last").set_value(False).run()
     app.selectbox(key="recommend_rival").set_value("popularity").run()
     app.selectbox(key="recommend_k").set_value(20).run()
-    names = ("view", "user", "beside", "last", "k")
+    app.multiselect(key="recommend_only").set_value(["Bo"]).run()
+    # The others that were not met are by Ann.
+    assert tables(app)[1]["Item"].tolist() == ["= Title 3"]
+    names = ("view", "user", "beside", "last", "k", "only")
     link = {name: value for name in names if (value := query(app, name))}
     assert link == {
         "view": "user",
@@ -162,6 +165,7 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
         "beside": "popularity",
         "last": "shown",
         "k": "20",
+        "only": "2",
     }
     again = open_recommend(**link)
     for one, other in zip(tables(app), tables(again), strict=True):

@@ -68,7 +68,13 @@ def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
 
 
 def draw_lists(
-    recommender: Recommender, rivals: Rivals, user_idx: int, *, k: int, hides_last: bool
+    recommender: Recommender,
+    rivals: Rivals,
+    user_idx: int,
+    *,
+    k: int,
+    hides_last: bool,
+    is_allowed: np.ndarray | None,
 ) -> None:
     """Draw the history and both lists.
 
@@ -78,14 +84,23 @@ def draw_lists(
         user_idx: Whose history.
         k: Length of each list.
         hides_last: Whether the newest item is held back as the one to find.
+        is_allowed: Which items may be listed, (N,); None for all.
     """
     dataset = recommender.dataset
     whole = dataset.history(user_idx).astype(np.int64)
     hides_last = hides_last and len(whole) > 1
     history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
     removes = recommender.removes_seen
-    found = next_lists(rivals.scorers, history, k=k, true_idx=true_idx, remove_seen=removes)
-    sentence = finding(rivals, found, true_idx, recommender.vocabulary)
+    found = next_lists(
+        rivals.scorers,
+        history,
+        k=k,
+        true_idx=true_idx,
+        remove_seen=removes,
+        is_allowed=is_allowed,
+    )
+    is_met = removes and true_idx in history
+    sentence = finding(rivals, found, true_idx, recommender.vocabulary, is_met=is_met)
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     columns = st.grid(3, min_column_width=MIN_LIST_PX)
     with columns.container():
@@ -107,9 +122,22 @@ def draw_lists(
 
 
 def finding(
-    rivals: Rivals, found: dict[str, NextList], true_idx: int | None, vocabulary: Vocabulary
+    rivals: Rivals,
+    found: dict[str, NextList],
+    true_idx: int | None,
+    vocabulary: Vocabulary,
+    *,
+    is_met: bool = True,
 ) -> str:
-    """Return what the two lists say, in one or two sentences."""
+    """Return what the two lists say, in one or two sentences.
+
+    Args:
+        rivals: Who was asked.
+        found: The lists.
+        true_idx: What came next, if that is known.
+        vocabulary: Names the items.
+        is_met: Whether it left the lists, if it did, as one of the history.
+    """
     n_shared = sum(item.is_shared for item in next(iter(found.values())).items)
     shared = f"The lists share {counted(n_shared, 'item') if n_shared else 'no item'}."
     if true_idx is None:
@@ -121,7 +149,8 @@ def finding(
         if one.true_rank is not None
     ]
     if not ranks:
-        return f"{came_next}, which was met before: no list holds what was. {shared}"
+        why = "was met before: no list holds what was" if is_met else "is in no chosen group"
+        return f"{came_next}, which {why}. {shared}"
     return f"{came_next}: {', '.join(ranks)}. {shared}"
 
 
