@@ -106,9 +106,6 @@ if page.url_path not in ("runs", "train"):
 try:
     follow_link()
     leave_lost_run()
-    # Train shows the form of a new run too, and names the run itself where it shows one.
-    if page.url_path != "train":
-        name_run()
 except Bert4RecError as error:
     show_error(error)
 # Whatever a page did not expect is shown in words as well, never as a traceback.
@@ -117,3 +114,7 @@ for draw in (draw_sidebar, page.run):
         draw()
     except Bert4RecError as error:
         show_error(error)
+# Last, with what the page itself has put there. Train shows the form of a new run too, and names
+# the run itself where it shows one.
+if page.url_path != "train":
+    name_run()

@@ -44,7 +44,7 @@ class NextList:
     Args:
         items: The best items, best first.
         true_rank: Rank of what came next, from 0, ties against the scorer; None if nothing did, or
-            as a seen item it left the lists.
+            as a seen item or one that is not allowed it left the lists.
         is_network: Whether weights are probabilities, not counts.
     """
 
@@ -69,6 +69,7 @@ def next_lists(
     k: int,
     true_idx: int | None = None,
     remove_seen: bool = True,
+    is_allowed: np.ndarray | None = None,
 ) -> dict[str, NextList]:
     """Ask several scorers for what comes after one history.
 
@@ -78,6 +79,8 @@ def next_lists(
         k: Length of each list.
         true_idx: What came next, if that is known.
         remove_seen: Whether items of the history leave all lists.
+        is_allowed: Which items may be listed, and are ranked against each other, (N,); None for
+            all. Weights stay as they are.
     """
     asked = Histories.of([history])
     found: dict[str, tuple[list[int], list[float], int | None]] = {}
@@ -86,10 +89,12 @@ def next_lists(
         weights = scores.softmax(dim=1) if isinstance(scorer, NetworkScorer) else scores.floor()
         if remove_seen and len(history):
             remove_items(scores, asked.rows, asked.items)
+        if is_allowed is not None:
+            scores[:, torch.from_numpy(~is_allowed).to(scores.device)] = -torch.inf
         items, best = top_items(scores, k)
         listed = items[0][best[0] > -torch.inf].tolist()
         rank = None
-        if true_idx is not None and not (remove_seen and true_idx in history):
+        if true_idx is not None and scores[0, true_idx - 1] > -torch.inf:
             rank = int(ranks_of(scores, torch.tensor([true_idx], device=scores.device))[0])
         found[name] = (listed, [float(weights[0, item - 1]) for item in listed], rank)
     counts = Counter(item for listed, _, _ in found.values() for item in listed)

@@ -261,7 +261,8 @@ def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
         items = [int(idx) for idx in whole.item_idx[rows]]
     if len(items) == 1:
         st.session_state[FOCUS_KEY] = items[0]
-    elif items:
+    # An outline around nothing chooses nothing; a figure that changes tells of none at all.
+    if is_outlined or len(items) > 1:
         st.session_state[CHOSEN_KEY] = items
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison, delete_comparison
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.ui import state
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui.address import read_address
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate.comparison_form import (
     draw_active,
@@ -73,7 +73,7 @@ def follow_link() -> None:
 
 def write_link(link: dict[str, str]) -> None:
     st.session_state[LINK_KEY] = link
-    write_address(link, ALL_NAMES)
+    state.name_run(link, ALL_NAMES)
 
 
 def choose(labels: dict[str, str]) -> str:

@@ -11,12 +11,12 @@ from bert4rec.explain import Prediction, compare_contexts, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui.address import read_address
 from bert4rec.ui.cache import trained_length
 from bert4rec.ui.folded import popped
 from bert4rec.ui.inspect.gallery import draw_gallery
 from bert4rec.ui.inspect.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
-from bert4rec.ui.inspect.inspected_model import open_model
+from bert4rec.ui.inspect.inspected_model import draw_calibrated, open_model
 from bert4rec.ui.inspect.second_model import draw_second
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight
@@ -60,6 +60,7 @@ def page() -> None:
     show_refusal(PROBLEM_KEY)
     draw_sequence(recommender, draft)
     draw_places(recommender, draft)
+    draw_calibrated({"": recommender}, "below")
     draw_more(run, recommender, draft)
     write_link(draft)
 
@@ -112,7 +113,7 @@ def keep(draft: Draft, dataset: SequenceDataset) -> None:
 def write_link(draft: Draft) -> None:
     link = draft.link()
     st.session_state[LINK_KEY] = link
-    write_address(link, LINK_NAMES)
+    state.name_run(link, LINK_NAMES)
 
 
 def take(draft: Draft) -> None:
@@ -270,11 +271,6 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
         },
         before=before.get(places[at]) if before else None,
     )
-    if recommender.scorer.temperature != 1:
-        st.caption(
-            "Probabilities are calibrated: scores are divided by "
-            f"{recommender.scorer.temperature:.2f}, see *How sure is it?* below."
-        )
     st.session_state["inspect_focus"] = places[at]
 
 

@@ -13,7 +13,7 @@ from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui.address import read_address
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.folded import folded
 from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
@@ -84,7 +84,7 @@ def choose_view() -> str:
 def write_link(link: dict[str, str]) -> None:
     """Put the parameters of a view into the address, and take those of the others out."""
     st.session_state[LINKED_VIEW_KEY] = link["view"]
-    write_address(link, ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES))
+    state.name_run(link, ("view", *LINK_NAMES, *USER_LINK_NAMES, *STORY_NAMES))
 
 
 def open_sheet(run: Run, outline: Outline) -> None:

@@ -33,7 +33,7 @@ def choose_model(key: str, *, width: int = 420) -> Run | None:
     if current is not None and current.id not in runs:
         st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
     elif current is not None:
-        state.keep_run(current.id)
+        state.choose_run(current.id)
     if len(runs) == 1:
         return runs[wanted]
     labels = run_labels(runs)
@@ -43,7 +43,7 @@ def choose_model(key: str, *, width: int = 420) -> Run | None:
         list(runs),
         key=key,
         format_func=lambda run_id: labels.get(run_id, run_id),
-        on_change=lambda: state.choose_run(st.session_state[key], is_alone=True),
+        on_change=lambda: state.choose_run(st.session_state[key]),
         width=width,
     )
     return runs[wanted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.files import child_of, find_workspace
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.ui import cache
+from bert4rec.ui.address import write_address
 from bert4rec.ui.run_list import ListedRun, RunList
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow, run_row
@@ -206,27 +207,13 @@ def current_run() -> Run | None:
     return None if found is None else Run(workspace() / "runs" / found.run_id)
 
 
-def choose_run(run_id: str, *, is_alone: bool = False) -> None:
-    """Use a run from now on, in this session and in the address, so that a refresh finds it.
+def choose_run(run_id: str) -> None:
+    """Use a run from now on, in this session; the page names it in the address once it is drawn.
 
-    Args:
-        run_id: The run.
-        is_alone: Whether nothing else stays in the address, as what it says of the run before.
+    A page does so with a run that it shows, too, also where nobody chose it. Else it would be
+    another one as soon as somebody else starts a run, and a link to what is shown would name none.
     """
     st.session_state[RUN_KEY] = run_id
-    st.session_state[LINKED_KEY] = run_id
-    address = {} if is_alone else st.query_params.to_dict()
-    st.query_params.from_dict(address | {"run": run_id})
-
-
-def keep_run(run_id: str) -> None:
-    """Stay with a run that is shown, also where nobody chose it.
-
-    Else it would be another one as soon as somebody else starts a run, and a link to what is shown
-    would name none.
-    """
-    if st.session_state.get(RUN_KEY) != run_id:
-        choose_run(run_id)
 
 
 def forget_run(run_id: str) -> None:
@@ -289,11 +276,16 @@ def leave_lost_run() -> None:
         raise
 
 
-def name_run() -> None:
-    """Name the chosen run in the address: a page of the menu starts with a bare one."""
+def name_run(link: Mapping[str, str] | None = None, names: Collection[str] = ()) -> None:
+    """Name the chosen run in the address, so that a refresh finds it, with what a page says beside.
+
+    Args:
+        link: What the page says of itself.
+        names: By which names; what else stands there by them is taken out.
+    """
     chosen = st.session_state.get(RUN_KEY)
-    if chosen and chosen != st.query_params.get("run"):
-        choose_run(chosen)
+    write_address({"run": chosen} | dict(link or {}) if chosen else link or {}, names)
+    st.session_state[LINKED_KEY] = chosen
 
 
 def name_no_run() -> None:

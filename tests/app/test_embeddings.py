@@ -220,6 +220,9 @@ def test_a_choice_is_shown_with_shares_and_can_be_cleared() -> None:
     app.session_state["embeddings_chosen"] = [1, 2, 3, 5]
     app.run()
     assert "4 items chosen" in texts(app)
+    chosen = app.dataframe[-1].value
+    vocabulary = list_runs(state.workspace())[0].dataset().vocabulary
+    assert sorted(chosen["item_id"]) == sorted(map(vocabulary.item_id, [1, 2, 3, 5]))
     assert "against" in texts(app)
     next(button for button in app.button if button.label == "Clear").click().run()
     assert "chosen" not in texts(app)

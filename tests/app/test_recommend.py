@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.background.findings import FINDERS
 from bert4rec.composer.outline import MAX_PLACES
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
+from bert4rec.held_out.calibration import Calibration, calibrate
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
@@ -93,7 +97,30 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     assert "came next" in texts(app)
     # Both leave out the ten that were seen: the four others are in both lists.
     assert "share 4 items" in texts(app)
-    assert "those of the network itself" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def paying(recommender: Recommender) -> Calibration:
+        return replace(calibrate(recommender), temperature=2.0, pays=True)
+
+    monkeypatch.setitem(FINDERS, "calibration", paying)
+    app = open_recommend(view="user", user="u3", last="shown")
+    state.finding_service()._executor.submit(int).result(timeout=120)
+    app.run()
+    here = tables(app)[1]["Probability"].iloc[0]
+    assert "scores are divided by 2.00 (first), see *How sure is it?*" in texts(app)
+    assert "Calibrating" not in texts(app)
+    app.switch_page("pages/inspect.py")
+    app.query_params["user"] = "u3"
+    app.session_state["inspect_tab"] = ":material/skip_next: What comes next"
+    app.run()
+    there = next(table for table in tables(app) if "Probability" in table)
+    assert there["Probability"].iloc[0] == here
+    press(app, "Hide the last")
+    assert "scores are divided by 2.00, see *How sure is it?*" in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:
@@ -127,7 +154,10 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
     app.toggle(key="recommend_hides_last").set_value(False).run()
     app.selectbox(key="recommend_rival").set_value("popularity").run()
     app.selectbox(key="recommend_k").set_value(20).run()
-    names = ("view", "user", "beside", "last", "k")
+    app.multiselect(key="recommend_only").set_value(["Bo"]).run()
+    # The others that were not met are by Ann.
+    assert tables(app)[1]["Item"].tolist() == ["= Title 3"]
+    names = ("view", "user", "beside", "last", "k", "only")
     link = {name: value for name in names if (value := query(app, name))}
     assert link == {
         "view": "user",
@@ -135,6 +165,7 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
         "beside": "popularity",
         "last": "shown",
         "k": "20",
+        "only": "2",
     }
     again = open_recommend(**link)
     for one, other in zip(tables(app), tables(again), strict=True):

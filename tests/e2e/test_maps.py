@@ -280,3 +280,37 @@ def test_a_map_that_is_saved_has_the_rings_and_names_that_lie_over_it(
     page.set_viewport_size({"width": 700, "height": 600})
     page.wait_for_timeout(500)
     expect_ringed_in(picture_of(page), page)
+
+
+def test_an_outline_around_nothing_chooses_nothing_and_one_press_leads_back_from_what_was_chosen(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset(n_items=20, n_users=20))
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca")
+    page.wait_for_function("document.querySelector('.js-plotly-plot .nsewdrag')")
+    settle(page)
+    page.locator('.modebar-btn[data-title="Box Select"]').first.click()
+    area = page.locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+
+    def draw_box(first: float, end: tuple[float, float]) -> None:
+        page.mouse.move(area["x"] + first, area["y"] + first)
+        page.mouse.down()
+        page.mouse.move(area["x"] + end[0], area["y"] + end[1], steps=8)
+        page.mouse.up()
+        settle(page)
+
+    chosen = page.get_by_role("heading", name=re.compile("items chosen"))
+    # Off its corners, of which the next box would take hold.
+    draw_box(18, (area["width"] - 2, area["height"] - 2))
+    expect(chosen).to_be_visible()
+    draw_box(1, (15, 15))
+    expect(chosen).to_have_count(0)
+    draw_box(18, (area["width"] - 2, area["height"] - 2))
+    expect(chosen).to_be_visible()
+    page.get_by_role("button", name="Recommend from these").click()
+    expect(page.get_by_role("heading", name="What the model put in")).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Embeddings")).to_be_visible()

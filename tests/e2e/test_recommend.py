@@ -113,21 +113,26 @@ def test_one_press_is_one_step_of_the_browsers_way_back(server: Server, page: Pa
     expect(page).to_have_url(re.compile("novelty=0.5"))
 
 
-def test_the_way_back_from_another_model_names_no_sequence_of_the_one_before(
-    server: Server, page: Page
+@pytest.mark.parametrize("path", ["inspect", "recommend", "embeddings"])
+def test_another_model_is_one_step_of_the_way_back_to_the_one_before(
+    server: Server, page: Page, path: str
 ) -> None:
     other = trained(server.workspace, [f"Other {at}" for at in range(8)], "small")
     run = trained(server.workspace, [f"Title {at}" for at in range(N_ITEMS)])
-    page.goto(f"{server.url}/recommend?run={run.id}&view=compose&places=12.0.13")
-    expect(page.get_by_text("3 places, 1 gap")).to_be_visible()
+    page.goto(f"{server.url}/{path}?run={run.id}&view=compose&places=12.0.13&mask=3&item=t13")
+    page.wait_for_url("**&**")
+    settle(page)
+    before, n_steps = page.url, page.evaluate("history.length")
     page.get_by_role("combobox", name="Model").click()
     page.keyboard.type("small")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(f"run={other.id}.*from="))
+    expect(page).to_have_url(re.compile(f"run={other.id}&"))
     settle(page)
+    assert page.evaluate("history.length") == n_steps + 1
     page.go_back()
-    expect(page).to_have_url(re.compile(f"run={other.id}.*from="))
+    expect(page).to_have_url(before)
     settle(page)
+    expect(page).to_have_url(before)
     expect(page.get_by_text("does not fit")).to_have_count(0)
 
 

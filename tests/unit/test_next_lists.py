@@ -69,3 +69,20 @@ def test_what_left_the_lists_as_seen_has_no_rank(ring: Recommender) -> None:
     kept = next_lists(scorers, HISTORY, k=5, true_idx=met_before, remove_seen=False)
     assert all(one.true_rank is None for one in removed.values())
     assert all(one.true_rank is not None for one in kept.values())
+
+
+def test_lists_limited_to_some_items_rank_these_alone_and_keep_the_probabilities(
+    ring: Recommender,
+) -> None:
+    is_allowed = np.zeros(30, dtype=bool)
+    is_allowed[[5, 8, 20]] = True
+    scorers = {"a": ring.scorer} | yardsticks(ring.dataset, ring.settings)
+    whole = next_lists(scorers, HISTORY, k=27)
+    for name, one in next_lists(scorers, HISTORY, k=5, true_idx=9, is_allowed=is_allowed).items():
+        weights = {item.item_idx: item.weight for item in whole[name].items}
+        assert {item.item_idx for item in one.items} == {6, 9, 21}
+        assert all(item.weight == weights[item.item_idx] for item in one.items)
+        assert one.true_rank is not None
+        assert one.true_rank < 3
+    other = next_lists(scorers, HISTORY, k=5, true_idx=7, is_allowed=is_allowed)
+    assert all(one.true_rank is None for one in other.values())

@@ -8,7 +8,8 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.recommender import Recommender
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui import state
+from bert4rec.ui.address import read_address
 from bert4rec.ui.embeddings.map_controls import (
     CLUSTER_METHODS,
     FOCUS_KEY,
@@ -72,7 +73,7 @@ def write_link(recommender: Recommender) -> None:
     link |= {"beside": str(st.session_state[OTHER_KEY])} if _is_beside() else {}
     link |= {"item": vocabulary.item_id(focus)} if focus is not None else {}
     link |= {"path": path} if path else {}
-    write_address(link, NAMES)
+    state.name_run(link, NAMES)
     st.session_state[READ_KEY] = link
 
 

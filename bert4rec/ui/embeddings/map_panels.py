@@ -13,6 +13,7 @@ from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
+from bert4rec.ui import state
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend.outline_links import Sheet, sheet_link
@@ -100,11 +101,11 @@ def draw_chosen(
         )
         table = vocabulary.table.iloc[np.array(items) - 1]
         st.dataframe(
-            table[["title", *columns[:2], "count"]]
+            table[["title", *columns[:2], "count", "item_id"]]
             .sort_values("count", ascending=False)
             .head(MAX_LISTED),
             hide_index=True,
-            column_config={name: caption_of(name) for name in ("title", "count", *columns)},
+            column_config={str(name): caption_of(str(name)) for name in table},
             alt="The chosen items",
         )
     _draw_ways_on(recommender, items, on_clear)
@@ -117,16 +118,18 @@ def _draw_ways_on(recommender: Recommender, items: list[int], on_clear: Callable
     n_taken = max(1, min(MAX_TAKEN, window - n_gaps))
     order = np.argsort(-recommender.vocabulary.counts[np.array(items) - 1], kind="stable")
     taken = [items[at] for at in order[:n_taken]]
+    # Named by then, it is no further step of the browser's way back.
+    run = {"run": str(st.session_state[state.RUN_KEY])}
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Recommend from these", icon=":material/playlist_add_check:"):
             # Sequences run towards what is to come: the most frequent stands next to it.
             sheet = Sheet(Outline((*reversed(taken), *(OPEN,) * n_gaps)), is_filled=True)
-            link = {"view": "compose"} | sheet_link(sheet)
+            link = run | {"view": "compose"} | sheet_link(sheet)
             st.switch_page("pages/recommend.py", query_params=link)
         if st.button("Open as a sequence", icon=":material/search_insights:"):
             draft = Draft.of(taken)
             draft = draft.hiding([draft.middle(window)])
-            st.switch_page("pages/inspect.py", query_params=draft.link())
+            st.switch_page("pages/inspect.py", query_params=run | draft.link())
         st.button("Clear", icon=":material/close:", on_click=on_clear)
         if len(items) > n_taken:
             st.caption(f"The {n_taken} most frequent of them go along, as the window allows.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from bert4rec.runs.folder import ACTIVE_STATES, Run
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.train.pace import LOOK_EVERY_S
+from bert4rec.view.markdown import escape
 
 
 def open_model(run: Run) -> Recommender:
@@ -35,24 +37,54 @@ def open_model(run: Run) -> Recommender:
 
 def ended_model(run: Run) -> Recommender:
     """Load the best checkpoint of a run, with its temperature where that is known and pays."""
-    recommender = load_recommender(run.id)
-    found = calibration_of(run)
-    if found is None or not found.pays:
-        return recommender
-    return recommender.with_temperature(found.temperature)
+    recommender, temperature = load_recommender(run.id), _temperature(run)
+    return recommender if temperature == 1 else recommender.with_temperature(temperature)
+
+
+def _temperature(run: Run) -> float:
+    """Return what divides the scores of a run: 1 where that does not pay or is not known."""
+    found = _calibration(run)
+    value: Calibration | None = None if found is None else found.value
+    return value.temperature if value is not None and value.pays else 1.0
+
+
+def _calibration(run: Run) -> Found | None:
+    return None if is_training(run) else state.finding_service().ask(run, "calibration")
+
+
+def draw_calibrated(models: Mapping[str, Recommender], where: str) -> None:
+    """Say that probabilities are calibrated, and how; while that is being found, that it is.
+
+    The page is drawn anew once it is known.
+
+    Args:
+        models: By their names; one alone needs none.
+        where: Where to read more.
+    """
+    for model in models.values():
+        run = model.run
+        assert isinstance(run, Run)
+        found = _calibration(run)
+        is_running = found is not None and found.state == "running"
+        # It may have been found since the model was opened.
+        if is_running or _temperature(run) != model.scorer.temperature:
+            _wait(run, "calibration", "Calibrating probabilities…")
+            return
+    told = " and ".join(
+        f"{model.scorer.temperature:.2f}" + (f" ({escape(name)})" if name else "")
+        for name, model in models.items()
+        if model.scorer.temperature != 1
+    )
+    if told:
+        st.caption(
+            f"Probabilities are calibrated: scores are divided by {told}, see *How sure is it?* "
+            f"{where}."
+        )
 
 
 def is_training(run: Run) -> bool:
     """Return whether a run may still get better."""
     return run.status().state in ACTIVE_STATES
-
-
-def calibration_of(run: Run) -> Calibration | None:
-    """Return how reliable a run's probabilities are, None while it is not known."""
-    if is_training(run):
-        return None
-    found = state.finding_service().ask(run, "calibration")
-    return found.value if found.state == "done" else None
 
 
 def wait_for(run: Run, kind: str, text: str) -> Found:

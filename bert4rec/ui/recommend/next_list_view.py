@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
 from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import cache
+from bert4rec.ui.inspect.inspected_model import draw_calibrated, ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
@@ -36,10 +37,12 @@ class Rivals:
     Args:
         labels: Names of the two, in order.
         scorers: The two, by name.
+        models: Those of them that are networks, by label.
     """
 
     labels: dict[str, str]
     scorers: dict[str, Scorer]
+    models: dict[str, Recommender] = field(default_factory=dict)
 
 
 def rival_labels(run: Run) -> dict[str, str]:
@@ -48,13 +51,15 @@ def rival_labels(run: Run) -> dict[str, str]:
 
 
 def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
-    """Return a run's network and its rival as scorers."""
+    """Return a run's network and its rival as scorers, calibrated where Inspect calibrates them."""
+    models = {run.name: ended_model(run)}
     if rival in YARDSTICKS:
         other: Scorer = _yardsticks(run.id, recommender)[rival]
     else:
-        other = cache.load_recommender(rival).scorer
+        models[label] = ended_model(others_on_the_same_data(run)[rival])
+        other = models[label].scorer
     labels = {run.id: run.name, rival: label}
-    return Rivals(labels, {run.id: recommender.scorer, rival: other})
+    return Rivals(labels, {run.id: models[run.name].scorer, rival: other}, models)
 
 
 @cache.kept(4, spinner="Counting transitions…")
@@ -63,7 +68,13 @@ def _yardsticks(run_id: str, _recommender: Recommender) -> dict[str, Scorer]:
 
 
 def draw_lists(
-    recommender: Recommender, rivals: Rivals, user_idx: int, *, k: int, hides_last: bool
+    recommender: Recommender,
+    rivals: Rivals,
+    user_idx: int,
+    *,
+    k: int,
+    hides_last: bool,
+    is_allowed: np.ndarray | None,
 ) -> None:
     """Draw the history and both lists.
 
@@ -73,14 +84,23 @@ def draw_lists(
         user_idx: Whose history.
         k: Length of each list.
         hides_last: Whether the newest item is held back as the one to find.
+        is_allowed: Which items may be listed, (N,); None for all.
     """
     dataset = recommender.dataset
     whole = dataset.history(user_idx).astype(np.int64)
     hides_last = hides_last and len(whole) > 1
     history, true_idx = (whole[:-1], int(whole[-1])) if hides_last else (whole, None)
     removes = recommender.removes_seen
-    found = next_lists(rivals.scorers, history, k=k, true_idx=true_idx, remove_seen=removes)
-    sentence = finding(rivals, found, true_idx, recommender.vocabulary)
+    found = next_lists(
+        rivals.scorers,
+        history,
+        k=k,
+        true_idx=true_idx,
+        remove_seen=removes,
+        is_allowed=is_allowed,
+    )
+    is_met = removes and true_idx in history
+    sentence = finding(rivals, found, true_idx, recommender.vocabulary, is_met=is_met)
     st.markdown(f"##### {escape(sentence)}", anchors=False)
     columns = st.grid(3, min_column_width=MIN_LIST_PX)
     with columns.container():
@@ -90,9 +110,7 @@ def draw_lists(
             st.markdown(f"**{escape(rivals.labels[name])}**")
             _draw_list(one, recommender.vocabulary, history, rivals.labels[name])
     st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
-    st.caption(
-        "Probabilities are those of the network itself; *Inspect* calibrates them where that pays."
-    )
+    draw_calibrated(rivals.models, "on the page Inspect")
     st.download_button(
         "Lists (CSV)",
         csv_text(file_table(rivals, found, recommender.vocabulary)).encode(),
@@ -104,9 +122,22 @@ def draw_lists(
 
 
 def finding(
-    rivals: Rivals, found: dict[str, NextList], true_idx: int | None, vocabulary: Vocabulary
+    rivals: Rivals,
+    found: dict[str, NextList],
+    true_idx: int | None,
+    vocabulary: Vocabulary,
+    *,
+    is_met: bool = True,
 ) -> str:
-    """Return what the two lists say, in one or two sentences."""
+    """Return what the two lists say, in one or two sentences.
+
+    Args:
+        rivals: Who was asked.
+        found: The lists.
+        true_idx: What came next, if that is known.
+        vocabulary: Names the items.
+        is_met: Whether it left the lists, if it did, as one of the history.
+    """
     n_shared = sum(item.is_shared for item in next(iter(found.values())).items)
     shared = f"The lists share {counted(n_shared, 'item') if n_shared else 'no item'}."
     if true_idx is None:
@@ -118,7 +149,8 @@ def finding(
         if one.true_rank is not None
     ]
     if not ranks:
-        return f"{came_next}, which was met before: no list holds what was. {shared}"
+        why = "was met before: no list holds what was" if is_met else "is in no chosen group"
+        return f"{came_next}, which {why}. {shared}"
     return f"{came_next}: {', '.join(ranks)}. {shared}"
 
 

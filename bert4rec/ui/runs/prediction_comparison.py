@@ -64,7 +64,9 @@ def _draw(runs: dict[str, Run]) -> None:
     table.insert(0, "Rank", range(1, len(table) + 1))
     finding = f"All of them name {len(shared)} of {len(table)} items."
     st.dataframe(table, hide_index=True, alt=f"What each run expects next. {finding}")
-    st.caption(f"{finding} In brackets the probability over the whole catalogue.")
+    st.caption(
+        f"{finding} In brackets the own probability of each network, over the whole catalogue."
+    )
 
 
 def _cells(titles: list[str], shares: list[float]) -> list[str]:

@@ -35,3 +35,5 @@ def test_what_was_met_before_is_said_to_be_in_no_list_and_has_no_rank() -> None:
     assert said == (
         "“Beta” came next, which was met before: no list holds what was. The lists share 1 item."
     )
+    said = finding(rivals, {"run": gone, "transitions": gone}, 2, VOCABULARY, is_met=False)
+    assert said == "“Beta” came next, which is in no chosen group. The lists share 1 item."
