@@ -5,7 +5,7 @@ One row each: `kind` (item, user or sequence), raw `id`, for items `title`, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,10 @@ from bert4rec.vector_search import unit
 BLOCK_ROWS = 16_384
 ITEM, USER, SEQUENCE = "item", "user", "sequence"
 TEXTS = ["kind", "id", "title"]
+# Lists of any length: some versions of Arrow cannot write or read a missing list of a fixed one.
+VECTOR_SCHEMA = pa.schema(
+    [*((name, pa.string()) for name in TEXTS), ("vector", pa.list_(pa.float32()))]
+)
 RUN_KEY, UNIT_KEY = "bert4rec.run", "bert4rec.normalised"
 
 
@@ -98,7 +102,7 @@ def write_vectors(
     report, path = VectorReport(), Path(path)
     run_id = "" if model.run is None else model.run.id
     facts = {RUN_KEY: run_id, UNIT_KEY: str(wanted.is_unit).lower()}
-    schema = vector_schema(model.settings.hidden_size).with_metadata(facts)
+    schema = VECTOR_SCHEMA.with_metadata(facts)
     remove_abandoned(file_at(path).parent)
     with (
         writing_explained(path.parent),
@@ -112,12 +116,6 @@ def write_vectors(
         if not wanted.skip_unknown:
             report.problems.refuse(report.n_sequences)
     return report
-
-
-def vector_schema(width: int) -> pa.Schema:
-    """Return the columns of a file of vectors that have `width` numbers."""
-    texts = [(name, pa.string()) for name in TEXTS]
-    return pa.schema([*texts, ("vector", pa.list_(pa.float32(), width))])
 
 
 def _blocks(model: Recommender, wanted: Wanted, report: VectorReport) -> Iterator[pa.Table]:
@@ -191,18 +189,16 @@ def _table(
     titles: pa.Array | None,
     vectors: np.ndarray,
     wanted: Wanted,
-    without: list[int] | None = None,
+    without: Sequence[int] = (),
 ) -> pa.Table:
     """Return a block of rows; those in `without` get no vector."""
     block = unit(vectors) if wanted.is_unit else vectors
-    flat = pa.array(np.ascontiguousarray(block, dtype=np.float32).ravel())
-    is_missing = np.zeros(len(ids), dtype=bool)
-    is_missing[without or []] = True
-    listed = pa.FixedSizeListArray.from_arrays(
-        flat, vectors.shape[1], mask=pa.array(is_missing) if without else None
-    )
+    has_vector = np.ones(len(ids), dtype=bool)
+    has_vector[list(without)] = False
+    flat = pa.array(np.ascontiguousarray(block[has_vector], dtype=np.float32).ravel())
+    ends = np.cumsum(has_vector * vectors.shape[1])
+    offsets = pa.array(np.append(0, ends), pa.int32())
+    listed = pa.ListArray.from_arrays(offsets, flat, mask=pa.array(~has_vector))
     kinds = pa.repeat(pa.scalar(kind, pa.string()), len(ids))
     titles = pa.nulls(len(ids), pa.string()) if titles is None else titles
-    return pa.Table.from_arrays(
-        [kinds, ids, titles, listed], schema=vector_schema(vectors.shape[1])
-    )
+    return pa.Table.from_arrays([kinds, ids, titles, listed], schema=VECTOR_SCHEMA)

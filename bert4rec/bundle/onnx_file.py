@@ -117,7 +117,7 @@ def _write(model: Recommender, path: Path, answer: Answer) -> None:
     items = torch.ones((2, 3), dtype=torch.int64, device=weight.device)
     places = torch.tensor([[1, 2], [1, 2]], device=weight.device)
     batch, length, asked = (torch.export.Dim(name) for name in ("batch", "length", "asked"))
-    with _exporter_silenced():
+    with _exporter_silenced(), _exporter_errors_explained():
         program = torch.onnx.export(
             _Asked(network, answer).eval(),
             (items, places),
@@ -129,8 +129,8 @@ def _write(model: Recommender, path: Path, answer: Answer) -> None:
             verbose=False,
             external_data=False,
         )
-    if program is None:
-        raise FormatError("torch wrote no ONNX program", fix="Update torch and onnxscript.")
+        if program is None:
+            raise torch.onnx.OnnxExporterError("no program")
     made = program.model_proto
     for key, value in _facts(model, answer).items():
         entry = made.metadata_props.add()
@@ -171,6 +171,23 @@ def _exporter_silenced() -> Iterator[None]:
         finally:
             for one, level in zip(loggers, levels, strict=True):
                 one.setLevel(level)
+
+
+@contextmanager
+def _exporter_errors_explained() -> Iterator[None]:
+    """Turn an error of the exporter, or of an onnxscript that does not fit torch, into ours.
+
+    Raises:
+        FormatError: the block gets no ONNX program.
+    """
+    try:
+        yield
+    except (torch.onnx.OnnxExporterError, ImportError) as error:
+        raise FormatError(
+            f"torch {torch.__version__} wrote no ONNX program",
+            fix="Update both torch, 2.11 or later, and onnxscript: "
+            "pip install --upgrade 'bert4rec[onnx]'.",
+        ) from error
 
 
 @contextmanager

@@ -22,6 +22,8 @@ DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 TIME = re.compile(r"DATE|TIMESTAMP[A-Z_ ]*")
 # What holds several values in one cell of a frame.
 LISTS = (list, tuple, np.ndarray)
+# Text of a frame, held in a way that refuses what no file could hold.
+TEXT = pd.StringDtype("pyarrow")
 # What around an id does not count.
 AROUND_ID = " "
 # The type of a column that is empty all over.
@@ -79,8 +81,8 @@ def id_text(column: str, sql_type: str) -> str:
 def id_texts(column: pd.Series) -> pd.Series:
     """Return a column of a frame as ids in text, each as `raw_id` has it; gaps stay gaps."""
     if column.dtype != object and is_string_dtype(column.dtype):
-        return column.astype("string")
-    return column.map(raw_id, na_action="ignore").astype("string")
+        return column.astype(TEXT)
+    return column.map(raw_id, na_action="ignore").astype(TEXT)
 
 
 def without_lists(column: pd.Series) -> pd.Series:
@@ -89,7 +91,7 @@ def without_lists(column: pd.Series) -> pd.Series:
         return column
     if not any(isinstance(cell, LISTS) for cell in column):
         return column
-    return column.map(_joined, na_action="ignore").astype("string")
+    return column.map(_joined, na_action="ignore").astype(TEXT)
 
 
 def _joined(cell: Any) -> str | None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from bert4rec.data.column_types import (
     AROUND_ID,
+    TEXT,
     id_text,
     id_texts,
     is_list_type,
@@ -247,7 +248,7 @@ def _of_one_type(column: pd.Series) -> pd.Series:
         # Of some types, such as bands of numbers, the schema is written but no row.
         pq.write_table(table.slice(0, 1), pa.BufferOutputStream())
     except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
-        return column.astype(object).map(str, na_action="ignore").astype("string")
+        return column.astype(object).map(str, na_action="ignore").astype(TEXT)
     return column
 
 

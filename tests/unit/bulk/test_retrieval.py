@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bert4rec import score_blocks
 from bert4rec.bulk.retrieval import nearest_in_file
-from bert4rec.bulk.vectors import vector_schema
+from bert4rec.bulk.vectors import VECTOR_SCHEMA
 from bert4rec.errors import FormatError, SettingsError, UnknownIdError, UnwritableError
 from bert4rec.vector_search import Similarity, nearest, unit
 
@@ -82,7 +82,7 @@ def file_of(path: Path, kinds: list[str], vectors: list[list[float]]) -> Path:
     return path
 
 
-NAMES = vector_schema(1).names
+NAMES = VECTOR_SCHEMA.names
 SIDES = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]]
 
 

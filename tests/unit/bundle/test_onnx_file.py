@@ -81,6 +81,28 @@ def test_a_file_that_answers_otherwise_is_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.onnx.OnnxExporterError("step 1 of 3"),
+        ModuleNotFoundError("onnxscript.torch_2_11"),
+        None,
+    ],
+)
+def test_a_torch_that_cannot_export_is_told_with_what_to_update(
+    error: Exception | None, model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(*_: object, **__: object) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    with pytest.raises(FormatError, match="wrote no ONNX program") as caught:
+        export_onnx(model, tmp_path / "none.onnx")
+    assert "torch, 2.11 or later" in str(caught.value.fix)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_network_that_no_file_holds_is_refused(
     model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
