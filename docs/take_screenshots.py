@@ -75,7 +75,7 @@ def take(server: Server, page: Page) -> None:
     open_page(page, "Embeddings")
     page.get_by_text("UMAP", exact=True).first.click()
     expect(page.get_by_text("Trustworthiness")).to_be_visible()
-    expect(page.get_by_text("Until then this is PCA")).to_have_count(0, timeout=TRAINING_MS)
+    expect(page.get_by_text("What is shown is PCA")).to_have_count(0, timeout=TRAINING_MS)
     save(page, "embeddings")
     take_stories(server, page)
     other = smaller_run(run)
