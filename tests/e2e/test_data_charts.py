@@ -21,7 +21,7 @@ def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> N
     page.goto(f"{server.url}/data")
     expect(page.get_by_text("Interactions over time", exact=True)).to_be_visible()
     charts = page.get_by_test_id("stVegaLiteChart")
-    expect(charts.locator("svg").last).to_be_visible()
+    expect(charts.locator("svg")).to_have_count(4)
     settle(page)
     lengths, popularity, over_time, split = (chart.locator("svg").first for chart in charts.all())
     assert lengths.locator(".mark-rect path").count() == 28 - 12 + 1
