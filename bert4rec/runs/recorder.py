@@ -103,11 +103,12 @@ class Recorder:
 
     def _save_state(self) -> None:
         assert self.trainer is not None
-        save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
         position = self.trainer.position
-        self.write("checkpoint", step=position.step)
+        # Before the state: a run that is killed between the two comes to this place again.
         if position.epoch and not position.epoch_step:
             self._save_snapshot(position.epoch)
+        save_checkpoint(self.run.checkpoint("last"), *self.trainer.state())
+        self.write("checkpoint", step=position.step)
 
     def _save_snapshot(self, epoch: int) -> None:
         """Keep the item vectors for the film of the map; a run does not fail for want of it."""

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from bert4rec.errors import FormatError
-from bert4rec.pipeline import extend, train
+from bert4rec.pipeline import execute, extend, resume, train
+from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
 from bert4rec.runs import recorder, snapshots
 from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import create_run
 from bert4rec.runs.snapshots import (
     MAX_SNAPSHOTS,
     kept_epochs,
@@ -21,7 +24,7 @@ from bert4rec.runs.snapshots import (
     spread_rows,
 )
 from bert4rec.runs.storage import disk_use, prunable_bytes, prune_run
-from tests.factories import ring_dataset, small_settings
+from tests.factories import ring_dataset, saved_dataset, small_settings
 
 
 @pytest.mark.parametrize("newest", [1, 2, 12, 13, 24, 25, 100, 1000])
@@ -63,6 +66,29 @@ def test_a_run_that_cannot_keep_snapshots_trains_to_the_same_numbers(
     np.testing.assert_array_equal(
         load_model(run).item_embeddings(), load_model(other).item_embeddings()
     )
+
+
+def test_a_run_that_was_killed_right_after_a_checkpoint_lacks_no_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(
+        tmp_path,
+        saved_dataset(tmp_path, ring_dataset(8, 40)),
+        Policy("scoring_policy", small_settings(n_epochs=3)),
+    )
+    save = recorder.save_checkpoint
+
+    def save_and_die(path: Path, *state: Any) -> None:
+        save(path, *state)
+        if path == run.checkpoint("last"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "save_checkpoint", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            execute(run)
+    resume(run)
+    assert snapshot_epochs(run) == [1, 2, 3]
 
 
 def test_pruning_takes_the_snapshots_along(tmp_path: Path) -> None:
