@@ -304,12 +304,15 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         fix = "Send the header content-type: application/json."
         return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", said, fix=fix)
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    is_json = not any(problem["type"] == "json_invalid" for problem in problems)
+    if problems[0]["type"] == "json_invalid":
+        reason, place = problems[0]["ctx"]["error"], problems[0]["loc"][1] + 1
+        said = f"the body is no JSON: {reason} at sign {place:,}"
+        return _told(HTTPStatus.BAD_REQUEST, "InvalidRequest", said, where="body", fix=FIXES[400])
     places = [_place(problem["loc"]) for problem in problems[:MAX_PROBLEMS]]
     said = "; ".join(
         f"{place}: {problem['msg']}" for place, problem in zip(places, problems, strict=False)
     )
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     return _told(status, "InvalidRequest", said, where=places[0], fix=COMPARE)
 
 

@@ -206,6 +206,17 @@ def test_what_is_wrong_is_said_in_one_form(case: str, client: TestClient) -> Non
     assert answer(client, "/recommend", queries=[{"items": ["1"]}], k=1)
 
 
+def test_a_body_that_is_no_json_is_told_with_the_sign_at_which_it_breaks(
+    client: TestClient,
+) -> None:
+    headers = {"content-type": "application/json"}
+    told = problem(client.post("/recommend", content=b'{"k": 1, }', headers=headers))
+    assert told["where"] == "body"
+    assert told["message"].startswith("the body is no JSON: ")
+    assert told["message"].endswith(" at sign 10")
+    assert told["fix"] == "Send one JSON document in UTF-8."
+
+
 @pytest.mark.parametrize("kind", [RecommendRequest, FillRequest, ScoreRequest, EmbedRequest])
 def test_of_a_list_of_bad_ids_the_first_alone_is_told(kind: type[Message]) -> None:
     bad: dict[str, Any] = {"items": [1, 2, 3]}
