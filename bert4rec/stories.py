@@ -126,13 +126,21 @@ def _courses(dataset: SequenceDataset) -> Iterator[Task]:
     def tasks() -> Iterator[Task]:
         for items in _histories(dataset):
             part = items[:N_PLACES]
-            needed = [
-                at
+            required_by = [
+                [
+                    later
+                    for later in range(at + 1, len(part))
+                    if vocabulary.item_id(item) in required[part[later]]
+                ]
                 for at, item in enumerate(part)
-                if any(vocabulary.item_id(item) in required[later] for later in part[at + 1 :])
             ]
+            needed = [at for at, found in enumerate(required_by) if found]
             if len(part) == N_PLACES and len(needed) >= 3:
-                yield _task(part, [needed[0], needed[-1]])
+                last = needed[-1]
+                # What only the other missing lesson builds on could not be told from the rest.
+                first = next((at for at in needed[:-1] if required_by[at] != [last]), None)
+                if first is not None:
+                    yield _task(part, [first, last])
 
     return _in_order(dataset, tasks())
 
