@@ -105,13 +105,17 @@ def _playlists(dataset: SequenceDataset) -> Iterator[Task]:
 
 def _series(dataset: SequenceDataset) -> Iterator[Task]:
     """A reader who is in the middle of a series: its next volume and one more book are open."""
-    series = ["", *texts_of(dataset.vocabulary, "series")]
+    numbers = texts_of(dataset.vocabulary, "series_number")
+    volumes = [("", 0.0)] + [
+        (series, float(number or 0))
+        for series, number in zip(texts_of(dataset.vocabulary, "series"), numbers, strict=True)
+    ]
 
     def tasks() -> Iterator[Task]:
         for items in _histories(dataset):
             for at in range(N_PLACES - 2, len(items) - 1):
-                reading = series[items[at]]
-                if reading and reading == series[items[at - 1]]:
+                series, number = volumes[items[at - 1]]
+                if series and volumes[items[at]] == (series, number + 1):
                     yield _task(items[: at + 2], [at, at + 1])
                     break
 

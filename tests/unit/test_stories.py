@@ -38,7 +38,7 @@ def test_tasks_are_parts_of_histories_and_keep_their_own_rules(
     assert set(story.columns) <= set(dataset.vocabulary.table.columns)
 
 
-def test_a_series_goes_on_in_the_gap_and_lessons_in_gaps_are_required_later(
+def test_a_series_goes_on_with_its_next_volume_and_lessons_in_gaps_are_required_later(
     samples: dict[str, SequenceDataset],
 ) -> None:
     table = samples["reading"].vocabulary.table
@@ -46,6 +46,8 @@ def test_a_series_goes_on_in_the_gap_and_lessons_in_gaps_are_required_later(
         first = task.outline.gaps[0]
         before, hidden = task.outline.places[first - 1], task.hidden[first]
         assert table["series"][before - 1] == table["series"][hidden - 1]
+        volume, next_volume = (float(table["series_number"][i - 1]) for i in (before, hidden))
+        assert next_volume == volume + 1
     table = samples["courses"].vocabulary.table
     for task in islice(STORIES["course"].tasks(samples["courses"]), 10):
         for at, item in task.hidden.items():
