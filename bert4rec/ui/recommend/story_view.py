@@ -319,7 +319,7 @@ def _draw_moral(task: Task, choices: Mapping[int, Choice]) -> None:
         anchors=False,
     )
     st.caption(
-        "Simulated data: nobody really listened to, read or took these. The model learned from "
-        "other parts of these sequences too; the pages Runs and Inspect show figures on items that "
-        "it never saw."
+        "Simulated data: nobody really listened to, read or took these. The model was trained on "
+        "these sequences, often even on what is missing here; the pages Runs and Inspect show "
+        "figures on items that it never saw."
     )
