@@ -207,27 +207,34 @@ def by_scale(scale: Scale, theme: Theme) -> Colouring:
 
 def scale_marker(scale: Scale, rows: np.ndarray, theme: Theme) -> dict[str, Any]:
     """Return colours and a bar for rows whose numbers are known."""
-    values = np.log10(scale.values[rows]) if scale.is_log else scale.values[rows]
-    if not len(values):
+    numbers = scale.values[rows]
+    if not len(numbers):
         return {}
-    low, high = np.percentile(values, [BEYOND_PERCENT, 100 - BEYOND_PERCENT])
-    if scale.is_log:
-        low, high = values.min(), values.max()
-    ticks = np.unique(np.linspace(low, high, N_TICKS))
+    spread = (0, 100) if scale.is_log else (BEYOND_PERCENT, 100 - BEYOND_PERCENT)
+    # Ends that occur: those of whole numbers are whole.
+    low, high = _places(np.percentile(numbers, spread, method="nearest"), scale)
+    ticks = np.linspace(low, high, N_TICKS)
     shown = 10**ticks if scale.is_log else ticks
+    if is_whole := _are_whole(numbers):
+        shown = np.round(shown)
+    shown = np.unique(shown)
     return {
-        "color": np.round(values, 3),
+        "color": np.round(_places(numbers, scale), 3),
         "cmin": low,
         "cmax": high,
         "colorscale": SCALES[theme],
         "colorbar": {
             "title": {"text": scale.title, "side": "right"},
             "len": 0.85,
-            "tickvals": ticks,
-            "ticktext": _tick_texts(shown, is_whole=_are_whole(scale.values[rows])),
+            "tickvals": _places(shown, scale),
+            "ticktext": _tick_texts(shown, is_whole=is_whole),
             "thickness": 12,
         },
     }
+
+
+def _places(numbers: np.ndarray, scale: Scale) -> np.ndarray:
+    return np.log10(numbers) if scale.is_log else numbers
 
 
 def _are_whole(values: np.ndarray) -> bool:

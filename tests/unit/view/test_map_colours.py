@@ -108,6 +108,15 @@ def test_one_odd_value_does_not_flatten_the_scale() -> None:
     assert scale_marker(Scale("x", values), np.arange(1000), "dark")["cmax"] < 2
 
 
+@pytest.mark.parametrize("is_log", [False, True])
+def test_a_whole_number_stands_where_it_belongs_and_once(is_log: bool) -> None:
+    bar = scale_marker(Scale("x", np.array([1.0, 2, 3, 2]), is_log), np.arange(4), "light")
+    ticks = bar["colorbar"]["tickvals"]
+    assert bar["colorbar"]["ticktext"] == ["1", "2", "3"]
+    np.testing.assert_allclose(10**ticks if is_log else ticks, [1, 2, 3])
+    assert (bar["cmin"], bar["cmax"]) == (ticks[0], ticks[-1])
+
+
 NAMES = [f"g{at:02}" for at in range(15) for _ in range(15 - at)]
 
 
