@@ -79,6 +79,7 @@ SUMMARY_KINDS: Kinds = {
     "sequences_per_second": NUMBER,
     "n_parameters": int,
 }
+SLICE_KINDS: Kinds = {"by": str, "slice": str, "n_rows": int, "hr@10": NUMBER}
 SUMS = ("loss_sum", "norm_sum")
 WEIGHTS, MOMENTS = ("network.", "trained."), ("optimizer.", "item_optimizer.")
 Found = TypeVar("Found")
@@ -187,18 +188,20 @@ def _is_split(record: Any) -> bool:
 
 
 def _is_judged(judged: Any) -> bool:
-    """Whether that is a scorer's part of a report: metrics, and intervals of two numbers each."""
+    """Whether that is a scorer's part of a report: metrics, pairs for intervals, slices."""
     if not _has(judged, {"n_rows": int, "metrics": dict, "intervals": dict}):
         return False
     # Older ones did not count users.
     if not _has({"n_users": 0} | judged, {"n_users": int}):
         return False
-    ends = judged["intervals"].values()
+    ends, slices = judged["intervals"].values(), judged.get("slices", [])
     are_pairs = all(isinstance(pair, list) and len(pair) == 2 for pair in ends)
     return (
         set(SHOWN_METRICS) <= judged["metrics"].keys()
         and SHOWN_METRICS[0] in judged["intervals"]
-        and _are_numbers(judged["metrics"])
+        and _are_numbers(judged["metrics"], judged.get("lists", {}))
+        and isinstance(slices, list)
+        and all(_has(one, SLICE_KINDS) for one in slices)
         and are_pairs
         and all(_is_number(end) for pair in ends for end in pair)
     )

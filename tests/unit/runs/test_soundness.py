@@ -127,6 +127,13 @@ SUMMARY_CHANGES: dict[str, Change] = {
     "judged without its interval": lambda s: s["report"]["test"]["transitions"]["intervals"].pop(
         "ndcg@10"
     ),
+    "slices that are none": lambda s: s["report"]["test"]["bert4rec"].update(slices=-1),
+    "a slice without its hits": lambda s: s["report"]["test"]["popularity"]["slices"][0].pop(
+        "hr@10"
+    ),
+    "figures of lists that are none": lambda s: s["report"]["test"]["bert4rec"]["lists"].update(
+        {"novelty@10": "high"}
+    ),
     "seconds that are none": lambda s: s.update(train_seconds=None),
     "a count that is none": lambda s: s.update(best_epoch=True),
     "users that are none": lambda s: s.update(n_users="many"),
