@@ -25,6 +25,11 @@ from bert4rec.parts import (
     rounded_up,
 )
 
+# What chance decides, each by a stream of its own: that of a part is behind its dropout and its
+# negatives, that of a step behind negatives that all its parts share. Other numbers would make
+# another training.
+WEIGHTS, ORDER, WINDOWS, PLACES, PART, STEP = range(6)
+
 
 def seed_at(*counters: int) -> int:
     """Return a seed that depends on the counters alone, at most 63 bits."""
@@ -96,7 +101,7 @@ class TrainingBatches:
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of the sequences in an epoch, int64 (n_sequences,)."""
-        generator = generator_at("cpu", self.settings.seed, 1, epoch)
+        generator = generator_at("cpu", self.settings.seed, ORDER, epoch)
         return torch.randperm(self.n_sequences, generator=generator)
 
     def rows(self, order: Tensor, step: int) -> Tensor:
@@ -115,7 +120,7 @@ class TrainingBatches:
         In a causal run all rows ask for next items, and each for all of its items but the first.
         """
         rows = self.rows(order, step).numpy()
-        chance = generator_at("cpu", self.settings.seed, 2, epoch, step)
+        chance = generator_at("cpu", self.settings.seed, WINDOWS, epoch, step)
         length = self.lengths[rows].clip(max=self.settings.max_seq_length)
         n_windows = self.lengths[rows] - length + 1
         drawn = torch.rand(len(rows), generator=chance).numpy()
@@ -134,9 +139,8 @@ class TrainingBatches:
     def parts(self, order: Tensor, epoch: int, step: int) -> list[Part]:
         """Return the batch of one step of an epoch: what its drafts become."""
         drafts = self.drafts(order, epoch, step)
-        draw_nl = self.draw(
-            drafts[0].shape, generator_at(self.device, self.settings.seed, 3, epoch, step)
-        )
+        drawing = generator_at(self.device, self.settings.seed, PLACES, epoch, step)
+        draw_nl = self.draw(drafts[0].shape, drawing)
         found = []
         for draft in drafts:
             rows_5b = torch.from_numpy(draft.rows_5b).to(self.device, non_blocking=True)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.batches import TrainingBatches, seed_at
+from bert4rec.batches import PART, PLACES, TrainingBatches, seed_at
 from bert4rec.parts import Draft, Part, Shape
 
 
@@ -86,8 +86,8 @@ class RecordedSteps:
                 self._slots[draft.shape] = _Slot(draft.shape, self.batches)
             slot = self._slots[draft.shape]
             slot.fill(draft, n_targets)
-            slot.drawing.manual_seed(seed_at(seed, 3, epoch, step))
-            slot.chance.manual_seed(seed_at(seed, 4, epoch, step, index))
+            slot.drawing.manual_seed(seed_at(seed, PLACES, epoch, step))
+            slot.chance.manual_seed(seed_at(seed, PART, epoch, step, index))
             if self.batches.settings.compile:
                 # What torch.compile builds draws from the device's own generator.
                 torch.cuda.manual_seed(slot.chance.initial_seed())

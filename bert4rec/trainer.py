@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
-from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.batches import PART, STEP, TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.crew import Crew
 from bert4rec.device import DeviceChoice, memory_errors_explained, return_freed_memory
@@ -187,9 +187,9 @@ class Trainer:
     def _collect_gradients(self, parts: list[Part], epoch: int, epoch_step: int) -> None:
         def loss(network: Network, index: int) -> Tensor:
             part = parts[index]
-            chance = self._chance(4, epoch, epoch_step, index)
+            chance = self._chance(PART, epoch, epoch_step, index)
             # Negatives that a batch shares are the same in all its parts.
-            drawing = self._chance(5, epoch, epoch_step) if self.objective.is_shared else chance
+            drawing = self._chance(STEP, epoch, epoch_step) if self.objective.is_shared else chance
             return self._loss(network, part, chance, drawing) * part.share
 
         self.loss_sum += self.crew.backward([part.n_tokens for part in parts], loss)

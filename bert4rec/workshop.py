@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert4rec.batches import TrainingBatches, generator_at
+from bert4rec.batches import WEIGHTS, TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
@@ -48,7 +48,8 @@ class Workshop:
         split = split_dataset(dataset, settings)
         loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
-        network = new_network(dataset.n_items, settings, generator_at("cpu", settings.seed, 0))
+        chance = generator_at("cpu", settings.seed, WEIGHTS)
+        network = new_network(dataset.n_items, settings, chance)
         batches = batches_of(dataset, split.train, settings, choice, loss_type)
         network.to(choice.device)
         sampler = None
