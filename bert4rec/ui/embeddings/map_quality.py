@@ -49,5 +49,7 @@ def draw_quality(whole: EmbeddingMap, found: EmbeddingMap, recommender: Recommen
 
 def lost_words(whole: EmbeddingMap) -> str:
     """Return how many neighbours a map parts, in a sentence without its stop."""
-    lost = 1 - whole.recall
-    return f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
+    n_lost = round(10 * (1 - whole.recall))
+    # Not all of them where some are kept, nor none where some are lost.
+    many = {0: "hardly any", 10: "nearly all"}.get(n_lost, f"about {n_lost}")
+    return f"Of ten true neighbours, {many} lie elsewhere on this map"
