@@ -66,7 +66,7 @@ class Attention(nn.Module):
         return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def weights(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
-        """Return how tokens share out their attention among the items, (B, H, T, S), as it is.
+        """Return the items' shares in the attention of tokens, (B, H, T, S), without dropout.
 
         What `forward` answers is the items' values weighted by these.
         """
