@@ -109,12 +109,14 @@ def percent(share: float | None, digits: int = 0) -> str:
     """Return a share as a percentage with as many digits as it needs.
 
     Args:
-        share: 0 to 1.
+        share: 0 to 1; a gain may be more.
         digits: Those of a tenth and more, where near shares are to be told apart.
 
     Example:
         >>> percent(0.5), percent(0.0123), percent(0.00004), percent(3e-7), percent(0.2994, 1)
         ('50%', '1.2%', '0.004%', '<0.001%', '29.9%')
+        >>> percent(19.4)
+        '1,940%'
 
         What lacks a little is not told as the whole:
 
@@ -131,7 +133,7 @@ def percent(share: float | None, digits: int = 0) -> str:
     if value < 100 <= round(value, digits):
         return f"{value:.1f}%" if value < 99.95 else ">99.9%"
     if value >= 9.95:
-        return f"{value:.{digits}f}%"
+        return f"{value:,.{digits}f}%"
     return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"
 
 
