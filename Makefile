@@ -14,8 +14,9 @@ help: ## List the targets
 app: $(VENV)/app.stamp ## Install what is missing, then open the dashboard
 	@$(BIN)/bert4rec app
 
+# One worker a core, but at most four: each may hold a dashboard and a browser. ARGS="-n 0" for none.
 test: $(VENV)/dev.stamp ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses=4 --dist=worksteal $(ARGS)
 
 lint: $(VENV)/dev.stamp ## Check format, lint and types
 	@$(BIN)/ruff format --check .
