@@ -239,6 +239,17 @@ def test_every_problem_of_a_policy_yaml_is_listed_and_the_form_stays(
     assert draft(app)["n_epochs"] == 7
 
 
+def test_a_policy_yaml_of_another_form_is_answered_with_one_to_start_from(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    app.text_area(key="train_yaml_text").set_value("n_epochs: 3")
+    next(button for button in app.button if button.label == "Fill the form").click()
+    told = app.run().error[0].value.replace("\\", "")
+    assert "there is no policy_configs section" in told
+    assert "Start from:\n```yaml\npolicy_configs:\n  scoring_policy:" in told
+
+
 def test_what_a_policy_yaml_did_to_the_form_is_told_until_the_form_is_another(
     dataset: SequenceDataset, open_train: Open
 ) -> None:
