@@ -637,6 +637,17 @@ def finished_run(workspace: Path, **settings: object) -> Run:
     return run
 
 
+def test_a_run_that_held_users_out_shows_how_it_does_for_them(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    title = "Users of whom nothing was trained on"
+    assert title not in texts(open_train(finished_run(workspace)))
+    app = open_train(finished_run(workspace, sample_strategy="user_based", sample_ratio=0.5))
+    assert not app.exception
+    assert title in texts(app)
+    assert "30 held-out items, ranked alike" in texts(app)
+
+
 @pytest.mark.usefixtures("dataset")
 def test_the_metrics_of_all_validations_have_as_many_digits(
     workspace: Path, open_train: Open
