@@ -15,7 +15,7 @@ from bert4rec.words import counted
 
 
 def draw_sidebar() -> None:
-    """Draw the dataset and the run that the pages speak of; what watches over every page is here."""
+    """Draw the dataset and the run that the pages speak of, and what watches over every page."""
     with st.sidebar:
         for draw in (_draw_dataset, _draw_run):
             with st.container(gap="xsmall"):
