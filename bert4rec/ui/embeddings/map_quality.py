@@ -49,5 +49,6 @@ def draw_quality(whole: EmbeddingMap, found: EmbeddingMap, recommender: Recommen
 
 def lost_words(whole: EmbeddingMap) -> str:
     """Return how many neighbours a map parts, in a sentence without its stop."""
-    lost = 1 - whole.recall
-    return f"Of ten true neighbours, about {10 * lost:.0f} lie elsewhere on this map"
+    n_lost = round(10 * (1 - whole.recall))
+    told = {0: "hardly one lies", 1: "about one lies"}.get(n_lost, f"about {n_lost} lie")
+    return f"Of ten true neighbours, {told} elsewhere on this map"
