@@ -237,7 +237,10 @@ def _existing(workspace: Path, folder_name: str) -> Path:
 
 
 def versions(manifest: dict[str, Any], manifests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the other datasets that were made of a source of the same name and columns."""
+    """Return the other datasets that were made of a source of the same name and columns.
+
+    The logs of the bundled samples have one name; of these it is those of the same content.
+    """
     return [
         other
         for other in manifests
@@ -247,8 +250,8 @@ def versions(manifest: dict[str, Any], manifests: Iterable[dict[str, Any]]) -> l
 
 
 def _origin(manifest: dict[str, Any]) -> tuple[Any, Any]:
-    source = manifest.get("source")
-    return source.get("name") if isinstance(source, dict) else None, manifest.get("roles")
+    source, told = manifest.get("source"), "hash" if manifest.get("simulated") else "name"
+    return source.get(told) if isinstance(source, dict) else None, manifest.get("roles")
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[Difference]:

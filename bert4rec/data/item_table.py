@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from bert4rec.data.rejects import (
     fill_raw,
     first_rejects,
 )
+from bert4rec.data.roles import Roles
 from bert4rec.data.scan import NOT_A_RECORD
 from bert4rec.data.source import Source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
@@ -144,6 +145,18 @@ def read_item_table(
         rejects=found.rejects,
         token_lists=tuple(map(_shown, token_lists)),
     )
+
+
+def about_items(table: ItemTable, roles: Roles) -> ItemTable:
+    """Return a table without what it tells of interactions.
+
+    One that has the log's column of users is a log itself, often the same one: its times and values
+    say nothing of an item.
+    """
+    if roles.user not in table.rows:
+        return table
+    told = [_shown(name) for role, name in roles.named().items() if role != "item"]
+    return replace(table, rows=table.rows.drop(columns=told, errors="ignore"))
 
 
 class _Found(NamedTuple):

@@ -23,7 +23,7 @@ from bert4rec.data.filters import (
 )
 from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import hash_source
-from bert4rec.data.item_table import ItemTable, hash_items, read_item_table
+from bert4rec.data.item_table import ItemTable, about_items, hash_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.numbering import number_rows
 from bert4rec.data.rejects import Reject
@@ -104,11 +104,11 @@ def prepare(
     else:
         source, source_hash = _source_of(log, name, form), None
         roles = resolve_roles(source, roles)
+    table = _items_of(source, roles, items)
     if settings.events is None:
         # Which column tells the kinds of events makes no difference then.
         roles = replace(roles, event=None)
     source_hash = source_hash or hash_source(source, roles)
-    table = _items_of(source, roles, items)
     origin = _origin(source, roles, source_hash, settings, table, marks or {})
     name = name or _default_name(source)
     folder = dataset_folder(home, name, origin["fingerprint"])
@@ -175,9 +175,11 @@ def _items_of(
 ) -> ItemTable | None:
     if items is None and source.layout.form == "recbole":
         items = _items_beside(source.files[0])
-    if items is None or isinstance(items, ItemTable):
-        return items
-    return read_item_table(items, log_item=roles.item)
+    if items is None:
+        return None
+    if not isinstance(items, ItemTable):
+        items = read_item_table(items, log_item=roles.item)
+    return about_items(items, roles)
 
 
 def _items_beside(log: Path) -> Path | None:

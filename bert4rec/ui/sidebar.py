@@ -6,6 +6,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.kept_focus import keep_focus
 from bert4rec.ui.login import draw_leaving
 from bert4rec.ui.theme_watch import watch_theme
 from bert4rec.view.markdown import escape
@@ -14,7 +15,7 @@ from bert4rec.words import counted
 
 
 def draw_sidebar() -> None:
-    """Draw the dataset and the run that the pages speak of, and notice a switch of the theme."""
+    """Draw the dataset and the run that the pages speak of, and what watches over every page."""
     with st.sidebar:
         for draw in (_draw_dataset, _draw_run):
             with st.container(gap="xsmall"):
@@ -24,6 +25,7 @@ def draw_sidebar() -> None:
                     state.show_error(error)
         draw_leaving()
         watch_theme()
+        keep_focus()
 
 
 def _draw_dataset() -> None:

@@ -235,6 +235,18 @@ def test_an_item_table_is_shown_with_how_many_items_of_the_log_it_names() -> Non
 
 
 @pytest.mark.usefixtures("workspace")
+def test_titles_that_stand_in_the_log_are_said_to_need_it_as_the_item_table() -> None:
+    app = open_data()
+    choose_upload(app)
+    lines = LOG.splitlines()
+    log = "\n".join([lines[0] + ",title"] + [line + ",A song" for line in lines[1:]])
+    upload(app, "plays.csv", log.encode())
+    assert "give this file as the item table as well" in texts(app)
+    upload(app, "titles.csv", TITLES.encode())
+    assert "give this file as the item table" not in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
 def test_a_broken_item_table_is_told_before_anything_is_prepared() -> None:
     app = open_data()
     choose_upload(app)

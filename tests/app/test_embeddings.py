@@ -105,7 +105,7 @@ def test_pca_is_there_at_once_with_its_quality() -> None:
         "Items shown",
     ]
     assert app.metric[2].value == "14 of 14"
-    finding = "Of ten true neighbours, about "
+    finding = "Of ten true neighbours, "
     (said,) = (words.value for words in app.caption if words.value.startswith(finding))
     assert said.partition(":")[0] in app.get("plotly_chart")[0].proto.alt
 

@@ -85,10 +85,11 @@ def test_a_run_that_is_shown_stays_and_is_in_the_link_though_nobody_chose_it(run
 def test_a_history_is_shown_with_its_middle_hidden_and_three_contexts() -> None:
     app = open_inspect()
     assert len(cards(app)) >= 5
-    assert [metric.label.split(": ")[1] for metric in app.metric] == [
-        "Past only",
-        "Future only",
-        "Both sides",
+    # Also what a screen reader says of their help.
+    assert [metric.label for metric in app.metric] == [
+        "← Past only",
+        "→ Future only",
+        "↔ Both sides",
     ]
     assert "rank the true item" in texts(app)
     # Each context has its own list, with the true item in it.

@@ -239,6 +239,17 @@ def test_every_problem_of_a_policy_yaml_is_listed_and_the_form_stays(
     assert draft(app)["n_epochs"] == 7
 
 
+def test_a_policy_yaml_of_another_form_is_answered_with_one_to_start_from(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    app = open_train()
+    app.text_area(key="train_yaml_text").set_value("n_epochs: 3")
+    next(button for button in app.button if button.label == "Fill the form").click()
+    told = app.run().error[0].value.replace("\\", "")
+    assert "there is no policy_configs section" in told
+    assert "Start from:\n```yaml\npolicy_configs:\n  scoring_policy:" in told
+
+
 def test_what_a_policy_yaml_did_to_the_form_is_told_until_the_form_is_another(
     dataset: SequenceDataset, open_train: Open
 ) -> None:
@@ -624,6 +635,17 @@ def finished_run(workspace: Path, **settings: object) -> Run:
     service_of(workspace).submit(run)
     wait_for_the_end(workspace)
     return run
+
+
+def test_a_run_that_held_users_out_shows_how_it_does_for_them(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    title = "Users of whom nothing was trained on"
+    assert title not in texts(open_train(finished_run(workspace)))
+    app = open_train(finished_run(workspace, sample_strategy="user_based", sample_ratio=0.5))
+    assert not app.exception
+    assert title in texts(app)
+    assert "30 held-out items, ranked alike" in texts(app)
 
 
 @pytest.mark.usefixtures("dataset")

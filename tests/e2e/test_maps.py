@@ -314,3 +314,19 @@ def test_an_outline_around_nothing_chooses_nothing_and_one_press_leads_back_from
     settle(page)
     page.go_back()
     expect(page.get_by_role("heading", name="Embeddings")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_epoch_of_a_film_is_not_below_the_tools_of_the_chart(
+    server: Server, page: Page, width: int
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=3), workspace=server.workspace)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=film")
+    page.locator(".updatemenu-button").first.hover(timeout=UMAP_LIMIT_MS)
+    epoch = page.locator(".slider-group text").filter(has_text="Epoch").bounding_box()
+    tools = page.locator(".modebar").first.bounding_box()
+    assert epoch is not None
+    assert tools is not None
+    assert epoch["y"] >= tools["y"] + tools["height"]

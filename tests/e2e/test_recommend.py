@@ -158,3 +158,19 @@ def test_hostile_titles_stay_text_in_lists_cards_and_reasons(server: Server, pag
     assert page.locator("a[href^=javascript]").count() == 0
     assert not dialogs
     assert [url for url in asked if "/evil" in url] == []
+
+
+def test_the_keyboard_stays_at_a_card_that_is_pressed(server: Server, page: Page) -> None:
+    run = trained(server.workspace, [f"Song {at}" for at in range(N_ITEMS)])
+    for address, card in (
+        (f"inspect?run={run.id}", "inspect_card_2"),
+        (f"recommend?run={run.id}&view=compose", "compose_card_2"),
+    ):
+        page.goto(f"{server.url}/{address}")
+        button = page.locator(f".st-key-{card} button").first
+        expect(button).to_have_attribute("data-testid", "stBaseButton-secondary")
+        settle(page)
+        button.press("Enter")
+        expect(button).to_have_attribute("data-testid", "stBaseButton-primary")
+        settle(page)
+        expect(button).to_be_focused()

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_columns import ItemColumns, item_columns
-from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.item_table import ItemTable, about_items, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
@@ -99,6 +99,11 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None, ItemTable 
         if table is None:
             return preview.form, None, None
         _draw_items(table, preview, roles)
+    elif set(preview.rows) - set(roles.named().values()):
+        st.caption(
+            "No other column of it is kept. If one holds titles of the items, give this file as "
+            "the item table as well."
+        )
     with sequences:
         _draw_sequences(choice, preview, roles, table)
     return preview.form, roles, table
@@ -116,7 +121,7 @@ def _ask_items(choice: LogChoice, items: Path, roles: Roles) -> ItemTable | None
     if key is None:
         st.caption(":material/arrow_upward: Still to choose: the column of the item ids.")
         return None
-    return _item_table(*head, key, title)
+    return about_items(_item_table(*head, key, title), roles)
 
 
 def _ask_item_column(

@@ -17,7 +17,8 @@ from bert4rec.view.map_page import GROUNDS
 
 # All of it, controls included, is in sight on a screen of 1440 by 900.
 FILM_HEIGHT = HEIGHT - 10
-CONTROLS_HEIGHT = 96
+# The epoch stands below the tools that every chart has at its right end.
+CONTROLS_HEIGHT = 110
 
 
 def draw_aligned(maps: AlignedMaps, colours: Colouring, titles: Sequence[str]) -> go.Figure:

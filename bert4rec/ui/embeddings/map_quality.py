@@ -51,5 +51,6 @@ def lost_words(whole: EmbeddingMap) -> str:
     """Return how many neighbours a map parts, in a sentence without its stop."""
     n_lost = round(10 * (1 - whole.recall))
     # Not all of them where some are kept, nor none where some are lost.
-    many = {0: "hardly any", 10: "nearly all"}.get(n_lost, f"about {n_lost}")
-    return f"Of ten true neighbours, {many} lie elsewhere on this map"
+    rounded = {0: "hardly one lies", 1: "about one lies", 10: "nearly all lie"}
+    told = rounded.get(n_lost, f"about {n_lost} lie")
+    return f"Of ten true neighbours, {told} elsewhere on this map"

@@ -101,7 +101,11 @@ def _draw_budget(now: SearchDraft, problems: Sequence[str]) -> None:
         )
         _hold("search_trials", now.n_trials)
         _number(
-            "Trials", "search_trials", 5, "n_trials", help="Trials in all, the pruned included."
+            "Trials",
+            "search_trials",
+            5,
+            "n_trials",
+            help="Trials in all, with those that are pruned: ended early, as they fall behind.",
         )
         _hold("search_minutes", now.minutes)
         st.number_input(

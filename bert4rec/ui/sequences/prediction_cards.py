@@ -15,11 +15,8 @@ from bert4rec.view.markdown import escape
 from bert4rec.words import number, percent
 
 CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sides"}
-CONTEXT_ICONS = {
-    "past": ":material/arrow_back:",
-    "future": ":material/arrow_forward:",
-    "both": ":material/sync_alt:",
-}
+# Plain signs: the name of an icon would be read out as it is written.
+CONTEXT_SIGNS = {"past": "←", "future": "→", "both": "↔"}
 BITS_HELP = (
     "How much the context tells beyond popularity, in bits: 1 bit makes the true item twice as "
     "probable as its share of all interactions."
@@ -202,7 +199,7 @@ def draw_contexts(
     for context, prediction in by_context.items():
         with columns.container():
             st.metric(
-                f"{CONTEXT_ICONS[context]} {CONTEXT_WORDS[context]}",
+                f"{CONTEXT_SIGNS[context]} {CONTEXT_WORDS[context]}",
                 f"{ordinal(prediction.true_rank + 1)}",
                 delta=f"{signed_bits(prediction.bits)} bits over popularity",
                 delta_color="off",

@@ -49,15 +49,23 @@ def draw_yaml_in(target: Target, *, noun: str, example: str) -> None:
         "Or paste it", key=pasted, height=170, placeholder=example, persist_state="session"
     )
     st.button("Fill the form", icon=":material/input:", on_click=_take_pasted, args=(target,))
-    problems, held = st.session_state.get(_outcome(target), (None, None))
+    refusal, held = st.session_state.get(_outcome(target), (None, None))
     if held != target.held():
         # Filled by something else since, or changed by hand.
         return
-    if problems:
-        lines = "\n".join(f"- {escape(problem)}" for problem in problems)
-        st.error(f"The form is unchanged. To be put right:\n\n{lines}", icon=":material/error:")
+    if refusal:
+        st.error(refusal, icon=":material/error:")
     else:
         st.success(f"The form is filled from the {noun}.", icon=":material/check:")
+
+
+def _refusal(error: SettingsError) -> str:
+    """Return problems as a list, and below it what to do; its lines after the first are YAML."""
+    lines = "\n".join(f"- {escape(problem)}" for problem in error.problems)
+    advice, _, yaml = (error.fix or "").partition("\n")
+    block = f"\n```yaml\n{yaml}\n```" if yaml else ""
+    told = f"The form is unchanged. To be put right:\n\n{lines}"
+    return f"{told}\n\n{escape(advice)}{block}" if advice else told
 
 
 def _outcome(target: Target) -> str:
@@ -71,7 +79,7 @@ def _take_file(target: Target) -> None:
     try:
         text = file.getvalue().decode("utf-8")
     except UnicodeDecodeError:
-        _keep(target, [f"{file.name} is not a text file"])
+        _keep(target, _refusal(SettingsError([f"{file.name} is not a text file"])))
         return
     _take(target, text)
 
@@ -84,13 +92,13 @@ def _take(target: Target, text: str) -> None:
     try:
         target.fill(text)
     except SettingsError as error:
-        _keep(target, error.problems)
+        _keep(target, _refusal(error))
     else:
-        _keep(target, [])
+        _keep(target, "")
 
 
-def _keep(target: Target, problems: list[str]) -> None:
-    st.session_state[_outcome(target)] = (problems, target.held())
+def _keep(target: Target, refusal: str) -> None:
+    st.session_state[_outcome(target)] = (refusal, target.held())
 
 
 def draw_yaml_out(text: str, file_name: str) -> None:

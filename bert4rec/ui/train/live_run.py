@@ -39,7 +39,7 @@ from bert4rec.view.run_figures import (
     seen_words,
 )
 from bert4rec.view.state_words import state_word
-from bert4rec.words import duration, metric_name, number, size, when
+from bert4rec.words import counted, duration, metric_name, number, size, when
 
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
@@ -201,24 +201,36 @@ def _draw_results(run: Run, status: Status) -> None:
         st.warning(escape(few_words(summary["split"])), icon=":material/warning:")
     # There are summaries of a version that wrote none.
     if "report" in summary:
-        _draw_report(run, summary, summary["report"]["test"])
+        _draw_report(run, summary)
 
 
-def _draw_report(run: Run, summary: dict[str, Any], report: dict[str, Any]) -> None:
+def _draw_report(run: Run, summary: dict[str, Any]) -> None:
+    report = summary["report"]["test"]
     st.markdown(f"**{escape(final_finding(report))}**")
-    model = run.hyperparameters().model_name
-    table = final_table(report, model)
-    first, *scorers = [Column(str(name), str(name)) for name in table.columns]
-    told = metrics_help().replace("**", "")
-    columns = [first._replace(about=told), *scorers]
-    draw_table(table, columns, alt=f"Test metrics of {model} and the baselines")
-    n_rows = number(report["bert4rec"]["n_rows"])
+    _draw_final(run, report, "Test metrics")
     st.caption(
-        f"{n_rows} held-out items: {escape(asked_words(summary.get('split')))}, ranked among the "
+        f"{_held_out(report)}: {escape(asked_words(summary.get('split')))}, ranked among the "
         f"whole catalogue{escape(seen_words(summary))}; in brackets the 95% interval. "
         f"{number(summary['n_parameters'])} parameters, trained at "
         f"{number(summary['sequences_per_second'])} sequences per second."
     )
+    if unseen := summary["report"].get("unseen_users"):
+        st.markdown("**Users of whom nothing was trained on**")
+        _draw_final(run, unseen, "Metrics on users of whom nothing was trained on")
+        st.caption(f"{_held_out(unseen)}, ranked alike: how it does for users who are new to it.")
+
+
+def _draw_final(run: Run, report: dict[str, Any], alt: str) -> None:
+    """Draw what the model and the baselines reached on one part of the split."""
+    model = run.hyperparameters().model_name
+    table = final_table(report, model)
+    first, *scorers = [Column(str(name), str(name)) for name in table.columns]
+    columns = [first._replace(about=metrics_help().replace("**", "")), *scorers]
+    draw_table(table, columns, alt=f"{alt} of {model} and the baselines")
+
+
+def _held_out(report: dict[str, Any]) -> str:
+    return counted(report["bert4rec"]["n_rows"], "held-out item")
 
 
 def _draw_settings(run: Run) -> None:

@@ -22,6 +22,7 @@ from bert4rec.data.collection import (
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.prepare import prepare
+from bert4rec.data.samples import ROLES, SAMPLES, prepare_sample
 from bert4rec.errors import DatasetError, NotFoundError
 
 SEQUENCES = [[1, 2, 3], [], [3, 2], [4]]
@@ -193,6 +194,22 @@ def test_a_log_that_changed_shows_in_its_hash(workspace: Path, tmp_path: Path) -
     one, other = list_datasets(workspace)
     assert versions(one, [one, other]) == [other]
     assert {"source.hash", "counts.n_interactions"} <= {r.what for r in differences(one, other)}
+
+
+def test_bundled_samples_are_no_versions_of_each_other(workspace: Path) -> None:
+    for name in ("reading", "courses"):
+        prepare_sample(name, workspace)
+    prepare(
+        SAMPLES["reading"].folder / "interactions.csv",
+        roles=ROLES,
+        name="shorter",
+        settings=PrepareSettings(max_sequence_length=20),
+        workspace=workspace,
+        marks={"simulated": True},
+    )
+    there = {manifest["name"]: manifest for manifest in list_datasets(workspace)}
+    assert versions(there["reading"], there.values()) == [there["shorter"]]
+    assert versions(there["courses"], there.values()) == []
 
 
 def test_datasets_without_a_source_are_no_versions_of_each_other(

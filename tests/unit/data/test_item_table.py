@@ -10,9 +10,10 @@ import pytest
 
 from bert4rec.data.dataset import open_dataset
 from bert4rec.data.interchange import export_dataset
-from bert4rec.data.item_table import read_item_table, read_items
+from bert4rec.data.item_table import about_items, read_item_table, read_items
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.data.refine import refine
+from bert4rec.data.roles import Roles
 from bert4rec.errors import LogError
 
 TABLES = {
@@ -66,6 +67,19 @@ def test_other_columns_stay_and_numbers_become_numbers(tmp_path: Path):
     assert table.dtypes[["year", "table_count"]].tolist() == ["float64", "int64"]
     assert table["table_count"].tolist() == [5, 6]
     assert table["genre"].tolist()[0] == "Folk"
+
+
+def test_a_log_is_its_own_item_table_without_what_it_tells_of_interactions(tmp_path: Path):
+    log = tmp_path / "log.csv"
+    lines = [f"u{u},i{i},Name {i},{u},{1000 + i},Folk\n" for u in range(5) for i in range(4)]
+    log.write_text("user,item,title,rating,time,genre\n" + "".join(lines))
+    made = prepare(log, items=log, workspace=tmp_path / "workspace")
+    table = made.vocabulary.table
+    assert list(table.columns) == ["item_id", "title", "count", "genre"]
+    assert table["title"].tolist() == ["Name 0", "Name 1", "Name 2", "Name 3"]
+    ratings = pd.DataFrame({"item": ["i0"], "rating": [4.5]})
+    about = about_items(read_item_table(ratings), Roles("user", "item", value="rating"))
+    assert "rating" in about.rows
 
 
 def test_key_and_title_can_be_named():

@@ -8,11 +8,17 @@ from bert4rec.ui.embeddings.map_quality import lost_words
 
 
 @pytest.mark.parametrize(
-    ("recall", "many"),
-    [(0.12, "about 9"), (0.049, "nearly all"), (0.97, "hardly any"), (0.5, "about 5")],
+    ("recall", "told"),
+    [
+        (0.97, "hardly one lies"),
+        (0.9, "about one lies"),
+        (0.5, "about 5 lie"),
+        (0.12, "about 9 lie"),
+        (0.049, "nearly all lie"),
+    ],
 )
-def test_a_few_neighbours_that_are_kept_or_lost_are_not_rounded_away(
-    recall: float, many: str
+def test_how_many_neighbours_a_map_parts_is_said_in_words_that_fit(
+    recall: float, told: str
 ) -> None:
     found = EmbeddingMap("pca", np.zeros((3, 2)), np.arange(1, 4), 0.9, recall, 3)
-    assert lost_words(found) == f"Of ten true neighbours, {many} lie elsewhere on this map"
+    assert lost_words(found) == f"Of ten true neighbours, {told} elsewhere on this map"
