@@ -158,6 +158,14 @@ def test_missing_moments_are_rejected_and_not_the_year_1970(tmp_path: Path):
     assert {reject["reason"] for reject in found.manifest["rejects"]} == {"no readable time"}
 
 
+def test_ids_that_are_not_a_number_are_missing_ids(tmp_path: Path):
+    # As pandas and others write gaps; those of Arrow are none in the statistics of the file either.
+    gaps = [float("nan") if n % 10 == 0 else float(text) for n, text in enumerate(USERS)]
+    found = prepared(tmp_path, table_of(user=pa.array(gaps)))
+    assert "nan" not in set(found.users["user_id"])
+    assert found.manifest["report"]["rejected"] == 6
+
+
 def prepared_parts(folder: Path, *parts: pa.Table, **settings: object) -> SequenceDataset:
     (folder / "parts").mkdir()
     for place, table in enumerate(parts):
