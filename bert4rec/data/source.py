@@ -310,8 +310,10 @@ def _needs_copies(source: Source, encodings: Sequence[str]) -> bool:
     kinds = set(zip(source.packings, encodings, strict=True))
     if len(kinds) > 1 or needs_copy(*kinds.pop()):
         return True
-    is_document = source.layout.form == "json"
-    return not is_document and any(map(has_mixed_ends, source.files, source.packings))
+    if source.layout.form == "json":
+        # The reader of documents takes UTF-8 alone.
+        return encodings[0] != "utf-8"
+    return any(map(has_mixed_ends, source.files, source.packings))
 
 
 def scan_source(source: Source, folder: Path) -> Scan:
