@@ -58,6 +58,18 @@ BROKEN = {
     "Parquet in name only": (b"PAR1" + JUNK, "Parquet file cannot be read"),
     "damaged gzip": (gzip.compress(JUNK)[:-500], "damaged or cut short"),
     "zip": (b"PK\x03\x04" + JUNK, "damaged or cut short"),
+    "Arrow": (b"ARROW1\0\0" + JUNK, "an Arrow or Feather file, not text.*Write it as Parquet"),
+    "ORC": (b"ORC\n" + JUNK, "an ORC file, not text.*Write it as Parquet"),
+    "pickle": (b"\x80\x05" + JUNK, "a pickle of Python, not text.*Write it as Parquet"),
+    "web page": (
+        "\n<!DOCTYPE html>\n<p>Log in, please</p>\n",
+        "a web page.*an error may have been",
+    ),
+    "XML": ('<?xml version="1.0"?>\n' + '<e user="u" item="i"/>\n' * 9, "an XML document"),
+    "note of Git LFS": (
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        "a note of Git LFS.*git lfs pull",
+    ),
     "UTF-32": ((HEADER + ROWS).encode("utf-32"), "UTF-32"),
     "old line ends": ((HEADER + ROWS).replace("\n", "\r"), "carriage return"),
     "duplicate column": ("user_id,item_id,item_id\n" + ROWS, "more than once"),
