@@ -154,8 +154,13 @@ def _names_roles(nested: _Nested, kind: str) -> bool:
     is_wrapper = kind == "json" and not nested.lists and len(nested.rows) == 1
     if is_wrapper and _inner(nested) is not None:
         return False
-    guesses = guess_roles(_layout(nested, kind, "").described())
-    return all(guesses[role].column and guesses[role].is_certain for role in ("user", "item"))
+    layout = _layout(nested, kind, "")
+    guesses = guess_roles(layout.described())
+    if not all(guesses[role].column and guesses[role].is_certain for role in ("user", "item")):
+        return False
+    level, pointer = layout.paths[layout.columns.index(str(guesses["item"].column))]
+    # A list of items is a history.
+    return not any(isinstance(_found(row[level], pointer), list) for row in nested.rows)
 
 
 def _inner(nested: _Nested) -> _Nested | None:
@@ -170,7 +175,7 @@ def _inner(nested: _Nested) -> _Nested | None:
     known = [
         (is_record, key)
         for is_record, key in lists
-        if is_record or plain_name(key) in HISTORIES.split()
+        if is_record or plain_name(key) in [*HISTORIES.split(), *ALIASES["item"].split()]
     ]
     if not known:
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.column_types import LISTS, is_list_type
 from bert4rec.data.connection import Scan
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
@@ -23,7 +24,7 @@ from bert4rec.data.heads import (
     read_head,
     unpacked_name,
 )
-from bert4rec.data.layout import Layout, check_form
+from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
 from bert4rec.data.parquet_form import parquet_layout
 from bert4rec.data.partitions import partitions_of, with_partitions
 from bert4rec.data.roles import guess_roles
@@ -171,6 +172,14 @@ def open_source(
         sql_types=tuple(sql_types),
         passed_over=(*_names_left(there, chosen), *_folders_left(folder, there)),
     )
+
+
+def holds_lists(source: Source, name: str) -> bool:
+    """Whether each cell of a column holds several values, so that it can be no id."""
+    if source.frame is not None:
+        return any(isinstance(cell, LISTS) for cell in source.frame[name].head(N_EXAMPLES))
+    place = source.layout.columns.index(name)
+    return any(is_list_type(types[place]) for types in source.sql_types if types)
 
 
 def _folder_of(files: Sequence[Path]) -> Path:
