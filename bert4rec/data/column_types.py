@@ -45,7 +45,7 @@ def dtype_of_type(sql_type: str, examples: Sequence[str]) -> str:
     if is_time_type(sql_type):
         return "timestamp"
     if sql_type in WHOLE_NUMBERS:
-        return "integer"
+        return "date" if dtype_of(examples) == "date" else "integer"
     if sql_type in FLOATS or DECIMAL.fullmatch(sql_type):
         return "number"
     return dtype_of(examples) if sql_type == "VARCHAR" else "text"

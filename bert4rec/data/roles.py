@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bert4rec.data.written_dates import is_written_date
 from bert4rec.errors import LogError
 
 ROLE_NAMES = ("user", "item", "time", "value", "event")
@@ -39,19 +40,6 @@ MOST_EVENT_EXAMPLES = 30
 MOST_DAYS = 366
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-CLOCK = "([ ,].*)?"
-# With numbers for all parts, in one piece, with names of months, as web servers and Unix write.
-DATES = (
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ,].*)?",
-    rf"\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}{CLOCK}",
-    r"\d{8}[T ]\d{2}:?\d{2}.*",
-    rf"([a-z]{{3,9}},? )?\d{{1,2}}\.?[ -]{MONTH}[ -]\d{{2,4}}{CLOCK}",
-    rf"{MONTH} \d{{1,2}},? \d{{4}}{CLOCK}",
-    rf"\d{{1,2}}/{MONTH}/\d{{4}}:\d{{2}}.*",
-    rf"[a-z]{{3}} {MONTH} +\d{{1,2}} \d{{2}}:\d{{2}}:\d{{2}} .*\d{{4}}",
-)
-DATE = re.compile("|".join(DATES), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -103,11 +91,11 @@ def dtype_of(examples: Sequence[str]) -> str:
     real = [text.strip() for text in examples if text and text.strip()]
     if not real:
         return "text"
+    if all(map(is_written_date, real)):
+        return "date"
     if all(re.fullmatch(r"[+-]?\d+", text) for text in real):
         return "integer"
-    if all(NUMBER.fullmatch(text) for text in real):
-        return "number"
-    return "date" if all(DATE.fullmatch(text) for text in real) else "text"
+    return "number" if all(NUMBER.fullmatch(text) for text in real) else "text"
 
 
 def guess_roles(columns: Sequence[Column]) -> dict[str, RoleGuess]:
@@ -207,7 +195,7 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
 
 def _are_mostly_dates(column: Column) -> bool:
     real = [text.strip() for text in column.examples if text and text.strip()]
-    return sum(DATE.fullmatch(text) is not None for text in real) > len(real) / 2
+    return sum(map(is_written_date, real)) > len(real) / 2
 
 
 def holds_unix_times(column: Column, unit: float = 1.0) -> bool:

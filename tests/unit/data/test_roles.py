@@ -91,6 +91,7 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
 WRITTEN = (
     *("17.05.2024 20:15", "5/17/24 8:15 PM", "2024.05.17", "20240517T201500Z", "17-May-2024"),
     *("May 17, 2024", "17 May 2024, 20:15", "17. May 2024", "Fri, 17 May 2024 20:15:00 +0000"),
+    *("20240517", "202405172015", "20240517201500", "Fri May 17 20:15:00 CEST 2024"),
     *("Fri May 17 20:15:00 +0000 2024", "17/May/2024:20:15:00 +0000", "17 May 2024 at 20:15"),
 )
 
@@ -111,7 +112,9 @@ def test_unix_times_finer_than_seconds_are_a_question_and_no_silent_file_order(u
     assert guess_roles([*found, *columns(y="date")])["time"].column == "y"
 
 
-@pytest.mark.parametrize("text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678"])
+@pytest.mark.parametrize(
+    "text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678", "20241317"]
+)
 def test_what_looks_a_little_like_a_date_is_none(text: str):
     found = [*columns(user="text", item="text"), Column("when", dtype_of([text]), (text,))]
     assert guess_roles(found)["time"].column is None
