@@ -178,7 +178,7 @@ def _headerless(
 
 
 def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
-    candidates = ["\t"] if form == "tsv" else list(DELIMITERS)[:5]
+    candidates = ["\t"] if form == "tsv" else list(DELIMITERS)[: 4 if _are_aligned(lines) else 5]
     best, best_share = None, 0.5
     for delimiter in candidates:
         widths = [len(row) for row in _cut(lines, delimiter, '"')]
@@ -186,6 +186,13 @@ def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
         if share > best_share + 1e-9:
             best, best_share = delimiter, share
     return best if best or form == "tsv" else _sniffed(lines)
+
+
+def _are_aligned(lines: Sequence[str]) -> bool:
+    """Whether runs of spaces part the lines into columns, as in tables for people to read."""
+    widths = [len(line.split()) for line in lines]
+    n_runs = sum("  " in line.strip() for line in lines)
+    return widths[0] > 1 and min(n_runs, widths.count(widths[0])) * 2 > len(lines)
 
 
 def _sniffed(lines: Sequence[str]) -> str | None:
@@ -260,6 +267,12 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
             where=where,
             fix="Write the item into each row, such as 1488844,1,3,2005-09-06, below a first line"
             " user_id,item_id,rating,date.",
+        )
+    if _are_aligned(lines):
+        return LogError(
+            f"runs of spaces part its {len(lines[0].split())} columns",
+            where=where,
+            fix="Part them by one comma or tab; pandas reads such a file with sep=r'\\s+'.",
         )
     signs = list(DELIMITERS.items())[:4]
     found = []

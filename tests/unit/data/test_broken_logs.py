@@ -18,6 +18,7 @@ from bert4rec.errors import LogError
 
 HEADER = "user_id,item_id,timestamp\n"
 ROWS = "".join(f"u{n % 5},i{n % 7},{1_700_000_000 + n}\n" for n in range(50))
+ALIGNED = [(f"u{n % 5}", f"i{n % 7}", 1_700_000_000 + n) for n in range(50)]
 JUNK = random.Random(0).randbytes(50_000)
 
 
@@ -43,6 +44,14 @@ BROKEN = {
     "words above the header": (
         "Sales of May\nu;i;t;v\n" + ROWS.replace(",", ";").replace("\n", ";4,5\n"),
         "by a semicolon, the first line has 1 column but most others 4.*delete what stands above",
+    ),
+    "columns aligned on the left": (
+        "".join(f"{a:<8}{b:<8}{c}\n" for a, b, c in [("user", "item", "time"), *ALIGNED]),
+        "runs of spaces part its 3 columns.*one comma or tab",
+    ),
+    "columns aligned on the right": (
+        "".join(f"{a:>8}{b:>8}{c:>12}\n" for a, b, c in ALIGNED),
+        "runs of spaces part its 3 columns.*one comma or tab",
     ),
     "too short a header": ("user_id,item_id\n" + ROWS, "2 columns but most others 3"),
     "unparsable times": (HEADER + with_column(ROWS, 2, "yesterday"), "cannot be read as times"),
@@ -296,6 +305,13 @@ def test_a_form_that_the_file_does_not_have_is_refused(form: str, expected: str,
     path.write_text(HEADER + ROWS)
     with pytest.raises(LogError, match=expected):
         read_log(path, form=form)
+
+
+def test_columns_that_spaces_align_are_no_tsv_either(tmp_path: Path):
+    path = tmp_path / "log.txt"
+    path.write_text(str(BROKEN["columns aligned on the left"][0]))
+    with pytest.raises(LogError, match="runs of spaces"):
+        preview_log(path, form="tsv")
 
 
 def test_a_role_without_its_column_names_the_near_miss(tmp_path: Path):
