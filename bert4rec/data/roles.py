@@ -241,10 +241,17 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
 def _more_advice(columns: Sequence[Column]) -> str:
     if columns[0].name == "column1":
         return " Or let the first line name the columns, such as user_id,item_id,timestamp."
-    if _by_name("user", columns) is None:
+    user = _by_name("user", columns)
+    if user is None:
         return (
             " If it is the log of one person, as apps export it, lay those of many beside it, each"
             " in a folder such as user_id=anna, and read the folder above."
+        )
+    stems = [re.sub(r"\d+", "#", column.name) for column in columns]
+    if any("#" in stem and stems.count(stem) > 1 for stem in stems):
+        return (
+            " If the items of a user stand side by side, write a line for each, as"
+            f" frame.melt({user.column!r}).dropna() of pandas does."
         )
     return ""
 

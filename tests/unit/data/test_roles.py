@@ -130,6 +130,7 @@ def test_what_to_do_about_the_user_is_said_by_what_the_log_looks_like():
     for names, expected in (
         (("column1", "column2"), "let the first line name the columns"),
         (("trackName", "msPlayed"), "the log of one person"),
+        (("user_id", "item1", "item2"), "frame.melt('user_id').dropna()"),
     ):
         found = columns(**dict.fromkeys(names, "text"))
         with pytest.raises(LogError) as caught:
