@@ -66,7 +66,8 @@ def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
         return sessions_layout(lines, "items on each line, as named; each line is a user")
     if form == "pairs":
         return _pairs_layout(lines, where)
-    if form in (None, "movielens") and "::" in lines[0]:
+    has_names = any(map(is_known_name, lines[0].split("::")))
+    if form in (None, "movielens") and "::" in lines[0] and not has_names:
         return _movielens_layout(_cut(lines, "::", ""), "::", "", "fields are separated by '::'")
     return _delimited_layout(lines, where, form)
 
@@ -178,7 +179,8 @@ def _headerless(
 
 
 def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
-    candidates = ["\t"] if form == "tsv" else list(DELIMITERS)[: 4 if _are_aligned(lines) else 5]
+    parted = [sign for sign in DELIMITERS if sign != " " or not _are_aligned(lines)]
+    candidates = ["\t"] if form == "tsv" else parted
     best, best_share = None, 0.5
     for delimiter in candidates:
         widths = [len(row) for row in _cut(lines, delimiter, '"')]

@@ -172,10 +172,14 @@ def _inner(nested: _Nested) -> _Nested | None:
         for key, value in record.items()
         if isinstance(value, list) and value and not isinstance(value[0], list)
     )
+    histories = HISTORIES.split()
+    levels = range(len(nested.lists) + 1)
+    names = {plain_name(name) for level in levels for name in _fields(nested, level)}
+    if names.intersection(ALIASES["user"].split()):
+        # Without a user it may be a table of items with lists of titles.
+        histories += ALIASES["item"].split()
     known = [
-        (is_record, key)
-        for is_record, key in lists
-        if is_record or plain_name(key) in [*HISTORIES.split(), *ALIASES["item"].split()]
+        (is_record, key) for is_record, key in lists if is_record or plain_name(key) in histories
     ]
     if not known:
         return None
