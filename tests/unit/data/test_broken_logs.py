@@ -211,6 +211,17 @@ def test_a_folder_whose_files_are_alike_is_asked_for_its_columns(tmp_path: Path)
         read_log(tmp_path)
 
 
+def test_a_folder_whose_further_parts_have_no_header_is_not_read_without_them(tmp_path: Path):
+    (tmp_path / "xaa").write_text(HEADER + ROWS)
+    (tmp_path / "xab").write_text(ROWS)
+    (tmp_path / "names.csv").write_text("i1,One\ni2,Two\n")
+    with pytest.raises(LogError, match="xab has as many columns as xaa, but no header") as caught:
+        preview_log(tmp_path)
+    assert "above it" in str(caught.value.fix)
+    (tmp_path / "xab").write_text(HEADER + ROWS)
+    assert preview_log(tmp_path).files == ("xaa", "xab")
+
+
 def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
     (tmp_path / "seen.csv").write_text(HEADER + ROWS)
     (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
