@@ -34,15 +34,20 @@ CHOOSE_LINES = (
 RECBOLE_FIELD = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
 
 
-def detect_layout(head: Head, form: str | None = None) -> Layout:
+def detect_layout(head: Head, form: str | None = None, *, of_items: bool = False) -> Layout:
     """Tell the form of a text file from its first lines, or cut them by the form that was named.
+
+    Args:
+        head: The first lines.
+        form: The form that was named, if one was.
+        of_items: Whether it is a table of items, not a log.
 
     Raises:
         LogError: the lines fit no form, or not the one that was named.
     """
     check_form(form)
     if form in JSON_FORMS or (form is None and may_be_json(head.text)):
-        return json_layout(head, form)
+        return json_layout(head, form, of_items=of_items)
     told = (n for n, line in enumerate(head.lines) if line.strip() and not _tells_delimiter(line))
     n_before = next(told, 0)
     rest = (line for line in head.lines[n_before:] if line.strip())

@@ -45,7 +45,7 @@ FOREIGN = {
 # How texts begin that are no logs, in lower case.
 WEB_PAGE = (
     "a web page",
-    "Look into it: a login or an error may have been saved in place of the log.",
+    "Look into it: a login or an error may have been saved in its place.",
 )
 FOREIGN_TEXT = {
     b"<html": WEB_PAGE,

@@ -45,7 +45,9 @@ def listed(names: Sequence[str], n: int) -> str:
     return ", ".join(shown) + (f" and {n - len(shown):,} more" if n > len(shown) else "")
 
 
-def head_and_layout(file: Path, form: str | None, n_bytes: int = HEAD_BYTES) -> tuple[Head, Layout]:
+def head_and_layout(
+    file: Path, form: str | None, n_bytes: int = HEAD_BYTES, *, of_items: bool = False
+) -> tuple[Head, Layout]:
     """Read the head of a file and tell its form, or cut it by the one that was named.
 
     Raises:
@@ -60,7 +62,7 @@ def head_and_layout(file: Path, form: str | None, n_bytes: int = HEAD_BYTES) -> 
         return head, parquet_layout(file)
     if form == "parquet":
         raise LogError("the file is not Parquet", where=file.name, fix="Omit the form.")
-    return head, with_partitions(detect_layout(head, form), file)
+    return head, with_partitions(detect_layout(head, form, of_items=of_items), file)
 
 
 def logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:

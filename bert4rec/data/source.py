@@ -101,9 +101,13 @@ def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) 
 
 
 def open_source(
-    path: str | Path, *, form: str | None = None, max_bytes: int | None = None
+    path: str | Path,
+    *,
+    form: str | None = None,
+    max_bytes: int | None = None,
+    of_items: bool = False,
 ) -> Source:
-    """Find the files of a log and tell their form from their first lines.
+    """Find the files of a log, or of a table of items, and tell their form from their first lines.
 
     Raises:
         LogError: there is no log at `path`, or it is larger than `max_bytes`.
@@ -117,10 +121,10 @@ def open_source(
         chosen = filled_files(there, str(path)) if len(there) > 1 else there
     files = sorted(chosen, key=_part_of_a_split)
     size = check_size(files, max_bytes)
-    first, layout = head_and_layout(files[0], form)
+    first, layout = head_and_layout(files[0], form, of_items=of_items)
     heads, sql_types = [first], [layout.sql_types]
     for file in files[1:]:
-        head, other = head_and_layout(file, layout.form, FURTHER_HEAD_BYTES)
+        head, other = head_and_layout(file, layout.form, FURTHER_HEAD_BYTES, of_items=of_items)
         if other.signature != layout.signature:
             raise LogError(
                 f"{file.name} does not have the columns and form of {files[0].name}",
