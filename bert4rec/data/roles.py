@@ -241,19 +241,24 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
 def _more_advice(columns: Sequence[Column]) -> str:
     if columns[0].name == "column1":
         return " Or let the first line name the columns, such as user_id,item_id,timestamp."
-    user = _by_name("user", columns)
-    if user is None:
+    if _by_name("user", columns) is None:
         return (
             " If it is the log of one person, as apps export it, lay those of many beside it, each"
             " in a folder such as user_id=anna, and read the folder above."
         )
+    return f" {as_lines(columns)}".rstrip()
+
+
+def as_lines(columns: Sequence[Column]) -> str:
+    """Say how items that stand side by side in a line become lines; empty where none seem to."""
+    user = _by_name("user", columns)
     stems = [re.sub(r"\d+", "#", column.name) for column in columns]
-    if any("#" in stem and stems.count(stem) > 1 for stem in stems):
-        return (
-            " If the items of a user stand side by side, write a line for each, as"
-            f" frame.melt({user.column!r}).dropna() of pandas does."
-        )
-    return ""
+    if user is None or not any("#" in stem and stems.count(stem) > 1 for stem in stems):
+        return ""
+    return (
+        "If the items of a user stand side by side, write a line for each, as"
+        f" frame.melt({user.column!r}).dropna() of pandas does."
+    )
 
 
 def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
