@@ -184,7 +184,7 @@ def _headerless(
 
 
 def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
-    parted = [sign for sign in DELIMITERS if sign != " " or not _are_aligned(lines)]
+    parted = [sign for sign in DELIMITERS if sign != " " or not _n_aligned(lines)]
     candidates = ["\t"] if form == "tsv" else parted
     best, best_share = None, 0.5
     for delimiter in candidates:
@@ -195,11 +195,14 @@ def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
     return best if best or form == "tsv" else _sniffed(lines)
 
 
-def _are_aligned(lines: Sequence[str]) -> bool:
-    """Whether runs of spaces part the lines into columns, as in tables for people to read."""
-    widths = [len(line.split()) for line in lines]
+def _n_aligned(lines: Sequence[str]) -> int:
+    """Return into how many columns runs of spaces part the lines, as in tables for people; or 0."""
     n_runs = sum("  " in line.strip() for line in lines)
-    return widths[0] > 1 and min(n_runs, widths.count(widths[0])) * 2 > len(lines)
+    for parted_by in (" +", " {2,}"):
+        widths = [len(re.split(parted_by, line.strip())) for line in lines]
+        if widths[0] > 1 and min(n_runs, widths.count(widths[0])) * 2 > len(lines):
+            return widths[0]
+    return 0
 
 
 def _sniffed(lines: Sequence[str]) -> str | None:
@@ -275,11 +278,12 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
             fix="Write the item into each row, such as 1488844,1,3,2005-09-06, below a first line"
             " user_id,item_id,rating,date.",
         )
-    if _are_aligned(lines):
+    n_aligned = _n_aligned(lines)
+    if n_aligned:
         return LogError(
-            f"runs of spaces part its {len(lines[0].split())} columns",
+            f"runs of spaces part its {n_aligned} columns",
             where=where,
-            fix="Part them by one comma or tab; pandas reads such a file with sep=r'\\s+'.",
+            fix="Part them by one comma or tab; pandas reads such a file with read_fwf.",
         )
     signs = list(DELIMITERS.items())[:4]
     found = []

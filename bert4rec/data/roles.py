@@ -182,7 +182,7 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
         return RoleGuess(found[0], f"{found[0]!r} is the only column that holds dates", True)
     if found:
         return RoleGuess(found[0], f"{_listed(found)} hold dates; the first is taken", False)
-    mostly = next((c.name for c in columns if c.dtype == "text" and _are_mostly_dates(c)), None)
+    mostly = next((column.name for column in columns if _are_mostly_dates(column)), None)
     if mostly is not None:
         reason = f"most of {mostly!r} are dates; lines with anything else there would be rejected"
         return RoleGuess(mostly, reason, False)

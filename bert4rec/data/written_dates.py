@@ -48,7 +48,8 @@ KINDS = (
     ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z", "%Y%m%d %H:%M:%S"),
 )
 
-# What may stand for the signs of a form, and what is a day, or a moment, in one number.
+# What may stand for the signs of a form, and what is a day, or a moment, in one number,
+# which is a float where pandas had a gap in the column.
 SIGNS = {
     "Y": r"\d{4}",
     "y": r"\d\d",
@@ -57,7 +58,10 @@ SIGNS = {
     **dict.fromkeys("bB", "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"),
     **dict.fromkeys("aA", "(mon|tue|wed|thu|fri|sat|sun)[a-z]*"),
 }
-ONE_NUMBER = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?"
+ONE_NUMBER = (
+    r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?(\.0)?"
+)
 
 
 def _pattern(form: str) -> str:

@@ -49,6 +49,10 @@ BROKEN = {
         "".join(f"{a:<8}{b:<8}{c}\n" for a, b, c in [("user", "item", "time"), *ALIGNED]),
         "runs of spaces part its 3 columns.*one comma or tab",
     ),
+    "columns aligned that hold spaces": (
+        "user    item        time\n" + "".join(f"{a:<8}The {b:<8}{c}\n" for a, b, c in ALIGNED),
+        "runs of spaces part its 3 columns.*read_fwf",
+    ),
     "columns aligned on the right": (
         "".join(f"{a:>8}{b:>8}{c:>12}\n" for a, b, c in ALIGNED),
         "runs of spaces part its 3 columns.*one comma or tab",

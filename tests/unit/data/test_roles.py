@@ -84,6 +84,9 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
     assert guesses["time"].column == "wann"
     assert not guesses["time"].is_certain
     assert "most of 'wann' are dates" in guesses["time"].reason
+    numbers = ("20240501", "0", "20240503")
+    guess = guess_roles([*columns, Column("wann", dtype_of(numbers), numbers)])["time"]
+    assert (guess.column, guess.is_certain) == ("wann", False)
     words = Column("wann", "text", ("soon", "2024-05-01", "late"))
     assert guess_roles([*columns, words])["time"].column is None
 
@@ -91,7 +94,7 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
 WRITTEN = (
     *("17.05.2024 20:15", "5/17/24 8:15 PM", "2024.05.17", "20240517T201500Z", "17-May-2024"),
     *("May 17, 2024", "17 May 2024, 20:15", "17. May 2024", "Fri, 17 May 2024 20:15:00 +0000"),
-    *("20240517", "202405172015", "20240517201500", "Fri May 17 20:15:00 CEST 2024"),
+    *("20240517", "20240517.0", "202405172015", "20240517201500", "Fri May 17 20:15:00 CEST 2024"),
     *("Fri May 17 20:15:00 +0000 2024", "17/May/2024:20:15:00 +0000", "17 May 2024 at 20:15"),
 )
 
