@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bert4rec.bulk.row_files import rows_from_aside
+from bert4rec.bulk.row_writers import rows_from_aside
 
 # What ranking may hold, and what a pair takes of it: its key, row, score and places while sorting.
 RANKING_BYTES = 512 * 2**20

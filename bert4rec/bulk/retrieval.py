@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bert4rec.bulk.row_files import BATCH_ROWS, rows_written
+from bert4rec.bulk.row_files import BATCH_ROWS
+from bert4rec.bulk.row_writers import rows_written
 from bert4rec.bulk.vector_table import VectorTable, vector_batches
 from bert4rec.bulk.vectors import ITEM
 from bert4rec.errors import FormatError

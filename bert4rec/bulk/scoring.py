@@ -19,9 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.bulk.pair_ranks import Ranks
-from bert4rec.bulk.row_files import (
-    BATCH_ROWS,
-    RowFile,
+from bert4rec.bulk.row_files import BATCH_ROWS, RowFile
+from bert4rec.bulk.row_writers import (
     row_file_to_write,
     rows_from_aside,
     rows_set_aside,

@@ -267,6 +267,17 @@ def _gap_checks(dataset: SequenceDataset) -> Iterator[Check]:
                 "If it is no id, leave such cells empty in the log: their lines are then rejected.",
                 n,
             )
+        name = dataset.manifest.get("roles", {}).get(noun)
+        if name in ids:
+            n = int(counts[ids.index(name)])
+            yield Check(
+                "warning",
+                f"{name!r} is the {noun} of {counted(n, 'interaction')}, and the name of the"
+                " column",
+                "The line that names the columns may come again where files were joined: take it"
+                " out of the log and prepare that again.",
+                n,
+            )
 
 
 def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:

@@ -45,7 +45,7 @@ def dtype_of_type(sql_type: str, examples: Sequence[str]) -> str:
     if is_time_type(sql_type):
         return "timestamp"
     if sql_type in WHOLE_NUMBERS:
-        return "integer"
+        return "date" if dtype_of(examples) == "date" else "integer"
     if sql_type in FLOATS or DECIMAL.fullmatch(sql_type):
         return "number"
     return dtype_of(examples) if sql_type == "VARCHAR" else "text"
@@ -68,7 +68,9 @@ def id_text(column: str, sql_type: str) -> str:
         is_exact = f"isfinite({column}) AND abs({column}) < {LEAST_INEXACT}"
         is_whole = f"{is_exact} AND {column} = trunc({column})"
         text = f"CASE WHEN {is_whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
-        return f"CASE WHEN isnan({column}) THEN NULL ELSE {text} END"
+        # `isnan` says no of all cells where the statistics of a Parquet file, which leave NaN out,
+        # are known (DuckDB 2.0).
+        return f"nullif({text}, 'nan')"
     if DECIMAL.fullmatch(sql_type):
         # As for floats: 7.00 is the id 7.
         is_whole = f"{column} = trunc({column})"

@@ -175,7 +175,7 @@ def _value_filter(
         raise LogError(
             "a smallest value is asked for, but no column holds values",
             where=log.source_name,
-            fix="Choose the column of values, or leave min_value empty.",
+            fix="Choose the column of values, which are written as 4.5, or leave min_value empty.",
         )
     is_no_number = np.concatenate([np.isneginf(values) for (values,) in log.rows.chunks("v")])
     # A missing value is NaN, which no comparison holds for.

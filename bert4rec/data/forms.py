@@ -34,15 +34,20 @@ CHOOSE_LINES = (
 RECBOLE_FIELD = re.compile(r"([^:]+):(token|token_seq|float|float_seq)")
 
 
-def detect_layout(head: Head, form: str | None = None) -> Layout:
+def detect_layout(head: Head, form: str | None = None, *, of_items: bool = False) -> Layout:
     """Tell the form of a text file from its first lines, or cut them by the form that was named.
+
+    Args:
+        head: The first lines.
+        form: The form that was named, if one was.
+        of_items: Whether it is a table of items, not a log.
 
     Raises:
         LogError: the lines fit no form, or not the one that was named.
     """
     check_form(form)
     if form in JSON_FORMS or (form is None and may_be_json(head.text)):
-        return json_layout(head, form)
+        return json_layout(head, form, of_items=of_items)
     told = (n for n, line in enumerate(head.lines) if line.strip() and not _tells_delimiter(line))
     n_before = next(told, 0)
     rest = (line for line in head.lines[n_before:] if line.strip())
@@ -66,7 +71,8 @@ def _layout_of(lines: Sequence[str], where: str, form: str | None) -> Layout:
         return sessions_layout(lines, "items on each line, as named; each line is a user")
     if form == "pairs":
         return _pairs_layout(lines, where)
-    if form in (None, "movielens") and "::" in lines[0]:
+    has_names = any(map(is_known_name, lines[0].split("::")))
+    if form in (None, "movielens") and "::" in lines[0] and not has_names:
         return _movielens_layout(_cut(lines, "::", ""), "::", "", "fields are separated by '::'")
     return _delimited_layout(lines, where, form)
 
@@ -178,7 +184,8 @@ def _headerless(
 
 
 def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
-    candidates = ["\t"] if form == "tsv" else list(DELIMITERS)[:5]
+    parted = [sign for sign in DELIMITERS if sign != " " or not _n_aligned(lines)]
+    candidates = ["\t"] if form == "tsv" else parted
     best, best_share = None, 0.5
     for delimiter in candidates:
         widths = [len(row) for row in _cut(lines, delimiter, '"')]
@@ -186,6 +193,16 @@ def _delimiter(lines: Sequence[str], form: str | None) -> str | None:
         if share > best_share + 1e-9:
             best, best_share = delimiter, share
     return best if best or form == "tsv" else _sniffed(lines)
+
+
+def _n_aligned(lines: Sequence[str]) -> int:
+    """Return into how many columns runs of spaces part the lines, as in tables for people; or 0."""
+    n_runs = sum("  " in line.strip() for line in lines)
+    for parted_by in (" +", " {2,}"):
+        widths = [len(re.split(parted_by, line.strip())) for line in lines]
+        if widths[0] > 1 and min(n_runs, widths.count(widths[0])) * 2 > len(lines):
+            return widths[0]
+    return 0
 
 
 def _sniffed(lines: Sequence[str]) -> str | None:
@@ -260,6 +277,13 @@ def _uncut(lines: Sequence[str], where: str, form: str | None) -> LogError:
             where=where,
             fix="Write the item into each row, such as 1488844,1,3,2005-09-06, below a first line"
             " user_id,item_id,rating,date.",
+        )
+    n_aligned = _n_aligned(lines)
+    if n_aligned:
+        return LogError(
+            f"runs of spaces part its {n_aligned} columns",
+            where=where,
+            fix="Part them by one comma or tab; pandas reads such a file with read_fwf.",
         )
     signs = list(DELIMITERS.items())[:4]
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,30 @@ FOREIGN = {
     (0, b"SQLite format 3"): ("an SQLite database", "Export the table of interactions as CSV."),
     (0, b"\xff\xfe\x00\x00"): ("text in UTF-32", "Save it as UTF-8."),
     (0, b"%PDF"): ("a PDF document", "Export the interactions as CSV."),
+}
+# How texts begin that are no logs, in lower case.
+WEB_PAGE = (
+    "a web page",
+    "Look into it: a login or an error may have been saved in its place.",
+)
+FOREIGN_TEXT = {
+    b"<html": WEB_PAGE,
+    b"<!doctype html": WEB_PAGE,
+    b"<?xml": ("an XML document", "Export the interactions as CSV."),
+    b"version https://git-lfs": (
+        "a note of Git LFS that stands for it",
+        "Fetch the file itself with: git lfs pull.",
+    ),
+}
+# Tables that are not read; they may be parts of a log.
+TABLES = {
+    b"ARROW1": "an Arrow or Feather file",
+    b"\xff\xff\xff\xff": "a stream of Arrow",
+    b"FEA1": "a Feather file",
+    b"ORC": "an ORC file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x80": "a pickle of Python",
 }
 
 
@@ -302,11 +327,19 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
     for (place, sign), (what, fix) in FOREIGN.items():
         if data.startswith(sign, place):
             raise LogError(f"the file is {what}, not a log", where=file.name, fix=fix)
+    start = data.removeprefix(codecs.BOM_UTF8).lstrip()[:32].lower()
+    for sign, (what, fix) in FOREIGN_TEXT.items():
+        if start.startswith(sign):
+            raise LogError(f"the file is {what}, not a log", where=file.name, fix=fix)
     control = len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", data))
     if b"\x00" in data or control > len(data) // 100:
+        table = next((what for sign, what in TABLES.items() if data.startswith(sign)), None)
+        fix = "Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file."
+        if table is not None:
+            fix = "Write it as Parquet or CSV, as pandas does with to_parquet and to_csv."
         raise LogError(
-            "the file is binary, not text",
+            f"the file is {table or 'binary'}, not text",
             where=file.name,
-            fix="Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file.",
+            fix=fix,
             is_unreadable=True,
         )

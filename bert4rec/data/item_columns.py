@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert4rec.data.layout import JSON_FORMS
-from bert4rec.data.roles import guess_role, guess_roles, plain_name
+from bert4rec.data.roles import ALIASES, guess_role, guess_roles, plain_name
 from bert4rec.data.source import Source, open_source
 from bert4rec.errors import LogError
 
@@ -35,7 +35,7 @@ def item_columns(
     Raises:
         LogError: the file is no table, or larger than `max_bytes`.
     """
-    return told_columns(open_source(path, max_bytes=max_bytes), log_item)
+    return told_columns(open_source(path, max_bytes=max_bytes, of_items=True), log_item)
 
 
 def told_columns(
@@ -87,10 +87,12 @@ def _told_key(source: Source, names: Sequence[str], log_item: str | None) -> str
     columns = source.layout.described()
     # A log of playlists with their tracks serves as a table of the tracks, too.
     guess = guess_roles(columns)["item"] if source.layout.lists else guess_role("item", columns)
-    if guess.column is not None and guess.is_certain:
-        return guess.column
-    # Tables call their key just id; logs do not, as there it could be the id of the row.
-    return next((name for name in names if plain_name(name) in ("id", "index", "key")), None)
+    certain = guess.column if guess.is_certain else None
+    if certain is not None and plain_name(certain) in ALIASES["item"].partition("|")[0].split():
+        return certain
+    # Tables call their key just id; logs do not, as there it could be the id of the row. Beside it
+    # a column such as `title` or `movie` holds titles.
+    return next((name for name in names if plain_name(name) in ("id", "index", "key")), certain)
 
 
 def _told_title(names: Sequence[str], key: str | None) -> str | None:

@@ -111,7 +111,7 @@ def read_item_table(
     if isinstance(path, pd.DataFrame):
         source = frame_source(path, "items")
     else:
-        source = open_source(path, max_bytes=max_bytes)
+        source = open_source(path, max_bytes=max_bytes, of_items=True)
     columns = told_columns(source, log_item, key, title)
     names, key, title = columns.names, columns.key, columns.title
     if key is None:

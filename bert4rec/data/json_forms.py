@@ -33,11 +33,12 @@ class _Nested:
     keys: tuple[str, ...] = ()
 
 
-def json_layout(head: Head, form: str | None) -> Layout:
+def json_layout(head: Head, form: str | None, *, of_items: bool = False) -> Layout:
     """Tell how the records of a JSON file become rows of columns.
 
     Records that name no user and item themselves are gone into: a playlist with its tracks gives a
-    row a track, with what the playlist says beside what the track says.
+    row a track, with what the playlist says beside what the track says. Records of items are not
+    gone into for lists of anything else, such as their genres.
 
     Raises:
         LogError: the head is no JSON, or holds no records.
@@ -49,7 +50,7 @@ def json_layout(head: Head, form: str | None) -> Layout:
         kind, reason, records = "json", "the file is one JSON document", _document(head, where)
     nested = _Nested([(record,) for record in records[:N_SAMPLE_RECORDS]])
     while len(nested.lists) < MOST_LISTS and not _names_roles(nested, kind):
-        inner = _inner(nested)
+        inner = _inner(nested, of_items=of_items)
         if inner is None:
             break
         nested = inner
@@ -154,11 +155,16 @@ def _names_roles(nested: _Nested, kind: str) -> bool:
     is_wrapper = kind == "json" and not nested.lists and len(nested.rows) == 1
     if is_wrapper and _inner(nested) is not None:
         return False
-    guesses = guess_roles(_layout(nested, kind, "").described())
-    return all(guesses[role].column and guesses[role].is_certain for role in ("user", "item"))
+    layout = _layout(nested, kind, "")
+    guesses = guess_roles(layout.described())
+    if not all(guesses[role].column and guesses[role].is_certain for role in ("user", "item")):
+        return False
+    level, pointer = layout.paths[layout.columns.index(str(guesses["item"].column))]
+    # A list of items is a history.
+    return not any(isinstance(_found(row[level], pointer), list) for row in nested.rows)
 
 
-def _inner(nested: _Nested) -> _Nested | None:
+def _inner(nested: _Nested, *, of_items: bool = False) -> _Nested | None:
     """Go into the list that most records have: of records first, else of plain items."""
     lists = Counter(
         (isinstance(value[0], dict), key)
@@ -167,10 +173,17 @@ def _inner(nested: _Nested) -> _Nested | None:
         for key, value in record.items()
         if isinstance(value, list) and value and not isinstance(value[0], list)
     )
+    is_table = of_items and len(nested.rows) > 1
+    histories = HISTORIES.split()
+    levels = range(len(nested.lists) + 1)
+    names = {plain_name(name) for level in levels for name in _fields(nested, level)}
+    if names.intersection(ALIASES["user"].split()):
+        # Without a user it may be a table of items with lists of titles.
+        histories += ALIASES["item"].split()
     known = [
         (is_record, key)
         for is_record, key in lists
-        if is_record or plain_name(key) in HISTORIES.split()
+        if (is_record and not is_table) or plain_name(key) in histories
     ]
     if not known:
         return None

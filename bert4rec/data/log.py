@@ -21,8 +21,9 @@ from bert4rec.data.layout import FORMS, Layout
 from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
 from bert4rec.data.row_order import OrderedRows, order_rows
-from bert4rec.data.source import Source, looked_through, open_source
+from bert4rec.data.source import Source, holds_lists, looked_through, open_source
 from bert4rec.data.staged_rows import StagedRows
+from bert4rec.errors import LogError
 from bert4rec.files import find_workspace, writing_explained
 
 __all__ = [
@@ -235,8 +236,18 @@ def resolve_roles(source: Source, roles: Roles | None) -> Roles:
     """Return `roles` after checking them against the columns, or the guessed ones."""
     if roles is None:
         columns = source.layout.described()
-        return confirm_roles(guess_roles(columns), columns, source.name)
-    check_roles(roles, source.layout.columns, source.name)
+        roles = confirm_roles(guess_roles(columns), columns, source.name)
+    else:
+        check_roles(roles, source.layout.columns, source.name)
+    for role, name in (("user", roles.user), ("item", roles.item)):
+        if holds_lists(source, name):
+            raise LogError(
+                f"the column {name!r} for the {role} holds lists",
+                where=source.name,
+                fix=f"Write a row for each of their elements, as frame.explode({name!r}) of pandas"
+                " does.",
+                column=name,
+            )
     return roles
 
 

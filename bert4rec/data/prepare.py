@@ -37,7 +37,7 @@ from bert4rec.moments import now_text
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 6
+PREPARE_VERSION = 7
 N_REJECTS_IN_MANIFEST = 20
 N_FILES_IN_MANIFEST = 100
 # The filters, and what to do where they leave too little.

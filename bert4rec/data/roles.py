@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bert4rec.data.written_dates import is_written_date
 from bert4rec.errors import LogError
 
 ROLE_NAMES = ("user", "item", "time", "value", "event")
@@ -39,19 +40,6 @@ MOST_EVENT_EXAMPLES = 30
 MOST_DAYS = 366
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-CLOCK = "([ ,].*)?"
-# With numbers for all parts, in one piece, with names of months, as web servers and Unix write.
-DATES = (
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ,].*)?",
-    rf"\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}{CLOCK}",
-    r"\d{8}[T ]\d{2}:?\d{2}.*",
-    rf"([a-z]{{3,9}},? )?\d{{1,2}}\.?[ -]{MONTH}[ -]\d{{2,4}}{CLOCK}",
-    rf"{MONTH} \d{{1,2}},? \d{{4}}{CLOCK}",
-    rf"\d{{1,2}}/{MONTH}/\d{{4}}:\d{{2}}.*",
-    rf"[a-z]{{3}} {MONTH} +\d{{1,2}} \d{{2}}:\d{{2}}:\d{{2}} .*\d{{4}}",
-)
-DATE = re.compile("|".join(DATES), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -103,11 +91,11 @@ def dtype_of(examples: Sequence[str]) -> str:
     real = [text.strip() for text in examples if text and text.strip()]
     if not real:
         return "text"
+    if all(map(is_written_date, real)):
+        return "date"
     if all(re.fullmatch(r"[+-]?\d+", text) for text in real):
         return "integer"
-    if all(NUMBER.fullmatch(text) for text in real):
-        return "number"
-    return "date" if all(DATE.fullmatch(text) for text in real) else "text"
+    return "number" if all(NUMBER.fullmatch(text) for text in real) else "text"
 
 
 def guess_roles(columns: Sequence[Column]) -> dict[str, RoleGuess]:
@@ -194,7 +182,7 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
         return RoleGuess(found[0], f"{found[0]!r} is the only column that holds dates", True)
     if found:
         return RoleGuess(found[0], f"{_listed(found)} hold dates; the first is taken", False)
-    mostly = next((c.name for c in columns if c.dtype == "text" and _are_mostly_dates(c)), None)
+    mostly = next((column.name for column in columns if _are_mostly_dates(column)), None)
     if mostly is not None:
         reason = f"most of {mostly!r} are dates; lines with anything else there would be rejected"
         return RoleGuess(mostly, reason, False)
@@ -207,7 +195,7 @@ def _time_by_type(columns: Sequence[Column]) -> RoleGuess:
 
 def _are_mostly_dates(column: Column) -> bool:
     real = [text.strip() for text in column.examples if text and text.strip()]
-    return sum(DATE.fullmatch(text) is not None for text in real) > len(real) / 2
+    return sum(map(is_written_date, real)) > len(real) / 2
 
 
 def holds_unix_times(column: Column, unit: float = 1.0) -> bool:
@@ -258,7 +246,19 @@ def _more_advice(columns: Sequence[Column]) -> str:
             " If it is the log of one person, as apps export it, lay those of many beside it, each"
             " in a folder such as user_id=anna, and read the folder above."
         )
-    return ""
+    return f" {as_lines(columns)}".rstrip()
+
+
+def as_lines(columns: Sequence[Column]) -> str:
+    """Say how items that stand side by side in a line become lines; empty where none seem to."""
+    user = _by_name("user", columns)
+    stems = [re.sub(r"\d+", "#", column.name) for column in columns]
+    if user is None or not any("#" in stem and stems.count(stem) > 1 for stem in stems):
+        return ""
+    return (
+        "If the items of a user stand side by side, write a line for each, as"
+        f" frame.melt({user.column!r}).dropna() of pandas does."
+    )
 
 
 def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:

@@ -10,39 +10,29 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.column_types import LISTS, is_list_type
 from bert4rec.data.connection import Scan
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
-from bert4rec.data.forms import detect_layout
-from bert4rec.data.heads import (
-    Head,
-    check_size,
-    files_of,
-    is_empty,
-    may_be_log,
-    read_head,
-    unpacked_name,
+from bert4rec.data.heads import check_size, files_of
+from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
+from bert4rec.data.log_folder import (
+    FURTHER_HEAD_BYTES,
+    filled_files,
+    head_and_layout,
+    listed,
+    logs_among,
+    names_of,
+    shown_name,
 )
-from bert4rec.data.layout import Layout, check_form
-from bert4rec.data.parquet_form import parquet_layout
-from bert4rec.data.partitions import partitions_of, with_partitions
-from bert4rec.data.roles import guess_roles
+from bert4rec.data.partitions import partitions_of
 from bert4rec.data.scan import scan_files, scan_parquet
 from bert4rec.errors import LogError
 from bert4rec.files import expanded
 from bert4rec.words import counted
 
-# Enough of each further file of a folder to see whether it has the form of the first.
-FURTHER_HEAD_BYTES = 1 << 16
-USUAL_STEMS = (
-    *("interactions", "ratings", "events", "listens", "plays", "clicks", "views", "log"),
-    *("train", "valid", "test"),
-)
 # Parts of a split that one user's history may run through, in its order.
 PARTS = ({"train", "training"}, {"valid", "validation", "val", "dev"}, {"test", "testing"})
-# Forms that any list of ids may seem to have.
-LOOSE_FORMS = ("pairs", "sequences", "sessions")
-N_FILES_NAMED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +78,7 @@ class Source:
     @property
     def file_names(self) -> tuple[str, ...]:
         """Names of the files in reading order, with the folders in which they differ."""
-        return _names_of(self.files)
-
-
-def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
-    if not files:
-        return ()
-    shared = os.path.commonpath([file.parent for file in files])
-    return tuple(_shown_name(file.relative_to(shared).as_posix()) for file in files)
-
-
-def _shown_name(name: str) -> str:
-    # A file may have a name that is no text.
-    return name.encode("utf-8", "replace").decode()
+        return names_of(self.files)
 
 
 def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) -> str:
@@ -117,20 +95,19 @@ def files_words(n_files: int, names: Sequence[str], passed_over: Sequence[str]) 
     """
     if n_files < 2 and not passed_over:
         return ""
-    read = f"{counted(n_files, 'file')}: {_listed(names, n_files)}"
-    left = f"; passed over as no part of the log: {_listed(passed_over, len(passed_over))}"
+    read = f"{counted(n_files, 'file')}: {listed(names, n_files)}"
+    left = f"; passed over as no part of the log: {listed(passed_over, len(passed_over))}"
     return read + (left if passed_over else "")
 
 
-def _listed(names: Sequence[str], n: int) -> str:
-    shown = names[:N_FILES_NAMED]
-    return ", ".join(shown) + (f" and {n - len(shown):,} more" if n > len(shown) else "")
-
-
 def open_source(
-    path: str | Path, *, form: str | None = None, max_bytes: int | None = None
+    path: str | Path,
+    *,
+    form: str | None = None,
+    max_bytes: int | None = None,
+    of_items: bool = False,
 ) -> Source:
-    """Find the files of a log and tell their form from their first lines.
+    """Find the files of a log, or of a table of items, and tell their form from their first lines.
 
     Raises:
         LogError: there is no log at `path`, or it is larger than `max_bytes`.
@@ -139,15 +116,15 @@ def open_source(
     there = files_of(path)
     folder = expanded(path)
     if folder.is_dir():
-        chosen = _logs_among(there, form, folder.resolve().name)
+        chosen = logs_among(there, form, folder.resolve().name)
     else:
-        chosen = _filled(there, str(path)) if len(there) > 1 else there
+        chosen = filled_files(there, str(path)) if len(there) > 1 else there
     files = sorted(chosen, key=_part_of_a_split)
     size = check_size(files, max_bytes)
-    first, layout = _head_and_layout(files[0], form)
+    first, layout = head_and_layout(files[0], form, of_items=of_items)
     heads, sql_types = [first], [layout.sql_types]
     for file in files[1:]:
-        head, other = _head_and_layout(file, layout.form, FURTHER_HEAD_BYTES)
+        head, other = head_and_layout(file, layout.form, FURTHER_HEAD_BYTES, of_items=of_items)
         if other.signature != layout.signature:
             raise LogError(
                 f"{file.name} does not have the columns and form of {files[0].name}",
@@ -173,6 +150,14 @@ def open_source(
     )
 
 
+def holds_lists(source: Source, name: str) -> bool:
+    """Whether each cell of a column holds several values, so that it can be no id."""
+    if source.frame is not None:
+        return any(isinstance(cell, LISTS) for cell in source.frame[name].head(N_EXAMPLES))
+    place = source.layout.columns.index(name)
+    return any(is_list_type(types[place]) for types in source.sql_types if types)
+
+
 def _folder_of(files: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([file.resolve().parent for file in files]))
 
@@ -180,115 +165,20 @@ def _folder_of(files: Sequence[Path]) -> Path:
 def _names_left(there: Sequence[Path], chosen: Sequence[Path]) -> list[str]:
     """Return the names of the files that were not chosen."""
     taken = set(chosen)
-    return [name for name, file in zip(_names_of(there), there, strict=True) if file not in taken]
+    return [name for name, file in zip(names_of(there), there, strict=True) if file not in taken]
 
 
 def _folders_left(folder: Path, there: Sequence[Path]) -> list[str]:
     """Return the folders in a folder that were not gone into, with a slash at the end."""
     met = {file.relative_to(folder).parts[0] for file in there} if folder.is_dir() else set()
     folders = (child.name for child in folder.iterdir() if child.is_dir()) if met else ()
-    return [f"{_shown_name(n)}/" for n in sorted(folders) if n not in met and n[0] != "."]
-
-
-def _head_and_layout(
-    file: Path, form: str | None, n_bytes: int | None = None
-) -> tuple[Head, Layout]:
-    head = read_head(file, n_bytes) if n_bytes else read_head(file)
-    if head.is_parquet:
-        if form not in (None, "parquet"):
-            raise LogError(
-                f"the file is Parquet, not {form}", where=file.name, fix="Omit the form."
-            )
-        return head, parquet_layout(file)
-    if form == "parquet":
-        raise LogError("the file is not Parquet", where=file.name, fix="Omit the form.")
-    return head, with_partitions(detect_layout(head, form), file)
-
-
-def _logs_among(files: Sequence[Path], form: str | None, folder: str) -> list[Path]:
-    chosen = [file for file in files if unpacked_name(file).endswith(".inter")] or [
-        file for file in files if may_be_log(file)
-    ]
-    groups: dict[tuple[str, ...], list[Path]] = {}
-    unsure: dict[tuple[str, ...], list[Path]] = {}
-    for file in _filled(chosen, folder):
-        signature, is_certain = _log_signature(file, form, folder)
-        if signature:
-            (groups if is_certain else unsure).setdefault(signature, []).append(file)
-    if not groups and len(unsure) == 1:
-        # Whoever reads it is asked for the columns, as for a single file.
-        groups = unsure
-    usual = [group for group in groups.values() if any(map(_is_usual, group))]
-    if len(groups) == 1 or len(usual) == 1:
-        return usual[0] if len(usual) == 1 else next(iter(groups.values()))
-    raise _unclear_folder(files, groups, folder)
-
-
-def _is_usual(file: Path) -> bool:
-    return Path(unpacked_name(file)).stem in USUAL_STEMS
-
-
-def _filled(files: Sequence[Path], where: str) -> list[Path]:
-    """Return the files that hold anything: Spark and others write empty parts for no rows."""
-    filled = [file for file in files if not is_empty(file)]
-    if files and not filled:
-        names = _listed([file.name for file in files], len(files))
-        raise LogError(
-            f"no file holds anything: {names}",
-            where=where,
-            fix="Choose files with interactions.",
-        )
-    return filled
+    return [f"{shown_name(n)}/" for n in sorted(folders) if n not in met and n[0] != "."]
 
 
 def _part_of_a_split(file: Path) -> int:
     """Return the place of a file among the parts of a split: a history begins in the first."""
     words = re.split(r"[^a-z]+", file.name.lower())
     return max((place for place, names in enumerate(PARTS) if names & {*words}), default=0)
-
-
-def _log_signature(file: Path, form: str | None, folder: str) -> tuple[tuple[str, ...], bool]:
-    """Return what tells logs that belong together, and whether the file is one for certain.
-
-    Nothing tells it of a file that is none.
-
-    Raises:
-        LogError: the file cannot be read at all, so that it may be a part of the log.
-    """
-    try:
-        _, layout = _head_and_layout(file, form, FURTHER_HEAD_BYTES)
-    except LogError as error:
-        if not error.details.get("is_unreadable"):
-            return (), False
-        raise LogError(
-            error.message,
-            where=f"{folder}/{file.name}",
-            fix="Make or copy it again if it is a part of the log, else move it out of the folder.",
-        ) from error
-    guesses = guess_roles(layout.described())
-    # Any list of two ids looks like pairs: only names such as part-1, part-2 make them one log.
-    family = re.sub(r"\d+", "", file.name) if layout.form in LOOSE_FORMS else ""
-    is_certain = guesses["user"].is_certain and guesses["item"].is_certain
-    return (*layout.signature, family), is_certain
-
-
-def _unclear_folder(
-    files: Sequence[Path], groups: dict[tuple[str, ...], list[Path]], folder: str
-) -> LogError:
-    if not groups:
-        return LogError(
-            f"no file of the folder is clearly a log: {', '.join(_names_of(files)[:8])}",
-            where=folder,
-            fix="Name the file, or a glob for several of one kind, and the columns with --user and"
-            " --item if need be.",
-        )
-    names = dict(zip(files, _names_of(files), strict=True))
-    shown = "; ".join(", ".join(names[f] for f in group[:3]) for group in groups.values())
-    return LogError(
-        f"the folder holds several logs of different columns: {shown}",
-        where=folder,
-        fix="Name the file to read, or a glob for several of one kind.",
-    )
 
 
 def looked_through(source: Source) -> Source:
@@ -310,8 +200,10 @@ def _needs_copies(source: Source, encodings: Sequence[str]) -> bool:
     kinds = set(zip(source.packings, encodings, strict=True))
     if len(kinds) > 1 or needs_copy(*kinds.pop()):
         return True
-    is_document = source.layout.form == "json"
-    return not is_document and any(map(has_mixed_ends, source.files, source.packings))
+    if source.layout.form == "json":
+        # The reader of documents takes UTF-8 alone.
+        return encodings[0] != "utf-8"
+    return any(map(has_mixed_ends, source.files, source.packings))
 
 
 def scan_source(source: Source, folder: Path) -> Scan:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bert4rec.data.connection import Connection
+from bert4rec.data.written_dates import COMPACT, KINDS
 from bert4rec.errors import LogError
 
 # Upper bounds of the median's size, what such numbers are, and how many make a second.
@@ -20,45 +21,6 @@ UNITS = (
     (1e14, "Unix milliseconds", 1e3),
     (1e17, "Unix microseconds", 1e6),
     (float("inf"), "Unix nanoseconds", 1e9),
-)
-# Days and moments that are written as one number: their form, and bounds of the middle value.
-COMPACT = (
-    ("YYYYMMDD", "%Y%m%d", 19_000_101, 21_001_231),
-    ("YYYYMMDDHHMM", "%Y%m%d%H%M", 190_001_010_000, 210_012_312_359),
-    ("YYYYMMDDHHMMSS", "%Y%m%d%H%M%S", 19_000_101_000_000, 21_001_231_235_959),
-)
-# Dates beyond ISO 8601, the spellings of one kind beside each other; each comes with any clock.
-# Those with a day and a month as numbers exist in both orders.
-DATES = (
-    ("%m/%d/%Y",),
-    ("%d/%m/%Y",),
-    ("%d.%m.%Y",),
-    ("%d-%m-%Y",),
-    ("%m-%d-%Y",),
-    ("%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d"),
-    ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%d. %B %Y"),
-    ("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
-    ("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y"),
-    ("%m/%d/%y",),
-    ("%d/%m/%y",),
-    ("%d.%m.%y",),
-    ("%d-%m-%y",),
-    ("%m-%d-%y",),
-    ("%y-%m-%d",),
-    ("%d %b %y", "%d-%b-%y"),
-)
-HOURS = "%H:%M|%H:%M:%S|%I:%M %p|%I:%M:%S %p".split("|")
-CLOCKS = (
-    "",
-    *(joint + hours for joint in (" ", ", ", " at ") for hours in HOURS),
-    *(f" %H:%M:%S{end}" for end in (".%f", ",%f", " %z", " GMT", " UTC")),
-)
-KINDS = (
-    *(tuple(date + clock for clock in CLOCKS for date in kind) for kind in DATES),
-    ("%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S %Y"),
-    ("%m %d, %Y",),
-    ("%d/%b/%Y:%H:%M:%S %z",),
-    ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S%z", "%Y%m%d %H:%M:%S"),
 )
 ORDERS = {"dmy": "day before month", "mdy": "month before day", "ymd": "year first"}
 # A year of two digits that was read as one of four.

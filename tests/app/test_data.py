@@ -349,6 +349,14 @@ def test_certain_roles_are_filled_in_with_their_reason() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_items_side_by_side_are_told_how_to_become_lines() -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plays.csv", b"user_id,item1,item2\n" + b"u,i,j\nv,j,i\n" * 9)
+    assert "write a line for each" in texts(app)
+
+
+@pytest.mark.usefixtures("workspace")
 def test_uncertain_roles_are_left_for_the_person_to_choose() -> None:
     app = open_data()
     choose_upload(app)

@@ -16,6 +16,7 @@ from bert4rec.data.item_table import ItemTable, about_items, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
 from bert4rec.data.rejects import usual_reason
+from bert4rec.data.roles import as_lines
 from bert4rec.data.source import files_words
 from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
@@ -273,7 +274,8 @@ def _ask_roles(preview: LogPreview, key: str) -> Roles | None:
             chosen[role] = _ask_role(role, preview, f"role|{role}|{key}")
     missing = [ROLE_LABELS[role] for role in ("user", "item", "time") if chosen[role] is None]
     if missing:
-        st.caption(f":material/arrow_upward: Still to choose: {', '.join(missing)}.")
+        advice = "" if chosen["item"] else escape(as_lines(preview.columns))
+        st.caption(f":material/arrow_upward: Still to choose: {', '.join(missing)}. {advice}")
         return None
     return Roles(
         user=str(chosen["user"]),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from bert4rec.bulk.pair_ranks import PAIR_BYTES, Ranks, ranks_within
-from bert4rec.bulk.row_files import rows_set_aside
+from bert4rec.bulk.row_writers import rows_set_aside
 
 
 def plain_ranks(groups: np.ndarray, scores: np.ndarray) -> np.ndarray:

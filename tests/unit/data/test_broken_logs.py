@@ -18,6 +18,7 @@ from bert4rec.errors import LogError
 
 HEADER = "user_id,item_id,timestamp\n"
 ROWS = "".join(f"u{n % 5},i{n % 7},{1_700_000_000 + n}\n" for n in range(50))
+ALIGNED = [(f"u{n % 5}", f"i{n % 7}", 1_700_000_000 + n) for n in range(50)]
 JUNK = random.Random(0).randbytes(50_000)
 
 
@@ -44,6 +45,18 @@ BROKEN = {
         "Sales of May\nu;i;t;v\n" + ROWS.replace(",", ";").replace("\n", ";4,5\n"),
         "by a semicolon, the first line has 1 column but most others 4.*delete what stands above",
     ),
+    "columns aligned on the left": (
+        "".join(f"{a:<8}{b:<8}{c}\n" for a, b, c in [("user", "item", "time"), *ALIGNED]),
+        "runs of spaces part its 3 columns.*one comma or tab",
+    ),
+    "columns aligned that hold spaces": (
+        "user    item        time\n" + "".join(f"{a:<8}The {b:<8}{c}\n" for a, b, c in ALIGNED),
+        "runs of spaces part its 3 columns.*read_fwf",
+    ),
+    "columns aligned on the right": (
+        "".join(f"{a:>8}{b:>8}{c:>12}\n" for a, b, c in ALIGNED),
+        "runs of spaces part its 3 columns.*one comma or tab",
+    ),
     "too short a header": ("user_id,item_id\n" + ROWS, "2 columns but most others 3"),
     "unparsable times": (HEADER + with_column(ROWS, 2, "yesterday"), "cannot be read as times"),
     "no times": (HEADER + with_column(ROWS, 2, ""), "holds no times"),
@@ -58,6 +71,18 @@ BROKEN = {
     "Parquet in name only": (b"PAR1" + JUNK, "Parquet file cannot be read"),
     "damaged gzip": (gzip.compress(JUNK)[:-500], "damaged or cut short"),
     "zip": (b"PK\x03\x04" + JUNK, "damaged or cut short"),
+    "Arrow": (b"ARROW1\0\0" + JUNK, "an Arrow or Feather file, not text.*Write it as Parquet"),
+    "ORC": (b"ORC\n" + JUNK, "an ORC file, not text.*Write it as Parquet"),
+    "pickle": (b"\x80\x05" + JUNK, "a pickle of Python, not text.*Write it as Parquet"),
+    "web page": (
+        "\n<!DOCTYPE html>\n<p>Log in, please</p>\n",
+        "a web page.*an error may have been",
+    ),
+    "XML": ('<?xml version="1.0"?>\n' + '<e user="u" item="i"/>\n' * 9, "an XML document"),
+    "note of Git LFS": (
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        "a note of Git LFS.*git lfs pull",
+    ),
     "UTF-32": ((HEADER + ROWS).encode("utf-32"), "UTF-32"),
     "old line ends": ((HEADER + ROWS).replace("\n", "\r"), "carriage return"),
     "duplicate column": ("user_id,item_id,item_id\n" + ROWS, "more than once"),
@@ -190,6 +215,17 @@ def test_a_folder_whose_files_are_alike_is_asked_for_its_columns(tmp_path: Path)
         read_log(tmp_path)
 
 
+def test_a_folder_whose_further_parts_have_no_header_is_not_read_without_them(tmp_path: Path):
+    (tmp_path / "xaa").write_text(HEADER + ROWS)
+    (tmp_path / "xab").write_text(ROWS)
+    (tmp_path / "names.csv").write_text("i1,One\ni2,Two\n")
+    with pytest.raises(LogError, match="xab has as many columns as xaa, but no header") as caught:
+        preview_log(tmp_path)
+    assert "above it" in str(caught.value.fix)
+    (tmp_path / "xab").write_text(HEADER + ROWS)
+    assert preview_log(tmp_path).files == ("xaa", "xab")
+
+
 def test_a_folder_with_two_kinds_of_logs_names_both(tmp_path: Path):
     (tmp_path / "seen.csv").write_text(HEADER + ROWS)
     (tmp_path / "bought.csv").write_text(HEADER.replace("timestamp", "price") + ROWS)
@@ -284,6 +320,13 @@ def test_a_form_that_the_file_does_not_have_is_refused(form: str, expected: str,
     path.write_text(HEADER + ROWS)
     with pytest.raises(LogError, match=expected):
         read_log(path, form=form)
+
+
+def test_columns_that_spaces_align_are_no_tsv_either(tmp_path: Path):
+    path = tmp_path / "log.txt"
+    path.write_text(str(BROKEN["columns aligned on the left"][0]))
+    with pytest.raises(LogError, match="runs of spaces"):
+        preview_log(path, form="tsv")
 
 
 def test_a_role_without_its_column_names_the_near_miss(tmp_path: Path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from bert4rec.data.checks import Check, check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import parse_prepare_settings
+from bert4rec.data.prepare import prepare
 
 HEALTHY = [[(user + step) % 40 + 1 for step in range(40)] for user in range(60)]
 
@@ -56,6 +58,14 @@ def test_an_id_that_says_that_there_is_none_is_warned_of(gap: str):
     check = one(check_dataset(renamed(dataset, ids)), "many programs write")
     assert (check.level, check.count) == ("warning", 40)
     assert check.message.startswith(f"{gap!r} is the user of 40 interactions")
+
+
+def test_a_header_among_the_lines_is_warned_of(tmp_path: Path):
+    part = "user_id,item_id\n" + "".join(f"u{n % 5},i{n % 7}\n" for n in range(30))
+    (tmp_path / "log.csv").write_text(part * 5)
+    found = check_dataset(prepare(tmp_path / "log.csv", workspace=tmp_path / "workspace"))
+    about = [check for check in found if "the name of the column" in check.message]
+    assert [(check.level, check.count) for check in about] == [("warning", 4)] * 2
 
 
 def test_small_data_is_warned_of():

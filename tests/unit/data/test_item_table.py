@@ -153,6 +153,25 @@ def test_lists_of_arrow_are_lists_too():
     assert table["genres"].fillna("").tolist() == ["a|b", ""]
 
 
+@pytest.mark.parametrize("name", ["title", "song", "label"])
+def test_a_column_called_id_goes_before_titles(name: str, tmp_path: Path):
+    (tmp_path / "items.csv").write_text(f"{name},id\nOne,1\nTwo,2\n")
+    table = read_items(tmp_path / "items.csv")
+    assert table[["item_id", "title"]].to_numpy().tolist() == [["1", "One"], ["2", "Two"]]
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_lists_of_records_in_a_table_are_no_items(as_lines: bool, tmp_path: Path):
+    genres = [{"id": 3, "name": "Drama"}, {"id": 7, "name": "War"}]
+    films = [{"id": n, "title": f"Film {n}", "genres": genres} for n in range(1, 9)]
+    path = tmp_path / "films.json"
+    document = json.dumps({"films": films})
+    path.write_text("\n".join(map(json.dumps, films)) if as_lines else document)
+    table = read_items(path)
+    assert table["item_id"].tolist() == [str(n) for n in range(1, 9)]
+    assert table["title"].tolist() == [f"Film {n}" for n in range(1, 9)]
+
+
 def test_records_in_lists_are_values_as_they_are_written():
     cast = [[{"n": 1}], [{"n": 2}, {"n": 3}], None]
     table = read_items(pd.DataFrame({"item_id": ["a", "b", "c"], "cast": cast}))

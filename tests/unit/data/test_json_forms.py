@@ -57,6 +57,25 @@ def test_a_list_of_records_is_read_as_lines_of_them(indent: int | None, tmp_path
     assert rows == [(r["user_id"], r["item_id"], float(r["timestamp"])) for r in RECORDS]
 
 
+@pytest.mark.parametrize("key", ["item", "item_id", "movieId"])
+def test_a_list_of_items_is_a_history_whatever_the_usual_name_of_its_key(key: str, tmp_path: Path):
+    records = [{"user_id": n, key: ["x", "y", str(n)]} for n in range(3)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    with read_log(tmp_path / "log.jsonl") as log:
+        rows = columns_of(log, "user_id", "item_id")
+    assert rows == [(str(n), item) for n in range(3) for item in ("x", "y", str(n))]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
+def test_a_document_may_be_in_any_encoding_that_lines_may_be_in(encoding: str, tmp_path: Path):
+    records = [{"user": f"{letter}{n % 5}", "item": n % 7} for letter in "éñ" for n in range(60)]
+    text = json.dumps(records, ensure_ascii=False)
+    (tmp_path / "log.json").write_text(text, encoding=encoding)
+    with read_log(tmp_path / "log.json") as log:
+        rows = columns_of(log, "user_id", "item_id")
+    assert rows == [(record["user"], str(record["item"])) for record in records]
+
+
 def test_records_below_a_name_are_found(tmp_path: Path):
     path = written(tmp_path, {"status": "ok", "data": RECORDS})
     with read_log(path) as log:

@@ -113,6 +113,14 @@ def test_movielens_ratings_are_told_by_their_delimiter(tmp_path: Path):
         assert records_of(log) == [("1", "10", 978300760.0), ("2", "11", 978302109.0)]
 
 
+def test_fields_parted_by_two_colons_may_have_a_header(tmp_path: Path):
+    lines = ["userId::movieId::when", *(f"{n % 3}::{n % 4}::{n}" for n in range(20))]
+    (tmp_path / "log.dat").write_text("\n".join(lines) + "\n")
+    with read_log(tmp_path / "log.dat", Roles("userId", "movieId", "when")) as log:
+        assert columns_of(log, "user_id", "item_id")[:2] == [("0", "0"), ("1", "1")]
+        assert log.n_rows_read == 20
+
+
 def test_movielens_tab_files_need_no_header(tmp_path: Path):
     (tmp_path / "u.data").write_text("196\t242\t3\t881250949\n186\t302\t3\t891717742\n")
     with read_log(tmp_path / "u.data") as log:

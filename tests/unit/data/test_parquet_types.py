@@ -13,6 +13,7 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import preview_log
 from bert4rec.data.prepare import PrepareSettings, prepare
+from bert4rec.errors import LogError
 
 N_ROWS = 60
 USERS = [str(n * 7 % 5 + 1) for n in range(N_ROWS)]
@@ -158,6 +159,14 @@ def test_missing_moments_are_rejected_and_not_the_year_1970(tmp_path: Path):
     assert {reject["reason"] for reject in found.manifest["rejects"]} == {"no readable time"}
 
 
+def test_ids_that_are_not_a_number_are_missing_ids(tmp_path: Path):
+    # As pandas and others write gaps; those of Arrow are none in the statistics of the file either.
+    gaps = [float("nan") if n % 10 == 0 else float(text) for n, text in enumerate(USERS)]
+    found = prepared(tmp_path, table_of(user=pa.array(gaps)))
+    assert "nan" not in set(found.users["user_id"])
+    assert found.manifest["report"]["rejected"] == 6
+
+
 def prepared_parts(folder: Path, *parts: pa.Table, **settings: object) -> SequenceDataset:
     (folder / "parts").mkdir()
     for place, table in enumerate(parts):
@@ -238,6 +247,16 @@ def test_lists_and_records_are_no_numbers_and_no_times(kind: str, column: str, t
     pq.write_table(pa.table(pairs | {column: NESTED[kind]}), tmp_path / "log.parquet")
     shown = {shown.name: shown.dtype for shown in preview_log(tmp_path / "log.parquet").columns}
     assert shown == {"user": "integer", "item": "integer", column: "text"}
+
+
+@pytest.mark.parametrize("role", ["user", "item"])
+def test_lists_are_no_ids(role: str, tmp_path: Path):
+    lists = pa.array([[f"a{n % 3}", "b"] for n in range(N_ROWS)])
+    table = table_of(**{role: lists})
+    pq.write_table(table, tmp_path / "log.parquet")
+    for log in (tmp_path / "log.parquet", table.to_pandas()):
+        with pytest.raises(LogError, match=f"'{role}' for the {role} holds lists.*explode"):
+            prepare(log, workspace=tmp_path / "w")
 
 
 def test_a_log_with_a_column_of_lists_is_prepared(tmp_path: Path):

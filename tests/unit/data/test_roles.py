@@ -84,6 +84,9 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
     assert guesses["time"].column == "wann"
     assert not guesses["time"].is_certain
     assert "most of 'wann' are dates" in guesses["time"].reason
+    numbers = ("20240501", "0", "20240503")
+    guess = guess_roles([*columns, Column("wann", dtype_of(numbers), numbers)])["time"]
+    assert (guess.column, guess.is_certain) == ("wann", False)
     words = Column("wann", "text", ("soon", "2024-05-01", "late"))
     assert guess_roles([*columns, words])["time"].column is None
 
@@ -91,6 +94,7 @@ def test_dates_with_a_few_other_words_are_a_question_and_no_silent_file_order():
 WRITTEN = (
     *("17.05.2024 20:15", "5/17/24 8:15 PM", "2024.05.17", "20240517T201500Z", "17-May-2024"),
     *("May 17, 2024", "17 May 2024, 20:15", "17. May 2024", "Fri, 17 May 2024 20:15:00 +0000"),
+    *("20240517", "20240517.0", "202405172015", "20240517201500", "Fri May 17 20:15:00 CEST 2024"),
     *("Fri May 17 20:15:00 +0000 2024", "17/May/2024:20:15:00 +0000", "17 May 2024 at 20:15"),
 )
 
@@ -111,7 +115,9 @@ def test_unix_times_finer_than_seconds_are_a_question_and_no_silent_file_order(u
     assert guess_roles([*found, *columns(y="date")])["time"].column == "y"
 
 
-@pytest.mark.parametrize("text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678"])
+@pytest.mark.parametrize(
+    "text", ["192.168.1.1", "May Day", "17 Maybe", "1-2-34:x", "12345678", "20241317"]
+)
 def test_what_looks_a_little_like_a_date_is_none(text: str):
     found = [*columns(user="text", item="text"), Column("when", dtype_of([text]), (text,))]
     assert guess_roles(found)["time"].column is None
@@ -127,6 +133,7 @@ def test_what_to_do_about_the_user_is_said_by_what_the_log_looks_like():
     for names, expected in (
         (("column1", "column2"), "let the first line name the columns"),
         (("trackName", "msPlayed"), "the log of one person"),
+        (("user_id", "item1", "item2"), "frame.melt('user_id').dropna()"),
     ):
         found = columns(**dict.fromkeys(names, "text"))
         with pytest.raises(LogError) as caught:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bert4rec.data.log import InteractionLog, Roles, read_log
+from bert4rec.data.written_dates import COMPACT, KINDS, is_written_date
 from bert4rec.errors import LogError
 
 ROLES = Roles("user", "item", "time")
@@ -85,6 +88,24 @@ def test_a_day_is_read_however_it_is_written(text: str, reason: str, tmp_path: P
     with log_of(tmp_path, text) as log:
         assert set(times_of(log)) == {DAY_S}
         assert reason in log.time_reason
+
+
+def test_every_form_that_is_read_is_told_to_be_a_date():
+    moment = datetime(2024, 5, 7, 20, 15, 33, tzinfo=UTC)
+    written = [moment.strftime(form) for kind in KINDS for form in kind]
+    written += [moment.strftime(form) for _, form, _, _ in COMPACT]
+    assert [text for text in written if not is_written_date(text)] == []
+
+
+def test_days_in_one_number_are_times_whatever_the_name_of_their_column(tmp_path: Path):
+    days = [20240501 + n * 7 % 20 for n in range(40)]
+    rows = {"user": [n % 3 for n in range(40)], "item": list(range(40)), "wann": days}
+    pd.DataFrame(rows).to_csv(tmp_path / "log.csv", index=False)
+    pd.DataFrame(rows).to_parquet(tmp_path / "log.parquet")
+    for name in ("log.csv", "log.parquet"):
+        with read_log(tmp_path / name) as log:
+            assert log.roles.time == "wann"
+            assert log.time_reason == "days of the form YYYYMMDD"
 
 
 def test_zones_may_differ_and_be_missing(tmp_path: Path):
