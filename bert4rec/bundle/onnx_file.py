@@ -44,11 +44,13 @@ class OnnxReport:
     """How the file compares with the library.
 
     Args:
+        answer: What the file answers.
         largest_difference: Between two answers, absolute.
         tolerance: What was allowed: `TOLERANCE` of the largest answer, or of 1 if that is more.
         n_sequences: Sequences that were asked about.
     """
 
+    answer: Answer
     largest_difference: float
     tolerance: float
     n_sequences: int
@@ -67,14 +69,17 @@ class _Asked(nn.Module):
         return self.network.scores(hidden) if self.answer == "scores" else hidden  # type: ignore[operator]
 
 
-def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "scores") -> OnnxReport:
+def export_onnx(
+    model: Recommender, path: str | Path, *, answer: Answer | None = None
+) -> OnnxReport:
     """Write the network as ONNX and compare it with the library before it is put in place.
 
     Args:
         model: The network.
         path: The file.
         answer: `scores` of all items at each place, or `hidden` states, float32; a score is the
-            product of a hidden state and an item's vector.
+            product of a hidden state and an item's vector. None for what the run's policy asks
+            for: hidden states for an embedding policy, else scores.
 
     Returns:
         The largest difference over random and edge sequences.
@@ -86,6 +91,7 @@ def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "score
         UnwritableError: the file cannot be written.
     """
     _check_packages()
+    answer = answer or _asked_for(model)
     network, path = model.scorer.network, Path(path)
     n_bytes = sum(4 * weight.numel() for weight in network.parameters())
     if n_bytes > MAX_BYTES:
@@ -97,6 +103,11 @@ def export_onnx(model: Recommender, path: str | Path, *, answer: Answer = "score
         _write(model, temporary, answer)
         with _runtime_errors_explained():
             return _compared(model, temporary, answer)
+
+
+def _asked_for(model: Recommender) -> Answer:
+    is_for_vectors = model.run is not None and model.run.policy().kind == "embedding_policy"
+    return "hidden" if is_for_vectors else "scores"
 
 
 def _check_packages() -> None:
@@ -248,7 +259,7 @@ def _compared(model: Recommender, path: Path, answer: Answer) -> OnnxReport:
             f" with {TOLERANCE * size:.1e} allowed",
             fix="Update torch, onnxscript and onnxruntime; the file was not kept.",
         )
-    return OnnxReport(largest, TOLERANCE * size, n_sequences)
+    return OnnxReport(answer, largest, TOLERANCE * size, n_sequences)
 
 
 @torch.inference_mode()

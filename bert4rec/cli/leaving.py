@@ -12,6 +12,9 @@ from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
 from bert4rec.words import size
 
+# What an ONNX network answers, in words.
+WORDS = {"scores": "scores of all items", "hidden": "vectors"}
+
 
 @click.command()
 @click.argument("run")
@@ -19,10 +22,9 @@ from bert4rec.words import size
 @click.option("--onnx", metavar="FILE", help="Write the network for ONNX runtimes.")
 @click.option(
     "--answer",
-    type=click.Choice(["scores", "hidden"]),
-    default="scores",
-    show_default=True,
-    help="What the ONNX network answers: scores of all items, or vectors.",
+    type=click.Choice(tuple(WORDS)),
+    help="What the ONNX network answers: scores of all items, or vectors.  [default: as the policy"
+    " asks]",
 )
 @shared_options
 def export(run: str, out: str | None, onnx: str | None, answer: Any, workspace: Path) -> None:
@@ -69,13 +71,14 @@ def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, 
     report = export_onnx(model, path, answer=answer)
     found = {
         "out": str(path),
-        "answer": answer,
+        "answer": report.answer,
         "largest_difference": report.largest_difference,
         "tolerance": report.tolerance,
         "n_sequences": report.n_sequences,
     }
     line = (
-        f"Wrote {path}, {size(path.stat().st_size)}; the largest difference to the library"
+        f"Wrote {path}, {size(path.stat().st_size)}, which answers {WORDS[report.answer]}; the"
+        " largest difference to the library"
         f" over {report.n_sequences:,} sequences is {report.largest_difference:.1e}"
         f" (allowed: {report.tolerance:.1e})"
     )

@@ -11,9 +11,10 @@ import torch
 from bert4rec.bundle import onnx_file
 from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
+from bert4rec.policy import Policy
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
-from tests.factories import random_dataset, small_recommender
+from tests.factories import random_dataset, small_recommender, small_settings
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -61,6 +62,24 @@ def test_hidden_states_times_item_vectors_are_scores(model: Recommender, tmp_pat
     hidden = session.run(["hidden"], {"items": items, "places": np.array([[2]])})[0][0, 0]
     expected = model.score(["1", "2"], ["3", "9"])
     np.testing.assert_allclose(model.item_embeddings()[[2, 8]] @ hidden, expected, atol=1e-3)
+
+
+class ForVectors:
+    """A run that is there for its vectors."""
+
+    id, name = "a", "A"
+
+    def policy(self) -> Policy:
+        return Policy("embedding_policy", small_settings())
+
+
+def test_the_file_of_a_run_that_is_there_for_vectors_answers_them(tmp_path: Path) -> None:
+    plain = small_recommender(random_dataset([5, 6, 7]))
+    model = Recommender(
+        plain.scorer.network, plain.dataset, plain.settings, plain.scorer.choice, ForVectors()
+    )
+    assert export_onnx(model, tmp_path / "vectors.onnx").answer == "hidden"
+    assert export_onnx(model, tmp_path / "scores.onnx", answer="scores").answer == "scores"
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(
