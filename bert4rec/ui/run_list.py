@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from bert4rec.runs.curves import Curves, thinned
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.storage import disk_use
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.run_table import RunRow, run_row

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.errors import Bert4RecError, FormatError, RunError
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.search.figures import n_finished
 from bert4rec.search.plan import SearchPlan, plan_of
 from bert4rec.search.studies import LOOK_S, list_studies

@@ -19,16 +19,10 @@ from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
-from bert4rec.runs import folder
-from bert4rec.runs.folder import (
-    ACTIVE_STATES,
-    HEARTBEAT_LIMIT_S,
-    STATUS_KINDS,
-    Run,
-    Status,
-    open_run,
-)
+from bert4rec.runs import status as status_file
+from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.status import ACTIVE_STATES, HEARTBEAT_LIMIT_S, STATUS_KINDS, Status
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 
@@ -172,7 +166,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "write_json", no_room)
+        patch.setattr(status_file, "write_json", no_room)
         yield patch.undo
 
 
@@ -182,10 +176,10 @@ def test_an_end_that_found_no_room_is_written_once_there_is_some(
     with pytest.raises(OSError, match="No space"):
         run.set_status(state="failed", message="the disk is full")
     assert run.status().state == "failed"
-    assert folder._read_status(run.folder / "status.json").state == "queued"
+    assert status_file._read_status(run.folder / "status.json").state == "queued"
     full_disk()
     assert run.status().state == "failed"
-    assert folder._read_status(run.folder / "status.json").message == "the disk is full"
+    assert status_file._read_status(run.folder / "status.json").message == "the disk is full"
 
 
 def test_an_end_that_found_no_room_gives_way_to_what_another_process_has_written_since(
