@@ -72,8 +72,8 @@ class RunFacts:
 
     @property
     def data_name(self) -> str:
-        """What the dataset is called."""
-        return str(self.config["dataset"]["name"])
+        """What the dataset is called now."""
+        return self.run.data_name
 
     @property
     def model_name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bert4rec.data.collection import find_dataset
+from bert4rec.data.collection import find_dataset, name_now
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
 from bert4rec.files import is_file
@@ -112,6 +112,11 @@ class Run:
     def policy(self) -> Policy:
         """Return the run's settings with what it is for."""
         return Policy(self.config()["policy"], self.hyperparameters())
+
+    @property
+    def data_name(self) -> str:
+        """What the dataset that it trains on is called now."""
+        return name_now(self.workspace, self.config()["dataset"])
 
     def dataset(self) -> SequenceDataset:
         """Open the dataset that the run trains on.

@@ -110,7 +110,7 @@ def _read_row(run: Run) -> RunRow:
         best=status.best_score,
         test=None if test is None else float(test),
         trained_s=status.trained_s or None,
-        data=str(config["dataset"]["name"]),
+        data=run.data_name,
         created_at=str(config["created_at"]),
         epoch=status.epoch,
         n_epochs=status.n_epochs,

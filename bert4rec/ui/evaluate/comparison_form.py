@@ -115,8 +115,7 @@ def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
         The chosen ones, and why some of them, as another page asked for them, cannot be compared.
     """
     labels = {
-        run_id: f"{label} · {runs[run_id].config()['dataset']['name']}"
-        for run_id, label in run_labels(runs).items()
+        run_id: f"{label} · {runs[run_id].data_name}" for run_id, label in run_labels(runs).items()
     }
     wanted = st.session_state[RUNS_KEY]
     left_out = strangers(runs[wanted[0]], runs.values()) if wanted else {}

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bert4rec.data.collection import delete_dataset, rename_dataset
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import utc_now
@@ -309,3 +310,11 @@ def test_signs_of_a_log_that_no_screen_shows_are_replaced(workspace: Path) -> No
     (run.folder / "log.txt").write_bytes(b"a\tb \x1b[31mred \xff " + "\u202eback\n".encode())
     (line,) = run.log_tail()
     assert line == "a   b \ufffd[31mred \ufffd \ufffdback"
+
+
+def test_a_run_calls_its_dataset_as_it_is_called_now(run: Run, workspace: Path) -> None:
+    folder = run.config()["dataset"]["folder"]
+    rename_dataset(workspace, folder, "better")
+    assert run.data_name == "better"
+    delete_dataset(workspace, folder)
+    assert run.data_name == run.config()["dataset"]["name"]
