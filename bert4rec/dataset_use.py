@@ -9,8 +9,9 @@ from pathlib import Path
 
 from bert4rec.data.collection import delete_dataset, list_datasets
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
+from bert4rec.runs.status import ACTIVE_STATES
 
 N_NAMED = 5
 

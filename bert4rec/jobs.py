@@ -20,10 +20,11 @@ from bert4rec.control import Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, FormatError, RunError
 from bert4rec.files import writing_explained
-from bert4rec.runs.folder import RESUMABLE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.resumption import check_resumable
+from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.threads import let_others_first
 
 # A turn that is waited for looks this often whether it is still wanted.

@@ -27,12 +27,13 @@ from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained, saved_position
 from bert4rec.runs.extension import extend_run
-from bert4rec.runs.folder import RESUMABLE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.heartbeat import beating
 from bert4rec.runs.lock import held
 from bert4rec.runs.recorder import Recorder, Watch, save_weights, unwritable
 from bert4rec.runs.registry import create_run
 from bert4rec.runs.resumption import check_resumable
+from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.errors import NotFoundError
-from bert4rec.runs.folder import ACTIVE_STATES
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import show_refusal

@@ -193,7 +193,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
     ) as is_open:
         if is_open:
             st.dataframe(
-                worded(studies_frame(studies.values()), {"Time": duration}),
+                worded(studies_frame(studies.values(), state.workspace()), {"Time": duration}),
                 hide_index=True,
                 height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),
                 column_config=COLUMNS,

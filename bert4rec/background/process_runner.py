@@ -26,8 +26,9 @@ from bert4rec.background.child_process import (
 from bert4rec.control import Control
 from bert4rec.errors import Bert4RecError
 from bert4rec.pipeline import execute
-from bert4rec.runs.folder import ACTIVE_STATES, Run, open_run
+from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.recorder import tell_end
+from bert4rec.runs.status import ACTIVE_STATES
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from bert4rec.control import RUNNER_NAMES, Control
 from bert4rec.device import choose_device
 from bert4rec.errors import Bert4RecError, NotFoundError, RunError
 from bert4rec.jobs import JobService
-from bert4rec.runs.folder import ACTIVE_STATES
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.search.studies import LOOK_S, find_study
 from bert4rec.search.study import SearchMark, Study
 from bert4rec.sweep import search

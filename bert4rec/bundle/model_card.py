@@ -70,7 +70,7 @@ def _data(run: Run, dataset: SequenceDataset, summary: Mapping[str, Any]) -> Ite
     yield "## Data"
     yield ""
     told = run.config()["dataset"]
-    yield f"Dataset {code(told['name'])}, fingerprint {code(told['fingerprint'])}."
+    yield f"Dataset {code(run.data_name)}, fingerprint {code(told['fingerprint'])}."
     yield (
         f"{dataset.n_users:,} users, {dataset.n_items:,} items, {dataset.n_interactions:,}"
         " interactions."

@@ -39,7 +39,8 @@ from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 
 
 def export_bundle(run: Run, path: str | Path) -> dict[str, int]:

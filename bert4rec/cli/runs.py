@@ -56,7 +56,7 @@ def _entry(run: Run) -> dict[str, Any]:
         "message": status.message,
         "policy": config["policy"],
         "model": model_name(config["effective_settings"]),
-        "dataset": config["dataset"]["name"],
+        "dataset": run.data_name,
         "created_at": config["created_at"],
         "epoch": status.epoch,
         "n_epochs": status.n_epochs,

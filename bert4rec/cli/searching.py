@@ -200,9 +200,10 @@ def _values(values: dict[str, Any]) -> str:
 
 def outcome(study: Study) -> dict[str, Any]:
     """Return what a search has come to, as plain data."""
+    from bert4rec.data.collection import name_now
     from bert4rec.search.trials import best_trial, is_exhausted
 
-    trials, plan = study.trials(), study.plan()
+    trials, plan, told = study.trials(), study.plan(), study.facts()["dataset"]
     best = best_trial(trials)
     counts = {
         state: sum(trial.state == state for trial in trials)
@@ -212,7 +213,7 @@ def outcome(study: Study) -> dict[str, Any]:
     return {
         "study": study.name,
         "file": str(study.path),
-        "dataset": study.optuna_study.user_attrs["dataset"],
+        "dataset": told | {"name": name_now(study.workspace, told)},
         "metric": plan.metric,
         "n_trials": plan.budget.n_trials,
         "all_tried": is_exhausted(trials, plan),

@@ -139,7 +139,7 @@ def outcome(run: Run) -> dict[str, Any]:
         "policy": config["policy"],
         "model": settings.model_name,
         "model_reason": model_reason(settings),
-        "dataset": config["dataset"],
+        "dataset": config["dataset"] | {"name": run.data_name},
         "settings": config["settings"],
         "parent": config.get("parent"),
         **{key: summary.get(key) for key in kept},

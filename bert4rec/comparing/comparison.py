@@ -23,6 +23,7 @@ from bert4rec.comparing.figures import (
 )
 from bert4rec.comparing.judging import JudgedPart
 from bert4rec.comparing.plan import Entrant, run_titles
+from bert4rec.data.collection import name_now
 from bert4rec.data.split import Segments
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, SettingsError
 from bert4rec.files import child_of, folder_swapped_in
@@ -135,7 +136,7 @@ class Comparison:
         return known | {"reference": against, "parts": parts}
 
     def retitled(self, workspace: Path) -> Comparison:
-        """Return it with its runs called as they are now; one that is gone says so."""
+        """Return it with runs and dataset called as they are now; a run that is gone says so."""
         return replace(self, facts=_retitled(self.facts, workspace))
 
     def save(self, folder: Path) -> Comparison:
@@ -263,7 +264,8 @@ def _retitled(facts: dict[str, Any], workspace: Path) -> dict[str, Any]:
     entrants = [
         told | {"title": titles.get(told["key"], told["title"])} for told in facts["entrants"]
     ]
-    return facts | {"entrants": entrants}
+    data = facts["dataset"] | {"name": name_now(workspace, facts["dataset"])}
+    return facts | {"entrants": entrants, "dataset": data}
 
 
 def list_comparisons(workspace: Path) -> list[dict[str, Any]]:

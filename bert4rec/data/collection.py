@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -45,18 +45,19 @@ def list_datasets(workspace: Path) -> list[dict[str, Any]]:
 
     A damaged one is passed over, so that it hides no other; `damaged_datasets` tells of it.
     """
-    read = (_read_manifest(path) for path in _manifests(workspace))
+    read = (_read_manifest(path) for path in manifest_paths(workspace))
     found = [manifest for manifest in read if isinstance(manifest, dict)]
     return sorted(found, key=lambda manifest: str(manifest.get("created_at", "")), reverse=True)
 
 
 def damaged_datasets(workspace: Path) -> list[FormatError]:
     """Return an error for each dataset folder whose manifest cannot be read."""
-    read = (_read_manifest(path) for path in _manifests(workspace))
+    read = (_read_manifest(path) for path in manifest_paths(workspace))
     return [manifest for manifest in read if isinstance(manifest, FormatError)]
 
 
-def _manifests(workspace: Path) -> list[Path]:
+def manifest_paths(workspace: Path) -> list[Path]:
+    """Return where the manifests of the workspace's datasets lie."""
     parent = workspace / "datasets"
     return sorted(parent.glob(f"[!.]*/{MANIFEST_NAME}")) if parent.is_dir() else []
 
@@ -110,6 +111,20 @@ def find_dataset(workspace: Path, name: str) -> SequenceDataset:
         NotFoundError: nothing matches; what there is gets named.
     """
     return open_dataset(workspace / "datasets" / str(find_manifest(workspace, name)["folder"]))
+
+
+def name_now(workspace: Path, told: Mapping[str, Any]) -> str:
+    """Return what a dataset is called now that a run, a search or a comparison tells of.
+
+    Args:
+        workspace: Where it lies; where it is gone, it is called as it was.
+        told: Its `name` and `fingerprint` at that time, and its `folder` where that was noted.
+    """
+    found = [
+        one for one in list_datasets(workspace) if one.get("fingerprint") == told["fingerprint"]
+    ]
+    same = [one for one in found if one["folder"] == told.get("folder")]
+    return str(next(iter((*same, *found, told)))["name"])
 
 
 def rename_dataset(workspace: Path, folder_name: str, name: str) -> None:

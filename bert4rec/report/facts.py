@@ -10,7 +10,8 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.hyperparameters import Hyperparameters, model_name
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.words import unique_labels
 
 MAX_RUNS = 5
@@ -71,8 +72,8 @@ class RunFacts:
 
     @property
     def data_name(self) -> str:
-        """What the dataset is called."""
-        return str(self.config["dataset"]["name"])
+        """What the dataset is called now."""
+        return self.run.data_name
 
     @property
     def model_name(self) -> str:

@@ -18,10 +18,11 @@ from bert4rec.files import (
     writing_explained,
 )
 from bert4rec.parcels import Expected
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import free_run_name, taken_names
 from bert4rec.runs.soundness import BEST, LAST, MAX_BYTES, NEEDED, check_run
+from bert4rec.runs.status import ACTIVE_STATES
 
 EXPECTED = Expected("a run", MAX_BYTES, NEEDED)
 # What only the bundle of a model holds, which is a zip file too and lies where runs do.

@@ -19,8 +19,9 @@ from bert4rec.errors import Bert4RecError, UnwritableError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Unrecorded, Validated
 from bert4rec.moments import utc_now
 from bert4rec.runs.checkpoints import save_checkpoint
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import save_snapshot
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.trainer import Trainer
 
 HEARTBEAT_S = 1.0

@@ -24,8 +24,9 @@ from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
 from bert4rec.runs.extension import parent_of
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_label
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.sasrec import new_network
 from bert4rec.setting_checks import parse_settings
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bert4rec.errors import FormatError, NotFoundError, RunError
 from bert4rec.files import child_of, is_file, make_folder, move_where_free, writing_explained
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import find_among, runs_in
+from bert4rec.runs.status import ACTIVE_STATES
 
 TRASH_NAME = "trash"
 

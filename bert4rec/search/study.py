@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, FormatError, RunError, UnwritableError
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.search.plan import Budget, SearchPlan, plan_of
 from bert4rec.search.trials import (
     GONE,

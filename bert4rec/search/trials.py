@@ -15,7 +15,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from bert4rec.runs.folder import HEARTBEAT_LIMIT_S, Status
+from bert4rec.runs.status import HEARTBEAT_LIMIT_S, Status
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.space import Choices, Domain, Point, n_points, point_of
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.trash import restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bert4rec.data.collection import manifest_paths
 from bert4rec.runs.curves import Curves, thinned
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.storage import disk_use
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.run_table import RunRow, run_row
@@ -59,7 +61,8 @@ class RunList:
         """
         there = list_runs(self.workspace)
         self._forget_all_but({run.id for run in there})
-        return [self._row(run) for run in there]
+        names = self._names()
+        return [self._row(run, names) for run in there]
 
     def read(self) -> list[ListedRun]:
         """Return every run with its curve and its size.
@@ -68,15 +71,20 @@ class RunList:
         """
         there = list_runs(self.workspace)
         self._forget_all_but({run.id for run in there})
-        return [self._listed(run) for run in there]
+        names = self._names()
+        return [self._listed(run, names) for run in there]
 
     def _forget_all_but(self, ids: set[str]) -> None:
         for kept in (self._rows, self._details):
             for gone in [run_id for run_id in list(kept) if run_id not in ids]:
                 kept.pop(gone, None)
 
-    def _row(self, run: Run) -> RunRow:
-        stamp, kept = _stamp(run.folder, FIGURES), self._rows.get(run.id)
+    def _names(self) -> Stamp:
+        """Return the stamp of what all datasets are called, which a row tells too."""
+        return tuple(file_stamp(path) for path in manifest_paths(self.workspace))
+
+    def _row(self, run: Run, names: Stamp) -> RunRow:
+        stamp, kept = names + _stamp(run.folder, FIGURES), self._rows.get(run.id)
         if kept is not None and kept[0] == stamp:
             return kept[1]
         row = run_row(run)
@@ -85,11 +93,11 @@ class RunList:
             self._rows[run.id] = (stamp, row)
         return row
 
-    def _listed(self, run: Run) -> ListedRun:
-        stamp, kept = _stamp(run.folder, FIGURES + DETAILS), self._details.get(run.id)
+    def _listed(self, run: Run, names: Stamp) -> ListedRun:
+        stamp, kept = names + _stamp(run.folder, FIGURES + DETAILS), self._details.get(run.id)
         if kept is not None and kept[0] == stamp:
             return kept[1]
-        listed = listed_run(run, self._row(run))
+        listed = listed_run(run, self._row(run, names))
         if listed.row.state not in ACTIVE_STATES:
             self._details[run.id] = (stamp, listed)
         return listed

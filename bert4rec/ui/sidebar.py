@@ -51,4 +51,4 @@ def _draw_run() -> None:
     st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     data, manifest = run.config()["dataset"], state.current_manifest()
     if manifest is not None and data.get("fingerprint") != manifest["fingerprint"]:
-        st.caption(f"of other data: {escape(data['name'])}")
+        st.caption(f"of other data: {escape(run.data_name)}")

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from bert4rec.data.collection import name_now
 from bert4rec.errors import Bert4RecError, FormatError, RunError
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.search.figures import n_finished
 from bert4rec.search.plan import SearchPlan, plan_of
 from bert4rec.search.studies import LOOK_S, list_studies
@@ -167,18 +168,18 @@ def _read(study: Study, stamp: FileStamp, kept: ReadStudy | None) -> ReadStudy:
     return replace(before, changed_at=changed_at, problem=problem, stamp=stamp)
 
 
-def studies_frame(studies: Iterable[ReadStudy]) -> pd.DataFrame:
+def studies_frame(studies: Iterable[ReadStudy], workspace: Path) -> pd.DataFrame:
     """Return studies as a table for display, one line each; an unreadable one says so."""
-    return pd.DataFrame([_cells(study) for study in studies])
+    return pd.DataFrame([_cells(study, workspace) for study in studies])
 
 
-def _cells(study: ReadStudy) -> dict[str, object]:
+def _cells(study: ReadStudy, workspace: Path) -> dict[str, object]:
     plan, best = study.plan, study.best
     state = study.status.state if study.problem is None else "unreadable"
     return {
         "State": state_cell(state),
         "Search": study.name,
-        "Data": str(study.dataset.get("name", "")),
+        "Data": name_now(workspace, study.dataset) if study.dataset else "",
         "Trials": f"{study.n_counted:,} of {n_wanted(study.trials, plan):,}" if plan else "",
         "Metric": metric_name(plan.metric) if plan else "",
         "Best": best.score if best else None,

@@ -11,7 +11,7 @@ from bert4rec.baselines.titles import TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields
 from bert4rec.view.setting_words import setting_text, value_text
 from bert4rec.words import counted, metric_name, number, ranged

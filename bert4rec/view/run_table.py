@@ -12,7 +12,8 @@ import pandas as pd
 
 from bert4rec.errors import Bert4RecError, FormatError
 from bert4rec.hyperparameters import model_name, values_in_effect
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.view.state_words import state_word
 from bert4rec.words import duration, metric_name
 
@@ -109,7 +110,7 @@ def _read_row(run: Run) -> RunRow:
         best=status.best_score,
         test=None if test is None else float(test),
         trained_s=status.trained_s or None,
-        data=str(config["dataset"]["name"]),
+        data=run.data_name,
         created_at=str(config["created_at"]),
         epoch=status.epoch,
         n_epochs=status.n_epochs,

@@ -9,8 +9,9 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.dataset_use import DatasetUse, dataset_use, delete_unused_dataset
 from bert4rec.errors import NotFoundError, RunError
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.status import ACTIVE_STATES
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 POLICY = Policy("scoring_policy", small_settings())

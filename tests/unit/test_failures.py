@@ -25,8 +25,9 @@ from bert4rec.errors import NotFoundError, UnwritableError
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import execute, resume, train
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import Run, Status
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.status import Status
 from bert4rec.search.plan import Budget, SearchPlan
 from bert4rec.search.space import Choices
 from bert4rec.search.studies import create_study

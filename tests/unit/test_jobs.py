@@ -20,9 +20,10 @@ from bert4rec.jobs import JobService
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.status import STATES
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 TIMEOUT_S = 30
@@ -303,7 +304,7 @@ def test_a_waiting_run_leaves_the_queue_of_a_full_disk(
     desk.wait_until_begun("a")
     service.submit(b)
     with monkeypatch.context() as patch:
-        patch.setattr("bert4rec.runs.folder.write_json", no_room)
+        patch.setattr("bert4rec.runs.status.write_json", no_room)
         getattr(service, end)(b.id)
         assert service.position(b.id) is None
         assert b.status().state == "stopped"
@@ -320,7 +321,7 @@ def test_a_service_that_ends_on_a_full_disk_waits_for_what_runs(
     desk.wait_until_begun("a")
     service.submit(b)
     with monkeypatch.context() as patch:
-        patch.setattr("bert4rec.runs.folder.write_json", no_room)
+        patch.setattr("bert4rec.runs.status.write_json", no_room)
         service.interrupt()
         assert service.active() == [a.id]
         assert b.status().state == "interrupted"

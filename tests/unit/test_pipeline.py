@@ -37,9 +37,10 @@ from bert4rec.pipeline import adopt, evaluate, execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
-from bert4rec.runs.folder import STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.recorder import Recorder
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.status import STATES
 from bert4rec.scorer import NetworkScorer
 from bert4rec.workshop import Workshop
 from tests.ends import assert_equal_ends, curves_of, summary_of

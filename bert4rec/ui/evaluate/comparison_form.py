@@ -11,7 +11,8 @@ from bert4rec.comparing.categories import category_choices
 from bert4rec.comparing.plan import ENDED_STATES, plan_comparison
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import Bert4RecError, NotFoundError
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
@@ -114,8 +115,7 @@ def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
         The chosen ones, and why some of them, as another page asked for them, cannot be compared.
     """
     labels = {
-        run_id: f"{label} · {runs[run_id].config()['dataset']['name']}"
-        for run_id, label in run_labels(runs).items()
+        run_id: f"{label} · {runs[run_id].data_name}" for run_id, label in run_labels(runs).items()
     }
     wanted = st.session_state[RUNS_KEY]
     left_out = strangers(runs[wanted[0]], runs.values()) if wanted else {}

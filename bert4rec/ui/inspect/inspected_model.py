@@ -11,7 +11,8 @@ from bert4rec.background.findings import Found
 from bert4rec.errors import Bert4RecError
 from bert4rec.held_out.calibration import Calibration
 from bert4rec.recommender import Recommender
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.train.pace import LOOK_EVERY_S

@@ -12,8 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 from bert4rec.errors import Bert4RecError
 from bert4rec.policy import dump_policy
 from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
-from bert4rec.runs.folder import RESUMABLE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
+from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state

@@ -13,7 +13,8 @@ from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.runs.archive import export_run, import_run
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 

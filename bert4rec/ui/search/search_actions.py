@@ -12,7 +12,7 @@ from bert4rec.errors import NotFoundError, RunError
 from bert4rec.files import free_safe_name
 from bert4rec.own_presets import free_preset_name, save_preset
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.search.plan import Budget, SearchPlan, checked_plan
 from bert4rec.search.studies import (
     create_study,

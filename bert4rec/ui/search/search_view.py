@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from bert4rec.data.collection import name_now
 from bert4rec.search.figures import Saving, saving
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.space import Choices, Domain
@@ -67,7 +68,7 @@ def _draw_heading(read: ReadStudy) -> None:
         st.subheader(escape(read.name), anchor=False, width="content")
         st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     if read.plan is not None:
-        data = escape(read.dataset.get("name", ""))
+        data = escape(name_now(state.workspace(), read.dataset))
         st.caption(f"{data} · {metric_name(read.plan.metric)} on the validation items")
     if read.problem is not None:
         state.show_error(read.problem)

@@ -12,7 +12,8 @@ from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import model_name
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.ui import cache, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table

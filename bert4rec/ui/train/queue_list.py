@@ -79,7 +79,7 @@ def _draw_place(place: Place) -> None:
 def _names(run: Run) -> tuple[str, str]:
     """Return what a run and its data are called; one that is gone or damaged hides no other."""
     try:
-        return escape(run.name), escape(run.config()["dataset"]["name"])
+        return escape(run.name), escape(run.data_name)
     except Bert4RecError:
         return escape(run.id), "its folder cannot be read"
 

@@ -8,9 +8,10 @@ import streamlit as st
 
 from bert4rec.errors import RunError
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, RESUMABLE_STATES, Run, Status
+from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, free_run_name
 from bert4rec.runs.resumption import check_resumable
+from bert4rec.runs.status import ACTIVE_STATES, RESUMABLE_STATES, Status
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate

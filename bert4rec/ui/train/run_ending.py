@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.errors import RunError
-from bert4rec.runs.folder import ACTIVE_STATES, Run, Status
+from bert4rec.runs.folder import Run
 from bert4rec.runs.resumption import check_resumable
+from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word

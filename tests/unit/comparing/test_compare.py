@@ -23,6 +23,7 @@ from bert4rec.comparing.judging import TELL_EVERY, CancelledError, Step, sampled
 from bert4rec.comparing.plan import plan_comparison, training_of
 from bert4rec.comparing.slicing import BY_PAUSE, slice_members
 from bert4rec.control import Control
+from bert4rec.data.collection import rename_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import Vocabulary
@@ -530,3 +531,13 @@ def test_ties_count_against_whoever_cannot_tell_items_apart(home: Path) -> None:
         rivals = [i for i in range(1, 61) if i != item and i not in seen]
         wanted = sum(counts[i] >= counts[item] for i in rivals)
         assert judged.ranks["popularity"][row] == wanted
+
+
+def test_a_kept_comparison_calls_its_dataset_as_it_is_called_now(
+    dataset: SequenceDataset, tmp_path: Path
+) -> None:
+    run = train(dataset, small_settings(n_epochs=1), workspace=tmp_path)
+    made = compare([run], ["popularity"], workspace=tmp_path)
+    rename_dataset(tmp_path, run.config()["dataset"]["folder"], "better")
+    assert list_comparisons(tmp_path)[0]["dataset"]["name"] == "better"
+    assert made.retitled(tmp_path).facts["dataset"]["name"] == "better"

@@ -15,20 +15,15 @@ from typing import Any
 import psutil
 import pytest
 
+from bert4rec.data.collection import delete_dataset, rename_dataset
 from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import utc_now
 from bert4rec.policy import Policy
-from bert4rec.runs import folder
-from bert4rec.runs.folder import (
-    ACTIVE_STATES,
-    HEARTBEAT_LIMIT_S,
-    STATUS_KINDS,
-    Run,
-    Status,
-    open_run,
-)
+from bert4rec.runs import status as status_file
+from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
+from bert4rec.runs.status import ACTIVE_STATES, HEARTBEAT_LIMIT_S, STATUS_KINDS, Status
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 
@@ -172,7 +167,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "write_json", no_room)
+        patch.setattr(status_file, "write_json", no_room)
         yield patch.undo
 
 
@@ -182,10 +177,10 @@ def test_an_end_that_found_no_room_is_written_once_there_is_some(
     with pytest.raises(OSError, match="No space"):
         run.set_status(state="failed", message="the disk is full")
     assert run.status().state == "failed"
-    assert folder._read_status(run.folder / "status.json").state == "queued"
+    assert status_file._read_status(run.folder / "status.json").state == "queued"
     full_disk()
     assert run.status().state == "failed"
-    assert folder._read_status(run.folder / "status.json").message == "the disk is full"
+    assert status_file._read_status(run.folder / "status.json").message == "the disk is full"
 
 
 def test_an_end_that_found_no_room_gives_way_to_what_another_process_has_written_since(
@@ -315,3 +310,11 @@ def test_signs_of_a_log_that_no_screen_shows_are_replaced(workspace: Path) -> No
     (run.folder / "log.txt").write_bytes(b"a\tb \x1b[31mred \xff " + "\u202eback\n".encode())
     (line,) = run.log_tail()
     assert line == "a   b \ufffd[31mred \ufffd \ufffdback"
+
+
+def test_a_run_calls_its_dataset_as_it_is_called_now(run: Run, workspace: Path) -> None:
+    folder = run.config()["dataset"]["folder"]
+    rename_dataset(workspace, folder, "better")
+    assert run.data_name == "better"
+    delete_dataset(workspace, folder)
+    assert run.data_name == run.config()["dataset"]["name"]

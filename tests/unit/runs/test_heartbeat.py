@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from bert4rec.errors import FormatError
-from bert4rec.runs.folder import HEARTBEAT_LIMIT_S
 from bert4rec.runs.heartbeat import BEAT_EVERY_S, beating
+from bert4rec.runs.status import HEARTBEAT_LIMIT_S
 
 TIMEOUT_S = 30
 

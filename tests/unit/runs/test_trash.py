@@ -6,9 +6,10 @@ import pytest
 
 from bert4rec.errors import NotFoundError, RunError
 from bert4rec.policy import Policy
-from bert4rec.runs.folder import ACTIVE_STATES, Run
+from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
 from tests.factories import random_dataset, saved_dataset, small_settings
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bert4rec.data.collection import rename_dataset
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
@@ -56,6 +57,16 @@ def test_a_run_is_listed_with_label_curve_seed_and_size(workspace: Path) -> None
     # On a phone the first columns are all that is seen.
     assert list(cells)[:3] == ["Run", "Best", "On test"]
     assert (cells["State"], cells["Seed"], cells["Tags"]) == ("✓ Finished", 3, ["good"])
+
+
+def test_a_list_that_was_read_calls_its_data_anew_after_a_dataset_is_renamed(
+    workspace: Path,
+) -> None:
+    run, found = made_run(workspace), RunList(workspace)
+    found.read()
+    rename_dataset(workspace, run.config()["dataset"]["folder"], "better")
+    assert [row.data for row in found.rows()] == ["better"]
+    assert [listed.row.data for listed in found.read()] == ["better"]
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_last_point(workspace: Path) -> None:

@@ -100,7 +100,7 @@ def test_what_cannot_be_read_hides_no_other_and_a_lock_that_opens_is_noticed(
     assert problems == {"good": type(None), "held": RunError, "broken": FormatError}
     lock.close()
     assert {read.name for read in found.all() if read.problem} == {"broken"}
-    table = studies_frame(found.all())
+    table = studies_frame(found.all(), workspace)
     assert dict(zip(table["Search"], table["State"], strict=True)) == {
         "good": "■ Stopped",
         "held": "■ Stopped",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.runs.curves import Curves
-from bert4rec.runs.folder import Status
+from bert4rec.runs.status import Status
 from bert4rec.view import curve_charts, curve_findings, run_figures
 from bert4rec.view.curve_charts import (
     MARKS,

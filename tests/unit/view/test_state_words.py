@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bert4rec.runs.folder import STATES
+from bert4rec.runs.status import STATES
 from bert4rec.search.trials import STATES as TRIAL_STATES
 from bert4rec.view.state_words import STATE_WORDS, state_word
 
