@@ -120,11 +120,15 @@ def name_now(workspace: Path, told: Mapping[str, Any]) -> str:
         workspace: Where it lies; where it is gone, it is called as it was.
         told: Its `name` and `fingerprint` at that time, and its `folder` where that was noted.
     """
-    found = [
-        one for one in list_datasets(workspace) if one.get("fingerprint") == told["fingerprint"]
-    ]
-    same = [one for one in found if one["folder"] == told.get("folder")]
-    return str(next(iter((*same, *found, told)))["name"])
+    folder = workspace / "datasets" / Path(str(told.get("folder", ""))).name
+    if (folder / MANIFEST_NAME).is_file():
+        manifest = _read_manifest(folder / MANIFEST_NAME)
+        if isinstance(manifest, dict) and manifest.get("fingerprint") == told["fingerprint"]:
+            return str(manifest["name"])
+    # Of a run from elsewhere, or of a log that was prepared anew.
+    there = list_datasets(workspace)
+    same = (one for one in there if one.get("fingerprint") == told["fingerprint"])
+    return str(next(same, told)["name"])
 
 
 def rename_dataset(workspace: Path, folder_name: str, name: str) -> None:

@@ -15,6 +15,7 @@ from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
 from tests.reading import table_with, texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
@@ -26,7 +27,7 @@ TITLES = "item_id,title\n" + "".join(f"i{item},*Star* [{item}](x)\n" for item in
 
 
 def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     assert not app.exception
     return app
@@ -508,7 +509,7 @@ def test_a_damaged_dataset_is_told_in_words(workspace: Path, manifest: str) -> N
     dataset = prepare_sample("playlists", workspace)
     assert dataset.folder is not None
     (dataset.folder / "manifest.json").write_text(manifest)
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     assert not app.exception
     assert errors(app)
@@ -727,6 +728,7 @@ def another_visitor_adds_a_dataset_meanwhile() -> None:
 def test_a_dataset_that_another_visitor_has_just_added_breaks_no_page(workspace: Path) -> None:
     log = pd.DataFrame({"user": list("aaabbb"), "item": list("xyzxyz")})
     prepare(log, name="mine", workspace=workspace)
-    app = AppTest.from_function(another_visitor_adds_a_dataset_meanwhile, default_timeout=60).run()
+    seen = another_visitor_adds_a_dataset_meanwhile
+    app = AppTest.from_function(seen, default_timeout=LIMIT_S).run()
     assert not app.exception
     assert next(box for box in app.selectbox if box.label == "Dataset").value.startswith("mine-")

@@ -14,6 +14,7 @@ from bert4rec.runs.registry import create_run
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import texts
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
@@ -30,7 +31,7 @@ def plays(workspace: Path, tmp_path: Path) -> SequenceDataset:
 
 
 def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     assert not app.exception
     return app
@@ -193,6 +194,6 @@ def after_the_other_dataset_went() -> None:
 
 @pytest.mark.usefixtures("plays")
 def test_a_dataset_without_another_one_any_more_is_compared_with_none() -> None:
-    app = AppTest.from_function(after_the_other_dataset_went, default_timeout=60).run()
+    app = AppTest.from_function(after_the_other_dataset_went, default_timeout=LIMIT_S).run()
     choose(app, "Compare")
     assert "There is no other dataset any more" in texts(app)

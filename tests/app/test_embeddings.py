@@ -29,6 +29,7 @@ from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables, texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -71,7 +72,7 @@ def project_in_a_blink(vectors: np.ndarray, n_components: int = 2, **_: object) 
 
 
 def open_map(**values: object) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/embeddings.py")
     for key, value in values.items():
         app.session_state[key] = value
@@ -348,7 +349,7 @@ def test_a_users_history_is_a_path_that_a_link_shows_again() -> None:
     app = open_map(embeddings_method="pca", embeddings_path="u3")
     assert "The newest 6 items of user u3" in texts(app)
     assert linked(app, "path") == "u3"
-    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     other.query_params["path"] = "u3"
     other.switch_page("pages/embeddings.py").run()
     assert "The newest 6 items of user u3" in texts(other)
@@ -436,7 +437,7 @@ def linked(app: AppTest, name: str) -> str:
 def test_a_link_shows_a_view_of_the_map_again() -> None:
     app = open_map(embeddings_method="pca", embeddings_find="t5", embeddings_colour="Cluster")
     link = {name: app.query_params[name] for name in ("map", "colour", "item")}
-    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     for name, value in link.items():
         other.query_params[name] = value[0] if isinstance(value, list) else value
     other.switch_page("pages/embeddings.py").run()
@@ -458,7 +459,7 @@ def test_a_link_names_the_settings_of_a_map_that_are_not_as_they_come() -> None:
     app = open_map(embeddings_method="pca", **keys)
     names = ("neighbours", "distance", "seed", "by", "least")
     assert "clusters" not in app.query_params
-    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     for name in names:
         other.query_params[name] = linked(app, name)
     other.query_params["clusters"] = "many"
@@ -475,7 +476,7 @@ def test_a_link_names_the_model_beside_the_first(workspace: Path, service: MapSe
     first, second, _ = (trained(workspace, 14) for _ in range(3))
     app = open_map(run_id=first.id, embeddings_method="pair", embeddings_other=second.id)
     assert linked(app, "beside") == second.id
-    other = AppTest.from_file(str(APP), default_timeout=120).run()
+    other = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     other.query_params["run"] = first.id
     for name in ("map", "beside"):
         other.query_params[name] = linked(app, name)

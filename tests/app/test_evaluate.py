@@ -27,6 +27,7 @@ from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import plain, texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -59,7 +60,7 @@ def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonServi
 
 
 def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/evaluate.py")
     for name, value in link.items():
         app.query_params[name] = value

@@ -18,6 +18,7 @@ from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
 from tests.factories import ring_dataset, small_settings
 from tests.reading import texts
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGES = ("home", "data", "train", "runs", "inspect", "embeddings")
@@ -25,7 +26,7 @@ NASTY = "*Star* [x](http://e.org) :smile:"
 
 
 def open_home(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
@@ -66,7 +67,7 @@ def test_the_demo_prepares_the_sample_and_submits_a_run(
     workspace: Path, service: JobService
 ) -> None:
     app = open_home()
-    app.button[0].click().run(timeout=120)
+    app.button[0].click().run(timeout=LIMIT_S)
     assert not app.exception
     (run,) = list_runs(workspace)
     assert service.active() == [run.id]

@@ -25,6 +25,7 @@ from bert4rec.view.markdown import escape
 from tests.factories import small_settings
 from tests.reading import tables
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 TABLE_TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span"}
@@ -67,7 +68,7 @@ def dataset(workspace: Path) -> SequenceDataset:
 
 
 def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     assert not app.exception
     return app
@@ -232,7 +233,7 @@ def test_recommendations_and_compositions_show_them_as_text(view: str, workspace
     items = ITEMS.assign(**{"**by** <b>x</b>": by, "part": range(len(ITEMS))})
     made = prepare(LOG, items=items, name=NAME, workspace=workspace)
     train_as(" ".join(MARKUP), made, workspace)
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/recommend.py")
     query = {"view": view, "places": "1.2.0.0.5", "exclude": "7", "limit": "1:**by** <b>x</b>"}
     for name, value in (query | {"filled": "1", "order": "part"}).items():
@@ -277,7 +278,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
     made = prepare(LOG, items=items, name=NAME, workspace=workspace)
     for seed in (1, 2):
         train_as(f"{' '.join(MARKUP)} {seed}", made, workspace, seed=seed)
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/inspect.py")
     app.query_params["user"] = TITLES[0]
     app.query_params["mask"] = "2.4"
@@ -291,7 +292,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
         app.session_state["inspect_tab"] = f":material/{tab}"
         app.run()
         # Findings are made in the background.
-        state.finding_service()._executor.submit(int).result(timeout=120)
+        state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
         app.run()
         assert [error.value for error in app.error] == []
         # The page's own icons and styles are no titles.

@@ -20,6 +20,7 @@ from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
@@ -45,7 +46,7 @@ def run(workspace: Path) -> Run:
 
 
 def open_inspect(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/inspect.py")
     for name, value in query.items():
         app.query_params[name] = value
@@ -272,7 +273,7 @@ def open_tab(app: AppTest, title: str) -> None:
     app.session_state["inspect_tab"] = title
     app.run()
     # Findings are made in the background; the page draws itself anew when they are there.
-    state.finding_service()._executor.submit(int).result(timeout=120)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.exception
 
@@ -342,7 +343,7 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     assert "did not fit the memory" in app.error[0].value
     monkeypatch.setitem(FINDERS, "calibration", calibrate)
     click(app, "Try again")
-    state.finding_service()._executor.submit(int).result(timeout=120)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.error
     assert "Error with temperature" in app.dataframe[-1].proto.columns
@@ -353,7 +354,7 @@ def test_the_best_and_worst_ranked_held_out_items_are_offered() -> None:
     app = open_inspect(user="u3", mask="2")
     app.session_state["inspect_gallery"] = True
     app.run()
-    state.finding_service()._executor.submit(int).result(timeout=120)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     table = next(frame.value for frame in app.dataframe if "last" in frame.value.columns)
     assert table["rank"].tolist() == sorted(table["rank"])
@@ -438,7 +439,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
         click(app, label)
         assert ":shimmer[" in texts(app)
         may_begin.set()
-        executor.submit(int).result(timeout=120)
+        executor.submit(int).result(timeout=LIMIT_S)
         app.run()
         assert not app.exception
 
@@ -458,7 +459,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     # Once it has ended its best checkpoint is asked by itself.
     run.set_status(state="finished")
     app.run()
-    state.finding_service()._executor.submit(int).result(timeout=120)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert len(answers()) == 1
     assert "Made while the run trains" not in texts(app)

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.public_logs import MIRROR_VARIABLE, PUBLIC_LOGS
 from tests.reading import texts
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NAME = "ml-latest-small"
@@ -52,7 +53,7 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
 
 
 def open_dialog(name: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     app.selectbox(key="public_log").set_value(name).run()
     next(button for button in app.button if button.label == "Fetch and prepare").click().run()
@@ -62,7 +63,7 @@ def open_dialog(name: str) -> AppTest:
 
 @pytest.mark.usefixtures("workspace")
 def test_public_logs_are_listed_with_counts_size_and_licence() -> None:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     shown = next(frame.value for frame in app.dataframe if "Licence" in frame.value.columns)
     assert list(shown["Name"]) == list(PUBLIC_LOGS)

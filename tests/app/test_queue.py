@@ -16,9 +16,9 @@ from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import texts
+from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 60
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def runs(workspace: Path, service: JobService) -> list[Run]:
 @pytest.fixture
 def open_train(workspace: Path) -> Callable[[], AppTest]:
     def open_page() -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
         return app.run().switch_page("pages/train.py").run()
 
     return open_page

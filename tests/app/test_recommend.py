@@ -23,10 +23,10 @@ from bert4rec.ui import state
 from tests.factories import small_settings
 from tests.reading import labels, tables, texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 N_ITEMS = 14
-TIMEOUT_S = 60
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def run(workspace: Path) -> Run:
 
 
 def open_recommend(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/recommend.py")
     for name, value in query.items():
         app.query_params[name] = value
@@ -108,7 +108,7 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
 
     monkeypatch.setitem(FINDERS, "calibration", paying)
     app = open_recommend(view="user", user="u3", last="shown")
-    state.finding_service()._executor.submit(int).result(timeout=120)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     here = tables(app)[1]["Probability"].iloc[0]
     assert "scores are divided by 2.00 (first), see *How sure is it?*" in texts(app)
@@ -437,7 +437,7 @@ def test_the_samples_of_all_stories_are_prepared_at_once(workspace: Path) -> Non
     assert not {"Prepare all three", "Train on the sample"} & {*labels(app)}
     for one in list_runs(workspace):
         service.stop(one.id)
-    assert service.wait(lambda: not service.active(), timeout_s=TIMEOUT_S)
+    assert service.wait(lambda: not service.active(), timeout_s=LIMIT_S)
 
 
 @pytest.mark.usefixtures("workspace")
@@ -453,12 +453,12 @@ def test_a_story_shows_how_far_the_training_is_and_stops_it(workspace: Path) -> 
     run = create_run(workspace, prepare_sample("courses", workspace), policy)
     service = state._job_service(str(workspace))
     service.submit(run)
-    assert service.wait(lambda: run.status().state == "running", timeout_s=TIMEOUT_S)
+    assert service.wait(lambda: run.status().state == "running", timeout_s=LIMIT_S)
     app = open_recommend(view="show", story="course")
     assert {"Stop and keep best", "Watch it live"} <= {*labels(app)}
     assert len(app.get("progress")) == 1
     press(app, "Stop and keep best")
-    assert service.wait(lambda: not service.active(), timeout_s=TIMEOUT_S)
+    assert service.wait(lambda: not service.active(), timeout_s=LIMIT_S)
     assert run.status().state == "stopped"
 
 

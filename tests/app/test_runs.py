@@ -21,6 +21,7 @@ from bert4rec.ui import state
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.unfolding import unfolded
+from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile:"
@@ -51,7 +52,7 @@ def make(workspace: Path, dataset: SequenceDataset) -> Make:
 
 
 def open_runs(marked: list[Run] | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     for name, value in query.items():
         app.query_params[name] = value
     if marked is not None:

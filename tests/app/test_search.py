@@ -34,10 +34,9 @@ from bert4rec.ui.settings.setting_fields import EMPTIED
 from tests.factories import small_settings
 from tests.reading import labels, plain
 from tests.unfolding import unfolded
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 90
 LONG = 100_000
 Open = Callable[..., AppTest]
 CHILD = """
@@ -61,7 +60,7 @@ def dataset(workspace: Path) -> SequenceDataset:
 @pytest.fixture
 def open_search(workspace: Path) -> Open:
     def open_page(name: str | None = None) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
         if name is not None:
             app.query_params["study"] = name
         app.run().switch_page("pages/search.py").run()
@@ -77,7 +76,7 @@ def service(workspace: Path) -> Iterator[SearchService]:
     yield made
     for name in made.active():
         made.stop(name)
-        made.wait(name, TIMEOUT_S)
+        made.wait(name, LIMIT_S)
 
 
 def small_plan(
@@ -300,7 +299,7 @@ def test_a_search_is_started_followed_and_its_best_trial_trained_to_its_score(
     press(app, "Start the search")
     assert not app.exception
     assert app.query_params["study"] == "my-search"
-    assert service.wait("my-search", TIMEOUT_S)
+    assert service.wait("my-search", LIMIT_S)
     app.run()
     assert not app.exception
     assert "2 of 2 trials" in app.progress[0].text
@@ -308,7 +307,7 @@ def test_a_search_is_started_followed_and_its_best_trial_trained_to_its_score(
     assert len(app.get("vega_lite_chart")) == 2 + len(SPACE)
     press(app, "Train the best")
     jobs = state.job_service()
-    assert jobs.wait(lambda: not jobs.active(), TIMEOUT_S)
+    assert jobs.wait(lambda: not jobs.active(), LIMIT_S)
     (run,) = list_runs(workspace)
     study = Study(workspace / "studies" / "my-search.db")
     best = best_trial(study.trials())
@@ -327,7 +326,7 @@ def test_what_was_typed_just_before_the_press_is_what_is_searched(
     app.text_input(key="search_name").set_value("typed last")
     press(app, "Start the search")
     assert not app.exception
-    assert service.wait("typed-last", TIMEOUT_S)
+    assert service.wait("typed-last", LIMIT_S)
     study = Study(workspace / "studies" / "typed-last.db")
     assert study.plan().budget == Budget(1)
     assert len(study.trials()) == 1
@@ -480,7 +479,7 @@ def test_a_running_search_is_watched_stopped_and_gone_on_with(
     assert "Trial 1 under way, epoch" in plain(app)
     assert "Delete" not in labels(app)
     press(app, "Stop")
-    assert service.wait("one", TIMEOUT_S)
+    assert service.wait("one", LIMIT_S)
     app.run()
     assert not app.exception
     assert "Go on" in labels(app)
@@ -536,7 +535,7 @@ def test_a_search_that_waits_for_the_device_says_so(
         app = open_search("one")
         assert "Waiting for the device" in plain(app)
         press(app, "Stop")
-        assert service.wait("one", TIMEOUT_S)
+        assert service.wait("one", LIMIT_S)
 
 
 def test_a_finished_search_goes_on_with_a_larger_budget(
@@ -547,7 +546,7 @@ def test_a_finished_search_goes_on_with_a_larger_budget(
     app = open_search("one")
     app.number_input(key="search_more_one").set_value(2).run()
     press(app, "Go on")
-    assert service.wait("one", TIMEOUT_S)
+    assert service.wait("one", LIMIT_S)
     assert len([t for t in study.trials() if t.state in ("finished", "pruned")]) == 2
 
 
@@ -575,7 +574,7 @@ def test_a_search_of_another_process_is_watched_and_its_death_is_seen(
         assert "Go on" not in labels(app)
     finally:
         child.kill()
-        child.wait(TIMEOUT_S)
+        child.wait(LIMIT_S)
     app.run()
     assert not app.exception
     assert "process that searched is gone" in plain(app)

@@ -28,7 +28,7 @@ from bert4rec.view.curve_findings import small_finding
 from tests.ends import curves_of
 from tests.reading import labels, plain, small_charts, tables, texts
 from tests.unfolding import unfolded
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
@@ -46,7 +46,7 @@ def dataset(workspace: Path) -> SequenceDataset:
 @pytest.fixture
 def open_train(workspace: Path) -> Open:
     def open_page(run: Run | None = None) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
         if run is not None:
             app.query_params["run"] = run.id
         app.run().switch_page("pages/train.py").run()
@@ -736,7 +736,7 @@ def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
         live_run._draw_figures(run, drawn)
 
     app = AppTest.from_function(page, kwargs={"folder": str(run.folder), "first": first})
-    app.run(timeout=60)
+    app.run(timeout=LIMIT_S)
     assert not app.exception
     told = [metric.value for metric in app.metric if metric.label == "Best NDCG@10"]
     assert told == [f"{first['metrics']['ndcg@10']:.3f}", "0.875"]

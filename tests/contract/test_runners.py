@@ -23,9 +23,8 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from tests.ends import assert_equal_ends, curves_of, summary_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
-LIMIT_S = 120
 DATASET = ring_dataset(n_users=40)
 # 40 histories in batches of 8: five steps an epoch, long enough to be met on the way.
 STEERED: dict[str, Any] = {"batch_size": 8, "n_epochs": 60}

@@ -15,11 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bert4rec.presets import PRESETS
+from tests.waiting import LIMIT_MS, LIMIT_S
 
 DEMO_EPOCHS = int(PRESETS["quick"].values["n_epochs"])
-START_LIMIT_S = 90
-# A busy machine is slow, not wrong.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=LIMIT_MS)
 BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -50,7 +49,7 @@ class Server:
 
     def _wait_until_healthy(self) -> None:
         assert self.process is not None
-        limit = time.monotonic() + START_LIMIT_S
+        limit = time.monotonic() + LIMIT_S
         while time.monotonic() < limit:
             if self._is_healthy():
                 return
@@ -72,7 +71,7 @@ class Server:
         """End it as a power cut would."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=LIMIT_S)
 
 
 def _free_port() -> int:
@@ -103,7 +102,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh visitor."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(LIMIT_MS)
     yield context.new_page()
     context.close()
 
@@ -119,8 +118,8 @@ def open_page(page: Page, title: str) -> None:
     page.get_by_role("link", name=title).first.click()
 
 
-def wait_for_epoch(page: Page, at_least: int, *, timeout_ms: int = 60_000) -> None:
+def wait_for_epoch(page: Page, at_least: int) -> None:
     """Wait until the page shows a run in that epoch or a later one: a fast run skips some."""
     wanted = "|".join(str(epoch) for epoch in range(at_least, DEMO_EPOCHS + 1))
     shown = page.get_by_text(re.compile(rf"Epoch ({wanted}) of {DEMO_EPOCHS}\b")).first
-    expect(shown).to_be_visible(timeout=timeout_ms)
+    expect(shown).to_be_visible()

@@ -17,9 +17,9 @@ from bert4rec.json_files import read_json
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
 from tests.e2e.conftest import Server, open_page, settle
+from tests.waiting import LIMIT_S
 
 pytestmark = pytest.mark.browser
-TRAINING_MS = 240_000
 FEW = ["--set", "n_epochs=2", "--set", "hidden_size=16", "--set", "inner_size=32"]
 
 
@@ -28,7 +28,12 @@ def call(server: Server, *words: object) -> dict[str, Any]:
     command = [str(Path(sys.executable).with_name("bert4rec")), *map(str, words)]
     place = ["--workspace", str(server.workspace), "--json"]
     done = subprocess.run(
-        command + place, env=os.environ, capture_output=True, text=True, timeout=300, check=False
+        command + place,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -69,7 +74,7 @@ def test_a_run_of_the_command_line_appears_in_the_dashboard_and_goes_on_there(
     dialog.get_by_role("button", name="Train longer").click()
     expect(page.get_by_role("heading", name="longer")).to_be_visible()
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     expect(page.get_by_text("went on from typed after epoch 2")).to_be_visible()
 
     whole = call(server, "train", "playlists", "--name", "whole", *FEW, "--set", "n_epochs=3")
@@ -96,7 +101,7 @@ def test_the_policy_of_a_run_of_the_browser_trains_the_same_model_by_command_lin
     settle(page)
     page.get_by_role("button", name="Start training").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     page.get_by_text("Settings of this run").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download YAML").click()

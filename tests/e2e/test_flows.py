@@ -20,9 +20,9 @@ from bert4rec.runs.registry import create_run, list_runs
 from tests.e2e.conftest import Server, settle, wait_for_epoch
 from tests.ends import assert_equal_ends, curves_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import LIMIT_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-TRAINING_MS = 240_000
 
 
 @pytest.fixture(params=RUNNER_NAMES)
@@ -50,9 +50,9 @@ def test_a_run_goes_on_without_its_page_and_is_stopped_from_another_browser(
     first = browser.new_context()
     page = first.new_page()
     run = start_demo(page, any_server)
-    wait_for_epoch(page, 2, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 2)
     page.reload()
-    wait_for_epoch(page, 2, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 2)
     first.close()
 
     # Nobody looks; the journal grows all the same.
@@ -60,13 +60,13 @@ def test_a_run_goes_on_without_its_page_and_is_stopped_from_another_browser(
     elsewhere = other.new_page()
     elsewhere.goto(f"{any_server.url}/train?run={run.id}")
     expect(elsewhere.get_by_role("heading", name="Playlists demo")).to_be_visible()
-    wait_for_epoch(elsewhere, 4, timeout_ms=TRAINING_MS)
+    wait_for_epoch(elsewhere, 4)
     assert len(curves_of(run).train) > n_lines
     assert curves_of(run).train[0]["step"] < 10
     expect(elsewhere.get_by_text("Training loss").first).to_be_visible()
     elsewhere.get_by_role("button", name="Stop and keep best").click()
     inspect = elsewhere.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     assert run.status().state == "stopped"
     assert run.checkpoint("best").exists()
     other.close()
@@ -81,7 +81,6 @@ def waiting_run(workspace: Path) -> Run:
     return run
 
 
-@pytest.mark.timeout(600)
 def test_a_dashboard_that_is_ended_saves_its_run_which_resumes_to_the_same_numbers(
     any_server: Server, page: Page
 ) -> None:
@@ -92,7 +91,7 @@ def test_a_dashboard_that_is_ended_saves_its_run_which_resumes_to_the_same_numbe
     process = any_server.process
     assert process is not None
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=LIMIT_S) == 0
     assert run.status().state == "interrupted"
     _, position = load_checkpoint(run.checkpoint("last"))
     assert 0 < curves_of(run).train[-1]["step"] <= position["step"] < 500
@@ -101,7 +100,7 @@ def test_a_dashboard_that_is_ended_saves_its_run_which_resumes_to_the_same_numbe
     page.goto(f"{any_server.url}/train?run={run.id}")
     page.get_by_role("button", name="Resume").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     whole = train(run.dataset(), run.hyperparameters(), workspace=any_server.workspace)
     assert_equal_ends(run, whole)
 
@@ -117,7 +116,7 @@ def test_the_form_of_another_run_changes_nothing_about_the_one_that_trains(
     epochs.press("Enter")
     settle(page)
     page.goto(f"{server.url}/train?run={run.id}")
-    wait_for_epoch(page, 2, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 2)
     page.get_by_text("Settings of this run").click()
     shown = page.get_by_test_id("stCode").first
     expect(shown).to_contain_text(f"n_epochs: {before['settings']['n_epochs']}")

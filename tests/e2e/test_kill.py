@@ -10,7 +10,6 @@ from bert4rec.runs.registry import list_runs
 from tests.e2e.conftest import Server, wait_for_epoch
 
 pytestmark = pytest.mark.browser
-TRAINING_MS = 240_000
 
 
 def test_a_killed_server_leaves_a_run_that_resumes_to_the_same_numbers(
@@ -18,7 +17,7 @@ def test_a_killed_server_leaves_a_run_that_resumes_to_the_same_numbers(
 ) -> None:
     page.goto(server.url)
     page.get_by_role("button", name="Start the demo").click()
-    wait_for_epoch(page, 7, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 7)
     server.kill()
     (run,) = list_runs(server.workspace)
     assert run.status().state == "interrupted"
@@ -28,7 +27,7 @@ def test_a_killed_server_leaves_a_run_that_resumes_to_the_same_numbers(
     expect(page.get_by_text("Interrupted").first).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
 
     whole = train(run.dataset(), run.hyperparameters(), workspace=server.workspace, name="whole")
     resumed_summary, whole_summary = (

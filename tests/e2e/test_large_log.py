@@ -19,7 +19,6 @@ N_ROWS, MB = 5_000_000, 2**20
 MAX_KEPT_BYTES = 300 * MB
 # The upload itself lies in memory until it is spooled; reading has a limit of its own.
 MAX_PEAK_BYTES = 600 * MB
-IMPORT_LIMIT_MS = 300_000
 
 
 def large_log(path: Path) -> int:
@@ -65,8 +64,8 @@ def test_a_log_of_a_hundred_megabytes_is_imported_and_the_server_keeps_none_of_i
     watch = Watch(process.pid)
     watch.start()
     page.locator("input[type=file]").first.set_input_files(path)
-    page.get_by_role("button", name="Prepare dataset").click(timeout=IMPORT_LIMIT_MS)
-    expect(page.get_by_text(f"{N_ROWS:,}").first).to_be_visible(timeout=IMPORT_LIMIT_MS)
+    page.get_by_role("button", name="Prepare dataset").click()
+    expect(page.get_by_text(f"{N_ROWS:,}").first).to_be_visible()
     settle(page)
     peak, kept = watch.end() - before, process.memory_info().rss - before
     (manifest,) = list_datasets(server.workspace)

@@ -9,7 +9,6 @@ from tests.e2e.conftest import Server, settle, wait_for_epoch
 from tests.factories import ring_dataset, small_settings
 
 pytestmark = pytest.mark.browser
-TRAINING_MS = 240_000
 LOSS_CHART = 1
 EPOCH_TICKS = """
     at => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')[at]
@@ -39,14 +38,14 @@ def zoom_in(page: Page, chart: int) -> None:
 def test_a_zoom_stays_while_points_come_in(server: Server, page: Page) -> None:
     page.goto(server.url)
     page.get_by_role("button", name="Start the demo").click()
-    wait_for_epoch(page, 4, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 4)
     expect(page.get_by_test_id("stVegaLiteChart").nth(LOSS_CHART)).to_be_visible()
     assert "0" in page.evaluate(EPOCH_TICKS, LOSS_CHART)
     zoom_in(page, LOSS_CHART)
     page.wait_for_timeout(1_500)
     zoomed = page.evaluate(EPOCH_TICKS, LOSS_CHART)
     assert "0" not in zoomed
-    wait_for_epoch(page, 7, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, 7)
     assert page.evaluate(EPOCH_TICKS, LOSS_CHART) == zoomed
     # Another look at the curves is no reason to lose the place either.
     page.get_by_text("Log scale", exact=True).click()

@@ -30,7 +30,6 @@ N_KILLS, KILLS_PER_RUN = 50, 5
 # 40 histories in batches of 8: five steps an epoch, after each of which two files are swapped in.
 SETTINGS = small_settings(batch_size=8, n_epochs=12)
 N_STEPS = 60
-LIMIT_S = 60
 
 # Torch, and what its optimizers load when they are made, is loaded once; each training is a
 # process of its own all the same.

@@ -15,6 +15,7 @@ from bert4rec.view.markdown import WORD_JOINER
 from tests.e2e.conftest import Server, settle
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.factories import small_settings
+from tests.waiting import LIMIT_MS
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +80,7 @@ def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
     assert len({*map(title_of, filled)}) == 12
 
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(LIMIT_MS)
     other = context.new_page()
     other.goto(page.url)
     expect(other.get_by_text("What the model put in: 4 items")).to_be_visible()

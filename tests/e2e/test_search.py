@@ -16,11 +16,9 @@ from bert4rec.search.studies import create_study
 from bert4rec.search.study import Study, quiet
 from bert4rec.search.trials import Trial, distributions
 from tests.e2e.conftest import Server, settle
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 pytestmark = pytest.mark.browser
-SEARCHING_MS = 240_000
-LIMIT_S = 240
 N_TRIALS = 3
 # Small enough for seconds a trial, long enough to be killed in the middle of one on a fast machine.
 PLAN = f"""search:
@@ -58,7 +56,7 @@ def test_a_search_in_the_browser_survives_the_death_of_its_server(
 ) -> None:
     start_search(server, page)
     expect(page).to_have_url(re.compile(r"study=killed"))
-    expect(page.get_by_text("Trial 1 under way")).to_be_visible(timeout=SEARCHING_MS)
+    expect(page.get_by_text("Trial 1 under way")).to_be_visible()
     # In the middle of the second trial, which was judged at least once.
     wait_until(lambda: any(t.number == 1 and t.state == "running" and t.curve for t in read(study)))
     server.kill()
@@ -70,7 +68,7 @@ def test_a_search_in_the_browser_survives_the_death_of_its_server(
     expect(page.get_by_text("The process that searched is gone")).to_be_visible()
     expect(page.get_by_text(f"1 of {N_TRIALS} trials")).to_be_visible()
     page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text(f"{N_TRIALS} of {N_TRIALS} trials")).to_be_visible(timeout=SEARCHING_MS)
+    expect(page.get_by_text(f"{N_TRIALS} of {N_TRIALS} trials")).to_be_visible()
     expect(page.get_by_text("Finished", exact=True).first).to_be_visible()
 
     trials = read(study)
@@ -100,7 +98,7 @@ def test_a_search_of_the_command_line_is_seen_live(
         page.goto(f"{server.url}/search?study=killed")
         expect(page.get_by_text("Another process searches")).to_be_visible()
         whole = page.get_by_text(f"{N_TRIALS} of {N_TRIALS} trials")
-        expect(whole).to_be_visible(timeout=SEARCHING_MS)
+        expect(whole).to_be_visible()
         assert sweep.wait(LIMIT_S) == 0
         expect(page.get_by_role("button", name="Train the best")).to_be_visible()
     finally:

@@ -20,6 +20,7 @@ import pytest
 from bert4rec.bundle.writing import export_bundle
 from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
+from tests.waiting import LIMIT_S
 
 PROGRAM = str(Path(sys.executable).with_name("bert4rec"))
 
@@ -66,7 +67,7 @@ def test_a_bundle_is_served_to_many_until_it_is_told_to_end(bundle: Path, tiny_r
 
         def ask(history: list[str]) -> list[float]:
             pairs = {"queries": [{"items": history, "candidates": ["1", "2"]}]}
-            answer = httpx.post(f"{address}/score", json=pairs, timeout=120)
+            answer = httpx.post(f"{address}/score", json=pairs, timeout=LIMIT_S)
             assert answer.status_code == 200, answer.text
             return list(answer.json()["scores"][0])
 
@@ -75,9 +76,9 @@ def test_a_bundle_is_served_to_many_until_it_is_told_to_end(bundle: Path, tiny_r
         expected = [load_model(tiny_run).score(history, ["1", "2"]) for history in histories]
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
         broken_connections(address)
-        assert httpx.get(f"{address}/health", timeout=60).json()["status"] == "ok"
+        assert httpx.get(f"{address}/health", timeout=LIMIT_S).json()["status"] == "ok"
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0
         # No request left a line, and no error a trace; what was no HTTP is told.
         told = {line for line in errors.splitlines() if "Serving" not in line}

@@ -19,7 +19,6 @@ from bert4rec.setting_checks import parse_settings
 from tests.e2e.conftest import Server, open_page, settle, wait_for_epoch
 
 pytestmark = pytest.mark.browser
-TRAINING_MS = 240_000
 
 
 def test_the_demo_leads_from_a_click_to_a_model_and_its_map(server: Server, page: Page) -> None:
@@ -40,7 +39,7 @@ def test_the_demo_leads_from_a_click_to_a_model_and_its_map(server: Server, page
     assert n_train_lines(run) > n_lines
 
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     inspect.click()
     page.get_by_role("button", name="Hide the middle").click()
     expect(page.get_by_text("Both sides rank the true item").first).to_be_visible()
@@ -91,7 +90,7 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
     settle(page)
     page.get_by_role("button", name="Start training").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     inspect.click()
     expect(page.get_by_text("What the model puts there").first).to_be_visible()
     # The cards of the strip carry titles of the item table, which end in a year.

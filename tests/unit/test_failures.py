@@ -34,8 +34,8 @@ from bert4rec.search.studies import create_study
 from bert4rec.sweep import search
 from tests.ends import assert_equal_ends
 from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.waiting import LIMIT_S
 
-LIMIT_S = 60
 SETTINGS = small_settings(batch_size=8, n_epochs=4)
 DATASET = ring_dataset(n_users=40)
 Line = dict[str, Any]

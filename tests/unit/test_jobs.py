@@ -25,8 +25,7 @@ from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.status import STATES
 from tests.factories import ring_dataset, saved_dataset, small_settings
-
-TIMEOUT_S = 30
+from tests.waiting import LIMIT_S
 
 
 class Desk:
@@ -45,13 +44,13 @@ class Desk:
             self.controls[run.name] = control
             self._changed.notify_all()
             assert self._changed.wait_for(
-                lambda: run.name in self._may_end or control.is_stopped, TIMEOUT_S
+                lambda: run.name in self._may_end or control.is_stopped, LIMIT_S
             )
         run.set_status(state="stopped" if control.is_stopped else "finished")
 
     def wait_until_begun(self, *names: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: set(names) <= set(self.begun), TIMEOUT_S)
+            assert self._changed.wait_for(lambda: set(names) <= set(self.begun), LIMIT_S)
 
     def end(self, *names: str) -> None:
         with self._changed:
@@ -95,7 +94,7 @@ def no_room(*_: object) -> None:
 
 
 def wait_until_idle(service: JobService) -> None:
-    assert service.wait(lambda: not service.active(), TIMEOUT_S)
+    assert service.wait(lambda: not service.active(), LIMIT_S)
 
 
 def test_one_run_a_device_trains_and_the_others_wait_in_order(
@@ -136,7 +135,7 @@ def test_devices_train_side_by_side(
     assert [service.position(run.id) for run in (a, b, c)] == [0, 0, 1]
     assert service.active() == [a.id, b.id, c.id]
     desk.end("b")
-    assert service.wait(lambda: service.position(b.id) is None, TIMEOUT_S)
+    assert service.wait(lambda: service.position(b.id) is None, LIMIT_S)
     assert service.position(c.id) == 1
 
 
@@ -261,7 +260,7 @@ def test_every_action_in_every_state_does_what_the_table_says(
         act()
         desk.notice()
         is_left = after in ("stopped", "gone")
-        assert not is_left or service.wait(lambda: service.position(run.id) is None, TIMEOUT_S)
+        assert not is_left or service.wait(lambda: service.position(run.id) is None, LIMIT_S)
         assert state_of(service, run) == after
     desk.end("first", "a")
     wait_until_idle(service)
@@ -401,7 +400,7 @@ def test_discarding_deletes_a_queued_run_at_once_and_a_running_one_after_its_end
     service.discard(a.id)
     assert service.active() == []
     desk.notice()
-    assert service.wait(lambda: service.position(a.id) is None, TIMEOUT_S)
+    assert service.wait(lambda: service.position(a.id) is None, LIMIT_S)
     assert list_runs(workspace) == []
 
 
@@ -421,7 +420,7 @@ def test_a_runner_that_fails_does_not_stop_the_queue(
         service.submit(new_run(name))
     wait_until_idle(service)
     assert begun == ["a", "b", "c"]
-    assert all(n_died.acquire(timeout=TIMEOUT_S) for _ in begun)
+    assert all(n_died.acquire(timeout=LIMIT_S) for _ in begun)
 
 
 def test_what_is_here_already_or_has_ended_is_not_taken(
@@ -489,14 +488,14 @@ def test_whoever_waits_is_told_of_a_run_that_leaves_the_queue(
         return service.position(b.id) is None
 
     def wait() -> None:
-        if service.wait(has_left, TIMEOUT_S / 2):
+        if service.wait(has_left, LIMIT_S / 2):
             seen.set()
 
     waiter = threading.Thread(target=wait)
     waiter.start()
-    assert is_asking.wait(TIMEOUT_S)
+    assert is_asking.wait(LIMIT_S)
     getattr(service, act)(b.id)
-    waiter.join(TIMEOUT_S / 4)
+    waiter.join(LIMIT_S / 4)
     assert seen.is_set()
 
 
@@ -598,7 +597,7 @@ def test_the_service_may_be_used_from_many_threads(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(LIMIT_S)
     assert sorted(service.active()) == sorted(run.id for run in runs)
     assert sorted(service.position(run.id) or 0 for run in runs) == list(range(8))
     desk.end(*(run.name for run in runs))
@@ -648,7 +647,7 @@ def take_turns(service: JobService, n: int, began: list[str], may_go: threading.
     for number in range(n):
         with service.turn("cpu", Control()):
             began.append(f"turn {number}")
-            assert may_go.wait(TIMEOUT_S)
+            assert may_go.wait(LIMIT_S)
 
 
 def test_a_run_that_waits_trains_before_the_next_turn(
@@ -670,7 +669,7 @@ def test_a_run_that_waits_trains_before_the_next_turn(
     assert desk.begun == ["a", "b"]
     may_go.set()
     desk.end("b")
-    other.join(TIMEOUT_S)
+    other.join(LIMIT_S)
     assert desk.begun == ["a", "b", "turn 0", "turn 1"]
     assert service.is_free("cpu")
 

@@ -51,9 +51,9 @@ from tests.factories import (
     small_settings,
     timed_dataset,
 )
+from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60
 Line = dict[str, Any]
 
 # 40 histories in batches of 8: five steps an epoch.
@@ -499,9 +499,9 @@ def test_a_run_is_paused_and_resumed_from_another_thread(
         target=execute, args=(run,), kwargs={"control": control, "watch": watch}
     )
     worker.start()
-    assert is_paused.wait(TIMEOUT_S)
+    assert is_paused.wait(LIMIT_S)
     control.resume()
-    worker.join(TIMEOUT_S)
+    worker.join(LIMIT_S)
     assert not worker.is_alive()
     events = events_of(run)
     assert events[events.index("paused") + 1] == "resumed"

@@ -22,8 +22,8 @@ from bert4rec.threads import LEAST_ROWS
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_network, small_settings
+from tests.waiting import LIMIT_S
 
-TIMEOUT_S = 30
 SEQUENCES = [["3", "4", "5"], [], ["29", "30", "1", "2"], ["7"], [str(n) for n in range(1, 20)]]
 
 
@@ -314,13 +314,13 @@ def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
     start = threading.Barrier(5)
 
     def ask() -> None:
-        start.wait(TIMEOUT_S)
+        start.wait(LIMIT_S)
         found.append(answers(shared))
         while training.is_alive():
             found.append(answers(shared))
 
     def train() -> None:
-        start.wait(TIMEOUT_S)
+        start.wait(LIMIT_S)
         trainer.run()
 
     training = threading.Thread(target=train)
@@ -328,7 +328,7 @@ def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(LIMIT_S)
     assert not any(thread.is_alive() for thread in threads)
     assert len(found) > 4
     assert all(answer == expected for answer in found)

@@ -24,10 +24,9 @@ from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial, best_trial, distributions, is_exhausted
 from bert4rec.sweep import search
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
-TIMEOUT_S = 120
 CHILD = """
 import signal, sys
 from pathlib import Path
@@ -224,7 +223,7 @@ def wait_until_training(study: Study) -> None:
 def interrupt(child: subprocess.Popen[bytes]) -> int:
     """Press Ctrl+C until it ends: one that falls into a finalizer is lost, as Python passes on no
     exception of it."""
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         child.send_signal(signal.SIGINT)
         try:
@@ -244,7 +243,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(
     child = begin(workspace)
     wait_until_training(study)
     child.send_signal(signal.SIGKILL)
-    child.wait(TIMEOUT_S)
+    child.wait(LIMIT_S)
     assert states(study) == ["interrupted"]
     assert study.take_up() == 1
     assert states(study) == ["interrupted", "waiting"]
@@ -298,7 +297,7 @@ def test_a_trial_that_another_process_ended_meanwhile_is_passed_over(
 def test_two_processes_share_the_work_of_a_study(workspace: Path, dataset: SequenceDataset) -> None:
     study = create_study(workspace, dataset, small_plan(6))
     children = [begin(workspace), begin(workspace)]
-    assert [child.wait(TIMEOUT_S) for child in children] == [0, 0]
+    assert [child.wait(LIMIT_S) for child in children] == [0, 0]
     counted = [trial for trial in study.trials() if trial.state in ("finished", "pruned")]
     assert len(counted) == 6
     drawn = [tuple(trial.values.items()) for trial in counted]

@@ -22,6 +22,7 @@ from bert4rec.threads import (
     one_ahead,
     side_by_side,
 )
+from tests.waiting import LIMIT_S
 
 
 @given(st.integers(0, 5_000), st.integers(1, 700), st.integers(1, 9))
@@ -49,7 +50,7 @@ def names_of(n_rows: int, n_threads: int) -> list[tuple[str, int]]:
     meeting = threading.Barrier(n_threads)
 
     def compute(rows: slice) -> tuple[str, int]:
-        meeting.wait(timeout=10)
+        meeting.wait(timeout=LIMIT_S)
         return threading.current_thread().name, torch.get_num_threads()
 
     return side_by_side(compute, n_rows, n_rows, n_threads)

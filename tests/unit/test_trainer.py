@@ -22,8 +22,7 @@ from bert4rec.optimizer import learning_rate_at
 from bert4rec.trainer import LOGS_PER_EPOCH, Trainer
 from bert4rec.workshop import Workshop
 from tests.factories import random_dataset, ring_dataset, small_settings
-
-TIMEOUT_S = 30
+from tests.waiting import LIMIT_S
 
 
 def small_dataset() -> SequenceDataset:
@@ -508,11 +507,11 @@ def test_a_pause_lasts_until_another_thread_lets_the_training_go_on() -> None:
     trainer = trainer_of(listener=listen, control=control)
     worker = threading.Thread(target=trainer.run)
     worker.start()
-    assert is_paused.wait(TIMEOUT_S)
+    assert is_paused.wait(LIMIT_S)
     assert control.is_paused
     assert trainer.position.step == 2
     control.resume()
-    worker.join(TIMEOUT_S)
+    worker.join(LIMIT_S)
     assert not worker.is_alive()
     kinds = [type(event) for event in events[:6]]
     assert kinds == [Trained, Trained, StateDue, Paused, Resumed, Trained]
@@ -534,9 +533,9 @@ def test_a_paused_training_can_be_stopped() -> None:
     trainer = trainer_of(listener=listen, control=control)
     worker = threading.Thread(target=trainer.run)
     worker.start()
-    assert is_paused.wait(TIMEOUT_S)
+    assert is_paused.wait(LIMIT_S)
     control.stop()
-    worker.join(TIMEOUT_S)
+    worker.join(LIMIT_S)
     assert not worker.is_alive()
     assert trainer.position.step == 0
     assert not any(isinstance(event, Resumed) for event in events)

@@ -18,8 +18,7 @@ from bert4rec.held_out.extremes import find_extremes
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
-
-LIMIT_S = 60
+from tests.waiting import LIMIT_S
 
 
 def wait(service: FindingService) -> None:

@@ -26,10 +26,9 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from tests.ends import curves_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_S = 60
 ENDLESS: dict[str, Any] = {"batch_size": 8, "n_epochs": 1_000_000, "eval_step": 0}
 
 

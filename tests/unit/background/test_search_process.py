@@ -25,10 +25,9 @@ from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study
 from bert4rec.search.study import Study
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_S = 60
 LONG = 100_000
 
 pytestmark = pytest.mark.slow

@@ -23,9 +23,8 @@ from bert4rec.search.space import parse_space
 from bert4rec.search.studies import create_study, delete_study
 from bert4rec.search.study import Study
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
-TIMEOUT_S = 60
 LONG = 100_000
 MARKS = {"thread": (), "process": (pytest.mark.slow,)}
 
@@ -76,7 +75,7 @@ def test_a_search_goes_on_in_the_background_until_its_budget_is_used_up(
     study = new_study("one")
     assert state(study) == "stopped"
     any_service.start("one")
-    assert any_service.wait("one", TIMEOUT_S)
+    assert any_service.wait("one", LIMIT_S)
     assert state(study) == "finished"
     assert [trial.state for trial in study.trials()] == ["finished", "finished"]
     assert any_service.problem("one") is None
@@ -96,13 +95,13 @@ def test_a_stopped_search_puts_its_trial_back_and_goes_on_later(
         delete_study(any_service.workspace, "one")
     any_service.stop("one")
     assert any_service.is_stopping("one")
-    assert any_service.wait("one", TIMEOUT_S)
+    assert any_service.wait("one", LIMIT_S)
     assert [trial.state for trial in study.trials()] == ["interrupted", "waiting"]
     assert state(study) == "stopped"
     any_service.start("one")
     wait_until(lambda: study.trials()[1].state == "running")
     any_service.stop("one")
-    assert any_service.wait("one", TIMEOUT_S)
+    assert any_service.wait("one", LIMIT_S)
     with pytest.raises(RunError, match="no search is at work here"):
         any_service.stop("one")
     delete_study(any_service.workspace, "one")
@@ -128,7 +127,7 @@ def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
     service.start("one")
     wait_until(lambda: bool(study.trials()[0].curve))
     jobs.submit(run)
-    assert service.wait("one", TIMEOUT_S)
+    assert service.wait("one", LIMIT_S)
     assert order == ["run after 1"]
     assert run.status().state == "finished"
     assert len(study.trials()) == 3
@@ -142,7 +141,7 @@ def test_a_search_that_waits_for_the_device_says_so_and_can_be_stopped(
         any_service.start("one")
         wait_until(lambda: state(study) == "queued")
         any_service.stop("one")
-        assert any_service.wait("one", TIMEOUT_S)
+        assert any_service.wait("one", LIMIT_S)
     assert state(study) == "stopped"
     assert [trial.state for trial in study.trials()] == ["waiting"]
 
@@ -167,7 +166,7 @@ def test_two_searches_share_a_device_trial_by_trial(
     for study in studies:
         any_service.start(study.name)
     for study in studies:
-        assert any_service.wait(study.name, TIMEOUT_S)
+        assert any_service.wait(study.name, LIMIT_S)
     begun = sorted(
         (found.datetime_start, found.datetime_complete, study.name)
         for study in studies
@@ -188,7 +187,7 @@ def test_a_search_that_fails_as_a_whole_says_of_what(
 
     monkeypatch.setattr("bert4rec.sweep._carry_out", refuse)
     service.start("one")
-    assert service.wait("one", TIMEOUT_S)
+    assert service.wait("one", LIMIT_S)
     problem = service.problem("one")
     assert problem is not None
     assert problem.message == "the disk is full"
@@ -223,5 +222,5 @@ def test_the_dataset_of_a_search_under_way_is_not_deleted(
             delete_unused_dataset(workspace, dataset.folder.name, is_forced=True)
     finally:
         service.stop("long")
-        assert service.wait("long", TIMEOUT_S)
+        assert service.wait("long", LIMIT_S)
     delete_unused_dataset(workspace, dataset.folder.name)

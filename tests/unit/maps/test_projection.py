@@ -17,6 +17,7 @@ from bert4rec.maps.projection import (
     project_pca,
     project_umap,
 )
+from tests.waiting import LIMIT_S
 
 
 def vectors_of(n: int, width: int = 8, seed: int = 0) -> np.ndarray:
@@ -104,7 +105,7 @@ def test_after_a_map_that_was_called_off_another_thread_makes_one() -> None:
     made: list[np.ndarray] = []
     other = threading.Thread(target=lambda: made.append(project_umap(vectors_of(40))), daemon=True)
     other.start()
-    other.join(timeout=120)
+    other.join(timeout=LIMIT_S)
     assert [points.shape for points in made] == [(40, 2)]
 
 

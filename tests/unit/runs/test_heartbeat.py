@@ -8,8 +8,7 @@ import pytest
 from bert4rec.errors import FormatError
 from bert4rec.runs.heartbeat import BEAT_EVERY_S, beating
 from bert4rec.runs.status import HEARTBEAT_LIMIT_S
-
-TIMEOUT_S = 30
+from tests.waiting import LIMIT_S
 
 
 class Ticks(threading.Event):
@@ -21,7 +20,7 @@ class Ticks(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout == BEAT_EVERY_S
-        return self._ticks.get(timeout=TIMEOUT_S)
+        return self._ticks.get(timeout=LIMIT_S)
 
     def tick(self) -> None:
         self._ticks.put(False)
@@ -37,7 +36,7 @@ def test_it_beats_whenever_the_time_has_come_and_no_more_after_the_end() -> None
         for _ in range(3):
             assert not beats.acquire(blocking=False)
             ticks.tick()
-            assert beats.acquire(timeout=TIMEOUT_S)
+            assert beats.acquire(timeout=LIMIT_S)
     assert not beats.acquire(blocking=False)
     assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
 
@@ -55,7 +54,7 @@ def test_a_beat_that_fails_is_followed_by_others(error: Exception) -> None:
     with beating(fail, ticks):
         for _ in range(2):
             ticks.tick()
-            assert tries.acquire(timeout=TIMEOUT_S)
+            assert tries.acquire(timeout=LIMIT_S)
 
 
 def test_it_ends_with_an_error_of_the_block() -> None:

@@ -21,7 +21,7 @@ from bert4rec.serving.connections import (
     room_for_connections,
 )
 from bert4rec.serving.messages import Problem
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_S, wait_until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
@@ -49,7 +49,7 @@ def listening(app: Any, **limits: Any) -> Iterator[tuple[str, int]]:
 
 
 def connected(address: tuple[str, int]) -> socket.socket:
-    return socket.create_connection(address, timeout=60)
+    return socket.create_connection(address, timeout=LIMIT_S)
 
 
 def heard(client: socket.socket) -> HTTPResponse:
