@@ -33,8 +33,13 @@ def runs(ctx: click.Context, workspace: Path) -> None:
 def _list(workspace: Path) -> None:
     from bert4rec.runs.registry import list_runs
 
-    entries = [_entry(run) for run in list_runs(workspace)]
-    show({"workspace": str(workspace), "runs": entries}, _run_lines(entries, workspace))
+    none = [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
+    _show_runs(workspace, list_runs(workspace), none)
+
+
+def _show_runs(workspace: Path, found: Sequence[Run], none: Sequence[str]) -> None:
+    entries = [_entry(run) for run in found]
+    show({"workspace": str(workspace), "runs": entries}, _run_lines(entries) if entries else none)
 
 
 def _entry(run: Run) -> dict[str, Any]:
@@ -66,9 +71,7 @@ def _entry(run: Run) -> dict[str, Any]:
     }
 
 
-def _run_lines(entries: Sequence[dict[str, Any]], workspace: Path) -> list[str]:
-    if not entries:
-        return [f"There is no run in {workspace} yet.", next_step("train", "playlists")]
+def _run_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
     kept = ("run", "name", "model", "dataset", "state", "epoch", "n_epochs")
     rows = [
         (
@@ -150,6 +153,15 @@ def delete(run: str, workspace: Path) -> None:
     moved = trash_run(found.workspace, found.id)
     lines = [f"Moved run {found.id} into the trash.", next_step("runs", "restore", moved.id)]
     show({"deleted": found.id, "trash": str(moved.folder)}, lines)
+
+
+@runs.command()
+@shared_options
+def trash(workspace: Path) -> None:
+    """List the runs in the trash, newest first, to be restored or purged."""
+    from bert4rec.runs.trash import list_trash
+
+    _show_runs(workspace, list_trash(workspace), ["The trash is empty."])
 
 
 @runs.command()

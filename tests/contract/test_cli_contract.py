@@ -105,6 +105,7 @@ class World:
             "runs extend": ["runs", "extend", self.run, "--epochs", "1", "--name", "longer"],
             "runs curves": ["runs", "curves", self.run, "--out", folder / f"{uuid4()}.csv"],
             "runs delete": ["runs", "delete", self.spare_run],
+            "runs trash": ["runs", "trash"],
             "runs restore": ["runs", "restore", self.trashed_run],
             "runs purge": ["runs", "purge", self.trashed_run],
             "runs export": ["runs", "export", self.run, "--out", folder / f"{uuid4()}.zip"],

@@ -95,6 +95,15 @@ def test_a_deleted_run_is_restored_and_purged(workspace: Path) -> None:
     assert call(workspace, "restore", run.id).exit_code == 1
 
 
+def test_the_trash_is_listed(workspace: Path) -> None:
+    assert call(workspace, "trash").stdout == "The trash is empty.\n"
+    run = make(workspace, "first")
+    call(workspace, "delete", "first")
+    (told,) = document(call(workspace, "trash", "--json"))["runs"]
+    assert (told["run"], told["name"], told["state"]) == (run.id, "first", "finished")
+    assert run.id in call(workspace, "trash").stdout
+
+
 def test_a_deleted_run_is_found_by_its_name_and_what_is_there_is_told(workspace: Path) -> None:
     run = make(workspace, "two words")
     call(workspace, "delete", "two words")
