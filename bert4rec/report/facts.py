@@ -52,6 +52,7 @@ class RunFacts:
         curves: Its journal.
         summary: Its final report; None while it has none.
         judged: Scorer to what it reached on the test items, the network as `bert4rec`.
+        unseen: The same for users of whom nothing was trained on; empty where there are none.
         dataset: What it was trained on; None where it is no longer there.
     """
 
@@ -63,6 +64,7 @@ class RunFacts:
     curves: Curves
     summary: Mapping[str, Any] | None
     judged: Mapping[str, Judged]
+    unseen: Mapping[str, Judged]
     dataset: SequenceDataset | None
 
     @property
@@ -136,6 +138,7 @@ def _read_run(run: Run, label: str) -> RunFacts:
         curves=curves,
         summary=summary,
         judged=_judged(summary),
+        unseen=_judged_scorers(summary, "unseen_users"),
         dataset=_dataset(run),
     )
 
@@ -150,13 +153,18 @@ def _dataset(run: Run) -> SequenceDataset | None:
 
 def _judged(summary: Mapping[str, Any] | None) -> dict[str, Judged]:
     """Return what each scorer reached; of old runs the metrics of the network alone are known."""
-    if summary is None:
+    if found := _judged_scorers(summary, "test"):
+        return found
+    known = (summary or {}).get("test")
+    return {NETWORK: Judged(known, {}, {}, (), 0, 0)} if known else {}
+
+
+def _judged_scorers(summary: Mapping[str, Any] | None, name: str) -> dict[str, Judged]:
+    report = (summary or {}).get("report")
+    part = report.get(name) if isinstance(report, dict) else None
+    if not isinstance(part, dict) or NETWORK not in part:
         return {}
-    report = summary.get("report")
-    part = report.get("test") if isinstance(report, dict) else None
-    if isinstance(part, dict) and NETWORK in part:
-        return {name: _judged_part(told) for name, told in part.items()}
-    return {NETWORK: Judged(summary["test"], {}, {}, (), 0, 0)} if summary.get("test") else {}
+    return {scorer: _judged_part(told) for scorer, told in part.items()}
 
 
 def _judged_part(told: Mapping[str, Any]) -> Judged:

@@ -184,10 +184,12 @@ def _group(group: DataGroup, report: Report) -> dict[str, Any]:
 
 
 def _results(group: DataGroup, report: Report) -> dict[str, Any]:
-    found = sections.scored(group, report.runs)
+    found = sections.scored(group, report.runs, lambda one: one.judged)
+    unseen = sections.scored(group, report.runs, lambda one: one.unseen)
     return {
         "scored": found,
         "metrics": list(sections.metric_charts(found)),
+        "unseen": list(sections.metric_charts(unseen)),
         "slices": list(sections.slice_charts(found)),
         "table": sections.metric_table(found),
         "lists": sections.list_rows(found),

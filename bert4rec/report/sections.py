@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,21 +84,25 @@ def run_key(runs: Sequence[RunFacts], one: RunFacts) -> Key:
     return Key(clean(one.label, 40), f"run{runs.index(one)}")
 
 
-def scored(group: DataGroup, runs: Sequence[RunFacts]) -> list[Scored]:
-    """Return the runs of a group that were judged, and each simple rule once.
+def scored(
+    group: DataGroup,
+    runs: Sequence[RunFacts],
+    part: Callable[[RunFacts], Mapping[str, Judged]],
+) -> list[Scored]:
+    """Return the runs of a group that were judged on a part, and each simple rule once.
 
     A rule that reached different figures in different runs, as where they hold out other items, is
     there for each of them.
     """
-    judged = [one for one in group.runs if NETWORK in one.judged]
-    found = [Scored(run_key(runs, one), one.judged[NETWORK]) for one in judged]
-    known = [*RULE_KEYS, *(name for one in judged for name in one.judged if name != NETWORK)]
-    names = [name for name in dict.fromkeys(known) if any(name in one.judged for one in judged)]
+    judged = [(one, part(one)) for one in group.runs if NETWORK in part(one)]
+    found = [Scored(run_key(runs, one), told[NETWORK]) for one, told in judged]
+    known = [*RULE_KEYS, *(name for _, told in judged for name in told if name != NETWORK)]
+    names = [name for name in dict.fromkeys(known) if any(name in told for _, told in judged)]
     for name in names:
         colour, dash = RULE_KEYS.get(name, ("rule2", "dotted"))
         versions: list[tuple[RunFacts, Judged]] = []
-        for one in judged:
-            theirs = one.judged.get(name)
+        for one, told in judged:
+            theirs = told.get(name)
             if theirs and all(theirs.metrics != other.metrics for _, other in versions):
                 versions.append((one, theirs))
         for one, theirs in versions:

@@ -294,6 +294,18 @@ def test_runs_that_were_judged_on_different_items_are_not_ranked(
     assert "finds most" not in said
 
 
+def test_users_of_whom_nothing_was_trained_on_have_figures_of_their_own(
+    tiny_run: Run, workspace: Path
+) -> None:
+    title = "Users it had never met"
+    assert title not in Page(report_html([tiny_run])).text
+    settings = small_settings(n_epochs=1, sample_strategy="user_based", sample_ratio=0.7)
+    run = train(saved_dataset(workspace, ring_dataset()), settings, workspace=workspace)
+    said = Page(report_html([run])).text.partition(title)[2]
+    reached = run.summary()["report"]["unseen_users"][NETWORK]["metrics"][LEAD]
+    assert f"{reached:.3f}" in said.partition("All figures")[0]
+
+
 def beside(run: Run, *leads: float) -> str:
     """What a report says of runs that reached these shares."""
     report = collect([run])
