@@ -73,9 +73,11 @@ def plain(text: str) -> str:
 
 def hovered(page: Page) -> set[str]:
     """Some of the titles that the picture of the split names where the mouse comes to rest."""
-    chart = page.get_by_test_id("stVegaLiteChart").last
+    charts = page.get_by_test_id("stVegaLiteChart")
+    # Those above it move it down when they are drawn.
+    expect(charts.locator("svg.marks")).to_have_count(3)
+    chart = charts.last
     chart.scroll_into_view_if_needed()
-    expect(chart.locator("svg")).to_be_visible()
     box = chart.bounding_box()
     assert box is not None
     titles = page.locator("#vg-tooltip-element.visible tr").first.locator("td.value")
