@@ -36,7 +36,6 @@ from tests.e2e.conftest import (
 from tests.e2e.test_stories import play
 
 IMAGES = Path(__file__).with_name("images")
-TRAINING_MS = 240_000
 MAX_CARDS = 15
 MIN_RANK_OF_ONE_SIDE = 9
 
@@ -62,10 +61,10 @@ def take(server: Server, page: Page) -> None:
     """Walk through the pages."""
     page.goto(server.url)
     page.get_by_role("button", name="Start the demo").click()
-    wait_for_epoch(page, DEMO_EPOCHS - 4, timeout_ms=TRAINING_MS)
+    wait_for_epoch(page, DEMO_EPOCHS - 4)
     save(page, "train")
     inspect = page.get_by_role("button", name="Inspect its predictions")
-    expect(inspect).to_be_visible(timeout=TRAINING_MS)
+    expect(inspect).to_be_visible()
     inspect.click()
     (run,) = list_runs(server.workspace)
     page.goto(f"{server.url}/inspect?run={run.id}&user={telling_user(run)}")
@@ -75,7 +74,7 @@ def take(server: Server, page: Page) -> None:
     open_page(page, "Embeddings")
     page.get_by_text("UMAP", exact=True).first.click()
     expect(page.get_by_text("Trustworthiness")).to_be_visible()
-    expect(page.get_by_text("What is shown is PCA")).to_have_count(0, timeout=TRAINING_MS)
+    expect(page.get_by_text("What is shown is PCA")).to_have_count(0)
     save(page, "embeddings")
     take_stories(server, page)
     other = smaller_run(run)
