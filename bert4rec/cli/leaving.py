@@ -13,7 +13,7 @@ from bert4rec.files import expanded
 from bert4rec.words import size
 
 # What an ONNX network answers, in words.
-WORDS = {"scores": "scores of all items", "hidden": "vectors"}
+ANSWERS = {"scores": "scores of all items", "hidden": "vectors"}
 
 
 @click.command()
@@ -22,7 +22,7 @@ WORDS = {"scores": "scores of all items", "hidden": "vectors"}
 @click.option("--onnx", metavar="FILE", help="Write the network for ONNX runtimes.")
 @click.option(
     "--answer",
-    type=click.Choice(tuple(WORDS)),
+    type=click.Choice(tuple(ANSWERS)),
     help="What the ONNX network answers: scores of all items, or vectors.  [default: as the policy"
     " asks]",
 )
@@ -77,7 +77,7 @@ def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, 
         "n_sequences": report.n_sequences,
     }
     line = (
-        f"Wrote {path}, {size(path.stat().st_size)}, which answers {WORDS[report.answer]}; the"
+        f"Wrote {path}, {size(path.stat().st_size)}, which answers {ANSWERS[report.answer]}; the"
         " largest difference to the library"
         f" over {report.n_sequences:,} sequences is {report.largest_difference:.1e}"
         f" (allowed: {report.tolerance:.1e})"

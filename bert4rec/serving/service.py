@@ -303,7 +303,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         said = "the body is not said to be JSON"
         fix = "Send the header content-type: application/json."
         return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", said, fix=fix)
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    # It is registered for these alone.
+    assert isinstance(error, RequestValidationError)
+    problems = error.errors()
     if problems[0]["type"] == "json_invalid":
         reason, place = problems[0]["ctx"]["error"], problems[0]["loc"][1] + 1
         said = f"the body is no JSON: {reason} at sign {place:,}"
