@@ -8,6 +8,7 @@ import bert4rec.ui
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
+from bert4rec.ui.redrawing import begin_drawing
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import (
@@ -92,6 +93,7 @@ st.set_page_config(
     # With an entry of its own the menu is shown at all, and with it the choice of light or dark.
     menu_items={"About": "Train and explore sequential recommendations with BERT4Rec."},
 )
+begin_drawing()
 keep_recent_lines()
 draw_page_style()
 may_enter = is_let_in()

@@ -17,6 +17,7 @@ from bert4rec.ui.evaluate.comparison_form import (
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
 from bert4rec.ui.evaluate_choice import CHOICE_KEY, CHOSEN_FOR_KEY, NEW, RUNS_KEY, show
+from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 
 # The address as this session left it.
@@ -124,7 +125,7 @@ def tell_other_run(comparison: Comparison) -> None:
         )
 
 
-@st.dialog("Delete this comparison?", icon=":material/delete:")
+@dialog("Delete this comparison?", icon=":material/delete:")
 def ask_delete(comparison_id: str) -> None:
     st.markdown("Runs and dataset stay. It can be made again.")
     draw_confirmation(lambda: delete(comparison_id))

@@ -9,6 +9,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import state
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow, newest_judged, run_frame, table_key
@@ -177,7 +178,7 @@ def draw_live(live: list[RunRow]) -> None:
     def draw_jobs() -> None:
         rows = [row for row in state.run_rows() if row.state in LIVE_STATES]
         if {row.run_id: row.state for row in rows} != shown:
-            st.rerun()
+            draw_anew()
         place = {row.run_id: state.job_service().position(row.run_id) or 0 for row in rows}
         # What trains comes before what waits, in the order in which that will begin.
         rows.sort(key=lambda row: (row.state == "queued", place[row.run_id]))

@@ -33,7 +33,7 @@ DATASET_KEY = "inspect_dataset"
 LINK_KEY = "inspect_link"
 # Whether the draft was changed by a press: the browser may not have got its address by then.
 PRESSED_KEY = "inspect_pressed"
-PROBLEM_KEY = "inspect_problem"
+PROBLEM_KEY, COMPOSE_PROBLEM_KEY = "inspect_problem", "inspect_compose_problem"
 USER_KEY = "inspect_user"
 LINK_NAMES = ("user", "mask", "items")
 TOP_K = 10
@@ -188,11 +188,12 @@ def draw_composer(recommender: Recommender) -> None:
             try:
                 items = parse_items(text or "", recommender.vocabulary)
             except SettingsError as error:
-                state.show_error(error)
-                return
-            draft = Draft.of(items)
-            take(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
-            st.rerun()
+                keep_refusal(COMPOSE_PROBLEM_KEY, error)
+            else:
+                draft = Draft.of(items)
+                take(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
+                st.rerun()
+        show_refusal(COMPOSE_PROBLEM_KEY)
 
 
 def draw_sequence(recommender: Recommender, draft: Draft) -> None:

@@ -8,7 +8,8 @@ from bert4rec.errors import NotFoundError
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
-from bert4rec.ui.refusals import show_refusal
+from bert4rec.ui.redrawing import draw_anew
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
 from bert4rec.ui.runs import run_actions, settings_chart
@@ -162,7 +163,8 @@ def follow_comparison(runs: list[ListedRun]) -> None:
     if gone:
         what = counted(len(gone), "run that is not here", "runs that are not here")
         error = f"the address names {what}: {', '.join(gone)}"
-        state.show_error(NotFoundError(error, fix="Restore or bring in what is missing, below."))
+        fix = "Restore or bring in what is missing, below."
+        keep_refusal(run_actions.PROBLEM_KEY, NotFoundError(error, fix=fix))
 
 
 def link_comparison(chosen: list[ListedRun]) -> None:
@@ -226,7 +228,7 @@ def watch(runs: list[ListedRun]) -> None:
     @st.fragment(run_every=LOOK_EVERY_S)
     def look() -> None:
         if progress(state.listed_runs()) != shown:
-            st.rerun()
+            draw_anew()
 
     look()
 
@@ -238,9 +240,9 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 
 def draw_runs() -> None:
     runs = state.listed_runs()
+    follow_comparison(runs)
     show_refusal(run_actions.PROBLEM_KEY)
     draw_undo()
-    follow_comparison(runs)
     if not runs:
         draw_empty()
     else:

@@ -12,6 +12,7 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.trash import restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -41,7 +42,7 @@ def draw_delete(run: Run, now: str, after_delete: Callable[[], None] | None = No
         ask_delete([run], after_delete)
 
 
-@st.dialog("Delete?", icon=":material/delete:")
+@dialog("Delete?", icon=":material/delete:")
 def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = None) -> None:
     """Ask before runs go into the trash.
 

@@ -14,6 +14,8 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import draw_anew
+from bert4rec.ui.train import live_run
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.waiting import LIMIT_S
@@ -121,6 +123,30 @@ def test_to_leave_the_queue_comes_too_late_for_a_run_that_has_begun(
     assert not app.exception
     assert "does not wait in the queue" in texts(app)
     assert not service.is_stopping(runs[1].id)
+
+
+def test_a_refusal_is_still_told_where_the_run_changes_while_the_page_is_drawn(
+    service: JobService,
+    runs: list[Run],
+    open_train: Callable[[], AppTest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, drawn = open_train(), list[str]()
+
+    def draw_watched(*_: object, **__: object) -> None:
+        drawn.append("the page")
+        if len(drawn) == 1:
+            draw_anew()
+
+    app.button(key=f"queue_show_{runs[1].id}").click().run()
+    service.stop(runs[0].id)
+    assert service.wait(lambda: service.position(runs[1].id) == 0, LIMIT_S)
+    monkeypatch.setattr(live_run, "draw_watched", draw_watched)
+    app.button(key=f"take_out_{runs[1].id}").click().run()
+    assert len(drawn) > 1
+    assert "does not wait in the queue" in texts(app)
+    app.run()
+    assert "does not wait in the queue" not in texts(app)
 
 
 def test_a_run_that_was_stopped_here_and_taken_up_elsewhere_can_be_steered_again(

@@ -8,17 +8,19 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from bert4rec.presets import PRESETS
 from tests.waiting import LIMIT_MS, LIMIT_S
 
 DEMO_EPOCHS = int(PRESETS["quick"].values["n_epochs"])
 expect.set_options(timeout=LIMIT_MS)
+Visit = Callable[..., Page]
 BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -99,12 +101,25 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Makes a fresh visitor, of the browser's options where any are given."""
+    contexts: list[BrowserContext] = []
+
+    def visitor(**options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
+        contexts.append(context)
+        context.set_default_timeout(LIMIT_MS)
+        return context.new_page()
+
+    yield visitor
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
     """A fresh visitor."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(LIMIT_MS)
-    yield context.new_page()
-    context.close()
+    return visit()
 
 
 def settle(page: Page) -> None:

@@ -3,17 +3,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bert4rec.pipeline import train
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, Visit, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
 
 
 def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_others(
-    server: Server, page: Page, browser: Browser
+    server: Server, page: Page, visit: Visit
 ) -> None:
     dataset = saved_dataset(server.workspace, ring_dataset())
     run = train(dataset, small_settings(n_epochs=8), workspace=server.workspace, name="of both")
@@ -38,11 +38,10 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
         page.get_by_role("button", name="Scores (CSV)").click()
     assert download.value.path().read_text("utf-8").startswith("entrant,")
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    other = context.new_page()
+    other = visit()
     other.goto(page.url.replace("hr%405", "ndcg%4010").replace("hr@5", "ndcg@10"))
     expect(other.get_by_role("heading", name=said)).to_be_visible()
-    context.close()
+    other.close()
 
     page.get_by_role("button", name="Delete", exact=True).first.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()

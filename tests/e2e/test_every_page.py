@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bert4rec.pipeline import train
 from bert4rec.runs.registry import list_runs
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, Visit, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
@@ -59,15 +59,14 @@ def look_at(page: Page, server: Server, path: str, failures: list[str]) -> None:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_every_page_is_drawn_whole(
-    server: Server, browser: Browser, state: str, scheme: Scheme, width: int
+    server: Server, visit: Visit, state: str, scheme: Scheme, width: int
 ) -> None:
     STATES[state](server.workspace)
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 1000})
-    page, failures = context.new_page(), list[str]()
+    page = visit(color_scheme=scheme, viewport={"width": width, "height": 1000})
+    failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(f"{page.url}: {error}"))
     for path in PATHS:
         look_at(page, server, path, failures)
-    context.close()
     assert not failures
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bert4rec.control import RUNNER_NAMES
 from bert4rec.pipeline import train
@@ -17,7 +17,7 @@ from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
-from tests.e2e.conftest import Server, settle, wait_for_epoch
+from tests.e2e.conftest import Server, Visit, settle, wait_for_epoch
 from tests.ends import assert_equal_ends, curves_of
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.waiting import LIMIT_S
@@ -45,19 +45,17 @@ def start_demo(page: Page, server: Server) -> Run:
 
 
 def test_a_run_goes_on_without_its_page_and_is_stopped_from_another_browser(
-    any_server: Server, browser: Browser
+    any_server: Server, visit: Visit
 ) -> None:
-    first = browser.new_context()
-    page = first.new_page()
+    page = visit()
     run = start_demo(page, any_server)
     wait_for_epoch(page, 2)
     page.reload()
     wait_for_epoch(page, 2)
-    first.close()
+    page.close()
 
     # Nobody looks; the journal grows all the same.
-    n_lines, other = len(curves_of(run).train), browser.new_context()
-    elsewhere = other.new_page()
+    n_lines, elsewhere = len(curves_of(run).train), visit()
     elsewhere.goto(f"{any_server.url}/train?run={run.id}")
     expect(elsewhere.get_by_role("heading", name="Playlists demo")).to_be_visible()
     wait_for_epoch(elsewhere, 4)
@@ -69,7 +67,6 @@ def test_a_run_goes_on_without_its_page_and_is_stopped_from_another_browser(
     expect(inspect).to_be_visible()
     assert run.status().state == "stopped"
     assert run.checkpoint("best").exists()
-    other.close()
 
 
 def waiting_run(workspace: Path) -> Run:
@@ -125,10 +122,9 @@ def test_the_form_of_another_run_changes_nothing_about_the_one_that_trains(
 
 
 def test_two_visitors_who_press_start_are_queued_and_the_second_may_leave(
-    server: Server, browser: Browser
+    server: Server, visit: Visit
 ) -> None:
-    contexts = [browser.new_context() for _ in range(2)]
-    pages = [context.new_page() for context in contexts]
+    pages = [visit() for _ in range(2)]
     for page in pages:
         page.goto(server.url)
         expect(page.get_by_role("button", name="Start the demo")).to_be_visible()
@@ -145,5 +141,3 @@ def test_two_visitors_who_press_start_are_queued_and_the_second_may_leave(
     for page in pages:
         expect(page.get_by_text(re.compile("1 training, 1 waiting"))).to_have_count(0)
     assert waiting.status().state == "stopped"
-    for context in contexts:
-        context.close()

@@ -92,3 +92,24 @@ def test_the_address_names_no_run_while_the_form_of_a_new_one_is_shown(
     # Elsewhere it is the run in use.
     open_page(page, "Home")
     expect(page).to_have_url(named)
+
+
+def test_a_dialog_stays_open_with_what_was_typed_while_a_run_comes_further(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    policy = Policy("scoring_policy", small_settings())
+    live, other = (create_run(server.workspace, dataset, policy, name=name) for name in "ab")
+    live.set_status(state="running", epoch=1)
+    page.goto(f"{server.url}/runs?compare={other.id}")
+    page.get_by_role("button", name="Rename, note, tags").click()
+    note = page.get_by_role("dialog").get_by_label("Note")
+    note.fill("kept")
+    for epoch in range(2, 5):
+        live.set_status(state="running", epoch=epoch)
+        # As long as the page takes to look, or longer.
+        page.wait_for_timeout(2_500)
+    expect(note).to_have_value("kept")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert other.label().note == "kept"

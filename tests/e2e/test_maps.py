@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, Visit, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
@@ -172,13 +172,12 @@ def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_i
 
 
 def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
-    server: Server, browser: Browser
+    server: Server, visit: Visit
 ) -> None:
     dataset = saved_dataset(server.workspace, ring_dataset(n_items=400, n_users=400))
     settings = small_settings(n_epochs=1)
     runs = [train(dataset, settings, workspace=server.workspace, name=name) for name in "ab"]
-    contexts = [browser.new_context(viewport={"width": 1400, "height": 1000}) for _ in runs]
-    pages = [context.new_page() for context in contexts]
+    pages = [visit() for _ in runs]
     for page, run in zip(pages, runs, strict=True):
         page.goto(f"{server.url}/embeddings?run={run.id}&map=umap")
     for page in pages:
@@ -188,8 +187,6 @@ def test_two_visitors_ask_for_a_map_at_once_and_both_get_theirs(
         expect(page.get_by_test_id("stException")).to_have_count(0)
     assert server.process is not None
     assert server.process.poll() is None
-    for context in contexts:
-        context.close()
 
 
 def named_run(workspace: Path) -> Run:

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.view.markdown import WORD_JOINER
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, Visit, settle
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.factories import small_settings
-from tests.waiting import LIMIT_MS
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +58,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
-    server: Server, page: Page, browser: Browser
+    server: Server, page: Page, visit: Visit
 ) -> None:
     run = trained(server.workspace, [f"Title {at}" for at in range(N_ITEMS)])
     page.goto(f"{server.url}/recommend?run={run.id}&view=compose")
@@ -79,9 +78,7 @@ def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
     filled = cards(page, 12)
     assert len({*map(title_of, filled)}) == 12
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(LIMIT_MS)
-    other = context.new_page()
+    other = visit()
     other.goto(page.url)
     expect(other.get_by_text("What the model put in: 4 items")).to_be_visible()
     settle(other)
@@ -89,7 +86,7 @@ def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
     with other.expect_download() as download:
         other.get_by_role("button", name="JSON").click()
     document = json.loads(Path(download.value.path()).read_text("utf-8"))
-    context.close()
+    other.close()
     assert [place["title"] for place in document["places"]] == [*map(title_of, filled)]
     assert document["dials"]["novelty"] == 0.05
 

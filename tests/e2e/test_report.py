@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from bert4rec.report.page import write_report
 from bert4rec.runs.folder import Run
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, Visit
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.e2e.test_recommend import trained
 
@@ -38,10 +38,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Browser, report: Path) -> Iterator[Page]:
+def opened(visit: Visit, report: Path) -> Iterator[Page]:
     """The report, opened from its file where every other request is a failure."""
-    context = browser.new_context(offline=True)
-    page = context.new_page()
+    page = visit(offline=True)
     asked: list[str] = []
     troubles: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -50,7 +49,7 @@ def opened(browser: Browser, report: Path) -> Iterator[Page]:
     page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
     page.goto(report.as_uri())
     yield page
-    context.close()
+    page.close()
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
     assert not troubles
 

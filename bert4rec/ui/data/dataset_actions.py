@@ -24,6 +24,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
 from bert4rec.words import number, size
@@ -76,7 +77,7 @@ def draw_note(manifest: dict[str, Any]) -> None:
 
 
 # The manifest comes as an argument, which stays as it was when the dialog was opened.
-@st.dialog("Rename or note")
+@dialog("Rename or note")
 def _ask_words(manifest: dict[str, Any]) -> None:
     before = (manifest["folder"], str(manifest["name"]), str(manifest.get("note", "")))
     # A dialog that was left keeps what was typed, which must not stand over words from elsewhere.
@@ -94,7 +95,7 @@ def _ask_words(manifest: dict[str, Any]) -> None:
         st.rerun()
 
 
-@st.dialog("Export this dataset")
+@dialog("Export this dataset")
 def _ask_export(manifest: dict[str, Any]) -> None:
     form: str = st.segmented_control(
         "Form",
@@ -136,7 +137,7 @@ def _draw_download(path: Path) -> None:
     )
 
 
-@st.dialog("Compare datasets", width="large")
+@dialog("Compare datasets", width="large")
 def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
     there = {str(found["folder"]): found for found in state.datasets()}
     same = [str(found["folder"]) for found in versions(manifest, there.values())]
@@ -187,7 +188,7 @@ def _word(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@st.dialog("Delete this dataset?")
+@dialog("Delete this dataset?")
 def _ask_delete(manifest: dict[str, Any]) -> None:
     folder = str(manifest["folder"])
     use = dataset_use(state.workspace(), folder)

@@ -15,6 +15,7 @@ from bert4rec.data.public_logs import (
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.words import number, size
 
@@ -108,7 +109,7 @@ def _row(log: PublicLog) -> dict[str, str]:
     }
 
 
-@st.dialog(
+@dialog(
     "Fetch from its owner?",
     icon=":material/cloud_download:",
     width="medium",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from bert4rec.maps.tasks import Task
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.view.markdown import escape
 from bert4rec.words import percent
 
@@ -58,7 +59,7 @@ def _draw_progress(task: Task, what: str, meanwhile: str, was_cancelled: bool) -
     progress = service.progress(task)
     # What stands outside the fragment is drawn anew when it changes.
     if service.state(task) != "running" or progress.is_cancelled != was_cancelled:
-        st.rerun()
+        draw_anew()
     st.progress(
         progress.share,
         f"{what}: {escape(progress.stage or 'starting')}, {percent(progress.share)}. {meanwhile}",

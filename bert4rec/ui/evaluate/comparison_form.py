@@ -16,6 +16,7 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import cache, state
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.run_choice import draw_left_out, run_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
@@ -273,7 +274,7 @@ def _draw_live(drawn: list[tuple[str, bool]]) -> None:
     active = state.comparison_service().active()
     # What stands outside the fragment is drawn anew when it changes.
     if [(found.comparison_id, found.is_stopping) for found in active] != drawn:
-        st.rerun()
+        draw_anew()
     for found in active:
         st.progress(found.share, text=_progress_words(found))
 

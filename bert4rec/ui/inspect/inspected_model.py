@@ -15,6 +15,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
 
@@ -159,7 +160,7 @@ def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None
     service = state.finding_service()
     found = service.requested(run, kind) if is_requested else service.ask(run, kind)
     if found is None or found.state != "running":
-        st.rerun()
+        draw_anew()
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
 
 
@@ -169,10 +170,11 @@ def _follow(run: Run, checkpoint: str, drawn_at: int) -> None:
         status = run.status()
     except Bert4RecError:
         # Deleted meanwhile. Around a fragment nobody catches; the page goes on without the run.
-        st.rerun()
+        draw_anew()
+        return
     is_new = (run.newest_checkpoint, run.checkpoint_ns(checkpoint)) != (checkpoint, drawn_at)
     if is_new or status.state not in ACTIVE_STATES:
-        st.rerun()
+        draw_anew()
     st.caption(
         f":material/autorenew: This run is training (epoch {status.epoch:,}): what it knows now is "
         "shown, and drawn anew with each checkpoint. Your sequence stays."

@@ -12,8 +12,8 @@ from bert4rec.composer.outline import MAX_PLACES, OPEN, Dials, Limit, Order, Out
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
-from bert4rec.ui import state
 from bert4rec.ui.recommend.outline_links import Edit, Sheet, parse_places
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -24,6 +24,7 @@ N_START = 12
 N_OPENED = 3
 # What one press of "Another version" leaves to chance.
 TEMPERATURE = 0.5
+PASTE_PROBLEM_KEY = "compose_paste_problem"
 
 Take = Callable[[Sheet], None]
 
@@ -81,6 +82,7 @@ def draw_start(
             )
             if st.form_submit_button("Use this sequence", type="primary"):
                 _take_pasted(text or "", dataset.vocabulary, sheet, take)
+            show_refusal(PASTE_PROBLEM_KEY)
         st.button(
             "Nothing but gaps",
             icon=":material/select:",
@@ -93,10 +95,10 @@ def _take_pasted(text: str, vocabulary: Vocabulary, sheet: Sheet, take: Take) ->
     try:
         outline = replace(sheet.outline, places=parse_places(text, vocabulary))
     except SettingsError as error:
-        state.show_error(error)
-        return
-    take(Sheet(outline))
-    st.rerun()
+        keep_refusal(PASTE_PROBLEM_KEY, error)
+    else:
+        take(Sheet(outline))
+        st.rerun()
 
 
 def draw_rules(

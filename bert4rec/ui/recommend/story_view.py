@@ -18,6 +18,7 @@ from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, state
 from bert4rec.ui.address import read_address
 from bert4rec.ui.recommend import compositions
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.train.live_run import draw_progress
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.ui.train.run_controls import draw_controls, shown_state
@@ -184,10 +185,11 @@ def _draw_waiting(run: Run) -> None:
     def look() -> None:
         # What stands outside the fragment is drawn anew when the state changes.
         if not run.folder.is_dir() or run.checkpoint("best").exists():
-            st.rerun()
+            draw_anew()
+            return
         newest = run.status()
         if shown_state(run, newest) != now:
-            st.rerun()
+            draw_anew()
         if now == "queued":
             st.caption(queue_text(state.job_service().position(run.id)))
         else:

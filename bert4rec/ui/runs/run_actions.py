@@ -19,6 +19,7 @@ from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
@@ -138,7 +139,7 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
 
 
 # The label comes as an argument, which stays as it was when the dialog was opened.
-@st.dialog("Rename, note, tags")
+@dialog("Rename, note, tags")
 def _ask_label(run: Run, shown: Label, known_tags: list[str]) -> None:
     # A dialog that was left keeps what was typed, which must not stand over words from elsewhere.
     over = f"{run.id}_{crc32(repr(shown).encode()):08x}"
@@ -205,7 +206,7 @@ def _offer_no_undo_of(run_ids: list[str]) -> None:
     st.session_state[state.DELETED_KEY] = [run_id for run_id in kept if run_id not in run_ids]
 
 
-@st.dialog("Delete for good?", icon=":material/delete_forever:")
+@dialog("Delete for good?", icon=":material/delete_forever:")
 def _ask_purge(run_ids: list[str]) -> None:
     st.markdown(
         f"{counted(len(run_ids), 'run')} of the trash will be deleted for good. "

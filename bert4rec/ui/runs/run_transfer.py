@@ -16,11 +16,13 @@ from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import tell_once
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.view.markdown import escape
 
 # A download or an upload is held in memory for each visitor.
 MAX_MB = 200
-UPLOAD_KEY, BROUGHT_KEY = "runs_upload", "runs_brought"
+UPLOAD_KEY, BROUGHT_KEY, PROBLEM_KEY = "runs_upload", "runs_brought", "runs_import_problem"
 
 
 def draw_export(run: Run, now: str, n_bytes: int) -> None:
@@ -99,8 +101,9 @@ def draw_import(place: DeltaGenerator) -> None:
         )
         if st.button("Bring it in", icon=":material/input:", disabled=file is None) and file:
             _bring_in(file.name, file.getvalue())
-        if BROUGHT_KEY in st.session_state:
-            st.success(st.session_state.pop(BROUGHT_KEY), icon=":material/check:")
+        show_refusal(PROBLEM_KEY)
+        if brought := tell_once(BROUGHT_KEY):
+            st.success(brought, icon=":material/check:")
 
 
 def _bring_in(name: str, content: bytes) -> None:
@@ -111,10 +114,10 @@ def _bring_in(name: str, content: bytes) -> None:
             path.write_bytes(content)
             brought = import_run(state.workspace(), path)
     except Bert4RecError as error:
-        state.show_error(error)
-        return
-    st.session_state[BROUGHT_KEY] = _brought_words(brought)
-    st.rerun()
+        keep_refusal(PROBLEM_KEY, error)
+    else:
+        st.session_state[BROUGHT_KEY] = _brought_words(brought)
+        st.rerun()
 
 
 def _brought_words(brought: Run) -> str:

@@ -25,6 +25,7 @@ from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_draft import check_plan, draft_of
@@ -207,7 +208,7 @@ def _copy(plan: SearchPlan, dataset_folder: str) -> None:
     show_new()
 
 
-@st.dialog("Delete this search?", icon=":material/delete:")
+@dialog("Delete this search?", icon=":material/delete:")
 def confirm_delete(read: ReadStudy) -> None:
     """Ask before a study is deleted."""
     st.markdown(

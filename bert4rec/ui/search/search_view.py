@@ -13,6 +13,7 @@ from bert4rec.search.space import Choices, Domain
 from bert4rec.search.trials import COUNTED_STATES, Trial, n_wanted
 from bert4rec.ui import state
 from bert4rec.ui.folded import folded
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.search import search_charts
 from bert4rec.ui.search.search_actions import as_shown, draw_controls, draw_finds
 from bert4rec.ui.search.search_draft import plan_words
@@ -93,8 +94,11 @@ def _draw_live(name: str, drawn: Drawn) -> None:
     found = state.study_list().one(name)
     read = None if found is None else as_shown(found)
     # What stands outside the fragment, buttons and results, is drawn anew when it changes.
-    if read is None or read.plan is None or _drawn(read) != drawn:
-        st.rerun()
+    if read is None or read.plan is None:
+        draw_anew()
+        return
+    if _drawn(read) != drawn:
+        draw_anew()
     _draw_progress(read, read.plan, drawn)
     _draw_figures(read, read.plan, saving(read.trials))
     _draw_charts(read, read.plan.metric)

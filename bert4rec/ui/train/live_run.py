@@ -17,6 +17,7 @@ from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.ui import cache, state
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.settings.policy_form import draw_policy_out
 from bert4rec.ui.settings.settings_form import KIND_WORDS
 from bert4rec.ui.train.live_curves import draw_curves, draw_log
@@ -110,15 +111,18 @@ def _draw_figures(run: Run, drawn: Drawn) -> None:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         status = None
     # What stands outside the fragment, buttons and sidebar, is drawn anew when the state changes.
-    if status is None or _seen(run, status) != (drawn.shown, drawn.state, drawn.is_stopping):
-        st.rerun()
+    if status is None:
+        draw_anew()
+        return
+    if _seen(run, status) != (drawn.shown, drawn.state, drawn.is_stopping):
+        draw_anew()
     if drawn.shown == "queued":
         st.info(queue_text(state.job_service().position(run.id)), icon=":material/schedule:")
         return
     if drawn.shown in ACTIVE_STATES:
         curves = cache.curves(run.id)
         if pace_of(curves, note_watcher()) != drawn.pace:
-            st.rerun()
+            draw_anew()
         draw_progress(run, status, curves, drawn.shown)
         _draw_live_figures(curves, drawn.best, run.hyperparameters().valid_metric)
 

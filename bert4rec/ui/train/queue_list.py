@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
@@ -44,7 +45,7 @@ def _drawn(places: list[Place]) -> Drawn:
 def _look(drawn: Drawn) -> None:
     """Have the page drawn anew once the queue is another one."""
     if _drawn(state.job_service().queue()) != drawn:
-        st.rerun()
+        draw_anew()
 
 
 def _draw_places(places: list[Place]) -> None:

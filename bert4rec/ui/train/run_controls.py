@@ -15,6 +15,7 @@ from bert4rec.runs.status import ACTIVE_STATES, RESUMABLE_STATES, Status
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate
+from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
@@ -205,7 +206,7 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
 }
 
 
-@st.dialog("Discard this run?", icon=":material/delete_forever:")
+@dialog("Discard this run?", icon=":material/delete_forever:")
 def confirm_discard(run: Run, after_delete: Callable[[], None]) -> None:
     """Ask before an active run is ended and all its files are deleted."""
     st.markdown(

@@ -19,6 +19,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME
 from bert4rec.runs.registry import free_run_name
 from bert4rec.ui import state
+from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 
 LABEL = "Train longer"
@@ -60,7 +61,7 @@ def parent_words(run: Run) -> str:
     return f"went on from {name} after epoch {parent.epoch:,}"
 
 
-@st.dialog(LABEL, icon=":material/more_time:")
+@dialog(LABEL, icon=":material/more_time:")
 def _ask_epochs(run: Run) -> None:
     n_done = run.status().epoch
     with st.container(horizontal=True):
