@@ -16,9 +16,10 @@ from bert4rec.journal import Journal
 from bert4rec.json_files import check_format, read_json
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy
+from bert4rec.runs.documents import damaged, holds
 from bert4rec.runs.label import Label, read_label
 from bert4rec.runs.newest_lines import newest_lines
-from bert4rec.runs.status import Status, change_status, damaged, holds, status_now
+from bert4rec.runs.status import Status, change_status, status_now
 from bert4rec.setting_checks import parse_settings
 
 FORMAT_VERSION = 1

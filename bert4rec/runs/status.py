@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
-from bert4rec.errors import FormatError
 from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import now_text, utc_now
+from bert4rec.runs.documents import damaged, holds
 
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
 ACTIVE_STATES = ("queued", "running", "paused")
@@ -84,8 +84,6 @@ class Status:
 
 
 _NUMBER = (int, float)
-# A whole number of hundreds of digits is damage: no arithmetic with other numbers takes it.
-MAX_NUMBER = 1e300
 STATUS_KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("state", "message", "fix", "error", "host", "heartbeat_at"), str),
     **dict.fromkeys(("pid", "epoch", "n_epochs", "step", "n_steps", "best_epoch"), int),
@@ -169,26 +167,3 @@ def _read_status(path: Path) -> Status:
     if not holds(values, {name: STATUS_KINDS[name] for name in values}):
         raise damaged("status", path)
     return Status(**values)
-
-
-def holds(document: Any, kinds: Mapping[str, Any]) -> bool:
-    """Whether a document of JSON is an object with values of the kinds that are asked for."""
-    if not isinstance(document, dict):
-        return False
-    return all(name in document and _is_a(document[name], kind) for name, kind in kinds.items())
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of a kind; a number of ours is neither negative nor a boolean."""
-    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < MAX_NUMBER):
-        return False
-    return isinstance(value, kind)
-
-
-def damaged(what: str, path: Path) -> FormatError:
-    """Return that a file of a run is damaged."""
-    return FormatError(
-        f"the {what} of the run is damaged",
-        where=str(path),
-        fix="Restore the run's folder, or delete it.",
-    )
