@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.ui import state
-from bert4rec.ui.embeddings import maps
+from bert4rec.ui.embeddings import aligned_view, map_wait, maps
 from bert4rec.view import map_charts
 from bert4rec.view.map_colours import CLUSTER
 from bert4rec.view.markdown import escape
@@ -121,6 +122,30 @@ def test_umap_replaces_pca_when_it_is_done(service: MapService) -> None:
     assert "UMAP map of 14 items" in app.get("plotly_chart")[0].proto.alt
 
 
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(("method", "about"), [("umap", "UMAP map of 14"), ("film", "2 epochs")])
+def test_a_map_that_is_done_just_after_the_page_looked_for_it_is_shown_at_once(
+    service: MapService, monkeypatch: pytest.MonkeyPatch, method: str, about: str
+) -> None:
+    may_end, draw = threading.Event(), map_wait.draw_waiting
+
+    def waits(*given: Any, **more: Any) -> np.ndarray:
+        may_end.wait(LIMIT_S)
+        return project_in_a_blink(*given, **more)
+
+    def draw_late(task: tasks.Task, *words: str) -> None:
+        may_end.set()
+        service.wait(task)
+        draw(task, *words)
+
+    for module in (tasks, film):
+        monkeypatch.setattr(module, "project_umap", waits)
+    for module in (map_wait, aligned_view):
+        monkeypatch.setattr(module, "draw_waiting", draw_late)
+    app = open_map(embeddings_method=method)
+    assert about in app.get("plotly_chart")[0].proto.alt
+
+
 def test_a_failed_umap_is_said_and_pca_stays(
     run: Run, service: MapService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,10 +177,11 @@ def test_a_catalogue_that_is_too_small_for_umap_is_said_to_be_and_nothing_can_be
 def test_stop_stands_outside_of_what_is_drawn_anew_while_a_map_is_made(
     service: MapService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_end = threading.Event()
+    has_begun, may_end = threading.Event(), threading.Event()
 
     def waits(*_: object, progress: Progress, **__: object) -> None:
-        may_end.wait()
+        has_begun.set()
+        may_end.wait(LIMIT_S)
         progress.tell("done", 1.0)
 
     def of_a_fragment_nothing(*_: object, **__: object) -> Callable[..., None]:
@@ -166,6 +192,8 @@ def test_stop_stands_outside_of_what_is_drawn_anew_while_a_map_is_made(
     try:
         app = open_map()
         assert not app.get("progress")
+        # One that has not come so far ends at the press.
+        assert has_begun.wait(LIMIT_S)
         button(app, "Stop").click().run()
         assert button(app, "Stop").disabled
     finally:

@@ -34,6 +34,9 @@ def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
         st.warning(f"{what} could not be made: {why}. {meanwhile}", icon=":material/warning:")
         label, icon = "Try again", ":material/refresh:"
     else:
+        if now == "done":
+            # Since it was looked for: nothing else would draw the page anew.
+            st.rerun()
         return
     st.button(label, icon=icon, on_click=service.start, args=(task,))
 
