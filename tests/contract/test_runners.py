@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 
 from bert4rec import jobs as jobs_module
 from bert4rec.background.runners import RUNNERS
+from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.jobs import JobService
 from bert4rec.pipeline import train
@@ -34,11 +36,25 @@ HOPELESS: dict[str, Any] = {"hidden_size": 2**16, "inner_size": 2**16}
 MORE_BYTES = 3 * 2**30
 
 
+@pytest.fixture
+def may_begin() -> threading.Event:
+    """Cleared, it keeps runs from their first step."""
+    made = threading.Event()
+    made.set()
+    return made
+
+
 @pytest.fixture(
     params=["thread", pytest.param("process", marks=pytest.mark.slow)], ids=["thread", "process"]
 )
-def service(request: pytest.FixtureRequest, workspace: Path) -> JobService:
-    return JobService(workspace, RUNNERS[request.param])
+def service(
+    request: pytest.FixtureRequest, workspace: Path, may_begin: threading.Event
+) -> JobService:
+    def begin(run: Run, control: Control) -> None:
+        may_begin.wait(LIMIT_S)
+        RUNNERS[request.param](run, control)
+
+    return JobService(workspace, begin)
 
 
 @pytest.fixture
@@ -85,11 +101,16 @@ def test_a_run_is_the_same_wherever_it_trains(
 
 
 def test_a_run_is_paused_resumed_stopped_and_taken_up_to_the_same_end(
-    service: JobService, new_run: Callable[..., Run], uninterrupted: Run
+    service: JobService,
+    new_run: Callable[..., Run],
+    uninterrupted: Run,
+    may_begin: threading.Event,
 ) -> None:
     run = new_run(**STEERED)
+    may_begin.clear()
     service.submit(run)
     service.pause(run.id)
+    may_begin.set()
     wait_until(lambda: run.status().state == "paused")
     assert service.position(run.id) == 0
     assert service.is_paused(run.id)
@@ -206,11 +227,13 @@ def test_two_devices_train_side_by_side_and_each_has_its_queue(
 
 
 def test_a_stop_that_comes_before_the_first_step_is_heard(
-    service: JobService, new_run: Callable[..., Run]
+    service: JobService, new_run: Callable[..., Run], may_begin: threading.Event
 ) -> None:
     run = new_run(**ENDLESS)
+    may_begin.clear()
     service.submit(run)
     service.stop(run.id)
+    may_begin.set()
     wait_until_idle(service)
     assert run.status().state == "stopped"
     assert curves_of(run).train == []
