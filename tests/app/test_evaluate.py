@@ -24,6 +24,7 @@ from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
 from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
+from bert4rec.ui.evaluate.comparison_form import STARTED_KEY
 from tests.factories import small_settings
 from tests.reading import plain, texts
 from tests.unfolding import unfolded
@@ -107,7 +108,7 @@ def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     def wait_first(plan: Plan, workspace: Path, **more: Any) -> object:
         more["watch"](Step(0, 3, "Loading first", 0.25))
-        assert event.wait(120)
+        assert event.wait(LIMIT_S)
         return carry_out(plan, workspace, **more)
 
     monkeypatch.setattr(comparisons, "carry_out", wait_first)
@@ -123,6 +124,11 @@ def started(app: AppTest, service: ComparisonService) -> str:
     return found.comparison_id
 
 
+def wait(service: ComparisonService, comparison_id: str) -> None:
+    service.wait(comparison_id, LIMIT_S)
+    assert not service.active()
+
+
 def test_a_comparison_is_started_watched_and_shown(
     run: Run, service: ComparisonService, go: threading.Event
 ) -> None:
@@ -133,7 +139,7 @@ def test_a_comparison_is_started_watched_and_shown(
     # Another visitor sees that it is under way, too.
     assert button(open_page(), "Stop comparing first")
     go.set()
-    service.wait(comparison_id, 120)
+    wait(service, comparison_id)
     app.run()
     assert not app.exception
     assert "has the highest NDCG@10" in plain(app)
@@ -147,7 +153,7 @@ def test_a_comparison_that_is_stopped_keeps_nothing(
     comparison_id = started(app, service)
     button(app, "Stop comparing first").click().run()  # type: ignore[attr-defined]
     go.set()
-    service.wait(comparison_id, 120)
+    wait(service, comparison_id)
     app.run()
     assert "was stopped; nothing of it was kept" in plain(app)
     assert not list_comparisons(workspace)
@@ -163,7 +169,7 @@ def test_a_comparison_that_fails_says_why(
     monkeypatch.setattr(comparisons, "carry_out", fail)
     app = open_page()
     button(app, "Compare").click().run()  # type: ignore[attr-defined]
-    assert not service.active()
+    wait(service, app.session_state[STARTED_KEY])
     app.run()
     assert "The run is damaged." in plain(app)
     assert "Train it again." in plain(app)
@@ -301,7 +307,9 @@ def test_a_damaged_comparison_is_one_message(made: Comparison) -> None:
     assert "is damaged" in plain(app)
 
 
-def test_the_column_of_categories_is_chosen_where_there_are_several(workspace: Path) -> None:
+def test_the_column_of_categories_is_chosen_where_there_are_several(
+    workspace: Path, service: ComparisonService, go: threading.Event
+) -> None:
     rows = [
         {"user": f"u{u}", "item": (u + step) % 8, "time": step}
         for u in range(9)
@@ -314,9 +322,9 @@ def test_the_column_of_categories_is_chosen_where_there_are_several(workspace: P
     app = open_page()
     assert app.selectbox(key="evaluate_category").options == ["genre", "mood"]
     app.selectbox(key="evaluate_category").set_value("mood").run()
-    service = state.comparison_service()
     comparison_id = started(app, service)
-    service.wait(comparison_id, 120)
+    go.set()
+    wait(service, comparison_id)
     (kept,) = list_comparisons(workspace)
     assert kept["diversity_by"] == "mood"
 

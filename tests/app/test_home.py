@@ -46,11 +46,11 @@ def run(workspace: Path) -> Run:
 def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobService]:
     """A job service whose runs last until the test is over."""
     over = threading.Event()
-    made = JobService(workspace, runner=lambda run, control: over.wait(60) and None)
+    made = JobService(workspace, runner=lambda run, control: over.wait(LIMIT_S) and None)
     monkeypatch.setattr(state, "job_service", lambda: made)
     yield made
     over.set()
-    made.wait(lambda: not made.active(), timeout_s=60)
+    assert made.wait(lambda: not made.active(), LIMIT_S)
 
 
 @pytest.mark.usefixtures("workspace")

@@ -406,7 +406,8 @@ def test_a_run_that_is_deleted_while_it_is_followed_draws_the_page_anew(tmp_path
         if n_drawn == 1:
             _follow(Run(Path(folder)), "last", 0)
 
-    app = AppTest.from_function(page, kwargs={"folder": str(tmp_path / "gone")}).run()
+    app = AppTest.from_function(page, kwargs={"folder": str(tmp_path / "gone")})
+    app.run(timeout=LIMIT_S)
     assert not app.exception
     assert app.session_state["n_drawn"] == 2
 
@@ -435,7 +436,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     def press(label: str) -> None:
         # Not before the page is drawn: Python 3.11 parses in one thread at a time.
         may_begin, executor = threading.Event(), state.finding_service()._executor
-        executor.submit(may_begin.wait, 120)
+        executor.submit(may_begin.wait, LIMIT_S)
         click(app, label)
         assert ":shimmer[" in texts(app)
         may_begin.set()

@@ -313,7 +313,7 @@ def trained(tiny_run: Run, workspace: Path) -> Run:
 
 
 def ended(run: Run) -> bool:
-    return state.job_service().wait(lambda: run.id not in state.job_service().active(), 60)
+    return state.job_service().wait(lambda: run.id not in state.job_service().active(), LIMIT_S)
 
 
 def test_a_run_is_trained_longer_as_a_new_one(trained: Run, workspace: Path) -> None:

@@ -46,10 +46,10 @@ def test_warnings_of_the_server_are_shown_in_one_line_without_folders(workspace:
     try:
         raise ValueError("no <b>good</b>\nin two lines")
     except ValueError:
-        logging.getLogger("bert4rec.background.runners").exception("run %s failed", "r1")
+        logging.getLogger("bert4rec.background.runners").exception("run %s failed", "of-the-log")
     app = open_system()
-    (line,) = [line for line in app.code[0].value.splitlines() if "r1" in line]
-    assert line.endswith("run r1 failed (ValueError: no <b>good</b> in two lines)")
+    (line,) = [line for line in app.code[0].value.splitlines() if "of-the-log" in line]
+    assert line.endswith("run of-the-log failed (ValueError: no <b>good</b> in two lines)")
     assert str(APP.parent) not in line
 
 
