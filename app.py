@@ -9,6 +9,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.redrawing import begin_drawing
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import (
@@ -19,6 +20,7 @@ from bert4rec.ui.state import (
     show_error,
 )
 
+LINK_PROBLEM_KEY = "link_problem"
 # A file of ours: a Material icon would be fetched from a server outside.
 ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
 PAGES = [
@@ -109,7 +111,8 @@ try:
     follow_link()
     leave_lost_run()
 except Bert4RecError as error:
-    show_error(error)
+    keep_refusal(LINK_PROBLEM_KEY, error)
+show_refusal(LINK_PROBLEM_KEY)
 # Whatever a page did not expect is shown in words as well, never as a traceback.
 for draw in (draw_sidebar, page.run):
     try:

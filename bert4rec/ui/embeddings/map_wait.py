@@ -36,7 +36,7 @@ def draw_waiting(task: Task, what: str, meanwhile: str = "") -> None:
     else:
         if now == "done":
             # Since it was looked for: nothing else would draw the page anew.
-            st.rerun()
+            draw_anew()
         return
     st.button(label, icon=icon, on_click=service.start, args=(task,))
 
