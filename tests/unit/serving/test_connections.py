@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPResponse
 from threading import Event
@@ -33,19 +33,39 @@ async def greet(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hi"})
 
 
+def port() -> socket.socket:
+    """A port of this machine: what is sent before anybody serves it lies there from the start."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
 @contextmanager
-def listening(app: Any, **limits: Any) -> Iterator[tuple[str, int]]:
-    """An application on a port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as taking, ThreadPoolExecutor(1) as pool:
-        connection: Any = partial(Connection, **limits)
-        config = uvicorn.Config(app, http=connection, lifespan="off", log_level="warning")
-        server = uvicorn.Server(config)
+def serving(taking: socket.socket, app: Any, **limits: Any) -> Iterator[None]:
+    """Let an application serve a port; what is not limited may take as long as it likes."""
+    connection: Any = partial(
+        Connection, **({"head_seconds": LIMIT_S, "taking_seconds": LIMIT_S} | limits)
+    )
+    config = uvicorn.Config(
+        app,
+        http=connection,
+        lifespan="off",
+        log_level="warning",
+        timeout_keep_alive=int(LIMIT_S),
+    )
+    server = uvicorn.Server(config)
+    with ThreadPoolExecutor(1) as pool:
         running = pool.submit(server.run, [taking])
         try:
-            yield taking.getsockname()
+            yield
         finally:
             server.should_exit = True
             running.result()
+
+
+@contextmanager
+def listening(app: Any, **limits: Any) -> Iterator[tuple[str, int]]:
+    """An application on a port of this machine."""
+    with port() as taking, serving(taking, app, **limits):
+        yield taking.getsockname()
 
 
 def connected(address: tuple[str, int]) -> socket.socket:
@@ -59,32 +79,35 @@ def heard(client: socket.socket) -> HTTPResponse:
 
 
 def test_a_connection_without_a_whole_head_is_closed() -> None:
-    with listening(greet, most=10, head_seconds=0.05) as address:
-        for sent in (b"", HEAD):
-            with connected(address) as client:
-                client.sendall(sent)
-                assert client.recv(1) == b""
-        with connected(address) as client:
-            client.sendall(HEAD + b"\r\n")
-            assert heard(client).read() == b"hi"
+    with port() as taking, ExitStack() as clients:
+        silent, half, whole = (
+            clients.enter_context(connected(taking.getsockname())) for _ in range(3)
+        )
+        half.sendall(HEAD)
+        whole.sendall(HEAD + b"\r\n")
+        with serving(taking, greet, most=10, head_seconds=0.05):
+            assert silent.recv(1) == b""
+            assert half.recv(1) == b""
+            assert heard(whole).read() == b"hi"
             # The head of a second request on it has to be whole in time as well.
-            client.sendall(HEAD)
-            assert client.recv(1) == b""
+            whole.sendall(HEAD)
+            assert whole.recv(1) == b""
 
 
 def test_a_request_may_take_longer_than_its_head() -> None:
     may_answer = Event()
 
     async def greet_late(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.to_thread(may_answer.wait, 60)
+        await asyncio.to_thread(may_answer.wait, LIMIT_S)
         await greet(scope, receive, send)
 
-    with listening(greet_late, most=10, head_seconds=0.05) as address, connected(address) as first:
+    with port() as taking, connected(taking.getsockname()) as first:
         first.sendall(HEAD + b"\r\n")
-        with connected(address) as second:
-            assert second.recv(1) == b""
-        may_answer.set()
-        assert heard(first).read() == b"hi"
+        with serving(taking, greet_late, most=10, head_seconds=0.05):
+            with connected(taking.getsockname()) as second:
+                assert second.recv(1) == b""
+            may_answer.set()
+            assert heard(first).read() == b"hi"
 
 
 def test_a_connection_too_many_is_told_so_in_the_form_of_all_problems() -> None:
