@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.background.searches import SearchService
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import RunError
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import list_runs
@@ -75,8 +76,10 @@ def service(workspace: Path) -> Iterator[SearchService]:
     made = state._search_service(str(workspace))
     yield made
     for name in made.active():
-        made.stop(name)
-        made.wait(name, LIMIT_S)
+        # It may have ended by itself.
+        with suppress(RunError):
+            made.stop(name)
+        assert made.wait(name, LIMIT_S)
 
 
 def small_plan(

@@ -76,9 +76,19 @@ def died(patch: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_search_whose_process_is_killed_goes_on_in_another(
-    service: SearchService, new_study: Callable[..., Study]
+    service: SearchService, new_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = new_study(1, 300)
+    # The first trial waits after its first validation, so that it cannot be over before the kill.
+    died(
+        "import optuna, threading\n"
+        "report = optuna.Trial.report\n"
+        "def halt(trial, *rest):\n"
+        "    report(trial, *rest)\n"
+        "    return trial.number == 0 and threading.Event().wait()\n"
+        "optuna.Trial.report = halt",
+        monkeypatch,
+    )
+    study = new_study(1)
     service.start("one")
     wait_until(lambda: any(trial.curve for trial in study.trials()))
     first = pid_of(study)
@@ -206,8 +216,11 @@ def test_a_device_that_a_killed_search_had_taken_is_free_again(
     service.start("one")
     wait_until(lambda: any(trial.curve for trial in study.trials()))
     assert not jobs.is_free("cpu")
+    # Halted first: it might hear of the stop, and end by itself.
+    child = pid_of(study)
+    os.kill(child, signal.SIGSTOP)
     service.stop("one")
-    os.kill(pid_of(study), signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     assert service.wait("one", LIMIT_S)
     with jobs.turn("cpu", Control()):
         assert not jobs.is_free("cpu")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -93,8 +94,10 @@ def test_a_stopped_search_puts_its_trial_back_and_goes_on_later(
         any_service.start("one")
     with pytest.raises(RunError, match="at work on the study 'one'"):
         delete_study(any_service.workspace, "one")
-    any_service.stop("one")
-    assert any_service.is_stopping("one")
+    # Held, so that it cannot have ended before it is asked about.
+    with any_service._changed:
+        any_service.stop("one")
+        assert any_service.is_stopping("one")
     assert any_service.wait("one", LIMIT_S)
     assert [trial.state for trial in study.trials()] == ["interrupted", "waiting"]
     assert state(study) == "stopped"
@@ -114,6 +117,7 @@ def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
     dataset: SequenceDataset,
     new_study: Callable[..., Study],
     searcher: Searcher,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order: list[str] = []
 
@@ -122,11 +126,19 @@ def test_a_run_that_was_queued_during_a_trial_trains_before_the_next_trial(
         run.set_status(state="finished")
 
     jobs = JobService(workspace, note)
-    service, study = SearchService(workspace, jobs, searcher), new_study("one", 3, 40)
+    service, study = SearchService(workspace, jobs, searcher), new_study("one", 3)
     run = create_run(workspace, dataset, Policy(settings=small_settings()), name="mine")
+    turn = jobs.turn
+
+    @contextmanager
+    def turn_of_a_trial(device: str, control: Control) -> Iterator[None]:
+        with turn(device, control):
+            if not order:
+                jobs.submit(run)
+            yield
+
+    monkeypatch.setattr(jobs, "turn", turn_of_a_trial)
     service.start("one")
-    wait_until(lambda: bool(study.trials()[0].curve))
-    jobs.submit(run)
     assert service.wait("one", LIMIT_S)
     assert order == ["run after 1"]
     assert run.status().state == "finished"
@@ -160,11 +172,14 @@ def test_a_search_without_its_dataset_says_so_at_once(
 
 
 def test_two_searches_share_a_device_trial_by_trial(
-    any_service: SearchService, new_study: Callable[..., Study]
+    any_service: SearchService, jobs: JobService, new_study: Callable[..., Study]
 ) -> None:
-    studies = [new_study(name, 2, 30) for name in ("one", "two")]
-    for study in studies:
-        any_service.start(study.name)
+    studies = [new_study(name) for name in ("one", "two")]
+    with jobs.turn("cpu", Control()):
+        for study in studies:
+            any_service.start(study.name)
+        # Neither begins before both wait: a process may take seconds to get so far.
+        wait_until(lambda: len(jobs._turns) == 3)
     for study in studies:
         assert any_service.wait(study.name, LIMIT_S)
     begun = sorted(
