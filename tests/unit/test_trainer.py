@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -55,9 +56,13 @@ def assert_equal_weights(one: Trainer, two: Trainer) -> None:
 
 
 def tick(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
-    """Let every look at the clock find it `step_s` later."""
-    clock = itertools.count(step=step_s)
-    monkeypatch.setattr(trainer_module.time, "monotonic", lambda: float(next(clock)))
+    """Let every look of this thread at the clock find it `step_s` later."""
+    clock, others, mine = itertools.count(step=step_s), time.monotonic, threading.get_ident()
+    monkeypatch.setattr(
+        trainer_module.time,
+        "monotonic",
+        lambda: float(next(clock)) if threading.get_ident() == mine else others(),
+    )
 
 
 def test_a_training_tells_of_losses_then_of_the_validation_then_of_its_state() -> None:

@@ -17,9 +17,11 @@ class Ticks(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self._ticks: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.waiting: list[threading.Thread] = []
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout == BEAT_EVERY_S
+        self.waiting.append(threading.current_thread())
         return self._ticks.get(timeout=LIMIT_S)
 
     def tick(self) -> None:
@@ -28,6 +30,11 @@ class Ticks(threading.Event):
     def set(self) -> None:
         super().set()
         self._ticks.put(True)
+
+    def assert_over(self) -> None:
+        """Only the thread that waited here: other tests may have left one that is about to end."""
+        (beater,) = set(self.waiting)
+        assert not beater.is_alive()
 
 
 def test_it_beats_whenever_the_time_has_come_and_no_more_after_the_end() -> None:
@@ -38,7 +45,7 @@ def test_it_beats_whenever_the_time_has_come_and_no_more_after_the_end() -> None
             ticks.tick()
             assert beats.acquire(timeout=LIMIT_S)
     assert not beats.acquire(blocking=False)
-    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+    ticks.assert_over()
 
 
 @pytest.mark.parametrize(
@@ -58,9 +65,10 @@ def test_a_beat_that_fails_is_followed_by_others(error: Exception) -> None:
 
 
 def test_it_ends_with_an_error_of_the_block() -> None:
-    with pytest.raises(ZeroDivisionError), beating(lambda: None):
+    ticks = Ticks()
+    with pytest.raises(ZeroDivisionError), beating(lambda: None, ticks):
         raise ZeroDivisionError
-    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+    ticks.assert_over()
 
 
 def test_a_run_may_miss_some_beats_before_it_counts_as_dead() -> None:
