@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from bert4rec import jobs as jobs_module
+from bert4rec.background.runners import run_in_this_thread
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DeviceError, RunError
@@ -611,10 +612,17 @@ def test_the_real_runner_trains_stops_and_goes_on_to_the_end(
     local = saved_dataset(workspace, dataset)
     settings = small_settings(batch_size=8, n_epochs=4)
     run = create_run(workspace, local, Policy("scoring_policy", settings))
-    service = JobService(workspace)
+    may_begin = threading.Event()
+
+    def once_it_may(run: Run, control: Control) -> None:
+        assert may_begin.wait(LIMIT_S)
+        run_in_this_thread(run, control)
+
+    service = JobService(workspace, once_it_may)
     service.submit(run)
     service.pause(run.id)
     service.stop(run.id)
+    may_begin.set()
     wait_until_idle(service)
     assert run.status().state == "stopped"
     assert run.checkpoint("best").exists()

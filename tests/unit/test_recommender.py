@@ -13,6 +13,7 @@ import torch
 
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.events import Event, Validated
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
@@ -293,10 +294,10 @@ def answers(model: Recommender) -> list[object]:
     ]
 
 
-def small_trainer(precision: str) -> Trainer:
+def small_trainer(precision: str, listener: Callable[[Event], None] | None = None) -> Trainer:
     """A training with dropout that validates, which flips its network's mode, every two steps."""
     settings = small_settings(n_epochs=12, dropout_rate=0.3, precision=precision)
-    return Workshop.open(ring_dataset(n_users=64), settings).trainer()
+    return Workshop.open(ring_dataset(n_users=64), settings).trainer(listener)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -309,12 +310,19 @@ def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
     alone = small_trainer(precision)
     alone.run()
     expected = answers(shared)
-    trainer = small_trainer(precision)
     found: list[list[object]] = []
-    start = threading.Barrier(5)
+    start, halfway = threading.Barrier(5), threading.Barrier(5)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validated) and event.position.epoch == 6:
+            halfway.wait(LIMIT_S)
+
+    trainer = small_trainer(precision, listen)
 
     def ask() -> None:
         start.wait(LIMIT_S)
+        found.append(answers(shared))
+        halfway.wait(LIMIT_S)
         found.append(answers(shared))
         while training.is_alive():
             found.append(answers(shared))
@@ -330,7 +338,7 @@ def test_threads_get_the_answers_that_one_gets_while_another_network_trains(
     for thread in threads:
         thread.join(LIMIT_S)
     assert not any(thread.is_alive() for thread in threads)
-    assert len(found) > 4
+    assert len(found) >= 8
     assert all(answer == expected for answer in found)
     # Nor did the questions change the training.
     assert trainer.position.step == alone.position.step

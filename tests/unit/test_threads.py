@@ -106,7 +106,7 @@ def test_what_comes_next_is_made_meanwhile_and_its_error_comes_in_its_turn() -> 
 
     coming = one_ahead(made())
     assert next(coming) == 1
-    assert second_begun.wait(30)
+    assert second_begun.wait(LIMIT_S)
     assert next(coming) == 2
     with pytest.raises(ZeroDivisionError):
         next(coming)

@@ -15,6 +15,7 @@ from bert4rec.comparing.plan import Plan, plan_comparison
 from bert4rec.control import Control
 from bert4rec.errors import RunError
 from bert4rec.runs.folder import Run
+from tests.waiting import LIMIT_S
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_a_comparison_is_made_in_the_background_and_found_again(
 ) -> None:
     made = plan(tiny_run)
     service.start(made)
-    service.wait(made.id, 120)
+    service.wait(made.id, LIMIT_S)
     assert service.progress(made.id) is None
     assert [facts["id"] for facts in list_comparisons(service.workspace)] == [made.id]
     # What is there already is not made again.
@@ -43,14 +44,15 @@ class Held:
     """Carries comparisons out only when it is let."""
 
     def __init__(self) -> None:
-        self.go, self.n_begun = threading.Event(), 0
+        self.has_begun, self.go, self.n_begun = threading.Event(), threading.Event(), 0
 
     def __call__(self, plan: Plan, workspace: Path, *, control: Control, watch: object) -> None:
         del plan, workspace
         self.n_begun += 1
         assert callable(watch)
         watch(Step(0, 2, "Fitting Popularity", 0.25))
-        assert self.go.wait(60)
+        self.has_begun.set()
+        assert self.go.wait(LIMIT_S)
         if control.is_stopped:
             raise CancelledError("the comparison was stopped")
 
@@ -68,19 +70,16 @@ def test_one_is_made_at_a_time_and_the_same_only_once(
     first, second = plan(tiny_run), plan(tiny_run, seed=1)
     for one in (first, second, first):
         service.start(one)
-    while not held.n_begun:
-        pass
+    assert held.has_begun.wait(LIMIT_S)
     active = {found.comparison_id: found for found in service.active()}
     assert list(active) == [first.id, second.id]
     assert (active[second.id].state, active[second.id].title) == ("waiting", "tiny")
-    while service.progress(first.id).share == 0:  # type: ignore[union-attr]
-        pass
     found = service.progress(first.id)
     assert found is not None
     assert (found.doing, found.share) == ("Fitting Popularity", 0.25)
     held.go.set()
     for one in (first, second):
-        service.wait(one.id, 60)
+        service.wait(one.id, LIMIT_S)
     assert held.n_begun == 2
     assert not service.active()
 
@@ -95,7 +94,7 @@ def test_a_stop_ends_it_and_keeps_nothing(
     assert found is not None
     assert found.is_stopping
     held.go.set()
-    service.wait(made.id, 60)
+    service.wait(made.id, LIMIT_S)
     found = service.progress(made.id)
     assert found is not None
     assert found.state == "stopped"
@@ -112,14 +111,14 @@ def test_a_failure_is_kept_and_can_be_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(comparisons, "carry_out", fail)
         service.start(made)
-        service.wait(made.id, 60)
+        service.wait(made.id, LIMIT_S)
     found = service.progress(made.id)
     assert found is not None
     assert found.state == "failed"
     assert isinstance(found.problem, RunError)
     assert "no such luck" in found.problem.message
     service.start(made)
-    service.wait(made.id, 120)
+    service.wait(made.id, LIMIT_S)
     assert service.progress(made.id) is None
     assert [facts["id"] for facts in list_comparisons(service.workspace)] == [made.id]
 
@@ -141,7 +140,7 @@ def test_of_a_comparison_that_has_ended_no_data_is_held(
             if is_failing:
                 patch.setattr(comparisons, "carry_out", fail)
             service.start(made)
-            service.wait(made.id, 120)
+            service.wait(made.id, LIMIT_S)
         comparison_id = made.id
         del made
     found = service.progress(comparison_id)
@@ -149,6 +148,6 @@ def test_of_a_comparison_that_has_ended_no_data_is_held(
     assert found.state == "failed"
     # Once it has made another one, the thread is done with these for sure.
     service.start(last := plan(tiny_run, 3))
-    service.wait(last.id, 120)
+    service.wait(last.id, LIMIT_S)
     gc.collect()
     assert [one() for one in held] == [None, None]

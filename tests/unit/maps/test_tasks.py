@@ -21,6 +21,7 @@ from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.storage import prune_run
+from tests.waiting import LIMIT_S
 
 SETTINGS = MapSettings(n_neighbors=5)
 
@@ -74,7 +75,7 @@ def test_a_map_under_way_is_not_started_twice(run: Run, monkeypatch: pytest.Monk
 
     def slow(vectors: np.ndarray, *_: object, **__: object) -> np.ndarray:
         calls.append(len(vectors))
-        may_go_on.wait(30)
+        assert may_go_on.wait(LIMIT_S)
         return project_pca(vectors)
 
     monkeypatch.setattr(tasks, "project_umap", slow)
@@ -113,14 +114,14 @@ def test_a_map_that_is_called_off_leaves_no_file_and_can_be_started_again(
 
     def slow(vectors: np.ndarray, *_: object, progress: Progress, **__: object) -> np.ndarray:
         has_begun.set()
-        may_go_on.wait(30)
+        assert may_go_on.wait(LIMIT_S)
         progress.tell("laying out", 0.5)
         return project_pca(vectors)
 
     monkeypatch.setattr(tasks, "project_umap", slow)
     service, task = MapService(), UmapTask(run, SETTINGS)
     service.start(task)
-    has_begun.wait(30)
+    assert has_begun.wait(LIMIT_S)
     service.cancel(task)
     may_go_on.set()
     service.wait(task)

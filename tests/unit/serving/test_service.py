@@ -33,6 +33,7 @@ from bert4rec.serving.messages import (
 from bert4rec.serving.service import create_service
 from tests.factories import namesakes_recommender
 from tests.loops import in_a_loop
+from tests.waiting import LIMIT_S
 
 
 @pytest.fixture(scope="module")
@@ -351,7 +352,7 @@ def test_a_client_that_has_gone_is_waited_with_no_longer(model: Recommender) -> 
         service = create_service(model)
         request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
         headers = [(b"content-type", b"application/json")]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LIMIT_S):
             await service(request | {"headers": headers}, receive, send)
 
     in_a_loop(ask())
@@ -382,7 +383,7 @@ def test_a_request_that_is_under_way_for_too_long_at_the_end_is_told_so(
         request = {"type": "http", "method": "POST", "path": "/recommend", "query_string": b""}
         headers = [(b"content-type", b"application/json")]
         asking = asyncio.ensure_future(service(request | {"headers": headers}, receive, send))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LIMIT_S):
             await is_under_way.wait()
             # As the server does.
             asking.cancel()
