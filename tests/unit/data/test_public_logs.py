@@ -192,11 +192,12 @@ def test_a_missing_page_is_told(owner: str, workspace: Path) -> None:
 
 
 def test_without_a_network_one_line_says_where_to_put_the_file(workspace: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/ml-1m.zip"
     log = find_public_log("ml-1m")
-    error = refused(log, workspace, url)
+    # Held, so that nobody else can listen there.
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/ml-1m.zip"
+        error = refused(log, workspace, url)
     assert isinstance(error, NotFoundError)
     assert error.message.endswith(
         "of ml-1m could not be fetched: no connection: Connection refused"
