@@ -34,6 +34,7 @@ from tests.e2e.conftest import (
     wait_for_epoch,
 )
 from tests.e2e.test_stories import play
+from tests.e2e.traffic import watch
 
 IMAGES = Path(__file__).with_name("images")
 MAX_CARDS = 15
@@ -51,7 +52,7 @@ def main() -> None:
         server.start()
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
         try:
-            take(server, browser.new_page(viewport={"width": 1400, "height": 1000}))
+            take(server, watch(browser.new_page(viewport={"width": 1400, "height": 1000})))
         finally:
             browser.close()
             server.kill()

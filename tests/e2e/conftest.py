@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,26 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from bert4rec.presets import PRESETS
+from tests.e2e.traffic import is_at_rest, watch
 from tests.waiting import LIMIT_MS, LIMIT_S
 
 DEMO_EPOCHS = int(PRESETS["quick"].values["n_epochs"])
 expect.set_options(timeout=LIMIT_MS)
 Visit = Callable[..., Page]
 BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+N_PORTS = 1_000
+HAS_BEGUN = re.compile("^(?!initial$)")
+# What came last is on the screen with the next frame but one. Charts are drawn by libraries that
+# are loaded when the first one is met, long after the server has said all.
+IS_DRAWN = """async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame(); await frame();
+    const are = (kind, drawn) => [...document.querySelectorAll(`[data-testid=${kind}]`)]
+        .filter(each => each.offsetParent !== null).every(each => each.querySelector(drawn));
+    return !document.querySelector('[data-testid=stSkeleton], [data-testid=stAppSkeleton]')
+        && are('stVegaLiteChart', '.marks > *') && are('stPlotlyChart', '.main-svg > *')
+        && document.fonts.status === 'loaded';
+}"""
 
 
 class Server:
@@ -77,18 +93,28 @@ class Server:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that stays free for a server that is killed and started again.
+
+    It is none that a connection is given by itself, and none of another worker.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 20_000 + N_PORTS * (worker % 12)
+    for port in random.sample(range(first, first + N_PORTS), N_PORTS):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("all ports are taken")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A running dashboard with an empty workspace."""
     made = Server(tmp_path / "workspace")
-    made.start()
-    yield made
-    made.kill()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +135,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
         contexts.append(context)
         context.set_default_timeout(LIMIT_MS)
-        return context.new_page()
+        return watch(context.new_page())
 
     yield visitor
     for context in contexts:
@@ -124,8 +150,13 @@ def page(visit: Visit) -> Page:
 
 def settle(page: Page) -> None:
     """Wait until the page has drawn all that the last action changed."""
-    app = page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", HAS_BEGUN)
+    # Between a press and the server's first word the page says that nothing goes on.
+    limit = time.monotonic() + LIMIT_S
+    while not is_at_rest(page):
+        assert time.monotonic() < limit, "the page did not come to rest"
+        page.wait_for_timeout(20)
+    page.wait_for_function(IS_DRAWN)
 
 
 def open_page(page: Page, title: str) -> None:
