@@ -24,14 +24,15 @@ def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> N
     expect(charts.locator("svg")).to_have_count(4)
     settle(page)
     lengths, popularity, over_time, split = (chart.locator("svg").first for chart in charts.all())
-    assert lengths.locator(".mark-rect path").count() == 28 - 12 + 1
-    assert over_time.locator(".mark-rect path").count() == 60
+    # The drawing of a chart is there before its marks are.
+    expect(lengths.locator(".mark-rect path")).to_have_count(28 - 12 + 1)
+    expect(over_time.locator(".mark-rect path")).to_have_count(60)
     for bar in over_time.locator(".mark-rect path").all():
         box = bar.bounding_box()
         assert box is not None
         assert box["height"] > 10
-    assert popularity.locator(".mark-line path").count() == 2
-    assert split.locator(".mark-symbol path").count() > 100
+    expect(popularity.locator(".mark-line path")).to_have_count(2)
+    expect(split.locator(".mark-symbol path").nth(100)).to_be_attached()
     assert not troubles
 
 
@@ -42,10 +43,11 @@ def test_the_legend_of_a_narrow_split_is_not_cut_off(
     prepare_sample("playlists", server.workspace)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{server.url}/data")
+    expect(page.get_by_text("Interactions over time", exact=True)).to_be_visible()
+    settle(page)
     split = page.get_by_test_id("stVegaLiteChart").last.locator("svg").first
     names = split.locator(".role-legend-label text")
     expect(names).to_have_text(["Training", "Validation", "Test"])
-    settle(page)
     chart = split.bounding_box()
     assert chart is not None
     for name in names.all():

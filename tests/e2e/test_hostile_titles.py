@@ -61,6 +61,7 @@ def test_a_browser_shows_names_ids_and_notes_as_they_are_and_runs_nothing(
     page.get_by_role("button", name="Delete").click()
     question = page.get_by_role("dialog").get_by_text("will be deleted")
     expect(question).to_be_visible()
+    settle(page)
     assert plain(question.inner_text()).startswith(f"{NAME} will be deleted")
     assert page.locator("a[href^=javascript], svg a").count() == 0
     assert not dialogs
@@ -77,6 +78,8 @@ def hovered(page: Page) -> set[str]:
     # Those above it move it down when they are drawn.
     expect(charts.locator("svg.marks")).to_have_count(3)
     chart = charts.last
+    expect(chart.locator(".mark-symbol path").first).to_be_attached()
+    settle(page)
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box is not None
@@ -110,17 +113,20 @@ def test_inspect_shows_them_as_they_are_and_runs_nothing(server: Server, page: P
     expect(page.get_by_text("What the model puts there")).to_be_visible()
     card = page.get_by_role("button", name=HOSTILE[0]).first
     expect(card).to_be_visible()
+    settle(page)
     page.get_by_text("Show attention by layer and head").click()
     expect(page.get_by_text("Not an explanation.")).to_be_visible()
     settle(page)
     for chart in page.get_by_test_id("stVegaLiteChart").all():
         hover_all(page, chart)
     page.get_by_role("tab", name="Does the future matter here?").click()
+    settle(page)
     page.get_by_text("kind", exact=True).click()
     settle(page)
     hover_all(page, page.get_by_test_id("stVegaLiteChart").last)
     page.get_by_role("button", name="Best and worst").click()
     expect(page.get_by_text("Mark a row to look into it.")).to_be_visible()
+    settle(page)
     assert page.locator("a[href^=javascript], svg a").count() == 0
     assert not dialogs
     assert [url for url in asked if "/evil" in url] == []

@@ -36,7 +36,17 @@ RINGS = """() => Array.from(document.querySelectorAll('.map-rings circle'), each
     const {x, y, width, height} = each.getBoundingClientRect();
     return [width, x + width / 2, y + height / 2];
 })"""
-
+IS_RINGED = f"""at => {{
+    const [x, y] = ({POINTS})()[at];
+    return ({RINGS})().some(each => Math.hypot(each[1] - x, each[2] - y) < 1.5);
+}}"""
+# The chart is as wide as its place, and its largest ring is at a point again.
+IS_FITTED = f"""() => {{
+    const map = document.querySelector('.js-plotly-plot');
+    const [, x, y] = ({RINGS})().reduce((one, other) => one[0] < other[0] ? other : one);
+    return Math.abs(map._fullLayout.width - map.clientWidth) < 2
+        && ({POINTS})().some(each => Math.hypot(each[0] - x, each[1] - y) < 1.5);
+}}"""
 
 NAMES = """() => Array.from(document.querySelectorAll('.map-rings text'), each => {
     const {x, y, width, height} = each.getBoundingClientRect();
@@ -99,6 +109,7 @@ def test_a_lasso_over_a_large_map_sends_little_and_holds_what_is_not_drawn(
     page.get_by_role("button", name="Clear").click()
     expect(heading).to_be_hidden()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
+    settle(page)
     page.reload()
     expect(page.get_by_text("10,000 of 20,000")).to_be_visible()
     settle(page)
@@ -113,11 +124,6 @@ def points_of(page: Page) -> list[list[float]]:
     return page.evaluate(POINTS)  # type: ignore[no-any-return]
 
 
-def rings_of(page: Page) -> list[list[float]]:
-    """The middle of every ring, on the screen."""
-    return [middle for _, *middle in rings_with_sizes(page)]
-
-
 def rings_with_sizes(page: Page) -> list[list[float]]:
     """The diameter of every ring, and its middle on the screen."""
     return page.evaluate(RINGS)  # type: ignore[no-any-return]
@@ -125,11 +131,7 @@ def rings_with_sizes(page: Page) -> list[list[float]]:
 
 def expect_ringed(page: Page, at: int) -> None:
     """Wait until a point has a ring."""
-    for _ in range(100):
-        if any(ring == pytest.approx(points_of(page)[at], abs=1.5) for ring in rings_of(page)):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"no ring at point {at}: {points_of(page)[at]}, {rings_of(page)}")
+    page.wait_for_function(IS_RINGED, arg=at)
 
 
 def test_a_click_rings_an_item_on_the_map_as_it_stands_and_the_rings_move_with_it(
@@ -274,7 +276,7 @@ def test_a_map_that_is_saved_has_the_rings_and_names_that_lie_over_it(
     expect(page.locator('.modebar-btn[data-title^="Share"]')).to_have_count(0)
     assert {name["text"] for name in page.evaluate(NAMES) if name["kind"] == "focus"} == names
     page.set_viewport_size({"width": 700, "height": 600})
-    page.wait_for_timeout(500)
+    page.wait_for_function(IS_FITTED)
     expect_ringed_in(picture_of(page), page)
 
 
@@ -301,8 +303,10 @@ def test_an_outline_around_nothing_chooses_nothing_and_one_press_leads_back_from
     # Off its corners, of which the next box would take hold.
     draw_box(18, (area["width"] - 2, area["height"] - 2))
     expect(chosen).to_be_visible()
+    settle(page)
     draw_box(1, (15, 15))
     expect(chosen).to_have_count(0)
+    settle(page)
     draw_box(18, (area["width"] - 2, area["height"] - 2))
     expect(chosen).to_be_visible()
     page.get_by_role("button", name="Recommend from these").click()
@@ -320,6 +324,8 @@ def test_the_epoch_of_a_film_is_not_below_the_tools_of_the_chart(
     run = train(dataset, small_settings(n_epochs=3), workspace=server.workspace)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{server.url}/embeddings?run={run.id}&map=film")
+    page.locator(".updatemenu-button").first.wait_for()
+    settle(page)
     page.locator(".updatemenu-button").first.hover()
     epoch = page.locator(".slider-group text").filter(has_text="Epoch").bounding_box()
     tools = page.locator(".modebar").first.bounding_box()
