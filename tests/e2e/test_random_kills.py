@@ -170,10 +170,11 @@ def test_fifty_kills_at_any_moment_lose_nothing(tmp_path: Path, nursery: Nursery
     whole = train(dataset, SETTINGS, workspace=tmp_path, name="whole")
     plans = moments()
     n_killed = n_in_write = 0
-    while n_killed < N_KILLS:
+    # How many meet a write is chance, and fewer do on a busy machine.
+    while n_killed < N_KILLS or n_in_write < N_KILLS // 10:
         run = new_run(tmp_path, dataset)
         # What came too late to be a kill comes again, in the next run.
-        for moment in plans.pop(0) if plans else [Moment(n_killed, 0.0, True)]:
+        for moment in plans.pop(0) if plans else [Moment(n_killed % N_STEPS, 0.0, True)]:
             told = kill_at(moment, nursery, run)
             if told is None:
                 break
@@ -186,7 +187,6 @@ def test_fifty_kills_at_any_moment_lose_nothing(tmp_path: Path, nursery: Nursery
         assert run.status().state == "finished"
         assert left_behind(run) == []
         assert_equal_ends(run, whole)
-    assert n_in_write >= N_KILLS // 10, "too few were killed while a file was being written"
 
 
 def new_run(workspace: Path, dataset: SequenceDataset) -> Run:
