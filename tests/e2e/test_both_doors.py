@@ -55,6 +55,7 @@ def test_a_run_of_the_command_line_appears_in_the_dashboard_and_goes_on_there(
     # Nothing is restarted: the page finds it the next time that it is opened.
     open_page(page, "Home")
     # A click on its name is enough.
+    settle(page)
     page.get_by_test_id("stDataFrame").first.click(position={"x": 120, "y": 52})
     expect(page.get_by_text("Open typed in")).to_be_visible()
     open_page(page, "Runs")
@@ -67,10 +68,14 @@ def test_a_run_of_the_command_line_appears_in_the_dashboard_and_goes_on_there(
 
     page.get_by_role("button", name="Train longer").click()
     dialog = page.get_by_role("dialog")
+    settle(page)
     dialog.get_by_label("Further epochs").fill("1")
+    dialog.get_by_label("Further epochs").press("Tab")
+    settle(page)
     dialog.get_by_label("Name of the new run").fill("longer")
     dialog.get_by_label("Name of the new run").press("Enter")
     expect(dialog.get_by_text("up to epoch 3")).to_be_visible()
+    settle(page)
     dialog.get_by_role("button", name="Train longer").click()
     expect(page.get_by_role("heading", name="longer")).to_be_visible()
     inspect = page.get_by_role("button", name="Inspect its predictions")
@@ -102,7 +107,9 @@ def test_the_policy_of_a_run_of_the_browser_trains_the_same_model_by_command_lin
     page.get_by_role("button", name="Start training").click()
     inspect = page.get_by_role("button", name="Inspect its predictions")
     expect(inspect).to_be_visible()
+    settle(page)
     page.get_by_text("Settings of this run").click()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download YAML").click()
     policy = tmp_path / "policy.yaml"

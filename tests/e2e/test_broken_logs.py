@@ -32,6 +32,7 @@ def test_a_broken_upload_gets_one_plain_message_and_leaves_nothing(
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         page.goto(f"{server.url}/data")
         page.get_by_text("Upload", exact=True).first.click()
+        settle(page)
         page.locator("input[type=file]").first.set_input_files(path)
         prepare = page.get_by_role("button", name="Prepare dataset")
         alert = page.get_by_test_id("stAlert")
@@ -40,6 +41,7 @@ def test_a_broken_upload_gets_one_plain_message_and_leaves_nothing(
         if not alert.count():
             prepare.click()
         expect(alert.first).to_be_visible()
+        settle(page)
         assert "What to do" in alert.first.inner_text(), name
         assert alert.count() == 1, name
         assert "Traceback" not in page.content()
@@ -53,6 +55,8 @@ def test_a_log_without_a_header_is_asked_about_and_not_guessed(
     path.write_text("\n".join(f"{n % 7},{n % 5},{n}.5,{n % 3},{n % 2}" for n in range(60)))
     page.goto(f"{server.url}/data")
     page.get_by_text("Upload", exact=True).first.click()
+    settle(page)
     page.locator("input[type=file]").first.set_input_files(path)
     expect(page.get_by_text("Still to choose: User column, Item column.")).to_be_visible()
+    settle(page)
     expect(page.get_by_role("button", name="Prepare dataset")).to_have_count(0)

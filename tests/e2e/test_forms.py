@@ -17,8 +17,8 @@ def test_a_ring_shows_which_link_the_keyboard_is_at_and_headings_of_steps_are_no
     server: Server, page: Page
 ) -> None:
     page.goto(server.url)
-    settle(page)
     expect(page.get_by_role("button", name="Start the demo")).to_be_visible()
+    settle(page)
     at_hand = page.locator("a:focus")
     for label in ("Data", "Go to data"):
         while not any(text.endswith(label) for text in at_hand.all_inner_texts()):
@@ -35,7 +35,9 @@ def test_a_group_of_settings_stays_as_it_is_while_they_are_changed(
 ) -> None:
     saved_dataset(server.workspace, ring_dataset())
     page.goto(f"{server.url}/train")
+    settle(page)
     page.get_by_text("Machine", exact=True).click()
+    settle(page)
     threads = page.get_by_role("spinbutton", name="CPU threads")
     threads.fill("1")
     threads.press("Enter")
@@ -52,7 +54,9 @@ def test_what_varies_in_a_search_opens_to_its_fields_and_is_typed_in_one_go(
 ) -> None:
     saved_dataset(server.workspace, ring_dataset())
     page.goto(f"{server.url}/search")
+    settle(page)
     page.get_by_text("Learning rate: 0.0003 to 0.005 by magnitude").click()
+    settle(page)
     low, high = (page.get_by_role("textbox", name=name, exact=True) for name in ("From", "To"))
     low.fill("0.0004")
     low.press("Tab")
@@ -76,6 +80,7 @@ def test_the_address_names_no_run_while_the_form_of_a_new_one_is_shown(
     page.goto(f"{server.url}/train?run={run.id}")
     page.get_by_role("button", name="New run").click()
     expect(page).to_have_url(bare)
+    settle(page)
     epochs = page.get_by_role("spinbutton", name="Epochs", exact=True)
     epochs.fill("0")
     epochs.press("Enter")
@@ -83,9 +88,11 @@ def test_the_address_names_no_run_while_the_form_of_a_new_one_is_shown(
     # What is wrong is no part of the label that a screen reader reads.
     expect(epochs).to_be_visible()
     expect(page).to_have_url(bare)
+    settle(page)
     page.go_back()
     expect(page.get_by_role("button", name="New run")).to_be_visible()
     expect(page).to_have_url(named)
+    settle(page)
     page.get_by_role("button", name="New run").click()
     expect(page).to_have_url(bare)
     settle(page)

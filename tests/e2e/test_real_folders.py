@@ -44,7 +44,9 @@ def import_folder(page: Page, url: str, log: str, items: str) -> None:
     settle(page)
     if add.count():
         add.click()
+        settle(page)
     ways.click()
+    settle(page)
     choose(page, "Interaction log", log)
     if items:
         choose(page, "Item table (optional)", items)
