@@ -33,6 +33,8 @@ def test_a_run_deleted_elsewhere_is_said_to_be_gone_and_its_link_finds_it_once_r
     expect(page).not_to_have_url(re.compile(lost.id))
     # Said once.
     open_page(page, "Data")
+    expect(page).to_have_title("Data · BERT4Rec")
+    settle(page)
     expect(page.get_by_text("The run in use is no longer here")).to_be_hidden()
     restore_run(server.workspace, lost.id)
     page.goto(f"{server.url}/system?run={lost.id}")

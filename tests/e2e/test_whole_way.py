@@ -17,6 +17,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.setting_checks import parse_settings
 from tests.e2e.conftest import Server, open_page, settle, wait_for_epoch
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -31,15 +32,16 @@ def test_the_demo_leads_from_a_click_to_a_model_and_its_map(server: Server, page
     expect(page.get_by_role("button", name="Stop and keep best")).to_be_visible()
     wait_for_epoch(page, 2)
     (run,) = list_runs(server.workspace)
-    assert run.id in page.url
+    expect(page).to_have_url(re.compile(run.id))
     page.reload()
     expect(page.get_by_role("button", name="Stop and keep best")).to_be_visible()
     n_lines = n_train_lines(run)
     wait_for_epoch(page, 4)
-    assert n_train_lines(run) > n_lines
+    wait_until(lambda: n_train_lines(run) > n_lines)
 
     inspect = page.get_by_role("button", name="Inspect its predictions")
     expect(inspect).to_be_visible()
+    settle(page)
     inspect.click()
     page.get_by_role("button", name="Hide the middle").click()
     expect(page.get_by_text("Both sides rank the true item").first).to_be_visible()
@@ -75,9 +77,11 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
     folder = shared_data / "ml-latest-small"
     page.goto(f"{server.url}/data")
     page.get_by_text("Upload", exact=True).first.click()
+    settle(page)
     uploads = page.locator("input[type=file]")
     uploads.nth(0).set_input_files(folder / "ratings.csv")
     expect(page.get_by_text("2. Say what the columns hold")).to_be_visible()
+    settle(page)
     page.locator("input[type=file]").last.set_input_files(folder / "movies.csv")
     expect(page.get_by_role("button", name="Choose another file")).to_have_count(2)
     settle(page)
@@ -85,6 +89,8 @@ def test_an_uploaded_log_ends_in_predictions_with_titles(
     expect(page.get_by_text("100,836").first).to_be_visible()
 
     open_page(page, "Train")
+    expect(page).to_have_title("Train · BERT4Rec")
+    settle(page)
     page.get_by_text("Quick look", exact=True).click()
     expect(page.get_by_text(re.compile("^Few epochs, a short window"))).to_be_visible()
     settle(page)
