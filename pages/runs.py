@@ -192,7 +192,7 @@ def draw_settings(runs: list[ListedRun]) -> None:
     if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
         return
     with folded(
-        "Settings against results, all runs of the list",
+        "Settings against results, all ended runs of the list",
         key="runs_settings",
         icon=":material/stacked_line_chart:",
     ) as is_open:

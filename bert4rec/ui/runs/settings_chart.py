@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import value_text
@@ -30,8 +31,16 @@ TEXT_COLORS = {"light": "#0F1720", "dark": "#E6E9ED"}
 
 
 def judged_rows(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Return the runs that have a best value, of whatever metric."""
-    return [row for row in rows if row.problem is None and row.best is not None]
+    """Return the runs that have ended with a best value, of whatever metric.
+
+    What still trains cannot be held against the others, and would take back at each validation
+    what was dragged along an axis: Streamlit makes a chart anew when its data change.
+    """
+    return [
+        row
+        for row in rows
+        if row.problem is None and row.best is not None and row.state not in ACTIVE_STATES
+    ]
 
 
 def comparable_rows(rows: Iterable[RunRow]) -> list[RunRow]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui.runs.settings_chart import (
     AXIS_COLORS,
     MAX_AXES,
@@ -36,6 +38,12 @@ def test_only_runs_judged_by_the_metric_of_most_are_drawn_together() -> None:
     unread = RunRow("e", "e", "unreadable")
     assert comparable_rows([*ROWS, other, unread, row("f", None)]) == ROWS
     assert comparable_rows([unread]) == []
+
+
+def test_what_still_trains_is_not_held_against_what_has_ended() -> None:
+    live = [replace(ROWS[1], run_id=state, state=state) for state in ACTIVE_STATES]
+    assert comparable_rows([*ROWS, *live]) == ROWS
+    assert comparable_rows([*ROWS, replace(ROWS[0], state="interrupted")])[-1] not in ROWS
 
 
 def test_only_runs_judged_on_the_same_items_are_drawn_together() -> None:
