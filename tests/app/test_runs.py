@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,6 +20,7 @@ from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
+from bert4rec.ui.runs import run_transfer
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.unfolding import unfolded
@@ -543,9 +546,10 @@ def test_curves_are_those_of_the_run_that_has_the_id_now(
     assert "epoch 8" in texts(app)
 
 
-def test_a_model_is_offered_as_a_bundle_where_its_items_are_known(trained: Run) -> None:
+@pytest.mark.parametrize("what", ["Model as bundle", "Vectors of items and users"])
+def test_what_a_model_knows_is_offered_where_its_items_are_known(trained: Run, what: str) -> None:
     def button(app: AppTest) -> Any:
-        return next(one for one in app.get("download_button") if "bundle" in one.proto.label)
+        return next(one for one in app.get("download_button") if what in one.proto.label)
 
     app = open_runs([trained])
     assert not button(app).proto.disabled
@@ -553,6 +557,20 @@ def test_a_model_is_offered_as_a_bundle_where_its_items_are_known(trained: Run) 
     drawn(app)
     assert button(app).proto.disabled
     assert "dataset" in button(app).proto.help
+
+
+def test_vectors_are_those_of_all_items_and_users_and_too_many_are_left_to_the_command_line(
+    trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = trained.dataset()
+    rows = pq.read_table(BytesIO(run_transfer._embedded(trained))).to_pylist()
+    assert [row["id"] for row in rows if row["kind"] == "item"] == dataset.vocabulary.item_ids
+    assert sum(row["kind"] == "user" for row in rows) == dataset.n_users
+    monkeypatch.setattr(run_transfer, "MAX_USERS", dataset.n_users - 1)
+    app = open_runs([trained])
+    (button,) = (one for one in app.get("download_button") if "Vectors" in one.proto.label)
+    assert button.proto.disabled
+    assert "bert4rec embed" in button.proto.help
 
 
 def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_words(

@@ -9,6 +9,7 @@ from zlib import crc32
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from bert4rec.bundle.writing import lacking
 from bert4rec.errors import Bert4RecError
 from bert4rec.policy import dump_policy
 from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
@@ -23,7 +24,7 @@ from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
-from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export
+from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export, draw_vectors
 from bert4rec.ui.train.run_controls import clone_to_form, resume_offer
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
@@ -123,7 +124,9 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
             width="stretch",
         )
         draw_export(run, now, n_bytes)
-        draw_model_export(run, n_bytes)
+        obstacle = lacking(run)
+        draw_model_export(run, n_bytes, obstacle)
+        draw_vectors(run, obstacle)
         n_free = prunable_bytes(run)
         st.button(
             f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,

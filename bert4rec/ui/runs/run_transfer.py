@@ -1,4 +1,4 @@
-"""Runs and models as zip files on the page: downloaded, and a run brought in from elsewhere."""
+"""What a run gives a browser: itself, its model, vectors; and a run brought in from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from bert4rec.bundle.writing import export_bundle, lacking
+from bert4rec.bundle.writing import export_bundle
+from bert4rec.data.collection import find_manifest
 from bert4rec.errors import Bert4RecError
 from bert4rec.files import safe_name
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
+from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.redrawing import tell_once
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.view.markdown import escape
 
 # A download or an upload is held in memory for each visitor.
 MAX_MB = 200
+# As many histories as two cores read in about a minute, for which a browser is made to wait.
+MAX_USERS = 100_000
 UPLOAD_KEY, BROUGHT_KEY, PROBLEM_KEY = "runs_upload", "runs_brought", "runs_import_problem"
 
 
@@ -49,15 +53,16 @@ def draw_export(run: Run, now: str, n_bytes: int) -> None:
     )
 
 
-def draw_model_export(run: Run, n_bytes: int) -> None:
+def draw_model_export(run: Run, n_bytes: int, obstacle: str) -> None:
     """Offer the model of a run as a bundle, to be used without its dataset.
 
     Args:
         run: The run.
         n_bytes: What it takes on disk.
+        obstacle: What it lacks, in words, if anything.
     """
     is_large = n_bytes > MAX_MB * 10**6
-    reason = "It is too large for a browser: use bert4rec export." if is_large else lacking(run)
+    reason = "It is too large for a browser: use bert4rec export." if is_large else obstacle
     st.download_button(
         "Model as bundle, for programs",
         lambda: _bundled(run),
@@ -72,6 +77,42 @@ def draw_model_export(run: Run, n_bytes: int) -> None:
         "and cannot be brought in here.",
         width="stretch",
     )
+
+
+def draw_vectors(run: Run, obstacle: str) -> None:
+    """Offer the vectors of all items and users, which is what an `embedding_policy` serves.
+
+    Args:
+        run: The run.
+        obstacle: What it lacks, in words, if anything.
+    """
+    if not obstacle:
+        counts = find_manifest(run.workspace, run.config()["dataset"]["fingerprint"])["counts"]
+        n_bytes = 4 * run.hyperparameters().hidden_size * (counts["n_users"] + counts["n_items"])
+        if counts["n_users"] > MAX_USERS or n_bytes > MAX_MB * 10**6:
+            obstacle = "There are too many for a browser: use bert4rec embed."
+    st.download_button(
+        "Vectors of items and users as Parquet",
+        lambda: _embedded(run),
+        file_name=f"{run.id}-vectors.parquet",
+        mime="application/vnd.apache.parquet",
+        icon=":material/scatter_plot:",
+        on_click="ignore",
+        disabled=bool(obstacle),
+        help=obstacle
+        or "For a search of nearest neighbours: the dot product of a user's vector with an item's "
+        "is that item's score.",
+        width="stretch",
+    )
+
+
+def _embedded(run: Run) -> bytes:
+    from bert4rec.bulk.vectors import Wanted, write_vectors
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.parquet"
+        write_vectors(load_recommender(run.id), path, Wanted(items=True, users=True))
+        return path.read_bytes()
 
 
 def _bundled(run: Run) -> bytes:
