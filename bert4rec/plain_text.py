@@ -5,6 +5,8 @@ from __future__ import annotations
 # Signs that turn the direction of what follows, and what ends each kind.
 OVERRIDES, END_OF_OVERRIDE = "\u202a\u202b\u202d\u202e", "\u202c"
 ISOLATES, END_OF_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+# No screen shows it, and what it stands before or between is nothing but text.
+WORD_JOINER = "\u2060"
 
 
 def contained(text: str) -> str:

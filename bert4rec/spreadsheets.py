@@ -1,4 +1,4 @@
-"""Tables as CSV in which nothing can start a formula where a spreadsheet opens it."""
+"""Tables of which no text can start a formula where a spreadsheet opens them as CSV."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from bert4rec.plain_text import WORD_JOINER
 
 # The full-width forms are taken for the plain ones; what comes after a line end, for a new cell.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
@@ -34,6 +36,32 @@ def csv_text(table: pd.DataFrame, *, with_names: bool = True) -> str:
             cells = [_cell(value) for value in table.iloc[:, place]]
             safe.isetitem(place, np.array(cells, dtype=object))
     return str(safe.to_csv(index=False, header=with_names, lineterminator="\n"))
+
+
+def unseen_harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts start no formula, by a sign before them that no screen shows.
+
+    For tables whose CSV others write, as a browser does.
+    """
+    safe = table.rename(columns={name: _marked(name) for name in table.columns})
+    for place, dtype in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            values = list(table.iloc[:, place])
+            cells = [_marked(value) for value in values]
+            if any(cell is not value for cell, value in zip(cells, values, strict=True)):
+                made = np.empty(len(cells), dtype=object)
+                made[:] = cells
+                safe.isetitem(place, made)
+    return safe
+
+
+def _marked(value: Any) -> Any:
+    """Return a value with a word joiner before a text that could start a formula."""
+    if isinstance(value, list | tuple):
+        return value if all(_marked(one) is one for one in value) else [*map(_marked, value)]
+    if isinstance(value, str) and harmless(value) != value:
+        return WORD_JOINER + value
+    return value
 
 
 def _cell(value: Any) -> Any:

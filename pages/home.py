@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import draw_anew
@@ -229,7 +230,7 @@ def draw_recent(rows: list[RunRow]) -> None:
         )
         return
     chosen = st.session_state.get(CHOSEN_KEY)
-    marked = st.dataframe(
+    marked = draw_frame(
         run_frame(rows),
         hide_index=True,
         key=table_key("recent_runs", rows),

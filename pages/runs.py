@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.errors import NotFoundError
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import keep_refusal, show_refusal
@@ -132,7 +133,7 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     ids = [listed.row.run_id for listed in runs]
     table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
-    marked = st.dataframe(
+    marked = draw_frame(
         worded(table, {"Time": duration, "On disk": size}),
         hide_index=True,
         height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
@@ -212,7 +213,7 @@ def draw_settings(runs: list[ListedRun]) -> None:
             config={"displayModeBar": False},
             key="runs_axes",
         )
-        st.dataframe(
+        draw_frame(
             settings_chart.results_table(rows).style.format(precision=3),
             hide_index=True,
             alt=finding,

@@ -7,6 +7,7 @@ from bert4rec.errors import NotFoundError
 from bert4rec.files import free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.search import search_form
@@ -192,7 +193,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
         f"All searches · {len(studies):,}", key="search_all", icon=":material/list:"
     ) as is_open:
         if is_open:
-            st.dataframe(
+            draw_frame(
                 worded(studies_frame(studies.values(), state.workspace()), {"Time": duration}),
                 hide_index=True,
                 height=min(MAX_TABLE_PX, ROW_PX * (len(studies) + 1) + 2),

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from bert4rec.view.markdown import WORD_JOINER
+from bert4rec.plain_text import WORD_JOINER
 
 
 def texts(app: AppTest) -> str:

@@ -12,6 +12,7 @@ from bert4rec.device import choose_device, process_memory_bytes
 from bert4rec.examination import Finding, Part, examine, workspace_parts
 from bert4rec.files import remove_abandoned
 from bert4rec.ui import cache, state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.server_log import RECENT
 from bert4rec.ui.widths import MIN_METRIC_PX
@@ -65,7 +66,7 @@ def draw_findings(workspace: Path) -> None:
         f"Packages and checks: {said}", key="system_checks", icon=":material/fact_check:"
     ) as is_open:
         if is_open:
-            st.dataframe(
+            draw_frame(
                 pd.DataFrame(
                     {
                         "State": [STATES[finding.state] for finding in findings],
@@ -91,7 +92,7 @@ def draw_disk(workspace: Path) -> None:
         st.caption("The workspace is empty. Datasets and runs will be listed here.")
         return
     total = size(sum(part.n_bytes for part in parts))
-    st.dataframe(
+    draw_frame(
         pd.DataFrame(
             {
                 "Part": [NAMES.get(part.name, part.name) for part in parts],

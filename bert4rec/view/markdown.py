@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import WORD_JOINER, contained
 
 MARKDOWN_SIGNS = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
 # Streamlit and the Markdown parser find these in the text after escapes are gone: emoji and icon
@@ -15,7 +15,6 @@ LATE_SIGNS = re.compile(
     r"|(?:^|(?<=\s))(?=(?:<->|->|<-|--|>=|<=|~=)(?:\s|$))",
     re.ASCII,
 )
-WORD_JOINER = "\u2060"
 MARKDOWN_SPACE = re.compile(r"\s+")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -7,7 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 from bert4rec.data.collection import note_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
-from bert4rec.view.markdown import WORD_JOINER
+from bert4rec.plain_text import WORD_JOINER
+from bert4rec.policy import Policy
+from bert4rec.runs.registry import create_run
 from tests.e2e.conftest import Server, settle
 from tests.factories import small_settings
 
@@ -66,6 +70,25 @@ def test_a_browser_shows_names_ids_and_notes_as_they_are_and_runs_nothing(
     assert page.locator("a[href^=javascript], svg a").count() == 0
     assert not dialogs
     assert [url for url in asked if "/evil" in url] == []
+
+
+def test_the_button_of_a_table_writes_csv_that_starts_no_formula(
+    server: Server, page: Page
+) -> None:
+    log = pd.DataFrame({"user_id": [*"aaabbb"], "item_id": [*"cdecde"], "timestamp": range(6)})
+    dataset = prepare(log, name="=1+1", workspace=server.workspace)
+    create_run(server.workspace, dataset, Policy("scoring_policy", small_settings()), name="@x")
+    # A browser that asks where to put a file asks a person.
+    page.add_init_script("delete window.showSaveFilePicker")
+    page.goto(f"{server.url}/runs")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table).to_be_visible()
+    settle(page)
+    table.hover()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("^Download as CSV")).click()
+    frame = pd.read_csv(download.value.path(), encoding="utf-8-sig")
+    assert (frame["Run"][0], frame["Data"][0]) == (f"{WORD_JOINER}@x", f"{WORD_JOINER}=1+1")
 
 
 def plain(text: str) -> str:

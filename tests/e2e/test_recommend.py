@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
+from bert4rec.plain_text import WORD_JOINER
 from bert4rec.runs.folder import Run
-from bert4rec.view.markdown import WORD_JOINER
 from tests.e2e.conftest import Server, Visit, settle
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.factories import small_settings

@@ -6,7 +6,8 @@ import io
 import pandas as pd
 import pytest
 
-from bert4rec.spreadsheets import csv_text, harmless
+from bert4rec.plain_text import WORD_JOINER
+from bert4rec.spreadsheets import csv_text, harmless, unseen_harmless
 
 FORMULAS = [
     "=1+1",
@@ -59,3 +60,31 @@ def test_columns_of_one_name_are_each_kept_safe() -> None:
 def test_a_line_end_inside_of_a_text_starts_no_line() -> None:
     table = pd.DataFrame({"x": ["a\r=1", "b\n=1", "c\r\n=1"]})
     assert len(list(csv.reader(io.StringIO(csv_text(table), newline="")))) == 4
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.parametrize("dtype", [object, "str", "category"])
+def test_a_table_that_others_write_as_csv_starts_no_formula_and_looks_the_same(
+    text: str, dtype: str
+) -> None:
+    table = pd.DataFrame({text: pd.Series([text, "plain"], dtype=dtype), "n": [-1.0, 2.0]})
+    safe = unseen_harmless(table)
+    assert [*safe.columns] == [WORD_JOINER + text, "n"]
+    assert [*safe.iloc[:, 0]] == [WORD_JOINER + text, "plain"]
+    assert [*safe["n"]] == [-1.0, 2.0]
+    # The table itself is somebody else's.
+    assert [*table.columns] == [text, "n"]
+    assert table.iloc[0, 0] == text
+
+
+def test_a_table_without_formulas_keeps_values_and_kinds() -> None:
+    table = pd.DataFrame(
+        {
+            "text": ["a", None],
+            "items": [["a", "b"], None],
+            "at": pd.to_datetime(["2026-01-01", None]),
+            "share": [0.5, None],
+        }
+    )
+    pd.testing.assert_frame_equal(unseen_harmless(table), table)
+    assert unseen_harmless(pd.DataFrame({"x": [["=a", "b"]]})).iloc[0, 0] == ["\u2060=a", "b"]

@@ -24,6 +24,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
@@ -163,7 +164,7 @@ def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
 
 
 def _draw_differences(rows: list[Difference], one: str, other: str) -> None:
-    st.dataframe(
+    draw_frame(
         pd.DataFrame(
             [(_place(row.what), _word(row.one), _word(row.other)) for row in rows],
             columns=["What", one, other],

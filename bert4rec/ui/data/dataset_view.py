@@ -22,6 +22,7 @@ from bert4rec.ui.data.check_list import draw_checks
 from bert4rec.ui.data.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.data.log_form import FORM_NAMES
 from bert4rec.ui.data.split_chart import draw_split
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.train.train_view import show_new
@@ -184,7 +185,7 @@ def _draw_rejects(label: str, key: str, rejects: list[dict[str, Any]], n_rejecte
 
 
 def _draw_first_rejects(label: str, rejects: list[dict[str, Any]], n_rejected: int) -> None:
-    st.dataframe(
+    draw_frame(
         _rejects_table(rejects),
         hide_index=True,
         alt=f"{label}, the first with their numbers and reasons",

@@ -22,6 +22,7 @@ from bert4rec.errors import LogError
 from bert4rec.plain_text import contained
 from bert4rec.ui import cache
 from bert4rec.ui.data.log_choice import LogChoice
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, sentence, size
@@ -85,7 +86,7 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None, ItemTable 
             where=choice.path.name,
             fix="Check that the file is whole, or bring another one.",
         )
-    st.dataframe(
+    draw_frame(
         preview.rows,
         hide_index=True,
         height=PREVIEW_HEIGHT if len(preview.rows) > N_PREVIEW_LINES else "auto",
@@ -158,7 +159,7 @@ def _draw_sequences(
         }
         for sequence in found.longest
     ]
-    st.dataframe(
+    draw_frame(
         pd.DataFrame(rows, columns=["User", "Length", "Sequence"]),
         hide_index=True,
         column_config={
@@ -207,7 +208,7 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
     n_named = int(table.rows["item_id"].isin(met).sum())
     text += f" Of {counted(len(met), 'item')} in the lines above it names {n_named}."
     st.caption(text)
-    st.dataframe(
+    draw_frame(
         table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
     )
 

@@ -15,6 +15,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.plain_text import contained
 from bert4rec.ui import state
 from bert4rec.ui.data.log_choice import LogChoice
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.words import percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
@@ -113,7 +114,7 @@ def draw_costs(choice: LogChoice, form: str, roles: Roles, settings: PrepareSett
         name: st.column_config.NumberColumn(format="localized")
         for name in ("Users", "Items", "Interactions")
     }
-    st.dataframe(
+    draw_frame(
         frame,
         hide_index=True,
         column_config=counts,

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.data.profile import Profile
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.vega import AXIS, GREY, PADDING_PX, Chart
 from bert4rec.words import number, percent
@@ -33,7 +34,7 @@ def draw_lengths(found: Profile) -> None:
     _draw(length_chart(edges, counts), finding)
     with folded("As a table", key="lengths_table") as is_open:
         if is_open:
-            st.dataframe(
+            draw_frame(
                 pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
                 hide_index=True,
                 alt=finding,
@@ -75,7 +76,7 @@ def draw_popularity(found: Profile) -> None:
     with folded("As a table", key="popularity_table") as is_open:
         if is_open:
             marks = np.array(SHARE_MARKS)
-            st.dataframe(
+            draw_frame(
                 pd.DataFrame(
                     {
                         "Most popular items": [percent(mark) for mark in marks],
@@ -145,7 +146,7 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
     _draw(over_time_chart(edges_s, counts), finding)
     with folded("As a table", key="over_time_table") as is_open:
         if is_open:
-            st.dataframe(
+            draw_frame(
                 pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
                 hide_index=True,
                 alt=finding,

@@ -15,6 +15,7 @@ from bert4rec.data.public_logs import (
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.words import number, size
@@ -70,7 +71,7 @@ def _ask_public() -> None:
         "Ratings of films by real people, published by GroupLens at the University of Minnesota."
         " Nothing is fetched before you confirm it."
     )
-    st.dataframe(
+    draw_frame(
         pd.DataFrame([_row(log) for log in PUBLIC_LOGS.values()]),
         hide_index=True,
         column_config={

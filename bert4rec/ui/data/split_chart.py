@@ -20,6 +20,7 @@ from bert4rec.setting_checks import parse_settings
 from bert4rec.setting_values import typed_value
 from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS, GREY, LETTER_PX, PADDING_PX, SIGN_PX, Chart, legend_of
@@ -90,7 +91,7 @@ def draw_split(dataset: SequenceDataset) -> None:
         st.caption(_legend_words(picture))
         with folded("As a table", key="split_table") as is_open:
             if is_open:
-                st.dataframe(split_table(picture, dataset), hide_index=True, alt=finding)
+                draw_frame(split_table(picture, dataset), hide_index=True, alt=finding)
         _draw_command(settings)
 
 

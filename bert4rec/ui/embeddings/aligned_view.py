@@ -21,6 +21,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_SNAPSHOTS, snapshot_epochs
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender, open_dataset
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.embeddings.aligned_charts import draw_aligned, draw_film, on_one_grid
 from bert4rec.ui.embeddings.map_controls import FOCUS_KEY, OTHER_KEY
@@ -118,7 +119,7 @@ def _draw_kept(
     with folded("As a table", key=key) as is_open:
         if is_open:
             table = pd.DataFrame({head: names, "Neighbours kept": map(percent, found.recall)})
-            st.dataframe(table, hide_index=True, alt=finding)
+            draw_frame(table, hide_index=True, alt=finding)
 
 
 def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
@@ -239,7 +240,7 @@ def _draw_both_nearest(look: Look, other: Run, names: Sequence[str]) -> None:
         "in both models (✓)."
     )
     first_name, second_name = names
-    st.dataframe(
+    draw_frame(
         table,
         hide_index=True,
         column_config={

@@ -14,6 +14,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.embeddings import maps
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend.outline_links import Sheet, sheet_link
@@ -100,7 +101,7 @@ def draw_chosen(
             + (f", {MAX_LISTED:,} of them." if len(items) > MAX_LISTED else ".")
         )
         table = vocabulary.table.iloc[np.array(items) - 1]
-        st.dataframe(
+        draw_frame(
             table[["title", *columns[:2], "count", "item_id"]]
             .sort_values("count", ascending=False)
             .head(MAX_LISTED),
@@ -145,7 +146,7 @@ def _draw_shares(
         f"{percent(first['share'])} of them are {escape(first['group'])}, against "
         f"{percent(first['map_share'])} of the map."
     )
-    st.dataframe(
+    draw_frame(
         table.assign(share=100 * table["share"], map_share=100 * table["map_share"]),
         hide_index=True,
         column_config={
@@ -178,7 +179,7 @@ def draw_clusters(
         st.caption(f"Between the clusters, in none: {counted(n_none, 'item')}.")
     if len(names) > MAX_CLUSTERS:
         st.caption(f"The {MAX_CLUSTERS} largest of {len(names):,} are listed.")
-    st.dataframe(
+    draw_frame(
         maps.cluster_table(labels, names[:MAX_CLUSTERS], whole, vocabulary, column),
         hide_index=True,
         column_config={

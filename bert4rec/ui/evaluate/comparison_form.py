@@ -14,6 +14,7 @@ from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import cache, state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import draw_anew
@@ -96,7 +97,7 @@ def draw_form(runs: dict[str, Run]) -> None:
         "What the baselines are", key="evaluate_catalogue", icon=":material/help:"
     ) as is_open:
         if is_open:
-            st.dataframe(
+            draw_frame(
                 _catalogue_table(),
                 hide_index=True,
                 column_config={

@@ -12,6 +12,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
 from bert4rec.errors import Bert4RecError
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
 from bert4rec.ui.evaluate.comparison_rows import score_finding, score_rows
@@ -123,7 +124,7 @@ def _draw_scores(
     rows = score_rows(scores, differences, comparison.entrants, chosen.against, chosen.metric)
     finding = score_finding(rows, chosen.metric)
     st.markdown(f"##### {escape(finding)}", anchors=False)
-    st.dataframe(
+    draw_frame(
         rows,
         hide_index=True,
         height=ROW_PX * (len(rows) + 1) + 2,
@@ -198,7 +199,7 @@ def _draw_slices(
             numbers = {
                 name: st.column_config.NumberColumn(format="%.4f") for name in table.columns[2:]
             }
-            st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=told)
+            draw_frame(table, hide_index=True, column_config=numbers, placeholder="–", alt=told)
 
 
 def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) -> None:
@@ -249,7 +250,7 @@ def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[
     table = table.reset_index(names="Who")
     numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in tables}
     what = f"{metric_name(chosen.metric)} under each split"
-    st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
+    draw_frame(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
     st.caption(
         f"{what}. Each is of its own test cases and its own training, so no difference is taken "
         "across; models differ by run. A split by time lets nothing of the future train."

@@ -11,6 +11,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.files import safe_name
 from bert4rec.spreadsheets import csv_text
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
@@ -72,7 +73,7 @@ def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     # As percentages, since Streamlit's own percent format has ragged digits.
     shares = [name for name in PERCENTAGES if name in table]
     table[shares] = 100 * table[shares]
-    st.dataframe(
+    draw_frame(
         table,
         hide_index=True,
         height=ROW_PX * (len(table) + 1) + 2,
@@ -97,7 +98,7 @@ def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
                 name: st.column_config.NumberColumn(metric_name(str(name)), format="%.4f")
                 for name in table.columns[1:]
             }
-            st.dataframe(table, hide_index=True, column_config=numbers, alt="Among sampled items")
+            draw_frame(table, hide_index=True, column_config=numbers, alt="Among sampled items")
             st.caption(
                 "Only to read the table of Sun et al. 2019 by. Such figures can order models "
                 "otherwise than the whole catalogue does (Krichene and Rendle 2020)."

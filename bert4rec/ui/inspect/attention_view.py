@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.plain_text import shortened
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import TEXT
@@ -88,7 +89,7 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
     with folded("As a table", key="inspect_attention_table") as is_open:
         if is_open:
             shares = {head: st.column_config.NumberColumn(format="%.1f%%") for head in heads}
-            st.dataframe(by_head(table), hide_index=True, column_config=shares, alt=finding)
+            draw_frame(by_head(table), hide_index=True, column_config=shares, alt=finding)
 
 
 def by_head(table: pd.DataFrame) -> pd.DataFrame:

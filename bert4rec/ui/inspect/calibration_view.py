@@ -8,6 +8,7 @@ import streamlit as st
 
 from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
@@ -23,7 +24,7 @@ def draw_calibration(found: Calibration) -> None:
     with chart:
         _draw_bins(found)
     with figures:
-        st.dataframe(
+        draw_frame(
             error_table(found),
             hide_index=True,
             column_config={
@@ -83,7 +84,7 @@ def bin_table(found: Calibration) -> pd.DataFrame:
 def _draw_bin_table(table: pd.DataFrame, finding: str) -> None:
     shares = {"probability": "Probability shown", "share": "Share that is the item"}
     ends = {"low": "95% from", "high": "to"}
-    st.dataframe(
+    draw_frame(
         table,
         hide_index=True,
         column_config={

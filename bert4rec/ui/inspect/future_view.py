@@ -9,6 +9,7 @@ import streamlit as st
 from bert4rec.held_out.future_report import Estimate, FutureReport
 from bert4rec.held_out.future_words import finding, limits
 from bert4rec.plain_text import shortened
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, ranged
@@ -84,7 +85,7 @@ def _draw_contexts(report: FutureReport) -> None:
 
 
 def _draw_figures(report: FutureReport) -> None:
-    st.dataframe(
+    draw_frame(
         figure_table(report),
         hide_index=True,
         column_config={
@@ -120,7 +121,7 @@ def _draw_groups(report: FutureReport) -> None:
     with chart:
         _draw_gains(table)
     with figures:
-        st.dataframe(
+        draw_frame(
             table,
             hide_index=True,
             column_order=["group", "places", "added", *report.contexts],

@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.held_out.extremes import Extremes, RankedItem
 from bert4rec.runs.folder import Run
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.inspect.inspected_model import draw_finding
 from bert4rec.words import counted
 
@@ -42,7 +43,7 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
         if chosen:
             take(rows[chosen[0]].user_id, rows[chosen[0]].n_items)
 
-    st.dataframe(
+    draw_frame(
         gallery_table(rows, vocabulary),
         hide_index=True,
         key=key,

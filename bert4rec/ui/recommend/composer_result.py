@@ -14,6 +14,7 @@ from bert4rec.composer.export import FORMS, as_text
 from bert4rec.composer.reasons import Reason
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import popped
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.outline_links import Edit
@@ -230,7 +231,7 @@ def draw_comparison(
     table = comparison_table(result.found, greedy, original, result.recommender.vocabulary.titles)
     st.subheader("Beside greedy filling")
     st.caption(comparison_words(result.found, greedy, original))
-    st.dataframe(
+    draw_frame(
         table,
         hide_index=True,
         row_height=34,

@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate, strangers
 from bert4rec.ui.folded import folded
 from bert4rec.ui.run_deletion import ask_delete
@@ -96,7 +97,7 @@ def _draw_settings(rows: list[RunRow], labels: dict[str, str]) -> None:
         return
     what = f"{counted(len(table), 'differs', 'differ')}; what is not named is the same"
     st.markdown(f"**Settings** · {what}")
-    st.dataframe(table, hide_index=True, alt=f"Settings of the runs: {what}")
+    draw_frame(table, hide_index=True, alt=f"Settings of the runs: {what}")
 
 
 def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
@@ -131,9 +132,7 @@ def _draw_table(name: str, chart: Chart, finding: str) -> None:
         if is_open:
             table = run_comparison.curve_table(chart)
             figures = {str(label): st.column_config.NumberColumn(format="%.4f") for label in table}
-            st.dataframe(
-                table, height=TABLE_PX, column_config=figures, placeholder="–", alt=finding
-            )
+            draw_frame(table, height=TABLE_PX, column_config=figures, placeholder="–", alt=finding)
 
 
 def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
@@ -147,7 +146,7 @@ def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
     st.markdown("**On the test items** · in brackets the 95% interval")
     if finding := run_comparison.final_difference(rows, summaries):
         st.caption(escape(finding))
-    st.dataframe(
+    draw_frame(
         run_comparison.final_metrics(summaries),
         hide_index=True,
         alt="The test metrics of each run with their intervals",

@@ -11,6 +11,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.words import percent
@@ -63,7 +64,7 @@ def _draw(runs: dict[str, Run]) -> None:
     table = pd.DataFrame(columns)
     table.insert(0, "Rank", range(1, len(table) + 1))
     finding = f"All of them name {len(shared)} of {len(table)} items."
-    st.dataframe(table, hide_index=True, alt=f"What each run expects next. {finding}")
+    draw_frame(table, hide_index=True, alt=f"What each run expects next. {finding}")
     st.caption(
         f"{finding} In brackets the own probability of each network, over the whole catalogue."
     )

@@ -7,6 +7,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.run_deletion import draw_delete
 from bert4rec.ui.run_list import ListedRun
 from bert4rec.ui.runs.run_actions import draw_actions
@@ -88,7 +89,7 @@ def _draw_settings(run: Run) -> None:
     n_other = int(table["Differs"].sum())
     what = f"{counted(n_other, 'setting differs', 'settings differ')} from the defaults"
     st.markdown(f"**Settings** · {what}, shown first")
-    st.dataframe(
+    draw_frame(
         table,
         hide_index=True,
         height=min(420, 40 + 36 * max(n_other, 4)),

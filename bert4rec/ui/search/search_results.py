@@ -11,6 +11,7 @@ from bert4rec.search.figures import MIN_FOR_IMPORTANCE, importance, n_finished
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.study import Study
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.runs.settings_chart import axes_figure
 from bert4rec.ui.search import importance_charts
@@ -74,7 +75,7 @@ def _draw_importance(read: ReadStudy) -> dict[str, float]:
         with folded("As a table", key="search_importance_table") as is_open:
             if is_open:
                 table = importance_charts.importance_table(shares)
-                st.dataframe(table, hide_index=True, alt=finding)
+                draw_frame(table, hide_index=True, alt=finding)
     return shares
 
 

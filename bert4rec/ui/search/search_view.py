@@ -12,6 +12,7 @@ from bert4rec.search.plan import SearchPlan
 from bert4rec.search.space import Choices, Domain
 from bert4rec.search.trials import COUNTED_STATES, Trial, n_wanted
 from bert4rec.ui import state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.search import search_charts
@@ -227,7 +228,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
     said = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none ended"
     st.caption("The best first: finished trials by their score, then those that were pruned.")
     titles = [form_fields()[name].title for name, one in plan.space.items() if _is_number(one)]
-    st.dataframe(
+    draw_frame(
         trials_table(read.trials, list(plan.space), plan.metric),
         hide_index=True,
         height=min(TABLE_PX, 35 * (len(read.trials) + 1) + 2),

@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.small_curves import small_cards, small_curves
@@ -160,7 +161,7 @@ def _draw_table(
                 str(column): st.column_config.NumberColumn(format=number_format)
                 for column in table.select_dtypes("float")
             }
-            st.dataframe(table, hide_index=True, height=260, column_config=figures)
+            draw_frame(table, hide_index=True, height=260, column_config=figures)
 
 
 def draw_log(run: Run) -> None:

@@ -15,6 +15,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.ui import cache, state
+from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.redrawing import draw_anew
@@ -245,6 +246,7 @@ def _draw_settings(run: Run) -> None:
         if is_open:
             st.caption("Frozen when it started; the form for new runs does not change them.")
             left, right = st.columns(2)
-            left.dataframe(origins_table(run.hyperparameters()), hide_index=True)
+            with left:
+                draw_frame(origins_table(run.hyperparameters()), hide_index=True)
             with right:
                 draw_policy_out(run.policy(), f"{run.id}.yaml")
