@@ -19,7 +19,8 @@ from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
-from bert4rec.plain_text import contained
+from bert4rec.plain_text import WORD_JOINER, contained
+from bert4rec.spreadsheets import harmless
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
@@ -95,12 +96,17 @@ def assert_harmless(app: AppTest, *names: str) -> str:
     assert [text for text in (*MARKUP, *names) if text in shown] == []
     for part in app.get("html"):
         assert set(re.findall(r"</?(\w+)", part.proto.body)) <= TABLE_TAGS | {"style"}
+    # A browser writes them as CSV as they stand.
+    cells = [cell for frame in app.dataframe for cell in frame.value.to_numpy(object).ravel()]
+    assert [cell for cell in cells if isinstance(cell, str) and harmless(cell) != cell] == []
     return shown
 
 
 def table(app: AppTest, column: str) -> pd.DataFrame:
+    """Return the first table with a column of that name, as it is read."""
     frames = [*(frame.value for frame in app.dataframe), *tables(app)]
-    return next(frame for frame in frames if column in frame.columns)
+    found = next(frame for frame in frames if column in frame.columns)
+    return found.map(lambda cell: cell.replace(WORD_JOINER, "") if isinstance(cell, str) else cell)
 
 
 def press(app: AppTest, label: str) -> None:
