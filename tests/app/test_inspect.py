@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
+from bert4rec.plain_text import WORD_JOINER
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
@@ -318,7 +319,8 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "validation items" in shown
     # What the chart of groups shows stands in its table.
     groups = app.dataframe[-1].value
-    assert groups["added"].str.fullmatch(r"-?\d\.\d{3} \(.+ to .+\)").all()
+    added = groups["added"].str.removeprefix(WORD_JOINER)
+    assert added.str.fullmatch(r"-?\d\.\d{3} \(.+ to .+\)").all()
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     assert "Error with temperature" in app.dataframe[-1].proto.columns
