@@ -298,11 +298,9 @@ class JobService:
         is_taken = any(turn.is_taken for turn in self._turns if turn.device == device)
         if is_taken or not here or here[0].is_running:
             return
-        here[0].is_running = True
-        worker = threading.Thread(
-            target=self._carry_out, args=(here[0],), name=f"job-{device}", daemon=True
-        )
-        worker.start()
+        job, name = here[0], f"job-{device}"
+        job.is_running = True
+        threading.Thread(target=self._carry_out, args=(job,), name=name, daemon=True).start()
 
     def _carry_out(self, job: _Job) -> None:
         let_others_first()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,7 @@ def csv_text(table: pd.DataFrame, *, with_names: bool = True) -> str:
         -5
         ""
     """
-    safe = table.set_axis([harmless(str(name)) for name in table.columns], axis=1)
-    for place, dtype in enumerate(table.dtypes):
-        if not pd.api.types.is_numeric_dtype(dtype):
-            cells = [_cell(value) for value in table.iloc[:, place]]
-            safe.isetitem(place, np.array(cells, dtype=object))
+    safe = _with_texts(table.rename(columns=str), _cell)
     return str(safe.to_csv(index=False, header=with_names, lineterminator="\n"))
 
 
@@ -43,25 +40,29 @@ def unseen_harmless(table: pd.DataFrame) -> pd.DataFrame:
 
     For tables whose CSV others write, as a browser does.
     """
-    safe = table.rename(columns={name: _marked(name) for name in table.columns})
+    return _with_texts(table, _unseen)
+
+
+def _with_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """Return a table with its cells, numbers left out, and names of columns changed."""
+    safe = table.set_axis([change(name) for name in table.columns], axis=1)
     for place, dtype in enumerate(table.dtypes):
-        if not pd.api.types.is_numeric_dtype(dtype):
-            values = list(table.iloc[:, place])
-            cells = [_marked(value) for value in values]
-            if any(cell is not value for cell, value in zip(cells, values, strict=True)):
-                made = np.empty(len(cells), dtype=object)
-                made[:] = cells
-                safe.isetitem(place, made)
+        if pd.api.types.is_numeric_dtype(dtype):
+            continue
+        values = list(table.iloc[:, place])
+        cells = [change(value) for value in values]
+        # What is as it was keeps its kind, as moments do.
+        if any(cell is not value for cell, value in zip(cells, values, strict=True)):
+            made = np.empty(len(cells), dtype=object)
+            made[:] = cells
+            safe.isetitem(place, made)
     return safe
 
 
-def _marked(value: Any) -> Any:
-    """Return a value with a word joiner before a text that could start a formula."""
+def _unseen(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return value if all(_marked(one) is one for one in value) else [*map(_marked, value)]
-    if isinstance(value, str) and harmless(value) != value:
-        return WORD_JOINER + value
-    return value
+        return [*map(_unseen, value)]
+    return harmless(value, WORD_JOINER) if isinstance(value, str) else value
 
 
 def _cell(value: Any) -> Any:
@@ -70,9 +71,9 @@ def _cell(value: Any) -> Any:
     return harmless(value) if isinstance(value, str) else value
 
 
-def harmless(text: str) -> str:
-    """Return text that starts no formula; a number stays as it is."""
+def harmless(text: str, sign: str = "'") -> str:
+    """Return text that starts no formula, by a sign before it; a number stays as it is."""
     # A carriage return is not quoted: what follows it would be a line of its own.
     text = text.replace("\r", "\n")
     is_formula = text.startswith(FORMULA_SIGNS) and not NUMBER.fullmatch(text)
-    return f"'{text}" if is_formula else text
+    return sign + text if is_formula else text

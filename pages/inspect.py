@@ -171,7 +171,8 @@ def draw_source(run: Run, recommender: Recommender, draft: Draft) -> None:
     ) as is_open:
         if is_open:
             draw_gallery(run, recommender.vocabulary, partial(take_held_out, recommender))
-    with st.popover("Own sequence", icon=":material/edit_note:"):
+    # By its key it stays open also where what stands before it goes, as when a training ends.
+    with st.popover("Own sequence", icon=":material/edit_note:", key="inspect_own"):
         draw_composer(recommender)
 
 

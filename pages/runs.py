@@ -16,7 +16,7 @@ from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, 
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
 from bert4rec.ui.runs.run_details import draw_details
-from bert4rec.ui.runs.run_transfer import draw_import
+from bert4rec.ui.runs.run_import import draw_import
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
-from bert4rec.ui.runs import run_transfer
+from bert4rec.ui.runs import run_downloads
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.unfolding import unfolded
@@ -560,13 +559,14 @@ def test_what_a_model_knows_is_offered_where_its_items_are_known(trained: Run, w
 
 
 def test_vectors_are_those_of_all_items_and_users_and_too_many_are_left_to_the_command_line(
-    trained: Run, monkeypatch: pytest.MonkeyPatch
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = trained.dataset()
-    rows = pq.read_table(BytesIO(run_transfer._embedded(trained))).to_pylist()
+    run_downloads._write_vectors(trained, tmp_path / "vectors.parquet")
+    rows = pq.read_table(tmp_path / "vectors.parquet").to_pylist()
     assert [row["id"] for row in rows if row["kind"] == "item"] == dataset.vocabulary.item_ids
     assert sum(row["kind"] == "user" for row in rows) == dataset.n_users
-    monkeypatch.setattr(run_transfer, "MAX_USERS", dataset.n_users - 1)
+    monkeypatch.setattr(run_downloads, "MAX_USERS", dataset.n_users - 1)
     app = open_runs([trained])
     (button,) = (one for one in app.get("download_button") if "Vectors" in one.proto.label)
     assert button.proto.disabled

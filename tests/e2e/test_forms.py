@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
 from tests.e2e.conftest import Server, open_page, settle
@@ -120,3 +121,23 @@ def test_a_dialog_stays_open_with_what_was_typed_while_a_run_comes_further(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert other.label().note == "kept"
+
+
+def test_a_sequence_that_is_being_typed_stays_when_the_run_on_the_page_ends(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    run.set_status(state="running")
+    page.goto(f"{server.url}/inspect?run={run.id}")
+    follows = page.get_by_text("This run is training")
+    expect(follows).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Own sequence").click()
+    text = page.get_by_label("Titles or ids")
+    text.fill("i1, i2")
+    run.set_status(state="finished")
+    expect(follows).to_have_count(0)
+    settle(page)
+    expect(text).to_be_visible()
+    expect(text).to_have_value("i1, i2")

@@ -26,7 +26,7 @@ from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-N_KILLS, KILLS_PER_RUN = 50, 5
+N_KILLS, KILLS_PER_RUN, N_IN_WRITE = 50, 5, 5
 # 40 histories in batches of 8: five steps an epoch, after each of which two files are swapped in.
 SETTINGS = small_settings(batch_size=8, n_epochs=12)
 N_STEPS = 60
@@ -171,7 +171,7 @@ def test_fifty_kills_at_any_moment_lose_nothing(tmp_path: Path, nursery: Nursery
     plans = moments()
     n_killed = n_in_write = 0
     # How many meet a write is chance, and fewer do on a busy machine.
-    while n_killed < N_KILLS or n_in_write < N_KILLS // 10:
+    while n_killed < N_KILLS or (n_in_write < N_IN_WRITE and n_killed < 4 * N_KILLS):
         run = new_run(tmp_path, dataset)
         # What came too late to be a kill comes again, in the next run.
         for moment in plans.pop(0) if plans else [Moment(n_killed % N_STEPS, 0.0, True)]:
@@ -187,6 +187,7 @@ def test_fifty_kills_at_any_moment_lose_nothing(tmp_path: Path, nursery: Nursery
         assert run.status().state == "finished"
         assert left_behind(run) == []
         assert_equal_ends(run, whole)
+    assert n_in_write >= N_IN_WRITE, "too few were killed while a file was being written"
 
 
 def new_run(workspace: Path, dataset: SequenceDataset) -> Run:

@@ -73,7 +73,7 @@ def draw_start(
             dataset, sheet.user, take_user, key="compose_user", placeholder="Own sequence"
         )
         with (
-            st.popover("Own sequence", icon=":material/edit_note:"),
+            st.popover("Own sequence", icon=":material/edit_note:", key="compose_own"),
             st.form("compose_paste", border=False),
         ):
             text = st.text_area(

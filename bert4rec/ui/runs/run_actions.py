@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from zlib import crc32
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from bert4rec.bundle.writing import lacking
 from bert4rec.errors import Bert4RecError
-from bert4rec.policy import dump_policy
-from bert4rec.runs.curve_files import curve_events, curves_csv, event_file_name
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
 from bert4rec.runs.status import RESUMABLE_STATES
@@ -24,7 +20,7 @@ from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
-from bert4rec.ui.runs.run_transfer import draw_export, draw_model_export, draw_vectors
+from bert4rec.ui.runs.run_downloads import draw_downloads
 from bert4rec.ui.train.run_controls import clone_to_form, resume_offer
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
@@ -33,8 +29,7 @@ from bert4rec.words import counted, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
-PRUNE, POLICY = "Prune", "Policy YAML"
-CURVES, EVENTS = "Curves CSV", "Curves for TensorBoard"
+PRUNE = "Prune"
 
 
 def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> None:
@@ -93,40 +88,8 @@ def _resume(run: Run) -> None:
 
 
 def _draw_files(run: Run, now: str, n_bytes: int) -> None:
-    with st.popover("Files", icon=":material/download:"):
-        st.download_button(
-            POLICY,
-            lambda: dump_policy(run.policy()),
-            file_name=f"{run.id}.yaml",
-            mime="application/yaml",
-            icon=":material/download:",
-            on_click="ignore",
-            width="stretch",
-        )
-        st.download_button(
-            CURVES,
-            partial(curves_csv, run),
-            file_name=f"{run.id}-curves.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            width="stretch",
-        )
-        st.download_button(
-            EVENTS,
-            partial(curve_events, run),
-            file_name=event_file_name(run),
-            mime="application/octet-stream",
-            icon=":material/download:",
-            on_click="ignore",
-            help="An event file with curves and settings. Put it into a folder named after the run,"
-            " and start TensorBoard with the folder above.",
-            width="stretch",
-        )
-        draw_export(run, now, n_bytes)
-        obstacle = lacking(run)
-        draw_model_export(run, n_bytes, obstacle)
-        draw_vectors(run, obstacle)
+    with st.popover("Files", icon=":material/download:", key="runs_files"):
+        draw_downloads(run, now, n_bytes)
         n_free = prunable_bytes(run)
         st.button(
             f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
@@ -174,7 +137,7 @@ def draw_trash(place: DeltaGenerator) -> None:
     runs = list_trash(state.workspace())
     if not runs:
         return
-    with place.expander(f"Trash ({len(runs):,})", icon=":material/delete:"):
+    with place.expander(f"Trash ({len(runs):,})", icon=":material/delete:", key="runs_trash_box"):
         names = {run.id: f"{name_of(run)} · {run.id}" for run in runs}
         chosen = st.multiselect(
             "Deleted runs",

@@ -184,9 +184,11 @@ def _draw_presets() -> None:
         with st.container(width="content", gap=None):
             draw_preset_choice(key=PRESET_KEY, on_change=_take_preset, about=preset_help())
             st.space(POPOVER_OVERHANG_PX)
-        with st.popover("What it sets", type="tertiary"):
+        with st.popover("What it sets", type="tertiary", key="settings_of_preset"):
             _draw_source()
-        with st.popover("Your presets", icon=":material/bookmarks:", type="tertiary"):
+        with st.popover(
+            "Your presets", icon=":material/bookmarks:", type="tertiary", key="settings_own_presets"
+        ):
             settings, _ = forms.check_draft(draft())
             policy = None if settings is None else Policy(chosen_kind(), settings)
             draw_own_presets(policy, fill_from_policy)
