@@ -17,7 +17,7 @@ from bert4rec.ui.evaluate.comparison_form import (
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
 from bert4rec.ui.evaluate_choice import CHOICE_KEY, CHOSEN_FOR_KEY, NEW, RUNS_KEY, show
-from bert4rec.ui.redrawing import dialog
+from bert4rec.ui.redrawing import dialog, fixed_place
 from bert4rec.view.markdown import escape
 
 # The address as this session left it.
@@ -32,8 +32,9 @@ def page() -> None:
         "chance explains."
     )
     follow_link()
-    draw_active()
-    done = draw_ending()
+    with fixed_place():
+        draw_active()
+        done = draw_ending()
     labels = kept_labels()
     runs = ended_runs()
     if not labels and not runs:

@@ -1,24 +1,31 @@
-// Gives the focus back to a button that had it: one that turns from secondary into primary, as a
-// card that is pressed does, is taken out and made anew, and the focus would be at the page's top.
+// Gives the focus back to what had it and is taken out and made anew, as the focus would be at the
+// page's top: a button that turns from secondary into primary, as a card that is pressed does, and
+// the heading of a section that says something else once it is open.
 
-const KEYED = "[data-testid=stElementContainer][class*=st-key-]";
+const KEYED = "[class*=st-key-]";
+const KINDS = ["button", "summary"];
 
 export default function ({ parentElement }) {
   // It is called again for each run of the page, without having been asked to leave before.
   if (parentElement.leaveFocus) return parentElement.leaveFocus;
-  // The class by which Streamlit names the widget that had the focus last.
+  // Where what had the focus last is found: by the class that Streamlit gives a widget by its key.
   let held = null;
 
+  const first = (place) => document.querySelector(place);
   const take = ({ target }) => {
-    const box = target.closest("button") && target.closest(KEYED);
-    held = box && [...box.classList].find((name) => name.startsWith("st-key-"));
+    const kind = KINDS.find((each) => target.closest(each));
+    const box = kind && target.closest(KEYED);
+    const key = box && [...box.classList].find((name) => name.startsWith("st-key-"));
+    const place = key && `.${CSS.escape(key)} ${kind}`;
+    // Only the first of its kind in a box could be found again.
+    held = place && first(place) === target.closest(kind) ? place : null;
   };
   const drop = () => {
     held = null;
   };
   const watch = new MutationObserver(() => {
     if (held && document.activeElement === document.body) {
-      document.querySelector(`.${CSS.escape(held)} button`)?.focus({ preventScroll: true });
+      first(held)?.focus({ preventScroll: true });
     }
   });
 

@@ -1,4 +1,4 @@
-"""The keyboard stays at a button that is pressed, also where the press gives it another look."""
+"""The keyboard stays at a button or heading that is pressed, also if that makes it anew."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _mount = script(__file__)
 
 
 def keep_focus() -> None:
-    """Let buttons with a key keep the focus; takes no place on the page."""
+    """Let buttons and sections with a key keep the focus; takes no place on the page."""
     _mount(key="kept_focus")

@@ -2,6 +2,7 @@
 
 A run that comes further changes what stands on a page. Words that are told once stay until the
 reader presses something, and a dialog stays open: Streamlit would close it with all that was typed.
+What comes and goes has a place of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import wraps
 from typing import Any, Literal, ParamSpec
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 P = ParamSpec("P")
 
@@ -38,6 +40,15 @@ def draw_anew() -> None:
         return
     st.session_state.update(st.session_state.get(_TOLD_KEY, {}))
     st.rerun()
+
+
+def fixed_place() -> DeltaGenerator:
+    """Return a place for what comes and goes, so that what follows it does not move.
+
+    Streamlit knows what has no key by its number among its neighbours: what gets another one is
+    made anew, and who types there loses the box and what is in it.
+    """
+    return st.container()
 
 
 def dialog(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
-from bert4rec.ui.redrawing import tell_once
+from bert4rec.ui.redrawing import fixed_place, tell_once
 
 
 def carry_out(key: str, action: Callable[..., object], *args: Any) -> None:
@@ -26,6 +26,7 @@ def keep_refusal(key: str, error: Bert4RecError) -> None:
 
 
 def show_refusal(key: str) -> None:
-    """Draw what the last press was refused for, once."""
-    if refusal := tell_once(key):
-        state.show_error(refusal)
+    """Draw what the last press was refused for, once; with or without it takes one place."""
+    with fixed_place():
+        if refusal := tell_once(key):
+            state.show_error(refusal)

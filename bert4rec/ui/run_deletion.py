@@ -12,7 +12,7 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.trash import restore_run, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
-from bert4rec.ui.redrawing import dialog
+from bert4rec.ui.redrawing import dialog, fixed_place
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -90,14 +90,12 @@ def draw_undo() -> None:
     """Offer to take back the deletions since this page was opened."""
     show_refusal(PROBLEM_KEY)
     deleted = st.session_state.get(state.DELETED_KEY, [])
-    if not deleted:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f":material/delete: {counted(len(deleted), 'run')} went into the trash.",
-            width="content",
-        )
-        st.button("Undo", icon=":material/undo:", on_click=_undo)
+    with fixed_place():
+        if deleted:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                words = f"{counted(len(deleted), 'run')} went into the trash."
+                st.markdown(f":material/delete: {words}", width="content")
+                st.button("Undo", icon=":material/undo:", on_click=_undo)
 
 
 def _undo() -> None:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
-from tests.e2e.conftest import Server, open_page, settle
+from tests.e2e.conftest import Server, Visit, open_page, settle
+from tests.e2e.traffic import IN_STEPS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
@@ -31,23 +32,93 @@ def test_a_ring_shows_which_link_the_keyboard_is_at_and_headings_of_steps_are_no
     expect(page).to_have_url(re.compile("/train$"))
 
 
+def change(field: Locator, value: str) -> None:
+    """Type into a field as the keyboard does, and see all that comes of it."""
+    field.fill(value)
+    field.press("Enter")
+    see_all(field.page)
+
+
+def see_all(page: Page) -> None:
+    """Wait until the page has drawn, one after the other, all that the last action changed."""
+    settle(page)
+    page.wait_for_function("window.isAllDrawn()")
+    settle(page)
+
+
+def open_in_steps(page: Page, address: str) -> None:
+    """Open a page that draws each message of the server by itself from then on."""
+    page.add_init_script(IN_STEPS)
+    page.goto(address)
+    settle(page)
+    page.evaluate("window.drawsInSteps = true")
+
+
 def test_a_group_of_settings_stays_as_it_is_while_they_are_changed(
     server: Server, page: Page
 ) -> None:
     saved_dataset(server.workspace, ring_dataset())
-    page.goto(f"{server.url}/train")
-    settle(page)
+    open_in_steps(page, f"{server.url}/train")
     page.get_by_text("Machine", exact=True).click()
-    settle(page)
+    see_all(page)
     threads = page.get_by_role("spinbutton", name="CPU threads")
-    threads.fill("1")
-    threads.press("Enter")
-    settle(page)
+    change(threads, "1")
     expect(threads).to_be_focused()
     # The heading counts what is given once it is shut.
     page.get_by_text("Machine", exact=True).click()
     expect(page.get_by_text("Machine · 1 set")).to_be_visible()
     expect(threads).to_be_hidden()
+
+
+def test_the_keyboard_stays_at_a_setting_that_becomes_wrong_and_right_again(
+    server: Server, page: Page
+) -> None:
+    saved_dataset(server.workspace, ring_dataset())
+    open_in_steps(page, f"{server.url}/train")
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    change(epochs, "0")
+    expect(page.get_by_text("To be put right first")).to_be_visible()
+    expect(epochs).to_be_focused()
+    change(epochs, "5")
+    expect(page.get_by_text("To be put right first")).to_have_count(0)
+    expect(epochs).to_be_focused()
+
+
+def test_the_keyboard_stays_at_a_heading_that_says_something_else_once_it_is_open(
+    server: Server, page: Page
+) -> None:
+    saved_dataset(server.workspace, ring_dataset())
+    open_in_steps(page, f"{server.url}/train")
+    network = page.locator("summary").filter(has_text="Network")
+    for told in ("Network · 1 set", "Network", "Network · 1 set"):
+        expect(network.get_by_text(told, exact=True)).to_be_visible()
+        network.focus()
+        page.keyboard.press("Enter")
+        see_all(page)
+        expect(network).to_be_focused()
+
+
+def test_what_is_typed_stays_when_a_queue_comes_to_its_end(
+    server: Server, page: Page, visit: Visit
+) -> None:
+    saved_dataset(server.workspace, ring_dataset())
+    other = visit()
+    other.goto(f"{server.url}/train")
+    other.get_by_role("spinbutton", name="Epochs").fill("100000")
+    other.get_by_role("button", name="Start training").click()
+    for press in ("New run", "Start training"):
+        other.get_by_role("button", name=press).click()
+    expect(other.get_by_text("1 training, 1 waiting")).to_be_visible()
+    open_in_steps(page, f"{server.url}/train")
+    page.get_by_role("button", name="New run").click()
+    see_all(page)
+    name = page.get_by_label("Name of the run")
+    name.fill("half a na")
+    other.get_by_role("button", name="Take out").click()
+    expect(page.get_by_text("1 waiting")).to_have_count(0)
+    see_all(page)
+    expect(name).to_be_focused()
+    expect(name).to_have_value("half a na")
 
 
 def test_what_varies_in_a_search_opens_to_its_fields_and_is_typed_in_one_go(

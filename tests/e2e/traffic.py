@@ -11,6 +11,28 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 # Stands for the page as a whole beside the names of its fragments.
 WHOLE = ""
 _of_pages: WeakKeyDictionary[Page, Traffic] = WeakKeyDictionary()
+# Each message waits for the one before to be on the screen, as on a slow line: what is made anew
+# between two of them has no chance to be missed.
+IN_STEPS = """{
+    const add = WebSocket.prototype.addEventListener;
+    const messages = [];
+    let waits = false;
+    window.isAllDrawn = () => !waits && !messages.length;
+    const draw = async () => {
+        if (waits) return;
+        waits = true;
+        for (let next; (next = messages.shift());) {
+            next();
+            if (window.drawsInSteps)
+                for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+        }
+        waits = false;
+    };
+    WebSocket.prototype.addEventListener = function (type, take, ...rest) {
+        const taken = (event) => { messages.push(() => take.call(this, event)); draw(); };
+        return add.call(this, type, type === 'message' ? taken : take, ...rest);
+    };
+}"""
 
 
 class Traffic:

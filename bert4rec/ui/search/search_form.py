@@ -193,8 +193,8 @@ def _draw_space(now: SearchDraft, problems: Sequence[str]) -> None:
         width=320,
         help="What decides how a trial is judged, the seed and the machine cannot vary.",
     )
-    if not now.space:
-        draw_problems([problem for problem in problems if problem.startswith("nothing")])
+    # It is wrong only where nothing varies.
+    draw_problems([problem for problem in problems if problem.startswith("nothing")])
 
 
 def _add() -> None:

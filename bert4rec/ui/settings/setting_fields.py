@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.presets import PRESETS
+from bert4rec.ui.redrawing import fixed_place
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import titled, unset_word, value_text
@@ -123,8 +124,9 @@ def draw_unused(fields: Sequence[FormField], unused: Mapping[str, str]) -> None:
     for field in fields:
         if field.name in unused:
             titles.setdefault(unused[field.name], []).append(field.title)
-    for why, named in titles.items():
-        st.caption(f":material/block: Not used, as {why}: {' and '.join(named)}.")
+    with fixed_place():
+        for why, named in titles.items():
+            st.caption(f":material/block: Not used, as {why}: {' and '.join(named)}.")
 
 
 def draw_refusal(label: str, problems: Sequence[str]) -> None:
@@ -141,5 +143,6 @@ def draw_refusal(label: str, problems: Sequence[str]) -> None:
 
 def draw_problems(problems: Sequence[str]) -> None:
     """Draw what is wrong with some settings, in the labels of the form."""
-    for problem in problems:
-        st.error(escape(sentence(titled(problem))), icon=":material/error:")
+    with fixed_place():
+        for problem in problems:
+            st.error(escape(sentence(titled(problem))), icon=":material/error:")

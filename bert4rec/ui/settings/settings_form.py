@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from bert4rec.setting_checks import fitting_heads, fitting_widths
 from bert4rec.settings_advice import Advice, advise
 from bert4rec.ui import cache
 from bert4rec.ui.folded import folded
+from bert4rec.ui.redrawing import fixed_place
 from bert4rec.ui.settings.advice_view import draw_advice, draw_errors
 from bert4rec.ui.settings.own_presets import draw_own_presets
 from bert4rec.ui.settings.setting_fields import (
@@ -127,7 +127,8 @@ def draw_settings(dataset: SequenceDataset) -> tuple[Hyperparameters | None, lis
     values = draft()
     _draw_presets()
     changes = forms.changes_from(st.session_state[BASE_KEY], values)
-    _draw_changes(changes)
+    with fixed_place():
+        _draw_changes(changes)
     settings, found = advice_on(values, dataset)
     unused = forms.unused_fields(values)
     # What does nothing says so at its field; a value that cannot be is told all the same.
@@ -284,13 +285,14 @@ def _draw_fields(
         for field in fields:
             icon = WRONG if field.name in wrong else CHANGED if field.name in changed else None
             # What is wrong stands at its field, what is doubtful below all of them.
-            with st.container() if field.name in wrong else nullcontext():
+            with fixed_place():
                 _draw_field(_told(field, changed.get(field.name)), unused.get(field.name, ""), icon)
                 draw_errors([one for one in here if one.name == field.name], _take_changes)
     draw_unused(fields, unused)
-    for advice in here:
-        if not advice.is_error:
-            draw_advice(advice, _take_changes)
+    with fixed_place():
+        for advice in here:
+            if not advice.is_error:
+                draw_advice(advice, _take_changes)
 
 
 def _told(field: FormField, before: str | None) -> FormField:

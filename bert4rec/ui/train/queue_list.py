@@ -9,7 +9,7 @@ import streamlit as st
 
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
-from bert4rec.ui.redrawing import draw_anew
+from bert4rec.ui.redrawing import draw_anew, fixed_place
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
@@ -29,13 +29,14 @@ def draw_queue() -> None:
     """Draw the runs of this dashboard that run and wait, as long as any waits."""
     places = state.job_service().queue()
     show_refusal(PROBLEM_KEY)
-    if any(place.position for place in places):
-        is_long = len(places) > N_SHOWN
-        with st.container(border=True, height=LONG_PX if is_long else "content"):
-            _draw_places(places)
-    if places:
-        # The buttons stand outside: a fragment that is drawn anew may swallow a press.
-        st.fragment(_look, run_every=LOOK_EVERY_S)(_drawn(places))
+    with fixed_place():
+        if any(place.position for place in places):
+            is_long = len(places) > N_SHOWN
+            with st.container(border=True, height=LONG_PX if is_long else "content"):
+                _draw_places(places)
+        if places:
+            # The buttons stand outside: a fragment that is drawn anew may swallow a press.
+            st.fragment(_look, run_every=LOOK_EVERY_S)(_drawn(places))
 
 
 def _drawn(places: list[Place]) -> Drawn:
