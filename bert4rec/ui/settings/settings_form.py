@@ -39,8 +39,7 @@ BASE_KEY = "train_base"
 KIND_KEY = "train_kind"
 PRESET_KEY = "train_preset"
 SOURCE_KEY = "train_source"
-# A source of this beginning is a preset of one's own; no name of the others has such a sign.
-# Before the words of a source that is no preset of the project.
+# Before the words of a source that is no preset of the project; no preset's name has such a sign.
 OTHER = "other:"
 # In the box of a field.
 WRONG, CHANGED = ":material/error:", ":material/edit:"
