@@ -14,6 +14,8 @@ from bert4rec.errors import FormatError
 
 # From here on a float stands for several whole numbers.
 LEAST_INEXACT = 2**53
+# What around an id does not count.
+AROUND_ID = " "
 PLAIN_BYTES = frozenset(range(32, 127)) - frozenset(b"\\'\"")
 CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 
@@ -68,6 +70,9 @@ class _Found(dict[Any, int]):
     def __missing__(self, value: Any) -> int:
         raw = raw_id(value)
         found = None if raw is None else self._find(raw)
+        if raw is not None and found is None:
+            # A log's ids are read without what stands around them.
+            found = self._find(raw.strip(AROUND_ID))
         if found is None:
             # Not kept: there is no end to what is unknown.
             return -1

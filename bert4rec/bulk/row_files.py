@@ -33,7 +33,8 @@ class RowFile:
 
     Args:
         path: A Parquet file by its ending, else a CSV file in UTF-8, whose cells are text, parted
-            by commas, semicolons or tabs: by what cuts the first line into most.
+            by commas, semicolons or tabs: by what cuts the first line into most. Blanks around the
+            names of its columns do not count.
         what: What its rows are, for the words of an error.
 
     Raises:
@@ -52,7 +53,7 @@ class RowFile:
         self._separator = SEPARATORS[0]
         with self._reading_explained():
             self.columns = self._names()
-        if not any(name.strip() for name in self.columns):
+        if not any(self.columns):
             raise FormatError(
                 "its first line names no columns",
                 where=path.name,
@@ -102,7 +103,7 @@ class RowFile:
     def _first_cells(self, separator: str) -> list[str]:
         try:
             with self._chunks(1, separator) as chunks:
-                return [str(name) for name in next(iter(chunks)).iloc[0]]
+                return [str(name).strip() for name in next(iter(chunks)).iloc[0]]
         except pd.errors.EmptyDataError:
             return []
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,8 @@ ABSURD_TIMES_P90 = 10
 # Times of Unix seconds, not counters; of another unit is what is this many times smaller or larger.
 LEAST_UNIX_S = 1e8
 OTHER_UNIT = 300
+# Times without a zone may be of one that is ahead.
+ZONES_S = 86_400
 N_TIMES_SAMPLED = 100_000
 
 
@@ -71,7 +75,7 @@ def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tup
         *_size_checks(dataset, found),
         *_user_checks(dataset, found),
         *_item_checks(found),
-        *_unit_checks(dataset),
+        *_time_checks(dataset),
         *_order_checks(found),
         *_gap_checks(dataset),
         *_id_checks(dataset),
@@ -187,8 +191,8 @@ def _item_checks(found: Profile) -> Iterator[Check]:
         )
 
 
-def _unit_checks(dataset: SequenceDataset) -> Iterator[Check]:
-    n_others = _n_of_other_units(dataset)
+def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    n_others, n_to_come = _strange_times(dataset)
     if n_others:
         share = n_others / dataset.n_interactions
         yield Check(
@@ -199,22 +203,41 @@ def _unit_checks(dataset: SequenceDataset) -> Iterator[Check]:
             " of their histories.",
             n_others,
         )
+    if n_to_come:
+        share = n_to_come / dataset.n_interactions
+        yield Check(
+            "warning",
+            f"{n_to_come:,} times ({share:.0%}) were still to come when the log was prepared, as"
+            " 9999-12-31 is where none is known",
+            "If nothing happens so late, leave such cells empty in the log: their lines are then"
+            " rejected.",
+            n_to_come,
+        )
 
 
-def _n_of_other_units(dataset: SequenceDataset) -> int:
-    """Return how many Unix times are of another unit than the middle one."""
+def _strange_times(dataset: SequenceDataset) -> tuple[int, int]:
+    """Return how many Unix times are of another unit than the middle one, and how many to come."""
     times_s = dataset.times_s
     if times_s is None or not len(times_s):
-        return 0
+        return 0, 0
     middle_s = float(np.median(np.abs(times_s[:: len(times_s) // N_TIMES_SAMPLED + 1])))
     if middle_s < LEAST_UNIX_S:
-        return 0
-    n_others = 0
+        return 0, 0
+    last_s = _prepared_s(dataset.manifest) + ZONES_S
+    n_others = n_to_come = 0
     for first, end in dataset.blocks():
-        sizes = np.abs(times_s[dataset.offsets[first] : dataset.offsets[end]])
+        block_s = times_s[dataset.offsets[first] : dataset.offsets[end]]
+        sizes = np.abs(block_s)
         is_other = (sizes < middle_s / OTHER_UNIT) | (sizes > middle_s * OTHER_UNIT)
         n_others += int(np.count_nonzero(is_other))
-    return n_others
+        n_to_come += int(np.count_nonzero((block_s > last_s) & ~is_other))
+    return n_others, n_to_come
+
+
+def _prepared_s(manifest: Mapping[str, Any]) -> float:
+    """Return when a log was prepared, in Unix seconds; of what was no log, the end of time."""
+    written = manifest.get("created_at")
+    return datetime.fromisoformat(str(written)).timestamp() if written else math.inf
 
 
 def _order_checks(found: Profile) -> Iterator[Check]:

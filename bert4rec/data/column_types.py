@@ -24,8 +24,6 @@ TIME = re.compile(r"DATE|TIMESTAMP[A-Z_ ]*")
 LISTS = (list, tuple, np.ndarray)
 # Text of a frame, held in a way that refuses what no file could hold.
 TEXT = pd.StringDtype("pyarrow")
-# What around an id does not count.
-AROUND_ID = " "
 # The type of a column that is empty all over.
 EMPTY = '"NULL"'
 

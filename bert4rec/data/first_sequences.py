@@ -12,7 +12,7 @@ from bert4rec.data.connection import Connection
 from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import Ingested, stage
 from bert4rec.data.log import LogPreview
-from bert4rec.data.roles import Roles, check_roles
+from bert4rec.data.roles import Roles, check_roles, refuse_lists
 from bert4rec.errors import LogError
 
 N_USERS = 3
@@ -53,10 +53,11 @@ def first_sequences(preview: LogPreview, roles: Roles, n_users: int = N_USERS) -
         n_users: How many histories.
 
     Raises:
-        LogError: a column is not there or named for two roles.
+        LogError: a column is not there, named for two roles, or holds lists.
     """
     layout, where = preview.layout, Path(preview.path).name
     check_roles(roles, layout.columns, where)
+    refuse_lists(roles, layout.holds_lists, where)
     head = pd.DataFrame(list(layout.rows), columns=list(layout.columns), dtype="string")
     try:
         found, rows = _read(head, roles, where)

@@ -51,6 +51,10 @@ FOREIGN_TEXT = {
     b"<html": WEB_PAGE,
     b"<!doctype html": WEB_PAGE,
     b"<?xml": ("an XML document", "Export the interactions as CSV."),
+    b"%%matrixmarket": (
+        "a matrix in the form of Matrix Market",
+        "Write it as CSV, a line with user and item for each entry.",
+    ),
     b"version https://git-lfs": (
         "a note of Git LFS that stands for it",
         "Fetch the file itself with: git lfs pull.",

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bert4rec.id_columns import AROUND_ID
+
 MISSING = -1
 # Ids that are smaller whole numbers are looked up by their number: a table of 128 MB at most.
 TABLE_SIZE = 1 << 25
@@ -67,7 +69,7 @@ class IdCoder:
     def _learn(self, ids: pa.Array) -> np.ndarray:
         """Return the codes of ids that are new, blank, or known but for the spaces around them."""
         batch = ids.dictionary_encode()
-        given = pc.utf8_trim(batch.dictionary, characters=" ")
+        given = pc.utf8_trim(batch.dictionary, characters=AROUND_ID)
         # The last one is found by the index -1, which stands for a null.
         code_of = np.full(len(given) + 1, MISSING, dtype=np.int32)
         if pc.any(pc.not_equal(given, batch.dictionary)).as_py():

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bert4rec.data.column_types import (
-    AROUND_ID,
     TEXT,
     id_text,
     id_texts,
@@ -38,6 +37,7 @@ from bert4rec.data.roles import Roles
 from bert4rec.data.scan import NOT_A_RECORD
 from bert4rec.data.source import Source, looked_through, open_source, scan_source
 from bert4rec.errors import LogError
+from bert4rec.id_columns import AROUND_ID
 
 RESERVED = ("item_id", "title", "count")
 # Neither 007 nor +49 nor 12E4 is a number to whoever wrote it, nor one of more digits than a float.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bert4rec.data.column_types import is_list_type
 from bert4rec.data.roles import Column, dtype_of
 from bert4rec.errors import LogError
 
@@ -64,6 +65,10 @@ class Layout:
             dtype = self.dtypes[place] if self.dtypes else dtype_of(values)
             columns.append(Column(name, dtype, tuple(values)))
         return columns
+
+    def holds_lists(self, name: str) -> bool:
+        """Whether the file states that each cell of a column holds several values."""
+        return bool(self.sql_types) and is_list_type(self.sql_types[self.columns.index(name)])
 
     @property
     def own_columns(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +20,18 @@ from bert4rec.data.ingest import Ingested, hash_source, ingest
 from bert4rec.data.item_table import read_items
 from bert4rec.data.layout import FORMS, Layout
 from bert4rec.data.rejects import Reject
-from bert4rec.data.roles import Column, RoleGuess, Roles, check_roles, confirm_roles, guess_roles
+from bert4rec.data.roles import (
+    Column,
+    RoleGuess,
+    Roles,
+    check_roles,
+    confirm_roles,
+    guess_roles,
+    refuse_lists,
+)
 from bert4rec.data.row_order import OrderedRows, order_rows
 from bert4rec.data.source import Source, holds_lists, looked_through, open_source
 from bert4rec.data.staged_rows import StagedRows
-from bert4rec.errors import LogError
 from bert4rec.files import find_workspace, writing_explained
 
 __all__ = [
@@ -239,15 +247,7 @@ def resolve_roles(source: Source, roles: Roles | None) -> Roles:
         roles = confirm_roles(guess_roles(columns), columns, source.name)
     else:
         check_roles(roles, source.layout.columns, source.name)
-    for role, name in (("user", roles.user), ("item", roles.item)):
-        if holds_lists(source, name):
-            raise LogError(
-                f"the column {name!r} for the {role} holds lists",
-                where=source.name,
-                fix=f"Write a row for each of their elements, as frame.explode({name!r}) of pandas"
-                " does.",
-                column=name,
-            )
+    refuse_lists(roles, partial(holds_lists, source), source.name)
     return roles
 
 

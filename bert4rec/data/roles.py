@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bert4rec.data.written_dates import is_written_date
@@ -284,6 +284,19 @@ def check_roles(roles: Roles, columns: Sequence[str], where: str) -> None:
             where=where,
             fix="Give each a name of its own; case does not count.",
         )
+
+
+def refuse_lists(roles: Roles, holds_lists: Callable[[str], bool], where: str) -> None:
+    """Refuse columns of users or items of which a cell holds several values."""
+    for role, name in (("user", roles.user), ("item", roles.item)):
+        if holds_lists(name):
+            raise LogError(
+                f"the column {name!r} for the {role} holds lists",
+                where=where,
+                fix=f"Write a row for each of their elements, as frame.explode({name!r}) of pandas"
+                " does.",
+                column=name,
+            )
 
 
 def _and(words: Sequence[str], before: str) -> str:

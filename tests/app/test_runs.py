@@ -229,16 +229,31 @@ def test_a_deleted_run_comes_back_by_undo_until_the_page_is_left(
     drawn(app.switch_page("app.py"))
     drawn(app.switch_page("pages/runs.py"))
     assert "went into the trash" not in texts(app)
-    app.multiselect(key="runs_trash").set_value([run.id])
+    unfolded(app, "Trash").multiselect(key="runs_trash").set_value([run.id])
     drawn(app)
     press(app, "Restore")
     assert list_runs(workspace) == [run]
 
 
+def test_the_trash_stays_open_when_a_run_is_restored_from_it(make: Make, workspace: Path) -> None:
+    kept, first, second = make("kept"), make("first"), make("second")
+    for run in (first, second):
+        trash_run(workspace, run.id)
+    app = open_runs([kept])
+    assert "Trash · 2" in [box.label for box in app.expander]
+    unfolded(app, "Trash").multiselect(key="runs_trash").set_value([first.id])
+    drawn(app)
+    # Streamlit shuts a section whose heading becomes another one.
+    before = [box.label for box in app.expander]
+    press(app, "Restore")
+    assert [box.label for box in app.expander] == before
+    assert app.multiselect(key="runs_trash").options == [f"second · {second.id}"]
+
+
 def test_the_trash_is_emptied_after_a_question(make: Make, workspace: Path) -> None:
     run = make("first")
     app = press(open_runs([run]), "Delete", "really_delete")
-    press(app, "Delete 1 run for good", "really_delete")
+    press(unfolded(app, "Trash"), "Delete 1 run for good", "really_delete")
     assert list_trash(workspace) == []
     assert "Undo" not in [button.label for button in app.button]
 
@@ -247,7 +262,7 @@ def test_what_is_purged_takes_no_undo_away_from_another_run(make: Make, workspac
     first, second = make("first"), make("second")
     trash_run(workspace, second.id)
     app = press(open_runs([first]), "Delete", "really_delete")
-    app.multiselect(key="runs_trash").set_value([second.id])
+    unfolded(app, "Trash").multiselect(key="runs_trash").set_value([second.id])
     drawn(app)
     press(app, "Delete 1 run for good", "really_delete")
     assert [run.id for run in list_trash(workspace)] == [first.id]

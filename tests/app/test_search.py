@@ -211,7 +211,7 @@ def test_all_that_is_wrong_is_told_as_one_types(
     told = plain(app)
     assert "Learning rate: 'fast' should be a number above 0." in told
     assert "Hidden size: give 2 to" in told
-    assert "trials: 0 should be 1 to" in told
+    assert "Trials: 0 should be 1 to" in told
     assert "Epochs: 0 should be a whole number from 1 to 1,000,000." in told
     # Beside the boxes, and all of it before the button.
     assert len(app.error) == 5
@@ -342,7 +342,7 @@ def test_a_plan_that_became_wrong_just_before_the_press_is_told_and_not_searched
     app.number_input(key="search_trials").set_value(0)
     press(app, "Start the search")
     assert not app.exception
-    assert "trials: 0 should be 1 to" in plain(app)
+    assert "Trials: 0 should be 1 to" in plain(app)
     assert not (workspace / "studies").exists()
 
 
@@ -672,7 +672,7 @@ def test_several_studies_are_listed_and_a_name_is_taken_once(
     assert set(table["Search"]) == {"first", "second"}
     assert set(table["Trials"]) == {"5 of 5", "0 of 3"}
     app.text_input(key="search_name").set_value("first").run()
-    assert "there is a search first already" in plain(app)
+    assert "There is a search first already" in plain(app)
     start = next(button for button in app.button if button.label == "Start the search")
     assert start.disabled
 

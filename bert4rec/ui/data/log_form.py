@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from bert4rec.data.column_types import AROUND_ID
 from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_columns import ItemColumns, item_columns
 from bert4rec.data.item_table import ItemTable, about_items, read_item_table
@@ -19,6 +18,7 @@ from bert4rec.data.rejects import usual_reason
 from bert4rec.data.roles import as_lines
 from bert4rec.data.source import files_words
 from bert4rec.errors import LogError
+from bert4rec.id_columns import AROUND_ID
 from bert4rec.plain_text import contained
 from bert4rec.ui import cache
 from bert4rec.ui.data.log_choice import LogChoice

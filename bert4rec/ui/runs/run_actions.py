@@ -16,6 +16,7 @@ from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
@@ -137,28 +138,37 @@ def draw_trash(place: DeltaGenerator) -> None:
     runs = list_trash(state.workspace())
     if not runs:
         return
-    with place.expander(f"Trash ({len(runs):,})", icon=":material/delete:", key="runs_trash_box"):
-        names = {run.id: f"{name_of(run)} · {run.id}" for run in runs}
-        chosen = st.multiselect(
-            "Deleted runs",
-            list(names),
-            format_func=lambda run_id: names.get(run_id, run_id),
-            placeholder="Choose some",
-            key="runs_trash",
+    count = f" · {len(runs):,}"
+    with (
+        place,
+        folded("Trash", key="runs_trash_box", about=count, icon=":material/delete:") as is_open,
+    ):
+        if is_open:
+            _draw_trashed(runs)
+
+
+def _draw_trashed(runs: list[Run]) -> None:
+    names = {run.id: f"{name_of(run)} · {run.id}" for run in runs}
+    chosen = st.multiselect(
+        "Deleted runs",
+        list(names),
+        format_func=lambda run_id: names.get(run_id, run_id),
+        placeholder="Choose some",
+        key="runs_trash",
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Restore",
+            icon=":material/restore_from_trash:",
+            disabled=not chosen,
+            on_click=_restore,
+            args=(chosen,),
         )
-        with st.container(horizontal=True):
-            st.button(
-                "Restore",
-                icon=":material/restore_from_trash:",
-                disabled=not chosen,
-                on_click=_restore,
-                args=(chosen,),
-            )
-            wanted = chosen or list(names)
-            if st.button(
-                f"Delete {counted(len(wanted), 'run')} for good", icon=":material/delete_forever:"
-            ):
-                _ask_purge(wanted)
+        wanted = chosen or list(names)
+        if st.button(
+            f"Delete {counted(len(wanted), 'run')} for good", icon=":material/delete_forever:"
+        ):
+            _ask_purge(wanted)
 
 
 def _restore(run_ids: list[str]) -> None:

@@ -137,7 +137,7 @@ def draw_refusal(label: str, problems: Sequence[str]) -> None:
         problems: What is wrong, a line each.
     """
     st.button(label, type="primary", disabled=True, width="stretch")
-    lines = "\n".join(f"- {escape(titled(problem))}" for problem in problems)
+    lines = "\n".join(f"- {escape(sentence(titled(problem)))}" for problem in problems)
     st.error(f"To be put right first:\n\n{lines}")
 
 

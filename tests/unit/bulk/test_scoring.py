@@ -374,6 +374,19 @@ def test_cells_may_be_parted_by_semicolons_or_tabs_as_spreadsheets_write_them(
     assert list(scored(model, path)["a;b"]) == ["1,5", "a b"]
 
 
+def test_blanks_around_names_of_columns_and_ids_do_not_count(
+    model: Recommender, tmp_path: Path
+) -> None:
+    (tmp_path / "pairs.csv").write_text("user_id , item_id\n0 , 3\n 1, 4\n")
+    found = scored(model, tmp_path / "pairs.csv")
+    assert list(found) == ["user_id", "item_id", "score", "rank"]
+    np.testing.assert_allclose(
+        found["score"],
+        [*model.score(past(model, "0"), ["3"]), *model.score(past(model, "1"), ["4"])],
+        rtol=1e-5,
+    )
+
+
 def test_a_parquet_file_whose_pages_are_damaged_is_refused(
     model: Recommender, tmp_path: Path
 ) -> None:

@@ -79,6 +79,10 @@ BROKEN = {
         "a web page.*an error may have been",
     ),
     "XML": ('<?xml version="1.0"?>\n' + '<e user="u" item="i"/>\n' * 9, "an XML document"),
+    "Matrix Market": (
+        "%%MatrixMarket matrix coordinate real general\n3 4 2\n1 1 5\n2 3 4\n",
+        "a matrix in the form of Matrix Market.*Write it as CSV",
+    ),
     "note of Git LFS": (
         "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
         "a note of Git LFS.*git lfs pull",

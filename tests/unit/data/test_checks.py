@@ -134,6 +134,18 @@ def test_ties_and_duplicates_are_warned_of():
     assert one(found, "are there twice").fix_settings == {"drop_duplicates": True}
 
 
+@pytest.mark.parametrize(("written", "n_to_come"), [("9999-12-31", 3), ("2024-05-17", 0)])
+def test_times_that_are_still_to_come_are_warned_of(
+    tmp_path: Path, written: str, n_to_come: int
+) -> None:
+    lines = [f"u{n % 5},i{n % 7},{written if n < 3 else '2024-05-16'}\n" for n in range(60)]
+    (tmp_path / "log.csv").write_text("user_id,item_id,time\n" + "".join(lines))
+    found = check_dataset(prepare(tmp_path / "log.csv", workspace=tmp_path / "workspace"))
+    about = [check for check in found if "still to come" in check.message]
+    assert [check.count for check in about] == [n_to_come] * bool(n_to_come)
+    assert not [check for check in found if "milliseconds" in check.message]
+
+
 def test_histories_that_go_back_in_time_are_an_error():
     dataset = SequenceDataset.from_sequences([[1, 2, 3]] * 30)
     found = check_dataset(with_times(dataset, [3.0, 2.0, 1.0] * 30))

@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.first_sequences import first_sequences
 from bert4rec.data.log import preview_log
 from bert4rec.data.prepare import PrepareSettings, prepare
+from bert4rec.data.roles import Roles
 from bert4rec.errors import LogError
 
 N_ROWS = 60
@@ -257,6 +259,10 @@ def test_lists_are_no_ids(role: str, tmp_path: Path):
     for log in (tmp_path / "log.parquet", table.to_pandas()):
         with pytest.raises(LogError, match=f"'{role}' for the {role} holds lists.*explode"):
             prepare(log, workspace=tmp_path / "w")
+    # As the page asks, before anything is prepared.
+    preview = preview_log(tmp_path / "log.parquet")
+    with pytest.raises(LogError, match=f"'{role}' for the {role} holds lists"):
+        first_sequences(preview, Roles(user="user", item="item"))
 
 
 def test_a_log_with_a_column_of_lists_is_prepared(tmp_path: Path):
