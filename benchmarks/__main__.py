@@ -21,6 +21,7 @@ from benchmarks.explain import measure_explaining
 from benchmarks.gpu import measure_gpu
 from benchmarks.infer import measure_inference
 from benchmarks.ingest import measure_ingest
+from benchmarks.link import measure_link
 from benchmarks.maps import measure_maps
 from benchmarks.metrics import measure_metrics
 from benchmarks.quality import measure_quality
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "ingest": measure_ingest,
     "dashboard": measure_dashboard,
     "clicks": measure_clicks,
+    "link": measure_link,
     "estimate": measure_estimates,
 }
 

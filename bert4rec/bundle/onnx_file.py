@@ -106,8 +106,7 @@ def export_onnx(
 
 
 def _asked_for(model: Recommender) -> Answer:
-    is_for_vectors = model.run is not None and model.run.policy().kind == "embedding_policy"
-    return "hidden" if is_for_vectors else "scores"
+    return "hidden" if model.run is not None and model.run.serves_vectors else "scores"
 
 
 def _check_packages() -> None:

@@ -127,7 +127,7 @@ def _manifest(run: Run, model: Recommender) -> dict[str, Any]:
         "exported_at": now_text(),
         "run": {"id": run.id, "name": run.name, "created_at": config["created_at"]},
         "policy": config["policy"],
-        "dataset": {key: config["dataset"][key] for key in ("name", "fingerprint")},
+        "dataset": {"name": run.data_name, "fingerprint": config["dataset"]["fingerprint"]},
         "n_items": len(model.vocabulary),
         "removes_seen": model.removes_seen,
         "given_settings": sorted(config["settings"]),

@@ -125,14 +125,12 @@ class Asked:
 
         is_named = self.with_items or self.with_users or self.sequences is not None
         # A bundle comes without users, whatever the policy of its run.
-        is_for_both = (
-            model.dataset.n_users > 0
-            and model.run is not None
-            and model.run.policy().kind == "embedding_policy"
+        serves_both = (
+            model.dataset.n_users > 0 and model.run is not None and model.run.serves_vectors
         )
         return Wanted(
             items=self.with_items or not is_named,
-            users=self.with_users or (not is_named and is_for_both),
+            users=self.with_users or (not is_named and serves_both),
             sequences=None if self.sequences is None else Path(self.sequences),
             is_unit=self.normalise,
             skip_unknown=self.skip_unknown,

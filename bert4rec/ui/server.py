@@ -100,6 +100,7 @@ def serve(
     from streamlit.runtime.pages_manager import PagesManager
 
     from bert4rec.ui.login_return import LoginReturn
+    from bert4rec.ui.packed_assets import PackedAssets
 
     app = find_app()
     asked = None if login is None else read_login(login.resolve())
@@ -113,8 +114,10 @@ def serve(
     PagesManager.uses_pages_directory = False
     greeting = _greeting(host, port, workspace, login=asked, open_browser=open_browser, tell=tell)
     config = launch_config(read_config(app), host, port, asked)
-    back = [] if asked is None else [Middleware(LoginReturn, origin=asked.origin)]
-    st.App(app, lifespan=greeting, middleware=back).run(config=config)
+    layers = [Middleware(PackedAssets)]
+    if asked is not None:
+        layers.append(Middleware(LoginReturn, origin=asked.origin))
+    st.App(app, lifespan=greeting, middleware=layers).run(config=config)
 
 
 def launch_config(
@@ -130,6 +133,9 @@ def launch_config(
         "browser.gatherUsageStats": False,
         "logger.hideWelcomeMessage": True,
     }
+    if host not in LOOPBACK or login is not None:
+        # What pages send, as `PackedAssets` does it with what they are made of.
+        config["server.enableWebsocketCompression"] = True
     names = set(configured.get("server.allowedHosts", []))
     if host not in LOOPBACK:
         names |= _names_of(host)

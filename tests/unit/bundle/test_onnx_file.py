@@ -11,10 +11,9 @@ import torch
 from bert4rec.bundle import onnx_file
 from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
-from bert4rec.policy import Policy
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
-from tests.factories import random_dataset, small_recommender, small_settings
+from tests.factories import random_dataset, small_recommender
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -67,10 +66,7 @@ def test_hidden_states_times_item_vectors_are_scores(model: Recommender, tmp_pat
 class ForVectors:
     """A run that is there for its vectors."""
 
-    id, name = "a", "A"
-
-    def policy(self) -> Policy:
-        return Policy("embedding_policy", small_settings())
+    id, name, serves_vectors = "a", "A", True
 
 
 def test_the_file_of_a_run_that_is_there_for_vectors_answers_them(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
 from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
+from bert4rec.data.collection import rename_dataset
 from bert4rec.data.item_cells import texts_of
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import (
@@ -505,6 +506,16 @@ def test_what_a_run_lacks_for_a_bundle_is_said_before(tiny_run: Run, tmp_path: P
     assert "no model" in lacking(moved)
     moved.set_status(state="running")
     assert "not ended" in lacking(moved)
+
+
+def test_a_bundle_calls_its_data_as_they_are_called_now(tmp_path: Path, workspace: Path) -> None:
+    run = train(ring_dataset(n_users=30), small_settings(n_epochs=1), workspace=workspace)
+    rename_dataset(workspace, Path(run.config()["dataset"]["folder"]).name, "Ring of thirty")
+    export_bundle(run, tmp_path / "ring.zip")
+    with zipfile.ZipFile(tmp_path / "ring.zip") as archive:
+        manifest = json.loads(archive.read(MANIFEST))
+    fingerprint = run.config()["dataset"]["fingerprint"]
+    assert manifest["dataset"] == {"name": "Ring of thirty", "fingerprint": fingerprint}
 
 
 def test_names_mean_nothing_in_the_card(tiny_run: Run, workspace: Path) -> None:

@@ -59,6 +59,15 @@ def test_hosts_that_were_named_stay_allowed_when_the_app_is_shared() -> None:
     assert launch_config(named, "127.0.0.1", 8600)["server.allowedHosts"] == ["shop.example"]
 
 
+def test_what_pages_send_is_packed_for_visitors_from_elsewhere() -> None:
+    login = Login(Path("/etc/login.toml"), ("",), "https://maps.example.org", frozenset())
+    packs = "server.enableWebsocketCompression"
+    assert launch_config({}, "0.0.0.0", 8600)[packs]
+    # Behind a proxy on this machine.
+    assert launch_config({}, "127.0.0.1", 8600, login)[packs]
+    assert packs not in launch_config({}, "127.0.0.1", 8600)
+
+
 def test_with_a_login_its_file_is_the_secrets_and_its_host_is_allowed() -> None:
     login = Login(Path("/etc/login.toml"), ("",), "https://maps.example.org", frozenset())
     config = launch_config({"server.allowedHosts": ["localhost"]}, "127.0.0.1", 8600, login)
