@@ -40,6 +40,11 @@ class Policy:
     kind: PolicyKind = "scoring_policy"
     settings: Hyperparameters = field(default_factory=Hyperparameters)
 
+    @property
+    def serves_vectors(self) -> bool:
+        """Whether it is for vectors and not for scores."""
+        return self.kind == "embedding_policy"
+
 
 # The core schema of YAML 1.2.2, section 10.3.2.
 TAG = "tag:yaml.org,2002:"

@@ -8,8 +8,6 @@ import numpy as np
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
-from bert4rec.maps.export import N_NEIGHBOURS
-from bert4rec.maps.neighbours import neighbours
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, EmbeddingMap, MapSettings, drawn_part
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.recommender import Recommender
@@ -36,7 +34,6 @@ from bert4rec.ui.embeddings.map_path import (
     path_items,
     path_user,
     path_words,
-    rows_of,
 )
 from bert4rec.ui.embeddings.map_quality import draw_quality, lost_words
 from bert4rec.ui.embeddings.map_rings import draw_rings
@@ -45,7 +42,6 @@ from bert4rec.ui.inspect.inspected_model import wait_for
 from bert4rec.ui.run_choice import choose_model
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view import map_charts
-from bert4rec.view.map_charts import Rings
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
 from bert4rec.view.map_layer import layer_over
 from bert4rec.words import counted
@@ -206,7 +202,7 @@ def losses_of(run: Run, n_items: int) -> np.ndarray:
 def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | None) -> Drawn:
     found, vocabulary = shown.found, recommender.vocabulary
     colours = colouring_of(run, recommender, found.item_idx, shown.labels)
-    is_flat, rings = found.points.shape[1] == 2, rings_of(found, recommender, focus)
+    is_flat, rings = found.points.shape[1] == 2, maps.rings_of(found.item_idx, recommender, focus)
     titles = [vocabulary.title(int(idx)) for idx in found.item_idx]
     figure = map_charts.draw_map(
         found,
@@ -215,8 +211,8 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         theme_type(),
         counts=vocabulary.counts[found.item_idx - 1],
         rings=rings,
-        zoomed_on=rings_of(found, recommender, st.session_state.get(FOUND_KEY)),
-        path=rows_of(found, shown.path),
+        zoomed_on=maps.rings_of(found.item_idx, recommender, st.session_state.get(FOUND_KEY)),
+        path=maps.rows_of(found.item_idx, shown.path),
     )
     about = map_charts.map_words(
         found, colours_of(vocabulary)[str(st.session_state["embeddings_colour"])]
@@ -264,14 +260,6 @@ def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
     # An outline around nothing chooses nothing; a figure that changes tells of none at all.
     if is_outlined or len(items) > 1:
         st.session_state[CHOSEN_KEY] = items
-
-
-def rings_of(found: EmbeddingMap, recommender: Recommender, focus: int | None) -> Rings | None:
-    if focus is None or not np.isin(focus, found.item_idx):
-        return None
-    nearest = neighbours(maps.directions_of(recommender), focus, N_NEIGHBOURS)
-    (row,) = rows_of(found, [focus])
-    return Rings(row, rows_of(found, [idx for idx, _ in nearest]))
 
 
 page()

@@ -106,7 +106,7 @@ def export_onnx(
 
 
 def _asked_for(model: Recommender) -> Answer:
-    return "hidden" if model.run is not None and model.run.serves_vectors else "scores"
+    return "hidden" if model.run is not None and model.run.policy().serves_vectors else "scores"
 
 
 def _check_packages() -> None:

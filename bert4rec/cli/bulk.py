@@ -126,7 +126,9 @@ class Asked:
         is_named = self.with_items or self.with_users or self.sequences is not None
         # A bundle comes without users, whatever the policy of its run.
         serves_both = (
-            model.dataset.n_users > 0 and model.run is not None and model.run.serves_vectors
+            model.dataset.n_users > 0
+            and model.run is not None
+            and model.run.policy().serves_vectors
         )
         return Wanted(
             items=self.with_items or not is_named,

@@ -115,11 +115,6 @@ class Run:
         return Policy(self.config()["policy"], self.hyperparameters())
 
     @property
-    def serves_vectors(self) -> bool:
-        """Whether it was made for vectors, of users too, and not for scores."""
-        return self.policy().kind == "embedding_policy"
-
-    @property
     def data_name(self) -> str:
         """What the dataset that it trains on is called now."""
         return name_now(self.workspace, self.config()["dataset"])

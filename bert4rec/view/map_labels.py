@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,8 @@ from bert4rec.view.map_colours import Group
 # Of the neighbours of an item so many are named: more names would hide what they are names of.
 N_NAMED = 5
 MAX_LETTERS = 28
+# A trace of a chart and the place of a point in it.
+Point = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Label:
         kind: An item stands in the middle of its ring, and its name beside it.
         axes: Which axes of the chart: nothing for the first, `2` for the second.
         trace: The trace of the group, with which its name comes and goes; of two maps the first's.
+        point: What it follows on a chart whose points move; None where they do not.
     """
 
     text: str
@@ -36,10 +39,16 @@ class Label:
     kind: Literal["focus", "near", "group"]
     axes: str = ""
     trace: int | None = None
+    point: Point | None = None
 
 
 def item_labels(
-    rings: Rings, points: np.ndarray, titles: Sequence[str], *, axes: str = ""
+    rings: Rings,
+    points: np.ndarray,
+    titles: Sequence[str],
+    *,
+    axes: str = "",
+    moving: Mapping[int, Point] | None = None,
 ) -> list[Label]:
     """Return the names of the item in focus and of the nearest to it, in this order.
 
@@ -48,12 +57,28 @@ def item_labels(
         points: Places of all rows on the chart, (n, 2).
         titles: One a row.
         axes: See `Label`.
+        moving: The points of the rows, where they move; see `moving_points`.
     """
-    rows = [rings.row, *rings.near[:N_NAMED]]
+    rows, points_of = [rings.row, *rings.near[:N_NAMED]], moving or {}
     return [
-        Label(_text(titles[row]), *_place(points[row]), "near" if at else "focus", axes)
+        Label(
+            _text(titles[row]),
+            *_place(points[row]),
+            "near" if at else "focus",
+            axes,
+            point=points_of.get(row),
+        )
         for at, row in enumerate(rows)
     ]
+
+
+def moving_points(groups: Sequence[Group]) -> dict[int, Point]:
+    """Return the point that stands for each row on a chart with a trace for each group."""
+    return {
+        int(row): (trace, place)
+        for trace, group in enumerate(groups)
+        for place, row in enumerate(group.rows)
+    }
 
 
 def group_labels(groups: Sequence[Group], points: np.ndarray, *, axes: str = "") -> list[Label]:

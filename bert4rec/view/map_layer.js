@@ -4,6 +4,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOVES = ["plotly_relayouting", "plotly_afterplot"];
+// Points travel from frame to frame of a film.
+const DEPARTURE = "plotly_transitioning";
+const ARRIVALS = ["plotly_transitioned", "plotly_transitioninterrupted"];
 const CAMERA = '.modebar-btn[data-title^="Download plot"]';
 const FONTS = { focus: "600 13px", near: "12px", group: "600 13px" };
 // From a point to its name, and between names, in pixels.
@@ -18,8 +21,31 @@ function along(axis, value) {
   return axis._offset + axis._length * (axis._id[0] === "y" ? 1 - share : share);
 }
 
+/** Return the element of a point, which plotly keeps by trace and place in it. */
+function pointOf(chart, [trace, place]) {
+  const of = (each) => each.__data__?.[0]?.trace?.index === trace;
+  const points = [...chart.querySelectorAll(".scatterlayer .trace")].find(of);
+  const all = points?.querySelectorAll(".points path") ?? [];
+  return [...all].find((each) => each.__data__?.i === place) ?? null;
+}
+
+/** Return where a point is drawn at this moment; null outside of what is seen. */
+function placeOfPoint(chart, point) {
+  const found = pointOf(chart, point)?.getBoundingClientRect();
+  if (!found?.width) return null;
+  const { x, y } = chart.getBoundingClientRect();
+  const left = found.x + found.width / 2 - x;
+  const top = found.y + found.height / 2 - y;
+  const { xaxis, yaxis } = chart._fullLayout;
+  const isSeen =
+    Math.abs(left - xaxis._offset - xaxis._length / 2) <= xaxis._length / 2 &&
+    Math.abs(top - yaxis._offset - yaxis._length / 2) <= yaxis._length / 2;
+  return isSeen ? { left, top } : null;
+}
+
 /** Return where something lies on a chart; null outside of what is seen. */
-function placeOn(chart, { x, y, axes }) {
+function placeOn(chart, { x, y, axes, point }) {
+  if (point) return placeOfPoint(chart, point);
   const left = along(chart._fullLayout[`xaxis${axes}`], x);
   const top = along(chart._fullLayout[`yaxis${axes}`], y);
   return left === null || top === null ? null : { left, top };
@@ -57,8 +83,12 @@ function boxesOf({ kind }, { left, top }, width, height) {
   const above = { x: left - width / 2, y: top - away - height, width, height };
   const below = { ...above, y: top + away };
   if (kind === "group") return [above, below];
+  const right = left + away;
+  const before = left - away - width;
   const beside = { ...above, y: top - height / 2 };
-  return [{ ...beside, x: left + away }, { ...beside, x: left - away - width }, above, below];
+  const sides = [{ ...beside, x: right }, { ...beside, x: before }];
+  const corners = [above, below].flatMap((each) => [{ ...each, x: right }, { ...each, x: before }]);
+  return [...sides, above, below, ...corners];
 }
 
 function meet(one, other) {
@@ -178,13 +208,31 @@ function layOver(chart, { circles, labels }, looks) {
   // What tells of a point under the pointer lies above the circles.
   chart.querySelector(".svg-container > .main-svg:last-of-type").before(layer);
   for (const move of MOVES) chart.on(move, place);
+  let next = 0;
+  const arrive = () => {
+    cancelAnimationFrame(next);
+    place();
+  };
+  const follow = () => {
+    place();
+    next = requestAnimationFrame(follow);
+  };
+  const depart = () => {
+    cancelAnimationFrame(next);
+    follow();
+  };
+  chart.on(DEPARTURE, depart);
+  for (const arrival of ARRIVALS) chart.on(arrival, arrive);
   // Before the camera itself hears of it.
   chart.addEventListener("click", look, true);
   place();
   return {
     isThere: () => layer.isConnected,
     takeAway: () => {
+      cancelAnimationFrame(next);
       for (const move of MOVES) chart.removeListener?.(move, place);
+      chart.removeListener?.(DEPARTURE, depart);
+      for (const arrival of ARRIVALS) chart.removeListener?.(arrival, arrive);
       chart.removeEventListener("click", look, true);
       layer.remove();
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.view.map_charts import Rings, to_grid
 from bert4rec.view.map_colours import Group
-from bert4rec.view.map_labels import Label, group_labels, item_labels
+from bert4rec.view.map_labels import Label, Point, group_labels, item_labels
 
 # `layOver` in it lays a layer over a chart of plotly.
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -27,6 +27,7 @@ class Circle:
         size: Its diameter in pixels.
         width: Of its line, in pixels.
         axes: Which axes of the chart: nothing for the first, `2` for the second.
+        point: What it follows on a chart whose points move; None where they do not.
     """
 
     x: float
@@ -34,6 +35,7 @@ class Circle:
     size: float
     width: float
     axes: str = ""
+    point: Point | None = None
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,26 @@ class Layer:
     labels: Sequence[Label] = ()
 
 
-def circles_of(rings: Rings, points: np.ndarray, *, axes: str = "") -> Iterator[Circle]:
+def circles_of(
+    rings: Rings,
+    points: np.ndarray,
+    *,
+    axes: str = "",
+    moving: Mapping[int, Point] | None = None,
+) -> Iterator[Circle]:
     """Yield the circles that mark an item and its neighbours.
 
     Args:
         rings: The items.
         points: Places of all rows on the chart, (n, 2).
         axes: See `Circle`.
+        moving: The points of the rows, where they move; see `moving_points`.
     """
+    points_of = moving or {}
     for rows, size, width in rings.looks():
         for row in rows:
             x, y = (float(value) for value in points[row])
-            yield Circle(x, y, size, width, axes)
+            yield Circle(x, y, size, width, axes, points_of.get(row))
 
 
 def layer_over(

@@ -48,6 +48,20 @@ IS_FITTED = f"""() => {{
         && ({POINTS})().some(each => Math.hypot(each[0] - x, each[1] - y) < 1.5);
 }}"""
 
+# Whether a film stands at the epoch of this number in it.
+IS_AT_EPOCH = """number =>
+    document.querySelector('.js-plotly-plot')._fullLayout.sliders[0].active === number - 1"""
+# Whether the ring of the item in focus is around the point of this title, wherever that is drawn.
+IS_AROUND = """title => {
+    const middle = (each) => {
+        const { x, y, width, height } = each.getBoundingClientRect();
+        return [x + width / 2, y + height / 2];
+    };
+    const points = [...document.querySelectorAll('.scatterlayer .points path')];
+    const [x, y] = middle(points.find((each) => each.__data__.tx === title));
+    const [left, top] = middle([...document.querySelectorAll('.map-rings circle')].at(-1));
+    return Math.hypot(left - x, top - y) < 1.5;
+}"""
 NAMES = """() => Array.from(document.querySelectorAll('.map-rings text'), each => {
     const {x, y, width, height} = each.getBoundingClientRect();
     return {text: each.textContent, kind: each.dataset.kind, box: [x, y, x + width, y + height]};
@@ -332,3 +346,32 @@ def test_the_epoch_of_a_film_is_not_below_the_tools_of_the_chart(
     assert epoch is not None
     assert tools is not None
     assert epoch["y"] >= tools["y"] + tools["height"]
+
+
+def test_an_item_is_followed_through_a_film_which_does_not_begin_anew(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=3), workspace=server.workspace)
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=film")
+    rail = page.locator(".slider-rail-touch-rect").first
+    rail.wait_for()
+    settle(page)
+    place = rail.bounding_box()
+    assert place is not None
+    page.mouse.click(place["x"] + place["width"] - 2, place["y"] + place["height"] / 2)
+    page.wait_for_function(IS_AT_EPOCH, arg=3)
+    box = page.get_by_role("combobox", name="Find an item")
+    box.fill("7")
+    page.get_by_role("option", name="7", exact=True).click()
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    settle(page)
+    assert page.evaluate(IS_AT_EPOCH, 3)
+    page.wait_for_function(IS_AROUND, arg="7")
+    # All the way from the first epoch to the last.
+    page.locator(".updatemenu-button").filter(has_text="Play").click()
+    page.wait_for_function(IS_AT_EPOCH, arg=1)
+    page.wait_for_function(IS_AT_EPOCH, arg=2)
+    assert page.evaluate(IS_AROUND, "7")
+    page.wait_for_function(IS_AT_EPOCH, arg=3)
+    page.wait_for_function(IS_AROUND, arg="7")

@@ -11,14 +11,17 @@ from plotly.subplots import make_subplots
 
 from bert4rec.maps.film import AlignedMaps
 from bert4rec.view.group_colours import Theme
-from bert4rec.view.map_charts import HEIGHT, OPACITY, RING_COLOURS, point_size, safe_text, to_grid
+from bert4rec.view.map_charts import HEIGHT, OPACITY, point_size, safe_text, to_grid
 from bert4rec.view.map_colours import Colouring
 from bert4rec.view.map_page import GROUNDS
 
 # All of it, controls included, is in sight on a screen of 1440 by 900.
 FILM_HEIGHT = HEIGHT - 10
 # The epoch stands below the tools that every chart has at its right end.
-CONTROLS_HEIGHT = 110
+CONTROLS_HEIGHT = 116
+# Of what one takes hold of, and of the rail that it slides on.
+RIM = "#7A838C"
+RAILS: dict[Theme, str] = {"light": "#E9ECEF", "dark": "#3A434D"}
 
 
 def draw_aligned(maps: AlignedMaps, colours: Colouring, titles: Sequence[str]) -> go.Figure:
@@ -47,7 +50,6 @@ def draw_film(
     colours: Colouring,
     titles: Sequence[str],
     theme: Theme,
-    focus: int | None,
 ) -> go.Figure:
     """Draw maps of the same items as a film with a slider; see `draw_aligned`.
 
@@ -55,21 +57,16 @@ def draw_film(
         maps: See `draw_aligned`.
         colours: See `draw_aligned`.
         titles: See `draw_aligned`.
-        theme: Chooses the colour of the ring.
-        focus: The row that is ringed, or None.
+        theme: Chooses the colour of the controls.
     """
     texts = np.array([safe_text(title) for title in titles], dtype=object)
     places = on_one_grid(maps.points)
-
-    def traces(points: np.ndarray) -> list[Any]:
-        ring = [] if focus is None else [_ring(points, focus, theme)]
-        return [*_group_traces(points, colours, texts), *ring]
-
+    traces = [_group_traces(points, colours, texts) for points in places]
     frames = [
-        go.Frame(data=[{"x": t.x, "y": t.y, "type": "scatter"} for t in traces(points)], name=name)
-        for name, points in zip(maps.names, places, strict=True)
+        go.Frame(data=[{"x": t.x, "y": t.y, "type": "scatter"} for t in each], name=name)
+        for name, each in zip(maps.names, traces, strict=True)
     ]
-    figure = go.Figure(traces(places[0]), frames=frames)
+    figure = go.Figure(traces[0], frames=frames)
     _lay_out_aligned(figure, colours)
     moving = {"frame": {"duration": 900, "redraw": False}, "transition": {"duration": 800}}
     still = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
@@ -83,21 +80,25 @@ def draw_film(
     edge = 0.04 * (high - low)
     figure.update_xaxes(range=[low[0] - edge[0], high[0] + edge[0]])
     figure.update_yaxes(range=[low[1] - edge[1], high[1] + edge[1]])
-    _put_controls_above(figure, steps, [play, pause], GROUNDS[theme][1])
+    _put_controls_above(figure, steps, [play, pause], theme)
     return figure
 
 
 def _put_controls_above(
-    figure: go.Figure, steps: list[Any], buttons: list[Any], colour: str
+    figure: go.Figure, steps: list[Any], buttons: list[Any], theme: Theme
 ) -> None:
     """Lay slider and buttons over the film: whoever sees its beginning sees them too."""
-    above = {"y": 1, "yanchor": "bottom", "font": {"color": colour}}
+    ground, text = GROUNDS[theme]
+    above = {"y": 1, "yanchor": "bottom", "font": {"color": text}, "bordercolor": RIM}
+    bar = {"bgcolor": RAILS[theme], "activebgcolor": text, "tickcolor": RIM}
     # The epoch at the right end, as the buttons stand at the left one, on a telephone too.
     slider = {"steps": steps, "currentvalue": {"prefix": "Epoch ", "xanchor": "right"}}
     menu = {"type": "buttons", "direction": "left", "buttons": buttons, "showactive": False}
     figure.update_layout(
-        sliders=[slider | above | {"pad": {"t": 0, "b": 8}}],
-        updatemenus=[menu | above | {"x": 0, "xanchor": "left", "pad": {"b": 58}}],
+        sliders=[slider | bar | above | {"pad": {"t": 0, "b": 8}}],
+        updatemenus=[
+            menu | above | {"bgcolor": ground, "x": 0, "xanchor": "left", "pad": {"b": 64}}
+        ],
         margin={"t": CONTROLS_HEIGHT},
         height=FILM_HEIGHT,
     )
@@ -125,18 +126,6 @@ def _group_traces(points: np.ndarray, colours: Colouring, texts: np.ndarray) -> 
         )
         for at, group in enumerate(colours.groups)
     ]
-
-
-def _ring(points: np.ndarray, row: int, theme: Theme) -> go.Scatter:
-    marker = {"color": RING_COLOURS[theme], "symbol": "circle-open", "size": 18}
-    return go.Scatter(
-        x=points[[row], 0],
-        y=points[[row], 1],
-        mode="markers",
-        marker=marker | {"line": {"width": 2.5}},
-        hoverinfo="skip",
-        showlegend=False,
-    )
 
 
 def _lay_out_aligned(figure: go.Figure, colours: Colouring) -> None:

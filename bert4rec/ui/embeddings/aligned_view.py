@@ -32,11 +32,12 @@ from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_l
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring
-from bert4rec.view.map_labels import Label, group_labels, item_labels
+from bert4rec.view.map_labels import Label, group_labels, item_labels, moving_points
 from bert4rec.view.map_layer import Circle, Layer, circles_of
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
 
+FILM_KEY = "embeddings_film"
 PAIR_KEY = "embeddings_pair"
 
 
@@ -90,7 +91,7 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     if found is None:
         return
     colours, titles = look.colours_on(found.item_idx), look.titles(found)
-    figure = draw_film(found, colours, titles, look.theme, look.row(found))
+    figure = draw_film(found, colours, titles, look.theme)
     n_shown = len(found.item_idx)
     finding = (
         f"The maps keep {percent(found.recall[0])} of each item's ten nearest at first and "
@@ -98,11 +99,12 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     )
     st.plotly_chart(
         figure,
-        key="embeddings_film",
+        key=FILM_KEY,
         config=chart_config(maps.file_stem(run, "film")),
         alt=f"Film of the map of {counted(n_shown, 'item')} over {len(found.names)} epochs. "
         f"{finding}",
     )
+    _draw_following(found, look, colours)
     st.caption(
         f"{counted(n_shown, 'item')} of {n_items:,}, {len(found.names)} epochs. Each "
         "map starts from the one before and is turned onto it: what moves, moved in the model. "
@@ -110,6 +112,18 @@ def draw_film_view(run: Run, settings: MapSettings, look: Look) -> None:
     )
     epochs = [int(name.removeprefix("epoch ")) for name in found.names]
     _draw_kept("Epoch", epochs, found, finding, key="embeddings_film_table")
+
+
+def _draw_following(found: AlignedMaps, look: Look, colours: Colouring) -> None:
+    """Lay rings and names over the film: they follow the item in focus and what is near it now."""
+    rings = maps.rings_of(found.item_idx, look.recommender, look.focus)
+    if rings is None:
+        draw_rings(FILM_KEY, Layer())
+        return
+    points, moving = on_one_grid(found.points)[0], moving_points(colours.groups)
+    circles = list(circles_of(rings, points, moving=moving))
+    labels = item_labels(rings, points, look.titles(found), moving=moving)
+    draw_rings(FILM_KEY, Layer(circles, labels))
 
 
 def _draw_kept(

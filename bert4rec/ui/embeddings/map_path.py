@@ -9,6 +9,7 @@ from bert4rec.errors import UnknownIdError
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.recommender import Recommender
 from bert4rec.ui import state
+from bert4rec.ui.embeddings.maps import rows_of
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
@@ -65,15 +66,9 @@ def path_items(recommender: Recommender) -> list[int]:
     return [int(idx) for idx in dataset.history(dataset.user_idx(user))[-MAX_STEPS:]]
 
 
-def rows_of(found: EmbeddingMap, items: list[int]) -> list[int]:
-    """Return the rows of a map that hold these items; those that it does not show are left out."""
-    row_of = {int(idx): row for row, idx in enumerate(found.item_idx)}
-    return [row_of[idx] for idx in items if idx in row_of]
-
-
 def path_words(found: EmbeddingMap, items: list[int], user: str) -> str:
     """Return what the path is, and how far its steps reach on the map beside chance."""
-    rows = rows_of(found, items)
+    rows = rows_of(found.item_idx, items)
     if len(rows) < 2:
         return f"User {escape(user)} has no two items on this map."
     steps = np.linalg.norm(np.diff(found.points[rows], axis=0), axis=1)

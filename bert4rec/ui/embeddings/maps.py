@@ -23,6 +23,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import kept, load_recommender
 from bert4rec.vector_search import unit
+from bert4rec.view.map_charts import Rings
 
 
 def pca_map(run: Run, n_components: int) -> EmbeddingMap:
@@ -52,6 +53,32 @@ def directions_of(recommender: Recommender) -> np.ndarray:
 @kept(2)
 def _directions(folder: str, checkpoint_ns: int, _recommender: Recommender) -> np.ndarray:
     return unit(_recommender.item_embeddings())
+
+
+def rows_of(item_idx: np.ndarray, items: Sequence[int]) -> list[int]:
+    """Return the rows of a map that hold these items; those that it does not show are left out.
+
+    Args:
+        item_idx: The item of each row.
+        items: In the order of the answer.
+    """
+    row_of = {int(idx): row for row, idx in enumerate(item_idx)}
+    return [row_of[idx] for idx in items if idx in row_of]
+
+
+def rings_of(item_idx: np.ndarray, recommender: Recommender, focus: int | None) -> Rings | None:
+    """Return what to mark on a map for an item: it and its neighbours in the original space.
+
+    Args:
+        item_idx: The item of each row of the map.
+        recommender: Knows the vectors.
+        focus: The item; where the map does not show it, nothing is marked.
+    """
+    if focus is None or not np.isin(focus, item_idx):
+        return None
+    nearest = neighbours(directions_of(recommender), focus, N_NEIGHBOURS)
+    (row,) = rows_of(item_idx, [focus])
+    return Rings(row, rows_of(item_idx, [idx for idx, _ in nearest]))
 
 
 def cluster_labels(run: Run, method: str, size: int, found: EmbeddingMap) -> np.ndarray:

@@ -11,9 +11,10 @@ import torch
 from bert4rec.bundle import onnx_file
 from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
+from bert4rec.policy import Policy
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
-from tests.factories import random_dataset, small_recommender
+from tests.factories import random_dataset, small_recommender, small_settings
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -66,7 +67,10 @@ def test_hidden_states_times_item_vectors_are_scores(model: Recommender, tmp_pat
 class ForVectors:
     """A run that is there for its vectors."""
 
-    id, name, serves_vectors = "a", "A", True
+    id, name = "a", "A"
+
+    def policy(self) -> Policy:
+        return Policy("embedding_policy", small_settings())
 
 
 def test_the_file_of_a_run_that_is_there_for_vectors_answers_them(tmp_path: Path) -> None:

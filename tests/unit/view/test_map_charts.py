@@ -247,18 +247,15 @@ def aligned(n_maps: int, n: int) -> AlignedMaps:
 
 def test_a_film_has_a_frame_an_epoch_in_one_order_of_traces() -> None:
     groups = [Group("a", np.array([0, 2]), RED), Group("b", np.array([1]), BLUE)]
-    figure = draw_film(aligned(4, 3), Colouring(groups), [NASTY, "b", "c"], "light", 1)
+    figure = draw_film(aligned(4, 3), Colouring(groups), [NASTY, "b", "c"], "light")
     assert [frame.name for frame in figure.frames] == [f"epoch {at}" for at in range(1, 5)]
-    assert all(len(frame.data) == len(figure.data) == 3 for frame in figure.frames)
+    assert all(len(frame.data) == len(figure.data) == 2 for frame in figure.frames)
     assert [step.label for step in figure.layout.sliders[0].steps] == list("1234")
     assert "<b>" not in figure.data[0]["text"][0]
-    # The ring is on the second item in each frame.
-    for frame in figure.frames:
-        assert frame.data[2].x[0] == frame.data[1].x[0]
 
 
 def test_the_controls_of_a_film_stand_above_it() -> None:
-    figure = draw_film(aligned(4, 3), Colouring([]), list("abc"), "light", None)
+    figure = draw_film(aligned(4, 3), Colouring([]), list("abc"), "light")
     for controls in (figure.layout.sliders[0], figure.layout.updatemenus[0]):
         assert (controls.y, controls.yanchor) == (1, "bottom")
     assert figure.layout.legend.yanchor == "top"

@@ -6,6 +6,7 @@ from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.view.group_colours import GroupLook
 from bert4rec.view.map_charts import Rings, to_grid
 from bert4rec.view.map_colours import Group
+from bert4rec.view.map_labels import item_labels, moving_points
 from bert4rec.view.map_layer import Layer, circles_of, layer_over
 
 LOOK = GroupLook("#0072B2")
@@ -30,6 +31,20 @@ def test_circles_lie_where_the_points_do_and_that_in_focus_is_the_largest() -> N
     assert [(each.x, each.y) for each in circles] == [tuple(points[row]) for row in (0, 1, 3)]
     assert circles[-1].size > circles[0].size == circles[1].size
     assert {each.axes for each in circles} == {"2"}
+
+
+def test_rings_and_names_follow_the_points_of_their_rows_where_these_move() -> None:
+    points, rings, moving = to_grid(map_of(2).points), Rings(3, [0, 1]), moving_points(GROUPS)
+    assert moving == {0: (0, 0), 1: (0, 1), 2: (0, 2), 3: (1, 0), 4: (1, 1)}
+    circles = circles_of(rings, points, moving=moving)
+    assert [each.point for each in circles] == [(0, 0), (0, 1), (1, 0)]
+    labels = item_labels(rings, points, TITLES, moving=moving)
+    assert [(each.text, each.point) for each in labels] == [
+        ("d", (1, 0)),
+        ("a", (0, 0)),
+        ("b", (0, 1)),
+    ]
+    assert {each.point for each in circles_of(rings, points)} == {None}
 
 
 def test_items_are_named_before_groups_on_the_grid_of_the_map() -> None:

@@ -59,6 +59,6 @@ def test_a_map_fills_its_page_and_stays_as_it_was() -> None:
 def test_a_page_brings_what_lies_over_the_map_and_no_title_in_it_ends_its_script() -> None:
     layer = Layer([Circle(1.0, 2.0, 18.0, 2.5)], [Label("</script><b>", 1.0, 2.0, "focus")])
     page = page_of(drawn(["a", "b"]), layer=layer, theme="dark")
-    assert '"circles": [{"x": 1.0, "y": 2.0, "size": 18.0, "width": 2.5, "axes": ""}]' in page
+    assert '"circles": [{"x": 1.0, "y": 2.0, "size": 18.0, "width": 2.5, "axes": "", ' in page
     assert '"text": "\\u003c/script>\\u003cb>"' in page
     assert f'"ground": "{GROUNDS["dark"][0]}"' in page
