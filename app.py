@@ -9,18 +9,18 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.redrawing import begin_drawing
-from bert4rec.ui.refusals import keep_refusal, show_refusal
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import (
     follow_link,
     forget_deletions,
+    leave_lost_dataset,
     leave_lost_run,
     name_run,
     show_error,
 )
 
-LINK_PROBLEM_KEY = "link_problem"
 # A file of ours: a Material icon would be fetched from a server outside.
 ICON = str(Path(bert4rec.ui.__file__).with_name("icon.svg"))
 PAGES = [
@@ -107,12 +107,10 @@ if not may_enter:
 # Both pages delete runs, and both offer to take it back.
 if page.url_path not in ("runs", "train"):
     forget_deletions()
-try:
-    follow_link()
-    leave_lost_run()
-except Bert4RecError as error:
-    keep_refusal(LINK_PROBLEM_KEY, error)
-show_refusal(LINK_PROBLEM_KEY)
+for take in (follow_link, leave_lost_run, leave_lost_dataset):
+    problem_key = f"{take.__name__}_problem"
+    carry_out(problem_key, take)
+    show_refusal(problem_key)
 # Whatever a page did not expect is shown in words as well, never as a traceback.
 for draw in (draw_sidebar, page.run):
     try:

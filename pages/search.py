@@ -93,7 +93,7 @@ def draw_choice(studies: dict[str, ReadStudy], shown: str) -> None:
 
 
 def draw_new_search(taken: set[str]) -> None:
-    dataset = state.current_dataset()
+    dataset = state.shown_dataset()
     if dataset is None:
         draw_empty()
         return

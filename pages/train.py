@@ -75,7 +75,7 @@ def draw_choice(labels: dict[str, str], view: str) -> None:
 
 
 def draw_new_run() -> None:
-    dataset = state.current_dataset()
+    dataset = state.shown_dataset()
     if dataset is None:
         draw_empty()
         return
@@ -128,7 +128,6 @@ def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         on_click=start,
-        args=(dataset.name,),
     )
     show_refusal(PROBLEM_KEY)
     if state.job_service().active():
@@ -137,14 +136,16 @@ def draw_start(dataset: SequenceDataset, settings: Hyperparameters) -> None:
         st.caption("A search is under way; this run will start after its present trial.")
 
 
-def start(dataset_name: str) -> None:
+def start() -> None:
     """Start what the form holds at the moment of the press."""
     settings, _ = forms.check_draft(settings_form.draft())
     if settings is None:
         return
-    name = str(st.session_state.get(NAME_KEY) or "").strip() or default_name(dataset_name)
+    policy = Policy(settings_form.chosen_kind(), settings)
     try:
-        start_run(Policy(settings_form.chosen_kind(), settings), name, state.choose_run)
+        dataset = state.pressed_dataset()
+        name = str(st.session_state.get(NAME_KEY) or "").strip() or default_name(dataset.name)
+        start_run(dataset, policy, name, state.choose_run)
     except Bert4RecError as error:
         keep_refusal(PROBLEM_KEY, error)
     else:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from bert4rec.data.collection import list_datasets
+from bert4rec.data.collection import MANIFEST_NAME, list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError
-from bert4rec.files import child_of, find_workspace
+from bert4rec.files import child_of, find_workspace, is_file
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.ui import cache
 from bert4rec.ui.address import write_address
@@ -177,8 +177,11 @@ def chosen_among(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return next((m for m in manifests if m["folder"] == chosen), manifests[0])
 
 
-def current_dataset() -> SequenceDataset | None:
-    """Open the dataset in use, or return None while there is none.
+def shown_dataset() -> SequenceDataset | None:
+    """Open the dataset in use for a page that shows it, or return None while there is none.
+
+    It stays in use, also where nobody chose it. Else a press would be about another one as soon as
+    somebody else brings that in.
 
     Raises:
         FormatError: its folder is damaged or of a newer version.
@@ -186,12 +189,47 @@ def current_dataset() -> SequenceDataset | None:
     manifest = current_manifest()
     if manifest is None:
         return None
+    choose_dataset(str(manifest["folder"]))
     return cache.open_dataset(str(manifest["folder"]), str(manifest["fingerprint"]))
 
 
+def pressed_dataset() -> SequenceDataset:
+    """Open the dataset that was shown or chosen last, for what is done with it at a press.
+
+    Raises:
+        NotFoundError: it was deleted since, or there is none; no other one takes its place.
+        FormatError: its folder is damaged or of a newer version.
+    """
+    leave_lost_dataset()
+    dataset = shown_dataset()
+    if dataset is None:
+        raise NotFoundError("there is no dataset", fix="Prepare one on the Data page.")
+    return dataset
+
+
 def choose_dataset(folder_name: str) -> None:
-    """Use a dataset from now on, in this session."""
-    st.session_state[DATASET_KEY] = folder_name
+    """Use a dataset from now on, in this session; one that is not there changes nothing."""
+    if _is_dataset(folder_name):
+        st.session_state[DATASET_KEY] = folder_name
+
+
+def leave_lost_dataset() -> None:
+    """Stop using a dataset that was deleted since it was chosen or shown.
+
+    Raises:
+        NotFoundError: that is so, and another dataset is in use from now on.
+    """
+    chosen = st.session_state.get(DATASET_KEY)
+    if chosen and not _is_dataset(chosen):
+        del st.session_state[DATASET_KEY]
+        raise NotFoundError(
+            "the dataset in use was deleted",
+            fix="Go on with the one that is shown now, or bring it in again on the Data page.",
+        )
+
+
+def _is_dataset(folder_name: str) -> bool:
+    return bool(folder_name) and is_file(workspace() / "datasets" / folder_name / MANIFEST_NAME)
 
 
 def current_run() -> Run | None:
@@ -251,7 +289,8 @@ def follow_link() -> None:
             del st.query_params["run"]
             raise
         st.session_state[RUN_KEY] = st.session_state[LINKED_KEY] = linked
-        st.session_state.setdefault(DATASET_KEY, run.config()["dataset"].get("folder"))
+        if DATASET_KEY not in st.session_state:
+            choose_dataset(str(run.config()["dataset"].get("folder", "")))
 
 
 def leave_lost_run() -> None:

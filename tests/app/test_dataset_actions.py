@@ -42,7 +42,7 @@ def open_data() -> AppTest:
 
 def choose(app: AppTest, action: str, button: str | None = None) -> None:
     """Choose from the menu and, where the dialog is open already, press a button in it."""
-    app.menu_button(key="dataset_menu").click(action)
+    app.menu_button[0].click(action)
     if button is not None:
         next(found for found in app.button if found.label == button).click()
     app.run()
@@ -141,7 +141,7 @@ def test_versions_of_one_source_are_compared_first(
 
 @pytest.mark.usefixtures("plays")
 def test_a_dataset_alone_has_nothing_to_be_compared_with() -> None:
-    menu = open_data().menu_button(key="dataset_menu")
+    menu = open_data().menu_button[0]
     assert len(menu.options) == 2
 
 

@@ -178,7 +178,7 @@ def points_of(chart: Any) -> pd.DataFrame:
 def test_a_dialog_shows_them_as_text(action: str, workspace: Path) -> None:
     prepare(LOG.iloc[:-6], name="<img src=x onerror=alert(1)>", workspace=workspace)
     app = open_data()
-    app.menu_button(key="dataset_menu").click(action)
+    app.menu_button[0].click(action)
     app.run()
     assert_harmless(app, NAME)
 
@@ -194,11 +194,11 @@ def test_what_would_be_deleted_is_named_in_text() -> None:
 def test_files_to_download_keep_their_names(workspace: Path) -> None:
     prepare(LOG, name="x-_may_-y", workspace=workspace)
     app = open_data()
-    app.menu_button(key="dataset_menu").click("Export")
+    app.menu_button[0].click("Export")
     app.run()
     assert "_may_" not in "\n".join(re.sub("`[^`]*`", "", text) for text in markdown_texts(app))
     next(box for box in app.segmented_control if box.label == "Form").set_value("recbole")
-    app.menu_button(key="dataset_menu").click("Export")
+    app.menu_button[0].click("Export")
     press(app, "Write the files")
     app.run()
     labels = [button.proto.label for button in app.get("download_button")]

@@ -41,7 +41,7 @@ def _draw_check(dataset: SequenceDataset, check: Check, place: int) -> None:
         return
     if row.button(
         check.fix_label,
-        key=f"fix_{place}",
+        key=f"fix_{dataset.fingerprint}_{place}",
         icon=":material/filter_alt:",
         help="Makes a new dataset of this one; this one stays.",
     ):

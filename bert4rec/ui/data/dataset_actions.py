@@ -57,7 +57,7 @@ def draw_actions(row: DeltaGenerator, manifest: dict[str, Any], labels: dict[str
     chosen = row.menu_button(
         "More",
         [RENAME, EXPORT, *([COMPARE] if len(labels) > 1 else [])],
-        key="dataset_menu",
+        key=f"dataset_menu_{manifest['folder']}",
         icon=":material/more_horiz:",
         format_func=lambda action: f"{ACTION_ICONS[action]} {action}",
     )
@@ -67,7 +67,7 @@ def draw_actions(row: DeltaGenerator, manifest: dict[str, Any], labels: dict[str
         _ask_export(manifest)
     elif chosen == COMPARE:
         _compare(manifest, labels)
-    if row.button("Delete", icon=":material/delete:"):
+    if row.button("Delete", icon=":material/delete:", key=f"delete_{manifest['folder']}"):
         _ask_delete(manifest)
 
 

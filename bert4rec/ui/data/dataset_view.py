@@ -76,6 +76,8 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     labels = _labels(manifests)
     # Not among those that are there by now: another visitor may have just added one.
     current = state.chosen_among(manifests)
+    # From now on, also where nobody chose it: what is pressed is about what is shown.
+    state.choose_dataset(str(current["folder"]))
     row = st.container(horizontal=True, vertical_alignment="bottom")
     folder = row.selectbox(
         "Dataset",
@@ -87,7 +89,13 @@ def _choose(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     if folder != current["folder"]:
         state.choose_dataset(folder)
         st.rerun()
-    if row.button("Train on this", type="primary", icon=":material/model_training:"):
+    # By its folder: where another one was deleted at the press, nothing was pressed here.
+    if row.button(
+        "Train on this",
+        type="primary",
+        icon=":material/model_training:",
+        key=f"train_on_{folder}",
+    ):
         show_new()
         st.switch_page("pages/train.py")
     draw_actions(row, by_folder[folder], labels)

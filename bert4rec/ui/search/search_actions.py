@@ -77,10 +77,11 @@ def _start() -> None:
     # Torch comes with it, which a page that only shows a search does not need.
     from bert4rec.device import choose_for
 
-    dataset, (plan, _) = state.current_dataset(), check_plan(search_form.draft())
-    if dataset is None or plan is None:
+    plan, _ = check_plan(search_form.draft())
+    if plan is None:
         # The form, which is drawn anew, says what is wrong.
         return
+    dataset = state.pressed_dataset()
     choose_for(plan.base)
     name = asked_name(dataset, [path.stem for path in list_studies(state.workspace())])
     study = create_study(state.workspace(), dataset, plan, name=name)
@@ -203,8 +204,7 @@ def _found(name: str) -> Study:
 
 def _copy(plan: SearchPlan, dataset_folder: str) -> None:
     search_form.fill(draft_of(plan))
-    if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
-        state.choose_dataset(dataset_folder)
+    state.choose_dataset(dataset_folder)
     show_new()
 
 

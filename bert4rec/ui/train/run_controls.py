@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import RunError
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
@@ -37,15 +38,14 @@ def shown_state(run: Run, status: Status) -> str:
     return "paused" if service.is_paused(run.id) else "running"
 
 
-def start_run(policy: Policy, name: str | None, after: Callable[[str], None]) -> None:
-    """Make a run of the current dataset and queue it; `after` gets its id.
+def start_run(
+    dataset: SequenceDataset, policy: Policy, name: str | None, after: Callable[[str], None]
+) -> None:
+    """Make a run of a dataset and queue it; `after` gets its id.
 
     Raises:
         Bert4RecError: it cannot be made or queued; nothing is left behind.
     """
-    dataset = state.current_dataset()
-    if dataset is None:
-        raise RunError("there is no dataset to train on", fix="Prepare one on the Data page.")
     run = state.job_service().make_and_submit(
         policy.settings.device,
         lambda: create_run(state.workspace(), dataset, policy, name=name or None),
@@ -77,8 +77,7 @@ def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) ->
     fill_from_policy(policy, source)
     st.session_state[NAME_KEY] = name
     show_new()
-    if dataset_folder in {str(found["folder"]) for found in state.datasets()}:
-        state.choose_dataset(dataset_folder)
+    state.choose_dataset(dataset_folder)
 
 
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:
