@@ -97,6 +97,7 @@ def serve(
     """
     import streamlit as st
     from starlette.middleware import Middleware
+    from streamlit import net_util
     from streamlit.runtime.pages_manager import PagesManager
 
     from bert4rec.ui.login_return import LoginReturn
@@ -112,6 +113,9 @@ def serve(
     # As `st.navigation` does on its first run. Before that, Streamlit 1.67 takes a folder named
     # "pages" for its older kind of app, and a link straight to a page would bypass app.py.
     PagesManager.uses_pages_directory = False
+    # Streamlit would ask a server outside for this machine's address whenever a page of another
+    # origin knocks. Who is let in from elsewhere is named in `allowedHosts`.
+    net_util.get_external_ip = lambda: None
     greeting = _greeting(host, port, workspace, login=asked, open_browser=open_browser, tell=tell)
     config = launch_config(read_config(app), host, port, asked)
     layers = [Middleware(PackedAssets)]
