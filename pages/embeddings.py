@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -52,6 +53,10 @@ N_CLEARED_KEY = "embeddings_n_cleared"
 # More chosen items than this are not drawn beyond the sample.
 MAX_MARKED = 1000
 DATASET_KEY = "embeddings_dataset"
+
+
+# The groups of the points that stand for some items, as they are coloured now.
+GroupsOn = Callable[[np.ndarray], Sequence[Group]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +224,11 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
     )
     layer = layer_over(found, colours.groups, titles, rings)
     drawn = Drawn(figure, layer, about, maps.file_stem(run, found.method), theme_type())
-    show_chart(drawn, shown, colours.groups)
+
+    def groups_on(item_idx: np.ndarray) -> Sequence[Group]:
+        return colouring_of(run, recommender, item_idx, shown.labels).groups
+
+    show_chart(drawn, shown, partial(take_selection, shown, colours.groups, groups_on))
     if shown.path:
         st.caption(path_words(found, shown.path, path_user(recommender)))
     st.caption(
@@ -234,18 +243,18 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
     return drawn
 
 
-def show_chart(drawn: Drawn, shown: Shown, groups: Sequence[Group]) -> None:
+def show_chart(drawn: Drawn, shown: Shown, on_select: Callable[[], None]) -> None:
     st.plotly_chart(
         drawn.figure,
         key=chart_key(),
-        on_select=partial(take_selection, shown, groups),
+        on_select=on_select,
         selection_mode=("points", "box", "lasso"),
         config=map_charts.chart_config(drawn.file_stem) | {"displayModeBar": True},
         alt=f"{drawn.about}. {lost_words(shown.whole)}.",
     )
 
 
-def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
+def take_selection(shown: Shown, groups: Sequence[Group], groups_on: GroupsOn) -> None:
     """Copy a selection away: plotly forgets it as soon as the figure changes."""
     whole, found = shown.whole, shown.found
     selection = st.session_state[chart_key()]["selection"]
@@ -253,13 +262,24 @@ def take_selection(shown: Shown, groups: Sequence[Group]) -> None:
     items = [int(idx) for idx in found.item_idx[rows]]
     is_outlined = bool(selection.get("lasso") or selection.get("box"))
     if is_outlined and len(whole.item_idx) > len(found.item_idx):
-        rows = map_charts.outlined_rows(selection, whole, found)
-        items = [int(idx) for idx in whole.item_idx[rows]]
+        hidden = map_charts.hidden_groups(selection, found, groups)
+        items = outlined_items(selection, shown, hidden, groups_on)
     if len(items) == 1:
         st.session_state[FOCUS_KEY] = items[0]
     # An outline around nothing chooses nothing; a figure that changes tells of none at all.
     if is_outlined or len(items) > 1:
         st.session_state[CHOSEN_KEY] = items
+
+
+def outlined_items(
+    selection: Mapping[str, Any], shown: Shown, hidden: set[str], groups_on: GroupsOn
+) -> list[int]:
+    """Return the items inside an outline, drawn or not, but none of a group that is hidden."""
+    whole = shown.whole
+    rows = map_charts.outlined_rows(selection, whole, shown.found)
+    groups = groups_on(whole.item_idx) if hidden else []
+    away = {int(row) for group in groups if group.name in hidden for row in group.rows}
+    return [int(whole.item_idx[row]) for row in rows if row not in away]
 
 
 page()

@@ -194,6 +194,27 @@ def outlined_rows(
     return [int(row) for row in np.flatnonzero(is_inside)]
 
 
+def hidden_groups(
+    selection: Mapping[str, Any], drawn: EmbeddingMap, groups: Sequence[Group]
+) -> set[str]:
+    """Return the names of groups that a reader hid by the legend, as an outline over them shows.
+
+    The browser tells of no point of theirs, though some lie inside.
+
+    Args:
+        selection: What the browser sent.
+        drawn: What the figure shows, flat.
+        groups: Those of its points.
+    """
+    inside = outlined_rows(selection, drawn, drawn)
+    told = selected_rows(selection["points"], groups)
+    return {
+        group.name
+        for group in groups
+        if np.isin(inside, group.rows).any() and not np.isin(told, group.rows).any()
+    }
+
+
 def _texts(titles: Sequence[str], counts: np.ndarray) -> np.ndarray:
     if len(titles) > N_LONG_TEXTS:
         return np.array([safe_text(title, SHORT_TITLE) for title in titles], dtype=object)

@@ -16,6 +16,7 @@ from bert4rec.view.map_charts import (
     Rings,
     chart_config,
     draw_map,
+    hidden_groups,
     outlined_rows,
     safe_text,
     selected_rows,
@@ -88,6 +89,25 @@ def test_an_outline_holds_items_that_are_not_drawn() -> None:
     corners = [(box["x"][a], box["y"][b]) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))]
     lasso = {"x": [x for x, _ in corners], "y": [y for _, y in corners]}
     assert set(outlined_rows({"lasso": [lasso]}, whole, drawn)) <= set(rows)
+
+
+def test_a_group_is_hidden_of_which_points_lie_inside_an_outline_and_none_is_told() -> None:
+    drawn = map_of(6)
+    points = to_grid(drawn.points)
+    groups = [Group(name, np.array(rows), RED) for name, rows in (("a", [0, 2, 4]), ("b", [1, 3]))]
+    groups.append(Group("far", np.array([5]), BLUE))
+    inside = points[:5]
+    box = {
+        axis: [float(inside[:, at].min()), float(inside[:, at].max())]
+        for at, axis in enumerate("xy")
+    }
+    told = [{"curve_number": 0, "point_number": place} for place in range(3)]
+    there = outlined_rows({"box": [box]}, drawn, drawn)
+    hidden = {"b"} | ({"far"} if 5 in there else set())
+    assert hidden_groups({"box": [box], "points": told}, drawn, groups) == hidden
+    both = [*told, {"curve_number": 1, "point_number": 0}]
+    assert "b" not in hidden_groups({"box": [box], "points": both}, drawn, groups)
+    assert hidden_groups({"box": [], "points": []}, drawn, groups) == set()
 
 
 def scaled(values: list[float], *, is_log: bool = False) -> go.Figure:
