@@ -35,7 +35,7 @@ LINK_KEY = "inspect_link"
 PRESSED_KEY = "inspect_pressed"
 PROBLEM_KEY, COMPOSE_PROBLEM_KEY = "inspect_problem", "inspect_compose_problem"
 USER_KEY = "inspect_user"
-LINK_NAMES = ("user", "mask", "items")
+LINK_NAMES = ("user", "mask", "items", "from")
 TOP_K = 10
 
 

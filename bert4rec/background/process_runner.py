@@ -43,7 +43,7 @@ def run_in_a_process(run: Run, control: Control) -> None:
             state="failed",
             error="ProcessDied",
             message=f"its process could not be started: {error.strerror or error}",
-            fix="Look at the workspace and at this machine with bert4rec doctor, then resume it.",
+            fix="Look at the machine with bert4rec doctor, then let the run go on.",
         )
         return
     if exit_status != TOLD:

@@ -44,10 +44,10 @@ N_FILES_IN_MANIFEST = 100
 FILTERS = {
     "event": "keep more events",
     "no number": "write values as 4.5",
-    "value": "lower min_value",
-    "long": "raise max_sequence_length",
-    "short": "lower min_sequence_length",
-    "rare": "lower min_item_count",
+    "value": "lower the smallest value (min_value)",
+    "long": "raise the longest history (max_sequence_length)",
+    "short": "lower the shortest history (min_sequence_length)",
+    "rare": "ask for fewer interactions of an item (min_item_count)",
 }
 SAVING = threading.Lock()
 

@@ -132,7 +132,7 @@ class Run:
             raise NotFoundError(
                 f"the run's dataset {told['name']!r} is no longer there",
                 where=str(self.workspace),
-                fix="Prepare it from the same log in the same way, then resume the run.",
+                fix="Prepare it from the same log in the same way, then let the run go on.",
                 fingerprint=told["fingerprint"],
             ) from error
 

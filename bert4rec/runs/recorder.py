@@ -190,10 +190,10 @@ def unwritable(error: BaseException, folder: Path) -> UnwritableError | None:
     """Return that a run's folder cannot be written, where that is what the run died of."""
     number, path = _system_error(error)
     if number in FULL:
-        message, fix = "the disk or its quota is full", "Make room, then resume the run."
+        message, fix = "the disk or its quota is full", "Make room, then let the run go on."
     elif number in FORBIDDEN and (not path or folder in (path, *path.parents)):
         message = "the run's folder cannot be written"
-        fix = "Permit writing in the workspace, then resume the run."
+        fix = "Permit writing in the workspace, then let the run go on."
     else:
         return None
     return UnwritableError(message, where=str(folder), fix=fix)

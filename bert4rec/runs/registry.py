@@ -188,7 +188,7 @@ def find_among(runs: Sequence[Run], text: str, *, where: str, is_sole: bool = Fa
 
 
 def _no_run(text: str, runs: Sequence[Run], where: str) -> NotFoundError:
-    there = ", ".join(run.id for run in runs[:5]) or "none yet"
+    there = ", ".join(run.id for run in runs[:5]) or "none"
     place = expanded(text)
     problem, fix = f"there is no run {text!r}", f"Runs here: {there}."
     if is_there(place):

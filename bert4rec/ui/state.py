@@ -308,7 +308,8 @@ def leave_lost_run() -> None:
         forget_run(chosen)
         raise NotFoundError(
             "the run in use is no longer here",
-            fix="Choose another one; the Runs page restores what is in the trash.",
+            fix="Choose another one. The Runs page can restore what was deleted, but not what was "
+            "discarded.",
         ) from error
     except Bert4RecError:
         forget_run(chosen)

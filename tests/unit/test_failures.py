@@ -103,7 +103,7 @@ def test_a_disk_that_fills_up_fails_the_run_which_goes_on_once_there_is_room(
     run = new_run(disk)
     with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, lambda: fill(disk)))
-    assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
+    assert_failed(run, "the disk or its quota is full", "Make room, then let the run go on")
     assert not [path for path in run.folder.rglob("*") if path.suffix == ".tmp"]
     (disk / "ballast").unlink()
     resume(run)
@@ -124,7 +124,7 @@ def test_a_disk_without_a_single_byte_left_fails_the_run_as_this_process_knows(d
 
     with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, fill_all))
-    assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
+    assert_failed(run, "the disk or its quota is full", "Make room, then let the run go on")
     (disk / "ballast").unlink()
     service = JobService(disk)
     service.submit(run)
@@ -141,7 +141,7 @@ def test_a_journal_that_finds_no_room_fails_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(UnwritableError, match="the disk or its quota is full"):
         execute(run, watch=at_step(7, no_room))
-    assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
+    assert_failed(run, "the disk or its quota is full", "Make room, then let the run go on")
 
 
 def test_a_limit_on_the_size_of_files_fails_the_run(tmp_path: Path, uninterrupted: Run) -> None:
@@ -153,7 +153,7 @@ def test_a_limit_on_the_size_of_files_fails_the_run(tmp_path: Path, uninterrupte
             execute(run, watch=at_step(7, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, small)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert_failed(run, "the disk or its quota is full", "Make room, then resume the run")
+    assert_failed(run, "the disk or its quota is full", "Make room, then let the run go on")
     resume(run)
     assert_equal_ends(run, uninterrupted)
 
@@ -171,7 +171,7 @@ def test_a_workspace_that_becomes_read_only_fails_its_runs_and_refuses_others(
         service.submit(one)
     assert service.wait(lambda: not service.active(), LIMIT_S)
     for one in (run, waiting):
-        assert_failed(one, "the run's folder cannot be written", "then resume the run")
+        assert_failed(one, "the run's folder cannot be written", "then let the run go on")
     with pytest.raises(UnwritableError, match="Read-only file system"):
         service.submit(run)
     with pytest.raises(UnwritableError, match="Read-only file system"):
@@ -199,7 +199,7 @@ def test_a_process_whose_folder_cannot_be_written_fails_the_run_too(disk: Path) 
     run = new_run(disk)
     close_for_writing(disk)
     run_in_a_process(run, Control())
-    assert_failed(run, "could not be started: Read-only file system", "then resume it")
+    assert_failed(run, "could not be started: Read-only file system", "then let the run go on")
     open_for_writing(disk)
     resume(run)
     assert run.status().state == "finished"
@@ -230,7 +230,7 @@ def test_a_dataset_that_is_deleted_on_the_way_is_missed_only_by_the_next_start(
     again = create_run(tmp_path, dataset, Policy("scoring_policy", SETTINGS))
     with pytest.raises(NotFoundError):
         execute(again)
-    assert_failed(again, "dataset 'ring' is no longer there", "then resume the run")
+    assert_failed(again, "dataset 'ring' is no longer there", "then let the run go on")
 
 
 OUT_OF_MEMORY: list[Exception] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import secrets
@@ -9,17 +10,24 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from bert4rec.errors import NotFoundError
-from bert4rec.files import expanded, writing_explained
+from bert4rec.files import (
+    expanded,
+    remove_abandoned,
+    temporary_folder_beside,
+    writing_explained,
+)
 
 DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
 # A file's name has 255 bytes, and a letter up to four.
 MAX_NAME_LENGTH = 60
+UPLOADS = "uploads"
 UPLOAD_LIFE_S = 24 * 3600
 
 
@@ -112,14 +120,16 @@ def data_path(folder: Path, relative: str) -> Path:
 def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
     """Write an upload below the workspace and return its path; uploads left behind go.
 
-    The file keeps its name, made safe, in a folder of its own.
+    The file keeps its name, made safe, in a folder of its own. It goes with the process at the
+    latest, as nobody can come back for it then.
 
     Raises:
         UnwritableError: the workspace cannot be written, or is full; nothing of the upload stays.
     """
-    uploads = workspace / "uploads"
-    forget_old_uploads(uploads, time.time())
-    path = uploads / secrets.token_hex(8) / safe_file_name(name)
+    remove_abandoned(workspace / UPLOADS)
+    ours = _uploads_of_process(workspace)
+    forget_old_uploads(ours, time.time())
+    path = ours / secrets.token_hex(8) / safe_file_name(name)
     upload.seek(0)
     with writing_explained(workspace):
         path.parent.mkdir(parents=True)
@@ -130,6 +140,13 @@ def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
             shutil.rmtree(path.parent, ignore_errors=True)
             raise
     return path
+
+
+@cache
+def _uploads_of_process(workspace: Path) -> Path:
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(temporary_folder_beside(workspace / UPLOADS / "of"))
 
 
 def safe_file_name(name: str) -> str:
@@ -147,7 +164,7 @@ def safe_file_name(name: str) -> str:
 
 def forget_upload(path: Path, workspace: Path) -> None:
     """Delete a spooled upload; any other path is left alone."""
-    if path.parent.parent == workspace / "uploads":
+    if path.parent.parent.parent == workspace / UPLOADS:
         shutil.rmtree(path.parent, ignore_errors=True)
 
 

@@ -160,6 +160,8 @@ class Draft:
             link["user"] = self.user
         if self.is_edited or not self.user:
             link["items"] = ".".join(str(slot.item_idx) for slot in self.slots)
+        if self.is_edited and not self.user:
+            link["from"] = ".".join(map(str, self.original))
         return {name: value for name, value in link.items() if value}
 
     @classmethod
@@ -167,7 +169,8 @@ class Draft:
         """Build the draft that an address names.
 
         Args:
-            link: `items`, `mask` and `user`, each optional.
+            link: `items`, `mask`, `user` and `from`, what the items were before they were edited;
+                each optional.
             original: The user's history, None without a user.
             n_items: Size of the catalogue.
 
@@ -175,10 +178,11 @@ class Draft:
             SettingsError: the address names neither items nor a user, or is malformed.
         """
         shown = link_numbers(link.get("items", ""), 1, n_items)
+        before = link_numbers(link.get("from", ""), 1, n_items) or shown
         hidden = [at - 1 for at in link_numbers(link.get("mask", ""), 1, MAX_ITEMS)]
-        if len(shown) > MAX_ITEMS:
+        if max(len(shown), len(before)) > MAX_ITEMS:
             raise misfit()
-        pinned = [int(item) for item in original] if original is not None else shown
+        pinned = [int(item) for item in original] if original is not None else before
         if not pinned:
             raise SettingsError(["the address names no sequence"], fix="Choose a user.")
         draft = cls.of(pinned, link.get("user", ""))

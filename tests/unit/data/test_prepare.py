@@ -67,7 +67,7 @@ def test_filters_that_leave_too_little_say_which_of_them_to_loosen(workspace: Pa
     frame = frame_of(*((user, item, 1) for user in "uvw" for item in "abcde"))
     with pytest.raises(DatasetError, match="filters leave 0 users") as caught:
         prepare(frame, settings=PrepareSettings(max_sequence_length=3))
-    assert caught.value.fix == "To keep more: raise max_sequence_length."
+    assert caught.value.fix == "To keep more: raise the longest history (max_sequence_length)."
 
 
 def test_a_value_that_is_no_number_is_not_counted_among_the_small_ones(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import os
 import resource
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,7 +106,7 @@ def test_an_upload_lands_in_a_folder_of_its_own_whatever_its_name(
     tmp_path: Path, name: str
 ) -> None:
     path = spool(io.BytesIO(b"user,item\n"), name, tmp_path)
-    assert path.parent.parent == tmp_path / "uploads"
+    assert path.parent.parent.parent == tmp_path / "uploads"
     assert path.name == "evil.csv"
     assert path.read_bytes() == b"user,item\n"
 
@@ -168,7 +170,7 @@ def test_forgetting_deletes_uploads_only(tmp_path: Path) -> None:
 def test_uploads_left_for_more_than_a_day_go(tmp_path: Path) -> None:
     old, new = (spool(io.BytesIO(b"x"), "log.csv", tmp_path) for _ in range(2))
     os.utime(old.parent, (0, 0))
-    forget_old_uploads(tmp_path / "uploads", now_s=new.parent.stat().st_mtime + 60)
+    forget_old_uploads(new.parent.parent, now_s=new.parent.stat().st_mtime + 60)
     assert not old.exists()
     assert new.exists()
 
@@ -181,7 +183,25 @@ def test_an_upload_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
             spool(io.BytesIO(bytes(5000)), "log.csv", tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert list((tmp_path / "uploads").iterdir()) == []
+    assert not list((tmp_path / "uploads").rglob("*.csv"))
+
+
+KILLED = """
+import io, os, pathlib, signal, sys
+from bert4rec.ui.data.log_files import spool
+spool(io.BytesIO(b"left behind"), "left.csv", pathlib.Path(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_uploads_of_a_killed_server_go_with_the_next_one_and_those_of_this_one_stay(
+    tmp_path: Path,
+) -> None:
+    mine = spool(io.BytesIO(b"mine"), "mine.csv", tmp_path)
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert list((tmp_path / "uploads").rglob("left.csv"))
+    other = spool(io.BytesIO(b"other"), "other.csv", tmp_path)
+    assert sorted((tmp_path / "uploads").rglob("*.csv")) == sorted([mine, other])
 
 
 def test_the_folder_of_a_parted_table_is_offered_with_one_file_a_part(folder: Path) -> None:

@@ -84,6 +84,8 @@ def test_a_long_history_is_cut_to_its_newest_items() -> None:
         Draft.of([1, 2, 3], "ann", [0, 2]).without(1),
         Draft.of([1, 2, 3], "ann", [0]).inserted(1, 9).moved(3, 0),
         Draft.of([4, 4, 2], hidden=[1]),
+        Draft.of([4, 4, 2], hidden=[1]).inserted(1, 9),
+        Draft.of([5, 6, 7, 8]).moved(3, 0).without(2),
     ],
 )
 def test_a_link_reproduces_a_draft(draft: Draft) -> None:
