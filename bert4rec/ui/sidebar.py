@@ -9,6 +9,7 @@ from bert4rec.ui import state
 from bert4rec.ui.kept_focus import keep_focus
 from bert4rec.ui.login import draw_leaving
 from bert4rec.ui.theme_watch import watch_theme
+from bert4rec.ui.way_back import keep_way_back
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted
@@ -26,6 +27,7 @@ def draw_sidebar() -> None:
         draw_leaving()
         watch_theme()
         keep_focus()
+        keep_way_back()
 
 
 def _draw_dataset() -> None:
