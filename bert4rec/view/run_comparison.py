@@ -134,7 +134,7 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     verdict = VERDICTS[told_apart(known[first], known[second], metric)]
     return (
         f"By {metric_name(metric)}, {first} is {verdict} {second}. Evaluate compares models user "
-        "by user, which tells smaller differences."
+        "by user, which shows smaller differences."
     )
 
 
@@ -179,4 +179,4 @@ def loss_comparison(curves: Mapping[str, Curves]) -> str:
     if not last:
         return "None of them has trained a step yet."
     parts = ", ".join(f"{label} ({number(value, 3)})" for label, value in last.items())
-    return f"Last training loss as measured: {parts}. The lines are smoothed."
+    return f"Last training loss as measured: {parts}. The lines and their table are smoothed."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.background.findings import FINDERS
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.held_out.calibration import Calibration, calibrate
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
@@ -20,6 +24,7 @@ from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.runs import run_downloads
+from bert4rec.words import percent
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.unfolding import unfolded
@@ -505,10 +510,29 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     expected = app.dataframe[-1].value
     assert expected["Rank"].tolist() == list(range(1, 9))
     assert (expected.iloc[:, 1] == expected.iloc[:, 2]).all()
-    assert "All of them name 8 of 8 items" in texts(app).replace("\\", "")
-    labelled(app.text_input, "User").set_value("nobody")
+    assert "8 of 8 items are named by all" in texts(app).replace("\\", "")
+    app.session_state[f"runs_user_{trained.dataset().fingerprint}"] = "nobody"
     drawn(app)
     assert "nobody" in texts(app)
+
+
+def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
+    trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paying(recommender: Recommender) -> Calibration:
+        return replace(calibrate(recommender), temperature=2.0, pays=True)
+
+    monkeypatch.setitem(FINDERS, "calibration", paying)
+    app = open_runs([trained, twin(trained)])
+    app.session_state["runs_predictions"] = True
+    drawn(app)
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
+    drawn(app)
+    model = load_model(trained).with_temperature(2.0)
+    history = [model.vocabulary.item_id(int(item)) for item in model.dataset.history(0)]
+    likely = percent(model.recommend(history, 1)[0].probability)
+    assert app.dataframe[-1].value.iloc[0, 1].endswith(f"({likely})")
+    assert "scores are divided by 2.00" in texts(app)
 
 
 def test_a_user_of_one_dataset_is_not_asked_of_another(trained: Run, workspace: Path) -> None:
@@ -516,14 +540,14 @@ def test_a_user_of_one_dataset_is_not_asked_of_another(trained: Run, workspace: 
     app = open_runs([trained, twin(trained)])
     app.session_state["runs_predictions"] = True
     drawn(app)
-    labelled(app.text_input, "User").set_value("99")
+    labelled(app.selectbox, "User").set_value("99")
     drawn(app)
     assert not app.error
     drawn(app.switch_page("pages/home.py"))
     app.session_state["runs_chosen"] = [other.id, twin(other).id]
     app.session_state["runs_predictions"] = True
     drawn(app.switch_page("pages/runs.py"))
-    assert labelled(app.text_input, "User").value == other.dataset().user_id(0)
+    assert labelled(app.selectbox, "User").value == other.dataset().user_id(0)
     assert not app.error
 
 

@@ -39,12 +39,12 @@ def open_model(run: Run) -> Recommender:
 
 def ended_model(run: Run) -> Recommender:
     """Load the best checkpoint of a run, with its temperature where that is known and pays."""
-    recommender, temperature = load_recommender(run.id), _temperature(run)
+    recommender, temperature = load_recommender(run.id), temperature_of(run)
     return recommender if temperature == 1 else recommender.with_temperature(temperature)
 
 
-def _temperature(run: Run) -> float:
-    """Return what divides the scores of a run: 1 where that does not pay or is not known."""
+def temperature_of(run: Run) -> float:
+    """Return what divides the scores of a run: 1 where that does not pay or is not known yet."""
     found = _calibration(run)
     value: Calibration | None = None if found is None else found.value
     return value.temperature if value is not None and value.pays else 1.0
@@ -63,19 +63,26 @@ def draw_calibrated(models: Mapping[str, Recommender], where: str) -> None:
         models: By their names; one alone needs none.
         where: Where to read more.
     """
-    for model in models.values():
-        run = model.run
-        assert isinstance(run, Run)
+    used = {}
+    for name, model in models.items():
+        assert isinstance(model.run, Run)
+        used[name] = (model.run, model.scorer.temperature)
+    draw_temperatures(used, where)
+
+
+def draw_temperatures(used: Mapping[str, tuple[Run, float]], where: str) -> None:
+    """Say the same of runs by their names, each with what its scores were divided by."""
+    for run, temperature in used.values():
         found = _calibration(run)
         is_running = found is not None and found.state == "running"
         # It may have been found since the model was opened.
-        if is_running or _temperature(run) != model.scorer.temperature:
+        if is_running or temperature_of(run) != temperature:
             _wait(run, "calibration", "Calibrating probabilities…")
             return
     told = " and ".join(
-        f"{model.scorer.temperature:.2f}" + (f" ({escape(name)})" if name else "")
-        for name, model in models.items()
-        if model.scorer.temperature != 1
+        f"{temperature:.2f}" + (f" ({escape(name)})" if name else "")
+        for name, (_, temperature) in used.items()
+        if temperature != 1
     )
     if told:
         st.caption(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,10 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.inspect.inspected_model import draw_temperatures, temperature_of
+from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
-from bert4rec.words import percent
+from bert4rec.words import counted, number, percent
 
 N_EXPECTED = 8
 N_RECENT = 5
@@ -44,45 +47,59 @@ def draw_predictions(runs: dict[str, Run]) -> None:
 
 def _draw(runs: dict[str, Run]) -> None:
     dataset = next(iter(runs.values())).dataset()
-    user = st.text_input(
-        "User",
-        value=dataset.user_id(0),
-        # A user of one dataset is nobody in another.
-        key=f"runs_user_{dataset.fingerprint}",
-        help="A user of the dataset; the whole history is shown to each model.",
-        width=320,
-        persist_state="session",
-    )
+    user = _choose_user(dataset)
     user_idx = dataset.user_idx(user)
     history = dataset.history(user_idx)
     recent = [dataset.vocabulary.title(int(item)) for item in history[-N_RECENT:]]
-    st.caption(f"{len(history):,} items, the newest: {escape(', '.join(recent))}")
-    lists = {label: _expected_by(run, user, dataset) for label, run in runs.items()}
-    shared = set.intersection(*(set(titles) for titles, _ in lists.values()))
+    # Titles may hold commas.
+    st.caption(f"{counted(len(history), 'item')}, the newest: {escape(' · '.join(recent))}")
+    temperatures = {label: temperature_of(run) for label, run in runs.items()}
+    lists = {
+        label: _expected(str(run.folder), run.checkpoint_ns("best"), temperatures[label], user)
+        for label, run in runs.items()
+    }
     # As series: a run whose evaluation leaves out what was seen may have fewer to name.
     columns = {label: pd.Series(_cells(*found), dtype=object) for label, found in lists.items()}
     table = pd.DataFrame(columns)
     table.insert(0, "Rank", range(1, len(table) + 1))
-    finding = f"All of them name {len(shared)} of {len(table)} items."
+    finding = _finding([titles for titles, _ in lists.values()], len(table))
     draw_frame(table, hide_index=True, alt=f"What each run expects next. {finding}")
-    st.caption(
-        f"{finding} In brackets the own probability of each network, over the whole catalogue."
-    )
+    st.caption(f"{finding} In brackets each network's own probability, over the whole catalogue.")
+    used = {label: (run, temperatures[label]) for label, run in runs.items()}
+    draw_temperatures(used, "on the page Inspect")
+
+
+def _choose_user(dataset: SequenceDataset) -> str:
+    # A user of one dataset is nobody in another.
+    key = f"runs_user_{dataset.fingerprint}"
+    user = str(st.session_state.setdefault(key, dataset.user_id(0)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw_user_box(
+            dataset,
+            user,
+            lambda chosen: st.session_state.update({key: chosen}),
+            key=f"{key}_box",
+            placeholder="Choose a user",
+        )
+    return user
+
+
+def _finding(lists: Sequence[list[str]], n_named: int) -> str:
+    """Return how many items all lists hold, in a sentence."""
+    n_shared = len(set.intersection(*map(set, lists)))
+    shared, verb = number(n_shared) if n_shared else "None", "is" if n_shared == 1 else "are"
+    return f"{shared} of {counted(n_named, 'item')} {verb} named by all."
 
 
 def _cells(titles: list[str], shares: list[float]) -> list[str]:
     return [f"{title} ({percent(share)})" for title, share in zip(titles, shares, strict=True)]
 
 
-def _expected_by(run: Run, user: str, dataset: SequenceDataset) -> tuple[list[str], list[float]]:
-    return _expected(str(run.folder), run.checkpoint_ns("best"), dataset.fingerprint, user)
-
-
 @st.cache_data(max_entries=200, show_spinner="Asking the models…")
 def _expected(
-    folder: str, checkpoint_ns: int, fingerprint: str, user: str
+    folder: str, checkpoint_ns: int, temperature: float, user: str
 ) -> tuple[list[str], list[float]]:
-    model = cache.load_recommender(Path(folder).name, checkpoint_ns)
+    model = cache.load_recommender(Path(folder).name, checkpoint_ns).with_temperature(temperature)
     indices = model.dataset.history(model.dataset.user_idx(user))
     history = [model.vocabulary.item_id(int(idx)) for idx in indices]
     found = model.recommend(history, min(N_EXPECTED, model.dataset.n_items))

@@ -152,7 +152,7 @@ def test_the_finding_names_the_best_first() -> None:
     assert finding == "Best NDCG@10: B (0.300, epoch 1), A (0.200, epoch 2)."
     assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
     told = loss_comparison({"A": curves([])})
-    assert told == "Last training loss as measured: A (3.000). The lines are smoothed."
+    assert told == "Last training loss as measured: A (3.000). The lines and their table are smoothed."
     assert loss_comparison({"A": Curves()}).startswith("None of them")
 
 
