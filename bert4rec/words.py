@@ -10,30 +10,43 @@ from datetime import UTC, datetime
 from itertools import chain, count
 
 METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
+# Digits of a metric, the same wherever one is told.
+METRIC_DIGITS = 4
+MINUS = "−"
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
     """Return a number with thousands separated.
 
     Example:
-        >>> number(1234.5), number(0.12345, 3), number(None), number(-0.0002, 3)
-        ('1,234', '0.123', '–', '0.000')
+        >>> number(1234.5), number(0.12345, 3), number(None), number(-0.0002, 3), number(-2)
+        ('1,234', '0.123', '–', '0.000', '−2')
     """
     if value is None or not math.isfinite(value):
         return "–"
     # A rounded nothing has no sign.
-    return f"{round(value, digits) or 0:,.{digits}f}"
+    return f"{round(value, digits) or 0:,.{digits}f}".replace("-", MINUS)
 
 
-def signed(value: float, digits: int = 4) -> str:
+def metric_text(value: float | None) -> str:
+    """Return the value of a metric.
+
+    Example:
+        >>> metric_text(0.12345), metric_text(None)
+        ('0.1235', '–')
+    """
+    return number(value, METRIC_DIGITS)
+
+
+def signed(value: float, digits: int = METRIC_DIGITS) -> str:
     """Return a difference with its sign; a rounded nothing is no loss.
 
     Example:
         >>> signed(0.25), signed(-0.25), signed(-0.00001)
-        ('+0.2500', '-0.2500', '+0.0000')
+        ('+0.2500', '−0.2500', '+0.0000')
     """
     # Adding 0 takes the minus from a rounded nothing.
-    return f"{round(value, digits) + 0.0:+.{digits}f}"
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", MINUS)
 
 
 def digits_apart(one: float, other: float, digits: int = 3, most: int = 6) -> int:
@@ -53,22 +66,22 @@ def digits_apart(one: float, other: float, digits: int = 3, most: int = 6) -> in
     return next(enough, digits)
 
 
-def ranged(mean: float | None, low: float, high: float, digits: int = 3) -> str:
+def ranged(mean: float | None, low: float, high: float, digits: int = METRIC_DIGITS) -> str:
     """Return a mean with the ends of its interval in brackets.
 
     Example:
-        >>> ranged(0.31246, 0.29, 0.335), ranged(-0.0002, -0.0004, 0.01)
-        ('0.312 (0.290 to 0.335)', '0.000 (0.000 to 0.010)')
+        >>> ranged(0.31246, 0.29, 0.335), ranged(-0.0002, -0.0004, 0.01, 3)
+        ('0.3125 (0.2900 to 0.3350)', '0.000 (0.000 to 0.010)')
     """
     return f"{number(mean, digits)} ({span(low, high, digits)})"
 
 
-def span(low: float, high: float, digits: int = 3) -> str:
+def span(low: float, high: float, digits: int = METRIC_DIGITS) -> str:
     """Return the two ends of an interval.
 
     Example:
         >>> span(0.29, 0.335)
-        '0.290 to 0.335'
+        '0.2900 to 0.3350'
     """
     return f"{number(low, digits)} to {number(high, digits)}"
 
@@ -134,7 +147,8 @@ def percent(share: float | None, digits: int = 0) -> str:
         return f"{value:.1f}%" if value < 99.95 else ">99.9%"
     if value >= 9.95:
         return f"{value:,.{digits}f}%"
-    return f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"
+    text = f"{value:.1f}%" if abs(value) >= 0.095 else f"{value:.2g}%"
+    return text.replace("-", MINUS)
 
 
 def size(n_bytes: int | float) -> str:

@@ -15,7 +15,7 @@ from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow, newest_judged, run_frame, table_key
 from bert4rec.view.state_words import state_word
-from bert4rec.words import counted, duration, metric_name, number
+from bert4rec.words import counted, duration, metric_name, metric_text
 
 # The run whose row is marked.
 CHOSEN_KEY = "home_chosen"
@@ -132,7 +132,7 @@ def draw_train_step(rows: list[RunRow]) -> None:
         if judged is not None:
             st.markdown(
                 f"**{escape(judged.name)}** has {metric_name(judged.metric)}"
-                f" {number(judged.test, 3)} on the test items of {escape(judged.data)}."
+                f" {metric_text(judged.test)} on the test items of {escape(judged.data)}."
             )
         elif any(row.state in LIVE_STATES for row in rows):
             st.markdown("The first run is on its way; its test figures come at its end.")
@@ -216,7 +216,9 @@ def progress_text(row: RunRow) -> str:
         return f"Place {place} in the queue" if place else "Waiting for its device"
     if not row.progress:
         return "Getting ready: the data is being split and the baselines are being judged"
-    best = f", best {metric_name(row.metric)} {number(row.best, 3)}" if row.best is not None else ""
+    best = (
+        f", best {metric_name(row.metric)} {metric_text(row.best)}" if row.best is not None else ""
+    )
     epochs = f"{row.epoch:,} of at most {counted(row.n_epochs, 'epoch')} done"
     return f"{epochs}, {duration(row.trained_s)} of training{best}"
 
@@ -242,10 +244,10 @@ def draw_recent(rows: list[RunRow]) -> None:
         column_config={
             "Run": st.column_config.TextColumn(width=RUN_PX),
             "Best": st.column_config.NumberColumn(
-                format="%.3f", help="The best value on the validation items."
+                format="%.4f", help="The best value on the validation items."
             ),
             "On test": st.column_config.NumberColumn(
-                format="%.3f", help="The same metric on the test items, once the run has ended."
+                format="%.4f", help="The same metric on the test items, once the run has ended."
             ),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
         },

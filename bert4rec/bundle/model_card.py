@@ -11,7 +11,7 @@ from bert4rec.data.split_record import asked_words, counts_words
 from bert4rec.metrics import told_apart
 from bert4rec.plain_text import one_line
 from bert4rec.runs.folder import Run
-from bert4rec.words import number, ranged
+from bert4rec.words import metric_text, ranged
 
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
 SCORERS = {"bert4rec": "this model"} | {name: title.lower() for name, title in YARDSTICKS.items()}
@@ -123,7 +123,7 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
     value, ends = found["metrics"].get(metric), found["intervals"].get(metric)
     if value is None:
         return "-"
-    return ranged(value, ends[0], ends[1], 4) if ends else number(value, 4)
+    return ranged(value, ends[0], ends[1]) if ends else metric_text(value)
 
 
 def _verdict(judged: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from click.core import ParameterSource
 from bert4rec.errors import Bert4RecError, SettingsError
 from bert4rec.files import find_workspace
 from bert4rec.plain_text import one_line
+from bert4rec.words import MINUS
 
 DEBUG_VARIABLE = "BERT4REC_DEBUG"
 FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -254,9 +255,12 @@ def show(document: dict[str, Any], lines: Iterable[str]) -> None:
 
 
 def _as_shown(text: str) -> str:
-    """Return text with a question mark for each sign that standard output has no bytes for."""
+    """Return text with a question mark for each sign that standard output has no bytes for.
+
+    A minus, which could be lost so, is the one that programs read.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, errors="replace").decode(encoding)
+    return text.replace(MINUS, "-").encode(encoding, errors="replace").decode(encoding)
 
 
 def tell(line: str) -> None:

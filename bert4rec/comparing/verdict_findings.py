@@ -9,7 +9,7 @@ from typing import Any
 from bert4rec.comparing.paired import LEVEL
 from bert4rec.held_out.future_report import LEAST_SHARE
 from bert4rec.held_out.future_words import PART_WORDS
-from bert4rec.words import counted, digits_apart, number, percent, signed
+from bert4rec.words import METRIC_DIGITS, counted, digits_apart, number, percent, signed
 
 # Fewer judged users say nothing about others.
 MIN_USERS = 100
@@ -115,7 +115,7 @@ def rival_findings(title: str, rivals: Mapping[str, Rival]) -> list[Finding]:
 
 
 def _rival_finding(title: str, rival: Rival, place: str = "") -> Finding:
-    digits = digits_apart(rival.of_model, rival.score)
+    digits = digits_apart(rival.of_model, rival.score, METRIC_DIGITS)
     ours, theirs = (number(score, digits) for score in (rival.of_model, rival.score))
     name, scores = rival.title + place, f"(NDCG@10 {ours} against {theirs})"
     if rival.is_beaten:
@@ -185,11 +185,10 @@ def wide_finding(title: str, rivals: Mapping[str, Rival]) -> Finding:
     if widest.score:
         share, much = widest.high / widest.score, _better(widest.score + widest.high, widest.score)
     else:
-        high = number(widest.high, digits_apart(widest.high, 0))
+        high = number(widest.high, digits_apart(widest.high, 0, METRIC_DIGITS))
         share, much = None, f"{high} in NDCG@10 better than"
     text = (
-        f"{title} may be up to {much} {widest.title}, or no better at all: more users are needed"
-        " to tell."
+        f"More users are needed to tell: {title} may be up to {much} {widest.title}, or no better."
     )
     return Finding(text, figures={"rival": widest.key, "share": share, "high": widest.high})
 
@@ -218,7 +217,7 @@ def future_finding(future: FutureGain | None) -> Finding:
             f"What comes after a gap helps to fill it by less than {LEAST_SHARE:.0%} of what the "
             "past alone reaches, which counts as nothing"
         )
-    digits = digits_apart(future.both, future.past)
+    digits = digits_apart(future.both, future.past, METRIC_DIGITS)
     both, past = (number(score, digits) for score in (future.both, future.past))
     text = f"{said} (NDCG@10 {both} with it, {past} without)."
     detail = (

@@ -79,7 +79,7 @@ def temperature_finding(found: Calibration) -> str:
         return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
     mean, low, high = found.gain.mean, found.gain.low, found.gain.high
     verb, ends = ("costs", (-mean, -high, -low)) if mean < 0 else ("saves", (mean, low, high))
-    gain = f"{verb} {number(ends[0], 3)} bits an item (95% interval {span(*ends[1:])})"
+    gain = f"{verb} {number(ends[0], 3)} bits an item (95% interval {span(*ends[1:], 3)})"
     if found.pays:
         said = f"Scores are divided by {found.temperature:.2f}, which {gain} and changes no rank."
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import counted, digits_apart, number, signed, span
+from bert4rec.words import MINUS, counted, digits_apart, number, signed, span
 
 # Of the figures of the answer.
 LEAST_DIGITS, MOST_DIGITS = 3, 6
@@ -49,7 +49,7 @@ def _figures(report: FutureReport) -> str:
     over = f"over {counted(report.n_places, 'place')} of {counted(report.n_users, 'user')}"
     mean = number(gain.mean, digits)
     way = f"rises from {past} to {both}: by {mean}"
-    if mean.startswith("-"):
+    if mean.startswith(MINUS):
         way = f"falls from {past} to {both}: a change of {mean}"
     elif past == both:
         way = f"stays at {past}: a change of {mean}"

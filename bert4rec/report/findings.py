@@ -15,7 +15,7 @@ from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.gallery import Example, Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
-from bert4rec.words import counted, number, percent, sentence
+from bert4rec.words import counted, metric_text, percent, sentence
 
 RULES = {
     "transitions": "what most often follows the last item",
@@ -170,7 +170,7 @@ def unjudged_words(one: RunFacts) -> str:
     best = one.status.best_score
     metric = str(one.config["effective_settings"].get("valid_metric", "ndcg@10"))
     so_far = (
-        f" The best value on the validation items so far is {number(best, 3)} ({metric})."
+        f" The best value on the validation items so far is {metric_text(best)} ({metric})."
         if best is not None
         else ""
     )

@@ -19,15 +19,10 @@ from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.view.metric_words import METRIC_WORDS
-from bert4rec.words import counted, metric_name, number, ranged
+from bert4rec.view.metric_words import METRIC_WORDS, POPULARITY_WORDS
+from bert4rec.words import counted, metric_name, metric_text, ranged
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
-SLICE_WORDS = {
-    "top 10 %": "Most popular 10%",
-    "10 to 50 %": "Next 40%",
-    "rest": "Least popular half",
-}
 RULE_KEYS = {"transitions": ("rule0", "dashed"), "popularity": ("rule1", "dotted")}
 CONTEXT_KEYS = {
     "past": Key("The past alone", "rule0", "dashed"),
@@ -133,7 +128,7 @@ def _interval(one: Scored, metric: str) -> Interval:
 
 def _interval_text(one: Interval) -> str:
     if one.low is None or one.high is None:
-        return number(one.value, 3)
+        return metric_text(one.value)
     return ranged(one.value, one.low, one.high)
 
 
@@ -155,7 +150,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
             marks = [Interval(one.key, float(part["hr@10"])) for one, part in reversed(parts)]
             n_rows = int(parts[0][1]["n_rows"])
             text = counted(n_rows, "test item")
-            shown = SLICE_WORDS.get(label, label)
+            shown = POPULARITY_WORDS.get(label, label)
             rows.append(Row(shown, text, interval_marks(marks, highest)))
         yield RowChart(
             f"By {by}",
@@ -169,7 +164,7 @@ def slice_charts(found: Sequence[Scored]) -> Iterator[RowChart]:
 def metric_table(found: Sequence[Scored]) -> list[tuple[str, list[str]]]:
     """Return the metrics of each scorer as text, in the order of `TABLE_METRICS`."""
     return [
-        (one.key.name, [number(one.judged.metrics.get(name), 4) for name in TABLE_METRICS])
+        (one.key.name, [metric_text(one.judged.metrics.get(name)) for name in TABLE_METRICS])
         for one in found
     ]
 

@@ -11,7 +11,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.curves import Curves, Row
 from bert4rec.view.curve_charts import best_row, guessing_loss
 from bert4rec.view.run_figures import seen_words
-from bert4rec.words import metric_name, number, percent, size
+from bert4rec.words import metric_name, metric_text, number, percent, size
 
 MAX_TABLE_ROWS = 200
 TRANSITIONS_NOTE = "Transitions suggests what most often came directly after the last item."
@@ -29,10 +29,10 @@ def metric_finding(curves: Curves, metric: str, chosen_by: str | None = None) ->
     if best is None:
         return "Nothing has been validated, so no epoch is the best yet: the last weights count."
     value, name = best["metrics"][metric], metric_name(metric)
-    text = f"Best {name} {number(value, 3)} at epoch {best['epoch']}"
+    text = f"Best {name} {metric_text(value)} at epoch {best['epoch']}"
     if chosen_by is not None and chosen_by != metric:
         by = metric_name(chosen_by)
-        text = f"{name} {number(value, 3)} at epoch {best['epoch']}, the best by {by}"
+        text = f"{name} {metric_text(value)} at epoch {best['epoch']}, the best by {by}"
     rivals = {
         YARDSTICKS[key].lower(): found[metric]
         for key, found in curves.baselines.items()
@@ -41,7 +41,7 @@ def metric_finding(curves: Curves, metric: str, chosen_by: str | None = None) ->
     if not rivals:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
-    return f"{text}, {_compared(value, rivals[rival])} {rival} ({number(rivals[rival], 3)})."
+    return f"{text}, {_compared(value, rivals[rival])} {rival} ({metric_text(rivals[rival])})."
 
 
 def metric_words(

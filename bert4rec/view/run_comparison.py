@@ -19,7 +19,7 @@ from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import NOT_USED, value_text
 from bert4rec.view.vega import Chart
-from bert4rec.words import metric_name, number, unique_labels, when
+from bert4rec.words import metric_name, metric_text, number, unique_labels, when
 
 MIN_COMPARED, MAX_COMPARED = 2, 5
 ABSENT = "–"
@@ -108,7 +108,7 @@ def _final(summary: dict[str, Any] | None, metric: str) -> str:
         return with_interval(summary["report"]["test"]["bert4rec"], metric)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         # Damaged, or of a version that wrote no report.
-        return number(summary.get("test", {}).get(metric), 3)
+        return metric_text(summary.get("test", {}).get(metric))
 
 
 def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, Any] | None]) -> str:
@@ -156,7 +156,7 @@ def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
     if not best:
         return "None of them has been validated yet."
     ranked = sorted(best.items(), key=lambda found: found[1].value, reverse=True)
-    texts = (f"{label} ({number(at.value, 3)}, epoch {at.epoch})" for label, at in ranked)
+    texts = (f"{label} ({metric_text(at.value)}, epoch {at.epoch})" for label, at in ranked)
     return f"Best {metric_name(metric)}: {', '.join(texts)}."
 
 

@@ -14,7 +14,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.status import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields
 from bert4rec.view.setting_words import setting_text, value_text
-from bert4rec.words import counted, metric_name, number, ranged
+from bert4rec.words import counted, metric_name, metric_text, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
@@ -118,7 +118,7 @@ def with_interval(summary: dict[str, Any], metric: str) -> str:
     """Return a metric of a scorer's summary, its interval in brackets where there is one."""
     value = summary["metrics"].get(metric)
     interval = summary.get("intervals", {}).get(metric)
-    return ranged(value, *interval) if interval else number(value, 3)
+    return ranged(value, *interval) if interval else metric_text(value)
 
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:
@@ -177,10 +177,10 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     own = report["bert4rec"]
     rivals = {key: part["metrics"][metric] for key, part in report.items() if key != "bert4rec"}
     name, value = metric_name(metric), own["metrics"][metric]
-    text = f"On the held-out test items {name} is {number(value, 3)}"
+    text = f"On the held-out test items {name} is {metric_text(value)}"
     if not rivals:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
     label = TITLES.get(rival, rival).lower()
     verdict = VERDICTS[told_apart(own, report[rival], metric)]
-    return f"{text}, {verdict} {label} at {number(rivals[rival], 3)}."
+    return f"{text}, {verdict} {label} at {metric_text(rivals[rival])}."

@@ -142,7 +142,7 @@ def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
     app = open_home()
     assert "Under way" not in texts(app)
-    assert "0.400 on the test items" in texts(app)
+    assert "0.4000 on the test items" in texts(app)
     row = app.dataframe[0].value.iloc[0]
     assert row["State"] == "Finished"
     assert row["Best"] == pytest.approx(0.5)

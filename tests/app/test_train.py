@@ -743,8 +743,8 @@ def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
     app.run(timeout=LIMIT_S)
     assert not app.exception
     told = [metric.value for metric in app.metric if metric.label == "Best NDCG@10"]
-    assert told == [f"{first['metrics']['ndcg@10']:.3f}", "0.875"]
-    assert "0\\.875 at epoch" in texts(app)
+    assert told == [f"{first['metrics']['ndcg@10']:.4f}", "0.8750"]
+    assert "0\\.8750 at epoch" in texts(app)
 
 
 def test_the_training_time_is_that_of_the_lists(

@@ -36,13 +36,13 @@ def test_a_duration_on_an_edge_takes_the_larger_unit(seconds: float, words: str)
 
 def test_a_rounded_nothing_has_no_sign() -> None:
     assert number(-0.0002, 3) == "0.000"
-    assert ranged(-0.0002, -0.0004, 0.0003) == "0.000 (0.000 to 0.000)"
-    assert ranged(None, -1.0, 1.0, 0) == "– (-1 to 1)"
+    assert ranged(-0.0002, -0.0004, 0.0003, 3) == "0.000 (0.000 to 0.000)"
+    assert ranged(None, -1.0, 1.0, 0) == "– (−1 to 1)"
 
 
 def test_a_difference_of_a_rounded_nothing_is_no_loss() -> None:
     assert signed(-0.00004) == signed(0.0) == "+0.0000"
-    assert signed(-0.00006) == "-0.0001"
+    assert signed(-0.00006) == "−0.0001"
 
 
 def test_a_share_that_is_nearly_the_whole_is_not_the_whole() -> None:

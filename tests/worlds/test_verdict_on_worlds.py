@@ -17,6 +17,7 @@ from bert4rec.comparing.verdict_findings import FutureGain
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.pipeline import train
+from bert4rec.words import signed
 from tests.factories import bridge_dataset, ring_dataset, shuffled_dataset, small_settings
 
 QUICK = {"hidden_size": 32, "initializer_range": 0.1, "learning_rate": 1e-2}
@@ -140,7 +141,7 @@ def test_the_simplest_that_does_as_well_decides(hits: dict[str, float], wanted: 
     for finding in found.findings[:3]:
         # Each sentence holds the figures that it was made of.
         assert f"{finding.figures['score']:.3f}" in finding.text
-        assert f"{finding.figures['lead']:+.4f}" in finding.detail
+        assert signed(finding.figures["lead"]) in finding.detail
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_difference_that_may_be_anything_gives_no_verdict() -> None:
     wide = replace(made, parts={"test": replace(made.parts["test"], ranks=ranks)})
     found = reach_verdict(wide)
     assert found.name == "not_enough"
-    assert "more users are needed" in told(found)
+    assert "More users are needed" in told(found)
 
 
 def test_a_model_that_was_still_getting_better_is_not_judged_against() -> None:
@@ -265,7 +266,7 @@ def test_a_model_that_is_behind_is_not_said_to_gain(share: float, said: str) -> 
 def test_the_strongest_rival_comes_first_with_what_a_reader_asks_for() -> None:
     first, second, third = reach_verdict(invented(FAR)).findings[:3]
     assert first.text == (
-        "Model is 60% better than Transitions, the strongest rival (NDCG@10 0.400 against 0.250);"
+        "Model is 60% better than Transitions, the strongest rival (NDCG@10 0.4000 against 0.2500);"
         " not chance."
     )
     assert second.text.startswith("Model is 2.0 times as good as Item-knn (")
@@ -284,10 +285,10 @@ def test_a_share_of_nothing_is_not_told() -> None:
     few = replace(made, parts={"test": replace(made.parts["test"], ranks=ranks)})
     found = reach_verdict(few)
     assert found.name == "not_enough"
-    assert "times as good as Item-knn, or no better at all" in told(found)
+    assert "times as good as Item-knn, or no better." in told(found)
     rivals = {key: row if key == "model" else np.full(150, 50) for key, row in ranks.items()}
     alone = replace(made, parts={"test": replace(made.parts["test"], ranks=rivals)})
-    assert "may be up to 0.053 in NDCG@10 better than" in told(reach_verdict(alone))
+    assert "may be up to 0.0533 in NDCG@10 better than" in told(reach_verdict(alone))
     many = invented(FAR, n_users=10_000)
     ranks = {key: np.full(10_000, 50) for key in (*KINDS, "model")}
     ranks["model"][:3] = [0, 9, 9]

@@ -18,7 +18,7 @@ from bert4rec.view.markdown import escape
 from bert4rec.view.metric_words import metrics_help
 from bert4rec.view.run_figures import settings_table
 from bert4rec.view.state_words import state_word
-from bert4rec.words import counted, duration, metric_name, number, sentence, size, when
+from bert4rec.words import counted, duration, metric_name, metric_text, sentence, size, when
 
 
 def draw_details(listed: ListedRun, known_tags: list[str]) -> None:
@@ -73,8 +73,8 @@ def _draw_figures(listed: ListedRun) -> None:
     row = listed.row
     name = metric_name(row.metric)
     figures = (
-        (f"{name} on test", number(row.test, 3), metrics_help()),
-        (f"Best {name}", number(row.best, 3), "On the validation items."),
+        (f"{name} on test", metric_text(row.test), metrics_help()),
+        (f"Best {name}", metric_text(row.best), "On the validation items."),
         ("Training time", duration(row.trained_s), None),
         ("Epochs", f"{row.epoch:,} of {row.n_epochs:,}", None),
         ("On disk", size(listed.n_bytes), None),

@@ -42,7 +42,7 @@ from bert4rec.view.run_figures import (
     seen_words,
 )
 from bert4rec.view.state_words import state_word
-from bert4rec.words import counted, duration, metric_name, number, size, when
+from bert4rec.words import counted, duration, metric_name, metric_text, number, size, when
 
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
@@ -170,7 +170,7 @@ def _draw_live_figures(curves: Curves, best: dict[str, Any] | None, metric: str)
     with st.grid(6, min_column_width=MIN_FIGURE_PX):
         st.metric(
             f"Best {metric_name(metric)}",
-            number(value, 3),
+            metric_text(value),
             delta=None if ratio is None else f"{ratio:.2g}× popularity",
             delta_arrow="off",
             delta_color="normal" if ratio is None or ratio >= 1 else "inverse",
@@ -195,7 +195,7 @@ def _draw_results(run: Run, status: Status) -> None:
     metrics = summary.get("test", {})
     with st.grid(4, min_column_width=MIN_METRIC_PX):
         for metric in ("ndcg@10", "hr@10"):
-            value = number(metrics.get(metric), 3)
+            value = metric_text(metrics.get(metric))
             title = f"{metric_name(metric)} on test"
             st.metric(title, value, border=True, help=metrics_help())
         n_done = summary["n_epochs_done"]

@@ -142,7 +142,7 @@ def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Reco
     ("gain", "said"),
     [
         (Estimate(0.02, 0.01, 0.03), "saves 0.020 bits an item (95% interval 0.010 to 0.030)"),
-        (Estimate(-0.001, -0.011, 0.009), "costs 0.001 bits an item (95% interval -0.009 to"),
+        (Estimate(-0.001, -0.011, 0.009), "costs 0.001 bits an item (95% interval −0.009 to"),
         (Estimate(-0.0001, -0.0002, 0.0001), "costs 0.000 bits an item (95% interval 0.000 to"),
     ],
 )

@@ -159,14 +159,14 @@ def test_every_figure_of_the_sentence_is_one_of_the_report(recommender: Recommen
 
 def test_a_loss_keeps_its_sign_as_do_the_ends_of_its_interval(recommender: Recommender) -> None:
     said = told(recommender, Estimate(-0.05, -0.08, -0.02), "does_not")
-    assert ": a change of -0.050 (95% interval -0.080 to -0.020), over" in said
+    assert ": a change of −0.050 (95% interval −0.080 to −0.020), over" in said
     assert said.endswith("The whole interval lies below 0.")
 
 
 @pytest.mark.parametrize(
     ("past", "gain", "way"),
     [
-        (0.0456, -0.0032, "falls from 0.0456 to 0.0424: a change of -0.0032"),
+        (0.0456, -0.0032, "falls from 0.0456 to 0.0424: a change of −0.0032"),
         (0.0456, 0.0008, "rises from 0.0456 to 0.0464: by 0.0008"),
         (0.0035, 0.0009, "rises from 0.0035 to 0.0044: by 0.0009"),
         (0.3, 0.0, "stays at 0.300: a change of 0.000"),
@@ -182,7 +182,7 @@ def test_the_figures_of_the_sentence_add_up(
 
 def test_a_bound_is_told_however_little_the_past_reaches(recommender: Recommender) -> None:
     said = told(recommender, Estimate(0.0001, -0.0001, 0.0003), "does_not", past=0.0035)
-    assert "(95% interval -0.0001 to 0.0003)" in said
+    assert "(95% interval −0.0001 to 0.0003)" in said
     assert said.endswith("The whole interval lies below 0.0002, 5% of what the past reaches.")
 
 
@@ -227,7 +227,7 @@ def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recomme
     ("gain", "words"),
     [
         (Estimate(0.05, 0.01, 0.09), "Beside as many items from the past alone it is +0.050"),
-        (Estimate(-0.08, -0.10, -0.06), "from the past alone do better: beside these it is -0.080"),
+        (Estimate(-0.08, -0.10, -0.06), "from the past alone do better: beside these it is −0.080"),
         (Estimate(0.05, -0.002, 0.10), "from the past alone may do as well: beside these it is"),
     ],
 )
@@ -241,7 +241,7 @@ def test_a_longer_past_is_better_worse_or_perhaps_as_good(
 
 def test_what_a_longer_past_does_keeps_its_sign_as_it_is_told(recommender: Recommender) -> None:
     report = future_report(recommender, n_users=60)
-    for sign, said in ((-1, "-0.0002"), (1, "+0.0002")):
+    for sign, said in ((-1, "−0.0002"), (1, "+0.0002")):
         ends = sorted((sign * 0.0002, sign * 0.004))
         over = replace(report.gain, ndcg=Estimate(sign * 0.002, *ends))
         assert said in finding(replace(report, verdict="matters", over_long_past=over))

@@ -147,7 +147,7 @@ def test_the_figures_are_those_of_the_summary(tiny_run: Run) -> None:
         label = "tiny" if name == "bert4rec" else name
         assert shown[label] == [f"{part['metrics'][key]:.4f}" for key in TABLE_METRICS]
         low, high = part["intervals"]["hr@10"]
-        assert f"{part['metrics']['hr@10']:.3f} ({low:.3f} to {high:.3f})" in page.text
+        assert f"{part['metrics']['hr@10']:.4f} ({low:.4f} to {high:.4f})" in page.text
     own = report["bert4rec"]
     found = f"{100 * own['metrics']['hr@10']:.1f}%".replace("100.0%", "100%")
     assert f"{found} of the test items, each of which really came next" in page.text

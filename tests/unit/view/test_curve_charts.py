@@ -197,14 +197,14 @@ def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
 
 def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() -> None:
     text = curve_findings.metric_finding(curves_of(3), METRIC)
-    assert text == "Best NDCG@10 0.030 at epoch 3, 50% above popularity (0.020)."
+    assert text == "Best NDCG@10 0.0300 at epoch 3, 50% above popularity (0.0200)."
 
 
 def test_another_metric_is_told_at_the_epoch_that_the_runs_own_chose() -> None:
     curves = curves_of(3)
     assert curve_charts.told_metrics(curves, METRIC)[0] == METRIC
     finding = curve_findings.metric_finding(curves, METRIC, "hr@10")
-    assert finding.startswith("NDCG@10 0.030 at epoch 3, the best by HR@10, 50% above")
+    assert finding.startswith("NDCG@10 0.0300 at epoch 3, the best by HR@10, 50% above")
 
 
 def test_a_metric_that_one_validation_lacks_has_a_curve_of_the_others() -> None:
@@ -276,7 +276,7 @@ def test_the_final_finding_trusts_a_gap_only_when_the_intervals_are_apart(
 def test_the_final_table_has_a_column_for_every_scorer_and_shows_the_interval() -> None:
     table = run_figures.final_table({"bert4rec": summary_of(0.2), "popularity": summary_of(0.1)})
     assert list(table.columns) == ["Metric", "BERT4Rec", "Popularity"]
-    assert table["BERT4Rec"].iloc[0] == "0.200 (0.190 to 0.210)"
+    assert table["BERT4Rec"].iloc[0] == "0.2000 (0.1900 to 0.2100)"
 
 
 def test_a_legend_is_set_in_as_many_columns_as_the_chart_is_wide_for() -> None:

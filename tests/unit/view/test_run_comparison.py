@@ -104,8 +104,8 @@ def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
     whole = {"test": {}, "report": {"test": {"bert4rec": part}}}
     bare = {"test": {"ndcg@10": 0.1}, "report": 3}
     found = final_metrics({"A": whole, "B": bare, "C": None}).set_index("Metric")
-    assert list(found.loc["NDCG@10"]) == ["0.250 (0.200 to 0.300)", "0.100", "–"]
-    assert found.loc["HR@10", "A"] == "0.500"
+    assert list(found.loc["NDCG@10"]) == ["0.2500 (0.2000 to 0.3000)", "0.1000", "–"]
+    assert found.loc["HR@10", "A"] == "0.5000"
 
 
 def whole(value: float, room: float = 0.01, n_rows: int = 100) -> dict[str, Any]:
@@ -149,10 +149,12 @@ def test_runs_are_compared_by_the_metric_that_chose_their_epochs_if_it_is_one() 
 def test_the_finding_names_the_best_first() -> None:
     found = {"A": curves([0.1, 0.2]), "B": curves([0.3, 0.25]), "C": curves([])}
     finding = comparison_finding(found, "ndcg@10")
-    assert finding == "Best NDCG@10: B (0.300, epoch 1), A (0.200, epoch 2)."
+    assert finding == "Best NDCG@10: B (0.3000, epoch 1), A (0.2000, epoch 2)."
     assert comparison_finding({"C": curves([])}, "ndcg@10").startswith("None of them")
     told = loss_comparison({"A": curves([])})
-    assert told == "Last training loss as measured: A (3.000). The lines and their table are smoothed."
+    assert (
+        told == "Last training loss as measured: A (3.000). The lines and their table are smoothed."
+    )
     assert loss_comparison({"A": Curves()}).startswith("None of them")
 
 
@@ -161,7 +163,7 @@ def test_each_run_counts_with_its_best_value_of_the_metric_that_is_shown() -> No
     other = curves([0.14, 0.19])
     other.valid[0]["is_best"], other.valid[1]["is_best"] = True, False
     finding = comparison_finding({"A": curves([0.15, 0.16]), "B": other}, "ndcg@10")
-    assert finding == "Best NDCG@10: B (0.190, epoch 2), A (0.160, epoch 2)."
+    assert finding == "Best NDCG@10: B (0.1900, epoch 2), A (0.1600, epoch 2)."
 
 
 def test_each_run_is_a_line_with_dashes_of_its_own_and_its_best_marked() -> None:
