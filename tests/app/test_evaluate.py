@@ -100,6 +100,18 @@ def test_while_the_first_run_trains_it_is_said_when_it_can_be_compared(workspace
     assert button(app, "Look at the training")
 
 
+def test_a_run_in_use_that_has_not_ended_is_named_where_another_is_offered(
+    run: Run,
+) -> None:
+    policy = Policy(settings=small_settings())
+    fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
+    app = open_page(run=fresh.id)
+    assert "fresh, the run in use, can be compared once it has ended." in plain(app)
+    assert app.multiselect(key="evaluate_runs").value == [run.id]
+    fresh.set_status(state="interrupted")
+    assert "only once it has been trained to an end" in plain(app.run())
+
+
 @pytest.fixture
 def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Comparisons in the background begin once this is set."""
@@ -198,9 +210,9 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
     told = plain(app)
     assert "has the highest NDCG@10" in told
     assert "Lines are 95% intervals" in told
-    assert "Diversity is by the column genre." in told
+    assert "Diversity goes by the column “genre”." in told
     assert {part.value for part in app.subheader} >= {
-        "Where",
+        "Where they differ",
         "What the lists are like",
         "Wins and losses",
     }
@@ -258,9 +270,9 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
     assert "other, the run in use, is not in this comparison." in plain(app)
 
 
-def test_the_verdict_is_the_second_column_and_the_metrics_are_explained(made: Comparison) -> None:
+def test_score_and_verdict_come_first_and_the_metrics_are_explained(made: Comparison) -> None:
     app = open_page(comparison=made.id)
-    assert list(app.dataframe[0].value.columns[:2]) == ["Who", "Verdict"]
+    assert list(app.dataframe[0].value.columns[:3]) == ["Who", "Score", "Verdict"]
     assert "a hit counts more the higher it stands" in app.selectbox(key="evaluate_metric").help
     assert "30 test cases, the same for everybody" in plain(app)
 

@@ -11,17 +11,21 @@ from typing import Any
 import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
+from bert4rec.comparing.slicing import BY_POPULARITY
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, p_words, verdict_of
+from bert4rec.view.metric_words import POPULARITY_WORDS
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
-from bert4rec.words import counted, metric_name, number, signed
+from bert4rec.words import counted, metric_name, metric_text, signed
 
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
+# Grey that can be seen on light and dark.
+NEUTRAL_COLOR = "#8A939D"
+# The same on a light and a dark page, and apart under colour blindness.
+VERDICT_COLORS = ("#2E86C6", "#C8582F", NEUTRAL_COLOR)
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 MAX_LABEL_PX = 240
 # What the name of a slice takes beside others.
 SLICE_PX = 100
-# Grey that can be seen on light and dark.
-ZERO_COLOR = "#8A939D"
 # Entrants beside each other in a chart of slices; more cannot be told apart.
 MAX_SHOWN = 5
 
@@ -58,15 +62,17 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
         {"field": "verdict", "title": "Verdict"},
     ]
     # Short words, which fit one line of a telephone.
-    legend = legend_of(VERDICTS) | {"symbolSize": 90, "columns": len(VERDICTS)}
-    color = {"field": "verdict", "type": "nominal", "scale": {"domain": list(VERDICTS)}}
+    present = [verdict for verdict in VERDICTS if verdict in set(points["verdict"])]
+    legend = legend_of(present) | {"symbolSize": 90, "columns": len(present), "values": present}
+    colors = {"domain": list(VERDICTS), "range": list(VERDICT_COLORS)}
+    color = {"field": "verdict", "type": "nominal", "scale": colors}
     shape = {"domain": list(VERDICTS), "range": list(VERDICT_SHAPES)}
     spec = {
         "padding": dict(PADDING_PX),
         "encoding": {"y": y, "color": color | {"legend": legend}, "tooltip": tooltip},
         "layer": [
             {
-                "mark": {"type": "rule", "strokeDash": [4, 4], "color": ZERO_COLOR},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": NEUTRAL_COLOR},
                 "encoding": {"x": {"datum": 0}, "y": None, "color": None, "tooltip": None},
             },
             {
@@ -121,6 +127,13 @@ def shown_by_default(
     wanted = dict.fromkeys([reference, *models[:1], *baselines[:2]])
     wanted |= dict.fromkeys(key for key in ("popularity",) if key in entrants)
     return [key for key in ordered if key in list(wanted)[:MAX_SHOWN]]
+
+
+def worded_slices(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return slices by the names that a person reads."""
+    is_by = slices["by"] == BY_POPULARITY
+    words = slices["slice"].map(lambda name: POPULARITY_WORDS.get(name, name))
+    return slices.assign(slice=slices["slice"].mask(is_by, words))
 
 
 def slice_chart(
@@ -210,7 +223,7 @@ def slice_finding(
     names = entrants[one].title, entrants[other].title
     if one == other:
         best = table[one].idxmax()
-        return f"{names[0]} is best at “{best}”: NDCG@10 {number(table[one].max(), 4)}."
+        return f"{names[0]} is best at “{best}”: NDCG@10 {metric_text(table[one].max())}."
     gaps = table[one] - table[other]
     if not gaps.any():
         return f"{names[0]} and {names[1]} reach the same NDCG@10 in every slice."

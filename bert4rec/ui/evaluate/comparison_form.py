@@ -14,9 +14,9 @@ from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import cache, state
-from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.run_choice import draw_left_out, run_labels
 from bert4rec.view.markdown import escape
@@ -58,6 +58,7 @@ def draw_empty() -> None:
 
 def draw_form(runs: dict[str, Run]) -> None:
     """Draw the choice of runs and baselines with the button that starts."""
+    _tell_left_out(runs)
     _set_defaults(runs)
     lacking = {name: said for name, one in BASELINES.items() if (said := one.lacks())}
     with st.container(border=True):
@@ -88,8 +89,8 @@ def draw_form(runs: dict[str, Run]) -> None:
             st.toggle(
                 "Among 100 sampled items as well",
                 key=SAMPLED_KEY,
-                help="Only to read the table of the first BERT4Rec paper by: figures among sampled "
-                "items can order models otherwise than the whole catalogue does.",
+                help="Only for comparison with the table of the first BERT4Rec paper: figures "
+                "among sampled items can order models otherwise than the whole catalogue does.",
                 persist_state="session",
             )
         _draw_problems(unlike, chosen, named, lost)
@@ -97,17 +98,22 @@ def draw_form(runs: dict[str, Run]) -> None:
         "What the baselines are", key="evaluate_catalogue", icon=":material/help:"
     ) as is_open:
         if is_open:
-            draw_frame(
-                _catalogue_table(),
-                hide_index=True,
-                column_config={
-                    "Baseline": st.column_config.TextColumn(width=130),
-                    "What it goes by": st.column_config.TextColumn(width=370),
-                    "Source": st.column_config.TextColumn(width=180),
-                    "Fitted with": st.column_config.TextColumn(width=320),
-                },
+            table = _catalogue_table()
+            draw_table(
+                table,
+                [Column(title, title) for title in table],
                 alt="The baselines with source and parameters",
             )
+
+
+def _tell_left_out(runs: dict[str, Run]) -> None:
+    """Say why the run in use, which the sidebar names, is none of those to compare."""
+    current = state.current_run()
+    if current is None or current.id in runs:
+        return
+    is_active = current.status().state in ACTIVE_STATES
+    why = "once it has ended" if is_active else "only once it has been trained to an end"
+    st.caption(f"{escape(current.name)}, the run in use, can be compared {why}.")
 
 
 def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
@@ -277,15 +283,15 @@ def _draw_live(drawn: list[tuple[str, bool]]) -> None:
     if [(found.comparison_id, found.is_stopping) for found in active] != drawn:
         draw_anew()
     for found in active:
-        st.progress(found.share, text=_progress_words(found))
+        st.progress(found.share, text=_progress_words(found, is_alone=len(active) == 1))
 
 
-def _progress_words(found: Progress) -> str:
+def _progress_words(found: Progress, *, is_alone: bool) -> str:
     if found.is_stopping:
         return "Stopping…"
     if found.state == "waiting":
         return f"{escape(found.title)} waits for the comparison before it"
-    return escape(f"{found.title}: {found.doing}…")
+    return escape(f"{found.doing}…" if is_alone else f"{found.title}: {found.doing}…")
 
 
 def _dismiss() -> None:

@@ -22,12 +22,14 @@ from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.metric_words import metrics_help
-from bert4rec.words import counted, metric_name, sentence, unique_labels, when
+from bert4rec.view.worded import worded
+from bert4rec.words import counted, metric_name, sentence, signed, unique_labels, when
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
-FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 340, 35
+# On a phone names of the slices and of whom they are of take half of the height.
+FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 420, 35
 # Holds five names; those beyond its edge are not seen.
 SHOWN_PX = 800
 
@@ -125,27 +127,33 @@ def _draw_scores(
     finding = score_finding(rows, chosen.metric)
     st.markdown(f"##### {escape(finding)}", anchors=False)
     draw_frame(
-        rows,
+        worded(rows, {"Difference": lambda gap: "–" if pd.isna(gap) else signed(gap)}),
         hide_index=True,
         height=ROW_PX * (len(rows) + 1) + 2,
         column_config={
-            "Who": st.column_config.TextColumn(width=190),
+            "Who": st.column_config.TextColumn(width=160),
             "Score": st.column_config.NumberColumn(metric_name(chosen.metric), format="%.4f"),
-            "Interval": st.column_config.TextColumn("95% interval", help="By bootstrap."),
-            "Difference": st.column_config.TextColumn(help="Paired, on the same users."),
+            "Interval": st.column_config.TextColumn(
+                "95% interval", alignment="right", help="By bootstrap."
+            ),
+            "Difference": st.column_config.NumberColumn(help="Paired, on the same users."),
             "Its interval": st.column_config.TextColumn(
-                "Its 95% interval", help="Of the difference, by bootstrap."
+                "Its 95% interval", alignment="right", help="Of the difference, by bootstrap."
             ),
             "p": st.column_config.TextColumn(
                 "Adjusted p",
+                alignment="right",
                 help="By flipping signs, adjusted by Holm for the number of those that are held "
                 "against the reference: larger than the interval beside it, which is of one "
                 "difference alone, would suggest.",
             ),
             "Users": st.column_config.TextColumn(
-                "Better / worse / same", help="Users to whom it gives more, less, as much."
+                "Better / worse / same",
+                alignment="right",
+                help="Users to whom it gives more, less, as much.",
             ),
         },
+        placeholder="–",
         alt=finding,
     )
     if differences.empty:
@@ -163,8 +171,9 @@ def _draw_slices(
     if slices.empty:
         return
     kinds, entrants = list(dict.fromkeys(slices["by"])), comparison.entrants
+    slices = charts.worded_slices(slices)
     _keep_valid("by", kinds, kinds[0])
-    st.subheader("Where", anchor=False)
+    st.subheader("Where they differ", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.segmented_control(
             "Slices by",
@@ -218,7 +227,7 @@ def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) 
     rivals = [key for key in [*ordered, *keys] if key != st.session_state[key_of("one")]]
     _keep_valid("other", keys, rivals[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for name, label in (("one", "One"), ("other", "The other")):
+        for name, label in (("one", "Of"), ("other", "Beside")):
             st.selectbox(
                 label,
                 keys,

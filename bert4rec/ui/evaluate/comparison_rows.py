@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,17 @@ import pandas as pd
 
 from bert4rec.comparing.paired import LEVEL
 from bert4rec.comparing.plan import Entrant
-from bert4rec.words import counted, digits_apart, metric_name, number, percent, signed, span
+from bert4rec.words import (
+    METRIC_DIGITS,
+    counted,
+    digits_apart,
+    metric_name,
+    metric_text,
+    number,
+    percent,
+    signed,
+    span,
+)
 
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
 VERDICTS = (BETTER, WORSE, SAME)
@@ -57,8 +68,9 @@ def score_rows(
         metric: What they are ordered and told apart by.
 
     Returns:
-        `Who`, `Verdict`, `Kind`, `Score` with `Interval`, `Difference` with `Its interval`, `p` as
-        adjusted, `Users` (better, worse, same), and the entrant's key as the index.
+        `Who`, `Score`, `Verdict`, `Kind`, `Interval` of the score, `Difference` with `Its
+        interval`, `p` as adjusted, `Users` (better, worse, same), and the entrant's key as the
+        index. The reference differs from nobody: it has none of the last four.
     """
     chosen = scores[scores["metric"] == metric].set_index("entrant")
     against = differences[differences["metric"] == metric].set_index("entrant")
@@ -66,20 +78,21 @@ def score_rows(
     for key in chosen.sort_values("value", ascending=False, kind="stable").index:
         row = chosen.loc[key]
         rows[key] = {
+            # On a phone there is room for three columns.
             "Who": entrants[key].title,
+            "Score": row["value"],
             "Verdict": "Reference",
             "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
-            "Score": row["value"],
-            "Interval": span(row["low"], row["high"], 4),
-            "Difference": "reference",
-            "Its interval": "",
-            "p": "",
-            "Users": "",
+            "Interval": span(row["low"], row["high"]),
+            "Difference": math.nan,
+            "Its interval": None,
+            "p": None,
+            "Users": None,
         }
         if key != reference:
             gap = against.loc[key]
             rows[key] |= {
-                "Difference": signed(gap["mean"]),
+                "Difference": gap["mean"],
                 "Its interval": f"{signed(gap['low'])} to {signed(gap['high'])}",
                 "p": p_words(float(gap["p_holm"])),
                 "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
@@ -96,7 +109,7 @@ def score_finding(rows: pd.DataFrame, metric: str) -> str:
         text = f"{name} is 0 for everybody"
     elif n_level > 1:
         others = rows.iloc[1]["Who"] if n_level == 2 else counted(n_level - 1, "other")
-        text = f"{best['Who']} and {others} share the highest {name}, {best['Score']:.4f}"
+        text = f"{best['Who']} and {others} share the highest {name}, {metric_text(best['Score'])}"
     else:
         text = _leading(rows, name)
     reference = rows[rows["Verdict"] == "Reference"].iloc[0]["Who"]
@@ -108,22 +121,32 @@ def _leading(rows: pd.DataFrame, name: str) -> str:
     """Return who leads and before whom, with as many digits as tell the two apart."""
     best, *others = zip(rows["Who"], rows["Score"], strict=True)
     if not others:
-        return f"{best[0]} has the highest {name}, {best[1]:.4f}"
-    digits = digits_apart(best[1], others[0][1], 4)
+        return f"{best[0]} has the highest {name}, {metric_text(best[1])}"
+    digits = digits_apart(best[1], others[0][1], METRIC_DIGITS)
     scores = [number(score, digits) for score in (best[1], others[0][1])]
     return f"{best[0]} has the highest {name}, {scores[0]}, before {others[0][0]} with {scores[1]}"
 
 
 def _shares(verdicts: Sequence[str]) -> str:
     """Return how many of the others are better, worse or not told apart; nothing for none."""
-    kinds = ((BETTER, "better"), (WORSE, "worse"), (SAME, "not told apart"))
+    kinds = ((BETTER, "better"), (WORSE, "worse"), (SAME, ""))
     counts = [(n, words) for word, words in kinds if (n := verdicts.count(word))]
     n_others = sum(n for n, _ in counts)
+    if len(counts) == 1 and n_others > 1 and not counts[0][1]:
+        return f"none of the {n_others:,} others can be told apart from it"
     if len(counts) == 1:
-        them = "the other one is" if n_others == 1 else f"all {n_others:,} others are"
-        return f"{them} {counts[0][1]}"
-    parts = [f"{n:,} {'is' if n == 1 else 'are'} {words}" for n, words in counts]
-    return f"of {n_others:,} others {', '.join(parts)}" if parts else ""
+        them = "the other one" if n_others == 1 else f"all {n_others:,} others"
+        return f"{them} {_standing(*counts[0])}"
+    parts = [f"{n:,} {_standing(n, words)}" for n, words in counts]
+    if not parts:
+        return ""
+    # The first says of how many.
+    parts[0] = parts[0].replace(" ", f" of the {n_others:,} others ", 1)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _standing(n: int, words: str) -> str:
+    return f"{'is' if n == 1 else 'are'} {words}" if words else "cannot be told apart"
 
 
 def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFrame:

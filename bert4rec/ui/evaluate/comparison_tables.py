@@ -15,7 +15,8 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.words import metric_name
+from bert4rec.view.worded import worded
+from bert4rec.words import metric_name, signed
 
 ROW_PX = 35
 PERCENTAGES = ["coverage", "popular_share", "popularity_lift"]
@@ -36,7 +37,6 @@ LIST_COLUMNS = {
     ),
     "popularity_lift": st.column_config.NumberColumn(
         "Popularity lift",
-        format="%.1f%%",
         help="How much more popular listed items are than those that people met.",
     ),
     "miscalibration": st.column_config.NumberColumn(
@@ -68,20 +68,20 @@ def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     told = list_finding(lists, comparison.entrants, chosen.against)
     st.subheader("What the lists are like", anchor=False)
     by = comparison.facts["diversity_by"]
-    how = "who met both items" if by == "co-occurrence" else f"the column {by}"
+    how = "who met both items" if by == "co-occurrence" else f"the column “{by}”"
     table = list_rows(lists, comparison.entrants)
     # As percentages, since Streamlit's own percent format has ragged digits.
     shares = [name for name in PERCENTAGES if name in table]
     table[shares] = 100 * table[shares]
     draw_frame(
-        table,
+        worded(table, {"popularity_lift": lambda lift: f"{signed(lift, 1)}%"}),
         hide_index=True,
         height=ROW_PX * (len(table) + 1) + 2,
         column_config=LIST_COLUMNS,
         placeholder="–",
         alt=told,
     )
-    st.caption(escape(f"{told} Diversity is by {how}."))
+    st.caption(escape(f"{told} Diversity goes by {how}."))
 
 
 def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
@@ -100,8 +100,8 @@ def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
             }
             draw_frame(table, hide_index=True, column_config=numbers, alt="Among sampled items")
             st.caption(
-                "Only to read the table of Sun et al. 2019 by. Such figures can order models "
-                "otherwise than the whole catalogue does (Krichene and Rendle 2020)."
+                "Only for comparison with the table of Sun et al. 2019. Such figures can order "
+                "models otherwise than the whole catalogue does (Krichene and Rendle 2020)."
             )
 
 

@@ -37,7 +37,7 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
     assert rows["Score"].is_monotonic_decreasing
     assert rows.loc[made.reference, "Verdict"] == "Reference"
     gap = differences.set_index(["entrant", "metric"]).loc[("popularity", METRIC)]
-    assert rows.loc["popularity", "Difference"] == f"{gap['mean']:+.4f}"
+    assert rows.loc["popularity", "Difference"] == gap["mean"]
     assert rows.loc["popularity", "Verdict"] == "Worse"
     n_better, n_worse, n_same = map(int, rows.loc["popularity", "Users"].split(" / "))
     assert n_better + n_worse + n_same == len(made.parts["test"].rows)
@@ -53,7 +53,15 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
         ([], "has the highest NDCG@10, 0.5000."),
         (["Worse"], "Compared with me, the other one is worse."),
         (["Worse"] * 3, "Compared with me, all 3 others are worse."),
-        (["Better", "Worse"], "Compared with me, of 2 others 1 is better, 1 is worse."),
+        (["Better", "Worse"], "Compared with me, 1 of the 2 others is better and 1 is worse."),
+        (
+            ["Not told apart"] * 2,
+            "Compared with me, none of the 2 others can be told apart from it.",
+        ),
+        (
+            ["Better", "Worse", "Not told apart", "Not told apart"],
+            "Compared with me, 1 of the 4 others is better, 1 is worse and 2 cannot be told apart.",
+        ),
     ],
 )
 def test_how_many_are_better_is_told_in_plain_words(verdicts: list[str], told: str) -> None:
@@ -164,8 +172,8 @@ def test_where_one_is_behind_everywhere_no_slice_is_said_to_be_where_it_is_ahead
     told = charts.slice_finding(
         pd.DataFrame(rows), made.entrants, "length", made.reference, "popularity"
     )
-    assert "in 0 of 2 slices; the difference is highest at “few” (-0.1000)" in told
-    assert told.endswith("and lowest at “many” (-0.4000).")
+    assert "in 0 of 2 slices; the difference is highest at “few” (−0.1000)" in told
+    assert told.endswith("and lowest at “many” (−0.4000).")
 
 
 def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Comparison) -> None:
