@@ -24,7 +24,7 @@ from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_id
 from bert4rec.view.run_table import table_key
 from bert4rec.view.state_words import state_word
 from bert4rec.view.worded import worded
-from bert4rec.words import counted, duration, size
+from bert4rec.words import METRIC_DIGITS, counted, duration, size
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"
@@ -42,13 +42,13 @@ COLUMNS = {
     "Data": st.column_config.TextColumn(width=84),
     "Metric": st.column_config.TextColumn(width=78, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
-        format="%.3f", width=56, help="The best value on the validation items."
+        format="%.4f", width=64, help="The best value on the validation items."
     ),
     "On test": st.column_config.NumberColumn(
-        format="%.3f", width=62, help="The same metric on the test items, once the run has ended."
+        format="%.4f", width=64, help="The same metric on the test items, once the run has ended."
     ),
     "Time": st.column_config.NumberColumn(width=76, help="Time in training."),
-    "Epochs": st.column_config.TextColumn(width=74),
+    "Epochs": st.column_config.TextColumn(width=74, alignment="right"),
     "Created": st.column_config.DatetimeColumn(
         format="D MMM YYYY, HH:mm", timezone="UTC", width=128, help="UTC."
     ),
@@ -188,12 +188,11 @@ def draw_chosen(chosen: list[ListedRun], runs: list[ListedRun]) -> None:
 
 def draw_settings(runs: list[ListedRun]) -> None:
     """Offer to draw the runs of the list at once, where there are enough of one dataset."""
-    judged = settings_chart.judged_rows(listed.row for listed in runs)
-    rows = settings_chart.comparable_rows(judged)
+    rows = settings_chart.comparable_rows(listed.row for listed in runs)
     if len(rows) < settings_chart.MIN_RUNS or not settings_chart.varied_settings(rows):
         return
     with folded(
-        "Settings against results, all ended runs of the list",
+        "Settings against results, for the ended runs of the list",
         key="runs_settings",
         icon=":material/stacked_line_chart:",
     ) as is_open:
@@ -202,9 +201,8 @@ def draw_settings(runs: list[ListedRun]) -> None:
         if len({row.fingerprint for row in rows}) > 1:
             st.caption("Results on different data cannot be compared. Choose one under Data above.")
             return
-        if len(rows) < len(judged):
-            n_left_out = counted(len(judged) - len(rows), "run")
-            st.caption(f"{n_left_out} left out: judged by another metric or on other items.")
+        if told := settings_chart.left_out_words([listed.row for listed in runs]):
+            st.caption(told)
         finding = settings_chart.settings_finding(rows)
         st.caption(f"{escape(finding)} Drag along an axis to keep only the lines through it.")
         st.plotly_chart(
@@ -214,8 +212,12 @@ def draw_settings(runs: list[ListedRun]) -> None:
             key="runs_axes",
         )
         draw_frame(
-            settings_chart.results_table(rows).style.format(precision=3),
+            settings_chart.results_table(rows).style.format(precision=METRIC_DIGITS),
             hide_index=True,
+            column_config={
+                title: st.column_config.TextColumn(alignment="right")
+                for title in settings_chart.titles_of_numbers(rows)
+            },
             alt=finding,
         )
 

@@ -42,7 +42,7 @@ def draw_delete(run: Run, now: str, after_delete: Callable[[], None] | None = No
         ask_delete([run], after_delete)
 
 
-@dialog("Delete?", icon=":material/delete:")
+@dialog("Delete runs?", icon=":material/delete:")
 def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = None) -> None:
     """Ask before runs go into the trash.
 
@@ -52,10 +52,11 @@ def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = No
     """
     names = ", ".join(f"**{escape(name_of(run))}**" for run in runs[:MAX_NAMED])
     more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
+    what = names if len(runs) == 1 else f"{len(runs):,} runs, {names}{more},"
     st.markdown(
-        f"{counted(len(runs), 'run')}, {names}{more}, with curves, checkpoints and figures will go "
-        "into the trash of this workspace. You can undo it until you leave this page, and restore "
-        "it from the trash on the Runs page until that is emptied."
+        f"{what} will go into the trash of this workspace, with curves, checkpoints and figures. "
+        "You can undo it until you leave this page, and restore what is in the trash on the Runs "
+        "page until that is emptied."
     )
     draw_confirmation(lambda: _delete(runs, after_delete))
 

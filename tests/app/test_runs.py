@@ -141,8 +141,8 @@ def test_a_marked_run_shows_its_figures_and_what_differs_from_the_defaults(make:
     note_run(run.folder, "see [this](http://e.org)")
     app = open_runs([run])
     figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["NDCG@10 on test"] == "0.200"
-    assert figures["Best NDCG@10"] == "0.250"
+    assert figures["NDCG@10 on test"] == "0.2000"
+    assert figures["Best NDCG@10"] == "0.2500"
     assert figures["Training time"] == "1 min 30 s"
     assert "[this](http" not in texts(app)
     settings = app.dataframe[1].value
@@ -320,10 +320,10 @@ def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
     run.checkpoint("best").parent.mkdir()
     for kind in ("best", "last"):
         run.checkpoint(kind).write_bytes(b"x" * 2_000)
-    app = press(open_runs([run]), "Prune (2.0 kB)")
+    app = press(open_runs([run]), "Free old checkpoints (2.0 kB)")
     assert run.checkpoint("best").exists()
     assert not run.checkpoint("last").exists()
-    assert next(button for button in app.button if button.label == "Prune").disabled
+    assert next(button for button in app.button if button.label == "Free old checkpoints").disabled
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> N
     assert list(differing.iloc[0])[1:] == ["24", "32"]
     assert len(app.get("vega_lite_chart")) == 2
     final = app.dataframe[2].value.set_index("Metric")
-    assert final.loc["NDCG@10", NASTY] == "0.200 (0.100 to 0.300)"
+    assert final.loc["NDCG@10", NASTY] == "0.2000 (0.1000 to 0.3000)"
     assert final.loc["NDCG@10", "second"] == "–"
     assert app.query_params["compare"] == f"{first.id},{second.id}"
 
@@ -477,11 +477,11 @@ def test_many_runs_of_one_dataset_are_drawn_by_settings_when_asked(make: Make) -
     drawn(app)
     assert len(app.get("plotly_chart")) == 1
     assert "Best of 4" in texts(app)
-    assert "left out" not in texts(app)
+    assert "Left out" not in texts(app)
     make("of another split", split_strategy="last_k", held_out_items=2)
     drawn(app)
     assert "Best of 4" in texts(app)
-    assert "1 run left out" in texts(app)
+    assert "Left out: 1 run judged by another metric or on other items." in texts(app)
 
 
 def test_data_of_one_name_are_told_apart_by_the_filter(make: Make, workspace: Path) -> None:
@@ -510,7 +510,7 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     expected = app.dataframe[-1].value
     assert expected["Rank"].tolist() == list(range(1, 9))
     assert (expected.iloc[:, 1] == expected.iloc[:, 2]).all()
-    assert "8 of 8 items are named by all" in texts(app).replace("\\", "")
+    assert "8 of the 8 items are named by all" in texts(app).replace("\\", "")
     app.session_state[f"runs_user_{trained.dataset().fingerprint}"] = "nobody"
     drawn(app)
     assert "nobody" in texts(app)

@@ -87,8 +87,8 @@ def _choose_user(dataset: SequenceDataset) -> str:
 def _finding(lists: Sequence[list[str]], n_named: int) -> str:
     """Return how many items all lists hold, in a sentence."""
     n_shared = len(set.intersection(*map(set, lists)))
-    shared, verb = number(n_shared) if n_shared else "None", "is" if n_shared == 1 else "are"
-    return f"{shared} of {counted(n_named, 'item')} {verb} named by all."
+    shared, verb = number(n_shared) if n_shared else "None", "is" if n_shared < 2 else "are"
+    return f"{shared} of the {counted(n_named, 'item')} {verb} named by all."
 
 
 def _cells(titles: list[str], shares: list[float]) -> list[str]:

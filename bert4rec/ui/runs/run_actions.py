@@ -30,7 +30,7 @@ from bert4rec.words import counted, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
-PRUNE = "Prune"
+FREE = "Free old checkpoints"
 
 
 def draw_actions(run: Run, now: str, n_bytes: int, known_tags: list[str]) -> None:
@@ -93,8 +93,8 @@ def _draw_files(run: Run, now: str, n_bytes: int) -> None:
         draw_downloads(run, now, n_bytes)
         n_free = prunable_bytes(run)
         st.button(
-            f"{PRUNE} ({size(n_free)})" if n_free else PRUNE,
-            icon=":material/content_cut:",
+            f"{FREE} ({size(n_free)})" if n_free else FREE,
+            icon=":material/delete_sweep:",
             help="Deletes the last checkpoint of a finished run, which is needed only to train it "
             "longer and to watch one prediction on Train, and the snapshots for the film of its "
             "map. The model, which is the best one, stays.",

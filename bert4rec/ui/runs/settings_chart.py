@@ -14,7 +14,7 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import value_text
-from bert4rec.words import metric_name, number
+from bert4rec.words import counted, metric_name, metric_text
 
 MIN_RUNS = 4
 MAX_AXES = 7
@@ -30,26 +30,32 @@ AXIS_COLORS = {"light": "#59636E", "dark": "#A7B0BA"}
 TEXT_COLORS = {"light": "#0F1720", "dark": "#E6E9ED"}
 
 
-def judged_rows(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Return the runs that have ended with a best value, of whatever metric.
+def _ended_rows(rows: Iterable[RunRow]) -> list[RunRow]:
+    """Return the runs that have ended.
 
     What still trains cannot be held against the others, and would take back at each validation
     what was dragged along an axis: Streamlit makes a chart anew when its data change.
     """
-    return [
-        row
-        for row in rows
-        if row.problem is None and row.best is not None and row.state not in ACTIVE_STATES
-    ]
+    return [row for row in rows if row.problem is None and row.state not in ACTIVE_STATES]
 
 
 def comparable_rows(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Return the runs that were judged as most of them: by the same metric, on the same items."""
-    judged = judged_rows(rows)
+    """Return the ended runs judged as most of them: by the same metric, on the same items."""
+    judged = [row for row in _ended_rows(rows) if row.best is not None]
     if not judged:
         return []
     (usual, _), *_ = Counter(map(_judged_by, judged)).most_common(1)
     return [row for row in judged if _judged_by(row) == usual]
+
+
+def left_out_words(rows: Iterable[RunRow]) -> str:
+    """Return how many ended runs are none of those, and why; nothing where none is left out."""
+    ended = _ended_rows(rows)
+    n_unknown = sum(row.best is None for row in ended)
+    n_otherwise = len(ended) - n_unknown - len(comparable_rows(ended))
+    counts = {"not validated": n_unknown, "judged by another metric or on other items": n_otherwise}
+    told = [f"{counted(n, 'run')} {why}" for why, n in counts.items() if n]
+    return f"Left out: {', '.join(told)}." if told else ""
 
 
 def _judged_by(row: RunRow) -> tuple[Any, ...]:
@@ -137,7 +143,7 @@ def _upright(x: float, theme: str) -> dict[str, Any]:
 
 def _axis(name: str, values: list[Any]) -> dict[str, Any]:
     """Return an axis: evenly spaced for words, by size for numbers, by magnitude for wide ones."""
-    label = form_fields()[name].title
+    label = _title(name)
     if not all(_is_number(value) for value in values):
         texts = [value_text(value, name) for value in values]
         words = sorted(set(texts))
@@ -185,16 +191,27 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _title(name: str) -> str:
+    """Return the title of a setting; that of epochs says that a run may end before."""
+    return "Epochs at most" if name == "n_epochs" else form_fields()[name].title
+
+
+def titles_of_numbers(rows: Sequence[RunRow]) -> list[str]:
+    """Return the titles of those settings of the table that are numbers in all runs."""
+    return [
+        _title(name)
+        for name in varied_settings(rows)
+        if all(_is_number(row.settings.get(name)) for row in rows)
+    ]
+
+
 def results_table(rows: Sequence[RunRow]) -> pd.DataFrame:
     """Return the same as a table, the best run first."""
     names = varied_settings(rows)
     return pd.DataFrame(
         [
             {"Run": row.name}
-            | {
-                form_fields()[name].title: value_text(row.settings.get(name), name)
-                for name in names
-            }
+            | {_title(name): value_text(row.settings.get(name), name) for name in names}
             | {f"Best {metric_name(row.metric)}": row.best}
             for row in sorted(rows, key=lambda row: row.best or 0, reverse=True)
         ]
@@ -206,10 +223,10 @@ def settings_finding(rows: Sequence[RunRow]) -> str:
     best = max(rows, key=lambda row: row.best or 0)
     names = varied_settings(rows)
     parts = [
-        f"{form_fields()[name].title.lower()} {value_text(best.settings.get(name), name)}"
+        f"{_title(name).lower()} {value_text(best.settings.get(name), name)}"
         for name in names[:MAX_AXES]
     ]
     if len(names) > MAX_AXES:
         parts.append(f"and {len(names) - MAX_AXES} more, in the table")
     text = f"Best of {len(rows):,}: {best.name} with {metric_name(best.metric)}"
-    return f"{text} {number(best.best, 3)}" + (f" ({', '.join(parts)})." if names else ".")
+    return f"{text} {metric_text(best.best)}" + (f" ({', '.join(parts)})." if names else ".")

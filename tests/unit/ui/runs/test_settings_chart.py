@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bert4rec.errors import FormatError
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui.runs.settings_chart import (
     AXIS_COLORS,
     MAX_AXES,
     axes_figure,
     comparable_rows,
+    left_out_words,
     results_table,
     settings_figure,
     settings_finding,
+    titles_of_numbers,
     varied_settings,
 )
 from bert4rec.view.run_table import RunRow
@@ -38,6 +41,26 @@ def test_only_runs_judged_by_the_metric_of_most_are_drawn_together() -> None:
     unread = RunRow("e", "e", "unreadable")
     assert comparable_rows([*ROWS, other, unread, row("f", None)]) == ROWS
     assert comparable_rows([unread]) == []
+
+
+def test_ended_runs_that_are_not_drawn_are_counted_by_reason() -> None:
+    assert left_out_words(ROWS) == ""
+    other, unread = (
+        row("d", 0.9, metric="hr@5"),
+        RunRow("e", "e", "unreadable", problem=FormatError("damaged")),
+    )
+    live = replace(ROWS[0], state="running")
+    told = left_out_words([*ROWS, other, unread, row("f", None), row("g", None), live])
+    assert told == (
+        "Left out: 2 runs not validated, 1 run judged by another metric or on other items."
+    )
+
+
+def test_epochs_are_those_asked_for_at_most() -> None:
+    rows = [row("a", 0.1, n_epochs=3), row("b", 0.2, n_epochs=400)]
+    assert "Epochs at most" in results_table(rows)
+    assert titles_of_numbers(rows) == ["Epochs at most"]
+    assert "(epochs at most 400)" in settings_finding(rows)
 
 
 def test_what_still_trains_is_not_held_against_what_has_ended() -> None:
