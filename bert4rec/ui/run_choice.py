@@ -109,17 +109,15 @@ def draw_sight(settings: Hyperparameters) -> None:
 
 
 def _draw_empty(current: Run | None) -> None:
+    st.markdown("Here you will see what a model has learned.")
     if current is None:
-        st.info(
-            "There is no trained model yet. Once there is, this page shows what it has learned.",
-            icon=":material/model_training:",
-        )
+        st.markdown("It needs a trained model first.")
         label = "Train a model"
     else:
-        st.info(
-            f"Run {escape(current.name)} has no model yet: it is saved after the first validation.",
-            icon=":material/hourglass_top:",
+        st.markdown(
+            f"It needs a trained model: that of {escape(current.name)} is saved after the first "
+            "validation."
         )
         label = "Look at the training"
-    if st.button(label, type="primary", icon=":material/arrow_forward:"):
+    if st.button(label, type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")

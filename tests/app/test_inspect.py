@@ -70,7 +70,7 @@ def cards(app: AppTest) -> list[str]:
 def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button() -> None:
     app = open_inspect()
     assert [button.label for button in app.button] == ["Train a model"]
-    assert "no trained model yet" in app.info[0].value
+    assert "It needs a trained model first." in texts(app)
 
 
 def test_a_run_that_is_shown_stays_and_is_in_the_link_though_nobody_chose_it(run: Run) -> None:

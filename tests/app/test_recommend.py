@@ -80,7 +80,7 @@ def query(app: AppTest, name: str) -> str | None:
 def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button(view: str) -> None:
     app = open_recommend(view=view)
     assert labels(app) == ["Train a model"]
-    assert "no trained model yet" in app.info[0].value
+    assert "It needs a trained model first." in texts(app)
 
 
 @pytest.mark.usefixtures("run")
