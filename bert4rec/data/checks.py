@@ -159,8 +159,8 @@ def _user_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
     if found.share_long > MANY_LONG:
         yield Check(
             "info",
-            f"{found.n_long:,} histories ({found.share_long:.0%}) are longer than the default"
-            f" window of {found.window}",
+            f"{found.n_long:,} histories ({found.share_long:.0%}) are longer than a window"
+            f" of {found.window} items",
             "Raise the window length to see more of them at once; it costs time and memory.",
             found.n_long,
         )

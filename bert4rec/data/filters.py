@@ -48,7 +48,7 @@ class PrepareSettings(BaseModel):
         default=1,
         ge=1,
         le=MOST_ROWS,
-        title="Rarest item",
+        title="Fewest interactions of an item",
         description="Leave out items with fewer interactions. Above 1 this and the shortest"
         " history are applied in turn until both hold (k-core).",
     )

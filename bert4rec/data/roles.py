@@ -171,7 +171,7 @@ def _by_type(role: str, columns: Sequence[Column]) -> RoleGuess:
     if not ids:
         return RoleGuess(None, f"no column looks like {role} ids", False)
     reason = (
-        f"no column has a usual name for the {role}; {ids[0].name!r} is the next that holds ids"
+        f"no column has a usual name for the {role}; {ids[0].name!r} is the first that may hold ids"
     )
     return RoleGuess(ids[0].name, reason, False)
 

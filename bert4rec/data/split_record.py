@@ -9,6 +9,7 @@ from typing import Any
 from bert4rec.data.profile import FIRST_MOMENT_S, LAST_MOMENT_S
 from bert4rec.data.split import Split
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.words import counted
 
 
 def split_record(split: Split, settings: Hyperparameters) -> dict[str, Any]:
@@ -112,8 +113,8 @@ def few_words(record: Mapping[str, Any] | None) -> str:
         n_cold = record.get(f"n_cold_{part}", 0) if record else 0
         if record and n_cold > record[f"n_{part}"]:
             return (
-                f"Most users of {name} ({n_cold:,}, beside {record[f'n_{part}']:,} who are judged)"
-                " begin after its cut, so they have no past to be asked from. Where histories are"
-                " as short in time as this, leave-one-out says more."
+                f"{counted(n_cold, 'user')} of {name} began after its cut and cannot be judged,"
+                f" having no past to be asked from: more than the {record[f'n_{part}']:,} who can."
+                " Where histories are as short in time as this, leave-one-out says more."
             )
     return ""

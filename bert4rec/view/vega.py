@@ -18,6 +18,8 @@ TEXT: dict[str, Any] = {
     "titleOpacity": 0.75,
 }
 AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8} | TEXT
+# A word in a chart, as dark as those of its axes.
+QUIET_TEXT: dict[str, Any] = {"type": "text", "color": "currentColor", "opacity": 0.75}
 # What a name in a legend takes: its letters, its sign and the space after it.
 LETTER_PX, SIGN_PX = 7.5, 48
 # What an axis of figures with its title takes.

@@ -541,7 +541,7 @@ def test_the_sequences_promised_are_in_the_order_of_their_days() -> None:
     upload(app, "plays.csv", (DAYS + "u0,i5,soon\n").encode())
     choose_columns(app, user="who", item="what", time="when")
     assert sequences_shown(app)[0] == "i2 → i0 → i1"
-    assert "The longest that the first 91 interactions alone give." in texts(app)
+    assert "The longest within the first 91 interactions." in texts(app)
     assert "1 of these would be rejected, most often for: no readable time." in texts(app)
 
 

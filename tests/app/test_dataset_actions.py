@@ -135,8 +135,8 @@ def test_versions_of_one_source_are_compared_first(
     assert [option.endswith("same source") for option in box.options] == [True, False]
     frame = next(f.value for f in app.dataframe if "What" in f.value and len(f.value.columns) == 3)
     rows = {row[0]: tuple(row[1:]) for row in frame.itertuples(index=False)}
-    assert rows["Settings: min sequence length"] == ("3", "5")
-    assert rows["Counts: users"] == ("30", "20")
+    assert rows["Shortest history"] == ("3", "5")
+    assert rows["Users"] == ("30", "20")
 
 
 @pytest.mark.usefixtures("plays")

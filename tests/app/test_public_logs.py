@@ -66,8 +66,9 @@ def test_public_logs_are_listed_with_counts_size_and_licence() -> None:
     app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
     app.switch_page("pages/data.py").run()
     shown = next(frame.value for frame in app.dataframe if "Licence" in frame.value.columns)
-    assert list(shown["Name"]) == list(PUBLIC_LOGS)
-    assert shown["Interactions"].iloc[2] == "1,000,209"
+    assert list(shown["Title"]) == [log.title for log in PUBLIC_LOGS.values()]
+    assert shown["Interactions"].iloc[2] == 1_000_209
+    assert app.selectbox(key="public_log").options == list(shown["Title"])
     assert all(link.startswith("https://files.grouplens.org/") for link in shown["Licence"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -18,12 +19,14 @@ from bert4rec.data.collection import (
     differences,
     versions,
 )
+from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import export_dataset
 from bert4rec.dataset_use import DatasetUse, dataset_use, delete_unused_dataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.data.log_form import FORM_NAMES as LOG_FORM_NAMES
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
@@ -44,6 +47,26 @@ FORM_HELP = {
 # A download is held in memory for each visitor.
 MAX_DOWNLOAD_BYTES = 200 * 2**20
 N_RUNS_NAMED = 8
+# As many as tell two contents apart.
+N_HASH_SIGNS = 12
+# Places of a manifest as a person calls them.
+PLACES = {
+    "source.name": "Log",
+    "source.hash": "Checksum of the log",
+    "source.form": "Form of the log",
+    "source.size_bytes": "Size of the log",
+    "source.n_files": "Number of files",
+    "source.files": "Files",
+    "source.encoding": "Encoding of the log",
+    "item_table.name": "Item table",
+    "item_table.key": "Item table: column of ids",
+    "item_table.title": "Item table: column of titles",
+    "item_table.n_matched": "Item table: items that it names",
+    "item_table.token_lists": "Item table: columns of lists",
+    "item_table.n_rejected": "Item table: rejected lines",
+    "has_times": "Times known",
+    "time_reason": "How times are read",
+}
 
 
 def draw_actions(row: DeltaGenerator, manifest: dict[str, Any], labels: dict[str, str]) -> None:
@@ -157,39 +180,57 @@ def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
     )
     rows = differences(manifest, there[other])
     if not rows:
-        st.markdown("They were made of the same source with the same settings.")
+        st.markdown("They were made of the same log with the same settings.")
         return
-    st.caption(f"They differ in {number(len(rows))} things; what is not named is the same.")
+    st.caption("What is not named is the same.")
     _draw_differences(rows, labels.get(mine, mine), labels.get(other, other))
 
 
 def _draw_differences(rows: list[Difference], one: str, other: str) -> None:
     draw_frame(
-        pd.DataFrame(
-            [(_place(row.what), _word(row.one), _word(row.other)) for row in rows],
-            columns=["What", one, other],
-        ),
+        difference_table(rows).set_axis(["What", one, other], axis=1),
         hide_index=True,
         alt=f"{len(rows)} differences between two datasets",
     )
 
 
+def difference_table(rows: Iterable[Difference]) -> pd.DataFrame:
+    """Return in what two datasets differ, as a person reads it: what, and two values."""
+    told = (
+        (_place(row.what), _word(row.what, row.one), _word(row.what, row.other)) for row in rows
+    )
+    # Sums of what is told by step as well have the same words.
+    return pd.DataFrame(list(dict.fromkeys(told)), columns=["what", "one", "other"])
+
+
 def _place(what: str) -> str:
-    """Return a place in a manifest in words: `counts.n_users` is `Counts: users`."""
-    parts = what.replace("report.steps.", "left_out.").replace("report.", "rows.").split(".")
-    words = ": ".join(part.removeprefix("n_").replace("_", " ") for part in parts)
-    return words[:1].upper() + words[1:]
+    """Return a place in a manifest in words: `counts.n_users` is `Users`."""
+    group, _, name = what.partition(".")
+    name = name.removeprefix("steps.").removeprefix("n_").replace("_", " ")
+    if what in PLACES:
+        return PLACES[what]
+    if group == "settings" and (field := PrepareSettings.model_fields.get(what.split(".")[1])):
+        return str(field.title)
+    title = {"roles": "Column: ", "report": "Rows: ", "counts": ""}.get(group, f"{group}: ")
+    words = f"{title}{name}" if name else group
+    return (words[:1].upper() + words[1:]).replace("_", " ")
 
 
-def _word(value: Any) -> str:
-    if value is None:
+def _word(what: str, value: Any) -> str:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if what == "source.size_bytes":
+        return size(value)
+    if what == "source.hash":
+        return f"{str(value)[:N_HASH_SIGNS]}…"
+    if what.endswith(".form"):
+        return LOG_FORM_NAMES.get(str(value), str(value))
+    return number(value) if isinstance(value, int) else str(value)
 
 
-@dialog("Delete this dataset?")
+@dialog("Delete this dataset?", icon=":material/delete:")
 def _ask_delete(manifest: dict[str, Any]) -> None:
     folder = str(manifest["folder"])
     use = dataset_use(state.workspace(), folder)
@@ -201,7 +242,8 @@ def _ask_delete(manifest: dict[str, Any]) -> None:
         st.caption("Stop them first, or let them end.")
         return
     st.markdown(
-        f"**{name}** will be deleted from the workspace. The log it was made of is not touched."
+        f"**{name}** will be deleted from the workspace, for good. The log it was made of is not "
+        "touched."
     )
     is_sure = not use.ended or _ask_loss(use)
     draw_confirmation(lambda: _delete(folder, is_forced=bool(use.ended)), is_open=is_sure)

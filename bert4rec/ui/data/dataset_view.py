@@ -16,6 +16,7 @@ from bert4rec.data.recipe import recipe_of
 from bert4rec.data.source import files_words
 from bert4rec.errors import Bert4RecError, DatasetError, FormatError
 from bert4rec.plain_text import contained
+from bert4rec.presets import FIRST_PRESET
 from bert4rec.ui import cache, state
 from bert4rec.ui.data import profile_charts
 from bert4rec.ui.data.check_list import draw_checks
@@ -27,6 +28,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.train.train_view import show_new
 from bert4rec.ui.widths import MIN_CHART_PX
+from bert4rec.view.forms import preset_draft
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, percent, sentence, size, time_span, unique_labels, when
 
@@ -67,7 +69,8 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
 @cache.kept(8, spinner="Describing the dataset…")
 def _described(workspace: str, folder: str, fingerprint: str) -> tuple[Profile, tuple[Check, ...]]:
     dataset = cache.open_dataset(folder, fingerprint)
-    found = profile(dataset)
+    # What the form of a new run opens with, not the default of the command line.
+    found = profile(dataset, max_seq_length=int(preset_draft(FIRST_PRESET)["max_seq_length"]))
     return found, check_dataset(dataset, found)
 
 
@@ -118,8 +121,9 @@ def _draw_metrics(found: Profile) -> None:
         "Items": number(found.n_items),
         "Median length": number(found.length_quantiles["median"]),
         "Density": percent(found.density),
-        "Time span": time_span(found.first_at, found.last_at),
     }
+    if found.first_at is not None:
+        figures["Time span"] = time_span(found.first_at, found.last_at)
     # In a row each is as wide as its figure needs; a grid would cut the longest off.
     with st.container(horizontal=True):
         for label, value in figures.items():
@@ -314,5 +318,6 @@ def _table_words(table: dict[str, Any]) -> str:
     matched = counted(int(table.get("n_matched", 0)), "item")
     n_rejected = int(table.get("n_rejected", 0))
     rejected = f"; {counted(n_rejected, 'line')} rejected" if n_rejected else ""
-    columns = ", ".join(table.get("columns", []))
-    return f"{table.get('name')} names {matched}{rejected}; columns {columns}"
+    names = table.get("columns", [])
+    columns = f"{'column' if len(names) == 1 else 'columns'} {', '.join(names)}"
+    return f"{table.get('name')} names {matched}{rejected}; {columns}"

@@ -54,12 +54,17 @@ def ask_upload() -> LogChoice | None:
     if log is None:
         st.caption(
             "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"
-            f" interaction: who, what and, if known, when. Up to {MAX_LOG_MB:,} MB a file, and"
+            f" interaction: who, what and, if known, when. Up to {_limit(MAX_LOG_MB)} a file, and"
             f" {size(MAX_UNPACKED_BYTES)} unpacked; larger ones are read from the server's folder."
         )
         return None
     name = log.name.split(".")[0]
     return LogChoice(log, name, items, MAX_UNPACKED_BYTES, MAX_UNPACKED_ITEMS_BYTES)
+
+
+def _limit(n_mb: int) -> str:
+    """Return a limit as the box for uploads tells it."""
+    return f"{n_mb // 1024} GB" if n_mb % 1024 == 0 else f"{n_mb:,} MB"
 
 
 def _uploaded(role: str, label: str, max_mb: int, help_text: str) -> Path | None:
@@ -80,7 +85,7 @@ def _uploaded(role: str, label: str, max_mb: int, help_text: str) -> Path | None
         type=LOG_ENDINGS,
         key=f"{key}_{turn}",
         max_upload_size=max_mb,
-        help=f"{help_text} Up to {max_mb:,} MB.",
+        help=f"{help_text} Up to {_limit(max_mb)}.",
     )
     if isinstance(upload, UploadedFile):
         st.session_state[key] = str(log_files.spool(upload, upload.name, state.workspace()))

@@ -188,7 +188,7 @@ def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
 
 
 def _sequences_words(found: FirstSequences) -> str:
-    text = f"The longest that the first {counted(found.n_rows, 'interaction')} alone give."
+    text = f"The longest within the first {counted(found.n_rows, 'interaction')}."
     if found.reject_reasons:
         n_rejected = number(sum(found.reject_reasons.values()))
         reason = usual_reason(found.reject_reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +13,12 @@ import streamlit as st
 from bert4rec.data.profile import Profile
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
-from bert4rec.view.vega import AXIS, GREY, PADDING_PX, Chart
-from bert4rec.words import number, percent
+from bert4rec.view.vega import AXIS, GREY, PADDING_PX, QUIET_TEXT, Chart
+from bert4rec.words import number, percent, when
 
 HEIGHT = 280
 DAY_S = 86_400
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 N_CURVE_POINTS = 100
 SHARE_MARKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -86,6 +88,10 @@ def draw_popularity(found: Profile) -> None:
                     }
                 ),
                 hide_index=True,
+                column_config=dict.fromkeys(
+                    ("Most popular items", "Share of interactions"),
+                    st.column_config.TextColumn(alignment="right"),
+                ),
                 alt=finding,
             )
 
@@ -110,7 +116,7 @@ def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
     at = {"x": {"datum": 0.98}, "y": {"datum": 0.5}}
     # Once, and not once a point.
     one = {"aggregate": [{"op": "count", "as": "n"}]}
-    word = {"type": "text", "align": "right", "text": "if all were equal", "color": GREY}
+    word = QUIET_TEXT | {"align": "right", "text": "if all were equal"}
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "line", "strokeWidth": 1, "strokeDash": [2, 3]}, "encoding": equal},
         {"transform": [one], "mark": word, "encoding": at},
@@ -134,7 +140,7 @@ def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
 
 def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
     """Draw how the interactions are spread over time."""
-    days = pd.to_datetime(edges_s, unit="s", utc=True).strftime(_moment_form(edges_s))
+    days = _moments(edges_s)
     densest = int(np.argmax(counts))
     share = percent(counts[densest] / max(int(counts.sum()), 1))
     finding = (
@@ -149,6 +155,7 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
             draw_frame(
                 pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
                 hide_index=True,
+                column_config={"Interactions": st.column_config.NumberColumn(format="localized")},
                 alt=finding,
             )
 
@@ -160,7 +167,7 @@ def over_time_chart(edges_s: np.ndarray, counts: np.ndarray) -> Chart:
         edges_s: Unix seconds at which bins begin, and where the last ends; (B + 1,).
         counts: Interactions in each bin, (B,).
     """
-    names = pd.to_datetime(edges_s, unit="s").strftime(_moment_form(edges_s))
+    names = _moments(edges_s)
     points = pd.DataFrame(
         {
             "low": edges_s[:-1] * 1000,
@@ -184,11 +191,17 @@ def time_axis(span_s: float) -> dict[str, Any]:
     return AXIS | {"grid": False, "format": form, "tickCount": 7, "labelOverlap": True}
 
 
-def _moment_form(edges_s: np.ndarray) -> str:
-    """Return how moments are written so that neighbours differ: with a clock below a day."""
-    if edges_s[1] - edges_s[0] >= DAY_S:
-        return "%Y-%m-%d"
-    return "%Y-%m-%d %H:%M" if edges_s[1] - edges_s[0] >= 60 else "%Y-%m-%d %H:%M:%S"
+def _moments(edges_s: np.ndarray) -> list[str]:
+    """Return moments in words in which neighbours differ: with a clock below a day."""
+    step_s = edges_s[1] - edges_s[0]
+    return [
+        when(
+            (EPOCH + timedelta(seconds=float(at_s))).isoformat(),
+            with_time=step_s < DAY_S,
+            with_seconds=step_s < 60,
+        )
+        for at_s in edges_s
+    ]
 
 
 def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:

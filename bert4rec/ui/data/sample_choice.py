@@ -18,7 +18,7 @@ from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
-from bert4rec.words import number, size
+from bert4rec.words import size
 
 # What the dialog has prepared: a dialog gives nothing back to the page that opened it.
 FETCHED_KEY = "fetched_public_log"
@@ -71,16 +71,24 @@ def _ask_public() -> None:
         "Ratings of films by real people, published by GroupLens at the University of Minnesota."
         " Nothing is fetched before you confirm it."
     )
+    count = st.column_config.NumberColumn(format="localized")
     draw_frame(
         pd.DataFrame([_row(log) for log in PUBLIC_LOGS.values()]),
         hide_index=True,
         column_config={
-            "Licence": st.column_config.LinkColumn(display_text="Licence at the source")
+            **dict.fromkeys(("Users", "Items", "Interactions"), count),
+            "Licence": st.column_config.LinkColumn(display_text="Licence at the source"),
         },
-        alt=f"{len(PUBLIC_LOGS)} public logs with their counts, sizes and licences",
+        alt=f"{len(PUBLIC_LOGS)} public datasets with their counts, sizes and licences",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Public log", list(PUBLIC_LOGS), key="public_log", width=260)
+        name = st.selectbox(
+            "Public dataset",
+            list(PUBLIC_LOGS),
+            key="public_log",
+            format_func=lambda name: PUBLIC_LOGS[name].title,
+            width=260,
+        )
         st.button(
             "Fetch and prepare", icon=":material/cloud_download:", on_click=_open, args=(name,)
         )
@@ -96,13 +104,12 @@ def _close() -> None:
     st.session_state.pop(ASKED_KEY, None)
 
 
-def _row(log: PublicLog) -> dict[str, str]:
+def _row(log: PublicLog) -> dict[str, str | int]:
     return {
-        "Name": log.name,
         "Title": log.title,
-        "Users": number(log.n_users),
-        "Items": number(log.n_items),
-        "Interactions": number(log.n_interactions),
+        "Users": log.n_users,
+        "Items": log.n_items,
+        "Interactions": log.n_interactions,
         "Download": "Already here"
         if log.place(state.workspace()).is_file()
         else f"about {size(log.size_bytes)}",

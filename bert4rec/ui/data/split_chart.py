@@ -11,7 +11,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split, TimeCuts, split_dataset
-from bert4rec.data.split_picture import PARTS, UNUSED, SplitPicture, picture_of
+from bert4rec.data.split_picture import N_NEWEST, PARTS, UNUSED, SplitPicture, picture_of
 from bert4rec.data.split_record import counts_words, few_words, moment, split_record
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters, setting_field
@@ -23,7 +23,16 @@ from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS, GREY, LETTER_PX, PADDING_PX, SIGN_PX, Chart, legend_of
+from bert4rec.view.vega import (
+    AXIS,
+    GREY,
+    LETTER_PX,
+    PADDING_PX,
+    QUIET_TEXT,
+    SIGN_PX,
+    Chart,
+    legend_of,
+)
 from bert4rec.words import counted, number, unique_labels, when
 
 Given = tuple[tuple[str, Any], ...]
@@ -50,6 +59,7 @@ class Way(NamedTuple):
         lowest: Its lowest value here.
         highest: Its highest value here.
         step: What a click adds.
+        label: What it is called here, if not as in the form.
     """
 
     given: Mapping[str, Any]
@@ -58,13 +68,22 @@ class Way(NamedTuple):
     lowest: float = 0
     highest: float = 0
     step: float = 0
+    label: str = ""
 
 
 WAYS = {
     "Leave-one-out": Way({}),
     "Last K": Way({"split_strategy": "last_k"}, "held_out_items", 3, 1, 50, 1),
     "Global time": Way({"split_strategy": "global_time"}, "held_out_share", 0.1, 0.01, 0.49, 0.05),
-    "Held-out users": Way({"sample_strategy": "user_based"}, "sample_ratio", 0.8, 0.05, 0.95, 0.05),
+    "Held-out users": Way(
+        {"sample_strategy": "user_based"},
+        "sample_ratio",
+        0.8,
+        0.05,
+        0.95,
+        0.05,
+        "Share that trains",
+    ),
 }
 
 
@@ -111,7 +130,7 @@ def _ask() -> Hyperparameters:
     if way.amount:
         field = setting_field(way.amount)
         given[way.amount] = row.number_input(
-            str(field.title),
+            way.label or str(field.title),
             way.lowest,
             way.highest,
             way.first,
@@ -149,6 +168,8 @@ def _moment_words(at: str | float) -> str:
 
 def _legend_words(picture: SplitPicture) -> str:
     text = f"{counted(len(picture.user_idx), 'user')}, always the same, one a row."
+    if (picture.place[picture.n_later == N_NEWEST - 1] > 0).any():
+        text += f" Of longer histories the newest {N_NEWEST} items are drawn."
     if (picture.part == UNUSED).any():
         text += (
             " Not used: neither trained on nor asked for, though it may be part of the history"
@@ -189,7 +210,7 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
         }
     )
     # In the order of the table: a list of ids from a log is not for a description to hold.
-    y = {"field": "user", "type": "nominal", "sort": None, "title": None}
+    y = {"field": "user", "type": "nominal", "sort": None, "title": "User"}
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "point", "filled": True, "opacity": 1, "size": DOT_SIZE},
@@ -223,7 +244,7 @@ def _cut_layers(x: dict[str, Any], cuts: TimeCuts) -> list[dict[str, Any]]:
     named = (("validation", cuts.valid_at_s), ("test", cuts.test_at_s))
     for place, (name, cut_s) in enumerate(named):
         at = {"x": x | {"datum": _at(cut_s)}}
-        word = {"type": "text", "text": f"{name} begins", "align": "right", "color": GREY}
+        word = QUIET_TEXT | {"text": f"{name} begins", "align": "right"}
         above = {"y": {"value": -CUT_NAME_PX * (place + 0.5)}}
         layers.append(once | {"mark": line, "encoding": at})
         layers.append(once | {"mark": word, "encoding": at | above})

@@ -68,6 +68,6 @@ def test_users_held_out_and_users_without_a_past_are_counted_in_words() -> None:
 
 def test_a_part_in_which_most_users_have_no_past_is_warned_of() -> None:
     record = {"n_valid": 9, "n_test": 1, "n_cold_valid": 3, "n_cold_test": 602}
-    assert "Most users of the test (602, beside 1 who are judged)" in few_words(record)
+    assert "602 users of the test began after its cut and cannot be judged" in few_words(record)
     assert few_words(record).endswith("as short in time as this, leave-one-out says more.")
     assert few_words(record | {"n_cold_test": 1}) == few_words(None) == ""

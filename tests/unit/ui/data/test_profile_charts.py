@@ -29,7 +29,7 @@ def test_times_are_told_in_milliseconds_and_bins_by_their_moments() -> None:
     edges_s = 1.7e9 + DAY_S * np.array([0.0, 1.0, 2.0])
     points = over_time_chart(edges_s, np.array([1, 2])).points
     assert points["low"].tolist() == [1.7e12, 1.7e12 + 1000 * DAY_S]
-    assert points["bin"].tolist() == ["2023-11-14 to 2023-11-15", "2023-11-15 to 2023-11-16"]
+    assert points["bin"].tolist() == ["14 Nov 2023 to 15 Nov 2023", "15 Nov 2023 to 16 Nov 2023"]
 
 
 @pytest.mark.parametrize(
