@@ -14,17 +14,20 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.view.forms import form_fields, is_followed
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import value_text
-from bert4rec.words import counted, metric_name, metric_text
+from bert4rec.words import METRIC_DIGITS, counted, metric_name, metric_text, number
 
 MIN_RUNS = 4
 MAX_AXES = 7
+# On the axis of scores.
+N_TICKS = 5
 # A number that spans more than this is drawn on a logarithmic axis.
 LOG_SPAN = 30.0
 # Labels that are nearer than this share of an axis would cover each other.
 TICK_SHARE = 0.06
 HEIGHT = 360
 # Cividis without the end that the background would swallow; the best run stands out on both.
-SCALES = {"light": ["#C3B369", "#707173", "#00224E"], "dark": ["#575D6D", "#A59C74", "#FEE838"]}
+# Lines are a hair wide, so no colour is paler than three to one.
+SCALES = {"light": ["#9A8B45", "#707173", "#00224E"], "dark": ["#7A8196", "#A59C74", "#FEE838"]}
 # Plotly draws the axes themselves in black, and lets nobody choose.
 AXIS_COLORS = {"light": "#59636E", "dark": "#A7B0BA"}
 TEXT_COLORS = {"light": "#0F1720", "dark": "#E6E9ED"}
@@ -112,7 +115,7 @@ def axes_figure(
         theme: light or dark.
     """
     axes = [_axis(name, [values.get(name) for values in settings]) for name in names]
-    axes.append({"label": title, "values": list(scores), "tickformat": f".{_n_digits(scores)}f"})
+    axes.append(_score_axis(title, scores))
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
@@ -128,10 +131,20 @@ def axes_figure(
     return figure
 
 
-def _n_digits(scores: Sequence[float]) -> int:
-    """Return how many digits tell some ten places between the lowest and the highest apart."""
-    span = max(scores) - min(scores)
-    return min(max(3, math.ceil(1 - math.log10(span))), 6) if span > 0 else 3
+def _score_axis(title: str, scores: Sequence[float]) -> dict[str, Any]:
+    """Return an axis with labels of our own: Plotly's would stand over those of its ends."""
+    low, span = min(scores), max(scores) - min(scores)
+    digits = METRIC_DIGITS
+    if span > 0:
+        # As many as tell some ten places between the lowest and the highest apart.
+        digits = min(max(METRIC_DIGITS, math.ceil(1 - math.log10(span))), 6)
+    places = [low + span * at / (N_TICKS - 1) for at in range(N_TICKS)] if span > 0 else [low]
+    return {
+        "label": title,
+        "values": list(scores),
+        "tickvals": places,
+        "ticktext": [number(place, digits) for place in places],
+    }
 
 
 def _upright(x: float, theme: str) -> dict[str, Any]:
@@ -158,9 +171,6 @@ def _axis(name: str, values: list[Any]) -> dict[str, Any]:
     few = sorted({float(f"{value:.12g}") for value in values})
     is_wide = few[0] > 0 and few[-1] / few[0] > LOG_SPAN
     scaled = [math.log10(value) if is_wide else value for value in values]
-    if len(few) > MAX_AXES and not is_wide:
-        is_whole = all(isinstance(value, int) for value in values)
-        return {"label": label, "values": scaled, "tickformat": ",d" if is_whole else ".3~r"}
     shown = few if len(few) <= MAX_AXES else [few[0], few[len(few) // 2], few[-1]]
     ticks = _apart({math.log10(value) if is_wide else value: value for value in shown})
     return {

@@ -128,18 +128,18 @@ def test_a_number_that_was_computed_is_the_place_of_the_one_that_was_written() -
 def test_labels_of_an_axis_are_short_and_apart() -> None:
     close = axis_of("learning_rate", [0.00110227, 0.00110228, 0.0005, 0.03])
     assert list(close.ticktext) == ["0.0005", "0.0011", "0.03"]
-    assert (
-        axis_of("learning_rate", [0.001 + 0.0001 * step for step in range(9)]).tickformat == ".3~r"
-    )
-    assert axis_of("batch_size", list(range(32, 41))).tickformat == ",d"
+    many = axis_of("learning_rate", [0.001 + 0.0001 * step for step in range(9)])
+    assert list(many.ticktext) == ["0.001", "0.0014", "0.0018"]
+    assert list(axis_of("batch_size", list(range(32, 41))).ticktext) == ["32", "36", "40"]
 
 
 @pytest.mark.parametrize(
-    ("scores", "shown"), [([0.1, 0.3], ".3f"), ([0.159, 0.162], ".4f"), ([0.2, 0.2], ".3f")]
+    ("scores", "shown"),
+    [([0.1, 0.3], "0.1000"), ([0.15901, 0.15931], "0.15901"), ([0.2, 0.2], "0.2000")],
 )
 def test_scores_that_lie_close_together_are_told_apart(scores: list[float], shown: str) -> None:
     figure = axes_figure(["n_layers"], [{"n_layers": n} for n in (1, 2)], scores, "Best", "light")
-    assert figure.data[0].dimensions[-1].tickformat == shown
+    assert figure.data[0].dimensions[-1].ticktext[0] == shown
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
