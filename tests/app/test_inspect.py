@@ -320,7 +320,7 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     # What the chart of groups shows stands in its table.
     groups = app.dataframe[-1].value
     added = groups["added"].str.removeprefix(WORD_JOINER)
-    assert added.str.fullmatch(r"-?\d\.\d{3} \(.+ to .+\)").all()
+    assert added.str.fullmatch(r"−?\d\.\d{3} \(.+ to .+\)").all()
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     assert "Error with temperature" in app.dataframe[-1].proto.columns

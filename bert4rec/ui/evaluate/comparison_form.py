@@ -101,7 +101,7 @@ def draw_form(runs: dict[str, Run]) -> None:
             table = _catalogue_table()
             draw_table(
                 table,
-                [Column(title, title) for title in table],
+                [Column(title, title) for title in map(str, table)],
                 alt="The baselines with source and parameters",
             )
 
