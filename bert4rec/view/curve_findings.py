@@ -145,7 +145,11 @@ def _newest(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _named(row: Row, names: Mapping[str, str]) -> Row:
-    return {label: row.get(key) for key, label in names.items()}
+    found = {label: row.get(key) for key, label in names.items()}
+    if "epoch" in names:
+        # A part of an epoch is told with as many digits in every table.
+        found[names["epoch"]] = round(float(row["epoch"]), 2)
+    return found
 
 
 def _memory(row: Row) -> dict[str, str | None]:
