@@ -30,7 +30,7 @@ TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_dat
 CHOSEN_KEY = "runs_chosen"
 # The comparison that the address named when this session last looked at it.
 LINK, LINKED_KEY = "compare", "runs_linked"
-MIN_FILTER_PX = 170
+MIN_FILTER_PX = 140
 MAX_TABLE_PX = 420
 ROW_PX = 35
 # Together as wide as the page in a window of 1440 pixels, but for metric and seed, which stand in

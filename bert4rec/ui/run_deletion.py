@@ -42,7 +42,6 @@ def draw_delete(run: Run, now: str, after_delete: Callable[[], None] | None = No
         ask_delete([run], after_delete)
 
 
-@dialog("Delete runs?", icon=":material/delete:")
 def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = None) -> None:
     """Ask before runs go into the trash.
 
@@ -50,6 +49,11 @@ def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = No
         runs: The runs.
         after_delete: Called once they are gone.
     """
+    ask = _ask_of_one if len(runs) == 1 else _ask_of_several
+    ask(runs, after_delete)
+
+
+def _ask(runs: Sequence[Run], after_delete: Callable[[], None] | None) -> None:
     names = ", ".join(f"**{escape(name_of(run))}**" for run in runs[:MAX_NAMED])
     more = f" and {len(runs) - MAX_NAMED:,} more" if len(runs) > MAX_NAMED else ""
     what = names if len(runs) == 1 else f"{len(runs):,} runs, {names}{more},"
@@ -59,6 +63,10 @@ def ask_delete(runs: Sequence[Run], after_delete: Callable[[], None] | None = No
         "page until that is emptied."
     )
     draw_confirmation(lambda: _delete(runs, after_delete))
+
+
+_ask_of_one = dialog("Delete this run?", icon=":material/delete:")(_ask)
+_ask_of_several = dialog("Delete these runs?", icon=":material/delete:")(_ask)
 
 
 def _delete(runs: Sequence[Run], after_delete: Callable[[], None] | None) -> None:

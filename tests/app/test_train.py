@@ -801,7 +801,7 @@ def test_a_run_without_a_report_is_drawn_with_the_figures_that_it_has(
     app = open_train(run)
     assert not app.exception
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["NDCG@10 on test"] == f"{summary['test']['ndcg@10']:.3f}"
+    assert shown["NDCG@10 on test"] == f"{summary['test']['ndcg@10']:.4f}"
 
 
 def test_advice_names_its_figure_and_a_click_takes_it(

@@ -64,7 +64,7 @@ def test_a_run_of_the_command_line_appears_in_the_dashboard_and_goes_on_there(
     expect(page.get_by_role("heading", name="typed")).to_be_visible()
     expect(page.get_by_text("Finished").first).to_be_visible()
     shown = page.get_by_test_id("stMetric").filter(has_text="NDCG@10 on test")
-    expect(shown).to_contain_text(f"{trained['test']['ndcg@10']:.3f}")
+    expect(shown).to_contain_text(f"{trained['test']['ndcg@10']:.4f}")
 
     page.get_by_role("button", name="Train longer").click()
     dialog = page.get_by_role("dialog")
