@@ -21,7 +21,7 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     expect(page.get_by_text("What the baselines are")).to_be_visible()
     settle(page)
     page.get_by_text("What the baselines are").click()
-    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    expect(page.get_by_role("table", name="The baselines with source")).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Compare", exact=True).click()
     finding = page.get_by_role("heading", name=re.compile("the highest NDCG"))
