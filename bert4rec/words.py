@@ -305,6 +305,16 @@ def metric_name(key: str) -> str:
     return METRIC_NAMES.get(name, name.capitalize()) + at + cut_off
 
 
+def device_word(device: str) -> str:
+    """Return a device as a page names it.
+
+    Example:
+        >>> device_word("cpu"), device_word("cuda:0")
+        ('CPU', 'CUDA:0')
+    """
+    return device.upper()
+
+
 def sentence(text: str) -> str:
     """Return a message with a capital first letter and a full stop."""
     text = text.strip()

@@ -17,7 +17,7 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.server_log import RECENT
 from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view.markdown import escape
-from bert4rec.words import size
+from bert4rec.words import device_word, sentence, size
 
 STATES = {"ok": "✓ OK", "warning": "! Warning", "failed": "✕ Failed"}
 NAMES = {
@@ -42,9 +42,9 @@ def draw_figures(workspace: Path) -> None:
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(workspace))
     with st.grid(5, min_column_width=MIN_METRIC_PX):
-        st.metric("Device", choice.device, help=f"{choice.reason}.".capitalize())
-        st.metric("Precision", choice.precision, help=f"{choice.precision_reason}.".capitalize())
-        st.metric("Threads", choice.n_threads, help=f"{choice.threads_reason}.".capitalize())
+        st.metric("Device", device_word(choice.device), help=sentence(choice.reason))
+        st.metric("Precision", choice.precision, help=sentence(choice.precision_reason))
+        st.metric("Threads", choice.n_threads, help=sentence(choice.threads_reason))
         st.metric(
             "Memory of the server",
             size(process_memory_bytes()),
@@ -109,9 +109,10 @@ def draw_disk(workspace: Path) -> None:
         " the Data page."
     )
     if any(part.name == "tmp" for part in parts) and st.button(
-        "Remove what was cut off",
+        "Remove leftovers",
         icon=":material/cleaning_services:",
-        help="Temporary files of imports whose process is gone; those under way are left alone.",
+        help="Deletes the temporary files of imports that were cut off; an import under way is "
+        "left alone.",
     ):
         remove_abandoned(workspace / "tmp")
         _parts.clear()

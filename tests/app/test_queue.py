@@ -88,6 +88,16 @@ def test_the_queue_is_shown_and_reordered_by_its_buttons(
     assert [service.position(run.id) for run in runs] == [0, 1, 2]
 
 
+def test_a_paused_run_is_not_counted_as_training(
+    service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
+) -> None:
+    service.pause(runs[0].id)
+    app = open_train()
+    assert "1 paused, 2 waiting" in texts(app)
+    assert "training" not in texts(app).partition("waiting")[0]
+    assert "Paused on CPU" in texts(app)
+
+
 def test_a_run_is_taken_out_of_the_queue_and_a_lone_one_has_no_queue(
     service: JobService, runs: list[Run], open_train: Callable[[], AppTest]
 ) -> None:

@@ -144,7 +144,7 @@ def test_two_visitors_who_press_start_are_queued_and_the_second_may_leave(
     states = {run.id: run.status().state for run in (first, second)}
     assert sorted(states.values()) == ["queued", "running"]
     waiting = next(run for run in (first, second) if states[run.id] == "queued")
-    pages[0].get_by_role("button", name="Take out").click()
+    pages[0].get_by_role("button", name="Take out", exact=True).click()
     for page in pages:
         expect(page.get_by_text(re.compile("1 training, 1 waiting"))).to_have_count(0)
     wait_until(lambda: waiting.status().state == "stopped")

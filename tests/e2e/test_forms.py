@@ -114,7 +114,7 @@ def test_what_is_typed_stays_when_a_queue_comes_to_its_end(
     see_all(page)
     name = page.get_by_label("Name of the run")
     name.fill("half a na")
-    other.get_by_role("button", name="Take out").click()
+    other.get_by_role("button", name="Take out", exact=True).click()
     expect(page.get_by_text("1 waiting")).to_have_count(0)
     see_all(page)
     expect(name).to_be_focused()

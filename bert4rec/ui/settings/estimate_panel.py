@@ -16,7 +16,7 @@ from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import loss_words, titled
-from bert4rec.words import counted, duration, number, size
+from bert4rec.words import counted, device_word, duration, number, size
 
 ESTIMATES_KEY = "train_estimates"
 N_KEPT = 8
@@ -90,8 +90,9 @@ def _draw_figures(known: Size, estimate: Estimate | None, asked_loss: str | None
     st.caption(f"{steps} an epoch over {sequences}. Loss: {loss}; {reason}.")
     if estimate is not None:
         st.caption(
-            f"Measured in {counted(estimate.n_probed_steps, 'step')} on {estimate.device} "
-            f"({estimate.device_reason}). Early stopping may end the run sooner."
+            f"Measured in {counted(estimate.n_probed_steps, 'step')} on "
+            f"{device_word(estimate.device)} ({estimate.device_reason}). Early stopping may end "
+            "the run sooner."
             + (" Another run is training now, which slows the probe." if _is_busy() else "")
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bert4rec.ui.redrawing import draw_anew, fixed_place
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
+from bert4rec.words import device_word
 
 if TYPE_CHECKING:
     from bert4rec.jobs import JobService, Place
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 5.0
 # A longer queue is scrolled.
 N_SHOWN, LONG_PX = 6, 400
+# What every row begins with, so that the names stand below each other.
+BADGE_PX = 140
 PROBLEM_KEY = "queue_problem"
-Drawn = tuple[tuple[str, str, int], ...]
+Drawn = tuple[tuple[str, str, int, str], ...]
 
 
 def draw_queue() -> None:
@@ -40,7 +44,13 @@ def draw_queue() -> None:
 
 
 def _drawn(places: list[Place]) -> Drawn:
-    return tuple((place.run.id, place.device, place.position) for place in places)
+    return tuple((place.run.id, place.device, place.position, _state(place)) for place in places)
+
+
+def _state(place: Place) -> str:
+    if place.position:
+        return "queued"
+    return "paused" if state.job_service().is_paused(place.run.id) else "running"
 
 
 def _look(drawn: Drawn) -> None:
@@ -50,8 +60,9 @@ def _look(drawn: Drawn) -> None:
 
 
 def _draw_places(places: list[Place]) -> None:
-    n_running = sum(not place.position for place in places)
-    counts = f"{n_running} training, {len(places) - n_running} waiting"
+    states = Counter(map(_state, places))
+    words = {"running": "training", "paused": "paused", "queued": "waiting"}
+    counts = ", ".join(f"{states[each]:,} {word}" for each, word in words.items() if states[each])
     st.markdown(f"**Queue**: {counts}; each device trains one at a time")
     for place in places:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -60,10 +71,10 @@ def _draw_places(places: list[Place]) -> None:
 
 def _draw_place(place: Place) -> None:
     run, n = place.run, place.position
-    now = "paused" if state.job_service().is_paused(run.id) else "running"
-    word = state_word("queued" if n else now)
-    label = f"Number {n} on {place.device}" if n else f"{word.label} on {place.device}"
-    st.badge(label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+    word = state_word(_state(place))
+    label = f"{f'Number {n:,}' if n else word.label} on {device_word(place.device)}"
+    with st.container(width=BADGE_PX):
+        st.badge(label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
     is_shown = run.id == st.session_state.get(state.RUN_KEY)
     name, data = _names(run)
     st.markdown(f"**{name}** · {data}" if is_shown else f"{name} · {data}", width="stretch")

@@ -93,7 +93,7 @@ def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) ->
         if now in ("running", "paused"):
             _draw_running(run, now)
         elif now == "queued":
-            _button("Leave the queue", "take_out", "playlist_remove", run)
+            _button("Take out of the queue", "take_out", "playlist_remove", run)
         elif now in RESUMABLE_STATES:
             _draw_ended(run, status)
         else:
