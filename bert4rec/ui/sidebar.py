@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.kept_focus import keep_focus
 from bert4rec.ui.login import draw_leaving
@@ -13,6 +15,9 @@ from bert4rec.ui.way_back import keep_way_back
 from bert4rec.view.markdown import escape
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted
+
+# Not all pages watch the run that goes on.
+LOOK_EVERY_S = 5.0
 
 
 def draw_sidebar() -> None:
@@ -48,9 +53,18 @@ def _draw_run() -> None:
     if run is None:
         st.markdown("None yet")
         return
-    word = state_word(run.status().state)
+    is_active = run.status().state in ACTIVE_STATES
     st.markdown(f"**{escape(run.name)}**")
-    st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
+    st.fragment(_draw_state, run_every=LOOK_EVERY_S if is_active else None)(run)
     data, manifest = run.config()["dataset"], state.current_manifest()
     if manifest is not None and data.get("fingerprint") != manifest["fingerprint"]:
-        st.caption(f"of other data: {escape(run.data_name)}")
+        st.caption(f"Its dataset: {escape(run.data_name)}")
+
+
+def _draw_state(run: Run) -> None:
+    try:
+        word = state_word(run.status().state)
+    except Bert4RecError:
+        # Around a fragment nobody catches; the page as a whole goes on without the run.
+        return
+    st.badge(word.label, icon=word.icon, color=word.color)  # type: ignore[arg-type]
