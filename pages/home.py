@@ -15,6 +15,7 @@ from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import RunRow, newest_judged, run_frame, table_key
 from bert4rec.view.state_words import state_word
+from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration, metric_name, metric_text
 
 # The run whose row is marked.
@@ -97,7 +98,7 @@ def start_demo() -> None:
 
 
 def draw_steps(manifests: list[dict[str, Any]], rows: list[RunRow]) -> None:
-    with st.grid(3, min_column_width=220):
+    with st.container(key="home_steps"), st.grid(3, min_column_width=220):
         draw_data_step(manifests)
         draw_train_step(rows)
         draw_explore_step(rows)
@@ -131,8 +132,8 @@ def draw_train_step(rows: list[RunRow]) -> None:
         step_title(2, "Train", train_word(rows))
         if judged is not None:
             st.markdown(
-                f"**{escape(judged.name)}** has {metric_name(judged.metric)}"
-                f" {metric_text(judged.test)} on the test items of {escape(judged.data)}."
+                f"The newest result is {metric_name(judged.metric)} {metric_text(judged.test)} on"
+                f" the test items of {escape(judged.data)}, by **{escape(judged.name)}**."
             )
         elif any(row.state in LIVE_STATES for row in rows):
             st.markdown("The first run is on its way; its test figures come at its end.")
@@ -200,7 +201,7 @@ def draw_job(row: RunRow) -> None:
             st.markdown(f"**{escape(row.name)}**", width="content")
             st.caption(f"on {escape(row.data)}", width="content")
         with action:
-            label = "Show it" if row.state == "queued" else "Watch it live"
+            label = "Show" if row.state == "queued" else "Watch it live"
             if st.button(label, key=f"watch_{row.run_id}", width="stretch"):
                 state.choose_run(row.run_id)
                 st.switch_page("pages/train.py", query_params={"run": row.run_id})
@@ -213,7 +214,7 @@ def draw_job(row: RunRow) -> None:
 def progress_text(row: RunRow) -> str:
     if row.state == "queued":
         place = state.job_service().position(row.run_id)
-        return f"Place {place} in the queue" if place else "Waiting for its device"
+        return f"Number {place} in the queue" if place else "Waiting for its device"
     if not row.progress:
         return "Getting ready: the data is being split and the baselines are being judged"
     best = (
@@ -233,7 +234,7 @@ def draw_recent(rows: list[RunRow]) -> None:
         return
     chosen = st.session_state.get(CHOSEN_KEY)
     marked = draw_frame(
-        run_frame(rows),
+        worded(run_frame(rows), {"Time": duration}),
         hide_index=True,
         key=table_key("recent_runs", rows),
         on_select="rerun",
@@ -249,6 +250,7 @@ def draw_recent(rows: list[RunRow]) -> None:
             "On test": st.column_config.NumberColumn(
                 format="%.4f", help="The same metric on the test items, once the run has ended."
             ),
+            "Time": st.column_config.NumberColumn(help="Time in training, once it has ended."),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
         },
         placeholder="–",

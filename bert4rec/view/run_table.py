@@ -15,7 +15,7 @@ from bert4rec.hyperparameters import model_name, values_in_effect
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.view.state_words import state_word
-from bert4rec.words import duration, metric_name
+from bert4rec.words import metric_name
 
 
 @dataclass(frozen=True)
@@ -123,18 +123,21 @@ def _read_row(run: Run) -> RunRow:
 
 
 def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
-    """Return rows as a table for display, one line a run."""
+    """Return rows as a table for display, one line a run.
+
+    What moves while a run goes on is left out of its line: a table is not drawn as often.
+    """
     return pd.DataFrame(
         [
             {
                 # On a phone there is room for three columns.
                 "Run": row.name,
-                "Best": row.best,
+                "Best": None if row.state == "running" else row.best,
                 "On test": row.test,
                 "Metric": metric_name(row.metric) if row.metric else "",
                 "State": state_word(row.state).label,
                 "Model": row.model,
-                "Training time": duration(row.trained_s),
+                "Time": None if row.state == "running" else row.trained_s,
                 "Data": row.data,
                 "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
             }

@@ -112,7 +112,7 @@ def test_what_trains_is_shown_however_many_runs_wait_behind_it(run: Run) -> None
     waiting(run, 24)
     app = open_home()
     labels = [button.label for button in app.button]
-    assert labels[1:11] == ["Watch it live", *["Show it"] * 9]
+    assert labels[1:11] == ["Watch it live", *["Show"] * 9]
     assert "And 15 more, which the Runs page lists." in texts(app)
     assert len(app.dataframe[0].value) == 10
     assert any("Running" in text.value for text in app.sidebar.markdown)
@@ -146,7 +146,7 @@ def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     row = app.dataframe[0].value.iloc[0]
     assert row["State"] == "Finished"
     assert row["Best"] == pytest.approx(0.5)
-    assert row["Training time"] == "30 s"
+    assert row["Time"] == pytest.approx(30.0)
 
 
 def test_a_finished_run_is_evaluated_from_its_row_and_from_the_third_step(run: Run) -> None:

@@ -39,6 +39,13 @@ def test_a_row_without_figures_is_still_a_row() -> None:
     assert frame["Best"].isna().all()
 
 
+def test_what_moves_while_a_run_goes_on_is_not_in_its_row() -> None:
+    rows = [RunRow("a", "a", each, best=0.1, trained_s=9.0) for each in ("running", "paused")]
+    frame = run_frame(rows)
+    for column in ("Best", "Time"):
+        assert frame[column].isna().tolist() == [True, False]
+
+
 @pytest.mark.parametrize("name", ["config.json", "status.json"])
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format_version": 1}'])
 def test_a_damaged_run_is_a_row_that_says_why(tmp_path: Path, name: str, text: str) -> None:
