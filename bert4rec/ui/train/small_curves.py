@@ -17,19 +17,25 @@ from bert4rec.view.svg import Scale, element, path_of, tick_text, ticks, wide_ra
 from bert4rec.words import size
 
 MAX_POINTS = 300
-WIDTH, HEIGHT = 260, 150
-LEFT, RIGHT, TOP, BOTTOM = 50, 6, 8, 20
+# Of the image in pixels, as the style of the page has it.
+HEIGHT = 150
+# In shares of its width, whatever that is: where the lines begin, and how wide they are.
+LEFT, ACROSS = 0.24, 0.74
+TOP, BOTTOM, GAP = 8, 26, 6
+# Units of a line's width. They are stretched, but for strokes; words keep their size.
+UNITS = 1000
 # Above the lines, for their names where there are several.
-LEGEND_HEIGHT, NAME_WIDTH = 16, 90
+LEGEND_HEIGHT, NAME_WIDTH = 16, 80
 DASHES = (None, "5 4")
 # An image has no part in the theme of the page in every browser: quiet text, grid.
 LIGHT, DARK = ("#59636E", "#E3E7EB"), ("#A7B0BA", "#2B333B")
 # Holds on a light and a dark page.
 LINE = "#2E86C6"
 STYLE = (
-    "path{{fill:none}} .grid{{stroke:{grid}}} .line{{stroke:{line};stroke-width:2;"
-    "stroke-linejoin:round}} .measured{{stroke:{line};stroke-opacity:.4}} "
-    "text{{fill:{text};font:11px sans-serif}} .end{{text-anchor:end}} .middle{{text-anchor:middle}}"
+    "path{{fill:none;vector-effect:non-scaling-stroke}} .grid{{stroke:{grid}}} "
+    ".line{{stroke:{line};stroke-width:2;stroke-linejoin:round}} "
+    ".measured{{stroke:{line};stroke-opacity:.4}} text{{fill:{text};font:12px sans-serif}} "
+    ".end{{text-anchor:end}} .middle{{text-anchor:middle}}"
 )
 
 
@@ -52,7 +58,7 @@ class Small(NamedTuple):
 SMALL = {
     "learning_rate": Small("Learning rate", {"learning_rate": "Learning rate"}),
     "grad_norm": Small("Gradient norm", {"grad_norm": "Gradient norm"}, is_noisy=True),
-    "speed": Small("Sequences per second", {"sequences_per_s": "Sequences/s"}, is_noisy=True),
+    "speed": Small("Sequences/s", {"sequences_per_s": "Sequences/s"}, is_noisy=True),
     "memory": Small(
         "Memory", {"memory_bytes": "Process", "device_memory_bytes": "Device"}, words=size
     ),
@@ -110,14 +116,15 @@ def _picture(
     points = [point for line in measured.values() for point in line]
     top = TOP + LEGEND_HEIGHT * (len(lines) > 1)
     last = max(max(point.epoch for point in points), 1e-6)
-    across = Scale(0, last, LEFT, WIDTH - RIGHT)
+    across = Scale(0, last, 0, UNITS)
     ends = wide_range([point.value for point in points], from_zero=True)
     up = Scale(*ends, HEIGHT - BOTTOM, top)
 
     def path(line: list[Point]) -> str:
         return path_of((across(point.epoch), up(point.value)) for point in line)
 
-    parts = _frame(across, up, small.words)
+    parts: list[Markup] = []
+    names: list[Markup] = []
     for at, (label, line) in enumerate(lines.items()):
         dash = DASHES[at % len(DASHES)]
         main = line.smoothed(smoothing, MAX_POINTS) if smoothing else measured[label]
@@ -125,29 +132,45 @@ def _picture(
             parts.append(element("path", class_="measured", d=path(measured[label])))
         parts.append(element("path", class_="line", d=path(main), stroke_dasharray=dash))
         if len(lines) > 1:
-            parts += _name(label, LEFT + NAME_WIDTH * at, dash)
+            names += _name(label, NAME_WIDTH * at, dash)
     text, grid = colours
     style = STYLE.format(text=text, grid=grid, line=LINE)
     return element(
         "svg",
         element("style", style),
-        *parts,
+        *_axis_words(across, up, small.words),
+        element("svg", *names, x=f"{LEFT:.0%}", overflow="visible"),
+        element(
+            "svg",
+            *_grid(up),
+            *parts,
+            x=f"{LEFT:.0%}",
+            width=f"{ACROSS:.0%}",
+            height=HEIGHT,
+            viewBox=f"0 0 {UNITS} {HEIGHT}",
+            preserveAspectRatio="none",
+        ),
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
     )
 
 
-def _frame(across: Scale, up: Scale, words: Callable[[float], str]) -> list[Markup]:
-    parts = []
-    for value in ticks(up.low, up.high, 3):
-        y = up(value)
-        parts.append(element("path", class_="grid", d=path_of([(LEFT, y), (WIDTH - RIGHT, y)])))
-        parts.append(element("text", words(value), class_="end", x=LEFT - 6, y=y + 4))
+def _grid(up: Scale) -> list[Markup]:
+    lines = ([(0, up(value)), (UNITS, up(value))] for value in ticks(up.low, up.high, 3))
+    return [element("path", class_="grid", d=path_of(line)) for line in lines]
+
+
+def _axis_words(across: Scale, up: Scale, words: Callable[[float], str]) -> list[Markup]:
+    left = f"{LEFT:.0%}"
+    parts = [
+        element("text", words(value), class_="end", x=left, dx=-GAP, y=up(value) + 4)
+        for value in ticks(up.low, up.high, 3)
+    ]
     for value in ticks(across.low, across.high, 4):
         # The last one would stand beyond the end.
         at = "end" if value == across.high else "middle"
-        parts.append(element("text", tick_text(value), class_=at, x=across(value), y=HEIGHT - 5))
-    return [*parts, element("text", "Epoch", class_="end", x=LEFT - 6, y=HEIGHT - 5)]
+        x = f"{LEFT + ACROSS * across(value) / UNITS:.2%}"
+        parts.append(element("text", tick_text(value), class_=at, x=x, y=HEIGHT - 5))
+    return [*parts, element("text", "Epoch", x=0, y=HEIGHT - 5)]
 
 
 def _name(label: str, x: float, dash: str | None) -> list[Markup]:

@@ -42,8 +42,9 @@ def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
     assert len(paths(drawing, "line")) == 4
     assert {"Process", "Device", "2.0 GB"} <= set(texts(drawing))
     assert "3.0 GB" not in texts(drawing)
-    assert set(curve_findings.small_table(curves)["Memory, device"]) == {"2.0 GB"}
-    assert curve_findings.small_finding(curves, "memory") == "1.0 kB process, 2.0 GB device"
+    assert set(curve_findings.small_table(curves)["Memory of the device"]) == {"2.0 GB"}
+    told = curve_findings.small_finding(curves, "memory")
+    assert told == "1.0 kB of the process, 2.0 GB of the device"
 
 
 def test_what_is_drawn_small_is_a_table_too_the_newest_line_first() -> None:
@@ -54,13 +55,13 @@ def test_what_is_drawn_small_is_a_table_too_the_newest_line_first() -> None:
         "Learning rate": 1e-3,
         "Gradient norm": 1.0,
         "Sequences/s": 100.0,
-        "Memory, process": "1.0 kB",
+        "Memory of the process": "1.0 kB",
     }
     assert len(table) == 60
     # As of a part of a run that told no memory yet.
     curves = curves_of(1, n_lines=2)
     del curves.train[0]["memory_bytes"]
-    assert list(curve_findings.small_table(curves)["Memory, process"].isna()) == [False, True]
+    assert list(curve_findings.small_table(curves)["Memory of the process"].isna()) == [False, True]
     assert curve_findings.small_table(Curves()).empty
 
 
@@ -82,7 +83,7 @@ def test_a_line_runs_from_the_left_to_the_right_and_stays_inside() -> None:
     (line,) = paths(small_curves(curves)["learning_rate"], "line")
     places = [tuple(map(float, place.split())) for place in line.removeprefix("M").split("L")]
     assert [x for x, _ in places] == sorted(x for x, _ in places)
-    assert places[-1][0] == pytest.approx(254)
+    assert places[-1][0] == pytest.approx(1000)
     assert all(0 < y < 150 for _, y in places)
 
 
