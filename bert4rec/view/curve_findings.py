@@ -27,7 +27,7 @@ def metric_finding(curves: Curves, metric: str, chosen_by: str | None = None) ->
     """
     best = best_row(curves)
     if best is None:
-        return "Nothing has been validated, so no epoch is the best yet: the last weights count."
+        return "Nothing has been validated, so the last weights count."
     value, name = best["metrics"][metric], metric_name(metric)
     text = f"Best {name} {metric_text(value)} at epoch {best['epoch']}"
     if chosen_by is not None and chosen_by != metric:
@@ -78,8 +78,12 @@ def loss_finding(curves: Curves) -> str:
     line = curves.line("loss")
     if line.first is None or line.last is None:
         return "No training step yet."
-    first, last = line.first.value, line.last.value
-    text = f"Training loss went from {number(first, 3)} to {number(last, 3)}"
+    first, last = line.first, line.last
+    text = (
+        f"Training loss begins at {number(first.value, 3)}"
+        if first == last
+        else f"Training loss went from {number(first.value, 3)} to {number(last.value, 3)}"
+    )
     guess = guessing_loss(curves)
     return text + (
         "." if guess is None else f"; guessing, all items alike, costs {number(guess, 3)}."
@@ -87,33 +91,41 @@ def loss_finding(curves: Curves) -> str:
 
 
 def speed(curves: Curves) -> float | None:
-    """Return the sequences per second of the newest lines: their median, as single ones jump."""
+    """Return the sequences per second of the latest steps: their median, as single ones jump."""
     given = (row.get("sequences_per_s") for row in curves.train)
     rates = sorted(rate for rate in given if rate is not None)
     return rates[len(rates) // 2] if rates else None
 
 
-def small_finding(curves: Curves, name: str) -> str:
-    """Return where one of the small charts stands now, in a few words."""
+def small_finding(curves: Curves, name: str, whole_speed: float | None = None) -> str:
+    """Return where one of the small charts stands now, in a few words.
+
+    Args:
+        curves: The run's curves.
+        name: The chart.
+        whole_speed: Sequences per second over the whole run, told once it has ended.
+    """
     last = curves.train[-1] if curves.train else {}
     if name == "memory":
         told = {"process": last.get("memory_bytes"), "device": last.get("device_memory_bytes")}
-        return ", ".join(f"{size(held)} {whose}" for whose, held in told.items() if held)
+        return ", ".join(f"{size(held)} of the {whose}" for whose, held in told.items() if held)
+    if name == "speed" and whole_speed is not None:
+        return f"{number(whole_speed)}, the median of the whole run"
     if name == "speed":
         rate = speed(curves)
         if rate is None:
-            return "Not told by the newest lines"
-        return f"{number(rate)}, the median of the newest lines"
+            return "Not told of the latest steps"
+        return f"{number(rate)}, the median of the latest steps"
     value = last.get(name)
     if value is None:
-        return "Not finite in the newest steps"
+        return "Not finite in the latest steps"
     return f"{value:.3g}" + (", before clipping" if name == "grad_norm" else ", of the last step")
 
 
 def valid_table(curves: Curves) -> pd.DataFrame:
     """Return the newest validations as a table, newest first."""
     table = [
-        {"Epoch": row["epoch"], "Best": row["is_best"]}
+        {"Epoch": row["epoch"], "New best": row["is_best"]}
         | {metric_name(key): value for key, value in row["metrics"].items()}
         for row in _newest(curves.valid)
     ]
@@ -153,5 +165,6 @@ def _named(row: Row, names: Mapping[str, str]) -> Row:
 
 
 def _memory(row: Row) -> dict[str, str | None]:
-    held = _named(row, {"memory_bytes": "Memory, process", "device_memory_bytes": "Memory, device"})
+    names = {"memory_bytes": "Memory of the process", "device_memory_bytes": "Memory of the device"}
+    held = _named(row, names)
     return {label: size(n_bytes) if n_bytes else None for label, n_bytes in held.items()}

@@ -706,7 +706,7 @@ def test_a_live_run_tells_gradient_norm_learning_rate_speed_and_memory(
     app = open_train(run)
     assert not app.exception
     figures = {metric.label: metric.value for metric in app.metric}
-    assert {"Gradient norm", "Learning rate", "Sequences/s", "Process memory"} <= figures.keys()
+    assert {"Gradient norm", "Learning rate", "Sequences/s", "Memory"} <= figures.keys()
     assert "–" not in figures.values()
     curves = Curves()
     curves.update(run.journal)
@@ -756,6 +756,18 @@ def test_the_training_time_is_that_of_the_lists(
     assert figures["Training time"] == "1 min 30 s"
 
 
+def test_a_run_that_was_never_validated_has_no_best_epoch(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    best = run.status().best_epoch
+    figures = {metric.label: metric.value for metric in open_train(run).metric}
+    assert figures["Best epoch"].startswith(f"{best} of ")
+    run.set_status(best_score=None)
+    figures = {metric.label: metric.value for metric in open_train(run).metric}
+    assert figures["Best epoch"].startswith("none of ")
+
+
 def test_the_log_is_shown_as_it_is_and_only_when_asked_for(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:
@@ -786,7 +798,7 @@ def test_a_run_of_the_first_version_is_drawn_without_what_it_did_not_tell(
     run = first_version_run(workspace)
     app = open_train(run)
     assert not app.exception
-    assert small_charts(app) == ["Learning rate", "Sequences per second", "Memory"]
+    assert small_charts(app) == ["Learning rate", "Sequences/s", "Memory"]
     assert "before clipping" not in texts(app)
 
 

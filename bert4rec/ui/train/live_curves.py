@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -61,7 +62,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
             is_live=is_live,
         )
         _draw_table(run, "loss", curves, curve_findings.train_table)
-    _draw_small(curves, smoothing)
+    _draw_small(curves, smoothing, None if is_live else run.summary())
     _draw_table(run, "small", curves, curve_findings.small_table, "%.5g")
 
 
@@ -140,9 +141,11 @@ def _draw_chart(
     st.caption("\n\n".join(escape(words) for words in (finding, note) if words))
 
 
-def _draw_small(curves: Curves, smoothing: float) -> None:
+def _draw_small(curves: Curves, smoothing: float, summary: dict[str, Any] | None) -> None:
     drawings = small_curves(curves, smoothing, is_dark=theme_type() == "dark")
-    findings = {name: curve_findings.small_finding(curves, name) for name in drawings}
+    # One figure, also where the results above tell it.
+    whole = (summary or {}).get("sequences_per_second")
+    findings = {name: curve_findings.small_finding(curves, name, whole) for name in drawings}
     st.html(small_cards(drawings, findings))
 
 

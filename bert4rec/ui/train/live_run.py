@@ -142,15 +142,18 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
 def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
+    judged = f"the {'best' if curves.bests else 'last'} weights are being judged on the test items"
     if state.job_service().is_stopping(run.id):
-        text = "Stopping: the best weights are being judged on the test items"
+        text = f"Stopping: {judged}"
     elif not curves.train:
         text = "Preparing: the data is being split and the baselines are being judged"
     elif progress.n_steps and progress.step >= progress.n_steps:
-        text = "All epochs are done; the best weights are being judged on the test items"
+        text = f"All epochs are done; {judged}"
+    elif now != "running":
+        text = f"{progress.text}, paused"
     else:
-        left = f", {duration(progress.left_s)} left at most" if now == "running" else ", paused"
-        text = progress.text + left
+        known = progress.left_s is not None
+        text = progress.text + (f", {duration(progress.left_s)} left at most" if known else "")
     st.progress(progress.share, text=text)
 
 
@@ -165,7 +168,7 @@ def _draw_live_figures(curves: Curves, best: dict[str, Any] | None, metric: str)
         "Gradient norm": "–" if norm is None else f"{norm:.3g}",
         "Learning rate": "–" if rate is None else f"{rate:.2g}",
         "Sequences/s": number(speed(curves)),
-        "Process memory": size(held) if held else "–",
+        "Memory": size(held) if held else "–",
     }
     with st.grid(6, min_column_width=MIN_FIGURE_PX):
         st.metric(
@@ -198,9 +201,7 @@ def _draw_results(run: Run, status: Status) -> None:
             value = metric_text(metrics.get(metric))
             title = f"{metric_name(metric)} on test"
             st.metric(title, value, border=True, help=metrics_help())
-        n_done = summary["n_epochs_done"]
-        best = f"{summary['best_epoch']} of {n_done}" if n_done else "none was whole"
-        st.metric("Best epoch", best, border=True)
+        st.metric("Best epoch", _best_epoch(summary, status), border=True)
         # As the lists of runs tell it, which read no summary.
         st.metric("Training time", duration(status.trained_s), border=True)
     if few_words(summary.get("split")):
@@ -208,6 +209,15 @@ def _draw_results(run: Run, status: Status) -> None:
     # There are summaries of a version that wrote none.
     if "report" in summary:
         _draw_report(run, summary)
+
+
+def _best_epoch(summary: dict[str, Any], status: Status) -> str:
+    n_done = summary["n_epochs_done"]
+    if not n_done:
+        return "none was whole"
+    # Without a validation a summary names the last epoch, of which nothing says that it is best.
+    best = "none" if status.best_score is None else number(summary["best_epoch"])
+    return f"{best} of {number(n_done)}"
 
 
 def _draw_report(run: Run, summary: dict[str, Any]) -> None:

@@ -200,6 +200,18 @@ def test_the_finding_compares_the_best_validation_with_the_strongest_baseline() 
     assert text == "Best NDCG@10 0.0300 at epoch 3, 50% above popularity (0.0200)."
 
 
+def test_a_loss_of_one_line_went_nowhere_yet() -> None:
+    finding = curve_findings.loss_finding(curves_of(1, n_lines=1))
+    assert finding.startswith("Training loss begins at ")
+
+
+def test_an_ended_run_tells_one_speed_for_the_whole_of_it() -> None:
+    live = curve_findings.small_finding(curves_of(2), "speed")
+    ended = curve_findings.small_finding(curves_of(2), "speed", 707.4)
+    assert live == "100, the median of the latest steps"
+    assert ended == "707, the median of the whole run"
+
+
 def test_another_metric_is_told_at_the_epoch_that_the_runs_own_chose() -> None:
     curves = curves_of(3)
     assert curve_charts.told_metrics(curves, METRIC)[0] == METRIC
