@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,7 +26,11 @@ def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hy
     try:
         settings = Hyperparameters.model_validate(known)
     except ValidationError as error:
+        wrong = {str(problem["loc"][0]) for problem in error.errors()}
         problems += [_explain(dict(problem)) for problem in error.errors()]
+        # What is right by itself may still contradict something else that is.
+        sound = {name: value for name, value in known.items() if name not in wrong}
+        problems += _contradictions(Hyperparameters.model_validate(sound), wrong)
     else:
         problems += _contradictions(settings)
         if not problems:
@@ -74,7 +78,10 @@ def _explain(problem: dict[str, Any]) -> str:
     reason = f"should be {values.in_words()}{f', or {UNSET[0]}' if values.is_optional else ''}"
     if problem["type"] == "value_error":
         reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{name}: {shown(problem['input'])} {reason}"
+    given = problem["input"]
+    # As a form shows it, which holds no other than such numbers: -1, not -1.0.
+    is_whole = isinstance(given, float) and given.is_integer()
+    return f"{name}: {shown(int(given) if is_whole else given)} {reason}"
 
 
 def fitting_widths(width: int, heads: int) -> list[int]:
@@ -100,10 +107,11 @@ def fitting_heads(width: int, heads: int) -> int:
     return min(whole, key=lambda count: abs(count - heads))
 
 
-def _contradictions(settings: Hyperparameters) -> list[str]:
+def _contradictions(settings: Hyperparameters, wrong: Collection[str] = ()) -> list[str]:
+    """Return what does not go together, but for what is wrong by itself."""
     problems = []
     width, heads = settings.hidden_size, settings.n_heads
-    if width % heads:
+    if width % heads and not {"hidden_size", "n_heads"}.intersection(wrong):
         nearest = " or ".join(map(str, fitting_widths(width, heads)))
         problems.append(
             f"hidden_size: {width} is not a multiple of n_heads ({heads}); use {nearest}"

@@ -168,6 +168,15 @@ def test_a_width_that_the_heads_do_not_divide_names_the_nearest_that_they_do() -
     assert line.endswith("use 4")
 
 
+def test_what_is_right_by_itself_is_held_against_the_rest_beside_what_is_wrong() -> None:
+    first, second = problems_of({"learning_rate": -1.0, "hidden_size": 65})
+    # As a form shows the number.
+    assert first == "learning_rate: -1 should be a number above 0"
+    assert second.startswith("hidden_size: 65 is not a multiple of n_heads (2)")
+    (line,) = problems_of({"n_heads": 0, "hidden_size": 65})
+    assert line.startswith("n_heads: 0 should be")
+
+
 def test_the_dropout_rate_sets_what_is_not_given_itself() -> None:
     both = Hyperparameters(dropout_rate=0.5)
     assert (both.hidden_dropout, both.attention_dropout) == (0.5, 0.5)
