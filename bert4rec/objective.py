@@ -80,21 +80,21 @@ def choose_loss(
         longest: Items of the longest of them, where that is known; a window holds no more.
     """
     if settings.loss_type is not None:
-        note = _unused(settings) if settings.loss_type == "CE" else ""
-        return settings.loss_type, f"asked for by name{note}"
+        return settings.loss_type, f"asked for by name{_unused(settings, settings.loss_type)}"
     asked = sum(kind.share * kind.asked for kind in row_kinds(settings))
     n_rows = _at_most(settings.batch_size, n_sequences)
     length = _at_most(settings.max_seq_length, longest)
     n_places = n_rows * max(1, round(asked * length))
     n_bytes = 4 * n_places * n_items
-    size = f"a step's scores of about {n_places:,} places x {n_items:,} items"
+    size = f"about {n_places:,} places × {n_items:,} items to score in a step"
+    budget = f"{CE_BUDGET_BYTES / 2**30:.0f} GiB"
     if n_bytes <= CE_BUDGET_BYTES:
-        return "CE", f"{size} fit the budget; not used: negative_samples_count"
+        return "CE", f"{size} fit into {budget}{_unused(settings, 'CE')}"
     shared = "shared by a batch" if settings.negative_sharing == "batch" else "a place"
     drawn = " by popularity" if settings.negative_sampling == "popularity" else ""
     return (
         "sampled_CE",
-        f"{size} exceed the budget of {CE_BUDGET_BYTES / 2**30:.0f} GiB; "
+        f"{size} do not fit into {budget}; "
         f"{settings.negative_samples_count} negatives {shared}{drawn}",
     )
 
@@ -103,8 +103,9 @@ def _at_most(asked: int, there: int | None) -> int:
     return asked if there is None else min(asked, max(1, there))
 
 
-def _unused(settings: Hyperparameters) -> str:
+def _unused(settings: Hyperparameters, loss_type: str) -> str:
     """Return a note on what was given of the settings of negatives, for a loss without them."""
-    given = [name for name in OF_NEGATIVES if name in settings.model_fields_set]
+    names = OF_NEGATIVES if loss_type == "CE" else ()
+    given = [name for name in names if name in settings.model_fields_set]
     note = f"; not used, as CE compares with every item: {', '.join(given)}"
     return note if given else ""

@@ -166,7 +166,7 @@ def _of_split(settings: Hyperparameters, split: SplitFigures) -> Iterator[Advice
 
 def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]:
     window, enough = settings.max_seq_length, max(data.window_for(HELD_WHOLE), 2)
-    held = f"a window of {enough:,} holds {1 - data.share_longer(enough):.0%} whole"
+    held = f"a window of {enough:,} holds {1 - data.share_longer(enough):.0%} of all whole"
     share = data.share_longer(window)
     if window > data.longest >= 2:
         yield Advice(
@@ -184,8 +184,9 @@ def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]
     elif share > MANY_LONG:
         yield Advice(
             "max_seq_length",
-            f"{percent(share)} of the histories are longer than {window:,}: of these training "
-            f"sees windows at random places, a prediction the newest {window:,}; {held}",
+            f"{percent(share)} of the histories are longer than {window:,}; training sees "
+            f"{window:,} items of such a one at a time, from random places, and a prediction sees "
+            f"the newest {window:,}; {held}",
         )
 
 
@@ -204,7 +205,7 @@ def _of_steps(settings: Hyperparameters, n_sequences: int) -> Iterator[Advice]:
         yield Advice(
             "n_epochs",
             f"the whole run has {n_in_all:,} steps; the loss often stays on a plateau for hundreds "
-            "of them, so a smaller batch_size or more epochs may be needed",
+            "of them, so that a smaller batch_size or more n_epochs may be needed",
         )
     if settings.warmup_steps >= n_in_all > 0:
         yield Advice(

@@ -193,11 +193,11 @@ def test_an_unset_loss_is_ce_while_its_scores_fit_the_budget() -> None:
     most = CE_BUDGET_BYTES // (100 * 15 * 4)
     name, reason = choose_loss(settings, most)
     assert name == "CE"
-    assert "fit the budget" in reason
+    assert "fit into 2 GiB" in reason
     assert "1,500 places" in reason
     name, reason = choose_loss(settings, most + 1)
     assert name == "sampled_CE"
-    assert "exceed the budget of 2 GiB; 2 negatives a place" in reason
+    assert "do not fit into 2 GiB; 2 negatives a place" in reason
     shared = settings.model_copy(
         update={
             "negative_samples_count": 500,

@@ -52,7 +52,7 @@ def test_a_window_far_longer_than_most_histories_is_told_with_one_that_holds_the
 ) -> None:
     advice = advice_on(dataset, max_seq_length=200)["max_seq_length"]
     assert advice.message.startswith("only 5.0% of the histories are longer than 200")
-    assert "a window of 40 holds 95% whole" in advice.message
+    assert "a window of 40 holds 95% of all whole" in advice.message
     assert advice.changes == {"max_seq_length": 40}
     assert not advice.is_error
     assert "max_seq_length" not in mended(dataset, advice, max_seq_length=200)
