@@ -15,6 +15,8 @@ MARKS = {
     "resumed": ("Pause and resume", "triangle-right"),
     "continued": ("Restart", "cross"),
 }
+# A run that pauses is saved at the same step: its checkpoint stands above what else happened.
+ABOVE_PX = 14
 # What the browser may tell of a chart, so that Streamlit keeps it when points come in.
 ZOOM = "zoom"
 
@@ -50,7 +52,13 @@ def event_layer(found: Collection[str]) -> dict[str, Any]:
         "transform": [{"filter": "datum.mark == 'event'"}],
         "mark": {"type": "point", "filled": True, "size": 70, "yOffset": -7, "clip": True},
         "encoding": {
-            "y": {"value": "height"},
+            "y": {
+                "condition": {
+                    "test": f"datum.series == '{MARKS['checkpoint'][0]}'",
+                    "value": {"expr": f"height - {ABOVE_PX}"},
+                },
+                "value": "height",
+            },
             "color": {"value": GREY},
             "shape": {"field": "series", "type": "nominal", "scale": scale, "legend": legend},
             "tooltip": [

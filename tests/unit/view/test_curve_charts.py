@@ -17,6 +17,7 @@ from bert4rec.view.curve_charts import (
     loss_overlay,
     metric_chart,
 )
+from bert4rec.view.curve_layers import event_layer
 from tests.curves import METRIC, curves_of
 from tests.factories import small_settings
 
@@ -185,6 +186,12 @@ def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
     dashes = spec["layer"][0]["encoding"]["strokeDash"]["scale"]
     assert len(dashes["domain"]) == len(dashes["range"]) == 3
     assert "range" not in spec["encoding"]["color"]["scale"]
+
+
+def test_the_last_checkpoint_stands_above_the_pause_of_the_same_step() -> None:
+    height = event_layer({"Pause", "Last checkpoint"})["encoding"]["y"]
+    assert "Last checkpoint" in height["condition"]["test"]
+    assert height["condition"]["value"] != height["value"]
 
 
 def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
