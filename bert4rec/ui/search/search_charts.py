@@ -17,19 +17,28 @@ from bert4rec.ui.search.trial_table import settings_words, trial_name
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import counted, metric_name, number, percent
 
-BEST, FINISHED, PRUNED, RUNNING = "Best so far", "Finished", "Pruned", "Under way"
+BEST, FINISHED, PRUNED, RUNNING = "Best", "Finished", "Pruned", "Under way"
 SERIES = {"finished": FINISHED, "pruned": PRUNED, "running": RUNNING}
 NAMES = (BEST, FINISHED, PRUNED, RUNNING)
+# In the order of the theme's colours: what has finished has none that warns.
+COLOURED = (BEST, RUNNING, PRUNED, FINISHED)
 SHAPES = ("stroke", "circle", "triangle-down", "square")
 DASHES = ([1, 0], [1, 0], [3, 4], [10, 4])
 CURVE_COLUMNS = ["trial", "epoch", "value", "series", "is_end", "is_alone"]
 MAX_CURVES = 60
 MAX_POINTS = 2000
-POINT = {"type": "point", "filled": True, "size": 70, "opacity": 0.9}
+POINT_SIZE, ALONE_SIZE = 70, 50
+POINT = {"type": "point", "filled": True, "size": POINT_SIZE, "opacity": 0.9}
+# Signs of a legend for lines, and for points as they are drawn.
+LINE_SIGN = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+POINT_SIGN = {"symbolSize": POINT_SIZE, "symbolStrokeWidth": 0}
 
 
 def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
-    """Draw the score of each trial, and the best finished one so far as a line."""
+    """Draw the score of each trial, and the best finished one so far as a line.
+
+    The title tells what the line is, the legend what the points came to.
+    """
     rows = [(n + 1, score, BEST, "") for n, score in best_so_far(trials)]
     shown = [
         (trial.number + 1, trial.score, SERIES[trial.state], settings_words(trial.values))
@@ -45,6 +54,7 @@ def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
         "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": AXIS | {"tickMinStep": 1, "grid": False, "format": "d"},
     }
+    names = [name for name in names_in(points) if name != BEST]
     layers = []
     if any(row[2] == BEST for row in rows):
         layers.append(
@@ -58,19 +68,22 @@ def best_chart(trials: Sequence[Trial], metric: str) -> Chart:
             {
                 "transform": [{"filter": f"datum.series !== '{BEST}'"}],
                 "mark": dict(POINT),
-                "encoding": {"shape": shape(names_in(points)), "tooltip": tooltip(metric)},
+                "encoding": {"shape": shape(names), "tooltip": tooltip(metric)},
             }
         )
-    return Chart(points, _spec(x, metric, layers, points))
+    return Chart(points, _spec(x, _height(points, metric), layers, color(names)))
+
+
+def _height(points: pd.DataFrame, metric: str) -> dict[str, Any]:
+    return y_axis(metric, from_zero=points["value"].nunique() < 2)
 
 
 def _spec(
-    x: dict[str, Any], metric: str, layers: list[dict[str, Any]], points: pd.DataFrame
+    x: dict[str, Any], y: dict[str, Any], layers: list[dict[str, Any]], colour: dict[str, Any]
 ) -> dict[str, Any]:
-    y = y_axis(metric, from_zero=points["value"].nunique() < 2)
     return {
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "y": y, "color": color(names_in(points))},
+        "encoding": {"x": x, "y": y, "color": colour},
         "layer": layers,
     }
 
@@ -101,7 +114,7 @@ def names_in(points: pd.DataFrame) -> list[str]:
 def _legend(names: Sequence[str]) -> dict[str, Any] | None:
     if len(names) < 2:
         return None
-    return legend_of(names) | {"symbolOpacity": 1, "symbolSize": 90, "values": list(names)}
+    return legend_of(names) | {"symbolOpacity": 1, "values": list(names)} | POINT_SIGN
 
 
 def color(names: Sequence[str]) -> dict[str, Any]:
@@ -110,7 +123,7 @@ def color(names: Sequence[str]) -> dict[str, Any]:
     Args:
         names: Those that the legend tells of; it tells nothing where there is but one.
     """
-    scale = {"domain": list(NAMES)}
+    scale = {"domain": list(COLOURED)}
     return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
 
 
@@ -163,8 +176,8 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
     }
     names = names_in(points)
     legend = _legend(names)
-    if legend is not None:
-        legend |= {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+    if legend is not None and not points["is_alone"].all():
+        legend |= LINE_SIGN
     scale = {"domain": list(NAMES), "range": list(DASHES)}
     dash = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
     width = {"condition": {"test": f"datum.series === '{BEST}'", "value": 3}, "value": 1.2}
@@ -193,13 +206,12 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         layers.append(
             {
                 "transform": [{"filter": f"datum.is_alone && datum.series !== '{PRUNED}'"}],
-                "mark": {"type": "point", "filled": True, "size": 50},
+                "mark": {"type": "point", "filled": True, "size": ALONE_SIZE},
                 "encoding": {"tooltip": told},
             }
         )
-    spec = _spec(x, metric, layers, points)
-    spec["encoding"]["color"]["legend"] = legend
-    return Chart(points, spec)
+    colour = color(names) | {"legend": legend}
+    return Chart(points, _spec(x, _height(points, metric), layers, colour))
 
 
 def _series(trial: Trial, best: Trial | None) -> str:
@@ -225,7 +237,7 @@ def best_finding(trials: Sequence[Trial], metric: str) -> str:
     if first.state == "finished" and first.score and best.number != 0:
         text += f", {percent((best.score or 0) / first.score - 1)} above the first one"
     since = sum(n > best.number for n, _ in found)
-    return text + (f"; {counted(since, 'finished trial')} since without a gain." if since else ".")
+    return text + (f"; {counted(since, 'trial')} finished since, none better." if since else ".")
 
 
 def curves_finding(trials: Sequence[Trial]) -> str:

@@ -174,10 +174,10 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
             height="stretch",
         )
         st.metric(
-            "Saved, about",
+            "Time saved",
             duration(found.saved_s) if found.n_pruned else "–",
-            help="What pruned trials would still have taken, at their own pace, for as many epochs "
-            "as finished ones do.",
+            help="An estimate: what pruned trials would still have taken, at their own pace, for as "
+            "many epochs as finished ones do.",
             border=True,
             height="stretch",
         )
@@ -197,7 +197,7 @@ def _draw_charts(read: ReadStudy, metric: str) -> None:
     with cards.container(border=True, height="stretch"):
         draw_chart(
             search_charts.best_chart(read.trials, metric),
-            f"Best {metric_name(metric)} so far",
+            f"{metric_name(metric)} of each trial, and the best so far",
             search_charts.best_finding(read.trials, metric),
             is_live=read.is_active,
         )

@@ -56,7 +56,7 @@ def test_the_best_so_far_is_a_line_and_each_trial_a_point_of_its_own_shape() -> 
     )
     assert best_finding([], "ndcg@10") == "No trial has finished yet."
     assert best_finding([TRIALS[0], trial(1, "finished", 0.1)], "ndcg@10") == (
-        "Best NDCG@10 0.2000 by trial 1; 1 finished trial since without a gain."
+        "Best NDCG@10 0.2000 by trial 1; 1 trial finished since, none better."
     )
 
 
@@ -157,16 +157,19 @@ def test_a_trial_without_a_score_stands_below_those_with_one() -> None:
 
 def test_a_legend_names_only_what_trials_came_to() -> None:
     finished = [TRIALS[0], TRIALS[3]]
-    for chart in (best_chart(finished, "ndcg@10"), curves_chart(finished, "ndcg@10")):
-        assert chart.spec["encoding"]["color"]["legend"]["values"] == [BEST, FINISHED]
-    points = best_chart(finished, "ndcg@10").spec["layer"][1]["encoding"]["shape"]
-    assert points["legend"]["values"] == [BEST, FINISHED]
+    curves = curves_chart(finished, "ndcg@10").spec["encoding"]["color"]["legend"]
+    assert curves["values"] == [BEST, FINISHED]
+    # The title tells what the line is, and one word for all points would tell nothing.
+    best = best_chart(finished, "ndcg@10").spec
+    assert best["encoding"]["color"]["legend"] is None
+    points = best_chart(TRIALS, "ndcg@10").spec["layer"][1]["encoding"]["shape"]
+    assert points["legend"]["values"] == [FINISHED, PRUNED, RUNNING]
     lines = curves_chart(TRIALS, "ndcg@10").spec["layer"][0]["encoding"]["strokeDash"]
     assert lines["legend"]["values"] == [BEST, FINISHED, PRUNED, RUNNING]
     spec = slice_charts(TRIALS, PLAN, list(PLAN.space))["mask_rate"].spec
     assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED, PRUNED]
     # Colours stay those of the whole, whatever is there.
-    assert spec["encoding"]["color"]["scale"]["domain"] == [BEST, FINISHED, PRUNED, RUNNING]
+    assert spec["encoding"]["color"]["scale"] == best["encoding"]["color"]["scale"]
 
 
 def test_a_trial_that_was_judged_once_is_a_point() -> None:
@@ -174,6 +177,12 @@ def test_a_trial_that_was_judged_once_is_a_point() -> None:
     chart = curves_chart(once, "ndcg@10")
     assert "is_alone" in chart.spec["layer"][-1]["transform"][0]["filter"]
     assert chart.points["is_alone"].all()
+    # In the legend as well.
+    legends = [
+        curves_chart(trials, "ndcg@10").spec["encoding"]["color"]["legend"]
+        for trials in (once, TRIALS)
+    ]
+    assert [legend.get("symbolType") for legend in legends] == [None, "stroke"]
 
 
 def test_a_single_score_stands_on_an_axis_from_zero() -> None:
