@@ -1,7 +1,7 @@
 """Named starting points for the settings, each with what it is for and what it was seen to reach.
 
 The form and docs/hyperparameters.md show the figures from here; each names the file that has them
-with how they came about.
+with how they came about, which the form keeps to itself: its visitors have no such files.
 """
 
 from __future__ import annotations

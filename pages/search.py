@@ -97,11 +97,11 @@ def draw_new_search(taken: set[str]) -> None:
     if dataset is None:
         draw_empty()
         return
-    form, summary = st.columns([5, 2], gap="large")
+    form, summary = st.columns([5, 3], gap="large")
     with form:
         name = draw_name(dataset, taken)
         plan, problems = search_form.draw_plan()
-    with summary, st.container(border=True):
+    with summary, st.container(border=True, key="search_summary"):
         draw_dataset_choice(dataset, "search_dataset")
         draw_start(dataset, plan, problems, name, taken)
     draw_files(dataset, plan, name)
@@ -155,7 +155,7 @@ def draw_start(
         st.caption("The device is in use. Trials and runs take turns; a run that waits goes first.")
     else:
         st.caption("A run that is started meanwhile trains before the next trial.")
-    st.markdown("**The first trial, should it not be pruned**")
+    st.markdown("**The first trial, unless it is pruned**")
     estimate = draw_estimate(dataset, plan.base)
     if estimate is not None:
         cost.caption(search_words(estimate.total_s, plan))

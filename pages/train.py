@@ -83,7 +83,7 @@ def draw_new_run() -> None:
     with form:
         kind, name = draw_naming(dataset)
         settings, problems = settings_form.draw_settings(dataset)
-    with summary, st.container(border=True):
+    with summary, st.container(border=True, key="train_summary"):
         draw_dataset_choice(dataset, "train_dataset")
         if settings is None:
             draw_refusal("Start training", problems)
@@ -172,7 +172,7 @@ def draw_details(
             return
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown("**Fill the form**")
+            st.markdown("**From a policy to the form**")
             policy_form.draw_policy_in()
         if settings is not None:
             with right:

@@ -131,7 +131,7 @@ def status_now(folder: Path) -> Status:
     status = _told_status(folder)
     if not status.is_orphan():
         return status
-    gone, fix = "the process that ran it is gone", "Resume it: it goes on from its last checkpoint."
+    gone, fix = "the process that ran it is gone", "Resume it; it goes on from its last checkpoint."
     if status.state == "queued":
         gone, fix = "the process in whose queue it waited is gone", "Start it again."
     return replace(status, state="interrupted", message=gone, fix=fix)

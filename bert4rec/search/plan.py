@@ -144,8 +144,8 @@ def plan_of(body: Mapping[Any, Any], *, where: str | None = None) -> SearchPlan:
     Raises:
         SettingsError: with one line a problem.
     """
-    problems = [f"{key} is not known in a search" for key in body if key not in KEYS]
-    fix = f"There are {', '.join(KEYS)}." if problems else None
+    problems = [f"{key}: not known in a search" for key in body if key not in KEYS]
+    fix = f"A search may have {', '.join(KEYS[:-1])} and {KEYS[-1]}." if problems else None
     base = _part(lambda: _base(body), problems)
     space = _part(lambda: _space(body.get("space"), base or Hyperparameters()), problems)
     n_trials = _part(lambda: _whole(body.get("trials", DEFAULT_TRIALS), "trials"), problems)

@@ -13,8 +13,8 @@ from bert4rec.words import metric_name
 NOT_USED = "not used"
 # What a setting that was left empty comes to.
 UNSET_WORDS = {
-    "loss_type": "automatic",
-    "n_threads": "automatic",
+    "loss_type": "auto",
+    "n_threads": "auto",
     "max_minutes": "no limit",
     "sample_strategy": "every user",
 }
@@ -79,7 +79,7 @@ def value_text(value: Any, name: str = "") -> str:
 
     Example:
         >>> value_text(None), value_text(None, "loss_type"), value_text(0.001), value_text(1000)
-        ('unset', 'automatic', '0.001', '1,000')
+        ('unset', 'auto', '0.001', '1,000')
         >>> value_text("ndcg@10", "valid_metric")
         'NDCG@10'
     """
@@ -99,6 +99,6 @@ def loss_words(asked: str | None, used: str) -> str:
 
     Example:
         >>> loss_words("gBCE", "gBCE"), loss_words(None, "CE")
-        ('gBCE', 'automatic, here CE')
+        ('gBCE', 'auto, here CE')
     """
     return used if asked else f"{unset_word('loss_type')}, here {used}"

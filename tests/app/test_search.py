@@ -136,7 +136,7 @@ def test_the_form_opens_with_the_usual_search(dataset: SequenceDataset, open_sea
     for name in ("learning_rate", "hidden_size"):
         app.session_state[f"search_varied_{name}"] = False
     headings = [box.label for box in app.run().expander]
-    assert "**Learning rate**: 0\\.0003 to 0\\.005 by magnitude; first trial 0\\.002" in headings
+    assert "**Learning rate**: 0\\.0003 to 0\\.005\\, log range; first trial 0\\.002" in headings
     assert "**Hidden size**: 32\\, 64 or 128; first trial 64" in headings
     unfolded(app)
     assert app.selectbox(key="search_mode_learning_rate").value == "log"
@@ -682,7 +682,7 @@ def test_a_search_can_be_made_anew_like_another_one(
 ) -> None:
     new_study(dataset)
     app = open_search("one")
-    press(app, "Search anew like this")
+    press(app, "New search like this")
     assert not app.exception
     unfolded(app)
     assert app.text_input(key="search_low_mask_rate").value == "0.1"
@@ -713,7 +713,7 @@ def test_a_search_that_has_tried_every_point_does_not_offer_to_go_on(
     assert "Every point of what it searches has been tried" in plain(app)
     assert "2 of 2 trials" in app.progress[0].text
     assert not any(label.startswith("Go on") for label in labels(app))
-    assert "Search anew like this" in labels(app)
+    assert "New search like this" in labels(app)
 
 
 def test_the_mark_of_a_search_is_plain_data(dataset: SequenceDataset) -> None:

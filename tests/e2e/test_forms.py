@@ -127,7 +127,7 @@ def test_what_varies_in_a_search_opens_to_its_fields_and_is_typed_in_one_go(
     saved_dataset(server.workspace, ring_dataset())
     page.goto(f"{server.url}/search")
     settle(page)
-    page.get_by_text("Learning rate: 0.0003 to 0.005 by magnitude").click()
+    page.get_by_text("Learning rate: 0.0003 to 0.005, log range").click()
     settle(page)
     low, high = (page.get_by_role("textbox", name=name, exact=True) for name in ("From", "To"))
     low.fill("0.0004")
@@ -138,7 +138,7 @@ def test_what_varies_in_a_search_opens_to_its_fields_and_is_typed_in_one_go(
     page.keyboard.press("Enter")
     settle(page)
     page.get_by_text("Learning rate", exact=True).click()
-    expect(page.get_by_text("Learning rate: 0.0004 to 0.004 by magnitude")).to_be_visible()
+    expect(page.get_by_text("Learning rate: 0.0004 to 0.004, log range")).to_be_visible()
     expect(low).to_be_hidden()
 
 

@@ -42,7 +42,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
         values["min_value"] = columns[3].number_input(
             str(field.title),
             value=None,
-            placeholder="No limit",
+            placeholder="no limit",
             help=field.description,
             key=f"prepare_min_value|{choice.path}",
             persist_state="session",
@@ -67,7 +67,7 @@ def _ask_count(column: DeltaGenerator, name: str) -> int | None:
         min_value=1,
         max_value=MOST_ROWS,
         value=field.default,
-        placeholder="No limit",
+        placeholder="no limit",
         help=field.description,
         key=f"prepare_{name}",
         persist_state="session",

@@ -159,7 +159,7 @@ def _draw_limits(outline: Outline, columns: list[str], on_change: Callable[[Edit
             "of the same",
             columns,
             key="compose_limit_columns",
-            placeholder="No limit",
+            placeholder="no limit",
             on_change=change,
         )
 

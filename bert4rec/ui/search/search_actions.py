@@ -112,7 +112,7 @@ def draw_controls(read: ReadStudy) -> None:
             _draw_go_on(read)
         if read.plan is not None:
             st.button(
-                "Search anew like this",
+                "New search like this",
                 icon=":material/content_copy:",
                 on_click=_copy,
                 args=(read.plan, str(read.dataset.get("folder", ""))),

@@ -279,7 +279,7 @@ def domain_words(domain: Domain, name: str = "") -> str:
         return f"{', '.join(most)} or {last}"
     ends = f"{value_text(domain.low)} to {value_text(domain.high)}"
     if domain.is_log:
-        return f"{ends} by magnitude"
+        return f"{ends}, log range"
     return ends + ("" if domain.step is None else f" in steps of {value_text(domain.step)}")
 
 

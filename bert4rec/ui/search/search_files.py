@@ -27,7 +27,7 @@ def draw_files(dataset: SequenceDataset, plan: SearchPlan | None, name: str) -> 
             return
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown("**Fill the form**")
+            st.markdown("**From a search file to the form**")
             target = Target("search", _fill, search_form.draft)
             draw_yaml_in(target, noun="search", example=EXAMPLE)
         if plan is None:

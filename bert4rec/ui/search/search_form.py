@@ -12,6 +12,7 @@ from bert4rec.presets import PRESETS
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.space import Domain
 from bert4rec.ui.folded import folded
+from bert4rec.ui.redrawing import fixed_place
 from bert4rec.ui.search import search_draft as drafts
 from bert4rec.ui.search.search_draft import FIXED, LIST, METRIC, MODES, RANGE, SearchDraft, Varied
 from bert4rec.ui.search.search_windows import with_windows
@@ -19,10 +20,12 @@ from bert4rec.ui.settings.setting_fields import (
     EMPTIED,
     MAX_EXACT_INT,
     MIN_FIELD_PX,
+    WRONG,
     draw_field,
     draw_preset_choice,
     draw_problems,
     draw_unused,
+    draw_wrong,
 )
 from bert4rec.view import forms
 from bert4rec.view.forms import FormField, form_fields
@@ -325,12 +328,16 @@ def _draw_fields(fields: Sequence[FormField], now: SearchDraft, problems: list[s
     }
     with st.grid("auto", min_column_width=MIN_FIELD_PX):
         for found in fields:
-            draw_field(
-                found,
-                forms.shown_value(found.name, now.base),
-                key=f"search_field_{found.name}",
-                on_change=_take_field,
-                why_unused=unused.get(found.name, ""),
-            )
+            wrong = forms.problems_of(problems, [found])
+            with fixed_place():
+                draw_field(
+                    found,
+                    forms.shown_value(found.name, now.base),
+                    key=f"search_field_{found.name}",
+                    on_change=_take_field,
+                    why_unused=unused.get(found.name, ""),
+                    icon=WRONG if wrong else None,
+                )
+                for problem in wrong:
+                    draw_wrong(problem.removeprefix(found.name).removeprefix(":"))
     draw_unused(fields, unused)
-    draw_problems(forms.problems_of(problems, fields))

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.settings_advice import Advice
+from bert4rec.ui.settings.setting_fields import draw_wrong
 from bert4rec.view import forms
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import titled, value_text
@@ -27,7 +28,7 @@ def draw_errors(found: Sequence[Advice], mend: Mend) -> None:
     """
     for advice in found:
         if advice.is_error:
-            st.error(escape(sentence(titled(advice.message))))
+            draw_wrong(advice.message)
             _draw_mend(advice, mend)
 
 

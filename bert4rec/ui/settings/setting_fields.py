@@ -15,6 +15,10 @@ from bert4rec.view.setting_words import titled, unset_word, value_text
 from bert4rec.words import sentence
 
 MIN_FIELD_PX = 155
+# A switch has its label beside it: so much lower it stands as high as the boxes.
+SWITCH_DROP_PX = 32
+# In the box of a field whose value cannot be.
+WRONG = ":material/error:"
 # A browser's numbers are exact up to here.
 MAX_EXACT_INT = 2**53 - 1
 # What a box that must hold a number says of itself once it was emptied: the least it may hold.
@@ -82,7 +86,9 @@ def draw_field(
     # The draft is the truth; the widget follows it, also after a preset or a YAML.
     st.session_state[key] = value
     if field.kind == "switch":
-        st.toggle(f"{label} · changed" if icon else label, **common)
+        with st.container(gap=None):
+            st.space(SWITCH_DROP_PX)
+            st.toggle(f"{label} · changed" if icon else label, **common)
     elif field.kind == "choice":
         index = None if field.is_optional else 0
         unset = unset_word(field.name)
@@ -139,6 +145,15 @@ def draw_refusal(label: str, problems: Sequence[str]) -> None:
     st.button(label, type="primary", disabled=True, width="stretch")
     lines = "\n".join(f"- {escape(sentence(titled(problem)))}" for problem in problems)
     st.error(f"To be put right first:\n\n{lines}")
+
+
+def draw_wrong(message: str) -> None:
+    """Draw what is wrong with a field, right below it.
+
+    Args:
+        message: What is wrong; settings are named as in the model.
+    """
+    st.error(escape(sentence(titled(message))))
 
 
 def draw_problems(problems: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from bert4rec.ui.settings.advice_view import draw_advice, draw_errors
 from bert4rec.ui.settings.own_presets import draw_own_presets
 from bert4rec.ui.settings.setting_fields import (
     MIN_FIELD_PX,
+    WRONG,
     draw_field,
     draw_preset_choice,
     draw_unused,
@@ -42,7 +43,7 @@ SOURCE_KEY = "train_source"
 # Before the words of a source that is no preset of the project; no preset's name has such a sign.
 OTHER = "other:"
 # In the box of a field.
-WRONG, CHANGED = ":material/error:", ":material/edit:"
+CHANGED = ":material/edit:"
 # By so much the pop-ups beside the presets are taller below and above.
 POPOVER_OVERHANG_PX = 4
 KIND_WORDS: dict[PolicyKind, tuple[str, str]] = {
@@ -213,8 +214,7 @@ def _draw_source() -> None:
         st.caption("Not measured yet.")
         return
     st.caption(f"Measured on {MACHINE} where no other machine is named:")
-    lines = (f"{escape(found.text)}; `{found.source}`" for found in preset.measured)
-    st.caption("\n".join(f"- {line}" for line in lines))
+    st.caption("\n".join(f"- {escape(found.text)}" for found in preset.measured))
 
 
 def preset_help() -> str:

@@ -61,11 +61,18 @@ def draw_yaml_in(target: Target, *, noun: str, example: str) -> None:
 
 def _refusal(error: SettingsError) -> str:
     """Return problems as a list, and below it what to do; its lines after the first are YAML."""
-    lines = "\n".join(f"- {escape(problem)}" for problem in error.problems)
+    lines = "\n".join(f"- {escape(_begun(problem))}" for problem in error.problems)
     advice, _, yaml = (error.fix or "").partition("\n")
     block = f"\n```yaml\n{yaml}\n```" if yaml else ""
     told = f"The form is unchanged. To be put right:\n\n{lines}"
     return f"{told}\n\n{escape(advice)}{block}" if advice else told
+
+
+def _begun(problem: str) -> str:
+    """Return a problem with a capital, unless it begins with a name of the YAML."""
+    first = problem.split(" ", 1)[0]
+    is_name = first.endswith(":") or "_" in first
+    return problem if is_name else problem[:1].upper() + problem[1:]
 
 
 def _outcome(target: Target) -> str:

@@ -39,4 +39,4 @@ def _what_to_do(run: Run, status: Status, now: str) -> str:
         check_resumable(run)
     except RunError as error:
         return error.fix or ""
-    return "Start it again: there is no checkpoint yet, so it begins with its first step."
+    return "Start it again; there is no checkpoint yet, so it begins with its first step."

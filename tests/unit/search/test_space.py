@@ -178,7 +178,7 @@ def test_a_plan_survives_yaml() -> None:
         ("settings: 3", "settings should be names"),
         ("settings: {eval_step: 0}", "eval_step: 0"),
         ("space: [hidden_size]", "space should be"),
-        ("pruner: none", "pruner is not known"),
+        ("pruner: none", "pruner: not known"),
     ],
 )
 def test_a_wrong_plan_is_refused_with_what_is_wrong(body: str, said: str) -> None:

@@ -24,7 +24,7 @@ def test_a_plain_word_with_an_equals_sign_is_a_setting_too() -> None:
 
 
 def test_what_was_left_empty_is_named_alike_everywhere() -> None:
-    assert differences({"loss_type": "gBCE"}) == [("Loss", "gBCE", "automatic")]
-    assert setting_text("loss_type", {"loss_type": None}) == "automatic"
-    assert loss_words(None, "sampled_CE") == "automatic, here sampled_CE"
+    assert differences({"loss_type": "gBCE"}) == [("Loss", "gBCE", "auto")]
+    assert setting_text("loss_type", {"loss_type": None}) == "auto"
+    assert loss_words(None, "sampled_CE") == "auto, here sampled_CE"
     assert loss_words("CE", "CE") == "CE"

@@ -140,7 +140,7 @@ def test_a_domain_reads_as_a_sentence() -> None:
     words = {name: domain_words(domain) for name, domain in space.items()}
     assert words["loss_type"] == "unset or gBCE"
     assert words["hidden_size"] == "32 to 128 in steps of 32"
-    assert words["learning_rate"] == "0.000123457 to 0.01 by magnitude"
+    assert words["learning_rate"] == "0.000123457 to 0.01, log range"
     assert words["mask_rate"] == "0.1 to 0.6"
 
 
