@@ -16,7 +16,7 @@ MARKS = {
     "continued": ("Restart", "cross"),
 }
 # A run that pauses is saved at the same step: its checkpoint stands above what else happened.
-ABOVE_PX = 14
+FOOT_PX, ABOVE_PX = -7, -21
 # What the browser may tell of a chart, so that Streamlit keeps it when points come in.
 ZOOM = "zoom"
 
@@ -47,18 +47,22 @@ def event_layer(found: Collection[str]) -> dict[str, Any]:
     """
     shapes = {name: shape for name, shape in MARKS.values() if name in found}
     scale = {"domain": list(shapes), "range": list(shapes.values())}
+    saved = MARKS["checkpoint"][0]
+    places = {"==": ABOVE_PX} if saved in found else {}
+    places |= {"!=": FOOT_PX} if set(found) - {saved} else {}
+    mark = {"type": "point", "filled": True, "size": 70, "clip": True}
     legend = legend_of(list(shapes), orient="bottom") | {"symbolFillColor": GREY}
     return {
         "transform": [{"filter": "datum.mark == 'event'"}],
-        "mark": {"type": "point", "filled": True, "size": 70, "yOffset": -7, "clip": True},
+        "layer": [
+            {
+                "transform": [{"filter": f"datum.series {sign} '{saved}'"}],
+                "mark": mark | {"yOffset": offset},
+            }
+            for sign, offset in places.items()
+        ],
         "encoding": {
-            "y": {
-                "condition": {
-                    "test": f"datum.series == '{MARKS['checkpoint'][0]}'",
-                    "value": {"expr": f"height - {ABOVE_PX}"},
-                },
-                "value": "height",
-            },
+            "y": {"value": "height"},
             "color": {"value": GREY},
             "shape": {"field": "series", "type": "nominal", "scale": scale, "legend": legend},
             "tooltip": [

@@ -176,8 +176,8 @@ def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:
         st.metric(
             "Time saved",
             duration(found.saved_s) if found.n_pruned else "–",
-            help="An estimate: what pruned trials would still have taken, at their own pace, for as "
-            "many epochs as finished ones do.",
+            help="An estimate: what pruned trials would still have taken, at their own pace, for "
+            "as many epochs as finished ones do.",
             border=True,
             height="stretch",
         )

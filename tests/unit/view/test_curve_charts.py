@@ -189,9 +189,11 @@ def test_every_line_has_its_own_dashes_and_no_colour_of_its_own() -> None:
 
 
 def test_the_last_checkpoint_stands_above_the_pause_of_the_same_step() -> None:
-    height = event_layer({"Pause", "Last checkpoint"})["encoding"]["y"]
-    assert "Last checkpoint" in height["condition"]["test"]
-    assert height["condition"]["value"] != height["value"]
+    saved, paused = event_layer({"Pause", "Last checkpoint"})["layer"]
+    assert saved["mark"]["yOffset"] < paused["mark"]["yOffset"] < 0
+    # A layer without points stays out.
+    (alone,) = event_layer({"Pause"})["layer"]
+    assert alone == paused
 
 
 def test_charts_of_a_run_that_has_not_begun_are_empty() -> None:
