@@ -39,3 +39,17 @@ def test_a_run_deleted_elsewhere_is_said_to_be_gone_and_its_link_finds_it_once_r
     restore_run(server.workspace, lost.id)
     page.goto(f"{server.url}/system?run={lost.id}")
     expect(sidebar.get_by_text("lost", exact=True)).to_be_visible()
+
+
+def test_the_state_of_a_run_is_told_on_a_page_that_does_not_watch_it(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace)
+    # As a page sees it that another process trains.
+    run.set_status(state="running")
+    page.goto(f"{server.url}/system?run={run.id}")
+    sidebar = page.get_by_test_id("stSidebarContent")
+    expect(sidebar).to_contain_text("Running")
+    run.set_status(state="finished")
+    expect(sidebar).to_contain_text("Finished")
