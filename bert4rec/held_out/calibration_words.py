@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bert4rec.held_out.calibration import Bin, Calibration, Reliability
 from bert4rec.held_out.future_words import PART_WORDS
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import number, percent, span
+from bert4rec.words import counted, number, percent, span
 
 # Probabilities that are off by less of the share that they should tell are taken as they are. No
 # fixed error would do: ten items share one hit at most, so that share, HR@10 / 10, can be tiny.
@@ -85,6 +85,6 @@ def temperature_finding(found: Calibration) -> str:
     else:
         said = f"No temperature is used: dividing scores by {found.temperature:.2f} {gain}."
     return (
-        f"{said} Fitted on {found.n_fitted:,} {PART_WORDS[found.part]}, measured on "
-        f"{found.n_places:,} of {found.n_users:,} other users."
+        f"{said} Fitted on {found.n_fitted:,} {PART_WORDS[found.part]}; measured on "
+        f"{found.n_places:,} such items of {counted(found.n_users, 'other user')}."
     )

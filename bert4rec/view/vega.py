@@ -17,7 +17,8 @@ TEXT: dict[str, Any] = {
     "titleColor": "currentColor",
     "titleOpacity": 0.75,
 }
-AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8} | TEXT
+# Streamlit would move the first and the last label inwards, off what they name.
+AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8, "labelFlush": False} | TEXT
 # A word in a chart, as dark as those of its axes.
 QUIET_TEXT: dict[str, Any] = {"type": "text", "color": "currentColor", "opacity": 0.75}
 # What a name in a legend takes: its letters, its sign and the space after it.

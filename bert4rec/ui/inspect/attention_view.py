@@ -13,7 +13,7 @@ from bert4rec.plain_text import shortened
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import TEXT
+from bert4rec.view.vega import AXIS, TEXT
 
 N_ROWS = 20
 MEAN = "mean"
@@ -80,10 +80,10 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
             ],
         )
         .properties(height=alt.Step(22))
-        .configure_axis(**TEXT)
+        .configure_axis(**AXIS)
         .configure_legend(**TEXT)
     )
-    finding = attention_finding(table)
+    finding = attention_finding(weights, titles)
     st.altair_chart(chart, alt=finding)
     st.caption(escape(finding))
     with folded("As a table", key="inspect_attention_table") as is_open:
@@ -98,8 +98,11 @@ def by_head(table: pd.DataFrame) -> pd.DataFrame:
     return shares.rename_axis(index="Item", columns=None).reset_index()
 
 
-def attention_finding(table: pd.DataFrame) -> str:
-    """Return where the heads look most on average, in one sentence."""
-    mean = table[table["head"] == MEAN]
-    most = mean.nlargest(1, "share").iloc[0]
-    return f"Over all heads {most['item']} gets the most, {most['share']:.0%} of the attention."
+def attention_finding(weights: np.ndarray, titles: Sequence[str]) -> str:
+    """Return where the heads look most on average, in one sentence; see `attention_table`."""
+    mean = weights.mean(axis=(0, 1))
+    most = int(mean.argmax())
+    return (
+        f"Over all heads place {most + 1}, “{titles[most]}”, gets the most: {mean[most]:.0%} of "
+        "the attention."
+    )

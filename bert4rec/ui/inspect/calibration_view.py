@@ -12,7 +12,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import TEXT
+from bert4rec.view.vega import AXIS, TEXT
 
 CHART_PX = 340
 
@@ -30,10 +30,12 @@ def draw_calibration(found: Calibration) -> None:
             column_config={
                 "context": "Context",
                 "plain": st.column_config.NumberColumn(
-                    "Error", format="%.4f", help="Of the network's own probabilities"
+                    "Off by, points",
+                    format="%.2f",
+                    help="By how many percentage points the network's own probabilities are off",
                 ),
                 "scaled": st.column_config.NumberColumn(
-                    "Error with temperature", format="%.4f", help="With scores divided by it"
+                    "With temperature", format="%.2f", help="The same with scores divided by it"
                 ),
             },
             alt="Calibration error by context, without and with a temperature",
@@ -50,13 +52,13 @@ def draw_calibration(found: Calibration) -> None:
 
 
 def error_table(found: Calibration) -> pd.DataFrame:
-    """Return the calibration error of each context, without and with the temperature."""
+    """Return by how many percentage points each context is off, without and with temperature."""
     return pd.DataFrame(
         [
             {
                 "context": CONTEXT_WORDS[name],
-                "plain": found.plain[name].error,
-                "scaled": found.scaled[name].error,
+                "plain": 100 * found.plain[name].error,
+                "scaled": 100 * found.scaled[name].error,
             }
             for name in found.plain
         ]
@@ -132,5 +134,5 @@ def _draw_bins(found: Calibration) -> None:
         ],
     )
     chart = alt.layer(line, bars, points).properties(height=CHART_PX)
-    chart = chart.configure_axis(**TEXT).configure_legend(**TEXT)
+    chart = chart.configure_axis(**AXIS).configure_legend(**TEXT)
     st.altair_chart(chart, alt=calibration_finding(found))
