@@ -13,6 +13,12 @@ METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
 # Digits of a metric, the same wherever one is told.
 METRIC_DIGITS = 4
 MINUS = "−"
+# What the groups of `evaluation.POPULARITY_SLICES` are called where they are read.
+POPULARITY_WORDS = {
+    "top 10 %": "Most popular 10%",
+    "10 to 50 %": "Next 40%",
+    "rest": "Least popular half",
+}
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -166,7 +172,7 @@ def size(n_bytes: int | float) -> str:
     return f"{value:.1f} TB"
 
 
-def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = False) -> str:
+def when(moment: str | None, *, with_time: bool = True) -> str:
     """Return an ISO moment as a date, in UTC.
 
     Example:
@@ -181,8 +187,7 @@ def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = Fal
         return moment
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     day = f"{at.day} {at:%b %Y}"
-    clock = f"{at:%H:%M:%S}" if with_seconds else f"{at:%H:%M}"
-    return f"{day}, {clock} UTC" if with_time else day
+    return f"{day}, {at:%H:%M} UTC" if with_time else day
 
 
 def day(at_s: float) -> str:
@@ -313,6 +318,16 @@ def device_word(device: str) -> str:
         ('CPU', 'CUDA:0')
     """
     return device.upper()
+
+
+def caption_of(column: str) -> str:
+    """Return the name of a column of an item table as a label.
+
+    Example:
+        >>> caption_of("release_year")
+        'Release year'
+    """
+    return column.replace("_", " ").capitalize()
 
 
 def sentence(text: str) -> str:

@@ -40,7 +40,7 @@ from bert4rec.ui.embeddings.map_quality import draw_quality, lost_words
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
-from bert4rec.ui.run_choice import choose_model
+from bert4rec.ui.run_choice import choose_model, offer_models
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view import map_charts
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
@@ -81,10 +81,11 @@ def page() -> None:
     st.caption(
         "Each point is an item as the model sees it: items near each other are alike to the model."
     )
+    runs = offer_models()
+    if not runs:
+        return
     with st.container(horizontal=True, vertical_alignment="top"):
-        run = choose_model("embeddings_run", width=320)
-        if run is None:
-            return
+        run = choose_model(runs, "embeddings_run", width=320)
         try:
             recommender = load_recommender(run.id)
         except Bert4RecError as error:

@@ -19,7 +19,7 @@ from bert4rec.ui.inspect.inspect_tabs import draw_carriers, draw_future, draw_ne
 from bert4rec.ui.inspect.inspected_model import draw_calibrated, open_model
 from bert4rec.ui.inspect.second_model import draw_second
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
-from bert4rec.ui.run_choice import choose_model, draw_sight
+from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.ui.sequences import prediction_cards
 from bert4rec.ui.sequences.drafts import Draft, Edit, find_history, parse_items
 from bert4rec.ui.sequences.sequence_editor import draw_editor, draw_tools, find_item
@@ -45,16 +45,20 @@ def page() -> None:
         "Hide items of a sequence and see what the model fills in: from the past, from the future, "
         "and from both."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        run = choose_model("inspect_run", width=320)
-        if run is None:
-            return
-        try:
-            recommender = open_model(run)
-            draft = current_draft(recommender)
-        except Bert4RecError as error:
-            state.show_error(error)
-            return
+    runs = offer_models()
+    if not runs:
+        return
+    tools = st.container(horizontal=True, vertical_alignment="bottom")
+    with tools:
+        run = choose_model(runs, "inspect_run", width=320)
+    try:
+        # What it says has a line of its own, below the tools.
+        recommender = open_model(run)
+        draft = current_draft(recommender)
+    except Bert4RecError as error:
+        state.show_error(error)
+        return
+    with tools:
         draw_source(run, recommender, draft)
     draw_sight(recommender.settings)
     show_refusal(PROBLEM_KEY)
@@ -202,7 +206,7 @@ def draw_sequence(recommender: Recommender, draft: Draft) -> None:
     edited = ", edited" if draft.is_edited else ""
     window = recommender.settings.max_seq_length
     # What is asked is above the cards, so that what the model answers is in sight below them.
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}", width="content")
         draw_tools(draft, window, change)
     trained = f" {trained_on(recommender, draft.user)}" if draft.user else ""

@@ -21,7 +21,7 @@ from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_f
 from bert4rec.ui.recommend.story_view import STORY_NAMES, choose_story, draw_story
 from bert4rec.ui.recommend.user_view import USER_LINK_NAMES, draw_user_view
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
-from bert4rec.ui.run_choice import choose_model, draw_sight
+from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
 
@@ -53,9 +53,10 @@ def page() -> None:
         "What comes next for a user, beside another model; whole sequences put together; and three "
         "stories to show to others."
     )
-    run = choose_model("recommend_run")
-    if run is None:
+    runs = offer_models()
+    if not runs:
         return
+    run = choose_model(runs, "recommend_run")
     try:
         recommender = load_recommender(run.id)
         draw = draw_user_view if view == "user" else draw_compose_view
@@ -200,7 +201,7 @@ def draw_broken(outline: Outline, dataset: SequenceDataset) -> None:
     st.button(
         f"Make {counted(len(places), 'such place')} a gap",
         icon=":material/build:",
-        help=f"Positions {', '.join(str(place + 1) for place in places)}. What is kept stays "
+        help=f"Places {', '.join(str(place + 1) for place in places)}. What is kept stays "
         "otherwise, and no choice adds to it.",
         on_click=lambda: change_outline(opened),
     )

@@ -19,8 +19,8 @@ from bert4rec.report.collect import DataGroup
 from bert4rec.report.facts import NETWORK, Judged, RunFacts
 from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
-from bert4rec.view.metric_words import METRIC_WORDS, POPULARITY_WORDS
-from bert4rec.words import counted, metric_name, metric_text, ranged
+from bert4rec.view.metric_words import METRIC_WORDS
+from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, ranged
 
 TABLE_METRICS = ("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@10", "mrr@10")
 RULE_KEYS = {"transitions": ("rule0", "dashed"), "popularity": ("rule1", "dotted")}

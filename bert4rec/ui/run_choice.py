@@ -14,25 +14,32 @@ from bert4rec.view.markdown import escape
 from bert4rec.words import counted, numbered_labels, when
 
 
-def choose_model(key: str, *, width: int = 420) -> Run | None:
-    """Let a visitor choose among the runs that have a model; the current one comes first.
+def offer_models() -> dict[str, Run]:
+    """Return the runs that have a model, newest first.
 
-    Args:
-        key: Key of the box; every page has its own.
-        width: Of the box, in pixels.
-
-    Returns:
-        The run, or None after the page was told what to do first.
+    Where there is none the page is told what to do first, and where the current run has none, that
+    another one is shown: draw it where a sentence has a line of its own.
     """
     runs = {run.id: run for run in state.readable_runs() if run.checkpoint("best").exists()}
     current = state.current_run()
     if not runs:
         _draw_empty(current)
-        return None
-    wanted = current.id if current is not None and current.id in runs else next(iter(runs))
-    if current is not None and current.id not in runs:
+    elif current is not None and current.id not in runs:
         st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
-    elif current is not None:
+    return runs
+
+
+def choose_model(runs: Mapping[str, Run], key: str, *, width: int = 420) -> Run:
+    """Let a visitor choose among the runs that have a model; the current one comes first.
+
+    Args:
+        runs: What `offer_models` returned, not empty.
+        key: Key of the box; every page has its own.
+        width: Of the box, in pixels.
+    """
+    current = state.current_run()
+    wanted = current.id if current is not None and current.id in runs else next(iter(runs))
+    if current is not None and current.id in runs:
         state.choose_run(current.id)
     if len(runs) == 1:
         return runs[wanted]
@@ -50,15 +57,18 @@ def choose_model(key: str, *, width: int = 420) -> Run | None:
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """Return a label for each run of a box, no two the same."""
+    """Return a label for each run of a box, no two the same.
+
+    It is the run's name with its model, unless that is the usual one; runs of one name are told
+    apart by when they were made, and where that is not enough by a number.
+    """
     # Without its state: a label that changes would be a new choice to the box.
-    moments = {run_id: str(run.config().get("created_at", "")) for run_id, run in runs.items()}
-    return numbered_labels(
-        {
-            id_: f"{run.name}{_other_model(run)} · {when(moments[id_], with_seconds=True)}"
-            for id_, run in runs.items()
-        }
-    )
+    names = {id_: f"{run.name}{_other_model(run)}" for id_, run in runs.items()}
+    counts = Counter(names.values())
+    for id_, name in names.items():
+        if counts[name] > 1:
+            names[id_] = f"{name} · {when(str(runs[id_].config().get('created_at', '')))}"
+    return numbered_labels(names)
 
 
 def others_on_the_same_data(run: Run, data: Collection[str] = ()) -> dict[str, Run]:
@@ -84,12 +94,6 @@ def draw_left_out(run: Run, reasons: Iterable[str]) -> None:
     if counts:
         told = ", ".join(f"{counted(n, 'run')} {reason}" for reason, n in counts)
         st.caption(f"Not offered beside {escape(run.name)}: {told}.")
-
-
-def short_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """Return the name of each run, or its label in a box where another one has that name."""
-    labels, names = run_labels(runs), Counter(run.name for run in runs.values())
-    return {id_: run.name if names[run.name] == 1 else labels[id_] for id_, run in runs.items()}
 
 
 def _other_model(run: Run) -> str:

@@ -19,7 +19,7 @@ from bert4rec.data.item_groups import (
 )
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.view.group_colours import N_COLOURS, OTHER_COLOURS, GroupLook, Theme, group_look
-from bert4rec.words import counted, unique_labels
+from bert4rec.words import caption_of, counted, unique_labels
 
 # From few to many, told apart under colour blindness; neither end is lost on its theme's ground.
 SCALES: dict[Theme, list[tuple[float, str]]] = {
@@ -96,11 +96,6 @@ class Colouring:
         if self.scale is None or at > 0:
             return {"color": group.look.colour, "symbol": group.look.shape}
         return scale_marker(self.scale, group.rows, self.theme)
-
-
-def caption_of(column: str) -> str:
-    """Return a column's name as a label."""
-    return column.replace("_", " ").capitalize()
 
 
 def colours_of(vocabulary: Vocabulary) -> dict[str, str]:

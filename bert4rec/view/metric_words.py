@@ -22,13 +22,6 @@ METRIC_WORDS = {
 }
 CUT_OFF_WORDS = "The number after @ is how many suggestions count."
 
-# Groups of items by how often they are met, by the names that files have.
-POPULARITY_WORDS = {
-    "top 10 %": "Most popular 10%",
-    "10 to 50 %": "Next 40%",
-    "rest": "Least popular half",
-}
-
 
 def metrics_help() -> str:
     """Return what the ranking metrics mean, a paragraph each, as Markdown."""

@@ -70,10 +70,6 @@ def test_a_moment_is_shown_in_utc() -> None:
     assert when("2024-05-17T22:15:00+02:00", with_time=False) == "17 May 2024"
 
 
-def test_runs_of_one_minute_are_told_apart_by_their_seconds() -> None:
-    assert when("2024-05-17T20:15:07+00:00", with_seconds=True) == "17 May 2024, 20:15:07 UTC"
-
-
 def test_no_two_options_of_a_box_have_the_same_label() -> None:
     labels = {"a-1": "mine", "a-2": "mine", "b": "yours"}
     assert unique_labels(labels) == {"a-1": "mine · a-1", "a-2": "mine · a-2", "b": "yours"}

@@ -28,7 +28,7 @@ from bert4rec.ui.embeddings.map_controls import FOCUS_KEY, OTHER_KEY
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels, short_labels
+from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring
@@ -147,7 +147,7 @@ def draw_pair_view(run: Run, settings: MapSettings, look: Look) -> None:
     found = _made(PairTask(run, other, settings), "The maps")
     if found is None:
         return
-    names = tuple(short_labels({run.id: run, other.id: other}).values())
+    names = tuple(run_labels({run.id: run, other.id: other}).values())
     found = replace(found, names=names)
     colours = look.colours_on(found.item_idx)
     kept = " and ".join(

@@ -19,9 +19,8 @@ from bert4rec.ui.embeddings import maps
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend.outline_links import Sheet, sheet_link
 from bert4rec.ui.sequences.drafts import Draft
-from bert4rec.view.map_colours import caption_of
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, number, percent
+from bert4rec.words import caption_of, counted, number, percent
 
 # So many of the chosen items go along to another page, and so many gaps are filled after them.
 MAX_TAKEN, N_GAPS = 50, 10

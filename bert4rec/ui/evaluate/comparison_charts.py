@@ -13,9 +13,8 @@ import pandas as pd
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, p_words, verdict_of
-from bert4rec.view.metric_words import POPULARITY_WORDS
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
-from bert4rec.words import counted, metric_name, metric_text, signed
+from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
 
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
 # Grey that can be seen on light and dark.

@@ -10,7 +10,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.inspect.inspected_model import ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import others_on_the_same_data, run_labels, short_labels
+from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.drafts import Draft
 from bert4rec.ui.sequences.prediction_cards import (
     BITS_HELP,
@@ -47,7 +47,7 @@ def draw_second(
         return
     labels = run_labels({run.id: run} | others)
     chosen = st.selectbox(
-        "Other model",
+        "Beside",
         list(others),
         key=OTHER_KEY,
         format_func=lambda run_id: labels.get(run_id, run_id),
@@ -62,7 +62,7 @@ def draw_second(
     if not both_see:
         return
     pair = [_predict(one, draft, both_see) for one in (recommender, other)]
-    names = list(short_labels({run.id: run, second.id: second}).values())
+    names = list(run_labels({run.id: run, second.id: second}).values())
     titles = [recommender.vocabulary.title(one.true_idx) for one in pair[0]]
     st.markdown(f"**{escape(pair_finding(pair, both_see, focus))}**")
     _draw_places(pair_table(pair, titles), names)
@@ -83,7 +83,7 @@ def pair_finding(pair: list[list[Prediction]], places: list[int], focus: int) ->
     at = places.index(focus) if focus in places else 0
     one, two = (found[at].true_rank + 1 for found in pair)
     said = (
-        f"At position {places[at] + 1} this model ranks the true item {ordinal(one)}, the other "
+        f"At place {places[at] + 1} this model ranks the true item {ordinal(one)}, the other "
         f"one {ordinal(two)}"
     )
     if len(places) == 1:
@@ -101,7 +101,7 @@ def pair_table(pair: list[list[Prediction]], titles: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "position": one.position + 1,
+                "place": one.position + 1,
                 "item": title,
                 "rank": one.true_rank + 1,
                 "other_rank": two.true_rank + 1,
@@ -119,7 +119,7 @@ def _draw_places(table: pd.DataFrame, names: list[str]) -> None:
     draw_table(
         table,
         [
-            count_column("position", "Position"),
+            count_column("place", "Place"),
             Column("item", "True item"),
             count_column("rank", "Rank here", "Of the true item"),
             count_column("other_rank", "Rank there", "In the other model"),

@@ -23,11 +23,15 @@ from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, number, percent
+from bert4rec.words import counted, number, numbered_labels, percent
 
 N_RECENT = 15
 MIN_LIST_PX = 260
-FOLLOWED_HELP = "How often it followed the last item, or occurs, in training"
+# What the figures of the yardsticks are.
+COUNTS = {
+    "transitions": ("Followed", "How often it followed the last item in training"),
+    "popularity": ("Count", "How often it occurs in training"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,31 @@ class Rivals:
 
 
 def rival_labels(run: Run) -> dict[str, str]:
-    """Return what a run can be set beside: other runs on its dataset, and the yardsticks."""
-    return YARDSTICKS | run_labels(others_on_the_same_data(run))
+    """Return labels of a run and of what it can be set beside, no two the same.
+
+    Beside it can stand the yardsticks and the other runs on its dataset.
+    """
+    runs = run_labels({run.id: run} | others_on_the_same_data(run))
+    return numbered_labels(YARDSTICKS | runs)
 
 
-def open_rivals(run: Run, recommender: Recommender, rival: str, label: str) -> Rivals:
-    """Return a run's network and its rival as scorers, calibrated where Inspect calibrates them."""
-    models = {run.name: ended_model(run)}
+def open_rivals(run: Run, recommender: Recommender, rival: str, labels: dict[str, str]) -> Rivals:
+    """Return a run's network and its rival as scorers, calibrated where Inspect calibrates them.
+
+    Args:
+        run: The run.
+        recommender: Its model.
+        rival: What is set beside it.
+        labels: See `rival_labels`.
+    """
+    models = {labels[run.id]: ended_model(run)}
+    scorers: dict[str, Scorer] = {run.id: models[labels[run.id]].scorer}
     if rival in YARDSTICKS:
-        other: Scorer = _yardsticks(run.id, recommender)[rival]
+        scorers[rival] = _yardsticks(run.id, recommender)[rival]
     else:
-        models[label] = ended_model(others_on_the_same_data(run)[rival])
-        other = models[label].scorer
-    labels = {run.id: run.name, rival: label}
-    return Rivals(labels, {run.id: models[run.name].scorer, rival: other}, models)
+        models[labels[rival]] = ended_model(others_on_the_same_data(run)[rival])
+        scorers[rival] = models[labels[rival]].scorer
+    return Rivals({name: labels[name] for name in scorers}, scorers, models)
 
 
 @cache.kept(4, spinner="Counting transitions…")
@@ -108,8 +123,16 @@ def draw_lists(
     for name, one in found.items():
         with columns.container():
             st.markdown(f"**{escape(rivals.labels[name])}**")
-            _draw_list(one, recommender.vocabulary, history, rivals.labels[name])
-    st.caption("✓ came next · = in both lists" + ("" if removes else " · ↺ already in the history"))
+            _draw_list(name, one, recommender.vocabulary, history, rivals.labels[name])
+    if signs := legend(found, history, true_idx):
+        st.caption(signs)
+    if removes:
+        st.caption(
+            "Lists leave out what is in the history already."
+            if true_idx is None
+            else "Lists and ranks leave out what is in the history already; on Inspect, ranks are "
+            "among all items."
+        )
     draw_calibrated(rivals.models, "on the page Inspect")
     st.download_button(
         "Lists (CSV)",
@@ -154,6 +177,17 @@ def finding(
     return f"{came_next}: {', '.join(ranks)}. {shared}"
 
 
+def legend(found: dict[str, NextList], history: np.ndarray, true_idx: int | None) -> str:
+    """Return what the signs before titles say, of those that are there."""
+    listed = [item for one in found.values() for item in one.items]
+    signs = {
+        "✓ came next": true_idx is not None,
+        "= in both lists": any(item.is_shared for item in listed),
+        "↺ already in the history": bool({item.item_idx for item in listed} & {*history.tolist()}),
+    }
+    return " · ".join(sign for sign, is_there in signs.items() if is_there)
+
+
 def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int | None) -> None:
     titles = dataset.vocabulary.titles
     first = max(0, len(history) - N_RECENT)
@@ -163,7 +197,7 @@ def _draw_history(dataset: SequenceDataset, history: np.ndarray, true_idx: int |
     st.markdown(f"**History**, newest first: {counted(len(history), 'item')}")
     draw_table(
         pd.DataFrame(rows, columns=["at", "item"]),
-        [count_column("at", "#", "Position"), Column("item", "Item")],
+        [count_column("at", "Place"), Column("item", "Item")],
         alt="The newest items of the history",
     )
     if first:
@@ -208,16 +242,18 @@ def file_table(rivals: Rivals, found: dict[str, NextList], vocabulary: Vocabular
     return pd.DataFrame(rows)
 
 
-def _draw_list(one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str) -> None:
+def _draw_list(
+    name: str, one: NextList, vocabulary: Vocabulary, history: np.ndarray, label: str
+) -> None:
     table = list_table(one, vocabulary, history)
-    weight = (
-        Column("weight", "Probability", "Over the whole catalogue", is_number=True)
-        if one.is_network
-        else Column("weight", "Count", FOLLOWED_HELP, is_number=True)
-    )
+    title, about = COUNTS.get(name, ("Probability", "Over the whole catalogue"))
     draw_table(
         table,
-        [count_column("rank", "#", "Rank"), Column("item", "Item"), weight],
+        [
+            count_column("rank", "Rank"),
+            Column("item", "Item"),
+            Column("weight", title, about, is_number=True),
+        ],
         alt=f"What {label} expects next",
         is_tinted=table["is_true"].tolist(),
     )

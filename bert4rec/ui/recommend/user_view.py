@@ -17,7 +17,7 @@ from bert4rec.ui.address import read_address
 from bert4rec.ui.recommend.next_list_view import draw_lists, open_rivals, rival_labels
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.sequences.user_box import draw_user_box
-from bert4rec.view.map_colours import caption_of
+from bert4rec.words import caption_of
 
 # How long the lists can be.
 LENGTHS = (10, 20, 50)
@@ -32,7 +32,8 @@ def draw_user_view(run: Run, recommender: Recommender) -> dict[str, str]:
     dataset = recommender.dataset
     labels = rival_labels(run)
     groups = _groups(dataset.vocabulary)
-    _follow_link(dataset, labels, groups)
+    offered = [name for name in labels if name != run.id]
+    _follow_link(dataset, offered, groups)
     user = st.session_state["recommend_user"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draw_user_box(
@@ -42,11 +43,11 @@ def draw_user_view(run: Run, recommender: Recommender) -> dict[str, str]:
             key="recommend_user_box",
             placeholder="User",
         )
-        if st.session_state.get("recommend_rival") not in labels:
-            st.session_state["recommend_rival"] = next(iter(labels))
+        if st.session_state.get("recommend_rival") not in offered:
+            st.session_state["recommend_rival"] = offered[0]
         rival = st.selectbox(
             "Beside",
-            list(labels),
+            offered,
             key="recommend_rival",
             format_func=lambda name: labels.get(name, name),
             width=280,
@@ -70,7 +71,7 @@ def draw_user_view(run: Run, recommender: Recommender) -> dict[str, str]:
         )
     show_refusal(PROBLEM_KEY)
     user_idx = dataset.user_idx(user)
-    rivals = open_rivals(run, recommender, rival, labels[rival])
+    rivals = open_rivals(run, recommender, rival, labels)
     is_allowed = _are_in(dataset.vocabulary, chosen) if chosen else None
     draw_lists(recommender, rivals, user_idx, k=k, hides_last=hides_last, is_allowed=is_allowed)
     link = {
@@ -114,7 +115,7 @@ def _are_in(vocabulary: Vocabulary, chosen: list[str]) -> np.ndarray:
     return names.isin(chosen).to_numpy()
 
 
-def _follow_link(dataset: SequenceDataset, labels: dict[str, str], groups: list[str]) -> None:
+def _follow_link(dataset: SequenceDataset, offered: list[str], groups: list[str]) -> None:
     link = read_address(USER_LINK_NAMES)
     is_new = bool(link) and link != st.session_state.get(LINK_KEY)
     st.session_state.setdefault("recommend_hides_last", True)
@@ -125,7 +126,7 @@ def _follow_link(dataset: SequenceDataset, labels: dict[str, str], groups: list[
         named = {str(place): name for place, name in enumerate(groups, 1)}
         places = link.get("only", "").split(".")
         st.session_state[ONLY_KEY] = [named[place] for place in places if place in named]
-        if link.get("beside") in labels:
+        if link.get("beside") in offered:
             st.session_state["recommend_rival"] = link["beside"]
         if "user" in link:
             _take_user(dataset, link["user"])
