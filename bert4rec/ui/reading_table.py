@@ -27,7 +27,7 @@ class Column(NamedTuple):
         words: How a value is written, if not as text.
         is_number: Whether it stands at the right.
         full: Value at which a bar beside the words is full; None for no bar.
-        least: Value at the left end of a bar, 0 or below; bars begin at 0.
+        is_signed: Whether bars begin in the middle, at a marked 0, and go to either side.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Column(NamedTuple):
     words: Callable[[Any], str] = str
     is_number: bool = False
     full: float | None = None
-    least: float = 0.0
+    is_signed: bool = False
 
 
 def count_column(name: str, title: str, about: str = "") -> Column:
@@ -100,11 +100,11 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def _bar(column: Column, value: float) -> str:
-    length = (column.full or 0.0) - column.least or 1.0
-    zero = -column.least / length
-    end = min(1.0, max(0.0, (value - column.least) / length))
-    place = f"margin-left:{min(zero, end):.1%};width:{abs(end - zero):.1%}"
-    return f'<div class="track"><div style="{place}"></div></div>'
+    share = min(1.0, max(-1.0, value / (column.full or 1.0)))
+    if not column.is_signed:
+        return f'<div class="track"><div style="width:{max(share, 0.0):.1%}"></div></div>'
+    place = f"margin-left:{min(0.5, 0.5 + share / 2):.1%};width:{abs(share) / 2:.1%}"
+    return f'<div class="track signed"><div style="{place}"></div></div>'
 
 
 def _kind(column: Column) -> str:

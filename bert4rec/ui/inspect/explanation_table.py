@@ -38,7 +38,7 @@ def draw_occlusion(
     st.caption(occlusion_finding(fall, titles, subject=subject))
     table = pd.DataFrame(
         {
-            "position": strongest + 1,
+            "place": strongest + 1,
             "item": [titles[at] for at in strongest],
             "bits": fall[strongest],
             "side": ["before" if at < position else "after" for at in strongest],
@@ -46,16 +46,16 @@ def draw_occlusion(
     )
     bits = Column(
         "bits",
-        "Bits lost",
-        f"How much less probable {subject} is when this item is hidden too",
+        "Bits it adds",
+        f"How much more probable {subject} is than when this item is hidden too",
         words=signed_bits,
-        full=max(LEAST_FULL_BAR, float(fall[strongest].max())),
-        least=min(0.0, float(fall[strongest].min())),
+        full=max(LEAST_FULL_BAR, float(most)),
+        is_signed=True,
     )
     draw_table(
         table,
         [
-            count_column("position", "#", "Position"),
+            count_column("place", "Place"),
             Column("item", "Item"),
             Column("side", "Side", "Of the hidden place"),
             bits,
@@ -104,6 +104,6 @@ def occlusion_finding(
         ("carries most", "loses") if fall[at] > 0 else ("speaks against it most", "gains")
     )
     return (
-        f"Position {at + 1}, “{title}”, {role}: without it {subject} {effect} "
+        f"Place {at + 1}, “{title}”, {role}: without it {subject} {effect} "
         f"{abs(fall[at]):.1f} bits."
     )

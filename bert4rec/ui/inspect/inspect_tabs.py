@@ -25,7 +25,7 @@ TOP_K = 10
 def draw_carriers(recommender: Recommender, draft: Draft, focus: int) -> None:
     """Draw which items carry the prediction at a hidden place, and where the model looks."""
     titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
-    st.markdown(f"Which items carry the prediction at position {focus + 1}")
+    st.markdown(f"Which items carry the prediction at place {focus + 1}")
     fall = occlusion(recommender, draft.items, focus, draft.hidden)
     explanation_table.draw_occlusion(fall, titles, focus)
     if st.toggle("Show attention by layer and head", key="inspect_attention"):

@@ -42,12 +42,13 @@ def test_a_bar_is_full_at_its_value_and_never_longer() -> None:
     assert "width:0.0%" in table_html(pd.DataFrame({"share": [0.0]}), [none], alt="none")
 
 
-def test_a_bar_of_something_signed_begins_at_zero() -> None:
-    bits = pd.DataFrame({"bits": [3.0, -1.0]})
-    column = Column("bits", "Bits", full=3.0, least=-1.0)
+def test_a_bar_of_something_signed_begins_in_the_middle() -> None:
+    bits = pd.DataFrame({"bits": [3.0, -1.5, -9.0]})
+    column = Column("bits", "Bits", full=3.0, is_signed=True)
     body = table_html(bits, [column], alt="bits")
-    assert "margin-left:25.0%;width:75.0%" in body
-    assert "margin-left:0.0%;width:25.0%" in body
+    assert "margin-left:50.0%;width:50.0%" in body
+    assert "margin-left:25.0%;width:25.0%" in body
+    assert "margin-left:0.0%;width:50.0%" in body
 
 
 def test_rows_stand_out_where_that_is_said() -> None:
