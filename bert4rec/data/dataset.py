@@ -120,7 +120,10 @@ class SequenceDataset:
         """
         idx = self.find_user(user_id)
         if idx is None:
-            fix = "Check the id, or look it up in the dataset's user table."
+            fix = (
+                "Write the id as the log has it; users with too few interactions were left out "
+                "when the dataset was prepared."
+            )
             raise UnknownIdError(
                 f"user {user_id!r} is not among the {self.n_users:,} users of {self.name}",
                 fix=fix if self.n_users else "Give the items of the user's history instead.",

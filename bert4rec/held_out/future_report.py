@@ -27,6 +27,7 @@ LEAST_SHARE = 0.05
 N_CATEGORIES = 8
 OTHER_CATEGORIES, NO_CATEGORY = "all others", "without"
 THIRDS = ("first third", "middle third", "last third")
+BY_PLACE, BY_POPULARITY = "place in the history", "popularity of the item"
 
 
 @dataclass(frozen=True)
@@ -267,8 +268,8 @@ def _slices(
     vocabulary, targets = recommender.vocabulary, places.targets
     sizes = np.maximum(recommender.dataset.lengths[places.user_idx], 1)
     third = 3 * places.positions // sizes
-    groups = {"place in the history": {name: third == at for at, name in enumerate(THIRDS)}}
-    groups["popularity of the item"] = popularity_groups(vocabulary.counts, targets)
+    groups = {BY_PLACE: {name: third == at for at, name in enumerate(THIRDS)}}
+    groups[BY_POPULARITY] = popularity_groups(vocabulary.counts, targets)
     column = next(iter(category_columns(vocabulary)), None) if by is None else by
     if column is not None:
         if column not in vocabulary.table.columns:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from bert4rec.held_out.future_report import LEAST_SHARE, Estimate, FutureReport
+from bert4rec.held_out.future_report import (
+    BY_PLACE,
+    BY_POPULARITY,
+    LEAST_SHARE,
+    NO_CATEGORY,
+    OTHER_CATEGORIES,
+    Estimate,
+    FutureReport,
+)
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import MINUS, counted, digits_apart, number, signed, span
+from bert4rec.words import (
+    MINUS,
+    POPULARITY_WORDS,
+    counted,
+    digits_apart,
+    number,
+    signed,
+    span,
+)
 
 # Of the figures of the answer.
 LEAST_DIGITS, MOST_DIGITS = 3, 6
@@ -21,6 +37,19 @@ PART_WORDS = {
     "trained": "items that the model was trained on",
     "middle": "middle items of histories, whatever was trained on",
 }
+
+
+def group_words(by: str, group: str) -> str:
+    """Return the name of a group as a person reads it; values of columns stay as they are.
+
+    Example:
+        >>> group_words("popularity of the item", "rest"), group_words("genre", "all others")
+        ('Least popular half', 'All others')
+    """
+    if by == BY_POPULARITY:
+        return POPULARITY_WORDS.get(group, group)
+    is_ours = by == BY_PLACE or group in (OTHER_CATEGORIES, NO_CATEGORY)
+    return group.capitalize() if is_ours else group
 
 
 def finding(report: FutureReport) -> str:

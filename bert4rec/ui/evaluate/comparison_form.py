@@ -20,7 +20,7 @@ from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.run_choice import draw_left_out, run_labels
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, sentence
+from bert4rec.words import caption_of, counted, sentence, unique_labels
 
 BASELINES_KEY = "evaluate_baselines"
 SAMPLED_KEY, PROBLEM_KEY = "evaluate_sampled", "evaluate_problem"
@@ -168,10 +168,12 @@ def _draw_category(run: Run) -> None:
         return
     if st.session_state.get(CATEGORY_KEY) not in columns:
         st.session_state[CATEGORY_KEY] = columns[0]
+    captions = unique_labels({column: caption_of(column) for column in columns})
     st.selectbox(
         "Categories by",
         columns,
         key=CATEGORY_KEY,
+        format_func=lambda column: captions.get(column, column),
         help="The column of the item table by which slices are made, and the variety of lists "
         "is measured.",
         on_change=_forget_problem,

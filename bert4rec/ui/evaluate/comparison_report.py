@@ -11,6 +11,7 @@ import streamlit as st
 
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
+from bert4rec.comparing.slicing import BY_CATEGORY
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate import comparison_charts as charts
@@ -201,7 +202,10 @@ def _draw_slices(
     told = charts.slice_finding(slices, entrants, by, models[0], rivals[0])
     chart = charts.slice_chart(slices, entrants, by, shown)
     st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
-    st.caption(escape(f"{told} In brackets the number of test cases; lines are 95% intervals."))
+    several = " A test case counts in each category of its item." if by == BY_CATEGORY else ""
+    st.caption(
+        escape(f"{told} In brackets the number of test cases; lines are 95% intervals.{several}")
+    )
     with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
         if is_open:
             table = charts.slice_rows(slices, entrants, by, shown)

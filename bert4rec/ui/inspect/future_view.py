@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from bert4rec.held_out.future_report import Estimate, FutureReport
-from bert4rec.held_out.future_words import finding, limits
+from bert4rec.held_out.future_report import BY_PLACE, BY_POPULARITY, Estimate, FutureReport
+from bert4rec.held_out.future_words import finding, group_words, limits
 from bert4rec.plain_text import shortened
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, number, ranged
+from bert4rec.view.vega import AXIS
+from bert4rec.words import caption_of, counted, number, ranged
 
 LONGEST_LABEL = 60
-GAIN_TITLE = "NDCG@10 of both sides less that of the past"
+GAIN_TITLE = "Gain in NDCG@10, both sides over the past"
+# Few labels: of many every other one would be left out, and with it the 0 of the dashed line.
+GAIN_AXIS: dict[str, Any] = {
+    "tickCount": 5,
+    "format": "+.3~f",
+    "labelExpr": "datum.value ? datum.label : 0",
+}
 
 
 def draw_report(report: FutureReport) -> None:
@@ -34,9 +43,9 @@ def draw_report(report: FutureReport) -> None:
 def figure_table(report: FutureReport) -> pd.DataFrame:
     """Return one row for each context and difference, figures with their intervals as text."""
     rows = {CONTEXT_WORDS[name]: one for name, one in report.contexts.items()}
-    differences = {"Both less past": report.gain}
+    differences = {"Gain over the past": report.gain}
     if report.over_long_past is not None:
-        differences["Both less as long a past"] = report.over_long_past
+        differences["Gain over a longer past"] = report.over_long_past
     return pd.DataFrame(
         [
             {
@@ -68,7 +77,7 @@ def _draw_contexts(report: FutureReport) -> None:
         alt.Chart(table)
         .mark_bar()
         .encode(
-            x=alt.X("ndcg:Q", title="NDCG@10 of the hidden item"),
+            x=alt.X("ndcg:Q", title="NDCG@10 of the hidden item", axis=alt.Axis(tickCount=5)),
             y=y,
             tooltip=[
                 alt.Tooltip("context", title="Context"),
@@ -79,9 +88,12 @@ def _draw_contexts(report: FutureReport) -> None:
         )
     )
     lines = (
-        alt.Chart(table).mark_rule(strokeWidth=2, color="gray").encode(x="low:Q", x2="high:Q", y=y)
+        alt.Chart(table)
+        .mark_rule(strokeWidth=2, color="currentColor")
+        .encode(x="low:Q", x2="high:Q", y=y)
     )
-    st.altair_chart((bars + lines).properties(height=alt.Step(36)), alt=finding(report))
+    chart = (bars + lines).properties(height=alt.Step(36)).configure_axis(**AXIS)
+    st.altair_chart(chart, alt=finding(report))
 
 
 def _draw_figures(report: FutureReport) -> None:
@@ -113,7 +125,7 @@ def _draw_groups(report: FutureReport) -> None:
         kinds,
         default=kinds[0],
         required=True,
-        format_func=lambda kind: escape(shortened(kind, LONGEST_LABEL)),
+        format_func=lambda kind: escape(shortened(caption_of(kind), LONGEST_LABEL)),
         key="inspect_future_by",
     )
     table = group_table(report, chosen if chosen in kinds else kinds[0])
@@ -136,6 +148,8 @@ def _draw_groups(report: FutureReport) -> None:
             },
             alt="NDCG@10 of the hidden items by group and context, and what the future adds",
         )
+    if chosen not in (BY_PLACE, BY_POPULARITY):
+        st.caption("A hidden item counts in one group alone, its first where it has several.")
 
 
 def group_table(report: FutureReport, by: str) -> pd.DataFrame:
@@ -145,7 +159,7 @@ def group_table(report: FutureReport, by: str) -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            {"group": shortened(one.group, LONGEST_LABEL), "places": one.n_places}
+            {"group": shortened(group_words(by, one.group), LONGEST_LABEL), "places": one.n_places}
             | one.ndcg
             | {"added": _ranged(one.gain)}
             | {"gain": one.gain.mean, "low": one.gain.low, "high": one.gain.high}
@@ -160,7 +174,7 @@ def _draw_gains(table: pd.DataFrame) -> None:
     base = alt.Chart(table)
     zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(strokeDash=[4, 4], color="gray")
     lines = base.mark_rule(strokeWidth=2, color="gray").encode(
-        x=alt.X("low:Q", title=GAIN_TITLE), x2="high:Q", y=y
+        x=alt.X("low:Q", title=GAIN_TITLE, axis=alt.Axis(**GAIN_AXIS)), x2="high:Q", y=y
     )
     points = base.mark_point(filled=True, size=80, opacity=1).encode(
         x="gain:Q",
@@ -173,7 +187,8 @@ def _draw_gains(table: pd.DataFrame) -> None:
             alt.Tooltip("high", title="to", format="+.3f"),
         ],
     )
-    chart = alt.layer(zero.encode(x="x:Q"), lines, points).properties(height=alt.Step(28))
+    chart = alt.layer(zero.encode(x="x:Q"), lines, points)
+    chart = chart.properties(height=alt.Step(28)).configure_axis(**AXIS)
     best = table.nlargest(1, "gain").iloc[0]
     st.altair_chart(
         chart, alt=f"{GAIN_TITLE}, by group: most, {best['gain']:+.3f}, for {best['group']}"
