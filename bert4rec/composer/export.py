@@ -20,9 +20,15 @@ OWN_COLUMNS = ("position", "item_id", "title", "kept", "probability", "round", "
 PLACE_COLUMNS = ("path", "file", "url", "uri", "location")
 ARTIST_COLUMNS = ("artist", "author", "creator", "composer")
 SECONDS_COLUMNS = ("duration", "duration_s", "seconds", "length_s")
+PLAYER_COLUMNS = (*PLACE_COLUMNS, *ARTIST_COLUMNS, *SECONDS_COLUMNS)
 # They part letters in Persian and hold pictures of several signs together.
 JOINERS = "\u200c\u200d"
-FORMS = ("csv", "json", "m3u8")
+
+
+def offered_forms(vocabulary: Vocabulary) -> list[str]:
+    """Return the forms worth offering: a playlist only where a column holds what players read."""
+    columns = {str(column).casefold() for column in vocabulary.table.columns}
+    return ["csv", "json", *(["m3u8"] if columns.intersection(PLAYER_COLUMNS) else [])]
 
 
 def composition_rows(

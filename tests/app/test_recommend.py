@@ -91,7 +91,7 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     assert history["Item"].iloc[1] == "Title 12"
     assert "older" not in texts(app)
     assert counts["Item"].iloc[0].startswith("✓")
-    assert counts["Count"].iloc[0].endswith(" ×")
+    assert counts["Followed"].iloc[0].endswith(" ×")
     assert ours["Probability"].iloc[0].endswith("%")
     assert sum(ours.attrs["tinted"]) == 1
     assert "came next" in texts(app)
@@ -178,7 +178,9 @@ def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path
     app = open_recommend(view="user", beside=run.id)
     assert app.selectbox(key="recommend_run").value == other.id
     assert "first" in texts(app)
-    assert [list(table.columns) for table in tables(app)[1:]] == [["#", "Item", "Probability"]] * 2
+    assert [list(table.columns) for table in tables(app)[1:]] == [
+        ["Rank", "Item", "Probability"]
+    ] * 2
     assert tables(app)[2]["Probability"].iloc[0].endswith("%")
 
 
@@ -205,7 +207,7 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
     filled = cards(app)
     assert not any("gap" in card for card in filled)
     assert "What the model put in: 2 items" in texts(app)
-    assert app.dataframe[0].value["way"].tolist() == ["Surest first", "One after another"]
+    assert tables(app)[0]["Filled"].tolist() == ["Surest first", "One after another"]
     again = open_recommend(view="compose", places=str(query(app, "places")), filled="1")
     assert cards(again) == filled
     press(again, "Empty the gaps again")
@@ -244,7 +246,7 @@ def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
     assert "1 gap" in texts(app)
     assert first in cards(app)[2]
     chosen = cards(app)[3].split("**")[1]
-    press(app, "Not this")
+    press(app, "Exclude")
     assert query(app, "exclude")
     assert chosen not in "".join(cards(app))
     unfolded(app, "Rules").multiselect(key="compose_excluded").set_value([]).run()
@@ -381,8 +383,8 @@ def test_a_users_own_items_stand_below_what_was_put_in_their_place() -> None:
     app = open_recommend(view="compose")
     app.selectbox(key="compose_user").set_value("u3").run()
     press(app, "Fill 3 gaps")
-    table = app.dataframe[0].value
-    assert table["way"].tolist() == ["Surest first", "One after another", "As it was"]
+    table = tables(app)[0]
+    assert table["Filled"].tolist() == ["Surest first", "One after another", "As it was"]
     assert table.iloc[2].tolist()[1:] == ["Title 7", "Title 8", "Title 9"]
 
 

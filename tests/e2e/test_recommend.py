@@ -75,7 +75,7 @@ def test_a_sequence_is_composed_by_clicks_and_its_link_shows_it_to_others(
     settle(page)
     press(page, "Fill 4 gaps")
     expect(page.get_by_text("What the model put in: 4 items")).to_be_visible()
-    press(page, "Not this")
+    press(page, "Exclude")
     expect(page).to_have_url(re.compile("exclude="))
     expect(page.get_by_text("Excluded: 1 item")).to_be_visible()
     settle(page)

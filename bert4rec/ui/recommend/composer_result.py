@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.composer.decoding import Choice, Composition
-from bert4rec.composer.export import FORMS, as_text
+from bert4rec.composer.export import as_text, offered_forms
 from bert4rec.composer.reasons import Reason
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
-from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import popped
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.outline_links import Edit
 from bert4rec.view.markdown import escape
@@ -135,7 +135,7 @@ def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], Non
             on_click=lambda: on_change(lambda o: o.locked(choice.place, choice.item_idx)),
         )
         st.button(
-            "Not this",
+            "Exclude",
             icon=":material/block:",
             key=f"compose_drop_{choice.place}",
             help="Excludes it from the whole sequence and fills again.",
@@ -229,18 +229,11 @@ def draw_comparison(
         )
         return
     table = comparison_table(result.found, greedy, original, result.recommender.vocabulary.titles)
-    st.subheader("Beside greedy filling")
+    st.subheader("Beside filling one after another")
     st.caption(comparison_words(result.found, greedy, original))
-    draw_frame(
+    draw_table(
         table,
-        hide_index=True,
-        row_height=34,
-        column_config={"way": st.column_config.TextColumn("Filled", width=140, pinned=True)}
-        | {
-            name: st.column_config.TextColumn(name, width=190)
-            for name in table.columns
-            if name != "way"
-        },
+        [Column("way", "Filled"), *(Column(name, name) for name in table.columns[1:])],
         alt="The gaps filled in two ways",
     )
 
@@ -249,7 +242,7 @@ def draw_files(result: Result) -> None:
     """Offer the sequence as files."""
     reasons = list(result.reasons.values())
     with st.container(horizontal=True, vertical_alignment="center"):
-        for form in FORMS:
+        for form in offered_forms(result.recommender.vocabulary):
             st.download_button(
                 form.upper(),
                 as_text(form, result.found, reasons, result.recommender.vocabulary),

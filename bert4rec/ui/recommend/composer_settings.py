@@ -16,7 +16,7 @@ from bert4rec.ui.recommend.outline_links import Edit, Sheet, parse_places
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted
+from bert4rec.words import caption_of, counted, unique_labels
 
 # So many of a user's newest items are taken to begin with: more would be no sequence to work on.
 N_START = 12
@@ -145,22 +145,24 @@ def _draw_limits(outline: Outline, columns: list[str], on_change: Callable[[Edit
         found = tuple(Limit(column, n) for column in columns if column in chosen)
         on_change(lambda o: replace(o, rules=replace(o.rules, limits=found)))
 
+    captions = unique_labels({column: caption_of(column) for column in columns})
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.multiselect(
+            "Limit items of the same",
+            columns,
+            key="compose_limit_columns",
+            format_func=lambda column: captions.get(column, column),
+            placeholder="no limit",
+            on_change=change,
+        )
         st.number_input(
-            "At most",
+            "to at most",
             1,
             MAX_PLACES,
             key="compose_limit_n",
             width=110,
             on_change=change,
             disabled=not limits,
-        )
-        st.multiselect(
-            "of the same",
-            columns,
-            key="compose_limit_columns",
-            placeholder="no limit",
-            on_change=change,
         )
 
 
@@ -179,9 +181,10 @@ def _draw_orders(outline: Outline, orders: list[Order], on_change: Callable[[Edi
             on_change(partial(with_order, order=order, is_on=bool(st.session_state[key])))
 
         label = (
-            f"Keep the order of “{escape(order.number)}” within “{escape(order.column)}”"
+            f"Keep the order of “{escape(caption_of(order.number))}” within "
+            f"“{escape(caption_of(order.column))}”"
             if order.number
-            else f"What an item requires (“{escape(order.column)}”) comes before it"
+            else f"What an item requires (“{escape(caption_of(order.column))}”) comes before it"
         )
         st.toggle(label, key=key, on_change=change)
 

@@ -114,7 +114,7 @@ def _draw_item_tools(outline: Outline, at: int, item: int, on_change: Change) ->
     elif item != OPEN:
         _tool("Keep", "lock", lambda: on_change(lambda o: o.locked(at, item)))
     if item != OPEN:
-        _tool("Exclude it", "block", lambda: on_change(lambda o: o.excluding(item)))
+        _tool("Exclude", "block", lambda: on_change(lambda o: o.excluding(item)))
 
 
 def _draw_place_tools(outline: Outline, at: int, on_change: Change) -> None:

@@ -271,7 +271,7 @@ def parse_items(text: str, vocabulary: Vocabulary) -> list[int]:
     if unknown:
         raise SettingsError(
             [line for names in unknown[:MAX_PROBLEMS] for line in _problems(names, vocabulary)],
-            fix="Correct these, or paste ids instead of titles.",
+            fix="Check the spelling, or give ids in place of titles.",
         )
     if not found:
         raise SettingsError(["there is no item yet"], fix="Put in ids or titles, one a line.")

@@ -154,7 +154,7 @@ def draw_suggestions(
     draw_table(
         table.assign(item=table["note"].map(NOTE_MARKS) + table["item"]),
         [
-            count_column("rank", "#", "Rank"),
+            count_column("rank", "Rank"),
             Column("item", "Item", "✓ true item, ↺ already in the sequence"),
             share_column("probability", "Probability", "Over the whole catalogue", full=full),
             count_column("count", "Count", "How often it occurs in the data"),
@@ -192,7 +192,10 @@ def draw_contexts(
             f"changes {signed_bits(change)} bits."
         )
     st.markdown(f"##### {escape(sentence)}", anchors=False)
-    st.caption(escape(bits_finding(by_context)), help=BITS_HELP)
+    st.caption(
+        f"{escape(bits_finding(by_context))} Ranks are among all items.",
+        help=BITS_HELP,
+    )
     highest = max(p.top[0].probability for p in by_context.values() if p.top)
     # One alone does not take the whole width.
     columns = st.grid(max(2, len(by_context)), min_column_width=MIN_CONTEXT_PX)
@@ -232,7 +235,8 @@ def context_note(context: str, n_shown: int) -> str:
     """
     side = {"past": " before it", "future": " after it"}.get(context, "")
     if n_shown == 0:
-        return f"Nothing is shown{side}, so this is what the model expects of no history."
+        # On one line beside the others, so that what stands below is level.
+        return f"Sees no place{side}: a guess without history."
     if not side:
         return f"Sees the {'one' if n_shown == 1 else number(n_shown)} other " + (
             "place that is shown." if n_shown == 1 else "places that are shown."
@@ -256,7 +260,7 @@ def place_table(
     for at, title in enumerate(titles):
         # The last context shows the most.
         widest = list(compared.values())[-1][at]
-        row = {"position": widest.position + 1, "item": title}
+        row = {"place": widest.position + 1, "item": title}
         row |= {context: found[at].true_rank + 1 for context, found in compared.items()}
         row["bits"] = round(widest.bits, 1)
         if before is not None:
@@ -271,12 +275,12 @@ def draw_places(table: pd.DataFrame) -> None:
     """Draw the hidden places as one table."""
     rank = "Rank of the true item"
     columns = [
-        count_column("position", "Position"),
+        count_column("place", "Place"),
         Column("item", "True item"),
-        count_column("past", "Past only", rank),
-        count_column("future", "Future only", rank),
-        count_column("both", "Both sides", rank),
-        count_column("before", "In the original", f"{rank} there, seen as widely"),
+        count_column("past", "Rank by past", f"{rank}, by the past only"),
+        count_column("future", "Rank by future", f"{rank}, by the future only"),
+        count_column("both", "Rank by both", f"{rank}, by both sides"),
+        count_column("before", "Rank in the original", f"{rank} there, seen as widely"),
         Column("change", "Change in bits", "What the edit adds", signed_bits, is_number=True),
         Column("bits", "Bits", BITS_HELP, bits_words, is_number=True),
     ]

@@ -162,8 +162,13 @@ def draw_editor(draft: Draft, vocabulary: Vocabulary, on_change: Change) -> None
         new, is_none = idx or 0, idx is None
         with st.container(horizontal=True):
             _button("Insert before", "add", is_none, made(lambda d: d.inserted(at, new)))
-            _button("Append", "playlist_add", is_none, made(lambda d: d.inserted(len(d), new)))
-            _button("Put in its place", "swap_horiz", is_none, made(lambda d: d.replaced(at, new)))
+            _button(
+                "Insert at the end",
+                "playlist_add",
+                is_none,
+                made(lambda d: d.inserted(len(d), new)),
+            )
+            _button("Put it here", "swap_horiz", is_none, made(lambda d: d.replaced(at, new)))
 
 
 def _choose_place(draft: Draft, vocabulary: Vocabulary) -> int:

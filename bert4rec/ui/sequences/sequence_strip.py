@@ -19,7 +19,9 @@ MIN_CARD_WIDTH = 168
 # A longer title may be cut off on a card.
 CARD_LETTERS = 12
 # More cards than this are shown a part at a time: what the model fills in, below them, is in sight.
-MAX_CARDS = 15
+MAX_CARDS = 18
+# Rows of cards are full with as many in a part: a page has six columns of them, or three or two.
+CARDS_A_ROW = 6
 PART_KEY = "inspect_part"
 # What was hidden of whose sequence when the part was chosen.
 PART_OF_KEY = "inspect_part_of"
@@ -72,11 +74,12 @@ def draw_strip(
 
 
 def parts_of(start: int, end: int) -> list[range]:
-    """Return neighbouring places in parts of about the same length; few places are one part."""
+    """Return neighbouring places in parts of about as many full rows; few places are one part."""
     n = end - start
     n_parts = max(1, -(-n // MAX_CARDS))
-    cuts = [start + n * cut // n_parts for cut in range(n_parts + 1)]
-    return [range(*pair) for pair in pairwise(cuts)]
+    n_rows = -(-n // CARDS_A_ROW)
+    cuts = [start + CARDS_A_ROW * (n_rows * cut // n_parts) for cut in range(n_parts)]
+    return [range(*pair) for pair in pairwise([*cuts, end])]
 
 
 def part_to_show(

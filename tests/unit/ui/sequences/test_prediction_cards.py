@@ -99,8 +99,8 @@ def test_a_context_says_how_many_places_it_sees() -> None:
     assert context_note("both", 10) == "Sees the 10 other places that are shown."
     assert context_note("past", 1) == "Sees the one place shown before it."
     assert context_note("future", 4) == "Sees the 4 places shown after it."
-    assert "no history" in context_note("past", 0)
-    assert "no history" in context_note("both", 0)
+    assert "without history" in context_note("past", 0)
+    assert "without history" in context_note("both", 0)
 
 
 def test_the_true_item_is_marked_in_the_list() -> None:
@@ -121,7 +121,7 @@ def test_every_hidden_place_has_a_row_and_an_edit_shows_the_rank_before() -> Non
     by_context = {name: [one] for name, one in compared(33, 11, 0).items()}
     was = replace(prediction("both", rank=4), bits=0.5)
     row = place_table(by_context, ["Title 7"], before={2: was}).iloc[0]
-    assert row[["position", "past", "future", "both", "before"]].tolist() == [3, 34, 12, 1, 5]
+    assert row[["place", "past", "future", "both", "before"]].tolist() == [3, 34, 12, 1, 5]
     assert row["change"] == pytest.approx(1.2)
     assert "before" not in place_table(by_context, ["Title 7"], before=None)
 

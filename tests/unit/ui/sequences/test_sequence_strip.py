@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.ui.sequences.sequence_strip import MAX_CARDS, part_to_show, parts_of
+from bert4rec.ui.sequences.sequence_strip import CARDS_A_ROW, MAX_CARDS, part_to_show, parts_of
 
 
 @given(st.integers(0, 500), st.integers(1, 400))
@@ -12,26 +12,28 @@ def test_parts_follow_each_other_and_none_is_too_long(start: int, n: int) -> Non
     assert [place for part in parts for place in part] == list(range(start, start + n))
     lengths = [len(part) for part in parts]
     assert max(lengths) <= MAX_CARDS
-    assert max(lengths) - min(lengths) <= 1
+    # All but the last have full rows.
+    assert not any(length % CARDS_A_ROW for length in lengths[:-1])
+    assert max(lengths) - min(lengths[:-1] or lengths) <= CARDS_A_ROW
     assert (len(parts) == 1) == (n <= MAX_CARDS)
 
 
 def test_another_sequence_begins_where_it_is_hidden_or_else_with_the_newest() -> None:
     parts = parts_of(0, 100)
     assert part_to_show(parts, None, [40, 90], [3]) == 2
-    assert part_to_show(parts, None, [], []) == 6
+    assert part_to_show(parts, None, [], []) == 5
 
 
 def test_the_part_stays_while_places_in_it_are_hidden_and_shown() -> None:
     parts = parts_of(0, 100)
-    assert part_to_show(parts, 2, [29, 40], [40]) == 2
+    assert part_to_show(parts, 2, [31, 40], [40]) == 2
     assert part_to_show(parts, 2, [90], [40, 90]) == 2
     assert part_to_show(parts, 2, [2, 30, 90], []) == 2
 
 
 def test_a_place_hidden_elsewhere_brings_its_part() -> None:
     parts = parts_of(0, 100)
-    assert part_to_show(parts, 2, [40, 99], [40]) == 6
+    assert part_to_show(parts, 2, [40, 99], [40]) == 5
 
 
 def test_a_part_that_is_gone_is_not_shown() -> None:
