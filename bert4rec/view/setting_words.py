@@ -18,6 +18,12 @@ UNSET_WORDS = {
     "max_minutes": "no limit",
     "sample_strategy": "every user",
 }
+# Values that are several words in one.
+VALUE_WORDS = {
+    "leave_one_out": "Leave-one-out",
+    "last_k": "Last K",
+    "global_time": "Global time",
+}
 
 
 def setting_title(name: str) -> str:
@@ -26,7 +32,7 @@ def setting_title(name: str) -> str:
 
 
 def titled(text: str) -> str:
-    """Return a sentence with the settings' titles in place of their names.
+    """Return a sentence with the settings' titles and values in words in place of their names.
 
     Use it on pages, where people look for a field; files and command lines know the names.
 
@@ -36,7 +42,19 @@ def titled(text: str) -> str:
         >>> titled("use a smaller learning_rate, or precision=float32")
         'use a smaller Learning rate, or Precision: float32'
     """
-    return _setting_names().sub(_title, text)
+    return valued(_setting_names().sub(_title, text))
+
+
+def valued(text: str) -> str:
+    """Return a text with values of settings in words.
+
+    Example:
+        >>> valued("for last_k; short histories hold out fewer")
+        'for Last K; short histories hold out fewer'
+    """
+    for value, words in VALUE_WORDS.items():
+        text = text.replace(value, words)
+    return text
 
 
 def _title(found: re.Match[str]) -> str:
@@ -80,8 +98,8 @@ def value_text(value: Any, name: str = "") -> str:
     Example:
         >>> value_text(None), value_text(None, "loss_type"), value_text(0.001), value_text(1000)
         ('unset', 'auto', '0.001', '1,000')
-        >>> value_text("ndcg@10", "valid_metric")
-        'NDCG@10'
+        >>> value_text("ndcg@10", "valid_metric"), value_text("last_k", "split_strategy")
+        ('NDCG@10', 'Last K')
     """
     if value is None:
         return unset_word(name)
@@ -91,7 +109,7 @@ def value_text(value: Any, name: str = "") -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else VALUE_WORDS.get(value, str(value))
 
 
 def loss_words(asked: str | None, used: str) -> str:

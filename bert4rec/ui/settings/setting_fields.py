@@ -11,7 +11,7 @@ from bert4rec.presets import PRESETS
 from bert4rec.ui.redrawing import fixed_place
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
-from bert4rec.view.setting_words import titled, unset_word, value_text
+from bert4rec.view.setting_words import titled, unset_word, value_text, valued
 from bert4rec.words import sentence
 
 MIN_FIELD_PX = 155
@@ -75,7 +75,7 @@ def draw_field(
     label = title or field.title
     common: dict[str, Any] = {
         "key": key,
-        "help": f"Not used, as {why_unused}.\n\n{field.help}" if why_unused else field.help,
+        "help": valued(f"Not used, as {why_unused}.\n\n{field.help}" if why_unused else field.help),
         "disabled": bool(why_unused),
         "on_change": take,
         "args": (field.name,),
