@@ -117,7 +117,8 @@ def draw_lists(
     is_met = removes and true_idx in history
     sentence = finding(rivals, found, true_idx, recommender.vocabulary, is_met=is_met)
     st.markdown(f"##### {escape(sentence)}", anchors=False)
-    columns = st.grid(3, min_column_width=MIN_LIST_PX)
+    # Where only two fit, the history stands above both lists: see page_style.css.
+    columns = st.container(key="recommend_lists").grid(3, min_column_width=MIN_LIST_PX)
     with columns.container():
         _draw_history(dataset, history, true_idx)
     for name, one in found.items():

@@ -197,8 +197,10 @@ def draw_contexts(
         help=BITS_HELP,
     )
     highest = max(p.top[0].probability for p in by_context.values() if p.top)
-    # One alone does not take the whole width.
-    columns = st.grid(max(2, len(by_context)), min_column_width=MIN_CONTEXT_PX)
+    # One alone does not take the whole width. Where only two fit, the third stands below them, as
+    # wide as both: see page_style.css.
+    place = st.container(key="inspect_contexts")
+    columns = place.grid(max(2, len(by_context)), min_column_width=MIN_CONTEXT_PX)
     for context, prediction in by_context.items():
         with columns.container():
             st.metric(

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.next_lists import NextItem, NextList
-from bert4rec.ui.recommend.next_list_view import Rivals, file_table, finding
+from bert4rec.ui.recommend.next_list_view import Rivals, file_table, finding, legend
 
 VOCABULARY = Vocabulary(
     pd.DataFrame({"item_id": ["a", "b"], "title": ["Alpha", "Beta"], "count": [3, 1]})
@@ -37,3 +38,12 @@ def test_what_was_met_before_is_said_to_be_in_no_list_and_has_no_rank() -> None:
     )
     said = finding(rivals, {"run": gone, "transitions": gone}, 2, VOCABULARY, is_met=False)
     assert said == "“Beta” came next, which is in no chosen group. The lists share 1 item."
+
+
+def test_the_legend_tells_of_the_signs_that_are_there_alone() -> None:
+    alone = NextList((NextItem(1, 0.25, is_true=False, is_shared=False),), 4, is_network=True)
+    history = np.array([2])
+    assert legend({"run": alone}, history, None) == ""
+    assert legend({"run": alone}, history, 1) == "✓ came next"
+    both = NextList((NextItem(2, 0.25, is_true=False, is_shared=True),), 4, is_network=True)
+    assert legend({"run": both}, history, None) == "= in both lists · ↺ already in the history"
