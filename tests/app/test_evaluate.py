@@ -332,7 +332,7 @@ def test_the_column_of_categories_is_chosen_where_there_are_several(
     dataset = prepare(pd.DataFrame(rows), items=items, name="moods", workspace=workspace)
     train(dataset, small_settings(n_epochs=1), workspace=workspace)
     app = open_page()
-    assert app.selectbox(key="evaluate_category").options == ["genre", "mood"]
+    assert app.selectbox(key="evaluate_category").options == ["Genre", "Mood"]
     app.selectbox(key="evaluate_category").set_value("mood").run()
     comparison_id = started(app, service)
     go.set()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.held_out.extremes import Extremes, RankedItem
+from bert4rec.plain_text import shortened
 from bert4rec.runs.folder import Run
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.inspect.inspected_model import draw_finding
@@ -16,6 +17,9 @@ from bert4rec.words import counted
 
 Take = Callable[[str, int], None]
 CHOSEN_KEY = "inspect_gallery_rows"
+# A cell cuts a longer title off without a sign.
+LONGEST_TITLE, TITLE_PX = 30, 212
+TABLE_PX = 620
 
 
 def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
@@ -50,10 +54,11 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
         on_select=take_row,
         selection_mode="single-row",
         row_height=32,
+        width=TABLE_PX,
         column_config={
             "rank": st.column_config.NumberColumn("Rank", width=48, format="localized"),
-            "item": st.column_config.TextColumn("Held-out item", width=158),
-            "last": st.column_config.TextColumn("After", width=132),
+            "item": st.column_config.TextColumn("Held-out item", width=TITLE_PX),
+            "last": st.column_config.TextColumn("After", width=TITLE_PX),
             "count": st.column_config.NumberColumn("Count", width=52, format="localized"),
             "user": st.column_config.TextColumn("User", width=64),
         },
@@ -70,8 +75,8 @@ def gallery_table(rows: tuple[RankedItem, ...], vocabulary: Vocabulary) -> pd.Da
     return pd.DataFrame(
         {
             "rank": [one.rank + 1 for one in rows],
-            "item": [vocabulary.title(one.item_idx) for one in rows],
-            "last": [vocabulary.title(one.last_idx) for one in rows],
+            "item": [shortened(vocabulary.title(one.item_idx), LONGEST_TITLE) for one in rows],
+            "last": [shortened(vocabulary.title(one.last_idx), LONGEST_TITLE) for one in rows],
             "count": [int(vocabulary.counts[one.item_idx - 1]) for one in rows],
             "user": [one.user_id for one in rows],
         }

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.composer.decoding import Composition, compose
-from bert4rec.composer.export import as_m3u8, as_text, composition_rows
+from bert4rec.composer.export import as_m3u8, as_text, composition_rows, offered_forms
 from bert4rec.composer.outline import Limit, Outline, Rules
 from bert4rec.composer.reasons import Reason, find_reasons
 from bert4rec.data.vocabulary import Vocabulary
@@ -21,6 +21,12 @@ def made() -> tuple[Composition, list[Reason]]:
     rules = Rules(frozenset({9}), (Limit("author", 2),))
     found = compose(model, Outline.of([1, None, 4], rules))
     return found, find_reasons(model, found.items, [1])
+
+
+def test_a_playlist_is_offered_where_the_item_table_holds_what_players_read() -> None:
+    assert offered_forms(Vocabulary(SHELF)) == ["csv", "json", "m3u8"]
+    films = SHELF[["item_id", "title", "count"]].assign(genre="Drama")
+    assert offered_forms(Vocabulary(films)) == ["csv", "json"]
 
 
 def test_json_holds_what_was_asked_for_and_what_came_out(

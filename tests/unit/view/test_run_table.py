@@ -80,6 +80,20 @@ def test_a_run_is_listed_with_the_name_of_its_model(
     assert RunRow("a", "a", "finished", settings={"seed": 3}).model == "BERT4Rec"
 
 
+def test_runs_of_one_name_are_told_apart_by_their_moment_and_others_need_none(
+    tmp_path: Path,
+) -> None:
+    dataset = saved_dataset(tmp_path, ring_dataset())
+    policy = Policy(settings=small_settings())
+    names = ("mine", "mine", "other")
+    runs = [create_run(tmp_path, dataset, policy, name=name) for name in names]
+    one, two, other = run_labels({run.id: run for run in runs}).values()
+    assert one.startswith("mine · ")
+    assert " UTC" in one
+    assert one != two
+    assert other == "other"
+
+
 def test_a_run_that_goes_on_has_no_test_figure_of_its_earlier_part(tmp_path: Path) -> None:
     run = made_run(tmp_path)
     write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})
