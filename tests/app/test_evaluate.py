@@ -210,7 +210,7 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
     told = plain(app)
     assert "has the highest NDCG@10" in told
     assert "Lines are 95% intervals" in told
-    assert "Diversity goes by the column “genre”." in told
+    assert "Diversity goes by the column “Genre”." in told
     assert {part.value for part in app.subheader} >= {
         "Where they differ",
         "What the lists are like",

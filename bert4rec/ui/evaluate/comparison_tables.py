@@ -16,7 +16,7 @@ from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.worded import worded
-from bert4rec.words import metric_name, signed
+from bert4rec.words import caption_of, metric_name, signed
 
 ROW_PX = 35
 PERCENTAGES = ["coverage", "popular_share", "popularity_lift"]
@@ -68,7 +68,7 @@ def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     told = list_finding(lists, comparison.entrants, chosen.against)
     st.subheader("What the lists are like", anchor=False)
     by = comparison.facts["diversity_by"]
-    how = "who met both items" if by == "co-occurrence" else f"the column “{by}”"
+    how = "who met both items" if by == "co-occurrence" else f"the column “{caption_of(by)}”"
     table = list_rows(lists, comparison.entrants)
     # As percentages, since Streamlit's own percent format has ragged digits.
     shares = [name for name in PERCENTAGES if name in table]
