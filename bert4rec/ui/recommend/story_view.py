@@ -196,10 +196,12 @@ def _draw_waiting(run: Run) -> None:
             draw_progress(run, newest, cache.curves(run.id), now)
 
     look()
-    draw_controls(run, status, after_delete=lambda: None)
-    if st.button("Watch it live", icon=":material/monitoring:"):
-        state.choose_run(run.id)
-        st.switch_page("pages/train.py", query_params={"run": run.id})
+    with st.container(horizontal=True):
+        with st.container(width="content"):
+            draw_controls(run, status, after_delete=lambda: None)
+        if st.button("Watch it live", icon=":material/monitoring:"):
+            state.choose_run(run.id)
+            st.switch_page("pages/train.py", query_params={"run": run.id})
 
 
 def _whose_model(story: Story, run: Run) -> str:
