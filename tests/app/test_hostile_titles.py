@@ -19,12 +19,13 @@ from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
-from bert4rec.plain_text import WORD_JOINER, contained
+from bert4rec.plain_text import WORD_JOINER, contained, shortened
 from bert4rec.spreadsheets import harmless
 from bert4rec.ui import state
+from bert4rec.ui.inspect.gallery import LONGEST_TITLE
 from bert4rec.view.markdown import escape
 from tests.factories import small_settings
-from tests.reading import tables
+from tests.reading import table_with, tables
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -255,8 +256,8 @@ def test_recommendations_and_compositions_show_them_as_text(view: str, workspace
         return
     assert [error.value for error in app.error] == []
     assert "Take another one instead" in shown
-    found = {cell.removeprefix("✓ ") for cell in app.dataframe[0].value.iloc[0, 1:]}
-    assert found <= titles
+    found = {cell.removeprefix("✓ ") for cell in table_with(app, "Filled").iloc[0, 1:]}
+    assert found <= set(map(contained, titles))
 
 
 @pytest.mark.parametrize("form", EXPORT_FORMS)
@@ -306,7 +307,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
         for chart in app.get("vega_lite_chart"):
             assert "<script" not in chart.proto.spec
     gallery = table(app, "last")
-    assert set(gallery["item"]) <= titles
+    assert set(gallery["item"]) <= {shortened(title, LONGEST_TITLE) for title in titles}
     app.segmented_control(key="inspect_future_by").set_value("**by** <b>x</b>").run()
     assert_harmless(app, NAME)
-    assert set(table(app, "places")["group"]) <= {*by, "all others"}
+    assert set(table(app, "places")["group"]) <= {*by, "All others"}
