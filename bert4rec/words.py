@@ -172,7 +172,7 @@ def size(n_bytes: int | float) -> str:
     return f"{value:.1f} TB"
 
 
-def when(moment: str | None, *, with_time: bool = True) -> str:
+def when(moment: str | None, *, with_time: bool = True, with_seconds: bool = False) -> str:
     """Return an ISO moment as a date, in UTC.
 
     Example:
@@ -187,7 +187,8 @@ def when(moment: str | None, *, with_time: bool = True) -> str:
         return moment
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     day = f"{at.day} {at:%b %Y}"
-    return f"{day}, {at:%H:%M} UTC" if with_time else day
+    clock = f"{at:%H:%M:%S}" if with_seconds else f"{at:%H:%M}"
+    return f"{day}, {clock} UTC" if with_time else day
 
 
 def day(at_s: float) -> str:
