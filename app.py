@@ -6,6 +6,7 @@ import streamlit as st
 
 import bert4rec.ui
 from bert4rec.errors import Bert4RecError
+from bert4rec.ui.data_link import follow_data_link
 from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.redrawing import begin_drawing
@@ -107,7 +108,7 @@ if not may_enter:
 # Both pages delete runs, and both offer to take it back.
 if page.url_path not in ("runs", "train"):
     forget_deletions()
-for take in (follow_link, leave_lost_run, leave_lost_dataset):
+for take in (follow_link, follow_data_link, leave_lost_run, leave_lost_dataset):
     problem_key = f"{take.__name__}_problem"
     carry_out(problem_key, take)
     show_refusal(problem_key)

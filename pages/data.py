@@ -12,6 +12,7 @@ from bert4rec.ui.data.log_form import ask_form_and_roles
 from bert4rec.ui.data.page_top import begin_at_top, draw_top
 from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
+from bert4rec.ui.data_link import name_data
 from bert4rec.view.markdown import escape
 
 LOOK, ADD = "Look at a dataset", "Add a dataset"
@@ -45,6 +46,7 @@ def draw_data() -> None:
         draw_add(is_first=not there)
     else:
         draw_dataset(there)
+        name_data()
 
 
 def draw_add(*, is_first: bool) -> None:

@@ -8,6 +8,7 @@ from bert4rec.files import free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
+from bert4rec.ui.data_link import name_data
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import show_refusal
 from bert4rec.ui.search import search_form
@@ -105,6 +106,7 @@ def draw_new_search(taken: set[str]) -> None:
         draw_dataset_choice(dataset, "search_dataset")
         draw_start(dataset, plan, problems, name, taken)
     draw_files(dataset, plan, name)
+    name_data()
 
 
 def draw_empty() -> None:

@@ -19,6 +19,8 @@ from bert4rec.ui.widths import MIN_METRIC_PX
 from bert4rec.view.markdown import escape
 from bert4rec.words import device_word, sentence, size
 
+# Parts of a workspace where a process that is cut off leaves what nobody can take up again.
+LEAVES_BEHIND = ("tmp", "uploads")
 STATES = {"ok": "✓ OK", "warning": "! Warning", "failed": "✕ Failed"}
 NAMES = {
     "": "Other files",
@@ -108,14 +110,17 @@ def draw_disk(workspace: Path) -> None:
         f"{total} in all. Old checkpoints and deleted runs are freed on the Runs page, datasets on"
         " the Data page."
     )
-    if any(part.name == "tmp" for part in parts) and st.button(
+    if any(part.name in LEAVES_BEHIND for part in parts) and st.button(
         "Remove leftovers",
         icon=":material/cleaning_services:",
-        help="Deletes the temporary files of imports that were cut off; an import under way is "
-        "left alone.",
+        help="Deletes the temporary files of imports that were cut off, and uploads to a server "
+        "that has ended; what is under way is left alone.",
     ):
-        remove_abandoned(workspace / "tmp")
+        for name in LEAVES_BEHIND:
+            remove_abandoned(workspace / name)
         _parts.clear()
+        freed = sum(part.n_bytes for part in parts) - sum(p.n_bytes for p in _parts(str(workspace)))
+        st.toast(f"{size(max(0, freed))} freed", icon=":material/cleaning_services:")
         st.rerun()
 
 

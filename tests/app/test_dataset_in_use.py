@@ -105,3 +105,26 @@ def test_a_page_says_that_its_dataset_was_deleted(shown: Path) -> None:
     app.run()
     assert LOST in plain(app)
     assert LOST not in plain(app.run())
+
+
+@pytest.mark.parametrize("page", ["data", "train", "search"])
+def test_the_dataset_of_a_page_is_in_its_address_and_there_after_a_reload(
+    shown: Path, page: str
+) -> None:
+    add(shown, "newer", 2)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
+    app.session_state[state.DATASET_KEY] = "shown"
+    app.run().switch_page(f"pages/{page}.py").run()
+    assert "shown" in app.query_params["data"]
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
+    again.query_params["data"] = "shown"
+    again.run()
+    assert again.session_state[state.DATASET_KEY] == "shown"
+
+
+def test_an_address_that_names_no_dataset_says_so(shown: Path) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
+    app.query_params["data"] = "elsewhere"
+    app.run()
+    assert "names no dataset that is here" in plain(app)
+    assert "data" not in app.query_params

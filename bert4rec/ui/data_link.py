@@ -1,0 +1,37 @@
+"""The dataset that a page is about, in its address: it is there again after a reload."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bert4rec.errors import NotFoundError
+from bert4rec.ui import state
+from bert4rec.ui.address import write_address
+
+LINK = "data"
+# The dataset that the address named when this session last looked at it.
+LINKED_KEY = "linked_data"
+
+
+def follow_data_link() -> None:
+    """Use the dataset that the address names.
+
+    Raises:
+        NotFoundError: it is not there; it is removed from the address.
+    """
+    linked = st.query_params.get(LINK)
+    if not linked or linked == st.session_state.get(LINKED_KEY):
+        return
+    state.choose_dataset(linked)
+    if st.session_state.get(state.DATASET_KEY) != linked:
+        del st.query_params[LINK]
+        raise NotFoundError("the address names no dataset that is here", fix="Choose one below.")
+    st.session_state[LINKED_KEY] = linked
+
+
+def name_data() -> None:
+    """Name the dataset in use in the address."""
+    chosen = st.session_state.get(state.DATASET_KEY)
+    if chosen:
+        write_address({LINK: chosen}, (LINK,))
+    st.session_state[LINKED_KEY] = chosen
