@@ -144,7 +144,7 @@ def test_inspect_shows_them_as_they_are_and_runs_nothing(server: Server, page: P
         hover_all(page, chart)
     page.get_by_role("tab", name="Does the future matter here?").click()
     settle(page)
-    page.get_by_text("kind", exact=True).click()
+    page.get_by_text("Kind", exact=True).click()
     settle(page)
     hover_all(page, page.get_by_test_id("stVegaLiteChart").last)
     page.get_by_role("button", name="Best and worst").click()
