@@ -7,7 +7,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
-from bert4rec.ui.data_link import LINK, name_data
+from bert4rec.ui.data_link import name_data
 from bert4rec.ui.folded import folded
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
@@ -213,5 +213,5 @@ if shown == NEW:
     draw_new_run()
     name_data()
 else:
-    state.name_run(names=(LINK,))
+    state.name_run(names=(state.DATA_LINK,))
     draw_run(runs[shown], forget_run)

@@ -8,7 +8,6 @@ from bert4rec.errors import NotFoundError
 from bert4rec.ui import state
 from bert4rec.ui.address import write_address
 
-LINK = "data"
 # The dataset that the address named when this session last looked at it.
 LINKED_KEY = "linked_data"
 
@@ -19,12 +18,12 @@ def follow_data_link() -> None:
     Raises:
         NotFoundError: it is not there; it is removed from the address.
     """
-    linked = st.query_params.get(LINK)
+    linked = st.query_params.get(state.DATA_LINK)
     if not linked or linked == st.session_state.get(LINKED_KEY):
         return
     state.choose_dataset(linked)
     if st.session_state.get(state.DATASET_KEY) != linked:
-        del st.query_params[LINK]
+        del st.query_params[state.DATA_LINK]
         raise NotFoundError("the address names no dataset that is here", fix="Choose one below.")
     st.session_state[LINKED_KEY] = linked
 
@@ -33,5 +32,5 @@ def name_data() -> None:
     """Name the dataset in use in the address."""
     chosen = st.session_state.get(state.DATASET_KEY)
     if chosen:
-        write_address({LINK: chosen}, (LINK,))
+        write_address({state.DATA_LINK: chosen}, (state.DATA_LINK,))
     st.session_state[LINKED_KEY] = chosen

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bert4rec.maps.service import MapService
     from bert4rec.ui.study_list import StudyList
 
-DATASET_KEY = "dataset_folder"
+DATASET_KEY, DATA_LINK = "dataset_folder", "data"
 RUN_KEY = "run_id"
 # The run that the address named when this session last looked at it.
 LINKED_KEY = "linked_run_id"
@@ -330,7 +330,9 @@ def name_run(link: Mapping[str, str] | None = None, names: Collection[str] = ())
 
 def name_no_run() -> None:
     """Take the run out of the address, of a page that shows none; it stays in use elsewhere."""
-    st.query_params.pop("run", None)
+    chosen = st.session_state.get(DATASET_KEY)
+    # With the dataset that is named instead: each message to the browser is a step of its way back.
+    write_address({DATA_LINK: chosen} if chosen else {}, ("run", DATA_LINK))
     # Named there again, as by the browser's way back, it is a link like any other.
     st.session_state.pop(LINKED_KEY, None)
 
