@@ -235,9 +235,11 @@ def _strange_times(dataset: SequenceDataset) -> tuple[int, int]:
 
 
 def _prepared_s(manifest: Mapping[str, Any]) -> float:
-    """Return when a log was prepared, in Unix seconds; of what was no log, the end of time."""
-    written = manifest.get("created_at")
-    return datetime.fromisoformat(str(written)).timestamp() if written else math.inf
+    """Return when a log was prepared, in Unix seconds; where that is not known, the end of time."""
+    try:
+        return datetime.fromisoformat(str(manifest.get("created_at"))).timestamp()
+    except ValueError:
+        return math.inf
 
 
 def _order_checks(found: Profile) -> Iterator[Check]:

@@ -146,6 +146,16 @@ def test_times_that_are_still_to_come_are_warned_of(
     assert not [check for check in found if "milliseconds" in check.message]
 
 
+@pytest.mark.parametrize("written", ["yesterday", "", None])
+def test_a_dataset_that_was_prepared_at_no_known_moment_has_no_times_to_come(
+    written: str | None,
+) -> None:
+    dataset = SequenceDataset.from_sequences(HEALTHY)
+    dataset = dataclasses.replace(dataset, manifest={"created_at": written})
+    found = check_dataset(with_times(dataset, [9e9] * dataset.n_interactions))
+    assert not [check for check in found if "still to come" in check.message]
+
+
 def test_histories_that_go_back_in_time_are_an_error():
     dataset = SequenceDataset.from_sequences([[1, 2, 3]] * 30)
     found = check_dataset(with_times(dataset, [3.0, 2.0, 1.0] * 30))
