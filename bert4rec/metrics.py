@@ -70,7 +70,7 @@ def beside(
 
 
 def _with_width(ends: Sequence[float], n_users: int) -> tuple[float, float]:
-    """Return an interval that has some width where a bootstrap of rows all alike has none.
+    """Return an interval with some width; that of a report of old has none of rows all alike.
 
     Source: Hanley & Lippman-Hand 1983: what was met with none of n may be met with 3 of n.
     """
@@ -101,38 +101,65 @@ def interval(
     values: np.ndarray,
     groups: np.ndarray | None = None,
     *,
+    is_signed: bool = False,
     share: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return a percentile bootstrap interval of the mean.
+    """Return a bootstrap interval of the mean that holds for few hits, too.
 
-    Whole groups are drawn, as several rows of one user are alike.
+    Whole groups are drawn, as several rows of one user are alike. One more may be drawn, who was
+    not met: 0 for the lower end, and for the upper one as much as those have who have anything, on
+    average. So there is room for what nobody had. Of a difference either side gets half of such a
+    group, for it and against it.
 
     Args:
         values: One value a row, (n,).
         groups: The group of each row, its user above all, int64 (n,); None where each row is one.
+        is_signed: Whether values may be below 0, as differences are.
         share: Probability that the interval should cover.
         n_resamples: Resamples drawn.
         seed: Chance behind them.
 
     Source: Efron & Tibshirani 1993, chapter 13; drawing whole clusters as in Field & Welsh 2007.
+        Invented observations, so that few hits are covered: Agresti & Coull 1998, and Agresti &
+        Min 2005 for differences; for none of n the upper end is 3 / n, as in Hanley &
+        Lippman-Hand 1983.
     """
     if not len(values):
         return 0.0, 0.0
     if groups is None:
         groups = np.arange(len(values))
+    sums, counts = group_sums(values, groups)
     # Drawing groups with replacement is drawing how often each distinct kind of them occurs.
-    kinds, n_of_kind = np.unique(np.stack(group_sums(values, groups)), axis=1, return_counts=True)
-    rng, n_groups = np.random.default_rng(seed), int(n_of_kind.sum())
-    size, means = max(1, BLOCK_COUNTS // len(n_of_kind)), []
+    kinds, n_of_kind = np.unique(np.stack((sums, counts)), axis=1, return_counts=True)
+    more, n_rows_more = _one_more(sums, counts)
+    lowest, highest = (np.append(kinds[0], end) for end in (-more if is_signed else 0.0, more))
+    n_rows = np.append(kinds[1], n_rows_more)
+    weights = np.append(n_of_kind, 0.5 if is_signed else 1.0)
+    rng, n_groups = np.random.default_rng(seed), len(sums)
+    size, lows, highs = max(1, BLOCK_COUNTS // len(weights)), [], []
     for start in range(0, n_resamples, size):
         n = min(size, n_resamples - start)
-        drawn = rng.multinomial(n_groups, n_of_kind / n_groups, size=n)
-        means.append((drawn @ kinds[0]) / (drawn @ kinds[1]))
+        drawn = rng.multinomial(n_groups, weights / weights.sum(), size=n)
+        lows.append((drawn @ lowest) / (drawn @ n_rows))
+        highs.append((drawn @ highest) / (drawn @ n_rows))
     tail = (1 - share) / 2
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    low, high = (
+        np.quantile(np.concatenate(lows), tail),
+        np.quantile(np.concatenate(highs), 1 - tail),
+    )
     return float(low), float(high)
+
+
+def _one_more(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Return what a group has that was not met, and its rows: those of the others on average.
+
+    Where nobody has anything it has one for each row, the most that a metric gives.
+    """
+    sizes = np.abs(sums[sums != 0])
+    n_rows = float(counts.mean())
+    return float(sizes.mean()) if len(sizes) else n_rows, n_rows
 
 
 def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

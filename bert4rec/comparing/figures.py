@@ -102,7 +102,7 @@ def slice_table(
             difference, low, high = np.nan, np.nan, np.nan
             if entrant != reference:
                 difference = float((values - against).mean())
-                low, high = interval(values - against, users, seed=seed)
+                low, high = interval(values - against, users, is_signed=True, seed=seed)
             score = float(values.mean())
             found.append((by, label, len(rows), entrant, score, *ends, hits, difference, low, high))
     columns = ["by", "slice", "n_rows", "entrant", MAIN_METRIC, "low", "high", "hr@10"]

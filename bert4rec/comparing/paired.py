@@ -88,7 +88,7 @@ def paired_difference(
     if not len(values):
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0)
     sums = np.round(group_sums(values, user_idx)[0], 12)
-    low, high = interval(values, user_idx, seed=seed)
+    low, high = interval(values, user_idx, is_signed=True, seed=seed)
     return Difference(
         mean=float(values.mean()),
         low=low,

@@ -162,7 +162,7 @@ def judge_temperature(
         plain[context] = _reliability(before, places.user_idx)
         scaled[context] = _reliability(after, places.user_idx)
         saved.append((after.log_p - before.log_p) / math.log(2))
-    gain = Estimate.of(np.mean(saved, axis=0), places.user_idx)
+    gain = Estimate.of(np.mean(saved, axis=0), places.user_idx, is_signed=True)
     errors = [sum(one.error for one in found.values()) for found in (plain, scaled)]
     return Calibration(
         part=places.part,

@@ -39,10 +39,10 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray, users: np.ndarray) -> Estimate:
-        """Estimate from one value a place; several places of a user stay together."""
+    def of(cls, values: np.ndarray, users: np.ndarray, *, is_signed: bool = False) -> Estimate:
+        """Estimate from one value a place, see `interval`; places of a user stay together."""
         mean = float(values.mean()) if len(values) else 0.0
-        return cls(mean, *interval(values, users))
+        return cls(mean, *interval(values, users, is_signed=is_signed))
 
 
 @dataclass(frozen=True)
@@ -234,21 +234,21 @@ def _figures(judged: Judged, places: Places) -> ContextFigures:
         metrics=mean_metrics(judged.ranks),
         hr=Estimate.of(gains(judged.ranks, "hr", CUT_OFF), users),
         ndcg=Estimate.of(gains(judged.ranks, METRIC, CUT_OFF), users),
-        bits=Estimate.of(judged.bits, users),
+        bits=Estimate.of(judged.bits, users, is_signed=True),
     )
 
 
 def _gain(better: Judged, other: Judged, places: Places) -> Gain:
     def difference(metric: str) -> Estimate:
         found, before = (gains(one.ranks, metric, CUT_OFF) for one in (better, other))
-        return Estimate.of(found - before, places.user_idx)
+        return Estimate.of(found - before, places.user_idx, is_signed=True)
 
     n_better = int((better.ranks < other.ranks).sum())
     n_worse = int((better.ranks > other.ranks).sum())
     return Gain(
         hr=difference("hr"),
         ndcg=difference(METRIC),
-        bits=Estimate.of(better.bits - other.bits, places.user_idx),
+        bits=Estimate.of(better.bits - other.bits, places.user_idx, is_signed=True),
         n_better=n_better,
         n_worse=n_worse,
         n_equal=len(places) - n_better - n_worse,
@@ -300,11 +300,12 @@ def _largest_groups(values: np.ndarray) -> dict[str, np.ndarray]:
 def _slice(
     by: str, group: str, is_in: np.ndarray, gain: dict[str, np.ndarray], users: np.ndarray
 ) -> Slice:
+    difference = gain["both"] - gain["past"]
     return Slice(
         by=by,
         group=group,
         n_places=int(is_in.sum()),
         n_users=len(np.unique(users[is_in])),
         ndcg={context: float(values[is_in].mean()) for context, values in gain.items()},
-        gain=Estimate.of(gain["both"][is_in] - gain["past"][is_in], users[is_in]),
+        gain=Estimate.of(difference[is_in], users[is_in], is_signed=True),
     )

@@ -56,7 +56,7 @@ def test_an_interval_is_that_of_the_normal_law_for_many_rows() -> None:
 
 @pytest.mark.parametrize("n_users", [1, 3, 20, LEAST_USERS - 1])
 def test_few_users_tell_nobody_apart(n_users: int) -> None:
-    ends = interval(np.ones(n_users)), interval(np.zeros(n_users))
+    ends = (0.8, 1.0), (0.0, 0.2)
     assert beside(*ends, n_users) == "level"
     assert beside(*ends, LEAST_USERS) == "ahead"
 
@@ -83,8 +83,52 @@ def test_an_interval_repeats_with_its_seed() -> None:
     assert interval(values, seed=1) == interval(values, seed=1) != interval(values, seed=2)
 
 
-def test_equal_values_have_an_interval_of_no_width() -> None:
-    assert interval(np.full(9, 0.25)) == (0.25, 0.25)
+def test_values_all_alike_leave_room_for_what_was_not_met() -> None:
+    # Of none in 50, a share of 3/50 cannot be ruled out (Hanley & Lippman-Hand 1983).
+    assert interval(np.zeros(50)) == pytest.approx((0, 3 / 50), abs=0.021)
+    low, high = interval(np.ones(50))
+    assert (low, high) == (pytest.approx(1 - 3 / 50, abs=0.021), 1)
+    low, high = interval(np.zeros(50), is_signed=True)
+    assert low == -high == pytest.approx(-2 / 50)
+
+
+RARE = [(25, 0.03), (25, 0.1), (100, 0.03), (100, 0.1), (400, 0.02)]
+
+
+@pytest.mark.parametrize(("n", "chance_of_hit"), RARE)
+def test_intervals_of_few_hits_cover_the_truth(n: int, chance_of_hit: float) -> None:
+    chance, n_covered = np.random.default_rng(4), 0
+    truth = chance_of_hit * gains(np.arange(10), "ndcg", 10).mean()
+    for seed in range(200):
+        ranks = np.where(chance.random(n) < chance_of_hit, chance.integers(0, 10, n), 50)
+        low, high = interval(gains(ranks, "ndcg", 10), seed=seed)
+        n_covered += low <= truth <= high
+    # 190 are expected; 178 are four standard deviations away.
+    assert n_covered >= 178
+
+
+@pytest.mark.parametrize(("n", "chance_of_hit"), RARE)
+def test_intervals_of_few_differences_cover_the_truth(n: int, chance_of_hit: float) -> None:
+    chance, n_covered = np.random.default_rng(5), 0
+    truth = 0.3 * chance_of_hit * gains(np.arange(10), "ndcg", 10).mean()
+    for seed in range(200):
+        one = np.where(chance.random(n) < chance_of_hit, chance.integers(0, 10, n), 50)
+        other = np.where(chance.random(n) < 1.6 * chance_of_hit, chance.integers(0, 10, n), 50)
+        other = np.where(chance.random(n) < 0.5, one, other)
+        found = gains(other, "ndcg", 10) - gains(one, "ndcg", 10)
+        low, high = interval(found, is_signed=True, seed=seed)
+        n_covered += low <= truth <= high
+    assert n_covered >= 178
+
+
+@pytest.mark.parametrize("factor", [0.001, 1, 1000])
+def test_an_interval_grows_with_its_values(factor: float) -> None:
+    values = np.random.default_rng(2).normal(size=40)
+    wanted = np.array(interval(values, is_signed=True)) * factor
+    assert interval(values * factor, is_signed=True) == pytest.approx(tuple(wanted))
+    turned = interval(-values, is_signed=True, n_resamples=20_000)
+    again = interval(values, is_signed=True, n_resamples=20_000)
+    assert turned == pytest.approx((-again[1], -again[0]), abs=0.01)
 
 
 def test_coverage_is_the_share_of_items_in_any_list() -> None:

@@ -78,6 +78,20 @@ def test_a_model_that_knows_no_more_than_popularity_cannot_tell() -> None:
     assert judged(0.3, estimate(0.1), bits=-0.5) == ("matters", "")
 
 
+@pytest.mark.parametrize("n_users", [25, 60, 120])
+def test_a_future_that_helps_is_seldom_said_not_to_where_few_are_found(n_users: int) -> None:
+    chance, users, n_wrong = np.random.default_rng(6), np.arange(n_users), 0
+    for _ in range(100):
+        # From both sides half as many again are found.
+        past = np.where(chance.random(n_users) < 0.1, 3, 50)
+        both = np.where((past == 50) & (chance.random(n_users) < 0.05), 3, past)
+        one, other = (gains(ranks, "ndcg", 10) for ranks in (past, both))
+        gain = Estimate.of(other - one, users, is_signed=True)
+        contexts = {"past": figures(one.mean()), "both": figures(other.mean())}
+        n_wrong += judge_gain(contexts, Gain(gain, gain, gain, 0, 0, 0), n_users)[0] == "does_not"
+    assert n_wrong <= 5
+
+
 def test_the_figures_are_those_of_the_places(recommender: Recommender) -> None:
     places = held_out_places(recommender.dataset, recommender.settings, n_users=60)
     report = report_places(recommender, places)
@@ -264,10 +278,10 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     chance = np.random.default_rng(0)
     of_user = chance.normal(size=50)
     values, users = np.repeat(of_user, 20), np.repeat(np.arange(50), 20)
-    low, high = interval(values, users)
-    expected = interval(of_user)
+    low, high = interval(values, users, is_signed=True)
+    expected = interval(of_user, is_signed=True)
     assert (low, high) == pytest.approx(expected, abs=0.05)
     # As if all rows were independent, it would be several times narrower.
-    naive = interval(values)
+    naive = interval(values, is_signed=True)
     assert high - low > 3 * (naive[1] - naive[0])
     assert interval(np.empty(0), np.empty(0)) == (0.0, 0.0)
