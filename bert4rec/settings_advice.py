@@ -166,7 +166,7 @@ def _of_split(settings: Hyperparameters, split: SplitFigures) -> Iterator[Advice
 
 def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]:
     window, enough = settings.max_seq_length, max(data.window_for(HELD_WHOLE), 2)
-    held = f"a window of {enough:,} holds {1 - data.share_longer(enough):.0%} of all whole"
+    held = f"a window of {enough:,} holds {percent(1 - data.share_longer(enough))} of all whole"
     share = data.share_longer(window)
     if window > data.longest >= 2:
         yield Advice(

@@ -14,7 +14,7 @@ from bert4rec.cli.answers import id_of, load_run
 from bert4rec.cli.progress import CountProgress
 from bert4rec.cli.terminal import bundled, shared_options, show, table, tell, wants_json, wrong_use
 from bert4rec.files import file_at
-from bert4rec.words import counted
+from bert4rec.words import counted, percent
 
 if TYPE_CHECKING:
     from bert4rec.bulk.retrieval import Answer
@@ -213,7 +213,7 @@ def _write_index(
     report = write_index(model.item_embeddings(), path, similarity="cosine" if is_unit else "dot")
     document = {"out": path, "similarity": similarity, "recall@10": report.recall}
     line = f"Wrote an index of {report.n_items:,} items ({similarity}): {path}; it finds"
-    checked = f"{report.recall:.1%} of the ten nearest to {report.n_checked:,} of them"
+    checked = f"{percent(report.recall, 1)} of the ten nearest to {report.n_checked:,} of them"
     return {"index": document}, [f"{line} {checked}"]
 
 

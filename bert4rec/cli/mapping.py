@@ -9,6 +9,7 @@ import click
 
 from bert4rec.cli.answers import load_run
 from bert4rec.cli.terminal import shared_options, show, wrong_use
+from bert4rec.words import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +84,9 @@ def map_(
         "trustworthiness": found.trustworthiness,
         "neighbours_kept": found.recall,
     }
-    line = f"Wrote {len(vectors):,} points: {out}. The map keeps {found.recall:.0%} of each item's"
-    show(document, [f"{line} ten nearest; trustworthiness {found.trustworthiness:.2f}."])
+    kept = f"The map keeps {percent(found.recall)} of each item's ten nearest"
+    line = f"Wrote {len(vectors):,} points: {out}. {kept}; trustworthiness"
+    show(document, [f"{line} {found.trustworthiness:.2f}."])
 
 
 def _map(

@@ -244,7 +244,9 @@ def data_findings(data: Mapping[str, Any], n_users: int) -> list[Finding]:
     short = ", which leaves little order to learn from" if median < SHORT_HISTORY else ""
     n_histories = int(data["n_users"])
     half = (
-        f"Half of the {n_histories:,} histories have" if n_histories > 1 else "The one history has"
+        f"At least half of the {n_histories:,} histories have"
+        if n_histories > 1
+        else "The one history has"
     )
     text = f"{half} {median:g} items or fewer{short}."
     figures = {"n_users": data["n_users"], "median_length": median}

@@ -14,7 +14,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.id_signs import dated_ids, first_times, gaps_among, time_correlation
 from bert4rec.data.profile import Profile, profile
 from bert4rec.data.rejects import usual_reason
-from bert4rec.words import counted
+from bert4rec.words import counted, percent
 
 LEVELS = ("error", "warning", "info")
 MIN_INTERACTIONS = 1_000
@@ -91,7 +91,7 @@ def _report_checks(manifest: Mapping[str, Any]) -> Iterator[Check]:
     reason = usual_reason(manifest.get("reject_reasons", {}))
     yield Check(
         "warning",
-        f"{n_rejected:,} of {n_read:,} rows ({n_rejected / n_read:.0%}) were rejected"
+        f"{n_rejected:,} of {n_read:,} rows ({percent(n_rejected / n_read)}) were rejected"
         + (f", most often for: {reason}" if reason else ""),
         "Look at the rejected lines: a wrong form or column loses lines that are whole.",
         n_rejected,
@@ -138,8 +138,8 @@ def _user_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
         share = dataset.lengths[is_absurd].sum() / max(found.n_interactions, 1)
         yield Check(
             "warning",
-            f"{_users(n_absurd)} more than {limit:,} interactions, {share:.1%} of all; the median"
-            f" is {found.length_quantiles['median']:,.0f}",
+            f"{_users(n_absurd)} more than {limit:,} interactions, {percent(share, 1)} of all; the"
+            f" median is {found.length_quantiles['median']:,.0f}",
             "They may be bots, tests or shared accounts; leave them out unless they are people.",
             n_absurd,
             {"max_sequence_length": limit},
@@ -159,7 +159,7 @@ def _user_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
     if found.share_long > MANY_LONG:
         yield Check(
             "info",
-            f"{found.n_long:,} histories ({found.share_long:.0%}) are longer than a window"
+            f"{found.n_long:,} histories ({percent(found.share_long)}) are longer than a window"
             f" of {found.window} items",
             "Raise the window length to see more of them at once; it costs time and memory.",
             found.n_long,
@@ -176,7 +176,7 @@ def _item_checks(found: Profile) -> Iterator[Check]:
         is_left = found.n_items - found.n_single_items >= 2
         yield Check(
             "warning" if share_single > MANY_SINGLE_ITEMS else "info",
-            f"{found.n_single_items:,} items ({share_single:.0%}) occur once",
+            f"{found.n_single_items:,} items ({percent(share_single)}) occur once",
             "Nothing can be learned of them, yet each is one more to tell apart.",
             found.n_single_items,
             {"min_item_count": 2} if is_left else None,
@@ -197,8 +197,8 @@ def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:
         share = n_others / dataset.n_interactions
         yield Check(
             "warning",
-            f"{n_others:,} times ({share:.0%}) are hundreds of times smaller or larger than the"
-            " others, as where seconds and milliseconds are mixed",
+            f"{n_others:,} times ({percent(share)}) are hundreds of times smaller or larger than"
+            " the others, as where seconds and milliseconds are mixed",
             "Write all times in one unit and prepare the log again: these stand at the wrong end"
             " of their histories.",
             n_others,
@@ -207,8 +207,8 @@ def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:
         share = n_to_come / dataset.n_interactions
         yield Check(
             "warning",
-            f"{n_to_come:,} times ({share:.0%}) were still to come when the log was prepared, as"
-            " 9999-12-31 is where none is known",
+            f"{n_to_come:,} times ({percent(share)}) were still to come when the log was prepared,"
+            " as 9999-12-31 is where none is known",
             "If nothing happens so late, leave such cells empty in the log: their lines are then"
             " rejected.",
             n_to_come,
@@ -263,16 +263,16 @@ def _order_checks(found: Profile) -> Iterator[Check]:
     if found.share_time_ties > MANY_TIES:
         yield Check(
             "warning",
-            f"{found.n_time_ties:,} neighbours in a history ({found.share_time_ties:.0%}) have the"
-            " same time",
+            f"{found.n_time_ties:,} neighbours in a history ({percent(found.share_time_ties)}) have"
+            " the same time",
             "Their order is that of the file; bring finer times if there are any.",
             found.n_time_ties,
         )
     if found.share_repeats > MANY_REPEATS:
         yield Check(
             "info",
-            f"{found.n_repeats:,} interactions ({found.share_repeats:.0%}) repeat an item of the"
-            f" same history, {found.n_repeats_in_a_row:,} of them the item just before",
+            f"{found.n_repeats:,} interactions ({percent(found.share_repeats)}) repeat an item of"
+            f" the same history, {found.n_repeats_in_a_row:,} of them the item just before",
             "Keep seen items in the recommendations, or repeats can never be hit.",
             found.n_repeats,
         )
@@ -316,7 +316,7 @@ def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:
         if share_dated > MANY_DATED_IDS:
             yield Check(
                 "warning",
-                f"{share_dated:.0%} of the {noun} ids contain a date, such as {example!r}",
+                f"{percent(share_dated)} of the {noun} ids contain a date, such as {example!r}",
                 f"Check that one {noun} keeps one id over the days; such an id tells the time.",
                 round(share_dated * len(ids)),
             )

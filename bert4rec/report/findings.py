@@ -208,7 +208,7 @@ def length_finding(group: DataGroup) -> str:
         return ""
     quantiles = found.length_quantiles
     text = (
-        f"Half of the histories have {quantiles['median']:.0f} items or more, the longest"
+        f"At least half of the histories have {quantiles['median']:.0f} items or more, the longest"
         f" {quantiles['max']:,.0f}."
     )
     if found.n_long:

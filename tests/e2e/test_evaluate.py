@@ -29,7 +29,7 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     settle(page)
     expect(page).to_have_url(re.compile("comparison="))
     # The verdict stands above, with what it goes by.
-    expect(page.get_by_text(re.compile("^Half of the 240 histories"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^At least half of the 240 histories"))).to_be_visible()
     said = finding.inner_text()
 
     page.get_by_role("combobox", name="By").click()

@@ -58,6 +58,12 @@ def test_a_window_far_longer_than_most_histories_is_told_with_one_that_holds_the
     assert "max_seq_length" not in mended(dataset, advice, max_seq_length=200)
 
 
+def test_a_window_that_misses_a_few_histories_does_not_hold_them_all() -> None:
+    data = random_dataset([10] * 999 + [300])
+    advice = advice_on(data, max_seq_length=200)["max_seq_length"]
+    assert "a window of 10 holds 99.9% of all whole" in advice.message
+
+
 def test_a_window_longer_than_every_history_is_cut_to_the_longest(
     dataset: SequenceDataset,
 ) -> None:

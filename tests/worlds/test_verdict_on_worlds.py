@@ -277,6 +277,12 @@ def test_the_strongest_rival_comes_first_with_what_a_reader_asks_for() -> None:
     assert worse.text.startswith("Model is 20% worse than Transitions, the strongest rival (")
 
 
+def test_of_histories_that_are_mostly_of_one_length_no_half_is_told() -> None:
+    # Where 90 of 100 histories have three items, all have three or more.
+    said = told(reach_verdict(invented(FAR, median=3)))
+    assert "At least half of the 3,000 histories have 3 items or fewer, which" in said
+
+
 def test_a_share_of_nothing_is_not_told() -> None:
     # Four, two and three hits of 150 users, and none of popularity.
     ranks = {key: np.full(150, 50) for key in (*KINDS, "model")}

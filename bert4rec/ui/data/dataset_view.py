@@ -134,7 +134,7 @@ METRIC_HELP = {
     "Interactions": "User met item, once a line.",
     "Users": "Histories to learn from: people, playlists, learners.",
     "Items": "The catalogue that the model chooses from.",
-    "Median length": "Half of the histories are at most this long.",
+    "Median length": "At least half of the histories are no longer than this.",
     "Density": "Share of all user-item pairs that occur.",
     "Time span": "From the first interaction to the last.",
 }

@@ -28,8 +28,8 @@ def draw_lengths(found: Profile) -> None:
     edges, counts = found.length_histogram
     quantiles = found.length_quantiles
     finding = (
-        f"Half of the histories are at most {number(quantiles['median'])} long, the longest has"
-        f" {number(quantiles['max'])} items."
+        f"At least half of the histories are no longer than {number(quantiles['median'])}, the"
+        f" longest has {number(quantiles['max'])} items."
     )
     st.markdown("**History lengths**")
     st.caption(finding)

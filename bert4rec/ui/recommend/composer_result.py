@@ -78,7 +78,7 @@ def reason_words(reason: Reason) -> str:
         "future": "Carried by what comes after.",
         "both": "Both sides together say more for it than either alone.",
         "either": "Either side alone tells it.",
-        "popularity": "Nothing around it says more for it than its popularity does.",
+        "popularity": "Nothing around it makes it twice as probable as its popularity does.",
     }[reason.carried_by]
     return f"{lead} {sides}"
 
@@ -90,7 +90,7 @@ def _past_words(reason: Reason, past: str) -> str:
         return f"Nothing comes before it: {past} {where} is what the model expects of no history."
     lead = {
         "past": "Carried by what comes before.",
-        "popularity": "Nothing before it says more for it than its popularity does.",
+        "popularity": "Nothing before it makes it twice as probable as its popularity does.",
     }[reason.carried_by]
     return f"{lead} {where.capitalize()} it has {past} from what comes before."
 

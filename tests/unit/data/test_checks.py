@@ -146,6 +146,17 @@ def test_times_that_are_still_to_come_are_warned_of(
     assert not [check for check in found if "milliseconds" in check.message]
 
 
+def test_shares_are_never_told_as_nothing_or_all_where_they_are_not() -> None:
+    dataset = SequenceDataset.from_sequences(HEALTHY)
+    times_s = np.full(dataset.n_interactions, 1.7e9) + np.tile(np.arange(40.0), 60)
+    times_s[39] = 1.7e12
+    said = one(check_dataset(with_times(dataset, times_s)), "milliseconds").message
+    assert "(0.042%)" in said
+    long = SequenceDataset.from_sequences([[1, 2] * 30] * 399 + [[1, 2, 3]])
+    said = one(check_dataset(long), "longer than a window").message
+    assert said.startswith("399 histories (99.8%) are longer")
+
+
 @pytest.mark.parametrize("written", ["yesterday", "", None])
 def test_a_dataset_that_was_prepared_at_no_known_moment_has_no_times_to_come(
     written: str | None,

@@ -54,3 +54,12 @@ def test_a_reason_of_a_model_of_the_past_tells_of_nothing_that_comes_after() -> 
         assert percent(p) in words
         assert "in the whole catalogue" in words.casefold()
         assert "after" not in words
+
+
+def test_what_is_said_of_popularity_holds_up_to_twice_as_probable() -> None:
+    # From both sides it is 1.9 times as probable as it is anyway: that is more, yet not much.
+    log_p = {name: math.log(p) for name, p in (("past", 0.01), ("future", 0.01), ("both", 0.019))}
+    said = reason_words(Reason(1, 4, 3, log_p, math.log(0.01)))
+    assert said.startswith("Nothing around it makes it twice as probable as its popularity does.")
+    said = reason_words(Reason(1, 4, 3, {"past": math.log(0.019)}, math.log(0.01)))
+    assert said.startswith("Nothing before it makes it twice as probable as its popularity does.")
