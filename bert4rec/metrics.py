@@ -102,6 +102,7 @@ def interval(
     groups: np.ndarray | None = None,
     *,
     is_signed: bool = False,
+    usual: float = 0.0,
     share: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -117,6 +118,7 @@ def interval(
         values: One value a row, (n,).
         groups: The group of each row, its user above all, int64 (n,); None where each row is one.
         is_signed: Whether values may be below 0, as differences are.
+        usual: What one more has at least; of a difference, what a hit gives.
         share: Probability that the interval should cover.
         n_resamples: Resamples drawn.
         seed: Chance behind them.
@@ -133,7 +135,7 @@ def interval(
     sums, counts = group_sums(values, groups)
     # Drawing groups with replacement is drawing how often each distinct kind of them occurs.
     kinds, n_of_kind = np.unique(np.stack((sums, counts)), axis=1, return_counts=True)
-    more, n_rows_more = _one_more(sums, counts)
+    more, n_rows_more = _one_more(sums, counts, usual)
     lowest, highest = (np.append(kinds[0], end) for end in (-more if is_signed else 0.0, more))
     n_rows = np.append(kinds[1], n_rows_more)
     weights = np.append(n_of_kind, 0.5 if is_signed else 1.0)
@@ -152,14 +154,21 @@ def interval(
     return float(low), float(high)
 
 
-def _one_more(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+def _one_more(sums: np.ndarray, counts: np.ndarray, usual: float) -> tuple[float, float]:
     """Return what a group has that was not met, and its rows: those of the others on average.
 
-    Where nobody has anything it has one for each row, the most that a metric gives.
+    Where nobody has anything and nothing is usual it has one for each row, the most that a metric
+    gives.
     """
     sizes = np.abs(sums[sums != 0])
     n_rows = float(counts.mean())
-    return float(sizes.mean()) if len(sizes) else n_rows, n_rows
+    return (max(float(sizes.mean()), usual) if len(sizes) else usual or n_rows), n_rows
+
+
+def usual_gain(*gains_of_rows: np.ndarray) -> float:
+    """Return what those have on average who have anything, 0 where nobody has."""
+    found = np.concatenate([values[values != 0] for values in gains_of_rows])
+    return float(found.mean()) if len(found) else 0.0
 
 
 def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

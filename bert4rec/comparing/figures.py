@@ -10,7 +10,7 @@ import pandas as pd
 
 from bert4rec.comparing.judging import JudgedPart
 from bert4rec.comparing.paired import holm, paired_difference
-from bert4rec.metrics import CUT_OFFS, METRICS, gains, interval
+from bert4rec.metrics import CUT_OFFS, METRICS, gains, interval, usual_gain
 
 MAIN_METRIC = "ndcg@10"
 ALL_METRICS = tuple(f"{metric}@{k}" for metric in METRICS for k in CUT_OFFS)
@@ -102,7 +102,10 @@ def slice_table(
             difference, low, high = np.nan, np.nan, np.nan
             if entrant != reference:
                 difference = float((values - against).mean())
-                low, high = interval(values - against, users, is_signed=True, seed=seed)
+                usual = usual_gain(values, against)
+                low, high = interval(
+                    values - against, users, is_signed=True, usual=usual, seed=seed
+                )
             score = float(values.mean())
             found.append((by, label, len(rows), entrant, score, *ends, hits, difference, low, high))
     columns = ["by", "slice", "n_rows", "entrant", MAIN_METRIC, "low", "high", "hr@10"]

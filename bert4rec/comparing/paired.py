@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bert4rec.metrics import BLOCK_COUNTS, group_sums, interval
+from bert4rec.metrics import BLOCK_COUNTS, group_sums, interval, usual_gain
 
 N_FLIPS = 10_000
 # A difference with a smaller p, adjusted where there are several, is not put down to chance.
@@ -88,7 +88,7 @@ def paired_difference(
     if not len(values):
         return Difference(0.0, 0.0, 0.0, 1.0, 0, 0, 0)
     sums = np.round(group_sums(values, user_idx)[0], 12)
-    low, high = interval(values, user_idx, is_signed=True, seed=seed)
+    low, high = interval(values, user_idx, is_signed=True, usual=usual_gain(one, other), seed=seed)
     return Difference(
         mean=float(values.mean()),
         low=low,

@@ -18,7 +18,7 @@ from bert4rec.errors import SettingsError
 from bert4rec.evaluation import popularity_groups
 from bert4rec.held_out.judgement import Judged, judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
-from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics
+from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics, usual_gain
 from bert4rec.recommender import Recommender
 
 METRIC, CUT_OFF = "ndcg", 10
@@ -43,6 +43,13 @@ class Estimate:
         """Estimate from one value a place, see `interval`; places of a user stay together."""
         mean = float(values.mean()) if len(values) else 0.0
         return cls(mean, *interval(values, users, is_signed=is_signed))
+
+    @classmethod
+    def of_difference(cls, one: np.ndarray, other: np.ndarray, users: np.ndarray) -> Estimate:
+        """Estimate how much more one gains than the other at the same places."""
+        values, usual = one - other, usual_gain(one, other)
+        mean = float(values.mean()) if len(values) else 0.0
+        return cls(mean, *interval(values, users, is_signed=True, usual=usual))
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,7 @@ def _figures(judged: Judged, places: Places) -> ContextFigures:
 def _gain(better: Judged, other: Judged, places: Places) -> Gain:
     def difference(metric: str) -> Estimate:
         found, before = (gains(one.ranks, metric, CUT_OFF) for one in (better, other))
-        return Estimate.of(found - before, places.user_idx, is_signed=True)
+        return Estimate.of_difference(found, before, places.user_idx)
 
     n_better = int((better.ranks < other.ranks).sum())
     n_worse = int((better.ranks > other.ranks).sum())
@@ -300,12 +307,12 @@ def _largest_groups(values: np.ndarray) -> dict[str, np.ndarray]:
 def _slice(
     by: str, group: str, is_in: np.ndarray, gain: dict[str, np.ndarray], users: np.ndarray
 ) -> Slice:
-    difference = gain["both"] - gain["past"]
+    both, past = gain["both"][is_in], gain["past"][is_in]
     return Slice(
         by=by,
         group=group,
         n_places=int(is_in.sum()),
         n_users=len(np.unique(users[is_in])),
         ndcg={context: float(values[is_in].mean()) for context, values in gain.items()},
-        gain=Estimate.of(difference[is_in], users[is_in], is_signed=True),
+        gain=Estimate.of_difference(both, past, users[is_in]),
     )

@@ -109,7 +109,7 @@ def test_a_paired_difference_counts_users_and_holds_its_mean() -> None:
 
 def test_one_user_tells_no_sign_and_no_rows_tell_nothing() -> None:
     one = paired_difference(np.array([1.0]), np.array([0.5]), np.array([4]))
-    assert (one.mean, one.low, one.high, one.p) == (0.5, -0.5, 0.5, 1.0)
+    assert (one.mean, one.low, one.high, one.p) == (0.5, -0.75, 0.75, 1.0)
     none = paired_difference(np.empty(0), np.empty(0), np.empty(0, int))
     assert (none.mean, none.p, none.n_same) == (0, 1, 0)
 

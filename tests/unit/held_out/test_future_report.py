@@ -86,10 +86,24 @@ def test_a_future_that_helps_is_seldom_said_not_to_where_few_are_found(n_users: 
         past = np.where(chance.random(n_users) < 0.1, 3, 50)
         both = np.where((past == 50) & (chance.random(n_users) < 0.05), 3, past)
         one, other = (gains(ranks, "ndcg", 10) for ranks in (past, both))
-        gain = Estimate.of(other - one, users, is_signed=True)
+        gain = Estimate.of_difference(other, one, users)
         contexts = {"past": figures(one.mean()), "both": figures(other.mean())}
         n_wrong += judge_gain(contexts, Gain(gain, gain, gain, 0, 0, 0), n_users)[0] == "does_not"
     assert n_wrong <= 5
+
+
+@pytest.mark.parametrize("n_users", [25, 50])
+def test_hits_that_move_by_a_place_do_not_hide_those_that_were_not_met(n_users: int) -> None:
+    chance, n_wrong = np.random.default_rng(7), 0
+    for _ in range(100):
+        past = np.where(chance.random(n_users) < 0.3, chance.integers(1, 9, n_users), 50)
+        both = np.where(past < 50, past + chance.integers(-1, 2, n_users), 50)
+        both[(past == 50) & (chance.random(n_users) < 0.03)] = 3
+        ndcg = {"past": gains(past, "ndcg", 10), "both": gains(both, "ndcg", 10)}
+        gain = Estimate.of_difference(ndcg["both"], ndcg["past"], np.arange(n_users))
+        contexts = {name: figures(found.mean()) for name, found in ndcg.items()}
+        n_wrong += judge_gain(contexts, Gain(gain, gain, gain, 0, 0, 0), n_users)[0] == "does_not"
+    assert n_wrong <= 3
 
 
 def test_the_figures_are_those_of_the_places(recommender: Recommender) -> None:
@@ -235,6 +249,13 @@ def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recomme
     said = told(recommender, Estimate(0, 0, 0), "not_enough", "no_hit")
     assert said.startswith("This is not enough to tell. With the future, NDCG@10")
     assert "No hidden item is among the first ten" in said
+
+
+def test_popularity_is_told_as_what_it_is_which_counts_the_hidden_items_too(
+    recommender: Recommender,
+) -> None:
+    said = told(recommender, Estimate(0, -0.01, 0.01), "not_enough", "nothing_learnt")
+    assert "no better than their popularity in the whole data, hidden ones counted, from" in said
 
 
 @pytest.mark.parametrize(
