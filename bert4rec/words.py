@@ -328,7 +328,17 @@ def caption_of(column: str) -> str:
         >>> caption_of("release_year")
         'Release year'
     """
-    return column.replace("_", " ").capitalize()
+    return column_words(column).capitalize()
+
+
+def column_words(column: str) -> str:
+    """Return the name of a column of an item table within a sentence.
+
+    Example:
+        >>> column_words("release_year")
+        'release year'
+    """
+    return column.replace("_", " ")
 
 
 def sentence(text: str) -> str:

@@ -86,7 +86,7 @@ class Composition:
         outline: What was asked for.
         items: The whole sequence, item indices 1..N.
         choices: What was put into the gaps, by position.
-        n_rounds: Rounds until all gaps were filled.
+        n_rounds: Rounds that filled the gaps; those of which nothing stayed are not counted.
         n_changed: Choices that were changed when they were looked at again.
         notes: How the kept items break rules by themselves, a line each.
     """
@@ -178,6 +178,7 @@ class _Decoder:
                 self._leave_dead_end(open_places[int(is_stuck.argmax())])
                 continue
             self._fill_some(open_places, allowed)
+        self._count_rounds()
         log_p, n_changed = self._sweep(gaps)
         choices = tuple(map(self._choice, gaps, log_p))
         items = tuple(self.items.tolist())
@@ -268,6 +269,13 @@ class _Decoder:
         self.items[last.place] = OPEN
         there = last.banned.get(last.place, frozenset())
         self.banned = last.banned | {last.place: there | {last.item}}
+
+    def _count_rounds(self) -> None:
+        """Count the rounds of which a choice is left, in their order."""
+        there = {step.place: self.rounds[step.place] for step in self.steps}
+        left = sorted(set(there.values()))
+        self.rounds = {place: left.index(round_) for place, round_ in there.items()}
+        self.n_rounds = len(left)
 
     def _sweep(self, gaps: Sequence[int]) -> tuple[np.ndarray, int]:
         """Look at all choices again; returns their log-probabilities, (M, N), and the changes."""

@@ -14,6 +14,7 @@ from bert4rec.composer.outline import OPEN, Limit, Order, Outline
 from bert4rec.data.item_cells import column_of, texts_of, values_of
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
+from bert4rec.words import column_words
 
 ID_SIGNS = re.compile(r"[;|,]")
 
@@ -95,7 +96,7 @@ class GroupLimit:
     @property
     def name(self) -> str:
         """The rule in words."""
-        return f"at most {self.limit.n} of the same {self.limit.column}"
+        return f"at most {self.limit.n} of the same {column_words(self.limit.column)}"
 
     def counts(self, items: np.ndarray) -> np.ndarray:
         """Return how many items of the sequence have each value, int64 (n_values,)."""
@@ -168,7 +169,8 @@ class SeriesOrder:
     @property
     def name(self) -> str:
         """The rule in words."""
-        return f"the order of {self.order.number} within {self.order.column}"
+        number, series = column_words(str(self.order.number)), column_words(self.order.column)
+        return f"the order of {number} within {series}"
 
     def barred(self, items: np.ndarray, place: int) -> np.ndarray:
         """Return the items that come, in their series, before an earlier or after a later one."""
@@ -213,7 +215,7 @@ class Requirements:
     @property
     def name(self) -> str:
         """The rule in words."""
-        return f"the order of {self.order.column}"
+        return f"the order of {column_words(self.order.column)}"
 
     def barred(self, items: np.ndarray, place: int) -> np.ndarray:
         """Return what an earlier item requires, and what requires a later one."""

@@ -115,6 +115,18 @@ def test_the_same_outline_is_filled_the_same_way(outline: Outline, method: str) 
     assert composed(outline, method) == composed(outline, method)
 
 
+@given(outlines(), st.sampled_from(list(METHODS)))
+def test_rounds_are_counted_without_those_of_which_nothing_stayed(
+    outline: Outline, method: str
+) -> None:
+    unswept = replace(METHODS[method], max_sweeps=0)
+    try:
+        found = compose(recommender(), outline, method=unswept)
+    except SettingsError:
+        return
+    assert {choice.round for choice in found.choices} == set(range(found.n_rounds))
+
+
 @given(outlines(max_gaps=3))
 def test_probabilities_are_shares_of_what_may_stand_at_a_place(outline: Outline) -> None:
     found = composed(outline, "confidence")

@@ -49,7 +49,7 @@ def test_what_the_kept_items_break_is_named_with_titles_and_values() -> None:
     outline = Outline.of([3, 1, 2], Rules(limits=(Limit("author", 2),), orders=(SERIES,)))
     assert broken_rules(bind_rules(outline, SHELVED), outline.items) == [
         "3 of 'Ann' are kept, against at most 2 of the same author",
-        "'Book 3' stands before 'Book 1', against the order of series_number within series",
+        "'Book 3' stands before 'Book 1', against the order of series number within series",
     ]
     needy = Outline.of([7, 4], Rules(orders=(Order("requires"),)))
     assert broken_rules(bind_rules(needy, SHELVED), needy.items) == [
@@ -97,7 +97,7 @@ def test_what_led_nowhere_is_told_apart_from_what_a_rule_bars() -> None:
         (
             Outline.of([3, None, 1], Rules(frozenset(range(4, 11)), orders=(SERIES,))),
             "nothing may stand at place 2: of 10 items, 9 are barred by being there already or "
-            r"excluded \(7\), 1 are barred by the order of series_number within series",
+            r"excluded \(7\), 1 are barred by the order of series number within series",
         ),
         (Outline.of([11, None]), "item number 11 is not in the catalogue"),
         (Outline.of([None], Rules(limits=(Limit("colour", 1),))), "no column 'colour'"),
