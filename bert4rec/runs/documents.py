@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from bert4rec.errors import FormatError
+from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 
 # A whole number of hundreds of digits is damage: no arithmetic with other numbers takes it.
 MAX_NUMBER = 1e300
+Found = TypeVar("Found")
 
 
 def holds(document: Any, kinds: Mapping[str, Any]) -> bool:
@@ -33,3 +34,28 @@ def damaged(what: str, path: Path) -> FormatError:
         where=str(path),
         fix="Restore the run's folder, or delete it.",
     )
+
+
+def unsound(
+    name: str, reason: str, fix: str = "Export the run again, or restore it."
+) -> FormatError:
+    """Return that a file of a run that comes from elsewhere cannot be taken."""
+    return FormatError(f"{name}: {reason}", fix=fix)
+
+
+def read_sound(name: str, read: Callable[[], Found]) -> Found:
+    """Read a file of a run that comes from elsewhere.
+
+    Args:
+        name: Its name within the run.
+        read: Reads it.
+
+    Raises:
+        FormatError: it cannot be read; the message names it, and not where it was unpacked.
+    """
+    try:
+        return read()
+    except SettingsError as error:
+        raise unsound(name, error.message, "Update bert4rec, or export the run again.") from error
+    except Bert4RecError as error:
+        raise unsound(name, error.message) from error

@@ -1,33 +1,27 @@
 """What a run that comes from elsewhere must be before it is let in.
 
 Each check reads a folder into which a run was unpacked, and names the file, what is wrong with it
-and what to do. Nothing is executed and no tensor is loaded: of the weights, the headers are held
-against the network that the settings describe.
+and what to do. Nothing is executed and no tensor is loaded.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from safetensors import SafetensorError, safe_open
+from typing import Any
 
 from bert4rec.data.split_record import asked_words, counts_words, few_words
-from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 from bert4rec.files import is_file
 from bert4rec.json_files import is_writable
-from bert4rec.model import Network
 from bert4rec.policy import POLICY_KINDS
-from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
+from bert4rec.runs.documents import read_sound, unsound
 from bert4rec.runs.extension import parent_of
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_label
 from bert4rec.runs.status import ACTIVE_STATES
-from bert4rec.sasrec import new_network
+from bert4rec.runs.weights_fit import check_checkpoint
 from bert4rec.setting_checks import parse_settings
 
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
@@ -81,9 +75,6 @@ SUMMARY_KINDS: Kinds = {
     "n_parameters": int,
 }
 SLICE_KINDS: Kinds = {"by": str, "slice": str, "n_rows": int, "hr@10": NUMBER}
-SUMS = ("loss_sum", "norm_sum")
-WEIGHTS, MOMENTS = ("network.", "trained."), ("optimizer.", "item_optimizer.")
-Found = TypeVar("Found")
 
 
 def check_run(run: Run) -> None:
@@ -96,56 +87,44 @@ def check_run(run: Run) -> None:
         FormatError: a file of it is damaged, or does not belong to the others; the message begins
             with its name.
     """
-    config = _read("config.json", run.config)
+    config = read_sound("config.json", run.config)
     _check_config(run, config)
-    status = _read("status.json", run.status)
+    status = read_sound("status.json", run.status)
     if status.state in ACTIVE_STATES:
-        raise _bad("status.json", f"its run is {status.state}", "Export it once it has ended.")
-    _read("label.json", lambda: check_label(run.folder))
+        raise unsound("status.json", f"its run is {status.state}", "Export it once it has ended.")
+    read_sound("label.json", lambda: check_label(run.folder))
     _check_label(run)
-    _check_summary(_read("summary.json", run.summary))
-    _check_journal(run.journal.path, run.hyperparameters().valid_metric)
+    _check_summary(read_sound("summary.json", run.summary))
+    n_items = _check_journal(run.journal.path, run.hyperparameters().valid_metric)
     for name, kind in ((BEST, "best"), (LAST, "last")):
         if is_file(run.folder / name):
-            _check_checkpoint(run, name, kind)
-
-
-def _bad(name: str, reason: str, fix: str = "Export the run again, or restore it.") -> FormatError:
-    return FormatError(f"{name}: {reason}", fix=fix)
-
-
-def _read(name: str, read: Callable[[], Found]) -> Found:
-    """Read a file of the run; a refusal names it, and not where it was unpacked."""
-    try:
-        return read()
-    except SettingsError as error:
-        raise _bad(name, error.message, "Update bert4rec, or export the run again.") from error
-    except Bert4RecError as error:
-        raise _bad(name, error.message) from error
+            check_checkpoint(run, name, kind, n_items)
 
 
 def _check_config(run: Run, config: Mapping[str, Any]) -> None:
     name = "config.json"
-    _read(name, run.hyperparameters)
+    read_sound(name, run.hyperparameters)
     if config["policy"] not in POLICY_KINDS:
-        raise _bad(name, f"{config['policy'][:40]!r} is not what a run can be for")
-    _read(name, lambda: parse_settings(config["settings"]))
-    _read(name, lambda: parent_of(run))
+        raise unsound(name, f"{config['policy'][:40]!r} is not what a run can be for")
+    read_sound(name, lambda: parse_settings(config["settings"]))
+    read_sound(name, lambda: parent_of(run))
     if not 1 <= len(config["name"]) <= MAX_CONFIG_NAME:
-        raise _bad(name, f"a name has 1 to {MAX_CONFIG_NAME:,} signs, not {len(config['name']):,}")
+        raise unsound(
+            name, f"a name has 1 to {MAX_CONFIG_NAME:,} signs, not {len(config['name']):,}"
+        )
     if not isinstance(config["dataset"].get("folder", ""), str):
-        raise _bad(name, "the folder of its dataset is no text")
+        raise unsound(name, "the folder of its dataset is no text")
     try:
         datetime.fromisoformat(config["created_at"])
     except ValueError as error:
-        raise _bad(name, "its run was created at no known moment") from error
+        raise unsound(name, "its run was created at no known moment") from error
 
 
 def _check_label(run: Run) -> None:
     label = run.label()
     is_short = len(label.name) <= MAX_NAME and len(label.note) <= MAX_NOTE
     if not is_short or len(label.tags) > MAX_TAGS or any(len(t) > MAX_TAG for t in label.tags):
-        raise _bad(
+        raise unsound(
             "label.json",
             f"its name, note or tags are longer than {MAX_NAME}, {MAX_NOTE:,} and {MAX_TAGS} times "
             f"{MAX_TAG} signs",
@@ -158,18 +137,18 @@ def _check_summary(summary: Mapping[str, Any] | None) -> None:
         return
     is_whole = _has(summary, SUMMARY_KINDS) and _has_others(summary)
     if not is_whole or not _are_numbers(summary["valid"], summary["test"]):
-        raise _bad("summary.json", "it is not what a run writes at its end")
+        raise unsound("summary.json", "it is not what a run writes at its end")
     if not _is_split(summary.get("split")):
-        raise _bad("summary.json", "its record of the split is damaged")
+        raise unsound("summary.json", "its record of the split is damaged")
     parts = summary["report"]
     if "test" not in parts or not all(isinstance(part, dict) for part in parts.values()):
-        raise _bad("summary.json", "its report has no part about the test items")
+        raise unsound("summary.json", "its report has no part about the test items")
     if "bert4rec" not in parts["test"]:
-        raise _bad("summary.json", "its report does not judge the model")
+        raise unsound("summary.json", "its report does not judge the model")
     for part in parts.values():
         for scorer, judged in part.items():
             if not _is_judged(judged):
-                raise _bad("summary.json", f"its report on {scorer[:40]!r} is damaged")
+                raise unsound("summary.json", f"its report on {scorer[:40]!r} is damaged")
 
 
 def _has_others(document: Mapping[str, Any]) -> bool:
@@ -229,25 +208,29 @@ def _are_numbers(*documents: Any) -> bool:
     )
 
 
-def _check_journal(path: Path, metric: str) -> None:
+def _check_journal(path: Path, metric: str) -> int | None:
+    """Check every line; return the items that the run says that it trained on, if it says so."""
     if not is_file(path):
-        return
-    n_broken = 0
+        return None
+    n_broken, n_items = 0, None
     for number, line in enumerate(_lines(path), start=1):
         event = _parsed(line)
         if event is None:
             n_broken += 1
         elif not _is_event(event, metric) or (b"\\u" in line and not is_writable(event)):
-            raise _bad(path.name, f"line {number:,} is not what a run writes")
+            raise unsound(path.name, f"line {number:,} is not what a run writes")
+        elif event["event"] == "started":
+            n_items = event.get("n_items", n_items)
     if n_broken > MAX_BROKEN_LINES:
-        raise _bad(path.name, f"{n_broken:,} of its lines are broken")
+        raise unsound(path.name, f"{n_broken:,} of its lines are broken")
+    return n_items
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while line := file.readline(MAX_LINE_BYTES):
             if len(line) == MAX_LINE_BYTES:
-                raise _bad(path.name, f"it has a line of more than {MAX_LINE_BYTES:,} bytes")
+                raise unsound(path.name, f"it has a line of more than {MAX_LINE_BYTES:,} bytes")
             # A last line without an end may still be written; nobody reads it.
             if line.endswith(b"\n"):
                 yield line
@@ -275,75 +258,3 @@ def _is_event(event: Any, metric: str) -> bool:
         return False
     by_scorer = metrics.values() if event["event"] == "baselines" else [metrics]
     return _are_numbers(*by_scorer)
-
-
-def _check_checkpoint(run: Run, name: str, kind: str) -> None:
-    """Hold the header of a checkpoint against the network of the settings."""
-    path = run.checkpoint(kind)
-    _, plain = _read(name, lambda: load_checkpoint(path, prefix=NO_TENSORS))
-    _read(name, lambda: saved_position(plain, path))
-    shapes = _read(name, lambda: _header(path))
-    items = shapes.get("network.items.weight", ())
-    if len(items) != 2 or items[0] < 3:
-        raise _bad(name, "it holds no vectors of items")
-    with torch.device("meta"):
-        network = new_network(items[0] - 2, run.hyperparameters())
-    prefixes = WEIGHTS if kind == "last" else WEIGHTS[:1]
-    for prefix in prefixes:
-        _check_fit(network, shapes, prefix, name)
-    others = {key: shape for key, shape in shapes.items() if not key.startswith(prefixes)}
-    known = {(), *(tuple(weight.shape) for weight in network.parameters())}
-    if (kind == "best" and others) or not _are_moments(others, known):
-        raise _bad(name, "it holds tensors that a run does not write")
-
-
-def _check_fit(
-    network: Network, shapes: Mapping[str, tuple[int, ...]], prefix: str, name: str
-) -> None:
-    """Load weights of those shapes, but without numbers, into a network without numbers."""
-    found = {key: shape for key, shape in shapes.items() if key.startswith(prefix)}
-    # Only a run that averages its weights keeps those that it trains as well.
-    if not found and prefix != WEIGHTS[0]:
-        return
-    weights = {
-        key.removeprefix(prefix): torch.empty(shape, device="meta") for key, shape in found.items()
-    }
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise _bad(
-            name,
-            "its weights do not fit the network of the settings",
-            "Take checkpoint and configuration from the same run.",
-        ) from error
-
-
-def _header(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a checkpoint's tensors, by name.
-
-    Raises:
-        FormatError: the file is damaged, or a tensor is not of 32-bit floats, of which all are.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            strange = [name for name, one in slices.items() if not _is_float(name, one.get_dtype())]
-            shapes = {name: tuple(one.get_shape()) for name, one in slices.items()}
-    except SafetensorError as error:
-        raise FormatError(f"it cannot be read: {error}") from error
-    if strange:
-        raise FormatError(f"the numbers of {strange[0][:80]} are not 32-bit floats")
-    return shapes
-
-
-def _is_float(name: str, dtype: str) -> bool:
-    # SparseAdam counts its steps in a whole number.
-    return dtype == "F32" or (dtype == "I64" and name.endswith(".step"))
-
-
-def _are_moments(shapes: Mapping[str, tuple[int, ...]], known: set[tuple[int, ...]]) -> bool:
-    """Whether tensors are what an optimizer keeps for weights, and sums over steps."""
-    return all(
-        (name in SUMS and not shape) or (name.startswith(MOMENTS) and shape in known)
-        for name, shape in shapes.items()
-    )

@@ -225,6 +225,18 @@ def test_weights_that_do_not_fit_the_settings_are_refused(what: str, kind: str, 
     assert refusal(run).startswith(f"checkpoints/{kind}.safetensors: ")
 
 
+@pytest.mark.parametrize("kind", ["best", "last"])
+def test_weights_of_another_catalogue_are_refused(run: Run, kind: str) -> None:
+    def shrink(tensors: dict[str, torch.Tensor]) -> None:
+        n_rows = len(tensors["network.items.weight"])
+        for name, tensor in tensors.items():
+            if tensor.dim() and len(tensor) in (n_rows, n_rows - 2):
+                tensors[name] = tensor[:-1].contiguous()
+
+    with_tensors(run, kind, shrink)
+    assert "items, but its run trained on" in refusal(run)
+
+
 def test_a_network_of_other_settings_is_refused_without_its_being_made(run: Run) -> None:
     for key in ("hidden_size", "inner_size"):
         change(run, "config.json", lambda c, key=key: c["effective_settings"].update({key: 65_536}))
