@@ -113,13 +113,17 @@ def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
         {"field": "share", "title": "Interactions", "format": ".0%"},
     ]
     equal = {"color": {"value": GREY}, "y": {"field": "items", "type": "quantitative"}}
-    at = {"x": {"datum": 0.98}, "y": {"datum": 0.5}}
-    # Once, and not once a point.
-    one = {"aggregate": [{"op": "count", "as": "n"}]}
-    word = QUIET_TEXT | {"align": "right", "text": "if all were equal"}
+    # One point, right below that line. A layer's place by `datum` would give way to the fields of
+    # the whole chart.
+    point = [
+        {"aggregate": [{"op": "count", "as": "n"}]},
+        {"calculate": "0.63", "as": "items"},
+        {"calculate": "0.57", "as": "share"},
+    ]
+    word = QUIET_TEXT | {"align": "left", "text": "if all were equal"}
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "line", "strokeWidth": 1, "strokeDash": [2, 3]}, "encoding": equal},
-        {"transform": [one], "mark": word, "encoding": at},
+        {"transform": point, "mark": word},
         {"mark": {"type": "line", "strokeWidth": 3}},
         # Wide and unseen, so that one need not meet the line itself.
         {
