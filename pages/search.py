@@ -8,9 +8,8 @@ from bert4rec.files import free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
-from bert4rec.ui.data_link import name_data
 from bert4rec.ui.folded import folded
-from bert4rec.ui.refusals import show_refusal
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_actions import (
     LINK,
@@ -25,6 +24,7 @@ from bert4rec.ui.search.search_actions import (
     show_study,
     start,
 )
+from bert4rec.ui.search.search_address import follow_form, leave_form, name_form
 from bert4rec.ui.search.search_draft import domain_words
 from bert4rec.ui.search.search_files import draw_files
 from bert4rec.ui.search.search_view import draw_study
@@ -36,6 +36,7 @@ from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration
 
+LINK_PROBLEM_KEY = "search_link_problem"
 ROW_PX, MAX_TABLE_PX = 35, 320
 COLUMNS = {
     "State": st.column_config.TextColumn(width=110),
@@ -106,7 +107,7 @@ def draw_new_search(taken: set[str]) -> None:
         draw_dataset_choice(dataset, "search_dataset")
         draw_start(dataset, plan, problems, name, taken)
     draw_files(dataset, plan, name)
-    name_data()
+    name_form()
 
 
 def draw_empty() -> None:
@@ -208,6 +209,8 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 st.title("Search")
 st.caption("Tunes the settings: many are tried one after the other, each judged by validation.")
 show_refusal(PROBLEM_KEY)
+carry_out(LINK_PROBLEM_KEY, follow_form)
+show_refusal(LINK_PROBLEM_KEY)
 found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)
 if found:
@@ -215,6 +218,7 @@ if found:
 if view == NEW:
     draw_new_search(set(found))
 else:
+    leave_form()
     draw_study(found[view])
 if found:
     draw_list(found)

@@ -7,15 +7,16 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
-from bert4rec.ui.data_link import name_data
+from bert4rec.ui.address import FORM_NAMES
 from bert4rec.ui.folded import folded
-from bert4rec.ui.refusals import keep_refusal, show_refusal
+from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.settings.setting_fields import draw_refusal
+from bert4rec.ui.train.form_address import follow_form, name_form
 from bert4rec.ui.train.live_run import draw_run
 from bert4rec.ui.train.queue_list import draw_queue
 from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
@@ -25,6 +26,7 @@ from bert4rec.view.run_as_code import train_command, train_snippet
 from bert4rec.words import free_name
 
 N_OFFERED_RUNS = 30
+LINK_PROBLEM_KEY = "train_link_problem"
 MIN_NAMING_PX = 180
 
 
@@ -200,6 +202,8 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
 
 
 st.title("Train")
+carry_out(LINK_PROBLEM_KEY, follow_form)
+show_refusal(LINK_PROBLEM_KEY)
 draw_undo()
 runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
 followed = state.current_run()
@@ -211,7 +215,7 @@ if runs:
 draw_queue()
 if shown == NEW:
     draw_new_run()
-    name_data()
+    name_form()
 else:
-    state.name_run(names=(state.DATA_LINK,))
+    state.name_run(names=(state.DATA_LINK, *FORM_NAMES))
     draw_run(runs[shown], forget_run)

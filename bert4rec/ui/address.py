@@ -6,6 +6,9 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
+# By these an address tells what the form of a new run or search holds.
+FORM_NAMES = ("preset", "set", "for", "name", "vary", "trials", "minutes", "points")
+
 
 def read_address(names: Collection[str]) -> dict[str, str]:
     """Return what the address says by these names."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import streamlit as st
 
 from bert4rec.errors import NotFoundError
@@ -28,9 +30,14 @@ def follow_data_link() -> None:
     st.session_state[LINKED_KEY] = linked
 
 
-def name_data() -> None:
-    """Name the dataset in use in the address."""
+def name_data(link: Mapping[str, str] | None = None, names: Collection[str] = ()) -> None:
+    """Name the dataset in use in the address, with what a page says beside.
+
+    Args:
+        link: What the page says of itself.
+        names: By which names; what else stands there by them is taken out.
+    """
     chosen = st.session_state.get(state.DATASET_KEY)
     if chosen:
-        write_address({state.DATA_LINK: chosen}, (state.DATA_LINK,))
+        write_address({state.DATA_LINK: chosen, **(link or {})}, (state.DATA_LINK, *names))
     st.session_state[LINKED_KEY] = chosen

@@ -1,7 +1,8 @@
 // What a page writes into its address by itself, as it names what it shows, is no step of the
-// browser's way back: that would lead to the same page once more. What is pressed on it is one.
+// browser's way back: that would lead to the same page once more. What is pressed on it is one, but
+// for what is filled into a form, field by field.
 
-export default function ({ parentElement }) {
+export default function ({ data, parentElement }) {
   // It is called again for each run of the page, without having been asked to leave before.
   if (parentElement.leaveWay) return parentElement.leaveWay;
   const { pushState } = history;
@@ -13,10 +14,17 @@ export default function ({ parentElement }) {
     isPressed = false;
   };
 
+  const besideForm = (address) => {
+    const told = new URLSearchParams(address.search);
+    data.form.forEach((name) => told.delete(name));
+    return told.toString();
+  };
+
   history.pushState = (state, title, url) => {
     const next = new URL(url ?? "", location.href);
     const isHere = next.pathname === location.pathname;
-    (isHere && !isPressed ? history.replaceState : pushState).call(history, state, title, url);
+    const isStep = !isHere || (isPressed && besideForm(next) !== besideForm(location));
+    (isStep ? pushState : history.replaceState).call(history, state, title, url);
     if (!isHere) arrive();
   };
   addEventListener("pointerdown", press, true);

@@ -211,3 +211,30 @@ def test_a_sequence_that_is_being_typed_stays_when_the_run_on_the_page_ends(
     settle(page)
     expect(text).to_be_visible()
     expect(text).to_have_value("i1, i2")
+
+
+@pytest.mark.parametrize(("path", "title"), [("train", "Train"), ("search", "Search")])
+def test_a_form_outlives_a_reload_and_its_fields_are_no_steps_of_the_way_back(
+    server: Server, page: Page, path: str, title: str
+) -> None:
+    saved_dataset(server.workspace, ring_dataset())
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="BERT4Rec", exact=True)).to_be_visible()
+    settle(page)
+    open_page(page, title)
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    page.wait_for_url("**data=**")
+    settle(page)
+    n_steps = page.evaluate("history.length")
+    for value in ("7", "0", "9"):
+        epochs.fill(value)
+        epochs.press("Enter")
+        page.wait_for_url(f"**n_epochs%3A{value}**")
+        settle(page)
+    page.reload()
+    expect(epochs).to_have_value("9")
+    expect(page).to_have_url(re.compile(f"/{path}[?].*n_epochs%3A9"))
+    settle(page)
+    assert page.evaluate("history.length") == n_steps
+    page.go_back()
+    expect(page.get_by_role("heading", name="BERT4Rec", exact=True)).to_be_visible()

@@ -47,6 +47,11 @@ def draft() -> SearchDraft:
     return cast(SearchDraft, st.session_state.setdefault(DRAFT_KEY, drafts.first_draft()))
 
 
+def is_begun() -> bool:
+    """Whether the form holds anything yet in this session."""
+    return DRAFT_KEY in st.session_state
+
+
 def fill(found: SearchDraft) -> None:
     """Let the form hold another draft."""
     st.session_state[DRAFT_KEY] = found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from bert4rec.ui.settings.setting_fields import (
     draw_unused,
 )
 from bert4rec.view import forms
+from bert4rec.view.form_link import settings_from_link, settings_link
 from bert4rec.view.forms import FormField
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import value_text
@@ -93,6 +94,33 @@ def fill_from_policy(policy: Policy, source: str = "the policy") -> None:
     st.session_state[KIND_KEY] = policy.kind
     _fill(policy.settings.given(), source=f"{OTHER}{source}")
     st.session_state[PRESET_KEY] = None
+
+
+def is_begun() -> bool:
+    """Whether the form holds anything yet in this session."""
+    return DRAFT_KEY in st.session_state
+
+
+def form_link() -> dict[str, str]:
+    """Return the parameters of an address that fill the form again; none while it is as it came."""
+    now, source = draft(), str(st.session_state.get(SOURCE_KEY))
+    if source == FIRST_PRESET and now == st.session_state[BASE_KEY]:
+        return {}
+    return settings_link(now, source)
+
+
+def fill_from_link(link: Mapping[str, str]) -> None:
+    """Fill the form from an address.
+
+    Raises:
+        SettingsError: it is malformed; the form is as it was.
+    """
+    values, preset = settings_from_link(link)
+    if preset:
+        _fill(forms.preset_draft(preset), source=preset)
+        st.session_state[DRAFT_KEY] = values
+    else:
+        _fill(values, source=f"{OTHER}the address")
 
 
 def _fill(values: dict[str, Any], *, source: str) -> None:
