@@ -53,6 +53,23 @@ def test_a_cpu_that_multiplies_bfloat16_uses_it_for_large_steps_and_says_so(
 
 
 @pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("cpu", "instructions", "precision"),
+    [
+        ("Intel Xeon", ["avx512_bf16"], "float32"),
+        ("Intel Xeon", ["avx512_bf16", "amx_bf16"], "bfloat16"),
+        ("AMD EPYC", ["avx512_bf16"], "bfloat16"),
+    ],
+)
+def test_a_cpu_of_intel_uses_bfloat16_only_where_it_multiplies_matrices_of_it(
+    cpu: str, instructions: list[str], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"cpu_name": cpu, **dict.fromkeys(instructions, True)}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told)
+    assert choose_for(Hyperparameters(batch_size=5_000)).precision == precision
+
+
+@pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_precision_asked_for_by_name_is_taken(
     precision: str, monkeypatch: pytest.MonkeyPatch
