@@ -99,6 +99,13 @@ def test_the_help_loads_no_heavy_library() -> None:
     assert done.stdout.split() == []
 
 
+def test_the_package_is_a_command_too() -> None:
+    command = [sys.executable, "-m", "bert4rec", "train"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "see python -m bert4rec train --help" in done.stderr
+
+
 def test_runs_are_listed_without_torch(tiny_run: Run) -> None:
     code = (
         "import sys; from bert4rec.cli import main;"
