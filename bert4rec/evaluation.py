@@ -20,7 +20,8 @@ from bert4rec.metrics import (
     popular_share,
 )
 from bert4rec.ranking import Removal, top_and_ranks
-from bert4rec.score_blocks import Scorer, score_blocks
+from bert4rec.score_blocks import Scorer, SharedScorer, are_long, score_blocks
+from bert4rec.shared_ranks import SharedRanks
 from bert4rec.threads import side_by_side
 from bert4rec.words import percent
 
@@ -93,12 +94,22 @@ def judge(
         n_threads: Threads that take batches side by side.
     """
     targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
+    shared = None
+    # Shorter rows are compared whole in less time than their exceptions are sorted.
+    if isinstance(scorer, SharedScorer) and are_long(dataset.n_items):
+        shared = SharedRanks(scorer)
     ranks = np.empty(len(rows), dtype=np.int64)
     top = np.empty((len(rows), min(list_length, dataset.n_items)), dtype=np.int64)
 
     @torch.inference_mode()
     def rank(batch: slice) -> None:
         histories = Histories.at(dataset, rows.take(batch))
+        if shared is not None:
+            removed = histories if remove_seen else None
+            top[batch], ranks[batch] = shared.top_and_ranks(
+                histories, targets[batch], list_length, removed
+            )
+            return
         for part, blocks in score_blocks(scorer, histories, dataset.n_items):
             removal = Removal(histories.take(part) if remove_seen else None)
             found = top_and_ranks(blocks, targets[batch][part], list_length, removal)

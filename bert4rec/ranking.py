@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bert4rec.histories import Histories
 from bert4rec.metrics import CUT_OFFS
-from bert4rec.score_blocks import Blocks
+from bert4rec.score_blocks import Blocks, Products
 
 # Neighbouring items whose best score stands for all of them while the best are looked for.
 GROUP_ITEMS = 64
@@ -27,6 +27,12 @@ class Removal:
         gone = histories or Histories.of([])
         order = np.argsort(gone.items, kind="stable")
         self.rows, self.items = gone.rows[order], gone.items[order]
+
+    def has(self, targets: np.ndarray) -> np.ndarray:
+        """Return which rows' targets leave, bool (B,)."""
+        is_gone = np.zeros(len(targets), dtype=bool)
+        is_gone[self.rows[self.items == targets[self.rows]]] = True
+        return is_gone
 
     def apply(self, start: int, block_bc: Tensor) -> Tensor:
         """Set what leaves to minus infinity in a block, in place, and return the block."""
@@ -177,22 +183,54 @@ def top_and_ranks(
         The K best items of each row, (B, K), 0 behind them where fewer are left; the rank of its
         target from 0, int64 (B,).
 
-    Cost: the blocks are read twice. A rank cannot be counted before the target's score is known,
-    and a score out of another product would not equal those that tie with it. Within one product
-    equal vectors mostly have equal scores; at its edges the last digit may differ.
+    Cost: the blocks are read twice, as a rank cannot be counted before the target's score is known;
+    products are read once.
     """
     top = RunningTop(len(targets), k)
-    target_score_b1 = torch.empty(0)
+    if isinstance(blocks, Products):
+        least_b1 = _least_scores(blocks, targets, removal)
+    else:
+        least_b1 = _target_scores(blocks, targets, removal)
+    ranks = _ranks(_read(blocks, removal, top), least_b1)
+    return top.items.masked_fill(top.scores == -torch.inf, 0), ranks
+
+
+def _read(blocks: Blocks, removal: Removal, top: RunningTop) -> Blocks:
+    """Yield blocks without the items that leave, once the best of them are taken."""
     for start, block in blocks:
         removal.apply(start, block)
-        if k:
+        if top.k:
             top.add(start, block)
+        yield start, block
+
+
+def _target_scores(blocks: Blocks, targets: np.ndarray, removal: Removal) -> Tensor:
+    """Return the score of each row's target, (B, 1); minus infinity where it leaves."""
+    found_b1 = torch.empty(0)
+    for start, block in blocks:
+        removal.apply(start, block)
         column_b1 = torch.as_tensor(targets - 1 - start, device=block.device)[:, None]
         is_here = (column_b1 >= 0) & (column_b1 < block.shape[1])
-        found = block.gather(1, column_b1.clamp(0, block.shape[1] - 1))
-        target_score_b1 = torch.where(is_here, found, target_score_b1) if start else found
-    again = ((start, removal.apply(start, block)) for start, block in blocks)
-    return top.items.masked_fill(top.scores == -torch.inf, 0), _ranks(again, target_score_b1)
+        here = block.gather(1, column_b1.clamp(0, block.shape[1] - 1))
+        found_b1 = torch.where(is_here, here, found_b1) if start else here
+    return found_b1
+
+
+def _least_scores(products: Products, targets: np.ndarray, removal: Removal) -> Tensor:
+    """Return down to which score an item is no worse than the target of each row, (B, 1).
+
+    The target's score here may be another one in its last digits than among the products. So all
+    counts against the model that may equal it: as much as float32 can take from a product, twice.
+
+    Source: Higham 2002, "Accuracy and stability of numerical algorithms", section 3.1.
+    """
+    rows_bd = products.rows_bd
+    wanted_bd = products.items_nd[torch.as_tensor(targets - 1, device=rows_bd.device)]
+    score_b = (rows_bd * wanted_bd).sum(dim=1)
+    off = rows_bd.shape[1] * torch.finfo(rows_bd.dtype).eps
+    least_b: Tensor = score_b - off * rows_bd.norm(dim=1) * wanted_bd.norm(dim=1)
+    is_lost = torch.as_tensor(removal.has(targets), device=rows_bd.device) | ~score_b.isfinite()
+    return least_b.masked_fill(is_lost, -torch.inf)[:, None]
 
 
 def top_and_log_sums(

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from bert4rec.histories import Histories
 
 # Scores that are held at once; counting in them takes three times as much again for a moment.
 SCORE_BYTES = 2**23
+# Of products that a CPU makes block by block: so many stay in a cache until they are read.
+CACHE_BYTES = 2**21
 # With fewer rows, reading the item vectors takes longer than multiplying with them.
 MIN_ROWS = 64
 # With more rows, blocks of items would be narrow.
@@ -43,14 +47,29 @@ class VectorScorer(Scorer, Protocol):
         ...
 
 
+@runtime_checkable
+class SharedScorer(Scorer, Protocol):
+    """A scorer that gives nearly all items the same score whoever asks."""
+
+    @property
+    def common(self) -> np.ndarray:
+        """Those scores, float32 (N,)."""
+        ...
+
+    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows, the items 1..N and the scores of what scores otherwise, (n,) each."""
+        ...
+
+
 # Scores of some rows, (B, N), in blocks of neighbouring items: the first column's place in the
-# row, and the columns, (B, C). Whoever reads may write into a block; reading again is allowed.
+# row, and the columns, (B, C). Whoever reads may write into a block, but not keep it: the next one
+# may take its place. Reading again is allowed.
 Blocks = Iterable[tuple[int, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """Blocks that are made anew whenever they are read, each within `SCORE_BYTES`.
+    """Blocks that are made anew whenever they are read, within `SCORE_BYTES` in all.
 
     Args:
         rows_bd: Vectors of histories, float32 (B, D).
@@ -61,9 +80,15 @@ class Products:
     items_nd: Tensor
 
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
-        width = max(1, SCORE_BYTES // (4 * len(self.rows_bd)))
+        n_rows, is_cpu = len(self.rows_bd), self.rows_bd.device.type == "cpu"
+        n_held = (min(SCORE_BYTES, CACHE_BYTES) if is_cpu else SCORE_BYTES) // 4
+        width = max(1, n_held // n_rows)
+        # New memory for each block would take as long as the product.
+        memory = self.rows_bd.new_empty(n_rows * min(width, len(self.items_nd)))
         for start in range(0, len(self.items_nd), width):
-            yield start, self.rows_bd @ self.items_nd[start : start + width].T
+            items_cd = self.items_nd[start : start + width]
+            block_bc = memory[: n_rows * len(items_cd)].view(n_rows, len(items_cd))
+            yield start, torch.mm(self.rows_bd, items_cd.T, out=block_bc)
 
 
 def score_blocks(
@@ -93,6 +118,11 @@ def product_blocks(rows_bd: Tensor, items_nd: Tensor) -> Iterator[tuple[slice, B
         return
     for rows in row_slices(len(rows_bd), n_fitting):
         yield rows, [(0, rows_bd[rows] @ items_nd.T)]
+
+
+def are_long(n_items: int) -> bool:
+    """Return whether rows of scores are so long that too few fit into `SCORE_BYTES`."""
+    return SCORE_BYTES // (4 * n_items) < MIN_ROWS
 
 
 def row_slices(n_rows: int, size: int) -> Iterator[slice]:

@@ -17,8 +17,14 @@ class Popularity:
     """
 
     def __init__(self, counts: np.ndarray) -> None:
-        self.counts = torch.as_tensor(np.asarray(counts, dtype=np.float32))
+        self.common = np.asarray(counts, dtype=np.float32)
 
     def scores(self, histories: Histories) -> Tensor:
         """Return the counts for every row, float32 (n_rows, N)."""
-        return self.counts.repeat(len(histories), 1)
+        return torch.from_numpy(self.common).repeat(len(histories), 1)
+
+    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return that no item scores otherwise for anybody."""
+        del histories
+        nobody = np.empty(0, dtype=np.int64)
+        return nobody, nobody, nobody.astype(np.float32)

@@ -26,7 +26,7 @@ class Transitions:
         # Places among the different counts, below a half: few and coarse enough not to be lost, nor
         # rounded up to one, beside a large number of transitions.
         different, places = np.unique(counts, return_inverse=True)
-        self.tie_break = (places / (2 * max(len(different), 1))).astype(np.float32)
+        self.common = (places / (2 * max(len(different), 1))).astype(np.float32)
 
     @classmethod
     def fit(cls, train: Histories, n_items: int) -> Transitions:
@@ -41,8 +41,16 @@ class Transitions:
 
     def scores(self, histories: Histories) -> Tensor:
         """Return transition counts plus a fraction by popularity, float32 (n_rows, N)."""
-        last = histories.last_items()
-        scores = np.tile(self.tie_break, (len(histories), 1))
-        is_real = last != PAD_IDX
-        scores[is_real] += self.followed[last[is_real] - 1].toarray()
+        scores = np.tile(self.common, (len(histories), 1))
+        rows, items, found = self.exceptions(histories)
+        scores[rows, items - 1] = found
         return torch.from_numpy(scores)
+
+    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows, items and scores of what followed a last item, (n,) each."""
+        last = histories.last_items()
+        real_rows = np.flatnonzero(last != PAD_IDX)
+        followed = self.followed[last[real_rows] - 1]
+        rows = np.repeat(real_rows, np.diff(followed.indptr))
+        columns = followed.indices.astype(np.int64)
+        return rows, columns + 1, self.common[columns] + followed.data

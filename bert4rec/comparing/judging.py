@@ -19,7 +19,7 @@ from bert4rec.errors import RunError
 from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
 from bert4rec.recommender import load_model
-from bert4rec.score_blocks import Blocks, Scorer, VectorScorer, score_blocks
+from bert4rec.score_blocks import Blocks, Scorer, SharedScorer, VectorScorer, score_blocks
 from bert4rec.threads import side_by_side
 
 PARTS = ("test", "unseen_users")
@@ -104,6 +104,27 @@ class _WatchedVectors(_Watched):
 
     def item_vectors(self) -> Tensor:
         return self.scorer.item_vectors()
+
+
+class _WatchedShared(_Watched):
+    """The same of a scorer that gives nearly all items the same score whoever asks."""
+
+    scorer: SharedScorer
+
+    @property
+    def common(self) -> np.ndarray:
+        return self.scorer.common
+
+    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self.tell(len(histories))
+        return self.scorer.exceptions(histories)
+
+
+def _watched(scorer: Scorer, tell: Callable[[int], None]) -> Scorer:
+    """Return a scorer of the same kind."""
+    if isinstance(scorer, VectorScorer):
+        return _WatchedVectors(scorer, tell)
+    return (_WatchedShared if isinstance(scorer, SharedScorer) else _Watched)(scorer, tell)
 
 
 class Judging:
@@ -193,7 +214,7 @@ class Judging:
             n_asked += n
             self._tell(done, f"Judging {entrant.title}", min(1.0, n_asked / n_rows))
 
-        watched = (_WatchedVectors if isinstance(scorer, VectorScorer) else _Watched)(scorer, tell)
+        watched = _watched(scorer, tell)
         for name, part in self.parts.items():
             found = judge(
                 watched,

@@ -134,6 +134,38 @@ def test_products_are_the_same_however_little_may_be_held(
         assert n_done == n_rows
 
 
+@given(st.integers(1, 6), st.integers(2, 80), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_a_rank_among_products_is_that_of_exact_scores_but_for_what_rounding_may_hide(
+    n_rows: int, n_items: int, d: int, seed: int, has_twins: bool
+) -> None:
+    chance = torch.Generator().manual_seed(seed)
+    rows_bd = torch.randn(n_rows, d, generator=chance)
+    items_nd = torch.randn(n_items, d, generator=chance)
+    targets = torch.randint(1, n_items + 1, (n_rows,), generator=chance).numpy()
+    if has_twins:
+        items_nd[:] = items_nd[targets[0] - 1]
+    exact = rows_bd.double() @ items_nd.double().T
+    wanted = exact.gather(1, torch.from_numpy(targets)[:, None] - 1)
+    most = items_nd.norm(dim=1).max() * rows_bd.norm(dim=1, keepdim=True)
+    hidden = 3 * d * torch.finfo(torch.float32).eps * most.double()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * 13 * n_rows)
+        (_, ranks) = top_and_ranks(Products(rows_bd, items_nd), targets, 0, Removal(None))
+    assert (ranks >= (exact > wanted + hidden).sum(dim=1)).all()
+    assert (ranks < (exact >= wanted - hidden).sum(dim=1)).all()
+    assert not has_twins or ranks.tolist() == [n_items - 1] * n_rows
+
+
+def test_a_target_that_leaves_or_has_no_score_is_lost_among_products_too() -> None:
+    rows_bd = torch.tensor([[1.0], [1.0], [torch.nan], [torch.inf], [1.0]])
+    items_nd = torch.arange(1.0, 41.0)[:, None]
+    items_nd[4] = torch.nan
+    gone = Histories.of([[40], [39], [], [], []])
+    targets = np.array([40, 40, 1, 1, 5])
+    _, ranks = top_and_ranks(Products(rows_bd, items_nd), targets, 0, Removal(gone))
+    assert ranks.tolist() == [39, 0, 39, 39, 39]
+
+
 def test_a_scorer_without_vectors_is_asked_for_few_rows_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -155,6 +155,22 @@ def test_the_memory_that_may_be_used_changes_nothing(
     assert vectors.n_asked == 0
 
 
+@pytest.mark.parametrize("remove_seen", [True, False])
+def test_baselines_are_judged_alike_however_long_their_rows_are(
+    remove_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = random_dataset([5, 7] * 20, n_items=37)
+    split = leave_one_out(dataset)
+    for scorer in fit_baselines(dataset, split).values():
+        whole = judge(scorer, dataset, split.test, remove_seen=remove_seen)
+        with monkeypatch.context() as patch:
+            patch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4)
+            patch.setattr(type(scorer), "scores", lambda *_: pytest.fail("whole rows are made"))
+            parts = judge(scorer, dataset, split.test, batch_size=17, remove_seen=remove_seen)
+        assert np.array_equal(whole.ranks, parts.ranks)
+        assert np.array_equal(whole.top, parts.top)
+
+
 def test_no_rows_are_judged_as_nothing() -> None:
     dataset = random_dataset([5] * 9)
     judgement = judge(FALLING, dataset, leave_one_out(dataset).unseen, remove_seen=True)

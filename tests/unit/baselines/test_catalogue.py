@@ -80,7 +80,7 @@ def test_popular_of_late_tells_large_counts_apart() -> None:
     items = np.array(early + [1, 2, 3, 4] * 5_000)
     times_s = np.repeat([0.0, 1.0], [len(early), 20_000])
     rows = TrainingRows(Histories(items, np.array([0, len(items)])), 5, times_s)
-    assert fit_recent(rows).counts.tolist() == [1, 2, 3, 1, 0]
+    assert fit_recent(rows).common.tolist() == [1, 2, 3, 1, 0]
 
 
 def test_neighbours_add_up_the_cosines_of_who_met_both() -> None:

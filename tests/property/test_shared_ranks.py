@@ -1,0 +1,65 @@
+"""What is common to all rows, with exceptions, ranks as whole rows of scores do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bert4rec import shared_ranks
+from bert4rec.baselines.popularity import Popularity
+from bert4rec.baselines.transitions import Transitions
+from bert4rec.histories import Histories
+from bert4rec.ranking import Removal, top_and_ranks
+from bert4rec.shared_ranks import SharedRanks
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> dict[str, Any]:
+    """A log of few items, so that ties are the rule, and rows that ask about it."""
+    n_items = draw(st.integers(1, 12))
+    item = st.integers(1, n_items)
+    rows = draw(st.lists(st.lists(item, max_size=6), min_size=1, max_size=8))
+    return {
+        "n_items": n_items,
+        "train": Histories.of(draw(st.lists(st.lists(item, max_size=8), max_size=8))),
+        "asking": Histories.of(rows),
+        "targets": np.array(draw(st.lists(item, min_size=len(rows), max_size=len(rows)))),
+        "removes": draw(st.booleans()),
+        "k": draw(st.integers(0, n_items + 3)),
+        "n_candidates": draw(st.sampled_from([1, 40, 2**19])),
+    }
+
+
+@given(worlds(), st.sampled_from(["popularity", "transitions"]))
+def test_ranks_and_lists_are_those_of_whole_rows(world: dict[str, Any], name: str) -> None:
+    train, n_items, asking = world["train"], world["n_items"], world["asking"]
+    counts = np.bincount(train.items, minlength=n_items + 1)[1:]
+    kinds = {"popularity": lambda: Popularity(counts)}
+    scorer = kinds.get(name, lambda: Transitions.fit(train, n_items))()
+    removed = asking if world["removes"] else None
+    whole = top_and_ranks(
+        [(0, scorer.scores(asking))], world["targets"], world["k"], Removal(removed)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_ranks, "MAX_CANDIDATES", world["n_candidates"])
+        ranker = SharedRanks(scorer)
+        top, ranks = ranker.top_and_ranks(asking, world["targets"], world["k"], removed)
+    assert torch.equal(torch.from_numpy(top), whole[0])
+    assert torch.equal(torch.from_numpy(ranks), whole[1])
+
+
+@given(worlds())
+def test_exceptions_are_what_differs_from_what_is_common(world: dict[str, Any]) -> None:
+    scorer = Transitions.fit(world["train"], world["n_items"])
+    scores = scorer.scores(world["asking"]).numpy()
+    rows, items, found = scorer.exceptions(world["asking"])
+    expected = np.tile(scorer.common, (len(scores), 1))
+    assert np.array_equal(scores[rows, items - 1], found)
+    expected[rows, items - 1] = found
+    assert np.array_equal(scores, expected)
+    assert len(set(zip(rows.tolist(), items.tolist(), strict=True))) == len(rows)
