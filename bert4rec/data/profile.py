@@ -213,6 +213,23 @@ def _length_histogram(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return edges, counts.astype(np.int64)
 
 
+def few_points(n: int, n_points: int) -> np.ndarray:
+    """Return places of a curve of popularity that draw it, most of them where it is steep.
+
+    Args:
+        n: Points of the whole curve.
+        n_points: How many to draw at most.
+
+    Returns:
+        Places from 0 to n - 1, rising, int64.
+
+    Example:
+        >>> few_points(1_000_001, 6)
+        array([      0,    8000,   64000,  216000,  512000, 1000000])
+    """
+    return np.unique((np.linspace(0, 1, n_points) ** 3 * (n - 1)).round().astype(np.int64))
+
+
 def _popularity_curve(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     falling = np.sort(counts)[::-1]
     items = np.linspace(0, 1, len(falling) + 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bert4rec.data.profile import few_points
 from bert4rec.report.charts import (
     Chart,
     Curve,
@@ -121,7 +122,7 @@ def data_charts(group: DataGroup) -> list[Chart]:
     edges, counts = found.length_histogram
     items, held = found.popularity_curve
     share_held = float(np.interp(POPULAR_SHARE, items, held))
-    rows = np.unique(np.linspace(0, len(items) - 1, MAX_POINTS).round().astype(int))
+    rows = few_points(len(items), MAX_POINTS)
     points = [(100 * float(items[row]), 100 * float(held[row])) for row in rows]
     return [
         histogram(

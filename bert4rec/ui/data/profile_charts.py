@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.profile import Profile
+from bert4rec.data.profile import Profile, few_points
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.vega import AXIS, GREY, PADDING_PX, QUIET_TEXT, Chart
@@ -103,7 +103,7 @@ def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
         items: Shares of the items, rising from 0 to 1; (N,).
         share: Share of the interactions that so many items have, (N,).
     """
-    thin = np.unique(np.linspace(0, len(items) - 1, N_CURVE_POINTS).astype(int))
+    thin = few_points(len(items), N_CURVE_POINTS)
     points = pd.DataFrame({"items": np.asarray(items)[thin], "share": np.asarray(share)[thin]})
     axis = AXIS | {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}
     x = {"field": "items", "type": "quantitative", "title": "Items, most popular first"}

@@ -21,8 +21,14 @@ def test_a_bin_of_one_length_stands_over_that_length() -> None:
 def test_a_large_catalogue_is_drawn_by_few_points_from_end_to_end() -> None:
     share = np.linspace(0, 1, 100_000)
     points = popularity_chart(share, np.sqrt(share)).points
-    assert len(points) == 100
+    assert 90 < len(points) <= 100
     assert points.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+def test_the_steep_beginning_of_the_popularity_is_drawn_as_smoothly_as_the_rest() -> None:
+    share = np.linspace(0, 1, 1_000_000)
+    points = popularity_chart(share, share**0.2).points
+    assert points["share"].diff().max() < 0.13
 
 
 def test_times_are_told_in_milliseconds_and_bins_by_their_moments() -> None:
