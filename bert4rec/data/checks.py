@@ -197,8 +197,9 @@ def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:
         share = n_others / dataset.n_interactions
         yield Check(
             "warning",
-            f"{n_others:,} times ({percent(share)}) are hundreds of times smaller or larger than"
-            " the others, as where seconds and milliseconds are mixed",
+            f"{counted(n_others, 'time')} ({percent(share)}) {'is' if n_others == 1 else 'are'}"
+            " hundreds of times smaller or larger than the others, as where seconds and"
+            " milliseconds are mixed",
             "Write all times in one unit and prepare the log again: these stand at the wrong end"
             " of their histories.",
             n_others,
@@ -207,8 +208,9 @@ def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:
         share = n_to_come / dataset.n_interactions
         yield Check(
             "warning",
-            f"{n_to_come:,} times ({percent(share)}) were still to come when the log was prepared,"
-            " as 9999-12-31 is where none is known",
+            f"{counted(n_to_come, 'time')} ({percent(share)})"
+            f" {'was' if n_to_come == 1 else 'were'} still to come when the log was prepared, as"
+            " 9999-12-31 is where none is known",
             "If nothing happens so late, leave such cells empty in the log: their lines are then"
             " rejected.",
             n_to_come,
