@@ -35,7 +35,8 @@ def main(ctx: click.Context) -> None:
     """Train and explore sequential recommendations with BERT4Rec.
 
     Every command takes --workspace and --json and exits with 0 when it is done, 1 when it failed,
-    2 when it was called wrongly, and 130 or 143 when it was interrupted by Ctrl+C or SIGTERM.
+    2 when it was called wrongly, and 130, 143 or 129 when it was interrupted by Ctrl+C, SIGTERM or
+    a terminal that was closed.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
@@ -22,41 +20,17 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.cli.signals import signals_heard, status_of
+from bert4rec.cli.streams import streams_explained
+from bert4rec.errors import Bert4RecError, SettingsError, UnwritableError
 from bert4rec.files import find_workspace
 from bert4rec.plain_text import one_line
 from bert4rec.words import MINUS
 
 DEBUG_VARIABLE = "BERT4REC_DEBUG"
-FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, WRONG_USE = 1, 2
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl+C does: nothing half-written stays."""
-
-
-@contextmanager
-def termination_heard() -> Iterator[None]:
-    """Let SIGTERM raise `Terminated`, unless something else is to be done with it."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
-
-
-def _status_of(interrupt: BaseException | None) -> int:
-    return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
 
 
 class Failure(click.ClickException):
@@ -101,7 +75,7 @@ class Door(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             line = str(error) or "interrupted"
-            failure = Failure(line, _status_of(error), message="interrupted")
+            failure = Failure(line, status_of(error), message="interrupted")
         except Bert4RecError as error:
             failure = Failure.of(error)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
@@ -112,7 +86,7 @@ class Door(click.Group):
                 raise
             failure = _unexpected(error)
         if ctx.meta.get("as_json"):
-            answer(ctx, {"error": failure.document})
+            _answer_failure(ctx, failure.document)
         raise failure
 
     def main(
@@ -126,7 +100,7 @@ class Door(click.Group):
         """Carry out a command line; ends the process unless `standalone_mode` is off."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
-        with termination_heard():
+        with signals_heard(), streams_explained():
             status = self._status(args, prog_name, complete_var, **extra)
         sys.exit(status)
 
@@ -147,7 +121,11 @@ class Door(click.Group):
             return error.exit_code
         except click.Abort as error:
             click.echo("interrupted", err=True)
-            return _status_of(error.__cause__)
+            return status_of(error.__cause__)
+        except UnwritableError as error:
+            # Of a text that click writes before a command begins: --help, --version.
+            Failure.of(error).show()
+            return FAILED
         return status if isinstance(status, int) else 0
 
 
@@ -163,7 +141,7 @@ def _show_wrong_use(error: click.ClickException) -> None:
     advice = None if context is None else f"see {context.command_path} --help"
     if context is not None and context.meta.get("as_json"):
         document = {"type": kind, "message": message, "where": None, "fix": advice}
-        answer(context, {"error": document})
+        _answer_failure(context, document)
     click.echo(f"error: {message}" + (f" ({advice})" if advice else ""), err=True)
 
 
@@ -243,6 +221,12 @@ def answer(ctx: click.Context, document: dict[str, Any]) -> None:
             # In JSON an escape loses nothing.
             text = json.dumps(document, indent=2, allow_nan=False)
         click.echo(text)
+
+
+def _answer_failure(ctx: click.Context, document: dict[str, Any]) -> None:
+    # Where it cannot be written, the line on standard error still tells what failed.
+    with suppress(UnwritableError):
+        answer(ctx, {"error": document})
 
 
 def show(document: dict[str, Any], lines: Iterable[str]) -> None:

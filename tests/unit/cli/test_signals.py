@@ -1,0 +1,79 @@
+"""Signals: whatever ends a command ends it once and cleanly."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+import pytest
+
+from bert4rec.cli.signals import HungUp, Terminated, signals_heard, status_of
+
+
+@pytest.mark.parametrize(
+    ("name", "raised", "status"),
+    [("SIGINT", KeyboardInterrupt, 130), ("SIGTERM", Terminated, 143), ("SIGHUP", HungUp, 129)],
+)
+def test_a_signal_that_ends_a_command_is_an_interrupt_with_its_own_status(
+    name: str, raised: type[KeyboardInterrupt], status: int
+) -> None:
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with pytest.raises(raised) as caught, signals_heard():
+        signal.raise_signal(number)
+    assert status_of(caught.value) == status
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_somebody_else_sees_to_is_left_to_them() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_heard():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_server_that_ends_by_sigterm_ends_so_when_its_terminal_is_closed() -> None:
+    heard: list[int] = []
+    with signals_heard():
+        ours = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+        signal.raise_signal(signal.SIGHUP)
+        signal.signal(signal.SIGTERM, ours)
+    assert heard == [signal.SIGTERM]
+
+
+def test_a_signal_waits_until_torch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An exception in the middle of that import ended in an abort by C++.
+    torch = ModuleType("torch")
+    torch.__spec__ = ModuleSpec("torch", None)
+    torch.__spec__._initializing = True  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+
+    def load() -> None:
+        with signals_heard():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            torch.__spec__._initializing = False  # type: ignore[union-attr]
+            # Woken by the signal, long before that.
+            threading.Event().wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        load()
+
+
+def test_signals_are_left_alone_outside_the_main_thread() -> None:
+    found: list[object] = []
+
+    def look() -> None:
+        with signals_heard():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [signal.SIG_DFL]
