@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -264,6 +265,26 @@ def remove_abandoned(folder: Path) -> None:
     for lock in folder.glob(f".*.{TEMPORARY}*{TEMPORARY_LOCK}"):
         if not lock.with_suffix(".tmp").exists() and _is_old(lock) and not _is_in_use(lock):
             _remove(lock)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder with all that it holds; nobody sees it half deleted.
+
+    Raises:
+        NotFoundError: somebody was faster.
+        UnwritableError: it cannot be deleted; it is as it was.
+    """
+    remove_abandoned(folder.parent)
+    with writing_explained(folder), temporary_beside(folder) as aside:
+        # Of another person, it could be moved though what it holds could not be deleted.
+        for part in [Path(path) for path, _, _ in os.walk(folder)]:
+            if not os.access(part, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        try:
+            folder.rename(aside)
+        except FileNotFoundError:
+            where = str(folder.parent)
+            raise NotFoundError(f"{folder.name!r} is gone already", where=where) from None
 
 
 def _is_old(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +25,7 @@ from bert4rec.comparing.plan import Entrant, run_titles
 from bert4rec.data.collection import name_now
 from bert4rec.data.split import Segments
 from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, SettingsError
-from bert4rec.files import child_of, folder_swapped_in
+from bert4rec.files import child_of, delete_folder, folder_swapped_in
 from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.runs.folder import Run
 
@@ -293,8 +292,9 @@ def delete_comparison(workspace: Path, comparison_id: str) -> None:
 
     Raises:
         NotFoundError: there is none of that id.
+        UnwritableError: it cannot be deleted; it is as it was.
     """
     folder = comparison_folder(workspace, comparison_id)
     if not folder.is_dir():
         raise NotFoundError(f"there is no comparison {comparison_id!r}", where=str(folder.parent))
-    shutil.rmtree(folder)
+    delete_folder(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -12,7 +11,7 @@ from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset, open_dataset, read_manifest
 from bert4rec.errors import DatasetError, FormatError, NotFoundError
-from bert4rec.files import child_of, safe_name
+from bert4rec.files import child_of, delete_folder, safe_name
 from bert4rec.json_files import write_json
 from bert4rec.locks import changing
 
@@ -244,8 +243,9 @@ def delete_dataset(workspace: Path, folder_name: str) -> None:
 
     Raises:
         NotFoundError: there is no such dataset.
+        UnwritableError: it cannot be deleted; it is as it was.
     """
-    shutil.rmtree(_existing(workspace, folder_name))
+    delete_folder(_existing(workspace, folder_name))
 
 
 def _existing(workspace: Path, folder_name: str) -> Path:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from bert4rec.errors import FormatError, NotFoundError, RunError
-from bert4rec.files import child_of, is_file, make_folder, move_where_free, writing_explained
+from bert4rec.files import (
+    child_of,
+    delete_folder,
+    is_file,
+    make_folder,
+    move_where_free,
+    writing_explained,
+)
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import find_among, runs_in
@@ -88,5 +94,4 @@ def purge_run(workspace: Path, text: str) -> None:
         UnwritableError: it cannot be deleted.
     """
     run = find_trashed(workspace, text)
-    with writing_explained(run.folder):
-        shutil.rmtree(run.folder)
+    delete_folder(run.folder)

@@ -13,6 +13,7 @@ from bert4rec.files import (
     TEMPORARY_LOCK,
     WORKSPACE_VARIABLE,
     child_of,
+    delete_folder,
     file_to_write,
     find_workspace,
     folder_swapped_in,
@@ -334,3 +335,51 @@ def test_folders_that_want_one_name_at_once_get_numbers(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_moved_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         move_where_free(tmp_path / "none", tmp_path, "a")
+
+
+# Deleting a folder
+
+
+def filled(folder: Path) -> Path:
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a", "b", "deep/c"):
+        (folder / name).write_text("text")
+    return folder
+
+
+def test_a_deleted_folder_leaves_nothing(tmp_path: Path) -> None:
+    delete_folder(filled(tmp_path / "made"))
+    assert names_in(tmp_path) == []
+    with pytest.raises(NotFoundError, match="'made' is gone already"):
+        delete_folder(tmp_path / "made")
+    assert names_in(tmp_path) == []
+
+
+def test_a_folder_is_never_seen_half_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In place the first files went one by one, and a second Ctrl+C left the others.
+    def interrupted(path: Path, **_: object) -> None:
+        (path / "a").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.files.shutil.rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            delete_folder(filled(tmp_path / "made"))
+    assert not (tmp_path / "made").exists()
+    delete_folder(filled(tmp_path / "other"))
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("part", ["made", "made/deep"])
+def test_a_folder_that_cannot_be_deleted_stays_whole(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled(tmp_path / "made")
+    closed = tmp_path / part
+    monkeypatch.setattr("bert4rec.files.os.access", lambda path, _: path != closed)
+    with pytest.raises(UnwritableError, match=r"made cannot be written: Permission denied\. Make"):
+        delete_folder(folder)
+    assert names_in(tmp_path) == ["made"]
+    assert names_in(folder) == ["a", "b", "deep"]
