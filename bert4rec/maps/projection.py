@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import shutil
 import sys
 import threading
 import warnings
@@ -10,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from tempfile import mkdtemp
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -134,9 +139,17 @@ def _umap() -> ModuleType:
     # A TBB from the wheel lies where numba does not look for it; once loaded, it is found.
     for library in Path(sys.prefix, "lib").glob("libtbb.so.12"):
         ctypes.CDLL(str(library))
-    import umap
-
-    return umap  # type: ignore[no-any-return]
+    try:
+        return import_module("umap")
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+    # Numba keeps what it compiles beside umap-learn or in the home folder, and gives up where it
+    # may write neither. One of our own: a folder that others may write could hold their code.
+    config: Any = import_module("numba").config
+    config.CACHE_DIR = mkdtemp(prefix="bert4rec-numba-")
+    atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
+    return import_module("umap")
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import shutil
+import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,3 +159,38 @@ def test_a_film_moves_only_what_moved_in_the_vectors() -> None:
     moved = np.linalg.norm(second - first, axis=1).mean()
     assert moved < np.linalg.norm(third - second, axis=1).mean()
     assert maps.recall[2] == pytest.approx(neighbour_recall(vectors_of(80, 16, 5), third))
+
+
+def test_umap_is_loaded_where_numba_may_keep_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As for a user without a home folder, who may not write where umap-learn is installed.
+    import numba
+
+    (tmp_path / "umap.py").write_text(
+        "import numba\n"
+        "if not numba.config.CACHE_DIR:\n"
+        "    raise RuntimeError('cannot cache function: no locator available for file')\n"
+    )
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with monkeypatch.context() as patch:
+        ends: list[tuple[Any, ...]] = []
+        patch.setattr("atexit.register", lambda *words, **_: ends.append(words))
+        assert projection._umap.__wrapped__().__file__ == str(tmp_path / "umap.py")
+    sys.modules.pop("umap")
+    kept = Path(numba.config.CACHE_DIR)
+    assert kept.stat().st_mode & 0o077 == 0
+    assert ends == [(shutil.rmtree, str(kept))]
+    kept.rmdir()
+
+
+def test_another_failure_to_load_umap_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "umap.py").write_text("raise RuntimeError('numba is broken')\n")
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RuntimeError, match="numba is broken"):
+        projection._umap.__wrapped__()
