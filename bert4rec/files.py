@@ -28,8 +28,28 @@ LONELY_LOCK_S = 24 * 3600
 
 
 def find_workspace(path: str | Path | None = None) -> Path:
-    """Return the workspace folder: `path`, else `BERT4REC_WORKSPACE`, else `./workspace`."""
-    return expanded(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").resolve()
+    """Return the workspace folder: `path`, else `BERT4REC_WORKSPACE`, else `./workspace`.
+
+    Raises:
+        UnwritableError: its name, or that of a folder above it, is no text.
+    """
+    found = expanded(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").resolve()
+    if not is_text(str(found)):
+        raise UnwritableError(
+            "the name of the workspace, or of a folder above it, is no text in UTF-8",
+            where=ascii(str(found)).strip("'"),
+            fix=f"Rename it, or name another folder, as by --workspace or {WORKSPACE_VARIABLE}.",
+        )
+    return found
+
+
+def is_text(path: str) -> bool:
+    """Whether a path is text: on Linux a name may be any bytes, which Python has as half signs."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def expanded(path: str | Path) -> Path:

@@ -14,7 +14,7 @@ from bert4rec.data.column_types import LISTS, is_list_type
 from bert4rec.data.connection import Scan
 from bert4rec.data.copies import has_mixed_ends, needs_copy, plain_copy
 from bert4rec.data.encodings import ENCODING_NAMES, whole_encoding
-from bert4rec.data.heads import check_size, files_of
+from bert4rec.data.heads import check_size
 from bert4rec.data.layout import N_EXAMPLES, Layout, check_form
 from bert4rec.data.log_folder import (
     FURTHER_HEAD_BYTES,
@@ -25,6 +25,7 @@ from bert4rec.data.log_folder import (
     names_of,
     shown_name,
 )
+from bert4rec.data.log_paths import files_of, reading_explained, refuse_name_in_bytes
 from bert4rec.data.partitions import partitions_of
 from bert4rec.data.scan import scan_files, scan_parquet
 from bert4rec.errors import LogError
@@ -110,9 +111,14 @@ def open_source(
     """Find the files of a log, or of a table of items, and tell their form from their first lines.
 
     Raises:
-        LogError: there is no log at `path`, or it is larger than `max_bytes`.
+        LogError: there is no log at `path`, it cannot be read or is larger than `max_bytes`.
     """
     check_form(form)
+    with reading_explained(path):
+        return _opened(path, form, max_bytes, of_items)
+
+
+def _opened(path: str | Path, form: str | None, max_bytes: int | None, of_items: bool) -> Source:
     there = files_of(path)
     folder = expanded(path)
     if folder.is_dir():
@@ -120,6 +126,8 @@ def open_source(
     else:
         chosen = filled_files(there, str(path)) if len(there) > 1 else there
     files = sorted(chosen, key=_part_of_a_split)
+    for file in files:
+        refuse_name_in_bytes(file)
     size = check_size(files, max_bytes)
     first, layout = head_and_layout(files[0], form, of_items=of_items)
     heads, sql_types = [first], [layout.sql_types]

@@ -246,6 +246,14 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
     assert find_workspace() == (tmp_path / "workspace").resolve()
 
 
+def test_a_workspace_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    with pytest.raises(UnwritableError, match="is no text in UTF-8") as caught:
+        find_workspace(folder)
+    assert r"caf\udce9" in str(caught.value)
+    assert find_workspace(tmp_path / "café").name == "café"
+
+
 def test_only_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     left, folder = (abandoned_beside(tmp_path / name) for name in ("last.safetensors", "folder"))
     left.write_text("half")
