@@ -170,6 +170,17 @@ def file_to_write(path: str | Path) -> Path:
     return file
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a place of a file or folder that takes long to make, before it is made.
+
+    Raises:
+        UnwritableError: the folder around it cannot be made or written.
+    """
+    make_folder(path.parent)
+    with temporary_beside(path):
+        pass
+
+
 @contextmanager
 def swapped_in(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that becomes the file `path` once the block ends without error.

@@ -9,6 +9,7 @@ import click
 
 from bert4rec.cli.answers import load_run
 from bert4rec.cli.terminal import shared_options, show, wrong_use
+from bert4rec.files import file_to_write, refuse_unwritable
 from bert4rec.words import percent
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def map_(
     from bert4rec.maps.export import map_table, write_map
 
     model = load_run(workspace, run)
+    refuse_unwritable(file_to_write(out))
     vectors = model.item_embeddings()
     found = _map(method, vectors, dimensions, neighbours, seed)
     labels = kmeans_clusters(vectors, clusters)

@@ -6,6 +6,7 @@ or at the top of any file of the command line, so that `bert4rec --help` answers
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -129,7 +130,30 @@ class Door(click.Group):
         return status if isinstance(status, int) else 0
 
 
+# What to do about what the operating system says; anything else may pass or may not.
+SYSTEM_FIXES = {
+    errno.EACCES: "Permit it to this user, or name another place.",
+    errno.EPERM: "Permit it to this user, or name another place.",
+    errno.EROFS: "Name a place that can be written.",
+    errno.ENOSPC: "Make room there, or name another place.",
+    errno.EDQUOT: "Make room there, or name another place.",
+    errno.ENOENT: "It is not there, or no longer: try again.",
+    errno.EMFILE: "Permit more open files, as by ulimit -n.",
+    errno.EIO: "See to the disk that it lies on.",
+}
+
+
+def _of_system(error: OSError) -> Failure:
+    place = None if error.filename is None else one_line(error.filename)
+    message = one_line(error.strerror or error)
+    fix = SYSTEM_FIXES.get(error.errno or 0)
+    line = f"error: {message}" + (f" ({place})" if place else "") + (f". {fix}" if fix else "")
+    return Failure(line, FAILED, type=type(error).__name__, message=message, where=place, fix=fix)
+
+
 def _unexpected(error: Exception) -> Failure:
+    if isinstance(error, OSError) and error.errno in SYSTEM_FIXES:
+        return _of_system(error)
     kind, message = type(error).__name__, one_line(error) or "no message"
     line = f"error: {kind}: {message} (set {DEBUG_VARIABLE}=1 to see where)"
     return Failure(line, FAILED, type=kind, message=message)

@@ -21,7 +21,7 @@ from bert4rec.control import Control
 from bert4rec.data.split_record import asked_words, split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
-from bert4rec.files import expanded, find_workspace, writing_explained
+from bert4rec.files import expanded, find_workspace, refuse_unwritable, writing_explained
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.moments import now_text
@@ -92,6 +92,7 @@ def carry_out(
     kept = find_kept(plan, workspace)
     if kept is not None:
         return kept
+    refuse_unwritable(comparison_folder(workspace, plan.id))
     with memory_errors_explained(plan.settings.device):
         judging = Judging(plan, control or Control(), watch or _tell_nobody)
         judging.carry_out()

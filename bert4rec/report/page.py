@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bert4rec.files import make_folder, writing_explained
+from bert4rec.files import refuse_unwritable, writing_explained
 from bert4rec.json_files import write_text
 from bert4rec.report import findings, making, pictures, sections
 from bert4rec.report.charts import Chart
@@ -59,8 +59,8 @@ def write_report(runs: Iterable[Run], path: Path, *, verdict: Sequence[str] | No
         RunError: see `report_html`.
         FormatError: a run is damaged.
     """
+    refuse_unwritable(path)
     text = report_html(runs, verdict=verdict)
-    make_folder(path.parent)
     with writing_explained(path.parent):
         write_text(path, text)
 

@@ -20,6 +20,7 @@ from bert4rec.files import (
     is_file,
     make_folder,
     move_where_free,
+    refuse_unwritable,
     remove_abandoned,
     safe_name,
     swapped_in,
@@ -178,6 +179,14 @@ def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -
         with pytest.raises(UnwritableError, match=r"workspace.* cannot be written") as caught:
             act()
         assert "--workspace" in str(caught.value)
+
+
+def test_a_place_is_refused_before_what_goes_there_is_made(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "new" / "map.csv")
+    assert names_in(tmp_path / "new") == []
+    (tmp_path / "taken").write_text("in the way")
+    with pytest.raises(UnwritableError, match="taken cannot be written: File exists"):
+        refuse_unwritable(tmp_path / "taken" / "map.csv")
 
 
 def test_a_disk_that_is_full_is_told_with_the_folder(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -500,6 +501,47 @@ def test_a_surprise_is_one_line_unless_asked_for_more(
     assert result.stderr.startswith("error: ZeroDivisionError: by nothing")
     monkeypatch.setenv("BERT4REC_DEBUG", "1")
     assert isinstance(run("runs", "--workspace", home).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (
+            errno.EACCES,
+            "Permission denied (/place). Permit it to this user, or name another place.",
+        ),
+        (errno.ENOSPC, "No space left on device (/place). Make room there"),
+        (errno.EMFILE, "Too many open files (/place). Permit more open files, as by ulimit -n."),
+        (errno.EIO, "Input/output error (/place). See to the disk that it lies on."),
+    ],
+)
+def test_what_the_operating_system_refuses_is_told_with_place_and_advice(
+    number: int, advice: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(number, os.strerror(number), "/place")
+
+    monkeypatch.setattr("bert4rec.runs.registry.list_runs", refuse)
+    result = run("runs", "--json", "--workspace", home)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {advice}")
+    told = json.loads(result.stdout)["error"]
+    assert told["where"] == "/place"
+    assert told["fix"] in result.stderr
+
+
+def test_a_map_is_not_computed_for_a_place_that_cannot_be_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*_: object) -> NoReturn:
+        raise AssertionError("it was computed")
+
+    monkeypatch.setattr("bert4rec.maps.projection.project_pca", computed)
+    (tmp_path / "taken").write_text("in the way")
+    words = ("map", "last", "--method", "pca", "--out", tmp_path / "taken" / "map.csv")
+    result = run(*words, "--workspace", home)
+    assert result.exit_code == 1
+    assert f"the folder {tmp_path / 'taken'} cannot be written" in result.stderr
 
 
 def test_a_damaged_run_does_not_hide_the_others(home: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,13 @@ from bert4rec.data.collection import rename_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import leave_one_out
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import FormatError, NotFoundError, RunError, SettingsError
+from bert4rec.errors import (
+    FormatError,
+    NotFoundError,
+    RunError,
+    SettingsError,
+    UnwritableError,
+)
 from bert4rec.histories import Histories
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
@@ -542,3 +548,16 @@ def test_a_kept_comparison_calls_its_dataset_as_it_is_called_now(
     rename_dataset(tmp_path, run.config()["dataset"]["folder"], "better")
     assert list_comparisons(tmp_path)[0]["dataset"]["name"] == "better"
     assert made.retitled(tmp_path).facts["dataset"]["name"] == "better"
+
+
+def test_nothing_is_judged_where_the_comparison_cannot_be_kept(
+    runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All was worked out, and then lost.
+    def judged(_: object) -> NoReturn:
+        raise AssertionError("it was judged")
+
+    monkeypatch.setattr("bert4rec.comparing.compare.Judging.carry_out", judged)
+    (tmp_path / "comparisons").write_text("in the way")
+    with pytest.raises(UnwritableError, match="comparisons cannot be written"):
+        compare(runs["one"], "none", workspace=tmp_path)
