@@ -31,25 +31,24 @@ def find_workspace(path: str | Path | None = None) -> Path:
     """Return the workspace folder: `path`, else `BERT4REC_WORKSPACE`, else `./workspace`.
 
     Raises:
-        UnwritableError: its name, or that of a folder above it, is no text.
+        UnwritableError: no folder can be there, or its name is no text.
     """
-    found = expanded(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace").resolve()
-    if not is_text(str(found)):
-        raise UnwritableError(
-            "the name of the workspace, or of a folder above it, is no text in UTF-8",
-            where=ascii(str(found)).strip("'"),
-            fix=f"Rename it, or name another folder, as by --workspace or {WORKSPACE_VARIABLE}.",
-        )
-    return found
-
-
-def is_text(path: str) -> bool:
-    """Whether a path is text: on Linux a name may be any bytes, which Python has as half signs."""
+    asked = expanded(path or os.environ.get(WORKSPACE_VARIABLE) or "workspace")
     try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        found = asked.resolve()
+        found.is_dir()
+        str(found).encode()
+    # Links that lead in a circle are a RuntimeError before Python 3.13.
+    except (OSError, RuntimeError, UnicodeError) as error:
+        is_bytes = isinstance(error, UnicodeError)
+        reason = getattr(error, "strerror", None) or str(error).partition(" from ")[0]
+        problem = "its path is no text in UTF-8" if is_bytes else reason
+        raise UnwritableError(
+            f"the workspace cannot be used: {problem}",
+            where=ascii(str(asked)).strip("'"),
+            fix=f"Name another folder, as by --workspace or {WORKSPACE_VARIABLE}.",
+        ) from error
+    return found
 
 
 def expanded(path: str | Path) -> Path:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bert4rec.cli.terminal import FAILED, answer, shared_options, show, table, wants_json
+from bert4rec.cli.terminal import (
+    FAILED,
+    answer,
+    refuse_no_host,
+    shared_options,
+    show,
+    table,
+    wants_json,
+)
 from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
 from bert4rec.errors import Bert4RecError
 from bert4rec.login_file import LOGIN_VARIABLE
@@ -56,6 +64,7 @@ def app(
     dies, as for want of memory. A login needs an OpenID provider and the extra `login`; what
     stands in its file is told in docs/sharing.md.
     """
+    refuse_no_host(host)
     from bert4rec.ui.server import serve
 
     is_json = wants_json()

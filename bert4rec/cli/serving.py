@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bert4rec.cli.answers import id_of, load_run
-from bert4rec.cli.terminal import answer, bundled, shared_options, tell, wants_json
+from bert4rec.cli.terminal import answer, bundled, refuse_no_host, shared_options, tell, wants_json
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -67,6 +67,7 @@ def serve(ctx: click.Context, run: str, offered: Offered, workspace: Path) -> No
 
     RUN is a run's id, name or folder, `last`, or a bundle of the command export.
     """
+    refuse_no_host(offered.host)
     from bert4rec.serving.server import serve as listen
 
     model = load_run(workspace, run, device=offered.device, n_threads=offered.threads)

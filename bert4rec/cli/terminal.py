@@ -190,7 +190,10 @@ def shared_options(command: Command) -> Command:
     return workspace(as_json(command))
 
 
-def _take_workspace(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
+def _take_workspace(ctx: click.Context, param: click.Parameter, value: str | None) -> Path:
+    if value == "":
+        # As from a variable that is not set: the usual workspace would be another one.
+        raise click.BadParameter("The name is empty.", ctx, param)
     found = find_workspace(value)
     if ctx.get_parameter_source("workspace") == ParameterSource.COMMANDLINE:
         ctx.meta["workspace"] = str(found)
@@ -300,6 +303,16 @@ def refuse_no_name(file: str | None) -> None:
     """
     if file == "":
         wrong_use("the name of a file is empty")
+
+
+def refuse_no_host(host: str) -> None:
+    """End the command with exit status 2 where an address is empty, which would mean every one.
+
+    Raises:
+        click.UsageError: so it is.
+    """
+    if not host:
+        wrong_use("--host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every address")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

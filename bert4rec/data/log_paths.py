@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bert4rec.data.heads import PARQUET_ENDINGS, PARQUET_MAGIC, may_be_log
 from bert4rec.errors import Bert4RecError, LogError
-from bert4rec.files import expanded, is_file, is_text, is_there
+from bert4rec.files import expanded, is_file, is_there
 
 
 @contextmanager
@@ -67,12 +67,14 @@ def refuse_name_in_bytes(file: Path) -> None:
     Raises:
         LogError: the name is no text, as that of a file out of an old archive.
     """
-    if not is_text(str(file.resolve())):
+    try:
+        str(file.resolve()).encode()
+    except UnicodeEncodeError as error:
         raise LogError(
             "the name of the file, or of a folder above it, is no text in UTF-8",
             where=ascii(str(file)).strip("'"),
             fix="Rename it.",
-        )
+        ) from error
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:

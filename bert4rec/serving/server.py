@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from bert4rec.errors import DeviceError
+from bert4rec.addresses import address_error
 from bert4rec.extras import missing_extra
 from bert4rec.recommender import Recommender
 from bert4rec.serving.limits import MAX_BODY_BYTES
@@ -78,12 +78,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
         # From here on the system takes connections, which are answered once the service is up.
         listening.listen()
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         listening.close()
-        reason = getattr(error, "strerror", None) or error
-        raise DeviceError(
-            f"port {port} of {host} cannot be used: {reason}",
-            fix="Choose another one with --port, or stop what uses it.",
-            port=port,
-        ) from error
+        raise address_error(host, port, error) from error
     return listening

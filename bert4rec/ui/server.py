@@ -18,8 +18,9 @@ from typing import Any
 import click
 import psutil
 
+from bert4rec.addresses import address_error
 from bert4rec.control import RUNNER_NAMES, RUNNER_VARIABLE
-from bert4rec.errors import DeviceError, NotFoundError
+from bert4rec.errors import NotFoundError
 from bert4rec.files import WORKSPACE_VARIABLE
 from bert4rec.login_file import LOGIN_VARIABLE, Login, read_login
 
@@ -93,7 +94,7 @@ def serve(
         NotFoundError: the dashboard's files are missing, or that of the login.
         FormatError: the file of the login does not hold what a login needs.
         MissingExtraError: what a login needs is not installed.
-        DeviceError: the port is taken.
+        DeviceError: the port is taken, or the address is not one of this machine.
     """
     import streamlit as st
     from starlette.middleware import Middleware
@@ -172,13 +173,8 @@ def _check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            raise DeviceError(
-                f"port {port} cannot be used: {error.strerror or error}",
-                where=host,
-                fix="Choose another one with --port, or stop what uses it.",
-                port=port,
-            ) from error
+        except (OSError, UnicodeError) as error:
+            raise address_error(host, port, error) from error
 
 
 def _greeting(

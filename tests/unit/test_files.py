@@ -257,10 +257,27 @@ def test_the_workspace_is_the_one_given_else_the_environments_else_here(
 
 def test_a_workspace_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
-    with pytest.raises(UnwritableError, match="is no text in UTF-8") as caught:
+    with pytest.raises(UnwritableError, match="its path is no text in UTF-8") as caught:
         find_workspace(folder)
     assert r"caf\udce9" in str(caught.value)
     assert find_workspace(tmp_path / "café").name == "café"
+
+
+def test_a_workspace_that_can_be_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnwritableError, match="cannot be used: File name too long") as caught:
+        find_workspace(tmp_path / ("a" * 300))
+    assert caught.value.fix == f"Name another folder, as by --workspace or {WORKSPACE_VARIABLE}."
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(UnwritableError, match=r"cannot be used: .*([Ll]oop|symbolic links)"):
+        find_workspace(tmp_path / "circle")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UnwritableError, match="cannot be used: No such file or directory"):
+        find_workspace("here")
 
 
 def test_only_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:

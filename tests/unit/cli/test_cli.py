@@ -749,6 +749,19 @@ def test_the_app_passes_on_what_was_asked(workspace: Path, monkeypatch: pytest.M
     assert asked == expected | {"runner": "thread", "login": Path("login.toml")}
 
 
+@pytest.mark.parametrize("words", [["app", "--no-browser"], ["serve", "last"]])
+def test_an_empty_address_does_not_open_the_door_to_all(words: list[str], home: Path) -> None:
+    result = run(*words, "--host", "", "--workspace", home)
+    assert result.exit_code == 2
+    assert "--host is empty" in result.stderr
+
+
+def test_an_empty_name_is_not_the_usual_workspace(workspace: Path) -> None:
+    result = run("runs", "--workspace", "")
+    assert result.exit_code == 2
+    assert "Invalid value for '--workspace': The name is empty." in result.stderr
+
+
 def test_the_app_is_told_where_runs_train_by_option_or_environment(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
