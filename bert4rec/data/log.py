@@ -30,7 +30,13 @@ from bert4rec.data.roles import (
     refuse_lists,
 )
 from bert4rec.data.row_order import OrderedRows, order_rows
-from bert4rec.data.source import Source, holds_lists, looked_through, open_source
+from bert4rec.data.source import (
+    Source,
+    holds_lists,
+    looked_through,
+    open_source,
+    refuse_changed,
+)
 from bert4rec.data.staged_rows import StagedRows
 from bert4rec.files import find_workspace, writing_explained
 
@@ -265,6 +271,7 @@ def read_source(
     connection = Connection(workspace or find_workspace(), memory_bytes=_memory_for(source))
     try:
         found = ingest(connection, source, roles)
+        refuse_changed(source)
     except BaseException:
         connection.close()
         raise

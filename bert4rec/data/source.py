@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Source:
         sql_types: For each file of Parquet the types of its columns.
         passed_over: Names of the files of the folder that are no part of the log.
         needs_copies: Whether the files must be written out plainly first; `looked_through` tells.
+        stamps: Size and time of each file before anything of it was read.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Source:
     sql_types: tuple[tuple[str, ...], ...] = ()
     passed_over: tuple[str, ...] = ()
     needs_copies: bool = False
+    stamps: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_packed(self) -> bool:
@@ -128,6 +131,7 @@ def _opened(path: str | Path, form: str | None, max_bytes: int | None, of_items:
     files = sorted(chosen, key=_part_of_a_split)
     for file in files:
         refuse_name_in_bytes(file)
+    stamps = tuple(_stamp(file) for file in files)
     size = check_size(files, max_bytes)
     first, layout = head_and_layout(files[0], form, of_items=of_items)
     heads, sql_types = [first], [layout.sql_types]
@@ -155,7 +159,29 @@ def _opened(path: str | Path, form: str | None, max_bytes: int | None, of_items:
         tuple(head.encoding for head in heads),
         sql_types=tuple(sql_types),
         passed_over=(*_names_left(there, chosen), *_folders_left(folder, there)),
+        stamps=stamps,
     )
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def refuse_changed(source: Source) -> None:
+    """Refuse a source that others write: its hash would be that of other rows than those read.
+
+    Raises:
+        LogError: a file has changed since the source was opened.
+    """
+    for file, stamp in zip(source.files, source.stamps, strict=True):
+        with suppress(FileNotFoundError):
+            if _stamp(file) != stamp:
+                raise LogError(
+                    f"{file.name!r} changed while it was read",
+                    where=source.name,
+                    fix="Wait until it is written to its end, or give a copy.",
+                )
 
 
 def holds_lists(source: Source, name: str) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bert4rec.data.ingest import ingest
 from bert4rec.data.log import read_log
 from bert4rec.data.prepare import prepare
 from bert4rec.data.source import open_source
@@ -155,3 +156,23 @@ def test_quotes_between_tabs_that_come_late_are_no_part_of_an_id(tmp_path: Path)
         ("u2", "i2"),
         ("u3", '"Heroes'),
     ]
+
+
+def test_a_log_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Its fingerprint was that of other rows than those of the dataset.
+    (tmp_path / "log.csv").write_text(LOG)
+
+    def meanwhile(*words: object):
+        with (tmp_path / "log.csv").open("a") as file:
+            file.write("u1,i1\n")
+        return ingest(*words)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bert4rec.data.log.ingest", meanwhile)
+        with pytest.raises(LogError, match=r"'log\.csv' changed while it was read") as caught:
+            prepare(tmp_path / "log.csv", workspace=tmp_path / "workspace")
+    assert "give a copy" in str(caught.value)
+    assert not list((tmp_path / "workspace").glob("*/*"))
+    assert len(pairs_of(tmp_path / "log.csv")) == 61
