@@ -26,7 +26,7 @@ def draw_confirmation(
         is_open: Whether it may be confirmed yet.
     """
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep", key="keep_after_all"):
+        if st.button("Cancel", key="cancel_after_all"):
             st.rerun()
         is_pressed = st.button(
             label, type="primary", icon=icon, key="really_delete", disabled=not is_open

@@ -9,6 +9,7 @@ import streamlit as st
 
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters, model_name
 from bert4rec.runs.folder import Run
+from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, numbered_labels, when
@@ -25,7 +26,11 @@ def offer_models() -> dict[str, Run]:
     if not runs:
         _draw_empty(current)
     elif current is not None and current.id not in runs:
-        st.caption(f"Run {escape(current.name)} has no model yet; an earlier one is shown.")
+        yet = " yet" if _may_get_a_model(current) else ""
+        shown = runs[first_choice(runs)]
+        st.caption(
+            f"Run {escape(current.name)} has no model{yet}; {escape(shown.name)} is shown instead."
+        )
     return runs
 
 
@@ -38,8 +43,8 @@ def choose_model(runs: Mapping[str, Run], key: str, *, width: int = 420) -> Run:
         width: Of the box, in pixels.
     """
     current = state.current_run()
-    wanted = current.id if current is not None and current.id in runs else next(iter(runs))
-    if current is not None and current.id in runs:
+    wanted = first_choice(runs)
+    if current is not None and current.id == wanted:
         state.choose_run(current.id)
     if len(runs) == 1:
         return runs[wanted]
@@ -54,6 +59,27 @@ def choose_model(runs: Mapping[str, Run], key: str, *, width: int = 420) -> Run:
         width=width,
     )
     return runs[wanted]
+
+
+def first_choice(runs: Mapping[str, Run]) -> str:
+    """Return which of some runs to show: the one in use, else the newest on its data, else any.
+
+    Args:
+        runs: By id, newest first, not empty.
+    """
+    current = state.current_run()
+    if current is None:
+        return next(iter(runs))
+    if current.id in runs:
+        return current.id
+    # The sidebar goes on to name the data of the run in use.
+    alike = (run_id for run_id in others_on_the_same_data(current) if run_id in runs)
+    return next(alike, next(iter(runs)))
+
+
+def _may_get_a_model(run: Run) -> bool:
+    """Whether a run without a model goes on by itself, or can be taken up where it was cut off."""
+    return run.status().state in (*ACTIVE_STATES, "interrupted")
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
@@ -117,11 +143,14 @@ def _draw_empty(current: Run | None) -> None:
     if current is None:
         st.markdown("It needs a trained model first.")
         label = "Train a model"
-    else:
+    elif _may_get_a_model(current):
         st.markdown(
             f"It needs a trained model: that of {escape(current.name)} is saved after the first "
             "validation."
         )
         label = "Look at the training"
+    else:
+        st.markdown(f"It needs a trained model: {escape(current.name)} ended without one.")
+        label = "See how it ended"
     if st.button(label, type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")

@@ -106,10 +106,19 @@ def test_a_run_in_use_that_has_not_ended_is_named_where_another_is_offered(
     policy = Policy(settings=small_settings())
     fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
     app = open_page(run=fresh.id)
-    assert "fresh, the run in use, can be compared once it has ended." in plain(app)
+    assert "Run fresh, which is in use, can be compared once it has ended." in plain(app)
     assert app.multiselect(key="evaluate_runs").value == [run.id]
     fresh.set_status(state="interrupted")
     assert "only once it has been trained to an end" in plain(app.run())
+
+
+def test_beside_a_run_that_has_not_ended_one_of_the_same_data_is_offered_first(run: Run) -> None:
+    log = pd.DataFrame({"user": list("aaaabbbb"), "item": list("wxyzzyxw")})
+    others = prepare(log, name="small", workspace=run.workspace)
+    train(others, small_settings(n_epochs=1), name="other", workspace=run.workspace)
+    policy = Policy(settings=small_settings())
+    fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
+    assert open_page(run=fresh.id).multiselect(key="evaluate_runs").value == [run.id]
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.plain_text import WORD_JOINER
+from bert4rec.policy import Policy
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
+from bert4rec.runs.label import rename_run
+from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from tests.factories import ring_dataset, saved_dataset, small_settings
@@ -71,6 +74,34 @@ def test_without_a_model_the_page_says_what_will_appear_and_offers_one_button() 
     app = open_inspect()
     assert [button.label for button in app.button] == ["Train a model"]
     assert "It needs a trained model first." in texts(app)
+
+
+def test_beside_a_run_without_a_model_the_newest_of_the_same_data_is_named_and_shown(
+    run: Run,
+) -> None:
+    rename_run(run.folder, "of the same data")
+    others = saved_dataset(run.workspace, ring_dataset(n_items=9, n_users=12))
+    train(others, small_settings(n_epochs=1), workspace=run.workspace, name="of other data")
+    policy = Policy(settings=small_settings())
+    fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
+    fresh.set_status(state="failed")
+    app = open_inspect(run=fresh.id)
+    assert "Run fresh has no model; of the same data is shown instead." in texts(app)
+    (box,) = [box for box in app.selectbox if box.label == "Model"]
+    assert box.value == run.id
+    fresh.set_status(state="interrupted")
+    assert "Run fresh has no model yet;" in texts(app.run())
+
+
+def test_a_first_run_that_failed_promises_no_model(workspace: Path) -> None:
+    dataset = saved_dataset(workspace, ring_dataset(n_items=9, n_users=12))
+    fresh = create_run(workspace, dataset, Policy(settings=small_settings()), name="fresh")
+    app = open_inspect()
+    assert "that of fresh is saved after the first validation" in texts(app)
+    fresh.set_status(state="failed")
+    app.run()
+    assert "It needs a trained model: fresh ended without one." in texts(app)
+    assert [button.label for button in app.button] == ["See how it ended"]
 
 
 def test_a_run_that_is_shown_stays_and_is_in_the_link_though_nobody_chose_it(run: Run) -> None:

@@ -220,6 +220,15 @@ def test_an_empty_name_is_told_in_the_dialog(make: Make) -> None:
     assert run.name == "first"
 
 
+def test_a_dialog_that_asks_before_what_destroys_is_left_by_cancel(
+    make: Make, workspace: Path
+) -> None:
+    run = make("first")
+    app = press(open_runs([run]), "Delete", "Cancel")
+    assert list_runs(workspace) == [run]
+    assert "Cancel" not in [button.label for button in app.button]
+
+
 def test_a_deleted_run_comes_back_by_undo_until_the_page_is_left(
     make: Make, workspace: Path
 ) -> None:

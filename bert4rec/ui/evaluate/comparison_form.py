@@ -18,7 +18,7 @@ from bert4rec.ui.evaluate_choice import RUNS_KEY, strangers
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.redrawing import draw_anew
-from bert4rec.ui.run_choice import draw_left_out, run_labels
+from bert4rec.ui.run_choice import draw_left_out, first_choice, run_labels
 from bert4rec.view.markdown import escape
 from bert4rec.words import caption_of, counted, sentence, unique_labels
 
@@ -113,7 +113,7 @@ def _tell_left_out(runs: dict[str, Run]) -> None:
         return
     is_active = current.status().state in ACTIVE_STATES
     why = "once it has ended" if is_active else "only once it has been trained to an end"
-    st.caption(f"{escape(current.name)}, the run in use, can be compared {why}.")
+    st.caption(f"Run {escape(current.name)}, which is in use, can be compared {why}.")
 
 
 def _choose_runs(runs: dict[str, Run]) -> tuple[list[str], list[str]]:
@@ -148,9 +148,7 @@ def _set_defaults(runs: dict[str, Run]) -> None:
     there = [run_id for run_id in wanted or [] if run_id in runs]
     # Nothing is chosen on the way from runs of one dataset to those of another.
     if not there and wanted != []:
-        current = state.current_run()
-        is_ended = current is not None and current.id in runs
-        there = [current.id if current is not None and is_ended else next(iter(runs))]
+        there = [first_choice(runs)]
     st.session_state[RUNS_KEY] = there
     if BASELINES_KEY not in st.session_state:
         n_items = state.current_manifest() or {"counts": {"n_items": 0}}
