@@ -246,4 +246,5 @@ def memory_errors_explained(
 
 def _memory_error(device: str, what: str, fix: str) -> DeviceMemoryError:
     name, _ = _find_device(device)
-    return DeviceMemoryError(f"{what} did not fit the memory of {name}", fix=fix, device=name)
+    whose = "this machine" if name == "cpu" else name
+    return DeviceMemoryError(f"{what} did not fit the memory of {whose}", fix=fix, device=name)

@@ -244,10 +244,11 @@ class Trainer:
         rate = self.n_sequences_summed / max(self._summed_s, 1e-9)
         self._reset_sums()
         if not math.isfinite(loss):
+            also = "" if self.choice.precision == "float32" else ", or precision=float32"
+            where = f"epoch {self.position.epoch + 1}, step {self.position.step:,}"
             raise NonFiniteLossError(
-                f"the loss became {loss} in epoch {self.position.epoch + 1}, "
-                f"step {self.position.step:,}",
-                fix="Use a smaller learning_rate, or precision=float32.",
+                f"the loss became {loss} in {where}",
+                fix=f"Use a smaller learning_rate{also}.",
                 step=self.position.step,
             )
         learning_rate = self._learning_rate(self.position.step - 1)

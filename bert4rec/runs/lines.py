@@ -76,6 +76,11 @@ class Line:
     def __bool__(self) -> bool:
         return self.last is not None
 
+    @property
+    def has_several(self) -> bool:
+        """Whether it has more than one point."""
+        return self.first is not self.last
+
     def add(self, step: int, epoch: float, value: float) -> None:
         """Take the next point."""
         point = Point(step, epoch, value)

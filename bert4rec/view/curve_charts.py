@@ -19,7 +19,15 @@ from bert4rec.baselines.titles import YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.lines import Line
-from bert4rec.view.curve_layers import MARKS, best_layer, event_layer, hover_layer, raw_layer, zoom
+from bert4rec.view.curve_layers import (
+    MARKS,
+    alone_layer,
+    best_layer,
+    event_layer,
+    hover_layer,
+    raw_layer,
+    zoom,
+)
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import metric_name
 
@@ -168,14 +176,25 @@ def _chart(
         rows = [dot for dot in rows if dot.value is None or dot.value > 0]
     spec = _spec(y_title, series, from_zero=from_zero, is_log=is_log)
     found = {"best" if dot.is_best else dot.mark for dot in rows}
+    points = pd.DataFrame(rows, columns=list(Dot._fields))
+    points = points.assign(is_told=_told(points), is_alone=_alone(points))
+    found |= {"alone"} if points["is_alone"].any() else set()
     layers = {
+        "alone": alone_layer(),
         "best": best_layer(),
         "raw": raw_layer(),
         "event": event_layer({dot.series for dot in rows if dot.mark == "event"}),
     }
     spec["layer"][1:1] = [layer for mark, layer in layers.items() if mark in found]
-    points = pd.DataFrame(rows, columns=list(Dot._fields))
-    return Chart(points.assign(is_told=_told(points)), spec)
+    return Chart(points, spec)
+
+
+def _alone(points: pd.DataFrame) -> pd.Series:
+    """Return which points are all that their line has, and no best, which has its own mark."""
+    on_line = points[points["mark"] == ""]
+    alone = points["is_best"].astype(bool) & False
+    alone[on_line.index] = on_line.groupby("series")["mark"].transform("size") == 1
+    return alone & ~points["is_best"].astype(bool)
 
 
 def _told(points: pd.DataFrame) -> pd.Series:

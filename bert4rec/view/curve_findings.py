@@ -14,6 +14,9 @@ from bert4rec.view.run_figures import seen_words
 from bert4rec.words import metric_name, metric_text, number, percent, size
 
 MAX_TABLE_ROWS = 200
+# Events of a run that came to its end.
+ENDS = ("finished", "stopped")
+LAST_COUNT = "so the last weights count"
 TRANSITIONS_NOTE = "Transitions suggests what most often came directly after the last item."
 
 
@@ -27,7 +30,9 @@ def metric_finding(curves: Curves, metric: str, chosen_by: str | None = None) ->
     """
     best = best_row(curves)
     if best is None:
-        return "Nothing has been validated, so the last weights count."
+        # What failed or was cut off came to nothing yet.
+        has_ended = bool(curves.notes) and curves.notes[-1].get("event") in ENDS
+        return "Nothing has been validated" + (f", {LAST_COUNT}." if has_ended else ".")
     value, name = best["metrics"][metric], metric_name(metric)
     text = f"Best {name} {metric_text(value)} at epoch {best['epoch']}"
     if chosen_by is not None and chosen_by != metric:
@@ -53,7 +58,9 @@ def metric_words(
     notes += [TRANSITIONS_NOTE] if "transitions" in curves.baselines else []
     notes += [f"Ranked among the whole catalogue{seen}."] if seen else []
     finding = metric_finding(curves, metric, settings.valid_metric)
-    if is_live and not curves.bests and settings.eval_step:
+    if not curves.bests and not settings.eval_step:
+        finding = f"Nothing is validated, {LAST_COUNT}."
+    elif is_live and not curves.bests:
         first = min(settings.eval_step, settings.n_epochs)
         finding = f"The first validation follows epoch {first:,}."
     return finding, " ".join(notes)

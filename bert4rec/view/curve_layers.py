@@ -21,6 +21,14 @@ FOOT_PX, ABOVE_PX = -7, -21
 ZOOM = "zoom"
 
 
+def alone_layer() -> dict[str, Any]:
+    """Draw the only point of a line, of which a line would show nothing."""
+    return {
+        "transform": [{"filter": "datum.is_alone"}],
+        "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1, "clip": True},
+    }
+
+
 def best_layer() -> dict[str, Any]:
     """Mark each validation that was a new best, and the best of all with a larger sign."""
     size = {"condition": {"test": "datum.is_best", "value": 160}, "value": 45}

@@ -189,7 +189,7 @@ def test_every_failure_is_told_with_a_way_on_and_the_queue_goes_on_in_its_order(
         [
             ("the loss became", "smaller learning_rate"),
             ("dataset 'ring' is no longer there", "then let the run go on"),
-            ("did not fit the memory of cpu", "smaller batch_size"),
+            ("did not fit the memory of this machine", "smaller batch_size"),
         ],
         strict=True,
     ):

@@ -255,7 +255,7 @@ def test_memory_that_runs_out_in_a_step_fails_the_run_with_the_way_to_a_smaller_
                 7, lambda: patch.setattr(trainer_module.Trainer, "_update_weights", allocate)
             ),
         )
-    status = assert_failed(run, "did not fit the memory of cpu", "smaller batch_size")
+    status = assert_failed(run, "did not fit the memory of this machine", "smaller batch_size")
     assert status.error == "DeviceMemoryError"
     resume(run)
     assert_equal_ends(run, uninterrupted)
@@ -273,7 +273,8 @@ def test_memory_that_runs_out_names_the_device_that_was_chosen(
     with pytest.raises(MemoryError):
         execute(run)
     name = choose_device().device
-    assert_failed(run, f"{what} did not fit the memory of {name}", "smaller batch_size")
+    whose = "this machine" if name == "cpu" else name
+    assert_failed(run, f"{what} did not fit the memory of {whose}", "smaller batch_size")
 
 
 def test_memory_that_is_not_there_while_the_data_is_prepared_is_told_alike(
@@ -288,5 +289,5 @@ def test_memory_that_is_not_there_while_the_data_is_prepared_is_told_alike(
     monkeypatch.setattr("bert4rec.workshop.split_dataset", prepare)
     with pytest.raises(MemoryError):
         execute(run)
-    status = assert_failed(run, "did not fit the memory of cpu", "smaller batch_size")
+    status = assert_failed(run, "did not fit the memory of this machine", "smaller batch_size")
     assert status.error == "DeviceMemoryError"

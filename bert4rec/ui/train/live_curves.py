@@ -57,7 +57,7 @@ def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None
             curve_charts.loss_chart(curves, smoothing, is_log=is_log),
             "Training loss",
             curve_findings.loss_finding(curves),
-            RAW_NOTE if smoothing else "",
+            RAW_NOTE if smoothing and curves.line("loss").has_several else "",
             key=f"curve_loss_{run.id}",
             is_live=is_live,
         )

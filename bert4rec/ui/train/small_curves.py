@@ -34,6 +34,8 @@ LINE = "#2E86C6"
 STYLE = (
     "path{{fill:none;vector-effect:non-scaling-stroke}} .grid{{stroke:{grid}}} "
     ".line{{stroke:{line};stroke-width:2;stroke-linejoin:round}} "
+    # A line of one point is a dot: its two ends, which are round.
+    ".dot{{stroke:{line};stroke-width:6;stroke-linecap:round}} "
     ".measured{{stroke:{line};stroke-opacity:.4}} text{{fill:{text};font:12px sans-serif}} "
     ".end{{text-anchor:end}} .middle{{text-anchor:middle}}"
 )
@@ -128,6 +130,9 @@ def _picture(
     for at, (label, line) in enumerate(lines.items()):
         dash = DASHES[at % len(DASHES)]
         main = line.smoothed(smoothing, MAX_POINTS) if smoothing else measured[label]
+        if len(main) == 1:
+            parts.append(element("path", class_="dot", d=path(2 * main)))
+            continue
         if smoothing:
             parts.append(element("path", class_="measured", d=path(measured[label])))
         parts.append(element("path", class_="line", d=path(main), stroke_dasharray=dash))

@@ -65,10 +65,36 @@ def test_before_the_first_validation_a_live_run_says_when_it_comes() -> None:
     assert finding == "The first validation follows epoch 5."
     assert note == "Ranked among the whole catalogue, seen items removed."
     assert words(begun, is_live=True, eval_step=50)[0].endswith("epoch 20.")
-    never = words(begun, is_live=True, eval_step=0)
-    assert never == words(begun, is_live=False, eval_step=5)
-    assert "Nothing has been validated" in never[0]
+    never = "Nothing is validated, so the last weights count."
+    assert {words(begun, is_live=live, eval_step=0)[0] for live in (True, False)} == {never}
     assert "diamond" in words(curves_of(2), is_live=True)[1]
+
+
+@pytest.mark.parametrize(
+    ("end", "finding"),
+    [
+        ("finished", "Nothing has been validated, so the last weights count."),
+        ("stopped", "Nothing has been validated, so the last weights count."),
+        ("failed", "Nothing has been validated."),
+    ],
+)
+def test_the_weights_of_a_run_that_came_to_no_end_do_not_count(end: str, finding: str) -> None:
+    curves = Curves(notes=[{"event": end}])
+    assert curve_findings.metric_finding(curves, METRIC) == finding
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.6])
+def test_the_only_point_of_a_line_is_drawn_as_one(smoothing: float) -> None:
+    def alone(curves: Curves) -> list[str]:
+        chart = loss_chart(curves, smoothing)
+        has_layer = any("is_alone" in str(layer) for layer in chart.spec["layer"])
+        assert has_layer == chart.points["is_alone"].any()
+        return list(chart.points.loc[chart.points["is_alone"], "series"])
+
+    assert alone(curves_of(1, n_lines=1)) == ["Loss"]
+    assert alone(curves_of(1, n_lines=2)) == []
+    # The first validation is the best, which has a mark of its own.
+    assert not metric_chart(curves_of(1), METRIC).points["is_alone"].any()
 
 
 def test_the_pointer_finds_what_stands_out_of_a_long_line() -> None:

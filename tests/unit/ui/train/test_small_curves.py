@@ -32,6 +32,16 @@ def test_a_run_of_the_time_before_gradient_norms_has_all_other_charts() -> None:
     assert "Gradient norm" not in curve_findings.small_table(curves)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.6])
+def test_the_only_point_of_a_line_is_a_dot(smoothing: float) -> None:
+    for drawing in small_curves(curves_of(1, n_lines=1), smoothing).values():
+        (dot,) = paths(drawing, "dot")
+        assert re.fullmatch(r"M(\S+ \S+)L\1", dot)
+        assert not paths(drawing, "line") + paths(drawing, "measured")
+    for drawing in small_curves(curves_of(1, n_lines=2), smoothing).values():
+        assert not paths(drawing, "dot")
+
+
 def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
     curves = curves_of(2)
     assert len(paths(small_curves(curves)["memory"], "line")) == 1
