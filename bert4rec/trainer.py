@@ -244,13 +244,11 @@ class Trainer:
         rate = self.n_sequences_summed / max(self._summed_s, 1e-9)
         self._reset_sums()
         if not math.isfinite(loss):
+            at = self.position
+            what = f"the loss became {loss} in epoch {at.epoch + 1}, step {at.step:,}"
             also = "" if self.choice.precision == "float32" else ", or precision=float32"
-            where = f"epoch {self.position.epoch + 1}, step {self.position.step:,}"
-            raise NonFiniteLossError(
-                f"the loss became {loss} in {where}",
-                fix=f"Use a smaller learning_rate{also}.",
-                step=self.position.step,
-            )
+            fix = f"Use a smaller learning_rate{also}."
+            raise NonFiniteLossError(what, fix=fix, step=at.step)
         learning_rate = self._learning_rate(self.position.step - 1)
         self.listener(Trained(self.position, loss, grad_norm, learning_rate, rate))
         if self._tick - self._tidied >= TIDY_EVERY_S:

@@ -28,6 +28,7 @@ class Column(NamedTuple):
         is_number: Whether it stands at the right.
         full: Value at which a bar beside the words is full; None for no bar.
         is_signed: Whether bars begin in the middle, at a marked 0, and go to either side.
+        is_id: Whether it may be cut where there is little room; pointing at it tells the whole.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column(NamedTuple):
     is_number: bool = False
     full: float | None = None
     is_signed: bool = False
+    is_id: bool = False
 
 
 def count_column(name: str, title: str, about: str = "") -> Column:
@@ -94,7 +96,8 @@ def _head(column: Column) -> str:
 def _cell(column: Column, value: Any) -> str:
     words = "–" if pd.isna(value) else _text(column.words(value))
     if column.full is None:
-        return f"<td{_kind(column)}>{words}</td>"
+        whole = f' title="{words}"' if column.is_id else ""
+        return f"<td{_kind(column)}{whole}>{words}</td>"
     bar = _bar(column, 0.0 if pd.isna(value) else float(value))
     return f"<td{_kind(column)}><div>{bar}<span>{words}</span></div></td>"
 
@@ -110,6 +113,8 @@ def _bar(column: Column, value: float) -> str:
 def _kind(column: Column) -> str:
     if column.full is not None:
         return " class=bar"
+    if column.is_id:
+        return " class=id"
     return " class=number" if column.is_number else ""
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+from collections import Counter
 
+import pandas as pd
+import pytest
+from playwright.sync_api import FloatRect, Locator, Page, expect
+
+from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from tests.e2e.conftest import Server, settle
 
@@ -55,6 +59,39 @@ def test_the_legend_of_a_narrow_split_is_not_cut_off(
         assert box is not None
         assert chart["y"] <= box["y"]
         assert box["x"] + box["width"] <= chart["x"] + chart["width"]
+
+
+@pytest.mark.parametrize(("width", "in_a_row"), [(1440, 6), (1024, 3), (390, 2)])
+def test_no_figure_of_a_dataset_stands_alone_and_long_ids_take_one_line(
+    width: int, in_a_row: int, server: Server, page: Page
+) -> None:
+    long = "a-very-long-name-of-a-person-who-listens"
+    log = pd.DataFrame({"user": [f"{long}-{at % 30}@example.org" for at in range(180)]})
+    moments = [1_700_000_000 + 100_000 * at for at in range(180)]
+    log = log.assign(item=[f"t{at % 11}" for at in range(180)], timestamp=moments)
+    prepare(log, name="long", workspace=server.workspace)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server.url}/data")
+    figures = page.get_by_test_id("stMetric")
+    expect(figures).to_have_count(6)
+    settle(page)
+    tops = Counter(round(place_of(figure)["y"]) for figure in figures.all())
+    assert set(tops.values()) == {in_a_row}
+    ids = page.locator(".reading-table td.id")
+    expect(ids).to_have_count(8)
+    assert ids.first.get_attribute("title") == f"{long}-0@example.org"
+    lines = ids.evaluate_all(
+        "cells => cells.map(cell => { const all = document.createRange();"
+        "all.selectNodeContents(cell);"
+        "return new Set([...all.getClientRects()].map(each => Math.round(each.top))).size })"
+    )
+    assert set(lines) == {1}
+
+
+def place_of(what: Locator) -> FloatRect:
+    place = what.bounding_box()
+    assert place is not None
+    return place
 
 
 def test_a_prepared_dataset_is_shown_from_its_top(server: Server, page: Page) -> None:

@@ -125,7 +125,7 @@ def _draw_metrics(found: Profile) -> None:
     if found.first_at is not None:
         figures["Time span"] = time_span(found.first_at, found.last_at)
     # In a row each is as wide as its figure needs; a grid would cut the longest off.
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="data_figures"):
         for label, value in figures.items():
             st.metric(label, value, border=True, help=METRIC_HELP[label])
 
@@ -240,7 +240,7 @@ def _draw_sequences(dataset: SequenceDataset) -> None:
         draw_table(
             pd.DataFrame(rows, columns=["user", "length", "sequence"]),
             [
-                Column("user", "User"),
+                Column("user", "User", is_id=True),
                 count_column("length", "Length"),
                 Column("sequence", "Sequence"),
             ],

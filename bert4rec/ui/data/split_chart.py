@@ -39,9 +39,10 @@ Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
 FRAME_PX = 110
 DOT_SIZE = 70
-# As wide as so many letters of an id are at most.
-LABEL_PX = 280
 MAX_TEXT = 40
+# An id is cut where it would leave no room for the dots on a phone; the table has all of it. With
+# a number behind, where others begin alike, it takes so much.
+MAX_ID, LABEL_PX = 14, 125
 # The name of a moment of a cut; the two stand above each other, for they may be close in time.
 CUT_NAME_PX = 14
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
@@ -194,7 +195,7 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
     """Return the histories as rows of dots: over time for a split by time, else from the end."""
     x = _x_axis(picture, over_time=split.cuts is not None)
     users = {
-        str(at): shortened(dataset.user_id(int(user)), MAX_TEXT)
+        str(at): shortened(dataset.user_id(int(user)), MAX_ID)
         for at, user in enumerate(picture.user_idx)
     }
     labels = np.array(list(unique_labels(users).values()), dtype=object)
@@ -255,7 +256,7 @@ def _x_axis(picture: SplitPicture, *, over_time: bool) -> dict[str, Any]:
     axis: dict[str, Any] = AXIS | {"grid": False}
     if not over_time:
         axis |= {"format": "d", "tickMinStep": 1, "tickCount": 10}
-        title = "Items counted from the newest, which is 0"
+        title = "Items from the newest (0)"
         scale: dict[str, Any] = {"zero": False, "nice": False, "padding": 10}
         return {"type": "quantitative", "title": title, "axis": axis, "scale": scale}
     scale = {"nice": False, "padding": 10}

@@ -154,6 +154,8 @@ def _picture(
             height=HEIGHT,
             viewBox=f"0 0 {UNITS} {HEIGHT}",
             preserveAspectRatio="none",
+            # What stands at an end is as thick as elsewhere.
+            overflow="visible",
         ),
         xmlns="http://www.w3.org/2000/svg",
     )

@@ -28,6 +28,14 @@ def test_names_and_help_cannot_leave_their_attribute() -> None:
     assert list(read_table(body).columns) == [hostile]
 
 
+def test_an_id_that_may_be_cut_tells_the_whole_of_itself_and_nothing_more() -> None:
+    ids = pd.DataFrame({"user": ['"><b>x'], "other": ["y"]})
+    columns = [Column("user", "User", is_id=True), Column("other", "Other")]
+    body = table_html(ids, columns, alt="ids")
+    assert '<td class=id title="&quot;&gt;&lt;b&gt;x">&quot;&gt;&lt;b&gt;x</td>' in body
+    assert "<td>y</td>" in body
+
+
 def test_a_bar_is_full_at_its_value_and_never_longer() -> None:
     shares = pd.DataFrame({"share": [0.1, 0.2, 0.9, 0.0]})
     body = table_html(shares, [share_column("share", "Share", full=0.2)], alt="shares")

@@ -4,11 +4,19 @@ import pandas as pd
 import pytest
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.prepare import prepare
 from bert4rec.data.split import TimeCuts, global_time, leave_one_out
 from bert4rec.data.split_picture import picture_of
 from bert4rec.data.split_record import split_record
 from bert4rec.setting_checks import parse_settings
-from bert4rec.ui.data.split_chart import PART_NAMES, WAYS, split_chart, split_table, split_words
+from bert4rec.ui.data.split_chart import (
+    MAX_ID,
+    PART_NAMES,
+    WAYS,
+    split_chart,
+    split_table,
+    split_words,
+)
 from tests.factories import timed_dataset
 
 HOUR = 3600.0
@@ -28,6 +36,16 @@ def test_parts_differ_in_colour_and_in_sign_and_only_those_that_occur_are_in_the
     assert points.loc[points["part"] == "Test", "x"].tolist() == [0]
     assert channels["y"]["sort"] is None
     assert points["user"].unique().tolist() == ["1", "0"]
+
+
+def test_long_ids_that_begin_alike_leave_room_for_the_dots_and_stay_apart() -> None:
+    ids = [f"a-very-long-name-{at}@example.org" for at in range(3)]
+    log = pd.DataFrame({"user": [user for user in ids for _ in range(4)], "item": list("abcd") * 3})
+    dataset = prepare(log)
+    split = leave_one_out(dataset)
+    users = split_chart(picture_of(dataset, split), dataset, split).points["user"]
+    assert users.nunique() == 3
+    assert users.str.len().max() <= MAX_ID + len(" (3)")
 
 
 def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
