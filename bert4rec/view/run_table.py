@@ -14,7 +14,7 @@ from bert4rec.errors import Bert4RecError, FormatError
 from bert4rec.hyperparameters import model_name, values_in_effect
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
-from bert4rec.view.state_words import state_word
+from bert4rec.view.state_words import state_cell
 from bert4rec.words import metric_name
 
 
@@ -134,9 +134,9 @@ def run_frame(rows: Iterable[RunRow]) -> pd.DataFrame:
                 "Run": row.name,
                 "Best": None if row.state == "running" else row.best,
                 "On test": row.test,
-                "Metric": metric_name(row.metric) if row.metric else "",
-                "State": state_word(row.state).label,
+                "State": state_cell(row.state),
                 "Model": row.model,
+                "Metric": metric_name(row.metric) if row.metric else "",
                 "Time": None if row.state == "running" else row.trained_s,
                 "Data": row.data,
                 "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,

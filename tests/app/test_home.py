@@ -144,7 +144,7 @@ def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     assert "Under way" not in texts(app)
     assert "0.4000 on the test items" in texts(app)
     row = app.dataframe[0].value.iloc[0]
-    assert row["State"] == "Finished"
+    assert row["State"] == "✓ Finished"
     assert row["Best"] == pytest.approx(0.5)
     assert row["Time"] == pytest.approx(30.0)
 
@@ -167,13 +167,13 @@ def test_a_run_without_a_process_is_shown_as_interrupted(run: Run) -> None:
     path = run.folder / "status.json"
     write_json(path, read_json(path) | {"pid": 2**22 + 1})
     app = open_home()
-    assert app.dataframe[0].value.iloc[0]["State"] == "Interrupted"
+    assert app.dataframe[0].value.iloc[0]["State"] == "▲ Interrupted"
 
 
 def test_a_damaged_run_is_a_row_and_not_a_crash(run: Run) -> None:
     (run.folder / "config.json").write_text("{")
     app = open_home()
-    assert app.dataframe[0].value.iloc[0]["State"] == "Unreadable"
+    assert app.dataframe[0].value.iloc[0]["State"] == "? Unreadable"
 
 
 def test_names_from_elsewhere_are_never_markdown(run: Run) -> None:

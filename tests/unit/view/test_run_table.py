@@ -30,12 +30,13 @@ def test_the_newest_run_with_test_figures_is_named_and_not_the_best() -> None:
 
 
 def test_name_and_figures_come_first_as_a_phone_shows_few_columns() -> None:
-    assert list(run_frame([RunRow("a", "a", "finished")]))[:3] == ["Run", "Best", "On test"]
+    shown = list(run_frame([RunRow("a", "a", "finished")]))
+    assert shown[:4] == ["Run", "Best", "On test", "State"]
 
 
 def test_a_row_without_figures_is_still_a_row() -> None:
     frame = run_frame([RunRow("a", "a", "unreadable")])
-    assert frame["State"].tolist() == ["Unreadable"]
+    assert frame["State"].tolist() == ["? Unreadable"]
     assert frame["Best"].isna().all()
 
 
