@@ -30,6 +30,8 @@ from bert4rec.extras import is_installed, missing_extra
 LOGIN_VARIABLE = "BERT4REC_LOGIN"
 EXTRA = "login"
 CALLBACK = "/oauth2callback"
+# Tells the door for a while that somebody came back from the provider and was not recognised.
+FAILED_COOKIE = "bert4rec_login_failed"
 SHARED = ("redirect_uri", "cookie_secret")
 OF_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
 LEAST_SECRET = 32

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.errors import FormatError
-from bert4rec.login_file import LOGIN_VARIABLE, Login, read_login
+from bert4rec.login_file import FAILED_COOKIE, LOGIN_VARIABLE, Login, read_login
 from bert4rec.ui.state import show_error
 from bert4rec.view.markdown import escape
 
@@ -52,9 +52,18 @@ def draw_door() -> None:
     with st.container(width=420):
         st.title("BERT4Rec", anchor=False)
         if _is_known():
-            st.error("This account is not let in here. Ask whoever runs this dashboard.")
+            st.error(
+                "This account is not let in here. Ask whoever runs this dashboard, or log out and "
+                "take another account.",
+                icon=":material/block:",
+            )
             draw_leaving()
             return
+        if st.context.cookies.get(FAILED_COOKIE):
+            st.warning(
+                "The login failed: it was refused, or it took too long. Try again.",
+                icon=":material/warning:",
+            )
         st.markdown("Whoever uses this dashboard has to log in first.")
         for provider in login.providers:
             words = f"Log in with {escape(provider.capitalize())}" if provider else "Log in"
@@ -67,8 +76,10 @@ def draw_leaving() -> None:
     if asked_login() is None:
         return
     with st.container(gap="xsmall"):
-        st.caption("Logged in")
-        st.markdown(escape(str(_user().get("email") or _user().get("name") or "")))
+        st.caption("Logged in as")
+        # Not every provider tells more than a number of its own.
+        told = (str(_user().get(claim) or "") for claim in ("email", "name", "sub"))
+        st.markdown(escape(next(filter(None, told), "")))
         if st.button("Log out", icon=":material/logout:", type="tertiary"):
             st.logout()
 

@@ -56,6 +56,19 @@ def test_nobody_sees_a_page_before_a_login(guarded: Server, page: Page, path: st
     expect(page.get_by_role("heading")).to_have_text(["BERT4Rec"])
 
 
+def test_a_login_that_failed_is_told_at_the_door_and_can_be_tried_again(
+    guarded: Server, page: Page
+) -> None:
+    page.goto(f"{guarded.url}/oauth2callback?code=forged&state=forged")
+    expect(page.get_by_text("The login failed")).to_be_visible()
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text(re.compile("^ann@"))).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    settle(page)
+    assert page.get_by_text("The login failed").count() == 0
+
+
 def test_whoever_is_allowed_logs_in_uses_the_dashboard_and_logs_out(
     guarded: Server, page: Page
 ) -> None:

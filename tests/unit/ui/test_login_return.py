@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from bert4rec.login_file import FAILED_COOKIE
 from bert4rec.ui.login_return import COOKIE, LoginReturn
 
 HOME = "https://maps.example.org"
@@ -18,8 +20,13 @@ def client() -> TestClient:
     def to_provider(_: object) -> RedirectResponse:
         return RedirectResponse("https://accounts.example.org/", 302)
 
-    def to_home(_: object) -> RedirectResponse:
-        return RedirectResponse("/", 302)
+    def to_home(request: Request) -> RedirectResponse:
+        answer = RedirectResponse("/", 302)
+        if request.query_params.get("code") == "right":
+            answer.set_cookie("_streamlit_user", "ann")
+        else:
+            answer.delete_cookie("_streamlit_user")
+        return answer
 
     def page(_: object) -> PlainTextResponse:
         return PlainTextResponse("a page")
@@ -67,3 +74,21 @@ def test_a_cookie_of_somebody_else_leads_to_no_other_place(
 
 def test_other_paths_are_left_alone(client: TestClient) -> None:
     assert "set-cookie" not in client.get("/data", headers={"referer": f"{HOME}/data"}).headers
+
+
+@pytest.mark.parametrize(
+    ("query", "has_failed"),
+    [("code=right", False), ("code=forged&state=x", True), ("error=access_denied", True)],
+)
+def test_the_door_is_told_of_a_login_that_failed_until_the_next_one(
+    client: TestClient, query: str, has_failed: bool
+) -> None:
+    client.get(f"/oauth2callback?{query}")
+    assert (FAILED_COOKIE in client.cookies) == has_failed
+    client.get("/auth/login")
+    assert FAILED_COOKIE not in client.cookies
+
+
+def test_who_comes_back_from_a_logout_has_failed_at_nothing(client: TestClient) -> None:
+    client.get("/oauth2callback?state=x")
+    assert FAILED_COOKIE not in client.cookies
