@@ -103,3 +103,19 @@ def test_one_step_back_leads_to_the_page_before(server: Server, page: Page, titl
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="BERT4Rec", exact=True)).to_be_visible()
+
+
+def test_on_a_dark_phone_choices_have_all_their_sides_and_the_chosen_one_is_bright(
+    server: Server, visit: Visit
+) -> None:
+    page = visit(color_scheme="dark", viewport={"width": 390, "height": 1000})
+    page.goto(f"{server.url}/data")
+    chosen = page.get_by_role("radio", name="Sample")
+    expect(chosen).to_be_checked()
+    settle(page)
+    chosen.hover()
+    expect(chosen).to_have_css("color", "rgb(86, 180, 233)")
+    for name in ("Upload", "File on the server"):
+        for side in ("left", "right"):
+            beside = page.get_by_role("radio", name=name)
+            expect(beside).to_have_css(f"border-{side}-color", "rgb(58, 67, 77)")
