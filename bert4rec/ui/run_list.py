@@ -207,7 +207,8 @@ def _cells(listed: ListedRun) -> dict[str, object]:
         "Time": row.trained_s,
         "Epochs": epochs,
         "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
-        "Tags": list(row.tags),
+        # Nothing, as elsewhere a dash, and not an empty list.
+        "Tags": list(row.tags) or None,
         "Seed": row.settings.get("seed"),
         "On disk": listed.n_bytes,
     }

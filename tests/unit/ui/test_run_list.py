@@ -181,3 +181,8 @@ def test_datasets_of_one_name_are_told_apart_and_a_renamed_one_is_one() -> None:
     labels = data_labels([*rows, RunRow("b", "B", "unreadable")])
     assert list(labels.values()) == ["log (aaaaaaaa)", "log (bbbbbbbb)", "new"]
     assert list(labels) == ["a" * 64, "b" * 64, "c" * 64]
+
+
+def test_a_run_without_tags_has_no_empty_list_in_its_cell() -> None:
+    rows = (RunRow("a", "A", "finished"), RunRow("b", "B", "finished", tags=("good",)))
+    assert list_frame([ListedRun(row) for row in rows])["Tags"].tolist() == [None, ["good"]]
