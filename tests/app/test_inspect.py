@@ -21,6 +21,7 @@ from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
 from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
+from bert4rec.words import MINUS
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
@@ -403,7 +404,8 @@ def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path)
     open_tab(app, ":material/compare: Another model")
     table = table_with(app, "Rank there")
     assert table["Place"].tolist() == ["2", "4"]
-    bits = table[["Bits here", "Bits there", "Gained there"]].astype(float).to_numpy()
+    told = table[["Bits here", "Bits there", "Gained there"]]
+    bits = told.map(lambda words: float(words.replace(MINUS, "-"))).to_numpy()
     np.testing.assert_allclose(bits[:, 1] - bits[:, 0], bits[:, 2], atol=1e-9)
     assert "Of 2 hidden places" in texts(app)
     # Two runs of one name are told apart.

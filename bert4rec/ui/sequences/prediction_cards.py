@@ -12,7 +12,7 @@ from bert4rec.explain import Prediction
 from bert4rec.suggestions import Suggestion
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.view.markdown import escape
-from bert4rec.words import number, percent
+from bert4rec.words import number, percent, signed
 
 CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sides"}
 # Plain signs: the name of an icon would be read out as it is written.
@@ -295,7 +295,7 @@ def draw_places(table: pd.DataFrame) -> None:
 
 def bits_words(bits: float) -> str:
     """Return bits with one digit."""
-    return f"{bits:.1f}"
+    return number(bits, 1)
 
 
 def told_bits(bits: float) -> float:
@@ -308,7 +308,7 @@ def signed_bits(bits: float) -> str:
 
     Example:
         >>> [signed_bits(bits) for bits in (1.25, -0.5, 0.04, -0.04)]
-        ['+1.2', '-0.5', '0.0', '0.0']
+        ['+1.2', '−0.5', '0.0', '0.0']
     """
     told = told_bits(bits)
-    return f"{told:+.1f}" if told else "0.0"
+    return signed(told, 1) if told else "0.0"
