@@ -9,9 +9,10 @@ from playwright.sync_api import Locator, Page, expect
 from bert4rec.data.collection import note_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
-from bert4rec.plain_text import WORD_JOINER
+from bert4rec.plain_text import WORD_JOINER, shortened
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
+from bert4rec.ui.data.split_chart import MAX_ID
 from tests.e2e.conftest import Server, settle
 from tests.factories import small_settings
 
@@ -59,8 +60,8 @@ def test_a_browser_shows_names_ids_and_notes_as_they_are_and_runs_nothing(
     assert len(named) >= len(HOSTILE) // 2
     assert named <= {*HOSTILE}
     labels = page.get_by_test_id("stVegaLiteChart").last.locator(".role-axis-label text")
-    # Twelve users are drawn, two of which have plain names.
-    assert {*HOSTILE} <= {*labels.all_text_contents()}
+    # Twelve users are drawn, two of which have plain names; long ones are cut.
+    assert {shortened(one, MAX_ID) for one in HOSTILE} <= {*labels.all_text_contents()}
 
     page.get_by_role("button", name="Delete").click()
     question = page.get_by_role("dialog").get_by_text("will be deleted")
