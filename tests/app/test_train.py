@@ -469,6 +469,30 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     assert newest.status().state == "finished"
 
 
+@pytest.mark.parametrize(
+    ("rate", "smaller", "told"), [(0.005, 0.0005, "0.0005"), (40.0, 0.001, "0.001")]
+)
+def test_a_run_that_lost_its_numbers_starts_again_with_a_smaller_learning_rate_at_one_click(
+    dataset: SequenceDataset,
+    workspace: Path,
+    open_train: Open,
+    rate: float,
+    smaller: float,
+    told: str,
+) -> None:
+    run = queued_run(workspace, learning_rate=rate)
+    run.set_status(state="failed", error="NonFiniteLossError", message="lost", fix="less")
+    app = open_train(run)
+    button = next(one for one in app.button if one.label.startswith("Again with"))
+    assert button.label == f"Again with learning rate {told}"
+    button.click()
+    app.run()
+    wait_for_the_end(workspace)
+    newest = list_runs(workspace)[0]
+    assert newest.id != run.id
+    assert newest.hyperparameters().learning_rate == pytest.approx(smaller)
+
+
 def test_a_smaller_batch_on_a_device_that_is_gone_leaves_no_run_behind(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

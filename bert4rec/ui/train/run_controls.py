@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import RunError
+from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, free_run_name
@@ -22,12 +24,15 @@ from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
+from bert4rec.view.forms import form_fields
 from bert4rec.view.markdown import escape
+from bert4rec.view.setting_words import value_text
 from bert4rec.words import sentence
 
 PROBLEM_KEY = "train_problem"
-# Ends that a smaller batch may avert.
+# Ends that a smaller batch may avert, and one that a smaller learning rate may.
 WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
+LOST_NUMBERS = "NonFiniteLossError"
 
 
 def shown_state(run: Run, status: Status) -> str:
@@ -117,14 +122,14 @@ def _draw_running(run: Run, now: str) -> None:
 def _draw_ended(run: Run, status: Status) -> None:
     if run.summary() is not None:
         draw_onward(run)
-    if status.error in WANT_OF_MEMORY and run.hyperparameters().batch_size > 1:
-        half = run.hyperparameters().batch_size // 2
+    for name, value in _milder(run.hyperparameters(), status.error).items():
+        title = form_fields()[name].title.lower()
         st.button(
-            f"Again with batch size {half:,}",
+            f"Again with {title} {value_text(value, name)}",
             icon=":material/replay:",
             type="primary",
             on_click=carry_out,
-            args=(PROBLEM_KEY, _start_smaller, run),
+            args=(PROBLEM_KEY, _start_again, run, {name: value}),
         )
     label, obstacle = resume_offer(run)
     _button(
@@ -184,13 +189,21 @@ def _button(
     )
 
 
-def _start_smaller(run: Run) -> None:
-    settings = run.hyperparameters()
-    smaller = settings.model_copy(update={"batch_size": settings.batch_size // 2})
-    policy = Policy(run.policy().kind, smaller)
+def _milder(settings: Hyperparameters, error: str) -> dict[str, Any]:
+    """Return the setting with which a run that failed so may come through, if there is one."""
+    if error in WANT_OF_MEMORY and settings.batch_size > 1:
+        return {"batch_size": settings.batch_size // 2}
+    if error == LOST_NUMBERS:
+        return {"learning_rate": min(settings.learning_rate / 10, Hyperparameters().learning_rate)}
+    return {}
+
+
+def _start_again(run: Run, changes: dict[str, Any]) -> None:
+    settings = run.hyperparameters().model_copy(update=changes)
+    policy = Policy(run.policy().kind, settings)
     name = free_run_name(state.workspace(), run.name)
     again = state.job_service().make_and_submit(
-        smaller.device,
+        settings.device,
         lambda: create_run(state.workspace(), run.dataset(), policy, name=name),
     )
     state.choose_run(again.id)
