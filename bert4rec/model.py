@@ -170,7 +170,9 @@ class Network(nn.Module):
         self.norm = nn.LayerNorm(d, eps)
 
     def initialise(self, std: float, generator: torch.Generator | None) -> None:
-        """Draw the initial weights with that standard deviation."""
+        """Draw the initial weights with that standard deviation; None: they stay as made."""
+        if generator is None:
+            return
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -214,7 +216,7 @@ class Bert4Rec(Network):
     Args:
         n_items: Size N of the catalogue; index 0 is PAD, 1..N are items, N + 1 is MASK.
         settings: The hyperparameters.
-        generator: Chance behind the initial weights.
+        generator: Chance behind the initial weights; None where others are loaded.
     """
 
     def __init__(

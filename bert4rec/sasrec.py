@@ -30,7 +30,7 @@ class SasRec(Network):
     Args:
         n_items: Size N of the catalogue; index 0 is PAD, 1..N are items, N + 1 is not used.
         settings: The hyperparameters.
-        generator: Chance behind the initial weights.
+        generator: Chance behind the initial weights; None where others are loaded.
     """
 
     sees_future = False
@@ -117,7 +117,13 @@ def causal_sight(items_bs: Tensor) -> Tensor:
 def new_network(
     n_items: int, settings: Hyperparameters, generator: torch.Generator | None = None
 ) -> Bert4Rec | SasRec:
-    """Return the untrained network that the settings ask for."""
+    """Return the network that the settings ask for, untrained.
+
+    Args:
+        n_items: Size N of the catalogue.
+        settings: The hyperparameters.
+        generator: Chance behind the initial weights; None where others are loaded.
+    """
     kind = Bert4Rec if settings.sees_future else SasRec
     return kind(n_items, settings, generator)
 

@@ -324,3 +324,27 @@ def test_no_later_item_carries_a_prediction(shelf: Recommender) -> None:
     fall = occlusion(shelf, np.array([1, 2, 3, 4, 5]), 2)
     assert fall[:2].all()
     assert fall[2:] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_a_network_whose_weights_are_loaded_is_the_one_they_were_of(attention: str) -> None:
+    settings = small_settings(attention=attention)
+    drawn = new_network(N_ITEMS, settings, torch.Generator().manual_seed(1))
+    loaded = new_network(N_ITEMS, settings)
+    loaded.load_state_dict(drawn.state_dict())
+    before, after = dict(drawn.named_parameters()), dict(loaded.named_parameters())
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    # Loading is strict, and nothing else is kept in a network.
+    assert not set(dict(loaded.named_buffers()))
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_without_chance_no_initial_weights_are_drawn(
+    attention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(*_args: object, **_settings: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(torch.nn.init, "trunc_normal_", drawn)
+    new_network(N_ITEMS, small_settings(attention=attention))

@@ -88,3 +88,13 @@ def test_membership_means_raw_ids(vocabulary: Vocabulary) -> None:
 def test_the_other_columns_are_kept(vocabulary: Vocabulary) -> None:
     assert vocabulary.table["genre"].tolist() == ["jazz", "rock", "jazz", "jazz"]
     assert vocabulary.counts.tolist() == [5, 9, 1, 9]
+
+
+@pytest.mark.parametrize("kind", ["str", "object", "string", "category", "Int64", "float64"])
+def test_ids_and_titles_are_the_cells_as_texts_whatever_the_column_holds(kind: str) -> None:
+    cells = pd.Series(["3", "10", "7"])
+    column = (cells.astype(int) if kind in ("Int64", "float64") else cells).astype(kind)
+    vocabulary = Vocabulary(pd.DataFrame({"item_id": column, "title": column, "count": [1, 2, 3]}))
+    assert vocabulary.item_ids == [str(value) for value in column]
+    assert vocabulary.titles == vocabulary.item_ids
+    assert [vocabulary.find(item) for item in vocabulary.item_ids] == [1, 2, 3]
