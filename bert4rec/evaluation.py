@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +82,7 @@ def judge(
     remove_seen: bool,
     list_length: int = LIST_LENGTH,
     n_threads: int = 1,
+    tell: Callable[[int], None] | None = None,
 ) -> Judgement:
     """Rank every row's next item among the whole catalogue.
 
@@ -92,6 +95,7 @@ def judge(
             already holds then counts as missed. `choose_seen` decides it for a run.
         list_length: How many of the best items of each row are looked for; ranks need none.
         n_threads: Threads that take batches side by side.
+        tell: Told after each batch how many rows are ranked, by one thread at a time.
     """
     targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
     shared = None
@@ -101,8 +105,18 @@ def judge(
     ranks = np.empty(len(rows), dtype=np.int64)
     top = np.empty((len(rows), min(list_length, dataset.n_items)), dtype=np.int64)
 
-    @torch.inference_mode()
+    n_ranked, counting = 0, threading.Lock()
+
     def rank(batch: slice) -> None:
+        nonlocal n_ranked
+        rank_rows(batch)
+        with counting:
+            n_ranked += batch.stop - batch.start
+            if tell is not None:
+                tell(n_ranked)
+
+    @torch.inference_mode()
+    def rank_rows(batch: slice) -> None:
         histories = Histories.at(dataset, rows.take(batch))
         if shared is not None:
             removed = histories if remove_seen else None

@@ -18,7 +18,6 @@ from bert4rec.data.split import Split
 from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained, return_freed_memory
 from bert4rec.errors import DatasetError, RunError
-from bert4rec.evaluation import summarise
 from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
@@ -38,7 +37,7 @@ from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
 from bert4rec.words import counted, duration
-from bert4rec.workshop import Workshop, training_counts
+from bert4rec.workshop import JudgeWatch, Workshop, training_counts
 
 
 def train(
@@ -279,7 +278,7 @@ def _summary(
     run: Run, workshop: Workshop, trainer: Trainer, baselines: dict[str, Scorer]
 ) -> dict[str, Any]:
     dataset, position = workshop.dataset, trainer.position
-    report = _report(workshop, {"bert4rec": workshop.finished_scorer, **baselines})
+    report = workshop.report({"bert4rec": workshop.finished_scorer, **baselines})
     rows, _ = run.journal.read()
     rates = [row["sequences_per_s"] for row in rows if row.get("event") == "train"]
     return {
@@ -304,22 +303,13 @@ def _summary(
     }
 
 
-def _report(workshop: Workshop, scorers: dict[str, Scorer]) -> dict[str, Any]:
-    """Judge every scorer on the test rows and, where there are some, on unseen users."""
-    counts = training_counts(workshop.dataset, workshop.split)
-    parts = {"test": workshop.split.test, "unseen_users": workshop.split.unseen}
-    return {
-        part: {
-            name: summarise(workshop.judge(scorer, rows), counts)
-            for name, scorer in scorers.items()
-        }
-        for part, rows in parts.items()
-        if len(rows)
-    }
-
-
-def evaluate(run: Run) -> dict[str, Any]:
+def evaluate(run: Run, *, watch: JudgeWatch | None = None) -> dict[str, Any]:
     """Judge a run's best checkpoint again, beside the baselines.
+
+    Args:
+        run: A run with a best checkpoint.
+        watch: Told after each batch whose ranks are looked for, on which part, how many are known,
+            and how many there will be.
 
     Returns:
         For `test` (and `unseen_users`): name of the scorer → metrics, intervals, lists, slices.
@@ -332,7 +322,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     torch.set_num_threads(workshop.choice.n_threads)
     _put_weights(run, workshop)
     baselines = fit_baselines(workshop.dataset, workshop.split)
-    return _report(workshop, {"bert4rec": workshop.finished_scorer, **baselines})
+    return workshop.report({"bert4rec": workshop.finished_scorer, **baselines}, watch)
 
 
 def _ending(reason: str, trainer: Trainer) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.device import DeviceChoice, choose_device, choose_for
-from bert4rec.evaluation import LIST_LENGTH, Judgement, choose_seen, judge
+from bert4rec.evaluation import LIST_LENGTH, Judgement, choose_seen, judge, summarise
 from bert4rec.events import Event, Listener
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
@@ -23,6 +25,10 @@ from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import Scorer
 from bert4rec.scorer import NetworkScorer
 from bert4rec.trainer import Trainer
+
+# Is told whose ranks are looked for, on which part, of how many of its rows they are known, and
+# how many it has.
+JudgeWatch = Callable[[str, str, int, int], None]
 
 
 @dataclass(eq=False)
@@ -122,8 +128,33 @@ class Workshop:
         """Return the validation metrics of a scorer, of the network as it is now by default."""
         return self.judge(scorer or self.scorer, self.split.valid, list_length=0).metrics()
 
-    def judge(self, scorer: Scorer, rows: Segments, *, list_length: int = LIST_LENGTH) -> Judgement:
-        """Rank the next items of some rows as the settings say."""
+    def report(
+        self, scorers: dict[str, Scorer], watch: JudgeWatch | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Judge every scorer on the test rows and, where there are some, on unseen users.
+
+        Args:
+            scorers: By name.
+            watch: Told how far it has come, batch by batch.
+        """
+        counts = training_counts(self.dataset, self.split)
+        report: dict[str, dict[str, Any]] = {}
+        for part, rows in (("test", self.split.test), ("unseen_users", self.split.unseen)):
+            for name, scorer in scorers.items() if len(rows) else ():
+                tell = None if watch is None else partial(_tell_of, watch, name, part, len(rows))
+                judged = self.judge(scorer, rows, tell=tell)
+                report.setdefault(part, {})[name] = summarise(judged, counts)
+        return report
+
+    def judge(
+        self,
+        scorer: Scorer,
+        rows: Segments,
+        *,
+        list_length: int = LIST_LENGTH,
+        tell: Callable[[int], None] | None = None,
+    ) -> Judgement:
+        """Rank the next items of some rows as the settings say; see `evaluation.judge`."""
         return judge(
             scorer,
             self.dataset,
@@ -132,7 +163,12 @@ class Workshop:
             remove_seen=self.removes_seen,
             list_length=list_length,
             n_threads=self.choice.n_side_by_side,
+            tell=tell,
         )
+
+
+def _tell_of(watch: JudgeWatch, name: str, part: str, n_rows: int, n_done: int) -> None:
+    watch(name, part, n_done, n_rows)
 
 
 def choice_for(dataset: SequenceDataset, settings: Hyperparameters) -> DeviceChoice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -155,6 +156,26 @@ class CountProgress(_Progress):
         if time.monotonic() - self._told_s >= LINE_EVERY_S:
             self._told_s = time.monotonic()
             tell(f"{count:,} {self._what}")
+
+
+class JudgingProgress(_Progress):
+    """Says now and then how far a judgement has come; pass it as `watch`.
+
+    Args:
+        shown: What scorers are called, where it is not by their name in a report.
+    """
+
+    def __init__(self, shown: Mapping[str, str]) -> None:
+        self._shown = shown
+        self._told_s = time.monotonic()
+
+    def __call__(self, name: str, part: str, n_done: int, n_rows: int) -> None:
+        """Take how many rows of a part are ranked by one scorer."""
+        if time.monotonic() - self._told_s < LINE_EVERY_S:
+            return
+        self._told_s = time.monotonic()
+        who, where = self._shown.get(name, name), part.replace("_", " ")
+        tell(f"judging {who}, {where}: {n_done:,} of {n_rows:,} held-out items")
 
 
 def _start(line: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.progress import TrainingProgress
+from bert4rec.cli.progress import JudgingProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions, setting_options
 from bert4rec.cli.terminal import (
     next_step,
@@ -245,7 +245,9 @@ def evaluate(run: str, workspace: Path) -> None:
     from bert4rec.runs.registry import find_run
 
     found = find_run(workspace, run)
-    report = judge_run(found)
+    shown = {NETWORK: _shown(NETWORK, found.hyperparameters().model_name)}
+    with JudgingProgress(shown) as progress:
+        report = judge_run(found, watch=progress)
     document = {
         "run": found.id,
         "model": found.hyperparameters().model_name,

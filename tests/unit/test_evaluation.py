@@ -97,6 +97,7 @@ def test_batches_and_threads_change_nothing(batch_size: int, n_threads: int) -> 
     split = leave_one_out(dataset)
     scorer = Transitions.fit(Histories.at(dataset, split.train), 20)
     whole = judge(scorer, dataset, split.test, remove_seen=True)
+    told: list[int] = []
     parts = judge(
         scorer,
         dataset,
@@ -104,7 +105,11 @@ def test_batches_and_threads_change_nothing(batch_size: int, n_threads: int) -> 
         batch_size=batch_size,
         remove_seen=True,
         n_threads=n_threads,
+        tell=told.append,
     )
+    assert len(told) > 1
+    assert told == sorted(set(told))
+    assert told[-1] == 100
     assert np.array_equal(whole.ranks, parts.ranks)
     assert np.array_equal(whole.top, parts.top)
     ranked = judge(scorer, dataset, split.test, remove_seen=True, list_length=0)

@@ -144,7 +144,15 @@ def test_the_reported_figures_are_those_of_the_best_epoch(uninterrupted: Run) ->
 
 
 def test_evaluating_again_gives_the_reported_figures(uninterrupted: Run) -> None:
-    again = json.loads(json.dumps(evaluate(uninterrupted)))
+    told: list[tuple[str, str, int, int]] = []
+    found = evaluate(uninterrupted, watch=lambda *step: told.append(step))
+    again = json.loads(json.dumps(found))
+    ends = {(name, part): n_rows for name, part, n_done, n_rows in told if n_done == n_rows}
+    assert ends == {
+        (name, part): judged["n_rows"]
+        for part, scorers in found.items()
+        for name, judged in scorers.items()
+    }
     assert again == summary_of(uninterrupted)["report"]
 
 

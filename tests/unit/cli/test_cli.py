@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from bert4rec.cli import log_options, main, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.progress import CountProgress, TrainingProgress
+from bert4rec.cli.progress import CountProgress, JudgingProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.cli.training import _default_name
@@ -663,6 +663,23 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
             progress(line)
     told = capsys.readouterr()
     assert len(told.err.splitlines()) == 2
+    assert told.out == ""
+
+
+def test_a_long_judgement_says_now_and_then_how_far_it_has_come(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = iter([0.0, 1.0, 6.0, 6.0, 7.0, 12.0, 12.0])
+    monkeypatch.setattr("bert4rec.cli.progress.time.monotonic", lambda: next(now_s))
+    with JudgingProgress({"bert4rec": "sasrec"}) as progress:
+        for n_done in (1024, 2048, 3072):
+            progress("bert4rec", "test", n_done, 240_000)
+        progress("popularity", "unseen_users", 50, 60)
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [
+        "judging sasrec, test: 2,048 of 240,000 held-out items",
+        "judging popularity, unseen users: 50 of 60 held-out items",
+    ]
     assert told.out == ""
 
 
