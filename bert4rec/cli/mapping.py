@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bert4rec.cli.answers import load_run
+from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import file_to_write, refuse_unwritable
 from bert4rec.words import percent
@@ -15,6 +16,7 @@ from bert4rec.words import percent
 if TYPE_CHECKING:
     import numpy as np
 
+    from bert4rec.maps.progress import Progress
     from bert4rec.maps.projection import EmbeddingMap
     from bert4rec.recommender import Recommender
 
@@ -68,16 +70,22 @@ def map_(
         wrong_use(f"--out should end in {', '.join(SUFFIXES)}")
     from bert4rec.maps.clusters import kmeans_clusters
     from bert4rec.maps.export import map_table, write_map
+    from bert4rec.maps.progress import Progress
 
     model = load_run(workspace, run)
     refuse_unwritable(file_to_write(out))
     vectors = model.item_embeddings()
-    found = _map(method, vectors, dimensions, neighbours, seed)
-    labels = kmeans_clusters(vectors, clusters)
+    with StageProgress() as watch:
+        progress = Progress(watch)
+        found = _map(method, vectors, dimensions, neighbours, seed, progress)
+        progress.tell("grouping the items", 0.98)
+        labels = kmeans_clusters(vectors, clusters)
+        progress.tell("writing", 0.99)
     if Path(out).suffix == ".html":
-        _write_page(Path(out), found, model, labels)
+        n_written = _write_page(Path(out), found, model, labels)
     else:
         write_map(Path(out), map_table(found, model.vocabulary, labels), vectors)
+        n_written = len(vectors)
     document = {
         "run": None if model.run is None else model.run.id,
         "out": out,
@@ -87,12 +95,18 @@ def map_(
         "neighbours_kept": found.recall,
     }
     kept = f"The map keeps {percent(found.recall)} of each item's ten nearest"
-    line = f"Wrote {len(vectors):,} points: {out}. {kept}; trustworthiness"
+    points = f"{n_written:,} of {len(vectors):,}" if n_written < len(vectors) else f"{n_written:,}"
+    line = f"Wrote {points} points: {out}. {kept}; trustworthiness"
     show(document, [f"{line} {found.trustworthiness:.2f}."])
 
 
 def _map(
-    method: str, vectors: np.ndarray, dimensions: int, n_neighbors: int, seed: int
+    method: str,
+    vectors: np.ndarray,
+    dimensions: int,
+    n_neighbors: int,
+    seed: int,
+    progress: Progress,
 ) -> EmbeddingMap:
     import numpy as np
 
@@ -102,12 +116,16 @@ def _map(
     if method == "pca":
         points = project_pca(vectors, dimensions)
     else:
-        points = project_umap(vectors, dimensions, n_neighbors=n_neighbors, seed=seed)
+        points = project_umap(
+            vectors, dimensions, n_neighbors=n_neighbors, seed=seed, progress=progress
+        )
         n_fitted = min(n, MAX_FITTED)
+    progress.tell("judging the map", 0.95)
     return judged_map(method, vectors, points, np.arange(1, n + 1), n_fitted)
 
 
-def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> None:
+def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> int:
+    """Write the map as a page, and return how many items it shows."""
     from bert4rec.data.item_groups import places_by_size
     from bert4rec.files import writing_explained
     from bert4rec.json_files import write_text
@@ -130,3 +148,4 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
     page = map_page(figure, page_title(model), about, layer=layer, file_stem=path.stem)
     with writing_explained(path.parent):
         write_text(path, page)
+    return len(drawn.points)

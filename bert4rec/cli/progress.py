@@ -158,6 +158,19 @@ class CountProgress(_Progress):
             tell(f"{count:,} {self._what}")
 
 
+class StageProgress(_Progress):
+    """Says now and then what is being done and how far it has come; pass it as `watch`."""
+
+    def __init__(self) -> None:
+        self._told_s = time.monotonic()
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Take what is being done, and which share of the whole is done."""
+        if time.monotonic() - self._told_s >= LINE_EVERY_S:
+            self._told_s = time.monotonic()
+            tell(f"{share:4.0%}  {stage}")
+
+
 class JudgingProgress(_Progress):
     """Says now and then how far a judgement has come; pass it as `watch`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
@@ -16,9 +16,14 @@ class Cancelled(Bert4RecError, RuntimeError):
 
 
 class Progress:
-    """What is being done and how far it has come; written by one thread, read by others."""
+    """What is being done and how far it has come; written by one thread, read by others.
 
-    def __init__(self) -> None:
+    Args:
+        watch: Told of it as well, by the thread that writes.
+    """
+
+    def __init__(self, watch: Callable[[str, float], None] | None = None) -> None:
+        self._watch = watch
         self.stage = ""
         self.share = 0.0
         self._is_cancelled = threading.Event()
@@ -45,6 +50,8 @@ class Progress:
         self.stage, self.share = stage, min(max(share, 0.0), 1.0)
         if self.is_cancelled:
             raise Cancelled("the map was called off", fix="Start it again when you want it.")
+        if self._watch is not None:
+            self._watch(stage, self.share)
 
 
 class Span:

@@ -666,6 +666,19 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
     assert told.out == ""
 
 
+@pytest.mark.parametrize(("suffix", "written"), [("html", "8 of 12"), ("csv", "12")])
+def test_a_map_says_where_it_is_and_how_many_points_it_wrote(
+    suffix: str, written: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.maps.projection.MAX_FITTED", 8)
+    monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.0)
+    words = ("map", "last", "--method", "pca", "--clusters", "2", "--workspace", home)
+    result = run(*words, "--out", tmp_path / f"map.{suffix}")
+    assert f"Wrote {written} points" in result.stdout
+    stages = [" 95%  judging the map", " 98%  grouping the items", " 99%  writing"]
+    assert result.stderr.splitlines() == stages
+
+
 def test_a_long_judgement_says_now_and_then_how_far_it_has_come(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
