@@ -13,7 +13,7 @@ from bert4rec.contexts import cut_context
 from bert4rec.histories import Histories
 from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.recommender import Recommender
-from bert4rec.score_blocks import product_blocks
+from bert4rec.score_blocks import LogSums, product_blocks
 from bert4rec.suggestions import Suggestion
 
 
@@ -142,8 +142,7 @@ def find_targets(
     scores = (states_bd * item_vectors[wanted]).sum(dim=1)
     log_sums, ranks = [scores[:0]], [wanted[:0]]
     for rows, blocks in product_blocks(states_bd, item_vectors):
-        sums = torch.stack([block.logsumexp(dim=1) for _, block in blocks])
-        log_sums.append(sums.logsumexp(dim=0))
+        log_sums.append(LogSums.of(blocks))
         removal = Removal(None if gone is None else gone.take(rows))
         ranks.append(top_and_ranks(blocks, targets[rows], 0, removal)[1])
     log_p = (scores - torch.cat(log_sums)).double().cpu().numpy()

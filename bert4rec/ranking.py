@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bert4rec.histories import Histories
 from bert4rec.metrics import CUT_OFFS
-from bert4rec.score_blocks import Blocks, Products
+from bert4rec.score_blocks import Blocks, LogSums, Products
 
 # Neighbouring items whose best score stands for all of them while the best are looked for.
 GROUP_ITEMS = 64
@@ -248,8 +248,8 @@ def top_and_log_sums(
         The best items with their scores; the logarithm of the sum of the exponentials of each
         row's scores, (B,), also of those that leave: exp(score - log sum) is their softmax.
     """
-    top, log_sums = RunningTop(n_rows, k), []
+    top, log_sums = RunningTop(n_rows, k), LogSums()
     for start, block in blocks:
-        log_sums.append(block.logsumexp(dim=1))
+        log_sums.add(block)
         top.add(start, removal.apply(start, block))
-    return top, torch.stack(log_sums).logsumexp(dim=0)
+    return top, log_sums.total()

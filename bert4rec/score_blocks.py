@@ -120,6 +120,38 @@ def product_blocks(rows_bd: Tensor, items_nd: Tensor) -> Iterator[tuple[slice, B
         yield rows, [(0, rows_bd[rows] @ items_nd.T)]
 
 
+class LogSums:
+    """Logarithms of the sums of exponentials of B rows, block by block.
+
+    What is kept of a block lies in memory of its own. As a tensor for each block it would stand in
+    the way of the next block's memory, which the process then takes anew: 2 MB a block, 4 GB of a
+    million items.
+    """
+
+    def __init__(self) -> None:
+        self._n, self._parts_nb = 0, torch.empty(0, 0)
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> Tensor:
+        """Return those of the whole rows, (B,)."""
+        sums = cls()
+        for _, block in blocks:
+            sums.add(block)
+        return sums.total()
+
+    def add(self, block_bc: Tensor) -> None:
+        """Take a block into the sums."""
+        if self._n == len(self._parts_nb):
+            more = block_bc.new_empty(max(self._n, 1), len(block_bc))
+            self._parts_nb = torch.cat([self._parts_nb, more]) if self._n else more
+        self._parts_nb[self._n] = block_bc.logsumexp(dim=1)
+        self._n += 1
+
+    def total(self) -> Tensor:
+        """Return those of the whole rows, (B,)."""
+        return self._parts_nb[: self._n].logsumexp(dim=0)
+
+
 def are_long(n_items: int) -> bool:
     """Return whether rows of scores are so long that too few fit into `SCORE_BYTES`."""
     return SCORE_BYTES // (4 * n_items) < MIN_ROWS

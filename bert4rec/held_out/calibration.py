@@ -21,7 +21,7 @@ from bert4rec.held_out.places import Places, held_out_places
 from bert4rec.metrics import LEAST_USERS
 from bert4rec.ranking import Removal, top_and_log_sums
 from bert4rec.recommender import Recommender
-from bert4rec.score_blocks import product_blocks
+from bert4rec.score_blocks import LogSums, product_blocks
 from bert4rec.threads import side_by_side
 
 LIST_LENGTH = 10
@@ -229,10 +229,7 @@ def _log_probabilities(
     """Return the log-probability of each target, float64 (B,)."""
     item_vectors = recommender.scorer.item_vectors()
     wanted = torch.as_tensor(targets - 1, device=states_bd.device)
-    log_sums = [
-        torch.stack([block.logsumexp(dim=1) for _, block in blocks]).logsumexp(dim=0)
-        for _, blocks in product_blocks(states_bd, item_vectors)
-    ]
+    log_sums = [LogSums.of(blocks) for _, blocks in product_blocks(states_bd, item_vectors)]
     scores = (states_bd * item_vectors[wanted]).sum(dim=1)
     return (scores - torch.cat(log_sums)).double().cpu().numpy()
 

@@ -9,6 +9,7 @@ from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.histories import Histories
 from bert4rec.metrics import mean_metrics
 from bert4rec.ranking import ranks_of, remove_items, top_items
+from bert4rec.score_blocks import LogSums
 from tests.factories import random_dataset
 
 HISTORIES = [[3, 1, 4, 1, 5], [], [2], [6, 5]]
@@ -119,3 +120,15 @@ def test_the_best_items_equal_a_stable_sort_of_the_whole_row(k: int) -> None:
     value, column = scores.sort(dim=1, descending=True, stable=True)
     assert torch.equal(items, column[:, :k] + 1)
     assert torch.equal(found, value[:, :k])
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3, 8, 13])
+def test_log_sums_of_blocks_are_those_of_each_block_taken_together(n_blocks: int) -> None:
+    scores = torch.randn(5, 7 * n_blocks, generator=torch.Generator().manual_seed(0))
+    blocks = scores.split(7, dim=1)
+    sums = LogSums()
+    for block in blocks:
+        sums.add(block)
+    plain = torch.stack([block.logsumexp(dim=1) for block in blocks]).logsumexp(dim=0)
+    assert torch.equal(sums.total(), plain)
+    torch.testing.assert_close(sums.total(), scores.logsumexp(dim=1))
