@@ -261,7 +261,7 @@ def test_memory_that_runs_out_in_a_step_fails_the_run_with_the_way_to_a_smaller_
     assert_equal_ends(run, uninterrupted)
 
 
-@pytest.mark.parametrize(("part", "what"), [("_report", "it"), ("Trainer._loss", "a step")])
+@pytest.mark.parametrize(("part", "what"), [("Workshop.report", "it"), ("Trainer._loss", "a step")])
 def test_memory_that_runs_out_names_the_device_that_was_chosen(
     part: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
