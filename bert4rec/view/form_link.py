@@ -74,6 +74,18 @@ def settings_from_link(link: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     return in_order, preset if preset in PRESETS else ""
 
 
+def name_from_link(link: Mapping[str, str]) -> str:
+    """Return the name that an address gives, empty for none.
+
+    Raises:
+        SettingsError: it is longer than anybody types.
+    """
+    name = link.get("name", "")
+    if len(name) > MAX_TEXT:
+        raise misfit()
+    return name
+
+
 def joined(*parts: str) -> str:
     """Return parts as one, each quoted."""
     return WITHIN.join(quote(part, safe="") for part in parts)

@@ -95,8 +95,11 @@ def test_a_run_that_trains_does_not_take_the_place_of_a_form_that_was_begun(
 
 @pytest.mark.usefixtures("dataset")
 @pytest.mark.parametrize("page", ["train", "search"])
-def test_an_address_that_the_form_cannot_take_says_so_and_is_written_anew(page: str) -> None:
-    app = open_page(page, {"set": "n_epochs:many"})
+@pytest.mark.parametrize("link", [{"set": "n_epochs:many"}, {"name": "x" * 101}])
+def test_an_address_that_the_form_cannot_take_says_so_and_is_written_anew(
+    page: str, link: dict[str, str]
+) -> None:
+    app = open_page(page, link)
     assert MISFIT in plain(app)
     assert link_of(app) == {}
     assert MISFIT not in plain(app.run())

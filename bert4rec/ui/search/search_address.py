@@ -23,9 +23,9 @@ from bert4rec.ui.search.search_draft import (
 )
 from bert4rec.view.form_link import (
     BETWEEN,
-    MAX_TEXT,
     joined,
     misfit,
+    name_from_link,
     number,
     parts_of,
     settings_from_link,
@@ -114,9 +114,7 @@ def follow_form() -> None:
     if not link or search_form.is_begun():
         return
     show_new()
-    name = link.get("name", "")
-    if len(name) > MAX_TEXT:
-        raise misfit()
+    name = name_from_link(link)
     search_form.fill(draft_from_link(link))
     st.session_state[NAME_KEY] = name
 

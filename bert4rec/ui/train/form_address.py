@@ -9,7 +9,7 @@ from bert4rec.ui.address import FORM_NAMES, read_address
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.settings import settings_form
 from bert4rec.ui.train.train_view import NAME_KEY, show_new
-from bert4rec.view.form_link import MAX_TEXT, misfit
+from bert4rec.view.form_link import misfit, name_from_link
 
 
 def follow_form() -> None:
@@ -22,8 +22,8 @@ def follow_form() -> None:
     if not link or settings_form.is_begun():
         return
     show_new()
-    kind, name = link.get("for", settings_form.chosen_kind()), link.get("name", "")
-    if kind not in POLICY_KINDS or len(name) > MAX_TEXT:
+    kind, name = link.get("for", settings_form.chosen_kind()), name_from_link(link)
+    if kind not in POLICY_KINDS:
         raise misfit()
     settings_form.fill_from_link(link)
     st.session_state[settings_form.KIND_KEY] = kind
