@@ -50,7 +50,9 @@ class Linear(nn.Linear):
         return super().forward(x)
 
 
-def attended(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor) -> Tensor:
+def attended(
+    query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor, *, scale: float | None = None
+) -> Tensor:
     """Return the values weighted by how well their keys answer each query; 0 where none may.
 
     Args:
@@ -58,15 +60,18 @@ def attended(query: Tensor, key: Tensor, value: Tensor, may_attend: Tensor) -> T
         key: Of S items, (B, H, S, D / H).
         value: Of the items, (B, H, S, D / H).
         may_attend: Which items a token may attend to, bool (B, 1, T or 1, S).
+        scale: Of the products of queries and keys; by default one by the root of their width.
 
     Torch's fused attention. Its gradient takes six times as long in bfloat16 on a CPU, so that it
     computes in float32 there.
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=may_attend)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=may_attend, scale=scale)
     with torch.autocast("cpu", enabled=False):
         wide = query.float(), key.float(), value.float()
-        return F.scaled_dot_product_attention(*wide, attn_mask=may_attend).to(query.dtype)
+        return F.scaled_dot_product_attention(*wide, attn_mask=may_attend, scale=scale).to(
+            query.dtype
+        )
 
 
 def _any_of_row(of_rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The BERT4Rec network, from `layers.py` up; `sasrec.py` builds a causal one from the same parts.
+"""The BERT4Rec network, from `blocks.py` up; `sasrec.py` builds a causal one from the same parts.
 
 Shapes: B batch, L positions of a window, S of them that are read, M places asked for, T tokens of
 either kind, D hidden size, H heads, N items. A window is padded on the left, and positions are
@@ -20,127 +20,16 @@ chosen items hidden, and output scores straight from the item vectors, without a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bert4rec.blocks import Block, Sight
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.layers import AttentionDropout, Dropout, Linear, Table, attended
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "relu": F.relu,
-    "silu": F.silu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
-
-
-class Attention(nn.Module):
-    """Multi-head attention of tokens to the items of their window."""
-
-    def __init__(self, settings: Hyperparameters) -> None:
-        super().__init__()
-        d = settings.hidden_size
-        self.n_heads = settings.n_heads
-        self.query = Linear(d, d)
-        self.key_value = Linear(d, 2 * d)
-        self.output = Linear(d, d)
-        self.dropout = AttentionDropout(settings.attention_dropout)
-
-    def memory(self, items_bsd: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the keys and the values of items, both (B, H, S, D / H)."""
-        key, value = self.key_value(items_bsd).chunk(2, dim=-1)
-        return self._heads(key), self._heads(value)
-
-    def forward(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
-        """Answer for tokens from the items' keys and values; returns (B, T, D)."""
-        query = self._heads(self.query(x_btd))
-        may_attend = self.dropout(may_attend, x_btd.shape[1])
-        answer_bhtd = attended(query, *memory, may_attend)
-        return self.output(answer_bhtd.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
-
-    def weights(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
-        """Return the items' shares in the attention of tokens, (B, H, T, S), without dropout.
-
-        What `forward` answers is the items' values weighted by these.
-        """
-        query_bhtd, (key_bhsd, _) = self._heads(self.query(x_btd)), memory
-        scores = query_bhtd @ key_bhsd.transpose(2, 3) / query_bhtd.shape[-1] ** 0.5
-        weights: Tensor = scores.masked_fill(~may_attend, -torch.inf).softmax(dim=-1)
-        return weights
-
-    def _heads(self, x: Tensor) -> Tensor:
-        width = x.shape[-1] // self.n_heads
-        return x.view(*x.shape[:-1], self.n_heads, width).transpose(1, 2)
-
-
-class FeedForward(nn.Module):
-    """Two linear layers with an activation between them, the same at every place."""
-
-    def __init__(self, settings: Hyperparameters) -> None:
-        super().__init__()
-        self.inner = Linear(settings.hidden_size, settings.inner_size)
-        self.output = Linear(settings.inner_size, settings.hidden_size)
-        self.activation = ACTIVATIONS[settings.hidden_act]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output at each place, same shape."""
-        return self.output(self.activation(self.inner(x)))  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Which items the tokens of a batch may attend to, True for those.
-
-    Args:
-        of_items: Of the items, bool (B, 1, S or 1, S).
-        of_places: Of the places asked for, bool (B, 1, M or 1, S).
-    """
-
-    of_items: Tensor
-    of_places: Tensor
-
-
-class Block(nn.Module):
-    """One Transformer block: attention, then feed-forward, each added to its input."""
-
-    def __init__(self, settings: Hyperparameters, eps: float) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(settings.hidden_size, eps)
-        self.attention = Attention(settings)
-        self.feed_forward_norm = nn.LayerNorm(settings.hidden_size, eps)
-        self.feed_forward = FeedForward(settings)
-        self.dropout = Dropout(settings.hidden_dropout)
-
-    def forward(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> tuple[Tensor, Tensor]:
-        """Return the items and the places asked for, both after reading the items."""
-        items_after_bsd, memory = self.read(items_bsd, sight.of_items)
-        return items_after_bsd, self._read(places_bmd, memory, sight.of_places)
-
-    def read(self, items_bsd: Tensor, may_attend: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the items after reading each other, and the keys and values they were read by."""
-        normed_bsd = self.attention_norm(items_bsd)
-        memory = self.attention.memory(normed_bsd)
-        return self._changed(items_bsd, self.attention(normed_bsd, memory, may_attend)), memory
-
-    def answer(self, items_bsd: Tensor, places_bmd: Tensor, sight: Sight) -> Tensor:
-        """Return the places alone, (B, M, D): the last block's items would be read by nobody."""
-        memory = self.attention.memory(self.attention_norm(items_bsd))
-        return self._read(places_bmd, memory, sight.of_places)
-
-    def _read(self, x_btd: Tensor, memory: tuple[Tensor, Tensor], may_attend: Tensor) -> Tensor:
-        return self._changed(x_btd, self.attention(self.attention_norm(x_btd), memory, may_attend))
-
-    def _changed(self, x_btd: Tensor, found_btd: Tensor) -> Tensor:
-        x: Tensor = x_btd + self.dropout(found_btd)
-        change: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        return x + change
+from bert4rec.layers import Dropout, Linear, Table
 
 
 class Network(nn.Module):
@@ -182,7 +71,12 @@ class Network(nn.Module):
             self.items.weight[PAD_IDX].zero_()
 
     def at(self, x_btd: Tensor, positions_bt: Tensor) -> Tensor:
-        """Return what the first block reads of tokens at positions counted from the end."""
+        """Return what the first block reads of tokens at positions counted from the end.
+
+        Args:
+            x_btd: The tokens' vectors, (B, T, D).
+            positions_bt: Their positions, int64 (B, T), or (1, T) where all rows have the same.
+        """
         x: Tensor = self.dropout(x_btd + self.positions(positions_bt))
         return x
 
@@ -253,8 +147,10 @@ class Bert4Rec(Network):
         """
         end = items_bl.shape[1] - 1
         if shown_bs is None:
-            shown_bs = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
-        shown_items_bs = items_bl.gather(1, shown_bs)
+            shown_items_bs = items_bl
+            shown_bs = torch.arange(end + 1, device=items_bl.device)[None]
+        else:
+            shown_items_bs = items_bl.gather(1, shown_bs)
         items_bsd = self.at(self.items(shown_items_bs), end - shown_bs)
         is_next_b = None if sees_future is True else _is_next(sees_future, items_bl)
         asked_bmd = self._asked(items_bl, places_bm, is_next_b)
@@ -297,7 +193,7 @@ class Bert4Rec(Network):
     def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
         """Return what the places asked for attend to, from all items that are shown."""
         end = items_bl.shape[1] - 1
-        columns = torch.arange(end + 1, device=items_bl.device).expand_as(items_bl)
+        columns = torch.arange(end + 1, device=items_bl.device)[None]
         items_bsd = self.at(self.items(items_bl), end - columns)
         asked_bmd = self._asked(items_bl, places_bm, None)
         places_bmd = self.at(asked_bmd, end - places_bm)

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from bert4rec.blocks import Block, Sight
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.model import Bert4Rec, Block, Network, Sight
+from bert4rec.model import Bert4Rec, Network
 
 
 class SasRec(Network):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -19,27 +21,37 @@ def recommender(tiny_run: Run) -> Recommender:
     return load_model(tiny_run)
 
 
+def plain(seen: list[Tensor]) -> Callable[..., Tensor]:
+    """Return plain attention, which writes its weights down."""
+
+    def attend(
+        query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor, scale: float | None
+    ) -> Tensor:
+        scores = query @ key.mT * (scale or query.shape[-1] ** -0.5)
+        weights = scores.masked_fill(~attn_mask, -torch.inf).softmax(dim=-1)
+        seen.append(weights)
+        return weights @ value
+
+    return attend
+
+
 def plain_attention(
     recommender: Recommender, shown: np.ndarray, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> np.ndarray:
     """The weights with which the network itself answers, written down as it answers."""
     seen: list[Tensor] = []
-
-    def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
-        scores = torch.einsum("bhtd,bhsd->bhts", query, key) / query.shape[-1] ** 0.5
-        weights = scores.masked_fill(~attn_mask, -torch.inf).softmax(dim=-1)
-        seen.append(weights)
-        return weights @ value
+    attend = plain(seen)
 
     expected = recommender.scores_at(shown, [place])
     with monkeypatch.context() as patch:
-        patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
+        patch.setattr("bert4rec.layers.F.scaled_dot_product_attention", attend)
         answered = recommender.scores_at(shown, [place])
     # The plain one answers the same, so its weights are those of the network.
     assert torch.allclose(answered, expected, atol=1e-4)
-    # Items and places by turns; the last block answers for the places alone.
+    # Items and places by turns; the last block answers for the places alone, with its heads where
+    # tokens are otherwise.
     of_places = [*seen[1:-1:2], seen[-1]]
-    return torch.stack(of_places)[:, 0, :, 0].numpy()
+    return torch.stack([weights.flatten(0, 2) for weights in of_places]).numpy()
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -83,20 +95,15 @@ def test_the_given_items_are_left_as_they_are(recommender: Recommender) -> None:
 def test_what_sees_only_the_past_attends_as_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     causal = shelf_recommender(n_layers=2, attention="causal")
     seen: list[Tensor] = []
-
-    def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
-        scores = torch.einsum("bhtd,bhsd->bhts", query, key) / query.shape[-1] ** 0.5
-        weights = scores.masked_fill(~attn_mask, -torch.inf).softmax(dim=-1)
-        seen.append(weights)
-        return weights @ value
+    attend = plain(seen)
 
     shown = ITEMS.copy()
     shown[[4, 1]] = causal.vocabulary.mask_idx
     with monkeypatch.context() as patch:
-        patch.setattr("bert4rec.model.F.scaled_dot_product_attention", attend)
+        patch.setattr("bert4rec.layers.F.scaled_dot_product_attention", attend)
         causal.scores_at(shown, [4])
     # Of the first block the newest item's row; the last answers for it alone.
-    expected = torch.stack([seen[0][0, :, -1], seen[1][0, :, 0]]).numpy()
+    expected = torch.stack([seen[0][0, :, -1], seen[1].flatten(0, 2)]).numpy()
     found = place_attention(causal, ITEMS, 4, hidden=[1])
     assert found[..., [0, 2, 3]] == pytest.approx(expected, abs=1e-5)
     assert not found[..., [1, 4, 5]].any()

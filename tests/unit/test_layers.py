@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bert4rec.layers import Dropout, Table, _Rows, attended
+from bert4rec.layers import AttentionDropout, Dropout, Table, _Rows, attended
 
 
 @pytest.mark.parametrize("padding_idx", [None, 0, 3])
@@ -34,18 +34,63 @@ def test_a_table_on_a_cpu_is_an_embedding_that_may_have_sparse_gradients() -> No
     assert table.weight.grad.is_sparse
 
 
-def test_dropout_keeps_the_expectation_and_draws_from_its_generator() -> None:
-    dropout = Dropout(0.25)
-    x = torch.ones(200, 200)
-    draws = []
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9, 0.999])
+def test_dropout_zeroes_the_rate_and_keeps_the_expectation(rate: float) -> None:
+    dropout = Dropout(rate).train()
+    dropout.generator = torch.Generator().manual_seed(0)
+    n = 400_000
+    kept = dropout(torch.ones(n))
+    exact = min(round(rate * 256), 255) / 256
+    error = 4 * (exact * (1 - exact) / n) ** 0.5
+    assert (kept == 0).float().mean().item() == pytest.approx(exact, abs=error)
+    assert kept.mean().item() == pytest.approx(1, abs=error / (1 - exact))
+    assert kept.max().item() == pytest.approx(1 / (1 - exact))
+
+
+def test_dropout_is_the_generators_alone() -> None:
+    dropout = Dropout(0.5).train()
+    x = torch.ones(3, 5, 7)
+    results = []
     for seed in (1, 1, 2):
         dropout.generator = torch.Generator().manual_seed(seed)
-        draws.append(dropout(x))
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-    # Four standard deviations of the mean of 40,000.
-    assert float(draws[0].mean()) == pytest.approx(1, abs=0.012)
-    assert torch.equal(dropout.eval()(x), x)
+        torch.manual_seed(len(results))
+        results.append(dropout(x))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_dropout_does_nothing_in_evaluation_or_at_rate_zero() -> None:
+    x = torch.randn(4, 3)
+    assert torch.equal(Dropout(0.9).eval()(x), x)
+    assert torch.equal(Dropout(0).train()(x), x)
+    assert Dropout(0.9).train()(torch.empty(0, 3)).shape == (0, 3)
+
+
+def test_dropout_stops_gradients_where_it_zeroes() -> None:
+    dropout = Dropout(0.5).train()
+    x = torch.ones(1000, requires_grad=True)
+    y = dropout(x)
+    y.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, y.detach())
+
+
+def test_attention_dropout_takes_the_rate_and_never_all() -> None:
+    dropout = AttentionDropout(0.5).train()
+    dropout.generator = torch.Generator().manual_seed(0)
+    may_attend = torch.rand(500, 1, 20, 8, generator=torch.Generator().manual_seed(1)) < 0.7
+    may_attend[:, :, 0] = False
+    kept = dropout(may_attend, 20)
+    assert not (kept & ~may_attend).any()
+    assert torch.equal(kept.any(dim=-1), may_attend.any(dim=-1))
+    # Those that would have lost all keep all, which is less than two of a hundred here.
+    assert kept.sum().item() / may_attend.sum().item() == pytest.approx(0.5, abs=0.03)
+    # One row for all tokens still takes other items from each of them.
+    each = dropout(may_attend[:, :, 1:2], 20)
+    assert each.shape == may_attend.shape
+    assert (each[:, :, 0] != each[:, :, 1]).any()
+    assert torch.equal(AttentionDropout(0.5).eval()(may_attend, 20), may_attend)
+    assert torch.equal(AttentionDropout(0).train()(may_attend, 20), may_attend)
 
 
 @pytest.mark.parametrize(

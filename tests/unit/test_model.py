@@ -5,18 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
-from bert4rec.model import (
-    ACTIVATIONS,
-    Attention,
-    AttentionDropout,
-    Bert4Rec,
-    Dropout,
-    n_parameters,
-    next_item_reach,
-)
+from bert4rec.model import Bert4Rec, n_parameters, next_item_reach
 from tests.factories import small_network, small_settings
 
 N_ITEMS = 11
@@ -167,34 +158,6 @@ def test_the_reach_of_an_item_is_the_next_place_that_is_asked_for() -> None:
     assert reach.tolist() == [[2, 2, 4, 4, 5], [1, 2, 3, 5, 5]]
 
 
-def plain_attention(attention: Attention, x_btd: Tensor, may_attend: Tensor) -> Tensor:
-    """The textbook's formula, head by head."""
-    n_items, width = may_attend.shape[-1], x_btd.shape[-1] // attention.n_heads
-    query = attention.query(x_btd).split(width, dim=-1)
-    key, value = attention.key_value(x_btd[:, :n_items]).chunk(2, dim=-1)
-    answers = []
-    for q, k, v in zip(query, key.split(width, -1), value.split(width, -1), strict=True):
-        logits = (q @ k.transpose(1, 2) / width**0.5).masked_fill(~may_attend[:, 0], -torch.inf)
-        answers.append(logits.softmax(dim=-1) @ v)
-    whole: Tensor = attention.output(torch.cat(answers, dim=-1))
-    return whole
-
-
-@pytest.mark.parametrize(("n_tokens", "n_items"), [(1, 1), (5, 3), (13, 9)])
-def test_the_fused_attention_equals_the_plain_one(n_tokens: int, n_items: int) -> None:
-    attention = small_network().blocks[0].attention
-    chance = torch.Generator().manual_seed(0)
-    x_btd = torch.randn(4, n_tokens, 16, generator=chance, requires_grad=True)
-    may_attend = torch.rand(4, 1, n_tokens, n_items, generator=chance) < 0.6
-    may_attend[..., 0] = True
-    fused = attention(x_btd, attention.memory(x_btd[:, :n_items]), may_attend)
-    plain = plain_attention(attention, x_btd, may_attend)
-    torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-5)
-    fused_grad, plain_grad = (torch.autograd.grad(y.sum(), x_btd)[0] for y in (fused, plain))
-    # Sums of more terms than the answers, some of them near zero.
-    torch.testing.assert_close(fused_grad, plain_grad, rtol=1e-4, atol=5e-5)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -245,77 +208,6 @@ def test_initial_weights_have_the_spread_that_was_asked_for() -> None:
     # Cutting a normal distribution at two standard deviations leaves 0.88 of its spread.
     assert network.items.weight[1:].std().item() == pytest.approx(0.02 * 0.88, rel=0.02)
     assert network.items.weight.abs().max() <= 0.04
-
-
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_activation_gives_finite_scores_of_its_own(name: str) -> None:
-    items_bl, places = windows([5, 12], 12), torch.full((2, 1), 11)
-    network = small_network(hidden_act=name)
-    scores = network.scores(network(items_bl, places))
-    assert scores.shape == (2, 1, N_ITEMS)
-    assert torch.isfinite(scores).all()
-    others = {act: small_network(hidden_act=act) for act in ACTIVATIONS if act != name}
-    for act, other in others.items():
-        assert not torch.allclose(other.scores(other(items_bl, places)), scores), act
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9, 0.999])
-def test_dropout_zeroes_the_rate_and_keeps_the_expectation(rate: float) -> None:
-    dropout = Dropout(rate).train()
-    dropout.generator = torch.Generator().manual_seed(0)
-    n = 400_000
-    kept = dropout(torch.ones(n))
-    exact = min(round(rate * 256), 255) / 256
-    error = 4 * (exact * (1 - exact) / n) ** 0.5
-    assert (kept == 0).float().mean().item() == pytest.approx(exact, abs=error)
-    assert kept.mean().item() == pytest.approx(1, abs=error / (1 - exact))
-    assert kept.max().item() == pytest.approx(1 / (1 - exact))
-
-
-def test_dropout_is_the_generators_alone() -> None:
-    dropout = Dropout(0.5).train()
-    x = torch.ones(3, 5, 7)
-    results = []
-    for seed in (1, 1, 2):
-        dropout.generator = torch.Generator().manual_seed(seed)
-        torch.manual_seed(len(results))
-        results.append(dropout(x))
-    assert torch.equal(results[0], results[1])
-    assert not torch.equal(results[0], results[2])
-
-
-def test_dropout_does_nothing_in_evaluation_or_at_rate_zero() -> None:
-    x = torch.randn(4, 3)
-    assert torch.equal(Dropout(0.9).eval()(x), x)
-    assert torch.equal(Dropout(0).train()(x), x)
-    assert Dropout(0.9).train()(torch.empty(0, 3)).shape == (0, 3)
-
-
-def test_dropout_stops_gradients_where_it_zeroes() -> None:
-    dropout = Dropout(0.5).train()
-    x = torch.ones(1000, requires_grad=True)
-    y = dropout(x)
-    y.sum().backward()
-    assert x.grad is not None
-    assert torch.equal(x.grad, y.detach())
-
-
-def test_attention_dropout_takes_the_rate_and_never_all() -> None:
-    dropout = AttentionDropout(0.5).train()
-    dropout.generator = torch.Generator().manual_seed(0)
-    may_attend = torch.rand(500, 1, 20, 8, generator=torch.Generator().manual_seed(1)) < 0.7
-    may_attend[:, :, 0] = False
-    kept = dropout(may_attend, 20)
-    assert not (kept & ~may_attend).any()
-    assert torch.equal(kept.any(dim=-1), may_attend.any(dim=-1))
-    # Those that would have lost all keep all, which is less than two of a hundred here.
-    assert kept.sum().item() / may_attend.sum().item() == pytest.approx(0.5, abs=0.03)
-    # One row for all tokens still takes other items from each of them.
-    each = dropout(may_attend[:, :, 1:2], 20)
-    assert each.shape == may_attend.shape
-    assert (each[:, :, 0] != each[:, :, 1]).any()
-    assert torch.equal(AttentionDropout(0.5).eval()(may_attend, 20), may_attend)
-    assert torch.equal(AttentionDropout(0).train()(may_attend, 20), may_attend)
 
 
 def test_all_dropout_draws_from_one_generator() -> None:
