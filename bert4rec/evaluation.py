@@ -25,6 +25,7 @@ from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.score_blocks import Scorer, SharedScorer, are_long, score_blocks
 from bert4rec.shared_ranks import SharedRanks
 from bert4rec.threads import side_by_side
+from bert4rec.training_part import TrainingPart
 from bert4rec.words import percent
 
 LIST_LENGTH = 10
@@ -56,19 +57,19 @@ class Judgement:
         return mean_metrics(self.ranks)
 
 
-def choose_seen(dataset: SequenceDataset, seen_items: str) -> tuple[bool, str]:
+def choose_seen(training: TrainingPart, seen_items: str) -> tuple[bool, str]:
     """Return whether seen items leave the ranking, and why, for the run's record.
 
     Args:
-        dataset: Tells how often people return to items.
+        training: Tells how often people return to items; what is held out has no say.
         seen_items: The setting: auto, remove or keep.
     """
     if seen_items != "auto":
         return seen_items == "remove", "asked for by name"
-    if not dataset.repeat_share:
-        return True, "no item is met twice"
-    share = f"{percent(dataset.repeat_share)} of the interactions meet an item again"
-    if dataset.repeat_share > REPEAT_LIMIT:
+    if not training.repeat_share:
+        return True, "no item is met twice in training"
+    share = f"{percent(training.repeat_share)} of the interactions in training meet an item again"
+    if training.repeat_share > REPEAT_LIMIT:
         return False, f"{share}: people return to items here"
     return True, share
 

@@ -28,8 +28,8 @@ class Prediction:
         true_idx: The hidden item, index 1..N.
         true_rank: Its rank in the whole catalogue, from 0, ties against the model.
         true_probability: Its probability.
-        bits: log2 of that probability over the item's share of all interactions: what the
-            context tells beyond popularity.
+        bits: log2 of that probability over the item's share of the interactions that trained:
+            what the context tells beyond popularity; see `TrainingPart.log_shares`.
     """
 
     position: int
@@ -101,8 +101,7 @@ def compare_contexts(
     )
     targets = np.array([items[position] for _, position in asked], dtype=np.int64)
     log_p, ranks = find_targets(recommender, states_rd, targets)
-    share = recommender.vocabulary.shares[targets - 1]
-    bits = log_p / math.log(2) - np.log2(share)
+    bits = log_p / math.log(2) - recommender.training.log_shares(targets)
     found: dict[str, list[Prediction]] = {context: [] for context in contexts}
     for row, (context, position) in enumerate(asked):
         found[context].append(

@@ -175,7 +175,7 @@ class Hyperparameters(PolicySettings):
         "Evaluation",
         "Seen items",
         "Whether items of a history leave its ranking. auto: they leave, unless more than 1% of "
-        "the interactions meet an item again, as people then return to items.",
+        "the interactions in training meet an item again, as people then return to items.",
     )
     valid_metric: Literal[
         "ndcg@10", "hr@10", "mrr@10", "ndcg@5", "hr@5", "mrr@5", "ndcg@20", "hr@20"

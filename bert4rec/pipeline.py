@@ -36,8 +36,9 @@ from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
 from bert4rec.trainer import Trainer
+from bert4rec.training_part import TrainingPart
 from bert4rec.words import counted, duration
-from bert4rec.workshop import JudgeWatch, Workshop, training_counts
+from bert4rec.workshop import JudgeWatch, Workshop
 
 
 def train(
@@ -184,7 +185,7 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
             remove_abandoned(folder)
         record.status(state="running", message="", fix="", error="")
         with beating(record.beat), memory_errors_explained(settings.device):
-            workshop = Workshop.open(run.dataset(), settings)
+            workshop = Workshop.open(run.dataset(), settings, seen=run.seen_decision())
             _train_and_judge(run, workshop, record, control)
     except BaseException as error:
         record.failed(error)
@@ -196,7 +197,7 @@ def _carry_out(run: Run, record: Recorder, control: Control) -> None:
 def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
     """Return the yardsticks, fitted on the training part."""
     return {
-        "popularity": Popularity(training_counts(dataset, split)),
+        "popularity": Popularity(TrainingPart(dataset, split.train).counts),
         "transitions": Transitions.fit(Histories.at(dataset, split.train), dataset.n_items),
     }
 
@@ -318,7 +319,8 @@ def evaluate(run: Run, *, watch: JudgeWatch | None = None) -> dict[str, Any]:
         NotFoundError: the run's dataset or checkpoint is not there.
         FormatError: the checkpoint is damaged or does not fit the dataset.
     """
-    workshop = Workshop.open(run.dataset(), run.hyperparameters())
+    seen = run.seen_decision()
+    workshop = Workshop.open(run.dataset(), run.hyperparameters(), seen=seen)
     torch.set_num_threads(workshop.choice.n_threads)
     _put_weights(run, workshop)
     baselines = fit_baselines(workshop.dataset, workshop.split)

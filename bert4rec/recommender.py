@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from bert4rec.files import expanded
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
-from bert4rec.policy import Policy
+from bert4rec.model_source import Source
 from bert4rec.ranking import Removal
 from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
 from bert4rec.runs.folder import Run, open_run
@@ -31,27 +30,10 @@ from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
 from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
 from bert4rec.threads import side_by_side
+from bert4rec.training_part import TrainingPart
 
 # Histories that are scored at once: bounds memory, not the number that may be asked for.
 BATCH_ROWS = 1024
-
-
-class Source(Protocol):
-    """Where a model came from: a run, or what was exported of one."""
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        ...
-
-    def policy(self) -> Policy:
-        """Return what the run is for, with its settings."""
-        ...
 
 
 class Recommender:
@@ -101,7 +83,13 @@ class Recommender:
     @cached_property
     def removes_seen(self) -> bool:
         """Whether seen items leave recommendations by default, as they did in the evaluation."""
-        return choose_seen(self.dataset, self.settings.seen_items)[0]
+        told = None if self.run is None else self.run.removes_seen
+        return choose_seen(self.training, self.settings.seen_items)[0] if told is None else told
+
+    @cached_property
+    def training(self) -> TrainingPart:
+        """What the network could learn from, counted; of a bundle nothing is known of it."""
+        return TrainingPart.of(self.dataset, self.settings)
 
     @torch.inference_mode()
     def fill(self, items: Sequence[str | None], k: int = 10) -> list[list[Suggestion]]:

@@ -16,7 +16,6 @@ from bert4rec.data.split import Segments, Split, split_dataset
 from bert4rec.device import DeviceChoice, choose_device, choose_for
 from bert4rec.evaluation import LIST_LENGTH, Judgement, choose_seen, judge, summarise
 from bert4rec.events import Event, Listener
-from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.negatives import NegativeSampler
@@ -25,6 +24,7 @@ from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import Scorer
 from bert4rec.scorer import NetworkScorer
 from bert4rec.trainer import Trainer
+from bert4rec.training_part import TrainingPart
 
 # Is told whose ranks are looked for, on which part, of how many of its rows they are known, and
 # how many it has.
@@ -43,15 +43,29 @@ class Workshop:
     removes_seen: bool
     seen_reason: str
     split: Split
+    training: TrainingPart
     network: Network
     batches: TrainingBatches
 
     @classmethod
-    def open(cls, dataset: SequenceDataset, settings: Hyperparameters) -> Workshop:
-        """Choose device and loss, split the data and draw the initial weights."""
+    def open(
+        cls,
+        dataset: SequenceDataset,
+        settings: Hyperparameters,
+        *,
+        seen: tuple[bool, str] | None = None,
+    ) -> Workshop:
+        """Choose device and loss, split the data and draw the initial weights.
+
+        Args:
+            dataset: What to train on.
+            settings: The settings of the run.
+            seen: Whether seen items leave the rankings and why, where that was decided before.
+        """
         choice = choice_for(dataset, settings)
-        removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
         split = split_dataset(dataset, settings)
+        training = TrainingPart(dataset, split.train)
+        removes_seen, seen_reason = seen or choose_seen(training, settings.seen_items)
         loss_type, loss_reason = loss_for(dataset, settings, split)
         # Weights are drawn on the CPU, so that they are the same on every device.
         chance = generator_at("cpu", settings.seed, WEIGHTS)
@@ -60,8 +74,7 @@ class Workshop:
         network.to(choice.device)
         sampler = None
         if loss_type != "CE":
-            counts = training_counts(dataset, split)
-            sampler = NegativeSampler.of(settings, counts, choice.device)
+            sampler = NegativeSampler.of(settings, training.counts, choice.device)
         return cls(
             dataset=dataset,
             settings=settings,
@@ -71,6 +84,7 @@ class Workshop:
             removes_seen=removes_seen,
             seen_reason=seen_reason,
             split=split,
+            training=training,
             network=network,
             batches=batches,
         )
@@ -137,7 +151,7 @@ class Workshop:
             scorers: By name.
             watch: Told how far it has come, batch by batch.
         """
-        counts = training_counts(self.dataset, self.split)
+        counts = self.training.counts
         report: dict[str, dict[str, Any]] = {}
         for part, rows in (("test", self.split.test), ("unseen_users", self.split.unseen)):
             for name, scorer in scorers.items() if len(rows) else ():
@@ -218,9 +232,3 @@ def loss_for(dataset: SequenceDataset, settings: Hyperparameters, split: Split) 
         n_sequences=int((lengths > 0).sum()),
         longest=int(lengths.max(initial=0)),
     )
-
-
-def training_counts(dataset: SequenceDataset, split: Split) -> np.ndarray:
-    """Return how often each item occurs in the training part, int64 (N,)."""
-    items = Histories.at(dataset, split.train).items
-    return np.bincount(items, minlength=dataset.n_items + 1)[1:]

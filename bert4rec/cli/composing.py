@@ -24,6 +24,7 @@ WHY = {
     "future": "what comes after",
     "both": "both sides together",
     "either": "either side alone",
+    "less": "one side, not both together",
     "popularity": "popular anyway",
 }
 

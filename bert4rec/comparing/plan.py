@@ -21,6 +21,7 @@ from bert4rec.errors import RunError, SettingsError
 from bert4rec.evaluation import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.folder import Run
+from bert4rec.training_part import TrainingPart
 
 ENDED_STATES = ("finished", "stopped")
 ALL, NONE = "all", "none"
@@ -192,7 +193,10 @@ def plan_comparison(
         find_categories(dataset.vocabulary, category)
     settings, split = chosen[0].hyperparameters(), _common_split(chosen, dataset)
     found, left_out = _choose_baselines(baselines, dataset.n_items)
-    removes_seen, seen_reason = choose_seen(dataset, settings.seen_items)
+    training = TrainingPart(dataset, split.train)
+    removes_seen, seen_reason = chosen[0].seen_decision() or choose_seen(
+        training, settings.seen_items
+    )
     keys = {key: key for key in [run.id for run in chosen] + [one.name for one in found]}
     keys = {run.name: run.id for run in reversed(chosen)} | keys
     if reference is not None and reference not in keys:
@@ -245,7 +249,7 @@ def _common_split(runs: Sequence[Run], dataset: SequenceDataset) -> Split:
         RunError: they differ.
     """
     for one, other in pairwise(runs):
-        unlike = unlikeness(dataset, one.hyperparameters(), other.hyperparameters())
+        unlike = unlikeness(dataset, one.judged_settings(), other.judged_settings())
         if unlike == OTHER_SPLIT:
             raise RunError(
                 f"runs {one.name!r} and {other.name!r} were split differently:"
@@ -266,9 +270,11 @@ def unlikeness(dataset: SequenceDataset, one: Hyperparameters, other: Hyperparam
     Raises:
         DatasetError: the dataset cannot be split as one of them asks.
     """
-    if not same_split(split_dataset(dataset, one), split_dataset(dataset, other)):
+    split = split_dataset(dataset, one)
+    if not same_split(split, split_dataset(dataset, other)):
         return OTHER_SPLIT
-    removes = [choose_seen(dataset, settings.seen_items)[0] for settings in (one, other)]
+    training = TrainingPart(dataset, split.train)
+    removes = [choose_seen(training, settings.seen_items)[0] for settings in (one, other)]
     return "" if removes[0] == removes[1] else OTHER_SEEN
 
 

@@ -29,7 +29,7 @@ class Reason:
         log_p: past, future, both → natural logarithm of the item's probability over the whole
             catalogue, as the network gives it: rules and dials play no part. Of a network that
             sees only the past there is no other context.
-        log_share: Logarithm of its part of all interactions.
+        log_share: Logarithm of its part of the interactions that trained.
     """
 
     place: int
@@ -48,18 +48,24 @@ class Reason:
 
         `both`: together the sides say clearly more than either. `past` or `future`: that side says
         clearly more than the other, or is the only one there is. `either`: each says about as
-        much. `popularity`: no context makes the item twice as probable as it is anyway.
+        much. `popularity`: no context makes the item twice as probable as it is anyway. `less`:
+        together the sides say clearly less than the better one alone, or leave the item less than
+        twice as probable as it is anyway, so that neither carries what both were asked for.
         """
         is_there = {"past": self.place > 0, "future": self.place < self.n_items - 1}
         sides = {side: self.bits(side) for side in self.log_p if is_there.get(side)}
+        # Of no items at all there is none.
+        best = max(sides, key=lambda side: sides[side], default="popularity")
         both = self.bits("both") if len(sides) == 2 else -math.inf
         if max([*sides.values(), both]) < CLEAR_BITS:
             return "popularity"
-        if both >= max(sides.values()) + CLEAR_BITS:
+        if len(sides) < 2:
+            return best
+        if both >= sides[best] + CLEAR_BITS:
             return "both"
-        if len(sides) == 2 and abs(sides["past"] - sides["future"]) < CLEAR_BITS:
-            return "either"
-        return max(sides, key=lambda side: sides[side])
+        if both < max(CLEAR_BITS, sides[best] - CLEAR_BITS):
+            return "less"
+        return "either" if abs(sides["past"] - sides["future"]) < CLEAR_BITS else best
 
 
 def find_reasons(
@@ -85,16 +91,16 @@ def find_reasons(
     log_sums = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
     chosen = np.repeat(whole[list(places)] - 1, len(contexts))
     log_p = (scores[np.arange(len(scores)), chosen] - log_sums).reshape(-1, len(contexts))
-    shares = recommender.vocabulary.shares
+    log_shares = recommender.training.log_shares(whole[list(places)]) * math.log(2)
     return [
         Reason(
             place,
             int(whole[place]),
             len(whole),
             dict(zip(contexts, row.tolist(), strict=True)),
-            math.log(shares[whole[place] - 1]),
+            float(log_share),
         )
-        for place, row in zip(places, log_p, strict=True)
+        for place, row, log_share in zip(places, log_p, log_shares, strict=True)
     ]
 
 

@@ -99,11 +99,6 @@ class SequenceDataset:
             n += count_distinct(users * np.int64(self.n_items + 1) + items)
         return n
 
-    @property
-    def repeat_share(self) -> float:
-        """Share of the interactions in which a user meets an item again."""
-        return 1 - self.n_pairs / max(self.n_interactions, 1)
-
     @cached_property
     def _user_idx_of_id(self) -> dict[str, int]:
         return {str(user_id): idx for idx, user_id in enumerate(self.users["user_id"])}

@@ -276,7 +276,7 @@ def _slices(
     sizes = np.maximum(recommender.dataset.lengths[places.user_idx], 1)
     third = 3 * places.positions // sizes
     groups = {BY_PLACE: {name: third == at for at, name in enumerate(THIRDS)}}
-    groups[BY_POPULARITY] = popularity_groups(vocabulary.counts, targets)
+    groups[BY_POPULARITY] = popularity_groups(recommender.training.counts, targets)
     column = next(iter(category_columns(vocabulary)), None) if by is None else by
     if column is not None:
         if column not in vocabulary.table.columns:

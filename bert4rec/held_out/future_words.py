@@ -128,9 +128,9 @@ def _why_not(report: FutureReport) -> str:
     if report.reason == "nothing_learnt":
         past, both = (signed(report.contexts[name].bits.mean, 2) for name in ("past", "both"))
         return (
-            "The model tells the hidden items no better than their popularity in the whole data, "
-            f"hidden ones counted, from the past ({past} bits an item) as from both sides "
-            f"({both}): train it longer, or look at the data."
+            "The model tells the hidden items no better than their popularity in training does, "
+            f"from the past ({past} bits an item) as from both sides ({both}): train it longer, or "
+            "look at the data."
         )
     if report.reason == "no_hit":
         return (

@@ -39,8 +39,7 @@ def item_losses(
     places = _places(recommender, n_each, n_places, seed)
     judged = judge_places(recommender, places, recommender.contexts[-1])
     rows = places.targets - 1
-    shares = recommender.vocabulary.shares
-    losses = -(judged.bits + np.log2(shares[rows])) * math.log(2)
+    losses = -(judged.bits + recommender.training.log_shares(places.targets)) * math.log(2)
     n_items = len(recommender.vocabulary)
     counts = np.bincount(rows, minlength=n_items)
     sums = np.bincount(rows, weights=losses, minlength=n_items)

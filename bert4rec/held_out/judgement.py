@@ -25,7 +25,8 @@ class Judged:
     Args:
         context: past, future, both or long_past.
         ranks: Rank of each item from 0, ties against the model, int64 (n,).
-        bits: log2 of its probability over its share of all interactions, float64 (n,).
+        bits: log2 of its probability over its share of the interactions that trained, see
+            `TrainingPart.log_shares`, float64 (n,).
     """
 
     context: str
@@ -55,8 +56,8 @@ def judge_places(recommender: Recommender, places: Places, context: str) -> Judg
     found = side_by_side(judge, len(places), BATCH_PLACES, n_threads)
     log_p = np.concatenate([np.empty(0), *(part[0] for part in found)])
     ranks = np.concatenate([np.empty(0, dtype=np.int64), *(part[1] for part in found)])
-    share = recommender.vocabulary.shares[targets - 1]
-    return Judged(context, ranks, log_p / math.log(2) - np.log2(share))
+    bits = log_p / math.log(2) - recommender.training.log_shares(targets)
+    return Judged(context, ranks, bits)
 
 
 def _others(places: Places, settings: Hyperparameters) -> Histories:

@@ -23,6 +23,8 @@ from bert4rec.runs.status import Status, change_status, status_now
 from bert4rec.setting_checks import parse_settings
 
 FORMAT_VERSION = 1
+# The line with which a journal begins lies within.
+HEAD_BYTES = 65_536
 # What everybody who reads a configuration relies on.
 CONFIG_KINDS: Mapping[str, type] = {
     "name": str,
@@ -109,6 +111,32 @@ class Run:
         # Their values are those of the day, so that a default that changes leaves old runs alone.
         values = parse_settings(config["effective_settings"], where=self.id)
         return Hyperparameters.model_construct(set(config["settings"]), **dict(values))
+
+    def seen_decision(self) -> tuple[bool, str] | None:
+        """Return whether seen items left its rankings, and why, as it was decided at its start.
+
+        What was decided stays, however it would be decided of the same data today. None for a run
+        that has not begun, or began before this was recorded.
+        """
+        begun, _ = self.journal.read(only=("started",), at_most=HEAD_BYTES)
+        facts = next(iter(begun), {})
+        removes, reason = facts.get("removes_seen"), facts.get("seen_reason")
+        if not isinstance(removes, bool) or not isinstance(reason, str):
+            return None
+        return removes, reason
+
+    @property
+    def removes_seen(self) -> bool | None:
+        """Whether seen items left its rankings, None where that is not recorded."""
+        decision = self.seen_decision()
+        return None if decision is None else decision[0]
+
+    def judged_settings(self) -> Hyperparameters:
+        """Return its settings, with `seen_items` as it was decided where that is recorded."""
+        settings, removes = self.hyperparameters(), self.removes_seen
+        if removes is None:
+            return settings
+        return settings.model_copy(update={"seen_items": "remove" if removes else "keep"})
 
     def policy(self) -> Policy:
         """Return the run's settings with what it is for."""

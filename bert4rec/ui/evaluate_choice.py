@@ -46,7 +46,7 @@ def _strangeness(first: Run, other: Run) -> str:
         if mine["fingerprint"] != its["fingerprint"]:
             return "on other data"
         dataset = cache.open_dataset(str(mine.get("folder", "")), str(mine["fingerprint"]))
-        return cache.unlikeness(dataset, first.hyperparameters(), other.hyperparameters())
+        return cache.unlikeness(dataset, first.judged_settings(), other.judged_settings())
     except Bert4RecError:
         # What is missing is said by the form.
         return ""

@@ -13,8 +13,8 @@ from bert4rec.data.split import Segments, leave_one_out
 from bert4rec.evaluation import Judgement, choose_seen, judge, slices, summarise
 from bert4rec.histories import Histories
 from bert4rec.pipeline import fit_baselines
-from bert4rec.workshop import training_counts
-from tests.factories import random_dataset, ring_dataset
+from bert4rec.training_part import TrainingPart
+from tests.factories import random_dataset, ring_dataset, small_settings
 
 
 class Fixed:
@@ -68,17 +68,24 @@ def test_seen_items_stay_in_the_ranking_on_request() -> None:
 
 def test_a_rare_repeat_does_not_change_how_a_dataset_is_judged() -> None:
     once = [list(range(1, 60)) for _ in range(4)]
-    removes, reason = choose_seen(SequenceDataset.from_sequences([*once, [1, 2, 1]]), "auto")
+    removes, reason = choose_seen(training_of([*once, [1, 2, 1, 2, 3]]), "auto")
     assert removes
-    assert "0.4%" in reason
-    often = SequenceDataset.from_sequences([[1, 2, 1, 2, 3]] * 4)
+    assert reason == "0.4% of the interactions in training meet an item again"
+    often = training_of([[1, 2, 1, 2, 3]] * 4)
     assert choose_seen(often, "auto")[0] is False
-    assert choose_seen(SequenceDataset.from_sequences(once), "auto") == (
-        True,
-        "no item is met twice",
-    )
+    assert choose_seen(training_of(once), "auto") == (True, "no item is met twice in training")
     assert choose_seen(often, "remove") == (True, "asked for by name")
     assert choose_seen(often, "keep")[0] is False
+
+
+def test_repeats_among_what_is_held_out_have_no_say_in_what_is_ranked() -> None:
+    # Nobody meets an item twice before the last two items, and everybody does with them.
+    removes, reason = choose_seen(training_of([[1, 2, 3, 1, 2]] * 4), "auto")
+    assert (removes, reason) == (True, "no item is met twice in training")
+
+
+def training_of(sequences: list[list[int]]) -> TrainingPart:
+    return TrainingPart.of(SequenceDataset.from_sequences(sequences), small_settings())
 
 
 def test_a_target_that_was_seen_counts_as_missed_when_seen_items_must_leave() -> None:
@@ -209,7 +216,7 @@ def test_a_summary_holds_what_the_formulas_give() -> None:
     split = leave_one_out(dataset)
     scorer = fit_baselines(dataset, split)["transitions"]
     judgement = judge(scorer, dataset, split.test, remove_seen=True)
-    summary = summarise(judgement, training_counts(dataset, split))
+    summary = summarise(judgement, TrainingPart(dataset, split.train).counts)
     assert summary["n_rows"] == 60
     assert summary["n_users"] == len(np.unique(judgement.rows.user_idx))
     assert summary["metrics"]["hr@1"] == 1

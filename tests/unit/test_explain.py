@@ -39,11 +39,15 @@ def test_a_prediction_is_what_the_network_expects_at_the_hidden_place(
     assert [s.item_idx for s in prediction.top] == (np.argsort(-expected)[:5] + 1).tolist()
 
 
-def test_bits_compare_with_the_items_share_of_interactions(recommender: Recommender) -> None:
+def test_bits_compare_with_the_items_share_of_what_trained(recommender: Recommender) -> None:
     (prediction,) = predict_masked(recommender, ITEMS, [2])
-    counts = recommender.vocabulary.counts
-    share = counts[5] / counts.sum()
+    dataset = recommender.dataset
+    trained = [history[:-2] for history in map(dataset.history, range(dataset.n_users))]
+    counts = np.bincount(np.concatenate(trained), minlength=dataset.n_items + 1)
+    share = counts[6] / counts.sum()
     assert prediction.bits == pytest.approx(math.log2(prediction.true_probability / share))
+    # The whole data would have told something else.
+    assert share != dataset.vocabulary.shares[5]
 
 
 def test_the_past_and_the_future_are_cut_off_and_not_hidden(recommender: Recommender) -> None:

@@ -779,4 +779,4 @@ def test_a_run_that_goes_on_has_no_result_until_it_ends(tmp_path: Path) -> None:
 def test_the_record_says_whether_seen_items_left_the_ranking(uninterrupted: Run) -> None:
     summary = uninterrupted.summary() or {}
     assert summary["removes_seen"] is True
-    assert summary["seen_reason"] == "no item is met twice"
+    assert summary["seen_reason"] == "no item is met twice in training"

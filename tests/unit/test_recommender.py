@@ -135,7 +135,7 @@ def test_seen_items_are_kept_and_marked_on_request(recommender: Recommender) -> 
 def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:
     dataset = random_dataset([9] * 5, n_items=4)
     made = Recommender(small_network(4), dataset, small_settings(), choose_device("cpu"))
-    assert dataset.repeat_share > 0.01
+    assert made.training.repeat_share > 0.01
     assert len(made.recommend(["1", "2"])) == 4
     assert len(made.recommend(["1", "2"], remove_seen=True)) == 2
 

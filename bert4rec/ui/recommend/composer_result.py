@@ -29,6 +29,7 @@ REASON_ICONS = {
     "future": ":material/arrow_forward:",
     "both": ":material/sync_alt:",
     "either": ":material/sync_alt:",
+    "less": ":material/sync_disabled:",
     "popularity": ":material/trending_up:",
 }
 OUR_WORDS = "Surest first"
@@ -78,9 +79,15 @@ def reason_words(reason: Reason) -> str:
         "future": "Carried by what comes after.",
         "both": "Both sides together say more for it than either alone.",
         "either": "Either side alone tells it.",
+        "less": f"{_better_side(reason)} alone says more for it than both sides together.",
         "popularity": "Nothing around it makes it twice as probable as its popularity does.",
     }[reason.carried_by]
     return f"{lead} {sides}"
+
+
+def _better_side(reason: Reason) -> str:
+    past, future = reason.log_p["past"], reason.log_p["future"]
+    return f"What comes {'before' if past >= future else 'after'}"
 
 
 def _past_words(reason: Reason, past: str) -> str:

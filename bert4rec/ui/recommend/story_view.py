@@ -46,6 +46,7 @@ PLAIN_REASONS = {
     "future": "What comes after gives it away.",
     "both": "It fits what comes before and what comes after.",
     "either": "It fits both sides.",
+    "less": "It fits one side better than both together.",
     "popularity": "A safe choice: many have it.",
 }
 

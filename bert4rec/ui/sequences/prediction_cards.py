@@ -19,7 +19,8 @@ CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sid
 CONTEXT_SIGNS = {"past": "←", "future": "→", "both": "↔"}
 BITS_HELP = (
     "How much the context tells beyond popularity, in bits: 1 bit makes the true item twice as "
-    "probable as its share of all interactions."
+    "probable as its share of the interactions in training. An item that is not among them counts "
+    "as met once."
 )
 # Narrower ones would cut off the probability.
 MIN_CONTEXT_PX = 280

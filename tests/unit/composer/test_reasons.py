@@ -42,7 +42,14 @@ def test_a_context_says_what_a_masked_prediction_says(ring: Recommender) -> None
         (1.0, 2.0, 5.0, "both"),
         (4.0, 4.5, 5.0, "either"),
         (0.2, -1.0, 0.9, "popularity"),
-        (5.0, 1.0, 2.0, "past"),
+        (5.0, 1.0, 4.5, "past"),
+        (5.0, 1.0, 4.0, "past"),
+        # Together they say less than half of what one says alone, or nothing to speak of.
+        (5.0, 1.0, 2.0, "less"),
+        (1.0, 5.0, 2.0, "less"),
+        (5.0, 4.5, 3.0, "less"),
+        (5.0, -3.0, -1.0, "less"),
+        (1.5, -3.0, 0.8, "less"),
     ],
 )
 def test_what_carries_a_choice_is_told_by_clear_bits(

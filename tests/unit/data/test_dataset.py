@@ -61,11 +61,6 @@ def test_a_dataset_without_times_opens_without_times(tmp_path: Path) -> None:
     assert opened.times_s is None
 
 
-def test_repeats_are_repeats_of_one_user() -> None:
-    assert SequenceDataset.from_sequences([[1, 2], [2, 1]]).repeat_share == 0
-    assert SequenceDataset.from_sequences([[1, 2], [2, 1, 2]]).repeat_share == pytest.approx(0.2)
-
-
 def test_one_damaged_dataset_does_not_hide_the_others(tmp_path: Path) -> None:
     SequenceDataset.from_sequences(SEQUENCES).save(tmp_path / "datasets" / "whole")
     damaged = SequenceDataset.from_sequences(SEQUENCES).save(tmp_path / "datasets" / "damaged")

@@ -251,11 +251,11 @@ def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recomme
     assert "No hidden item is among the first ten" in said
 
 
-def test_popularity_is_told_as_what_it_is_which_counts_the_hidden_items_too(
+def test_popularity_is_told_as_what_it_is_that_in_training(
     recommender: Recommender,
 ) -> None:
     said = told(recommender, Estimate(0, -0.01, 0.01), "not_enough", "nothing_learnt")
-    assert "no better than their popularity in the whole data, hidden ones counted, from" in said
+    assert "no better than their popularity in training does, from the past" in said
 
 
 @pytest.mark.parametrize(

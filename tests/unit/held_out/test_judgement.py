@@ -19,7 +19,7 @@ def recommender(tiny_run: Run) -> Recommender:
 
 def plain(recommender: Recommender, places: Places, context: str) -> tuple[list[int], list[float]]:
     """One place at a time, straight from the scores of the network."""
-    length, counts = recommender.settings.max_seq_length, recommender.vocabulary.counts
+    length, counts = recommender.settings.max_seq_length, recommender.training.counts
     ranks, bits = [], []
     shown = places.shown(context, length)
     for row, (items, at) in enumerate(shown):

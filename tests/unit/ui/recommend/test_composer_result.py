@@ -4,10 +4,12 @@ import math
 
 import pytest
 
+from bert4rec.cli.composing import WHY
 from bert4rec.composer.decoding import Choice, Composition
 from bert4rec.composer.outline import Outline
 from bert4rec.composer.reasons import Reason
-from bert4rec.ui.recommend.composer_result import comparison_words, reason_words
+from bert4rec.ui.recommend.composer_result import REASON_ICONS, comparison_words, reason_words
+from bert4rec.ui.recommend.story_view import PLAIN_REASONS
 from bert4rec.words import percent
 
 
@@ -46,6 +48,22 @@ def test_a_reason_says_that_its_probabilities_are_those_in_the_whole_catalogue()
         words = reason_words(Reason(place, 4, n_items, log_p, math.log(0.01)))
         assert "in the whole catalogue" in words.casefold()
     assert "10% from what comes before, 20% from what comes after and 50% from both" in words
+
+
+@pytest.mark.parametrize(("past", "future", "side"), [(0.4, 0.01, "before"), (0.01, 0.4, "after")])
+def test_no_side_is_said_to_carry_what_both_together_make_less_probable(
+    past: float, future: float, side: str
+) -> None:
+    log_p = {"past": math.log(past), "future": math.log(future), "both": math.log(0.05)}
+    said = reason_words(Reason(1, 4, 3, log_p, math.log(0.01)))
+    assert said.startswith(
+        f"What comes {side} alone says more for it than both sides together. In the whole catalogue"
+    )
+
+
+def test_every_reason_has_words_and_a_sign_wherever_it_is_told() -> None:
+    names = {"past", "future", "both", "either", "popularity", "less"}
+    assert names == REASON_ICONS.keys() == PLAIN_REASONS.keys() == WHY.keys()
 
 
 def test_a_reason_of_a_model_of_the_past_tells_of_nothing_that_comes_after() -> None:
