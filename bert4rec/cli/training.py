@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +116,14 @@ def carry_out(run: Run, *, is_new: bool) -> None:
 def outcome(run: Run) -> dict[str, Any]:
     """Return what a finished run came to, as plain data."""
     from bert4rec.runs.curves import Curves
+    from bert4rec.runs.trend import trend_of
     from bert4rec.sasrec import model_reason
 
     curves = Curves()
     curves.update(run.journal)
     started, summary, status = curves.started, run.summary() or {}, run.status()
     report = summary.get("report", {})
-    config, settings = run.config(), run.hyperparameters()
+    config, settings, trend = run.config(), run.hyperparameters(), trend_of(run)
     kept = (
         *("best_epoch", "n_epochs_done", "reason", "valid", "test", "split", "train_seconds"),
         *("sequences_per_second", "n_users", "n_items", "n_interactions", "n_parameters"),
@@ -143,6 +145,7 @@ def outcome(run: Run) -> dict[str, Any]:
         "settings": config["settings"],
         "parent": config.get("parent"),
         **{key: summary.get(key) for key in kept},
+        "trend": trend and asdict(trend),
         "baselines": _metrics_of(report.get("test", {}), is_network=False),
         "unseen_users": _metrics_of(report.get("unseen_users", {})) or None,
         **{key: started.get(key) for key in machine},
@@ -185,7 +188,7 @@ def outcome_lines(document: dict[str, Any]) -> list[str]:
         f" sequences/s, on {document['device']} ({document['device_reason']}),"
         f" loss {document['loss_type']} ({document['loss_reason']})",
         f"Folder: {document['folder']}",
-        *_advice(scores),
+        *_advice(scores, document["trend"], document["reason"]),
         _following(document),
     ]
 
@@ -219,12 +222,23 @@ def _shown(name: str, model: str) -> str:
     return model.lower() if name == NETWORK else name
 
 
-def _advice(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _advice(
+    scores: Mapping[str, Mapping[str, float]], trend: Mapping[str, Any] | None, reason: str | None
+) -> list[str]:
     own = scores[NETWORK]["ndcg@10"]
     ahead = [name for name, metrics in scores.items() if metrics["ndcg@10"] > own]
     if not ahead:
         return []
-    return [f"Not yet better than {' and '.join(ahead)}: train for more epochs."]
+    names, state = " and ".join(ahead), "level" if reason == "no gain" else "unknown"
+    if trend is not None and state != "level":
+        state = trend["state"]
+    return [
+        {
+            "rising": f"Not yet better than {names}, but still getting better: train longer.",
+            "level": f"Not better than {names}, and no longer getting better by its validations: "
+            "other settings may do more than further epochs.",
+        }.get(state, f"Not better than {names} so far: training longer may help.")
+    ]
 
 
 def _following(document: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
@@ -21,6 +21,7 @@ from bert4rec.errors import RunError, SettingsError
 from bert4rec.evaluation import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.folder import Run
+from bert4rec.runs.trend import trend_of
 from bert4rec.training_part import TrainingPart
 
 ENDED_STATES = ("finished", "stopped")
@@ -139,16 +140,19 @@ def _sides(run: Run) -> str:
 
 
 def training_of(run: Run) -> dict[str, Any]:
-    """Return where a run was at its best, of the epochs that it did, and why it ended.
+    """Return where a run was at its best, of the epochs that it did, why it ended and its trend.
 
     The best epoch is 0 where none was validated. The last one that was validated lies before the
-    last one done where a run was cut short in between.
+    last one done where a run was cut short in between. The trend is a `Trend` as plain data.
     """
     summary, every = run.summary() or {}, run.hyperparameters().eval_step
     told = {name: summary.get(name, 0) for name in ("best_epoch", "n_epochs_done", "reason")}
     n_over = 0 if told["reason"] == "completed" or not every else told["n_epochs_done"] % every
     told |= {"last_valid_epoch": told["n_epochs_done"] - n_over}
-    return told if run.status().best_score is not None else told | {"best_epoch": 0}
+    if run.status().best_score is None:
+        return told | {"best_epoch": 0}
+    found = trend_of(run)
+    return told if found is None else told | {"trend": asdict(found)}
 
 
 def plan_comparison(

@@ -42,7 +42,7 @@ HEADLINES = {
     "similarity": "Likeness of items is enough here",
     "popularity": "Popularity does as well here",
     "short": "There is too little sequence here",
-    "train_longer": "The model is not trained out; no verdict yet",
+    "train_longer": "The model may not be trained out; no verdict yet",
     "undecided": "No verdict yet: hold it against more",
     "not_enough": "No verdict: too little data to tell",
 }

@@ -9,7 +9,16 @@ from typing import Any
 from bert4rec.comparing.paired import LEVEL
 from bert4rec.held_out.future_report import LEAST_SHARE
 from bert4rec.held_out.future_words import PART_WORDS
-from bert4rec.words import METRIC_DIGITS, counted, digits_apart, number, percent, signed
+from bert4rec.words import (
+    METRIC_DIGITS,
+    counted,
+    digits_apart,
+    metric_name,
+    metric_text,
+    number,
+    percent,
+    signed,
+)
 
 # Fewer judged users say nothing about others.
 MIN_USERS = 100
@@ -152,24 +161,37 @@ def _better(ours: float, theirs: float) -> str:
 
 
 def rising_finding(training: Mapping[str, Any], title: str) -> Finding | None:
-    """Return that a run ended at its best, so that more epochs may have made it better.
+    """Return that a run was still getting better when it ended, or that this cannot be told.
 
     Args:
-        training: What `plan.training_of` told; older comparisons name no last validation.
+        training: What `plan.training_of` told; older comparisons name no trend.
         title: What the run is called.
     """
-    n_done = training.get("n_epochs_done", 0)
-    last = training.get("last_valid_epoch", n_done)
-    if not 0 < last <= training.get("best_epoch", 0) or training["reason"] == "no gain":
+    if not training or training["reason"] == "no gain":
         return None
-    what = f"The last of {counted(n_done, 'epoch')} of {title} was its best"
-    if last < n_done:
-        what = (
-            f"{title} ended after {counted(n_done, 'epoch')}, and its last validation, of epoch"
-            f" {last:,}, was its best"
+    trend = training.get("trend") or _old_trend(training)
+    state, n = trend["state"], trend["n"]
+    if state == "rising":
+        first, last = (metric_text(trend[name]) for name in ("first", "last"))
+        text = (
+            f"{title} was still getting better: in its last {n} validations"
+            f" {metric_name(trend['metric'])} rose from {first} to {last}, by more than chance."
         )
-    text = f"{what}: it was still getting better. Train it longer before you judge."
-    return Finding(text, figures=dict(training))
+    elif state == "unknown":
+        told = f"of its {counted(n, 'validation')} the last" if n > 1 else "its last validation"
+        if n == 1 and "trend" in training:
+            told = "its only validation"
+        text = f"{title} may have been getting better still: {told} was its best."
+    else:
+        return None
+    return Finding(f"{text} Train it longer before you judge.", figures=dict(training))
+
+
+def _old_trend(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a comparison of before trends were told knows: which validation was the best."""
+    last = training.get("last_valid_epoch", training.get("n_epochs_done", 0))
+    is_best = 0 < last <= training.get("best_epoch", 0)
+    return {"state": "unknown" if is_best else "level", "n": 1}
 
 
 def no_hit_finding() -> Finding:

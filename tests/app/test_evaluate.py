@@ -244,7 +244,7 @@ def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_awa
     rising = train(dataset, small_settings(n_epochs=1), name="rising", workspace=workspace)
     made = compare(rising, ["popularity", "transitions", "item-knn"], workspace=workspace)
     app = open_page(comparison=made.id)
-    assert "The model is not trained out; no verdict yet" in plain(app)
+    assert "The model may not be trained out; no verdict yet" in plain(app)
     link = next(one for one in app.get("page_link") if one.proto.label == "Train longer")
     assert link.proto.query_string == f"run={rising.id}"
     assert "a difference of" not in plain(app)

@@ -193,20 +193,45 @@ def test_a_difference_that_may_be_anything_gives_no_verdict() -> None:
 
 
 def test_a_model_that_was_still_getting_better_is_not_judged_against() -> None:
-    rising = {"best_epoch": 6, "n_epochs_done": 6, "reason": "completed"}
+    ended = {"best_epoch": 6, "n_epochs_done": 6, "reason": "completed"}
+    trend = {"state": "rising", "metric": "ndcg@10", "n": 5, "first": 0.1, "last": 0.31}
+    rising = ended | {"trend": trend}
     hits = FAR | {"item-knn": 0.45}
     found = reach_verdict(invented(hits, training=rising))
     assert found.name == "train_longer"
-    assert "last of 6 epochs" in told(found)
-    # One that beats all is good enough as it is, and one that levelled off was trained out.
+    assert (
+        "Model was still getting better: in its last 5 validations NDCG@10 rose from 0.1000 to"
+        " 0.3100, by more than chance. Train it longer before you judge."
+    ) in told(found)
+    # One that beats all is good enough as it is, and one that levelled off was trained out, be its
+    # last validation the best by a trifle.
     assert reach_verdict(invented(FAR, training=rising)).name == "suits"
-    # Cut short between two validations, it may have got better still.
-    stopped = {"best_epoch": 15, "n_epochs_done": 19, "last_valid_epoch": 15, "reason": "stopped"}
-    found = reach_verdict(invented(hits, training=stopped))
+    level = ended | {"trend": trend | {"state": "level"}}
+    assert reach_verdict(invented(hits, training=level)).name == "similarity"
+    # What ended for want of gain had its chance.
+    assert reach_verdict(invented(hits, training=rising | {"reason": "no gain"})).name != (
+        "train_longer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(1, "its only validation was"), (3, "of its 3 validations the last was")]
+)
+def test_of_a_model_of_few_validations_it_is_said_that_nobody_knows(n: int, words: str) -> None:
+    trend = {"state": "unknown", "metric": "ndcg@10", "n": n, "first": 0.1, "last": 0.11}
+    ended = {"best_epoch": 6, "n_epochs_done": 6, "reason": "completed", "trend": trend}
+    found = reach_verdict(invented(FAR | {"item-knn": 0.45}, training=ended))
     assert found.name == "train_longer"
-    assert "after 19 epochs, and its last validation, of epoch 15, was its best" in told(found)
-    ended = rising | {"best_epoch": 4}
-    assert reach_verdict(invented(hits, training=ended)).name == "similarity"
+    assert f"Model may have been getting better still: {words} its best. Train it" in told(found)
+
+
+def test_a_comparison_of_before_trends_were_told_knows_which_validation_was_best() -> None:
+    hits = FAR | {"item-knn": 0.45}
+    ended = {"best_epoch": 15, "n_epochs_done": 19, "last_valid_epoch": 15, "reason": "stopped"}
+    found = reach_verdict(invented(hits, training=ended))
+    assert found.name == "train_longer"
+    assert "may have been getting better still: its last validation was its best" in told(found)
+    assert reach_verdict(invented(hits, training=ended | {"best_epoch": 10})).name == "similarity"
 
 
 def test_a_model_of_the_past_alone_is_a_rival_of_order() -> None:
@@ -236,6 +261,7 @@ def test_a_model_that_was_never_validated_is_not_said_to_get_better(tmp_path: Pa
     assert made.facts["training"][run.id]["best_epoch"] == 0
     found = reach_verdict(made)
     assert found.name != "train_longer"
+    assert "trend" not in made.facts["training"][run.id]
     assert "getting better" not in told(found)
 
 
