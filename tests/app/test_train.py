@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec import run_memory
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
+from bert4rec.estimate import size_of
 from bert4rec.jobs import JobService
 from bert4rec.json_files import write_json
 from bert4rec.own_presets import own_presets
@@ -467,6 +469,25 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     assert newest.id != run.id
     assert newest.hyperparameters().given() == TINY | {"batch_size": 8}
     assert newest.status().state == "finished"
+
+
+def test_a_run_of_which_half_would_not_fit_either_is_offered_the_batch_that_does(
+    dataset: SequenceDataset,
+    workspace: Path,
+    open_train: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What it takes is that of a step, and not of judging many at once.
+    run = queued_run(workspace, eval_batch_size=1)
+    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    small = run.hyperparameters().model_copy(update={"batch_size": 4})
+    free = int(size_of(dataset, small).memory_bytes / run_memory.FIT_SHARE) + 1
+    monkeypatch.setattr(run_memory, "free_memory_bytes", lambda device: free)
+    (again,) = (b for b in open_train(run).button if b.label.startswith("Again with"))
+    assert again.label == "Again with batch size 4"
+    monkeypatch.setattr(run_memory, "free_memory_bytes", lambda device: 1000)
+    # The weights alone would not fit.
+    assert not [b for b in open_train(run).button if b.label.startswith("Again with")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bert4rec import estimate
+from bert4rec import estimate, run_memory
 from bert4rec.batches import TrainingBatches
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import PAD_IDX
@@ -140,7 +140,7 @@ def test_memory_is_told_of_parts_as_large_as_those_of_a_step(
     workshop = Workshop.open(dataset, settings)
     parts = workshop.batches.parts(workshop.batches.order(0), 0, 0)
     n_tokens = sorted(part.shown_bs.numel() + part.places_bm.numel() for part in parts)
-    found = estimate._largest_part(workshop.split, settings, workshop.choice)
+    found = run_memory._largest_part(workshop.split, settings, workshop.choice)
     assert 0.6 < found.n_tokens / sum(n_tokens[-n_threads:]) < 1.7
     n_places = sorted(part.places_bm.numel() for part in parts)
     assert 0.5 < found.n_places / sum(n_places[-n_threads:]) < 2

@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import RunError
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, free_run_name
 from bert4rec.runs.resumption import check_resumable
 from bert4rec.runs.status import ACTIVE_STATES, RESUMABLE_STATES, Status
-from bert4rec.ui import state
+from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.redrawing import dialog
@@ -122,7 +122,7 @@ def _draw_running(run: Run, now: str) -> None:
 def _draw_ended(run: Run, status: Status) -> None:
     if run.summary() is not None:
         draw_onward(run)
-    for name, value in _milder(run.hyperparameters(), status.error).items():
+    for name, value in _milder(run, status.error).items():
         title = form_fields()[name].title.lower()
         st.button(
             f"Again with {title} {value_text(value, name)}",
@@ -189,13 +189,28 @@ def _button(
     )
 
 
-def _milder(settings: Hyperparameters, error: str) -> dict[str, Any]:
+def _milder(run: Run, error: str) -> dict[str, Any]:
     """Return the setting with which a run that failed so may come through, if there is one."""
-    if error in WANT_OF_MEMORY and settings.batch_size > 1:
-        return {"batch_size": settings.batch_size // 2}
+    settings = run.hyperparameters()
+    if error in WANT_OF_MEMORY:
+        size = _smaller_batch(run, settings)
+        return {"batch_size": size} if size else {}
     if error == LOST_NUMBERS:
         return {"learning_rate": min(settings.learning_rate / 10, Hyperparameters().learning_rate)}
     return {}
+
+
+def _smaller_batch(run: Run, settings: Hyperparameters) -> int | None:
+    from bert4rec.run_memory import smaller_batch
+
+    told = run.config()["dataset"]
+    try:
+        dataset = cache.open_dataset(str(told.get("folder", "")), str(told["fingerprint"]))
+        return smaller_batch(dataset, settings)
+    except Bert4RecError:
+        # Without its dataset or its device nothing can be estimated; what is missing is told to
+        # whoever presses.
+        return settings.batch_size // 2 or None
 
 
 def _start_again(run: Run, changes: dict[str, Any]) -> None:

@@ -1,0 +1,225 @@
+"""What a training holds of memory at its peak, and the largest batch of which that fits.
+
+Shapes: B batch, L window, T tokens of a window with what is asked of it, D hidden size, N items.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.split import Split, split_dataset
+from bert4rec.device import DeviceChoice, free_memory_bytes
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.losses import BLOCK_BYTES
+from bert4rec.model import n_parameters
+from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
+from bert4rec.scorer import CPU_PLACES, GPU_PLACES
+from bert4rec.workshop import choice_for, is_recorded, loss_for
+
+# What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
+# it met; both as measured by `python -m benchmarks estimate`.
+JUDGING_BYTES = 20_000_000
+# Code and tables of torch that the first step of a process brings in.
+FIRST_STEP_BYTES = 30_000_000
+SORTING_BYTES = 10_000_000
+# What products in bfloat16 on a CPU build for the sizes that they meet (`narrow.py`).
+NARROW_BYTES = 140_000_000
+# What a GPU's libraries work in, and what recording adds to it.
+GPU_BYTES = 550_000_000
+# What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
+# that the allocator keeps for that thread alone. Measured in the same way.
+THREAD_BYTES = 35_000_000
+# Estimates have been too low by up to a quarter.
+FIT_SHARE = 0.8
+# What inner values in tensors of less than 32 MB leave behind when they go, as measured; those in
+# larger ones go back to the system.
+LINGERING_BYTES = 150_000_000
+
+
+def smaller_batch(
+    dataset: SequenceDataset, settings: Hyperparameters, free_bytes: int | None = None
+) -> int | None:
+    """Return the batch with which a run that wanted for memory may come through.
+
+    That is the largest power of two below its own of which the estimate says that it fits into what
+    is free, with room to spare; half of its own where the estimate finds that this one fits, as it
+    did not. None where nothing but the weights is too much, and for a batch of one.
+
+    Args:
+        dataset: What the run trains on.
+        settings: Its settings.
+        free_bytes: What is free on its device; None asks the device.
+
+    Raises:
+        DatasetError: the dataset cannot be split for training.
+        DeviceError: the device is not there.
+    """
+    if settings.batch_size == 1:
+        return None
+    if free_bytes is None:
+        free_bytes = free_memory_bytes(choice_for(dataset, settings).device)
+    split = split_dataset(dataset, settings)
+    room = FIT_SHARE * free_bytes
+
+    def fits(batch_size: int) -> bool:
+        smaller = settings.model_copy(update={"batch_size": batch_size})
+        loss_type, _ = loss_for(dataset, smaller, split)
+        return memory_bytes(dataset, smaller, split, loss_type) <= room
+
+    half = settings.batch_size // 2
+    if fits(settings.batch_size):
+        return half
+    size = 1 << (settings.batch_size - 1).bit_length() - 1
+    while size and not fits(size):
+        size //= 2
+    return size or None
+
+
+def memory_bytes(
+    dataset: SequenceDataset, settings: Hyperparameters, split: Split, loss_type: str
+) -> int:
+    """Return what a training holds at its peak: weights, activations, scores, the sequences.
+
+    Cost model: beside itself a float32 weight has a gradient, two moments and its average; an item
+    vector under a sampled loss has the two moments alone. A block keeps about 12 x D float32 and
+    whom it may attend to, five bytes an item, for each token of a part; for those of its inner size
+    see `_inner_tokens`. A sampled loss holds its scores, the vectors that it met and their
+    gradients. Judging leaves about three copies of the windows of a batch behind in each thread,
+    and the memory that training freed is seldom in pieces that fit it, so that the two add up;
+    every few seconds what lies free is given back. Inner values alone are so large that those of
+    training are gone when judging has its own.
+    """
+    d, n = settings.hidden_size, dataset.n_items
+    choice = choice_for(dataset, settings)
+    is_ce = loss_type == "CE"
+    if is_recorded(choice, loss_type):
+        part = _largest_static_part(split, settings)
+    else:
+        part = _largest_part(split, settings, choice)
+    # Each thread has a gradient of its own.
+    n_copies = (4 if is_ce and settings.ema_decay else 3) + choice.n_side_by_side
+    weights = 4 * n_copies * n_parameters(n, settings)
+    if not is_ce:
+        weights -= 4 * choice.n_side_by_side * n * d
+    if is_ce:
+        is_narrow = _value_bytes(choice) == 2
+        block = min(BLOCK_BYTES[choice.kind], 4 * part.n_places * n)
+        blocks = (2 if is_narrow else 3) * choice.n_side_by_side * block
+        scores = blocks + 4 * (2 * n * d + 3 * part.n_places * d)
+    else:
+        k, n_places = settings.negative_samples_count, part.n_places
+        n_met = min(n, n_places + (k if settings.negative_sharing == "batch" else n_places * k))
+        sorting = choice.n_side_by_side * SORTING_BYTES
+        scores = sorting + 4 * (6 * n_places * k + 4 * n_met * d)
+    longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
+    n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
+    judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
+    threads = THREAD_BYTES * (choice.n_side_by_side - 1)
+    always = FIRST_STEP_BYTES + 4 * dataset.n_interactions
+    step = _activation_bytes(part, settings, choice) + scores
+    n_read = _tokens_read(n_judged * longest, choice)
+    reading = 2 * _value_bytes(choice) * settings.inner_size * n_read
+    return int(weights + max(step, reading) + judging + threads + always)
+
+
+def _activation_bytes(part: _Parts, settings: Hyperparameters, choice: DeviceChoice) -> int:
+    """Return what the blocks hold of parts until their gradients are there."""
+    n_bytes, inner_size = _value_bytes(choice), settings.inner_size
+    token = n_bytes * 12 * settings.hidden_size + 5 * part.length
+    found = part.n_tokens * token * settings.n_layers
+    found += n_bytes * inner_size * _inner_tokens(part, settings)
+    if choice.kind == "cuda":
+        return found + GPU_BYTES
+    found += min(LINGERING_BYTES, n_bytes * inner_size * part.n_tokens)
+    return found + (NARROW_BYTES if choice.precision == "bfloat16" else 0)
+
+
+def _value_bytes(choice: DeviceChoice) -> int:
+    """Return what a value takes; on a CPU products alone are in bfloat16."""
+    return 2 if choice.kind == "cuda" and choice.precision == "bfloat16" else 4
+
+
+def _tokens_read(n_tokens: int, choice: DeviceChoice) -> int:
+    """Return how many of the tokens that are judged at once are read at once, in all threads."""
+    at_once = GPU_PLACES if choice.kind == "cuda" else CPU_PLACES
+    return min(n_tokens, choice.n_side_by_side * at_once)
+
+
+def _inner_tokens(part: _Parts, settings: Hyperparameters) -> int:
+    """Return for how many tokens feed-forward layers hold their inner values at the peak.
+
+    Each keeps two for its gradient, before and after the activation, and has one more while that
+    is computed, the last layer first. That one reads no items, only what is asked of them.
+    """
+    n_tokens, n_places, n_before = part.n_tokens, part.n_places, settings.n_layers - 1
+    if not settings.sees_future:
+        return (2 * settings.n_layers + 1) * n_tokens
+    n_items = n_tokens - n_places
+    return 2 * n_before * n_tokens + max(3 * n_places, (n_items - 2 * n_places) * (n_before > 0))
+
+
+class _Parts(NamedTuple):
+    """What is computed at once: parts of a step, one for each thread.
+
+    Args:
+        n_tokens: Tokens of these parts, with what is asked of them.
+        n_places: Places of these that are asked for.
+        length: Tokens that each of them may attend to.
+    """
+
+    n_tokens: int
+    n_places: int
+    length: int
+
+
+def _largest_part(split: Split, settings: Hyperparameters, choice: DeviceChoice) -> _Parts:
+    """Return the largest parts of a step whose rows are as long as those of the dataset."""
+    found = [_Parts(0, 0, 1)]
+    for share, asked, beside in row_kinds(settings):
+        lengths = _typical_lengths(split, settings, share)
+        at = [0, *_cuts(lengths, choice), len(lengths)] if lengths else []
+        sizes = [(end - start, lengths[start]) for start, end in pairwise(at)]
+        n_side_by_side = min(choice.n_side_by_side, len(sizes))
+        found += [
+            _Parts(
+                round(n_side_by_side * n_rows * length * (1 + beside)),
+                round(n_side_by_side * n_rows * max(1.0, asked * length)),
+                length,
+            )
+            for n_rows, length in sizes
+        ]
+    return max(found)
+
+
+def _largest_static_part(split: Split, settings: Hyperparameters) -> _Parts:
+    """Return the largest part of a step on a GPU, where rows of all kinds are together."""
+    lengths = np.minimum(split.train.lengths, settings.max_seq_length)
+    n_parts = n_static_parts(lengths[lengths > 0], settings)
+    n_rows = -(-min(settings.batch_size, len(lengths)) // n_parts)
+    length = int(lengths.max(initial=1))
+    asked = max(kind.asked for kind in row_kinds(settings) if kind.share)
+    n_places = max(1, round(asked * length))
+    return _Parts(n_rows * (length + n_places), n_rows * n_places, length)
+
+
+def _cuts(lengths: list[int], choice: DeviceChoice) -> list[int]:
+    if choice.kind != "cpu":
+        return []
+    max_tokens = MAX_PART_TOKENS
+    if choice.n_threads > 1:
+        max_tokens = min(max_tokens, sum(lengths) // choice.n_threads + lengths[0])
+    return cuts(lengths, max_tokens)
+
+
+def _typical_lengths(split: Split, settings: Hyperparameters, share: float) -> list[int]:
+    """Return the lengths of a share of a step's rows, longest first, spread as in the data."""
+    lengths = np.minimum(split.train.lengths, settings.max_seq_length)
+    counts = np.bincount(lengths[lengths > 0])
+    n_rows = round(share * min(settings.batch_size, int(counts.sum())))
+    ranks = (np.arange(n_rows) + 0.5) / max(n_rows, 1) * counts.sum()
+    typical: list[int] = np.searchsorted(np.cumsum(counts), ranks).tolist()
+    return typical[::-1]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bert4rec import run_memory
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import DeviceError
+from bert4rec.estimate import size_of
+from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.run_memory import FIT_SHARE, smaller_batch
+
+
+@pytest.fixture(scope="module")
+def dataset() -> SequenceDataset:
+    rng = np.random.default_rng(0)
+    return SequenceDataset.from_sequences(
+        [rng.integers(1, 101, size=size) for size in rng.integers(20, 60, size=600)], n_items=100
+    )
+
+
+def settings_of(**changes: Any) -> Hyperparameters:
+    # One history is judged at a time, so that steps alone take memory.
+    usual = {"batch_size": 256, "inner_size": 4096, "eval_batch_size": 1}
+    return Hyperparameters(n_threads=1, **(usual | changes))
+
+
+def bytes_of(dataset: SequenceDataset, **changes: Any) -> int:
+    return size_of(dataset, settings_of(**changes)).memory_bytes
+
+
+@pytest.mark.parametrize("wanted", [128, 64, 16, 2, 1])
+def test_after_a_want_of_memory_the_largest_batch_that_fits_is_offered(
+    dataset: SequenceDataset, wanted: int
+) -> None:
+    free = int(bytes_of(dataset, batch_size=wanted) / FIT_SHARE) + 1
+    assert smaller_batch(dataset, settings_of(), free) == wanted
+
+
+def test_a_batch_of_which_the_estimate_says_that_it_fits_is_halved_as_it_did_not(
+    dataset: SequenceDataset,
+) -> None:
+    assert smaller_batch(dataset, settings_of(), 10**12) == 128
+    assert smaller_batch(dataset, settings_of(batch_size=100), 10**12) == 50
+
+
+def test_a_batch_between_two_powers_becomes_the_lower_one(dataset: SequenceDataset) -> None:
+    free = int(bytes_of(dataset, batch_size=64) / FIT_SHARE) + 1
+    assert smaller_batch(dataset, settings_of(batch_size=100), free) == 64
+
+
+def test_no_batch_is_offered_where_none_would_do(dataset: SequenceDataset) -> None:
+    assert smaller_batch(dataset, settings_of(), 1000) is None
+    assert smaller_batch(dataset, settings_of(batch_size=1), 10**12) is None
+
+
+def test_what_is_free_is_asked_of_the_device(
+    dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = int(bytes_of(dataset, batch_size=32) / FIT_SHARE) + 1
+    monkeypatch.setattr(run_memory, "free_memory_bytes", lambda device: free)
+    assert smaller_batch(dataset, settings_of()) == 32
+    with pytest.raises(DeviceError):
+        smaller_batch(dataset, settings_of(device="cuda:97"))
+
+
+def inner_bytes(dataset: SequenceDataset, **changes: Any) -> float:
+    """What one more inner value of each token takes, where tensors are large."""
+    few, many = (bytes_of(dataset, inner_size=n, **changes) for n in (60_000, 61_000))
+    # Without the weights, of which a training on one thread has five copies.
+    n_layers = changes.get("n_layers", 2)
+    return (many - few) / 1000 - 5 * 4 * n_layers * (2 * 64 + 1)
+
+
+def test_the_last_layer_reads_no_items_and_each_other_keeps_two_inner_values_a_token(
+    dataset: SequenceDataset,
+) -> None:
+    asked: dict[str, Any] = {"batch_size": 32, "max_seq_length": 20, "next_item_rate": 0.0}
+    # All histories fill their window: 640 tokens, of which 128 are asked for.
+    one, two, three = (inner_bytes(dataset, n_layers=n, **asked) for n in (1, 2, 3))
+    assert two - one == three - two == pytest.approx(4 * 2 * 640, rel=1e-3)
+    causal = [inner_bytes(dataset, n_layers=n, attention="causal", **asked) for n in (1, 2)]
+    assert causal == pytest.approx([4 * 3 * 640, 4 * 5 * 640], rel=1e-3)
+
+
+def test_judging_reads_many_tokens_at_once_however_small_a_step_is(
+    dataset: SequenceDataset,
+) -> None:
+    small = {"batch_size": 1, "inner_size": 60_000}
+    one, many = (bytes_of(dataset, eval_batch_size=n, **small) for n in (1, 1024))
+    n_steps = 4 * 2 * 60_000 * 4096
+    assert many - one == pytest.approx(n_steps, rel=0.1)
