@@ -14,6 +14,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.histories import Histories
 from bert4rec.metrics import (
+    INTERVAL_METHOD,
     coverage,
     gains,
     interval,
@@ -152,6 +153,7 @@ def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:
         "n_users": len(np.unique(judgement.rows.user_idx)),
         "metrics": judgement.metrics(),
         "intervals": intervals,
+        "interval_method": INTERVAL_METHOD,
         "lists": {
             "coverage@10": coverage(judgement.top, len(counts)),
             "novelty@10": novelty(judgement.top, counts),

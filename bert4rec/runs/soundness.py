@@ -38,6 +38,7 @@ MAX_LINE_BYTES = 2**16
 MAX_BROKEN_LINES = 100
 MAX_CONFIG_NAME = 1_000
 # What every page about a run that was judged relies on; the first with its interval.
+NEWER_COUNTS = ("n_users", "interval_method")
 SHOWN_METRICS = ("ndcg@10", "hr@10")
 NUMBER = (int, float)
 # Neither NaN nor infinity is below; nor is a whole number of hundreds of digits.
@@ -171,8 +172,8 @@ def _is_judged(judged: Any) -> bool:
     """Whether that is a scorer's part of a report: metrics, pairs for intervals, slices."""
     if not _has(judged, {"n_rows": int, "metrics": dict, "intervals": dict}):
         return False
-    # Older ones did not count users.
-    if not _has({"n_users": 0} | judged, {"n_users": int}):
+    # Older ones did not count users, nor tell how intervals were made.
+    if not _has({"n_users": 0, "interval_method": 1} | judged, dict.fromkeys(NEWER_COUNTS, int)):
         return False
     ends, slices = judged["intervals"].values(), judged.get("slices", [])
     are_pairs = all(isinstance(pair, list) and len(pair) == 2 for pair in ends)

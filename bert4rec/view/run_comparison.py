@@ -15,7 +15,7 @@ from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.view.forms import form_fields, is_followed
-from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, with_interval
+from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, narrow_words, with_interval
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import NOT_USED, value_text
 from bert4rec.view.vega import Chart
@@ -87,6 +87,12 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
         cells = {label: _final(summary, metric) for label, summary in summaries.items()}
         rows.append({"Metric": metric_name(metric)} | cells)
     return pd.DataFrame(rows)
+
+
+def narrow_intervals(summaries: Mapping[str, dict[str, Any] | None]) -> str:
+    """Return whose intervals are too narrow, see `narrow_words`; nothing where none is."""
+    judged = {label: _judged(told, "ndcg@10") for label, told in summaries.items() if told}
+    return narrow_words({label: one for label, one in judged.items() if one is not None})
 
 
 def _judged(summary: dict[str, Any], metric: str) -> dict[str, Any] | None:

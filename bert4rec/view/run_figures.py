@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from bert4rec.baselines.titles import TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
-from bert4rec.metrics import told_apart
+from bert4rec.metrics import FEW_HITS, is_too_narrow, told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.status import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields
@@ -119,6 +120,21 @@ def with_interval(summary: dict[str, Any], metric: str) -> str:
     value = summary["metrics"].get(metric)
     interval = summary.get("intervals", {}).get(metric)
     return ranged(value, *interval) if interval else metric_text(value)
+
+
+def narrow_words(told: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return whose intervals are too narrow as they are of an earlier way; nothing where none is.
+
+    Args:
+        told: Summaries of scorers, by what they are called.
+    """
+    names = [name for name, one in told.items() if is_too_narrow(one)]
+    if not names:
+        return ""
+    return (
+        f"The intervals of {', '.join(names)} are of an earlier version, and too narrow where fewer"
+        f" than {FEW_HITS} held-out items are found. Evaluate makes them anew."
+    )
 
 
 def settings_table(settings: Hyperparameters) -> pd.DataFrame:

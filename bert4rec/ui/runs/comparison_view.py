@@ -151,3 +151,5 @@ def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
         hide_index=True,
         alt="The test metrics of each run with their intervals",
     )
+    if said := run_comparison.narrow_intervals(summaries):
+        st.caption(escape(said))

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from bert4rec.baselines.titles import TITLES
 from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import model_name
@@ -36,6 +37,7 @@ from bert4rec.view.run_figures import (
     final_finding,
     final_table,
     memory_bytes,
+    narrow_words,
     origins_table,
     progress_of,
     queue_text,
@@ -243,6 +245,9 @@ def _draw_final(run: Run, report: dict[str, Any], alt: str) -> None:
     first, *scorers = [Column(str(name), str(name)) for name in table.columns]
     columns = [first._replace(about=metrics_help().replace("**", "")), *scorers]
     draw_table(table, columns, alt=f"{alt} of {model} and the baselines")
+    names = {"bert4rec": model} | TITLES
+    if said := narrow_words({names.get(key, key): told for key, told in report.items()}):
+        st.caption(escape(said))
 
 
 def _held_out(report: dict[str, Any]) -> str:

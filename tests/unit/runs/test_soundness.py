@@ -121,6 +121,9 @@ SUMMARY_CHANGES: dict[str, Change] = {
     "an interval of one end": lambda s: s["report"]["test"]["popularity"]["intervals"].update(
         {"ndcg@10": [0.1]}
     ),
+    "an interval made in no way": lambda s: s["report"]["test"]["popularity"].update(
+        interval_method="two"
+    ),
     "judged without the metric": lambda s: s["report"]["test"]["bert4rec"]["metrics"].pop(
         "ndcg@10"
     ),

@@ -18,6 +18,7 @@ from bert4rec.view.run_comparison import (
     final_difference,
     final_metrics,
     loss_comparison,
+    narrow_intervals,
     settings_differences,
 )
 from bert4rec.view.run_table import RunRow
@@ -106,6 +107,18 @@ def test_final_metrics_come_with_intervals_where_they_are_known() -> None:
     found = final_metrics({"A": whole, "B": bare, "C": None}).set_index("Metric")
     assert list(found.loc["NDCG@10"]) == ["0.2500 (0.2000 to 0.3000)", "0.1000", "–"]
     assert found.loc["HR@10", "A"] == "0.5000"
+
+
+def test_whose_intervals_are_too_narrow_is_told_by_label() -> None:
+    part = {
+        "n_rows": 100,
+        "metrics": {"ndcg@10": 0.01, "hr@10": 0.02},
+        "intervals": {"ndcg@10": [0.0, 0.03]},
+    }
+    both = (part, part | {"interval_method": 2})
+    old, new = ({"report": {"test": {"bert4rec": one}}} for one in both)
+    assert "The intervals of A are of an earlier" in narrow_intervals({"A": old, "B": new})
+    assert narrow_intervals({"B": new, "C": None, "D": {"report": 3}}) == ""
 
 
 def whole(value: float, room: float = 0.01, n_rows: int = 100) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from bert4rec.setting_checks import parse_settings
-from bert4rec.view.run_figures import origins_table, seen_words, settings_table
+from bert4rec.view.run_figures import narrow_words, origins_table, seen_words, settings_table
 
 
 def test_what_became_of_seen_items_is_told_with_its_reason() -> None:
@@ -12,6 +12,15 @@ def test_what_became_of_seen_items_is_told_with_its_reason() -> None:
 
 def test_of_an_old_run_nothing_is_said_about_seen_items() -> None:
     assert seen_words({}) == ""
+
+
+def test_intervals_of_an_earlier_way_are_told_where_they_are_clearly_too_narrow() -> None:
+    few = {"n_rows": 100, "metrics": {"hr@10": 0.09}, "intervals": {"hr@10": [0.04, 0.15]}}
+    newer, many = few | {"interval_method": 2}, few | {"metrics": {"hr@10": 0.1}}
+    bare = {"n_rows": 100, "metrics": {"hr@10": 0.0}}
+    said = narrow_words({"Old": few, "New": newer, "Many": many, "Bare": bare})
+    assert said.startswith("The intervals of Old are of an earlier version, and too narrow where")
+    assert narrow_words({"New": newer, "Many": many}) == ""
 
 
 def test_settings_that_differ_from_their_defaults_come_first() -> None:
