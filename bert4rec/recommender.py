@@ -68,6 +68,8 @@ class Recommender:
         choice, network = self.scorer.choice, self.scorer.network
         other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)
         other.scorer = NetworkScorer(network, choice, temperature=temperature)
+        # Counted once for both.
+        other.training = self.training
         return other
 
     @property

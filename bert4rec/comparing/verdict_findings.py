@@ -150,13 +150,14 @@ def _better(ours: float, theirs: float) -> str:
     """Return how much more one score is than another.
 
     Example:
-        >>> _better(0.4, 0.32), _better(0.9, 0.3), _better(0.1, 0.0)
-        ('25% better than', '3.0 times as good as', 'better than')
+        >>> _better(0.4, 0.32), _better(0.9, 0.3), _better(0.01062, 0.00037), _better(0.1, 0.0)
+        ('25% better than', '3.0 times as good as', '29 times as good as', 'better than')
     """
     if not theirs:
         return "better than"
     if ours >= 2 * theirs:
-        return f"{number(ours / theirs, 1)} times as good as"
+        # Of so little nobody knows a tenth of a time.
+        return f"{number(ours / theirs, 1 if ours < 9.95 * theirs else 0)} times as good as"
     return f"{percent(ours / theirs - 1)} better than"
 
 

@@ -132,6 +132,10 @@ def test_seen_items_are_kept_and_marked_on_request(recommender: Recommender) -> 
     assert sum(s.probability for s in suggestions) == pytest.approx(1, abs=1e-5)
 
 
+def test_what_trained_is_counted_once_whatever_the_temperature(recommender: Recommender) -> None:
+    assert recommender.with_temperature(2.0).training is recommender.training
+
+
 def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:
     dataset = random_dataset([9] * 5, n_items=4)
     made = Recommender(small_network(4), dataset, small_settings(), choose_device("cpu"))
