@@ -273,9 +273,10 @@ def _order_checks(found: Profile) -> Iterator[Check]:
     if found.share_repeats > MANY_REPEATS:
         yield Check(
             "info",
-            f"{found.n_repeats:,} interactions ({percent(found.share_repeats)}) repeat an item of"
-            f" the same history, {found.n_repeats_in_a_row:,} of them the item just before",
-            "Keep seen items in the recommendations, or repeats can never be hit.",
+            f"{found.n_repeats:,} interactions ({percent(found.share_repeats)} of all) repeat an"
+            f" item of the same history, {found.n_repeats_in_a_row:,} of them the item just before",
+            "Keep seen items in the recommendations, or repeats can never be hit; a run does so by "
+            "itself where those that it trains on repeat like this.",
             found.n_repeats,
         )
 

@@ -22,6 +22,8 @@ BITS_HELP = (
     "probable as its share of the interactions in training. An item that is not among them counts "
     "as met once."
 )
+# Both sides tell more than one where they make the true item so much more probable: by two fifths.
+LEAST_GAIN_BITS = 0.5
 # Narrower ones would cut off the probability.
 MIN_CONTEXT_PX = 280
 WIDE_TABLE_PX = 680
@@ -70,7 +72,7 @@ def finding(by_context: dict[str, Prediction], n_items: int) -> str:
 def _verdict(rank: dict[str, int], gained_bits: float) -> str:
     best = min(rank["past"], rank["future"])
     if rank["both"] < best:
-        if gained_bits > 0:
+        if gained_bits >= LEAST_GAIN_BITS:
             return "The two sides complete each other."
         return "Together they tell hardly more than one alone."
     winner = "the past" if rank["past"] == best else "the future"

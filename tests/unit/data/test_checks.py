@@ -91,7 +91,7 @@ def test_a_catalogue_of_one_item_is_an_error():
 def test_long_histories_and_repeats_are_mentioned_with_their_counts():
     found = messages([[1, 2] * 60] * 25, "info")
     assert "25 histories (100%) are longer than a window of 50 items" in found
-    assert "2,950 interactions (98%) repeat an item" in found
+    assert "2,950 interactions (98% of all) repeat an item" in found
     assert "0 of them the item just before" in found
 
 
