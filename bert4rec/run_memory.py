@@ -17,7 +17,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
-from bert4rec.scorer import CPU_PLACES, GPU_PLACES
+from bert4rec.scorer import CPU_PLACES
 from bert4rec.workshop import choice_for, is_recorded, loss_for
 
 # What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
@@ -121,8 +121,8 @@ def memory_bytes(
     threads = THREAD_BYTES * (choice.n_side_by_side - 1)
     always = FIRST_STEP_BYTES + 4 * dataset.n_interactions
     step = _activation_bytes(part, settings, choice) + scores
-    n_read = _tokens_read(n_judged * longest, choice)
-    reading = 2 * _value_bytes(choice) * settings.inner_size * n_read
+    n_read = min(n_judged * longest, choice.n_side_by_side * CPU_PLACES)
+    reading = 2 * 4 * settings.inner_size * n_read if choice.kind == "cpu" else 0
     return int(weights + max(step, reading) + judging + threads + always)
 
 
@@ -131,9 +131,10 @@ def _activation_bytes(part: _Parts, settings: Hyperparameters, choice: DeviceCho
     n_bytes, inner_size = _value_bytes(choice), settings.inner_size
     token = n_bytes * 12 * settings.hidden_size + 5 * part.length
     found = part.n_tokens * token * settings.n_layers
-    found += n_bytes * inner_size * _inner_tokens(part, settings)
     if choice.kind == "cuda":
-        return found + GPU_BYTES
+        # As measured of steps that are recorded, which give nothing back in between.
+        return found + n_bytes * 3 * inner_size * part.n_tokens * settings.n_layers + GPU_BYTES
+    found += n_bytes * inner_size * _inner_tokens(part, settings)
     found += min(LINGERING_BYTES, n_bytes * inner_size * part.n_tokens)
     return found + (NARROW_BYTES if choice.precision == "bfloat16" else 0)
 
@@ -143,14 +144,8 @@ def _value_bytes(choice: DeviceChoice) -> int:
     return 2 if choice.kind == "cuda" and choice.precision == "bfloat16" else 4
 
 
-def _tokens_read(n_tokens: int, choice: DeviceChoice) -> int:
-    """Return how many of the tokens that are judged at once are read at once, in all threads."""
-    at_once = GPU_PLACES if choice.kind == "cuda" else CPU_PLACES
-    return min(n_tokens, choice.n_side_by_side * at_once)
-
-
 def _inner_tokens(part: _Parts, settings: Hyperparameters) -> int:
-    """Return for how many tokens feed-forward layers hold their inner values at the peak.
+    """Return for how many tokens feed-forward layers hold their inner values at the peak, on a CPU.
 
     Each keeps two for its gradient, before and after the activation, and has one more while that
     is computed, the last layer first. That one reads no items, only what is asked of them.
