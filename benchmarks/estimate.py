@@ -28,12 +28,13 @@ import torch
 
 from benchmarks.peers.task import peak_bytes
 from benchmarks.quality import LOG
+from bert4rec.data.adoption import adopt
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.device import process_memory_bytes
 from bert4rec.estimate import probe
-from bert4rec.pipeline import adopt, train
+from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
 from bert4rec.setting_checks import parse_settings
 

@@ -141,9 +141,9 @@ def find_targets(
     scores = (states_bd * item_vectors[wanted]).sum(dim=1)
     log_sums, ranks = [scores[:0]], [wanted[:0]]
     for rows, blocks in product_blocks(states_bd, item_vectors):
-        log_sums.append(LogSums.of(blocks))
-        removal = Removal(None if gone is None else gone.take(rows))
-        ranks.append(top_and_ranks(blocks, targets[rows], 0, removal)[1])
+        removal, sums = Removal(None if gone is None else gone.take(rows)), LogSums()
+        ranks.append(top_and_ranks(blocks, targets[rows], 0, removal, sums)[1])
+        log_sums.append(sums.total())
     log_p = (scores - torch.cat(log_sums)).double().cpu().numpy()
     return log_p, torch.cat(ranks).cpu().numpy()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,28 @@ import numpy as np
 import torch
 
 from bert4rec.baselines.popularity import Popularity
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.control import Control
-from bert4rec.data.content import content_hash, holds_the_same
-from bert4rec.data.dataset import SequenceDataset, open_dataset
+from bert4rec.data.adoption import adopt
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split
 from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained, return_freed_memory
-from bert4rec.errors import DatasetError, RunError
-from bert4rec.files import find_workspace, remove_abandoned, safe_name, writing_explained
+from bert4rec.errors import RunError
+from bert4rec.events import Position
+from bert4rec.files import find_workspace, remove_abandoned
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.json_files import write_json
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
-from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained, saved_position
+from bert4rec.runs.checkpoints import (
+    load_checkpoint,
+    misfits_explained,
+    saved_metrics,
+    saved_position,
+)
 from bert4rec.runs.extension import extend_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.heartbeat import beating
@@ -70,47 +78,6 @@ def train(
     run = create_run(home, dataset, Policy(policy, hyperparameters or Hyperparameters()), name=name)
     execute(run, control=control, watch=watch)
     return run
-
-
-def adopt(dataset: SequenceDataset, workspace: Path) -> SequenceDataset:
-    """Return the dataset as one of the workspace's, copied there unless it is.
-
-    One that is not, or no longer, what its folder holds is known by its content instead of by the
-    fingerprint in its manifest.
-
-    Raises:
-        DatasetError: its place in the workspace is taken by another one.
-        UnwritableError: it cannot be copied there.
-    """
-    parent = workspace / "datasets"
-    if dataset.folder is None or not holds_the_same(open_dataset(dataset.folder), dataset):
-        dataset = _known_by_content(dataset)
-    elif dataset.folder.parent == parent:
-        return dataset
-    # The name comes from a manifest that anybody may have written.
-    folder = parent / f"{safe_name(dataset.name)}-{safe_name(dataset.fingerprint)[:8]}"
-    if not folder.is_dir():
-        with writing_explained(workspace):
-            return dataset.save(folder)
-    found = open_dataset(folder)
-    if found.fingerprint == dataset.fingerprint and holds_the_same(found, dataset):
-        return found
-    raise DatasetError(
-        f"the folder {folder.name} holds another dataset than {dataset.name!r}",
-        where=str(parent),
-        fix="Delete or rename that folder, or give the dataset another name.",
-    )
-
-
-def _known_by_content(dataset: SequenceDataset) -> SequenceDataset:
-    counts = {
-        "n_users": dataset.n_users,
-        "n_items": dataset.n_items,
-        "n_interactions": dataset.n_interactions,
-    }
-    told = {"created_at": now_text()} | dataset.manifest
-    known = {"name": dataset.name, "fingerprint": content_hash(dataset), "counts": counts}
-    return replace(dataset, manifest=told | known, folder=None)
 
 
 def resume(run: Run, *, control: Control | None = None, watch: Watch | None = None) -> Run:
@@ -203,7 +170,8 @@ def fit_baselines(dataset: SequenceDataset, split: Split) -> dict[str, Scorer]:
 
 
 def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Control) -> None:
-    trainer = workshop.trainer(record, control=control)
+    validate = partial(workshop.validate, watch=record.judging)
+    trainer = workshop.trainer(record, control=control, validate=validate)
     record.status(n_steps=workshop.batches.n_steps * workshop.settings.n_epochs)
     baselines = fit_baselines(workshop.dataset, workshop.split)
     goes_on = run.checkpoint("last").exists()
@@ -218,7 +186,10 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
         record.write("continued", step=trainer.position.step, epoch=trainer.position.epoch)
     else:
         record.write("started", **_facts(workshop))
-        on_valid = {name: workshop.validate(scorer) for name, scorer in baselines.items()}
+        on_valid = {
+            name: workshop.validate(scorer, name=name, watch=record.judging)
+            for name, scorer in baselines.items()
+        }
         record.write("baselines", metrics=on_valid)
     reason = trainer.run()
     # Judging takes memory in other pieces.
@@ -226,8 +197,11 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
     if control.is_interrupted:
         record.interrupted()
         return
-    _use_best_weights(run, workshop, trainer)
-    summary = _summary(run, workshop, trainer, baselines) | {"reason": reason}
+    # Kept with the weights: to judge them once more would take as long as the test.
+    valid = _use_best_weights(run, workshop, trainer) or validate()
+    report = workshop.report({NETWORK: workshop.finished_scorer, **baselines}, record.judging)
+    summary = _summary(run, workshop, trainer.position, report)
+    summary |= {"valid": valid, "reason": reason}
     write_json(run.folder / "summary.json", summary)
     state = "stopped" if reason == "stopped" else "finished"
     record.write(state, reason=reason, step=trainer.position.step)
@@ -254,17 +228,23 @@ def _facts(workshop: Workshop) -> dict[str, Any]:
     }
 
 
-def _use_best_weights(run: Run, workshop: Workshop, trainer: Trainer) -> None:
-    """Put the best weights into the network; without a validation the last ones are the best."""
+def _use_best_weights(run: Run, workshop: Workshop, trainer: Trainer) -> dict[str, float] | None:
+    """Put the best weights into the network; without a validation the last ones are the best.
+
+    Returns:
+        The validation metrics of just these weights, where they were kept with them.
+    """
     path, position = run.checkpoint("best"), trainer.position
     if not position.best_epoch or not path.exists():
         save_weights(path, trainer)
-        return
-    best = saved_position(_put_weights(run, workshop), path)
+        return None
+    plain = _put_weights(run, workshop)
+    best = saved_position(plain, path)
     # They were written by a training that ended before it could write where it was, and that this
     # one has not caught up with.
     if best.step > position.step:
         trainer.position = replace(position, best_epoch=best.best_epoch, best_score=best.best_score)
+    return saved_metrics(plain)
 
 
 def _put_weights(run: Run, workshop: Workshop) -> dict[str, Any]:
@@ -276,10 +256,9 @@ def _put_weights(run: Run, workshop: Workshop) -> dict[str, Any]:
 
 
 def _summary(
-    run: Run, workshop: Workshop, trainer: Trainer, baselines: dict[str, Scorer]
+    run: Run, workshop: Workshop, position: Position, report: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    dataset, position = workshop.dataset, trainer.position
-    report = workshop.report({"bert4rec": workshop.finished_scorer, **baselines})
+    dataset = workshop.dataset
     rows, _ = run.journal.read()
     rates = [row["sequences_per_s"] for row in rows if row.get("event") == "train"]
     return {
@@ -288,8 +267,7 @@ def _summary(
         "name": run.name,
         "best_epoch": position.best_epoch or position.epoch,
         "n_epochs_done": max(position.epoch, position.best_epoch),
-        "valid": workshop.validate(),
-        "test": report["test"]["bert4rec"]["metrics"],
+        "test": report["test"][NETWORK]["metrics"],
         "report": report,
         "removes_seen": workshop.removes_seen,
         "seen_reason": workshop.seen_reason,
@@ -324,7 +302,7 @@ def evaluate(run: Run, *, watch: JudgeWatch | None = None) -> dict[str, Any]:
     torch.set_num_threads(workshop.choice.n_threads)
     _put_weights(run, workshop)
     baselines = fit_baselines(workshop.dataset, workshop.split)
-    return workshop.report({"bert4rec": workshop.finished_scorer, **baselines}, watch)
+    return workshop.report({NETWORK: workshop.finished_scorer, **baselines}, watch)
 
 
 def _ending(reason: str, trainer: Trainer) -> str:

@@ -169,7 +169,11 @@ class RunningTop:
 
 
 def top_and_ranks(
-    blocks: Blocks, targets: np.ndarray, k: int, removal: Removal
+    blocks: Blocks,
+    targets: np.ndarray,
+    k: int,
+    removal: Removal,
+    log_sums: LogSums | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return what `top_items` and `ranks_of` say of the whole rows once items have left.
 
@@ -178,6 +182,7 @@ def top_and_ranks(
         targets: Item indices 1..N, int64 (B,).
         k: Length of the lists; 0 spares the search for the best.
         removal: What leaves the ranking.
+        log_sums: Takes in all scores, also those of items that leave.
 
     Returns:
         The K best items of each row, (B, K), 0 behind them where fewer are left; the rank of its
@@ -190,9 +195,19 @@ def top_and_ranks(
     if isinstance(blocks, Products):
         least_b1 = _least_scores(blocks, targets, removal)
     else:
-        least_b1 = _target_scores(blocks, targets, removal)
-    ranks = _ranks(_read(blocks, removal, top), least_b1)
+        # What leaves may be gone when they are read again.
+        least_b1 = _target_scores(_summed(blocks, log_sums), targets, removal)
+        log_sums = None
+    ranks = _ranks(_read(_summed(blocks, log_sums), removal, top), least_b1)
     return top.items.masked_fill(top.scores == -torch.inf, 0), ranks
+
+
+def _summed(blocks: Blocks, log_sums: LogSums | None) -> Blocks:
+    """Yield blocks once their scores are taken into the sums, if there are some."""
+    for start, block in blocks:
+        if log_sums is not None:
+            log_sums.add(block)
+        yield start, block
 
 
 def _read(blocks: Blocks, removal: Removal, top: RunningTop) -> Blocks:

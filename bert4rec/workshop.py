@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.batches import WEIGHTS, TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
@@ -29,6 +29,8 @@ from bert4rec.training_part import TrainingPart
 # Is told whose ranks are looked for, on which part, of how many of its rows they are known, and
 # how many it has.
 JudgeWatch = Callable[[str, str, int, int], None]
+# What `watch` is told of the part that chooses the weights.
+VALIDATION = "validation"
 
 
 @dataclass(eq=False)
@@ -138,9 +140,23 @@ class Workshop:
         asked = choose_device(choice.device, self.settings.precision, choice.n_threads)
         return NetworkScorer(self.network, asked)
 
-    def validate(self, scorer: Scorer | None = None) -> dict[str, float]:
-        """Return the validation metrics of a scorer, of the network as it is now by default."""
-        return self.judge(scorer or self.scorer, self.split.valid, list_length=0).metrics()
+    def validate(
+        self,
+        scorer: Scorer | None = None,
+        *,
+        name: str = NETWORK,
+        watch: JudgeWatch | None = None,
+    ) -> dict[str, float]:
+        """Return the validation metrics of a scorer, of the network as it is now by default.
+
+        Args:
+            scorer: Who is judged.
+            name: What `watch` is told of whom.
+            watch: Told how far it has come, batch by batch.
+        """
+        rows, scorer = self.split.valid, scorer or self.scorer
+        tell = _tells(watch, name, VALIDATION, len(rows))
+        return self.judge(scorer, rows, list_length=0, tell=tell).metrics()
 
     def report(
         self, scorers: dict[str, Scorer], watch: JudgeWatch | None = None
@@ -155,7 +171,7 @@ class Workshop:
         report: dict[str, dict[str, Any]] = {}
         for part, rows in (("test", self.split.test), ("unseen_users", self.split.unseen)):
             for name, scorer in scorers.items() if len(rows) else ():
-                tell = None if watch is None else partial(_tell_of, watch, name, part, len(rows))
+                tell = _tells(watch, name, part, len(rows))
                 judged = self.judge(scorer, rows, tell=tell)
                 report.setdefault(part, {})[name] = summarise(judged, counts)
         return report
@@ -181,8 +197,10 @@ class Workshop:
         )
 
 
-def _tell_of(watch: JudgeWatch, name: str, part: str, n_rows: int, n_done: int) -> None:
-    watch(name, part, n_done, n_rows)
+def _tells(
+    watch: JudgeWatch | None, name: str, part: str, n_rows: int
+) -> Callable[[int], None] | None:
+    return None if watch is None else lambda n_done: watch(name, part, n_done, n_rows)
 
 
 def choice_for(dataset: SequenceDataset, settings: Hyperparameters) -> DeviceChoice:

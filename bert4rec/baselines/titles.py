@@ -1,7 +1,12 @@
-"""What a person reads for a baseline's name; without what it takes to fit one."""
+"""Names of scorers: the network's in a report, and what a person reads for a baseline's.
+
+Without what it takes to fit one.
+"""
 
 from __future__ import annotations
 
+# What a run's own network is called among the scorers of a report.
+NETWORK = "bert4rec"
 TITLES = {
     "popularity": "Popularity",
     "recent": "Recently popular",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bert4rec.cli.answers import load_run
+from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import Command, shared_options, show, table
 from bert4rec.words import ranged
 
@@ -57,7 +58,8 @@ def future(
     from bert4rec.held_out.future_words import finding, limits
 
     model = load_run(workspace, run)
-    report = future_report(model, hidden, n_users=n_users, by=by, seed=seed)
+    with StageProgress() as watch:
+        report = future_report(model, hidden, n_users=n_users, by=by, seed=seed, watch=watch)
     document = {
         "run": None if model.run is None else model.run.id,
         "finding": finding(report),
@@ -121,7 +123,8 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 
     model = load_run(workspace, run)
-    found = calibrate(model, hidden, n_users=n_users, seed=seed)
+    with StageProgress() as watch:
+        found = calibrate(model, hidden, n_users=n_users, seed=seed, watch=watch)
     said = [calibration_finding(found), temperature_finding(found)]
     document = {"run": None if model.run is None else model.run.id, "findings": said}
     rows = [

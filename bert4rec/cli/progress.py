@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.cli.terminal import tell
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class TrainingProgress(_Progress):
         self._is_terminal = sys.stderr.isatty() if is_terminal is None else is_terminal
         self._told_s: float | None = None
         self._loss: float | None = None
-        self._valid = ""
+        self._valid = self._judging = ""
+        settings = run.hyperparameters()
         # What decides which epoch is the best.
-        self._metric = run.hyperparameters().valid_metric
+        self._metric, self._model = settings.valid_metric, settings.model_name.lower()
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Take one line of the journal."""
@@ -69,10 +71,21 @@ class TrainingProgress(_Progress):
         elif kind == "train":
             self._loss = line["loss"]
             self._move(line)
+        elif kind == "judging":
+            self._judge(line)
         elif kind == "valid":
             self._valid = f"  {self._metric} {line['metrics'][self._metric]:.4f}"
             self._valid += " (best)" if line["is_best"] else ""
             self._move(line)
+
+    def _judge(self, line: Mapping[str, Any]) -> None:
+        who = self._model if line["scorer"] == NETWORK else line["scorer"]
+        told = judging_words(who, line["part"], line["n_done"], line["n_rows"])
+        if self._bar is None:
+            tell(told)
+            return
+        self._judging = f"  {told}"
+        self._bar.render_progress()
 
     def _begin(self, step: int) -> None:
         self._bar = click.progressbar(
@@ -85,6 +98,7 @@ class TrainingProgress(_Progress):
         self._bar.update(step)
 
     def _move(self, line: dict[str, Any]) -> None:
+        self._judging = ""
         if self._bar is not None:
             self._bar.update(line["step"] - self._bar.pos, line["step"])
         elif self._told_s is None or line["elapsed_s"] - self._told_s >= LINE_EVERY_S:
@@ -94,7 +108,7 @@ class TrainingProgress(_Progress):
 
     def _figures(self) -> str:
         loss = "" if self._loss is None else f"loss {self._loss:.4f}"
-        return loss + self._valid
+        return loss + self._valid + self._judging
 
 
 class DownloadProgress(_Progress):
@@ -187,8 +201,13 @@ class JudgingProgress(_Progress):
         if time.monotonic() - self._told_s < LINE_EVERY_S:
             return
         self._told_s = time.monotonic()
-        who, where = self._shown.get(name, name), part.replace("_", " ")
-        tell(f"judging {who}, {where}: {n_done:,} of {n_rows:,} held-out items")
+        tell(judging_words(self._shown.get(name, name), part, n_done, n_rows))
+
+
+def judging_words(who: str, part: str, n_done: int, n_rows: int) -> str:
+    """Return how far a judgement has come."""
+    where = part.replace("_", " ")
+    return f"judging {who}, {where}: {n_done:,} of {n_rows:,} held-out items"
 
 
 def _start(line: dict[str, Any]) -> str:

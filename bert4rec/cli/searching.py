@@ -144,7 +144,7 @@ def sweep(
         wrong_use("--config says all; leave out --preset, --set, --vary and --seed")
     # What was typed wrongly should be told before a log is read.
     asked.plan(None)
-    from bert4rec.pipeline import adopt
+    from bert4rec.data.adoption import adopt
     from bert4rec.search.studies import find_study, study_for
     from bert4rec.sweep import search
 

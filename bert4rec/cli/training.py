@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.logs import find_target
 from bert4rec.cli.progress import JudgingProgress, TrainingProgress
@@ -26,7 +27,6 @@ from bert4rec.words import span
 if TYPE_CHECKING:
     from bert4rec.runs.folder import Run
 
-NETWORK = "bert4rec"
 SHOWN_METRICS = ("hr@1", "hr@5", "hr@10", "ndcg@10", "mrr@10")
 
 
@@ -71,8 +71,8 @@ def train(
 def _new_run(
     target: str, asked: SettingOptions, name: str | None, reading: LogOptions, workspace: Path
 ) -> Run:
+    from bert4rec.data.adoption import adopt
     from bert4rec.device import choose_for
-    from bert4rec.pipeline import adopt
     from bert4rec.runs.label import checked_name
     from bert4rec.runs.registry import create_run
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,18 +152,19 @@ def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
 
 
 def _futures(plan: Plan, judging: Judging) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Ask each run whether the future matters; a stop is heard before and after each."""
+    """Ask each run whether the future matters; a stop is heard between batches."""
     for run in plan.runs:
-        judging.tell_end(f"Asking {run.name} whether the future matters")
-        yield run.id, _future(run)
+        tell = partial(judging.tell_end, f"Asking {run.name} whether the future matters")
+        tell()
+        yield run.id, _future(run, tell)
     judging.tell_end("Keeping the comparison")
 
 
-def _future(run: Run) -> dict[str, Any] | None:
+def _future(run: Run, tell: Callable[[], None]) -> dict[str, Any] | None:
     """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
     model = load_model(run)
     try:
-        report = future_report(model)
+        report = future_report(model, watch=lambda doing, share: tell())
     except SettingsError:
         # It sees only the past, or nothing that has a future was held out.
         return None

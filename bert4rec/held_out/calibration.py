@@ -7,7 +7,7 @@ which all scores are divided, is fitted on some users and judged on others; it c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,18 +18,20 @@ from torch import Tensor
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, held_out_places
+from bert4rec.held_out.temperature import best_temperature
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.ranking import Removal, top_and_log_sums
+from bert4rec.ranking import RunningTop
 from bert4rec.recommender import Recommender
-from bert4rec.score_blocks import LogSums, product_blocks
+from bert4rec.score_blocks import Blocks, LogSums, product_blocks
+from bert4rec.stages import Stage, Watch, tell_nobody
 from bert4rec.threads import side_by_side
 
 LIST_LENGTH = 10
 N_BINS = 10
 BATCH_PLACES = 256
-LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.25, 4.0
-N_STEPS = 14
-GOLDEN = (math.sqrt(5) - 1) / 2
+# Share of the work that is done once the temperature is fitted: two or three readings of all
+# scores, and one to judge it.
+FITTED_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,12 @@ class _Listed:
 
 
 def calibrate(
-    recommender: Recommender, part: str | None = None, *, n_users: int = 1000, seed: int = 0
+    recommender: Recommender,
+    part: str | None = None,
+    *,
+    n_users: int = 1000,
+    seed: int = 0,
+    watch: Watch | None = None,
 ) -> Calibration:
     """Measure how reliable the probabilities are, and fit a temperature.
 
@@ -132,12 +139,15 @@ def calibrate(
         part: Where places are taken; None takes the most honest part that is there.
         n_users: Users drawn at most, up to three places of each.
         seed: Chance behind the draw.
+        watch: Told how far it has come.
 
     Raises:
         SettingsError: the part holds no place.
 
-    Cost: a window for each place and context; about twenty products with all items.
+    Cost: a window for each place and context; three or four products with all items.
     """
+    watch = watch or tell_nobody
+    watch("drawing hidden items", 0.0)
     places = held_out_places(
         recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed
     )
@@ -146,19 +156,53 @@ def calibrate(
     chosen = np.random.default_rng(seed).permutation(users)[:half]
     is_fitted = np.isin(places.user_idx, chosen)
     fitted, judged = places.take(is_fitted), places.take(~is_fitted)
-    temperature = fit_temperature(recommender, fitted) if len(fitted) else 1.0
-    return judge_temperature(recommender, judged, temperature, n_fitted=len(fitted))
+    if not len(fitted):
+        return judge_temperature(recommender, judged, 1.0, watch=watch)
+    temperature = fit_temperature(recommender, fitted, watch=watch, end=FITTED_SHARE)
+    return judge_temperature(
+        recommender, judged, temperature, n_fitted=len(fitted), watch=watch, start=FITTED_SHARE
+    )
+
+
+def fit_temperature(
+    recommender: Recommender, places: Places, *, watch: Watch | None = None, end: float = 1.0
+) -> float:
+    """Return the temperature at which the hidden items are most probable, over all contexts.
+
+    Args:
+        recommender: The network.
+        places: Where the items are hidden, one at a time.
+        watch: Told how far it has come.
+        end: Share of the whole work that is done then.
+    """
+    states = [_states(recommender, places, context) for context in recommender.contexts]
+    return best_temperature(
+        torch.cat(states),
+        np.tile(places.targets, len(states)),
+        recommender.scorer.item_vectors(),
+        n_threads=recommender.scorer.choice.n_side_by_side,
+        watch=watch,
+        end=end,
+    )
 
 
 def judge_temperature(
-    recommender: Recommender, places: Places, temperature: float, *, n_fitted: int = 0
+    recommender: Recommender,
+    places: Places,
+    temperature: float,
+    *,
+    n_fitted: int = 0,
+    watch: Watch | None = None,
+    start: float = 0.0,
 ) -> Calibration:
     """Judge a temperature on places; see `calibrate`."""
+    contexts = recommender.contexts
+    stage = Stage(
+        watch or tell_nobody, "judging probabilities", len(places) * len(contexts), start=start
+    )
     plain, scaled, saved = {}, {}, []
-    for context in recommender.contexts:
-        states = _states(recommender, places, context)
-        before = _listed(recommender, states, places.targets)
-        after = _listed(recommender, states / temperature, places.targets)
+    for context in contexts:
+        before, after = _listed(recommender, places, context, temperature, stage)
         plain[context] = _reliability(before, places.user_idx)
         scaled[context] = _reliability(after, places.user_idx)
         saved.append((after.log_p - before.log_p) / math.log(2))
@@ -177,39 +221,6 @@ def judge_temperature(
     )
 
 
-def fit_temperature(recommender: Recommender, places: Places) -> float:
-    """Return the temperature at which the hidden items are most probable, over all contexts.
-
-    Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
-    """
-    states = [_states(recommender, places, context) for context in recommender.contexts]
-    states_bd, targets = torch.cat(states), np.tile(places.targets, len(states))
-
-    def loss(log_t: float) -> float:
-        log_p = _log_probabilities(recommender, states_bd / math.exp(log_t), targets)
-        return -float(log_p.mean())
-
-    return math.exp(
-        _lowest(loss, math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE), N_STEPS)
-    )
-
-
-def _lowest(function: Callable[[float], float], low: float, high: float, n_steps: int) -> float:
-    """Return where a function with one valley is lowest, by golden sections."""
-    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    at_left, at_right = function(left), function(right)
-    for _ in range(n_steps):
-        if at_left < at_right:
-            high, right, at_right = right, left, at_left
-            left = high - GOLDEN * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + GOLDEN * (high - low)
-            at_right = function(right)
-    return (low + high) / 2
-
-
 def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
     length, sees_future = recommender.settings.max_seq_length, recommender.settings.sees_future
 
@@ -222,28 +233,61 @@ def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
     return torch.cat([view_states(recommender, []), *parts])
 
 
-@torch.inference_mode()
-def _log_probabilities(
-    recommender: Recommender, states_bd: Tensor, targets: np.ndarray
-) -> np.ndarray:
-    """Return the log-probability of each target, float64 (B,)."""
+def _listed(
+    recommender: Recommender, places: Places, context: str, temperature: float, stage: Stage
+) -> list[_Listed]:
+    """Return what is listed without and with a temperature, from one reading of all scores."""
+    states_bd, targets = _states(recommender, places, context), places.targets
     item_vectors = recommender.scorer.item_vectors()
+
+    @torch.inference_mode()
+    def read(batch: slice) -> list[_Listed]:
+        of_batch = product_blocks(states_bd[batch], item_vectors)
+        found = [
+            _read_lists(
+                blocks, states_bd[batch][rows], targets[batch][rows], item_vectors, temperature
+            )
+            for rows, blocks in of_batch
+        ]
+        stage.add(batch.stop - batch.start)
+        return _joined(found)
+
+    n_threads = recommender.scorer.choice.n_side_by_side
+    return _joined(side_by_side(read, len(places), BATCH_PLACES, n_threads))
+
+
+def _read_lists(
+    blocks: Blocks, states_bd: Tensor, targets: np.ndarray, item_vectors: Tensor, by: float
+) -> list[_Listed]:
+    top = RunningTop(len(states_bd), min(LIST_LENGTH, len(item_vectors)))
+    plain, scaled = LogSums(), LogSums()
+    for start, block in blocks:
+        top.add(start, block)
+        plain.add(block)
+        scaled.add(block.div_(by))
     wanted = torch.as_tensor(targets - 1, device=states_bd.device)
-    log_sums = [LogSums.of(blocks) for _, blocks in product_blocks(states_bd, item_vectors)]
     scores = (states_bd * item_vectors[wanted]).sum(dim=1)
-    return (scores - torch.cat(log_sums)).double().cpu().numpy()
+    is_hidden = top.items.cpu().numpy() == targets[:, None]
+    return [
+        _Listed(
+            (top.scores / divisor - log_sums[:, None]).exp().cpu().double().numpy(),
+            is_hidden,
+            (scores / divisor - log_sums).cpu().double().numpy(),
+        )
+        for divisor, log_sums in ((1.0, plain.total()), (by, scaled.total()))
+    ]
 
 
-@torch.inference_mode()
-def _listed(recommender: Recommender, states_bd: Tensor, targets: np.ndarray) -> _Listed:
-    probability, is_hidden = [], []
-    k = min(LIST_LENGTH, len(recommender.vocabulary))
-    for rows, blocks in product_blocks(states_bd, recommender.scorer.item_vectors()):
-        top, log_sums = top_and_log_sums(blocks, len(states_bd[rows]), k, Removal(None))
-        probability.append((top.scores - log_sums[:, None]).exp().double().cpu().numpy())
-        is_hidden.append(top.items.cpu().numpy() == targets[rows, None])
-    log_p = _log_probabilities(recommender, states_bd, targets)
-    return _Listed(np.concatenate(probability), np.concatenate(is_hidden), log_p)
+def _joined(parts: Sequence[Sequence[_Listed]]) -> list[_Listed]:
+    """Return the lists of rows, one for each temperature, put together from parts of the rows."""
+    return [
+        _Listed(
+            np.concatenate([part.probability for part in of_one]),
+            np.concatenate([part.is_hidden for part in of_one]),
+            np.concatenate([part.log_p for part in of_one]),
+        )
+        for of_one in zip(*parts, strict=True)
+    ]
 
 
 def _reliability(listed: _Listed, users: np.ndarray) -> Reliability:

@@ -11,6 +11,7 @@ from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender
+from bert4rec.stages import Stage, Watch
 
 N_SHOWN = 12
 N_JUDGED = 1000
@@ -51,7 +52,12 @@ class Extremes:
 
 
 def find_extremes(
-    recommender: Recommender, *, n_judged: int = N_JUDGED, n_shown: int = N_SHOWN, seed: int = 0
+    recommender: Recommender,
+    *,
+    n_judged: int = N_JUDGED,
+    n_shown: int = N_SHOWN,
+    seed: int = 0,
+    watch: Watch | None = None,
 ) -> Extremes:
     """Rank test items of a sample of users, held-out users among them, and take both ends.
 
@@ -60,6 +66,7 @@ def find_extremes(
         n_judged: Users drawn at most; the newest held-out item stands for a user.
         n_shown: Items at each end.
         seed: Chance behind the draw.
+        watch: Told how far it has come.
     """
     dataset = recommender.dataset
     rows = _newest_of_each(recommender)
@@ -69,6 +76,7 @@ def find_extremes(
     if len(rows) > n_judged:
         chosen = np.random.default_rng(seed).choice(len(rows), n_judged, replace=False)
         rows = rows.take(np.sort(chosen))
+    tell = None if watch is None else Stage(watch, "ranking held-out items", len(rows)).tell
     judged = judge(
         recommender.scorer,
         dataset,
@@ -76,6 +84,7 @@ def find_extremes(
         remove_seen=recommender.removes_seen,
         list_length=0,
         n_threads=recommender.scorer.choice.n_side_by_side,
+        tell=tell,
     )
     counts = recommender.vocabulary.counts[judged.targets - 1]
     order = np.lexsort((counts, judged.ranks))

@@ -20,6 +20,7 @@ from bert4rec.held_out.judgement import Judged, judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
 from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics, usual_gain
 from bert4rec.recommender import Recommender
+from bert4rec.stages import Stage, Watch, tell_nobody
 
 METRIC, CUT_OFF = "ndcg", 10
 # A gain counts from this share of what the past alone reaches.
@@ -158,6 +159,7 @@ def future_report(
     n_users: int = 1000,
     by: str | None = None,
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> FutureReport:
     """Compare what past, future and both find of items that the run was not trained on.
 
@@ -167,6 +169,7 @@ def future_report(
         n_users: Users drawn at most, up to three places of each.
         by: Column of the item table to group by; None takes the one that groups items best.
         seed: Chance behind the draw.
+        watch: Told how far it has come.
 
     Raises:
         SettingsError: the network cannot be asked from both sides, the part holds no place, or
@@ -174,14 +177,20 @@ def future_report(
 
     Cost: three windows a place, four where histories are longer than the window.
     """
+    if watch is not None:
+        watch("drawing hidden items", 0.0)
     places = held_out_places(
         recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed
     )
-    return report_places(recommender, places, by=by)
+    return report_places(recommender, places, by=by, watch=watch)
 
 
 def report_places(
-    recommender: Recommender, places: Places, *, by: str | None = None
+    recommender: Recommender,
+    places: Places,
+    *,
+    by: str | None = None,
+    watch: Watch | None = None,
 ) -> FutureReport:
     """Compare what past, future and both find of the items at some places; see `future_report`."""
     if "both" not in recommender.contexts:
@@ -189,10 +198,16 @@ def report_places(
             ["this network sees the past alone, so it cannot tell what the future adds"],
             fix="Ask a run of a network that sees both sides.",
         )
-    found = {context: judge_places(recommender, places, context) for context in CONTEXTS}
-    figures = {context: _figures(judged, places) for context, judged in found.items()}
-    gain = _gain(found["both"], found["past"], places)
     length = recommender.settings.max_seq_length
+    asked = list(CONTEXTS)
+    if (places.starts(length) > 0).any():
+        asked.append(LONG_PAST)
+    stage = Stage(watch or tell_nobody, "looking for hidden items", len(places) * len(asked))
+    judged = {context: judge_places(recommender, places, context, stage) for context in asked}
+    found = {context: judged[context] for context in CONTEXTS}
+    figures = {context: _figures(one, places) for context, one in found.items()}
+    gain = _gain(found["both"], found["past"], places)
+    long_past = judged.get(LONG_PAST)
     sizes = np.minimum(recommender.dataset.lengths[places.user_idx], length)
     n_before = places.positions - places.starts(length)
     verdict, reason = judge_gain(figures, gain, places.n_users)
@@ -208,7 +223,7 @@ def report_places(
         reason=reason,
         contexts=figures,
         gain=gain,
-        over_long_past=_over_long_past(recommender, found["both"], places),
+        over_long_past=None if long_past is None else _gain(found["both"], long_past, places),
         slices=tuple(_slices(recommender, found, places, by)),
     )
 
@@ -260,13 +275,6 @@ def _gain(better: Judged, other: Judged, places: Places) -> Gain:
         n_worse=n_worse,
         n_equal=len(places) - n_better - n_worse,
     )
-
-
-def _over_long_past(recommender: Recommender, both: Judged, places: Places) -> Gain | None:
-    length = recommender.settings.max_seq_length
-    if not (places.starts(length) > 0).any():
-        return None
-    return _gain(both, judge_places(recommender, places, LONG_PAST), places)
 
 
 def _slices(

@@ -11,13 +11,19 @@ from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import Places
 from bert4rec.recommender import Recommender
 from bert4rec.runs.snapshots import spread_rows
+from bert4rec.stages import Stage, Watch
 
 N_EACH = 5
 MAX_PLACES = 40_000
 
 
 def item_losses(
-    recommender: Recommender, *, n_each: int = N_EACH, n_places: int = MAX_PLACES, seed: int = 0
+    recommender: Recommender,
+    *,
+    n_each: int = N_EACH,
+    n_places: int = MAX_PLACES,
+    seed: int = 0,
+    watch: Watch | None = None,
 ) -> pd.DataFrame:
     """Hide items one at a time where they stand in histories, and return the loss of each.
 
@@ -29,6 +35,7 @@ def item_losses(
         n_each: Places of an item at most.
         n_places: Places in all; large catalogues get fewer of each item, and then fewer items.
         seed: Chance behind the draw.
+        watch: Told how far it has come.
 
     Returns:
         `item_idx` 1..N, `n_places` and `loss`, the mean of -ln p in nats, NaN where an item has no
@@ -37,7 +44,8 @@ def item_losses(
     Cost: a window for each place.
     """
     places = _places(recommender, n_each, n_places, seed)
-    judged = judge_places(recommender, places, recommender.contexts[-1])
+    stage = None if watch is None else Stage(watch, "looking for hidden items", len(places))
+    judged = judge_places(recommender, places, recommender.contexts[-1], stage)
     rows = places.targets - 1
     losses = -(judged.bits + recommender.training.log_shares(places.targets)) * math.log(2)
     n_items = len(recommender.vocabulary)

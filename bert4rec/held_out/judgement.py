@@ -12,6 +12,7 @@ from bert4rec.held_out.places import Places
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.recommender import Recommender
+from bert4rec.stages import Stage
 from bert4rec.threads import side_by_side
 
 # Windows that are read at once.
@@ -34,12 +35,20 @@ class Judged:
     bits: np.ndarray
 
 
-def judge_places(recommender: Recommender, places: Places, context: str) -> Judged:
+def judge_places(
+    recommender: Recommender, places: Places, context: str, stage: Stage | None = None
+) -> Judged:
     """Hide the item of each place, alone, and look for it from a context.
 
     Where seen items leave the ranking, all other items of the window around the place do so under
     every context, shown or not, so that the contexts are ranked among the same candidates. Bits
     compare with the whole catalogue.
+
+    Args:
+        recommender: The network.
+        places: Where the items are hidden.
+        context: What is shown, see `Places.shown`.
+        stage: Told how many places are done.
 
     Cost: a window for each place, in batches side by side.
     """
@@ -50,7 +59,10 @@ def judge_places(recommender: Recommender, places: Places, context: str) -> Judg
         shown = part.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
         states_bd = view_states(recommender, shown)
         gone = _others(part, settings) if recommender.removes_seen else None
-        return find_targets(recommender, states_bd, targets[batch], gone)
+        found = find_targets(recommender, states_bd, targets[batch], gone)
+        if stage is not None:
+            stage.add(batch.stop - batch.start)
+        return found
 
     n_threads = recommender.scorer.choice.n_side_by_side
     found = side_by_side(judge, len(places), BATCH_PLACES, n_threads)

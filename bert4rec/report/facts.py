@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.hyperparameters import Hyperparameters, model_name
@@ -15,7 +16,6 @@ from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.words import unique_labels
 
 MAX_RUNS = 5
-NETWORK = "bert4rec"
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bert4rec.baselines.titles import TITLES
+from bert4rec.baselines.titles import NETWORK, TITLES
 from bert4rec.data.split_record import ask_alike, asked_words
 from bert4rec.held_out.future_report import FutureReport
 from bert4rec.held_out.future_words import finding
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
-from bert4rec.report.facts import NETWORK, Judged, RunFacts
+from bert4rec.report.facts import Judged, RunFacts
 from bert4rec.report.gallery import Example, Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean

@@ -11,12 +11,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.files import refuse_unwritable, writing_explained
 from bert4rec.json_files import write_text
 from bert4rec.report import findings, making, pictures, sections
 from bert4rec.report.charts import Chart
 from bert4rec.report.collect import DataGroup, Report, collect
-from bert4rec.report.facts import NETWORK, RunFacts
+from bert4rec.report.facts import RunFacts
 from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.held_out.future_report import FutureReport
 from bert4rec.report.charts import (
     Interval,
@@ -16,7 +17,7 @@ from bert4rec.report.charts import (
     interval_marks,
 )
 from bert4rec.report.collect import DataGroup
-from bert4rec.report.facts import NETWORK, Judged, RunFacts
+from bert4rec.report.facts import Judged, RunFacts
 from bert4rec.report.findings import rule_name, share
 from bert4rec.report.text import clean
 from bert4rec.view.metric_words import METRIC_WORDS

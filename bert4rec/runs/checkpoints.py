@@ -97,6 +97,18 @@ def saved_position(plain: Mapping[str, Any], path: Path) -> Position:
     return Position(**values, best_score=score)
 
 
+def saved_metrics(plain: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return what a validation found of the weights of a checkpoint, where that was kept with them.
+
+    Args:
+        plain: The plain data of the checkpoint.
+    """
+    metrics = plain.get("metrics")
+    if not isinstance(metrics, dict) or not all(map(_is_finite, metrics.values())):
+        return None
+    return metrics
+
+
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 

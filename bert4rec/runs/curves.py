@@ -30,6 +30,7 @@ class Curves:
         started: The line that the run began with.
         notes: Pauses, resumptions and the end.
         checkpoint: The line of the newest state that was saved.
+        judging: The newest line, where that says how far a judgement has come.
         offset: Byte up to which the journal was read.
         n_kept: How many of the newest lines of each kind are kept whole; None keeps all. The lines
             to draw go back to the start all the same.
@@ -41,6 +42,7 @@ class Curves:
     started: Row = field(default_factory=dict)
     notes: list[Row] = field(default_factory=list)
     checkpoint: Row | None = None
+    judging: Row | None = None
     offset: int = 0
     n_kept: int | None = None
 
@@ -90,6 +92,7 @@ class Curves:
 
     def _take(self, event: Row) -> None:
         kind = event.get("event")
+        self.judging = event if kind == "judging" else None
         if kind == "train":
             self._keep(self.train, event)
             self._draw(event, event, DRAWN)
@@ -103,6 +106,8 @@ class Curves:
             self.baselines = event["metrics"]
         elif kind == "checkpoint":
             self.checkpoint = event
+        elif kind == "judging":
+            pass
         elif kind == "started":
             # A run that was killed before its first checkpoint begins anew.
             self.started = event

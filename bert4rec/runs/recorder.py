@@ -25,6 +25,10 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.trainer import Trainer
 
 HEARTBEAT_S = 1.0
+# Of a journal that says nothing else, while held-out items are ranked.
+JUDGED_EVERY_S = 5.0
+# Kinds of lines that are many and stay out of the log.
+UNLOGGED = ("train", "checkpoint", "judging")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 Watch = Callable[[dict[str, Any]], None]
@@ -46,6 +50,7 @@ class Recorder:
     watch: Watch | None = None
     trainer: Trainer | None = None
     _beat_at: float = field(default=0.0)
+    _wrote_at: float = field(default_factory=time.monotonic)
     _state: str = "queued"
     _status_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,7 +95,7 @@ class Recorder:
     def _validated(self, event: Validated) -> None:
         assert self.trainer is not None
         if event.is_best:
-            save_weights(self.run.checkpoint("best"), self.trainer)
+            save_weights(self.run.checkpoint("best"), self.trainer, event.metrics)
         metrics = {name: round(value, 6) for name, value in event.metrics.items()}
         self.write(
             "valid",
@@ -119,6 +124,11 @@ class Recorder:
         except OSError as error:
             self.run.log(f"no snapshot of the item vectors: {error}")
 
+    def judging(self, scorer: str, part: str, n_done: int, n_rows: int) -> None:
+        """Write now and then how many rows of a part are ranked by a scorer."""
+        if time.monotonic() - self._wrote_at >= JUDGED_EVERY_S:
+            self.write("judging", scorer=scorer, part=part, n_done=n_done, n_rows=n_rows)
+
     def beat(self) -> None:
         """Write where the trainer is, with the time; before there is one, the time alone."""
         self._beat_at = time.monotonic()
@@ -129,7 +139,8 @@ class Recorder:
         at = utc_now().isoformat(timespec="milliseconds")
         line = {"event": event, "at": at, **values}
         self.run.journal.append(line)
-        if event not in ("train", "checkpoint"):
+        self._wrote_at = time.monotonic()
+        if event not in UNLOGGED:
             self.run.log(log_line(event, values))
         if self.watch is not None:
             self.watch(line)
@@ -227,8 +238,15 @@ def _plain(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def save_weights(path: Path, trainer: Trainer) -> None:
-    """Write the network's weights and the position alone, without the optimizer."""
+def save_weights(path: Path, trainer: Trainer, metrics: Mapping[str, float] | None = None) -> None:
+    """Write the network's weights and the position alone, without the optimizer.
+
+    Args:
+        path: The checkpoint.
+        trainer: Whose network.
+        metrics: What a validation found of just these weights.
+    """
     tensors, plain = trainer.state()
     weights = {name: value for name, value in tensors.items() if name.startswith("network.")}
-    save_checkpoint(path, weights, plain)
+    found = {} if metrics is None else {"metrics": dict(metrics)}
+    save_checkpoint(path, weights, plain | found)

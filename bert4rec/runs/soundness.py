@@ -52,6 +52,7 @@ LINE_KINDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("epoch", "loss", "learning_rate", "elapsed_s"), NUMBER),
     },
     "valid": {"epoch": NUMBER, "step": int, "metrics": dict, "is_best": bool},
+    "judging": {"scorer": str, "part": str, "n_done": int, "n_rows": int},
     **{kind: {"step": int} for kind in ("checkpoint", "paused", "resumed", "continued")},
 }
 # What not every version wrote, or not on every device.

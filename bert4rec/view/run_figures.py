@@ -78,6 +78,19 @@ def _left_s(curves: Curves, n_steps: int) -> float | None:
     return max(0, n_steps - recent[-1]["step"]) * passed_s / n_done if n_done else None
 
 
+def judging_words(line: Mapping[str, Any] | None, model: str) -> str:
+    """Return in brackets how far a judgement has come; nothing where no line tells it.
+
+    Args:
+        line: See `Curves.judging`.
+        model: What the run's network is called.
+    """
+    if line is None:
+        return ""
+    who = TITLES.get(line["scorer"], model)
+    return f" ({who}: {line['n_done']:,} of {line['n_rows']:,} held-out items)"
+
+
 def memory_bytes(curves: Curves) -> int | None:
     """Return the memory of the newest line: the GPU's where there is one, else the process's."""
     if not curves.train:

@@ -366,7 +366,7 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
 def test_what_failed_to_be_found_out_is_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(recommender: object) -> None:
+    def full(recommender: object, *, watch: object) -> None:
         raise MemoryError
 
     calibrate = FINDERS["calibration"]

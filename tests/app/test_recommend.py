@@ -103,7 +103,7 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
 def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def paying(recommender: Recommender) -> Calibration:
+    def paying(recommender: Recommender, *, watch: object) -> Calibration:
         return replace(calibrate(recommender), temperature=2.0, pays=True)
 
     monkeypatch.setitem(FINDERS, "calibration", paying)

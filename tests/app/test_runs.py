@@ -528,7 +528,7 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
 def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
     trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def paying(recommender: Recommender) -> Calibration:
+    def paying(recommender: Recommender, *, watch: object) -> Calibration:
         return replace(calibrate(recommender), temperature=2.0, pays=True)
 
     monkeypatch.setitem(FINDERS, "calibration", paying)

@@ -22,7 +22,14 @@ from bert4rec.ranking import (
     top_and_ranks,
     top_items,
 )
-from bert4rec.score_blocks import SCORE_BYTES, Blocks, Products, product_blocks, score_blocks
+from bert4rec.score_blocks import (
+    SCORE_BYTES,
+    Blocks,
+    LogSums,
+    Products,
+    product_blocks,
+    score_blocks,
+)
 
 # Few distinct values, so that ties are the rule; now and then something that is no score.
 SCORE = st.sampled_from([-1.5, 0.0, 0.25, 3.0, -torch.inf, torch.nan])
@@ -97,6 +104,20 @@ def test_probabilities_in_blocks_are_those_of_the_whole_rows(world: dict[str, An
     is_kept = found > -torch.inf
     probability = (top.scores - log_sums[:, None]).exp()
     torch.testing.assert_close(probability[is_kept], softmax[is_kept], rtol=1e-5, atol=1e-7)
+
+
+@given(worlds(FINITE), st.booleans())
+def test_ranks_are_counted_and_probabilities_summed_in_one_reading(
+    world: dict[str, Any], is_held: bool
+) -> None:
+    """What leaves the ranking keeps its share of the probability, also where rows are held."""
+    scores, k = world["scores"], world["k"]
+    blocks = [(0, scores.clone())] if is_held else Parts(scores, world["width"])
+    sums, removal = LogSums(), Removal(world["gone"])
+    found = top_and_ranks(blocks, world["targets"], k, removal, sums)
+    torch.testing.assert_close(sums.total(), scores.logsumexp(dim=1), rtol=1e-5, atol=1e-6)
+    alone = top_and_ranks(Parts(scores, world["width"]), world["targets"], k, removal)
+    assert all(torch.equal(*pair) for pair in zip(found, alone, strict=True))
 
 
 @given(worlds(), st.integers(1, 5))

@@ -18,6 +18,7 @@ import torch
 
 from bert4rec import device
 from bert4rec.control import Control
+from bert4rec.data.adoption import adopt
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
@@ -33,7 +34,7 @@ from bert4rec.estimate import size_of
 from bert4rec.events import Position, Unrecorded
 from bert4rec.json_files import write_json
 from bert4rec.objective import choose_loss
-from bert4rec.pipeline import adopt, evaluate, execute, resume, train
+from bert4rec.pipeline import evaluate, execute, resume, train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
@@ -141,6 +142,57 @@ def test_the_reported_figures_are_those_of_the_best_epoch(uninterrupted: Run) ->
     assert summary["best_epoch"] == best
     assert summary["valid"]["ndcg@10"] == pytest.approx(valid[best]["ndcg@10"], abs=1e-6)
     assert [row["is_best"] for row in curves_of(uninterrupted).valid].count(True) >= 1
+
+
+def test_a_long_judgement_is_told_in_the_journal_and_not_in_the_log(
+    uninterrupted: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.runs.recorder.JUDGED_EVERY_S", 0.0)
+    watched: list[Line] = []
+    run = train(DATASET, SETTINGS, workspace=tmp_path, watch=watched.append)
+    lines = run.journal.read()[0]
+    assert lines == watched
+    ends: dict[tuple[str, str], int] = {}
+    for line in lines:
+        if line["event"] == "judging" and line["n_done"] == line["n_rows"] == 40:
+            key = (line["part"], line["scorer"])
+            ends[key] = ends.get(key, 0) + 1
+    assert ends == {
+        ("validation", "popularity"): 1,
+        ("validation", "transitions"): 1,
+        # After each epoch, and not once more at the end.
+        ("validation", "bert4rec"): 4,
+        **{("test", name): 1 for name in ("bert4rec", "popularity", "transitions")},
+    }
+    assert "judging" not in (run.folder / "log.txt").read_text()
+    assert_equal_ends(run, uninterrupted)
+
+
+def test_the_validation_of_the_best_weights_is_kept_with_them(uninterrupted: Run) -> None:
+    _, plain = load_checkpoint(uninterrupted.checkpoint("best"))
+    workshop = Workshop.open(uninterrupted.dataset(), uninterrupted.hyperparameters())
+    workshop.network.load_state_dict(
+        load_checkpoint(uninterrupted.checkpoint("best"), prefix="network.")[0]
+    )
+    assert summary_of(uninterrupted)["valid"] == plain["metrics"] == workshop.validate()
+
+
+@pytest.mark.parametrize("kept", [None, {"ndcg@10": None}, "high"])
+def test_best_weights_without_their_validation_are_validated_once_more(
+    uninterrupted: Run, tmp_path: Path, kept: object
+) -> None:
+    """As those that an older version wrote."""
+    control = Control()
+    run = train(
+        DATASET, SETTINGS, workspace=tmp_path, control=control, watch=at_step(20, control.interrupt)
+    )
+    best = run.checkpoint("best")
+    tensors, plain = load_checkpoint(best)
+    assert plain["metrics"] == summary_of(uninterrupted)["valid"]
+    del plain["metrics"]
+    save_checkpoint(best, tensors, plain if kept is None else plain | {"metrics": kept})
+    resume(run)
+    assert summary_of(run)["valid"] == summary_of(uninterrupted)["valid"]
 
 
 def test_evaluating_again_gives_the_reported_figures(uninterrupted: Run) -> None:

@@ -18,6 +18,7 @@ from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
+from bert4rec.words import percent, sentence
 
 
 def open_model(run: Run) -> Recommender:
@@ -169,6 +170,9 @@ def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None
     if found is None or found.state != "running":
         draw_anew()
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
+    # What takes no longer than a moment tells nothing.
+    if found is not None and found.doing:
+        st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)}"))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)

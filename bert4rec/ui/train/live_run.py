@@ -36,6 +36,7 @@ from bert4rec.view.metric_words import metrics_help
 from bert4rec.view.run_figures import (
     final_finding,
     final_table,
+    judging_words,
     memory_bytes,
     narrow_words,
     origins_table,
@@ -45,6 +46,7 @@ from bert4rec.view.run_figures import (
 )
 from bert4rec.view.state_words import state_word
 from bert4rec.words import counted, duration, metric_name, metric_text, number, size, when
+from bert4rec.workshop import VALIDATION
 
 # Six beside each other, also in a narrow window.
 MIN_FIGURE_PX = 128
@@ -144,11 +146,16 @@ def _draw_curves(run: Run, drawn: Drawn) -> None:
 def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
+    line, model = curves.judging, run.hyperparameters().model_name
+    far = judging_words(line, model)
     judged = f"the {'best' if curves.bests else 'last'} weights are being judged on the test items"
+    judged += far
     if state.job_service().is_stopping(run.id):
         text = f"Stopping: {judged}"
     elif not curves.train:
-        text = "Preparing: the data is being split and the baselines are being judged"
+        text = f"Preparing: the data is being split and the baselines are being judged{far}"
+    elif line is not None and line["part"] == VALIDATION:
+        text = f"{progress.text}, validating{far}"
     elif progress.n_steps and progress.step >= progress.n_steps:
         text = f"All epochs are done; {judged}"
     elif now != "running":

@@ -18,6 +18,7 @@ from bert4rec.held_out.extremes import find_extremes
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
+from bert4rec.stages import Watch
 from tests.waiting import LIMIT_S
 
 
@@ -36,7 +37,7 @@ def test_what_is_asked_for_is_found_in_the_background_and_kept(
 ) -> None:
     go_on, calls = threading.Event(), []
 
-    def slow(recommender: object) -> int:
+    def slow(recommender: object, *, watch: object) -> int:
         calls.append(recommender)
         assert go_on.wait(LIMIT_S)
         return 7
@@ -52,6 +53,39 @@ def test_what_is_asked_for_is_found_in_the_background_and_kept(
     assert len(calls) == 1
 
 
+def test_while_it_is_found_it_is_told_how_far_that_is(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, has_told = threading.Event(), threading.Event()
+
+    def slow(recommender: object, *, watch: Watch) -> int:
+        watch("judging probabilities: 5 of 20", 0.25)
+        has_told.set()
+        assert go_on.wait(LIMIT_S)
+        return 7
+
+    monkeypatch.setitem(FINDERS, "slow", slow)
+    service = FindingService()
+    service.ask(tiny_run, "slow")
+    assert has_told.wait(LIMIT_S)
+    found = service.ask(tiny_run, "slow")
+    assert (found.state, found.doing, found.share) == (
+        "running",
+        "judging probabilities: 5 of 20",
+        0.25,
+    )
+    go_on.set()
+    wait(service)
+    assert service.ask(tiny_run, "slow").value == 7
+
+
+@pytest.mark.parametrize("kind", list(FINDERS))
+def test_whatever_takes_long_tells_how_far_it_is(tiny_run: Run, kind: str) -> None:
+    told: list[float] = []
+    FINDERS[kind](load_model(tiny_run), watch=lambda doing, share: told.append(share))
+    assert told[-1] == 1.0
+
+
 def test_a_new_checkpoint_is_looked_at_anew(
     tiny_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -60,7 +94,7 @@ def test_a_new_checkpoint_is_looked_at_anew(
     monkeypatch.setattr(findings, "load_model", partial(loaded, model=load_model(tiny_run)))
     monkeypatch.setattr(Run, "checkpoint", lambda self, kind: checkpoint)
     calls: list[int] = []
-    monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
+    monkeypatch.setitem(FINDERS, "count", lambda recommender, *, watch: calls.append(1))
     service = FindingService()
     for moment_ns in (10**9, 10**9, 2 * 10**9):
         os.utime(checkpoint, ns=(moment_ns, moment_ns))
@@ -69,8 +103,8 @@ def test_a_new_checkpoint_is_looked_at_anew(
     assert len(calls) == 2
 
 
-def failing(error: Exception) -> Callable[[object], None]:
-    def fail(recommender: object) -> None:
+def failing(error: Exception) -> Callable[..., None]:
+    def fail(recommender: object, *, watch: object) -> None:
         raise error
 
     return fail
@@ -109,7 +143,7 @@ def test_what_failed_is_found_at_a_retry_and_not_before(
     service.ask(tiny_run, "count")
     wait(service)
     calls: list[int] = []
-    monkeypatch.setitem(FINDERS, "count", lambda recommender: calls.append(1))
+    monkeypatch.setitem(FINDERS, "count", lambda recommender, *, watch: calls.append(1))
     assert [service.ask(tiny_run, "count").state for _ in range(2)] == ["failed"] * 2
     service.retry(tiny_run, "count")
     service.ask(tiny_run, "count")
@@ -126,10 +160,10 @@ def test_what_was_asked_for_longest_ago_is_let_go_of(
     monkeypatch.setattr(findings, "load_model", partial(loaded, model=load_model(tiny_run)))
     service = FindingService()
     for number in range(findings.N_KEPT + 5):
-        monkeypatch.setitem(FINDERS, f"kind {number}", lambda recommender: 1)
+        monkeypatch.setitem(FINDERS, f"kind {number}", lambda recommender, *, watch: 1)
         service.ask(tiny_run, f"kind {number}")
         wait(service)
-    assert len(service._futures) == findings.N_KEPT
+    assert len(service._works) == findings.N_KEPT
 
 
 def test_a_finding_is_what_the_library_finds(tiny_run: Run) -> None:
@@ -144,7 +178,12 @@ def test_what_is_requested_while_a_run_trains_stays_with_its_epoch_until_the_nex
 ) -> None:
     run = Run(shutil.copytree(tiny_run.workspace, tmp_path / "ws") / "runs" / tiny_run.folder.name)
     calls: list[int | None] = []
-    monkeypatch.setitem(FINDERS, "epoch", lambda model: calls.append(model.epoch) or len(calls))
+
+    def epoch_of(model: Recommender, *, watch: object) -> int:
+        calls.append(model.epoch)
+        return len(calls)
+
+    monkeypatch.setitem(FINDERS, "epoch", epoch_of)
     service, last = FindingService(), run.checkpoint("last")
     assert service.requested(run, "epoch") is None
     service.request(run, "epoch")
@@ -176,7 +215,7 @@ def test_a_request_that_is_under_way_goes_on(
 ) -> None:
     go_on, calls = threading.Event(), []
 
-    def slow(recommender: object) -> None:
+    def slow(recommender: object, *, watch: object) -> None:
         calls.append(recommender)
         assert go_on.wait(LIMIT_S)
 

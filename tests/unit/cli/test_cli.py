@@ -709,6 +709,33 @@ def test_progress_shows_the_metric_that_decides_which_epoch_is_best(
     assert "hr@10 0.7500 (best)" in capsys.readouterr().err
 
 
+def test_a_training_says_how_far_its_judgement_has_come(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"event": "judging", "part": "test", "n_done": 1024, "n_rows": 240_000}
+    with TrainingProgress(find_run(home, "last"), is_terminal=False) as progress:
+        progress(line | {"scorer": "bert4rec"})
+        progress(line | {"scorer": "popularity", "part": "unseen_users"})
+    assert capsys.readouterr().err.splitlines() == [
+        "judging bert4rec, test: 1,024 of 240,000 held-out items",
+        "judging popularity, unseen users: 1,024 of 240,000 held-out items",
+    ]
+
+
+def test_a_bar_says_how_far_a_judgement_has_come_until_the_next_step(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_run(home, "last")
+    events, _ = found.journal.read()
+    judging = {"event": "judging", "scorer": "bert4rec", "part": "validation", "n_done": 5}
+    with TrainingProgress(found, is_terminal=True) as progress:
+        progress(events[0])
+        progress(judging | {"n_rows": 9})
+        assert progress._figures().endswith("judging bert4rec, validation: 5 of 9 held-out items")
+        progress(next(line for line in events if line["event"] == "train"))
+        assert "judging" not in progress._figures()
+
+
 def test_progress_on_a_terminal_is_a_bar(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = find_run(home, "last")
     events, _ = found.journal.read()

@@ -509,6 +509,23 @@ def test_a_stop_is_heard_once_everybody_is_judged(
     assert not comparison_folder(home, plan.id).exists()
 
 
+def test_a_stop_is_heard_while_a_run_is_asked_whether_the_future_matters(
+    home: Path, runs: dict[str, Run]
+) -> None:
+    plan = plan_comparison([runs["one"]], ["popularity"], seed=80)
+    control, told = Control(), []
+
+    def watch(step: Step) -> None:
+        told.append(step.doing)
+        # Once before it is asked, then by what it tells itself.
+        if told.count("Asking one whether the future matters") == 2:
+            control.stop()
+
+    with pytest.raises(CancelledError):
+        carry_out(plan, home, control=control, watch=watch)
+    assert told[-2:] == ["Asking one whether the future matters"] * 2
+
+
 def test_order_numbers_are_no_pauses(dataset: SequenceDataset) -> None:
     rows, counts = leave_one_out(dataset).test, dataset.vocabulary.counts
     assert dataset.times_s is not None

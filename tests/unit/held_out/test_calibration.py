@@ -108,6 +108,32 @@ def test_a_temperature_that_changes_nothing_does_not_pay(
     assert found.used == found.plain == found.scaled
 
 
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_one_reading_judges_as_two_networks_would(
+    recommender: Recommender, places: Places, temperature: float
+) -> None:
+    """The plain way divides all that the network says by the temperature and judges it anew."""
+    found = judge_temperature(recommender, places, temperature)
+    divided = recommender.with_temperature(temperature)
+    expected = judge_temperature(divided, places, 1.0).plain
+    for context, scaled in found.scaled.items():
+        assert scaled.error == pytest.approx(expected[context].error, abs=1e-6)
+        assert scaled.loss == pytest.approx(expected[context].loss, abs=1e-5)
+        probabilities = [one.probability for one in expected[context].bins]
+        assert [one.probability for one in scaled.bins] == pytest.approx(probabilities, rel=1e-4)
+
+
+def test_it_tells_how_far_it_is(recommender: Recommender) -> None:
+    told: list[tuple[str, float]] = []
+    found = calibrate(recommender, n_users=100, watch=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert told[0] == ("drawing hidden items", 0.0)
+    n_lists = found.n_places * len(CONTEXTS)
+    assert told[-1] == (f"judging probabilities: {n_lists:,} of {n_lists:,}", 1.0)
+    assert any(doing.startswith("fitting the temperature, reading 1: ") for doing, _ in told)
+
+
 def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Recommender) -> None:
     found = calibrate(recommender, n_users=100)
     assert found.n_fitted + found.n_places == 100

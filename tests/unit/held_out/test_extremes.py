@@ -35,6 +35,13 @@ def test_both_ends_are_those_of_the_evaluation(recommender: Recommender) -> None
         assert history[one.n_items - 2 : one.n_items].tolist() == [one.last_idx, one.item_idx]
 
 
+def test_it_tells_how_many_items_are_ranked(recommender: Recommender) -> None:
+    told: list[tuple[str, float]] = []
+    found = find_extremes(recommender, watch=lambda *step: told.append(step))
+    n = found.n_judged
+    assert told[-1] == (f"ranking held-out items: {n:,} of {n:,}", 1.0)
+
+
 def test_a_sample_repeats_with_its_seed(recommender: Recommender) -> None:
     one, two, other = (find_extremes(recommender, n_judged=40, seed=seed) for seed in (0, 0, 1))
     assert one == two != other

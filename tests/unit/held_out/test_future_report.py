@@ -146,6 +146,16 @@ def test_the_same_seed_gives_the_same_report(recommender: Recommender) -> None:
     assert one != other
 
 
+def test_it_tells_how_many_places_of_all_contexts_are_done(recommender: Recommender) -> None:
+    told: list[tuple[str, float]] = []
+    report = future_report(recommender, n_users=40, watch=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    n_contexts = 3 if report.over_long_past is None else 4
+    n = n_contexts * report.n_places
+    assert told[-1] == (f"looking for hidden items: {n:,} of {n:,}", 1.0)
+
+
 def test_a_report_is_plain_data(recommender: Recommender) -> None:
     report = future_report(recommender, n_users=30)
     again = json.loads(json.dumps(report.as_dict()))

@@ -8,6 +8,8 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.explain import predict_masked
 from bert4rec.held_out.item_losses import item_losses
+from bert4rec.recommender import load_model
+from bert4rec.runs.folder import Run
 from tests.factories import random_dataset, small_recommender
 
 
@@ -54,3 +56,10 @@ def test_a_large_catalogue_is_asked_in_part() -> None:
     found = item_losses(recommender, n_places=4)
     assert found["n_places"].sum() == 4
     assert found["n_places"].max() == 1
+
+
+def test_it_tells_how_many_places_are_done(tiny_run: Run) -> None:
+    told: list[tuple[str, float]] = []
+    losses = item_losses(load_model(tiny_run), watch=lambda *step: told.append(step))
+    n = losses["n_places"].sum()
+    assert told[-1] == (f"looking for hidden items: {n:,} of {n:,}", 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.comparing.compare import compare
 from bert4rec.comparing.verdict import kept_verdict, reach_verdict
 from bert4rec.data.prepare import prepare
@@ -25,7 +26,6 @@ from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
 from bert4rec.report import item_map
 from bert4rec.report.collect import collect
-from bert4rec.report.facts import NETWORK
 from bert4rec.report.findings import (
     LEAD,
     about,

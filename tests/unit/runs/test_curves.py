@@ -31,6 +31,20 @@ def test_a_journal_becomes_curves_piece_by_piece(tmp_path: Path) -> None:
     assert [row["event"] for row in curves.notes] == ["paused"]
 
 
+def test_how_far_a_judgement_has_come_is_told_until_something_else_is(tmp_path: Path) -> None:
+    journal, curves = Journal(tmp_path / "metrics.jsonl"), Curves()
+    line = {"event": "judging", "scorer": "bert4rec", "part": "test", "n_done": 5, "n_rows": 9}
+    journal.append({"event": "train", "step": 1, "loss": 2.5})
+    journal.append(line)
+    journal.append(line | {"n_done": 8})
+    curves.update(journal)
+    assert curves.judging == line | {"n_done": 8}
+    assert not curves.notes
+    journal.append({"event": "finished", "step": 1})
+    curves.update(journal)
+    assert curves.judging is None
+
+
 def test_what_a_killed_process_wrote_after_its_checkpoint_is_forgotten(tmp_path: Path) -> None:
     journal, curves = Journal(tmp_path / "metrics.jsonl"), Curves()
     for step in (1, 2, 3):

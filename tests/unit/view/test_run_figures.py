@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 from bert4rec.setting_checks import parse_settings
-from bert4rec.view.run_figures import narrow_words, origins_table, seen_words, settings_table
+from bert4rec.view.run_figures import (
+    judging_words,
+    narrow_words,
+    origins_table,
+    seen_words,
+    settings_table,
+)
 
 
 def test_what_became_of_seen_items_is_told_with_its_reason() -> None:
@@ -48,3 +54,11 @@ def test_a_setting_that_does_nothing_is_said_to_be_not_used_and_is_no_difference
     table = settings_table(parse_settings({"attention": "causal", "mask_rate": 0.4}))
     assert set(table["Setting"][table["Differs"]]) == {"Attention"}
     assert table.set_index("Setting").loc["Mask rate", "Value"] == "not used"
+
+
+def test_how_far_a_judgement_has_come_is_told_by_whom_it_judges() -> None:
+    line = {"scorer": "bert4rec", "part": "test", "n_done": 1024, "n_rows": 240_000}
+    assert judging_words(line, "SASRec") == " (SASRec: 1,024 of 240,000 held-out items)"
+    line |= {"scorer": "transitions"}
+    assert judging_words(line, "SASRec") == " (Transitions: 1,024 of 240,000 held-out items)"
+    assert judging_words(None, "SASRec") == ""

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from bert4rec.stages import Stage
+
+
+def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
+    told: list[tuple[str, float]] = []
+    stage = Stage(lambda *step: told.append(step), "judging", 2000, 0.5, 0.75)
+    stage.add(1000)
+    stage.add(1000)
+    assert told == [("judging: 1,000 of 2,000", 0.625), ("judging: 2,000 of 2,000", 0.75)]
+
+
+def test_what_threads_do_side_by_side_is_counted_once() -> None:
+    told: list[float] = []
+    stage = Stage(lambda doing, share: told.append(share), "judging", 400)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(stage.add, [1] * 400))
+    assert told == [(at + 1) / 400 for at in range(400)]
+
+
+def test_a_stage_without_rows_is_told_as_begun() -> None:
+    told: list[tuple[str, float]] = []
+    Stage(lambda *step: told.append(step), "judging", 0).tell(0)
+    assert told == [("judging: 0 of 0", 0.0)]
