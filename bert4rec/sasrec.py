@@ -13,11 +13,14 @@ dropout of attention before the softmax, item vectors that are not scaled.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.overrides import TorchFunctionMode
 
 from bert4rec.blocks import Block, Sight
 from bert4rec.data.vocabulary import PAD_IDX
@@ -126,7 +129,28 @@ def new_network(
         generator: Chance behind the initial weights; None where others are loaded.
     """
     kind = Bert4Rec if settings.sees_future else SasRec
-    return kind(n_items, settings, generator)
+    with _Undrawn() if generator is None else nullcontext():
+        return kind(n_items, settings, generator)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out what torch draws by itself for a new layer, in this thread and inside `with`.
+
+    For a million items that takes longer than to read their weights; without memory, on the device
+    `meta`, it first imports torch's compiler.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Collection[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def model_reason(settings: Hyperparameters) -> str:

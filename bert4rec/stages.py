@@ -13,6 +13,11 @@ def tell_nobody(doing: str, share: float) -> None:
     """Hear how far work has come and do nothing."""
 
 
+def within(watch: Watch, start: float, end: float) -> Watch:
+    """Return what hears of work that is a part of another one, from one share of it to the next."""
+    return lambda doing, share: watch(doing, start + (end - start) * share)
+
+
 class Stage:
     """A part of some work, whose rows several threads may do.
 

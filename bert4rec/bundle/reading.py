@@ -136,7 +136,33 @@ def load_bundle(path: Path, *, device: str = "auto", n_threads: int | None = Non
         ) from error
 
 
+def check_bundle(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Open what was written as whoever gets it will, without the numbers of the weights.
+
+    Args:
+        folder: The files of a bundle.
+        weights: What its weights were written from, by their names in the network.
+
+    Raises:
+        FormatError: it could not be opened.
+    """
+    settings, _, vocabulary = _opened_parts(folder)
+    _check_shapes(folder / WEIGHTS, len(vocabulary), settings)
+    _check_numbers(weights)
+
+
 def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
+    settings, bundle, vocabulary = _opened_parts(folder)
+    choice = choose_device(device, settings.precision, n_threads)
+    network = new_network(len(vocabulary), settings)
+    network.load_state_dict(_weights(folder / WEIGHTS, len(vocabulary), settings))
+    return Recommender(
+        network.to(choice.device), _without_users(vocabulary, bundle), settings, choice, bundle
+    )
+
+
+def _opened_parts(folder: Path) -> tuple[Hyperparameters, Bundle, Vocabulary]:
+    """Read all but the weights, and hold the files against their hashes."""
     manifest = _read(MANIFEST, lambda: _read_manifest(folder))
     _check_files(folder, manifest["files"])
     settings = _read(SETTINGS, lambda: _settings(folder / SETTINGS))
@@ -147,13 +173,7 @@ def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
         raise _bad(VOCABULARY, f"it has {len(vocabulary):,} items, not {manifest['n_items']:,}")
     # What was decided by the data is not asked of it again.
     seen = "remove" if bundle.removes_seen else "keep"
-    settings = settings.model_copy(update={"seen_items": seen})
-    choice = choose_device(device, settings.precision, n_threads)
-    network = new_network(len(vocabulary), settings)
-    network.load_state_dict(_weights(folder / WEIGHTS, len(vocabulary), settings))
-    return Recommender(
-        network.to(choice.device), _without_users(vocabulary, bundle), settings, choice, bundle
-    )
+    return settings.model_copy(update={"seen_items": seen}), bundle, vocabulary
 
 
 def _without_users(vocabulary: Vocabulary, bundle: Bundle) -> SequenceDataset:
@@ -255,6 +275,13 @@ def _bundle(manifest: Mapping[str, Any], settings: Hyperparameters, policy: Poli
 
 def _weights(path: Path, n_items: int, settings: Hyperparameters) -> dict[str, torch.Tensor]:
     """Read the weights once their names, types and shapes are those of the settings' network."""
+    _check_shapes(path, n_items, settings)
+    weights, _ = _read(path.name, lambda: load_checkpoint(path, prefix=PREFIX))
+    _check_numbers(weights)
+    return weights
+
+
+def _check_shapes(path: Path, n_items: int, settings: Hyperparameters) -> None:
     with torch.device("meta"):
         network = new_network(n_items, settings)
     expected = {PREFIX + key: tuple(one.shape) for key, one in network.state_dict().items()}
@@ -262,11 +289,12 @@ def _weights(path: Path, n_items: int, settings: Hyperparameters) -> dict[str, t
     if found != expected:
         wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
         raise _bad(path.name, f"{wrong[:80]} is not that of the network of its settings")
-    weights, _ = _read(path.name, lambda: load_checkpoint(path, prefix=PREFIX))
+
+
+def _check_numbers(weights: Mapping[str, torch.Tensor]) -> None:
     strange = [key for key, one in weights.items() if not bool(torch.isfinite(one).all())]
     if strange:
-        raise _bad(path.name, f"{strange[0]} holds what is no number")
-    return weights
+        raise _bad(WEIGHTS, f"{strange[0]} holds what is no number")
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,16 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     moments or lists of lists, is written as text.
     """
     table = vocabulary.table
-    columns = {str(name): list(_plain_values(table[name])) for name in table.columns}
-    columns |= {"item_id": vocabulary.item_ids, "title": vocabulary.titles}
-    columns["count"] = vocabulary.counts.tolist()
+    ours = {
+        "item_id": vocabulary.item_ids,
+        "title": vocabulary.titles,
+        "count": vocabulary.counts.tolist(),
+    }
+    names = [str(name) for name in table.columns]
+    columns: dict[str, list[Any]] = {
+        name: ours[name] if name in ours else _plain_values(table.iloc[:, at])
+        for at, name in enumerate(names)
+    }
     document = {
         "n_items": len(vocabulary),
         "token_lists": sorted(vocabulary.token_lists),
@@ -45,12 +51,26 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8", errors="replace")
 
 
-def _plain_values(column: pd.Series) -> Iterator[Any]:
-    for value in column:
-        found = _plain(value)
-        if isinstance(found, list):
-            found = [str(one) if isinstance(one, list) else one for one in found]
-        yield found
+def _plain_values(column: pd.Series) -> list[Any]:
+    """Return the cells of a column as JSON holds them, None for what is missing.
+
+    Cost: texts, whole numbers and truth are taken over as they are, all at once.
+    """
+    # A series gives out one cell at a time.
+    values: list[Any] = column.to_numpy(dtype=object).tolist()
+    kinds = set(map(type, values))
+    if kinds <= {str, int, bool}:
+        return values
+    if kinds == {float}:
+        return [value if math.isfinite(value) else None for value in values]
+    return [_plain_cell(value) for value in values]
+
+
+def _plain_cell(value: Any) -> Any:
+    found = _plain(value)
+    if isinstance(found, list):
+        return [str(one) if isinstance(one, list) else one for one in found]
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -82,9 +102,9 @@ def read_vocabulary(path: Path) -> Vocabulary:
     if not n_items or any(not _is_column(column, n_items) for column in columns.values()):
         raise FormatError("its columns are not lists of as many values")
     ids, titles, counts = (columns[name] for name in NEEDED)
-    if not all(isinstance(text, str) for text in (*ids, *titles)) or len(set(ids)) < n_items:
+    if {*map(type, ids), *map(type, titles)} != {str} or len(set(ids)) < n_items:
         raise FormatError("its ids are not texts that differ")
-    if not all(type(count) is int and 0 <= count < 2**62 for count in counts):
+    if set(map(type, counts)) != {int} or min(counts) < 0 or max(counts) >= 2**62:
         raise FormatError("its counts are not whole numbers")
     token_lists = document.get("token_lists", [])
     if not isinstance(token_lists, list) or not all(isinstance(name, str) for name in token_lists):
@@ -94,10 +114,9 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def _series(values: list[Any]) -> pd.Series:
-    given = [value for value in values if value is not None]
-    has_gap = 0 < len(given) < len(values)
     # A gap would make whole numbers floats, of which one stands for many large ones.
-    if has_gap and all(type(value) is int for value in given):
+    if set(map(type, values)) == {int, type(None)}:
+        given = [value for value in values if value is not None]
         least, greatest = min(given), max(given)
         if least >= -(2**63) and greatest < 2**63:
             return pd.Series(values, dtype="Int64")
@@ -107,12 +126,11 @@ def _series(values: list[Any]) -> pd.Series:
 
 
 def _is_column(column: Any, n_items: int) -> bool:
-    return (
-        isinstance(column, list)
-        and len(column) == n_items
-        and all(
-            isinstance(value, PLAIN)
-            or (isinstance(value, list) and all(isinstance(one, PLAIN) for one in value))
-            for value in column
-        )
+    if not isinstance(column, list) or len(column) != n_items:
+        return False
+    kinds = set(map(type, column))
+    # What JSON holds has no other types than these, objects and lists.
+    return kinds <= {*PLAIN, list} and (
+        list not in kinds
+        or all(set(map(type, value)) <= set(PLAIN) for value in column if type(value) is list)
     )

@@ -21,7 +21,7 @@ from bert4rec.bundle.reading import (
     SETTINGS,
     VOCABULARY,
     WEIGHTS,
-    load_bundle,
+    check_bundle,
     sha256,
 )
 from bert4rec.bundle.vocabulary_file import write_vocabulary
@@ -41,14 +41,16 @@ from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
+from bert4rec.stages import Watch, tell_nobody
 
 
-def export_bundle(run: Run, path: str | Path) -> dict[str, int]:
+def export_bundle(run: Run, path: str | Path, *, watch: Watch | None = None) -> dict[str, int]:
     """Write the best model of a run that has ended as a bundle.
 
     Args:
         run: The run; its dataset has to be there, for the items' names.
         path: The zip file; one that is there is replaced.
+        watch: Told how far it has come.
 
     Returns:
         The names of its files with their sizes.
@@ -63,7 +65,10 @@ def export_bundle(run: Run, path: str | Path) -> dict[str, int]:
         raise RunError(f"run {run.name!r} is still active", fix="Export it once it has ended.")
     path = file_to_write(path)
     remove_abandoned(path.parent)
+    watch = watch or tell_nobody
+    watch("loading the model", 0.0)
     model = load_model(run, device="cpu")
+    watch("writing its files", 0.2)
     with writing_explained(path.parent), temporary_folder_beside(path) as folder:
         _write_files(run, model, folder)
         files = {
@@ -72,7 +77,9 @@ def export_bundle(run: Run, path: str | Path) -> dict[str, int]:
             if file != MANIFEST
         }
         _write_document(folder / MANIFEST, _manifest(run, model) | {"files": files})
-        _open_once(folder, run)
+        watch("opening what was written", 0.5)
+        _open_once(folder, run, model)
+        watch("packing", 0.7)
         with swapped_in(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for file in MAX_BYTES:
                 # Weights are noise to a packer.
@@ -108,10 +115,10 @@ def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     (folder / CARD).write_text(card, encoding="utf-8")
 
 
-def _open_once(folder: Path, run: Run) -> None:
+def _open_once(folder: Path, run: Run, model: Recommender) -> None:
     """Open the files as whoever gets them will: what nobody can use is not handed out."""
     try:
-        load_bundle(folder, device="cpu")
+        check_bundle(folder, model.scorer.network.state_dict())
     except FormatError as error:
         raise FormatError(
             error.message, where=run.name, fix="Prepare its dataset with a smaller item table."

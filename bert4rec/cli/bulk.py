@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bert4rec.bulk.vectors import VectorReport, Wanted
     from bert4rec.item_lists import Problems
     from bert4rec.recommender import Recommender
+    from bert4rec.vector_search import Similarity
 
 SHOWN_ROWS = 100
 ROW_ENDINGS = (".csv", ".parquet")
@@ -209,8 +210,10 @@ def _write_index(
         return {}, []
     from bert4rec.bulk.vector_index import write_index
 
-    similarity = "cosine" if is_unit else "dot"
-    report = write_index(model.item_embeddings(), path, similarity="cosine" if is_unit else "dot")
+    similarity: Similarity = "cosine" if is_unit else "dot"
+    vectors = model.item_embeddings()
+    with CountProgress(f"of {len(vectors):,} items in the index") as progress:
+        report = write_index(vectors, path, similarity=similarity, tell=progress)
     document = {"out": path, "similarity": similarity, "recall@10": report.recall}
     line = f"Wrote an index of {report.n_items:,} items ({similarity}): {path}; it finds"
     checked = f"{percent(report.recall, 1)} of the ten nearest to {report.n_checked:,} of them"

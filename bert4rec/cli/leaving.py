@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bert4rec.cli.answers import id_of, load_run
+from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
 from bert4rec.words import size
@@ -59,7 +60,8 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
     from bert4rec.runs.registry import find_run
 
     found, path = find_run(workspace, run), expanded(out).resolve()
-    files = export_bundle(found, path)
+    with StageProgress() as watch:
+        files = export_bundle(found, path, watch=watch)
     document = {"run": found.id, "out": str(path), "files": files}
     return document, [f"Wrote {path}, {size(path.stat().st_size)}"]
 

@@ -78,14 +78,15 @@ def map_(
     with StageProgress() as watch:
         progress = Progress(watch)
         found = _map(method, vectors, dimensions, neighbours, seed, progress)
-        progress.tell("grouping the items", 0.98)
+        progress.tell("grouping the items", 0.96)
         labels = kmeans_clusters(vectors, clusters)
-        progress.tell("writing", 0.99)
-    if Path(out).suffix == ".html":
-        n_written = _write_page(Path(out), found, model, labels)
-    else:
-        write_map(Path(out), map_table(found, model.vocabulary, labels), vectors)
-        n_written = len(vectors)
+        if Path(out).suffix == ".html":
+            n_written = _write_page(Path(out), found, model, labels, progress)
+        else:
+            progress.tell("writing", 0.98)
+            write_map(Path(out), map_table(found, model.vocabulary, labels), vectors)
+            n_written = len(vectors)
+        progress.tell("written", 1.0)
     document = {
         "run": None if model.run is None else model.run.id,
         "out": out,
@@ -124,7 +125,13 @@ def _map(
     return judged_map(method, vectors, points, np.arange(1, n + 1), n_fitted)
 
 
-def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: np.ndarray) -> int:
+def _write_page(
+    path: Path,
+    found: EmbeddingMap,
+    model: Recommender,
+    clusters: np.ndarray,
+    progress: Progress,
+) -> int:
     """Write the map as a page, and return how many items it shows."""
     from bert4rec.data.item_groups import places_by_size
     from bert4rec.files import writing_explained
@@ -138,7 +145,9 @@ def _write_page(path: Path, found: EmbeddingMap, model: Recommender, clusters: n
 
     drawn, vocabulary = drawn_part(found, [], MAX_FITTED), model.vocabulary
     rows = drawn.item_idx - 1
+    progress.tell("naming the groups", 0.97)
     captions = cluster_captions(clusters, vocabulary)
+    progress.tell("drawing the page", 0.99)
     names = [captions[at] for at in clusters]
     titles = [vocabulary.titles[row] for row in rows]
     groups = group_rows([names[row] for row in rows], places_by_size(names), "light")

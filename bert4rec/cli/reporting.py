@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
 from bert4rec.words import size
@@ -28,6 +29,7 @@ def report(runs: tuple[str, ...], out: str, workspace: Path) -> None:
     if path.suffix not in (".html", ".htm"):
         wrong_use("--out should end in .html")
     found = [find_run(workspace, run) for run in runs]
-    write_report(found, path)
+    with StageProgress() as watch:
+        write_report(found, path, watch=watch)
     document = {"runs": [run.id for run in found], "out": str(path)}
     show(document, [f"Wrote {path}, {size(path.stat().st_size)}"])

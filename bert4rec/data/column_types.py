@@ -82,6 +82,11 @@ def id_texts(column: pd.Series) -> pd.Series:
     """Return a column of a frame as ids in text, each as `raw_id` has it; gaps stay gaps."""
     if column.dtype != object and is_string_dtype(column.dtype):
         return column.astype(TEXT)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        # Each different number is put into words once.
+        codes, numbers = pd.factorize(column)
+        texts = np.array([*map(raw_id, numbers.tolist()), None], dtype=object)
+        return pd.Series(texts[codes], index=column.index, name=column.name, dtype=TEXT)
     return column.map(raw_id, na_action="ignore").astype(TEXT)
 
 

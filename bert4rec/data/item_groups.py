@@ -41,8 +41,9 @@ def _category_columns(vocabulary: Vocabulary) -> list[str]:
     for column in table.columns:
         if column in KNOWN_COLUMNS:
             continue
-        n_values = _item_groups(vocabulary, column).nunique()
-        if 2 <= n_values <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
+        groups = _item_groups(vocabulary, column)
+        if 2 <= groups.nunique() <= min(MAX_CATEGORIES, max(2, len(table) // 2)):
+            _groups.setdefault(vocabulary, {})[column] = groups
             found.append(str(column))
     ranks = {name: rank for rank, name in enumerate(FAVOURITE_COLUMNS)}
     return sorted(found, key=lambda column: ranks.get(column.casefold(), len(ranks)))

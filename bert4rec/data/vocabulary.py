@@ -68,10 +68,19 @@ class Vocabulary:
         return dict(zip(self.item_ids, range(1, len(self) + 1), strict=True))
 
     @cached_property
-    def _idxs_of_title(self) -> dict[str, list[int]]:
-        found = defaultdict(list)
-        for idx, title in enumerate(self.titles, start=1):
-            found[title.casefold()].append(idx)
+    def _idx_of_title(self) -> dict[str, int]:
+        """The first item of each title; case is ignored."""
+        folded = [title.casefold() for title in self.titles]
+        return dict(zip(reversed(folded), range(len(self), 0, -1), strict=True))
+
+    @cached_property
+    def _later_of_title(self) -> dict[str, list[int]]:
+        """The other items of each title that several have."""
+        found: dict[str, list[int]] = defaultdict(list)
+        if len(self._idx_of_title) < len(self):
+            for idx, title in enumerate(self.titles, start=1):
+                if self._idx_of_title[title.casefold()] != idx:
+                    found[title.casefold()].append(idx)
         return dict(found)
 
     def __contains__(self, item_id: object) -> bool:
@@ -83,8 +92,10 @@ class Vocabulary:
 
     def named(self, item: str) -> list[int]:
         """Return the dense index of a raw id or, failing that, those of an exact title."""
-        found = self.find(str(item))
-        return self._idxs_of_title.get(str(item).casefold(), []) if found is None else [found]
+        found, title = self.find(str(item)), str(item).casefold()
+        if found is None and (found := self._idx_of_title.get(title)) is not None:
+            return [found, *self._later_of_title.get(title, [])]
+        return [] if found is None else [found]
 
     def idx(self, item: str, *, suggests: bool = True) -> int:
         """Return the dense index of a raw id or, failing that, of an exact title.

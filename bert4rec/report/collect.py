@@ -16,6 +16,7 @@ from bert4rec.report.facts import RunFacts, read_runs
 from bert4rec.report.gallery import Gallery, make_gallery
 from bert4rec.report.item_map import ItemMap, make_map
 from bert4rec.runs.folder import Run
+from bert4rec.stages import Watch, tell_nobody, within
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,13 @@ class Report:
     made_at: str
 
 
-def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: int = 0) -> Report:
+def collect(
+    runs: Iterable[Run],
+    *,
+    verdict: Sequence[str] | None = None,
+    seed: int = 0,
+    watch: Watch = tell_nobody,
+) -> Report:
     """Gather all that a report tells of runs.
 
     Args:
@@ -68,6 +75,7 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: 
         verdict: Sentences on what the model is good for and what not; None takes those of the
             newest comparison of these runs.
         seed: Chance behind the choice of examples.
+        watch: Told how far it has come.
 
     Raises:
         RunError: there are too many, one is named twice, or one has nothing to tell yet.
@@ -77,10 +85,11 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: 
     """
     facts = read_runs(runs)
     fingerprints = dict.fromkeys(one.fingerprint for one in facts)
-    groups = (
-        _group(tuple(one for one in facts if one.fingerprint == fingerprint), seed)
-        for fingerprint in fingerprints
-    )
+    groups = []
+    for at, fingerprint in enumerate(fingerprints):
+        part = within(watch, at / len(fingerprints), (at + 1) / len(fingerprints))
+        members = tuple(one for one in facts if one.fingerprint == fingerprint)
+        groups.append(_group(members, seed, part))
     made_at = now_text()
     if verdict is None:
         kept = kept_verdict([one.run for one in facts])
@@ -88,19 +97,26 @@ def collect(runs: Iterable[Run], *, verdict: Sequence[str] | None = None, seed: 
     return Report(facts, tuple(groups), tuple(verdict), made_at)
 
 
-def _group(runs: tuple[RunFacts, ...], seed: int) -> DataGroup:
+def _group(runs: tuple[RunFacts, ...], seed: int, watch: Watch) -> DataGroup:
     first = runs[0]
+    watch("loading models", 0.0)
     dataset = next((one.dataset for one in runs if one.dataset is not None), None)
     models, problems = _load(runs)
+    watch("looking at the data", 0.15)
     found = None if dataset is None else _profile(dataset, first)
+    checks = check_dataset(dataset, found) if dataset is not None else ()
     two_sided = [one.label for one in runs if one.sees_future and one.label in models]
+    gallery = None
+    if models:
+        gallery = make_gallery(models, two_sided, seed=seed, watch=within(watch, 0.3, 0.8))
+    watch("laying out items", 0.8)
     return DataGroup(
         name=first.data_name,
         runs=runs,
         dataset=dataset,
         profile=found,
-        checks=check_dataset(dataset, found) if dataset is not None else (),
-        gallery=make_gallery(models, two_sided, seed=seed) if models else None,
+        checks=checks,
+        gallery=gallery,
         maps={label: make_map(model) for label, model in models.items()},
         problems=problems,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
 from bert4rec.evaluation import judge
-from bert4rec.explain import compare_contexts, predict_masked
+from bert4rec.explain import compare_contexts, find_targets, view_states
 from bert4rec.held_out.extremes import meets_again
 from bert4rec.held_out.future_report import FutureReport, report_places
 from bert4rec.held_out.places import middle_places
@@ -18,6 +18,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import Scorer
+from bert4rec.stages import Watch, tell_nobody, within
 
 # Test items among which examples are chosen.
 N_DRAWN = 300
@@ -115,7 +116,11 @@ class Gallery:
 
 
 def make_gallery(
-    models: dict[str, Recommender], two_sided: Sequence[str], *, seed: int = 0
+    models: dict[str, Recommender],
+    two_sided: Sequence[str],
+    *,
+    seed: int = 0,
+    watch: Watch = tell_nobody,
 ) -> Gallery | None:
     """Choose examples for models of one dataset; None where nobody was held out.
 
@@ -123,7 +128,9 @@ def make_gallery(
         models: By label, the one that chooses the examples first.
         two_sided: Labels of those that see both sides.
         seed: Chance behind the draw.
+        watch: Told how far it has come.
     """
+    watch("choosing examples", 0.0)
     first = next(iter(models.values()))
     dataset, rows = first.dataset, split_dataset(first.dataset, first.settings).test
     if not len(rows):
@@ -141,7 +148,11 @@ def make_gallery(
         for kind, row in choose_rows(ranks[asked], 2)
     ]
     seeing = {label: models[label] for label in two_sided}
-    contexts = {label: report_middles(model, seed=seed) for label, model in seeing.items()}
+    contexts = {}
+    for at, (label, model) in enumerate(seeing.items()):
+        part = within(watch, 0.3 + 0.6 * at / len(seeing), 0.3 + 0.6 * (at + 1) / len(seeing))
+        contexts[label] = report_middles(model, seed=seed, watch=part)
+    watch("choosing hidden items", 0.9)
     return Gallery(
         nexts=tuple(nexts),
         n_drawn=len(drawn),
@@ -223,11 +234,13 @@ def _next_example(
     )
 
 
-def report_middles(model: Recommender, *, seed: int) -> FutureReport | None:
+def report_middles(
+    model: Recommender, *, seed: int, watch: Watch = tell_nobody
+) -> FutureReport | None:
     """Hide the middle item of many users' histories and return what each context finds of them."""
     users = _draw(model.dataset.n_users, N_CONTEXT_USERS, seed)
     places = middle_places(model.dataset, model.settings.max_seq_length, users)
-    return report_places(model, places) if len(places) else None
+    return report_places(model, places, watch=watch) if len(places) else None
 
 
 def _middles(model: Recommender, users: np.ndarray) -> tuple[Example, ...]:
@@ -240,12 +253,21 @@ def _middles(model: Recommender, users: np.ndarray) -> tuple[Example, ...]:
     asked = [user for user in distinct if len(windows[user]) >= MIN_HISTORY][:N_MIDDLES]
     if not asked:
         return ()
-    ranks = [
-        predict_masked(model, windows[user], [len(windows[user]) // 2], k=1)[0].true_rank
-        for user in asked
-    ]
-    chosen = choose_rows(np.array(ranks), 1)
+    ranks = _middle_ranks(model, [windows[user] for user in asked])
+    chosen = choose_rows(ranks, 1)
     return tuple(_middle(model, asked[row], windows[asked[row]], kind) for kind, row in chosen)
+
+
+def _middle_ranks(model: Recommender, windows: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rank of the middle item of each window, asked from both sides, all at once."""
+    views, targets = [], []
+    for window in windows:
+        middle = len(window) // 2
+        hidden = window.copy()
+        hidden[middle] = model.vocabulary.mask_idx
+        views.append((hidden, middle))
+        targets.append(int(window[middle]))
+    return find_targets(model, view_states(model, views), np.array(targets))[1]
 
 
 def _middle(model: Recommender, user: int, items: np.ndarray, kind: str) -> Example:

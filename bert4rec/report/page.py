@@ -21,6 +21,7 @@ from bert4rec.report.facts import RunFacts
 from bert4rec.report.gallery import N_MIDDLES
 from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run
+from bert4rec.stages import Watch, tell_nobody, within
 from bert4rec.view.metric_words import CUT_OFF_WORDS
 from bert4rec.words import (
     counted,
@@ -37,22 +38,33 @@ MAX_VERDICTS, MAX_SENTENCE = 20, 400
 MAX_NOTE = 400
 
 
-def report_html(runs: Iterable[Run], *, verdict: Sequence[str] | None = None) -> str:
+def report_html(
+    runs: Iterable[Run], *, verdict: Sequence[str] | None = None, watch: Watch = tell_nobody
+) -> str:
     """Return the report on one run or up to five as the text of an HTML file.
 
     Args:
         runs: Of any state in which there is something to tell.
         verdict: Sentences on what the model is good for and what not, shown where there are some;
             None takes the advice of the newest comparison of these runs, if one is kept.
+        watch: Told how far it has come.
 
     Raises:
         RunError: there are too many runs, one is named twice, or one has nothing to tell yet.
         FormatError: a run is damaged.
     """
-    return render(collect(runs, verdict=verdict))
+    report = collect(runs, verdict=verdict, watch=within(watch, 0.0, 0.9))
+    watch("drawing the page", 0.9)
+    return render(report)
 
 
-def write_report(runs: Iterable[Run], path: Path, *, verdict: Sequence[str] | None = None) -> None:
+def write_report(
+    runs: Iterable[Run],
+    path: Path,
+    *,
+    verdict: Sequence[str] | None = None,
+    watch: Watch = tell_nobody,
+) -> None:
     """Write the report to a file, which is replaced at once and whole.
 
     Raises:
@@ -61,7 +73,7 @@ def write_report(runs: Iterable[Run], path: Path, *, verdict: Sequence[str] | No
         FormatError: a run is damaged.
     """
     refuse_unwritable(path)
-    text = report_html(runs, verdict=verdict)
+    text = report_html(runs, verdict=verdict, watch=watch)
     with writing_explained(path.parent):
         write_text(path, text)
 

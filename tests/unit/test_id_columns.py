@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +40,17 @@ def test_an_id_is_the_same_text_by_sql_by_value_and_in_a_frame(
     assert as_ids(column).cast(pa.string()).to_pylist() == by_value
     framed = id_texts(pd.Series(column.to_pylist(), dtype="object"))
     assert framed.astype(object).where(framed.notna(), None).tolist() == by_value
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint64", "float32", "float64"])
+def test_numbers_of_a_frame_are_put_into_words_as_one_by_one(kind: str) -> None:
+    numbers = [3, 0, 7, 3, 100] if "int" in kind else [7.0, -0.0, 0.1, np.nan, 0.1, 1e16, np.inf]
+    column = pd.Series(np.array(numbers, dtype=kind), index=range(5, 5 + len(numbers)), name="at")
+    found = id_texts(column)
+    plain = [raw_id(value) for value in column.tolist()]
+    assert found.astype(object).where(found.notna(), None).tolist() == plain
+    assert (found.index.tolist(), found.name) == (column.index.tolist(), "at")
+    assert found.dtype == id_texts(column.astype(object)).dtype
 
 
 @pytest.mark.parametrize(

@@ -348,3 +348,15 @@ def test_without_chance_no_initial_weights_are_drawn(
 
     monkeypatch.setattr(torch.nn.init, "trunc_normal_", drawn)
     new_network(N_ITEMS, small_settings(attention=attention))
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_without_chance_torch_itself_draws_nothing_either(attention: str, device: str) -> None:
+    before = torch.get_rng_state()
+    with torch.device(device):
+        made = new_network(N_ITEMS, small_settings(attention=attention))
+    assert torch.equal(before, torch.get_rng_state())
+    assert {one.device.type for one in made.parameters()} == {device}
+    # In this call alone.
+    assert torch.nn.Linear(4, 4).weight.std() > 0

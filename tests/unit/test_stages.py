@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from bert4rec.stages import Stage
+from bert4rec.stages import Stage, within
 
 
 def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
@@ -11,6 +11,14 @@ def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
     stage.add(1000)
     stage.add(1000)
     assert told == [("judging: 1,000 of 2,000", 0.625), ("judging: 2,000 of 2,000", 0.75)]
+
+
+def test_work_within_other_work_tells_its_share_of_the_whole() -> None:
+    told: list[tuple[str, float]] = []
+    part = within(lambda *step: told.append(step), 0.5, 0.75)
+    part("first", 0.0)
+    part("last", 1.0)
+    assert told == [("first", 0.5), ("last", 0.75)]
 
 
 def test_what_threads_do_side_by_side_is_counted_once() -> None:

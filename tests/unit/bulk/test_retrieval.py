@@ -206,6 +206,21 @@ def test_an_index_finds_what_is_nearest(tmp_path: Path) -> None:
     assert int(index.search(vectors[7], 1).keys[0]) == 7
 
 
+def test_an_index_of_several_blocks_holds_each_vector_under_its_row_and_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usearch = pytest.importorskip("usearch.index")
+    from bert4rec.bulk import vector_index
+
+    monkeypatch.setattr(vector_index, "BLOCK_ROWS", 70)
+    vectors, told = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32), []
+    report = vector_index.write_index(vectors, tmp_path / "items.usearch", tell=told.append)
+    assert told == [70, 140, 210, 280, 300]
+    assert report.recall > 0.9
+    index = usearch.Index.restore(str(tmp_path / "items.usearch"))
+    np.testing.assert_array_equal(index.get(np.arange(300, dtype=np.uint64)), vectors)
+
+
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files")
 def test_an_index_that_cannot_be_written_is_told() -> None:
     pytest.importorskip("usearch.index")

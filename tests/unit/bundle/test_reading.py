@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 import bert4rec
 from bert4rec.bulk.vectors import Wanted, write_vectors
-from bert4rec.bundle import reading
+from bert4rec.bundle import reading, vocabulary_file
 from bert4rec.bundle.model_card import code, model_card
 from bert4rec.bundle.reading import MANIFEST, VOCABULARY, WEIGHTS, load_bundle, sha256
 from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
@@ -40,6 +40,7 @@ from bert4rec.errors import (
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
+from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from tests.factories import SHELF, ring_dataset, small_settings
 
@@ -205,6 +206,28 @@ def test_lists_of_lists_become_lists_of_texts(tmp_path: Path) -> None:
     assert again.tolist()[:2] == [["[1, 2]", "[3]"], ["['a', None]", "b"]]
 
 
+def test_columns_are_written_as_cell_by_cell(tmp_path: Path) -> None:
+    """What is taken over all at once is what each cell alone would be."""
+    table = SHELF.assign(
+        whole=range(10),
+        small=np.arange(10, dtype="int8"),
+        truth=[True, False] * 5,
+        fraction=[0.1, float("inf"), -0.0, float("nan"), 1e300] * 2,
+        narrow=np.array([0.1] * 10, dtype="float32"),
+        gap=pd.array([1, None] * 5, dtype="Int64"),
+        mixed=[1, "a", None, 2.5, True, ["x", 1], b"y", pd.NaT, np.int64(3), 2**70],
+        text=pd.array(["a", None] * 5, dtype="string"),
+        moment=pd.to_datetime(["2001-02-03", None] * 5),
+        label=pd.Categorical(["a", "b"] * 5),
+    )
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    columns = read_json(tmp_path / VOCABULARY)["columns"]
+    assert columns.keys() == {*table.columns}
+    for name in set(columns) - {"item_id", "title", "count"}:
+        assert columns[name] == [vocabulary_file._plain_cell(cell) for cell in table[name]], name
+    assert [type(cell) for cell in columns["mixed"]][:5] == [int, str, type(None), float, bool]
+
+
 def test_an_item_table_of_hundreds_of_columns_goes_along(workspace: Path, tmp_path: Path) -> None:
     made = ring_dataset(n_users=30)
     more = {f"column {at}": range(30) for at in range(300)}
@@ -223,6 +246,32 @@ def test_what_could_not_be_opened_again_is_not_written(
     with pytest.raises(FormatError, match=r"vocabulary\.json: it is larger .*item table"):
         export_bundle(tiny_run, tmp_path / "large.zip")
     assert not (tmp_path / "large.zip").exists()
+
+
+def test_an_export_reads_the_weights_once(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    told: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "load_checkpoint", again)
+        export_bundle(
+            tiny_run, tmp_path / "model.zip", watch=lambda doing, share: told.append(share)
+        )
+    assert told == sorted(told)
+    assert bert4rec.load(tmp_path / "model.zip").run is not None
+
+
+def test_weights_that_are_no_numbers_are_not_exported(tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(tiny_run.workspace, tmp_path / "ws") / "runs" / tiny_run.folder.name)
+    tensors, plain = load_checkpoint(run.checkpoint("best"))
+    tensors["network.items.weight"][3, 0] = torch.nan
+    save_checkpoint(run.checkpoint("best"), tensors, plain)
+    with pytest.raises(FormatError, match=r"items\.weight holds what is no number"):
+        export_bundle(run, tmp_path / "model.zip")
+    assert not (tmp_path / "model.zip").exists()
 
 
 def test_a_bundle_for_which_there_is_no_room_is_told_and_nothing_stays(

@@ -675,8 +675,36 @@ def test_a_map_says_where_it_is_and_how_many_points_it_wrote(
     words = ("map", "last", "--method", "pca", "--clusters", "2", "--workspace", home)
     result = run(*words, "--out", tmp_path / f"map.{suffix}")
     assert f"Wrote {written} points" in result.stdout
-    stages = [" 95%  judging the map", " 98%  grouping the items", " 99%  writing"]
-    assert result.stderr.splitlines() == stages
+    stages = [" 95%  judging the map", " 96%  grouping the items"]
+    if suffix == "html":
+        stages += [" 97%  naming the groups", " 99%  drawing the page"]
+    else:
+        stages += [" 98%  writing"]
+    assert result.stderr.splitlines() == [*stages, "100%  written"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("future", "last"), "looking for hidden items: "),
+        (("calibration", "last"), "judging probabilities: "),
+        (("export", "last", "--out", "model.zip"), "packing"),
+        (("report", "last", "--out", "report.html"), "drawing the page"),
+    ],
+)
+def test_what_takes_long_with_a_large_run_says_now_and_then_where_it_is(
+    words: tuple[str, ...],
+    told: str,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.0)
+    lines = run(*words, "--workspace", home).stderr.splitlines()
+    shares = [int(line.split("%")[0]) for line in lines]
+    assert shares == sorted(shares)
+    assert any(told in line for line in lines)
 
 
 def test_a_long_judgement_says_now_and_then_how_far_it_has_come(

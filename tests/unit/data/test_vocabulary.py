@@ -49,6 +49,19 @@ def test_a_title_that_several_items_have_stands_for_none_of_them(vocabulary: Voc
         Vocabulary(table).idx("one")
 
 
+def test_items_of_one_title_are_found_in_their_order_among_many_others() -> None:
+    chance = np.random.default_rng(0)
+    titles = [
+        f"{'Tune' if at % 2 else 'TUNE'} {n}" for at, n in enumerate(chance.integers(0, 60, 100))
+    ]
+    ids = [f"i{at}" for at in range(100)]
+    table = pd.DataFrame({"item_id": ids, "title": titles, "count": [1] * 100})
+    vocabulary = Vocabulary(table)
+    for title in {*titles, "tune 0", "tune 61"}:
+        same = [at for at, one in enumerate(titles, start=1) if one.lower() == title.lower()]
+        assert vocabulary.named(title) == same
+
+
 def test_an_id_goes_before_a_title_of_another_item() -> None:
     table = pd.DataFrame({"item_id": ["1", "2"], "title": ["2", "1"], "count": [1, 1]})
     assert Vocabulary(table).idx("2") == 2

@@ -14,6 +14,7 @@ from bert4rec.comparing.compare import compare
 from bert4rec.comparing.verdict import kept_verdict, reach_verdict
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
+from bert4rec.explain import predict_masked
 from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.future_words import finding
 from bert4rec.held_out.places import middle_places
@@ -34,7 +35,7 @@ from bert4rec.report.findings import (
     map_finding,
     popularity_finding,
 )
-from bert4rec.report.gallery import KINDS, Example, Gallery, choose_rows
+from bert4rec.report.gallery import KINDS, Example, Gallery, _middle_ranks, choose_rows
 from bert4rec.report.page import render, report_html, write_report
 from bert4rec.report.sections import TABLE_METRICS
 from bert4rec.report.text import clean
@@ -351,6 +352,24 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run:
             assert guess.true_rank is not None
             assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
     assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+def test_middles_are_ranked_all_at_once_as_one_by_one(tiny_run: Run) -> None:
+    model = load_model(tiny_run)
+    windows = [np.asarray(model.dataset.history(user)[-9:], dtype=np.int64) for user in range(12)]
+    plain = [
+        predict_masked(model, window, [len(window) // 2], k=1)[0].true_rank for window in windows
+    ]
+    assert _middle_ranks(model, windows).tolist() == plain
+
+
+def test_a_report_tells_how_far_it_is(tiny_run: Run) -> None:
+    told: list[tuple[str, float]] = []
+    report_html([tiny_run], watch=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert any(doing.startswith("looking for hidden items: ") for doing, _ in told)
+    assert told[-1] == ("drawing the page", 0.9)
 
 
 def test_an_example_that_was_met_before_has_no_place(tmp_path: Path) -> None:
