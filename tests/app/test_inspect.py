@@ -15,10 +15,12 @@ from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.plain_text import WORD_JOINER
 from bert4rec.policy import Policy
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
+from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS
@@ -381,6 +383,30 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     app.run()
     assert not app.error
     assert "With temperature" in app.dataframe[-1].proto.columns
+
+
+@pytest.mark.usefixtures("run")
+def test_what_takes_long_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end, has_told, calibrate = threading.Event(), threading.Event(), FINDERS["calibration"]
+
+    def slow(recommender: Recommender, *, watch: Watch) -> object:
+        watch("judging probabilities: 5 of 20", 0.25)
+        has_told.set()
+        assert may_end.wait(LIMIT_S)
+        return calibrate(recommender)
+
+    monkeypatch.setitem(FINDERS, "calibration", slow)
+    app = open_inspect(user="u3", mask="2")
+    try:
+        assert has_told.wait(LIMIT_S)
+        app.run()
+        bars = {(bar.proto.value, bar.proto.text) for bar in app.get("progress")}
+    finally:
+        may_end.set()
+    assert bars == {(25, "Judging probabilities: 5 of 20, 25%.")}
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
+    app.run()
+    assert not app.get("progress")
 
 
 @pytest.mark.usefixtures("run")
