@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bert4rec.data.near_names import near_names
 from bert4rec.errors import UnknownIdError
 
 if TYPE_CHECKING:
@@ -145,10 +145,7 @@ class Vocabulary:
 
     def near_misses(self, text: str) -> list[str]:
         """Return up to three ids or titles that look like `text`."""
-        known = [*self.item_ids, *self.titles]
-        folded = {name.casefold(): name for name in known}
-        close = difflib.get_close_matches(text.casefold(), list(folded), n=3, cutoff=0.6)
-        return [folded[name] for name in close]
+        return near_names(text, [*self.item_ids, *self.titles])
 
     def search(self, text: str, limit: int = 50) -> list[int]:
         """Return indices of items whose id or title contains `text`, most frequent first.
