@@ -24,7 +24,7 @@ from bert4rec.ui.search.search_actions import (
     show_study,
     start,
 )
-from bert4rec.ui.search.search_address import follow_form, leave_form, name_form
+from bert4rec.ui.search.search_address import SEARCH_FORM, leave_form
 from bert4rec.ui.search.search_draft import domain_words
 from bert4rec.ui.search.search_files import draw_files
 from bert4rec.ui.search.search_view import draw_study
@@ -107,7 +107,7 @@ def draw_new_search(taken: set[str]) -> None:
         draw_dataset_choice(dataset, "search_dataset")
         draw_start(dataset, plan, problems, name, taken)
     draw_files(dataset, plan, name)
-    name_form()
+    SEARCH_FORM.write()
 
 
 def draw_empty() -> None:
@@ -209,7 +209,7 @@ def draw_list(studies: dict[str, ReadStudy]) -> None:
 st.title("Search")
 st.caption("Tunes the settings: many are tried one after the other, each judged by validation.")
 show_refusal(PROBLEM_KEY)
-carry_out(LINK_PROBLEM_KEY, follow_form)
+carry_out(LINK_PROBLEM_KEY, SEARCH_FORM.follow)
 show_refusal(LINK_PROBLEM_KEY)
 found = {read.name: as_shown(read) for read in state.study_list().all()}
 view = choose_view(found)

@@ -16,9 +16,9 @@ from bert4rec.ui.settings import policy_form, settings_form
 from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
 from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.settings.setting_fields import draw_refusal
-from bert4rec.ui.train.form_address import follow_form, name_form
 from bert4rec.ui.train.live_run import draw_run
 from bert4rec.ui.train.queue_list import draw_queue
+from bert4rec.ui.train.run_address import RUN_FORM
 from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
@@ -202,7 +202,7 @@ def draw_copies(dataset: SequenceDataset, policy: Policy, name: str) -> None:
 
 
 st.title("Train")
-carry_out(LINK_PROBLEM_KEY, follow_form)
+carry_out(LINK_PROBLEM_KEY, RUN_FORM.follow)
 show_refusal(LINK_PROBLEM_KEY)
 draw_undo()
 runs = {run.id: run for run in state.readable_runs()[:N_OFFERED_RUNS]}
@@ -215,7 +215,7 @@ if runs:
 draw_queue()
 if shown == NEW:
     draw_new_run()
-    name_form()
+    RUN_FORM.write()
 else:
     state.name_run(names=(state.DATA_LINK, *FORM_NAMES))
     draw_run(runs[shown], forget_run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,14 +17,6 @@ from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 MISFIT = "The address holds settings that this form does not have."
-
-
-@pytest.fixture
-def dataset(workspace: Path) -> SequenceDataset:
-    chance = np.random.default_rng(0)
-    histories = [chance.integers(1, 31, size=size) for size in chance.integers(5, 20, size=60)]
-    made = SequenceDataset.from_sequences(histories, n_items=30, name="made")
-    return made.save(workspace / "datasets" / "made-1")
 
 
 def open_page(page: str, link: dict[str, str] | None = None) -> AppTest:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from optuna.trial import TrialState
 from streamlit.testing.v1 import AppTest
@@ -48,14 +47,6 @@ from bert4rec.sweep import search
 search(find_study(Path(sys.argv[1]), "one"))
 """
 SPACE = {"mask_rate": "0.1..0.5:0.1", "learning_rate": "log:1e-3..1e-2", "n_layers": "1,2"}
-
-
-@pytest.fixture
-def dataset(workspace: Path) -> SequenceDataset:
-    chance = np.random.default_rng(0)
-    histories = [chance.integers(1, 31, size=size) for size in chance.integers(5, 20, size=60)]
-    made = SequenceDataset.from_sequences(histories, n_items=30, name="made")
-    return made.save(workspace / "datasets" / "made-1")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -36,14 +35,6 @@ from tests.waiting import LIMIT_S, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"hidden_size": 8, "inner_size": 16, "n_epochs": 2, "n_threads": 1, "batch_size": 16}
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def dataset(workspace: Path) -> SequenceDataset:
-    rng = np.random.default_rng(0)
-    histories = [rng.integers(1, 31, size=size) for size in rng.integers(5, 20, size=60)]
-    made = SequenceDataset.from_sequences(histories, n_items=30, name="made")
-    return made.save(workspace / "datasets" / "made-1")
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
-"""The form of a new search in its address: there after a reload, and for who gets the link."""
+"""The form of a new search in its address."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import streamlit as st
-
 from bert4rec.search.plan import DEFAULT_TRIALS
-from bert4rec.ui.address import FORM_NAMES, read_address, write_address
-from bert4rec.ui.data_link import name_data
+from bert4rec.ui.address import FORM_NAMES, write_address
+from bert4rec.ui.form_address import FormAddress
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_actions import NAME_KEY, show_new
 from bert4rec.ui.search.search_draft import (
@@ -25,7 +23,6 @@ from bert4rec.view.form_link import (
     BETWEEN,
     joined,
     misfit,
-    name_from_link,
     number,
     parts_of,
     settings_from_link,
@@ -104,26 +101,15 @@ def _varied(part: str) -> tuple[str, Varied]:
     return name, Varied(mode, (), *values)
 
 
-def follow_form() -> None:
-    """Fill the form from the address, unless this session has begun one.
-
-    Raises:
-        SettingsError: the address is malformed; the form is as it comes.
-    """
-    link = read_address(FORM_NAMES)
-    if not link or search_form.is_begun():
-        return
-    show_new()
-    name = name_from_link(link)
+def _fill(link: Mapping[str, str]) -> None:
     search_form.fill(draft_from_link(link))
-    st.session_state[NAME_KEY] = name
 
 
-def name_form() -> None:
-    """Put the form into the address, beside its dataset."""
-    name = str(st.session_state.get(NAME_KEY) or "")
-    link = draft_link(search_form.draft()) | ({"name": name} if name.strip() else {})
-    name_data(link, FORM_NAMES)
+def _link() -> dict[str, str]:
+    return draft_link(search_form.draft())
+
+
+SEARCH_FORM = FormAddress(NAME_KEY, search_form.is_begun, show_new, _fill, _link)
 
 
 def leave_form() -> None:
