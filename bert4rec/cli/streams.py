@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,9 +58,12 @@ class Needed:
         self.has_failed = True
         if isinstance(error, BrokenPipeError):
             raise error
+        is_closed = error.errno == errno.EBADF
         raise UnwritableError(
             f"standard output cannot be written: {error.strerror or error}",
-            fix="Make room where it goes, or send it elsewhere.",
+            fix="Send it somewhere; to /dev/null where nobody wants it."
+            if is_closed
+            else "Make room where it goes, or send it elsewhere.",
         ) from error
 
 
@@ -68,12 +74,34 @@ class Heedless(Needed):
         self.has_failed = True
 
 
+class Closed(io.TextIOBase):
+    """A stream that was closed before the command began, as by `>&-`: it takes nothing."""
+
+    # As streams have them that can be written.
+    encoding, errors = "utf-8", "strict"
+
+    def write(self, text: str) -> int:
+        """Write nothing.
+
+        Raises:
+            TypeError: bytes are not what it would take either.
+            OSError: there is something to write.
+        """
+        if not isinstance(text, str):
+            raise TypeError(text)
+        if text:
+            raise OSError(errno.EBADF, "it is closed")
+        return 0
+
+
 @contextmanager
 def streams_explained() -> Iterator[None]:
     """Have failures of the standard streams said, or passed over, as suits each."""
     before = sys.stdout, sys.stderr
+    _take_closed_places()
+    # Windows starts programs without a window so, which is no mishap.
+    output = None if sys.stdout is None and os.name == "nt" else Needed(sys.stdout or Closed())
     # A process that was started without one has none.
-    output = None if sys.stdout is None else Needed(sys.stdout)
     told = None if sys.stderr is None else Heedless(sys.stderr)
     sys.stdout, sys.stderr = output, told
     try:
@@ -83,3 +111,12 @@ def streams_explained() -> Iterator[None]:
         # What is held back would fail again when Python ends, and change the exit status.
         if told is not None and not told.has_failed:
             sys.stderr = before[1]
+
+
+def _take_closed_places() -> None:
+    """Let no file that is opened later on take the place of a standard stream that is closed."""
+    if os.name == "nt" or None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (taken := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(taken)

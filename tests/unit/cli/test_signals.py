@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
+import tomllib
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from bert4rec.cli.signals import HungUp, Terminated, signals_heard, status_of
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,32 @@ def test_a_signal_waits_until_torch_is_loaded(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(KeyboardInterrupt):
         load()
+
+
+@pytest.mark.parametrize("package", ["bert4rec.cli", "click"])
+@pytest.mark.parametrize("streams", ["", "2>&-"])
+def test_ctrl_c_while_the_command_line_is_loaded_is_one_line_and_no_traceback(
+    package: str, streams: str
+) -> None:
+    code = (
+        "import signal, sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {package!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from bert4rec.__main__ import main\n"
+        "main()"
+    )
+    words = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == ("" if streams else "interrupted\n")
+
+
+def test_the_command_begins_where_ctrl_c_is_heard_before_anything_is_loaded() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["scripts"]["bert4rec"] == "bert4rec.__main__:main"
 
 
 def test_signals_are_left_alone_outside_the_main_thread() -> None:

@@ -13,6 +13,7 @@ import pytest
 from bert4rec.cli.streams import Needed
 from bert4rec.errors import UnwritableError
 
+ROOT = Path(__file__).resolve().parents[3]
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no device that is full")
 COMMAND = [sys.executable, "-c", "from bert4rec.cli import main; main()"]
@@ -78,6 +79,37 @@ def test_no_command_fails_because_nobody_reads_standard_error(tmp_path: Path) ->
     finally:
         os.close(writer)
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it means a program without a window")
+@pytest.mark.parametrize("words", [["--help"], ["runs"], ["runs", "--json"]])
+def test_an_answer_is_not_lost_in_silence_where_standard_output_is_closed(
+    words: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *words],
+        env=os.environ | {"BERT4REC_WORKSPACE": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    told = "error: standard output cannot be written: it is closed. Send it somewhere"
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it means a program without a window")
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    code = (
+        "import os; from bert4rec.cli.streams import streams_explained\n"
+        "with streams_explained(), open('made', 'w') as made:\n"
+        "    os.write(1, b'by somebody else'); os.write(2, b'by somebody else')\n"
+        "    assert made.fileno() > 2"
+    )
+    called = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", code]
+    subprocess.run(called, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    assert (tmp_path / "made").read_bytes() == b""
 
 
 def test_signs_that_standard_output_has_not_are_one_error() -> None:
