@@ -8,9 +8,10 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -28,6 +29,8 @@ NARROW_VALUES_PER_THREAD = 200_000
 # What makes a CPU multiply bfloat16 faster than float32, the fastest first; on Intel's, where the
 # other one takes twice as long as float32, the first alone (decision 0030).
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
+# Where Linux tells about the CPU.
+CPU_INFO = Path("/proc/cpuinfo")
 # What to do where a run's own steps do not fit.
 SMALLER_STEPS = "Use a smaller batch_size and eval_batch_size, or a shorter max_seq_length."
 
@@ -155,9 +158,19 @@ def bfloat16_instructions() -> str | None:
     # Older versions of torch cannot tell.
     ask: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
     capabilities = ask()
-    is_intel = "intel" in str(capabilities.get("cpu_name", "")).lower()
+    is_intel = "intel" in str(capabilities.get("cpu_name") or _cpu_maker()).lower()
     fast = BFLOAT16_INSTRUCTIONS[:1] if is_intel else BFLOAT16_INSTRUCTIONS
     return next((name for name in fast if capabilities.get(name)), None)
+
+
+def _cpu_maker() -> str:
+    """Return whose CPU it is as the system tells it; nothing where it does not."""
+    with suppress(OSError):
+        told = re.search(r"^vendor_id\s*:(.*)", CPU_INFO.read_text("utf-8", "replace"), re.M)
+        if told:
+            return told[1].strip()
+    # Windows tells it there.
+    return platform.processor()
 
 
 def n_usable_cores() -> int:

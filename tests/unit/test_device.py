@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,6 +32,9 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    # Nor is it told whose CPU this is.
+    monkeypatch.setattr(device_module, "CPU_INFO", Path("nowhere"))
+    monkeypatch.setattr(platform, "processor", str)
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -66,6 +71,33 @@ def test_a_cpu_of_intel_uses_bfloat16_only_where_it_multiplies_matrices_of_it(
 ) -> None:
     told = {"cpu_name": cpu, **dict.fromkeys(instructions, True)}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told)
+    assert choose_for(Hyperparameters(batch_size=5_000)).precision == precision
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("info", "processor", "precision"),
+    [
+        ("processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t: fpu\n", "", "float32"),
+        ("processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t: fpu\n", "", "bfloat16"),
+        (None, "Intel64 Family 6 Model 207 Stepping 2, GenuineIntel", "float32"),
+        (None, "AMD64 Family 25 Model 97 Stepping 2, AuthenticAMD", "bfloat16"),
+        # As of Arm, whose makers stand there as numbers.
+        ("CPU implementer\t: 0x41\n", "", "bfloat16"),
+    ],
+)
+def test_whose_cpu_it_is_is_read_from_the_system_where_torch_does_not_tell(
+    info: str | None,
+    processor: str,
+    precision: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if info is not None:
+        (tmp_path / "cpuinfo").write_text(info)
+    monkeypatch.setattr(device_module, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(platform, "processor", lambda: processor)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert choose_for(Hyperparameters(batch_size=5_000)).precision == precision
 
 
