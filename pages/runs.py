@@ -12,7 +12,14 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_deletion import draw_undo
-from bert4rec.ui.run_list import ListedRun, RunFilter, data_labels, list_frame, shared_words
+from bert4rec.ui.run_list import (
+    ListedRun,
+    RunFilter,
+    data_labels,
+    list_frame,
+    shared_words,
+    tags_px,
+)
 from bert4rec.ui.runs import run_actions, settings_chart
 from bert4rec.ui.runs.comparison_view import draw_comparison
 from bert4rec.ui.runs.run_details import draw_details
@@ -33,8 +40,8 @@ LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 140
 MAX_TABLE_PX = 420
 ROW_PX = 35
-# Together as wide as the page in a window of 1440 pixels, but for metric and seed, which stand in
-# columns only where runs differ in them.
+# Together, with the narrowest column of tags, as wide as the page in a window of 1440 pixels, but
+# for metric and seed, which stand in columns only where runs differ in them, as the model does.
 COLUMNS = {
     "State": st.column_config.TextColumn(width=97),
     "Run": st.column_config.TextColumn(width=140),
@@ -52,7 +59,6 @@ COLUMNS = {
     "Created": st.column_config.DatetimeColumn(
         format="D MMM YYYY, HH:mm", timezone="UTC", width=128, help="UTC."
     ),
-    "Tags": st.column_config.ListColumn(width=80),
     "Seed": st.column_config.NumberColumn(format="%d", width=48),
     "On disk": st.column_config.NumberColumn(width=72),
 }
@@ -119,7 +125,8 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
         y_max=top if is_one else None,
         help="That metric over the epochs, from the second validation on.",
     )
-    return COLUMNS | {"Validation": curve}
+    tags = st.column_config.ListColumn(width=tags_px(runs))
+    return COLUMNS | {"Validation": curve, "Tags": tags}
 
 
 def hidden_marks(runs: list[ListedRun], shown: list[ListedRun]) -> list[str]:

@@ -22,6 +22,9 @@ from bert4rec.view.state_words import state_cell
 from bert4rec.words import metric_name
 
 MAX_SPARKS = 40
+# What a tag takes in a cell: a letter of it, the rest of it with the gap behind; and the cell.
+TAG_LETTER_PX, TAG_PX, CELL_PX = 7, 22, 16
+MIN_TAGS_PX, MAX_TAGS_PX = 80, 320
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
@@ -169,20 +172,33 @@ def data_labels(rows: Iterable[RunRow]) -> dict[str, str]:
 def shared_words(listed: Iterable[ListedRun]) -> dict[str, str]:
     """Return what need be told only once of a list, by the column that it replaces.
 
-    Metric and seed, where all runs that can be read have the same; tags, where none has any.
+    Model, metric and seed, where all runs that can be read have the same; tags, where none has any.
 
     Example:
         >>> shared_words([ListedRun(RunRow("a", "A", "finished", metric="hr@10"), (), 0)])
         {'Metric': 'metric HR@10', 'Tags': ''}
     """
     rows = [one.row for one in listed]
+    models = {row.model for row in rows if row.model}
     metrics = {metric_name(row.metric) for row in rows if row.metric}
     seeds = {f"{row.settings['seed']}" for row in rows if "seed" in row.settings}
     found = {} if any(row.tags for row in rows) else {"Tags": ""}
-    for column, word, values in (("Seed", "seed", seeds), ("Metric", "metric", metrics)):
+    told = (("Seed", "seed", seeds), ("Metric", "metric", metrics), ("Model", "model", models))
+    for column, word, values in told:
         if len(values) == 1:
             found = {column: f"{word} {values.pop()}"} | found
     return found
+
+
+def tags_px(listed: Iterable[ListedRun]) -> int:
+    """Return how wide a column is that cuts no tag off; past a limit it does.
+
+    Example:
+        >>> tags_px([]), tags_px([ListedRun(RunRow("a", "A", "finished", tags=("small", "again")))])
+        (80, 130)
+    """
+    widths = [sum(TAG_LETTER_PX * len(tag) + TAG_PX for tag in one.row.tags) for one in listed]
+    return min(max([MIN_TAGS_PX, *(width + CELL_PX for width in widths)]), MAX_TAGS_PX)
 
 
 def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:
@@ -207,8 +223,8 @@ def _cells(listed: ListedRun) -> dict[str, object]:
         "Time": row.trained_s,
         "Epochs": epochs,
         "Created": datetime.fromisoformat(row.created_at) if row.created_at else None,
-        # Nothing, as elsewhere a dash, and not an empty list.
-        "Tags": list(row.tags) or None,
         "Seed": row.settings.get("seed"),
         "On disk": listed.n_bytes,
+        # Last, for it may be wide. Nothing, as elsewhere a dash, and not an empty list.
+        "Tags": list(row.tags) or None,
     }

@@ -44,18 +44,18 @@ class Chart:
 
 
 def legend_of(
-    names: Sequence[str], *, orient: str = "top", beside_px: float = AXIS_PX
+    names: Sequence[str], *, orient: str = "top", beside: str = f"{AXIS_PX}"
 ) -> dict[str, Any]:
     """Return a legend in as many columns as the chart has room for, down to one.
 
     Args:
         names: What it tells of.
         orient: Where it stands.
-        beside_px: What the axis beside the lines takes at most.
+        beside: What the axis beside the lines takes at most, in pixels or as an expression.
     """
     # Vega makes room for a legend while it takes the lines to be as wide as the whole chart, so
     # that rows which come to be only once they are not would be cut off.
-    width = f"min(width, containerSize()[0] - {beside_px:g})"
+    width = f"min(width, containerSize()[0] - {beside})"
     widths = [LETTER_PX * len(name) + SIGN_PX for name in names]
     widest = max(widths, default=SIGN_PX)
     n_columns = f"{width} >= {sum(widths)} ? {len(names)} : max(1, floor({width} / {widest}))"

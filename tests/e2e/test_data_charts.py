@@ -61,6 +61,27 @@ def test_the_legend_of_a_narrow_split_is_not_cut_off(
         assert box["x"] + box["width"] <= chart["x"] + chart["width"]
 
 
+def test_ids_in_the_chart_of_a_split_are_whole_where_there_is_room(
+    server: Server, page: Page
+) -> None:
+    ids = [f"{at:08}-1111-4444-8888-0123456789ab" for at in range(20)]
+    log = pd.DataFrame({"user": [ids[at % 20] for at in range(120)]})
+    prepare(log.assign(item=[f"t{at % 11}" for at in range(120)]), workspace=server.workspace)
+    for width, is_whole in ((1440, True), (390, False)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{server.url}/data")
+        split = page.get_by_test_id("stVegaLiteChart").last.locator("svg").first
+        names = split.locator(".role-axis-label text").filter(has_text="-1111")
+        expect(names).to_have_count(12)
+        settle(page)
+        assert all((name in ids) == is_whole for name in names.all_text_contents())
+        title = split.locator(".role-axis-title text").filter(has_text="User")
+        outermost = min(place_of(name)["x"] for name in names.all())
+        box = place_of(title)
+        assert box["x"] + box["width"] <= outermost
+        assert place_of(split)["x"] <= box["x"]
+
+
 @pytest.mark.parametrize(("width", "in_a_row"), [(1440, 6), (1024, 3), (390, 2)])
 def test_no_figure_of_a_dataset_stands_alone_and_long_ids_take_one_line(
     width: int, in_a_row: int, server: Server, page: Page

@@ -12,7 +12,7 @@ from bert4rec.pipeline import train
 from bert4rec.plain_text import WORD_JOINER, shortened
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
-from bert4rec.ui.data.split_chart import MAX_ID
+from bert4rec.ui.data.split_chart import MAX_ROOMY_ID
 from tests.e2e.conftest import Server, settle
 from tests.factories import small_settings
 
@@ -61,7 +61,7 @@ def test_a_browser_shows_names_ids_and_notes_as_they_are_and_runs_nothing(
     assert named <= {*HOSTILE}
     labels = page.get_by_test_id("stVegaLiteChart").last.locator(".role-axis-label text")
     # Twelve users are drawn, two of which have plain names; long ones are cut.
-    assert {shortened(one, MAX_ID) for one in HOSTILE} <= {*labels.all_text_contents()}
+    assert {shortened(one, MAX_ROOMY_ID) for one in HOSTILE} <= {*labels.all_text_contents()}
 
     page.get_by_role("button", name="Delete").click()
     question = page.get_by_role("dialog").get_by_text("will be deleted")

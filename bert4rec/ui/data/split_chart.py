@@ -43,6 +43,10 @@ MAX_TEXT = 40
 # An id is cut where it would leave no room for the dots on a phone; the table has all of it. With
 # a number behind, where others begin alike, it takes so much.
 MAX_ID, LABEL_PX = 14, 125
+# In a chart of this width there is room for a UUID.
+ROOMY_PX, MAX_ROOMY_ID, ROOMY_LABEL_PX = 600, 36, 300
+# Between the two forms of an id.
+FORMS_BETWEEN = "\x1f"
 # The name of a moment of a cut; the two stand above each other, for they may be close in time.
 CUT_NAME_PX = 14
 PART_NAMES = ("Training", "Validation", "Test", "User held out", "Not used")
@@ -194,17 +198,18 @@ def _draw_command(settings: Hyperparameters) -> None:
 def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -> Chart:
     """Return the histories as rows of dots: over time for a split by time, else from the end."""
     x = _x_axis(picture, over_time=split.cuts is not None)
-    users = {
-        str(at): shortened(dataset.user_id(int(user)), MAX_ID)
-        for at, user in enumerate(picture.user_idx)
-    }
-    labels = np.array(list(unique_labels(users).values()), dtype=object)
+    roomy, narrow = (_user_labels(picture, dataset, limit) for limit in (MAX_ROOMY_ID, MAX_ID))
+    both = [FORMS_BETWEEN.join(forms) for forms in zip(roomy, narrow, strict=True)]
+    roomy_px, narrow_px = (
+        min(LETTER_PX * max(map(len, labels)), limit)
+        for labels, limit in ((roomy, ROOMY_LABEL_PX), (narrow, LABEL_PX))
+    )
     titles = dataset.vocabulary.titles
     present = [part for part in range(len(PARTS)) if (picture.part == part).any()]
     points = pd.DataFrame(
         {
             "x": _x_values(picture, over_time=split.cuts is not None),
-            "user": labels[picture.row],
+            "user": np.array(both, dtype=object)[picture.row],
             "part": [PART_NAMES[part] for part in picture.part],
             "title": [shortened(titles[item - 1], MAX_TEXT) for item in picture.items],
             "place": picture.place + 1,
@@ -217,7 +222,7 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
             "mark": {"type": "point", "filled": True, "opacity": 1, "size": DOT_SIZE},
             "encoding": {
                 "x": x | {"field": "x"},
-                "y": y | {"axis": AXIS | {"grid": True, "labelLimit": LABEL_PX}},
+                "y": y | {"axis": AXIS | {"grid": True} | _label_forms()},
                 "tooltip": [
                     {"field": "title", "type": "nominal", "title": "Item"},
                     {"field": "place", "title": "Place", "format": ",d"},
@@ -227,13 +232,35 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
             | _part_channels(
                 present,
                 offset=4 + (2 * CUT_NAME_PX if split.cuts else 0),
-                beside_px=min(LETTER_PX * max(map(len, labels)), LABEL_PX) + SIGN_PX,
+                beside=by_room(f"{roomy_px + SIGN_PX:g}", f"{narrow_px + SIGN_PX:g}"),
             ),
         }
     ]
     if split.cuts is not None:
         layers += _cut_layers(x, split.cuts)
     return Chart(points, {"padding": dict(PADDING_PX), "layer": layers})
+
+
+def _user_labels(picture: SplitPicture, dataset: SequenceDataset, limit: int) -> list[str]:
+    users = {
+        str(at): shortened(dataset.user_id(int(user)).replace(FORMS_BETWEEN, " "), limit)
+        for at, user in enumerate(picture.user_idx)
+    }
+    return list(unique_labels(users).values())
+
+
+def _label_forms() -> dict[str, Any]:
+    """Return what has an axis show that form of an id for which there is room."""
+    form = f"split(datum.label, {FORMS_BETWEEN!r})[{by_room('0', '1')}]"
+    limit = {"expr": by_room(f"{ROOMY_LABEL_PX}", f"{LABEL_PX}")}
+    # Further out than 200 pixels no title stands by itself.
+    return {"labelExpr": form, "labelLimit": limit, "maxExtent": ROOMY_LABEL_PX}
+
+
+def by_room(roomy: str, narrow: str) -> str:
+    """Return an expression that is one thing in a wide chart and another in a narrow one."""
+    # The width of the lines, which is never so much, has it looked at again.
+    return f"(max(containerSize()[0], min(width, 0)) < {ROOMY_PX} ? {narrow} : {roomy})"
 
 
 def _cut_layers(x: dict[str, Any], cuts: TimeCuts) -> list[dict[str, Any]]:
@@ -280,10 +307,10 @@ def _at(time_s: float) -> float:
     return 1000 * time_s if isinstance(moment(time_s), str) else time_s
 
 
-def _part_channels(present: Sequence[int], offset: int, beside_px: float) -> dict[str, Any]:
+def _part_channels(present: Sequence[int], offset: int, beside: str) -> dict[str, Any]:
     """Return colour and shape of the parts; the legend, so high above, tells of those there."""
     names = [PART_NAMES[part] for part in present]
-    legend = legend_of(names, beside_px=beside_px)
+    legend = legend_of(names, beside=beside)
     legend |= {"symbolOpacity": 1, "offset": offset, "values": names}
     field: dict[str, Any] = {"field": "part", "type": "nominal"}
     domain = list(PART_NAMES)

@@ -115,12 +115,18 @@ def test_an_unreadable_run_is_a_line_that_says_so(workspace: Path) -> None:
 
 def test_what_runs_share_is_told_once_and_what_differs_in_columns() -> None:
     def listed(metric: str, seed: int, *tags: str) -> ListedRun:
-        row = RunRow("a", "A", "finished", metric=metric, settings={"seed": seed}, tags=tags)
+        settings = {"seed": seed, "attention": "causal" if tags else "bidirectional"}
+        row = RunRow("a", "A", "finished", metric=metric, settings=settings, tags=tags)
         return ListedRun(row, (), 0)
 
     broken = ListedRun(RunRow("b", "B", "unreadable"), (), 0)
     same = [listed("hr@10", 3), broken, listed("hr@10", 3)]
-    assert shared_words(same) == {"Metric": "metric HR@10", "Seed": "seed 3", "Tags": ""}
+    assert shared_words(same) == {
+        "Model": "model BERT4Rec",
+        "Metric": "metric HR@10",
+        "Seed": "seed 3",
+        "Tags": "",
+    }
     assert shared_words([*same, listed("mrr@10", 4, "good")]) == {}
     assert shared_words([broken]) == {"Tags": ""}
 

@@ -10,6 +10,7 @@ from bert4rec.data.split_picture import picture_of
 from bert4rec.data.split_record import split_record
 from bert4rec.setting_checks import parse_settings
 from bert4rec.ui.data.split_chart import (
+    FORMS_BETWEEN,
     MAX_ID,
     PART_NAMES,
     WAYS,
@@ -35,17 +36,25 @@ def test_parts_differ_in_colour_and_in_sign_and_only_those_that_occur_are_in_the
     points = chart.points
     assert points.loc[points["part"] == "Test", "x"].tolist() == [0]
     assert channels["y"]["sort"] is None
-    assert points["user"].unique().tolist() == ["1", "0"]
+    assert [forms(user) for user in points["user"].unique()] == [["1", "1"], ["0", "0"]]
 
 
-def test_long_ids_that_begin_alike_leave_room_for_the_dots_and_stay_apart() -> None:
-    ids = [f"a-very-long-name-{at}@example.org" for at in range(3)]
+def forms(user: str) -> list[str]:
+    """An id as it is drawn where there is room, and where there is little."""
+    return user.split(FORMS_BETWEEN)
+
+
+@pytest.mark.parametrize("between", ["", FORMS_BETWEEN])
+def test_long_ids_that_begin_alike_leave_room_for_the_dots_and_stay_apart(between: str) -> None:
+    ids = [f"a-very-long-name{between}-{at}@example.org" for at in range(3)]
     log = pd.DataFrame({"user": [user for user in ids for _ in range(4)], "item": list("abcd") * 3})
     dataset = prepare(log)
     split = leave_one_out(dataset)
     users = split_chart(picture_of(dataset, split), dataset, split).points["user"]
-    assert users.nunique() == 3
-    assert users.str.len().max() <= MAX_ID + len(" (3)")
+    roomy, narrow = zip(*map(forms, users.unique()), strict=True)
+    assert sorted(roomy) == [user.replace(FORMS_BETWEEN, " ") for user in ids]
+    assert len(set(narrow)) == 3
+    assert max(map(len, narrow)) <= MAX_ID + len(" · 3")
 
 
 def test_a_split_by_time_is_drawn_over_time_with_its_cuts() -> None:
