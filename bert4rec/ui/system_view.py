@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import streamlit as st
 
-from bert4rec.device import choose_device, process_memory_bytes
+from bert4rec.device import choose_device, process_memory_bytes, return_freed_memory
 from bert4rec.examination import Finding, Part, examine, workspace_parts
 from bert4rec.files import remove_abandoned
 from bert4rec.ui import cache, state
@@ -138,6 +139,9 @@ def draw_caches() -> None:
     )
     if st.button("Free memory", icon=":material/memory:"):
         cache.forget_all()
+        # Models and maps hold each other, and the C library what was theirs.
+        gc.collect()
+        return_freed_memory()
         st.toast("Datasets and models are opened again when they are needed.")
     n_active = len(state.job_service().active())
     st.caption(f"Runs in training or waiting: {n_active}. They are not touched by this.")
