@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
-from bert4rec.plain_text import WORD_JOINER
 from bert4rec.policy import Policy
 from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
@@ -25,7 +24,7 @@ from bert4rec.ui import state
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.reading import table_with, tables, texts
+from tests.reading import drawn_words, table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -353,8 +352,14 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "validation items" in shown
     # What the chart of groups shows stands in its table.
     groups = app.dataframe[-1].value
-    added = groups["added"].str.removeprefix(WORD_JOINER)
-    assert added.str.fullmatch(r"−?\d\.\d{3} \(.+ to .+\)").all()
+    drawn = drawn_words(app.dataframe[-1])["gain"]
+    assert drawn.str.fullmatch(r"−?\d\.\d{3} \(.+ to .+\)").all()
+    # Its CSV holds plain numbers.
+    assert groups["gain"].dtype == float
+    means, told = app.dataframe[-2].value, drawn_words(app.dataframe[-2])
+    for name, digits in (("ndcg", 3), ("hr", 3), ("bits", 2)):
+        told_means = told[name].str.partition(" (")[0].str.replace(MINUS, "-").astype(float)
+        assert told_means.to_list() == pytest.approx(means[name].round(digits).to_list())
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     assert "With temperature" in app.dataframe[-1].proto.columns

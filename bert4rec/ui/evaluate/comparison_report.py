@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -29,6 +30,8 @@ from bert4rec.words import counted, metric_name, sentence, signed, unique_labels
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
+# Columns of figures with a sign.
+DIFFERENCES = ("Difference", "Its low", "Its high")
 # On a phone names of the slices and of whom they are of take half of the height.
 FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 420, 35
 # Holds five names; those beyond its edge are not seen.
@@ -121,6 +124,10 @@ def _keep_valid(name: str, options: list[str], usual: str) -> None:
         st.session_state[key_of(name)] = usual
 
 
+def _gap_words(gap: float) -> str:
+    return "–" if math.isnan(gap) else signed(gap)
+
+
 def _draw_scores(
     comparison: Comparison, chosen: Chosen, scores: pd.DataFrame, differences: pd.DataFrame
 ) -> None:
@@ -128,18 +135,24 @@ def _draw_scores(
     finding = score_finding(rows, chosen.metric)
     st.markdown(f"##### {escape(finding)}", anchors=False)
     draw_frame(
-        worded(rows, {"Difference": lambda gap: "–" if pd.isna(gap) else signed(gap)}),
+        worded(rows, dict.fromkeys(DIFFERENCES, _gap_words)),
         hide_index=True,
         height=ROW_PX * (len(rows) + 1) + 2,
         column_config={
             "Who": st.column_config.TextColumn(width=160),
             "Score": st.column_config.NumberColumn(metric_name(chosen.metric), format="%.4f"),
-            "Interval": st.column_config.TextColumn(
-                "95% interval", alignment="right", help="By bootstrap."
+            "Low": st.column_config.NumberColumn(
+                "95% low", format="%.4f", help="The lower end of its interval, by bootstrap."
+            ),
+            "High": st.column_config.NumberColumn(
+                "95% high", format="%.4f", help="The upper end of its interval, by bootstrap."
             ),
             "Difference": st.column_config.NumberColumn(help="Paired, on the same users."),
-            "Its interval": st.column_config.TextColumn(
-                "Its 95% interval", alignment="right", help="Of the difference, by bootstrap."
+            "Its low": st.column_config.NumberColumn(
+                "Its 95% low", help="The lower end of the difference's interval, by bootstrap."
+            ),
+            "Its high": st.column_config.NumberColumn(
+                "Its 95% high", help="The upper end of the difference's interval, by bootstrap."
             ),
             "p": st.column_config.TextColumn(
                 "Adjusted p",

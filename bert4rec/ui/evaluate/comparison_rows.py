@@ -18,8 +18,6 @@ from bert4rec.words import (
     metric_text,
     number,
     percent,
-    signed,
-    span,
 )
 
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
@@ -68,9 +66,10 @@ def score_rows(
         metric: What they are ordered and told apart by.
 
     Returns:
-        `Who`, `Score`, `Verdict`, `Kind`, `Interval` of the score, `Difference` with `Its
-        interval`, `p` as adjusted, `Users` (better, worse, same), and the entrant's key as the
-        index. The reference differs from nobody: it has none of the last four.
+        `Who`, `Score`, `Verdict`, `Kind`, the ends of the score's interval as `Low` and `High`,
+        `Difference` with the ends of its own as `Its low` and `Its high`, `p` as adjusted, `Users`
+        (better, worse, same), and the entrant's key as the index. The reference differs from
+        nobody: it has none of the last five.
     """
     chosen = scores[scores["metric"] == metric].set_index("entrant")
     against = differences[differences["metric"] == metric].set_index("entrant")
@@ -83,9 +82,11 @@ def score_rows(
             "Score": row["value"],
             "Verdict": "Reference",
             "Kind": "Model" if entrants[key].kind == "run" else "Baseline",
-            "Interval": span(row["low"], row["high"]),
+            "Low": row["low"],
+            "High": row["high"],
             "Difference": math.nan,
-            "Its interval": None,
+            "Its low": math.nan,
+            "Its high": math.nan,
             "p": None,
             "Users": None,
         }
@@ -93,7 +94,8 @@ def score_rows(
             gap = against.loc[key]
             rows[key] |= {
                 "Difference": gap["mean"],
-                "Its interval": f"{signed(gap['low'])} to {signed(gap['high'])}",
+                "Its low": gap["low"],
+                "Its high": gap["high"],
                 "p": p_words(float(gap["p_holm"])),
                 "Verdict": verdict_of(float(gap["mean"]), float(gap["p_holm"])),
                 "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",

@@ -8,13 +8,21 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from bert4rec.held_out.future_report import BY_PLACE, BY_POPULARITY, Estimate, FutureReport
+from bert4rec.held_out.future_report import (
+    BY_PLACE,
+    BY_POPULARITY,
+    ContextFigures,
+    Estimate,
+    FutureReport,
+    Gain,
+)
 from bert4rec.held_out.future_words import finding, group_words, limits
 from bert4rec.plain_text import shortened
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS
+from bert4rec.view.worded import worded_as
 from bert4rec.words import caption_of, counted, number, ranged
 
 LONGEST_LABEL = 60
@@ -41,22 +49,34 @@ def draw_report(report: FutureReport) -> None:
 
 
 def figure_table(report: FutureReport) -> pd.DataFrame:
-    """Return one row for each context and difference, figures with their intervals as text."""
-    rows = {CONTEXT_WORDS[name]: one for name, one in report.contexts.items()}
-    differences = {"Gain over the past": report.gain}
-    if report.over_long_past is not None:
-        differences["Gain over a longer past"] = report.over_long_past
+    """Return one row for each context and difference, with its means."""
+    rows = _figure_rows(report)
+    means = {
+        name: [getattr(one, name).mean for one in rows.values()] for name in ("ndcg", "hr", "bits")
+    }
+    return pd.DataFrame({"what": list(rows), **means})
+
+
+def figure_words(report: FutureReport) -> pd.DataFrame:
+    """Return those means with their intervals as text."""
+    rows = _figure_rows(report).values()
     return pd.DataFrame(
-        [
-            {
-                "what": name,
-                "ndcg": _ranged(one.ndcg),
-                "hr": _ranged(one.hr),
-                "bits": _ranged(one.bits, 2),
-            }
-            for name, one in (rows | differences).items()
-        ]
+        {
+            "ndcg": [_ranged(one.ndcg) for one in rows],
+            "hr": [_ranged(one.hr) for one in rows],
+            "bits": [_ranged(one.bits, 2) for one in rows],
+        }
     )
+
+
+def _figure_rows(report: FutureReport) -> dict[str, ContextFigures | Gain]:
+    rows: dict[str, ContextFigures | Gain] = {
+        CONTEXT_WORDS[name]: one for name, one in report.contexts.items()
+    }
+    rows["Gain over the past"] = report.gain
+    if report.over_long_past is not None:
+        rows["Gain over a longer past"] = report.over_long_past
+    return rows
 
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
@@ -98,13 +118,13 @@ def _draw_contexts(report: FutureReport) -> None:
 
 def _draw_figures(report: FutureReport) -> None:
     draw_frame(
-        figure_table(report),
+        worded_as(figure_table(report), figure_words(report)),
         hide_index=True,
         column_config={
             "what": st.column_config.TextColumn("Mean and 95% interval", width=156),
-            "ndcg": st.column_config.TextColumn("NDCG@10", width=144),
-            "hr": st.column_config.TextColumn("HR@10", width=144),
-            "bits": st.column_config.TextColumn("Bits", width=124, help=BITS_HELP),
+            "ndcg": st.column_config.NumberColumn("NDCG@10", width=144),
+            "hr": st.column_config.NumberColumn("HR@10", width=144),
+            "bits": st.column_config.NumberColumn("Bits", width=124, help=BITS_HELP),
         },
         alt="Metrics of the hidden items by context",
     )
@@ -134,13 +154,15 @@ def _draw_groups(report: FutureReport) -> None:
         _draw_gains(table)
     with figures:
         draw_frame(
-            table,
+            worded_as(
+                table[["group", "places", "gain", *report.contexts]],
+                table[["added"]].set_axis(["gain"], axis=1),
+            ),
             hide_index=True,
-            column_order=["group", "places", "added", *report.contexts],
             column_config={
                 "group": "Group",
                 "places": st.column_config.NumberColumn("Places", format="localized"),
-                "added": st.column_config.TextColumn("Added", help=f"{GAIN_TITLE}; 95% interval"),
+                "gain": st.column_config.NumberColumn("Added", help=f"{GAIN_TITLE}; 95% interval"),
                 **{
                     name: st.column_config.NumberColumn(CONTEXT_WORDS[name], format="%.3f")
                     for name in report.contexts

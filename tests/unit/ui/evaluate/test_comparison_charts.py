@@ -18,6 +18,7 @@ from bert4rec.ui.evaluate.comparison_rows import (
     score_finding,
     score_rows,
 )
+from bert4rec.words import MINUS
 
 METRIC = "ndcg@10"
 
@@ -38,6 +39,10 @@ def test_rows_are_ordered_by_score_and_hold_what_was_measured(made: Comparison) 
     assert rows.loc[made.reference, "Verdict"] == "Reference"
     gap = differences.set_index(["entrant", "metric"]).loc[("popularity", METRIC)]
     assert rows.loc["popularity", "Difference"] == gap["mean"]
+    assert list(rows.loc["popularity", ["Its low", "Its high"]]) == [gap["low"], gap["high"]]
+    assert rows.loc[made.reference, ["Difference", "Its low", "Its high"]].isna().all()
+    # Its CSV holds plain numbers: no text has one with a sign.
+    assert not any(MINUS in str(value) for value in rows.to_numpy().ravel())
     assert rows.loc["popularity", "Verdict"] == "Worse"
     n_better, n_worse, n_same = map(int, rows.loc["popularity", "Users"].split(" / "))
     assert n_better + n_worse + n_same == len(made.parts["test"].rows)
