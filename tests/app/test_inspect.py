@@ -442,6 +442,21 @@ def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path)
     # Two runs of one name are told apart.
     heads = [one.value for one in app.markdown if one.value.endswith("** · Both sides")]
     assert len(set(heads)) == 2
+    assert "split otherwise" not in texts(app)
+
+
+def test_of_two_models_that_learned_unlike_parts_of_a_history_both_parts_are_told(
+    run: Run, workspace: Path
+) -> None:
+    settings = small_settings(n_epochs=1, split_strategy="last_k", held_out_items=2)
+    train(run.dataset(), settings, workspace=workspace, name="other")
+    app = open_inspect(user="u3", mask="2.4", run=run.id)
+    open_tab(app, ":material/compare: Another model")
+    n_items = int(run.dataset().lengths[run.dataset().user_idx("u3")])
+    assert "Their runs are split otherwise." in texts(app)
+    assert f"of this history's {n_items} items".lower() in texts(app).lower()
+    assert f"{run.name} was trained on the first {n_items - 2}" in texts(app)
+    assert "other was trained on the first 1" in texts(app)
 
 
 def test_a_run_that_trains_is_shown_with_its_newest_checkpoint(run: Run) -> None:

@@ -184,6 +184,27 @@ def test_another_run_on_the_same_data_can_stand_beside(run: Run, workspace: Path
     assert tables(app)[2]["Probability"].iloc[0].endswith("%")
 
 
+def test_a_model_that_was_trained_on_what_came_next_is_named(workspace: Path) -> None:
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 9}", "time": 100 * (user // 6) + step}
+        for user in range(12)
+        for step in range(8)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="ring", workspace=workspace)
+    by_time = small_settings(n_epochs=1, split_strategy="global_time")
+    ours, other = (
+        train(dataset, settings, workspace=workspace, name=name)
+        for name, settings in (("first", small_settings(n_epochs=1)), ("second", by_time))
+    )
+    told = "second was trained on what came next: its rank is no prediction."
+    link = {"view": "user", "run": ours.id, "beside": other.id}
+    # Of the users who left early, a split by time holds nothing out.
+    assert told in texts(open_recommend(user="u2", **link))
+    assert "trained on what came next" not in texts(open_recommend(user="u8", **link))
+    shown = open_recommend(user="u2", last="shown", **link)
+    assert "trained on what came next" not in texts(shown)
+
+
 @pytest.mark.usefixtures("run")
 @pytest.mark.parametrize(
     "link",

@@ -8,6 +8,7 @@ import streamlit as st
 from bert4rec.explain import Prediction, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
+from bert4rec.ui.cache import trained_length
 from bert4rec.ui.inspect.inspected_model import ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
@@ -65,11 +66,29 @@ def draw_second(
     names = list(run_labels({run.id: run, second.id: second}).values())
     titles = [recommender.vocabulary.title(one.true_idx) for one in pair[0]]
     st.markdown(f"**{escape(pair_finding(pair, both_see, focus))}**")
+    if draft.user:
+        _draw_training(draft.user, dict(zip(names, (recommender, other), strict=True)))
     _draw_places(pair_table(pair, titles), names)
     at = both_see.index(focus) if focus in both_see else 0
     for column, name, found in zip(st.columns(2), names, pair, strict=True):
         with column:
             _draw_list(name, found[at], titles[at], recommender)
+
+
+def _draw_training(user: str, models: dict[str, Recommender]) -> None:
+    """Say how far each has learned a history, where their runs are split otherwise."""
+    dataset = next(iter(models.values())).dataset
+    user_idx = dataset.user_idx(user)
+    n_trained = {
+        name: trained_length(dataset, model.settings, user_idx) for name, model in models.items()
+    }
+    if len(set(n_trained.values())) == 1:
+        return
+    told = ", ".join(f"{name} was trained on the first {n:,}" for name, n in n_trained.items())
+    st.caption(
+        f"Their runs are split otherwise. Of this history's {int(dataset.lengths[user_idx]):,} "
+        f"items {escape(told)}. A rank is no prediction where the model was trained on the item."
+    )
 
 
 def _predict(recommender: Recommender, draft: Draft, places: list[int]) -> list[Prediction]:

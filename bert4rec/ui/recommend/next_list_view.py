@@ -134,6 +134,8 @@ def draw_lists(
             else "Lists and ranks leave out what is in the history already; on Inspect, ranks are "
             "among all items."
         )
+    if true_idx is not None and (told := trained_words(dataset, rivals, user_idx)):
+        st.caption(escape(told))
     draw_calibrated(rivals.models, "on the page Inspect")
     st.download_button(
         "Lists (CSV)",
@@ -176,6 +178,23 @@ def finding(
         why = "was met before: no list holds what was" if is_met else "is in no chosen group"
         return f"{came_next}, which {why}. {shared}"
     return f"{came_next}: {', '.join(ranks)}. {shared}"
+
+
+def trained_words(dataset: SequenceDataset, rivals: Rivals, user_idx: int) -> str:
+    """Return which models were trained on a user's newest item, nothing where none was.
+
+    Runs on the same data may be split otherwise, and a split holds nothing out of some histories.
+    """
+    n_items = int(dataset.lengths[user_idx])
+    names = [
+        label
+        for label, model in rivals.models.items()
+        if cache.trained_length(dataset, model.settings, user_idx) >= n_items
+    ]
+    if not names:
+        return ""
+    verb, whose = ("was", "its rank is") if len(names) == 1 else ("were", "their ranks are")
+    return f"{' and '.join(names)} {verb} trained on what came next: {whose} no prediction."
 
 
 def legend(found: dict[str, NextList], history: np.ndarray, true_idx: int | None) -> str:
