@@ -15,7 +15,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from bert4rec.data.column_types import id_texts, without_lists
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.data.item_cells import cell_values
+from bert4rec.data.list_cells import with_bars
 from bert4rec.errors import DatasetError, UnwritableError
 from bert4rec.files import folder_swapped_in, remove_abandoned, safe_name, writing_explained
 
@@ -78,22 +78,14 @@ def _write_parquet(dataset: SequenceDataset, folder: Path) -> None:
             if times_s is not None:
                 columns.append(pa.array(times_s, pa.float64()))
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-    items = _with_bars(_items(dataset), dataset.vocabulary.token_lists)
+    # Parquet cannot say that spaces part them.
+    items = with_bars(_items(dataset), dataset.vocabulary.token_lists)
     items.to_parquet(folder / "items.parquet", index=False)
 
 
 def _items(dataset: SequenceDataset) -> pd.DataFrame:
     # How often an item occurs is seen from the interactions.
     return dataset.vocabulary.table.drop(columns="count")
-
-
-def _with_bars(table: pd.DataFrame, token_lists: frozenset[str]) -> pd.DataFrame:
-    """Return a table with bars between the words of lists: Parquet cannot say that spaces do it."""
-    parted = table.copy()
-    for name in token_lists & set(table.columns):
-        cells = cell_values(_texts(table[name]), is_token_list=True)
-        parted[name] = ["|".join(values) for values in cells]
-    return parted
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts
+from bert4rec.data.list_cells import cell_values
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
-
-# What parts several values in one cell, as in `Comedy|Drama`; and in `Comedy Drama`, where the
-# column was declared to be lists of words and nothing else parts them.
-SEPARATOR = re.compile(r"\s*\|\s*")
-SPACES = re.compile(r"\s+")
-OTHER_SEPARATORS = "|;"
 
 
 def column_of(vocabulary: Vocabulary, column: str) -> pd.Series:
@@ -50,15 +42,3 @@ def values_of(vocabulary: Vocabulary, column: str) -> list[list[str]]:
         SettingsError: there is no such column.
     """
     return cell_values(texts_of(vocabulary, column), column in vocabulary.token_lists)
-
-
-def cell_values(texts: Sequence[str], is_token_list: bool) -> list[list[str]]:
-    """Return the values that each cell of a column holds, every one once, in their order.
-
-    Args:
-        texts: The cells.
-        is_token_list: Whether the column was declared to be lists parted by spaces.
-    """
-    has_others = any(sign in text for text in texts for sign in OTHER_SEPARATORS)
-    separator = SPACES if is_token_list and not has_others else SEPARATOR
-    return [list(dict.fromkeys(filter(None, separator.split(text)))) for text in texts]

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from bert4rec.data.column_types import id_texts
-from bert4rec.data.item_cells import cell_values
+from bert4rec.data.list_cells import cell_values
 from bert4rec.data.vocabulary import Vocabulary
 
 MAX_CATEGORIES = 60

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import is_string_dtype
 
 from bert4rec.data.column_types import (
     TEXT,
@@ -24,6 +25,7 @@ from bert4rec.data.column_types import (
 from bert4rec.data.connection import Connection, Scan, quote_name
 from bert4rec.data.frames import frame_source, text_checked
 from bert4rec.data.item_columns import told_columns
+from bert4rec.data.list_cells import with_bars
 from bert4rec.data.packing import hash_files
 from bert4rec.data.rejects import (
     N_CHARACTERS_KEPT,
@@ -87,13 +89,17 @@ def read_items(
 
     Returns:
         One row an item, with `item_id` and `title` (str) first and the other columns as they are,
-        texts that are all plain numbers as numbers and lists as text such as `a|b`. An item without
-        a title is called by its id; of several rows of one item the first counts.
+        texts that are all plain numbers as numbers and lists, RecBole's `token_seq` among them, as
+        text such as `a|b`. An item without a title is called by its id; of several rows of one item
+        the first counts.
 
     Raises:
         LogError: the file is no table, or no column is certain to hold the item ids.
     """
-    return read_item_table(path, key=key, title=title, max_bytes=max_bytes).rows
+    table = read_item_table(path, key=key, title=title, max_bytes=max_bytes)
+    # A frame cannot say that spaces part the words of a cell; a number is no list.
+    lists = {name for name in table.token_lists if is_string_dtype(table.rows[name].dtype)}
+    return with_bars(table.rows, lists)
 
 
 def read_item_table(

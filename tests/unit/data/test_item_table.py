@@ -10,6 +10,7 @@ import pytest
 
 from bert4rec.data.dataset import open_dataset
 from bert4rec.data.interchange import export_dataset
+from bert4rec.data.item_cells import values_of
 from bert4rec.data.item_table import about_items, read_item_table, read_items
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.data.refine import refine
@@ -384,6 +385,27 @@ def test_what_a_recbole_file_declares_to_be_lists_stays_so_in_the_dataset(
         "genre:token\tclass:token_seq\ttable_count:token_seq"
         in (tmp_path / "out" / "x.item").read_text()
     )
+
+
+def test_lists_that_a_recbole_file_declares_stay_lists_in_the_table_that_is_read_from_it(
+    tmp_path: Path, workspace: Path
+) -> None:
+    rows = "".join(f"u{n % 4}\ti{n % 6}\t{n}\n" for n in range(24))
+    (tmp_path / "x.inter").write_text(f"user_id:token\titem_id:token\ttimestamp:float\n{rows}")
+    items = "".join(f"i{n}\tScience Fiction\tDrama  Folk\t{n}\n" for n in range(5))
+    fields = "item_id:token\tgenre:token\tclass:token_seq\tyears:token_seq"
+    (tmp_path / "x.item").write_text(f"{fields}\n{items}i5\tTango\t\t\n")
+    table = read_items(tmp_path / "x.item")
+    assert table["class"].tolist() == ["Drama|Folk"] * 5 + [""]
+    assert table["genre"].iloc[0] == "Science Fiction"
+    assert table["years"].tolist()[:5] == [*range(5)]
+    through, direct = (
+        prepare(tmp_path / "x.inter", items=given, workspace=workspace).vocabulary
+        for given in (table, tmp_path / "x.item")
+    )
+    for column in ("genre", "class", "years"):
+        assert values_of(through, column) == values_of(direct, column)
+    assert values_of(through, "class")[0] == ["Drama", "Folk"]
 
 
 def test_the_same_rows_declared_otherwise_make_another_dataset(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bert4rec.data.item_cells import cell_values
+from bert4rec.data.list_cells import cell_values
 
 CELLS = ["Science Fiction", "Fiction", "Science", "Drama", "Drama Fiction"]
 
