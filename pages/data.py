@@ -13,7 +13,10 @@ from bert4rec.ui.data.page_top import begin_at_top, draw_top
 from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
+from bert4rec.ui.login import stop_strangers
 from bert4rec.view.markdown import escape
+
+stop_strangers()
 
 LOOK, ADD = "Look at a dataset", "Add a dataset"
 VIEW_KEY = "data_view"

@@ -40,12 +40,15 @@ from bert4rec.ui.embeddings.map_quality import draw_quality, lost_words
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.inspect.inspected_model import wait_for
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.run_choice import choose_model, offer_models
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view import map_charts
 from bert4rec.view.map_colours import CLUSTER, LOSS, Colouring, Group, colouring, colours_of
 from bert4rec.view.map_layer import layer_over
 from bert4rec.words import counted
+
+stop_strangers()
 
 CHOSEN_KEY = "embeddings_chosen"
 CHART_KEY = "embeddings_map"

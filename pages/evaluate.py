@@ -17,8 +17,11 @@ from bert4rec.ui.evaluate.comparison_form import (
 from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
 from bert4rec.ui.evaluate_choice import CHOICE_KEY, CHOSEN_FOR_KEY, NEW, RUNS_KEY, show
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.redrawing import dialog, fixed_place
 from bert4rec.view.markdown import escape
+
+stop_strangers()
 
 # The address as this session left it.
 LINK_KEY = "evaluate_link"

@@ -10,6 +10,7 @@ from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
@@ -17,6 +18,8 @@ from bert4rec.view.run_table import RunRow, newest_judged, run_frame, table_key
 from bert4rec.view.state_words import state_word
 from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration, metric_name, metric_text
+
+stop_strangers()
 
 # The run whose row is marked.
 CHOSEN_KEY = "home_chosen"

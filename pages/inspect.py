@@ -18,6 +18,7 @@ from bert4rec.ui.inspect.gallery import draw_gallery
 from bert4rec.ui.inspect.inspect_tabs import draw_carriers, draw_future, draw_next, draw_sureness
 from bert4rec.ui.inspect.inspected_model import draw_calibrated, open_model
 from bert4rec.ui.inspect.second_model import draw_second
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.ui.sequences import prediction_cards
@@ -27,6 +28,8 @@ from bert4rec.ui.sequences.sequence_strip import draw_strip
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, day, training_words
+
+stop_strangers()
 
 DRAFT_KEY = "inspect_draft"
 DATASET_KEY = "inspect_dataset"

@@ -16,6 +16,7 @@ from bert4rec.ui import state
 from bert4rec.ui.address import read_address
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.folded import folded
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.recommend import composer_result, composer_settings, composer_strip, compositions
 from bert4rec.ui.recommend.outline_links import LINK_NAMES, Edit, Sheet, sheet_from_link, sheet_link
 from bert4rec.ui.recommend.story_view import STORY_NAMES, choose_story, draw_story
@@ -24,6 +25,8 @@ from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, sentence
+
+stop_strangers()
 
 VIEWS = {
     "user": ":material/person: For a user",

@@ -9,6 +9,7 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_deletion import draw_undo
@@ -32,6 +33,8 @@ from bert4rec.view.run_table import table_key
 from bert4rec.view.state_words import state_word
 from bert4rec.view.worded import worded
 from bert4rec.words import METRIC_DIGITS, counted, duration, size
+
+stop_strangers()
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"

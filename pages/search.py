@@ -9,6 +9,7 @@ from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.search import search_form
 from bert4rec.ui.search.search_actions import (
@@ -35,6 +36,8 @@ from bert4rec.ui.settings.setting_fields import draw_refusal
 from bert4rec.ui.study_list import ReadStudy, studies_frame
 from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration
+
+stop_strangers()
 
 LINK_PROBLEM_KEY = "search_link_problem"
 ROW_PX, MAX_TABLE_PX = 35, 320

@@ -3,6 +3,9 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.ui import state, system_view
+from bert4rec.ui.login import stop_strangers
+
+stop_strangers()
 
 st.title("System")
 workspace = state.workspace()

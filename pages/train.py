@@ -9,6 +9,7 @@ from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
 from bert4rec.ui.address import FORM_NAMES
 from bert4rec.ui.folded import folded
+from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_deletion import draw_undo
@@ -24,6 +25,8 @@ from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, 
 from bert4rec.view import forms
 from bert4rec.view.run_as_code import train_command, train_snippet
 from bert4rec.words import free_name
+
+stop_strangers()
 
 N_OFFERED_RUNS = 30
 LINK_PROBLEM_KEY = "train_link_problem"

@@ -42,6 +42,16 @@ def lacks_door() -> bool:
     return bool(path) and path not in st.get_option("secrets.files")
 
 
+def stop_strangers() -> None:
+    """Draw the door and end the page, unless the visitor is let in; every page begins with it.
+
+    `streamlit run app.py` runs a page by itself for whoever asks for that page first.
+    """
+    if not is_let_in():
+        draw_door()
+        st.stop()
+
+
 def draw_door() -> None:
     """Draw how to get in, or that somebody is not let in."""
     if lacks_door():
