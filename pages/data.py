@@ -7,7 +7,14 @@ from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
 from bert4rec.ui.data.dataset_view import draw_dataset
-from bert4rec.ui.data.log_choice import LogChoice, ask_server_file, ask_upload, forget_upload
+from bert4rec.ui.data.log_choice import (
+    UPLOAD_NAMES,
+    LogChoice,
+    ask_server_file,
+    ask_upload,
+    follow_uploads,
+    forget_upload,
+)
 from bert4rec.ui.data.log_form import ask_form_and_roles
 from bert4rec.ui.data.page_top import begin_at_top, draw_top
 from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
@@ -34,9 +41,10 @@ def draw_data() -> None:
         state.show_error(error)
     if NEXT_VIEW_KEY in st.session_state:
         st.session_state[VIEW_KEY] = st.session_state.pop(NEXT_VIEW_KEY)
+    has_upload = follow_uploads()
     view: str | None = ADD
     if there:
-        st.session_state.setdefault(VIEW_KEY, LOOK)
+        st.session_state.setdefault(VIEW_KEY, ADD if has_upload else LOOK)
         view = st.segmented_control(
             "View",
             [LOOK, ADD],
@@ -46,13 +54,13 @@ def draw_data() -> None:
             persist_state="session",
         )
     if view == ADD:
-        draw_add(is_first=not there)
+        draw_add(is_first=not there, has_upload=has_upload)
     else:
         draw_dataset(there)
-        name_data()
+        name_data(names=UPLOAD_NAMES)
 
 
-def draw_add(*, is_first: bool) -> None:
+def draw_add(*, is_first: bool, has_upload: bool) -> None:
     if is_first:
         st.markdown(
             "Nothing is here yet. Once a log is prepared you will see its users, items, history"
@@ -61,7 +69,7 @@ def draw_add(*, is_first: bool) -> None:
     way = st.segmented_control(
         "Where is the log?",
         [UPLOAD, SAMPLE, SERVER],
-        default=SAMPLE if is_first else UPLOAD,
+        default=SAMPLE if is_first and not has_upload else UPLOAD,
         required=True,
         key="data_way",
         persist_state="session",

@@ -13,7 +13,7 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
-from tests.reading import table_with, texts
+from tests.reading import plain, table_with, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -222,6 +222,36 @@ def test_an_upload_is_prepared_with_its_titles_and_then_forgotten(workspace: Pat
     assert manifest["item_table"]["n_matched"] == 9
     assert not list((workspace / "uploads").rglob("*.csv"))
     assert app.metric[0].value == "180"
+
+
+def test_an_upload_is_there_again_after_a_reload_until_it_is_prepared(workspace: Path) -> None:
+    prepare_sample("courses", workspace)
+    app = open_data()
+    app.segmented_control(key="data_view").set_value("Add a dataset").run()
+    choose_upload(app)
+    upload(app, "log.csv", LOG.encode())
+    upload(app, "items.csv", TITLES.encode())
+    link = {name: app.query_params[name] for name in ("log", "items")}
+
+    def reloaded() -> AppTest:
+        # A session of its own, as a browser's after a reload.
+        again = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
+        again.switch_page("pages/data.py")
+        for name, value in link.items():
+            again.query_params[name] = value
+        again.run()
+        assert not again.exception
+        return again
+
+    again = reloaded()
+    assert "log.csv" in plain(again)
+    assert "items.csv" in plain(again)
+    button(again, "Prepare dataset").click().run()
+    assert not again.exception
+    assert {manifest["name"] for manifest in list_datasets(workspace)} == {"courses", "log"}
+    assert not {"log", "items"} & {*again.query_params}
+    # What is gone since is asked for as ever.
+    assert button(reloaded(), "Train on this")
 
 
 @pytest.mark.usefixtures("workspace")

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bert4rec.ui import state
+from bert4rec.ui.address import read_address, write_address
 from bert4rec.ui.data import log_files
 from bert4rec.ui.file_stamps import stamp_of_all
 from bert4rec.view.markdown import escape
@@ -22,6 +23,8 @@ MAX_ITEMS_MB = 128
 MAX_UNPACKED_BYTES = 8 * 2**30
 # An item table is held in memory, where it takes up to six times as much.
 MAX_UNPACKED_ITEMS_BYTES = 256 * 2**20
+# By these an address tells what was uploaded.
+UPLOAD_NAMES = ("log", "items")
 LOG_ENDINGS = (
     "csv tsv txt dat data inter json jsonl ndjson parquet gz zst zip bz2 xz item tab log".split()
 )
@@ -43,6 +46,25 @@ class LogChoice:
         return stamp_of_all(self.path)
 
 
+def follow_uploads() -> bool:
+    """Take up the uploads that the address names, as after a reload; returns whether any is there.
+
+    What is gone since, prepared or too old, is passed over.
+    """
+    for role, key in read_address(UPLOAD_NAMES).items():
+        path = log_files.spooled(key, state.workspace())
+        if path is not None:
+            st.session_state.setdefault(f"uploaded_{role}", str(path))
+    return any(f"uploaded_{role}" in st.session_state for role in UPLOAD_NAMES)
+
+
+def _name_uploads() -> None:
+    """Name in the address what was uploaded and is not prepared yet."""
+    paths = {role: st.session_state.get(f"uploaded_{role}") for role in UPLOAD_NAMES}
+    link = {role: Path(path).parent.name for role, path in paths.items() if path}
+    write_address(link, UPLOAD_NAMES)
+
+
 def ask_upload() -> LogChoice | None:
     """Ask for an upload; it is spooled to the workspace and the session keeps only its path."""
     log_column, items_column = st.columns(2)
@@ -51,6 +73,7 @@ def ask_upload() -> LogChoice | None:
     with items_column:
         about = f"Titles, categories. Up to {size(MAX_UNPACKED_ITEMS_BYTES)} unpacked."
         items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, about)
+    _name_uploads()
     if log is None:
         st.caption(
             "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"

@@ -29,6 +29,8 @@ N_LISTED = 500
 MAX_NAME_LENGTH = 60
 UPLOADS = "uploads"
 UPLOAD_LIFE_S = 24 * 3600
+KEY_BYTES = 16
+UPLOAD_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")
 
 
 def data_folder(workspace: Path) -> Path:
@@ -117,11 +119,24 @@ def data_path(folder: Path, relative: str) -> Path:
     return path
 
 
+def spooled(key: str, workspace: Path) -> Path | None:
+    """Return the upload of this server that an address names; None where it is gone.
+
+    Args:
+        key: What it was spooled under; whatever else stands in an address is no key.
+        workspace: Where it lies.
+    """
+    folder = _uploads_of_process(workspace) / key
+    if not UPLOAD_KEY.fullmatch(key) or not folder.is_dir():
+        return None
+    return next((path for path in folder.iterdir() if path.is_file()), None)
+
+
 def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
     """Write an upload below the workspace and return its path; uploads left behind go.
 
-    The file keeps its name, made safe, in a folder of its own. It goes with the process at the
-    latest, as nobody can come back for it then.
+    The file keeps its name, made safe, in a folder of its own, whose name nobody can guess: by it
+    an address finds the file after a reload. It goes with the process at the latest.
 
     Raises:
         UnwritableError: the workspace cannot be written, or is full; nothing of the upload stays.
@@ -129,7 +144,7 @@ def spool(upload: BinaryIO, name: str, workspace: Path) -> Path:
     remove_abandoned(workspace / UPLOADS)
     ours = _uploads_of_process(workspace)
     forget_old_uploads(ours, time.time())
-    path = ours / secrets.token_hex(8) / safe_file_name(name)
+    path = ours / secrets.token_hex(KEY_BYTES) / safe_file_name(name)
     upload.seek(0)
     with writing_explained(workspace):
         path.parent.mkdir(parents=True)

@@ -21,6 +21,7 @@ from bert4rec.ui.data.log_files import (
     list_data,
     safe_file_name,
     spool,
+    spooled,
 )
 
 
@@ -165,6 +166,18 @@ def test_forgetting_deletes_uploads_only(tmp_path: Path) -> None:
     upload = spool(io.BytesIO(b"x"), "log.csv", tmp_path)
     forget_upload(upload, tmp_path)
     assert not upload.parent.exists()
+
+
+def test_an_upload_is_found_by_its_key_alone(tmp_path: Path) -> None:
+    path = spool(io.BytesIO(b"x"), "log.csv", tmp_path)
+    key = path.parent.name
+    assert spooled(key, tmp_path) == path
+    way_round = f"../{path.parent.parent.name}/{key}"
+    others = ("", ".", "..", way_round, str(path.parent), "0" * len(key), f"{key}\n", f"{key}/")
+    for other in others:
+        assert spooled(other, tmp_path) is None
+    forget_upload(path, tmp_path)
+    assert spooled(key, tmp_path) is None
 
 
 def test_uploads_left_for_more_than_a_day_go(tmp_path: Path) -> None:
