@@ -106,6 +106,27 @@ def invented_study(
     return study
 
 
+@pytest.mark.parametrize("has_pruned", [True, False])
+def test_signs_of_pruned_trials_are_explained_where_there_are_any(
+    has_pruned: bool, dataset: SequenceDataset, open_search: Open
+) -> None:
+    if has_pruned:
+        invented_study(dataset, 4)
+    else:
+        study = new_study(dataset, "one", n_trials=4)
+        with quiet():
+            for _ in range(4):
+                trial = study.optuna_study.ask(distributions(study.plan()))
+                trial.report(trial.params["mask_rate"], 1)
+                study.optuna_study.tell(trial, trial.params["mask_rate"])
+    app = unfolded(open_search("one"), "All trials")
+    assert not app.exception
+    assert "Each point is a trial." in plain(app)
+    assert "The best first" in plain(app)
+    assert ("A pruned one (▼)" in plain(app)) == has_pruned
+    assert ("then those that were pruned" in plain(app)) == has_pruned
+
+
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
     return app.run()

@@ -44,6 +44,39 @@ def play(page: Page, url: str, story: Story, look: Callable[[str], None] | None 
     seen("shown")
 
 
+def words_in_two(page: Page) -> list[str]:
+    """The words of titles on cards that begin on one line and end on the next."""
+    found: list[str] = page.locator("h4").evaluate_all(
+        """titles => titles.flatMap(title => {
+            const walker = document.createTreeWalker(title, NodeFilter.SHOW_TEXT);
+            const cut = [];
+            for (let node = walker.nextNode(); node; node = walker.nextNode())
+                for (const word of node.data.matchAll(/\\S+/g)) {
+                    const place = document.createRange();
+                    place.setStart(node, word.index);
+                    place.setEnd(node, word.index + word[0].length);
+                    const tops = [...place.getClientRects()].map(each => Math.round(each.top));
+                    if (new Set(tops).size > 1) cut.push(word[0]);
+                }
+            return cut;
+        })"""
+    )
+    return found
+
+
+def test_no_word_of_a_title_is_cut_in_two(server: Server, page: Page) -> None:
+    story = STORIES["course"]
+    dataset = prepare_sample(story.sample, server.workspace)
+    settings = small_settings(n_epochs=1, batch_size=256, eval_step=0)
+    train(dataset, settings, workspace=server.workspace)
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{server.url}/recommend?view=show&story={story.name}")
+    # Of the longest words in the titles of the samples.
+    expect(page.get_by_role("heading", name="Thermodynamics").first).to_be_visible()
+    settle(page)
+    assert words_in_two(page) == []
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).click()
     settle(page)

@@ -84,10 +84,11 @@ def _draw_training(user: str, models: dict[str, Recommender]) -> None:
     }
     if len(set(n_trained.values())) == 1:
         return
-    told = ", ".join(f"{name} was trained on the first {n:,}" for name, n in n_trained.items())
+    first, second = (f"{name} was trained on the first {n:,}" for name, n in n_trained.items())
     st.caption(
         f"Their runs are split otherwise. Of this history's {int(dataset.lengths[user_idx]):,} "
-        f"items {escape(told)}. A rank is no prediction where the model was trained on the item."
+        f"items, {escape(first)} and {escape(second)}. A rank is no prediction where the model was "
+        "trained on the item."
     )
 
 

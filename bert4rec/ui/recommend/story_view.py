@@ -223,7 +223,7 @@ def _draw_places(story: Story, run: Run, n: int, is_told: bool, open_sheet: Open
         reasons = {one.place: one for one in compositions.reasons(run, recommender, found)}
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for at, kept in enumerate(task.outline.places):
-            key = f"story_gap_{at}" if kept == OPEN else None
+            key = f"story_{'gap' if kept == OPEN else 'kept'}_{at}"
             with cards.container(border=True, height="stretch", key=key):
                 _draw_kept_or_gap(story, recommender.vocabulary, at, kept, choices.get(at))
                 if at in choices:

@@ -197,7 +197,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         layers.append(
             {
                 "transform": [{"filter": f"datum.is_end && datum.series === '{PRUNED}'"}],
-                "mark": {"type": "point", "shape": "triangle-down", "filled": True, "size": 70},
+                "mark": POINT | {"shape": "triangle-down"},
                 "encoding": {"tooltip": told},
             }
         )
@@ -206,7 +206,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
         layers.append(
             {
                 "transform": [{"filter": f"datum.is_alone && datum.series !== '{PRUNED}'"}],
-                "mark": {"type": "point", "filled": True, "size": ALONE_SIZE},
+                "mark": POINT | {"size": ALONE_SIZE},
                 "encoding": {"tooltip": told},
             }
         )

@@ -90,10 +90,9 @@ def _draw_slices(read: ReadStudy, plan: SearchPlan, names: Sequence[str]) -> Non
     with st.container(border=True):
         st.markdown("**Score against each setting**")
         _draw_scores(read, plan, names[:N_SLICES])
-        st.caption(
-            "Each point is a trial. A pruned one (▼) stands at the best score it had when it was "
-            "ended."
-        )
+        pruned = " A pruned one (▼) stands at the best score it had when it was ended."
+        has_pruned = any(trial.state == "pruned" for trial in read.trials)
+        st.caption(f"Each point is a trial.{pruned if has_pruned else ''}")
         if len(names) > N_SLICES:
             with folded("Against the other settings", key="search_slices") as is_open:
                 if is_open:

@@ -226,7 +226,8 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
         return
     counts = {name: sum(t.state == name for t in read.trials) for name in COUNTED_STATES}
     said = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "none ended"
-    st.caption("The best first: finished trials by their score, then those that were pruned.")
+    pruned = ": finished trials by their score, then those that were pruned"
+    st.caption(f"The best first{pruned if counts.get('pruned') else ''}.")
     titles = [form_fields()[name].title for name, one in plan.space.items() if _is_number(one)]
     draw_frame(
         trials_table(read.trials, list(plan.space), plan.metric),

@@ -177,6 +177,8 @@ def test_a_trial_that_was_judged_once_is_a_point() -> None:
     chart = curves_chart(once, "ndcg@10")
     assert "is_alone" in chart.spec["layer"][-1]["transform"][0]["filter"]
     assert chart.points["is_alone"].all()
+    # As bright as the points of the chart beside it.
+    assert chart.spec["layer"][-1]["mark"]["opacity"] >= 0.9
     # In the legend as well.
     legends = [
         curves_chart(trials, "ndcg@10").spec["encoding"]["color"]["legend"]
