@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from random import Random
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -270,6 +271,8 @@ def _carry_out(
     except optuna.TrialPruned as pruned:
         _tell(study, trial, TrialState.PRUNED, str(pruned))
     except (_Stopped, KeyboardInterrupt, SystemExit) as stop:
+        # A reading of the file that it broke into would keep the file locked while its frame lasts.
+        clear_frames(stop.__traceback__)
         _put_back(study, trial)
         if not isinstance(stop, _Stopped):
             raise

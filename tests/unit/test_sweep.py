@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -263,6 +264,25 @@ def test_an_interrupted_search_puts_the_point_under_way_back(
     assert states(study) == ["interrupted", "waiting"]
     assert study.trials()[0].reason == "stopped on request"
     assert points(study)[0] == points(study)[1]
+
+
+def test_ctrl_c_within_a_reading_of_the_file_puts_the_point_back_all_the_same(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = create_study(workspace, dataset, small_plan(2))
+    study.wait_s = 0.5
+
+    def broken_into(*_: Any) -> float:
+        # Rows that are not read to their end keep a lock for as long as somebody holds them.
+        connection = sqlite3.connect(study.path)
+        rows = connection.execute("SELECT * FROM trials UNION ALL SELECT * FROM trials")
+        assert next(rows)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "_score", broken_into)
+    with pytest.raises(KeyboardInterrupt):
+        search(study)
+    assert states(study) == ["interrupted", "waiting"]
 
 
 def test_a_point_that_kills_its_process_again_and_again_is_given_up(
