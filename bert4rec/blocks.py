@@ -24,8 +24,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
 }
-# Attention takes about so many times as long for an operation as a product of matrices.
-FEW = 4
 # The same, in the memory of what they are given.
 IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": torch.ops.aten.gelu_,
@@ -34,6 +32,8 @@ IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh_,
     "sigmoid": torch.sigmoid_,
 }
+# Attention takes about so many times as long for an operation as a product of matrices.
+ATTENTION_COST = 4
 
 
 class Attention(nn.Module):
@@ -64,7 +64,7 @@ class Attention(nn.Module):
         """Return whether `of_few` answers sooner; its gradient would be no quicker."""
         if torch.is_grad_enabled() or narrow.is_by_blocks(x_bmd):
             return False
-        return x_bmd.shape[1] * self.n_heads * FEW <= x_bmd.shape[2]
+        return x_bmd.shape[1] * self.n_heads * ATTENTION_COST <= x_bmd.shape[2]
 
     def of_few(self, x_bmd: Tensor, items_bsd: Tensor, may_attend: Tensor) -> Tensor:
         """Answer as `forward` does for so few tokens that the items' keys and values do not pay.

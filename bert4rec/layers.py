@@ -1,12 +1,17 @@
-"""Tables, linear maps, attention and dropout, done in the ways that CPUs and GPUs are quick at."""
+"""Tables, linear maps, attention and dropout, done in the ways that CPUs and GPUs are quick at.
+
+And a mode in which new layers are made without drawing weights that others are to replace.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from bert4rec import narrow
 
@@ -132,3 +137,23 @@ class AttentionDropout(Dropout):
         kept = may_attend & self.is_kept(may_attend.shape, may_attend.device)
         # Who would be left with nothing loses nothing.
         return kept | (may_attend & ~_any_of_row(kept))
+
+
+class Undrawn(TorchFunctionMode):
+    """Leaves out what torch draws by itself for a new layer, in this thread and inside `with`.
+
+    For a million items that takes longer than to read their weights; without memory, on the device
+    `meta`, it first imports torch's compiler.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Collection[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)

@@ -13,18 +13,17 @@ dropout of attention before the softmax, item vectors that are not scaled.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
-from torch.overrides import TorchFunctionMode
 
 from bert4rec.blocks import Block, Sight
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.layers import Undrawn
 from bert4rec.model import Bert4Rec, Network
 
 
@@ -129,28 +128,8 @@ def new_network(
         generator: Chance behind the initial weights; None where others are loaded.
     """
     kind = Bert4Rec if settings.sees_future else SasRec
-    with _Undrawn() if generator is None else nullcontext():
+    with Undrawn() if generator is None else nullcontext():
         return kind(n_items, settings, generator)
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves out what torch draws by itself for a new layer, in this thread and inside `with`.
-
-    For a million items that takes longer than to read their weights; without memory, on the device
-    `meta`, it first imports torch's compiler.
-    """
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Collection[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        given = dict(kwargs or {})
-        if getattr(func, "__module__", None) == nn.init.__name__:
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
 
 
 def model_reason(settings: Hyperparameters) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bert4rec.baselines.titles import YARDSTICKS
+from bert4rec.baselines.titles import NETWORK, YARDSTICKS
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split_record import asked_words, counts_words
 from bert4rec.metrics import told_apart
@@ -14,7 +14,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.words import metric_text, ranged
 
 METRICS = {"ndcg@10": "NDCG@10", "hr@10": "HR@10", "mrr@10": "MRR@10"}
-SCORERS = {"bert4rec": "this model"} | {name: title.lower() for name, title in YARDSTICKS.items()}
+SCORERS = {NETWORK: "this model"} | {name: title.lower() for name, title in YARDSTICKS.items()}
 PARTS = {"test": "Test items", "unseen_users": "Users who were held out whole"}
 SOURCES = {"BERT4Rec": "BERT4Rec (Sun et al. 2019)", "SASRec": "SASRec (Kang & McAuley 2018)"}
 MAX_SIGNS = 200
@@ -128,8 +128,8 @@ def _cell(found: Mapping[str, Any], metric: str) -> str:
 
 def _verdict(judged: Mapping[str, Any]) -> str:
     """Say which yardsticks the model is better or worse than by more than chance."""
-    metric, model = next(iter(METRICS)), judged.get("bert4rec")
-    others = {name: told for name, told in judged.items() if name != "bert4rec"}
+    metric, model = next(iter(METRICS)), judged.get(NETWORK)
+    others = {name: told for name, told in judged.items() if name != NETWORK}
     if model is None or not others:
         return "There is no yardstick to compare with."
     stands = {name: told_apart(model, told, metric) for name, told in others.items()}

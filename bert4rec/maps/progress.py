@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.stages import Watch
 
 
 class Cancelled(Bert4RecError, RuntimeError):
@@ -22,7 +23,7 @@ class Progress:
         watch: Told of it as well, by the thread that writes.
     """
 
-    def __init__(self, watch: Callable[[str, float], None] | None = None) -> None:
+    def __init__(self, watch: Watch | None = None) -> None:
         self._watch = watch
         self.stage = ""
         self.share = 0.0

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.files import is_file
 from bert4rec.json_files import is_writable
@@ -145,7 +146,7 @@ def _check_summary(summary: Mapping[str, Any] | None) -> None:
     parts = summary["report"]
     if "test" not in parts or not all(isinstance(part, dict) for part in parts.values()):
         raise unsound("summary.json", "its report has no part about the test items")
-    if "bert4rec" not in parts["test"]:
+    if NETWORK not in parts["test"]:
         raise unsound("summary.json", "its report does not judge the model")
     for part in parts.values():
         for scorer, judged in part.items():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 
@@ -99,6 +100,6 @@ def _line(scores: np.ndarray) -> tuple[float, float]:
 
 def standard_error(summary: Mapping[str, Any], metric: str) -> float | None:
     """Return the standard error of a run's score on its test items, None where none is told."""
-    own = summary.get("report", {}).get("test", {}).get("bert4rec", {})
+    own = summary.get("report", {}).get("test", {}).get(NETWORK, {})
     ends = own.get("intervals", {}).get(metric)
     return None if ends is None else float(ends[1] - ends[0]) / ERRORS_WIDE

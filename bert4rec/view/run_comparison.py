@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bert4rec.baselines.titles import NETWORK
 from bert4rec.data.split_record import ask_alike
 from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import told_apart
@@ -98,7 +99,7 @@ def narrow_intervals(summaries: Mapping[str, dict[str, Any] | None]) -> str:
 def _judged(summary: dict[str, Any], metric: str) -> dict[str, Any] | None:
     """Return what a summary tells of the model on the test, where that has the metric in full."""
     try:
-        found: dict[str, Any] = summary["report"]["test"]["bert4rec"]
+        found: dict[str, Any] = summary["report"]["test"][NETWORK]
         value, (low, high) = found["metrics"][metric], found["intervals"][metric]
         is_known = all(map(math.isfinite, (value, low, high, found["n_rows"])))
     except (KeyError, TypeError, ValueError):
@@ -111,7 +112,7 @@ def _final(summary: dict[str, Any] | None, metric: str) -> str:
     if summary is None:
         return ABSENT
     try:
-        return with_interval(summary["report"]["test"]["bert4rec"], metric)
+        return with_interval(summary["report"]["test"][NETWORK], metric)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         # Damaged, or of a version that wrote no report.
         return metric_text(summary.get("test", {}).get(metric))

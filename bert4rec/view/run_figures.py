@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bert4rec.baselines.titles import TITLES, YARDSTICKS
+from bert4rec.baselines.titles import NETWORK, TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import FEW_HITS, is_too_narrow, told_apart
 from bert4rec.runs.curves import Curves
@@ -78,7 +78,7 @@ def _left_s(curves: Curves, n_steps: int) -> float | None:
     return max(0, n_steps - recent[-1]["step"]) * passed_s / n_done if n_done else None
 
 
-def judging_words(line: Mapping[str, Any] | None, model: str) -> str:
+def judged_so_far(line: Mapping[str, Any] | None, model: str) -> str:
     """Return in brackets how far a judgement has come; nothing where no line tells it.
 
     Args:
@@ -117,7 +117,7 @@ def final_table(report: dict[str, Any], model: str = USUAL_MODEL) -> pd.DataFram
         report: Name of the scorer to its summary, for one part of the split.
         model: What the run's model is called.
     """
-    scorers = {"bert4rec": model} | YARDSTICKS
+    scorers = {NETWORK: model} | YARDSTICKS
     rows = []
     for metric in FINAL_METRICS:
         row = {"Metric": metric_name(metric)}
@@ -203,8 +203,8 @@ def seen_words(facts: dict[str, Any]) -> str:
 
 def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
     """Return how the model compares with its strongest baseline on the test items."""
-    own = report["bert4rec"]
-    rivals = {key: part["metrics"][metric] for key, part in report.items() if key != "bert4rec"}
+    own = report[NETWORK]
+    rivals = {key: part["metrics"][metric] for key, part in report.items() if key != NETWORK}
     name, value = metric_name(metric), own["metrics"][metric]
     text = f"On the held-out test items {name} is {metric_text(value)}"
     if not rivals:

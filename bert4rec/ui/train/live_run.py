@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from bert4rec.baselines.titles import TITLES
+from bert4rec.baselines.titles import NETWORK, TITLES
 from bert4rec.data.split_record import asked_words, few_words
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import model_name
@@ -36,7 +36,7 @@ from bert4rec.view.metric_words import metrics_help
 from bert4rec.view.run_figures import (
     final_finding,
     final_table,
-    judging_words,
+    judged_so_far,
     memory_bytes,
     narrow_words,
     origins_table,
@@ -147,7 +147,7 @@ def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     """Draw how far an active run has come, and what it does where no epoch says so."""
     progress = progress_of(status, curves)
     line, model = curves.judging, run.hyperparameters().model_name
-    far = judging_words(line, model)
+    far = judged_so_far(line, model)
     judged = f"the {'best' if curves.bests else 'last'} weights are being judged on the test items"
     judged += far
     if state.job_service().is_stopping(run.id):
@@ -252,13 +252,13 @@ def _draw_final(run: Run, report: dict[str, Any], alt: str) -> None:
     first, *scorers = [Column(str(name), str(name)) for name in table.columns]
     columns = [first._replace(about=metrics_help().replace("**", "")), *scorers]
     draw_table(table, columns, alt=f"{alt} of {model} and the baselines")
-    names = {"bert4rec": model} | TITLES
+    names = {NETWORK: model} | TITLES
     if said := narrow_words({names.get(key, key): told for key, told in report.items()}):
         st.caption(escape(said))
 
 
 def _held_out(report: dict[str, Any]) -> str:
-    return counted(report["bert4rec"]["n_rows"], "held-out item")
+    return counted(report[NETWORK]["n_rows"], "held-out item")
 
 
 def _draw_settings(run: Run) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bert4rec.setting_checks import parse_settings
 from bert4rec.view.run_figures import (
-    judging_words,
+    judged_so_far,
     narrow_words,
     origins_table,
     seen_words,
@@ -58,7 +58,7 @@ def test_a_setting_that_does_nothing_is_said_to_be_not_used_and_is_no_difference
 
 def test_how_far_a_judgement_has_come_is_told_by_whom_it_judges() -> None:
     line = {"scorer": "bert4rec", "part": "test", "n_done": 1024, "n_rows": 240_000}
-    assert judging_words(line, "SASRec") == " (SASRec: 1,024 of 240,000 held-out items)"
+    assert judged_so_far(line, "SASRec") == " (SASRec: 1,024 of 240,000 held-out items)"
     line |= {"scorer": "transitions"}
-    assert judging_words(line, "SASRec") == " (Transitions: 1,024 of 240,000 held-out items)"
-    assert judging_words(None, "SASRec") == ""
+    assert judged_so_far(line, "SASRec") == " (Transitions: 1,024 of 240,000 held-out items)"
+    assert judged_so_far(None, "SASRec") == ""
