@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -63,11 +63,15 @@ class Recommender:
         self.run = run
         self.epoch = epoch
 
-    def with_temperature(self, temperature: float) -> Recommender:
-        """Return the same network with scores divided by a temperature: ranks stay as they are."""
+    def with_temperatures(self, temperatures: Mapping[str, float]) -> Recommender:
+        """Return the same network with scores divided by temperatures: ranks stay as they are.
+
+        Args:
+            temperatures: By context; see `scorer.NetworkScorer`.
+        """
         choice, network = self.scorer.choice, self.scorer.network
         other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)
-        other.scorer = NetworkScorer(network, choice, temperature=temperature)
+        other.scorer = NetworkScorer(network, choice, temperatures=temperatures)
         # Counted once for both.
         other.training = self.training
         return other

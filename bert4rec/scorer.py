@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bert4rec.contexts import CONTEXTS, contexts_shown
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.device import DeviceChoice
 from bert4rec.histories import Histories
@@ -27,13 +28,20 @@ class NetworkScorer:
     Args:
         network: Put into evaluation mode and left there.
         choice: Device, precision and threads.
-        temperature: Divides all scores; above 1 makes probabilities more even, ranks stay.
+        temperatures: By context, divide the scores of places that are shown it, 1 where there is
+            none; above 1 makes probabilities more even, ranks stay.
     """
 
-    def __init__(self, network: Network, choice: DeviceChoice, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        choice: DeviceChoice,
+        *,
+        temperatures: Mapping[str, float] | None = None,
+    ) -> None:
         self.network = network.eval()
         self.choice = choice
-        self.temperature = temperature
+        self.temperatures = dict(temperatures or {})
 
     @property
     def mask_idx(self) -> int:
@@ -70,7 +78,7 @@ class NetworkScorer:
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)
         items_bl = np.concatenate([past, column], axis=1)
         places = np.full((len(past), 1), items_bl.shape[1] - 1, dtype=np.int64)
-        return self._read(items_bl, places)[:, 0]
+        return self._read(items_bl, places)[:, 0] / self.temperatures.get("past", 1.0)
 
     @torch.no_grad()
     def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
@@ -83,13 +91,17 @@ class NetworkScorer:
         A network that sees only the past is asked what follows the items that are shown before each
         place. It knows no gaps from training, so these close up.
 
-        They are divided by the temperature, and so are all scores, which are products with them.
+        They are divided by the temperatures, and so are all scores, which are products with them.
         """
-        if self.network.sees_future:
-            return self._read(items_bl, places_bm)
-        return self.vectors(_shown_before(items_bl, places_bm, self.mask_idx)).view(
-            *places_bm.shape, -1
-        )
+        if not self.network.sees_future:
+            shown = _shown_before(items_bl, places_bm, self.mask_idx)
+            return self.vectors(shown).view(*places_bm.shape, -1)
+        states_bmd = self._read(items_bl, places_bm)
+        if not self.temperatures:
+            return states_bmd
+        by_context = np.array([self.temperatures.get(one, 1.0) for one in CONTEXTS], np.float32)
+        divisors_bm = by_context[contexts_shown(_is_shown(items_bl, self.mask_idx), places_bm)]
+        return states_bmd / torch.from_numpy(divisors_bm).to(states_bmd.device)[..., None]
 
     def _read(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         device = self.choice.device
@@ -97,12 +109,18 @@ class NetworkScorer:
             states: Tensor = self.network(
                 torch.as_tensor(items_bl, device=device), torch.as_tensor(places_bm, device=device)
             )
-            return states.float() / self.temperature
+            return states.float()
+
+
+def _is_shown(items_bl: np.ndarray, mask_idx: int) -> np.ndarray:
+    """Return which places of windows hold an item, bool (B, L)."""
+    shown: np.ndarray = (items_bl != PAD_IDX) & (items_bl != mask_idx)
+    return shown
 
 
 def _shown_before(items_bl: np.ndarray, places_bm: np.ndarray, mask_idx: int) -> Histories:
     """Return the items shown before each place of each window, as one history a place."""
-    is_shown = (items_bl != PAD_IDX) & (items_bl != mask_idx)
+    is_shown = _is_shown(items_bl, mask_idx)
     return Histories.of(
         [
             items[:place][shown[:place]]

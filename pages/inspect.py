@@ -40,6 +40,7 @@ PROBLEM_KEY, COMPOSE_PROBLEM_KEY = "inspect_problem", "inspect_compose_problem"
 USER_KEY = "inspect_user"
 LINK_NAMES = ("user", "mask", "items", "from")
 TOP_K = 10
+SURENESS = ":material/percent: How sure is it?"
 
 
 def page() -> None:
@@ -67,7 +68,9 @@ def page() -> None:
     show_refusal(PROBLEM_KEY)
     draw_sequence(recommender, draft)
     draw_places(recommender, draft)
-    draw_calibrated({"": recommender}, "below")
+    # The tab that tells how sure it is says as well how far that is.
+    has_bar = st.session_state.get("inspect_tab") != SURENESS
+    draw_calibrated({"": recommender}, "below", has_bar=has_bar)
     draw_more(run, recommender, draft)
     write_link(draft)
 
@@ -307,7 +310,7 @@ def draw_more(run: Run, recommender: Recommender, draft: Draft) -> None:
             ":material/skip_next: What comes next",
             ":material/edit: Edit the sequence",
             ":material/compare: Another model",
-            ":material/percent: How sure is it?",
+            SURENESS,
             ":material/balance: Does the future matter here?",
         ],
         on_change="rerun",

@@ -16,7 +16,6 @@ from bert4rec.words import ranged
 if TYPE_CHECKING:
     from bert4rec.held_out.future_report import Estimate, FutureReport
 
-CONTEXT_NAMES = {"past": "past only", "future": "future only", "both": "both sides"}
 HIDDEN = ("unseen_users", "test", "validation", "trained")
 
 
@@ -70,6 +69,8 @@ def future(
 
 
 def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str]:
+    from bert4rec.contexts import CONTEXT_NAMES
+
     contexts = [
         (CONTEXT_NAMES[name], _ranged(one.hr), _ranged(one.ndcg), _ranged(one.bits, 2))
         for name, one in report.contexts.items()
@@ -116,9 +117,10 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     """Say whether the probabilities of RUN are what they say.
 
     RUN is a run's id, name or folder, or `last`. Of all items listed with a probability of 20%, a
-    fifth should be the hidden one. A temperature is fitted on half of the users, judged on the
-    others.
+    fifth should be the hidden one. A temperature for each context is fitted on half of the users,
+    judged on the others.
     """
+    from bert4rec.contexts import CONTEXT_NAMES
     from bert4rec.held_out.calibration import calibrate
     from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 
@@ -128,8 +130,16 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     said = [calibration_finding(found), temperature_finding(found)]
     document = {"run": None if model.run is None else model.run.id, "findings": said}
     rows = [
-        (CONTEXT_NAMES[name], plain.error, scaled.error, plain.loss, scaled.loss)
-        for (name, plain), scaled in zip(found.plain.items(), found.scaled.values(), strict=True)
+        (
+            CONTEXT_NAMES[name],
+            one.plain.error,
+            one.plain.loss,
+            one.temperature,
+            one.scaled.error,
+            _ranged(one.gain),
+            "yes" if one.pays else "no",
+        )
+        for name, one in found.contexts.items()
     ]
-    head = ("", "error", "error with it", "loss in bits", "loss with it")
+    head = ("", "error", "loss in bits", "temperature", "error with it", "bits saved", "used")
     show(document | found.as_dict(), [*said, "", *table(head, rows)])

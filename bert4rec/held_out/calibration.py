@@ -1,20 +1,23 @@
-"""Are probabilities what they say? Reliability on hidden items, and a temperature to mend it.
+"""Are probabilities what they say? Reliability on hidden items, and temperatures to mend it.
 
-Of all items listed with a probability of 20%, a fifth should be the hidden one. One number, by
-which all scores are divided, is fitted on some users and judged on others; it changes no rank.
+Of all items listed with a probability of 20%, a fifth should be the hidden one. For each context a
+number by which all scores are divided is fitted on some users and judged on others; it changes no
+rank. A network may be too sure with one context and not sure enough with another, as training shows
+it few places without a past.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bert4rec.contexts import CONTEXT_NAMES
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, held_out_places
@@ -23,13 +26,13 @@ from bert4rec.metrics import LEAST_USERS
 from bert4rec.ranking import RunningTop
 from bert4rec.recommender import Recommender
 from bert4rec.score_blocks import Blocks, LogSums, product_blocks
-from bert4rec.stages import Stage, Watch, tell_nobody
+from bert4rec.stages import Stage, Watch, tell_nobody, within
 from bert4rec.threads import side_by_side
 
 LIST_LENGTH = 10
 N_BINS = 10
 BATCH_PLACES = 256
-# Share of the work that is done once the temperature is fitted: two or three readings of all
+# Share of the work that is done once the temperatures are fitted: two or three readings of all
 # scores, and one to judge it.
 FITTED_SHARE = 0.7
 
@@ -66,30 +69,46 @@ class Reliability:
 
 
 @dataclass(frozen=True)
+class ContextCalibration:
+    """Reliability of one context with and without its temperature.
+
+    Args:
+        temperature: What divides the scores.
+        gain: Bits an item that the temperature saves on the judged places.
+        pays: Whether that gain is sure and the error no greater; else use 1.
+        plain: Without temperature.
+        scaled: With it.
+    """
+
+    temperature: float
+    gain: Estimate
+    pays: bool
+    plain: Reliability
+    scaled: Reliability
+
+    @property
+    def used(self) -> Reliability:
+        """Return the reliability of what is shown: with the temperature where it pays."""
+        return self.scaled if self.pays else self.plain
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """Reliability with and without a fitted temperature, on users that it was not fitted on.
+    """Reliability with and without fitted temperatures, on users that they were not fitted on.
 
     Args:
         part: Where the places are from; see `held_out.held_out_places`.
-        n_fitted: Places that the temperature was fitted on; 0 where the users were too few.
+        n_fitted: Places that the temperatures were fitted on; 0 where the users were too few.
         n_places: Places that were judged.
         n_users: Users whose places were judged.
-        temperature: What divides the scores.
-        gain: Bits an item that the temperature saves on the judged places.
-        pays: Whether that gain is sure and the contexts' mean error no greater; else use 1.
-        plain: By context, without temperature.
-        scaled: By context, with it.
+        contexts: What was found of each context.
     """
 
     part: str
     n_fitted: int
     n_places: int
     n_users: int
-    temperature: float
-    gain: Estimate
-    pays: bool
-    plain: dict[str, Reliability]
-    scaled: dict[str, Reliability]
+    contexts: dict[str, ContextCalibration]
 
     @property
     def is_enough(self) -> bool:
@@ -97,9 +116,14 @@ class Calibration:
         return self.n_users >= LEAST_USERS
 
     @property
-    def used(self) -> dict[str, Reliability]:
-        """Return the reliability of what is shown: with the temperature where it pays."""
-        return self.scaled if self.pays else self.plain
+    def temperatures(self) -> dict[str, float]:
+        """Return what to divide the scores of each context by, where that pays."""
+        return {name: one.temperature for name, one in self.contexts.items() if one.pays}
+
+    def unused(self) -> Calibration:
+        """Return the same with no temperature used, as for scores that are not divided yet."""
+        plain = {name: replace(one, pays=False) for name, one in self.contexts.items()}
+        return replace(self, contexts=plain)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the calibration as plain data."""
@@ -129,13 +153,13 @@ def calibrate(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> Calibration:
-    """Measure how reliable the probabilities are, and fit a temperature.
+    """Measure how reliable the probabilities are, and fit a temperature for each context.
 
     Half of the users drawn are for the fit, the others are judged. With fewer than `LEAST_USERS`
-    for the fit there is none, and the temperature is 1.
+    for the fit there is none, and the temperatures are 1.
 
     Args:
-        recommender: The network, without a temperature of its own.
+        recommender: The network, without temperatures of its own.
         part: Where places are taken; None takes the most honest part that is there.
         n_users: Users drawn at most, up to three places of each.
         seed: Chance behind the draw.
@@ -157,68 +181,72 @@ def calibrate(
     is_fitted = np.isin(places.user_idx, chosen)
     fitted, judged = places.take(is_fitted), places.take(~is_fitted)
     if not len(fitted):
-        return judge_temperature(recommender, judged, 1.0, watch=watch)
-    temperature = fit_temperature(recommender, fitted, watch=watch, end=FITTED_SHARE)
-    return judge_temperature(
-        recommender, judged, temperature, n_fitted=len(fitted), watch=watch, start=FITTED_SHARE
+        return judge_temperatures(recommender, judged, {}, watch=watch)
+    temperatures = fit_temperatures(recommender, fitted, watch=within(watch, 0.0, FITTED_SHARE))
+    return judge_temperatures(
+        recommender,
+        judged,
+        temperatures,
+        n_fitted=len(fitted),
+        watch=within(watch, FITTED_SHARE, 1.0),
     )
 
 
-def fit_temperature(
-    recommender: Recommender, places: Places, *, watch: Watch | None = None, end: float = 1.0
-) -> float:
-    """Return the temperature at which the hidden items are most probable, over all contexts.
+def fit_temperatures(
+    recommender: Recommender, places: Places, *, watch: Watch | None = None
+) -> dict[str, float]:
+    """Return by context the temperature at which the hidden items are most probable.
 
     Args:
         recommender: The network.
         places: Where the items are hidden, one at a time.
         watch: Told how far it has come.
-        end: Share of the whole work that is done then.
     """
-    states = [_states(recommender, places, context) for context in recommender.contexts]
-    return best_temperature(
-        torch.cat(states),
-        np.tile(places.targets, len(states)),
-        recommender.scorer.item_vectors(),
-        n_threads=recommender.scorer.choice.n_side_by_side,
-        watch=watch,
-        end=end,
-    )
+    contexts, found = recommender.contexts, {}
+    for at, context in enumerate(contexts):
+        part = within(watch or tell_nobody, at / len(contexts), (at + 1) / len(contexts))
+        found[context] = best_temperature(
+            _states(recommender, places, context),
+            places.targets,
+            recommender.scorer.item_vectors(),
+            n_threads=recommender.scorer.choice.n_side_by_side,
+            watch=_named(part, CONTEXT_NAMES[context]),
+        )
+    return found
 
 
-def judge_temperature(
+def _named(watch: Watch, name: str) -> Watch:
+    return lambda doing, share: watch(f"{name}, {doing}", share)
+
+
+def judge_temperatures(
     recommender: Recommender,
     places: Places,
-    temperature: float,
+    temperatures: Mapping[str, float],
     *,
     n_fitted: int = 0,
     watch: Watch | None = None,
-    start: float = 0.0,
 ) -> Calibration:
-    """Judge a temperature on places; see `calibrate`."""
+    """Judge temperatures by context, 1 where there is none, on places; see `calibrate`."""
     contexts = recommender.contexts
-    stage = Stage(
-        watch or tell_nobody, "judging probabilities", len(places) * len(contexts), start=start
-    )
-    plain, scaled, saved = {}, {}, []
-    for context in contexts:
-        before, after = _listed(recommender, places, context, temperature, stage)
-        plain[context] = _reliability(before, places.user_idx)
-        scaled[context] = _reliability(after, places.user_idx)
-        saved.append((after.log_p - before.log_p) / math.log(2))
-    gain = Estimate.of(np.mean(saved, axis=0), places.user_idx, is_signed=True)
-    errors = [sum(one.error for one in found.values()) for found in (plain, scaled)]
-    return Calibration(
-        part=places.part,
-        n_fitted=n_fitted,
-        n_places=len(places),
-        n_users=places.n_users,
-        temperature=temperature,
-        gain=gain,
-        pays=gain.low > 0 and errors[1] <= errors[0],
-        plain=plain,
-        scaled=scaled,
-    )
+    n_lists = len(places) * len(contexts)
+    stage = Stage(watch or tell_nobody, "judging probabilities", n_lists)
+    found = {
+        context: _judged(recommender, places, context, temperatures.get(context, 1.0), stage)
+        for context in contexts
+    }
+    return Calibration(places.part, n_fitted, len(places), places.n_users, found)
+
+
+def _judged(
+    recommender: Recommender, places: Places, context: str, temperature: float, stage: Stage
+) -> ContextCalibration:
+    before, after = _listed(recommender, places, context, temperature, stage)
+    saved = (after.log_p - before.log_p) / math.log(2)
+    gain = Estimate.of(saved, places.user_idx, is_signed=True)
+    plain, scaled = (_reliability(listed, places.user_idx) for listed in (before, after))
+    pays = gain.low > 0 and scaled.error <= plain.error
+    return ContextCalibration(temperature, gain, pays, plain, scaled)
 
 
 def _states(recommender: Recommender, places: Places, context: str) -> Tensor:

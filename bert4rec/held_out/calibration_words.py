@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from bert4rec.contexts import CONTEXT_NAMES
 from bert4rec.held_out.calibration import Bin, Calibration, Reliability
 from bert4rec.held_out.future_words import PART_WORDS
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.words import counted, number, percent, span
+from bert4rec.words import counted, percent
 
 # Probabilities that are off by less of the share that they should tell are taken as they are. No
 # fixed error would do: ten items share one hit at most, so that share, HR@10 / 10, can be tiny.
@@ -22,8 +23,8 @@ def calibration_finding(found: Calibration) -> str:
             "This is not enough to tell whether the probabilities are what they say: fewer than "
             f"{LEAST_USERS} users have items for it."
         )
-    context = "both" if "both" in found.used else next(iter(found.used))
-    used = found.used[context]
+    context = "both" if "both" in found.contexts else next(iter(found.contexts))
+    used = found.contexts[context].used
     worst = max(used.bins, key=lambda one: abs(one.probability - one.share.mean))
     # A share of the whole, not of the probabilities.
     points = percent(used.error).removesuffix("%")
@@ -74,17 +75,31 @@ def _of_bin(one: Bin) -> str:
 
 
 def temperature_finding(found: Calibration) -> str:
-    """Return whether a temperature is used and what it is worth, and on what that was measured."""
+    """Return which temperatures are used and which do not pay, and on what that was measured."""
     if not found.n_fitted:
         return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
-    mean, low, high = found.gain.mean, found.gain.low, found.gain.high
-    verb, ends = ("costs", (-mean, -high, -low)) if mean < 0 else ("saves", (mean, low, high))
-    gain = f"{verb} {number(ends[0], 3)} bits an item (95% interval {span(*ends[1:], 3)})"
-    if found.pays:
-        said = f"Scores are divided by {found.temperature:.2f}, which {gain} and changes no rank."
+    pays = {name: one.pays for name, one in found.contexts.items()}
+    if any(pays.values()):
+        said = f"Scores are divided by {divisor_words(found.temperatures)}, which changes no rank."
+        without = [CONTEXT_NAMES[name] for name in pays if not pays[name]]
+        said += f" None pays for {' and '.join(without)}." if without else ""
     else:
-        said = f"No temperature is used: dividing scores by {found.temperature:.2f} {gain}."
+        said = "No temperature is used: none of those that were fitted pays."
     return (
         f"{said} Fitted on {found.n_fitted:,} {PART_WORDS[found.part]}; measured on "
         f"{found.n_places:,} such items of {counted(found.n_users, 'other user')}."
     )
+
+
+def divisor_words(temperatures: Mapping[str, float], about: str = "") -> str:
+    """Return temperatures by context as an enumeration.
+
+    Args:
+        temperatures: One or more.
+        about: Whose they are, said in front of the contexts.
+    """
+    told = [
+        f"{divisor:.2f} ({', '.join(filter(None, (about, CONTEXT_NAMES[name])))})"
+        for name, divisor in temperatures.items()
+    ]
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

@@ -91,7 +91,6 @@ def best_temperature(
     *,
     n_threads: int = 1,
     watch: Watch | None = None,
-    end: float = 1.0,
 ) -> float:
     """Return the temperature, within the bounds, at which the targets are most probable.
 
@@ -103,16 +102,15 @@ def best_temperature(
         item_vectors: Of items 1..N, (N, D).
         n_threads: Threads that read rows side by side.
         watch: Told how far it has come.
-        end: Share of the whole work that is done then.
 
     Cost: two or three products of all rows with all items.
     """
     reading = _Reading(item_vectors, n_threads, watch or tell_nobody)
     inverse = 1.0
     if len(targets) >= FIRST_OF * LEAST_FIRST:
-        reading.tells("looking for the temperature", FIRST_SHARE * end)
+        reading.tells("looking for the temperature", FIRST_SHARE)
         inverse = reading.lowest(states_bd[::FIRST_OF], targets[::FIRST_OF], inverse)
-    reading.tells("fitting the temperature", end)
+    reading.tells("fitting the temperature", 1.0)
     return 1.0 / reading.lowest(states_bd, targets, inverse)
 
 

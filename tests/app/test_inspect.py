@@ -362,7 +362,7 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
         assert told_means.to_list() == pytest.approx(means[name].round(digits).to_list())
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
-    assert "With temperature" in app.dataframe[-1].proto.columns
+    assert "With it" in app.dataframe[-1].proto.columns
     bins = unfolded(app, "As a table").dataframe[-1].value
     assert bins.groupby("context", sort=False)["n"].sum().nunique() == 1
     assert (bins["low"] <= bins["share"]).all()
@@ -387,7 +387,7 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.error
-    assert "With temperature" in app.dataframe[-1].proto.columns
+    assert "With it" in app.dataframe[-1].proto.columns
 
 
 @pytest.mark.usefixtures("run")

@@ -104,14 +104,18 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def paying(recommender: Recommender, *, watch: object) -> Calibration:
-        return replace(calibrate(recommender), temperature=2.0, pays=True)
+        found = calibrate(recommender)
+        contexts = {
+            name: replace(one, temperature=2.0, pays=True) for name, one in found.contexts.items()
+        }
+        return replace(found, contexts=contexts)
 
     monkeypatch.setitem(FINDERS, "calibration", paying)
     app = open_recommend(view="user", user="u3", last="shown")
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     here = tables(app)[1]["Probability"].iloc[0]
-    assert "scores are divided by 2.00 (first), see *How sure is it?*" in texts(app)
+    assert "scores are divided by 2.00 (first, past only), see *How sure is it?*" in texts(app)
     assert "Calibrating" not in texts(app)
     app.switch_page("pages/inspect.py")
     app.query_params["user"] = "u3"
@@ -120,7 +124,8 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     there = next(table for table in tables(app) if "Probability" in table)
     assert there["Probability"].iloc[0] == here
     press(app, "Hide the last")
-    assert "scores are divided by 2.00, see *How sure is it?*" in texts(app)
+    divided = "2.00 (past only), 2.00 (future only) and 2.00 (both sides)"
+    assert f"scores are divided by {divided}, see *How sure is it?*" in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:

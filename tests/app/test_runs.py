@@ -529,7 +529,11 @@ def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
     trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def paying(recommender: Recommender, *, watch: object) -> Calibration:
-        return replace(calibrate(recommender), temperature=2.0, pays=True)
+        found = calibrate(recommender)
+        contexts = {
+            name: replace(one, temperature=2.0, pays=True) for name, one in found.contexts.items()
+        }
+        return replace(found, contexts=contexts)
 
     monkeypatch.setitem(FINDERS, "calibration", paying)
     app = open_runs([trained, twin(trained)])
@@ -537,11 +541,11 @@ def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
     drawn(app)
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     drawn(app)
-    model = load_model(trained).with_temperature(2.0)
+    model = load_model(trained).with_temperatures({"past": 2.0})
     history = [model.vocabulary.item_id(int(item)) for item in model.dataset.history(0)]
     likely = percent(model.recommend(history, 1)[0].probability)
     assert app.dataframe[-1].value.iloc[0, 1].endswith(f"({likely})")
-    assert "scores are divided by 2.00" in texts(app)
+    assert "scores are divided by 2.00 (" in texts(app)
 
 
 def test_a_user_of_one_dataset_is_not_asked_of_another(trained: Run, workspace: Path) -> None:

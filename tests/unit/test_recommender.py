@@ -133,7 +133,7 @@ def test_seen_items_are_kept_and_marked_on_request(recommender: Recommender) -> 
 
 
 def test_what_trained_is_counted_once_whatever_the_temperature(recommender: Recommender) -> None:
-    assert recommender.with_temperature(2.0).training is recommender.training
+    assert recommender.with_temperatures({"past": 2.0}).training is recommender.training
 
 
 def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:

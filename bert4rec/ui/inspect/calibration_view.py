@@ -13,6 +13,8 @@ from bert4rec.ui.folded import folded
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS, TEXT
+from bert4rec.view.worded import worded_as
+from bert4rec.words import ranged
 
 CHART_PX = 340
 
@@ -20,26 +22,11 @@ CHART_PX = 340
 def draw_calibration(found: Calibration) -> None:
     """Draw whether the probabilities that are shown are what they say."""
     st.markdown(f"**{escape(calibration_finding(found))}**")
-    chart, figures = st.columns([3, 2], vertical_alignment="center")
+    chart, figures = st.columns(2, vertical_alignment="center")
     with chart:
         _draw_bins(found)
     with figures:
-        draw_frame(
-            error_table(found),
-            hide_index=True,
-            column_config={
-                "context": "Context",
-                "plain": st.column_config.NumberColumn(
-                    "Off by, points",
-                    format="%.2f",
-                    help="By how many percentage points the network's own probabilities are off",
-                ),
-                "scaled": st.column_config.NumberColumn(
-                    "With temperature", format="%.2f", help="The same with scores divided by it"
-                ),
-            },
-            alt="Calibration error by context, without and with a temperature",
-        )
+        _draw_errors(found)
         st.caption(escape(temperature_finding(found)))
         st.caption(
             "Of all items listed with a probability of 20%, a fifth should be the hidden one: then "
@@ -51,16 +38,54 @@ def draw_calibration(found: Calibration) -> None:
             _draw_bin_table(bin_table(found), calibration_finding(found))
 
 
+def _draw_errors(found: Calibration) -> None:
+    numbers = st.column_config.NumberColumn
+    draw_frame(
+        worded_as(error_table(found), _gain_words(found)),
+        hide_index=True,
+        column_config={
+            "context": st.column_config.TextColumn("Context", width=88),
+            "plain": numbers(
+                "Off by, points",
+                format="%.2f",
+                width=92,
+                help="By how many percentage points the network's own probabilities are off",
+            ),
+            "temperature": numbers(
+                "Temperature",
+                format="%.2f",
+                width=92,
+                help="What the scores are divided by where that pays: where it surely saves bits "
+                "and the probabilities are no farther off",
+            ),
+            "scaled": numbers(
+                "With it", format="%.2f", width=72, help="Off by, with scores divided by it"
+            ),
+            "gain": numbers(
+                "Bits saved", width=144, help="Of those it takes to tell each item; 95% interval"
+            ),
+        },
+        alt="Calibration error by context, without and with a temperature",
+    )
+
+
+def _gain_words(found: Calibration) -> pd.DataFrame:
+    gains = [one.gain for one in found.contexts.values()]
+    return pd.DataFrame({"gain": [ranged(one.mean, one.low, one.high, 3) for one in gains]})
+
+
 def error_table(found: Calibration) -> pd.DataFrame:
-    """Return by how many percentage points each context is off, without and with temperature."""
+    """Return a row for each context: points off, its temperature, and what that is worth."""
     return pd.DataFrame(
         [
             {
                 "context": CONTEXT_WORDS[name],
-                "plain": 100 * found.plain[name].error,
-                "scaled": 100 * found.scaled[name].error,
+                "plain": 100 * one.plain.error,
+                "temperature": one.temperature,
+                "scaled": 100 * one.scaled.error,
+                "gain": one.gain.mean,
             }
-            for name in found.plain
+            for name, one in found.contexts.items()
         ]
     )
 
@@ -77,8 +102,8 @@ def bin_table(found: Calibration) -> pd.DataFrame:
                 "high": 100 * one.share.high,
                 "n": one.n,
             }
-            for name, reliability in found.used.items()
-            for one in reliability.bins
+            for name, context in found.contexts.items()
+            for one in context.used.bins
         ]
     )
 

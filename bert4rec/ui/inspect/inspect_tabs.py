@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import streamlit as st
 
 from bert4rec.attention import place_attention
 from bert4rec.explain import occlusion
+from bert4rec.held_out.calibration_words import divisor_words
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.inspect import explanation_table, future_view
@@ -72,9 +71,12 @@ def draw_sureness(run: Run) -> None:
         draw_calibration(found)
         return
     # What stands above is not divided by anything yet.
-    draw_calibration(replace(found, pays=False))
-    if found.pays:
-        st.caption("It would pay at this epoch: one that does is used once the run has ended.")
+    draw_calibration(found.unused())
+    if found.temperatures:
+        st.caption(
+            f"At this epoch it would pay to divide scores by {divisor_words(found.temperatures)}: "
+            "what pays is used once the run has ended."
+        )
 
 
 def draw_future(run: Run) -> None:

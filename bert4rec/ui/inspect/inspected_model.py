@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
 
 from bert4rec.background.findings import Found
+from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import Bert4RecError
 from bert4rec.held_out.calibration import Calibration
+from bert4rec.held_out.calibration_words import divisor_words
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
@@ -25,7 +27,7 @@ def open_model(run: Run) -> Recommender:
     """Load what a run has learned so far and, while it trains, draw the page anew with more.
 
     The draft is kept by the session, so that only predictions change. Scores of a run that has
-    ended are divided by its temperature, once that is known and where it pays.
+    ended are divided by its temperatures, once they are known and where they pay.
 
     Raises:
         NotFoundError: there is no checkpoint.
@@ -39,23 +41,29 @@ def open_model(run: Run) -> Recommender:
 
 
 def ended_model(run: Run) -> Recommender:
-    """Load the best checkpoint of a run, with its temperature where that is known and pays."""
-    recommender, temperature = load_recommender(run.id), temperature_of(run)
-    return recommender if temperature == 1 else recommender.with_temperature(temperature)
+    """Load the best checkpoint of a run, with its temperatures where they are known and pay."""
+    recommender, temperatures = load_recommender(run.id), temperatures_of(run)
+    return recommender.with_temperatures(temperatures) if temperatures else recommender
 
 
-def temperature_of(run: Run) -> float:
-    """Return what divides the scores of a run: 1 where that does not pay or is not known yet."""
+def temperatures_of(run: Run) -> dict[str, float]:
+    """Return by context what divides the scores of a run, where that is known and pays."""
     found = _calibration(run)
     value: Calibration | None = None if found is None else found.value
-    return value.temperature if value is not None and value.pays else 1.0
+    return {} if value is None else value.temperatures
 
 
 def _calibration(run: Run) -> Found | None:
     return None if is_training(run) else state.finding_service().ask(run, "calibration")
 
 
-def draw_calibrated(models: Mapping[str, Recommender], where: str) -> None:
+def draw_calibrated(
+    models: Mapping[str, Recommender],
+    where: str,
+    contexts: Collection[str] = CONTEXTS,
+    *,
+    has_bar: bool = True,
+) -> None:
     """Say that probabilities are calibrated, and how; while that is being found, that it is.
 
     The page is drawn anew once it is known.
@@ -63,28 +71,36 @@ def draw_calibrated(models: Mapping[str, Recommender], where: str) -> None:
     Args:
         models: By their names; one alone needs none.
         where: Where to read more.
+        contexts: Those of which the page shows something.
+        has_bar: Whether it says how far that is; else that stands elsewhere on the page.
     """
     used = {}
     for name, model in models.items():
         assert isinstance(model.run, Run)
-        used[name] = (model.run, model.scorer.temperature)
-    draw_temperatures(used, where)
+        used[name] = (model.run, model.scorer.temperatures)
+    draw_temperatures(used, where, contexts, has_bar=has_bar)
 
 
-def draw_temperatures(used: Mapping[str, tuple[Run, float]], where: str) -> None:
+def draw_temperatures(
+    used: Mapping[str, tuple[Run, Mapping[str, float]]],
+    where: str,
+    contexts: Collection[str] = CONTEXTS,
+    *,
+    has_bar: bool = True,
+) -> None:
     """Say the same of runs by their names, each with what its scores were divided by."""
-    for run, temperature in used.values():
+    for run, temperatures in used.values():
         found = _calibration(run)
         is_running = found is not None and found.state == "running"
         # It may have been found since the model was opened.
-        if is_running or temperature_of(run) != temperature:
-            _wait(run, "calibration", "Calibrating probabilities…")
+        if is_running or temperatures_of(run) != temperatures:
+            _wait(run, "calibration", "Calibrating probabilities…", has_bar=has_bar)
             return
-    told = " and ".join(
-        f"{temperature:.2f}" + (f" ({escape(name)})" if name else "")
-        for name, (_, temperature) in used.items()
-        if temperature != 1
-    )
+    shown = {
+        name: {context: by for context, by in temperatures.items() if context in contexts}
+        for name, (_, temperatures) in used.items()
+    }
+    told = " and ".join(divisor_words(by, escape(name)) for name, by in shown.items() if by)
     if told:
         st.caption(
             f"Probabilities are calibrated: scores are divided by {told}, see *How sure is it?* "
@@ -164,14 +180,16 @@ def _requested_words(found: Found | None) -> str:
 
 
 @st.fragment(run_every=0.5)
-def _wait(run: Run, kind: str, text: str, *, is_requested: bool = False) -> None:
+def _wait(
+    run: Run, kind: str, text: str, *, is_requested: bool = False, has_bar: bool = True
+) -> None:
     service = state.finding_service()
     found = service.requested(run, kind) if is_requested else service.ask(run, kind)
     if found is None or found.state != "running":
         draw_anew()
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
     # What takes no longer than a moment tells nothing.
-    if found is not None and found.doing:
+    if has_bar and found is not None and found.doing:
         st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)}"))
 
 

@@ -14,7 +14,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
-from bert4rec.ui.inspect.inspected_model import draw_temperatures, temperature_of
+from bert4rec.ui.inspect.inspected_model import draw_temperatures, temperatures_of
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, percent
@@ -53,7 +53,7 @@ def _draw(runs: dict[str, Run]) -> None:
     recent = [dataset.vocabulary.title(int(item)) for item in history[-N_RECENT:]]
     # Titles may hold commas.
     st.caption(f"{counted(len(history), 'item')}, the newest: {escape(' · '.join(recent))}")
-    temperatures = {label: temperature_of(run) for label, run in runs.items()}
+    temperatures = {label: temperatures_of(run) for label, run in runs.items()}
     lists = {
         label: _expected(str(run.folder), run.checkpoint_ns("best"), temperatures[label], user)
         for label, run in runs.items()
@@ -66,7 +66,7 @@ def _draw(runs: dict[str, Run]) -> None:
     draw_frame(table, hide_index=True, alt=f"What each run expects next. {finding}")
     st.caption(f"{finding} In brackets each network's own probability, over the whole catalogue.")
     used = {label: (run, temperatures[label]) for label, run in runs.items()}
-    draw_temperatures(used, "on the page Inspect")
+    draw_temperatures(used, "on the page Inspect", ("past",))
 
 
 def _choose_user(dataset: SequenceDataset) -> str:
@@ -97,9 +97,10 @@ def _cells(titles: list[str], shares: list[float]) -> list[str]:
 
 @st.cache_data(max_entries=200, show_spinner="Asking the models…")
 def _expected(
-    folder: str, checkpoint_ns: int, temperature: float, user: str
+    folder: str, checkpoint_ns: int, temperatures: dict[str, float], user: str
 ) -> tuple[list[str], list[float]]:
-    model = cache.load_recommender(Path(folder).name, checkpoint_ns).with_temperature(temperature)
+    model = cache.load_recommender(Path(folder).name, checkpoint_ns)
+    model = model.with_temperatures(temperatures)
     indices = model.dataset.history(model.dataset.user_idx(user))
     history = [model.vocabulary.item_id(int(idx)) for idx in indices]
     found = model.recommend(history, min(N_EXPECTED, model.dataset.n_items))

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bert4rec.contexts import CONTEXT_NAMES
 from bert4rec.explain import Prediction
 from bert4rec.suggestions import Suggestion
 from bert4rec.ui.reading_table import Column, count_column, draw_table, share_column
 from bert4rec.view.markdown import escape
 from bert4rec.words import number, percent, signed
 
-CONTEXT_WORDS = {"past": "Past only", "future": "Future only", "both": "Both sides"}
+CONTEXT_WORDS = {name: words.capitalize() for name, words in CONTEXT_NAMES.items()}
 # Plain signs: the name of an icon would be read out as it is written.
 CONTEXT_SIGNS = {"past": "←", "future": "→", "both": "↔"}
 BITS_HELP = (

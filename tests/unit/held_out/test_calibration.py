@@ -13,19 +13,23 @@ from bert4rec.held_out.calibration import (
     N_BINS,
     Bin,
     Calibration,
+    ContextCalibration,
     Reliability,
     calibrate,
-    fit_temperature,
-    judge_temperature,
+    fit_temperatures,
+    judge_temperatures,
 )
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, middle_places
+from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 
 # So little trained, the network is far too unsure: its own best temperature lies below the lowest.
+# Both sides tell what stands between them for certain: none is low enough for them.
 SHARP = 0.05
+UNSURE = ("past", "future")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def test_the_error_is_that_of_single_predictions(
     recommender: Recommender, places: Places, context: str
 ) -> None:
     few = places.take(slice(0, 40))
-    found = judge_temperature(recommender, few, 1.0).plain[context]
+    found = judge_temperatures(recommender, few, {}).contexts[context].plain
     probability, is_hidden, loss = plain_listed(recommender, few, context)
     order = np.argsort(probability, kind="stable")
     parts = np.array_split(order, N_BINS)
@@ -68,58 +72,110 @@ def test_the_error_is_that_of_single_predictions(
     assert probabilities == sorted(probabilities)
 
 
-def test_a_temperature_is_found_again(recommender: Recommender, places: Places) -> None:
+def alike(divisor: float) -> dict[str, float]:
+    """The same temperature for all contexts."""
+    return dict.fromkeys(CONTEXTS, divisor)
+
+
+def test_each_temperature_is_found_again(recommender: Recommender, places: Places) -> None:
     """Scores that were divided by a number need that much less of a temperature."""
-    found = [
-        divisor * fit_temperature(recommender.with_temperature(divisor), places)
-        for divisor in (0.04, 0.05, 0.06)
+    divisors = [
+        {"past": 0.04, "future": 0.06},
+        {"past": 0.06, "future": 0.05},
     ]
-    assert found == pytest.approx([found[0]] * 3, rel=0.02)
+    one, other = (
+        {
+            context: by[context] * fitted[context]
+            for fitted in [fit_temperatures(recommender.with_temperatures(by), places)]
+            for context in UNSURE
+        }
+        for by in divisors
+    )
+    assert one == pytest.approx(other, rel=0.02)
 
 
-def test_the_fitted_temperature_is_the_best_of_its_neighbours(
-    recommender: Recommender, places: Places
+@pytest.mark.parametrize("context", UNSURE)
+def test_a_fitted_temperature_is_the_best_of_its_neighbours(
+    recommender: Recommender, places: Places, context: str
 ) -> None:
-    sharper = recommender.with_temperature(SHARP)
-    fitted = fit_temperature(sharper, places)
+    sharper = recommender.with_temperatures(alike(SHARP))
+    fitted = fit_temperatures(sharper, places)[context]
 
     def loss(temperature: float) -> float:
-        found = judge_temperature(sharper, places, temperature)
-        return sum(one.loss for one in found.scaled.values())
+        found = judge_temperatures(sharper, places, {context: temperature})
+        return found.contexts[context].scaled.loss
 
     assert loss(fitted) < min(loss(0.9 * fitted), loss(1.1 * fitted))
 
 
-def test_a_temperature_that_is_far_off_is_mended(recommender: Recommender, places: Places) -> None:
-    best = SHARP * fit_temperature(recommender.with_temperature(SHARP), places)
-    found = calibrate(recommender.with_temperature(0.4 * best), "trained", n_users=200)
-    assert found.pays
-    assert found.used == found.scaled
-    assert found.gain.low > 0
-    errors = [sum(one.error for one in by.values()) for by in (found.scaled, found.plain)]
-    assert errors[0] < errors[1]
+def test_the_context_whose_temperature_is_far_off_is_mended(
+    recommender: Recommender, places: Places
+) -> None:
+    fitted = fit_temperatures(recommender.with_temperatures(alike(SHARP)), places)
+    divisors = {context: SHARP * by for context, by in fitted.items()} | {"future": 0.02}
+    found = calibrate(recommender.with_temperatures(divisors), "trained", n_users=200)
+    future = found.contexts["future"]
+    assert future.pays
+    assert found.temperatures["future"] == future.temperature > 1.2
+    assert future.used == future.scaled
+    assert future.gain.low > 0
+    assert future.scaled.error < future.plain.error
+    assert found.contexts["past"].temperature == pytest.approx(1, abs=0.1)
+    plain = found.unused()
+    assert plain.temperatures == {}
+    assert plain.contexts["future"].used == future.plain
+
+
+@pytest.mark.parametrize(
+    ("items", "place", "context"),
+    [
+        ([4, None, 6], 1, "both"),
+        ([4, 5, None], 2, "past"),
+        ([None, 5, 6], 0, "future"),
+        ([None, None, 6], 1, "future"),
+        ([4, None, None], 1, "past"),
+        ([None, None, None], 1, "past"),
+    ],
+)
+def test_a_place_is_divided_by_the_temperature_of_what_it_is_shown(
+    recommender: Recommender, items: list[int | None], place: int, context: str
+) -> None:
+    mask_idx = recommender.vocabulary.mask_idx
+    encoded = np.array([mask_idx if item is None else item for item in items])
+    divisors = {"past": 2.0, "future": 3.0, "both": 5.0}
+    plain = recommender.scores_at(encoded, [place])
+    divided = recommender.with_temperatures(divisors).scores_at(encoded, [place])
+    torch.testing.assert_close(divided * divisors[context], plain)
+
+
+def test_what_comes_next_is_divided_by_the_temperature_of_the_past(
+    recommender: Recommender,
+) -> None:
+    history = Histories.of([np.array([4, 5, 6])])
+    plain = recommender.scorer.scores(history)
+    divided = recommender.with_temperatures({"past": 2.0, "both": 5.0}).scorer.scores(history)
+    torch.testing.assert_close(2 * divided, plain)
 
 
 def test_a_temperature_that_changes_nothing_does_not_pay(
     recommender: Recommender, places: Places
 ) -> None:
-    found = judge_temperature(recommender, places, 1.0)
-    assert not found.pays
-    assert found.used == found.plain == found.scaled
+    found = judge_temperatures(recommender, places, {})
+    assert found.temperatures == {}
+    for one in found.contexts.values():
+        assert one.used == one.plain == one.scaled
 
 
-@pytest.mark.parametrize("temperature", [0.5, 2.0])
-def test_one_reading_judges_as_two_networks_would(
-    recommender: Recommender, places: Places, temperature: float
-) -> None:
-    """The plain way divides all that the network says by the temperature and judges it anew."""
-    found = judge_temperature(recommender, places, temperature)
-    divided = recommender.with_temperature(temperature)
-    expected = judge_temperature(divided, places, 1.0).plain
-    for context, scaled in found.scaled.items():
-        assert scaled.error == pytest.approx(expected[context].error, abs=1e-6)
-        assert scaled.loss == pytest.approx(expected[context].loss, abs=1e-5)
-        probabilities = [one.probability for one in expected[context].bins]
+def test_one_reading_judges_as_two_networks_would(recommender: Recommender, places: Places) -> None:
+    """The plain way divides what the network says by the temperatures and judges it anew."""
+    temperatures = {"past": 0.5, "future": 2.0, "both": 1.5}
+    found = judge_temperatures(recommender, places, temperatures)
+    divided = judge_temperatures(recommender.with_temperatures(temperatures), places, {})
+    for context, expected in divided.contexts.items():
+        scaled = found.contexts[context].scaled
+        assert scaled.error == pytest.approx(expected.plain.error, abs=1e-6)
+        assert scaled.loss == pytest.approx(expected.plain.loss, abs=1e-5)
+        probabilities = [one.probability for one in expected.plain.bins]
         assert [one.probability for one in scaled.bins] == pytest.approx(probabilities, rel=1e-4)
 
 
@@ -131,7 +187,9 @@ def test_it_tells_how_far_it_is(recommender: Recommender) -> None:
     assert told[0] == ("drawing hidden items", 0.0)
     n_lists = found.n_places * len(CONTEXTS)
     assert told[-1] == (f"judging probabilities: {n_lists:,} of {n_lists:,}", 1.0)
-    assert any(doing.startswith("fitting the temperature, reading 1: ") for doing, _ in told)
+    for context in ("past only", "future only", "both sides"):
+        begun = f"{context}, fitting the temperature, reading 1: "
+        assert any(doing.startswith(begun) for doing, _ in told)
 
 
 def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Recommender) -> None:
@@ -139,13 +197,16 @@ def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Re
     assert found.n_fitted + found.n_places == 100
     assert found.n_users == 50
     assert found == calibrate(recommender, n_users=100)
-    assert json.loads(json.dumps(found.as_dict()))["temperature"] == found.temperature
+    document = json.loads(json.dumps(found.as_dict()))["contexts"]
+    for context, one in found.contexts.items():
+        assert document[context]["temperature"] == one.temperature
 
 
 def test_few_users_give_neither_a_verdict_nor_a_temperature(recommender: Recommender) -> None:
     some, few = (calibrate(recommender, n_users=n_users) for n_users in (49, 24))
     for found in (some, few):
-        assert (found.n_fitted, found.temperature, found.pays) == (0, 1.0, False)
+        assert (found.n_fitted, found.temperatures) == (0, {})
+        assert {one.temperature for one in found.contexts.values()} == {1.0}
         assert "it takes 50 users to fit and judge one" in temperature_finding(found)
     assert calibration_finding(some).startswith("The probabilities are")
     assert "fewer than 25 users" in calibration_finding(few)
@@ -154,7 +215,7 @@ def test_few_users_give_neither_a_verdict_nor_a_temperature(recommender: Recomme
 def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Recommender) -> None:
     items, at = np.array([4, 5, 6, 7, 8, 9]), 2
     (plain,) = predict_masked(recommender, items, [at])
-    (warm,) = predict_masked(recommender.with_temperature(2.0), items, [at])
+    (warm,) = predict_masked(recommender.with_temperatures({"both": 2.0}), items, [at])
     assert warm.true_rank == plain.true_rank
     assert [one.item_idx for one in warm.top] == [one.item_idx for one in plain.top]
     shown = items.copy()
@@ -165,18 +226,33 @@ def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Reco
 
 
 @pytest.mark.parametrize(
-    ("gain", "said"),
+    ("pays", "said"),
     [
-        (Estimate(0.02, 0.01, 0.03), "saves 0.020 bits an item (95% interval 0.010 to 0.030)"),
-        (Estimate(-0.001, -0.011, 0.009), "costs 0.001 bits an item (95% interval −0.009 to"),
-        (Estimate(-0.0001, -0.0002, 0.0001), "costs 0.000 bits an item (95% interval 0.000 to"),
+        (
+            ("past", "future", "both"),
+            "Scores are divided by 1.05 (past only), 1.60 (future only) and 0.93 (both sides), "
+            "which changes no rank. Fitted on ",
+        ),
+        (
+            ("future",),
+            "Scores are divided by 1.60 (future only), which changes no rank. None pays for past "
+            "only and both sides. Fitted on ",
+        ),
+        ((), "No temperature is used: none of those that were fitted pays. Fitted on "),
     ],
 )
-def test_a_temperature_that_makes_it_worse_costs_bits_and_saves_none(
-    recommender: Recommender, gain: Estimate, said: str
+def test_it_is_told_which_temperatures_are_used(
+    recommender: Recommender, pays: tuple[str, ...], said: str
 ) -> None:
-    found = replace(calibrate(recommender), gain=gain, pays=False)
-    assert said in temperature_finding(found)
+    found = calibrate(recommender, n_users=100)
+    divisors = {"past": 1.05, "future": 1.6, "both": 0.93}
+    contexts = {
+        name: replace(one, temperature=divisors[name], pays=name in pays)
+        for name, one in found.contexts.items()
+    }
+    finding = temperature_finding(replace(found, contexts=contexts))
+    assert finding.startswith(said)
+    assert finding.endswith("measured on 50 such items of 50 other users.")
 
 
 def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
@@ -184,11 +260,9 @@ def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
     shares = [share * two_parts for two_parts in (0.4, 1.6)]
     bins = tuple(Bin(5 * n_places, factor * one, Estimate(one, one, one)) for one in shares)
     error = abs(factor - 1) * share
-    context = {"both": Reliability(error, 8.0, bins)}
-    none = Estimate(0.0, 0.0, 0.0)
-    return calibration_finding(
-        Calibration("test", 0, n_places, n_places, 1.0, none, False, context, context)
-    )
+    both = Reliability(error, 8.0, bins)
+    context = ContextCalibration(1.0, Estimate(0.0, 0.0, 0.0), False, both, both)
+    return calibration_finding(Calibration("test", 0, n_places, n_places, {"both": context}))
 
 
 def test_probabilities_that_are_six_times_too_low_are_so_however_rarely_items_are_found() -> None:
