@@ -116,11 +116,12 @@ def test_the_context_whose_temperature_is_far_off_is_mended(
     found = calibrate(recommender.with_temperatures(divisors), "trained", n_users=200)
     future = found.contexts["future"]
     assert future.pays
-    assert found.temperatures["future"] == future.temperature > 1.2
+    assert found.temperatures["future"] == future.temperature > 2
     assert future.used == future.scaled
     assert future.gain.low > 0
     assert future.scaled.error < future.plain.error
-    assert found.contexts["past"].temperature == pytest.approx(1, abs=0.1)
+    # The items that were fitted first are others.
+    assert found.contexts["past"].temperature == pytest.approx(1, abs=0.4)
     plain = found.unused()
     assert plain.temperatures == {}
     assert plain.contexts["future"].used == future.plain
