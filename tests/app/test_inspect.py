@@ -405,10 +405,14 @@ def test_what_takes_long_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     try:
         assert has_told.wait(LIMIT_S)
         app.run()
-        bars = {(bar.proto.value, bar.proto.text) for bar in app.get("progress")}
+        bars = [[(bar.proto.value, bar.proto.text) for bar in app.get("progress")]]
+        app.session_state["inspect_tab"] = ":material/percent: How sure is it?"
+        app.run()
+        bars.append([(bar.proto.value, bar.proto.text) for bar in app.get("progress")])
     finally:
         may_end.set()
-    assert bars == {(25, "Judging probabilities: 5 of 20, 25%.")}
+    # Where the tab tells it as well, it is told there alone.
+    assert bars == 2 * [[(25, "Judging probabilities: 5 of 20, 25%.")]]
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.get("progress")

@@ -17,15 +17,17 @@ from bert4rec.view.worded import worded_as
 from bert4rec.words import ranged
 
 CHART_PX = 340
+# The table of errors needs so much, or it has to be moved sideways.
+MIN_FIGURES_PX = 500
 
 
 def draw_calibration(found: Calibration) -> None:
     """Draw whether the probabilities that are shown are what they say."""
     st.markdown(f"**{escape(calibration_finding(found))}**")
-    chart, figures = st.columns(2, vertical_alignment="center")
-    with chart:
+    cells = st.grid(2, min_column_width=MIN_FIGURES_PX)
+    with cells.container():
         _draw_bins(found)
-    with figures:
+    with cells.container(vertical_alignment="center", height="stretch"):
         _draw_errors(found)
         st.caption(escape(temperature_finding(found)))
         st.caption(
