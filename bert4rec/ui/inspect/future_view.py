@@ -27,6 +27,7 @@ from bert4rec.words import caption_of, counted, number, ranged
 
 LONGEST_LABEL = 60
 GAIN_TITLE = "Gain in NDCG@10, both sides over the past"
+OWN_PROBABILITIES = "Told by the network's own probabilities, without a temperature."
 # Few labels: of many every other one would be left out, and with it the 0 of the dashed line.
 GAIN_AXIS: dict[str, Any] = {
     "tickCount": 5,
@@ -124,7 +125,9 @@ def _draw_figures(report: FutureReport) -> None:
             "what": st.column_config.TextColumn("Mean and 95% interval", width=156),
             "ndcg": st.column_config.NumberColumn("NDCG@10", width=144),
             "hr": st.column_config.NumberColumn("HR@10", width=144),
-            "bits": st.column_config.NumberColumn("Bits", width=124, help=BITS_HELP),
+            "bits": st.column_config.NumberColumn(
+                "Bits", width=124, help=f"{BITS_HELP} {OWN_PROBABILITIES}"
+            ),
         },
         alt="Metrics of the hidden items by context",
     )
