@@ -362,7 +362,9 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
         assert told_means.to_list() == pytest.approx(means[name].round(digits).to_list())
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
-    assert "With it" in app.dataframe[-1].proto.columns
+    errors = table_with(app, "Bits saved")
+    assert errors["Context"].tolist() == ["Past only", "Future only", "Both sides"]
+    assert errors["Bits saved"].str.fullmatch(r"−?\d\.\d{3} \(.+ to .+\)").all()
     bins = unfolded(app, "As a table").dataframe[-1].value
     assert bins.groupby("context", sort=False)["n"].sum().nunique() == 1
     assert (bins["low"] <= bins["share"]).all()
@@ -387,7 +389,7 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.error
-    assert "With it" in app.dataframe[-1].proto.columns
+    assert len(table_with(app, "Bits saved")) == 3
 
 
 @pytest.mark.usefixtures("run")

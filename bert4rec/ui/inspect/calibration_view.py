@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -10,11 +12,11 @@ from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS, TEXT
-from bert4rec.view.worded import worded_as
-from bert4rec.words import ranged
+from bert4rec.words import number, ranged
 
 CHART_PX = 340
 # The table of errors needs so much, or it has to be moved sideways.
@@ -41,39 +43,32 @@ def draw_calibration(found: Calibration) -> None:
 
 
 def _draw_errors(found: Calibration) -> None:
-    numbers = st.column_config.NumberColumn
-    draw_frame(
-        worded_as(error_table(found), _gain_words(found)),
-        hide_index=True,
-        column_config={
-            "context": st.column_config.TextColumn("Context", width=88),
-            "plain": numbers(
+    draw_table(
+        error_table(found),
+        [
+            Column("context", "Context"),
+            _figure(
+                "plain",
                 "Off by, points",
-                format="%.2f",
-                width=92,
-                help="By how many percentage points the network's own probabilities are off",
+                "By how many percentage points the network's own probabilities are off",
             ),
-            "temperature": numbers(
+            _figure(
+                "temperature",
                 "Temperature",
-                format="%.2f",
-                width=92,
-                help="What the scores are divided by where that pays: where it surely saves bits "
-                "and the probabilities are no farther off",
+                "What the scores are divided by where that pays: where it surely saves bits and "
+                "the probabilities are no farther off",
             ),
-            "scaled": numbers(
-                "With it", format="%.2f", width=72, help="Off by, with scores divided by it"
+            _figure("scaled", "With it", "Off by, with scores divided by it"),
+            Column(
+                "gain", "Bits saved", "Of those it takes to tell an item; 95% interval", str, True
             ),
-            "gain": numbers(
-                "Bits saved", width=144, help="Of those it takes to tell each item; 95% interval"
-            ),
-        },
+        ],
         alt="Calibration error by context, without and with a temperature",
     )
 
 
-def _gain_words(found: Calibration) -> pd.DataFrame:
-    gains = [one.gain for one in found.contexts.values()]
-    return pd.DataFrame({"gain": [ranged(one.mean, one.low, one.high, 3) for one in gains]})
+def _figure(name: str, title: str, about: str) -> Column:
+    return Column(name, title, about, words=partial(number, digits=2), is_number=True)
 
 
 def error_table(found: Calibration) -> pd.DataFrame:
@@ -85,7 +80,7 @@ def error_table(found: Calibration) -> pd.DataFrame:
                 "plain": 100 * one.plain.error,
                 "temperature": one.temperature,
                 "scaled": 100 * one.scaled.error,
-                "gain": one.gain.mean,
+                "gain": ranged(one.gain.mean, one.gain.low, one.gain.high, 3),
             }
             for name, one in found.contexts.items()
         ]
