@@ -27,23 +27,6 @@ def cut_context(items: np.ndarray, position: int, context: str) -> tuple[np.ndar
     return items, position
 
 
-def contexts_shown(is_shown_bl: np.ndarray, places_bm: np.ndarray) -> np.ndarray:
-    """Return which context each place is shown, as its index in `CONTEXTS`, int64 (B, M).
-
-    A place with nothing on either side counts as one that sees the past: an empty one.
-
-    Args:
-        is_shown_bl: Which places of each window hold an item that is shown, bool (B, L).
-        places_bm: The places asked for, (B, M).
-    """
-    n_until_bl = is_shown_bl.cumsum(axis=1)
-    n_until_bm = np.take_along_axis(n_until_bl, places_bm, axis=1)
-    has_past = n_until_bm > np.take_along_axis(is_shown_bl, places_bm, axis=1)
-    has_future = n_until_bl[:, -1:] > n_until_bm
-    by_sides = np.where(has_past, CONTEXTS.index("both"), CONTEXTS.index("future"))
-    return np.where(has_future, by_sides, CONTEXTS.index("past"))
-
-
 def window_around(is_shown: np.ndarray, place: int, length: int, *, sees_future: bool) -> slice:
     """Return the window of a sequence in which a network is asked for a place.
 

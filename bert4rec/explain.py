@@ -194,7 +194,9 @@ def occlusion(
     rows = np.tile(window, (len(window) + 1, 1))
     np.fill_diagonal(rows[1:], recommender.vocabulary.mask_idx)
     places = np.full((len(rows), 1), place)
-    states_rd = recommender.scorer.hidden(rows, places)[:, 0]
+    # All divided as the first: what one item less does to the temperature is not its doing.
+    whole = np.broadcast_to(window, rows.shape)
+    states_rd = recommender.scorer.hidden(rows, places, shown_bl=whole)[:, 0]
     log_p, _ = find_targets(recommender, states_rd, np.full(len(rows), true_idx))
     fall = (log_p[0] - log_p[1:]) / math.log(2)
     return np.concatenate([np.zeros(start), fall])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +29,7 @@ from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
 from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
+from bert4rec.temperatures import Temperatures
 from bert4rec.threads import side_by_side
 from bert4rec.training_part import TrainingPart
 
@@ -63,11 +64,11 @@ class Recommender:
         self.run = run
         self.epoch = epoch
 
-    def with_temperatures(self, temperatures: Mapping[str, float]) -> Recommender:
+    def with_temperatures(self, temperatures: Temperatures) -> Recommender:
         """Return the same network with scores divided by temperatures: ranks stay as they are.
 
         Args:
-            temperatures: By context; see `scorer.NetworkScorer`.
+            temperatures: By what is shown; see `temperatures`.
         """
         choice, network = self.scorer.choice, self.scorer.network
         other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)

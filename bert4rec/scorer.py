@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.contexts import CONTEXTS, contexts_shown
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.device import DeviceChoice
 from bert4rec.histories import Histories
 from bert4rec.model import Network
+from bert4rec.temperatures import Temperatures, count_around, divisors
 
 # Places of windows that are read at once. A CPU keeps the hidden states of so many in its cache;
 # a GPU wants enough of them to be busy.
@@ -28,8 +28,7 @@ class NetworkScorer:
     Args:
         network: Put into evaluation mode and left there.
         choice: Device, precision and threads.
-        temperatures: By context, divide the scores of places that are shown it, 1 where there is
-            none; above 1 makes probabilities more even, ranks stay.
+        temperatures: Divide all scores, by what is shown; ranks stay.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class NetworkScorer:
         network: Network,
         choice: DeviceChoice,
         *,
-        temperatures: Mapping[str, float] | None = None,
+        temperatures: Temperatures | None = None,
     ) -> None:
         self.network = network.eval()
         self.choice = choice
@@ -63,6 +62,13 @@ class NetworkScorer:
 
         Cost: histories of like length are read together, so that little of a window is padding.
         """
+        states = self._after(histories)
+        if not self.temperatures:
+            return states
+        n_read = np.minimum(np.diff(histories.offsets), self.network.max_seq_length - 1)
+        return self._divided(states, n_read, np.zeros_like(n_read))
+
+    def _after(self, histories: Histories) -> Tensor:
         past = histories.windows(self.network.max_seq_length - 1)
         sizes = (past != PAD_IDX).sum(axis=1)
         n_places = CPU_PLACES if self.choice.device == "cpu" else GPU_PLACES
@@ -78,30 +84,41 @@ class NetworkScorer:
         column = np.full((len(past), 1), self.mask_idx, dtype=np.int64)
         items_bl = np.concatenate([past, column], axis=1)
         places = np.full((len(past), 1), items_bl.shape[1] - 1, dtype=np.int64)
-        return self._read(items_bl, places)[:, 0] / self.temperatures.get("past", 1.0)
+        return self._read(items_bl, places)[:, 0]
 
     @torch.no_grad()
-    def hidden(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
+    def hidden(
+        self, items_bl: np.ndarray, places_bm: np.ndarray, *, shown_bl: np.ndarray | None = None
+    ) -> Tensor:
         """Return the hidden states at the places asked for, float32 (B, M, D).
 
         Args:
             items_bl: Windows padded on the left, MASK where the item is asked for, (B, L).
             places_bm: Positions in the window, (B, M).
+            shown_bl: Windows by which the temperatures are chosen, if not by these themselves.
 
         A network that sees only the past is asked what follows the items that are shown before each
         place. It knows no gaps from training, so these close up.
 
         They are divided by the temperatures, and so are all scores, which are products with them.
         """
-        if not self.network.sees_future:
-            shown = _shown_before(items_bl, places_bm, self.mask_idx)
-            return self.vectors(shown).view(*places_bm.shape, -1)
-        states_bmd = self._read(items_bl, places_bm)
+        if self.network.sees_future:
+            states_bmd = self._read(items_bl, places_bm)
+        else:
+            states_bmd = self._after(_shown_before(items_bl, places_bm, self.mask_idx))
+            states_bmd = states_bmd.view(*places_bm.shape, -1)
         if not self.temperatures:
             return states_bmd
-        by_context = np.array([self.temperatures.get(one, 1.0) for one in CONTEXTS], np.float32)
-        divisors_bm = by_context[contexts_shown(_is_shown(items_bl, self.mask_idx), places_bm)]
-        return states_bmd / torch.from_numpy(divisors_bm).to(states_bmd.device)[..., None]
+        is_shown_bl = _is_shown(items_bl if shown_bl is None else shown_bl, self.mask_idx)
+        n_before_bm, n_after_bm = count_around(is_shown_bl, places_bm)
+        if not self.network.sees_future:
+            n_before_bm = np.minimum(n_before_bm, self.network.max_seq_length - 1)
+            n_after_bm = np.zeros_like(n_before_bm)
+        return self._divided(states_bmd, n_before_bm, n_after_bm)
+
+    def _divided(self, states: Tensor, n_before: np.ndarray, n_after: np.ndarray) -> Tensor:
+        by = torch.from_numpy(divisors(self.temperatures, n_before, n_after))
+        return states / by.to(states.device)[..., None]
 
     def _read(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         device = self.choice.device

@@ -117,12 +117,15 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     """Say whether the probabilities of RUN are what they say.
 
     RUN is a run's id, name or folder, or `last`. Of all items listed with a probability of 20%, a
-    fifth should be the hidden one. A temperature for each context is fitted on half of the users,
-    judged on the others.
+    fifth should be the hidden one. A temperature for each context, and by how many items it shows,
+    is fitted on half of the users and judged on the others.
     """
-    from bert4rec.contexts import CONTEXT_NAMES
     from bert4rec.held_out.calibration import calibrate
-    from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+    from bert4rec.held_out.calibration_words import (
+        calibration_finding,
+        shown_words,
+        temperature_finding,
+    )
 
     model = load_run(workspace, run)
     with StageProgress() as watch:
@@ -131,7 +134,8 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
     document = {"run": None if model.run is None else model.run.id, "findings": said}
     rows = [
         (
-            CONTEXT_NAMES[name],
+            shown_words(one.shown),
+            one.n_places,
             one.plain.error,
             one.plain.loss,
             one.temperature,
@@ -139,7 +143,16 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
             _ranged(one.gain),
             "yes" if one.pays else "no",
         )
-        for name, one in found.contexts.items()
+        for one in found.groups
     ]
-    head = ("", "error", "loss in bits", "temperature", "error with it", "bits saved", "used")
+    head = (
+        "shown",
+        "places",
+        "error",
+        "loss in bits",
+        "temperature",
+        "error with it",
+        "bits saved",
+        "used",
+    )
     show(document | found.as_dict(), [*said, "", *table(head, rows)])

@@ -1,15 +1,14 @@
 """Are probabilities what they say? Reliability on hidden items, and temperatures to mend it.
 
-Of all items listed with a probability of 20%, a fifth should be the hidden one. For each context a
-number by which all scores are divided is fitted on some users and judged on others; it changes no
-rank. A network may be too sure with one context and not sure enough with another, as training shows
-it few places without a past.
+Of all items listed with a probability of 20%, a fifth should be the hidden one. For each context,
+and by how many items it shows, a number by which all scores are divided is fitted on some users and
+judged on others; it changes no rank. Where little is shown a network may be much too sure, as
+training shows it few such places.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,16 +20,14 @@ from bert4rec.contexts import CONTEXT_NAMES
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, held_out_places
+from bert4rec.held_out.reliability import Listed, Reliability, read_lists, reliability_of
 from bert4rec.held_out.temperature import best_temperature
 from bert4rec.metrics import LEAST_USERS
-from bert4rec.ranking import RunningTop
 from bert4rec.recommender import Recommender
-from bert4rec.score_blocks import Blocks, LogSums, product_blocks
 from bert4rec.stages import Stage, Watch, tell_nobody, within
+from bert4rec.temperatures import Shown, Temperatures, least_shown
 from bert4rec.threads import side_by_side
 
-LIST_LENGTH = 10
-N_BINS = 10
 BATCH_PLACES = 256
 # Share of the work that is done once the temperatures are fitted: two or three readings of all
 # scores, and one to judge it.
@@ -38,41 +35,13 @@ FITTED_SHARE = 0.7
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Listed items of similar probability.
+class GroupCalibration:
+    """Reliability of places that are shown about as much, with and without a temperature.
 
     Args:
-        n: How many they are.
-        probability: Their mean probability.
-        share: Share of them that is the hidden item, with its interval.
-    """
-
-    n: int
-    probability: float
-    share: Estimate
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How far the probabilities of one context are what they say.
-
-    Args:
-        error: Expected calibration error: the distance of probability and share, averaged over
-            the listed items.
-        loss: Mean negative log-likelihood of the hidden items, in bits.
-        bins: By probability, as many listed items in each, from the least.
-    """
-
-    error: float
-    loss: float
-    bins: tuple[Bin, ...]
-
-
-@dataclass(frozen=True)
-class ContextCalibration:
-    """Reliability of one context with and without its temperature.
-
-    Args:
+        context: past, future or both.
+        least: The fewest items that are shown.
+        n_places: Places that were judged.
         temperature: What divides the scores.
         gain: Bits an item that the temperature saves on the judged places.
         pays: Whether that gain is sure and the error no greater; else use 1.
@@ -80,6 +49,9 @@ class ContextCalibration:
         scaled: With it.
     """
 
+    context: str
+    least: int
+    n_places: int
     temperature: float
     gain: Estimate
     pays: bool
@@ -87,9 +59,9 @@ class ContextCalibration:
     scaled: Reliability
 
     @property
-    def used(self) -> Reliability:
-        """Return the reliability of what is shown: with the temperature where it pays."""
-        return self.scaled if self.pays else self.plain
+    def shown(self) -> Shown:
+        """What its places are shown."""
+        return Shown(self.context, self.least)
 
 
 @dataclass(frozen=True)
@@ -99,16 +71,20 @@ class Calibration:
     Args:
         part: Where the places are from; see `held_out.held_out_places`.
         n_fitted: Places that the temperatures were fitted on; 0 where the users were too few.
-        n_places: Places that were judged.
+        n_places: Places that were judged, each in all contexts.
         n_users: Users whose places were judged.
-        contexts: What was found of each context.
+        contexts: Of all places by context, with the temperatures that pay.
+        plain: The same without temperatures.
+        groups: What was found where enough users are shown about as much.
     """
 
     part: str
     n_fitted: int
     n_places: int
     n_users: int
-    contexts: dict[str, ContextCalibration]
+    contexts: dict[str, Reliability]
+    plain: dict[str, Reliability]
+    groups: tuple[GroupCalibration, ...]
 
     @property
     def is_enough(self) -> bool:
@@ -116,33 +92,18 @@ class Calibration:
         return self.n_users >= LEAST_USERS
 
     @property
-    def temperatures(self) -> dict[str, float]:
-        """Return what to divide the scores of each context by, where that pays."""
-        return {name: one.temperature for name, one in self.contexts.items() if one.pays}
+    def temperatures(self) -> dict[Shown, float]:
+        """Return what to divide scores by, where that pays."""
+        return {one.shown: one.temperature for one in self.groups if one.pays}
 
     def unused(self) -> Calibration:
         """Return the same with no temperature used, as for scores that are not divided yet."""
-        plain = {name: replace(one, pays=False) for name, one in self.contexts.items()}
-        return replace(self, contexts=plain)
+        groups = tuple(replace(one, pays=False) for one in self.groups)
+        return replace(self, contexts=self.plain, groups=groups)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the calibration as plain data."""
         return asdict(self)
-
-
-@dataclass(frozen=True, eq=False)
-class _Listed:
-    """The items listed for each place.
-
-    Args:
-        probability: Of each listed item, float64 (n, K).
-        is_hidden: Which of them is the hidden one, bool (n, K).
-        log_p: Log-probability of the hidden one, listed or not, float64 (n,).
-    """
-
-    probability: np.ndarray
-    is_hidden: np.ndarray
-    log_p: np.ndarray
 
 
 def calibrate(
@@ -153,7 +114,7 @@ def calibrate(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> Calibration:
-    """Measure how reliable the probabilities are, and fit a temperature for each context.
+    """Measure how reliable the probabilities are, and fit temperatures by what is shown.
 
     Half of the users drawn are for the fit, the others are judged. With fewer than `LEAST_USERS`
     for the fit there is none, and the temperatures are 1.
@@ -194,25 +155,42 @@ def calibrate(
 
 def fit_temperatures(
     recommender: Recommender, places: Places, *, watch: Watch | None = None
-) -> dict[str, float]:
-    """Return by context the temperature at which the hidden items are most probable.
+) -> dict[Shown, float]:
+    """Return the temperatures at which the hidden items are most probable, by what is shown.
 
     Args:
         recommender: The network.
         places: Where the items are hidden, one at a time.
         watch: Told how far it has come.
     """
-    contexts, found = recommender.contexts, {}
-    for at, context in enumerate(contexts):
-        part = within(watch or tell_nobody, at / len(contexts), (at + 1) / len(contexts))
-        found[context] = best_temperature(
-            _states(recommender, places, context),
-            places.targets,
-            recommender.scorer.item_vectors(),
-            n_threads=recommender.scorer.choice.n_side_by_side,
-            watch=_named(part, CONTEXT_NAMES[context]),
-        )
+    contexts, found, n_done = recommender.contexts, {}, 0
+    n_in_all = len(places) * len(contexts)
+    for context in contexts:
+        states_bd = _states(recommender, places, context)
+        for shown, rows in _groups(recommender, places, context).items():
+            part = n_done / n_in_all, (n_done + len(rows)) / n_in_all
+            found[shown] = best_temperature(
+                states_bd[torch.from_numpy(rows).to(states_bd.device)],
+                places.targets[rows],
+                recommender.scorer.item_vectors(),
+                n_threads=recommender.scorer.choice.n_side_by_side,
+                watch=_named(within(watch or tell_nobody, *part), CONTEXT_NAMES[context]),
+            )
+            n_done += len(rows)
     return found
+
+
+def _groups(recommender: Recommender, places: Places, context: str) -> dict[Shown, np.ndarray]:
+    """Return the places of enough users that are shown about as many items, by what is shown."""
+    length, sees_future = recommender.settings.max_seq_length, recommender.settings.sees_future
+    shown = places.shown(context, length, sees_future=sees_future)
+    least = least_shown(np.array([len(items) - 1 for items, _ in shown]))
+    rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
+    return {
+        Shown(context, one): some
+        for one, some in rows.items()
+        if len(np.unique(places.user_idx[some])) >= LEAST_USERS
+    }
 
 
 def _named(watch: Watch, name: str) -> Watch:
@@ -222,31 +200,46 @@ def _named(watch: Watch, name: str) -> Watch:
 def judge_temperatures(
     recommender: Recommender,
     places: Places,
-    temperatures: Mapping[str, float],
+    temperatures: Temperatures,
     *,
     n_fitted: int = 0,
     watch: Watch | None = None,
 ) -> Calibration:
-    """Judge temperatures by context, 1 where there is none, on places; see `calibrate`."""
-    contexts = recommender.contexts
-    n_lists = len(places) * len(contexts)
-    stage = Stage(watch or tell_nobody, "judging probabilities", n_lists)
-    found = {
-        context: _judged(recommender, places, context, temperatures.get(context, 1.0), stage)
-        for context in contexts
-    }
-    return Calibration(places.part, n_fitted, len(places), places.n_users, found)
+    """Judge temperatures on places, 1 where there is none; see `calibrate`."""
+    names = recommender.contexts
+    stage = Stage(watch or tell_nobody, "judging probabilities", len(places) * len(names))
+    contexts, plain, groups = {}, {}, []
+    for context in names:
+        rows_of = _groups(recommender, places, context)
+        by_b = np.ones(len(places), dtype=np.float32)
+        for shown, rows in rows_of.items():
+            by_b[rows] = temperatures.get(shown, 1.0)
+        states_bd = _states(recommender, places, context)
+        before, after = read_lists(recommender.scorer, states_bd, places.targets, by_b, stage)
+        judged = [
+            _judged(shown, temperatures.get(shown, 1.0), *lists, places.user_idx[rows])
+            for shown, rows in rows_of.items()
+            for lists in [(before.take(rows), after.take(rows))]
+        ]
+        pays_b = np.zeros(len(places), dtype=bool)
+        for one in judged:
+            pays_b[rows_of[one.shown]] = one.pays
+        plain[context] = reliability_of(before, places.user_idx)
+        contexts[context] = reliability_of(after.where(pays_b, before), places.user_idx)
+        groups += judged
+    return Calibration(
+        places.part, n_fitted, len(places), places.n_users, contexts, plain, tuple(groups)
+    )
 
 
 def _judged(
-    recommender: Recommender, places: Places, context: str, temperature: float, stage: Stage
-) -> ContextCalibration:
-    before, after = _listed(recommender, places, context, temperature, stage)
+    shown: Shown, temperature: float, before: Listed, after: Listed, users: np.ndarray
+) -> GroupCalibration:
     saved = (after.log_p - before.log_p) / math.log(2)
-    gain = Estimate.of(saved, places.user_idx, is_signed=True)
-    plain, scaled = (_reliability(listed, places.user_idx) for listed in (before, after))
+    gain = Estimate.of(saved, users, is_signed=True)
+    plain, scaled = (reliability_of(listed, users) for listed in (before, after))
     pays = gain.low > 0 and scaled.error <= plain.error
-    return ContextCalibration(temperature, gain, pays, plain, scaled)
+    return GroupCalibration(*shown, len(users), temperature, gain, pays, plain, scaled)
 
 
 def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
@@ -259,79 +252,3 @@ def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
     n_threads = recommender.scorer.choice.n_side_by_side
     parts = side_by_side(read, len(places), BATCH_PLACES, n_threads)
     return torch.cat([view_states(recommender, []), *parts])
-
-
-def _listed(
-    recommender: Recommender, places: Places, context: str, temperature: float, stage: Stage
-) -> list[_Listed]:
-    """Return what is listed without and with a temperature, from one reading of all scores."""
-    states_bd, targets = _states(recommender, places, context), places.targets
-    item_vectors = recommender.scorer.item_vectors()
-
-    @torch.inference_mode()
-    def read(batch: slice) -> list[_Listed]:
-        of_batch = product_blocks(states_bd[batch], item_vectors)
-        found = [
-            _read_lists(
-                blocks, states_bd[batch][rows], targets[batch][rows], item_vectors, temperature
-            )
-            for rows, blocks in of_batch
-        ]
-        stage.add(batch.stop - batch.start)
-        return _joined(found)
-
-    n_threads = recommender.scorer.choice.n_side_by_side
-    return _joined(side_by_side(read, len(places), BATCH_PLACES, n_threads))
-
-
-def _read_lists(
-    blocks: Blocks, states_bd: Tensor, targets: np.ndarray, item_vectors: Tensor, by: float
-) -> list[_Listed]:
-    top = RunningTop(len(states_bd), min(LIST_LENGTH, len(item_vectors)))
-    plain, scaled = LogSums(), LogSums()
-    for start, block in blocks:
-        top.add(start, block)
-        plain.add(block)
-        scaled.add(block.div_(by))
-    wanted = torch.as_tensor(targets - 1, device=states_bd.device)
-    scores = (states_bd * item_vectors[wanted]).sum(dim=1)
-    is_hidden = top.items.cpu().numpy() == targets[:, None]
-    return [
-        _Listed(
-            (top.scores / divisor - log_sums[:, None]).exp().cpu().double().numpy(),
-            is_hidden,
-            (scores / divisor - log_sums).cpu().double().numpy(),
-        )
-        for divisor, log_sums in ((1.0, plain.total()), (by, scaled.total()))
-    ]
-
-
-def _joined(parts: Sequence[Sequence[_Listed]]) -> list[_Listed]:
-    """Return the lists of rows, one for each temperature, put together from parts of the rows."""
-    return [
-        _Listed(
-            np.concatenate([part.probability for part in of_one]),
-            np.concatenate([part.is_hidden for part in of_one]),
-            np.concatenate([part.log_p for part in of_one]),
-        )
-        for of_one in zip(*parts, strict=True)
-    ]
-
-
-def _reliability(listed: _Listed, users: np.ndarray) -> Reliability:
-    """Bin all listed items by probability, as many in each bin."""
-    probability, is_hidden = listed.probability.ravel(), listed.is_hidden.ravel()
-    owners = np.repeat(users, listed.probability.shape[1])
-    order = np.argsort(probability, kind="stable")
-    bins = [
-        Bin(
-            len(rows),
-            float(probability[rows].mean()),
-            Estimate.of(is_hidden[rows].astype(np.float64), owners[rows]),
-        )
-        for rows in np.array_split(order, N_BINS)
-        if len(rows)
-    ]
-    n = sum(one.n for one in bins)
-    error = sum(one.n * abs(one.probability - one.share.mean) for one in bins) / max(n, 1)
-    return Reliability(error, -float(listed.log_p.mean()) / math.log(2), tuple(bins))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bert4rec.contexts import CONTEXT_NAMES
-from bert4rec.held_out.calibration import Bin, Calibration, Reliability
+from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.future_words import PART_WORDS
+from bert4rec.held_out.reliability import Bin, Reliability
 from bert4rec.metrics import LEAST_USERS
+from bert4rec.temperatures import Shown, Temperatures
 from bert4rec.words import counted, percent
 
 # Probabilities that are off by less of the share that they should tell are taken as they are. No
@@ -24,7 +26,7 @@ def calibration_finding(found: Calibration) -> str:
             f"{LEAST_USERS} users have items for it."
         )
     context = "both" if "both" in found.contexts else next(iter(found.contexts))
-    used = found.contexts[context].used
+    used = found.contexts[context]
     worst = max(used.bins, key=lambda one: abs(one.probability - one.share.mean))
     # A share of the whole, not of the probabilities.
     points = percent(used.error).removesuffix("%")
@@ -78,11 +80,10 @@ def temperature_finding(found: Calibration) -> str:
     """Return which temperatures are used and which do not pay, and on what that was measured."""
     if not found.n_fitted:
         return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
-    pays = {name: one.pays for name, one in found.contexts.items()}
-    if any(pays.values()):
-        said = f"Scores are divided by {divisor_words(found.temperatures)}, which changes no rank."
-        without = [CONTEXT_NAMES[name] for name in pays if not pays[name]]
-        said += f" None pays for {' and '.join(without)}." if without else ""
+    used = found.temperatures
+    if used:
+        said = f"Scores are divided by {divisor_words(used)}, which changes no rank."
+        said += "" if len(used) == len(found.groups) else " Elsewhere none pays."
     else:
         said = "No temperature is used: none of those that were fitted pays."
     return (
@@ -91,15 +92,29 @@ def temperature_finding(found: Calibration) -> str:
     )
 
 
-def divisor_words(temperatures: Mapping[str, float], about: str = "") -> str:
-    """Return temperatures by context as an enumeration.
+def divisor_words(temperatures: Temperatures, about: str = "") -> str:
+    """Return temperatures in a few words.
 
     Args:
         temperatures: One or more.
-        about: Whose they are, said in front of the contexts.
+        about: Whose they are.
     """
-    told = [
-        f"{divisor:.2f} ({', '.join(filter(None, (about, CONTEXT_NAMES[name])))})"
-        for name, divisor in temperatures.items()
-    ]
-    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    told = {shown: f"{divisor:.2f}" for shown, divisor in temperatures.items()}
+    by_size = sorted(told, key=lambda shown: temperatures[shown])
+    least, greatest = told[by_size[0]], told[by_size[-1]]
+    if len(told) == 1:
+        return f"{least} ({', '.join(filter(None, (about, shown_words(by_size[0]))))})"
+    whose = f" ({about})" if about else ""
+    return (least if least == greatest else f"{least} to {greatest}") + f"{whose}, by what is shown"
+
+
+def shown_words(shown: Shown) -> str:
+    """Return what a place is shown: a context, and of how many items."""
+    return f"{CONTEXT_NAMES[shown.context]}, {items_words(shown)}"
+
+
+def items_words(shown: Shown) -> str:
+    """Return how many items a place is shown."""
+    if shown.most == shown.least:
+        return counted(shown.least, "item")
+    return f"{shown.least:,} to {shown.most:,} items"

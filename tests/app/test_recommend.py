@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
+from tests.divided import paying
 from tests.factories import small_settings
 from tests.reading import labels, plain, tables, texts
 from tests.unfolding import unfolded
@@ -103,19 +103,17 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
 def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def paying(recommender: Recommender, *, watch: object) -> Calibration:
-        found = calibrate(recommender)
-        contexts = {
-            name: replace(one, temperature=2.0, pays=True) for name, one in found.contexts.items()
-        }
-        return replace(found, contexts=contexts)
+    def found(recommender: Recommender, *, watch: object) -> Calibration:
+        return paying(calibrate(recommender), 2.0)
 
-    monkeypatch.setitem(FINDERS, "calibration", paying)
+    monkeypatch.setitem(FINDERS, "calibration", found)
     app = open_recommend(view="user", user="u3", last="shown")
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     here = tables(app)[1]["Probability"].iloc[0]
-    assert "scores are divided by 2.00 (first, past only), see *How sure is it?*" in texts(app)
+    assert "scores are divided by 2.00 (first), by what is shown, see *How sure is it?*" in texts(
+        app
+    )
     assert "Calibrating" not in texts(app)
     app.switch_page("pages/inspect.py")
     app.query_params["user"] = "u3"
@@ -124,8 +122,7 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     there = next(table for table in tables(app) if "Probability" in table)
     assert there["Probability"].iloc[0] == here
     press(app, "Hide the last")
-    divided = "2.00 (past only), 2.00 (future only) and 2.00 (both sides)"
-    assert f"scores are divided by {divided}, see *How sure is it?*" in texts(app)
+    assert "scores are divided by 2.00, by what is shown, see *How sure is it?*" in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
 from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
+from tests.divided import alike, paying
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import texts
 from tests.unfolding import unfolded
@@ -528,20 +528,16 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
 def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
     trained: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def paying(recommender: Recommender, *, watch: object) -> Calibration:
-        found = calibrate(recommender)
-        contexts = {
-            name: replace(one, temperature=2.0, pays=True) for name, one in found.contexts.items()
-        }
-        return replace(found, contexts=contexts)
+    def found(recommender: Recommender, *, watch: object) -> Calibration:
+        return paying(calibrate(recommender), 2.0)
 
-    monkeypatch.setitem(FINDERS, "calibration", paying)
+    monkeypatch.setitem(FINDERS, "calibration", found)
     app = open_runs([trained, twin(trained)])
     app.session_state["runs_predictions"] = True
     drawn(app)
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     drawn(app)
-    model = load_model(trained).with_temperatures({"past": 2.0})
+    model = load_model(trained).with_temperatures(alike(2.0))
     history = [model.vocabulary.item_id(int(item)) for item in model.dataset.history(0)]
     likely = percent(model.recommend(history, 1)[0].probability)
     assert app.dataframe[-1].value.iloc[0, 1].endswith(f"({likely})")

@@ -22,6 +22,7 @@ from bert4rec.suggestions import Suggestion
 from bert4rec.threads import LEAST_ROWS
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop
+from tests.divided import alike
 from tests.factories import random_dataset, ring_dataset, small_network, small_settings
 from tests.waiting import LIMIT_S
 
@@ -133,7 +134,7 @@ def test_seen_items_are_kept_and_marked_on_request(recommender: Recommender) -> 
 
 
 def test_what_trained_is_counted_once_whatever_the_temperature(recommender: Recommender) -> None:
-    assert recommender.with_temperatures({"past": 2.0}).training is recommender.training
+    assert recommender.with_temperatures(alike(2.0)).training is recommender.training
 
 
 def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:

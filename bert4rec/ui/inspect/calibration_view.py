@@ -9,7 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.held_out.calibration import Calibration
-from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+from bert4rec.held_out.calibration_words import (
+    calibration_finding,
+    items_words,
+    temperature_finding,
+)
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
@@ -21,6 +25,7 @@ from bert4rec.words import number, ranged
 CHART_PX = 340
 # The table of errors needs so much, or it has to be moved sideways.
 MIN_FIGURES_PX = 500
+NARROW_PX = 260
 
 
 def draw_calibration(found: Calibration) -> None:
@@ -32,6 +37,11 @@ def draw_calibration(found: Calibration) -> None:
     with cells.container(vertical_alignment="center", height="stretch"):
         _draw_errors(found)
         st.caption(escape(temperature_finding(found)))
+        if found.temperatures:
+            st.caption(
+                "Rows that stand out are in use; places that are shown less or more are not "
+                "divided."
+            )
         st.caption(
             "Of all items listed with a probability of 20%, a fifth should be the hidden one: then "
             "the points lie on the dashed line. Ten bins with as many listed items each; 95% "
@@ -43,27 +53,31 @@ def draw_calibration(found: Calibration) -> None:
 
 
 def _draw_errors(found: Calibration) -> None:
+    context = Column("context", "Context")
+    off = _figure("plain", "Off by", "Percentage points, by the network's own probabilities")
+    if not found.groups:
+        alt_text = "Calibration error by context"
+        draw_table(plain_table(found), [context, off], alt=alt_text, width_px=NARROW_PX)
+        return
     draw_table(
         error_table(found),
         [
-            Column("context", "Context"),
-            _figure(
-                "plain",
-                "Off by, points",
-                "By how many percentage points the network's own probabilities are off",
-            ),
+            context,
+            Column("items", "Shown"),
+            off,
             _figure(
                 "temperature",
                 "Temperature",
                 "What the scores are divided by where that pays: where it surely saves bits and "
                 "the probabilities are no farther off",
             ),
-            _figure("scaled", "With it", "Off by, with scores divided by it"),
+            _figure("scaled", "With it", "Percentage points, with scores divided by it"),
             Column(
                 "gain", "Bits saved", "Of those it takes to tell an item; 95% interval", str, True
             ),
         ],
-        alt="Calibration error by context, without and with a temperature",
+        alt="Calibration error by what is shown, without and with a temperature",
+        is_tinted=[one.pays for one in found.groups],
     )
 
 
@@ -71,18 +85,29 @@ def _figure(name: str, title: str, about: str) -> Column:
     return Column(name, title, about, words=partial(number, digits=2), is_number=True)
 
 
+def plain_table(found: Calibration) -> pd.DataFrame:
+    """Return by how many percentage points each context is off, of all places."""
+    return pd.DataFrame(
+        [
+            {"context": CONTEXT_WORDS[name], "plain": 100 * one.error}
+            for name, one in found.plain.items()
+        ]
+    )
+
+
 def error_table(found: Calibration) -> pd.DataFrame:
-    """Return a row for each context: points off, its temperature, and what that is worth."""
+    """Return a row for each group: points off, its temperature, and what that is worth."""
     return pd.DataFrame(
         [
             {
-                "context": CONTEXT_WORDS[name],
+                "context": CONTEXT_WORDS[one.context],
+                "items": items_words(one.shown),
                 "plain": 100 * one.plain.error,
                 "temperature": one.temperature,
                 "scaled": 100 * one.scaled.error,
                 "gain": ranged(one.gain.mean, one.gain.low, one.gain.high, 3),
             }
-            for name, one in found.contexts.items()
+            for one in found.groups
         ]
     )
 
@@ -100,7 +125,7 @@ def bin_table(found: Calibration) -> pd.DataFrame:
                 "n": one.n,
             }
             for name, context in found.contexts.items()
-            for one in context.used.bins
+            for one in context.bins
         ]
     )
 

@@ -15,6 +15,7 @@ from bert4rec.held_out.calibration_words import divisor_words
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
+from bert4rec.temperatures import Shown, Temperatures
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.redrawing import draw_anew
@@ -46,8 +47,8 @@ def ended_model(run: Run) -> Recommender:
     return recommender.with_temperatures(temperatures) if temperatures else recommender
 
 
-def temperatures_of(run: Run) -> dict[str, float]:
-    """Return by context what divides the scores of a run, where that is known and pays."""
+def temperatures_of(run: Run) -> dict[Shown, float]:
+    """Return by what is shown what divides the scores of a run, where that is known and pays."""
     found = _calibration(run)
     value: Calibration | None = None if found is None else found.value
     return {} if value is None else value.temperatures
@@ -82,7 +83,7 @@ def draw_calibrated(
 
 
 def draw_temperatures(
-    used: Mapping[str, tuple[Run, Mapping[str, float]]],
+    used: Mapping[str, tuple[Run, Temperatures]],
     where: str,
     contexts: Collection[str] = CONTEXTS,
     *,
@@ -96,11 +97,11 @@ def draw_temperatures(
         if is_running or temperatures_of(run) != temperatures:
             _wait(run, "calibration", "Calibrating probabilities…", has_bar=has_bar)
             return
-    shown = {
-        name: {context: by for context, by in temperatures.items() if context in contexts}
+    kept = {
+        name: {shown: by for shown, by in temperatures.items() if shown.context in contexts}
         for name, (_, temperatures) in used.items()
     }
-    told = " and ".join(divisor_words(by, escape(name)) for name, by in shown.items() if by)
+    told = " and ".join(divisor_words(by, escape(name)) for name, by in kept.items() if by)
     if told:
         st.caption(
             f"Probabilities are calibrated: scores are divided by {told}, see *How sure is it?* "

@@ -11,6 +11,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
+from bert4rec.temperatures import Shown
 from bert4rec.ui import cache, state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
@@ -97,7 +98,7 @@ def _cells(titles: list[str], shares: list[float]) -> list[str]:
 
 @st.cache_data(max_entries=200, show_spinner="Asking the models…")
 def _expected(
-    folder: str, checkpoint_ns: int, temperatures: dict[str, float], user: str
+    folder: str, checkpoint_ns: int, temperatures: dict[Shown, float], user: str
 ) -> tuple[list[str], list[float]]:
     model = cache.load_recommender(Path(folder).name, checkpoint_ns)
     model = model.with_temperatures(temperatures)

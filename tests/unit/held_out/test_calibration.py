@@ -8,23 +8,26 @@ import pytest
 import torch
 
 from bert4rec.contexts import CONTEXTS
-from bert4rec.explain import predict_masked
+from bert4rec.explain import occlusion, predict_masked
 from bert4rec.held_out.calibration import (
-    N_BINS,
-    Bin,
     Calibration,
-    ContextCalibration,
-    Reliability,
     calibrate,
     fit_temperatures,
     judge_temperatures,
 )
-from bert4rec.held_out.calibration_words import calibration_finding, temperature_finding
+from bert4rec.held_out.calibration_words import (
+    calibration_finding,
+    divisor_words,
+    temperature_finding,
+)
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, middle_places
+from bert4rec.held_out.reliability import N_BINS, Bin, Reliability
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
+from bert4rec.temperatures import Shown
+from tests.divided import LEASTS, alike
 
 # So little trained, the network is far too unsure: its own best temperature lies below the lowest.
 # Both sides tell what stands between them for certain: none is low enough for them.
@@ -60,7 +63,7 @@ def test_the_error_is_that_of_single_predictions(
     recommender: Recommender, places: Places, context: str
 ) -> None:
     few = places.take(slice(0, 40))
-    found = judge_temperatures(recommender, few, {}).contexts[context].plain
+    found = judge_temperatures(recommender, few, {}).plain[context]
     probability, is_hidden, loss = plain_listed(recommender, few, context)
     order = np.argsort(probability, kind="stable")
     parts = np.array_split(order, N_BINS)
@@ -72,90 +75,115 @@ def test_the_error_is_that_of_single_predictions(
     assert probabilities == sorted(probabilities)
 
 
-def alike(divisor: float) -> dict[str, float]:
-    """The same temperature for all contexts."""
-    return dict.fromkeys(CONTEXTS, divisor)
+def by_context(divisors: dict[str, float]) -> dict[Shown, float]:
+    """The same temperature however many items are shown."""
+    return {Shown(name, least): one for name, one in divisors.items() for least in LEASTS}
 
 
 def test_each_temperature_is_found_again(recommender: Recommender, places: Places) -> None:
     """Scores that were divided by a number need that much less of a temperature."""
-    divisors = [
-        {"past": 0.04, "future": 0.06},
-        {"past": 0.06, "future": 0.05},
-    ]
+    divisors = [by_context({"past": 0.04, "future": 0.06}), by_context({"past": 0.06})]
+    # As few of the others are certain of what they say, these are all the more so.
+    divisors[1] |= by_context({"future": 0.05})
     one, other = (
         {
-            context: by[context] * fitted[context]
-            for fitted in [fit_temperatures(recommender.with_temperatures(by), places)]
-            for context in UNSURE
+            shown: by[shown] * temperature
+            for shown, temperature in fit_temperatures(
+                recommender.with_temperatures(by), places
+            ).items()
+            if shown.context in UNSURE
         }
         for by in divisors
     )
+    assert {shown.context for shown in one} == set(UNSURE)
+    assert len({shown.least for shown in one}) > 1
     assert one == pytest.approx(other, rel=0.02)
 
 
-@pytest.mark.parametrize("context", UNSURE)
 def test_a_fitted_temperature_is_the_best_of_its_neighbours(
-    recommender: Recommender, places: Places, context: str
-) -> None:
-    sharper = recommender.with_temperatures(alike(SHARP))
-    fitted = fit_temperatures(sharper, places)[context]
-
-    def loss(temperature: float) -> float:
-        found = judge_temperatures(sharper, places, {context: temperature})
-        return found.contexts[context].scaled.loss
-
-    assert loss(fitted) < min(loss(0.9 * fitted), loss(1.1 * fitted))
-
-
-def test_the_context_whose_temperature_is_far_off_is_mended(
     recommender: Recommender, places: Places
 ) -> None:
-    fitted = fit_temperatures(recommender.with_temperatures(alike(SHARP)), places)
-    divisors = {context: SHARP * by for context, by in fitted.items()} | {"future": 0.02}
-    found = calibrate(recommender.with_temperatures(divisors), "trained", n_users=200)
-    future = found.contexts["future"]
-    assert future.pays
-    assert found.temperatures["future"] == future.temperature > 2
-    assert future.used == future.scaled
-    assert future.gain.low > 0
-    assert future.scaled.error < future.plain.error
+    sharper = recommender.with_temperatures(alike(SHARP))
+    fitted = fit_temperatures(sharper, places)
+
+    def losses(factor: float) -> dict[Shown, float]:
+        found = judge_temperatures(
+            sharper, places, {shown: factor * one for shown, one in fitted.items()}
+        )
+        return {one.shown: one.scaled.loss for one in found.groups if one.context in UNSURE}
+
+    lower, best, higher = (losses(factor) for factor in (0.9, 1.0, 1.1))
+    assert best
+    assert all(best[shown] < min(lower[shown], higher[shown]) for shown in best)
+
+
+def test_the_places_whose_temperature_is_far_off_are_mended(
+    recommender: Recommender, places: Places
+) -> None:
+    sharper = recommender.with_temperatures(alike(SHARP))
+    fitted = fit_temperatures(sharper, places)
+    divisors = {shown: SHARP * fitted.get(shown, 1.0) for shown in alike(SHARP)}
+    off = Shown("future", 2)
+    found = calibrate(
+        recommender.with_temperatures(divisors | {off: 0.2 * divisors[off]}), "trained", n_users=200
+    )
+    by_shown = {one.shown: one for one in found.groups}
+    mended = by_shown.pop(off)
+    assert mended.pays
+    assert found.temperatures[off] == mended.temperature > 2
+    assert mended.gain.low > 0
+    assert mended.scaled.error < mended.plain.error
     # The items that were fitted first are others.
-    assert found.contexts["past"].temperature == pytest.approx(1, abs=0.4)
+    assert by_shown[Shown("past", 2)].temperature == pytest.approx(1, abs=0.5)
+    assert found.contexts["future"].loss < found.plain["future"].loss
     plain = found.unused()
     assert plain.temperatures == {}
-    assert plain.contexts["future"].used == future.plain
+    assert plain.contexts == found.plain
 
 
 @pytest.mark.parametrize(
-    ("items", "place", "context"),
+    ("items", "place", "shown"),
     [
-        ([4, None, 6], 1, "both"),
-        ([4, 5, None], 2, "past"),
-        ([None, 5, 6], 0, "future"),
-        ([None, None, 6], 1, "future"),
-        ([4, None, None], 1, "past"),
-        ([None, None, None], 1, "past"),
+        ([4, None, 6], 1, Shown("both", 2)),
+        ([4, 5, None], 2, Shown("past", 2)),
+        ([None, 5, 6], 0, Shown("future", 2)),
+        ([None, None, 6], 1, Shown("future", 1)),
+        ([4, None, None], 1, Shown("past", 1)),
+        ([None, None, None], 1, Shown("past", 0)),
     ],
 )
 def test_a_place_is_divided_by_the_temperature_of_what_it_is_shown(
-    recommender: Recommender, items: list[int | None], place: int, context: str
+    recommender: Recommender, items: list[int | None], place: int, shown: Shown
 ) -> None:
     mask_idx = recommender.vocabulary.mask_idx
     encoded = np.array([mask_idx if item is None else item for item in items])
-    divisors = {"past": 2.0, "future": 3.0, "both": 5.0}
+    divisors = {one: 2.0 + at for at, one in enumerate(alike(1.0))}
     plain = recommender.scores_at(encoded, [place])
     divided = recommender.with_temperatures(divisors).scores_at(encoded, [place])
-    torch.testing.assert_close(divided * divisors[context], plain)
+    torch.testing.assert_close(divided * divisors[shown], plain)
 
 
 def test_what_comes_next_is_divided_by_the_temperature_of_the_past(
     recommender: Recommender,
 ) -> None:
-    history = Histories.of([np.array([4, 5, 6])])
-    plain = recommender.scorer.scores(history)
-    divided = recommender.with_temperatures({"past": 2.0, "both": 5.0}).scorer.scores(history)
-    torch.testing.assert_close(2 * divided, plain)
+    histories = Histories.of([np.array([4, 5, 6]), np.arange(1, 21)])
+    plain = recommender.scorer.scores(histories)
+    # The longer one is read as far as the window of twelve goes.
+    divisors = {Shown("past", 2): 2.0, Shown("past", 8): 3.0, Shown("both", 2): 5.0}
+    divided = recommender.with_temperatures(divisors).scorer.scores(histories)
+    torch.testing.assert_close(divided * torch.tensor([[2.0], [3.0]]), plain)
+
+
+def test_an_item_less_is_not_taken_for_another_temperature(recommender: Recommender) -> None:
+    """Of four items that are shown one is hidden in turn; three have a temperature of their own."""
+    items = np.array([4, 5, 6, 7, 8])
+    four = {Shown("both", 4): 1.5}
+    alone, beside = (
+        occlusion(recommender.with_temperatures(by), items, 2)
+        for by in (four, four | {Shown("both", 2): 3.0})
+    )
+    np.testing.assert_array_equal(alone, beside)
+    assert np.abs(alone).max() > 0
 
 
 def test_a_temperature_that_changes_nothing_does_not_pay(
@@ -163,21 +191,24 @@ def test_a_temperature_that_changes_nothing_does_not_pay(
 ) -> None:
     found = judge_temperatures(recommender, places, {})
     assert found.temperatures == {}
-    for one in found.contexts.values():
-        assert one.used == one.plain == one.scaled
+    assert found.contexts == found.plain
+    assert all(one.plain == one.scaled for one in found.groups)
 
 
 def test_one_reading_judges_as_two_networks_would(recommender: Recommender, places: Places) -> None:
     """The plain way divides what the network says by the temperatures and judges it anew."""
-    temperatures = {"past": 0.5, "future": 2.0, "both": 1.5}
+    temperatures = {shown: 0.5 + at / 10 for at, shown in enumerate(alike(1.0))}
     found = judge_temperatures(recommender, places, temperatures)
     divided = judge_temperatures(recommender.with_temperatures(temperatures), places, {})
-    for context, expected in divided.contexts.items():
-        scaled = found.contexts[context].scaled
-        assert scaled.error == pytest.approx(expected.plain.error, abs=1e-6)
-        assert scaled.loss == pytest.approx(expected.plain.loss, abs=1e-5)
-        probabilities = [one.probability for one in expected.plain.bins]
-        assert [one.probability for one in scaled.bins] == pytest.approx(probabilities, rel=1e-4)
+    assert len(found.groups) == len(divided.groups) > len(CONTEXTS)
+    for one, expected in zip(found.groups, divided.groups, strict=True):
+        assert one.temperature == temperatures[one.shown]
+        assert one.scaled.error == pytest.approx(expected.plain.error, abs=1e-6)
+        assert one.scaled.loss == pytest.approx(expected.plain.loss, abs=1e-5)
+        probabilities = [each.probability for each in expected.plain.bins]
+        assert [each.probability for each in one.scaled.bins] == pytest.approx(
+            probabilities, rel=1e-4
+        )
 
 
 def test_it_tells_how_far_it_is(recommender: Recommender) -> None:
@@ -198,16 +229,16 @@ def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Re
     assert found.n_fitted + found.n_places == 100
     assert found.n_users == 50
     assert found == calibrate(recommender, n_users=100)
-    document = json.loads(json.dumps(found.as_dict()))["contexts"]
-    for context, one in found.contexts.items():
-        assert document[context]["temperature"] == one.temperature
+    document = json.loads(json.dumps(found.as_dict()))["groups"]
+    told = [(one["context"], one["least"], one["temperature"]) for one in document]
+    assert told == [(one.context, one.least, one.temperature) for one in found.groups]
 
 
 def test_few_users_give_neither_a_verdict_nor_a_temperature(recommender: Recommender) -> None:
     some, few = (calibrate(recommender, n_users=n_users) for n_users in (49, 24))
     for found in (some, few):
         assert (found.n_fitted, found.temperatures) == (0, {})
-        assert {one.temperature for one in found.contexts.values()} == {1.0}
+        assert all(one.temperature == 1.0 for one in found.groups)
         assert "it takes 50 users to fit and judge one" in temperature_finding(found)
     assert calibration_finding(some).startswith("The probabilities are")
     assert "fewer than 25 users" in calibration_finding(few)
@@ -216,7 +247,7 @@ def test_few_users_give_neither_a_verdict_nor_a_temperature(recommender: Recomme
 def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Recommender) -> None:
     items, at = np.array([4, 5, 6, 7, 8, 9]), 2
     (plain,) = predict_masked(recommender, items, [at])
-    (warm,) = predict_masked(recommender.with_temperatures({"both": 2.0}), items, [at])
+    (warm,) = predict_masked(recommender.with_temperatures({Shown("both", 4): 2.0}), items, [at])
     assert warm.true_rank == plain.true_rank
     assert [one.item_idx for one in warm.top] == [one.item_idx for one in plain.top]
     shown = items.copy()
@@ -227,33 +258,48 @@ def test_a_temperature_divides_the_scores_and_leaves_the_ranks(recommender: Reco
 
 
 @pytest.mark.parametrize(
-    ("pays", "said"),
+    ("n_pay", "said"),
     [
+        (2, "Scores are divided by 1.05 to 1.60, by what is shown, which changes no rank. Fitted"),
         (
-            ("past", "future", "both"),
-            "Scores are divided by 1.05 (past only), 1.60 (future only) and 0.93 (both sides), "
-            "which changes no rank. Fitted on ",
+            1,
+            "Scores are divided by 1.60 (past only, 2 to 3 items), which changes no rank. "
+            "Elsewhere none pays. Fitted on ",
         ),
-        (
-            ("future",),
-            "Scores are divided by 1.60 (future only), which changes no rank. None pays for past "
-            "only and both sides. Fitted on ",
-        ),
-        ((), "No temperature is used: none of those that were fitted pays. Fitted on "),
+        (0, "No temperature is used: none of those that were fitted pays. Fitted on "),
     ],
 )
 def test_it_is_told_which_temperatures_are_used(
-    recommender: Recommender, pays: tuple[str, ...], said: str
+    recommender: Recommender, n_pay: int, said: str
 ) -> None:
     found = calibrate(recommender, n_users=100)
-    divisors = {"past": 1.05, "future": 1.6, "both": 0.93}
-    contexts = {
-        name: replace(one, temperature=divisors[name], pays=name in pays)
-        for name, one in found.contexts.items()
-    }
-    finding = temperature_finding(replace(found, contexts=contexts))
+    first = found.groups[0]
+    groups = (
+        replace(first, least=2, temperature=1.6, pays=n_pay > 0),
+        replace(first, least=1, temperature=1.05, pays=n_pay > 1),
+    )
+    finding = temperature_finding(replace(found, groups=groups))
     assert finding.startswith(said)
     assert finding.endswith("measured on 50 such items of 50 other users.")
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "about", "said"),
+    [
+        ({Shown("future", 1): 1.6}, "", "1.60 (future only, 1 item)"),
+        ({Shown("future", 1): 1.6}, "first", "1.60 (first, future only, 1 item)"),
+        (
+            {Shown("both", 8): 1.2, Shown("past", 8): 0.9},
+            "first",
+            "0.90 to 1.20 (first), by what is shown",
+        ),
+        ({Shown("both", 8): 1.2, Shown("past", 8): 1.2}, "", "1.20, by what is shown"),
+    ],
+)
+def test_temperatures_are_told_in_few_words(
+    temperatures: dict[Shown, float], about: str, said: str
+) -> None:
+    assert divisor_words(temperatures, about) == said
 
 
 def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
@@ -261,9 +307,8 @@ def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
     shares = [share * two_parts for two_parts in (0.4, 1.6)]
     bins = tuple(Bin(5 * n_places, factor * one, Estimate(one, one, one)) for one in shares)
     error = abs(factor - 1) * share
-    both = Reliability(error, 8.0, bins)
-    context = ContextCalibration(1.0, Estimate(0.0, 0.0, 0.0), False, both, both)
-    return calibration_finding(Calibration("test", 0, n_places, n_places, {"both": context}))
+    both = {"both": Reliability(error, 8.0, bins)}
+    return calibration_finding(Calibration("test", 0, n_places, n_places, both, both, ()))
 
 
 def test_probabilities_that_are_six_times_too_low_are_so_however_rarely_items_are_found() -> None:

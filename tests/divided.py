@@ -1,0 +1,28 @@
+"""Temperatures that are the same for all places, whatever these are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bert4rec.contexts import CONTEXTS
+from bert4rec.held_out.calibration import Calibration, GroupCalibration
+from bert4rec.held_out.future_report import Estimate
+from bert4rec.temperatures import Shown
+
+# As many as the windows of these tests hold.
+LEASTS = (0, 1, 2, 4, 8, 16)
+
+
+def alike(divisor: float) -> dict[Shown, float]:
+    """Return the same temperature for whatever is shown."""
+    return {Shown(context, least): divisor for context in CONTEXTS for least in LEASTS}
+
+
+def paying(found: Calibration, divisor: float) -> Calibration:
+    """Return a calibration in which the same temperature pays for whatever is shown."""
+    groups = []
+    for shown in alike(divisor):
+        own = found.plain.get(shown.context, found.plain["past"])
+        sure = Estimate(0.1, 0.05, 0.2)
+        groups.append(GroupCalibration(*shown, 1, divisor, sure, True, own, own))
+    return replace(found, groups=tuple(groups))
