@@ -19,6 +19,7 @@ from bert4rec.comparing.list_figures import ListContext, list_figures
 from bert4rec.comparing.plan import MAX_ROWS, Plan, plan_comparison, training_of
 from bert4rec.comparing.slicing import slice_members
 from bert4rec.control import Control
+from bert4rec.data.order_signs import shared_order
 from bert4rec.data.split_record import asked_words, split_record
 from bert4rec.device import memory_errors_explained
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
@@ -181,6 +182,7 @@ def _future(run: Run, tell: Callable[[], None]) -> dict[str, Any] | None:
 
 def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
     dataset, record = plan.dataset, split_record(plan.split, plan.settings)
+    order = shared_order(dataset)
     return {
         "id": plan.id,
         "created_at": now_text(),
@@ -192,6 +194,7 @@ def _facts(plan: Plan, judging: Judging) -> dict[str, Any]:
             "n_items": dataset.n_items,
             "n_interactions": dataset.n_interactions,
             "median_length": float(np.median(dataset.lengths)),
+            "share_in_one_order": order.share if order.is_one else None,
         },
         "training": {run.id: training_of(run) for run in plan.runs},
         "future": dict(_futures(plan, judging)),

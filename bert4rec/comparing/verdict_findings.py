@@ -273,4 +273,17 @@ def data_findings(data: Mapping[str, Any], n_users: int) -> list[Finding]:
     )
     text = f"{half} {median:g} items or fewer{short}."
     figures = {"n_users": data["n_users"], "median_length": median}
-    return [*found, Finding(text, figures=figures)]
+    return [*found, Finding(text, figures=figures), *_one_order_findings(data)]
+
+
+def _one_order_findings(data: Mapping[str, Any]) -> list[Finding]:
+    """Doubt what models of order reach, where all histories have one; older ones do not tell."""
+    share = data.get("share_in_one_order")
+    if share is None:
+        return []
+    text = (
+        "Nearly all histories hold the same items in the same order: if their source is sorted by"
+        " item, all of this tells how well that sorting is guessed, and not what users take next."
+    )
+    detail = f"{percent(share)} of the pairs of popular items stand as they mostly do."
+    return [Finding(text, detail, {"share_in_one_order": share})]

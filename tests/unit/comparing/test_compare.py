@@ -22,6 +22,7 @@ from bert4rec.comparing.figures import MAIN_METRIC, gains_of
 from bert4rec.comparing.judging import TELL_EVERY, CancelledError, Step, sampled_items
 from bert4rec.comparing.plan import plan_comparison, training_of
 from bert4rec.comparing.slicing import BY_PAUSE, slice_members
+from bert4rec.comparing.verdict import reach_verdict
 from bert4rec.control import Control
 from bert4rec.data.collection import rename_dataset
 from bert4rec.data.dataset import SequenceDataset
@@ -543,6 +544,21 @@ def test_one_user_can_be_compared(home: Path) -> None:
     scores = made.scores()
     assert (scores["low"] == 0).all()
     assert (scores["high"] >= scores["value"]).all()
+
+
+def test_histories_in_one_order_are_told_beside_the_verdict(home: Path) -> None:
+    rng = np.random.default_rng(3)
+    taken = [rng.permutation(30)[:8] + 1 for _ in range(120)]
+    for name, wanted, is_told in (
+        ("by taste", [items.tolist() for items in taken], False),
+        ("by item", [sorted(items.tolist()) for items in taken], True),
+    ):
+        log = SequenceDataset.from_sequences(wanted, n_items=30, name=name)
+        run = train(log, small_settings(n_epochs=1), workspace=home)
+        made = compare(run, ["popularity"], workspace=home)
+        assert (made.facts["dataset"]["share_in_one_order"] == 1) is is_told
+        told = " ".join(reach_verdict(made).sentences)
+        assert ("Nearly all histories hold the same items in the same order" in told) is is_told
 
 
 def test_ties_count_against_whoever_cannot_tell_items_apart(home: Path) -> None:
