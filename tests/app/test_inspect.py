@@ -21,6 +21,7 @@ from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
 from bert4rec.stages import Watch
 from bert4rec.ui import state
+from bert4rec.ui.inspect import inspect_tabs
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS
 from tests.factories import ring_dataset, saved_dataset, small_settings
@@ -320,6 +321,20 @@ def test_what_comes_next_is_listed_and_one_of_it_explained() -> None:
     assert "without it this item" in texts(app) or "No other item changes" in texts(app)
     app.selectbox(key="inspect_next_item").select_index(1).run()
     assert not app.exception
+
+
+@pytest.mark.usefixtures("run")
+def test_what_carries_the_next_item_is_called_as_on_the_cards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The third of five cards is hidden: the last one is the fourth of what the model reads.
+    monkeypatch.setattr(inspect_tabs, "occlusion", lambda *_: np.array([0.1, 0.5, -1.0, 2.0, 0.0]))
+    app = open_inspect(user="u3", mask="3")
+    open_tab(app, ":material/skip_next: What comes next")
+    assert "Place 5, “Title 7, the long”, carries most" in texts(app).replace("\\", "")
+    told = tables(app)[-1]
+    assert list(told["Place"]) == ["5", "4", "2", "1"]
+    assert list(told["Side"]) == ["before"] * 4
 
 
 @pytest.mark.usefixtures("run")

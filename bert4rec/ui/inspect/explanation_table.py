@@ -20,7 +20,12 @@ LEAST_FULL_BAR = 1.0
 
 
 def draw_occlusion(
-    fall: np.ndarray, titles: Sequence[str], position: int, *, subject: str = "the true item"
+    fall: np.ndarray,
+    titles: Sequence[str],
+    position: int,
+    *,
+    subject: str = "the true item",
+    numbers: Sequence[int] | None = None,
 ) -> None:
     """Draw which items carry a prediction.
 
@@ -29,16 +34,18 @@ def draw_occlusion(
         titles: Titles of the sequence.
         position: The hidden place.
         subject: Whose probability it is about.
+        numbers: What the places are called on the page, where some are left out; else from 1 on.
     """
     most = np.abs(fall).max(initial=0.0)
     if most < LEAST_BITS:
         st.caption(f"No other item changes this prediction by as much as {LEAST_BITS} bits.")
         return
     strongest = strongest_places(fall)
-    st.caption(occlusion_finding(fall, titles, subject=subject))
+    called = np.arange(1, len(fall) + 1) if numbers is None else np.asarray(numbers)
+    st.caption(occlusion_finding(fall, titles, subject=subject, numbers=called))
     table = pd.DataFrame(
         {
-            "place": strongest + 1,
+            "place": called[strongest],
             "item": [titles[at] for at in strongest],
             "bits": fall[strongest],
             "side": ["before" if at < position else "after" for at in strongest],
@@ -60,7 +67,7 @@ def draw_occlusion(
             Column("side", "Side", "Of the hidden place"),
             bits,
         ],
-        alt=occlusion_finding(fall, titles, subject=subject, is_markdown=False),
+        alt=occlusion_finding(fall, titles, subject=subject, numbers=called, is_markdown=False),
         width_px=WIDE_TABLE_PX,
     )
     if left := left_words(fall, len(strongest)):
@@ -95,6 +102,7 @@ def occlusion_finding(
     titles: Sequence[str],
     *,
     subject: str = "the true item",
+    numbers: Sequence[int] | np.ndarray | None = None,
     is_markdown: bool = True,
 ) -> str:
     """Return which item carries a prediction most, in one sentence."""
@@ -103,7 +111,8 @@ def occlusion_finding(
     role, effect = (
         ("carries most", "loses") if fall[at] > 0 else ("speaks against it most", "gains")
     )
+    number = at + 1 if numbers is None else int(numbers[at])
     return (
-        f"Place {at + 1}, “{title}”, {role}: without it {subject} {effect} "
+        f"Place {number}, “{title}”, {role}: without it {subject} {effect} "
         f"{abs(fall[at]):.1f} bits."
     )

@@ -34,7 +34,8 @@ def draw_carriers(recommender: Recommender, draft: Draft, focus: int) -> None:
 def draw_next(recommender: Recommender, draft: Draft) -> None:
     """Draw what is expected after the end, and which items carry one of these expectations."""
     vocabulary = recommender.vocabulary
-    shown = [slot.item_idx for slot in draft.slots if not slot.is_hidden]
+    places = [at for at, slot in enumerate(draft.slots) if not slot.is_hidden]
+    shown = [draft.slots[at].item_idx for at in places]
     st.caption(
         "Expected after the last item. Hidden items are left out of the sequence; probabilities "
         "are those of the whole catalogue."
@@ -59,7 +60,9 @@ def draw_next(recommender: Recommender, draft: Draft) -> None:
     items = np.array([*shown, item], dtype=np.int64)
     fall = occlusion(recommender, items, len(shown))
     titles = [vocabulary.title(idx) for idx in items.tolist()]
-    explanation_table.draw_occlusion(fall, titles, len(shown), subject="this item")
+    # Called as on the cards above, although what is hidden there is left out here.
+    numbers = [at + 1 for at in (*places, len(draft.slots))]
+    explanation_table.draw_occlusion(fall, titles, len(shown), subject="this item", numbers=numbers)
 
 
 def draw_sureness(run: Run) -> None:
