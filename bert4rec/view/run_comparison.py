@@ -16,7 +16,13 @@ from bert4rec.hyperparameters import unused_settings
 from bert4rec.metrics import told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.view.forms import form_fields, is_followed
-from bert4rec.view.run_figures import FINAL_METRICS, VERDICTS, narrow_words, with_interval
+from bert4rec.view.run_figures import (
+    FINAL_METRICS,
+    FINER,
+    VERDICTS,
+    narrow_words,
+    with_interval,
+)
 from bert4rec.view.run_table import RunRow
 from bert4rec.view.setting_words import NOT_USED, value_text
 from bert4rec.view.vega import Chart
@@ -139,10 +145,7 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
         :2
     ]
     verdict = VERDICTS[told_apart(known[first], known[second], metric)]
-    return (
-        f"By {metric_name(metric)}, {first} is {verdict} {second}. Evaluate compares models user "
-        "by user, which shows smaller differences."
-    )
+    return f"By {metric_name(metric)}, {first} is {verdict} {second}. {FINER}"
 
 
 def common_metric(rows: Sequence[RunRow]) -> str:

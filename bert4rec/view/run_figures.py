@@ -24,6 +24,7 @@ VERDICTS = {
     "behind": "clearly below",
     "level": "not clearly different from",
 }
+FINER = "Evaluate compares models user by user, which shows smaller differences."
 FINAL_METRICS = ("ndcg@10", "hr@10", "mrr@10", "hr@1", "hr@20")
 
 
@@ -211,5 +212,7 @@ def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
         return text + "."
     rival = max(rivals, key=lambda key: rivals[key])
     label = TITLES.get(rival, rival).lower()
-    verdict = VERDICTS[told_apart(own, report[rival], metric)]
-    return f"{text}, {verdict} {label} at {metric_text(rivals[rival])}."
+    stands = told_apart(own, report[rival], metric)
+    # Intervals that overlap rule out no difference of the same users.
+    more = f" {FINER}" if stands == "level" else ""
+    return f"{text}, {VERDICTS[stands]} {label} at {metric_text(rivals[rival])}.{more}"
