@@ -22,6 +22,8 @@ PACKAGES = (
 )
 # Numba's layers that several threads may enter at once, best first, and the one they may not.
 THREADING_LAYERS = ("tbb", "omp", "workqueue")
+# A folder of a workspace: what visitors brought, until it is prepared.
+UPLOADS = "uploads"
 LITTLE_DISK_BYTES = 1_000_000_000
 
 
@@ -73,8 +75,11 @@ def workspace_parts(workspace: Path) -> list[Part]:
 
 
 def _n_entries(folder: Path) -> int:
-    paths = folder.iterdir()
-    return sum(path.suffix != LOCK and not path.name.startswith(".") for path in paths)
+    paths = [path for path in folder.iterdir() if path.suffix != LOCK]
+    if folder.name == UPLOADS:
+        # Each server has a folder of its own there, which goes with it.
+        paths = [upload for path in paths if path.is_dir() for upload in path.iterdir()]
+    return sum(not path.name.startswith(".") for path in paths)
 
 
 def examine(workspace: Path) -> Iterator[Finding]:

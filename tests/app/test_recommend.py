@@ -231,6 +231,7 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
     filled = cards(app)
     assert not any("gap" in card for card in filled)
     assert "What the model put in: 2 items" in texts(app)
+    assert "Both are the network's own, not calibrated as those on Inspect" in texts(app)
     assert tables(app)[0]["Filled"].tolist() == ["Surest first", "One after another"]
     again = open_recommend(view="compose", places=str(query(app, "places")), filled="1")
     assert cards(again) == filled

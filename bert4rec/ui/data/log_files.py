@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from bert4rec.errors import NotFoundError
+from bert4rec.examination import UPLOADS
 from bert4rec.files import (
     expanded,
     remove_abandoned,
@@ -27,7 +28,6 @@ DATA_VARIABLE = "BERT4REC_DATA_DIR"
 N_LISTED = 500
 # A file's name has 255 bytes, and a letter up to four.
 MAX_NAME_LENGTH = 60
-UPLOADS = "uploads"
 UPLOAD_LIFE_S = 24 * 3600
 KEY_BYTES = 16
 UPLOAD_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")

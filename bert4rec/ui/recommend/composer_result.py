@@ -18,6 +18,7 @@ from bert4rec.ui.folded import popped
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.outline_links import Edit
+from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, percent
 
@@ -116,7 +117,8 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
         "The surest gap was filled first, and the others saw it: "
         f"{counted(found.n_rounds, 'round')}.{changed} The probability of a choice is its "
         "share among what may stand there, everything else being there; below it stands what the "
-        f"model gives it in the whole catalogue, from {sides}."
+        f"model gives it in the whole catalogue, from {sides}. Both are the network's own, not "
+        "calibrated as those on Inspect and for a user are, where that pays."
     )
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:
@@ -124,12 +126,26 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
                 _draw_choice(result, choice, on_change)
 
 
+def chosen_words(choice: Choice, n_rounds: int) -> str:
+    """Return when an item was chosen, in words.
+
+    Args:
+        choice: What was put into a gap.
+        n_rounds: Rounds that filled the gaps; those that count on looked at all choices again.
+    """
+    if choice.round < n_rounds:
+        return f"chosen in round {choice.round + 1}"
+    n_looks = choice.round - n_rounds
+    more = f", the {ordinal(n_looks + 1)} time" if n_looks else ""
+    return f"changed when all were looked at again{more}"
+
+
 def _draw_choice(result: Result, choice: Choice, on_change: Callable[[Edit], None]) -> None:
     reason = result.reasons[choice.place]
     st.markdown(f"{choice.place + 1} · **{escape(result.title(choice.item_idx))}**")
     st.caption(
         f"Probability {percent(choice.probability)} among {counted(choice.n_allowed, 'item')} that "
-        f"may stand here, chosen in round {choice.round + 1}  \n"
+        f"may stand here, {chosen_words(choice, result.found.n_rounds)}  \n"
         f"{REASON_ICONS[reason.carried_by]} "
         f"{reason_words(reason)}"
     )

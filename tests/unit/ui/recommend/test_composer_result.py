@@ -8,7 +8,12 @@ from bert4rec.cli.composing import WHY
 from bert4rec.composer.decoding import Choice, Composition
 from bert4rec.composer.outline import Outline
 from bert4rec.composer.reasons import Reason
-from bert4rec.ui.recommend.composer_result import REASON_ICONS, comparison_words, reason_words
+from bert4rec.ui.recommend.composer_result import (
+    REASON_ICONS,
+    chosen_words,
+    comparison_words,
+    reason_words,
+)
 from bert4rec.ui.recommend.story_view import PLAIN_REASONS
 from bert4rec.words import percent
 
@@ -40,6 +45,20 @@ def test_items_that_came_back_are_counted_for_each_way(
     words = comparison_words(filled(0.4, 0.1), filled(0.1, 0.1), original)
     assert came_back in words
     assert ("✓" in words) == is_marked
+
+
+@pytest.mark.parametrize(
+    ("round_", "words"),
+    [
+        (2, "chosen in round 3"),
+        (3, "changed when all were looked at again"),
+        (4, "changed when all were looked at again, the 2nd time"),
+    ],
+)
+def test_a_choice_that_was_changed_is_given_no_round_that_did_not_fill(
+    round_: int, words: str
+) -> None:
+    assert chosen_words(Choice(0, 1, 0.5, round_, 9, ()), 3) == words
 
 
 def test_a_reason_says_that_its_probabilities_are_those_in_the_whole_catalogue() -> None:
