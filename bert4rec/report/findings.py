@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from bert4rec.baselines.titles import NETWORK, TITLES
 from bert4rec.data.split_record import ask_alike, asked_words
 from bert4rec.held_out.future_report import FutureReport
-from bert4rec.held_out.future_words import finding
+from bert4rec.held_out.future_words import finding, limits
 from bert4rec.metrics import beside
 from bert4rec.report.collect import DataGroup, Report
 from bert4rec.report.facts import Judged, RunFacts
@@ -228,12 +228,12 @@ def popularity_finding(share_held: float) -> str:
 
 
 def contexts_finding(found: FutureReport) -> str:
-    """Return what both sides give over the past alone, for a hidden middle item."""
+    """Return what both sides give over the past alone, and which items were hidden."""
     both, past = found.contexts["both"].hr.mean, found.contexts["past"].hr.mean
-    users = counted(found.n_users, "user")
+    places = counted(found.n_places, "place")
     return (
-        f"With both sides in sight the hidden item is among the first ten for {share(both)} of"
-        f" {users}, from the past alone for {share(past)}. {finding(found)}"
+        f"With both sides in sight the hidden item is among the first ten at {share(both)} of"
+        f" {places}, from the past alone at {share(past)}. {finding(found)} {limits(found)[0]}"
     )
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, split_dataset
+from bert4rec.errors import SettingsError
 from bert4rec.evaluation import judge
 from bert4rec.explain import compare_contexts, find_targets, view_states
 from bert4rec.held_out.extremes import meets_again
-from bert4rec.held_out.future_report import FutureReport, report_places
-from bert4rec.held_out.places import middle_places
+from bert4rec.held_out.future_report import FutureReport, future_report
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.next_lists import next_lists, yardsticks
 from bert4rec.recommender import Recommender
@@ -24,7 +24,6 @@ from bert4rec.stages import Watch, tell_nobody, within
 N_DRAWN = 300
 # Of their users, those whose middle item is hidden, one after the other.
 N_MIDDLES = 60
-N_CONTEXT_USERS = 500
 LIST_LENGTH = 5
 TAIL_LENGTH = 8
 # A middle needs something on both sides.
@@ -99,8 +98,8 @@ class Gallery:
         n_found: How many of them the first run has among its first ten.
         seed: Chance behind the draw.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
-        contexts: Label of a run to what past, future and both find of hidden middle items; runs
-            that see both sides, where histories have a middle.
+        contexts: Label of a run to what past, future and both find of hidden items, held out if
+            there are any with a future; runs that see both sides.
         middles: Hidden middle items as the first such run expects them.
     """
 
@@ -151,7 +150,7 @@ def make_gallery(
     contexts = {}
     for at, (label, model) in enumerate(seeing.items()):
         part = within(watch, 0.3 + 0.6 * at / len(seeing), 0.3 + 0.6 * (at + 1) / len(seeing))
-        contexts[label] = report_middles(model, seed=seed, watch=part)
+        contexts[label] = report_future(model, seed=seed, watch=part)
     watch("choosing hidden items", 0.9)
     return Gallery(
         nexts=tuple(nexts),
@@ -234,13 +233,18 @@ def _next_example(
     )
 
 
-def report_middles(
+def report_future(
     model: Recommender, *, seed: int, watch: Watch = tell_nobody
 ) -> FutureReport | None:
-    """Hide the middle item of many users' histories and return what each context finds of them."""
-    users = _draw(model.dataset.n_users, N_CONTEXT_USERS, seed)
-    places = middle_places(model.dataset, model.settings.max_seq_length, users)
-    return report_places(model, places, watch=watch) if len(places) else None
+    """Return what each context finds of items that were held out; None where none has a future.
+
+    These are the figures of Inspect and Evaluate. Of items that were trained on, both sides find
+    many more again, whether or not the future helps with others.
+    """
+    try:
+        return future_report(model, seed=seed, watch=watch)
+    except SettingsError:
+        return None
 
 
 def _middles(model: Recommender, users: np.ndarray) -> tuple[Example, ...]:

@@ -183,7 +183,7 @@ def list_rows(found: Sequence[Scored]) -> list[tuple[str, str, str, str]]:
 
 
 def context_chart(found: FutureReport) -> RowChart:
-    """Draw what past, future and both give for a hidden middle item."""
+    """Draw what past, future and both give for a hidden item."""
     told = {name: figures.ndcg for name, figures in found.contexts.items()}
     intervals = [
         Interval(CONTEXT_KEYS[name], ndcg.mean, ndcg.low, ndcg.high) for name, ndcg in told.items()
@@ -194,7 +194,7 @@ def context_chart(found: FutureReport) -> RowChart:
         for one in intervals
     ]
     name = METRIC_WORDS["ndcg@10"][0]
-    words = f"{name} of the hidden middle item, by what the model was shown."
+    words = f"{name} of the hidden item, by what the model was shown."
     return RowChart("What each side gives", words, tuple(rows), axis_marks(highest))
 
 
