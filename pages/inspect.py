@@ -24,10 +24,10 @@ from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.ui.sequences import prediction_cards
 from bert4rec.ui.sequences.drafts import Draft, Edit, find_history, parse_items
 from bert4rec.ui.sequences.sequence_editor import draw_editor, draw_tools, find_item
-from bert4rec.ui.sequences.sequence_strip import draw_strip
+from bert4rec.ui.sequences.sequence_strip import draw_strip, length_words
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, day, training_words
+from bert4rec.words import day, training_words
 
 stop_strangers()
 
@@ -203,6 +203,9 @@ def draw_composer(recommender: Recommender) -> None:
             else:
                 draft = Draft.of(items)
                 take(draft.hiding([draft.middle(recommender.settings.max_seq_length)]))
+                if len(items) > len(draft):
+                    n, n_all = len(draft), len(items)
+                    st.toast(f"Only the newest {n:,} of these {n_all:,} items are looked at")
                 st.rerun()
         show_refusal(COMPOSE_PROBLEM_KEY)
 
@@ -213,7 +216,8 @@ def draw_sequence(recommender: Recommender, draft: Draft) -> None:
     window = recommender.settings.max_seq_length
     # What is asked is above the cards, so that what the model answers is in sight below them.
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"{whose}{edited}: {counted(len(draft), 'item')}", width="content")
+        length = length_words(draft, recommender.dataset)
+        st.subheader(f"{whose}{edited}: {length}", width="content")
         draw_tools(draft, window, change)
     trained = f" {trained_on(recommender, draft.user)}" if draft.user else ""
     st.caption(f"Click items to hide them.{trained}")

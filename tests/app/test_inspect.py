@@ -218,6 +218,16 @@ def test_a_click_counts_although_the_address_is_still_that_before_the_last_one()
 
 
 @pytest.mark.usefixtures("run")
+def test_a_pasted_sequence_that_is_cut_says_so() -> None:
+    app = open_inspect(user="u3", mask="2")
+    app.text_area[0].set_value("\n".join(["t1", "t2"] * MAX_ITEMS))
+    click(app, "Use this sequence")
+    assert f"Own sequence: {MAX_ITEMS} items" in texts(app)
+    told = [toast.value for toast in app.toast]
+    assert told == [f"Only the newest {MAX_ITEMS} of these {2 * MAX_ITEMS} items are looked at"]
+
+
+@pytest.mark.usefixtures("run")
 def test_an_item_too_many_is_refused_in_words() -> None:
     items = ".".join(["1"] * MAX_ITEMS)
     app = open_inspect(items=items, mask="400")

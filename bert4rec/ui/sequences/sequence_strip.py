@@ -7,13 +7,14 @@ from itertools import pairwise
 
 import streamlit as st
 
+from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.item_groups import category_columns, group_name, group_places, item_groups
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.ui.sequences.drafts import Draft, Edit
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.view.group_colours import Theme, group_look
 from bert4rec.view.markdown import escape
-from bert4rec.words import number
+from bert4rec.words import counted, number
 
 MIN_CARD_WIDTH = 168
 # A longer title may be cut off on a card.
@@ -25,6 +26,16 @@ CARDS_A_ROW = 6
 PART_KEY = "inspect_part"
 # What was hidden of whose sequence when the part was chosen.
 PART_OF_KEY = "inspect_part_of"
+
+
+def length_words(draft: Draft, dataset: SequenceDataset) -> str:
+    """Return how many items a sequence has, and of how many where its user's history is longer."""
+    n, n_taken = counted(len(draft), "item"), len(draft.original)
+    n_whole = int(dataset.lengths[dataset.user_idx(draft.user)]) if draft.user else n_taken
+    if n_whole <= n_taken:
+        return n
+    of_all = f"newest {n_taken:,} of {n_whole:,}"
+    return f"{n}, from the {of_all}" if draft.is_edited else f"{of_all} items"
 
 
 def draw_strip(

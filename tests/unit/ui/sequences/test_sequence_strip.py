@@ -3,7 +3,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.ui.sequences.sequence_strip import CARDS_A_ROW, MAX_CARDS, part_to_show, parts_of
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.ui.sequences.drafts import MAX_ITEMS, Draft
+from bert4rec.ui.sequences.sequence_strip import (
+    CARDS_A_ROW,
+    MAX_CARDS,
+    length_words,
+    part_to_show,
+    parts_of,
+)
 
 
 @given(st.integers(0, 500), st.integers(1, 400))
@@ -38,3 +46,13 @@ def test_a_place_hidden_elsewhere_brings_its_part() -> None:
 
 def test_a_part_that_is_gone_is_not_shown() -> None:
     assert part_to_show(parts_of(0, 40), 3, [5], [5]) == 0
+
+
+def test_a_history_that_is_longer_than_what_is_shown_is_told_whole() -> None:
+    log = SequenceDataset.from_sequences([[1, 2, 3] * 200, [1, 2]])
+    whole = Draft.of(log.history(0), log.user_id(0))
+    assert length_words(whole, log) == f"newest {MAX_ITEMS} of 600 items"
+    cut = whole.without(0)
+    assert length_words(cut, log) == f"{MAX_ITEMS - 1} items, from the newest {MAX_ITEMS} of 600"
+    assert length_words(Draft.of(log.history(1), log.user_id(1)), log) == "2 items"
+    assert length_words(Draft.of([1]), log) == "1 item"
