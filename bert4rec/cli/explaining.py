@@ -16,6 +16,7 @@ from bert4rec.words import ranged
 if TYPE_CHECKING:
     from bert4rec.held_out.future_report import Estimate, FutureReport
 
+N_USERS = 1000
 HIDDEN = ("unseen_users", "test", "validation", "trained")
 
 
@@ -29,10 +30,9 @@ def drawing_options(command: Command) -> Command:
     users = click.option(
         "--users",
         "n_users",
-        default=1000,
-        show_default=True,
         type=click.IntRange(min=1),
-        help="Users drawn at most, up to three places of each.",
+        help="Users drawn at most, up to three places of each.  [default: 1000, of which "
+        "`future` makes up to 8000 where these are too few to tell]",
     )
     seed = click.option(
         "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the draw."
@@ -46,7 +46,7 @@ def drawing_options(command: Command) -> Command:
 @click.option("--by", metavar="COLUMN", help="Column of the item table to group by.")
 @shared_options
 def future(
-    run: str, hidden: str | None, n_users: int, by: str | None, seed: int, workspace: Path
+    run: str, hidden: str | None, n_users: int | None, by: str | None, seed: int, workspace: Path
 ) -> None:
     """Say whether the future matters here, by items hidden from RUN.
 
@@ -113,7 +113,9 @@ def _ranged(one: Estimate, digits: int = 3) -> str:
 @click.argument("run")
 @drawing_options
 @shared_options
-def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace: Path) -> None:
+def calibration(
+    run: str, hidden: str | None, n_users: int | None, seed: int, workspace: Path
+) -> None:
     """Say whether the probabilities of RUN are what they say.
 
     RUN is a run's id, name or folder, or `last`. Of all items listed with a probability of 20%, a
@@ -129,7 +131,7 @@ def calibration(run: str, hidden: str | None, n_users: int, seed: int, workspace
 
     model = load_run(workspace, run)
     with StageProgress() as watch:
-        found = calibrate(model, hidden, n_users=n_users, seed=seed, watch=watch)
+        found = calibrate(model, hidden, n_users=n_users or N_USERS, seed=seed, watch=watch)
     said = [calibration_finding(found), temperature_finding(found)]
     document = {"run": None if model.run is None else model.run.id, "findings": said}
     rows = [

@@ -15,6 +15,8 @@ from bert4rec.runs.folder import Run
 
 # A line is laid through so many validations, the last ones.
 N_LAST = 5
+# The latest of them have to rise as well.
+N_LATEST = 3
 # Of fewer, chance cannot be told from a rise by how far they lie off their line.
 N_FOR_A_LINE = 4
 # What Student's t exceeds by chance in one of twenty lines that do not rise, by validations.
@@ -78,7 +80,10 @@ def trend(scores: Sequence[float], metric: str, error: float | None = None) -> T
     if len(last) >= N_FOR_A_LINE:
         rise, t = _line(last)
         least = max(error or 0.0, LEAST_RISE * float(last.mean()))
-        state = "rising" if t > T_LIMIT[len(last)] and rise >= least else "level"
+        # A curve that has come to its height within these rises on the whole, and no more.
+        is_going_on = float(last[-1] - last[-N_LATEST]) >= least / 2
+        is_rising = t > T_LIMIT[len(last)] and rise >= least and is_going_on
+        state = "rising" if is_rising else "level"
     else:
         rise = float(last[-1] - last[0])
         is_clear = error is not None and rise > Z_LIMIT * math.sqrt(2) * error

@@ -84,6 +84,6 @@ def draw_sureness(run: Run) -> None:
 
 def draw_future(run: Run) -> None:
     """Draw whether the future matters on the run's data."""
-    found = draw_finding(run, "future", "Hiding items of up to 1,000 users, one at a time…")
+    found = draw_finding(run, "future", "Hiding items of many users, one at a time…")
     if found is not None:
         future_view.draw_report(found)

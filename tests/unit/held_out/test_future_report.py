@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bert4rec.errors import SettingsError
+from bert4rec.held_out import future_report as reporting
 from bert4rec.held_out.future_report import (
     ContextFigures,
     Estimate,
@@ -144,6 +145,38 @@ def test_the_same_seed_gives_the_same_report(recommender: Recommender) -> None:
     one, two, other = (future_report(recommender, n_users=50, seed=seed) for seed in (0, 0, 1))
     assert one == two
     assert one != other
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "n_drawn"),
+    [
+        (None, ("not_enough", "wide"), 60),
+        (None, ("not_enough", "nothing_learnt"), 30),
+        (None, ("matters", ""), 30),
+        (30, ("not_enough", "wide"), 30),
+    ],
+)
+def test_more_users_are_drawn_where_there_are_more_and_the_first_cannot_tell(
+    recommender: Recommender,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: int | None,
+    answer: tuple[str, str],
+    n_drawn: int,
+) -> None:
+    monkeypatch.setattr(reporting, "FIRST_USERS", 30)
+    monkeypatch.setattr(reporting, "MOST_USERS", 60)
+    monkeypatch.setattr(reporting, "judge_gain", lambda *_: answer)
+    assert future_report(recommender, n_users=asked).n_users == n_drawn
+
+
+def test_where_all_were_drawn_nobody_is_asked_again(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "judge_gain", lambda *_: ("not_enough", "wide"))
+    told: list[str] = []
+    report = future_report(recommender, watch=lambda doing, _: told.append(doing))
+    assert report.n_users < reporting.FIRST_USERS
+    assert told.count("drawing hidden items") == 1
 
 
 def test_it_tells_how_many_places_of_all_contexts_are_done(recommender: Recommender) -> None:

@@ -35,6 +35,8 @@ def state_of(scores: list[float], error: float | None = None) -> str:
         ([0.04, 0.06, 0.08, 0.1], 0.005, "rising"),
         ([0.2, 0.19, 0.18, 0.17, 0.16], 0.005, "level"),
         ([0.0] * 5, 0.0, "level"),
+        # It came to its height within the last five, as one on the courses did.
+        ([0.04, 0.0608, 0.0664, 0.067, 0.0662], 0.00125, "level"),
         # What was long ago has no say.
         ([0.01, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1], 0.005, "level"),
         # Of few validations only a large rise is one.
