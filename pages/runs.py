@@ -18,6 +18,7 @@ from bert4rec.ui.run_list import (
     RunFilter,
     data_labels,
     list_frame,
+    names_px,
     shared_words,
     tags_px,
 )
@@ -47,7 +48,6 @@ ROW_PX = 35
 # for metric and seed, which stand in columns only where runs differ in them, as the model does.
 COLUMNS = {
     "State": st.column_config.TextColumn(width=97),
-    "Run": st.column_config.TextColumn(width=140),
     "Model": st.column_config.TextColumn(width=74),
     "Data": st.column_config.TextColumn(width=84),
     "Metric": st.column_config.TextColumn(width=78, help="What chose the best epoch."),
@@ -129,7 +129,8 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
         help="That metric over the epochs, from the second validation on.",
     )
     tags = st.column_config.ListColumn(width=tags_px(runs))
-    return COLUMNS | {"Validation": curve, "Tags": tags}
+    names = st.column_config.TextColumn(width=names_px(runs))
+    return COLUMNS | {"Run": names, "Validation": curve, "Tags": tags}
 
 
 def hidden_marks(runs: list[ListedRun], shown: list[ListedRun]) -> list[str]:

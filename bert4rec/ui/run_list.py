@@ -25,6 +25,7 @@ MAX_SPARKS = 40
 # What a tag takes in a cell: a letter of it, the rest of it with the gap behind; and the cell.
 TAG_LETTER_PX, TAG_PX, CELL_PX = 7, 22, 16
 MIN_TAGS_PX, MAX_TAGS_PX = 80, 320
+MIN_NAME_PX, MAX_NAME_PX = 140, 280
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
@@ -199,6 +200,21 @@ def tags_px(listed: Iterable[ListedRun]) -> int:
     """
     widths = [sum(TAG_LETTER_PX * len(tag) + TAG_PX for tag in one.row.tags) for one in listed]
     return min(max([MIN_TAGS_PX, *(width + CELL_PX for width in widths)]), MAX_TAGS_PX)
+
+
+def names_px(listed: Iterable[ListedRun]) -> int:
+    """Return how wide the column of names is: wider where names that are cut would look alike.
+
+    Example:
+        >>> names_px([]), names_px([ListedRun(RunRow(a, f"a run of the courses {a}", "paused"))
+        ...                         for a in "12"])
+        (140, 170)
+    """
+    names = {one.row.name for one in listed}
+    n_shown = (MIN_NAME_PX - CELL_PX) // TAG_LETTER_PX
+    n_alike = Counter(name[:n_shown] for name in names)
+    widths = [TAG_LETTER_PX * len(name) + CELL_PX for name in names if n_alike[name[:n_shown]] > 1]
+    return min(max([MIN_NAME_PX, *widths]), MAX_NAME_PX)
 
 
 def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:
