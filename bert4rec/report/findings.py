@@ -131,7 +131,9 @@ def _comparison(judged: Sequence[RunFacts]) -> str:
     text = f"{name} finds most: {found} among the ten it suggests"
     second = others[0]
     how = compared(best.judged[NETWORK], second.judged[NETWORK])
-    verdict = "a clear lead over" if how == "ahead" else "not clearly more than"
+    # Of the same users a comparison tells smaller differences, which may stand below.
+    close = "by these figures alone not clearly more than"
+    verdict = "a clear lead over" if how == "ahead" else close
     return f"{text}, {verdict} {clean(second.label, 40)} with {share(_lead(second))}."
 
 
