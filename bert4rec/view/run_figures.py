@@ -15,7 +15,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.status import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields
 from bert4rec.view.setting_words import setting_text, value_text
-from bert4rec.words import counted, metric_name, metric_text, number, ranged
+from bert4rec.words import counted, duration, metric_name, metric_text, number, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
@@ -52,6 +52,13 @@ class Progress:
     def text(self) -> str:
         """Where the run is, in words."""
         return f"Epoch {number(self.epoch)} of {number(self.n_epochs)}, step {number(self.step)}"
+
+    @property
+    def text_with_rest(self) -> str:
+        """The same with the time that is left, a guess by the latest pace and no bound."""
+        if self.left_s is None:
+            return self.text
+        return f"{self.text}, about {duration(self.left_s)} left for all epochs"
 
 
 def progress_of(status: Status, curves: Curves) -> Progress:

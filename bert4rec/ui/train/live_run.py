@@ -161,8 +161,7 @@ def draw_progress(run: Run, status: Status, curves: Curves, now: str) -> None:
     elif now != "running":
         text = f"{progress.text}, paused"
     else:
-        known = progress.left_s is not None
-        text = progress.text + (f", {duration(progress.left_s)} left at most" if known else "")
+        text = progress.text_with_rest
     st.progress(progress.share, text=text)
 
 

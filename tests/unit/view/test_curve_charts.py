@@ -293,6 +293,10 @@ def test_the_epoch_under_way_never_exceeds_the_epochs_asked_for() -> None:
 
 def test_nothing_is_known_of_a_run_before_its_first_line() -> None:
     progress = run_figures.progress_of(Status("running", n_epochs=5), Curves())
+    assert progress.text_with_rest == progress.text
+    # Slower than before, or with other work beside it, it takes longer than what was told.
+    guessed = run_figures.Progress(2, 9, 30, 90, 0.3, 90.0)
+    assert guessed.text_with_rest.endswith("step 30, about 1 min 30 s left for all epochs")
     assert (progress.share, progress.left_s) == (0.0, None)
     assert run_figures.memory_bytes(Curves()) is None
 
