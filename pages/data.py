@@ -6,14 +6,26 @@ from bert4rec.data.collection import MAX_NAME, damaged_datasets
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
 from bert4rec.ui import state
+from bert4rec.ui.address import IMPORT_NAMES, read_address
 from bert4rec.ui.data.dataset_view import draw_dataset
+from bert4rec.ui.data.import_address import (
+    NAME,
+    begin_import,
+    follow_import,
+    hold,
+    told,
+    write_import,
+)
 from bert4rec.ui.data.log_choice import (
+    SERVER,
+    UPLOAD,
     UPLOAD_NAMES,
     LogChoice,
     ask_server_file,
     ask_upload,
-    follow_uploads,
+    follow_log,
     forget_upload,
+    log_link,
 )
 from bert4rec.ui.data.log_form import ask_form_and_roles
 from bert4rec.ui.data.page_top import begin_at_top, draw_top
@@ -21,6 +33,7 @@ from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 
 stop_strangers()
@@ -29,7 +42,9 @@ LOOK, ADD = "Look at a dataset", "Add a dataset"
 VIEW_KEY = "data_view"
 # The view to go to on the next run: a widget's value cannot be changed once it is drawn.
 NEXT_VIEW_KEY = "next_data_view"
-UPLOAD, SAMPLE, SERVER = "Upload", "Sample", "File on the server"
+SAMPLE = "Sample"
+WAY_KEY = "data_way"
+FOLLOWED_KEY, LINK_PROBLEM_KEY = "data_link_followed", "data_link_problem"
 
 
 def draw_data() -> None:
@@ -41,10 +56,13 @@ def draw_data() -> None:
         state.show_error(error)
     if NEXT_VIEW_KEY in st.session_state:
         st.session_state[VIEW_KEY] = st.session_state.pop(NEXT_VIEW_KEY)
-    has_upload = follow_uploads()
+    if FOLLOWED_KEY not in st.session_state:
+        st.session_state[FOLLOWED_KEY] = True
+        follow_address()
+    show_refusal(LINK_PROBLEM_KEY)
     view: str | None = ADD
     if there:
-        st.session_state.setdefault(VIEW_KEY, ADD if has_upload else LOOK)
+        st.session_state.setdefault(VIEW_KEY, LOOK)
         view = st.segmented_control(
             "View",
             [LOOK, ADD],
@@ -54,31 +72,48 @@ def draw_data() -> None:
             persist_state="session",
         )
     if view == ADD:
-        draw_add(is_first=not there, has_upload=has_upload)
+        draw_add(is_first=not there)
     else:
         draw_dataset(there)
-        name_data(names=UPLOAD_NAMES)
+        name_data(names=IMPORT_NAMES)
 
 
-def draw_add(*, is_first: bool, has_upload: bool) -> None:
+def follow_address() -> None:
+    """Go on with a log that is not prepared yet, where the address names one."""
+    if not read_address(IMPORT_NAMES):
+        return
+    st.session_state[VIEW_KEY] = ADD
+    st.session_state[WAY_KEY] = SERVER if "file" in read_address(IMPORT_NAMES) else UPLOAD
+    carry_out(LINK_PROBLEM_KEY, follow_log)
+    carry_out(LINK_PROBLEM_KEY, follow_import)
+
+
+def draw_add(*, is_first: bool) -> None:
     if is_first:
         st.markdown(
             "Nothing is here yet. Once a log is prepared you will see its users, items, history"
             " lengths and popularity here, and what was left out and why."
         )
-    way = st.segmented_control(
-        "Where is the log?",
-        [UPLOAD, SAMPLE, SERVER],
-        default=SAMPLE if is_first and not has_upload else UPLOAD,
-        required=True,
-        key="data_way",
-        persist_state="session",
+    st.session_state.setdefault(WAY_KEY, SAMPLE if is_first else UPLOAD)
+    way = str(
+        st.segmented_control(
+            "Where is the log?",
+            [UPLOAD, SAMPLE, SERVER],
+            required=True,
+            key=WAY_KEY,
+            persist_state="session",
+        )
     )
     if way == SAMPLE:
         folder_name = ask_sample()
         if folder_name is not None:
             show_prepared(folder_name)
         return
+    draw_log(way)
+    write_import(log_link(way))
+
+
+def draw_log(way: str) -> None:
     with st.container(border=True):
         st.subheader("1. Choose the log")
         try:
@@ -86,6 +121,7 @@ def draw_add(*, is_first: bool, has_upload: bool) -> None:
         except Bert4RecError as error:
             state.show_error(error)
             return
+    begin_import(choice.path if choice else None)
     if choice is not None:
         draw_import(choice, is_upload=way == UPLOAD)
 
@@ -108,13 +144,15 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             state.show_error(error)
             return
         draw_costs(choice, form, roles, settings)
+        usual = choice.name[:MAX_NAME]
         name = st.text_input(
             "Name of the dataset",
-            value=choice.name[:MAX_NAME],
+            value=told(NAME, usual),
             max_chars=MAX_NAME,
             key=f"name|{choice.path}",
             persist_state="session",
         )
+        hold(NAME, name, usual)
         if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
             return
         try:
@@ -132,8 +170,8 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             state.show_error(error)
             return
     if is_upload:
-        forget_upload("log")
-        forget_upload("items")
+        for role in UPLOAD_NAMES:
+            forget_upload(role)
     show_prepared(dataset.folder.name if dataset.folder else "")
 
 

@@ -9,6 +9,9 @@ import streamlit as st
 # By these an address tells what the form of a new run or search holds.
 FORM_NAMES = ("preset", "set", "for", "name", "vary", "trials", "minutes", "points")
 
+# By these it tells where a log lies that is not prepared yet, and what was said of it.
+IMPORT_NAMES = ("log", "item_table", "file", "item_file", "form", "columns", "keep", "name")
+
 
 def read_address(names: Collection[str]) -> dict[str, str]:
     """Return what the address says by these names."""

@@ -121,7 +121,7 @@ def _value(field: FormField, text: str) -> Any:
     readers: dict[str, Callable[[str], Any]] = {
         "integer": whole_number,
         "number": number,
-        "switch": _switch,
+        "switch": switch,
         "choice": lambda word: _choice(field, word),
     }
     return readers.get(field.kind, str)(text)
@@ -153,7 +153,12 @@ def number(text: str) -> float:
     return value
 
 
-def _switch(word: str) -> bool:
+def switch(word: str) -> bool:
+    """Read a truth value.
+
+    Raises:
+        SettingsError: it is none.
+    """
     if word not in WORDS:
         raise misfit()
     return WORDS[word]

@@ -24,6 +24,7 @@ LOG = "user_id,item_id,timestamp\n" + "".join(
     for step in range(6)
 )
 TITLES = "item_id,title\n" + "".join(f"i{item},*Star* [{item}](x)\n" for item in range(9))
+GONE = "The upload that the address names is no longer on the server."
 
 
 def open_data() -> AppTest:
@@ -231,7 +232,7 @@ def test_an_upload_is_there_again_after_a_reload_until_it_is_prepared(workspace:
     choose_upload(app)
     upload(app, "log.csv", LOG.encode())
     upload(app, "items.csv", TITLES.encode())
-    link = {name: app.query_params[name] for name in ("log", "items")}
+    link = {name: app.query_params[name] for name in ("log", "item_table")}
 
     def reloaded() -> AppTest:
         # A session of its own, as a browser's after a reload.
@@ -249,9 +250,9 @@ def test_an_upload_is_there_again_after_a_reload_until_it_is_prepared(workspace:
     button(again, "Prepare dataset").click().run()
     assert not again.exception
     assert {manifest["name"] for manifest in list_datasets(workspace)} == {"courses", "log"}
-    assert not {"log", "items"} & {*again.query_params}
-    # What is gone since is asked for as ever.
-    assert button(reloaded(), "Train on this")
+    assert not {"log", "item_table"} & {*again.query_params}
+    # What is gone since is asked for again.
+    assert GONE in plain(reloaded())
 
 
 @pytest.mark.usefixtures("workspace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +11,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from bert4rec.errors import NotFoundError
 from bert4rec.ui import state
-from bert4rec.ui.address import read_address, write_address
+from bert4rec.ui.address import IMPORT_NAMES, read_address
 from bert4rec.ui.data import log_files
 from bert4rec.ui.file_stamps import stamp_of_all
 from bert4rec.view.markdown import escape
@@ -24,7 +26,9 @@ MAX_UNPACKED_BYTES = 8 * 2**30
 # An item table is held in memory, where it takes up to six times as much.
 MAX_UNPACKED_ITEMS_BYTES = 256 * 2**20
 # By these an address tells what was uploaded.
-UPLOAD_NAMES = ("log", "items")
+UPLOAD_NAMES = ("log", "item_table")
+UPLOAD, SERVER = "Upload", "File on the server"
+SERVER_LOG_KEY, SERVER_ITEMS_KEY = "server_log", "server_items"
 LOG_ENDINGS = (
     "csv tsv txt dat data inter json jsonl ndjson parquet gz zst zip bz2 xz item tab log".split()
 )
@@ -46,23 +50,50 @@ class LogChoice:
         return stamp_of_all(self.path)
 
 
-def follow_uploads() -> bool:
-    """Take up the uploads that the address names, as after a reload; returns whether any is there.
+def follow_log() -> None:
+    """Take up the log that the address names, as after a reload.
 
-    What is gone since, prepared or too old, is passed over.
+    Raises:
+        NotFoundError: what it names is gone, prepared since or too old.
     """
-    for role, key in read_address(UPLOAD_NAMES).items():
-        path = log_files.spooled(key, state.workspace())
-        if path is not None:
-            st.session_state.setdefault(f"uploaded_{role}", str(path))
-    return any(f"uploaded_{role}" in st.session_state for role in UPLOAD_NAMES)
+    link = read_address(IMPORT_NAMES)
+    if "file" in link:
+        _follow_server_files(link)
+    gone = [role for role in UPLOAD_NAMES if role in link and not _took_up(role, link[role])]
+    if gone:
+        raise NotFoundError(
+            "the upload that the address names is no longer on the server",
+            fix="Choose the file again. What else the address tells is kept.",
+        )
 
 
-def _name_uploads() -> None:
-    """Name in the address what was uploaded and is not prepared yet."""
-    paths = {role: st.session_state.get(f"uploaded_{role}") for role in UPLOAD_NAMES}
-    link = {role: Path(path).parent.name for role, path in paths.items() if path}
-    write_address(link, UPLOAD_NAMES)
+def _took_up(role: str, key: str) -> bool:
+    path = log_files.spooled(key, state.workspace())
+    if path is not None:
+        st.session_state[f"uploaded_{role}"] = str(path)
+    return path is not None
+
+
+def _follow_server_files(link: Mapping[str, str]) -> None:
+    found = log_files.list_data(log_files.data_folder(state.workspace()))
+    if link["file"] not in (*found.files, *found.folders):
+        raise NotFoundError(
+            "the file that the address names is not in the folder on the server",
+            fix="Choose one below. What else the address tells is kept.",
+        )
+    st.session_state[SERVER_LOG_KEY] = link["file"]
+    if link.get("item_file") in found.files:
+        st.session_state[SERVER_ITEMS_KEY] = link["item_file"]
+
+
+def log_link(way: str) -> dict[str, str]:
+    """Return where the log lies that is not prepared yet, as parameters of the address."""
+    if way == UPLOAD:
+        paths = {role: st.session_state.get(f"uploaded_{role}") for role in UPLOAD_NAMES}
+        return {role: Path(path).parent.name for role, path in paths.items() if path}
+    chosen = {"file": SERVER_LOG_KEY, "item_file": SERVER_ITEMS_KEY}
+    link = {name: st.session_state.get(key) for name, key in chosen.items()}
+    return {name: str(value) for name, value in link.items() if value}
 
 
 def ask_upload() -> LogChoice | None:
@@ -72,8 +103,7 @@ def ask_upload() -> LogChoice | None:
         log = _uploaded("log", "Interaction log", MAX_LOG_MB, "One line an interaction.")
     with items_column:
         about = f"Titles, categories. Up to {size(MAX_UNPACKED_ITEMS_BYTES)} unpacked."
-        items = _uploaded("items", "Item table (optional)", MAX_ITEMS_MB, about)
-    _name_uploads()
+        items = _uploaded("item_table", "Item table (optional)", MAX_ITEMS_MB, about)
     if log is None:
         st.caption(
             "CSV, TSV, JSON, Parquet, MovieLens, RecBole or playlists; plain or packed. One line an"
@@ -152,7 +182,7 @@ def ask_server_file() -> LogChoice | None:
         [*found.files, *found.folders],
         index=None,
         format_func=lambda name: f"{name} (its files together)" if name.endswith("/") else name,
-        key="server_log",
+        key=SERVER_LOG_KEY,
         persist_state="session",
         help="A folder stands for those of its files that have the columns of a log.",
     )
@@ -160,7 +190,7 @@ def ask_server_file() -> LogChoice | None:
         "Item table (optional)",
         found.files,
         index=None,
-        key="server_items",
+        key=SERVER_ITEMS_KEY,
         placeholder="None",
         persist_state="session",
     )

@@ -21,6 +21,7 @@ from bert4rec.errors import LogError
 from bert4rec.id_columns import AROUND_ID
 from bert4rec.plain_text import contained
 from bert4rec.ui import cache
+from bert4rec.ui.data.import_address import FORM, hold, told
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
@@ -54,9 +55,10 @@ ROLE_HELP = {
     "value": "How much, such as a rating; only used to leave out small ones.",
     "event": "What was done, such as play or skip; only used to keep some kinds.",
 }
-ITEM_COLUMN_HELP = {
-    "Id column": "Holds the ids by which the log calls its items.",
-    "Title column": "What an item is called on all pages.",
+# Label, help and what stands in the empty box.
+ITEM_COLUMNS = {
+    "id": ("Id column", "Holds the ids by which the log calls its items.", "Choose a column"),
+    "title": ("Title column", "What an item is called on all pages.", "None (the ids)"),
 }
 NONE_LABELS = {"time": "None (file order)", "value": "None", "event": "None"}
 NONE = ""
@@ -117,9 +119,9 @@ def _ask_items(choice: LogChoice, items: Path, roles: Roles) -> ItemTable | None
     head = (str(items), file_stamp(items), roles.item, choice.max_items_bytes)
     columns = _item_columns(*head)
     boxes = st.columns(2)
-    key = _ask_item_column(boxes[0], "Id column", columns.names, columns.key, items)
+    key = _ask_item_column(boxes[0], "id", columns.names, columns.key, items)
     others = [name for name in columns.names if name != key]
-    title = _ask_item_column(boxes[1], "Title column", others, columns.title, items)
+    title = _ask_item_column(boxes[1], "title", others, columns.title, items)
     if key is None:
         st.caption(":material/arrow_upward: Still to choose: the column of the item ids.")
         return None
@@ -127,17 +129,20 @@ def _ask_items(choice: LogChoice, items: Path, roles: Roles) -> ItemTable | None
 
 
 def _ask_item_column(
-    box: DeltaGenerator, label: str, names: Sequence[str], told: str | None, items: Path
+    box: DeltaGenerator, field: str, names: Sequence[str], guess: str | None, items: Path
 ) -> str | None:
+    label, help_text, placeholder = ITEM_COLUMNS[field]
+    first = told(field, guess, names)
     picked: str | None = box.selectbox(
         label,
         names,
-        index=names.index(told) if told in names else None,
-        placeholder="Choose a column" if label == "Id column" else "None (the ids)",
-        help=ITEM_COLUMN_HELP[label],
+        index=names.index(first) if first in names else None,
+        placeholder=placeholder,
+        help=help_text,
         key=f"{label}|{items}",
         persist_state="session",
     )
+    hold(field, picked, guess)
     return picked
 
 
@@ -238,11 +243,13 @@ def _ask_form(choice: LogChoice) -> LogPreview:
     form = box.selectbox(
         "Form of the file",
         options,
+        index=options.index(told(FORM, "", options)),
         format_func=lambda form: FORM_NAMES.get(form, "As detected"),
         key=f"form|{choice.path}",
         help="Change it if the columns below are cut wrongly.",
         persist_state="session",
     )
+    hold(FORM, form, "")
     preview = _preview(str(choice.path), choice.stamp, form or None, choice.max_bytes)
     detected = "Chosen" if form else "Detected"
     text.markdown(
@@ -291,16 +298,19 @@ def _ask_role(role: str, preview: LogPreview, key: str) -> str | None:
     guess = preview.guesses[role]
     names = [column.name for column in preview.columns]
     options = names if role in ("user", "item") else [NONE, *names]
+    usual = _preselected(role, guess, options)
+    first = told(role, usual, options)
     picked = st.selectbox(
         ROLE_LABELS[role],
         options,
-        index=_preselected(role, guess, options),
+        index=None if first is None else options.index(first),
         format_func=lambda name: name or NONE_LABELS.get(role, "None"),
         placeholder="Choose a column",
         help=ROLE_HELP[role],
         key=key,
         persist_state="session",
     )
+    hold(role, picked, usual)
     if picked is not None and (picked or None) != guess.column:
         before = f" {escape(guess.column)} was the guess." if guess.column else ""
         st.caption(f":material/check: Chosen by hand.{before}")
@@ -324,10 +334,10 @@ def _sign(guess: RoleGuess, picked: str | None) -> str:
     return ":material/info:" if guess.is_certain else ":orange[:material/help:] Not certain:"
 
 
-def _preselected(role: str, guess: RoleGuess, options: list[str]) -> int | None:
-    """Return the place of a certain guess; an uncertain one is left for the person to choose."""
+def _preselected(role: str, guess: RoleGuess, options: list[str]) -> str | None:
+    """Return a certain guess; an uncertain one is left for the person to choose."""
     if guess.column is None and role in NONE_LABELS:
-        return 0
+        return options[0]
     if not guess.is_certain and role not in ("value", "event"):
         return None
-    return options.index(guess.column) if guess.column in options else 0
+    return guess.column if guess.column in options else options[0]

@@ -14,8 +14,10 @@ from bert4rec.data.log import Roles, read_log
 from bert4rec.errors import Bert4RecError
 from bert4rec.plain_text import contained
 from bert4rec.ui import state
+from bert4rec.ui.data.import_address import hold, told
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.ui.data_frames import draw_frame
+from bert4rec.view.import_link import EVENTS
 from bert4rec.words import percent
 
 COUNT_FIELDS = ("min_sequence_length", "max_sequence_length", "min_item_count")
@@ -41,7 +43,7 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
         field = PrepareSettings.model_fields["min_value"]
         values["min_value"] = columns[3].number_input(
             str(field.title),
-            value=None,
+            value=told("min_value", None),
             placeholder="no limit",
             help=field.description,
             key=f"prepare_min_value|{choice.path}",
@@ -52,11 +54,13 @@ def ask_settings(choice: LogChoice, form: str, roles: Roles) -> PrepareSettings:
     field = PrepareSettings.model_fields["drop_duplicates"]
     values["drop_duplicates"] = st.toggle(
         str(field.title),
-        value=bool(field.default),
+        value=told("drop_duplicates", field.default),
         help=field.description,
         key="prepare_duplicates",
         persist_state="session",
     )
+    for name, field in PrepareSettings.model_fields.items():
+        hold(name, values.get(name), field.default)
     return PrepareSettings(**values)
 
 
@@ -66,7 +70,7 @@ def _ask_count(column: DeltaGenerator, name: str) -> int | None:
         str(field.title),
         min_value=1,
         max_value=MOST_ROWS,
-        value=field.default,
+        value=told(name, field.default),
         placeholder="no limit",
         help=field.description,
         key=f"prepare_{name}",
@@ -82,6 +86,7 @@ def _ask_events(choice: LogChoice, form: str, column: str) -> tuple[str, ...] | 
     chosen = st.multiselect(
         str(field.title),
         list(counts),
+        default=told(EVENTS, (), counts),
         format_func=lambda event: f"{contained(event)} ({counts.get(event, 0):,})",
         placeholder="All events",
         help=field.description,
