@@ -18,7 +18,7 @@ from bert4rec.ui.run_list import (
     RunFilter,
     data_labels,
     list_frame,
-    names_px,
+    name_room,
     shared_words,
     tags_px,
 )
@@ -42,10 +42,9 @@ CHOSEN_KEY = "runs_chosen"
 # The comparison that the address named when this session last looked at it.
 LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 140
-MAX_TABLE_PX = 420
-ROW_PX = 35
-# Together, with the narrowest column of tags, as wide as the page in a window of 1440 pixels, but
-# for metric and seed, which stand in columns only where runs differ in them, as the model does.
+# Together, with the narrowest columns of names and tags, as wide as the page in a window of 1440
+# pixels, but for metric and seed, which stand in columns only where runs differ in them, as the
+# model does.
 COLUMNS = {
     "State": st.column_config.TextColumn(width=97),
     "Model": st.column_config.TextColumn(width=74),
@@ -117,7 +116,7 @@ def known_tags(runs: list[ListedRun]) -> list[str]:
     return sorted({tag for listed in runs for tag in listed.row.tags}, key=str.casefold)
 
 
-def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
+def columns_of(runs: list[ListedRun], name_px: int) -> dict[str, Any]:
     """Return the columns; curves of one metric on the same data are drawn on one scale."""
     judged = [listed.row for listed in runs if listed.scores]
     is_one = len({(row.metric, row.fingerprint) for row in judged}) == 1
@@ -129,8 +128,8 @@ def columns_of(runs: list[ListedRun]) -> dict[str, Any]:
         help="That metric over the epochs, from the second validation on.",
     )
     tags = st.column_config.ListColumn(width=tags_px(runs))
-    names = st.column_config.TextColumn(width=names_px(runs))
-    return COLUMNS | {"Run": names, "Validation": curve, "Tags": tags}
+    name = st.column_config.TextColumn(width=name_px)
+    return COLUMNS | {"Run": name, "Validation": curve, "Tags": tags}
 
 
 def hidden_marks(runs: list[ListedRun], shown: list[ListedRun]) -> list[str]:
@@ -144,15 +143,17 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     ids = [listed.row.run_id for listed in runs]
     table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
+    room = name_room(listed.row.name for listed in runs)
     marked = draw_frame(
         worded(table, {"Time": duration, "On disk": size}),
         hide_index=True,
-        height=min(MAX_TABLE_PX, ROW_PX * (len(runs) + 1) + 2),
+        height=room.height(len(runs)),
+        row_height=room.row,
         key=table_key("runs_table", (listed.row for listed in runs)),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
-        column_config=columns_of(runs),
+        column_config=columns_of(runs, room.width),
         column_order=[name for name in table.columns if name not in told_above],
         placeholder="–",
         alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",

@@ -16,6 +16,9 @@ import streamlit as st
 from bert4rec.plain_text import contained
 from bert4rec.words import number, percent
 
+# Longer headings, as names of runs, are broken into lines.
+MAX_HEAD = 24
+
 
 class Column(NamedTuple):
     """A column of a table.
@@ -29,6 +32,7 @@ class Column(NamedTuple):
         full: Value at which a bar beside the words is full; None for no bar.
         is_signed: Whether bars begin in the middle, at a marked 0, and go to either side.
         is_id: Whether it may be cut where there is little room; pointing at it tells the whole.
+        below: Column of the frame whose text stands small below; nothing for none.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Column(NamedTuple):
     full: float | None = None
     is_signed: bool = False
     is_id: bool = False
+    below: str = ""
 
 
 def count_column(name: str, title: str, about: str = "") -> Column:
@@ -77,7 +82,7 @@ def table_html(
     """Return a table as HTML in which nothing from a log is more than text; see `draw_table`."""
     heads = "".join(_head(column) for column in columns)
     # Not by rows of the frame, which would make whole numbers floating.
-    cells = [[_cell(column, value) for value in table[column.name]] for column in columns]
+    cells = [_cells(table, column) for column in columns]
     rows = "".join(
         f"<tr{' class=tinted' if at < len(is_tinted) and is_tinted[at] else ''}>{''.join(row)}</tr>"
         for at, row in enumerate(zip(*cells, strict=True))
@@ -90,14 +95,22 @@ def table_html(
 
 def _head(column: Column) -> str:
     about = f' title="{_text(column.about)}"' if column.about else ""
-    return f'<th scope="col"{_kind(column)}{about}>{_text(column.title)}</th>'
+    kind = " class=long" if len(column.title) > MAX_HEAD else _kind(column)
+    return f'<th scope="col"{kind}{about}>{_text(column.title)}</th>'
 
 
-def _cell(column: Column, value: Any) -> str:
+def _cells(table: pd.DataFrame, column: Column) -> list[str]:
+    below = table[column.below] if column.below else [""] * len(table)
+    pairs = zip(table[column.name], below, strict=True)
+    return [_cell(column, value, str(small)) for value, small in pairs]
+
+
+def _cell(column: Column, value: Any, below: str) -> str:
     words = "–" if pd.isna(value) else _text(column.words(value))
     if column.full is None:
         whole = f' title="{words}"' if column.is_id else ""
-        return f"<td{_kind(column)}{whole}>{words}</td>"
+        small = f"<small>{_text(below)}</small>" if below else ""
+        return f"<td{_kind(column)}{whole}>{words}{small}</td>"
     bar = _bar(column, 0.0 if pd.isna(value) else float(value))
     return f"<td{_kind(column)}><div>{bar}<span>{words}</span></div></td>"
 

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -25,7 +27,11 @@ MAX_SPARKS = 40
 # What a tag takes in a cell: a letter of it, the rest of it with the gap behind; and the cell.
 TAG_LETTER_PX, TAG_PX, CELL_PX = 7, 22, 16
 MIN_TAGS_PX, MAX_TAGS_PX = 80, 320
-MIN_NAME_PX, MAX_NAME_PX = 140, 280
+# The column of names, and a letter of one. Streamlit breaks text into lines in rows of more than 64
+# pixels, which hold three.
+MIN_NAME_PX, MAX_NAME_PX, LETTER_PX = 140, 200, 7
+ROW_PX, TALL_ROW_PX, N_LINES = 35, 66, 3
+MAX_ROWS, MAX_TALL = 11, 8
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
@@ -202,19 +208,30 @@ def tags_px(listed: Iterable[ListedRun]) -> int:
     return min(max([MIN_TAGS_PX, *(width + CELL_PX for width in widths)]), MAX_TAGS_PX)
 
 
-def names_px(listed: Iterable[ListedRun]) -> int:
-    """Return how wide the column of names is: wider where names that are cut would look alike.
+class NameRoom(NamedTuple):
+    """What names take in the list: the width of their column, the height of a row; in pixels."""
+
+    width: int
+    row: int
+
+    def height(self, n_rows: int) -> int:
+        """Return the height of a table of so many rows; it scrolls where that is much."""
+        return ROW_PX + 2 + self.row * min(n_rows, MAX_ROWS if self.row == ROW_PX else MAX_TALL)
+
+
+def name_room(names: Iterable[str]) -> NameRoom:
+    """Return what room the longest name needs: a line, or three, in a wider column if need be.
 
     Example:
-        >>> names_px([]), names_px([ListedRun(RunRow(a, f"a run of the courses {a}", "paused"))
-        ...                         for a in "12"])
-        (140, 170)
+        >>> name_room(["first"]), name_room(["first", "the same with half of the dropout"])
+        (NameRoom(width=140, row=35), NameRoom(width=140, row=66))
     """
-    names = {one.row.name for one in listed}
-    n_shown = (MIN_NAME_PX - CELL_PX) // TAG_LETTER_PX
-    n_alike = Counter(name[:n_shown] for name in names)
-    widths = [TAG_LETTER_PX * len(name) + CELL_PX for name in names if n_alike[name[:n_shown]] > 1]
-    return min(max([MIN_NAME_PX, *widths]), MAX_NAME_PX)
+    widest = LETTER_PX * max(map(len, names), default=0)
+    if widest + CELL_PX <= MIN_NAME_PX:
+        return NameRoom(MIN_NAME_PX, ROW_PX)
+    # A line may end before it is full.
+    wanted = ceil(widest / N_LINES) + CELL_PX + 3 * LETTER_PX
+    return NameRoom(min(max(wanted, MIN_NAME_PX), MAX_NAME_PX), TALL_ROW_PX)
 
 
 def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:

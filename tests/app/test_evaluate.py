@@ -26,7 +26,7 @@ from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
 from bert4rec.ui.evaluate.comparison_form import STARTED_KEY
 from tests.factories import small_settings
-from tests.reading import plain, texts
+from tests.reading import plain, table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -226,9 +226,8 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
         "Wins and losses",
     }
     assert "Sun et al. 2019" in told
-    lists = next(frame.value for frame in app.dataframe if "coverage" in frame.value.columns)
-    reached = made.lists("test").set_index("entrant")["coverage"]
-    assert lists["coverage"].tolist() == pytest.approx((100 * reached).tolist())
+    reached = made.lists("test")["coverage"]
+    assert table_with(app, "Coverage")["Coverage"].tolist() == [f"{100 * x:.1f}%" for x in reached]
     assert linked(app, "comparison") == made.id
 
 
@@ -281,7 +280,15 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
 
 def test_score_and_verdict_come_first_and_the_metrics_are_explained(made: Comparison) -> None:
     app = open_page(comparison=made.id)
-    assert list(app.dataframe[0].value.columns[:3]) == ["Who", "Score", "Verdict"]
+    table = table_with(app, "Verdict")
+    assert list(table.columns[:3]) == ["Who", "NDCG@10", "Verdict"]
+    scores = made.scores().set_index(["metric", "entrant"]).loc[("ndcg@10", made.reference)]
+    value, low, high = (f"{scores[name]:.4f}" for name in ("value", "low", "high"))
+    row = table[table["Verdict"] == "Reference"].iloc[0]
+    # With their intervals below, and what it is below its name.
+    assert row["NDCG@10"] == f"{value}{low} to {high}"
+    assert row["Who"] == f"{made.entrants[made.reference].title}Model"
+    assert row["Difference"] == "–"
     assert "a hit counts more the higher it stands" in app.selectbox(key="evaluate_metric").help
     assert "30 test cases, the same for everybody" in plain(app)
 
@@ -426,8 +433,7 @@ def test_every_other_split_stands_beside_told_apart_by_what_it_holds_out(
         other = train(run.dataset(), settings, name="Popularity", workspace=workspace)
         shown = compare(other, ["popularity"], workspace=workspace)
     app = open_page(comparison=shown.id)
-    tables = [frame.value for frame in app.dataframe if list(frame.value.columns[:1]) == ["Who"]]
-    table = next(one for one in tables if "held out" in str(one.columns[1]))
+    table = next(one for one in tables(app) if "held out" in str(one.columns[1:]))
     assert {str(name).rsplit(", ", 1)[0] for name in table.columns[1:]} == {
         "last 2 items held out",
         "last 3 items held out",

@@ -22,11 +22,12 @@ from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import state
+from bert4rec.ui.run_list import name_room
 from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
 from tests.divided import alike, paying
 from tests.factories import random_dataset, saved_dataset, small_settings
-from tests.reading import texts
+from tests.reading import table_with, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -324,6 +325,17 @@ def test_what_all_runs_share_is_told_once_above_the_list(make: Make) -> None:
     assert "seed 7" not in texts(app)
 
 
+def test_names_that_are_long_are_not_cut_but_broken_into_lines(make: Make) -> None:
+    make("short")
+    frame = open_runs().dataframe[0]
+    assert frame.proto.row_height == 35
+    make("the same with half of the width and no dropout, all events kept")
+    frame = open_runs().dataframe[0]
+    assert frame.proto.row_height == 66
+    # Letters of seven pixels fit into three lines.
+    assert 7 * len(max(frame.value["Run"], key=len)) < 3 * name_room(frame.value["Run"]).width
+
+
 def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
     run = make("first")
     run.checkpoint("best").parent.mkdir()
@@ -394,11 +406,11 @@ def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> N
     write_json(first.folder / "summary.json", summary)
     app = open_runs(compare=f"{first.id},{second.id}")
     assert "2 runs marked" in texts(app)
-    differing = app.dataframe[1].value
+    differing = table_with(app, "Setting")
     assert list(differing["Setting"]) == ["Hidden size"]
     assert list(differing.iloc[0])[1:] == ["24", "32"]
     assert len(app.get("vega_lite_chart")) == 2
-    final = app.dataframe[2].value.set_index("Metric")
+    final = table_with(app, "Metric").set_index("Metric")
     assert final.loc["NDCG@10", NASTY] == "0.2000 (0.1000 to 0.3000)"
     assert final.loc["NDCG@10", "second"] == "–"
     assert app.query_params["compare"] == f"{first.id},{second.id}"
@@ -516,8 +528,8 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     app = open_runs([trained, twin(trained)])
     app.session_state["runs_predictions"] = True
     drawn(app)
-    expected = app.dataframe[-1].value
-    assert expected["Rank"].tolist() == list(range(1, 9))
+    expected = table_with(app, "Rank")
+    assert expected["Rank"].tolist() == [f"{rank}" for rank in range(1, 9)]
     assert (expected.iloc[:, 1] == expected.iloc[:, 2]).all()
     assert "8 of the 8 items are named by all" in texts(app).replace("\\", "")
     app.session_state[f"runs_user_{trained.dataset().fingerprint}"] = "nobody"
@@ -540,7 +552,7 @@ def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
     model = load_model(trained).with_temperatures(alike(2.0))
     history = [model.vocabulary.item_id(int(item)) for item in model.dataset.history(0)]
     likely = percent(model.recommend(history, 1)[0].probability)
-    assert app.dataframe[-1].value.iloc[0, 1].endswith(f"({likely})")
+    assert table_with(app, "Rank").iloc[0, 1].endswith(f"({likely})")
     assert "scores are divided by 2.00 (" in texts(app)
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from bert4rec.comparing.compare import compare
 from bert4rec.pipeline import train
 from tests.e2e.conftest import Server, Visit, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
@@ -51,3 +52,29 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     expect(page.get_by_role("button", name="Compare", exact=True)).to_be_visible()
     settle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_tables_of_runs_with_long_names_need_no_sideways_scrolling_on_a_small_screen(
+    server: Server, visit: Visit
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    name = "balanced preset, hidden {}, seed 3, all events kept"
+    runs = [
+        train(
+            dataset,
+            small_settings(n_epochs=1, hidden_size=size),
+            workspace=server.workspace,
+            name=name.format(size),
+        )
+        for size in (8, 16)
+    ]
+    made = compare(runs, workspace=server.workspace)
+    page = visit(viewport={"width": 1024, "height": 1000})
+    for path in (f"evaluate?comparison={made.id}", f"runs?compare={runs[0].id},{runs[1].id}"):
+        page.goto(f"{server.url}/{path}")
+        tables = page.locator(".reading-table")
+        expect(tables).to_have_count(2)
+        settle(page)
+        assert tables.get_by_text(name.format(16)).count() == 2
+        widths = "all => all.map(one => [one.scrollWidth, one.clientWidth])"
+        assert all(whole <= seen for whole, seen in tables.evaluate_all(widths))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -17,25 +16,41 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
-from bert4rec.ui.evaluate.comparison_rows import score_finding, score_rows
+from bert4rec.ui.evaluate.comparison_rows import score_finding, score_rows, with_intervals
 from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
 from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
 from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.view.markdown import escape
 from bert4rec.view.metric_words import metrics_help
-from bert4rec.view.worded import worded
-from bert4rec.words import counted, metric_name, sentence, signed, unique_labels, when
+from bert4rec.words import counted, metric_name, metric_text, sentence, signed, unique_labels, when
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
 LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
-# Columns of figures with a sign.
-DIFFERENCES = ("Difference", "Its low", "Its high")
+REMAINING_COLUMNS = (
+    Column(
+        "p",
+        "Adjusted p",
+        "By flipping signs, adjusted by Holm for the number of those that are held against the"
+        " reference: larger than the interval beside it, which is of one difference alone, would"
+        " suggest.",
+        is_number=True,
+    ),
+    Column(
+        "Users",
+        "Better / worse / same",
+        "Users to whom it gives more, less, as much.",
+        is_number=True,
+    ),
+)
 # On a phone names of the slices and of whom they are of take half of the height.
-FOREST_ROW_PX, SLICES_PX, ROW_PX = 44, 420, 35
+FOREST_ROW_PX, SLICES_PX = 44, 420
 # Holds five names; those beyond its edge are not seen.
 SHOWN_PX = 800
+# Of a box in which a run is chosen.
+NAME_PX = 420
 
 
 def key_of(name: str) -> str:
@@ -61,7 +76,8 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
     _draw_gallery(comparison, chosen, scores)
     _draw_other_splits(comparison, chosen, others)
     draw_sampled(comparison, chosen)
-    draw_files(comparison, chosen, {"scores": scores, "differences": differences, "slices": slices})
+    tables = {"scores": scores, "differences": differences, "slices": slices}
+    draw_files(comparison, chosen, tables | {"lists": comparison.lists(chosen.part)})
 
 
 def _draw_heading(comparison: Comparison) -> None:
@@ -91,7 +107,7 @@ def _draw_choice(comparison: Comparison) -> Chosen:
             keys,
             key=key_of("against"),
             format_func=lambda key: comparison.entrants[key].title,
-            width=260,
+            width=NAME_PX,
             persist_state="session",
         )
         st.selectbox(
@@ -124,50 +140,35 @@ def _keep_valid(name: str, options: list[str], usual: str) -> None:
         st.session_state[key_of(name)] = usual
 
 
-def _gap_words(gap: float) -> str:
-    return "–" if math.isnan(gap) else signed(gap)
-
-
 def _draw_scores(
     comparison: Comparison, chosen: Chosen, scores: pd.DataFrame, differences: pd.DataFrame
 ) -> None:
     rows = score_rows(scores, differences, comparison.entrants, chosen.against, chosen.metric)
     finding = score_finding(rows, chosen.metric)
     st.markdown(f"##### {escape(finding)}", anchors=False)
-    draw_frame(
-        worded(rows, dict.fromkeys(DIFFERENCES, _gap_words)),
-        hide_index=True,
-        height=ROW_PX * (len(rows) + 1) + 2,
-        column_config={
-            "Who": st.column_config.TextColumn(width=160),
-            "Score": st.column_config.NumberColumn(metric_name(chosen.metric), format="%.4f"),
-            "Low": st.column_config.NumberColumn(
-                "95% low", format="%.4f", help="The lower end of its interval, by bootstrap."
+    draw_table(
+        with_intervals(rows),
+        [
+            Column("Who", "Who", below="Kind"),
+            Column(
+                "Score",
+                metric_name(chosen.metric),
+                "With its 95% interval, by bootstrap.",
+                words=metric_text,
+                is_number=True,
+                below="Interval",
             ),
-            "High": st.column_config.NumberColumn(
-                "95% high", format="%.4f", help="The upper end of its interval, by bootstrap."
+            Column("Verdict", "Verdict"),
+            Column(
+                "Difference",
+                "Difference",
+                "Paired, on the same users, with its 95% interval, by bootstrap.",
+                words=signed,
+                is_number=True,
+                below="Its interval",
             ),
-            "Difference": st.column_config.NumberColumn(help="Paired, on the same users."),
-            "Its low": st.column_config.NumberColumn(
-                "Its 95% low", help="The lower end of the difference's interval, by bootstrap."
-            ),
-            "Its high": st.column_config.NumberColumn(
-                "Its 95% high", help="The upper end of the difference's interval, by bootstrap."
-            ),
-            "p": st.column_config.TextColumn(
-                "Adjusted p",
-                alignment="right",
-                help="By flipping signs, adjusted by Holm for the number of those that are held "
-                "against the reference: larger than the interval beside it, which is of one "
-                "difference alone, would suggest.",
-            ),
-            "Users": st.column_config.TextColumn(
-                "Better / worse / same",
-                alignment="right",
-                help="Users to whom it gives more, less, as much.",
-            ),
-        },
-        placeholder="–",
+            *REMAINING_COLUMNS,
+        ],
         alt=finding,
     )
     if differences.empty:
@@ -250,7 +251,7 @@ def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) 
                 keys,
                 key=key_of(name),
                 format_func=lambda key: comparison.entrants[key].title,
-                width=260,
+                width=NAME_PX,
                 persist_state="session",
             )
     one, other = (str(st.session_state[key_of(name)]) for name in ("one", "other"))
@@ -274,9 +275,9 @@ def _draw_other_splits(comparison: Comparison, chosen: Chosen, others: Iterable[
     st.subheader("Under other splits", anchor=False)
     table = pd.DataFrame(tables).sort_values(next(iter(tables)), ascending=False)
     table = table.reset_index(names="Who")
-    numbers = {name: st.column_config.NumberColumn(format="%.4f") for name in tables}
     what = f"{metric_name(chosen.metric)} under each split"
-    draw_frame(table, hide_index=True, column_config=numbers, placeholder="–", alt=what)
+    columns = [Column(name, name, words=metric_text, is_number=True) for name in tables]
+    draw_table(table, [Column("Who", "Who"), *columns], alt=what)
     st.caption(
         f"{what}. Each is of its own test cases and its own training, so no difference is taken "
         "across; models differ by run. A split by time lets nothing of the future train."

@@ -18,6 +18,7 @@ from bert4rec.words import (
     metric_text,
     number,
     percent,
+    signed,
 )
 
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
@@ -101,6 +102,20 @@ def score_rows(
                 "Users": f"{gap['n_better']:,} / {gap['n_worse']:,} / {gap['n_same']:,}",
             }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with both intervals in words, as `Interval` and `Its interval`."""
+    own = zip(rows["Low"], rows["High"], strict=True)
+    its = zip(rows["Its low"], rows["Its high"], strict=True)
+    return rows.assign(
+        **{
+            "Interval": [f"{metric_text(low)} to {metric_text(high)}" for low, high in own],
+            "Its interval": [
+                "" if math.isnan(low) else f"{signed(low)} to {signed(high)}" for low, high in its
+            ],
+        }
+    )
 
 
 def score_finding(rows: pd.DataFrame, metric: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,40 +12,54 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.files import safe_name
 from bert4rec.spreadsheets import csv_text
-from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.view.markdown import escape
-from bert4rec.view.worded import worded
-from bert4rec.words import caption_of, metric_name, signed
+from bert4rec.words import caption_of, metric_name, metric_text, number, signed
 
-ROW_PX = 35
-PERCENTAGES = ["coverage", "popular_share", "popularity_lift"]
 SAMPLED_TITLE = "Among 100 sampled items, as in the first paper"
-LIST_COLUMNS = {
-    "entrant": st.column_config.TextColumn("Who", width=180),
-    "coverage": st.column_config.NumberColumn(
-        "Coverage", format="%.1f%%", help="Share of the catalogue in any list of 10."
+
+
+def _decimals(n: int) -> Callable[[float], str]:
+    return lambda value: number(value, n)
+
+
+def _share(value: float) -> str:
+    return f"{number(100 * value, 1)}%"
+
+
+def _lift(value: float) -> str:
+    return f"{signed(100 * value, 1)}%"
+
+
+LIST_COLUMNS = (
+    Column("entrant", "Who"),
+    Column("coverage", "Coverage", "Share of the catalogue in any list of 10.", _share, True),
+    Column("novelty", "Novelty", "Mean surprise of a listed item in bits.", _decimals(2), True),
+    Column(
+        "diversity",
+        "Diversity",
+        "Mean distance of two items of a list, 0 to 1.",
+        _decimals(3),
+        True,
     ),
-    "novelty": st.column_config.NumberColumn(
-        "Novelty", format="%.2f", help="Mean surprise of a listed item in bits."
-    ),
-    "diversity": st.column_config.NumberColumn(
-        "Diversity", format="%.3f", help="Mean distance of two items of a list, 0 to 1."
-    ),
-    "popular_share": st.column_config.NumberColumn(
-        "Of the popular tenth", format="%.1f%%", help="Share of listed items among these."
-    ),
-    "popularity_lift": st.column_config.NumberColumn(
+    Column("popular_share", "Popular tenth", "Share of listed items among these.", _share, True),
+    Column(
+        "popularity_lift",
         "Popularity lift",
-        help="How much more popular listed items are than those that people met.",
+        "How much more popular listed items are than those that people met.",
+        _lift,
+        True,
     ),
-    "miscalibration": st.column_config.NumberColumn(
+    Column(
+        "miscalibration",
         "Miscalibration",
-        format="%.3f",
-        help="How far a list's categories are from those of its history, in nats (Steck 2018).",
+        "How far a list's categories are from those of its history, in nats (Steck 2018).",
+        _decimals(3),
+        True,
     ),
-}
+)
 
 
 @dataclass(frozen=True)
@@ -70,17 +85,7 @@ def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
     by = comparison.facts["diversity_by"]
     how = "who met both items" if by == "co-occurrence" else f"the column “{caption_of(by)}”"
     table = list_rows(lists, comparison.entrants)
-    # As percentages, since Streamlit's own percent format has ragged digits.
-    shares = [name for name in PERCENTAGES if name in table]
-    table[shares] = 100 * table[shares]
-    draw_frame(
-        worded(table, {"popularity_lift": lambda lift: f"{signed(lift, 1)}%"}),
-        hide_index=True,
-        height=ROW_PX * (len(table) + 1) + 2,
-        column_config=LIST_COLUMNS,
-        placeholder="–",
-        alt=told,
-    )
+    draw_table(table, [one for one in LIST_COLUMNS if one.name in table], alt=told)
     st.caption(escape(f"{told} Diversity goes by {how}."))
 
 
@@ -94,11 +99,11 @@ def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
             table = found.pivot_table(index="entrant", columns="metric", values="value", sort=False)
             titles = [comparison.entrants[key].title for key in table.index]
             table.insert(0, "Who", titles)
-            numbers = {
-                name: st.column_config.NumberColumn(metric_name(str(name)), format="%.4f")
-                for name in table.columns[1:]
-            }
-            draw_frame(table, hide_index=True, column_config=numbers, alt="Among sampled items")
+            columns = [
+                Column(name, metric_name(name), words=metric_text, is_number=True)
+                for name in map(str, table.columns[1:])
+            ]
+            draw_table(table, [Column("Who", "Who"), *columns], alt="Among sampled items")
             st.caption(
                 "Only for comparison with the table of Sun et al. 2019. Such figures can order "
                 "models otherwise than the whole catalogue does (Krichene and Rendle 2020)."

@@ -13,8 +13,9 @@ from bert4rec.ui import cache, state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate, strangers
 from bert4rec.ui.folded import folded
+from bert4rec.ui.reading_table import draw_table
 from bert4rec.ui.run_deletion import ask_delete
-from bert4rec.ui.runs.prediction_comparison import draw_predictions
+from bert4rec.ui.runs.prediction_comparison import by_run, draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, run_comparison
@@ -97,7 +98,7 @@ def _draw_settings(rows: list[RunRow], labels: dict[str, str]) -> None:
         return
     what = f"{counted(len(table), 'differs', 'differ')}; what is not named is the same"
     st.markdown(f"**Settings** · {what}")
-    draw_frame(table, hide_index=True, alt=f"Settings of the runs: {what}")
+    draw_table(table, by_run(table), alt=f"Settings of the runs: {what}")
 
 
 def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
@@ -146,10 +147,7 @@ def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
     st.markdown("**On the test items** · in brackets the 95% interval")
     if finding := run_comparison.final_difference(rows, summaries):
         st.caption(escape(finding))
-    draw_frame(
-        run_comparison.final_metrics(summaries),
-        hide_index=True,
-        alt="The test metrics of each run with their intervals",
-    )
+    table = run_comparison.final_metrics(summaries)
+    draw_table(table, by_run(table), alt="The test metrics of each run with their intervals")
     if said := run_comparison.narrow_intervals(summaries):
         st.caption(escape(said))

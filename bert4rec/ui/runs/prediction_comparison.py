@@ -13,9 +13,9 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.temperatures import Shown
 from bert4rec.ui import cache, state
-from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.inspect.inspected_model import draw_temperatures, temperatures_of
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.sequences.user_box import draw_user_box
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, number, percent
@@ -64,10 +64,15 @@ def _draw(runs: dict[str, Run]) -> None:
     table = pd.DataFrame(columns)
     table.insert(0, "Rank", range(1, len(table) + 1))
     finding = _finding([titles for titles, _ in lists.values()], len(table))
-    draw_frame(table, hide_index=True, alt=f"What each run expects next. {finding}")
+    draw_table(table, by_run(table), alt=f"What each run expects next. {finding}")
     st.caption(f"{finding} In brackets each network's own probability, over the whole catalogue.")
     used = {label: (run, temperatures[label]) for label, run in runs.items()}
     draw_temperatures(used, "on the page Inspect", ("past",))
+
+
+def by_run(table: pd.DataFrame) -> list[Column]:
+    """Return the columns of a table that has one a run, each under its whole name."""
+    return [Column(str(name), str(name)) for name in table.columns]
 
 
 def _choose_user(dataset: SequenceDataset) -> str:

@@ -69,3 +69,15 @@ def test_a_table_without_rows_has_its_headings() -> None:
     body = table_html(TABLE.iloc[:0], COLUMNS, alt="list")
     assert list(read_table(body).columns) == ["#", "Item", "Share"]
     assert read_table(body).empty
+
+
+def test_a_second_text_stands_small_below_and_is_text() -> None:
+    table = TABLE.assign(below=["<i>0.1</i> to 0.3", ""])
+    body = table_html(table, [Column("rank", "#", is_number=True, below="below")], alt="list")
+    assert "<td class=number>1<small>&lt;i&gt;0.1&lt;/i&gt; to 0.3</small></td>" in body
+    assert "<td class=number>1200</td>" in body
+
+
+def test_a_heading_as_long_as_a_name_may_be_broken_into_lines() -> None:
+    body = table_html(TABLE, [Column("item", "x" * 25), Column("item", "x" * 24)], alt="list")
+    assert body.count('<th scope="col" class=long>') == 1

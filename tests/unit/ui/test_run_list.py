@@ -17,7 +17,6 @@ from bert4rec.ui.run_list import (
     RunList,
     data_labels,
     list_frame,
-    names_px,
     shared_words,
 )
 from bert4rec.view.run_table import RunRow
@@ -193,19 +192,3 @@ def test_datasets_of_one_name_are_told_apart_and_a_renamed_one_is_one() -> None:
 def test_a_run_without_tags_has_no_empty_list_in_its_cell() -> None:
     rows = (RunRow("a", "A", "finished"), RunRow("b", "B", "finished", tags=("good",)))
     assert list_frame([ListedRun(row) for row in rows])["Tags"].tolist() == [None, ["good"]]
-
-
-@pytest.mark.parametrize(
-    ("names", "width"),
-    [
-        (["coco-courses own settings", "music"], 140),
-        (["coco-courses own settings", "coco-courses own settings 2"], 7 * 27 + 16),
-        (["one name", "one name"], 140),
-        (["x" * 80, "x" * 79], 280),
-    ],
-)
-def test_names_that_would_look_alike_get_room_to_be_told_apart(
-    names: list[str], width: int
-) -> None:
-    rows = [ListedRun(RunRow(str(at), name, "finished")) for at, name in enumerate(names)]
-    assert names_px(rows) == width
