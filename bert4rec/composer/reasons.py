@@ -49,8 +49,8 @@ class Reason:
         `both`: together the sides say clearly more than either. `past` or `future`: that side says
         clearly more than the other, or is the only one there is. `either`: each says about as
         much. `popularity`: no context makes the item twice as probable as it is anyway. `less`:
-        together the sides say clearly less than the better one alone, or leave the item less than
-        twice as probable as it is anyway, so that neither carries what both were asked for.
+        together the sides say clearly less than the better one alone, so that neither carries what
+        both were asked for. Clearly means twice as probable, everywhere: of less nothing is said.
         """
         is_there = {"past": self.place > 0, "future": self.place < self.n_items - 1}
         sides = {side: self.bits(side) for side in self.log_p if is_there.get(side)}
@@ -63,7 +63,7 @@ class Reason:
             return best
         if both >= sides[best] + CLEAR_BITS:
             return "both"
-        if both < max(CLEAR_BITS, sides[best] - CLEAR_BITS):
+        if both < sides[best] - CLEAR_BITS:
             return "less"
         return "either" if abs(sides["past"] - sides["future"]) < CLEAR_BITS else best
 

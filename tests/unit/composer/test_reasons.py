@@ -44,12 +44,16 @@ def test_a_context_says_what_a_masked_prediction_says(ring: Recommender) -> None
         (0.2, -1.0, 0.9, "popularity"),
         (5.0, 1.0, 4.5, "past"),
         (5.0, 1.0, 4.0, "past"),
-        # Together they say less than half of what one says alone, or nothing to speak of.
+        # Together they make it less than half as probable as one does alone.
         (5.0, 1.0, 2.0, "less"),
         (1.0, 5.0, 2.0, "less"),
         (5.0, 4.5, 3.0, "less"),
         (5.0, -3.0, -1.0, "less"),
-        (1.5, -3.0, 0.8, "less"),
+        (1.5, -3.0, 0.4, "less"),
+        # 0.9% beside 0.8% is no difference, also where only one of them is twice the popularity.
+        (1.05, -3.0, 0.9, "past"),
+        (-3.0, 1.5, 0.8, "future"),
+        (1.05, 1.0, 0.9, "either"),
     ],
 )
 def test_what_carries_a_choice_is_told_by_clear_bits(
