@@ -6,9 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pandas as pd
-import pyarrow as pa
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Dataframe
 
 from bert4rec.plain_text import WORD_JOINER
 
@@ -24,11 +22,6 @@ def texts(app: AppTest) -> str:
 def plain(app: AppTest) -> str:
     """Return the same as it is read, without the signs that keep Markdown from obeying it."""
     return texts(app).replace("\\", "").replace(WORD_JOINER, "")
-
-
-def drawn_words(frame: Dataframe) -> pd.DataFrame:
-    """Return the words that a table with words for its numbers is drawn with."""
-    return pa.ipc.open_stream(frame.proto.arrow_data.styler.display_values).read_pandas()
 
 
 def labels(app: AppTest) -> list[str]:

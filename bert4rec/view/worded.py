@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,24 +20,3 @@ def worded(table: pd.DataFrame, words: Mapping[str, Callable[[Any], str]]) -> St
     """
     found: Styler = table.style.format(dict(words))
     return found
-
-
-def worded_as(table: pd.DataFrame, words: pd.DataFrame) -> Styler:
-    """Return a table whose numbers are shown in words of their own, each as there is more to tell.
-
-    Args:
-        table: The table.
-        words: What is shown, by column and row, for some of its columns.
-
-    Cost: one call of pandas a cell; for tables of a few rows.
-    """
-    found: Styler = table.style
-    for column in words.columns:
-        for row in words.index:
-            told = partial(_told, str(words.loc[row, column]))
-            found = found.format(told, subset=([row], [column]))
-    return found
-
-
-def _told(words: str, _: Any) -> str:
-    return words

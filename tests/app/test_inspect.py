@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import threading
@@ -12,20 +13,23 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
+from bert4rec.held_out.future_report import future_report
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import Recommender
+from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run
+from bert4rec.spreadsheets import csv_text
 from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.inspect import inspect_tabs
+from bert4rec.ui.inspect.future_view import plain_table
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
-from bert4rec.words import MINUS
+from bert4rec.words import MINUS, ranged
 from tests.factories import ring_dataset, saved_dataset, small_settings
-from tests.reading import drawn_words, table_with, tables, texts
+from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -367,8 +371,7 @@ def test_attention_comes_second_and_is_said_to_be_no_explanation() -> None:
     assert shares["mean"].sum() == pytest.approx(100)
 
 
-@pytest.mark.usefixtures("run")
-def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> None:
+def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is(run: Run) -> None:
     app = open_inspect(user="u3", mask="2")
     open_tab(app, ":material/balance: Does the future matter here?")
     shown = texts(app).replace("\\", "")
@@ -376,15 +379,21 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is() -> Non
     assert "over 12 places of 12 users" in shown
     assert "validation items" in shown
     # What the chart of groups shows stands in its table.
-    groups = app.dataframe[-1].value
-    drawn = drawn_words(app.dataframe[-1])["gain"]
-    assert drawn.str.fullmatch(r"−?\d\.\d{3} \(.+ to .+\)").all()
-    # Its CSV holds plain numbers.
-    assert groups["gain"].dtype == float
-    means, told = app.dataframe[-2].value, drawn_words(app.dataframe[-2])
-    for name, digits in (("ndcg", 3), ("hr", 3), ("bits", 2)):
-        told_means = told[name].str.partition(" (")[0].str.replace(MINUS, "-").astype(float)
-        assert told_means.to_list() == pytest.approx(means[name].round(digits).to_list())
+    added = table_with(app, "Added")["Added"]
+    assert added.str.fullmatch(r"[+−]?\d\.\d{3} \(.+ to .+\)").all()
+    # Its CSV holds plain numbers, with the intervals that the page shows.
+    button = next(one for one in app.get("download_button") if one.proto.label == "Figures (CSV)")
+    assert button.proto.help
+    text = csv_text(plain_table(future_report(load_model(run))))
+    plain = pd.read_csv(io.StringIO(text), keep_default_na=False)
+    told = table_with(app, "Mean and 95% interval").set_index("Mean and 95% interval")
+    for row in plain[plain["by"] == ""].itertuples():
+        digits = 2 if row.metric == "Bits" else 3
+        shown = ranged(float(row.mean), float(row.low), float(row.high), digits)
+        assert told.loc[row.what, row.metric] == shown
+    gains = plain[(plain["by"] != "") & (plain["what"] == "Gain over the past")]
+    shown = [ranged(*map(float, row), 3) for row in gains[["mean", "low", "high"]].to_numpy()]
+    assert set(added) <= set(shown)
     open_tab(app, ":material/percent: How sure is it?")
     assert "probabilities" in texts(app)
     errors = table_with(app, "Off by")
@@ -526,7 +535,7 @@ def test_a_run_that_is_deleted_while_it_is_followed_draws_the_page_anew(tmp_path
 
 TRAINING_ASKS = {
     "calibration": (":material/percent: How sure is it?", "Off by"),
-    "future": (":material/balance: Does the future matter here?", "ndcg"),
+    "future": (":material/balance: Does the future matter here?", "Mean and 95% interval"),
     "extremes": (None, "last"),
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
+from bert4rec.files import safe_name
 from bert4rec.held_out.future_report import (
     BY_PLACE,
     BY_POPULARITY,
@@ -18,14 +20,16 @@ from bert4rec.held_out.future_report import (
 )
 from bert4rec.held_out.future_words import finding, group_words, limits
 from bert4rec.plain_text import shortened
-from bert4rec.ui.data_frames import draw_frame
+from bert4rec.spreadsheets import csv_text
+from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS
-from bert4rec.view.worded import worded_as
 from bert4rec.words import caption_of, counted, number, ranged
 
 LONGEST_LABEL = 60
+GAIN = "Gain over the past"
+METRICS = {"ndcg": "NDCG@10", "hr": "HR@10", "bits": "Bits"}
 GAIN_TITLE = "Gain in NDCG@10, both sides over the past"
 OWN_PROBABILITIES = "Told by the network's own probabilities, without a temperature."
 # Few labels: of many every other one would be left out, and with it the 0 of the dashed line.
@@ -47,34 +51,61 @@ def draw_report(report: FutureReport) -> None:
     _draw_groups(report)
     for text in limits(report):
         st.caption(escape(text))
+    st.download_button(
+        "Figures (CSV)",
+        lambda: csv_text(plain_table(report)).encode(),
+        f"future-{safe_name(report.dataset)}.csv",
+        "text/csv",
+        key="inspect_future_csv",
+        icon=":material/download:",
+        help="Each figure above with the ends of its interval, of all groups.",
+        on_click="ignore",
+    )
 
 
 def figure_table(report: FutureReport) -> pd.DataFrame:
-    """Return one row for each context and difference, with its means."""
+    """Return one row for each context and difference: its means with their intervals, in words."""
     rows = _figure_rows(report)
-    means = {
-        name: [getattr(one, name).mean for one in rows.values()] for name in ("ndcg", "hr", "bits")
-    }
-    return pd.DataFrame({"what": list(rows), **means})
-
-
-def figure_words(report: FutureReport) -> pd.DataFrame:
-    """Return those means with their intervals as text."""
-    rows = _figure_rows(report).values()
     return pd.DataFrame(
         {
-            "ndcg": [_ranged(one.ndcg) for one in rows],
-            "hr": [_ranged(one.hr) for one in rows],
-            "bits": [_ranged(one.bits, 2) for one in rows],
+            "what": list(rows),
+            "ndcg": [_ranged(one.ndcg) for one in rows.values()],
+            "hr": [_ranged(one.hr) for one in rows.values()],
+            "bits": [_ranged(one.bits, 2) for one in rows.values()],
         }
     )
+
+
+def plain_table(report: FutureReport) -> pd.DataFrame:
+    """Return all figures on the page as plain numbers, one row each, for other tools.
+
+    Returns:
+        `by` and `group` of which places it is, both empty for all; `places`; `what`, a context or a
+        difference; `metric`; `mean`, and the ends of its interval as `low` and `high`, empty for a
+        context of a group, which has none.
+    """
+    found: list[dict[str, Any]] = []
+    for what, one in _figure_rows(report).items():
+        all_places = {"by": "", "group": "", "places": report.n_places, "what": what}
+        found += [
+            all_places | {"metric": METRICS[name]} | asdict(getattr(one, name)) for name in METRICS
+        ]
+    for part in report.slices:
+        some = {"by": part.by, "group": part.group, "places": part.n_places}
+        some["metric"] = METRICS["ndcg"]
+        found += [
+            some | {"what": CONTEXT_WORDS[name], "mean": mean} for name, mean in part.ndcg.items()
+        ]
+        found.append(some | {"what": GAIN} | asdict(part.gain))
+    columns = ["by", "group", "places", "what", "metric", "mean", "low", "high"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def _figure_rows(report: FutureReport) -> dict[str, ContextFigures | Gain]:
     rows: dict[str, ContextFigures | Gain] = {
         CONTEXT_WORDS[name]: one for name, one in report.contexts.items()
     }
-    rows["Gain over the past"] = report.gain
+    rows[GAIN] = report.gain
     if report.over_long_past is not None:
         rows["Gain over a longer past"] = report.over_long_past
     return rows
@@ -82,6 +113,10 @@ def _figure_rows(report: FutureReport) -> dict[str, ContextFigures | Gain]:
 
 def _ranged(one: Estimate, digits: int = 3) -> str:
     return ranged(one.mean, one.low, one.high, digits)
+
+
+def _plain_number(value: float) -> str:
+    return number(value, 3)
 
 
 def _draw_contexts(report: FutureReport) -> None:
@@ -118,17 +153,13 @@ def _draw_contexts(report: FutureReport) -> None:
 
 
 def _draw_figures(report: FutureReport) -> None:
-    draw_frame(
-        worded_as(figure_table(report), figure_words(report)),
-        hide_index=True,
-        column_config={
-            "what": st.column_config.TextColumn("Mean and 95% interval", width=156),
-            "ndcg": st.column_config.NumberColumn("NDCG@10", width=144),
-            "hr": st.column_config.NumberColumn("HR@10", width=144),
-            "bits": st.column_config.NumberColumn(
-                "Bits", width=124, help=f"{BITS_HELP} {OWN_PROBABILITIES}"
-            ),
-        },
+    about = {"bits": f"{BITS_HELP} {OWN_PROBABILITIES}"}
+    draw_table(
+        figure_table(report),
+        [
+            Column("what", "Mean and 95% interval"),
+            *(Column(name, title, about.get(name, "")) for name, title in METRICS.items()),
+        ],
         alt="Metrics of the hidden items by context",
     )
     gain = report.gain
@@ -152,25 +183,22 @@ def _draw_groups(report: FutureReport) -> None:
         key="inspect_future_by",
     )
     table = group_table(report, chosen if chosen in kinds else kinds[0])
-    chart, figures = st.columns(2, vertical_alignment="center")
+    chart, figures = st.columns([2, 3], vertical_alignment="center")
     with chart:
         _draw_gains(table)
     with figures:
-        draw_frame(
-            worded_as(
-                table[["group", "places", "gain", *report.contexts]],
-                table[["added"]].set_axis(["gain"], axis=1),
-            ),
-            hide_index=True,
-            column_config={
-                "group": "Group",
-                "places": st.column_config.NumberColumn("Places", format="localized"),
-                "gain": st.column_config.NumberColumn("Added", help=f"{GAIN_TITLE}; 95% interval"),
-                **{
-                    name: st.column_config.NumberColumn(CONTEXT_WORDS[name], format="%.3f")
-                    for name in report.contexts
-                },
-            },
+        contexts = [
+            Column(name, CONTEXT_WORDS[name], words=_plain_number, is_number=True)
+            for name in report.contexts
+        ]
+        draw_table(
+            table,
+            [
+                Column("group", "Group"),
+                count_column("places", "Places"),
+                Column("added", "Added", f"{GAIN_TITLE}; 95% interval"),
+                *contexts,
+            ],
             alt="NDCG@10 of the hidden items by group and context, and what the future adds",
         )
     if chosen not in (BY_PLACE, BY_POPULARITY):
