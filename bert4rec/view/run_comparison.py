@@ -98,11 +98,11 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
 
 def narrow_intervals(summaries: Mapping[str, dict[str, Any] | None]) -> str:
     """Return whose intervals are too narrow, see `narrow_words`; nothing where none is."""
-    judged = {label: _judged(told, "ndcg@10") for label, told in summaries.items() if told}
-    return narrow_words({label: one for label, one in judged.items() if one is not None})
+    known = {label: judged(told, "ndcg@10") for label, told in summaries.items() if told}
+    return narrow_words({label: one for label, one in known.items() if one is not None})
 
 
-def _judged(summary: dict[str, Any], metric: str) -> dict[str, Any] | None:
+def judged(summary: Mapping[str, Any], metric: str) -> dict[str, Any] | None:
     """Return what a summary tells of the model on the test, where that has the metric in full."""
     try:
         found: dict[str, Any] = summary["report"]["test"][NETWORK]
@@ -133,8 +133,8 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     """
     metric = common_metric(rows)
     ended = {label: summary for label, summary in summaries.items() if summary is not None}
-    found = {label: _judged(summary, metric) for label, summary in ended.items()}
-    known = {label: judged for label, judged in found.items() if judged is not None}
+    found = {label: judged(summary, metric) for label, summary in ended.items()}
+    known = {label: one for label, one in found.items() if one is not None}
     # One that cannot be placed may be the best of all.
     if len(known) < max(MIN_COMPARED, len(ended)):
         return ""

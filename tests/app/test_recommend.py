@@ -455,6 +455,31 @@ def test_a_story_says_whose_model_answers(workspace: Path, run: Run) -> None:
     assert f"{whose}, not the run chosen at the left." in texts(app.run())
 
 
+def test_a_story_by_a_poor_run_says_so_and_takes_a_better_one_at_a_press(workspace: Path) -> None:
+    dataset = prepare_sample("reading", workspace)
+    names = ("the better", "the poor")
+    better, poor = (
+        train(dataset, small_settings(n_epochs=1), workspace=workspace, name=name) for name in names
+    )
+    summary = read_json(better.folder / "summary.json")
+    own = summary["report"]["test"]["bert4rec"]
+    own["metrics"]["ndcg@10"], own["intervals"]["ndcg@10"] = 0.9, [0.89, 0.91]
+    write_json(better.folder / "summary.json", summary)
+    app = open_recommend(view="show", story="series", run=poor.id)
+    assert "Model: *the poor*." in texts(app)
+    said = "Run the better does clearly better on the test: NDCG@10 0.9000."
+    assert said in plain(app)
+    press(app, "Take the better run")
+    assert "Model: *the better*." in texts(app)
+    assert query(app, "run") == better.id
+    assert said not in plain(app)
+    # Without another one there is more to train.
+    shutil.rmtree(better.folder)
+    app = open_recommend(view="show", story="series", run=poor.id)
+    assert "On the held-out test items NDCG@10 is" in plain(app)
+    assert "Train longer" in labels(app)
+
+
 def test_the_samples_of_all_stories_are_prepared_at_once(workspace: Path) -> None:
     app = open_recommend(view="show", story="series")
     press(app, "Prepare all three")

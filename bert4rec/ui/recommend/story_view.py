@@ -18,6 +18,7 @@ from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, state
 from bert4rec.ui.address import read_address
 from bert4rec.ui.recommend import compositions
+from bert4rec.ui.recommend.story_run import draw_whose, sample_run
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.train.live_run import draw_progress
 from bert4rec.ui.train.pace import LOOK_EVERY_S
@@ -38,7 +39,6 @@ STORY_ICONS = {
     "series": ":material/auto_stories:",
     "course": ":material/school:",
 }
-LIVE_STATES = ("queued", "running", "paused")
 # Nine cards stand in two rows of a page of 1440 pixels.
 MIN_CARD_PX = 190
 PLAIN_REASONS = {
@@ -74,11 +74,11 @@ def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
     st.subheader(story.title, anchor=False)
     st.markdown(story.text)
     try:
-        run = _sample_run(story.sample)
+        run = sample_run(story.sample)
         if run is None or not run.checkpoint("best").exists():
             _draw_training(story, run)
         else:
-            st.caption(_whose_model(story, run))
+            draw_whose(story, run)
             _draw_places(story, run, n, is_told, open_sheet)
     except Bert4RecError as error:
         state.show_error(error)
@@ -123,27 +123,6 @@ def _begin(n: int) -> None:
     st.session_state[PRESSED_KEY] = True
 
 
-def _sample_run(sample: str) -> Run | None:
-    """Return the newest run on a bundled sample that has a model, else one that trains.
-
-    The stories are about what comes after a gap, too: a model of the past alone cannot tell them.
-    """
-    runs = [run for run in state.readable_runs() if run.config()["dataset"]["name"] == sample]
-    runs = [run for run in runs if _is_on_simulated_data(run)]
-    runs = [run for run in runs if run.hyperparameters().sees_future]
-    with_model = [run for run in runs if run.checkpoint("best").exists()]
-    live = [run for run in runs if run.status().state in LIVE_STATES]
-    return next(iter([*with_model, *live]), None)
-
-
-def _is_on_simulated_data(run: Run) -> bool:
-    """Return whether a run's data are simulated, False where its dataset no longer opens."""
-    try:
-        return bool(run.dataset().manifest.get("simulated"))
-    except Bert4RecError:
-        return False
-
-
 def _draw_training(story: Story, run: Run | None) -> None:
     if run is not None:
         _draw_waiting(run)
@@ -152,7 +131,7 @@ def _draw_training(story: Story, run: Run | None) -> None:
         "The model has not seen this sample yet. Training takes about a minute, on this machine.",
         icon=":material/model_training:",
     )
-    missing = [one.sample for one in STORIES.values() if _sample_run(one.sample) is None]
+    missing = [one.sample for one in STORIES.values() if sample_run(one.sample) is None]
     with st.container(horizontal=True):
         if st.button("Train on the sample", type="primary", icon=":material/play_arrow:"):
             _train([story.sample])
@@ -203,13 +182,6 @@ def _draw_waiting(run: Run) -> None:
         if st.button("Watch it live", icon=":material/monitoring:"):
             state.choose_run(run.id)
             st.switch_page("pages/train.py", query_params={"run": run.id})
-
-
-def _whose_model(story: Story, run: Run) -> str:
-    """Return which model answers: it need not be that of the run at the left."""
-    chosen = state.current_run()
-    other = "" if chosen is None or chosen.id == run.id else ", not the run chosen at the left"
-    return f"Dataset *{story.sample}*, a bundled sample. Model: *{escape(run.name)}*{other}."
 
 
 def _draw_places(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
