@@ -29,8 +29,9 @@ FAR_TOO_LONG = 1.5
 FEW_STEPS = 500
 # Figures of fewer held-out items say next to nothing.
 FEW_JUDGED = 20
-# Steps of an epoch that a smaller batch is chosen for.
-WANTED_STEPS = 16
+# Steps of an epoch that a smaller batch is chosen for, and the smallest batch: of 60 sequences 2 at
+# a time came to no more than 8 at a time and took 2.5 times as long (docs/LOG.md, 2026-11-29).
+WANTED_STEPS, LEAST_BATCH = 16, 8
 # Who is given without the other has no effect: setting, the one it needs, the value of that.
 NEEDED = (
     ("sample_ratio", "sample_strategy", "user_based"),
@@ -193,8 +194,9 @@ def _of_window(settings: Hyperparameters, data: DataFigures) -> Iterator[Advice]
 def _of_steps(settings: Hyperparameters, n_sequences: int) -> Iterator[Advice]:
     n_steps = -(-n_sequences // settings.batch_size)
     n_in_all = n_steps * settings.n_epochs
-    if settings.batch_size > n_sequences:
-        smaller = 2 ** max(0, (n_sequences // WANTED_STEPS).bit_length() - 1)
+    smaller = max(LEAST_BATCH, 2 ** max(0, (n_sequences // WANTED_STEPS).bit_length() - 1))
+    # Of so few that they make no two batches it is the steps in all that count.
+    if settings.batch_size > n_sequences > smaller:
         yield Advice(
             "batch_size",
             f"only {n_sequences:,} sequences train, so that one batch of {settings.batch_size:,} "

@@ -87,8 +87,23 @@ def test_a_batch_larger_than_all_users_is_told_with_a_smaller_one(
 ) -> None:
     advice = advice_on(dataset, batch_size=256)["batch_size"]
     assert "only 100 sequences train" in advice.message
-    assert advice.changes == {"batch_size": 4}
+    # Six at a time would make sixteen steps; of so few nobody is helped.
+    assert advice.changes == {"batch_size": 8}
     assert "batch_size" not in mended(dataset, advice, batch_size=256)
+
+
+@pytest.mark.parametrize(("n_users", "batch_size"), [(60, 8), (9, 8), (400, 16), (3000, 128)])
+def test_a_smaller_batch_makes_about_sixteen_steps_but_holds_eight_sequences(
+    n_users: int, batch_size: int
+) -> None:
+    found = advice_on(random_dataset([5] * n_users), batch_size=4096)
+    assert found["batch_size"].changes == {"batch_size": batch_size}
+
+
+def test_of_so_few_sequences_that_one_batch_holds_them_the_steps_are_counted() -> None:
+    found = advice_on(random_dataset([5] * 8), batch_size=64)
+    assert "batch_size" not in found
+    assert "n_epochs" in found
 
 
 def test_few_steps_in_all_are_counted(dataset: SequenceDataset) -> None:
