@@ -21,13 +21,21 @@ class TrainingPart:
     Args:
         dataset: Holds them.
         rows: Which ones, a row a user.
+        told: How often each item occurs in them, int64 (N,), where that is known without them, as
+            of a bundle.
     """
 
     dataset: SequenceDataset
     rows: Segments
+    told: np.ndarray | None = None
 
     @classmethod
-    def of(cls, dataset: SequenceDataset, settings: Hyperparameters) -> TrainingPart:
+    def of(
+        cls,
+        dataset: SequenceDataset,
+        settings: Hyperparameters,
+        told: np.ndarray | None = None,
+    ) -> TrainingPart:
         """Return the training part of the split that the settings ask for.
 
         A dataset without interactions, which a bundle has, has none that train either.
@@ -37,7 +45,7 @@ class TrainingPart:
         """
         if not dataset.n_interactions:
             nobody = np.empty(0, dtype=np.int64)
-            return cls(dataset, Segments(nobody, nobody, nobody))
+            return cls(dataset, Segments(nobody, nobody, nobody), told)
         return cls(dataset, split_dataset(dataset, settings).train)
 
     @property
@@ -48,6 +56,8 @@ class TrainingPart:
     @cached_property
     def counts(self) -> np.ndarray:
         """Return how often each item occurs, int64 (N,)."""
+        if self.told is not None:
+            return self.told
         counts = np.zeros(self.dataset.n_items + 1, dtype=np.int64)
         for histories in self._blocks():
             counts += np.bincount(histories.items, minlength=len(counts))
@@ -66,13 +76,13 @@ class TrainingPart:
         """Return log2 of how probable items are by popularity alone, float64 (n,).
 
         That is their share of the interactions that train, in which an item that does not train
-        counts as met once. Where nothing is known of what trained, as with a bundle, it is the
-        share of all interactions.
+        counts as met once. Where nothing is known of what trained, as with a bundle of before
+        these counts, it is the share of all interactions.
 
         Args:
             items: Item indices 1..N, (n,).
         """
-        counts = self.counts if self.n_interactions else self.dataset.vocabulary.counts
+        counts = self.counts if self.counts.any() else self.dataset.vocabulary.counts
         met = np.maximum(counts, 1)
         found: np.ndarray = np.log2(met[items - 1] / met.sum())
         return found

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 
-from bert4rec.bundle.vocabulary_file import read_vocabulary
+from bert4rec.bundle.vocabulary_file import BundledItems, read_vocabulary
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.device import choose_device
@@ -36,6 +36,7 @@ from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.sasrec import new_network
 from bert4rec.setting_checks import parse_settings
+from bert4rec.training_part import TrainingPart
 
 KIND, FORMAT_VERSION = "bert4rec bundle", 1
 MANIFEST, CARD, WEIGHTS = "bundle.json", "README.md", "weights.safetensors"
@@ -146,34 +147,35 @@ def check_bundle(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
     Raises:
         FormatError: it could not be opened.
     """
-    settings, _, vocabulary = _opened_parts(folder)
-    _check_shapes(folder / WEIGHTS, len(vocabulary), settings)
+    settings, _, items = _opened_parts(folder)
+    _check_shapes(folder / WEIGHTS, len(items.vocabulary), settings)
     _check_numbers(weights)
 
 
 def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
-    settings, bundle, vocabulary = _opened_parts(folder)
+    settings, bundle, (vocabulary, training_counts) = _opened_parts(folder)
     choice = choose_device(device, settings.precision, n_threads)
     network = new_network(len(vocabulary), settings)
     network.load_state_dict(_weights(folder / WEIGHTS, len(vocabulary), settings))
-    return Recommender(
-        network.to(choice.device), _without_users(vocabulary, bundle), settings, choice, bundle
-    )
+    dataset = _without_users(vocabulary, bundle)
+    opened = Recommender(network.to(choice.device), dataset, settings, choice, bundle)
+    opened.training = TrainingPart.of(dataset, settings, training_counts)
+    return opened
 
 
-def _opened_parts(folder: Path) -> tuple[Hyperparameters, Bundle, Vocabulary]:
+def _opened_parts(folder: Path) -> tuple[Hyperparameters, Bundle, BundledItems]:
     """Read all but the weights, and hold the files against their hashes."""
     manifest = _read(MANIFEST, lambda: _read_manifest(folder))
     _check_files(folder, manifest["files"])
     settings = _read(SETTINGS, lambda: _settings(folder / SETTINGS))
     policy = _read(POLICY, lambda: _policy(folder / POLICY))
     bundle = _bundle(manifest, settings, policy)
-    vocabulary = _read(VOCABULARY, lambda: read_vocabulary(folder / VOCABULARY))
-    if len(vocabulary) != manifest["n_items"]:
-        raise _bad(VOCABULARY, f"it has {len(vocabulary):,} items, not {manifest['n_items']:,}")
+    items = _read(VOCABULARY, lambda: read_vocabulary(folder / VOCABULARY))
+    if (n_items := len(items.vocabulary)) != manifest["n_items"]:
+        raise _bad(VOCABULARY, f"it has {n_items:,} items, not {manifest['n_items']:,}")
     # What was decided by the data is not asked of it again.
     seen = "remove" if bundle.removes_seen else "keep"
-    return settings.model_copy(update={"seen_items": seen}), bundle, vocabulary
+    return settings.model_copy(update={"seen_items": seen}), bundle, items
 
 
 def _without_users(vocabulary: Vocabulary, bundle: Bundle) -> SequenceDataset:

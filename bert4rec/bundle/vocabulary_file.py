@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,24 @@ MAX_COLUMNS = MOST_COLUMNS + len(NEEDED)
 PLAIN = (str, int, float, bool, type(None))
 
 
-def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
+class BundledItems(NamedTuple):
+    """The items of a bundle.
+
+    Args:
+        vocabulary: The items.
+        training_counts: How often each occurs in what trained, int64 (N,); None in bundles of
+            before that was written.
+    """
+
+    vocabulary: Vocabulary
+    training_counts: np.ndarray | None
+
+
+def write_vocabulary(vocabulary: Vocabulary, path: Path, training_counts: np.ndarray) -> None:
     """Write the items, column by column; row n of a column is item n + 1.
+
+    How often each trained stands beside the columns, which are those of the items: whoever reads
+    columns alone, as earlier versions do, is not told of another one.
 
     Text, numbers and truth stay what they are, and lists of them; whatever else a column holds, as
     moments or lists of lists, is written as text.
@@ -46,6 +62,7 @@ def write_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
         "n_items": len(vocabulary),
         "token_lists": sorted(vocabulary.token_lists),
         "columns": columns,
+        "training_counts": training_counts.tolist(),
     }
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     path.write_text(text + "\n", encoding="utf-8", errors="replace")
@@ -85,7 +102,7 @@ def _plain(value: Any) -> Any:
     return None if value is pd.NaT or value is pd.NA else str(value)
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
+def read_vocabulary(path: Path) -> BundledItems:
     """Read such a file.
 
     Raises:
@@ -104,13 +121,22 @@ def read_vocabulary(path: Path) -> Vocabulary:
     ids, titles, counts = (columns[name] for name in NEEDED)
     if {*map(type, ids), *map(type, titles)} != {str} or len(set(ids)) < n_items:
         raise FormatError("its ids are not texts that differ")
-    if set(map(type, counts)) != {int} or min(counts) < 0 or max(counts) >= 2**62:
+    if not _are_counts(counts):
         raise FormatError("its counts are not whole numbers")
+    trained = document.get("training_counts")
+    is_list = isinstance(trained, list) and len(trained) == n_items
+    if trained is not None and not (is_list and _are_counts(trained)):
+        raise FormatError("its training_counts are not whole numbers, one an item")
     token_lists = document.get("token_lists", [])
     if not isinstance(token_lists, list) or not all(isinstance(name, str) for name in token_lists):
         raise FormatError("its token_lists are not names of columns")
     table = pd.DataFrame({str(name): _series(columns[name]) for name in columns})
-    return Vocabulary(table, token_lists)
+    told = None if trained is None else np.array(trained, dtype=np.int64)
+    return BundledItems(Vocabulary(table, token_lists), told)
+
+
+def _are_counts(values: list[Any]) -> bool:
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**62
 
 
 def _series(values: list[Any]) -> pd.Series:

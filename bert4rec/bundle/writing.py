@@ -110,7 +110,7 @@ def _write_files(run: Run, model: Recommender, folder: Path) -> None:
     save_checkpoint(folder / WEIGHTS, {PREFIX + key: one for key, one in weights.items()}, {})
     _write_document(folder / SETTINGS, model.settings.in_effect())
     (folder / POLICY).write_text(dump_policy(run.policy()), encoding="utf-8")
-    write_vocabulary(model.vocabulary, folder / VOCABULARY)
+    write_vocabulary(model.vocabulary, folder / VOCABULARY, model.training.counts)
     card = model_card(run, model.dataset, version("bert4rec"))
     (folder / CARD).write_text(card, encoding="utf-8")
 

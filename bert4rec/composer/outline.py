@@ -72,8 +72,8 @@ class Dials:
 
     Args:
         novelty: In [0, 1]. Each score loses `novelty * log(share)`, where share is the item's part
-            of all interactions: at 1 items are chosen by how much more likely the context makes
-            them than they are anyway.
+            of the interactions that trained: at 1 items are chosen by how much more likely the
+            context makes them than they are anyway.
         diversity: In [0, 1]. Each score loses `diversity * 8 * max(0, c)`, where c is the greatest
             cosine of the item's vector and that of any item in the sequence (maximal marginal
             relevance; Carbonell & Goldstein 1998). At 1 a twin of an item that is there becomes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -31,8 +32,10 @@ class Taste:
 
     @cached_property
     def log_shares(self) -> np.ndarray:
-        """Return the logarithm of each item's part of all interactions, float32 (N,)."""
-        return np.asarray(np.log(self.recommender.vocabulary.shares), dtype=np.float32)
+        """Return the logarithm of each item's part of what trained, float32 (N,)."""
+        items = np.arange(1, len(self.recommender.vocabulary) + 1)
+        shares = self.recommender.training.log_shares(items) * math.log(2)
+        return np.asarray(shares, dtype=np.float32)
 
     @cached_property
     def unit_vectors(self) -> np.ndarray:

@@ -58,12 +58,6 @@ class Vocabulary:
         return self.table["count"].to_numpy(dtype=np.int64)
 
     @cached_property
-    def shares(self) -> np.ndarray:
-        """Return each item's part of all interactions, float64 (N,); none counts as one."""
-        shares: np.ndarray = np.maximum(self.counts, 1) / max(int(self.counts.sum()), 1)
-        return shares
-
-    @cached_property
     def _idx_of_id(self) -> dict[str, int]:
         return dict(zip(self.item_ids, range(1, len(self) + 1), strict=True))
 

@@ -26,6 +26,9 @@ from bert4rec.bundle.vocabulary_file import read_vocabulary, write_vocabulary
 from bert4rec.bundle.writing import export_bundle, lacking
 from bert4rec.cli import main
 from bert4rec.cli.bulk import Asked
+from bert4rec.composer.outline import Dials
+from bert4rec.composer.reasons import find_reasons
+from bert4rec.composer.taste import Taste
 from bert4rec.data.collection import rename_dataset
 from bert4rec.data.item_cells import texts_of
 from bert4rec.data.vocabulary import Vocabulary
@@ -43,6 +46,9 @@ from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from tests.factories import SHELF, ring_dataset, small_settings
+
+# How often each book of the shelf trained.
+COUNTS = np.arange(len(SHELF))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +91,34 @@ def test_a_bundle_answers_as_the_run_does_without_the_dataset(
         assert opened.run.policy() == tiny_run.policy()
         with pytest.raises(UnknownIdError, match=r"bundle, which has none.*Give the items"):
             opened.user_embeddings(["0"])
+
+
+def test_a_bundle_knows_how_often_each_item_trained(folder: Path, tiny_run: Run) -> None:
+    original, items = load_model(tiny_run), [1, 2, 3, 4, 5]
+    (told,) = find_reasons(original, items, [2])
+    opened = bert4rec.load(folder)
+    assert opened.training.counts.tolist() == original.training.counts.tolist()
+    assert find_reasons(opened, items, [2])[0].log_share == told.log_share
+    novel = [Taste(one, Dials(novelty=1.0), 5).log_shares for one in (opened, original)]
+    np.testing.assert_array_equal(*novel)
+    # One of before these counts goes by all interactions, as it did.
+    document = read_json(folder / VOCABULARY)
+    del document["training_counts"]
+    write_json(folder / VOCABULARY, document)
+    old = bert4rec.load(seal(folder))
+    counts = original.vocabulary.counts
+    shares = old.training.log_shares(np.arange(1, len(counts) + 1))
+    assert shares == pytest.approx(np.log2(counts / counts.sum()))
+    assert find_reasons(old, items, [2])[0].log_share != told.log_share
+
+
+@pytest.mark.parametrize("counts", [3, [1], [1, -1], [1, 2.5], [1, True], [1, 10**40]])
+def test_training_counts_of_another_shape_are_refused(counts: Any, tmp_path: Path) -> None:
+    columns = {"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1]}
+    document = {"columns": columns, "training_counts": counts}
+    (tmp_path / VOCABULARY).write_text(json.dumps(document))
+    with pytest.raises(FormatError, match="training_counts"):
+        read_vocabulary(tmp_path / VOCABULARY)
 
 
 def test_a_bundle_is_written_where_a_text_says(tiny_run: Run, tmp_path: Path) -> None:
@@ -163,8 +197,8 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
         tags=[["a", "b"]] * len(SHELF),
         score=[1.5, float("nan")] * 5,
     )
-    write_vocabulary(Vocabulary(table, ["series"]), tmp_path / VOCABULARY)
-    again = read_vocabulary(tmp_path / VOCABULARY)
+    write_vocabulary(Vocabulary(table, ["series"]), tmp_path / VOCABULARY, COUNTS)
+    again = read_vocabulary(tmp_path / VOCABULARY).vocabulary
     assert again.token_lists == {"series"}
     assert again.item_ids == list(SHELF["item_id"])
     assert again.counts.tolist() == list(SHELF["count"])
@@ -178,8 +212,8 @@ def test_the_vocabulary_keeps_what_is_known_of_the_items(tmp_path: Path) -> None
 def test_whole_numbers_beside_a_gap_stay_apart_and_whole(number: int, tmp_path: Path) -> None:
     numbers = pd.array([number, number + 1, None, number, None] * 2, dtype="Int64")
     vocabulary = Vocabulary(SHELF.assign(number=numbers))
-    write_vocabulary(vocabulary, tmp_path / VOCABULARY)
-    again = read_vocabulary(tmp_path / VOCABULARY)
+    write_vocabulary(vocabulary, tmp_path / VOCABULARY, COUNTS)
+    again = read_vocabulary(tmp_path / VOCABULARY).vocabulary
     assert texts_of(again, "number") == texts_of(vocabulary, "number")
     assert again.table["number"].dtype == "Int64"
 
@@ -187,22 +221,25 @@ def test_whole_numbers_beside_a_gap_stay_apart_and_whole(number: int, tmp_path: 
 def test_large_whole_numbers_without_a_sign_stay_apart_beside_a_gap(tmp_path: Path) -> None:
     numbers = pd.array([2**64 - 1, 2**64 - 2, None, 1, None] * 2, dtype="UInt64")
     vocabulary = Vocabulary(SHELF.assign(number=numbers))
-    write_vocabulary(vocabulary, tmp_path / VOCABULARY)
-    again = read_vocabulary(tmp_path / VOCABULARY)
+    write_vocabulary(vocabulary, tmp_path / VOCABULARY, COUNTS)
+    again = read_vocabulary(tmp_path / VOCABULARY).vocabulary
     assert texts_of(again, "number") == texts_of(vocabulary, "number")
 
 
 def test_numbers_of_more_than_64_bits_are_read(tmp_path: Path) -> None:
     columns = {"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1], "more": [2**70, None]}
     (tmp_path / VOCABULARY).write_text(json.dumps({"columns": columns}))
-    assert read_vocabulary(tmp_path / VOCABULARY).table["more"].isna().tolist() == [False, True]
+    assert read_vocabulary(tmp_path / VOCABULARY).vocabulary.table["more"].isna().tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_lists_of_lists_become_lists_of_texts(tmp_path: Path) -> None:
     nested = [np.array([np.array([1, 2]), np.array([3])], dtype=object), [["a", None], "b"]]
     table = SHELF.assign(points=nested * 5)
-    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
-    again = read_vocabulary(tmp_path / VOCABULARY).table["points"]
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY, COUNTS)
+    again = read_vocabulary(tmp_path / VOCABULARY).vocabulary.table["points"]
     assert again.tolist()[:2] == [["[1, 2]", "[3]"], ["['a', None]", "b"]]
 
 
@@ -220,7 +257,7 @@ def test_columns_are_written_as_cell_by_cell(tmp_path: Path) -> None:
         moment=pd.to_datetime(["2001-02-03", None] * 5),
         label=pd.Categorical(["a", "b"] * 5),
     )
-    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY)
+    write_vocabulary(Vocabulary(table), tmp_path / VOCABULARY, COUNTS)
     columns = read_json(tmp_path / VOCABULARY)["columns"]
     assert columns.keys() == {*table.columns}
     for name in set(columns) - {"item_id", "title", "count"}:
@@ -378,6 +415,7 @@ def deep(folder: Path) -> None:
 def fewer_items(folder: Path) -> None:
     document = json.loads((folder / VOCABULARY).read_text())
     document["columns"] = {name: column[:-1] for name, column in document["columns"].items()}
+    document["training_counts"].pop()
     (folder / VOCABULARY).write_text(json.dumps(document))
     seal(folder)
 
