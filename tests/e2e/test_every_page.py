@@ -96,9 +96,13 @@ def test_one_step_back_leads_to_the_page_before(server: Server, page: Page, titl
     settle(page)
     # What is pressed is a step of its own.
     if title == "Inspect":
+        before = page.url
         page.get_by_role("button", name="Random").click()
+        # It draws another user, whom the address names as soon as there is a step to go back.
+        page.wait_for_url(lambda url: url != before)
         settle(page)
         page.go_back()
+        page.wait_for_url(before)
         settle(page)
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     page.go_back()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.errors import UnknownIdError
 from bert4rec.words import counted
 
 MAX_LISTED_USERS = 1000
@@ -56,7 +58,18 @@ def draw_user_box(
         "Random",
         icon=":material/casino:",
         key=f"{key}_random",
-        on_click=lambda: take(
-            dataset.user_id(int(np.random.default_rng().integers(dataset.n_users)))
-        ),
+        on_click=lambda: take(another_user(dataset, user)),
     )
+
+
+def another_user(dataset: SequenceDataset, user: str) -> str:
+    """Return the id of a user drawn at random, any but the one in hand if there is another."""
+    here: int | None = None
+    # A sequence may be said to be of somebody who is not in the data.
+    with suppress(UnknownIdError):
+        here = dataset.user_idx(user)
+    chance = np.random.default_rng()
+    if here is None or dataset.n_users == 1:
+        return dataset.user_id(int(chance.integers(dataset.n_users)))
+    drawn = int(chance.integers(dataset.n_users - 1))
+    return dataset.user_id(drawn + (drawn >= here))
