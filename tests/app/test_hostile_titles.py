@@ -310,4 +310,4 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
     assert set(gallery["item"]) <= {shortened(title, LONGEST_TITLE) for title in titles}
     app.segmented_control(key="inspect_future_by").set_value("**by** <b>x</b>").run()
     assert_harmless(app, NAME)
-    assert set(table(app, "places")["group"]) <= {*by, "All others"}
+    assert set(table(app, "Added")["Group"]) <= {*by, "All others"}

@@ -858,7 +858,7 @@ def test_advice_names_its_figure_and_a_click_takes_it(
     assert "only 60 sequences train" in texts(app)
     app.button(key="train_mend_batch_size").click().run()
     assert not app.exception
-    assert draft(app)["batch_size"] == 2
+    assert draft(app)["batch_size"] == 8
     assert "only 60 sequences train" not in texts(app)
     # Doubt keeps nobody from starting.
     app = set_field(app, "batch_size", 500)
