@@ -33,6 +33,7 @@ BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 CPU_INFO = Path("/proc/cpuinfo")
 # What to do where a run's own steps do not fit.
 SMALLER_STEPS = "Use a smaller batch_size and eval_batch_size, or a shorter max_seq_length."
+SMALLER_JUDGING = "Use a smaller eval_batch_size, or a shorter max_seq_length."
 
 
 @dataclass(frozen=True)

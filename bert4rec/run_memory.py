@@ -5,6 +5,7 @@ Shapes: B batch, L window, T tokens of a window with what is asked of it, D hidd
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.losses import BLOCK_BYTES
 from bert4rec.model import n_parameters
 from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
+from bert4rec.score_blocks import MIN_ROWS
 from bert4rec.scorer import CPU_PLACES
 from bert4rec.workshop import choice_for, is_recorded, loss_for
 
@@ -35,48 +37,74 @@ GPU_BYTES = 550_000_000
 THREAD_BYTES = 35_000_000
 # Estimates have been too low by up to a quarter.
 FIT_SHARE = 0.8
+# What takes more memory the more of it is done at once.
+BATCHES = ("batch_size", "eval_batch_size")
+# Users that are judged at once without taking longer for it than more would.
+FAST_JUDGED = MIN_ROWS
 # What inner values in tensors of less than 32 MB leave behind when they go, as measured; those in
 # larger ones go back to the system.
 LINGERING_BYTES = 150_000_000
 
 
-def smaller_batch(
+def smaller_batches(
     dataset: SequenceDataset, settings: Hyperparameters, free_bytes: int | None = None
-) -> int | None:
-    """Return the batch with which a run that wanted for memory may come through.
+) -> dict[str, int]:
+    """Return the batches with which a run that wanted for memory may come through.
 
-    That is the largest power of two below its own of which the estimate says that it fits into what
-    is free, with room to spare; half of its own where the estimate finds that this one fits, as it
-    did not. None where nothing but the weights is too much, and for a batch of one.
+    They are powers of two below its own of which the estimate says that they fit into what is free,
+    with room to spare. Judging fewer users at once changes nothing about what is learned, so that
+    `eval_batch_size` goes down first, as far as judging stays fast; then `batch_size`, and only
+    then the former further. Where the estimate finds that the run fits, as it did not, the one that
+    takes more by it is halved.
 
     Args:
         dataset: What the run trains on.
         settings: Its settings.
         free_bytes: What is free on its device; None asks the device.
 
+    Returns:
+        What is to be changed, by name; nothing where the weights alone are too much, and where both
+        batches are of one.
+
     Raises:
         DatasetError: the dataset cannot be split for training.
         DeviceError: the device is not there.
     """
-    if settings.batch_size == 1:
-        return None
     if free_bytes is None:
         free_bytes = free_memory_bytes(choice_for(dataset, settings).device)
     split = split_dataset(dataset, settings)
-    room = FIT_SHARE * free_bytes
 
-    def fits(batch_size: int) -> bool:
-        smaller = settings.model_copy(update={"batch_size": batch_size})
+    def held(step: int, judged: int) -> int:
+        smaller = settings.model_copy(update=dict(zip(BATCHES, (step, judged), strict=True)))
         loss_type, _ = loss_for(dataset, smaller, split)
-        return memory_bytes(dataset, smaller, split, loss_type) <= room
+        return memory_bytes(dataset, smaller, split, loss_type)
 
-    half = settings.batch_size // 2
-    if fits(settings.batch_size):
-        return half
-    size = 1 << (settings.batch_size - 1).bit_length() - 1
-    while size and not fits(size):
-        size //= 2
-    return size or None
+    # More than there are to be judged is no more than these.
+    n_judged = max(1, min(settings.eval_batch_size, len(split.valid)))
+    own = (settings.batch_size, n_judged)
+    room = FIT_SHARE * free_bytes
+    if held(*own) <= room:
+        halves = {(max(1, own[0] // 2), own[1]), (own[0], max(1, own[1] // 2))} - {own}
+        found = min(sorted(halves), key=lambda sizes: held(*sizes), default=own)
+    else:
+        found = _largest(own, lambda step, judged: held(step, judged) <= room) or own
+    both = zip(BATCHES, found, own, strict=True)
+    return {name: size for name, size, before in both if size != before}
+
+
+def _largest(own: tuple[int, int], fits: Callable[[int, int], bool]) -> tuple[int, int] | None:
+    """Return the largest of both batches that fit, where there are any: steps come first."""
+    for least in (min(own[1], FAST_JUDGED), 1):
+        step = next((size for size in _halvings(own[0]) if fits(size, least)), None)
+        if step is not None:
+            judged = (size for size in _halvings(own[1]) if size >= least)
+            return step, next(size for size in judged if fits(step, size))
+    return None
+
+
+def _halvings(size: int) -> list[int]:
+    """Return a size and the powers of two below it, the largest first."""
+    return [size, *(1 << power for power in reversed(range((size - 1).bit_length())))]
 
 
 def memory_bytes(

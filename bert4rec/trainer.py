@@ -116,7 +116,7 @@ class Trainer:
 
         Raises:
             NonFiniteLossError: the loss became NaN or infinite.
-            DeviceMemoryError: a step did not fit the memory.
+            DeviceMemoryError: a step or judging did not fit the memory.
         """
         torch.set_num_threads(self.choice.n_threads)
         self.trained.train()

@@ -13,7 +13,13 @@ from bert4rec.batches import WEIGHTS, TrainingBatches, generator_at
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, Split, split_dataset
-from bert4rec.device import DeviceChoice, choose_device, choose_for
+from bert4rec.device import (
+    SMALLER_JUDGING,
+    DeviceChoice,
+    choose_device,
+    choose_for,
+    memory_errors_explained,
+)
 from bert4rec.evaluation import LIST_LENGTH, Judgement, choose_seen, judge, summarise
 from bert4rec.events import Event, Listener
 from bert4rec.hyperparameters import Hyperparameters
@@ -184,17 +190,22 @@ class Workshop:
         list_length: int = LIST_LENGTH,
         tell: Callable[[int], None] | None = None,
     ) -> Judgement:
-        """Rank the next items of some rows as the settings say; see `evaluation.judge`."""
-        return judge(
-            scorer,
-            self.dataset,
-            rows,
-            batch_size=self.settings.eval_batch_size,
-            remove_seen=self.removes_seen,
-            list_length=list_length,
-            n_threads=self.choice.n_side_by_side,
-            tell=tell,
-        )
+        """Rank the next items of some rows as the settings say; see `evaluation.judge`.
+
+        Raises:
+            DeviceMemoryError: so many rows at once did not fit the memory.
+        """
+        with memory_errors_explained(self.choice.device, what="judging", fix=SMALLER_JUDGING):
+            return judge(
+                scorer,
+                self.dataset,
+                rows,
+                batch_size=self.settings.eval_batch_size,
+                remove_seen=self.removes_seen,
+                list_length=list_length,
+                n_threads=self.choice.n_side_by_side,
+                tell=tell,
+            )
 
 
 def _tells(

@@ -481,6 +481,20 @@ def test_a_run_of_which_half_would_not_fit_either_is_offered_the_batch_that_does
     assert not [b for b in open_train(run).button if b.label.startswith("Again with")]
 
 
+def test_a_run_that_judged_too_many_at_once_is_offered_both_batches_in_one_button(
+    dataset: SequenceDataset,
+    workspace: Path,
+    open_train: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = queued_run(workspace, eval_batch_size=32)
+    run.set_status(state="failed", error="DeviceMemoryError", message="it did not fit", fix="less")
+    found = {"batch_size": 8, "eval_batch_size": 16}
+    monkeypatch.setattr(run_memory, "smaller_batches", lambda *_: found)
+    (again,) = (b for b in open_train(run).button if b.label.startswith("Again with"))
+    assert again.label == "Again with batch size 8 and evaluation batch size 16"
+
+
 @pytest.mark.parametrize(
     ("rate", "smaller", "told"), [(0.005, 0.0005, "0.0005"), (40.0, 0.001, "0.001")]
 )

@@ -261,20 +261,27 @@ def test_memory_that_runs_out_in_a_step_fails_the_run_with_the_way_to_a_smaller_
     assert_equal_ends(run, uninterrupted)
 
 
-@pytest.mark.parametrize(("part", "what"), [("Workshop.report", "it"), ("Trainer._loss", "a step")])
-def test_memory_that_runs_out_names_the_device_that_was_chosen(
-    part: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("part", "what", "fix"),
+    [
+        ("pipeline.Workshop.report", "it", "smaller batch_size"),
+        ("pipeline.Trainer._loss", "a step", "smaller batch_size"),
+        ("workshop.judge", "judging", "smaller eval_batch_size"),
+    ],
+)
+def test_memory_that_runs_out_names_what_wanted_it_and_the_device_that_was_chosen(
+    part: str, what: str, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def allocate(*_: object, **__: object) -> None:
         raise MemoryError
 
     run = new_run(tmp_path, SETTINGS.model_copy(update={"device": "auto"}))
-    monkeypatch.setattr(f"bert4rec.pipeline.{part}", allocate)
+    monkeypatch.setattr(f"bert4rec.{part}", allocate)
     with pytest.raises(MemoryError):
         execute(run)
     name = choose_device().device
     whose = "this machine" if name == "cpu" else name
-    assert_failed(run, f"{what} did not fit the memory of {whose}", "smaller batch_size")
+    assert_failed(run, f"{what} did not fit the memory of {whose}", fix)
 
 
 def test_memory_that_is_not_there_while_the_data_is_prepared_is_told_alike(

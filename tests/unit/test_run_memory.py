@@ -10,7 +10,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DeviceError
 from bert4rec.estimate import size_of
 from bert4rec.hyperparameters import Hyperparameters
-from bert4rec.run_memory import FIT_SHARE, smaller_batch
+from bert4rec.run_memory import FIT_SHARE, smaller_batches
 
 
 @pytest.fixture(scope="module")
@@ -36,24 +36,56 @@ def test_after_a_want_of_memory_the_largest_batch_that_fits_is_offered(
     dataset: SequenceDataset, wanted: int
 ) -> None:
     free = int(bytes_of(dataset, batch_size=wanted) / FIT_SHARE) + 1
-    assert smaller_batch(dataset, settings_of(), free) == wanted
+    assert smaller_batches(dataset, settings_of(), free) == {"batch_size": wanted}
 
 
 def test_a_batch_of_which_the_estimate_says_that_it_fits_is_halved_as_it_did_not(
     dataset: SequenceDataset,
 ) -> None:
-    assert smaller_batch(dataset, settings_of(), 10**12) == 128
-    assert smaller_batch(dataset, settings_of(batch_size=100), 10**12) == 50
+    assert smaller_batches(dataset, settings_of(), 10**12) == {"batch_size": 128}
+    assert smaller_batches(dataset, settings_of(batch_size=100), 10**12) == {"batch_size": 50}
 
 
 def test_a_batch_between_two_powers_becomes_the_lower_one(dataset: SequenceDataset) -> None:
     free = int(bytes_of(dataset, batch_size=64) / FIT_SHARE) + 1
-    assert smaller_batch(dataset, settings_of(batch_size=100), free) == 64
+    assert smaller_batches(dataset, settings_of(batch_size=100), free) == {"batch_size": 64}
 
 
 def test_no_batch_is_offered_where_none_would_do(dataset: SequenceDataset) -> None:
-    assert smaller_batch(dataset, settings_of(), 1000) is None
-    assert smaller_batch(dataset, settings_of(batch_size=1), 10**12) is None
+    assert smaller_batches(dataset, settings_of(), 1000) == {}
+    assert smaller_batches(dataset, settings_of(batch_size=1), 10**12) == {}
+
+
+def test_fewer_are_judged_at_once_before_a_step_gets_smaller(dataset: SequenceDataset) -> None:
+    # 600 users are judged; the inner values of a step are as many as those of 256 of them.
+    asked = {"batch_size": 8, "inner_size": 64, "hidden_size": 512, "max_seq_length": 60}
+    own = settings_of(eval_batch_size=1024, **asked)
+    for wanted in (512, 128, 64):
+        free = int(bytes_of(dataset, eval_batch_size=wanted, **asked) / FIT_SHARE) + 1
+        assert smaller_batches(dataset, own, free) == {"eval_batch_size": wanted}
+
+
+def test_both_batches_go_down_where_one_alone_does_not_do_it(dataset: SequenceDataset) -> None:
+    asked = {"batch_size": 64, "inner_size": 1024, "hidden_size": 256}
+    own = settings_of(eval_batch_size=1024, **asked)
+    smaller = asked | {"batch_size": 16}
+    free = int(bytes_of(dataset, eval_batch_size=64, **smaller) / FIT_SHARE) + 1
+    assert smaller_batches(dataset, own, free) == {"batch_size": 16, "eval_batch_size": 64}
+    # Judging becomes slow only where a step of one is too much with fast judging.
+    smaller |= {"batch_size": 1}
+    free = int(bytes_of(dataset, eval_batch_size=4, **smaller) / FIT_SHARE) + 1
+    found = smaller_batches(dataset, own, free)
+    assert found["eval_batch_size"] < 64
+    assert bytes_of(dataset, **asked | found) <= FIT_SHARE * free
+
+
+def test_where_the_estimate_fits_what_takes_more_by_it_is_halved(dataset: SequenceDataset) -> None:
+    asked = {"batch_size": 8, "inner_size": 64, "hidden_size": 512, "max_seq_length": 60}
+    own = settings_of(eval_batch_size=1024, **asked)
+    # 600 are judged at once, however many it may be.
+    assert smaller_batches(dataset, own, 10**12) == {"eval_batch_size": 300}
+    own = settings_of(eval_batch_size=1024, **asked | {"batch_size": 1})
+    assert smaller_batches(dataset, own, 10**12) == {"eval_batch_size": 300}
 
 
 def test_what_is_free_is_asked_of_the_device(
@@ -61,9 +93,9 @@ def test_what_is_free_is_asked_of_the_device(
 ) -> None:
     free = int(bytes_of(dataset, batch_size=32) / FIT_SHARE) + 1
     monkeypatch.setattr(run_memory, "free_memory_bytes", lambda device: free)
-    assert smaller_batch(dataset, settings_of()) == 32
+    assert smaller_batches(dataset, settings_of()) == {"batch_size": 32}
     with pytest.raises(DeviceError):
-        smaller_batch(dataset, settings_of(device="cuda:97"))
+        smaller_batches(dataset, settings_of(device="cuda:97"))
 
 
 def inner_bytes(dataset: SequenceDataset, **changes: Any) -> float:

@@ -30,7 +30,7 @@ from bert4rec.view.setting_words import value_text
 from bert4rec.words import sentence
 
 PROBLEM_KEY = "train_problem"
-# Ends that a smaller batch may avert, and one that a smaller learning rate may.
+# Ends that smaller batches may avert, and one that a smaller learning rate may.
 WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
 LOST_NUMBERS = "NonFiniteLossError"
 
@@ -122,14 +122,15 @@ def _draw_running(run: Run, now: str) -> None:
 def _draw_ended(run: Run, status: Status) -> None:
     if run.summary() is not None:
         draw_onward(run)
-    for name, value in _milder(run, status.error).items():
-        title = form_fields()[name].title.lower()
+    if milder := _milder(run, status.error):
+        fields = form_fields()
+        told = [f"{fields[name].title.lower()} {value_text(milder[name], name)}" for name in milder]
         st.button(
-            f"Again with {title} {value_text(value, name)}",
+            f"Again with {' and '.join(told)}",
             icon=":material/replay:",
             type="primary",
             on_click=carry_out,
-            args=(PROBLEM_KEY, _start_again, run, {name: value}),
+            args=(PROBLEM_KEY, _start_again, run, milder),
         )
     label, obstacle = resume_offer(run)
     _button(
@@ -190,27 +191,27 @@ def _button(
 
 
 def _milder(run: Run, error: str) -> dict[str, Any]:
-    """Return the setting with which a run that failed so may come through, if there is one."""
+    """Return the settings with which a run that failed so may come through, if there are such."""
     settings = run.hyperparameters()
     if error in WANT_OF_MEMORY:
-        size = _smaller_batch(run, settings)
-        return {"batch_size": size} if size else {}
+        return _smaller_batches(run, settings)
     if error == LOST_NUMBERS:
         return {"learning_rate": min(settings.learning_rate / 10, Hyperparameters().learning_rate)}
     return {}
 
 
-def _smaller_batch(run: Run, settings: Hyperparameters) -> int | None:
-    from bert4rec.run_memory import smaller_batch
+def _smaller_batches(run: Run, settings: Hyperparameters) -> dict[str, int]:
+    from bert4rec.run_memory import smaller_batches
 
     told = run.config()["dataset"]
     try:
         dataset = cache.open_dataset(str(told.get("folder", "")), str(told["fingerprint"]))
-        return smaller_batch(dataset, settings)
+        return smaller_batches(dataset, settings)
     except Bert4RecError:
         # Without its dataset or its device nothing can be estimated; what is missing is told to
         # whoever presses.
-        return settings.batch_size // 2 or None
+        half = settings.batch_size // 2
+        return {"batch_size": half} if half else {}
 
 
 def _start_again(run: Run, changes: dict[str, Any]) -> None:
