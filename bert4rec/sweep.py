@@ -8,19 +8,16 @@ same seed gives the same numbers.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from random import Random
+from dataclasses import dataclass, field
+from functools import partial
 from traceback import clear_frames
-from typing import Any
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from bert4rec.control import Control
 from bert4rec.data.dataset import SequenceDataset
@@ -30,10 +27,11 @@ from bert4rec.events import Event, Validated
 from bert4rec.locks import changing
 from bert4rec.runs.heartbeat import beating
 from bert4rec.search.plan import SearchPlan
-from bert4rec.search.space import Domain, Point, Space, n_points, point_of
+from bert4rec.search.sampler import NumberedSampler
 from bert4rec.search.study import SearchMark, Study, quiet
 from bert4rec.search.trials import (
     INTERRUPTED,
+    JUDGED,
     N_RETRIES,
     OWNER,
     REASON,
@@ -42,108 +40,22 @@ from bert4rec.search.trials import (
     distributions,
     is_done,
     owner_now,
-    read_trial,
-    tried_points,
 )
 from bert4rec.workshop import Workshop
 
-N_RANDOM_TRIALS = 8
 N_UNPRUNED_TRIALS = 4
-# Where TPE draws what was tried again and again, it has no other wish than that.
-N_REDRAWS = 20
 # BERT4Rec's curve stays flat for a while: no trial is judged by its first part.
 UNPRUNED_SHARE = 0.25
 Watch = Callable[[Trial], None]
+# Is told the number of a trial whose network is judged, on which part, of how many rows the ranks
+# are known, and how many there are.
+JudgedWatch = Callable[[int, str, int, int], None]
+# As a run's journal has it.
+JUDGED_EVERY_S = 5.0
 # Entered for each trial; left once its device may be given to somebody else.
 Turn = Callable[[SearchMark], AbstractContextManager[object]]
 
 _log = logging.getLogger(__name__)
-
-
-class NumberedSampler(BaseSampler):
-    """TPE whose chance is the study's seed and the trial's number, and that draws no point twice.
-
-    So a study that was resumed draws what one draws that was not. TPE by itself comes back to
-    points that did well, which of a space of few points are soon the same ones.
-    """
-
-    def __init__(self, plan: SearchPlan) -> None:
-        self._plan = plan
-
-    def _chance(self, number: int) -> int:
-        chance = np.random.SeedSequence([self._plan.seed, number])
-        return int(chance.generate_state(1)[0])
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Have all values of a point drawn together."""
-        return distributions(self._plan)
-
-    def sample_relative(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],
-    ) -> dict[str, Any]:
-        """Draw a point that has not been tried, where there is one left."""
-        chance, space = self._chance(trial.number), self._plan.space
-        inner = TPESampler(seed=chance, n_startup_trials=N_RANDOM_TRIALS)
-        values = _drawn(inner, study, trial, space, search_space)
-        n = n_points(space)
-        if n is None:
-            return values
-        others = [read_trial(one) for one in study.get_trials(deepcopy=False)]
-        others = [one for one in others if one.number != trial.number]
-        tried = tried_points(others, self._plan, (*TAKEN_STATES, "waiting"))
-        for _ in range(N_REDRAWS):
-            if point_of(space, values) not in tried:
-                return values
-            values = _drawn(inner, study, trial, space, search_space)
-        return values if len(tried) == n else _untried(space, tried, Random(chance))
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Refuse: all values of a point are drawn together."""
-        raise NotImplementedError(f"{param_name} is not in the plan")
-
-
-def _drawn(
-    inner: TPESampler,
-    study: optuna.Study,
-    trial: FrozenTrial,
-    space: Space,
-    wanted: dict[str, BaseDistribution],
-) -> dict[str, Any]:
-    """Draw a point by TPE: values that go together, then those that it draws one by one."""
-    together = inner.infer_relative_search_space(study, trial)
-    values = inner.sample_relative(study, trial, together)
-    alone = {name: one for name, one in wanted.items() if name not in values}
-    values |= {
-        name: inner.sample_independent(study, trial, name, one) for name, one in alone.items()
-    }
-    # Optuna adds steps up, and would have 0.15000000000000002.
-    return {name: _in_steps(space[name], value) for name, value in values.items()}
-
-
-def _in_steps(domain: Domain, value: Any) -> Any:
-    return value if domain.n_values is None else domain.at(domain.place(value))
-
-
-def _untried(space: Space, tried: set[Point], chance: Random) -> dict[str, Any]:
-    """Return the first point from some place on that has not been tried; there must be one."""
-    point = [chance.randrange(domain.n_values or 1) for domain in space.values()]
-    while tuple(point) in tried:
-        for at, domain in enumerate(space.values()):
-            point[at] = (point[at] + 1) % (domain.n_values or 1)
-            if point[at]:
-                break
-    return {name: domain.at(at) for (name, domain), at in zip(space.items(), point, strict=True)}
 
 
 class _Stopped(Exception):
@@ -156,13 +68,36 @@ class _Judge:
 
     trial: optuna.Trial
     metric: str
+    watch: JudgedWatch | None = None
+    _told_s: float = field(default_factory=time.monotonic)
+    _has_told: bool = False
 
     def __call__(self, event: Event) -> None:
+        # Other lines of its training show that it lives.
+        self._told_s = time.monotonic()
         if not isinstance(event, Validated):
             return
+        if self._has_told:
+            self._write(None)
         self.trial.report(event.metrics[self.metric], event.position.epoch)
         if self.trial.should_prune():
             raise optuna.TrialPruned(f"behind the others at epoch {event.position.epoch}")
+
+    def judging(self, scorer: str, part: str, n_done: int, n_rows: int) -> None:
+        """Write and tell now and then how far a validation has come."""
+        del scorer
+        if time.monotonic() - self._told_s < JUDGED_EVERY_S:
+            return
+        self._told_s = time.monotonic()
+        self._write([n_done, n_rows])
+        if self.watch is not None:
+            self.watch(self.trial.number, part, n_done, n_rows)
+
+    def _write(self, judged: list[int] | None) -> None:
+        # No trial fails for want of it: a locked database, one that another process has ended.
+        with suppress(Exception):
+            self.trial.set_user_attr(JUDGED, judged)
+            self._has_told = judged is not None
 
 
 def search(
@@ -170,6 +105,7 @@ def search(
     *,
     control: Control | None = None,
     watch: Watch | None = None,
+    judging: JudgedWatch | None = None,
     turn: Turn | None = None,
 ) -> None:
     """Try points until the study's budget is used up or `control` stops it.
@@ -178,6 +114,7 @@ def search(
         study: What was tried before counts.
         control: Pauses and stops; a trial that is stopped is tried again when the search goes on.
         watch: Called with each trial that has ended.
+        judging: Told now and then how far the validation of a trial has come.
         turn: Called before each trial; waits until the device is free, and holds it meanwhile.
 
     Raises:
@@ -192,7 +129,11 @@ def search(
                 mark.say("running")
                 with beating(mark.say_again):
                     _try_points(
-                        study, control, watch, lambda: turn(mark) if turn else nullcontext()
+                        study,
+                        control,
+                        watch,
+                        judging,
+                        lambda: turn(mark) if turn else nullcontext(),
                     )
         except Bert4RecError as error:
             with suppress(Bert4RecError):
@@ -208,6 +149,7 @@ def _try_points(
     study: Study,
     control: Control,
     watch: Watch | None,
+    judging: JudgedWatch | None,
     turn: Callable[[], AbstractContextManager[object]],
 ) -> None:
     plan, dataset = study.plan(), study.dataset()
@@ -227,7 +169,8 @@ def _try_points(
                 return
             # Where files cannot be locked two processes may take one point: the other was faster.
             with suppress(UpdateFinishedTrialError):
-                _carry_out(study, trial, dataset, plan, control)
+                judge = _Judge(trial, plan.metric, judging)
+                _carry_out(study, judge, dataset, plan, control)
         if watch is not None:
             watch(study.trials()[trial.number])
 
@@ -257,17 +200,14 @@ def _is_surplus(study: Study, number: int) -> bool:
 
 
 def _carry_out(
-    study: Study,
-    trial: optuna.Trial,
-    dataset: SequenceDataset,
-    plan: SearchPlan,
-    control: Control,
+    study: Study, judge: _Judge, dataset: SequenceDataset, plan: SearchPlan, control: Control
 ) -> None:
     """Train and judge one point; whatever goes wrong fails this trial alone."""
+    trial = judge.trial
     try:
         with beating(lambda: trial.set_user_attr(OWNER, owner_now())):
             trial.set_user_attr(OWNER, owner_now())
-            score = _score(trial, dataset, plan, control)
+            score = _score(judge, dataset, plan, control)
     except optuna.TrialPruned as pruned:
         _tell(study, trial, TrialState.PRUNED, str(pruned))
     except (_Stopped, KeyboardInterrupt, SystemExit) as stop:
@@ -286,20 +226,20 @@ def _carry_out(
         study.optuna_study.tell(trial, score, skip_if_finished=True)
 
 
-def _score(
-    trial: optuna.Trial, dataset: SequenceDataset, plan: SearchPlan, control: Control
-) -> float:
+def _score(judge: _Judge, dataset: SequenceDataset, plan: SearchPlan, control: Control) -> float:
+    trial = judge.trial
     settings = plan.settings(trial.params)
     with memory_errors_explained(settings.device):
         workshop = Workshop.open(dataset, settings)
-        trainer = workshop.trainer(_Judge(trial, plan.metric), control=control)
+        validate = partial(workshop.validate, watch=judge.judging)
+        trainer = workshop.trainer(judge, control=control, validate=validate)
         reason = trainer.run()
     if reason == "stopped":
         raise _Stopped
     position = trainer.position
     trial.set_user_attr("best_epoch", position.best_epoch)
     # Shorter than the epochs between validations, as a time limit may have it.
-    return workshop.validate()[plan.metric] if position.best_score is None else position.best_score
+    return validate()[plan.metric] if position.best_score is None else position.best_score
 
 
 def _tell(

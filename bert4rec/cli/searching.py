@@ -11,6 +11,7 @@ import click
 
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
+from bert4rec.cli.progress import judging_words
 from bert4rec.cli.settings import PRESET_NAMES
 from bert4rec.cli.terminal import (
     bundled,
@@ -153,7 +154,11 @@ def sweep(
     plan = asked.plan(None if known is None else known.plan())
     study = study_for(workspace, dataset, plan, name=name or dataset.name)
     try:
-        search(study, watch=lambda trial: tell(_trial_line(trial, study.trials(), plan)))
+        search(
+            study,
+            watch=lambda trial: tell(_trial_line(trial, study.trials(), plan)),
+            judging=lambda n, *far: tell(judging_words(f"trial {n + 1}", *far)),
+        )
     except KeyboardInterrupt as error:
         again = next_step("sweep", target, "--name", study.name)
         raise type(error)(f"interrupted: study {study.name} is kept. {again}") from None

@@ -25,6 +25,7 @@ TAKEN_STATES = (*COUNTED_STATES, "running")
 GONE = "its process is gone"
 INTERRUPTED, OWNER, REASON = "interrupted", "owner", "reason"
 RETRY_OF, N_RETRIES = "retry_of", "n_retries"
+JUDGED = "judged"
 _WORDS = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "running",
@@ -46,6 +47,8 @@ class Trial:
         curve: Epoch and score of each validation.
         seconds: How long it took.
         reason: Why it ended early.
+        judged: While a validation is under way, of how many held-out items the ranks are known, and
+            how many there are; nothing at other times, and of one that takes a moment.
     """
 
     number: int
@@ -55,6 +58,7 @@ class Trial:
     curve: tuple[tuple[int, float], ...]
     seconds: float
     reason: str
+    judged: tuple[int, int] | None = None
 
     @property
     def epoch(self) -> int:
@@ -80,7 +84,13 @@ def read_trial(found: FrozenTrial) -> Trial:
         curve=curve,
         seconds=_seconds(found),
         reason=reason,
+        judged=_judged(found) if state == "running" else None,
     )
+
+
+def _judged(found: FrozenTrial) -> tuple[int, int] | None:
+    told = found.user_attrs.get(JUDGED)
+    return None if told is None else (int(told[0]), int(told[1]))
 
 
 def _seconds(found: FrozenTrial) -> float:

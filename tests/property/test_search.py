@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.search.plan import SearchPlan, checked_plan, dump_plan, load_plan
+from bert4rec.search.sampler import NumberedSampler
 from bert4rec.search.space import Domain, n_points, parse_space
 from bert4rec.search.study import quiet
 from bert4rec.search.trials import distributions
 from bert4rec.setting_checks import parse_settings
-from bert4rec.sweep import NumberedSampler
 
 DOMAINS: dict[str, st.SearchStrategy[Any]] = {
     "learning_rate": st.floats(1e-6, 1e-2).map(lambda low: {"low": low, "high": 1, "log": True}),

@@ -74,6 +74,43 @@ def test_a_search_tries_its_base_first_and_ends_with_its_budget(
     assert best.score == max(value for _, value in best.curve)
 
 
+def test_a_search_tells_and_writes_how_far_each_validation_has_come(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "JUDGED_EVERY_S", 0.0)
+    study = create_study(workspace, dataset, small_plan(1, eval_batch_size=20, n_threads=1))
+    told: list[tuple[int, str, int, int]] = []
+    seen: list[tuple[int, int] | None] = []
+
+    def judging(*far: Any) -> None:
+        told.append(far)
+        seen.extend(trial.judged for trial in study.trials())
+
+    search(study, judging=judging)
+    n_rows = told[0][3]
+    assert told[:3] == [(0, "validation", n, n_rows) for n in (20, 40, 60)]
+    # Who looks at the file alone sees it as well, while it goes on.
+    assert seen[:3] == [(n, n_rows) for n in (20, 40, 60)]
+    assert [trial.judged for trial in study.trials()] == [None]
+
+
+def test_a_search_whose_file_takes_no_word_of_it_goes_on(
+    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "JUDGED_EVERY_S", 0.0)
+    usual = optuna.Trial.set_user_attr
+
+    def refuse(trial: optuna.Trial, key: str, value: Any) -> None:
+        if key == "judged":
+            raise optuna.exceptions.StorageInternalError("database is locked")
+        usual(trial, key, value)
+
+    monkeypatch.setattr(optuna.Trial, "set_user_attr", refuse)
+    study = create_study(workspace, dataset, small_plan(1))
+    search(study)
+    assert states(study) == ["finished"]
+
+
 def test_the_best_trial_trained_as_a_run_gives_the_score_of_the_search(
     workspace: Path, dataset: SequenceDataset
 ) -> None:
@@ -301,12 +338,12 @@ def test_a_trial_that_another_process_ended_meanwhile_is_passed_over(
 ) -> None:
     study, control, score = create_study(workspace, dataset, small_plan(2)), Control(), sweep._score
 
-    def ended_elsewhere(trial: optuna.Trial, *rest: Any) -> float:
-        if trial.number == 0:
+    def ended_elsewhere(judge: sweep._Judge, *rest: Any) -> float:
+        if judge.trial.number == 0:
             study.optuna_study.tell(0, 0.25)
             if is_stopped:
                 control.stop()
-        return score(trial, *rest)
+        return score(judge, *rest)
 
     monkeypatch.setattr(sweep, "_score", ended_elsewhere)
     search(study, control=control)

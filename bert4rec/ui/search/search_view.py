@@ -151,10 +151,13 @@ def _left_s(found: Saving, plan: SearchPlan, n: int) -> float:
 
 
 def _under_way(trial: Trial, plan: SearchPlan) -> str:
-    at = f"epoch {trial.epoch:,} of {plan.base.n_epochs:,} judged" if trial.epoch else "training"
+    at = [f"epoch {trial.epoch:,} of {plan.base.n_epochs:,} judged"] if trial.epoch else []
+    if trial.judged is not None:
+        n_done, n_rows = trial.judged
+        at += [f"validating ({n_done:,} of {n_rows:,} held-out items)"]
     score = "" if trial.score is None else f", best {number(trial.score, 4)}"
     values = escape(settings_words(trial.values))
-    return f"{trial_name(trial)} under way, {at}{score}: {values}"
+    return f"{trial_name(trial)} under way, {', '.join(at) or 'training'}{score}: {values}"
 
 
 def _draw_figures(read: ReadStudy, plan: SearchPlan, found: Saving) -> None:

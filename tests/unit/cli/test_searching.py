@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bert4rec import sweep
 from bert4rec.cli import main, searching
 from bert4rec.policy_settings import MAX_SEED
 from bert4rec.search.plan import MAX_TRIALS, Budget, SearchPlan
@@ -25,6 +26,19 @@ def test_what_a_search_leaves_empty_is_told_as_it_is_typed(workspace: Path) -> N
     assert "--set max_minutes=none" in found.stdout
     assert "--set loss_type=none" in found.stdout
     assert "None" not in found.output
+
+
+def test_a_search_says_how_far_a_validation_has_come(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "JUDGED_EVERY_S", 0.0)
+    dataset = saved_dataset(workspace, ring_dataset(n_items=12, n_users=60))
+    settings = small_settings(n_epochs=1, n_threads=1, eval_batch_size=20).given()
+    fixed = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words = [*fixed, "--trials", "1", "--workspace", str(workspace)]
+    found = CliRunner().invoke(main, ["sweep", dataset.name, *words])
+    assert found.exit_code == 0, found.output
+    assert "judging trial 1, validation: 20 of 60 held-out items" in found.stderr
 
 
 def test_a_search_that_has_tried_all_there_is_says_so(workspace: Path) -> None:
