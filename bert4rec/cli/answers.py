@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bert4rec.cli.progress import Noting
 from bert4rec.cli.terminal import shared_options, show, table, wrong_use
 from bert4rec.errors import FormatError, SettingsError
-from bert4rec.files import expanded
+from bert4rec.files import expanded, is_there
 
 if TYPE_CHECKING:
     from bert4rec.recommender import Recommender
@@ -27,14 +28,19 @@ def load_run(
     workspace: Path, name: str, *, device: str = "auto", n_threads: int | None = None
 ) -> Recommender:
     """Load the best checkpoint of a run by id, name, folder or `last`, or what was exported."""
-    from bert4rec.bundle.reading import is_bundle, load_bundle
-    from bert4rec.recommender import load_model
     from bert4rec.runs.registry import find_run
 
     path = expanded(name)
-    if is_bundle(path):
-        return load_bundle(path, device=device, n_threads=n_threads)
-    return load_model(find_run(workspace, name), device=device, n_threads=n_threads)
+    # A run that is not there is told before anything that takes long.
+    run = None if is_there(path) else find_run(workspace, name)
+    with Noting(f"opening {name}"):
+        from bert4rec.bundle.reading import is_bundle, load_bundle
+        from bert4rec.recommender import load_model
+
+        if run is None and is_bundle(path):
+            return load_bundle(path, device=device, n_threads=n_threads)
+        found = find_run(workspace, name) if run is None else run
+        return load_model(found, device=device, n_threads=n_threads)
 
 
 @click.command()

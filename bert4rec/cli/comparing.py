@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.progress import ComparisonProgress
+from bert4rec.cli.progress import ComparisonProgress, Noting
 from bert4rec.cli.terminal import shared_options, show, table, tell, wrong_use
 from bert4rec.words import signed, span
 
@@ -60,21 +60,24 @@ def compare(
     """
     if names and baselines:
         wrong_use("give either --baseline or --baselines")
-    from bert4rec.baselines.catalogue import QUICK
-    from bert4rec.comparing.compare import carry_out, find_kept
-    from bert4rec.comparing.plan import plan_comparison
-    from bert4rec.comparing.verdict import reach_verdict
     from bert4rec.runs.registry import find_run
 
-    asked = baselines or (names if names else QUICK)
-    plan = plan_comparison(
-        [find_run(workspace, name) for name in runs],
-        asked,
-        reference=reference,
-        with_sampled=sampled,
-        category=category,
-        seed=seed,
-    )
+    found = [find_run(workspace, name) for name in runs]
+    with Noting("opening the runs and their data"):
+        from bert4rec.baselines.catalogue import QUICK
+        from bert4rec.comparing.compare import carry_out, find_kept
+        from bert4rec.comparing.plan import plan_comparison
+        from bert4rec.comparing.verdict import reach_verdict
+
+        asked = baselines or (names if names else QUICK)
+        plan = plan_comparison(
+            found,
+            asked,
+            reference=reference,
+            with_sampled=sampled,
+            category=category,
+            seed=seed,
+        )
     for name, reason in plan.left_out.items():
         tell(f"left out: {name}: {reason}")
     made = find_kept(plan, workspace)

@@ -60,7 +60,7 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
     from bert4rec.runs.registry import find_run
 
     found, path = find_run(workspace, run), expanded(out).resolve()
-    with StageProgress() as watch:
+    with StageProgress("opening the run") as watch:
         files = export_bundle(found, path, watch=watch)
     document = {"run": found.id, "out": str(path), "files": files}
     return document, [f"Wrote {path}, {size(path.stat().st_size)}"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bert4rec.cli.answers import load_run
-from bert4rec.cli.progress import StageProgress
+from bert4rec.cli.progress import Noting, StageProgress
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import file_to_write, refuse_unwritable
 from bert4rec.words import percent
@@ -68,11 +68,13 @@ def map_(
     """
     if Path(out).suffix not in SUFFIXES:
         wrong_use(f"--out should end in {', '.join(SUFFIXES)}")
-    from bert4rec.maps.clusters import kmeans_clusters
-    from bert4rec.maps.export import map_table, write_map
-    from bert4rec.maps.progress import Progress
-
     model = load_run(workspace, run)
+    # Its libraries alone take seconds.
+    with Noting("getting ready"):
+        from bert4rec.maps.clusters import kmeans_clusters
+        from bert4rec.maps.export import map_table, write_map
+        from bert4rec.maps.progress import Progress
+
     refuse_unwritable(file_to_write(out))
     vectors = model.item_embeddings()
     with StageProgress() as watch:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 # Often enough to see that it lives, seldom enough for a log.
 LINE_EVERY_S = 5.0
+# Whoever waits for a first word for longer wonders.
+FIRST_AFTER_S = 3.0
+LOOK_EVERY_S = 0.5
 
 
 class _Progress:
@@ -41,6 +46,55 @@ class _Progress:
             self._bar.render_finish()
 
 
+class Noting(_Progress):
+    """Says now and then what was noted last, also while one step takes long that tells nothing.
+
+    Args:
+        doing: What is being done before anything is noted.
+    """
+
+    def __init__(self, doing: str = "") -> None:
+        self._noted = doing
+        self._has_told = False
+        self._told_s = time.monotonic()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._looking = threading.Thread(target=self._look, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._looking.start()
+        return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._looking.join()
+        super().__exit__(kind, error, trace)
+
+    def note(self, doing: str) -> None:
+        """Take what is being done; any thread may call it."""
+        with self._lock:
+            self._noted = doing
+            if time.monotonic() - self._told_s >= LINE_EVERY_S:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told_s, self._has_told = time.monotonic(), True
+        tell(self._noted)
+        self._noted = ""
+
+    def _look(self) -> None:
+        while not self._ended.wait(LOOK_EVERY_S):
+            with self._lock:
+                quiet_s = LINE_EVERY_S if self._has_told else FIRST_AFTER_S
+                if self._noted and time.monotonic() - self._told_s >= quiet_s:
+                    self._tell()
+
+
 class TrainingProgress(_Progress):
     """Shows a run's journal line by line; pass it as `watch`.
 
@@ -58,9 +112,25 @@ class TrainingProgress(_Progress):
         settings = run.hyperparameters()
         # What decides which epoch is the best.
         self._metric, self._model = settings.valid_metric, settings.model_name.lower()
+        # Until the journal says something: a million items take a while to get ready.
+        self._opening = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._opening.enter_context(Noting("opening the data, making the network"))
+        return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opening.close()
+        super().__exit__(kind, error, trace)
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Take one line of the journal."""
+        self._opening.close()
         kind = line["event"]
         if kind == "started":
             tell(_start(line))
@@ -154,7 +224,7 @@ class ComparisonProgress(_Progress):
             tell(f"{step.share:4.0%}  {step.doing}")
 
 
-class CountProgress(_Progress):
+class CountProgress(Noting):
     """Says now and then how much of something was done; pass it as `tell`.
 
     Args:
@@ -162,46 +232,37 @@ class CountProgress(_Progress):
     """
 
     def __init__(self, what: str) -> None:
+        super().__init__(f"0 {what}")
         self._what = what
-        self._told_s = time.monotonic()
 
     def __call__(self, count: int) -> None:
         """Take the count so far."""
-        if time.monotonic() - self._told_s >= LINE_EVERY_S:
-            self._told_s = time.monotonic()
-            tell(f"{count:,} {self._what}")
+        self.note(f"{count:,} {self._what}")
 
 
-class StageProgress(_Progress):
+class StageProgress(Noting):
     """Says now and then what is being done and how far it has come; pass it as `watch`."""
-
-    def __init__(self) -> None:
-        self._told_s = time.monotonic()
 
     def __call__(self, stage: str, share: float) -> None:
         """Take what is being done, and which share of the whole is done."""
-        if time.monotonic() - self._told_s >= LINE_EVERY_S:
-            self._told_s = time.monotonic()
-            tell(f"{share:4.0%}  {stage}")
+        self.note(f"{share:4.0%}  {stage}")
 
 
-class JudgingProgress(_Progress):
+class JudgingProgress(Noting):
     """Says now and then how far a judgement has come; pass it as `watch`.
 
     Args:
         shown: What scorers are called, where it is not by their name in a report.
+        doing: What is being done before anything is judged.
     """
 
-    def __init__(self, shown: Mapping[str, str]) -> None:
+    def __init__(self, shown: Mapping[str, str], doing: str = "") -> None:
+        super().__init__(doing)
         self._shown = shown
-        self._told_s = time.monotonic()
 
     def __call__(self, name: str, part: str, n_done: int, n_rows: int) -> None:
         """Take how many rows of a part are ranked by one scorer."""
-        if time.monotonic() - self._told_s < LINE_EVERY_S:
-            return
-        self._told_s = time.monotonic()
-        tell(judging_words(self._shown.get(name, name), part, n_done, n_rows))
+        self.note(judging_words(self._shown.get(name, name), part, n_done, n_rows))
 
 
 def judging_words(who: str, part: str, n_done: int, n_rows: int) -> str:

@@ -22,14 +22,15 @@ def report(runs: tuple[str, ...], out: str, workspace: Path) -> None:
     The file is complete in itself: it loads nothing, runs no script, and prints on A4. A RUN is a
     run's id, name or folder, or `last`; one that has not ended tells what it has so far.
     """
-    from bert4rec.report.page import write_report
     from bert4rec.runs.registry import find_run
 
     path = expanded(out).resolve()
     if path.suffix not in (".html", ".htm"):
         wrong_use("--out should end in .html")
     found = [find_run(workspace, run) for run in runs]
-    with StageProgress() as watch:
+    with StageProgress("opening the runs") as watch:
+        from bert4rec.report.page import write_report
+
         write_report(found, path, watch=watch)
     document = {"runs": [run.id for run in found], "out": str(path)}
     show(document, [f"Wrote {path}, {size(path.stat().st_size)}"])

@@ -12,7 +12,7 @@ import click
 from bert4rec.baselines.titles import NETWORK
 from bert4rec.cli.log_options import LogOptions, log_options
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.progress import JudgingProgress, TrainingProgress
+from bert4rec.cli.progress import JudgingProgress, Noting, TrainingProgress
 from bert4rec.cli.settings import SettingOptions, setting_options
 from bert4rec.cli.terminal import (
     next_step,
@@ -56,7 +56,8 @@ def train(
     if (target is None) == (resume is None):
         wrong_use("give either LOG-OR-DATASET or --resume RUN")
     if target is not None:
-        run = _new_run(target, asked, name, reading, workspace)
+        with Noting(f"opening {target}"):
+            run = _new_run(target, asked, name, reading, workspace)
     elif name or asked != SettingOptions() or reading.given():
         wrong_use("--resume takes no further options: the run keeps what it started with")
     else:
@@ -103,9 +104,9 @@ def carry_out(run: Run, *, is_new: bool) -> None:
     Raises:
         KeyboardInterrupt: with the command that goes on with it.
     """
-    from bert4rec.pipeline import execute, resume
-
     with TrainingProgress(run) as progress:
+        from bert4rec.pipeline import execute, resume
+
         try:
             (execute if is_new else resume)(run, watch=progress)
         except KeyboardInterrupt as error:
@@ -255,12 +256,13 @@ def evaluate(run: str, workspace: Path) -> None:
 
     RUN is a run's id, name or folder, or `last`.
     """
-    from bert4rec.pipeline import evaluate as judge_run
     from bert4rec.runs.registry import find_run
 
     found = find_run(workspace, run)
     shown = {NETWORK: _shown(NETWORK, found.hyperparameters().model_name)}
-    with JudgingProgress(shown) as progress:
+    with Noting(f"opening {run}"):
+        from bert4rec.pipeline import evaluate as judge_run
+    with JudgingProgress(shown, "opening its data, fitting the baselines") as progress:
         report = judge_run(found, watch=progress)
     document = {
         "run": found.id,

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from click.testing import CliRunner, Result
 from bert4rec.cli import log_options, main, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
-from bert4rec.cli.progress import CountProgress, JudgingProgress, TrainingProgress
+from bert4rec.cli.progress import CountProgress, JudgingProgress, StageProgress, TrainingProgress
 from bert4rec.cli.settings import SettingOptions
 from bert4rec.cli.terminal import one_line, table
 from bert4rec.cli.training import _default_name
@@ -40,6 +41,7 @@ from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
 from tests.factories import ring_dataset, small_settings
+from tests.waiting import wait_until
 
 
 def run(*words: object) -> Result:
@@ -722,6 +724,36 @@ def test_a_long_judgement_says_now_and_then_how_far_it_has_come(
         "judging popularity, unseen users: 50 of 60 held-out items",
     ]
     assert told.out == ""
+
+
+def test_a_step_that_tells_nothing_is_named_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bert4rec.cli.progress.FIRST_AFTER_S", 0.0)
+    monkeypatch.setattr("bert4rec.cli.progress.LOOK_EVERY_S", 0.01)
+    told: list[str] = []
+
+    def said(line: str) -> bool:
+        told.extend(capsys.readouterr().err.splitlines())
+        return line in told
+
+    with StageProgress("opening the runs") as watch:
+        wait_until(lambda: said("opening the runs"))
+        # Nothing else follows, as of a library that does not say how far it is.
+        monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.05)
+        watch("drawing", 0.5)
+        wait_until(lambda: said(" 50%  drawing"))
+        never = threading.Event()
+        assert not never.wait(0.2)
+    assert not said("opening the model")
+    # What was told once is not told again, and what ended is not told at all.
+    assert told == ["opening the runs", " 50%  drawing"]
+
+
+def test_what_is_quick_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with StageProgress("opening the runs") as watch:
+        watch("drawing", 0.5)
+    assert capsys.readouterr().err == ""
 
 
 def test_progress_shows_the_metric_that_decides_which_epoch_is_best(
