@@ -20,6 +20,7 @@ from bert4rec.model import n_parameters
 from bert4rec.parts import MAX_PART_TOKENS, cuts, n_static_parts, row_kinds
 from bert4rec.score_blocks import MIN_ROWS
 from bert4rec.scorer import CPU_PLACES
+from bert4rec.threads import fair_slices
 from bert4rec.workshop import choice_for, is_recorded, loss_for
 
 # What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
@@ -70,8 +71,9 @@ def smaller_batches(
         DatasetError: the dataset cannot be split for training.
         DeviceError: the device is not there.
     """
+    choice = choice_for(dataset, settings)
     if free_bytes is None:
-        free_bytes = free_memory_bytes(choice_for(dataset, settings).device)
+        free_bytes = free_memory_bytes(choice.device)
     split = split_dataset(dataset, settings)
 
     def held(step: int, judged: int) -> int:
@@ -79,8 +81,8 @@ def smaller_batches(
         loss_type, _ = loss_for(dataset, smaller, split)
         return memory_bytes(dataset, smaller, split, loss_type)
 
-    # More than there are to be judged is no more than these.
-    n_judged = max(1, min(settings.eval_batch_size, len(split.valid)))
+    # More than there are for a thread is no more than these.
+    n_judged = max(_judged_at_once(split, settings, choice), default=1)
     own = (settings.batch_size, n_judged)
     room = FIT_SHARE * free_bytes
     if held(*own) <= room:
@@ -144,7 +146,7 @@ def memory_bytes(
         sorting = choice.n_side_by_side * SORTING_BYTES
         scores = sorting + 4 * (6 * n_places * k + 4 * n_met * d)
     longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
-    n_judged = choice.n_side_by_side * min(settings.eval_batch_size, len(split.valid))
+    n_judged = sum(_judged_at_once(split, settings, choice))
     judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
     threads = THREAD_BYTES * (choice.n_side_by_side - 1)
     always = FIRST_STEP_BYTES + 4 * dataset.n_interactions
@@ -152,6 +154,13 @@ def memory_bytes(
     n_read = min(n_judged * longest, choice.n_side_by_side * CPU_PLACES)
     reading = 2 * 4 * settings.inner_size * n_read if choice.kind == "cpu" else 0
     return int(weights + max(step, reading) + judging + threads + always)
+
+
+def _judged_at_once(split: Split, settings: Hyperparameters, choice: DeviceChoice) -> list[int]:
+    """Return how many users each thread judges at once: all threads get as many."""
+    n_threads, size = choice.n_side_by_side, settings.eval_batch_size
+    slices = fair_slices(len(split.valid), size, n_threads)
+    return sorted((rows.stop - rows.start for rows in slices), reverse=True)[:n_threads]
 
 
 def _activation_bytes(part: _Parts, settings: Hyperparameters, choice: DeviceChoice) -> int:

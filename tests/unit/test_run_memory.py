@@ -24,7 +24,7 @@ def dataset() -> SequenceDataset:
 def settings_of(**changes: Any) -> Hyperparameters:
     # One history is judged at a time, so that steps alone take memory.
     usual = {"batch_size": 256, "inner_size": 4096, "eval_batch_size": 1}
-    return Hyperparameters(n_threads=1, **(usual | changes))
+    return Hyperparameters(**({"n_threads": 1} | usual | changes))
 
 
 def bytes_of(dataset: SequenceDataset, **changes: Any) -> int:
@@ -77,6 +77,23 @@ def test_both_batches_go_down_where_one_alone_does_not_do_it(dataset: SequenceDa
     found = smaller_batches(dataset, own, free)
     assert found["eval_batch_size"] < 64
     assert bytes_of(dataset, **asked | found) <= FIT_SHARE * free
+
+
+def test_what_judging_takes_counts_the_users_that_threads_really_judge_at_once(
+    dataset: SequenceDataset,
+) -> None:
+    asked = {"batch_size": 1, "inner_size": 64, "hidden_size": 512, "max_seq_length": 60}
+
+    def judged(eval_batch_size: int) -> int:
+        return bytes_of(dataset, eval_batch_size=eval_batch_size, n_threads=2, **asked)
+
+    # 600 users: two times 300 by threads that may take 400 each, four times 150 where 299 may be.
+    assert judged(1024) == judged(400) == judged(300)
+    assert judged(299) == judged(150)
+    assert judged(300) - judged(299) > 10_000_000
+    own = settings_of(eval_batch_size=1024, **asked | {"batch_size": 8, "n_threads": 2})
+    # Half of what a thread has, for half of what it may have would change nothing.
+    assert smaller_batches(dataset, own, 10**12) == {"eval_batch_size": 150}
 
 
 def test_where_the_estimate_fits_what_takes_more_by_it_is_halved(dataset: SequenceDataset) -> None:
