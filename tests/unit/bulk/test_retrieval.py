@@ -218,7 +218,52 @@ def test_an_index_of_several_blocks_holds_each_vector_under_its_row_and_tells_of
     assert told == [70, 140, 210, 280, 300]
     assert report.recall > 0.9
     index = usearch.Index.restore(str(tmp_path / "items.usearch"))
-    np.testing.assert_array_equal(index.get(np.arange(300, dtype=np.uint64)), vectors)
+    kept = np.asarray(index.get(np.arange(300, dtype=np.uint64)), dtype=np.float32)
+    np.testing.assert_allclose(kept, vectors, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "numbers"), [(1.0, "f16"), (20_000.0, "f32"), (1e-6, "f32"), (0.0, "f32")]
+)
+def test_an_index_keeps_half_floats_only_where_these_hold_the_vectors(
+    size: float, numbers: str, tmp_path: Path
+) -> None:
+    usearch = pytest.importorskip("usearch.index")
+    from bert4rec.bulk.vector_index import write_index
+
+    vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32) * np.float32(size)
+    write_index(vectors, tmp_path / "items.usearch", similarity="cosine")
+    index = usearch.Index.restore(str(tmp_path / "items.usearch"))
+    assert np.isfinite(np.asarray(index.get(0), dtype=np.float32)).all()
+    assert str(index.dtype).lower().endswith(numbers)
+
+
+def test_an_index_adds_the_longest_vectors_first_where_dot_products_count() -> None:
+    from bert4rec.bulk.vector_index import _order
+
+    vectors = np.array([[1, 0], [0, -3], [2, 0], [0, 3]], dtype=np.float32)
+    assert _order(vectors, "dot").tolist() == [1, 3, 2, 0]
+    assert _order(vectors, "cosine").tolist() == [0, 1, 2, 3]
+
+
+def test_an_index_that_is_broken_off_leaves_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("usearch.index")
+    from bert4rec.bulk import vector_index
+
+    monkeypatch.setattr(vector_index, "BLOCK_ROWS", 70)
+    path, vectors = tmp_path / "items.usearch", np.eye(300, 8, dtype=np.float32)
+    path.write_bytes(b"the one before")
+
+    def break_off(n_added: int) -> None:
+        if n_added >= 140:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        vector_index.write_index(vectors, path, tell=break_off)
+    assert [one.name for one in tmp_path.iterdir()] == ["items.usearch"]
+    assert path.read_bytes() == b"the one before"
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files")
