@@ -45,11 +45,33 @@ def signals_heard() -> Iterator[None]:
             usual = (signal.SIG_DFL, signal.default_int_handler)
             if number is not None and signal.getsignal(number) in usual:
                 before[number] = signal.signal(number, _hearing(raised, waiting))
+    usual_hook = sys.unraisablehook
+    if before:
+        sys.unraisablehook = _sending_again(usual_hook)
     try:
         yield
     finally:
+        sys.unraisablehook = usual_hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _sending_again(usual_hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return what sends a signal again whose exception was ignored.
+
+    So Python does where a library written in C has called it back, as the compiler behind UMAP
+    does: the command would go on as if nobody had pressed Ctrl+C.
+    """
+
+    def hook(ignored: Any) -> None:
+        for name, raised in RAISED.items():
+            if type(ignored.exc_value) is raised:
+                number = getattr(signal, name)
+                threading.Thread(target=_send_later, args=(number,), daemon=True).start()
+                return
+        usual_hook(ignored)
+
+    return hook
 
 
 def _hearing(raised: type[KeyboardInterrupt], waiting: set[int]) -> Callable[[int, Any], None]:
@@ -78,6 +100,8 @@ def is_loading(package: str) -> bool:
 
 
 def _send_later(number: int) -> None:
+    # What called back should have returned by then.
+    time.sleep(LOOK_EVERY_S)
     while is_loading("torch"):
         time.sleep(LOOK_EVERY_S)
     main = threading.main_thread().ident

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import ModuleType
 import pytest
 
 from bert4rec.cli.signals import HungUp, Terminated, signals_heard, status_of
+from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,6 +52,31 @@ def test_a_server_that_ends_by_sigterm_ends_so_when_its_terminal_is_closed() -> 
         signal.raise_signal(signal.SIGHUP)
         signal.signal(signal.SIGTERM, ours)
     assert heard == [signal.SIGTERM]
+
+
+def test_an_interrupt_that_a_library_in_c_ignores_comes_again() -> None:
+    call_back = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+    before = sys.unraisablehook
+
+    def work() -> None:
+        call_back()
+        # It was ignored there, and nothing else would end this.
+        threading.Event().wait(LIMIT_S)
+
+    with pytest.raises(KeyboardInterrupt), signals_heard():
+        work()
+    assert sys.unraisablehook is before
+
+
+def test_what_else_is_ignored_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ValueError("of the library")
+
+    told: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: told.append(str(ignored.exc_value)))
+    with signals_heard():
+        ctypes.CFUNCTYPE(None)(fail)()
+    assert told == ["of the library"]
 
 
 def test_a_signal_waits_until_torch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
