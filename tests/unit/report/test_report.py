@@ -303,7 +303,7 @@ def test_users_of_whom_nothing_was_trained_on_have_figures_of_their_own(
     run = train(saved_dataset(workspace, ring_dataset()), settings, workspace=workspace)
     said = Page(report_html([run])).text.partition(title)[2]
     reached = run.summary()["report"]["unseen_users"][NETWORK]["metrics"][LEAD]
-    assert f"{reached:.3f}" in said.partition("Examples")[0]
+    assert f"{reached:.4f}" in said.partition("Examples")[0]
 
 
 def beside(run: Run, *leads: float) -> str:
