@@ -26,8 +26,10 @@ METRIC, CUT_OFF = "ndcg", 10
 # A gain counts from this share of what the past alone reaches.
 LEAST_SHARE = 0.05
 N_CATEGORIES = 8
-# Users that are drawn at first, and once more where an interval is too wide for an answer.
+# Users that are drawn at first, and at most where the interval of these is too wide for an answer:
+# fewer of a large catalogue, as so many scores of a user and an item take seconds.
 FIRST_USERS, MOST_USERS = 1_000, 8_000
+MOST_SCORES = 1_000_000_000
 OTHER_CATEGORIES, NO_CATEGORY = "all others", "without"
 THIRDS = ("first third", "middle third", "last third")
 BY_PLACE, BY_POPULARITY = "place in the history", "popularity of the item"
@@ -169,7 +171,7 @@ def future_report(
         recommender: The network; its settings tell what was held out.
         part: Where places are taken; None takes the most honest part that is there.
         n_users: Users drawn at most, up to three places of each; None takes 1,000, and up to 8,000
-            where the interval of these is too wide for an answer.
+            where the interval of these is too wide for an answer, fewer of large catalogues.
         by: Column of the item table to group by; None takes the one that groups items best.
         seed: Chance behind the draw.
         watch: Told how far it has come.
@@ -192,8 +194,9 @@ def future_report(
     if n_users is not None:
         return asked(n_users)
     found = asked(FIRST_USERS)
-    is_cut = found.n_users == FIRST_USERS
-    return asked(MOST_USERS) if found.reason == "wide" and is_cut else found
+    n_more = min(MOST_USERS, MOST_SCORES // recommender.dataset.n_items)
+    is_cut = found.n_users == FIRST_USERS < n_more
+    return asked(n_more) if found.reason == "wide" and is_cut else found
 
 
 def report_places(

@@ -169,6 +169,16 @@ def test_more_users_are_drawn_where_there_are_more_and_the_first_cannot_tell(
     assert future_report(recommender, n_users=asked).n_users == n_drawn
 
 
+@pytest.mark.parametrize(("n_scored", "n_drawn"), [(45, 45), (29, 30)])
+def test_of_a_large_catalogue_fewer_more_users_are_drawn(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch, n_scored: int, n_drawn: int
+) -> None:
+    monkeypatch.setattr(reporting, "FIRST_USERS", 30)
+    monkeypatch.setattr(reporting, "MOST_SCORES", n_scored * recommender.dataset.n_items)
+    monkeypatch.setattr(reporting, "judge_gain", lambda *_: ("not_enough", "wide"))
+    assert future_report(recommender).n_users == n_drawn
+
+
 def test_where_all_were_drawn_nobody_is_asked_again(
     recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
