@@ -108,9 +108,10 @@ def test_a_trial_that_kills_each_process_fails_and_the_search_passes_on(
     died(
         "from bert4rec import sweep\n"
         "score = sweep._score\n"
-        "def die(trial, *rest):\n"
-        "    first = trial.study.trials[0].params\n"
-        "    return os.kill(os.getpid(), 9) if trial.params == first else score(trial, *rest)\n"
+        "def die(judge, *rest):\n"
+        "    first = judge.trial.study.trials[0].params\n"
+        "    is_first = judge.trial.params == first\n"
+        "    return os.kill(os.getpid(), 9) if is_first else score(judge, *rest)\n"
         "sweep._score = die",
         monkeypatch,
     )
