@@ -92,9 +92,9 @@ def bits_finding(by_context: dict[str, Prediction]) -> str:
     if "both" not in bits:
         return f"In bits over popularity: {told}."
     return (
-        f"In bits over popularity: {told}. Beside the past the future adds "
-        f"{signed_bits(bits['both'] - bits['past'])}; beside the future the past adds "
-        f"{signed_bits(bits['both'] - bits['future'])}."
+        f"In bits over popularity: {told}; the future adds "
+        f"{signed_bits(bits['both'] - bits['past'])} to the past, the past "
+        f"{signed_bits(bits['both'] - bits['future'])} to the future."
     )
 
 

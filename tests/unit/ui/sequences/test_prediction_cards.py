@@ -133,7 +133,7 @@ def test_the_bits_say_what_one_side_adds_to_the_other() -> None:
     by_context["both"] = replace(by_context["both"], bits=4.0)
     said = bits_finding(by_context)
     assert "past only +1.0, future only +1.5, both sides +4.0" in said
-    assert "the future adds +3.0; beside the future the past adds +2.5" in said
+    assert "the future adds +3.0 to the past, the past +2.5 to the future" in said
 
 
 def test_the_bits_add_up_as_they_are_told() -> None:
@@ -143,7 +143,7 @@ def test_the_bits_add_up_as_they_are_told() -> None:
     by_context["both"] = replace(by_context["both"], bits=1.16)
     said = bits_finding(by_context)
     assert "past only +1.1, future only +1.2, both sides +1.2" in said
-    assert "the future adds +0.1; beside the future the past adds 0.0." in said
+    assert "the future adds +0.1 to the past, the past 0.0 to the future." in said
 
 
 def test_a_network_that_sees_the_past_alone_gets_sentences_too() -> None:
