@@ -10,10 +10,9 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.samples import prepare_sample
 from bert4rec.ui.address import IMPORT_NAMES
+from tests.addressed import link_of, open_page
 from tests.reading import labels, plain
-from tests.waiting import LIMIT_S
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 # Two columns that may be the user, and a kind and a value to choose by.
 LOG = "reader,lender,book,read_at,kind,stars\n" + "".join(
     f"r{n % 20},l{n % 7},b{n % 9},{1_700_000_000 + 60 * n},{'read' if n % 5 else 'skip'},{n % 4}\n"
@@ -22,21 +21,6 @@ LOG = "reader,lender,book,read_at,kind,stars\n" + "".join(
 TITLES = "number,heading,book\n" + "".join(f"{n},Head {n},b{n}\n" for n in range(9))
 GONE = "no longer on the server"
 MISFIT = "The address holds settings that this form does not have."
-
-
-def open_data(link: dict[str, str] | None = None) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py")
-    for name, value in (link or {}).items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def link_of(app: AppTest) -> dict[str, str]:
-    found = {name: app.query_params[name] for name in IMPORT_NAMES if name in app.query_params}
-    return {name: str(v if isinstance(v, str) else v[0]) for name, v in found.items()}
 
 
 def upload(app: AppTest, name: str, content: str) -> None:
@@ -49,7 +33,7 @@ def box(app: AppTest, label: str):
 
 
 def filled_in() -> AppTest:
-    app = open_data()
+    app = open_page("data")
     app.segmented_control(key="data_way").set_value("Upload").run()
     upload(app, "books.csv", LOG)
     upload(app, "titles.csv", TITLES)
@@ -73,11 +57,11 @@ def test_what_was_filled_in_is_there_after_a_reload_and_gives_the_same_dataset(
     workspace: Path,
 ) -> None:
     app = filled_in()
-    link = link_of(app)
-    again = open_data(link)
+    link = link_of(app, IMPORT_NAMES)
+    again = open_page("data", link)
     assert labels(again) == labels(app)
     assert plain(again) == plain(app)
-    assert link_of(again) == link
+    assert link_of(again, IMPORT_NAMES) == link
     assert box(again, "User column").value == "lender"
     assert box(again, "Title column").value == "number"
     assert again.multiselect[0].value == ["read"]
@@ -88,16 +72,16 @@ def test_what_was_filled_in_is_there_after_a_reload_and_gives_the_same_dataset(
     told = {"min_sequence_length": 4, "max_sequence_length": 90, "drop_duplicates": False}
     told |= {"events": ["read"], "min_value": 0.5}
     assert told.items() <= manifest["settings"].items()
-    assert link_of(again) == {}
+    assert link_of(again, IMPORT_NAMES) == {}
 
 
 @pytest.mark.usefixtures("workspace")
 def test_a_form_as_it_comes_says_nothing_of_itself() -> None:
-    app = open_data()
-    assert link_of(app) == {}
+    app = open_page("data")
+    assert link_of(app, IMPORT_NAMES) == {}
     app.segmented_control(key="data_way").set_value("Upload").run()
     upload(app, "log.csv", "user_id,item_id,timestamp\n" + "a,x,1700000000\nb,y,1700000060\n" * 9)
-    assert [*link_of(app)] == ["log"]
+    assert [*link_of(app, IMPORT_NAMES)] == ["log"]
 
 
 def test_an_upload_that_is_gone_is_asked_for_and_what_was_filled_in_waits_for_it(
@@ -105,10 +89,10 @@ def test_an_upload_that_is_gone_is_asked_for_and_what_was_filled_in_waits_for_it
 ) -> None:
     prepare_sample("courses", workspace)
     link = {"log": "0" * 32, "columns": "user:lender,time:,item:book", "keep": "min_item_count:2"}
-    app = open_data(link)
+    app = open_page("data", link)
     assert GONE in plain(app)
     # A second reload still has it, and is not told again of the file.
-    again = open_data(link_of(app))
+    again = open_page("data", link_of(app, IMPORT_NAMES))
     assert GONE not in plain(again)
     upload(again, "books.csv", LOG)
     assert box(again, "User column").value == "lender"
@@ -119,17 +103,17 @@ def test_an_upload_that_is_gone_is_asked_for_and_what_was_filled_in_waits_for_it
 @pytest.mark.usefixtures("workspace")
 def test_what_was_filled_in_for_one_file_is_not_told_of_another() -> None:
     app = filled_in()
-    link = link_of(app)
-    again = open_data(link)
+    link = link_of(app, IMPORT_NAMES)
+    again = open_page("data", link)
     next(b for b in again.button if b.label == "Choose another file").click().run()
     upload(again, "other.csv", LOG)
     assert box(again, "User column").value != "lender"
-    assert "name" not in link_of(again)
+    assert "name" not in link_of(again, IMPORT_NAMES)
 
 
 @pytest.mark.usefixtures("workspace")
 def test_columns_that_the_file_does_not_have_are_passed_over() -> None:
-    app = open_data({"log": "0" * 32, "columns": "user:nobody", "keep": "events:read:gone"})
+    app = open_page("data", {"log": "0" * 32, "columns": "user:nobody", "keep": "events:read:gone"})
     upload(app, "books.csv", LOG)
     assert box(app, "User column").value != "nobody"
     box(app, "User column").set_value("reader").run()
@@ -148,20 +132,20 @@ def test_a_file_on_the_server_is_still_chosen_after_a_reload(
     inbox.mkdir()
     (inbox / "books.csv").write_text(LOG)
     (inbox / "titles.csv").write_text(TITLES)
-    app = open_data()
+    app = open_page("data")
     app.segmented_control(key="data_view").set_value("Add a dataset").run()
     app.segmented_control(key="data_way").set_value("File on the server").run()
     app.selectbox(key="server_log").set_value("books.csv").run()
     app.selectbox(key="server_items").set_value("titles.csv").run()
     box(app, "User column").set_value("lender").run()
-    link = link_of(app)
-    again = open_data(link)
+    link = link_of(app, IMPORT_NAMES)
+    again = open_page("data", link)
     assert plain(again) == plain(app)
     assert box(again, "User column").value == "lender"
     (inbox / "books.csv").unlink()
-    assert "not in the folder on the server" in plain(open_data(link))
+    assert "not in the folder on the server" in plain(open_page("data", link))
     # What leads out of the folder is no file of it.
-    assert "not in the folder on the server" in plain(open_data({"file": "../datasets"}))
+    assert "not in the folder on the server" in plain(open_page("data", {"file": "../datasets"}))
 
 
 @pytest.mark.usefixtures("workspace")
@@ -182,7 +166,7 @@ def test_a_file_on_the_server_is_still_chosen_after_a_reload(
 def test_an_address_that_the_form_cannot_take_says_so_and_is_written_anew(
     link: dict[str, str],
 ) -> None:
-    app = open_data(link)
+    app = open_page("data", link)
     assert MISFIT in plain(app)
-    assert link_of(app) == {}
+    assert link_of(app, IMPORT_NAMES) == {}
     assert MISFIT not in plain(app.run())
