@@ -42,8 +42,12 @@ class _Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
         if self._bar is not None:
             self._bar.render_finish()
+
+    def _close(self) -> None:
+        """End what goes on beside the work; nothing does here."""
 
 
 class Noting(_Progress):
@@ -65,15 +69,9 @@ class Noting(_Progress):
         self._looking.start()
         return super().__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _close(self) -> None:
         self._ended.set()
         self._looking.join()
-        super().__exit__(kind, error, trace)
 
     def note(self, doing: str) -> None:
         """Take what is being done; any thread may call it."""
@@ -119,14 +117,8 @@ class TrainingProgress(_Progress):
         self._opening.enter_context(Noting("opening the data, making the network"))
         return super().__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _close(self) -> None:
         self._opening.close()
-        super().__exit__(kind, error, trace)
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Take one line of the journal."""

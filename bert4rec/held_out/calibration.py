@@ -9,6 +9,7 @@ training shows it few such places.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,7 +21,13 @@ from bert4rec.contexts import CONTEXT_NAMES
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, held_out_places
-from bert4rec.held_out.reliability import Listed, Reliability, read_lists, reliability_of
+from bert4rec.held_out.reliability import (
+    BATCH_PLACES,
+    Listed,
+    Reliability,
+    read_lists,
+    reliability_of,
+)
 from bert4rec.held_out.temperature import best_temperature
 from bert4rec.metrics import LEAST_USERS
 from bert4rec.recommender import Recommender
@@ -28,7 +35,6 @@ from bert4rec.stages import Stage, Watch, tell_nobody, within
 from bert4rec.temperatures import Shown, Temperatures, least_shown
 from bert4rec.threads import side_by_side
 
-BATCH_PLACES = 256
 # Share of the work that is done once the temperatures are fitted: two or three readings of all
 # scores, and one to judge it.
 FITTED_SHARE = 0.7
@@ -166,8 +172,9 @@ def fit_temperatures(
     contexts, found, n_done = recommender.contexts, {}, 0
     n_in_all = len(places) * len(contexts)
     for context in contexts:
-        states_bd = _states(recommender, places, context)
-        for shown, rows in _groups(recommender, places, context).items():
+        views = _views(recommender, places, context)
+        states_bd = _states(recommender, views)
+        for shown, rows in _groups(context, views, places.user_idx).items():
             part = n_done / n_in_all, (n_done + len(rows)) / n_in_all
             found[shown] = best_temperature(
                 states_bd[torch.from_numpy(rows).to(states_bd.device)],
@@ -180,16 +187,21 @@ def fit_temperatures(
     return found
 
 
-def _groups(recommender: Recommender, places: Places, context: str) -> dict[Shown, np.ndarray]:
+def _views(recommender: Recommender, places: Places, context: str) -> list[tuple[np.ndarray, int]]:
+    settings = recommender.settings
+    return places.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
+
+
+def _groups(
+    context: str, views: Sequence[tuple[np.ndarray, int]], users: np.ndarray
+) -> dict[Shown, np.ndarray]:
     """Return the places of enough users that are shown about as many items, by what is shown."""
-    length, sees_future = recommender.settings.max_seq_length, recommender.settings.sees_future
-    shown = places.shown(context, length, sees_future=sees_future)
-    least = least_shown(np.array([len(items) - 1 for items, _ in shown]))
+    least = least_shown(np.array([len(items) - 1 for items, _ in views]))
     rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
     return {
         Shown(context, one): some
         for one, some in rows.items()
-        if len(np.unique(places.user_idx[some])) >= LEAST_USERS
+        if len(np.unique(users[some])) >= LEAST_USERS
     }
 
 
@@ -210,11 +222,12 @@ def judge_temperatures(
     stage = Stage(watch or tell_nobody, "judging probabilities", len(places) * len(names))
     contexts, plain, groups = {}, {}, []
     for context in names:
-        rows_of = _groups(recommender, places, context)
+        views = _views(recommender, places, context)
+        rows_of = _groups(context, views, places.user_idx)
         by_b = np.ones(len(places), dtype=np.float32)
         for shown, rows in rows_of.items():
             by_b[rows] = temperatures.get(shown, 1.0)
-        states_bd = _states(recommender, places, context)
+        states_bd = _states(recommender, views)
         before, after = read_lists(recommender.scorer, states_bd, places.targets, by_b, stage)
         judged = [
             _judged(shown, temperatures.get(shown, 1.0), *lists, places.user_idx[rows])
@@ -242,13 +255,10 @@ def _judged(
     return GroupCalibration(*shown, len(users), temperature, gain, pays, plain, scaled)
 
 
-def _states(recommender: Recommender, places: Places, context: str) -> Tensor:
-    length, sees_future = recommender.settings.max_seq_length, recommender.settings.sees_future
-
+def _states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]]) -> Tensor:
     def read(batch: slice) -> Tensor:
-        shown = places.take(batch).shown(context, length, sees_future=sees_future)
-        return view_states(recommender, shown)
+        return view_states(recommender, views[batch])
 
     n_threads = recommender.scorer.choice.n_side_by_side
-    parts = side_by_side(read, len(places), BATCH_PLACES, n_threads)
+    parts = side_by_side(read, len(views), BATCH_PLACES, n_threads)
     return torch.cat([view_states(recommender, []), *parts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -115,10 +116,6 @@ def _ranged(one: Estimate, digits: int = 3) -> str:
     return ranged(one.mean, one.low, one.high, digits)
 
 
-def _plain_number(value: float) -> str:
-    return number(value, 3)
-
-
 def _draw_contexts(report: FutureReport) -> None:
     table = pd.DataFrame(
         {
@@ -188,7 +185,7 @@ def _draw_groups(report: FutureReport) -> None:
         _draw_gains(table)
     with figures:
         contexts = [
-            Column(name, CONTEXT_WORDS[name], words=_plain_number, is_number=True)
+            Column(name, CONTEXT_WORDS[name], words=partial(number, digits=3), is_number=True)
             for name in report.contexts
         ]
         draw_table(

@@ -65,7 +65,7 @@ def _draw(runs: dict[str, Run]) -> None:
     table.insert(0, "Rank", range(1, len(table) + 1))
     finding = _finding([titles for titles, _ in lists.values()], len(table))
     draw_table(table, by_run(table), alt=f"What each run expects next. {finding}")
-    st.caption(f"{finding} In brackets each network's own probability, over the whole catalogue.")
+    st.caption(f"{finding} In brackets the probability, over the whole catalogue.")
     used = {label: (run, temperatures[label]) for label, run in runs.items()}
     draw_temperatures(used, "on the page Inspect", ("past",))
 
