@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from bert4rec.contexts import CONTEXTS
@@ -18,10 +19,12 @@ def alike(divisor: float) -> dict[Shown, float]:
     return {Shown(context, least): divisor for context in CONTEXTS for least in LEASTS}
 
 
-def paying(found: Calibration, divisor: float) -> Calibration:
-    """Return a calibration in which the same temperature pays for whatever is shown."""
+def paying(
+    found: Calibration, divisor: float, where: Collection[Shown] | None = None
+) -> Calibration:
+    """Return a calibration in which a temperature pays for some that is shown, or for all."""
     groups = []
-    for shown in alike(divisor):
+    for shown in alike(divisor) if where is None else where:
         own = found.plain.get(shown.context, found.plain["past"])
         sure = Estimate(0.1, 0.05, 0.2)
         groups.append(GroupCalibration(*shown, 1, divisor, sure, True, own, own))

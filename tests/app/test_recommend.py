@@ -18,6 +18,7 @@ from bert4rec.policy import Policy
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.temperatures import Shown
 from bert4rec.ui import state
 from tests.divided import paying
 from tests.factories import small_settings
@@ -111,8 +112,9 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     here = tables(app)[1]["Probability"].iloc[0]
-    assert "scores are divided by 2.00 (first), by what is shown, see *How sure is it?*" in texts(
-        app
+    assert (
+        "scores are divided by 2.00 (first, past only, 8 to 15 items), see *How sure is it?*"
+        in texts(app)
     )
     assert "Calibrating" not in texts(app)
     app.switch_page("pages/inspect.py")
@@ -123,6 +125,21 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     assert there["Probability"].iloc[0] == here
     press(app, "Hide the last")
     assert "scores are divided by 2.00, by what is shown, see *How sure is it?*" in texts(app)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_temperature_for_other_places_is_not_said_to_divide_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def found(recommender: Recommender, *, watch: object) -> Calibration:
+        return paying(calibrate(recommender), 2.0, [Shown("past", 1), Shown("both", 8)])
+
+    monkeypatch.setitem(FINDERS, "calibration", found)
+    app = open_recommend(view="user", user="u3", last="shown")
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
+    app.run()
+    assert "Calibrating" not in texts(app)
+    assert "calibrated" not in texts(app)
 
 
 def test_of_a_long_history_the_older_items_are_counted(workspace: Path) -> None:

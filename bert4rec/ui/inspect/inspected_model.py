@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from bert4rec.background.findings import Found
-from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import Bert4RecError
 from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.calibration_words import divisor_words
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
-from bert4rec.temperatures import Shown, Temperatures
+from bert4rec.temperatures import Shown, Temperatures, least_shown
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
 from bert4rec.ui.redrawing import draw_anew
@@ -61,8 +61,8 @@ def _calibration(run: Run) -> Found | None:
 def draw_calibrated(
     models: Mapping[str, Recommender],
     where: str,
-    contexts: Collection[str] = CONTEXTS,
     *,
+    n_before: int | None = None,
     has_bar: bool = True,
 ) -> None:
     """Say that probabilities are calibrated, and how; while that is being found, that it is.
@@ -72,21 +72,21 @@ def draw_calibrated(
     Args:
         models: By their names; one alone needs none.
         where: Where to read more.
-        contexts: Those of which the page shows something.
+        n_before: Items of the history that is asked what follows, where that is all that is asked.
         has_bar: Whether it says how far that is; else that stands elsewhere on the page.
     """
     used = {}
     for name, model in models.items():
         assert isinstance(model.run, Run)
         used[name] = (model.run, model.scorer.temperatures)
-    draw_temperatures(used, where, contexts, has_bar=has_bar)
+    draw_temperatures(used, where, n_before=n_before, has_bar=has_bar)
 
 
 def draw_temperatures(
     used: Mapping[str, tuple[Run, Temperatures]],
     where: str,
-    contexts: Collection[str] = CONTEXTS,
     *,
+    n_before: int | None = None,
     has_bar: bool = True,
 ) -> None:
     """Say the same of runs by their names, each with what its scores were divided by."""
@@ -98,15 +98,23 @@ def draw_temperatures(
             _wait(run, "calibration", "Calibrating probabilities…", has_bar=has_bar)
             return
     kept = {
-        name: {shown: by for shown, by in temperatures.items() if shown.context in contexts}
-        for name, (_, temperatures) in used.items()
+        name: temperatures if n_before is None else _after(run, temperatures, n_before)
+        for name, (run, temperatures) in used.items()
     }
     told = " and ".join(divisor_words(by, escape(name)) for name, by in kept.items() if by)
     if told:
         st.caption(
-            f"Probabilities are calibrated: scores are divided by {told}, see *How sure is it?* "
+            f"Probabilities are calibrated{'' if n_before is not None else ' where that pays'}: "
+            f"scores are divided by {told}, see *How sure is it?* "
             f"{where}."
         )
+
+
+def _after(run: Run, temperatures: Temperatures, n_before: int) -> Temperatures:
+    """Return the one that divides what a run expects after so many items, if there is one."""
+    n_read = min(n_before, run.hyperparameters().max_seq_length - 1)
+    shown = Shown("past", int(least_shown(np.array(n_read))))
+    return {shown: temperatures[shown]} if shown in temperatures else {}
 
 
 def is_training(run: Run) -> bool:

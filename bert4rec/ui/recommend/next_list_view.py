@@ -136,7 +136,7 @@ def draw_lists(
         )
     if true_idx is not None and (told := trained_words(dataset, rivals, user_idx)):
         st.caption(escape(told))
-    draw_calibrated(rivals.models, "on the page Inspect", ("past",))
+    draw_calibrated(rivals.models, "on the page Inspect", n_before=len(history))
     st.download_button(
         "Lists (CSV)",
         csv_text(file_table(rivals, found, recommender.vocabulary)).encode(),

@@ -67,7 +67,7 @@ def _draw(runs: dict[str, Run]) -> None:
     draw_table(table, by_run(table), alt=f"What each run expects next. {finding}")
     st.caption(f"{finding} In brackets the probability, over the whole catalogue.")
     used = {label: (run, temperatures[label]) for label, run in runs.items()}
-    draw_temperatures(used, "on the page Inspect", ("past",))
+    draw_temperatures(used, "on the page Inspect", n_before=len(history))
 
 
 def by_run(table: pd.DataFrame) -> list[Column]:
