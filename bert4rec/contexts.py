@@ -27,6 +27,20 @@ def cut_context(items: np.ndarray, position: int, context: str) -> tuple[np.ndar
     return items, position
 
 
+def nearest(items: np.ndarray, position: int, n_shown: int) -> tuple[np.ndarray, int]:
+    """Return the items nearest to a place, from both sides where there are any, and its position.
+
+    Args:
+        items: Item indices, (n,).
+        position: The place asked for.
+        n_shown: Items shown around it; one side gives more where the other has too few.
+    """
+    n_before, n_after = position, len(items) - 1 - position
+    n_before = min(n_before, max(n_shown - n_shown // 2, n_shown - n_after))
+    n_after = min(n_after, n_shown - n_before)
+    return items[position - n_before : position + n_after + 1], n_before
+
+
 def window_around(is_shown: np.ndarray, place: int, length: int, *, sees_future: bool) -> slice:
     """Return the window of a sequence in which a network is asked for a place.
 

@@ -3,7 +3,8 @@
 Of all items listed with a probability of 20%, a fifth should be the hidden one. For each context,
 and by how many items it shows, a number by which all scores are divided is fitted on some users and
 judged on others; it changes no rank. Where little is shown a network may be much too sure, as
-training shows it few such places.
+training shows it few such places. People show it few items all the same, in a short list of their
+own, so places are also shown less than their histories hold: the items nearest to them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.contexts import CONTEXT_NAMES
+from bert4rec.contexts import CONTEXT_NAMES, nearest
 from bert4rec.explain import view_states
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.places import Places, held_out_places
@@ -38,6 +39,10 @@ from bert4rec.threads import side_by_side
 # Share of the work that is done once the temperatures are fitted: two or three readings of all
 # scores, and one to judge it.
 FITTED_SHARE = 0.7
+# Users of whom a place is shown less than there is: as many as keep the scores that are read for
+# one number of items below this, within bounds.
+CUT_SCORES = 2 * 10**8
+LEAST_CUT_USERS, MOST_CUT_USERS = 200, 1000
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ class Calibration:
         n_users: Users whose places were judged.
         contexts: Of all places by context, with the temperatures that pay.
         plain: The same without temperatures.
-        groups: What was found where enough users are shown about as much.
+        groups: What was found where enough users are shown about as much, of places that were
+            shown all there is, or less.
     """
 
     part: str
@@ -135,7 +141,8 @@ def calibrate(
     Raises:
         SettingsError: the part holds no place.
 
-    Cost: a window for each place and context; three or four products with all items.
+    Cost: a window for each place and context, and for fewer users one for each number of items that
+    is shown; three or four products with all items.
     """
     watch = watch or tell_nobody
     watch("drawing hidden items", 0.0)
@@ -169,16 +176,17 @@ def fit_temperatures(
         places: Where the items are hidden, one at a time.
         watch: Told how far it has come.
     """
-    contexts, found, n_done = recommender.contexts, {}, 0
-    n_in_all = len(places) * len(contexts)
-    for context in contexts:
-        views = _views(recommender, places, context)
-        states_bd = _states(recommender, views)
-        for shown, rows in _groups(context, views, places.user_idx).items():
+    names = recommender.contexts
+    shown_by = {context: _Views.of(recommender, places, context) for context in names}
+    n_in_all, n_done = sum(len(views) for views in shown_by.values()), 0
+    found = {}
+    for context, views in shown_by.items():
+        states_bd = _states(recommender, views.items)
+        for shown, rows in views.groups(context).items():
             part = n_done / n_in_all, (n_done + len(rows)) / n_in_all
             found[shown] = best_temperature(
                 states_bd[torch.from_numpy(rows).to(states_bd.device)],
-                places.targets[rows],
+                views.targets[rows],
                 recommender.scorer.item_vectors(),
                 n_threads=recommender.scorer.choice.n_side_by_side,
                 watch=_named(within(watch or tell_nobody, *part), CONTEXT_NAMES[context]),
@@ -187,22 +195,56 @@ def fit_temperatures(
     return found
 
 
-def _views(recommender: Recommender, places: Places, context: str) -> list[tuple[np.ndarray, int]]:
-    settings = recommender.settings
-    return places.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
+@dataclass(frozen=True, eq=False)
+class _Views:
+    """What places are shown under a context: all there is first, then less of it.
 
+    Args:
+        items: What is shown, and the position of the place in it, of each view.
+        users: Whose place it is, int64 (n,).
+        targets: The item that stands there, 1..N, int64 (n,).
+        n_whole: How many of the first are shown all there is.
+    """
 
-def _groups(
-    context: str, views: Sequence[tuple[np.ndarray, int]], users: np.ndarray
-) -> dict[Shown, np.ndarray]:
-    """Return the places of enough users that are shown about as many items, by what is shown."""
-    least = least_shown(np.array([len(items) - 1 for items, _ in views]))
-    rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
-    return {
-        Shown(context, one): some
-        for one, some in rows.items()
-        if len(np.unique(users[some])) >= LEAST_USERS
-    }
+    items: list[tuple[np.ndarray, int]]
+    users: np.ndarray
+    targets: np.ndarray
+    n_whole: int
+
+    @staticmethod
+    def of(recommender: Recommender, places: Places, context: str) -> _Views:
+        """Return the views of places: each as it is, and of some users one that is cut down.
+
+        Those are cut to every group that shows less; how many items are left is drawn.
+        """
+        settings, chance = recommender.settings, np.random.default_rng(len(places))
+        whole = places.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
+        _, first = np.unique(places.user_idx, return_index=True)
+        n_users = CUT_SCORES // recommender.dataset.n_items
+        some = chance.permutation(first)[: min(max(n_users, LEAST_CUT_USERS), MOST_CUT_USERS)]
+        items, of_place = list(whole), [*range(len(places))]
+        for place in some.tolist():
+            view, position = whole[place]
+            n_shown = len(view) - 1
+            # Both sides show two items at least.
+            for power in range(int(context == "both"), n_shown.bit_length() - 1):
+                n_left = int(chance.integers(2**power, 2 ** (power + 1)))
+                items.append(nearest(view, position, n_left))
+                of_place.append(place)
+        return _Views(items, places.user_idx[of_place], places.targets[of_place], len(places))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def groups(self, context: str) -> dict[Shown, np.ndarray]:
+        """Return the views of enough users that show about as many items, by what they show."""
+        least = least_shown(np.array([len(items) - 1 for items, _ in self.items]))
+        rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
+        return {
+            Shown(context, one): some
+            for one, some in rows.items()
+            if len(np.unique(self.users[some])) >= LEAST_USERS
+        }
 
 
 def _named(watch: Watch, name: str) -> Watch:
@@ -219,26 +261,28 @@ def judge_temperatures(
 ) -> Calibration:
     """Judge temperatures on places, 1 where there is none; see `calibrate`."""
     names = recommender.contexts
-    stage = Stage(watch or tell_nobody, "judging probabilities", len(places) * len(names))
+    shown_by = {context: _Views.of(recommender, places, context) for context in names}
+    n_views = sum(len(views) for views in shown_by.values())
+    stage = Stage(watch or tell_nobody, "judging probabilities", n_views)
     contexts, plain, groups = {}, {}, []
-    for context in names:
-        views = _views(recommender, places, context)
-        rows_of = _groups(context, views, places.user_idx)
-        by_b = np.ones(len(places), dtype=np.float32)
+    for context, views in shown_by.items():
+        rows_of = views.groups(context)
+        by_b = np.ones(len(views), dtype=np.float32)
         for shown, rows in rows_of.items():
             by_b[rows] = temperatures.get(shown, 1.0)
-        states_bd = _states(recommender, views)
-        before, after = read_lists(recommender.scorer, states_bd, places.targets, by_b, stage)
+        states_bd = _states(recommender, views.items)
+        before, after = read_lists(recommender.scorer, states_bd, views.targets, by_b, stage)
         judged = [
-            _judged(shown, temperatures.get(shown, 1.0), *lists, places.user_idx[rows])
+            _judged(shown, temperatures.get(shown, 1.0), *lists, views.users[rows])
             for shown, rows in rows_of.items()
             for lists in [(before.take(rows), after.take(rows))]
         ]
-        pays_b = np.zeros(len(places), dtype=bool)
+        pays_b = np.zeros(len(views), dtype=bool)
         for one in judged:
             pays_b[rows_of[one.shown]] = one.pays
-        plain[context] = reliability_of(before, places.user_idx)
-        contexts[context] = reliability_of(after.where(pays_b, before), places.user_idx)
+        whole, used = np.arange(views.n_whole), after.where(pays_b, before)
+        plain[context] = reliability_of(before.take(whole), places.user_idx)
+        contexts[context] = reliability_of(used.take(whole), places.user_idx)
         groups += judged
     return Calibration(
         places.part, n_fitted, len(places), places.n_users, contexts, plain, tuple(groups)

@@ -217,11 +217,27 @@ def test_it_tells_how_far_it_is(recommender: Recommender) -> None:
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert told[0] == ("drawing hidden items", 0.0)
-    n_lists = found.n_places * len(CONTEXTS)
+    # Also places that are shown less than there is.
+    n_lists = sum(one.n_places for one in found.groups)
+    assert n_lists > found.n_places * len(CONTEXTS)
     assert told[-1] == (f"judging probabilities: {n_lists:,} of {n_lists:,}", 1.0)
     for context in ("past only", "future only", "both sides"):
         begun = f"{context}, fitting the temperature, reading 1: "
         assert any(doing.startswith(begun) for doing, _ in told)
+
+
+def test_places_are_also_shown_less_than_there_is(recommender: Recommender) -> None:
+    """All users have nine items or more, and people show a network one or two."""
+    found = calibrate(recommender, n_users=200)
+    by_context = {
+        name: [one.least for one in found.groups if one.context == name] for name in CONTEXTS
+    }
+    # The validation item has one item after it.
+    assert by_context == {"past": [1, 2, 4, 8], "future": [1], "both": [2, 4, 8]}
+    n_judged = {one.shown: one.n_places for one in found.groups}
+    assert n_judged[Shown("past", 1)] == n_judged[Shown("both", 2)] == found.n_places
+    # What is said of a context is about places that are shown all there is.
+    assert sum(one.n for one in found.contexts["past"].bins) == 10 * found.n_places
 
 
 def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Recommender) -> None:
