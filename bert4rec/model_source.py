@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bert4rec.policy import Policy
+from bert4rec.temperatures import Temperatures
 
 
 class Source(Protocol):
@@ -23,6 +24,10 @@ class Source(Protocol):
     @property
     def removes_seen(self) -> bool | None:
         """Whether seen items left the run's rankings, None where that was not recorded."""
+        ...
+
+    def temperatures(self) -> Temperatures | None:
+        """Return what divides its scores where that pays; None where nobody looked for it."""
         ...
 
     def policy(self) -> Policy:

@@ -19,14 +19,16 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Split
 from bert4rec.data.split_record import split_record
 from bert4rec.device import memory_errors_explained, return_freed_memory
-from bert4rec.errors import RunError
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.events import Position
 from bert4rec.files import find_workspace, remove_abandoned
+from bert4rec.held_out.calibration import calibrate
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.json_files import write_json
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy, PolicyKind
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import (
     load_checkpoint,
     misfits_explained,
@@ -43,6 +45,7 @@ from bert4rec.runs.resumption import check_resumable
 from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.sasrec import model_reason
 from bert4rec.score_blocks import Scorer
+from bert4rec.temperatures import as_documents
 from bert4rec.trainer import Trainer
 from bert4rec.training_part import TrainingPart
 from bert4rec.words import counted, duration
@@ -202,6 +205,7 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
     report = workshop.report({NETWORK: workshop.finished_scorer, **baselines}, record.judging)
     summary = _summary(run, workshop, trainer.position, report)
     summary |= {"valid": valid, "reason": reason}
+    summary |= {"temperatures": _temperatures(run, workshop, record)}
     write_json(run.folder / "summary.json", summary)
     state = "stopped" if reason == "stopped" else "finished"
     record.write(state, reason=reason, step=trainer.position.step)
@@ -280,6 +284,19 @@ def _summary(
         "n_parameters": sum(p.numel() for p in workshop.network.parameters()),
         "finished_at": now_text(),
     }
+
+
+def _temperatures(run: Run, workshop: Workshop, record: Recorder) -> list[dict[str, Any]] | None:
+    """Return what makes the probabilities truer; None where that cannot be found out."""
+    choice = workshop.finished_scorer.choice
+    model = Recommender(workshop.network, workshop.dataset, workshop.settings, choice, run)
+    try:
+        with memory_errors_explained(choice.device, what="calibrating"):
+            return as_documents(calibrate(model, watch=record.calibrating).temperatures)
+    # A run does not fail for want of it: no history may have a place with a future.
+    except Bert4RecError as error:
+        run.log(f"probabilities are not calibrated: {error.message}")
+        return None
 
 
 def evaluate(run: Run, *, watch: JudgeWatch | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
-from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
+from bert4rec.suggestions import Suggestion, check_length, suggestion_lists, with_logits
 from bert4rec.temperatures import Temperatures
 from bert4rec.threads import side_by_side
 from bert4rec.training_part import TrainingPart
@@ -65,10 +65,11 @@ class Recommender:
         self.epoch = epoch
 
     def with_temperatures(self, temperatures: Temperatures) -> Recommender:
-        """Return the same network with scores divided by temperatures: ranks stay as they are.
+        """Return the same network with other probabilities; ranks, scores and vectors stay.
 
         Args:
-            temperatures: By what is shown; see `temperatures`.
+            temperatures: What logits are divided by before the softmax, by what is shown; none for
+                the network's own probabilities.
         """
         choice, network = self.scorer.choice, self.scorer.network
         other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)
@@ -76,6 +77,14 @@ class Recommender:
         # Counted once for both.
         other.training = self.training
         return other
+
+    def calibrated(self) -> Recommender:
+        """Return the same with the temperatures that were found at its run's end, if there are.
+
+        They are those of the best weights; see `held_out.calibration`.
+        """
+        kept = None if self.run is None else self.run.temperatures()
+        return self.with_temperatures(kept) if kept else self
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -138,7 +147,9 @@ class Recommender:
             return []
         gaps = [self.gaps(whole) for whole in sequences]
         seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
-        found = iter(self.suggestions_for(self._hidden_of(sequences, gaps), k, seen=seen))
+        states_md, divisors = self._expected_at(sequences, gaps)
+        lists = self.suggestions_for(states_md, k, seen=seen)
+        found = iter(with_logits(lists, divisors.tolist()))
         return [list(islice(found, len(places))) for places in gaps]
 
     def gaps(self, items: np.ndarray) -> list[int]:
@@ -163,25 +174,17 @@ class Recommender:
         Raises:
             SettingsError: a place lies outside the window.
         """
-        hidden_md = self._hidden_of([items], [places])
-        return hidden_md @ self.scorer.item_vectors().T
+        states_md, _ = self._expected_at([items], [places])
+        return states_md @ self.scorer.item_vectors().T
 
-    def _hidden_of(
+    def _expected_at(
         self, sequences: Sequence[np.ndarray], places: Sequence[Sequence[int]]
-    ) -> Tensor:
-        """Return the hidden states at places of sequences, one after the other, float32 (n, D)."""
+    ) -> tuple[Tensor, np.ndarray]:
+        """Return what `NetworkScorer.at` says of places of sequences, in their windows."""
         starts = [self.window_start(*asked) for asked in zip(sequences, places, strict=True)]
-        windows = Histories.of([whole[at:] for whole, at in zip(sequences, starts, strict=True)])
-        items_bl = windows.windows()
-        # Counted from the end, as windows are padded on the left; the last place fills up a row.
-        width = max(map(len, places))
-        places_bm = np.array(
-            [[*row, *[*row[-1:]] * (width - len(row))] for row in places], dtype=np.int64
-        )
-        sizes = np.array([len(whole) for whole in sequences])
-        hidden_bmd = self.scorer.hidden(items_bl, places_bm + (items_bl.shape[1] - sizes)[:, None])
-        is_asked = np.arange(width) < np.array([len(row) for row in places])[:, None]
-        return hidden_bmd[torch.from_numpy(is_asked).to(hidden_bmd.device)]
+        windows = [whole[at:] for whole, at in zip(sequences, starts, strict=True)]
+        inside = [[place - at for place in row] for row, at in zip(places, starts, strict=True)]
+        return self.scorer.at(windows, inside)
 
     def window_start(self, items: np.ndarray, places: Sequence[int]) -> int:
         """Return where the window of a sequence starts: it holds the newest items.
@@ -257,7 +260,7 @@ class Recommender:
             for rows, blocks in score_blocks(self.scorer, histories, len(self.vocabulary)):
                 removal = Removal(histories.take(rows) if removes else None)
                 lists += suggestion_lists(self.vocabulary, blocks, k, encoded[batch][rows], removal)
-            return lists
+            return with_logits(lists, self.scorer.divisors(histories).tolist())
 
         n_threads = self.scorer.choice.n_side_by_side
         return list(chain(*side_by_side(lists_of, len(encoded), BATCH_ROWS, n_threads)))
@@ -270,7 +273,7 @@ class Recommender:
             UnknownIdError: an item or candidate is not in the catalogue.
         """
         at = torch.from_numpy(self.vocabulary.encode(candidates) - 1)
-        vector_1d = self.scorer.vectors(Histories.of([self.vocabulary.encode(items)]))
+        vector_1d = self.scorer.undivided(Histories.of([self.vocabulary.encode(items)]))
         item_vectors = self.scorer.item_vectors()
         scores = vector_1d @ item_vectors[at.to(item_vectors.device)].T
         return np.array(scores[0].cpu().numpy(), copy=True)
@@ -305,7 +308,7 @@ class Recommender:
                 histories = sequences.take(batch)
             else:
                 histories = Histories.of(sequences[batch])
-            return np.asarray(self.scorer.vectors(histories).cpu().numpy())
+            return np.asarray(self.scorer.undivided(histories).cpu().numpy())
 
         n_threads = self.scorer.choice.n_side_by_side
         parts = side_by_side(read, len(sequences), BATCH_ROWS, n_threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -60,15 +60,22 @@ class NetworkScorer:
     def vectors(self, histories: Histories) -> Tensor:
         """Return the hidden state at the place after each history, float32 (n_rows, D).
 
+        It is divided by the temperatures; see `undivided`.
+        """
+        states = self.undivided(histories)
+        return _divided(states, self.divisors(histories)) if self.temperatures else states
+
+    def divisors(self, histories: Histories) -> np.ndarray:
+        """Return what divides the scores after each history, float32 (n_rows,)."""
+        n_read = np.minimum(np.diff(histories.offsets), self.network.max_seq_length - 1)
+        return divisors(self.temperatures, n_read, np.zeros_like(n_read))
+
+    @torch.no_grad()
+    def undivided(self, histories: Histories) -> Tensor:
+        """Return the hidden state at the place after each history as it is, float32 (n_rows, D).
+
         Cost: histories of like length are read together, so that little of a window is padding.
         """
-        states = self._after(histories)
-        if not self.temperatures:
-            return states
-        n_read = np.minimum(np.diff(histories.offsets), self.network.max_seq_length - 1)
-        return self._divided(states, n_read, np.zeros_like(n_read))
-
-    def _after(self, histories: Histories) -> Tensor:
         past = histories.windows(self.network.max_seq_length - 1)
         sizes = (past != PAD_IDX).sum(axis=1)
         n_places = CPU_PLACES if self.choice.device == "cpu" else GPU_PLACES
@@ -105,20 +112,43 @@ class NetworkScorer:
         if self.network.sees_future:
             states_bmd = self._read(items_bl, places_bm)
         else:
-            states_bmd = self._after(_shown_before(items_bl, places_bm, self.mask_idx))
+            states_bmd = self.undivided(_shown_before(items_bl, places_bm, self.mask_idx))
             states_bmd = states_bmd.view(*places_bm.shape, -1)
         if not self.temperatures:
             return states_bmd
-        is_shown_bl = _is_shown(items_bl if shown_bl is None else shown_bl, self.mask_idx)
-        n_before_bm, n_after_bm = count_around(is_shown_bl, places_bm)
+        shown_bl = items_bl if shown_bl is None else shown_bl
+        return _divided(states_bmd, self.divisors_at(shown_bl, places_bm))
+
+    def at(
+        self, windows: Sequence[np.ndarray], places: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, np.ndarray]:
+        """Return what is expected at places of windows, and by what that is divided.
+
+        Args:
+            windows: Item indices, MASK where an item is asked for, (n,) each.
+            places: Positions in each of them.
+
+        Returns:
+            One place after the other, of one window after the other: hidden states, float32 (m, D),
+            and temperatures, float32 (m,).
+        """
+        items_bl = Histories.of(windows).windows()
+        width = max(map(len, places))
+        places_bm = np.zeros((len(windows), width), dtype=np.int64)
+        for to, row, items in zip(places_bm, places, windows, strict=True):
+            # Windows are padded on the left.
+            to[: len(row)] = np.array(row, dtype=np.int64) + (items_bl.shape[1] - len(items))
+        is_asked = np.arange(width) < np.array([len(row) for row in places])[:, None]
+        states_md = self.hidden(items_bl, places_bm)[torch.from_numpy(is_asked)]
+        return states_md, self.divisors_at(items_bl, places_bm)[is_asked]
+
+    def divisors_at(self, items_bl: np.ndarray, places_bm: np.ndarray) -> np.ndarray:
+        """Return what divides the scores at the places asked for, float32 (B, M); see `hidden`."""
+        n_before_bm, n_after_bm = count_around(_is_shown(items_bl, self.mask_idx), places_bm)
         if not self.network.sees_future:
             n_before_bm = np.minimum(n_before_bm, self.network.max_seq_length - 1)
             n_after_bm = np.zeros_like(n_before_bm)
-        return self._divided(states_bmd, n_before_bm, n_after_bm)
-
-    def _divided(self, states: Tensor, n_before: np.ndarray, n_after: np.ndarray) -> Tensor:
-        by = torch.from_numpy(divisors(self.temperatures, n_before, n_after))
-        return states / by.to(states.device)[..., None]
+        return divisors(self.temperatures, n_before_bm, n_after_bm)
 
     def _read(self, items_bl: np.ndarray, places_bm: np.ndarray) -> Tensor:
         device = self.choice.device
@@ -127,6 +157,10 @@ class NetworkScorer:
                 torch.as_tensor(items_bl, device=device), torch.as_tensor(places_bm, device=device)
             )
             return states.float()
+
+
+def _divided(states: Tensor, by: np.ndarray) -> Tensor:
+    return states / torch.from_numpy(by).to(states.device)[..., None]
 
 
 def _is_shown(items_bl: np.ndarray, mask_idx: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class Suggestion:
         item_id: Raw id.
         title: Title, or the raw id where there is none.
         score: The network's logit.
-        probability: Softmax over the whole catalogue, also over items that are left out here.
+        probability: Softmax over the whole catalogue, also over items that are left out here; of
+            the logits divided by a temperature where that pays, see `temperatures`.
         rank: Place in this list, from 0.
         count: How often the item occurs in the dataset.
         is_seen: Whether the sequence holds it already.
@@ -67,6 +68,21 @@ def suggestion_lists(
     columns = (top.items, top.scores, probability, counts)
     rows = zip(*(values.tolist() for values in columns), seen, strict=True)
     return [_suggestions(vocabulary, *row) for row in rows]
+
+
+def with_logits(
+    lists: Sequence[Sequence[Suggestion]], divisors: Sequence[float]
+) -> list[list[Suggestion]]:
+    """Return lists of divided scores with the network's own, which others compare with vectors.
+
+    Args:
+        lists: Their scores are quotients.
+        divisors: What the scores of each list were divided by.
+    """
+    return [
+        [replace(one, score=one.score * by) for one in found]
+        for found, by in zip(lists, divisors, strict=True)
+    ]
 
 
 def _suggestions(

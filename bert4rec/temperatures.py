@@ -8,9 +8,12 @@ that are shown are counted by doubling: 1, 2 to 3, 4 to 7, and so on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from bert4rec.contexts import CONTEXTS
+from bert4rec.errors import FormatError
 
 
 class Shown(NamedTuple):
@@ -30,8 +33,37 @@ class Shown(NamedTuple):
         return max(0, 2 * self.least - 1)
 
 
+# A temperature beyond is damage: none of those that are fitted comes near.
+MOST = 1000.0
+
 # By what is shown; 1 where there is none. Above 1 probabilities become more even, ranks stay.
 Temperatures = Mapping[Shown, float]
+
+
+def as_documents(temperatures: Temperatures) -> list[dict[str, Any]]:
+    """Return temperatures as plain data; see `of_documents`."""
+    return [
+        {"context": shown.context, "least": shown.least, "temperature": temperature}
+        for shown, temperature in temperatures.items()
+    ]
+
+
+def of_documents(documents: Any) -> dict[Shown, float]:
+    """Return the temperatures that `as_documents` wrote.
+
+    Raises:
+        FormatError: they are damaged.
+    """
+    found = {}
+    for one in documents if isinstance(documents, list) else [None]:
+        known: dict[str, Any] = one if isinstance(one, dict) else {}
+        shown = Shown(known.get("context", ""), known.get("least", -1))
+        by = known.get("temperature", 0)
+        is_shown = shown.context in CONTEXTS and type(shown.least) is int and shown.least >= 0
+        if not is_shown or type(by) not in (int, float) or not 1 / MOST <= by <= MOST:
+            raise FormatError("its temperatures are damaged")
+        found[shown] = float(by)
+    return found
 
 
 def least_shown(n_shown: np.ndarray) -> np.ndarray:

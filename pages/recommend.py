@@ -61,7 +61,7 @@ def page() -> None:
         return
     run = choose_model(runs, "recommend_run")
     try:
-        recommender = load_recommender(run.id)
+        recommender = load_recommender(run.id).calibrated()
         draw = draw_user_view if view == "user" else draw_compose_view
         write_link({"view": view} | draw(run, recommender))
     except Bert4RecError as error:

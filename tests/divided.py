@@ -1,4 +1,4 @@
-"""Temperatures that are the same for all places, whatever these are shown."""
+"""Temperatures that tests give to runs, most of them the same for whatever is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import replace
 from bert4rec.contexts import CONTEXTS
 from bert4rec.held_out.calibration import Calibration, GroupCalibration
 from bert4rec.held_out.future_report import Estimate
-from bert4rec.temperatures import Shown
+from bert4rec.json_files import read_json, write_json
+from bert4rec.runs.folder import Run
+from bert4rec.temperatures import Shown, Temperatures, as_documents
 
 # As many as the windows of these tests hold.
 LEASTS = (0, 1, 2, 4, 8, 16)
@@ -29,3 +31,10 @@ def paying(
         sure = Estimate(0.1, 0.05, 0.2)
         groups.append(GroupCalibration(*shown, 1, divisor, sure, True, own, own))
     return replace(found, groups=tuple(groups))
+
+
+def keep(run: Run, temperatures: Temperatures | None) -> None:
+    """Have a run end with other temperatures, or with none that anybody looked for."""
+    path = run.folder / "summary.json"
+    kept = None if temperatures is None else as_documents(temperatures)
+    write_json(path, read_json(path) | {"temperatures": kept})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bert4rec.files import TEMPORARY_LOCK, make_folder, temporary_beside
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.recommender import Recommender
+from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
 from bert4rec.setting_checks import parse_settings
 
@@ -178,3 +180,9 @@ def namesakes_recommender() -> Recommender:
     shelf = shelf_recommender().dataset
     dataset = replace(shelf, vocabulary=Vocabulary(SHELF.assign(title=titles)))
     return small_recommender(dataset, max_seq_length=12)
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """The run in a workspace of its own, to be changed."""
+    shutil.copytree(run.workspace, folder, ignore=shutil.ignore_patterns("*.sqlite"))
+    return open_run(folder / "runs" / run.id)

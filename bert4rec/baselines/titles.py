@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # What a run's own network is called among the scorers of a report.
 NETWORK = "bert4rec"
+# What of it is judged where no items are ranked, while its temperatures are looked for.
+PROBABILITIES = "probabilities"
 TITLES = {
     "popularity": "Popularity",
     "recent": "Recently popular",

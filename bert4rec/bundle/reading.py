@@ -33,9 +33,10 @@ from bert4rec.parcels import Expected
 from bert4rec.policy import Policy, load_policy
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint
-from bert4rec.runs.folder import Run
+from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
 from bert4rec.setting_checks import parse_settings
+from bert4rec.temperatures import Temperatures, of_documents
 from bert4rec.training_part import TrainingPart
 
 KIND, FORMAT_VERSION = "bert4rec bundle", 1
@@ -63,6 +64,7 @@ class Bundle:
         kind: What the run is for.
         settings: The run's own.
         removes_seen: Whether seen items leave recommendations by default.
+        divisors: What divides the scores, by what is shown, where that pays.
     """
 
     id: str
@@ -70,6 +72,11 @@ class Bundle:
     kind: Any
     settings: Hyperparameters
     removes_seen: bool
+    divisors: Temperatures
+
+    def temperatures(self) -> Temperatures:
+        """Return what divides the run's scores where that pays."""
+        return self.divisors
 
     def policy(self) -> Policy:
         """Return what the run is for, with its settings."""
@@ -101,11 +108,12 @@ def load(
         FormatError: a file is damaged or does not fit the others.
     """
     if isinstance(run, Run):
-        return load_model(run, checkpoint=checkpoint, device=device, n_threads=n_threads)
+        model = load_model(run, checkpoint=checkpoint, device=device, n_threads=n_threads)
+        return model.calibrated() if checkpoint == "best" else model
     path = expanded(run).resolve()
     if is_bundle(path):
         return load_bundle(path, device=device, n_threads=n_threads)
-    return load_model(path, checkpoint=checkpoint, device=device, n_threads=n_threads)
+    return load(open_run(path), checkpoint=checkpoint, device=device, n_threads=n_threads)
 
 
 def load_bundle(path: Path, *, device: str = "auto", n_threads: int | None = None) -> Recommender:
@@ -160,7 +168,7 @@ def _opened(folder: Path, device: str, n_threads: int | None) -> Recommender:
     dataset = _without_users(vocabulary, bundle)
     opened = Recommender(network.to(choice.device), dataset, settings, choice, bundle)
     opened.training = TrainingPart.of(dataset, settings, training_counts)
-    return opened
+    return opened.calibrated()
 
 
 def _opened_parts(folder: Path) -> tuple[Hyperparameters, Bundle, BundledItems]:
@@ -272,7 +280,9 @@ def _bundle(manifest: Mapping[str, Any], settings: Hyperparameters, policy: Poli
     given = {name for name in manifest["given_settings"] if isinstance(name, str)}
     own = Hyperparameters.model_construct(given & settings.model_fields_set, **dict(settings))
     run = manifest["run"]
-    return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"])
+    # What was exported before has none.
+    divisors = _read(MANIFEST, lambda: of_documents(manifest.get("temperatures", [])))
+    return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"], divisors)
 
 
 def _weights(path: Path, n_items: int, settings: Hyperparameters) -> dict[str, torch.Tensor]:

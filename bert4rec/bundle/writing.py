@@ -42,6 +42,7 @@ from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.stages import Watch, tell_nobody
+from bert4rec.temperatures import as_documents
 
 
 def export_bundle(run: Run, path: str | Path, *, watch: Watch | None = None) -> dict[str, int]:
@@ -138,6 +139,7 @@ def _manifest(run: Run, model: Recommender) -> dict[str, Any]:
         "n_items": len(model.vocabulary),
         "removes_seen": model.removes_seen,
         "given_settings": sorted(config["settings"]),
+        "temperatures": as_documents(run.temperatures() or {}),
     }
 
 

@@ -34,13 +34,12 @@ def load_run(
     # A run that is not there is told before anything that takes long.
     run = None if is_there(path) else find_run(workspace, name)
     with Noting(f"opening {name}"):
-        from bert4rec.bundle.reading import is_bundle, load_bundle
-        from bert4rec.recommender import load_model
+        from bert4rec.bundle.reading import is_bundle, load, load_bundle
 
         if run is None and is_bundle(path):
             return load_bundle(path, device=device, n_threads=n_threads)
         found = find_run(workspace, name) if run is None else run
-        return load_model(found, device=device, n_threads=n_threads)
+        return load(found, device=device, n_threads=n_threads)
 
 
 @click.command()

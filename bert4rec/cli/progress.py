@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from bert4rec.baselines.titles import NETWORK
+from bert4rec.baselines.titles import NETWORK, PROBABILITIES
 from bert4rec.cli.terminal import tell
 
 if TYPE_CHECKING:
@@ -259,6 +259,8 @@ class JudgingProgress(Noting):
 
 def judging_words(who: str, part: str, n_done: int, n_rows: int) -> str:
     """Return how far a judgement has come."""
+    if part == PROBABILITIES:
+        return f"calibrating {who}: {n_done} of {n_rows} percent"
     where = part.replace("_", " ")
     return f"judging {who}, {where}: {n_done:,} of {n_rows:,} held-out items"
 

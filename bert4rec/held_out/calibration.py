@@ -108,10 +108,12 @@ class Calibration:
         """Return what to divide scores by, where that pays."""
         return {one.shown: one.temperature for one in self.groups if one.pays}
 
-    def unused(self) -> Calibration:
-        """Return the same with no temperature used, as for scores that are not divided yet."""
-        groups = tuple(replace(one, pays=False) for one in self.groups)
-        return replace(self, contexts=self.plain, groups=groups)
+    def using(self, temperatures: Temperatures) -> Calibration:
+        """Return the same as it is told of scores that are divided by these, or by none yet."""
+        if temperatures == self.temperatures:
+            return self
+        groups = tuple(replace(one, pays=one.shown in temperatures) for one in self.groups)
+        return replace(self, contexts=self.contexts if temperatures else self.plain, groups=groups)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the calibration as plain data."""

@@ -97,6 +97,7 @@ class Gallery:
         n_met: How many of them were not shown, as they were met before and so left the ranking.
         n_found: How many of them the first run has among its first ten.
         seed: Chance behind the draw.
+        own: Labels of runs whose probabilities are the network's own, as nobody looked for better.
         left_out: Labels of runs that hold out other items, so that these examples are none to them.
         contexts: Label of a run to what past, future and both find of hidden items, held out if
             there are any with a future; runs that see both sides.
@@ -109,6 +110,7 @@ class Gallery:
     n_met: int
     n_found: int
     seed: int
+    own: tuple[str, ...]
     left_out: tuple[str, ...]
     contexts: dict[str, FutureReport]
     middles: tuple[Example, ...]
@@ -140,7 +142,8 @@ def make_gallery(
     }
     ranks = judge(first.scorer, dataset, drawn, remove_seen=first.removes_seen, list_length=0).ranks
     rule = yardsticks(dataset, first.settings)[TRANSITIONS]
-    scorers = {label: model.scorer for label, model in same.items()} | {TRANSITIONS: rule}
+    scorers: dict[str, Scorer] = {label: model.calibrated().scorer for label, model in same.items()}
+    scorers |= {TRANSITIONS: rule}
     asked = _choosable(first, drawn)
     nexts = [
         _next_example(first, scorers, drawn.take(asked[[row]]), kind)
@@ -159,9 +162,12 @@ def make_gallery(
         n_met=len(drawn) - len(asked),
         n_found=int(np.count_nonzero(ranks < 10)),
         seed=seed,
+        own=tuple(label for label, model in models.items() if _is_own(model)),
         left_out=tuple(label for label in models if label not in same),
         contexts={label: found for label, found in contexts.items() if found is not None},
-        middles=_middles(next(iter(seeing.values())), drawn.user_idx) if seeing else (),
+        middles=_middles(next(iter(seeing.values())).calibrated(), drawn.user_idx)
+        if seeing
+        else (),
     )
 
 
@@ -171,6 +177,10 @@ def _choosable(model: Recommender, rows: Segments) -> np.ndarray:
         return np.arange(len(rows))
     is_met = meets_again(model.dataset, rows)
     return np.flatnonzero(~is_met | is_met.all())
+
+
+def _is_own(model: Recommender) -> bool:
+    return model.run is None or model.run.temperatures() is None
 
 
 def _draw(n: int, limit: int, seed: int) -> np.ndarray:

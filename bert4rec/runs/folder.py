@@ -9,7 +9,7 @@ from typing import Any
 
 from bert4rec.data.collection import find_dataset, name_now
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import NotFoundError
+from bert4rec.errors import FormatError, NotFoundError
 from bert4rec.files import is_file
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.journal import Journal
@@ -21,6 +21,7 @@ from bert4rec.runs.label import Label, read_label
 from bert4rec.runs.newest_lines import newest_lines
 from bert4rec.runs.status import Status, change_status, status_now
 from bert4rec.setting_checks import parse_settings
+from bert4rec.temperatures import Shown, of_documents
 
 FORMAT_VERSION = 1
 # The line with which a journal begins lies within.
@@ -185,6 +186,22 @@ class Run:
         if not holds(summary, {}) or not isinstance(summary.get("test", {}), dict):
             raise damaged("summary", path)
         return dict(summary)
+
+    def temperatures(self) -> dict[Shown, float] | None:
+        """Return what divides the scores of its best weights where that pays, as its end told.
+
+        None for a run that has not ended, or ended before this was looked for.
+
+        Raises:
+            FormatError: what its end told is damaged.
+        """
+        summary = self.summary()
+        if summary is None or summary.get("temperatures") is None:
+            return None
+        try:
+            return of_documents(summary["temperatures"])
+        except FormatError as error:
+            raise damaged("summary", self.folder / "summary.json") from error
 
     def log(self, line: str) -> None:
         """Append a dated line to the run's log."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bert4rec.baselines.titles import NETWORK, PROBABILITIES
 from bert4rec.device import device_memory_bytes, process_memory_bytes
 from bert4rec.errors import Bert4RecError, UnwritableError
 from bert4rec.events import Event, Paused, Resumed, StateDue, Trained, Unrecorded, Validated
@@ -128,6 +129,10 @@ class Recorder:
         """Write now and then how many rows of a part are ranked by a scorer."""
         if time.monotonic() - self._wrote_at >= JUDGED_EVERY_S:
             self.write("judging", scorer=scorer, part=part, n_done=n_done, n_rows=n_rows)
+
+    def calibrating(self, doing: str, share: float) -> None:
+        """Write now and then how far the temperatures of the model are found, in percent."""
+        self.judging(NETWORK, PROBABILITIES, round(100 * share), 100)
 
     def beat(self) -> None:
         """Write where the trainer is, with the time; before there is one, the time alone."""

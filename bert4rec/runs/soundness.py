@@ -24,6 +24,7 @@ from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_lab
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.weights_fit import check_checkpoint
 from bert4rec.setting_checks import parse_settings
+from bert4rec.temperatures import of_documents
 
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 # All that a run consists of elsewhere, and how many bytes each of it may have.
@@ -141,6 +142,7 @@ def _check_summary(summary: Mapping[str, Any] | None) -> None:
     is_whole = _has(summary, SUMMARY_KINDS) and _has_others(summary)
     if not is_whole or not _are_numbers(summary["valid"], summary["test"]):
         raise unsound("summary.json", "it is not what a run writes at its end")
+    read_sound("summary.json", lambda: of_documents(summary.get("temperatures") or []))
     if not _is_split(summary.get("split")):
         raise unsound("summary.json", "its record of the split is damaged")
     parts = summary["report"]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from bert4rec.baselines.titles import NETWORK, TITLES, YARDSTICKS
+from bert4rec.baselines.titles import NETWORK, PROBABILITIES, TITLES, YARDSTICKS
 from bert4rec.hyperparameters import USUAL_MODEL, Hyperparameters
 from bert4rec.metrics import FEW_HITS, is_too_narrow, told_apart
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.status import Status
 from bert4rec.view.forms import INHERITED_FROM, form_fields
 from bert4rec.view.setting_words import setting_text, value_text
-from bert4rec.words import counted, duration, metric_name, metric_text, number, ranged
+from bert4rec.words import counted, duration, metric_name, metric_text, number, percent, ranged
 
 # The rate of the last lines tells more about what is left than that of the whole run.
 N_RECENT_LINES = 60
@@ -95,6 +95,8 @@ def judged_so_far(line: Mapping[str, Any] | None, model: str) -> str:
     """
     if line is None:
         return ""
+    if line["part"] == PROBABILITIES:
+        return f" (calibrating probabilities: {percent(line['n_done'] / line['n_rows'])})"
     who = TITLES.get(line["scorer"], model)
     return f" ({who}: {line['n_done']:,} of {line['n_rows']:,} held-out items)"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.temperatures import Shown
 from bert4rec.ui import state
-from tests.divided import paying
+from tests.divided import alike, keep, paying
 from tests.factories import small_settings
 from tests.reading import labels, plain, tables, texts
 from tests.unfolding import unfolded
@@ -71,6 +72,14 @@ def cards(app: AppTest) -> list[str]:
     return [b.label for b in app.button if str(b.key).startswith("compose_card_")]
 
 
+def likely(app: AppTest) -> list[float]:
+    """How probable the choice is from what comes before and from both sides, in percent."""
+    found = [
+        re.search(rf"([\d.]+)% from {where}", texts(app)) for where in ("what comes before", "both")
+    ]
+    return [float(one[1]) for one in found if one]
+
+
 def query(app: AppTest, name: str) -> str | None:
     found = app.query_params.get(name)
     return found[0] if isinstance(found, list) else found
@@ -100,17 +109,9 @@ def test_a_history_stands_beside_two_lists_in_which_what_came_next_is_marked() -
     assert "share 4 items" in texts(app)
 
 
-@pytest.mark.usefixtures("run")
-def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def found(recommender: Recommender, *, watch: object) -> Calibration:
-        return paying(calibrate(recommender), 2.0)
-
-    monkeypatch.setitem(FINDERS, "calibration", found)
+def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(run: Run) -> None:
+    keep(run, alike(2.0))
     app = open_recommend(view="user", user="u3", last="shown")
-    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
-    app.run()
     here = tables(app)[1]["Probability"].iloc[0]
     assert (
         "scores are divided by 2.00 (first, past only, 8 to 15 items), see *How sure is it?*"
@@ -127,17 +128,23 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(
     assert "scores are divided by 2.00, by what is shown, see *How sure is it?*" in texts(app)
 
 
-@pytest.mark.usefixtures("run")
-def test_a_temperature_for_other_places_is_not_said_to_divide_these(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_run_from_before_is_calibrated_when_it_is_looked_at(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def found(recommender: Recommender, *, watch: object) -> Calibration:
-        return paying(calibrate(recommender), 2.0, [Shown("past", 1), Shown("both", 8)])
+        return paying(calibrate(recommender), 2.0)
 
+    keep(run, None)
     monkeypatch.setitem(FINDERS, "calibration", found)
     app = open_recommend(view="user", user="u3", last="shown")
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
+    assert "scores are divided by 2.00 (first, past only, 8 to 15 items)" in texts(app)
+
+
+def test_a_temperature_for_other_places_is_not_said_to_divide_these(run: Run) -> None:
+    keep(run, {Shown("past", 1): 2.0, Shown("both", 8): 2.0})
+    app = open_recommend(view="user", user="u3", last="shown")
     assert "Calibrating" not in texts(app)
     assert "calibrated" not in texts(app)
 
@@ -239,8 +246,8 @@ def test_an_unknown_user_in_a_link_is_said_and_another_is_shown(link: dict[str, 
     assert len(tables(app)) == 3 or cards(app)
 
 
-@pytest.mark.usefixtures("run")
-def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
+def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again(run: Run) -> None:
+    keep(run, {})
     app = open_recommend(view="compose", places="1.2.0.0.5", **{"from": ""})
     assert [card.split("  \n")[0] for card in cards(app)][2:4] == ["3 · gap", "4 · gap"]
     press(app, "Fill 2 gaps")
@@ -248,13 +255,28 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again() -> None:
     filled = cards(app)
     assert not any("gap" in card for card in filled)
     assert "What the model put in: 2 items" in texts(app)
-    assert "Both are the network's own, not calibrated as those on Inspect" in texts(app)
+    assert "Both are the network's own: no calibration pays." in texts(app)
     assert tables(app)[0]["Filled"].tolist() == ["Surest first", "One after another"]
     again = open_recommend(view="compose", places=str(query(app, "places")), filled="1")
     assert cards(again) == filled
     press(again, "Empty the gaps again")
     assert query(again, "filled") is None
     assert sum("gap" in card for card in cards(again)) == 2
+
+
+def test_a_composition_says_whether_its_probabilities_are_calibrated(run: Run) -> None:
+    keep(run, {Shown("both", 2): 4.0, Shown("both", 4): 4.0})
+    link = {"view": "compose", "places": "1.2.0.4.5", "filled": "1"}
+    app = open_recommend(**link)
+    assert "Both are calibrated where that pays: see *How sure is it?* on Inspect." in texts(app)
+    calibrated = likely(app)
+    keep(run, None)
+    app = open_recommend(**link)
+    assert "own, as the end of this run did not calibrate them." in texts(app)
+    past, both = likely(app)
+    # What is shown one side is divided by nothing.
+    assert calibrated[0] == past
+    assert calibrated[1] < both
 
 
 @pytest.mark.usefixtures("run")

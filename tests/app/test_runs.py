@@ -9,13 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bert4rec.background.findings import FINDERS
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.held_out.calibration import Calibration, calibrate
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
@@ -25,7 +23,7 @@ from bert4rec.ui import state
 from bert4rec.ui.run_list import name_room
 from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
-from tests.divided import alike, paying
+from tests.divided import alike, keep
 from tests.factories import random_dataset, saved_dataset, small_settings
 from tests.reading import table_with, texts
 from tests.unfolding import unfolded
@@ -537,17 +535,10 @@ def test_compared_runs_say_what_they_expect_for_the_same_user(
     assert "nobody" in texts(app)
 
 
-def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(
-    trained: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def found(recommender: Recommender, *, watch: object) -> Calibration:
-        return paying(calibrate(recommender), 2.0)
-
-    monkeypatch.setitem(FINDERS, "calibration", found)
+def test_probabilities_of_compared_runs_are_calibrated_as_on_inspect(trained: Run) -> None:
+    keep(trained, alike(2.0))
     app = open_runs([trained, twin(trained)])
     app.session_state["runs_predictions"] = True
-    drawn(app)
-    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     drawn(app)
     model = load_model(trained).with_temperatures(alike(2.0))
     history = [model.vocabulary.item_id(int(item)) for item in model.dataset.history(0)]

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import torch
 
-from bert4rec import device
+import bert4rec
+from bert4rec import device, pipeline
 from bert4rec.control import Control
 from bert4rec.data.adoption import adopt
 from bert4rec.data.collection import list_datasets
@@ -28,10 +29,12 @@ from bert4rec.errors import (
     NonFiniteLossError,
     NotFoundError,
     RunError,
+    SettingsError,
     UnwritableError,
 )
 from bert4rec.estimate import size_of
 from bert4rec.events import Position, Unrecorded
+from bert4rec.held_out.calibration import calibrate
 from bert4rec.json_files import write_json
 from bert4rec.objective import choose_loss
 from bert4rec.pipeline import evaluate, execute, resume, train
@@ -832,3 +835,26 @@ def test_the_record_says_whether_seen_items_left_the_ranking(uninterrupted: Run)
     summary = uninterrupted.summary() or {}
     assert summary["removes_seen"] is True
     assert summary["seen_reason"] == "no item is met twice in training"
+
+
+def test_a_run_ends_with_the_temperatures_of_its_best_weights(tmp_path: Path) -> None:
+    # It has two epochs and keeps the first.
+    run = train(ring_dataset(), small_settings(n_epochs=2), workspace=tmp_path)
+    found = calibrate(load_model(run)).temperatures
+    assert run.temperatures() == pytest.approx(found, rel=1e-4)
+    assert found
+    assert bert4rec.load(run).scorer.temperatures == run.temperatures()
+    assert bert4rec.load(run, checkpoint="last").scorer.temperatures == {}
+
+
+def test_a_run_whose_histories_have_no_future_ends_without_temperatures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise SettingsError(["no history has a place with a future"])
+
+    monkeypatch.setattr(pipeline, "calibrate", refuse)
+    run = train(ring_dataset(), small_settings(n_epochs=1), workspace=tmp_path)
+    assert run.status().state == "finished"
+    assert run.temperatures() is None
+    assert "probabilities are not calibrated: no history has a place" in "\n".join(run.log_tail())

@@ -22,8 +22,8 @@ from bert4rec.suggestions import Suggestion
 from bert4rec.threads import LEAST_ROWS
 from bert4rec.trainer import Trainer
 from bert4rec.workshop import Workshop
-from tests.divided import alike
-from tests.factories import random_dataset, ring_dataset, small_network, small_settings
+from tests.divided import alike, keep
+from tests.factories import copied, random_dataset, ring_dataset, small_network, small_settings
 from tests.waiting import LIMIT_S
 
 SEQUENCES = [["3", "4", "5"], [], ["29", "30", "1", "2"], ["7"], [str(n) for n in range(1, 20)]]
@@ -373,3 +373,35 @@ def test_a_checkpoint_of_another_catalogue_is_told(tiny_run: Run, tmp_path: Path
     other.save(dataset.folder)
     with pytest.raises(FormatError, match="does not fit"):
         load_model(run)
+
+
+def test_a_calibrated_model_differs_in_nothing_but_its_probabilities(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    keep(run, alike(2.0))
+    plain = load_model(run)
+    calibrated = plain.calibrated()
+    for ask in (
+        lambda model: model.recommend(["3", "4"], 5),
+        lambda model: model.fill(["3", None, "5", None], 5)[1],
+        lambda model: model.fill([None, "5"], 5)[0],
+    ):
+        cold, warm = ask(plain), ask(calibrated)
+        assert [one.item_id for one in warm] == [one.item_id for one in cold]
+        assert [one.score for one in warm] == pytest.approx([one.score for one in cold], rel=1e-5)
+        assert warm[0].probability < 0.95 * cold[0].probability
+    np.testing.assert_array_equal(calibrated.user_embeddings(), plain.user_embeddings())
+    np.testing.assert_array_equal(calibrated.score(["3"], ["4"]), plain.score(["3"], ["4"]))
+    best = calibrated.recommend(["3"], 1)[0]
+    assert best.score == pytest.approx(calibrated.score(["3"], [best.item_id])[0], rel=1e-5)
+
+
+def test_a_run_that_looked_for_no_temperatures_keeps_its_own_probabilities(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    keep(run, None)
+    model = load_model(run)
+    assert run.temperatures() is None
+    assert model.calibrated() is model

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert4rec.temperatures import Shown, count_around, divisors, least_shown
+from bert4rec.errors import FormatError
+from bert4rec.temperatures import (
+    Shown,
+    as_documents,
+    count_around,
+    divisors,
+    least_shown,
+    of_documents,
+)
 
 
 @given(st.integers(1, 4), st.integers(1, 7), st.integers(1, 5), st.integers(0, 2**32 - 1))
@@ -46,3 +56,32 @@ def test_scores_are_divided_by_the_temperature_of_what_is_shown() -> None:
     n_after = np.array([[0, 5, 2, 0], [0, 8, 1, 0]])
     expected = [[2, 3, 5, 1], [2, 1, 1, 7]]
     assert divisors(temperatures, n_before, n_after).tolist() == expected
+
+
+def test_temperatures_are_read_as_they_were_written() -> None:
+    temperatures = {Shown("past", 1): 1.6, Shown("both", 32): 0.9}
+    assert of_documents(json.loads(json.dumps(as_documents(temperatures)))) == temperatures
+    assert of_documents([]) == {}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {},
+        ["past"],
+        [{"context": "past", "least": 1}],
+        [{"context": "present", "least": 1, "temperature": 1.0}],
+        [{"context": ["past"], "least": 1, "temperature": 1.0}],
+        [{"context": "past", "least": -1, "temperature": 1.0}],
+        [{"context": "past", "least": True, "temperature": 1.0}],
+        [{"context": "past", "least": 1, "temperature": "1"}],
+        [{"context": "past", "least": 1, "temperature": True}],
+        [{"context": "past", "least": 1, "temperature": 0}],
+        [{"context": "past", "least": 1, "temperature": -1.0}],
+        [{"context": "past", "least": 1, "temperature": 1e9}],
+    ],
+)
+def test_damaged_temperatures_are_refused(document: object) -> None:
+    with pytest.raises(FormatError, match="temperatures are damaged"):
+        of_documents(document)

@@ -71,10 +71,11 @@ def draw_sureness(run: Run) -> None:
     if found is None:
         return
     if not is_training(run):
-        draw_calibration(found)
+        kept = run.temperatures()
+        draw_calibration(found if kept is None else found.using(kept))
         return
     # What stands above is not divided by anything yet.
-    draw_calibration(found.unused())
+    draw_calibration(found.using({}))
     if found.temperatures:
         st.caption(
             f"At this epoch it would pay to divide scores by {divisor_words(found.temperatures)}: "

@@ -48,14 +48,21 @@ def ended_model(run: Run) -> Recommender:
 
 
 def temperatures_of(run: Run) -> dict[Shown, float]:
-    """Return by what is shown what divides the scores of a run, where that is known and pays."""
-    found = _calibration(run)
-    value: Calibration | None = None if found is None else found.value
+    """Return by what is shown what divides the scores of a run, where that is known and pays.
+
+    Its end told it. Of a run that ended before that was looked for, it is found here.
+    """
+    if is_training(run):
+        return {}
+    kept = run.temperatures()
+    if kept is not None:
+        return kept
+    value: Calibration | None = _calibration(run).value
     return {} if value is None else value.temperatures
 
 
-def _calibration(run: Run) -> Found | None:
-    return None if is_training(run) else state.finding_service().ask(run, "calibration")
+def _calibration(run: Run) -> Found:
+    return state.finding_service().ask(run, "calibration")
 
 
 def draw_calibrated(
@@ -91,10 +98,11 @@ def draw_temperatures(
 ) -> None:
     """Say the same of runs by their names, each with what its scores were divided by."""
     for run, temperatures in used.values():
-        found = _calibration(run)
-        is_running = found is not None and found.state == "running"
+        is_told = is_training(run) or run.temperatures() is not None
         # It may have been found since the model was opened.
-        if is_running or temperatures_of(run) != temperatures:
+        if temperatures_of(run) != temperatures or (
+            not is_told and _calibration(run).state == "running"
+        ):
             _wait(run, "calibration", "Calibrating probabilities…", has_bar=has_bar)
             return
     kept = {

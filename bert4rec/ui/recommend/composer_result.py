@@ -117,13 +117,21 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
         "The surest gap was filled first, and the others saw it: "
         f"{counted(found.n_rounds, 'round')}.{changed} The probability of a choice is its "
         "share among what may stand there, everything else being there; below it stands what the "
-        f"model gives it in the whole catalogue, from {sides}. Both are the network's own, not "
-        "calibrated as those on Inspect and for a user are, where that pays."
+        f"model gives it in the whole catalogue, from {sides}. {_calibrated(result.recommender)}"
     )
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:
             with cards.container(border=True, height="stretch"):
                 _draw_choice(result, choice, on_change)
+
+
+def _calibrated(recommender: Recommender) -> str:
+    run = recommender.run
+    if recommender.scorer.temperatures:
+        return "Both are calibrated where that pays: see *How sure is it?* on Inspect."
+    if run is None or run.temperatures() is None:
+        return "Both are the network's own, as the end of this run did not calibrate them."
+    return "Both are the network's own: no calibration pays."
 
 
 def chosen_words(choice: Choice, n_rounds: int) -> str:

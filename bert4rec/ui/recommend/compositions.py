@@ -14,9 +14,10 @@ from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 
 
-def model_key(run: Run) -> str:
+def model_key(run: Run, recommender: Recommender) -> str:
     """Return what changes when the run's model does, as it does while it trains."""
-    return f"{run.folder}@{run.checkpoint_ns('best')}"
+    temperatures = sorted(recommender.scorer.temperatures.items())
+    return f"{run.folder}@{run.checkpoint_ns('best')}{temperatures}"
 
 
 def item_columns(dataset: SequenceDataset) -> tuple[list[str], list[Order]]:
@@ -41,7 +42,7 @@ def composed(
     Raises:
         SettingsError: the rules cannot be met.
     """
-    return _composed(model_key(run), _key(outline), method, recommender, outline)
+    return _composed(model_key(run, recommender), _key(outline), method, recommender, outline)
 
 
 @st.cache_data(max_entries=200, show_spinner="Filling the gaps…")
@@ -55,7 +56,7 @@ def _composed(
 def reasons(run: Run, recommender: Recommender, found: Composition) -> list[Reason]:
     """Return what carries each choice, in order."""
     places = tuple(choice.place for choice in found.choices)
-    return _reasons(model_key(run), found.items, places, recommender)
+    return _reasons(model_key(run, recommender), found.items, places, recommender)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -70,7 +71,7 @@ def neighbours(
     run: Run, recommender: Recommender, found: Composition, place: int
 ) -> list[tuple[int, float]]:
     """Return the positions whose items carry the choice at a place most, with their bits."""
-    return _neighbours(model_key(run), found.items, place, recommender)
+    return _neighbours(model_key(run, recommender), found.items, place, recommender)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -185,7 +185,7 @@ def _draw_waiting(run: Run) -> None:
 
 
 def _draw_places(story: Story, run: Run, n: int, is_told: bool, open_sheet: OpenSheet) -> None:
-    recommender = cache.load_recommender(run.id)
+    recommender = cache.load_recommender(run.id).calibrated()
     task = story.task(recommender.dataset, n)
     choices: dict[int, Choice] = {}
     reasons: dict[int, Reason] = {}

@@ -45,7 +45,8 @@ from bert4rec.pipeline import train
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
-from tests.factories import SHELF, ring_dataset, small_settings
+from tests.divided import alike, keep
+from tests.factories import SHELF, copied, ring_dataset, small_settings
 
 # How often each book of the shelf trained.
 COUNTS = np.arange(len(SHELF))
@@ -78,7 +79,7 @@ def seal(folder: Path, **changes: Any) -> Path:
 def test_a_bundle_answers_as_the_run_does_without_the_dataset(
     packed: Path, folder: Path, tiny_run: Run
 ) -> None:
-    original = load_model(tiny_run)
+    original = bert4rec.load(tiny_run)
     for opened in (bert4rec.load(packed), bert4rec.load(str(folder)), load_bundle(packed)):
         assert isinstance(opened, Recommender)
         assert opened.recommend(["1", "2"], 5) == original.recommend(["1", "2"], 5)
@@ -613,3 +614,25 @@ def test_names_mean_nothing_in_the_card(tiny_run: Run, workspace: Path) -> None:
     card = model_card(run, replace(run.dataset(), manifest={"source": {"name": "x`y"}}), "1")
     assert "`a' <script>alert(1)</script>`" in card
     assert code("\u202ea") == "`\ufffda`"
+
+
+def test_a_bundle_has_the_temperatures_of_its_run(tiny_run: Run, tmp_path: Path) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    keep(run, alike(2.0))
+    export_bundle(run, tmp_path / "warm.zip")
+    opened, original = bert4rec.load(tmp_path / "warm.zip"), bert4rec.load(run)
+    assert opened.recommend(["1", "2"], 5) == original.recommend(["1", "2"], 5)
+    plain = load_model(run).recommend(["1", "2"], 5)
+    assert opened.recommend(["1", "2"], 1)[0].probability != plain[0].probability
+
+
+def test_a_bundle_from_before_has_no_temperatures_and_damaged_ones_are_refused(
+    folder: Path, tiny_run: Run
+) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["temperatures"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    plain = load_model(tiny_run).recommend(["1", "2"], 5)
+    assert bert4rec.load(folder).recommend(["1", "2"], 5) == plain
+    with pytest.raises(FormatError, match=r"bundle\.json: its temperatures are damaged"):
+        bert4rec.load(seal(folder, temperatures=[{"context": "past"}]))

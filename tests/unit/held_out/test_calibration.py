@@ -136,7 +136,7 @@ def test_the_places_whose_temperature_is_far_off_are_mended(
     # The items that were fitted first are others.
     assert by_shown[Shown("past", 2)].temperature == pytest.approx(1, abs=0.5)
     assert found.contexts["future"].loss < found.plain["future"].loss
-    plain = found.unused()
+    plain = found.using({})
     assert plain.temperatures == {}
     assert plain.contexts == found.plain
 

@@ -41,7 +41,8 @@ from bert4rec.report.text import clean
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
 from bert4rec.words import metric_name
-from tests.factories import ring_dataset, saved_dataset, small_settings
+from tests.divided import alike, keep
+from tests.factories import copied, ring_dataset, saved_dataset, small_settings
 
 # One of each simpler kind, as a verdict takes.
 RIVALS = ["popularity", "ease", "transitions"]
@@ -127,12 +128,6 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     dataset = prepare(log, items=items, name="ring", workspace=workspace)
     name = "<svg onload=alert(1)>"
     return train(dataset, small_settings(n_epochs=2), workspace=workspace, name=name)
-
-
-def copied(run: Run, folder: Path) -> Run:
-    """The run in a workspace of its own, to be changed."""
-    shutil.copytree(run.workspace, folder, ignore=shutil.ignore_patterns("*.sqlite"))
-    return open_run(folder / "runs" / run.id)
 
 
 def test_the_figures_are_those_of_the_summary(tiny_run: Run) -> None:
@@ -431,7 +426,7 @@ def test_what_left_the_ranking_is_no_example_of_what_goes_wrong(tmp_path: Path) 
 def test_the_words_of_examples_count_what_is_there(n_drawn: int, said: str) -> None:
     chosen = choose_rows(np.arange(n_drawn), 2)
     examples = tuple(Example(kind, "u", (), 0, 1, (), ()) for kind, _ in chosen)
-    gallery = Gallery(examples, n_drawn, "one", 0, 1, 0, (), {}, ())
+    gallery = Gallery(examples, n_drawn, "one", 0, 1, 0, (), (), {}, ())
     assert said in chosen_words(gallery, 2)
 
 
@@ -576,7 +571,6 @@ def test_a_umap_that_is_there_takes_the_place_of_pca(
 def test_a_model_that_sees_only_the_past_hides_no_middle(tiny_run: Run, tmp_path: Path) -> None:
     text = report_html([tiny_run])
     assert "A hidden item with a future" in text
-    assert "Percentages are what the model itself says: they are not calibrated" in text
     assert "which the model may have met while it learned" in text
     run = copied(tiny_run, tmp_path / "w")
     config = read_json(run.folder / "config.json")
@@ -610,3 +604,27 @@ def test_a_run_that_version_1_wrote_is_reported(tmp_path: Path) -> None:
     shutil.copytree(golden, tmp_path / "w")
     (folder,) = (tmp_path / "w" / "runs").iterdir()
     assert Page(report_html([open_run(folder)])).table("HR@1")
+
+
+def test_percentages_of_examples_are_calibrated_and_where_not_it_says_so(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    keep(run, alike(2.0))
+    text = Page(report_html([run])).text
+    assert "Percentages are probabilities, calibrated on hidden items where that pays." in text
+    assert "too high or too low" not in text
+
+    def likely() -> list[float | None]:
+        gallery = collect([run]).groups[0].gallery
+        assert gallery is not None
+        examples = [*gallery.nexts, *gallery.middles]
+        return [one.guesses[0].entries[0].share for one in examples]
+
+    calibrated = likely()
+    keep(run, None)
+    text = Page(report_html([run])).text
+    assert "Those of this model are not: they can be many times too high or too low." in text
+    own = likely()
+    assert len(own) > 1
+    assert all(a != b for a, b in zip(own, calibrated, strict=True))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+import bert4rec
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
@@ -31,7 +33,8 @@ from bert4rec.serving.messages import (
     ScoreRequest,
 )
 from bert4rec.serving.service import create_service
-from tests.factories import namesakes_recommender
+from tests.divided import alike, keep
+from tests.factories import copied, namesakes_recommender
 from tests.loops import in_a_loop
 from tests.waiting import LIMIT_S
 
@@ -458,3 +461,19 @@ def test_answers_together_are_those_given_alone(model: Recommender) -> None:
 def ids(found: Any, *, flat: bool) -> Any:
     lists = found if flat else [gap for one in found for gap in one]
     return [[one.item_id for one in suggestions] for suggestions in lists]
+
+
+def test_probabilities_are_calibrated_and_scores_are_those_of_the_vectors(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    keep(run, alike(2.0))
+    own = load_model(run).recommend(["1", "2"], 1)[0]
+    with TestClient(create_service(bert4rec.load(run))) as client:
+        (found,) = answer(client, "/recommend", queries=[{"items": ["1", "2"]}], k=1)["lists"]
+        asked = {"items": ["1", "2"], "candidates": [own.item_id]}
+        scores = answer(client, "/score", queries=[asked])["scores"]
+    assert found[0]["id"] == own.item_id
+    assert found[0]["probability"] < 0.95 * own.probability
+    assert found[0]["score"] == pytest.approx(scores[0][0], rel=1e-4)
+    assert found[0]["score"] == pytest.approx(own.score, rel=1e-4)

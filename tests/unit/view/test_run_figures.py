@@ -62,3 +62,5 @@ def test_how_far_a_judgement_has_come_is_told_by_whom_it_judges() -> None:
     line |= {"scorer": "transitions"}
     assert judged_so_far(line, "SASRec") == " (Transitions: 1,024 of 240,000 held-out items)"
     assert judged_so_far(None, "SASRec") == ""
+    line = {"scorer": "bert4rec", "part": "probabilities", "n_done": 42, "n_rows": 100}
+    assert judged_so_far(line, "SASRec") == " (calibrating probabilities: 42%)"
