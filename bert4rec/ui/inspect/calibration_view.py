@@ -25,7 +25,7 @@ from bert4rec.words import number, ranged
 CHART_PX = 340
 # The table of errors needs so much, or it has to be moved sideways.
 MIN_FIGURES_PX = 500
-NARROW_PX = 260
+NARROW_PX = 340
 
 
 def draw_calibration(found: Calibration) -> None:
@@ -37,34 +37,42 @@ def draw_calibration(found: Calibration) -> None:
     with cells.container(vertical_alignment="center", height="stretch"):
         _draw_errors(found)
         st.caption(escape(temperature_finding(found)))
-        if found.temperatures:
-            st.caption(
-                "Rows that stand out are in use; places that are shown less or more are not "
-                "divided."
-            )
         st.caption(
             "Of all items listed with a probability of 20%, a fifth should be the hidden one: then "
             "the points lie on the dashed line. Ten bins with as many listed items each; 95% "
             "intervals."
         )
+    if found.groups:
+        with folded("By how much is shown", key="inspect_calibration_groups") as is_open:
+            if is_open:
+                _draw_groups(found)
     with folded("As a table", key="inspect_calibration_table") as is_open:
         if is_open:
             _draw_bin_table(bin_table(found), calibration_finding(found))
 
 
 def _draw_errors(found: Calibration) -> None:
-    context = Column("context", "Context")
-    off = _figure("plain", "Off by", "Percentage points, by the network's own probabilities")
-    if not found.groups:
-        alt_text = "Calibration error by context"
-        draw_table(plain_table(found), [context, off], alt=alt_text, width_px=NARROW_PX)
-        return
+    columns = [
+        Column("context", "Context"),
+        _figure("plain", "Off by", "Percentage points, by the network's own probabilities"),
+    ]
+    if found.temperatures:
+        columns.append(_figure("used", "As shown", "Percentage points, with the temperatures used"))
     draw_table(
-        error_table(found),
+        context_table(found), columns, alt="Calibration error by context", width_px=NARROW_PX
+    )
+
+
+def _draw_groups(found: Calibration) -> None:
+    draw_table(
+        group_table(found),
         [
-            context,
+            Column("context", "Context"),
             Column("items", "Shown"),
-            off,
+            Column(
+                "n_places", "Places", "Judged, of users of whom none was fitted on", is_number=True
+            ),
+            _figure("plain", "Off by", "Percentage points, by the network's own probabilities"),
             _figure(
                 "temperature",
                 "Temperature",
@@ -79,29 +87,39 @@ def _draw_errors(found: Calibration) -> None:
         alt="Calibration error by what is shown, without and with a temperature",
         is_tinted=[one.pays for one in found.groups],
     )
+    st.caption(
+        ("Rows that stand out are in use. " if found.temperatures else "")
+        + "Places are also shown fewer items than there are, those nearest to them, as in a list "
+        "that somebody types. Where more is shown than here, nothing is divided."
+    )
 
 
 def _figure(name: str, title: str, about: str) -> Column:
     return Column(name, title, about, words=partial(number, digits=2), is_number=True)
 
 
-def plain_table(found: Calibration) -> pd.DataFrame:
+def context_table(found: Calibration) -> pd.DataFrame:
     """Return by how many percentage points each context is off, of all places."""
     return pd.DataFrame(
         [
-            {"context": CONTEXT_WORDS[name], "plain": 100 * one.error}
+            {
+                "context": CONTEXT_WORDS[name],
+                "plain": 100 * one.error,
+                "used": 100 * found.contexts[name].error,
+            }
             for name, one in found.plain.items()
         ]
     )
 
 
-def error_table(found: Calibration) -> pd.DataFrame:
+def group_table(found: Calibration) -> pd.DataFrame:
     """Return a row for each group: points off, its temperature, and what that is worth."""
     return pd.DataFrame(
         [
             {
                 "context": CONTEXT_WORDS[one.context],
                 "items": items_words(one.shown),
+                "n_places": one.n_places,
                 "plain": 100 * one.plain.error,
                 "temperature": one.temperature,
                 "scaled": 100 * one.scaled.error,

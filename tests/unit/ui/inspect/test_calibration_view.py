@@ -6,6 +6,7 @@ from bert4rec.held_out.calibration import Calibration, GroupCalibration
 from bert4rec.held_out.future_report import Estimate
 from bert4rec.held_out.reliability import Bin, Reliability
 from tests.reading import plain, tables
+from tests.unfolding import unfolded
 
 
 def made(*, has_groups: bool = True) -> Calibration:
@@ -31,17 +32,24 @@ def _draw(found: object) -> None:
 
 def test_what_is_shown_has_a_row_each_and_those_in_use_stand_out() -> None:
     app = AppTest.from_function(_draw, kwargs={"found": made()}).run()
+    unfolded(app, "By how much is shown")
     assert not app.exception
-    (table,) = tables(app)
-    assert table.to_dict("list") == {
+    contexts, groups = tables(app)
+    assert contexts.to_dict("list") == {
+        "Context": ["Past only", "Future only"],
+        "Off by": ["0.45", "2.48"],
+        "As shown": ["0.45", "2.48"],
+    }
+    assert groups.to_dict("list") == {
         "Context": ["Past only", "Future only"],
         "Shown": ["32 to 63 items", "1 item"],
+        "Places": ["500", "500"],
         "Off by": ["0.45", "2.48"],
         "Temperature": ["1.09", "1.71"],
         "With it": ["2.48", "0.45"],
         "Bits saved": ["0.018 (−0.004 to 0.039)", "0.798 (0.651 to 0.943)"],
     }
-    assert table.attrs["tinted"] == [False, True]
+    assert groups.attrs["tinted"] == [False, True]
     assert "Scores are divided by 1.71 (future only, 1 item)" in plain(app)
     assert "Rows that stand out are in use" in plain(app)
 
@@ -53,4 +61,4 @@ def test_without_groups_the_contexts_say_how_far_they_are_off() -> None:
         "Context": ["Past only", "Future only"],
         "Off by": ["0.45", "2.48"],
     }
-    assert "stand out" not in plain(app)
+    assert "By how much is shown" not in [one.label for one in app.button]
