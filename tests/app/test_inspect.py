@@ -28,6 +28,7 @@ from bert4rec.ui.inspect import inspect_tabs
 from bert4rec.ui.inspect.future_view import plain_table
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS, ranged
+from tests.divided import keep
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
@@ -426,8 +427,9 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     assert len(table_with(app, "Off by")) == 3
 
 
-@pytest.mark.usefixtures("run")
-def test_what_takes_long_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_long_shows_how_far_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As one from before: its temperatures are looked for when it is looked at.
+    keep(run, None)
     may_end, has_told, calibrate = threading.Event(), threading.Event(), FINDERS["calibration"]
 
     def slow(recommender: Recommender, *, watch: Watch) -> object:
