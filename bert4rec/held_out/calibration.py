@@ -217,22 +217,24 @@ class _Views:
     def of(recommender: Recommender, places: Places, context: str) -> _Views:
         """Return the views of places: each as it is, and of some users one that is cut down.
 
-        Those are cut to every group that shows less; how many items are left is drawn.
+        It is cut to every number of items that too few histories have by themselves: what follows
+        the first item of a history is another question than what follows one taken out of it.
         """
         settings, chance = recommender.settings, np.random.default_rng(len(places))
         whole = places.shown(context, settings.max_seq_length, sees_future=settings.sees_future)
+        have_enough = _rows_by_least(whole, places.user_idx, LEAST_CUT_USERS)
         _, first = np.unique(places.user_idx, return_index=True)
         n_users = CUT_SCORES // recommender.dataset.n_items
         some = chance.permutation(first)[: min(max(n_users, LEAST_CUT_USERS), MOST_CUT_USERS)]
         items, of_place = list(whole), [*range(len(places))]
         for place in some.tolist():
             view, position = whole[place]
-            n_shown = len(view) - 1
             # Both sides show two items at least.
-            for power in range(int(context == "both"), n_shown.bit_length() - 1):
-                n_left = int(chance.integers(2**power, 2 ** (power + 1)))
-                items.append(nearest(view, position, n_left))
-                of_place.append(place)
+            powers = range(int(context == "both"), (len(view) - 1).bit_length() - 1)
+            for least in (2**power for power in powers):
+                if least not in have_enough:
+                    items.append(nearest(view, position, int(chance.integers(least, 2 * least))))
+                    of_place.append(place)
         return _Views(items, places.user_idx[of_place], places.targets[of_place], len(places))
 
     def __len__(self) -> int:
@@ -240,13 +242,17 @@ class _Views:
 
     def groups(self, context: str) -> dict[Shown, np.ndarray]:
         """Return the views of enough users that show about as many items, by what they show."""
-        least = least_shown(np.array([len(items) - 1 for items, _ in self.items]))
-        rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
-        return {
-            Shown(context, one): some
-            for one, some in rows.items()
-            if len(np.unique(self.users[some])) >= LEAST_USERS
-        }
+        rows_by_least = _rows_by_least(self.items, self.users, LEAST_USERS)
+        return {Shown(context, least): rows for least, rows in rows_by_least.items()}
+
+
+def _rows_by_least(
+    views: Sequence[tuple[np.ndarray, int]], users: np.ndarray, n_users: int
+) -> dict[int, np.ndarray]:
+    """Return the views of `n_users` or more that show about as many items, by the fewest."""
+    least = least_shown(np.array([len(items) - 1 for items, _ in views]))
+    rows = {int(one): np.flatnonzero(least == one) for one in np.unique(least)}
+    return {one: some for one, some in rows.items() if len(np.unique(users[some])) >= n_users}
 
 
 def _named(watch: Watch, name: str) -> Watch:

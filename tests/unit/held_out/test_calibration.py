@@ -9,6 +9,7 @@ import torch
 
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import occlusion, predict_masked
+from bert4rec.held_out import calibration
 from bert4rec.held_out.calibration import (
     Calibration,
     calibrate,
@@ -238,6 +239,20 @@ def test_places_are_also_shown_less_than_there_is(recommender: Recommender) -> N
     assert n_judged[Shown("past", 1)] == n_judged[Shown("both", 2)] == found.n_places
     # What is said of a context is about places that are shown all there is.
     assert sum(one.n for one in found.contexts["past"].bins) == 10 * found.n_places
+
+
+@pytest.mark.parametrize(("enough", "n_judged"), [(50, 50), (51, 100)])
+def test_where_enough_histories_are_short_by_themselves_none_is_cut(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch, enough: int, n_judged: int
+) -> None:
+    monkeypatch.setattr(calibration, "LEAST_CUT_USERS", enough)
+    positions = np.where(np.arange(100) < 50, 1, 5)
+    short_and_long = Places(recommender.dataset, "any", np.arange(100), positions)
+    found = judge_temperatures(recommender, short_and_long, {})
+    by_shown = {one.shown: one.n_places for one in found.groups}
+    assert by_shown[Shown("past", 1)] == n_judged
+    # Those of four items are all from within the long ones.
+    assert by_shown[Shown("past", 4)] == 50
 
 
 def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Recommender) -> None:
