@@ -24,7 +24,7 @@ from bert4rec.view.run_figures import (
     with_interval,
 )
 from bert4rec.view.run_table import RunRow
-from bert4rec.view.setting_words import NOT_USED, value_text
+from bert4rec.view.setting_words import NOT_USED, setting_title, value_text
 from bert4rec.view.vega import Chart
 from bert4rec.words import metric_name, metric_text, number, unique_labels, when
 
@@ -64,19 +64,26 @@ def settings_differences(rows: Sequence[RunRow], labels: Mapping[str, str]) -> p
     if len({row.fingerprint for row in rows}) > 1:
         data = {labels[row.run_id]: f"{row.data} ({row.fingerprint[:8]})" for row in rows}
         found.append({"Setting": "Data"} | data)
-    for name, field in form_fields().items():
+    for name, values in _differing(rows).items():
+        texts = (
+            value if value in (ABSENT, NOT_USED) else value_text(value, name) for value in values
+        )
+        names = (labels[row.run_id] for row in rows)
+        found.append({"Setting": setting_title(name)} | dict(zip(names, texts, strict=True)))
+    return pd.DataFrame(found)
+
+
+def _differing(rows: Sequence[RunRow]) -> dict[str, list[Any]]:
+    """Return the values of each setting in which runs differ, one a run, by its name."""
+    found = {}
+    for name in form_fields():
         if is_followed(name, (row.settings for row in rows)):
             continue
         # A setting that an older version did not have yet.
         values = [_used_value(name, row.settings) for row in rows]
         if any(value != values[0] for value in values):
-            texts = (
-                value if value in (ABSENT, NOT_USED) else value_text(value, name)
-                for value in values
-            )
-            names = (labels[row.run_id] for row in rows)
-            found.append({"Setting": field.title} | dict(zip(names, texts, strict=True)))
-    return pd.DataFrame(found)
+            found[name] = values
+    return found
 
 
 def _used_value(name: str, settings: Mapping[str, Any]) -> Any:
@@ -94,6 +101,78 @@ def final_metrics(summaries: Mapping[str, dict[str, Any] | None]) -> pd.DataFram
         cells = {label: _final(summary, metric) for label, summary in summaries.items()}
         rows.append({"Metric": metric_name(metric)} | cells)
     return pd.DataFrame(rows)
+
+
+def comparison_table(
+    rows: Sequence[RunRow], summaries: Mapping[str, dict[str, Any] | None]
+) -> pd.DataFrame:
+    """Return runs as a table for programs, one line a run; what is not known is empty.
+
+    Args:
+        rows: The runs.
+        summaries: Their summaries by id; None where a run has not ended.
+
+    Returns:
+        Whose line it is, the best value on the validation items, each metric on the test items
+        with the ends of its interval where it has one, and the settings in which runs differ, by
+        their names.
+    """
+    settings = {
+        name: [None if value in (ABSENT, NOT_USED) else value for value in values]
+        for name, values in _differing(rows).items()
+    }
+    lines = [
+        _identity(row)
+        | _judged_line(row, summaries[row.run_id] or {})
+        | {name: values[at] for name, values in settings.items()}
+        for at, row in enumerate(rows)
+    ]
+    # What only some have stands where the others have it too, before the settings.
+    names = list(dict.fromkeys(name for line in lines for name in line if name not in settings))
+    # Not as numbers, of which a whole one would become floating beside an empty cell.
+    return pd.DataFrame(lines, columns=[*names, *settings], dtype=object)
+
+
+def _identity(row: RunRow) -> dict[str, Any]:
+    return {
+        "run": row.name,
+        "run_id": row.run_id,
+        "state": row.state,
+        "model": row.model,
+        "data": row.data,
+        "data_fingerprint": row.fingerprint,
+        "created_at": row.created_at,
+        "n_epochs_done": row.epoch,
+        "trained_s": row.trained_s,
+    }
+
+
+def _judged_line(row: RunRow, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of a run on the validation and on the test items, by metric."""
+    line: dict[str, Any] = {"best_epoch": summary.get("best_epoch")}
+    if row.metric:
+        line[f"valid_{row.metric}"] = row.best
+    found = _test_part(summary)
+    line["n_test"] = found.get("n_rows")
+    for metric, value in dict(found.get("metrics", {})).items():
+        line[f"test_{metric}"] = value
+        if metric in found.get("intervals", {}):
+            low, high = found["intervals"][metric]
+            line |= {f"test_{metric}_low": low, f"test_{metric}_high": high}
+    return line
+
+
+def _test_part(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a summary tells of the model on the test; of one without a report, metrics."""
+    try:
+        found: Mapping[str, Any] = summary["report"]["test"][NETWORK]
+        for low, high in found.get("intervals", {}).values():
+            float(low), float(high)
+        dict(found["metrics"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Damaged, or of a version that wrote no report.
+        return {"metrics": summary.get("test", {})}
+    return found
 
 
 def narrow_intervals(summaries: Mapping[str, dict[str, Any] | None]) -> str:

@@ -412,6 +412,7 @@ def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> N
     assert final.loc["NDCG@10", NASTY] == "0.2000 (0.1000 to 0.3000)"
     assert final.loc["NDCG@10", "second"] == "–"
     assert app.query_params["compare"] == f"{first.id},{second.id}"
+    assert "Comparison (CSV)" in [one.proto.label for one in app.get("download_button")]
 
 
 def test_a_comparison_is_named_in_the_address_only_while_it_is_one(make: Make) -> None:

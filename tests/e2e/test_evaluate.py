@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -78,3 +79,31 @@ def test_tables_of_runs_with_long_names_need_no_sideways_scrolling_on_a_small_sc
         assert tables.get_by_text(name.format(16)).count() == 2
         widths = "all => all.map(one => [one.scrollWidth, one.clientWidth])"
         assert all(whole <= seen for whole, seen in tables.evaluate_all(widths))
+
+
+def test_a_comparison_of_runs_is_a_file_with_the_figures_of_their_summaries(
+    server: Server, page: Page
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    runs = [
+        train(
+            dataset,
+            small_settings(n_epochs=1, hidden_size=size),
+            workspace=server.workspace,
+            name=f"hidden {size}",
+        )
+        for size in (8, 16)
+    ]
+    page.goto(f"{server.url}/runs?compare={runs[0].id},{runs[1].id}")
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Comparison (CSV)").click()
+    table = pd.read_csv(download.value.path()).set_index("run_id")
+    for run in runs:
+        summary, line = run.summary(), table.loc[run.id]
+        assert summary is not None
+        assert line["run"] == run.name
+        assert line["hidden_size"] == run.hyperparameters().hidden_size
+        assert line["test_ndcg@10"] == summary["test"]["ndcg@10"]
+        ends = summary["report"]["test"]["bert4rec"]["intervals"]["ndcg@10"]
+        assert [line["test_ndcg@10_low"], line["test_ndcg@10_high"]] == ends

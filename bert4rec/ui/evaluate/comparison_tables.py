@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.files import safe_name
-from bert4rec.spreadsheets import csv_text
+from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
@@ -119,22 +120,25 @@ def draw_files(comparison: Comparison, chosen: Chosen, tables: dict[str, pd.Data
         return json.dumps(comparison.document(chosen.against), indent=2, ensure_ascii=False)
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        icon = ":material/download:"
         for what, table in tables.items():
-            named = table.assign(entrant=[titles[key] for key in table["entrant"]])
-            st.download_button(
-                f"{what.capitalize()} (CSV)",
-                csv_text(named).encode(),
-                f"{name}-{what}.csv",
-                "text/csv",
-                icon=icon,
-                on_click="ignore",
-            )
+            draw_csv(what.capitalize(), f"{name}-{what}", partial(file_table, table, titles))
         st.download_button(
             "All (JSON)",
             json_text,
             f"{name}.json",
             "application/json",
-            icon=icon,
+            icon=":material/download:",
             on_click="ignore",
         )
+
+
+def file_table(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table of a comparison as its file has it: each by name, and by its id as `key`.
+
+    Args:
+        table: With the key of each as `entrant`.
+        titles: What each is called, by key.
+    """
+    keys, names = table["entrant"], list(table.columns)
+    names.insert(names.index("entrant") + 1, "key")
+    return table.assign(entrant=[titles[key] for key in keys], key=keys)[names]

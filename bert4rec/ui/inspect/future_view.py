@@ -21,7 +21,7 @@ from bert4rec.held_out.future_report import (
 )
 from bert4rec.held_out.future_words import finding, group_words, limits
 from bert4rec.plain_text import shortened
-from bert4rec.spreadsheets import csv_text
+from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
@@ -52,15 +52,11 @@ def draw_report(report: FutureReport) -> None:
     _draw_groups(report)
     for text in limits(report):
         st.caption(escape(text))
-    st.download_button(
-        "Figures (CSV)",
-        lambda: csv_text(plain_table(report)).encode(),
-        f"future-{safe_name(report.dataset)}.csv",
-        "text/csv",
-        key="inspect_future_csv",
-        icon=":material/download:",
-        help="Each figure above with the ends of its interval, of all groups.",
-        on_click="ignore",
+    draw_csv(
+        "Figures",
+        f"future-{safe_name(report.dataset)}",
+        lambda: plain_table(report),
+        about="Each figure above with the ends of its interval, of all groups.",
     )
 
 

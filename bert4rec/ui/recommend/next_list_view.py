@@ -16,8 +16,8 @@ from bert4rec.next_lists import NextList, next_lists, yardsticks
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.score_blocks import Scorer
-from bert4rec.spreadsheets import csv_text
 from bert4rec.ui import cache
+from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.inspect.inspected_model import draw_calibrated, ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
@@ -137,13 +137,10 @@ def draw_lists(
     if true_idx is not None and (told := trained_words(dataset, rivals, user_idx)):
         st.caption(escape(told))
     draw_calibrated(rivals.models, "on the page Inspect", n_before=len(history))
-    st.download_button(
-        "Lists (CSV)",
-        csv_text(file_table(rivals, found, recommender.vocabulary)).encode(),
-        f"next-{safe_name(dataset.user_id(user_idx))}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
+    draw_csv(
+        "Lists",
+        f"next-{safe_name(dataset.user_id(user_idx))}",
+        lambda: file_table(rivals, found, recommender.vocabulary),
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from bert4rec.errors import Bert4RecError
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
+from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate, strangers
 from bert4rec.ui.folded import folded
@@ -46,7 +47,7 @@ def draw_comparison(rows: list[RunRow]) -> None:
     labels = run_comparison.compared_labels(whole)
     _draw_part(lambda: _draw_settings(whole, labels))
     _draw_part(lambda: _draw_curves(whole, labels))
-    _draw_part(lambda: _draw_metrics(whole, labels))
+    _draw_part(lambda: _draw_figures(whole, labels))
     if len({row.fingerprint for row in whole}) == 1:
         draw_predictions({labels[row.run_id]: _run(row) for row in whole})
 
@@ -136,11 +137,23 @@ def _draw_table(name: str, chart: Chart, finding: str) -> None:
             draw_frame(table, height=TABLE_PX, column_config=figures, placeholder="–", alt=finding)
 
 
-def _draw_metrics(rows: list[RunRow], labels: dict[str, str]) -> None:
+def _draw_figures(rows: list[RunRow], labels: dict[str, str]) -> None:
+    """Draw what the runs came to, and offer that and what differs in settings as a file."""
     # What an earlier part of a run came to is not the result of one that goes on.
     summaries: dict[str, dict[str, Any] | None] = {
-        labels[row.run_id]: None if row.test is None else _run(row).summary() for row in rows
+        row.run_id: None if row.test is None else _run(row).summary() for row in rows
     }
+    _draw_metrics(rows, {labels[run_id]: found for run_id, found in summaries.items()})
+    draw_csv(
+        "Comparison",
+        "runs-comparison",
+        lambda: run_comparison.comparison_table(rows, summaries),
+        about="A line for each run: its id, all metrics with the ends of their intervals, and the"
+        " settings that differ, by their names.",
+    )
+
+
+def _draw_metrics(rows: list[RunRow], summaries: dict[str, dict[str, Any] | None]) -> None:
     if not any(summaries.values()):
         st.caption("None of them has been judged on the test items yet.")
         return

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bert4rec.runs.curves import Curves
+from bert4rec.spreadsheets import csv_text
 from bert4rec.view.curve_charts import DASHES, MAX_LOSS_POINTS, loss_overlay, metric_overlay
 from bert4rec.view.run_comparison import (
     MAX_COMPARED,
@@ -14,6 +17,7 @@ from bert4rec.view.run_comparison import (
     compared_ids,
     compared_labels,
     comparison_finding,
+    comparison_table,
     curve_table,
     final_difference,
     final_metrics,
@@ -215,3 +219,40 @@ def test_compared_curves_are_a_table_with_the_newest_epoch_first() -> None:
     losses, drawn = curve_table(loss_overlay(both)), loss_overlay(both).points
     assert list(losses.index) == [2, 1]
     assert losses.loc[2, "A"] == drawn.loc[drawn["series"] == "A", "value"].iloc[-1]
+
+
+def read_back(*given: Any) -> pd.DataFrame:
+    text = csv_text(comparison_table(*given))
+    return pd.read_csv(io.StringIO(text)).set_index("run_id")
+
+
+def test_a_comparison_as_csv_has_every_figure_in_full_and_the_settings_that_differ() -> None:
+    rows = [
+        replace(row("a", name="=one", learning_rate=0.003), best=1 / 3, epoch=3, trained_s=1.25),
+        replace(row("b", attention="causal", learning_rate=0.01), best=None, state="running"),
+    ]
+    metrics = {"ndcg@10": 0.23618010334227538, "hr@1": 1 / 7}
+    told = {"metrics": metrics, "intervals": {"ndcg@10": [0.2, 2 / 7]}, "n_rows": 3000}
+    ended = {"best_epoch": 2, "report": {"test": {"bert4rec": told}}}
+    found = read_back(rows, {"a": ended, "b": None})
+    one, other = found.loc["a"], found.loc["b"]
+    assert one["run"] == "'=one"
+    assert one["test_ndcg@10"] == metrics["ndcg@10"]
+    assert one["test_hr@1"] == 1 / 7
+    assert (one["test_ndcg@10_low"], one["test_ndcg@10_high"]) == (0.2, 2 / 7)
+    assert (one["valid_ndcg@10"], one["best_epoch"], one["n_test"]) == (1 / 3, 2, 3000)
+    assert (one["trained_s"], one["n_epochs_done"], one["data_fingerprint"]) == (1.25, 3, "f1")
+    # What is only known of one is empty of the other, and a setting that it does not use as well.
+    assert other[["best_epoch", "valid_ndcg@10", "test_ndcg@10", "mask_rate"]].isna().all()
+    assert list(found["learning_rate"]) == [0.003, 0.01]
+    assert one["mask_rate"] == small_settings().mask_rate
+    assert "n_layers" not in found
+
+
+def test_a_comparison_as_csv_takes_summaries_without_a_report_and_damaged_ones() -> None:
+    rows = [row(each) for each in "abc"]
+    cut = {"report": {"test": {"bert4rec": {"metrics": {"hr@1": 0.1}, "intervals": {"hr@1": 3}}}}}
+    plain = {"test": {"hr@1": 0.5}}
+    found = read_back(rows, {"a": plain, "b": plain | cut, "c": plain | {"report": []}})
+    assert list(found["test_hr@1"]) == [0.5, 0.5, 0.5]
+    assert "test_hr@1_low" not in found

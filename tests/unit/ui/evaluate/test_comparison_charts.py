@@ -18,6 +18,7 @@ from bert4rec.ui.evaluate.comparison_rows import (
     score_finding,
     score_rows,
 )
+from bert4rec.ui.evaluate.comparison_tables import file_table
 from bert4rec.words import MINUS
 
 METRIC = "ndcg@10"
@@ -201,3 +202,12 @@ def test_a_small_share_of_the_catalogue_is_not_told_as_nothing(made: Comparison)
         "Items that EASE lists are as popular as those people met; its lists reach 0.1% of the"
         " catalogue."
     )
+
+
+def test_a_file_of_a_comparison_tells_each_by_name_and_by_id(made: Comparison) -> None:
+    titles = {key: entrant.title for key, entrant in made.entrants.items()}
+    found = file_table(made.slices(), titles)
+    assert list(found.columns[:5]) == ["by", "slice", "n_rows", "entrant", "key"]
+    assert {titles[key] for key in found["key"]} == set(found["entrant"])
+    assert made.reference in set(found["key"])
+    assert list(made.slices()["ndcg@10"]) == list(found["ndcg@10"])
