@@ -14,7 +14,8 @@ from bert4rec.ui.evaluate.comparison_form import (
     draw_form,
     ended_runs,
 )
-from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report, key_of
+from bert4rec.ui.evaluate.comparison_report import LINK_NAMES, draw_report
+from bert4rec.ui.evaluate.comparison_tables import key_of
 from bert4rec.ui.evaluate.kept_comparisons import kept_labels, newest_of, open_kept
 from bert4rec.ui.evaluate_choice import CHOICE_KEY, CHOSEN_FOR_KEY, NEW, RUNS_KEY, show
 from bert4rec.ui.login import stop_strangers

@@ -226,9 +226,31 @@ def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison)
         "Wins and losses",
     }
     assert "Sun et al. 2019" in told
-    reached = made.lists("test")["coverage"]
+    # As the scores: the best first. Three are seen at a glance.
+    shown = table_with(app, "Verdict")["Who"].str.replace(r"(Model|Baseline)$", "", regex=True)
+    assert table_with(app, "Coverage")["Who"].tolist() == shown.tolist()
+    assert "Sort by" not in [box.label for box in app.selectbox]
+    keys = {entrant.title: key for key, entrant in made.entrants.items()}
+    reached = made.lists("test").set_index("entrant")["coverage"][[keys[who] for who in shown]]
     assert table_with(app, "Coverage")["Coverage"].tolist() == [f"{100 * x:.1f}%" for x in reached]
     assert linked(app, "comparison") == made.id
+
+
+def test_what_many_lists_are_like_is_ordered_by_what_is_asked_for_and_so_in_a_link(
+    run: Run, workspace: Path
+) -> None:
+    made = compare(run, ["popularity", "transitions", "ease"], workspace=workspace)
+    app = open_page(comparison=made.id)
+    assert linked(app, "sort") == "score"
+    by_score = table_with(app, "Coverage")["Who"].tolist()
+    app.selectbox(key="evaluate_sort").set_value("novelty").run()
+    told = table_with(app, "Novelty")["Novelty"].astype(float).tolist()
+    assert told == sorted(told, reverse=True)
+    assert table_with(app, "Coverage")["Who"].tolist() != by_score
+    assert linked(app, "sort") == "novelty"
+    other = open_page(comparison=made.id, sort="novelty")
+    assert table_with(other, "Coverage").equals(table_with(app, "Coverage"))
+    assert linked(open_page(comparison=made.id, sort="nonsense"), "sort") == "score"
 
 
 def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_away(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
-from bert4rec.ui.evaluate.comparison_rows import VERDICTS, p_words, verdict_of
+from bert4rec.ui.evaluate.comparison_rows import VERDICTS, best_first, p_words, verdict_of
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
 from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
 
@@ -119,8 +119,7 @@ def shown_by_default(
     scores: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str, metric: str
 ) -> list[str]:
     """Return whom a chart of slices shows at first: the reference, the best model and baselines."""
-    chosen = scores[scores["metric"] == metric].sort_values("value", ascending=False, kind="stable")
-    ordered = chosen["entrant"].tolist()
+    ordered = best_first(scores, metric)
     models = [key for key in ordered if entrants[key].kind == "run"]
     baselines = [key for key in ordered if entrants[key].kind != "run"]
     wanted = dict.fromkeys([reference, *models[:1], *baselines[:2]])

@@ -16,8 +16,20 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
-from bert4rec.ui.evaluate.comparison_rows import score_finding, score_rows, with_intervals
-from bert4rec.ui.evaluate.comparison_tables import Chosen, draw_files, draw_lists, draw_sampled
+from bert4rec.ui.evaluate.comparison_rows import (
+    best_first,
+    score_finding,
+    score_rows,
+    with_intervals,
+)
+from bert4rec.ui.evaluate.comparison_tables import (
+    Chosen,
+    draw_files,
+    draw_lists,
+    draw_sampled,
+    keep_valid,
+    key_of,
+)
 from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_words, tables_of
 from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
@@ -28,7 +40,7 @@ from bert4rec.words import counted, metric_name, metric_text, sentence, signed, 
 
 PART_NAMES = {"test": "Test", "unseen_users": "Users held out whole"}
 # Names of the address, and of what this visitor has chosen.
-LINK_NAMES = ("part", "against", "metric", "by", "one", "other")
+LINK_NAMES = ("part", "against", "metric", "by", "sort", "one", "other")
 REMAINING_COLUMNS = (
     Column(
         "p",
@@ -53,11 +65,6 @@ SHOWN_PX = 800
 NAME_PX = 420
 
 
-def key_of(name: str) -> str:
-    """Return where a choice is kept in this session."""
-    return f"evaluate_{name}"
-
-
 def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
     """Draw a comparison.
 
@@ -72,10 +79,11 @@ def draw_report(comparison: Comparison, others: Iterable[str]) -> None:
     scores, differences, slices = tables_of(comparison, chosen.part, chosen.against)
     _draw_scores(comparison, chosen, scores, differences)
     _draw_slices(comparison, chosen, scores, slices)
-    draw_lists(comparison, chosen)
+    order = best_first(scores, chosen.metric)
+    draw_lists(comparison, chosen, order)
     _draw_gallery(comparison, chosen, scores)
     _draw_other_splits(comparison, chosen, others)
-    draw_sampled(comparison, chosen)
+    draw_sampled(comparison, chosen, order)
     tables = {"scores": scores, "differences": differences, "slices": slices}
     draw_files(comparison, chosen, tables | {"lists": comparison.lists(chosen.part)})
 
@@ -98,9 +106,9 @@ def _draw_heading(comparison: Comparison) -> None:
 
 def _draw_choice(comparison: Comparison) -> Chosen:
     parts, keys = list(comparison.parts), list(comparison.entrants)
-    _keep_valid("part", parts, parts[0])
-    _keep_valid("against", keys, comparison.reference)
-    _keep_valid("metric", list(ALL_METRICS), MAIN_METRIC)
+    keep_valid("part", parts, parts[0])
+    keep_valid("against", keys, comparison.reference)
+    keep_valid("metric", list(ALL_METRICS), MAIN_METRIC)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Hold all against",
@@ -133,11 +141,6 @@ def _draw_choice(comparison: Comparison) -> Chosen:
     drawn = f", drawn from {part.n_all:,}" if part.n_all > len(part.rows) else ""
     st.caption(f"{counted(len(part.rows), 'test case')}{drawn}, the same for everybody.")
     return chosen
-
-
-def _keep_valid(name: str, options: list[str], usual: str) -> None:
-    if st.session_state.get(key_of(name)) not in options:
-        st.session_state[key_of(name)] = usual
 
 
 def _draw_scores(
@@ -187,7 +190,7 @@ def _draw_slices(
         return
     kinds, entrants = list(dict.fromkeys(slices["by"])), comparison.entrants
     slices = charts.worded_slices(slices)
-    _keep_valid("by", kinds, kinds[0])
+    keep_valid("by", kinds, kinds[0])
     st.subheader("Where they differ", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.segmented_control(
@@ -241,9 +244,9 @@ def _draw_gallery(comparison: Comparison, chosen: Chosen, scores: pd.DataFrame) 
     ordered = charts.shown_by_default(scores, comparison.entrants, chosen.against, chosen.metric)
     models = [key for key in keys if comparison.entrants[key].kind == "run"]
     first = chosen.against if chosen.against in models else models[0]
-    _keep_valid("one", keys, first)
+    keep_valid("one", keys, first)
     rivals = [key for key in [*ordered, *keys] if key != st.session_state[key_of("one")]]
-    _keep_valid("other", keys, rivals[0])
+    keep_valid("other", keys, rivals[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, label in (("one", "Of"), ("other", "Beside")):
             st.selectbox(

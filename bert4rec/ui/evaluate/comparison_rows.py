@@ -50,6 +50,12 @@ def p_words(p: float | None) -> str:
     return "<0.001" if p < 0.001 else number(p, digits_apart(p, LEVEL))
 
 
+def best_first(scores: pd.DataFrame, metric: str) -> list[Any]:
+    """Return the keys of all that were judged, the best by a metric first; ties as they came."""
+    chosen = scores[scores["metric"] == metric]
+    return [*chosen.sort_values("value", ascending=False, kind="stable")["entrant"]]
+
+
 def score_rows(
     scores: pd.DataFrame,
     differences: pd.DataFrame,
@@ -75,7 +81,7 @@ def score_rows(
     chosen = scores[scores["metric"] == metric].set_index("entrant")
     against = differences[differences["metric"] == metric].set_index("entrant")
     rows: dict[str, dict[str, Any]] = {}
-    for key in chosen.sort_values("value", ascending=False, kind="stable").index:
+    for key in best_first(scores, metric):
         row = chosen.loc[key]
         rows[key] = {
             # On a phone there is room for three columns.
@@ -166,9 +172,18 @@ def _standing(n: int, words: str) -> str:
     return f"{'is' if n == 1 else 'are'} {words}" if words else "cannot be told apart"
 
 
-def list_rows(lists: pd.DataFrame, entrants: Mapping[str, Entrant]) -> pd.DataFrame:
-    """Return what each entrant's lists are like, as a table to read."""
-    table = lists[["entrant", *LIST_FIGURES]].dropna(axis=1, how="all")
+def list_rows(
+    lists: pd.DataFrame, entrants: Mapping[str, Entrant], order: Sequence[str]
+) -> pd.DataFrame:
+    """Return what each entrant's lists are like, as a table to read.
+
+    Args:
+        lists: As `Comparison.lists` gives them.
+        entrants: Who was judged, by key.
+        order: Their keys, in the order of the lines.
+    """
+    table = lists.set_index("entrant").loc[list(order), LIST_FIGURES]
+    table = table.dropna(axis=1, how="all").reset_index()
     return table.assign(entrant=[entrants[key].title for key in table["entrant"]])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,9 @@ from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.view.markdown import escape
 from bert4rec.words import caption_of, metric_name, metric_text, number, signed
 
+# Fewer rows are seen at a glance, in whatever order.
+SORTED_FROM = 4
+BY_SCORE, ORDER_PX = "score", 180
 SAMPLED_TITLE = "Among 100 sampled items, as in the first paper"
 
 
@@ -78,26 +81,72 @@ class Chosen:
     metric: str
 
 
-def draw_lists(comparison: Comparison, chosen: Chosen) -> None:
-    """Draw how wide, new, diverse and popular the lists of each are."""
+def key_of(name: str) -> str:
+    """Return where a choice is kept in this session."""
+    return f"evaluate_{name}"
+
+
+def keep_valid(name: str, options: Sequence[str], usual: str) -> None:
+    """Choose what is usual where nothing is chosen, or what is not offered here."""
+    if st.session_state.get(key_of(name)) not in options:
+        st.session_state[key_of(name)] = usual
+
+
+def draw_lists(comparison: Comparison, chosen: Chosen, order: Sequence[str]) -> None:
+    """Draw how wide, new, diverse and popular the lists of each are.
+
+    Args:
+        comparison: The comparison.
+        chosen: What is looked at.
+        order: The keys of all, the best by the metric first.
+    """
     lists = comparison.lists(chosen.part)
     told = list_finding(lists, comparison.entrants, chosen.against)
     st.subheader("What the lists are like", anchor=False)
-    by = comparison.facts["diversity_by"]
-    how = "who met both items" if by == "co-occurrence" else f"the column “{caption_of(by)}”"
-    table = list_rows(lists, comparison.entrants)
-    draw_table(table, [one for one in LIST_COLUMNS if one.name in table], alt=told)
+    measured = comparison.facts["diversity_by"]
+    how = f"the column “{caption_of(measured)}”"
+    how = "who met both items" if measured == "co-occurrence" else how
+    table = list_rows(lists, comparison.entrants, order)
+    columns = [one for one in LIST_COLUMNS if one.name in table]
+    if len(table) >= SORTED_FROM:
+        table = _sorted(table, columns[1:], chosen.metric)
+    draw_table(table, columns, alt=told)
     st.caption(escape(f"{told} Diversity goes by {how}."))
 
 
-def draw_sampled(comparison: Comparison, chosen: Chosen) -> None:
-    """Draw the figures among sampled items, where they were asked for."""
+def _sorted(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> pd.DataFrame:
+    """Draw by which figure a table is sorted, and return it so; it comes by the metric."""
+    titles = {BY_SCORE: metric_name(metric)} | {one.name: one.title for one in columns}
+    keep_valid("sort", list(titles), BY_SCORE)
+    chosen = st.selectbox(
+        "Sort by",
+        list(titles),
+        key=key_of("sort"),
+        format_func=lambda name: titles[name],
+        help="The highest first.",
+        width=ORDER_PX,
+        persist_state="session",
+    )
+    if chosen == BY_SCORE:
+        return table
+    return table.sort_values(str(chosen), ascending=False, kind="stable")
+
+
+def draw_sampled(comparison: Comparison, chosen: Chosen, order: Sequence[str]) -> None:
+    """Draw the figures among sampled items, where they were asked for.
+
+    Args:
+        comparison: The comparison.
+        chosen: What is looked at.
+        order: The keys of all, the best by the metric first.
+    """
     found = comparison.sampled(chosen.part)
     if found.empty:
         return
     with folded(SAMPLED_TITLE, key="evaluate_sampled_open", icon=":material/history:") as is_open:
         if is_open:
             table = found.pivot_table(index="entrant", columns="metric", values="value", sort=False)
+            table = table.loc[list(order)]
             titles = [comparison.entrants[key].title for key in table.index]
             table.insert(0, "Who", titles)
             columns = [

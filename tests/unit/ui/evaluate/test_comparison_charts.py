@@ -189,8 +189,10 @@ def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Compar
 
 
 def test_list_rows_leave_out_what_nobody_has(made: Comparison) -> None:
-    rows = list_rows(made.lists(), made.entrants)
+    order = [*reversed(made.lists()["entrant"])]
+    rows = list_rows(made.lists(), made.entrants, order)
     assert "miscalibration" not in rows
+    assert rows["entrant"].tolist() == [made.entrants[key].title for key in order]
     assert np.isfinite(rows["diversity"].astype(float)).all()
     told = list_finding(made.lists(), made.entrants, made.reference)
     assert "of the catalogue" in told
