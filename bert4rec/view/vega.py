@@ -23,6 +23,8 @@ AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8, "labelFlush": Fals
 QUIET_TEXT: dict[str, Any] = {"type": "text", "color": "currentColor", "opacity": 0.75}
 # What a name in a legend takes: its letters, its sign and the space after it.
 LETTER_PX, SIGN_PX = 7.5, 48
+# What a letter takes on average; a name of wide ones is cut at its end as well.
+USUAL_LETTER_PX = 6.5
 # What an axis of figures with its title takes.
 AXIS_PX = 72
 # For what belongs to no line; holds on a light and a dark page.
@@ -59,11 +61,32 @@ def legend_of(
     widths = [LETTER_PX * len(name) + SIGN_PX for name in names]
     widest = max(widths, default=SIGN_PX)
     n_columns = f"{width} >= {sum(widths)} ? {len(names)} : max(1, floor({width} / {widest}))"
-    return TEXT | {
+    legend = {
         "title": None,
         "orient": orient,
         "columns": {"expr": n_columns},
-        "labelLimit": {"expr": f"width - {SIGN_PX}"},
         "padding": 0,
         "offset": 4,
+    }
+    return TEXT | names_within(f"width - {SIGN_PX}") | legend
+
+
+def names_within(room: str) -> dict[str, Any]:
+    """Return how names of a legend or an axis fit into a room: in two lines where need be.
+
+    Of one that is longer still the middle is left out.
+
+    Args:
+        room: In pixels, as an expression.
+    """
+    n = f"max(8, floor(({room}) / {USUAL_LETTER_PX}))"
+    # The first line may end before it is full, with a word.
+    most = f"floor(1.75 * {n})"
+    begin = f"slice(datum.label, 0, ceil({most} / 2) - 1)"
+    cut = f"{begin} + '…' + slice(datum.label, -floor({most} / 2))"
+    whole = f"(length(datum.label) <= {most} ? datum.label : {cut})"
+    line = f"regexp('(.{{1,' + {n} + '}})( +|$)', 'g')"
+    return {
+        "labelExpr": f"split(trim(replace({whole}, {line}, '$1\\n')), '\\n')",
+        "labelLimit": {"expr": room},
     }

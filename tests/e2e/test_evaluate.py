@@ -12,6 +12,8 @@ from tests.e2e.conftest import Server, Visit, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
+# The lines of names in a chart.
+LINES = "all => all.map(one => [...one.querySelectorAll('tspan')].map(line => line.textContent))"
 
 
 def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_others(
@@ -34,7 +36,7 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     expect(page.get_by_text(re.compile("^At least half of the 240 histories"))).to_be_visible()
     said = finding.inner_text()
 
-    page.get_by_role("combobox", name="By").click()
+    page.get_by_role("combobox", name="By", exact=True).click()
     page.get_by_role("option", name="HR@5", exact=True).click()
     expect(page).to_have_url(re.compile(r"metric=hr%40?5|metric=hr@5"))
     settle(page)
@@ -107,3 +109,35 @@ def test_a_comparison_of_runs_is_a_file_with_the_figures_of_their_summaries(
         assert line["test_ndcg@10"] == summary["test"]["ndcg@10"]
         ends = summary["report"]["test"]["bert4rec"]["intervals"]["ndcg@10"]
         assert [line["test_ndcg@10_low"], line["test_ndcg@10_high"]] == ends
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_names_stay_beside_their_figures_and_in_legends_are_not_cut_off(
+    theme: str, server: Server, visit: Visit
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    names = [f"balanced preset, hidden {size}, all events kept" for size in (8, 16)]
+    runs = [
+        train(dataset, small_settings(n_epochs=2), workspace=server.workspace, name=name)
+        for name in names
+    ]
+    made = compare(runs, workspace=server.workspace)
+    page = visit(viewport={"width": 390, "height": 900}, color_scheme=theme)
+    page.goto(f"{server.url}/evaluate?comparison={made.id}")
+    table = page.locator(".reading-table").first
+    expect(table).to_be_visible()
+    settle(page)
+    first = table.get_by_role("row").nth(1).get_by_role("cell").first
+    before = first.bounding_box()
+    assert table.evaluate("all => all.scrollWidth - all.clientWidth") > 50
+    table.evaluate("all => { all.scrollLeft = 50; }")
+    assert first.bounding_box() == before
+    # What goes on below it does not shine through.
+    ground = "of => getComputedStyle(of).backgroundColor"
+    assert first.evaluate(ground) == page.get_by_test_id("stApp").evaluate(ground)
+    page.goto(f"{server.url}/runs?compare={runs[0].id},{runs[1].id}")
+    legends = page.locator(".role-legend-label text")
+    expect(legends).to_have_count(4)
+    settle(page)
+    told = [" ".join(lines) for lines in legends.evaluate_all(LINES)]
+    assert told == names * 2

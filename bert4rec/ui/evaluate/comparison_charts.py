@@ -13,7 +13,7 @@ import pandas as pd
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, best_first, p_words, verdict_of
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, names_within
 from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
 
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
@@ -22,7 +22,8 @@ NEUTRAL_COLOR = "#8A939D"
 # The same on a light and a dark page, and apart under colour blindness.
 VERDICT_COLORS = ("#2E86C6", "#C8582F", NEUTRAL_COLOR)
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-MAX_LABEL_PX = 240
+# Names of rows: so wide at most, and as a share of the chart.
+MAX_LABEL_PX, LABEL_SHARE = 240, 0.4
 # What the name of a slice takes beside others.
 SLICE_PX = 100
 # Entrants beside each other in a chart of slices; more cannot be told apart.
@@ -47,7 +48,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
         }
     )
     y: dict[str, Any] = {"field": "who", "type": "nominal", "sort": None, "title": None}
-    y |= {"axis": AXIS | {"labelLimit": MAX_LABEL_PX}}
+    y |= {"axis": AXIS | names_within(f"min({MAX_LABEL_PX}, {LABEL_SHARE} * containerSize()[0])")}
     title = f"Difference in {metric_name(metric)} from the reference"
     x: dict[str, Any] = {"field": "low", "type": "quantitative", "title": title}
     signed_axis = {"tickCount": 6, "format": "+.3~f", "labelExpr": "datum.value ? datum.label : 0"}
