@@ -34,6 +34,19 @@ def shortened(text: str, limit: int) -> str:
     return contained(text if len(text) <= limit else text[: limit - 1].rstrip() + "…")
 
 
+def shortened_within(text: str, limit: int) -> str:
+    """Return text of at most `limit` signs without its middle, contained.
+
+    Example:
+        >>> shortened_within("Ode to Joy", 10), shortened_within("Ode to Joy", 7)
+        ('Ode to Joy', 'Ode…Joy')
+    """
+    if len(text) <= limit:
+        return contained(text)
+    n_end = limit // 2
+    return contained(text[: limit - n_end - 1].rstrip() + "…" + text[-n_end:].lstrip())
+
+
 def one_line(text: object) -> str:
     """Return text without line breaks and control signs, which a terminal would obey."""
     return printable(" ".join(str(text).split()))

@@ -128,7 +128,9 @@ def columns_of(runs: list[ListedRun], name_px: int) -> dict[str, Any]:
         help="That metric over the epochs, from the second validation on.",
     )
     tags = st.column_config.ListColumn(width=tags_px(runs))
-    name = st.column_config.TextColumn(width=name_px)
+    name = st.column_config.TextColumn(
+        width=name_px, help="Mark a row, or click twice on a name that is cut, to read it whole."
+    )
     return COLUMNS | {"Run": name, "Validation": curve, "Tags": tags}
 
 
@@ -145,7 +147,7 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     chosen = st.session_state.get(CHOSEN_KEY, [])
     room = name_room(listed.row.name for listed in runs)
     marked = draw_frame(
-        worded(table, {"Time": duration, "On disk": size}),
+        worded(table, {"Run": room.text, "Time": duration, "On disk": size}),
         hide_index=True,
         height=room.height(len(runs)),
         row_height=room.row,

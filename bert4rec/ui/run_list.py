@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bert4rec.data.collection import manifest_paths
+from bert4rec.plain_text import shortened_within
 from bert4rec.runs.curves import Curves, thinned
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
@@ -32,6 +33,8 @@ MIN_TAGS_PX, MAX_TAGS_PX = 80, 320
 MIN_NAME_PX, MAX_NAME_PX, LETTER_PX = 140, 200, 7
 ROW_PX, TALL_ROW_PX, N_LINES = 35, 66, 3
 MAX_ROWS, MAX_TALL = 11, 8
+# Of a name on one line of the widest column.
+N_LETTERS = (MAX_NAME_PX - CELL_PX) // LETTER_PX
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
@@ -214,21 +217,32 @@ class NameRoom(NamedTuple):
     width: int
     row: int
 
+    def text(self, name: str) -> str:
+        """Return a name as its cell shows it: where rows have one line, a long one is cut."""
+        return shortened_within(name, N_LETTERS) if self.row == ROW_PX else name
+
     def height(self, n_rows: int) -> int:
         """Return the height of a table of so many rows; it scrolls where that is much."""
         return ROW_PX + 2 + self.row * min(n_rows, MAX_ROWS if self.row == ROW_PX else MAX_TALL)
 
 
 def name_room(names: Iterable[str]) -> NameRoom:
-    """Return what room the longest name needs: a line, or three, in a wider column if need be.
+    """Return what room most names need: a line, or three, in a wider column if need be.
+
+    Rows are all of one height. Those of one line cut a few long names, unless these would look
+    alike then.
 
     Example:
-        >>> name_room(["first"]), name_room(["first", "the same with half of the dropout"])
-        (NameRoom(width=140, row=35), NameRoom(width=140, row=66))
+        >>> long = "the same with half of the dropout"
+        >>> name_room(["first"]), name_room(["first", long]), name_room([long])
+        (NameRoom(width=140, row=35), NameRoom(width=200, row=35), NameRoom(width=140, row=66))
     """
+    names = list(names)
     widest = LETTER_PX * max(map(len, names), default=0)
-    if widest + CELL_PX <= MIN_NAME_PX:
-        return NameRoom(MIN_NAME_PX, ROW_PX)
+    low = NameRoom(min(max(widest + CELL_PX, MIN_NAME_PX), MAX_NAME_PX), ROW_PX)
+    n_long = sum(len(name) > N_LETTERS for name in names)
+    if 2 * n_long <= len(names) and len({*map(low.text, names)}) == len({*names}):
+        return low
     # A line may end before it is full.
     wanted = ceil(widest / N_LINES) + CELL_PX + 3 * LETTER_PX
     return NameRoom(min(max(wanted, MIN_NAME_PX), MAX_NAME_PX), TALL_ROW_PX)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -25,7 +26,7 @@ from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
 from tests.divided import alike, keep
 from tests.factories import random_dataset, saved_dataset, small_settings
-from tests.reading import table_with, texts
+from tests.reading import plain, table_with, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -323,15 +324,39 @@ def test_what_all_runs_share_is_told_once_above_the_list(make: Make) -> None:
     assert "seed 7" not in texts(app)
 
 
-def test_names_that_are_long_are_not_cut_but_broken_into_lines(make: Make) -> None:
+def test_rows_are_as_tall_as_most_names_need_and_a_few_long_ones_lose_their_middle(
+    make: Make,
+) -> None:
     make("short")
     frame = open_runs().dataframe[0]
     assert frame.proto.row_height == 35
-    make("the same with half of the width and no dropout, all events kept")
+    long = make("the same with half of the width and no dropout, all events kept")
+    frame = open_runs().dataframe[0]
+    assert frame.proto.row_height == 35
+    assert shown_names(frame) == ["the same wit…l events kept", "short"]
+    # Whole it is in the table's own file, beneath a cell that is clicked twice, and where marked.
+    assert list(frame.value["Run"]) == [long.name, "short"]
+    assert long.name in plain(open_runs([long]))
+    make("the same with half of the width and all dropout, all events kept")
     frame = open_runs().dataframe[0]
     assert frame.proto.row_height == 66
+    assert shown_names(frame) == list(frame.value["Run"])
     # Letters of seven pixels fit into three lines.
     assert 7 * len(max(frame.value["Run"], key=len)) < 3 * name_room(frame.value["Run"]).width
+
+
+def test_long_names_that_would_look_alike_are_broken_into_lines(make: Make) -> None:
+    for name in ("one", "two", "three", *(f"all events kept, {n}, half the width" for n in "12")):
+        make(name)
+    frame = open_runs().dataframe[0]
+    assert frame.proto.row_height == 66
+    assert shown_names(frame) == list(frame.value["Run"])
+
+
+def shown_names(frame: Any) -> list[str]:
+    """Return the names in a list of runs as its cells show them."""
+    with pa.ipc.open_stream(frame.proto.arrow_data.styler.display_values) as read:
+        return [str(name) for name in read.read_pandas().iloc[:, 0]]
 
 
 def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:
