@@ -21,6 +21,7 @@ from bert4rec.ui.embeddings.map_controls import (
     ALIGNED_VIEWS,
     FOCUS_KEY,
     FOUND_KEY,
+    ZOOM_KEY,
     cluster_choice,
     draw_controls,
     draw_view_choice,
@@ -116,7 +117,8 @@ def draw_map_view(run: Run, recommender: Recommender) -> None:
     focus = focused_item(recommender.vocabulary)
     chosen = st.session_state.get(CHOSEN_KEY, [])
     path = path_items(recommender)
-    kept = [*(chosen if len(chosen) <= MAX_MARKED else []), *path, *([focus] if focus else [])]
+    marked = [item for item in (focus, st.session_state.get(ZOOM_KEY)) if item]
+    kept = [*(chosen if len(chosen) <= MAX_MARKED else []), *path, *marked]
     found = drawn_part(whole, kept, map_charts.MAX_DRAWN)
     labels = maps.cluster_labels(run, *cluster_choice(), whole)
     chart, panel = st.columns([2, 1])
@@ -156,7 +158,7 @@ def forget_other_dataset(recommender: Recommender) -> None:
     """Drop the items in hand when they belong to another catalogue."""
     fingerprint = recommender.dataset.fingerprint
     if st.session_state.get(DATASET_KEY, fingerprint) != fingerprint:
-        for key in (FOCUS_KEY, FOUND_KEY, CHOSEN_KEY, PATH_KEY, "embeddings_find"):
+        for key in (FOCUS_KEY, FOUND_KEY, ZOOM_KEY, CHOSEN_KEY, PATH_KEY, "embeddings_find"):
             st.session_state.pop(key, None)
     st.session_state[DATASET_KEY] = fingerprint
 
@@ -220,7 +222,7 @@ def draw_chart(run: Run, shown: Shown, recommender: Recommender, focus: int | No
         theme_type(),
         counts=vocabulary.counts[found.item_idx - 1],
         rings=rings,
-        zoomed_on=maps.rings_of(found.item_idx, recommender, st.session_state.get(FOUND_KEY)),
+        zoomed_on=maps.rings_of(found.item_idx, recommender, st.session_state.get(ZOOM_KEY)),
         path=maps.rows_of(found.item_idx, shown.path),
     )
     about = map_charts.map_words(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,14 @@ BEYOND_PERCENT = 1.0
 N_TICKS = 4
 # A column of fewer different numbers is taken for one of groups.
 LEAST_NUMBERS = 13
+# One with so many different texts, as a share of its cells, is one of ids.
+LEAST_IDS = 0.9
 # And one of so few other texts, as a share of all cells, for one of numbers all the same.
 MOST_ODD = 0.01
+
+
+# The answer reads whole columns of the item table, and is asked for many times a page.
+_ids: WeakKeyDictionary[Vocabulary, list[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,33 @@ class Colouring:
 def colours_of(vocabulary: Vocabulary) -> dict[str, str]:
     """Return what a map can be coloured by, each with a label that no other has.
 
-    Columns that group items come first, others last. A column that is called like what is ours
-    is told apart by its label, and where it has the very name by its key as well.
+    Columns that group items come first, others last; those of ids are left out, which would colour
+    a few points at random. A column that is called like what is ours is told apart by its label,
+    and where it has the very name by its key as well.
     """
     groups = category_columns(vocabulary)
-    others = [str(name) for name in vocabulary.table if name not in {*KNOWN_COLUMNS, *groups}]
+    ours = {*KNOWN_COLUMNS, *groups, *_id_columns(vocabulary)}
+    others = [str(name) for name in vocabulary.table if name not in ours]
     options = [*map(_option, groups), *((ours, ours) for ours in OURS), *map(_option, others)]
     return unique_labels(dict(options))
+
+
+def _id_columns(vocabulary: Vocabulary) -> list[str]:
+    """Return the columns that name each item by itself, or nearly: ids, addresses, descriptions."""
+    if vocabulary not in _ids:
+        names = set(map(str, vocabulary.table)) - {*KNOWN_COLUMNS}
+        _ids[vocabulary] = [name for name in names if _is_id(vocabulary, name)]
+    return _ids[vocabulary]
+
+
+def _is_id(vocabulary: Vocabulary, column: str) -> bool:
+    least = LEAST_IDS * int(vocabulary.table[column].notna().sum())
+    # The cells first: what they are taken for takes longer.
+    if vocabulary.table[column].astype(str).nunique() < least:
+        return False
+    if numbers_of(vocabulary, column) is not None:
+        return False
+    return bool(item_groups(vocabulary, column).nunique() >= least)
 
 
 def _option(column: str) -> tuple[str, str]:

@@ -110,14 +110,16 @@ function boxesAround(circles) {
 function placeNames(chart, labels, names, circles) {
   const taken = [];
   const around = boxesAround(circles);
-  const { width: end } = chart._fullLayout;
+  // Beyond the map stands the bar that tells of its colours.
+  const { l: start, w: length } = chart._fullLayout._size;
   labels.forEach((label, at) => {
     const element = names[at];
     element.style.display = "";
     const { width, height } = element.getBBox();
     const place = isHidden(chart, label) ? null : placeOn(chart, label);
     const free = (place ? boxesOf(label, place, width, height) : []).filter(
-      (each) => each.x >= 0 && each.x + width <= end && !taken.some((one) => meet(one, each)),
+      (each) =>
+        each.x >= start && each.x + width <= start + length && !taken.some((one) => meet(one, each)),
     );
     const box = free.find((each) => !around.some((one) => meet(one, each))) ?? free[0];
     if (!box) {

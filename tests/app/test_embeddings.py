@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -473,6 +474,35 @@ def test_a_link_shows_a_view_of_the_map_again() -> None:
     assert not other.exception
     assert "coloured by Cluster" in other.get("plotly_chart")[0].proto.alt
     assert "**Title 5**" in texts(other)
+
+
+def ranges(app: AppTest) -> list[list[float] | None]:
+    """Return which part of each axis a map shows at first; None for all of it."""
+    layout = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]
+    return [layout[axis].get("range") for axis in ("xaxis", "yaxis")]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_link_to_an_item_opens_with_it_and_its_neighbours_and_one_press_shows_the_whole_map() -> (
+    None
+):
+    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
+    app.query_params["map"], app.query_params["item"] = "pca", "t5"
+    app.switch_page("pages/embeddings.py").run()
+    found = open_map(embeddings_method="pca", embeddings_find="t5")
+    assert None not in ranges(app)
+    assert ranges(app) == ranges(found)
+    # A click on another item leaves the map as it stands.
+    app.session_state["embeddings_focus"] = 7
+    app.run()
+    assert ranges(app) == ranges(found)
+    button(app, "Whole map").click().run()
+    assert ranges(app) == [None, None]
+    assert "**Title 6**" in texts(app)
+    assert "Whole map" not in [one.label for one in app.button]
+    # What a link names is taken over once.
+    app.run()
+    assert ranges(app) == [None, None]
 
 
 @pytest.mark.usefixtures("run")

@@ -234,6 +234,24 @@ def test_groups_and_the_item_in_focus_are_named_and_no_name_lies_over_another(
         assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
 
 
+def test_no_name_lies_over_the_bar_of_colours(server: Server, visit: Visit) -> None:
+    run = named_run(server.workspace)
+    page = visit(viewport={"width": 1024, "height": 900})
+    page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&colour=Popularity")
+    bar = page.locator(".js-plotly-plot .colorbar .cbbg")
+    expect(bar).to_have_count(1)
+    settle(page)
+    # The item at the right end of the map, whose name has most room on the bar's side.
+    page.mouse.click(*max(page.evaluate(POINTS)))
+    expect(page.locator(".map-rings circle")).to_have_count(11)
+    settle(page)
+    begin = bar.bounding_box()
+    assert begin is not None
+    names = page.evaluate(NAMES)
+    assert [name["kind"] for name in names if name["kind"] == "focus"] == ["focus"]
+    assert all(name["box"][2] <= begin["x"] for name in names)
+
+
 def test_the_name_of_a_group_goes_and_comes_with_its_points(server: Server, page: Page) -> None:
     run = named_run(server.workspace)
     page.goto(f"{server.url}/embeddings?run={run.id}&map=pca&colour=genre")

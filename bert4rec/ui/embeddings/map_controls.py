@@ -24,6 +24,8 @@ ALIGNED_VIEWS = ("film", "pair")
 CLUSTER_METHODS = {"kmeans": "k-means", "density": "HDBSCAN"}
 FOCUS_KEY = "embeddings_focus"
 FOUND_KEY = "embeddings_found"
+# The item in whose surroundings a flat map begins; clicks on others leave it.
+ZOOM_KEY = "embeddings_zoomed_on"
 METHOD_KEY = "embeddings_cluster_method"
 OTHER_KEY = "embeddings_other"
 
@@ -120,11 +122,25 @@ def draw_controls(recommender: Recommender) -> None:
             except UnknownIdError as error:
                 chosen, problem = None, error
         if chosen != st.session_state.get(FOUND_KEY):
-            st.session_state[FOUND_KEY] = chosen
-            st.session_state[FOCUS_KEY] = chosen
+            for key in (FOUND_KEY, FOCUS_KEY, ZOOM_KEY):
+                st.session_state[key] = chosen
         draw_popovers(recommender)
+        _draw_way_out()
     if problem is not None:
         state.show_error(problem)
+
+
+def _draw_way_out() -> None:
+    """Offer the whole map where a part of it is shown; what is marked in it stays."""
+    is_flat = st.session_state["embeddings_dimensions"] == 2 and not is_aligned()
+    if is_flat and st.session_state.get(ZOOM_KEY) is not None:
+        st.button(
+            "Whole map",
+            type="tertiary",
+            icon=":material/zoom_out_map:",
+            key="embeddings_whole",
+            on_click=lambda: st.session_state.pop(ZOOM_KEY, None),
+        )
 
 
 def _found_item(vocabulary: Vocabulary) -> int | None:

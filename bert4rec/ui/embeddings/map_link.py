@@ -17,6 +17,7 @@ from bert4rec.ui.embeddings.map_controls import (
     NUMBERS,
     OTHER_KEY,
     VIEWS,
+    ZOOM_KEY,
     focused_item,
 )
 from bert4rec.ui.embeddings.map_path import path_user, take_path
@@ -52,7 +53,7 @@ def follow_link(vocabulary: Vocabulary) -> None:
     if "path" in link:
         take_path(link["path"])
     if link.get("item") in vocabulary:
-        st.session_state[FOCUS_KEY] = vocabulary.idx(link["item"])
+        st.session_state[FOCUS_KEY] = st.session_state[ZOOM_KEY] = vocabulary.idx(link["item"])
 
 
 def _take(link: Mapping[str, str], name: str, key: str, options: Collection[str]) -> None:

@@ -96,6 +96,22 @@ def test_no_two_choices_look_alike_and_each_can_be_had() -> None:
     assert groups == {"Interactions", *(f"{name} 0" for name in names)}
 
 
+def test_ids_are_no_choice_and_neither_is_what_is_different_for_nearly_every_item(
+    vocabulary: Vocabulary,
+) -> None:
+    assert {"genre", "year", "stars"} <= set(colours_of(vocabulary))
+    assert "code" not in colours_of(vocabulary)
+    table = vocabulary.table.assign(
+        address=["", "", *(f"http://a.b/{at}" for at in range(2, N))],
+        shelf=[f"shelf {at // 2}" for at in range(N)],
+        words=[f"{'one' if at % 2 else 'two'}, {at}" for at in range(N)],
+        nothing=pd.Series([None] * N),
+    )
+    told = set(colours_of(Vocabulary(table)))
+    assert "address" not in told
+    assert {"shelf", "year"} <= told
+
+
 def test_an_empty_cell_is_a_group_of_its_own() -> None:
     table = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "count": [1, 1]})
     table["second"] = pd.Series(["x", None], dtype="str")
