@@ -22,7 +22,8 @@ from bert4rec.ui.login import stop_strangers
 from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import choose_model, draw_sight, offer_models
 from bert4rec.ui.sequences import prediction_cards
-from bert4rec.ui.sequences.drafts import Draft, Edit, find_history, parse_items
+from bert4rec.ui.sequences.drafts import Draft, Edit, parse_items
+from bert4rec.ui.sequences.histories_of_items import find_history
 from bert4rec.ui.sequences.sequence_editor import draw_editor, draw_tools, find_item
 from bert4rec.ui.sequences.sequence_strip import draw_strip, length_words
 from bert4rec.ui.sequences.user_box import draw_user_box
@@ -38,7 +39,7 @@ LINK_KEY = "inspect_link"
 PRESSED_KEY = "inspect_pressed"
 PROBLEM_KEY, COMPOSE_PROBLEM_KEY = "inspect_problem", "inspect_compose_problem"
 USER_KEY = "inspect_user"
-LINK_NAMES = ("user", "mask", "items", "from")
+LINK_NAMES = ("user", "mask", "first", "items", "from")
 TOP_K = 10
 SURENESS = ":material/percent: How sure is it?"
 
@@ -262,13 +263,13 @@ def draw_places(recommender: Recommender, draft: Draft) -> None:
     before = predictions_before(recommender, draft, places) if draft.is_edited else None
     st.subheader("What the model puts there")
     if len(places) > 1 or before is not None:
-        prediction_cards.draw_places(prediction_cards.place_table(compared, titles, before))
+        prediction_cards.draw_places(compared, titles, before, draft.first)
     at = 0
     if len(places) > 1:
         chosen = st.segmented_control(
             "Hidden place",
             places,
-            format_func=lambda place: f"{place + 1}",
+            format_func=lambda place: str(draft.number(place)),
             default=places[0],
             required=True,
             key=f"inspect_place_{places}",

@@ -232,6 +232,40 @@ def test_a_pasted_sequence_that_is_cut_says_so() -> None:
     assert told == [f"Only the newest {MAX_ITEMS} of these {2 * MAX_ITEMS} items are looked at"]
 
 
+def test_a_place_of_a_long_history_has_one_number_wherever_it_is_named(workspace: Path) -> None:
+    n = MAX_ITEMS + 100
+    rows = [
+        {"user": f"u{user}", "item": f"t{(user + step) % 9}", "time": step}
+        for user in range(3)
+        for step in range(n)
+    ]
+    dataset = prepare(pd.DataFrame(rows), name="long", workspace=workspace)
+    settings = small_settings(n_epochs=1, max_seq_length=12, attention="causal")
+    train(dataset, settings, name="first", workspace=workspace)
+    train(dataset, settings, name="second", workspace=workspace)
+    app = open_inspect(user="u1", mask=f"{n - 3}.{n - 1}", first="100")
+    assert "newest 400 of 500 items" in texts(app)
+    assert [card.split(" ")[0] for card in cards(app)] == [str(at) for at in range(n - 11, n + 1)]
+    assert "The first 488 of 500 items are not shown here" in texts(app)
+    assert table_with(app, "Rank by past")["Place"].tolist() == [str(n - 3), str(n - 1)]
+    (places,) = [box for box in app.get("button_group") if box.label == "Hidden place"]
+    assert places.options == [str(n - 3), str(n - 1)]
+    assert f"Which items carry the prediction at place {n - 3}" in texts(app)
+    carried = table_with(app, "Bits it adds")["Place"].astype(int)
+    assert carried.between(n - 11, n).all()
+    open_tab(app, ":material/compare: Another model")
+    assert f"At place {n - 3} this model ranks" in texts(app)
+    assert table_with(app, "Rank there")["Place"].tolist() == [str(n - 3), str(n - 1)]
+    open_tab(app, ":material/edit: Edit the sequence")
+    (box,) = [box for box in app.selectbox if box.label == "Place"]
+    assert (box.options[0].split(" ")[0], box.options[-1].split(" ")[0]) == ("101", str(n))
+    assert app.query_params["mask"] == f"{n - 3}.{n - 1}"
+    assert app.query_params["first"] == "100"
+    # A link of before counted within the newest.
+    app = open_inspect(user="u1", mask=f"{MAX_ITEMS - 1}")
+    assert app.query_params["mask"] == f"{n - 1}"
+
+
 @pytest.mark.usefixtures("run")
 def test_an_item_too_many_is_refused_in_words() -> None:
     items = ".".join(["1"] * MAX_ITEMS)

@@ -21,17 +21,20 @@ LONGEST_LABEL = 48
 LEGEND_PX = 160
 
 
-def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
+def attention_table(
+    weights: np.ndarray, titles: Sequence[str], numbers: Sequence[int]
+) -> pd.DataFrame:
     """Return a row for each item that gets attention, layer and head, the most seen items alone.
 
     Args:
         weights: (layers, heads, n), see `attention.place_attention`.
         titles: Titles of the sequence, (n,).
+        numbers: What its places are called, (n,).
     """
     mean = weights.mean(axis=(0, 1))
     most = np.sort(np.argsort(-mean, kind="stable")[:N_ROWS])
     most = most[mean[most] > 0]
-    names = [f"{at + 1} · {shortened(titles[at], LONGEST_LABEL)}" for at in most]
+    names = [f"{numbers[at]} · {shortened(titles[at], LONGEST_LABEL)}" for at in most]
     rows = [
         {"item": name, "head": f"{layer + 1}.{head + 1}", "share": float(weights[layer, head, at])}
         for layer in range(weights.shape[0])
@@ -45,9 +48,9 @@ def attention_table(weights: np.ndarray, titles: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
-    """Draw where each head of each layer looks from the hidden place."""
-    table = attention_table(weights, titles)
+def draw_attention(weights: np.ndarray, titles: Sequence[str], numbers: Sequence[int]) -> None:
+    """Draw where each head of each layer looks from the hidden place; see `attention_table`."""
+    table = attention_table(weights, titles, numbers)
     st.caption(
         "**Not an explanation.** Attention tells where the model looks, not what it makes of it: "
         "an item that is looked at may change nothing. What would change is shown above."
@@ -83,7 +86,7 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str]) -> None:
         .configure_axis(**AXIS)
         .configure_legend(**TEXT)
     )
-    finding = attention_finding(weights, titles)
+    finding = attention_finding(weights, titles, numbers)
     st.altair_chart(chart, alt=finding)
     st.caption(escape(finding))
     with folded("As a table", key="inspect_attention_table") as is_open:
@@ -98,11 +101,11 @@ def by_head(table: pd.DataFrame) -> pd.DataFrame:
     return shares.rename_axis(index="Item", columns=None).reset_index()
 
 
-def attention_finding(weights: np.ndarray, titles: Sequence[str]) -> str:
+def attention_finding(weights: np.ndarray, titles: Sequence[str], numbers: Sequence[int]) -> str:
     """Return where the heads look most on average, in one sentence; see `attention_table`."""
     mean = weights.mean(axis=(0, 1))
     most = int(mean.argmax())
     return (
-        f"Over all heads place {most + 1}, “{titles[most]}”, gets the most: {mean[most]:.0%} of "
-        "the attention."
+        f"Over all heads place {numbers[most]}, “{titles[most]}”, gets the most: "
+        f"{mean[most]:.0%} of the attention."
     )

@@ -24,11 +24,13 @@ TOP_K = 10
 def draw_carriers(recommender: Recommender, draft: Draft, focus: int) -> None:
     """Draw which items carry the prediction at a hidden place, and where the model looks."""
     titles = [recommender.vocabulary.title(slot.item_idx) for slot in draft.slots]
-    st.markdown(f"Which items carry the prediction at place {focus + 1}")
+    st.markdown(f"Which items carry the prediction at place {draft.number(focus)}")
     fall = occlusion(recommender, draft.items, focus, draft.hidden)
-    explanation_table.draw_occlusion(fall, titles, focus)
+    numbers = [draft.number(at) for at in range(len(draft))]
+    explanation_table.draw_occlusion(fall, titles, focus, numbers=numbers)
     if st.toggle("Show attention by layer and head", key="inspect_attention"):
-        draw_attention(place_attention(recommender, draft.items, focus, draft.hidden), titles)
+        weights = place_attention(recommender, draft.items, focus, draft.hidden)
+        draw_attention(weights, titles, numbers)
 
 
 def draw_next(recommender: Recommender, draft: Draft) -> None:
@@ -61,7 +63,7 @@ def draw_next(recommender: Recommender, draft: Draft) -> None:
     fall = occlusion(recommender, items, len(shown))
     titles = [vocabulary.title(idx) for idx in items.tolist()]
     # Called as on the cards above, although what is hidden there is left out here.
-    numbers = [at + 1 for at in (*places, len(draft.slots))]
+    numbers = [draft.number(at) for at in (*places, len(draft.slots))]
     explanation_table.draw_occlusion(fall, titles, len(shown), subject="this item", numbers=numbers)
 
 

@@ -65,10 +65,10 @@ def draw_second(
     pair = [_predict(one, draft, both_see) for one in (recommender, other)]
     names = list(run_labels({run.id: run, second.id: second}).values())
     titles = [recommender.vocabulary.title(one.true_idx) for one in pair[0]]
-    st.markdown(f"**{escape(pair_finding(pair, both_see, focus))}**")
+    st.markdown(f"**{escape(pair_finding(pair, both_see, focus, draft.first))}**")
     if draft.user:
         _draw_training(draft.user, dict(zip(names, (recommender, other), strict=True)))
-    _draw_places(pair_table(pair, titles), names)
+    _draw_places(pair_table(pair, titles, draft.first), names)
     at = both_see.index(focus) if focus in both_see else 0
     for column, name, found in zip(st.columns(2), names, pair, strict=True):
         with column:
@@ -98,13 +98,15 @@ def _predict(recommender: Recommender, draft: Draft, places: list[int]) -> list[
     return predict_masked(recommender, draft.items, places, context=widest, k=TOP_K)
 
 
-def pair_finding(pair: list[list[Prediction]], places: list[int], focus: int) -> str:
-    """Return how both models rank the hidden items, in one sentence."""
+def pair_finding(
+    pair: list[list[Prediction]], places: list[int], focus: int, first: int = 0
+) -> str:
+    """Return how both models rank the hidden items, in one sentence; see `pair_table`."""
     at = places.index(focus) if focus in places else 0
     one, two = (found[at].true_rank + 1 for found in pair)
     said = (
-        f"At place {places[at] + 1} this model ranks the true item {ordinal(one)}, the other "
-        f"one {ordinal(two)}"
+        f"At place {first + places[at] + 1} this model ranks the true item {ordinal(one)}, the "
+        f"other one {ordinal(two)}"
     )
     if len(places) == 1:
         return f"{said}."
@@ -116,12 +118,18 @@ def pair_finding(pair: list[list[Prediction]], places: list[int], focus: int) ->
     )
 
 
-def pair_table(pair: list[list[Prediction]], titles: list[str]) -> pd.DataFrame:
-    """Return a row for each hidden place: ranks from 1 and bits of both models, and their gap."""
+def pair_table(pair: list[list[Prediction]], titles: list[str], first: int = 0) -> pd.DataFrame:
+    """Return a row for each hidden place: ranks from 1 and bits of both models, and their gap.
+
+    Args:
+        pair: What each of them puts there.
+        titles: The true items'.
+        first: How many places stand before those of the sequence.
+    """
     return pd.DataFrame(
         [
             {
-                "place": one.position + 1,
+                "place": first + one.position + 1,
                 "item": title,
                 "rank": one.true_rank + 1,
                 "other_rank": two.true_rank + 1,

@@ -8,12 +8,13 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
 
 # Longer ones are cut to their newest items: no window of a model is longer by far.
 MAX_ITEMS = 400
+# Of items that stand before these.
+MAX_NUMBER = 10**9
 # Near misses are looked for among all items, which takes a while for each.
 MAX_PROBLEMS = 5
 
@@ -39,11 +40,18 @@ class Draft:
 
     Every change returns a new draft; hidden places and origins move with their items. A place that
     is not there changes nothing.
+
+    Args:
+        slots: The places.
+        original: The items that they were made from.
+        user: Whose history that is; nothing for none.
+        first: How many items of that history stand before these, and are not looked at.
     """
 
     slots: tuple[Slot, ...]
     original: tuple[int, ...]
     user: str = ""
+    first: int = 0
 
     def __post_init__(self) -> None:
         """Check the number of items.
@@ -59,10 +67,12 @@ class Draft:
 
     @classmethod
     def of(cls, items: Iterable[int], user: str = "", hidden: Iterable[int] = ()) -> Draft:
-        """Start from items, which become the original."""
-        whole = tuple(int(item) for item in items)[-MAX_ITEMS:]
-        slots = tuple(Slot(item, at) for at, item in enumerate(whole))
-        return cls(slots, whole, user).hiding(hidden)
+        """Start from the newest of these items, which become the original."""
+        whole = tuple(int(item) for item in items)
+        newest = whole[-MAX_ITEMS:]
+        slots = tuple(Slot(item, at) for at, item in enumerate(newest))
+        first = len(whole) - len(newest) if user else 0
+        return cls(slots, newest, user, first).hiding(hidden)
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -76,6 +86,10 @@ class Draft:
     def hidden(self) -> list[int]:
         """The hidden positions, in order."""
         return [at for at, slot in enumerate(self.slots) if slot.is_hidden]
+
+    def number(self, position: int) -> int:
+        """Return what a place is called: its number in the whole history, from 1."""
+        return self.first + position + 1
 
     @property
     def is_edited(self) -> bool:
@@ -151,11 +165,13 @@ class Draft:
         """Go back to the original; what was hidden of it stays hidden."""
         origins = [slot.origin for slot in self.slots if slot.is_hidden]
         hidden = [origin for origin in origins if origin is not None]
-        return Draft.of(self.original, self.user, hidden)
+        return replace(Draft.of(self.original, self.user, hidden), first=self.first)
 
     def link(self) -> dict[str, str]:
         """Return the parameters of an address that shows this draft again."""
-        link = {"mask": ".".join(str(at + 1) for at in self.hidden)}
+        link = {"mask": ".".join(str(self.number(at)) for at in self.hidden)}
+        # Without it numbers are those within the newest items, as links had them once.
+        link["first"] = str(self.first or "")
         if self.user:
             link["user"] = self.user
         if self.is_edited or not self.user:
@@ -169,8 +185,8 @@ class Draft:
         """Build the draft that an address names.
 
         Args:
-            link: `items`, `mask`, `user` and `from`, what the items were before they were edited;
-                each optional.
+            link: `items`, `mask`, `user`, `first`, and `from`, what the items were before they
+                were edited; each optional.
             original: The user's history, None without a user.
             n_items: Size of the catalogue.
 
@@ -179,7 +195,8 @@ class Draft:
         """
         shown = link_numbers(link.get("items", ""), 1, n_items)
         before = link_numbers(link.get("from", ""), 1, n_items) or shown
-        hidden = [at - 1 for at in link_numbers(link.get("mask", ""), 1, MAX_ITEMS)]
+        (first,) = link_numbers(link.get("first") or "0", 0, MAX_NUMBER) or [0]
+        hidden = link_numbers(link.get("mask", ""), 1, first + MAX_ITEMS)
         if max(len(shown), len(before)) > MAX_ITEMS:
             raise misfit()
         pinned = [int(item) for item in original] if original is not None else before
@@ -187,35 +204,13 @@ class Draft:
             raise SettingsError(["the address names no sequence"], fix="Choose a user.")
         draft = cls.of(pinned, link.get("user", ""))
         if shown and tuple(shown) != draft.original:
-            draft = replace(draft, slots=_aligned(draft.original, shown))
-        return draft.hiding(hidden)
+            draft = replace(draft, slots=_aligned(draft.original, shown), first=first)
+        start = draft.number(0) if first else 1
+        return draft.hiding(number - start for number in hidden)
 
 
 # An edit is made to the draft as it is by then: a click may come before the last one is drawn.
 Edit = Callable[[Draft], Draft]
-
-
-def find_history(dataset: SequenceDataset, item_idx: int, window: int) -> tuple[int, int] | None:
-    """Return a user who met an item and its position there, None where nobody can be shown.
-
-    The item stands inside the window of the newest items, with others on both sides if there is
-    such a history.
-
-    Args:
-        dataset: The histories.
-        item_idx: 1..N.
-        window: Items that a model sees.
-
-    Cost: all interactions are read once.
-    """
-    rows = np.flatnonzero(dataset.items == item_idx)
-    users = np.searchsorted(dataset.offsets, rows, side="right") - 1
-    after = dataset.offsets[users + 1] - rows - 1
-    before = rows - dataset.offsets[users]
-    is_seen = after < min(window, MAX_ITEMS)
-    is_best = is_seen & (after > 0) & (before > 0)
-    found = np.flatnonzero(is_best if is_best.any() else is_seen)
-    return (int(users[found[0]]), int(before[found[0]])) if len(found) else None
 
 
 def link_numbers(text: str, lowest: int, highest: int) -> list[int]:

@@ -254,6 +254,7 @@ def place_table(
     compared: dict[str, list[Prediction]],
     titles: Sequence[str],
     before: dict[int, Prediction] | None,
+    first: int = 0,
 ) -> pd.DataFrame:
     """Return one row for each hidden place, with ranks from 1 by context.
 
@@ -261,12 +262,13 @@ def place_table(
         compared: See `explain.compare_contexts`.
         titles: True titles, beside the predictions.
         before: Position → prediction in the pinned original, if the sequence was edited.
+        first: How many places stand before those of the sequence.
     """
     rows = []
     for at, title in enumerate(titles):
         # The last context shows the most.
         widest = list(compared.values())[-1][at]
-        row = {"place": widest.position + 1, "item": title}
+        row = {"place": first + widest.position + 1, "item": title}
         row |= {context: found[at].true_rank + 1 for context, found in compared.items()}
         row["bits"] = round(widest.bits, 1)
         if before is not None:
@@ -277,8 +279,14 @@ def place_table(
     return pd.DataFrame(rows)
 
 
-def draw_places(table: pd.DataFrame) -> None:
-    """Draw the hidden places as one table."""
+def draw_places(
+    compared: dict[str, list[Prediction]],
+    titles: Sequence[str],
+    before: dict[int, Prediction] | None,
+    first: int,
+) -> None:
+    """Draw the hidden places as one table; see `place_table`."""
+    table = place_table(compared, titles, before, first)
     rank = "Rank of the true item"
     columns = [
         count_column("place", "Place"),

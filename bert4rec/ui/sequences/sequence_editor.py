@@ -173,7 +173,10 @@ def draw_editor(draft: Draft, vocabulary: Vocabulary, on_change: Change) -> None
 
 def _choose_place(draft: Draft, vocabulary: Vocabulary) -> int:
     # The box holds on to an option by its text, so another sequence needs another box.
-    names = [f"{at} · {vocabulary.title(s.item_idx)}" for at, s in enumerate(draft.slots, 1)]
+    names = [
+        f"{draft.number(at)} · {vocabulary.title(slot.item_idx)}"
+        for at, slot in enumerate(draft.slots)
+    ]
     last = min(st.session_state.get(PLACE_KEY, len(draft) // 2), len(draft) - 1)
     key = f"{PLACE_KEY}_{hash(draft.slots)}_{last}"
     at = names.index(st.selectbox("Place", names, index=last, key=key) or names[last])

@@ -79,7 +79,8 @@ def draw_strip(
             )
     if start:
         st.caption(
-            f"The first {number(start)} of {number(len(draft))} items are not shown here: cards "
+            f"The first {number(draft.first + start)} of {number(draft.first + len(draft))} items "
+            "are not shown here: cards "
             f"are for the newest {number(window)}, as many as the model reads at once."
         )
 
@@ -123,7 +124,8 @@ def _choose_part(draft: Draft, parts: Sequence[range]) -> range:
 
     def words(at: int) -> str:
         n_hidden = sum(draft.slots[place].is_hidden for place in parts[at])
-        return f"{parts[at][0] + 1}–{parts[at][-1] + 1}" + (f", {n_hidden} hidden" * bool(n_hidden))
+        ends = f"{draft.number(parts[at][0])}–{draft.number(parts[at][-1])}"
+        return ends + (f", {n_hidden} hidden" * bool(n_hidden))
 
     at = st.segmented_control(
         "Items",
@@ -150,7 +152,7 @@ def _card(
     draft: Draft, at: int, title: str, marked: tuple[str | None, str], days: Sequence[str]
 ) -> str:
     slot, (group, sign) = draft.slots[at], marked
-    lines = [f"{at + 1} · **{escape(title)}**"]
+    lines = [f"{draft.number(at)} · **{escape(title)}**"]
     # On one line, so that a card is as tall as its neighbours.
     notes = [] if group is None else [escape(group or "–")]
     if group and not slot.is_hidden:

@@ -7,7 +7,8 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
-from bert4rec.ui.sequences.drafts import MAX_ITEMS, Draft, find_history, parse_items
+from bert4rec.ui.sequences.drafts import MAX_ITEMS, Draft, parse_items
+from bert4rec.ui.sequences.histories_of_items import find_history
 
 VOCABULARY = Vocabulary(
     pd.DataFrame(
@@ -75,6 +76,42 @@ def test_a_long_history_is_cut_to_its_newest_items() -> None:
     draft = Draft.of(range(1, MAX_ITEMS + 11))
     assert len(draft) == MAX_ITEMS
     assert draft.items[-1] == MAX_ITEMS + 10
+
+
+def test_places_of_a_long_history_are_numbered_within_all_of_it_and_so_in_a_link() -> None:
+    history = range(1, MAX_ITEMS + 101)
+    draft = Draft.of(history, "ann", [4])
+    assert [draft.number(at) for at in (0, 4, MAX_ITEMS - 1)] == [101, 105, MAX_ITEMS + 100]
+    assert draft.link() == {"user": "ann", "mask": "105", "first": "100"}
+    assert Draft.from_link(draft.link(), history, 600) == draft
+    edited = draft.without(0).inserted(2, 9)
+    assert edited.hidden == [4]
+    assert edited.link()["mask"] == "105"
+    assert Draft.from_link(edited.link(), history, 600) == edited
+    assert edited.restored() == draft
+    # A history that ends earlier has the same numbers, and its link leads to the same place.
+    earlier = Draft.of(history[:-20], "ann", [30])
+    assert earlier.link()["mask"] == "111"
+    opened = Draft.from_link(earlier.link(), history, 600)
+    assert opened.items[opened.hidden].tolist() == earlier.items[earlier.hidden].tolist() == [111]
+
+
+def test_links_of_before_address_places_within_the_newest_items_still() -> None:
+    opened = Draft.from_link({"user": "ann", "mask": "5"}, range(1, MAX_ITEMS + 101), 600)
+    assert opened.hidden == [4]
+    assert opened.link()["mask"] == "105"
+
+
+def test_a_link_to_places_before_those_that_are_looked_at_hides_the_others() -> None:
+    link = {"user": "ann", "mask": "7.105", "first": "100"}
+    assert Draft.from_link(link, range(1, MAX_ITEMS + 101), 600).hidden == [4]
+    assert Draft.from_link(link, range(1, 10), 600).hidden == [6]
+    with pytest.raises(SettingsError):
+        Draft.from_link(link | {"first": "many"}, range(1, 10), 600)
+
+
+def test_a_pasted_sequence_is_numbered_by_itself() -> None:
+    assert Draft.of(range(1, MAX_ITEMS + 11)).number(0) == 1
 
 
 @pytest.mark.parametrize(
