@@ -23,7 +23,7 @@ from bert4rec.metrics import (
     popular_share,
 )
 from bert4rec.ranking import Removal, top_and_ranks
-from bert4rec.score_blocks import Scorer, SharedScorer, are_long, score_blocks
+from bert4rec.score_blocks import ChosenScores, Scorer, SharedScorer, are_long, score_blocks
 from bert4rec.shared_ranks import SharedRanks
 from bert4rec.threads import side_by_side
 from bert4rec.training_part import TrainingPart
@@ -46,12 +46,15 @@ class Judgement:
         targets: The held-out items, indices 1..N, int64 (n,).
         ranks: Rank of each target from 0, int64 (n,).
         top: The best items of each row, indices 1..N, 0 where fewer are left, int64 (n, K).
+        among_ranks: Rank of each target among chosen items from 0, ties against it, int64 (n,);
+            None where that was not asked for.
     """
 
     rows: Segments
     targets: np.ndarray
     ranks: np.ndarray
     top: np.ndarray
+    among_ranks: np.ndarray | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return all metrics at all cut-offs."""
@@ -99,40 +102,128 @@ def judge(
         n_threads: Threads that take batches side by side.
         tell: Told after each batch how many rows are ranked, by one thread at a time.
     """
-    targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
-    shared = None
-    # Shorter rows are compared whole in less time than their exceptions are sorted.
-    if isinstance(scorer, SharedScorer) and are_long(dataset.n_items):
-        shared = SharedRanks(scorer)
-    ranks = np.empty(len(rows), dtype=np.int64)
-    top = np.empty((len(rows), min(list_length, dataset.n_items)), dtype=np.int64)
+    asked = _Asked(scorer, dataset, rows, remove_seen, list_length)
+    _rank(asked, batch_size, n_threads, tell)
+    return asked.judgement()
 
+
+def judge_among(
+    scorer: Scorer,
+    dataset: SequenceDataset,
+    rows: Segments,
+    among: np.ndarray,
+    *,
+    batch_size: int = 1024,
+    remove_seen: bool,
+    n_threads: int = 1,
+) -> Judgement:
+    """Rank every row's next item among the whole catalogue, and among chosen items beside it.
+
+    Args:
+        scorer: Scores the catalogue for histories.
+        dataset: Holds the rows.
+        rows: Histories whose next interaction is the target.
+        among: The items that stand beside the target of each row, indices 1..N, (n, M).
+        batch_size: Rows scored at once.
+        remove_seen: As for `judge`; it has no say in the rank among chosen items.
+        n_threads: Threads that take batches side by side.
+
+    Cost: the scores are made once for both.
+    """
+    asked = _Asked(scorer, dataset, rows, remove_seen, LIST_LENGTH, among)
+    _rank(asked, batch_size, n_threads, None)
+    return asked.judgement()
+
+
+def _rank(
+    asked: _Asked, batch_size: int, n_threads: int, tell: Callable[[int], None] | None
+) -> None:
+    """Rank batch after batch, and tell after each how many rows are ranked."""
     n_ranked, counting = 0, threading.Lock()
 
     def rank(batch: slice) -> None:
         nonlocal n_ranked
-        rank_rows(batch)
+        asked.rank(batch)
         with counting:
             n_ranked += batch.stop - batch.start
             if tell is not None:
                 tell(n_ranked)
 
-    @torch.inference_mode()
-    def rank_rows(batch: slice) -> None:
-        histories = Histories.at(dataset, rows.take(batch))
-        if shared is not None:
-            removed = histories if remove_seen else None
-            top[batch], ranks[batch] = shared.top_and_ranks(
-                histories, targets[batch], list_length, removed
-            )
-            return
-        for part, blocks in score_blocks(scorer, histories, dataset.n_items):
-            removal = Removal(histories.take(part) if remove_seen else None)
-            found = top_and_ranks(blocks, targets[batch][part], list_length, removal)
-            top[batch][part], ranks[batch][part] = (values.cpu().numpy() for values in found)
+    side_by_side(rank, len(asked.rows), batch_size, n_threads)
 
-    side_by_side(rank, len(rows), batch_size, n_threads)
-    return Judgement(rows, targets, ranks, top)
+
+class _Asked:
+    """What is asked of a scorer about rows, and what came out so far.
+
+    Args:
+        scorer: Scores the catalogue for histories.
+        dataset: Holds the rows.
+        rows: Histories whose next interaction is the target.
+        remove_seen: Whether items of the history leave the ranking.
+        list_length: How many of the best items of each row are looked for.
+        among: Items that stand beside the target of each row, (n, M); None: it has no such rank.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        dataset: SequenceDataset,
+        rows: Segments,
+        remove_seen: bool,
+        list_length: int,
+        among: np.ndarray | None = None,
+    ) -> None:
+        self.scorer, self.dataset, self.rows = scorer, dataset, rows
+        self.removes_seen, self.list_length, self.among = remove_seen, list_length, among
+        self.targets = np.asarray(dataset.items[rows.ends], dtype=np.int64)
+        self.shared = None
+        # Shorter rows are compared whole in less time than their exceptions are sorted.
+        if isinstance(scorer, SharedScorer) and are_long(dataset.n_items):
+            self.shared = SharedRanks(scorer)
+        self.ranks, self.among_ranks = np.empty((2, len(rows)), dtype=np.int64)
+        width = min(list_length, dataset.n_items)
+        self.top = np.empty((len(rows), width), dtype=np.int64)
+
+    def judgement(self) -> Judgement:
+        """Return what came out of all rows."""
+        among_ranks = None if self.among is None else self.among_ranks
+        return Judgement(self.rows, self.targets, self.ranks, self.top, among_ranks)
+
+    @torch.inference_mode()
+    def rank(self, batch: slice) -> None:
+        """Rank some rows."""
+        histories = Histories.at(self.dataset, self.rows.take(batch))
+        if self.shared is not None:
+            self._rank_shared(self.shared, batch, histories)
+            return
+        targets, wanted = self.targets[batch], self._wanted(batch)
+        for part, blocks in score_blocks(self.scorer, histories, self.dataset.n_items):
+            removal = Removal(histories.take(part) if self.removes_seen else None)
+            chosen = None if wanted is None else ChosenScores(wanted[part])
+            found = top_and_ranks(blocks, targets[part], self.list_length, removal, chosen=chosen)
+            self.top[batch][part], self.ranks[batch][part] = (one.cpu().numpy() for one in found)
+            if chosen is not None:
+                self.among_ranks[batch][part] = _first_ranks(chosen.scores().cpu().numpy())
+
+    def _rank_shared(self, shared: SharedRanks, batch: slice, histories: Histories) -> None:
+        told, removed = shared.scorer.exceptions(histories), None
+        if self.removes_seen:
+            removed = histories
+        found = shared.top_and_ranks(told, self.targets[batch], self.list_length, removed)
+        self.top[batch], self.ranks[batch] = found
+        if (wanted := self._wanted(batch)) is not None:
+            self.among_ranks[batch] = _first_ranks(shared.chosen_scores(told, wanted))
+
+    def _wanted(self, batch: slice) -> np.ndarray | None:
+        """Return the target and what stands beside it of some rows, (B, 1 + M)."""
+        if self.among is None:
+            return None
+        return np.concatenate([self.targets[batch, None], self.among[batch]], axis=1)
+
+
+def _first_ranks(scores_bm: np.ndarray) -> np.ndarray:
+    """Return the rank of the first of each row's scores, ties against it, int64 (B,)."""
+    return np.asarray((scores_bm[:, 1:] >= scores_bm[:, :1]).sum(axis=1))
 
 
 def summarise(judgement: Judgement, counts: np.ndarray) -> dict[str, Any]:

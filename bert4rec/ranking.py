@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bert4rec.histories import Histories
 from bert4rec.metrics import CUT_OFFS
-from bert4rec.score_blocks import Blocks, LogSums, Products
+from bert4rec.score_blocks import Blocks, ChosenScores, LogSums, Products
 
 # Neighbouring items whose best score stands for all of them while the best are looked for.
 GROUP_ITEMS = 64
@@ -174,6 +174,7 @@ def top_and_ranks(
     k: int,
     removal: Removal,
     log_sums: LogSums | None = None,
+    chosen: ChosenScores | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return what `top_items` and `ranks_of` say of the whole rows once items have left.
 
@@ -183,6 +184,7 @@ def top_and_ranks(
         k: Length of the lists; 0 spares the search for the best.
         removal: What leaves the ranking.
         log_sums: Takes in all scores, also those of items that leave.
+        chosen: Takes some of them out, also of items that leave.
 
     Returns:
         The K best items of each row, (B, K), 0 behind them where fewer are left; the rank of its
@@ -196,17 +198,19 @@ def top_and_ranks(
         least_b1 = _least_scores(blocks, targets, removal)
     else:
         # What leaves may be gone when they are read again.
-        least_b1 = _target_scores(_summed(blocks, log_sums), targets, removal)
-        log_sums = None
-    ranks = _ranks(_read(_summed(blocks, log_sums), removal, top), least_b1)
+        least_b1 = _target_scores(_heard(blocks, log_sums, chosen), targets, removal)
+        log_sums = chosen = None
+    ranks = _ranks(_read(_heard(blocks, log_sums, chosen), removal, top), least_b1)
     return top.items.masked_fill(top.scores == -torch.inf, 0), ranks
 
 
-def _summed(blocks: Blocks, log_sums: LogSums | None) -> Blocks:
-    """Yield blocks once their scores are taken into the sums, if there are some."""
+def _heard(blocks: Blocks, log_sums: LogSums | None, chosen: ChosenScores | None) -> Blocks:
+    """Yield blocks once whoever is there to hear all scores has heard theirs."""
     for start, block in blocks:
         if log_sums is not None:
             log_sums.add(block)
+        if chosen is not None:
+            chosen.add(start, block)
         yield start, block
 
 

@@ -47,6 +47,10 @@ class VectorScorer(Scorer, Protocol):
         ...
 
 
+# The rows, the items 1..N and the scores of what scores otherwise than for others, (n,) each.
+Told = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 @runtime_checkable
 class SharedScorer(Scorer, Protocol):
     """A scorer that gives nearly all items the same score whoever asks."""
@@ -56,8 +60,8 @@ class SharedScorer(Scorer, Protocol):
         """Those scores, float32 (N,)."""
         ...
 
-    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the rows, the items 1..N and the scores of what scores otherwise, (n,) each."""
+    def exceptions(self, histories: Histories) -> Told:
+        """Return what scores otherwise, each item of a row once."""
         ...
 
 
@@ -150,6 +154,35 @@ class LogSums:
     def total(self) -> Tensor:
         """Return those of the whole rows, (B,)."""
         return self._parts_nb[: self._n].logsumexp(dim=0)
+
+
+class ChosenScores:
+    """Scores of chosen items of B rows, taken out of the blocks as these pass.
+
+    Args:
+        items_bm: Item indices 1..N, (B, M).
+    """
+
+    def __init__(self, items_bm: np.ndarray) -> None:
+        self._shape, flat = items_bm.shape, items_bm.ravel()
+        # By item, as the blocks come.
+        self._order = np.argsort(flat, kind="stable")
+        self._items = flat[self._order]
+        self._found = torch.empty(0)
+
+    def add(self, start: int, block_bc: Tensor) -> None:
+        """Take those out that stand in a block."""
+        if not len(self._found):
+            self._found = block_bc.new_empty(len(self._items))
+        first, end = np.searchsorted(self._items, [start + 1, start + 1 + block_bc.shape[1]])
+        at, items = self._order[first:end], self._items[first:end]
+        places = (at // self._shape[1], items - 1 - start)
+        row, column, place = (torch.as_tensor(one, device=block_bc.device) for one in (*places, at))
+        self._found[place] = block_bc[row, column]
+
+    def scores(self) -> Tensor:
+        """Return what was found, (B, M)."""
+        return self._found.view(self._shape)
 
 
 def are_long(n_items: int) -> bool:

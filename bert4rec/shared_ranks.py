@@ -13,7 +13,7 @@ import numpy as np
 
 from bert4rec.histories import Histories
 from bert4rec.metrics import CUT_OFFS
-from bert4rec.score_blocks import SharedScorer
+from bert4rec.score_blocks import SharedScorer, Told
 
 # Candidates for the lists of some rows that are put in order at once.
 MAX_CANDIDATES = 2**19
@@ -37,12 +37,12 @@ class SharedRanks:
         self.place[self.order] = np.arange(self.n_items)
 
     def top_and_ranks(
-        self, histories: Histories, targets: np.ndarray, k: int, removed: Histories | None
+        self, told: Told, targets: np.ndarray, k: int, removed: Histories | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return what `ranking.top_and_ranks` says of the whole rows of scores.
 
         Args:
-            histories: Who asks, B rows.
+            told: What the scorer says of B rows, its exceptions.
             targets: Item indices 1..N, int64 (B,).
             k: Length of the lists.
             removed: The items that leave each row; None when all stay.
@@ -51,12 +51,30 @@ class SharedRanks:
             The K best items of each row, int64 (B, K), 0 behind them where fewer are left; the rank
             of its target from 0, int64 (B,).
         """
-        others = _Exceptions.of(self.scorer, histories, removed)
+        others = _Exceptions.of(told, len(targets), removed)
         ranks = self._ranks(others, targets)
         top = np.zeros((len(targets), min(k, self.n_items)), dtype=np.int64)
         for rows in self._like_rows(others.n_of_row, top.shape[1]) if k else ():
             top[rows] = self._top(others.take(rows), top.shape[1])
         return top, ranks
+
+    def chosen_scores(self, told: Told, items_bm: np.ndarray) -> np.ndarray:
+        """Return the scores of chosen items of each row, float32 (B, M).
+
+        Args:
+            told: What the scorer says of B rows, its exceptions.
+            items_bm: Item indices 1..N, (B, M).
+        """
+        rows, items, scores = told
+        found: np.ndarray = self.common[items_bm - 1]
+        if not len(rows):
+            return found
+        keys = rows * (self.n_items + 1) + items
+        order = np.argsort(keys)
+        keys, scores = keys[order], scores[order]
+        asked = np.arange(len(items_bm))[:, None] * (self.n_items + 1) + items_bm
+        place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+        return np.asarray(np.where(keys[place] == asked, scores[place], found))
 
     def _ranks(self, others: _Exceptions, targets: np.ndarray) -> np.ndarray:
         n_rows = len(targets)
@@ -121,11 +139,9 @@ class _Exceptions:
     n_of_row: np.ndarray
 
     @classmethod
-    def of(
-        cls, scorer: SharedScorer, histories: Histories, removed: Histories | None
-    ) -> _Exceptions:
+    def of(cls, told: Told, n_rows: int, removed: Histories | None) -> _Exceptions:
         """Collect what a scorer and a removal say of some rows."""
-        rows, items, scores = scorer.exceptions(histories)
+        rows, items, scores = told
         gone = removed or Histories.of([])
         rows, items = np.concatenate([gone.rows, rows]), np.concatenate([gone.items, items])
         scores = np.concatenate([np.full(len(gone.items), -np.inf, np.float32), scores])
@@ -136,7 +152,7 @@ class _Exceptions:
         is_first = np.ones(len(rows), dtype=bool)
         is_first[1:] = (rows[1:] != rows[:-1]) | (items[1:] != items[:-1])
         kept, rows = order[is_first], rows[is_first]
-        n_of_row = np.bincount(rows, minlength=len(histories))
+        n_of_row = np.bincount(rows, minlength=n_rows)
         return cls(rows, items[is_first], scores[kept], is_gone[kept], n_of_row)
 
     def take(self, rows: np.ndarray) -> _Exceptions:

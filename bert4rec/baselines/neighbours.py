@@ -11,6 +11,7 @@ from torch import Tensor
 from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
+from bert4rec.score_blocks import Told
 
 # Chosen by validation on four logs, see docs/compare.md.
 N_NEIGHBOURS = 20
@@ -27,6 +28,8 @@ class ItemNeighbours:
 
     def __init__(self, similarity: csr_matrix) -> None:
         self.similarity = similarity
+        # Of an item that is near none of a history's.
+        self.common = np.zeros(similarity.shape[0], dtype=np.float32)
 
     @classmethod
     def fit(cls, train: TrainingRows) -> ItemNeighbours:
@@ -46,5 +49,15 @@ class ItemNeighbours:
 
     def scores(self, histories: Histories) -> Tensor:
         """Return the sums of cosines, float32 (n_rows, N)."""
+        return torch.from_numpy(self._sums(histories).toarray())
+
+    def exceptions(self, histories: Histories) -> Told:
+        """Return the rows, items and sums of what is near an item of a history, (n,) each."""
+        sums = self._sums(histories)
+        rows = np.repeat(np.arange(len(histories)), np.diff(sums.indptr))
+        return rows, sums.indices.astype(np.int64) + 1, sums.data
+
+    def _sums(self, histories: Histories) -> csr_matrix:
+        """Return the sums of cosines where there are any, float32 (n_rows, N)."""
         met = met_items(histories, self.similarity.shape[0])
-        return torch.from_numpy((met @ self.similarity).astype("float32").toarray())
+        return csr_matrix((met @ self.similarity).astype("float32"))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.histories import Histories
+from bert4rec.score_blocks import Told
 
 
 class Popularity:
@@ -23,7 +24,7 @@ class Popularity:
         """Return the counts for every row, float32 (n_rows, N)."""
         return torch.from_numpy(self.common).repeat(len(histories), 1)
 
-    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def exceptions(self, histories: Histories) -> Told:
         """Return that no item scores otherwise for anybody."""
         del histories
         nobody = np.empty(0, dtype=np.int64)

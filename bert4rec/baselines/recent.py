@@ -22,10 +22,11 @@ def fit_recent(train: TrainingRows) -> Popularity:
     """
     late = train.histories.items[is_late(train)]
     counts = np.bincount(late, minlength=train.n_items + 1)[1:]
-    # Whole numbers: no fraction is lost beside a large one.
-    both = np.stack((counts, train.counts), axis=1)
-    _, places = np.unique(both, axis=0, return_inverse=True)
-    return Popularity(places.reshape(-1))
+    # Whole numbers, the second one below what the first is multiplied with: no fraction is lost
+    # beside a large one.
+    both = counts * (int(train.counts.max(initial=0)) + 1) + train.counts
+    _, places = np.unique(both, return_inverse=True)
+    return Popularity(places)
 
 
 def is_late(train: TrainingRows) -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.histories import Histories
+from bert4rec.score_blocks import Told
 
 
 class Transitions:
@@ -46,7 +47,7 @@ class Transitions:
         scores[rows, items - 1] = found
         return torch.from_numpy(scores)
 
-    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def exceptions(self, histories: Histories) -> Told:
         """Return the rows, items and scores of what followed a last item, (n,) each."""
         last = histories.last_items()
         real_rows = np.flatnonzero(last != PAD_IDX)

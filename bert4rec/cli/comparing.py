@@ -84,7 +84,8 @@ def compare(
     if made is None:
         with ComparisonProgress() as progress:
             made = carry_out(plan, workspace, watch=progress)
-    document = made.document() | {"advice": reach_verdict(made).document()}
+    with Noting("working out intervals and tests"):
+        document = made.document() | {"advice": reach_verdict(made).document()}
     show(document, lines_of(made, document))
 
 

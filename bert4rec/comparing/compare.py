@@ -122,10 +122,12 @@ def find_kept(plan: Plan, workspace: Path) -> Comparison | None:
 
 def _finished(plan: Plan, judging: Judging) -> Comparison:
     dataset, counts = plan.dataset, judging.train.counts
+    judging.tell_figures("Reading the categories of the items", 0.0)
     categories = find_categories(dataset.vocabulary, plan.category)
     lists: dict[str, list[dict[str, Any]]] = {}
     members = {}
-    for name, part in judging.parts.items():
+    titles = {entrant.key: entrant.title for entrant in plan.entrants}
+    for n_before, (name, part) in enumerate(judging.parts.items()):
         context = ListContext(
             train=judging.train.histories,
             n_items=dataset.n_items,
@@ -134,7 +136,12 @@ def _finished(plan: Plan, judging: Judging) -> Comparison:
             categories=categories,
             seed=plan.seed,
         )
-        lists[name] = _list_rows(part, context)
+
+        def tell(key: str, share: float, n_before: int = n_before) -> None:
+            done = (n_before + share) / len(judging.parts)
+            judging.tell_figures(f"Working out figures of {titles[key]}", done)
+
+        lists[name] = _list_rows(part, context, tell)
         members[name] = slice_members(dataset, part.rows, counts, categories)
     column = categories.column if categories else None
     facts = _facts(plan, judging) | {
@@ -145,27 +152,32 @@ def _finished(plan: Plan, judging: Judging) -> Comparison:
     return Comparison(facts, judging.parts, members)
 
 
-def _list_rows(part: JudgedPart, context: ListContext) -> list[dict[str, Any]]:
-    return [
-        {"entrant": key, "n_listed": int(top.shape[1])} | list_figures(top, context)
-        for key, top in part.lists.items()
-    ]
+def _list_rows(
+    part: JudgedPart, context: ListContext, tell: Callable[[str, float], None]
+) -> list[dict[str, Any]]:
+    rows = []
+    for done, (key, top) in enumerate(part.lists.items()):
+        tell(key, done / len(part.lists))
+        told = {"entrant": key, "n_listed": int(top.shape[1])}
+        rows.append(told | list_figures(top, context))
+    return rows
 
 
 def _futures(plan: Plan, judging: Judging) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Ask each run whether the future matters; a stop is heard between batches."""
-    for run in plan.runs:
-        tell = partial(judging.tell_end, f"Asking {run.name} whether the future matters")
-        tell()
+    for n_asked, run in enumerate(plan.runs):
+        doing = f"Asking {run.name} whether the future matters"
+        tell = partial(judging.tell_future, n_asked, doing)
+        tell(0.0)
         yield run.id, _future(run, tell)
-    judging.tell_end("Keeping the comparison")
+    judging.tell_future(len(plan.runs), "Keeping the comparison", 0.0)
 
 
-def _future(run: Run, tell: Callable[[], None]) -> dict[str, Any] | None:
+def _future(run: Run, tell: Callable[[float], None]) -> dict[str, Any] | None:
     """Return what the future adds to the past where a run's model fills gaps; None: cannot tell."""
     model = load_model(run)
     try:
-        report = future_report(model, watch=lambda doing, share: tell())
+        report = future_report(model, watch=lambda doing, share: tell(share))
     except SettingsError:
         # It sees only the past, or nothing that has a future was held out.
         return None

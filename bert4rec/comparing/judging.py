@@ -5,27 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.comparing.plan import Entrant, Plan
+from bert4rec.comparing.sampled import sampled_items
 from bert4rec.control import Control
 from bert4rec.data.split import Segments
 from bert4rec.device import choose_for
 from bert4rec.errors import RunError
-from bert4rec.evaluation import judge
+from bert4rec.evaluation import judge, judge_among
 from bert4rec.histories import Histories
 from bert4rec.recommender import load_model
-from bert4rec.score_blocks import Blocks, Scorer, SharedScorer, VectorScorer, score_blocks
-from bert4rec.threads import side_by_side
+from bert4rec.score_blocks import Scorer, SharedScorer, Told, VectorScorer
 
 PARTS = ("test", "unseen_users")
-N_SAMPLED = 100
-# Rows between two looks at whether a stop was asked for.
-TELL_EVERY = 50
 
 
 class CancelledError(RunError):
@@ -115,7 +112,7 @@ class _WatchedShared(_Watched):
     def common(self) -> np.ndarray:
         return self.scorer.common
 
-    def exceptions(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def exceptions(self, histories: Histories) -> Told:
         self.tell(len(histories))
         return self.scorer.exceptions(histories)
 
@@ -146,6 +143,8 @@ class Judging:
         )
         self.parts = {name: self._part(rows) for name, rows in _asked(plan) if len(rows)}
         self.seconds: dict[str, Seconds] = {}
+        # Stages before entrants are judged; behind them come the figures, and each run's future.
+        self.n_drawn = 1 if plan.with_sampled else 0
         self._negatives: dict[str, np.ndarray] = {}
 
     def _part(self, rows: Segments) -> JudgedPart:
@@ -165,7 +164,7 @@ class Judging:
         if self.plan.with_sampled:
             self._draw_negatives()
         entrants = self.plan.entrants
-        for done, entrant in enumerate(entrants):
+        for done, entrant in enumerate(entrants, self.n_drawn):
             verb = "Loading" if entrant.kind == "run" else "Fitting"
             self._tell(done, f"{verb} {entrant.title}", 0.0)
             started = time.monotonic()
@@ -174,23 +173,30 @@ class Judging:
             self._judge(done, entrant, scorer)
             judged = time.monotonic()
             self.seconds[entrant.key] = Seconds(fitted - started, judged - fitted)
-        self.tell_end("Working out figures")
 
-    def tell_end(self, doing: str) -> None:
-        """Tell what is done once everybody is judged.
+    def tell_figures(self, doing: str, share: float) -> None:
+        """Tell what is worked out once everybody is judged, and which share of that is done.
 
         Raises:
             CancelledError: a stop was asked for.
         """
-        self._tell(len(self.plan.entrants), doing, 0.0)
+        self._tell(self.n_drawn + len(self.plan.entrants), doing, share)
+
+    def tell_future(self, n_asked: int, doing: str, share: float) -> None:
+        """Tell how far a run has answered whether the future matters, after so many others.
+
+        Raises:
+            CancelledError: a stop was asked for.
+        """
+        self._tell(self.n_drawn + len(self.plan.entrants) + 1 + n_asked, doing, share)
 
     def _draw_negatives(self) -> None:
         n_rows, n_before = sum(len(part.rows) for part in self.parts.values()), 0
 
         def tell(n: int) -> None:
             # In steps, as a log has a line for each.
-            tenths = 10 * (n_before + n) // n_rows
-            self._tell(0, f"Drawing sampled items, {10 * tenths}% done", 0.0)
+            done = (n_before + n) / n_rows
+            self._tell(0, f"Drawing sampled items, {10 * int(10 * done)}% done", done)
 
         for name, part in self.parts.items():
             self._negatives[name] = sampled_items(part.rows, self.plan, self.train.counts, tell)
@@ -205,8 +211,7 @@ class Judging:
         return baseline.fit(self.train)
 
     def _judge(self, done: int, entrant: Entrant, scorer: Scorer) -> None:
-        n_passes = 2 if self._negatives else 1
-        n_rows = n_passes * sum(len(part.rows) for part in self.parts.values())
+        n_rows = sum(len(part.rows) for part in self.parts.values())
         n_asked = 0
 
         def tell(n: int) -> None:
@@ -216,7 +221,10 @@ class Judging:
 
         watched = _watched(scorer, tell)
         for name, part in self.parts.items():
-            found = judge(
+            ask = judge
+            if self._negatives:
+                ask = partial(judge_among, among=self._negatives[name])
+            found = ask(
                 watched,
                 self.plan.dataset,
                 part.rows,
@@ -226,85 +234,17 @@ class Judging:
             )
             part.ranks[entrant.key] = found.ranks
             part.lists[entrant.key] = found.top.astype(np.int32)
-            if self._negatives:
-                items = self._negatives[name]
-                part.sampled[entrant.key] = self._sampled_ranks(watched, part, items)
-
-    def _sampled_ranks(self, scorer: Scorer, part: JudgedPart, items: np.ndarray) -> np.ndarray:
-        """Return the rank of each target among its sampled items, ties against, int64 (n,)."""
-        ranks = np.empty(len(part.rows), dtype=np.int64)
-        asked = np.concatenate([part.targets[:, None], items], axis=1)
-
-        @torch.inference_mode()
-        def rank(batch: slice) -> None:
-            histories = Histories.at(self.plan.dataset, part.rows.take(batch))
-            for rows, blocks in score_blocks(scorer, histories, self.plan.dataset.n_items):
-                found = scores_of(blocks, asked[batch][rows])
-                ranks[batch][rows] = (found[:, 1:] >= found[:, :1]).sum(dim=1).cpu().numpy()
-
-        size, n_threads = self.plan.settings.eval_batch_size, self.choice.n_side_by_side
-        side_by_side(rank, len(part.rows), size, n_threads)
-        return ranks
+            if found.among_ranks is not None:
+                part.sampled[entrant.key] = found.among_ranks
 
     def _tell(self, done: int, doing: str, share: float) -> None:
         if self.control.is_stopped:
             raise CancelledError("the comparison was stopped", fix="Start it again when you like.")
         n = len(self.plan.entrants)
-        self.watch(Step(done, n, doing, (done + share) / max(n, 1)))
+        n_judged = min(max(done - self.n_drawn, 0), n)
+        n_stages = self.n_drawn + n + 1 + len(self.plan.runs)
+        self.watch(Step(n_judged, n, doing, (done + share) / n_stages))
 
 
 def _asked(plan: Plan) -> Iterator[tuple[str, Segments]]:
     yield from zip(PARTS, (plan.split.test, plan.split.unseen), strict=True)
-
-
-def scores_of(blocks: Blocks, items_bm: np.ndarray) -> Tensor:
-    """Return the scores of chosen items of each row, float32 (B, M).
-
-    Args:
-        blocks: Scores of B rows for N items.
-        items_bm: Item indices 1..N, (B, M).
-    """
-    found = None
-    for start, block in blocks:
-        column = torch.as_tensor(items_bm - 1 - start, device=block.device)
-        is_here = (column >= 0) & (column < block.shape[1])
-        scores = block.gather(1, column.clamp(0, block.shape[1] - 1))
-        found = scores if found is None else torch.where(is_here, scores, found)
-    if found is None:
-        return torch.empty(items_bm.shape)
-    return found
-
-
-def sampled_items(
-    rows: Segments, plan: Plan, counts: np.ndarray, tell: Callable[[int], None]
-) -> np.ndarray:
-    """Draw 100 items for each row by popularity, none that the user ever met, int64 (n, 100).
-
-    A small catalogue is drawn from with repeats; a user who met everything gets any items.
-
-    Args:
-        rows: The judged histories.
-        plan: What is compared.
-        counts: How often each item occurs in training, (N,).
-        tell: Told now and then of how many rows are done.
-
-    Cost: a draw from the whole catalogue for each row.
-
-    Source: Sun et al. 2019, section 4.2. Its figures are inconsistent with those of the whole
-    catalogue (Krichene & Rendle 2020) and only serve to read that paper's table.
-    """
-    dataset, rng = plan.dataset, np.random.default_rng(plan.seed)
-    weights = counts + 1e-9
-    drawn = np.empty((len(rows), N_SAMPLED), dtype=np.int64)
-    for row, user_idx in enumerate(rows.user_idx):
-        if row % TELL_EVERY == 0:
-            tell(row)
-        free = weights.copy()
-        free[dataset.history(int(user_idx)) - 1] = 0
-        if not free.any():
-            free = weights
-        n_free = int((free > 0).sum())
-        drawn[row] = 1 + rng.choice(
-            len(free), N_SAMPLED, replace=n_free < N_SAMPLED, p=free / free.sum()
-        )
-    return drawn

@@ -19,13 +19,18 @@ OTHER_SEPARATORS = "|;"
 def cell_values(texts: Sequence[str], is_token_list: bool) -> list[list[str]]:
     """Return the values that each cell of a column holds, every one once, in their order.
 
+    Cells of the same text share one list.
+
     Args:
         texts: The cells.
         is_token_list: Whether the column was declared to be lists parted by spaces.
     """
-    has_others = any(sign in text for text in texts for sign in OTHER_SEPARATORS)
+    # A column that groups items has few different cells.
+    different = dict.fromkeys(texts)
+    has_others = any(sign in text for text in different for sign in OTHER_SEPARATORS)
     separator = SPACES if is_token_list and not has_others else SEPARATOR
-    return [list(dict.fromkeys(filter(None, separator.split(text)))) for text in texts]
+    parted = {text: list(dict.fromkeys(filter(None, separator.split(text)))) for text in different}
+    return [parted[text] for text in texts]
 
 
 def with_bars(table: pd.DataFrame, token_lists: Collection[str]) -> pd.DataFrame:

@@ -9,12 +9,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix, eye_array, random_array
 
 from bert4rec import shared_ranks
+from bert4rec.baselines.neighbours import ItemNeighbours
 from bert4rec.baselines.popularity import Popularity
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.histories import Histories
 from bert4rec.ranking import Removal, top_and_ranks
+from bert4rec.score_blocks import SharedScorer
 from bert4rec.shared_ranks import SharedRanks
 
 
@@ -35,12 +38,23 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@given(worlds(), st.sampled_from(["popularity", "transitions"]))
+def near_items(n_items: int) -> ItemNeighbours:
+    """Neighbours by chance, each item its own first."""
+    drawn = random_array((n_items, n_items), density=0.2, rng=np.random.default_rng(n_items))
+    return ItemNeighbours(csr_matrix(drawn + eye_array(n_items)))
+
+
+@given(worlds(), st.sampled_from(["popularity", "transitions", "item-knn"]))
 def test_ranks_and_lists_are_those_of_whole_rows(world: dict[str, Any], name: str) -> None:
     train, n_items, asking = world["train"], world["n_items"], world["asking"]
     counts = np.bincount(train.items, minlength=n_items + 1)[1:]
-    kinds = {"popularity": lambda: Popularity(counts)}
-    scorer = kinds.get(name, lambda: Transitions.fit(train, n_items))()
+    kinds = {
+        "popularity": lambda: Popularity(counts),
+        "transitions": lambda: Transitions.fit(train, n_items),
+        "item-knn": lambda: near_items(n_items),
+    }
+    scorer = kinds[name]()
+    assert isinstance(scorer, SharedScorer)
     removed = asking if world["removes"] else None
     whole = top_and_ranks(
         [(0, scorer.scores(asking))], world["targets"], world["k"], Removal(removed)
@@ -48,14 +62,32 @@ def test_ranks_and_lists_are_those_of_whole_rows(world: dict[str, Any], name: st
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_ranks, "MAX_CANDIDATES", world["n_candidates"])
         ranker = SharedRanks(scorer)
-        top, ranks = ranker.top_and_ranks(asking, world["targets"], world["k"], removed)
+        top, ranks = ranker.top_and_ranks(
+            scorer.exceptions(asking), world["targets"], world["k"], removed
+        )
     assert torch.equal(torch.from_numpy(top), whole[0])
     assert torch.equal(torch.from_numpy(ranks), whole[1])
 
 
-@given(worlds())
-def test_exceptions_are_what_differs_from_what_is_common(world: dict[str, Any]) -> None:
-    scorer = Transitions.fit(world["train"], world["n_items"])
+@given(worlds(), st.data())
+def test_scores_of_chosen_items_are_those_of_whole_rows(
+    world: dict[str, Any], data: st.DataObject
+) -> None:
+    scorer, asking = near_items(world["n_items"]), world["asking"]
+    drawn = st.lists(st.integers(1, world["n_items"]), min_size=3, max_size=3)
+    items = np.array([data.draw(drawn) for _ in range(len(asking))])
+    found = SharedRanks(scorer).chosen_scores(scorer.exceptions(asking), items)
+    rows = np.arange(len(asking))[:, None]
+    assert np.array_equal(found, scorer.scores(asking).numpy()[rows, items - 1])
+
+
+@given(worlds(), st.booleans())
+def test_exceptions_are_what_differs_from_what_is_common(
+    world: dict[str, Any], are_near: bool
+) -> None:
+    scorer: SharedScorer = Transitions.fit(world["train"], world["n_items"])
+    if are_near:
+        scorer = near_items(world["n_items"])
     scores = scorer.scores(world["asking"]).numpy()
     rows, items, found = scorer.exceptions(world["asking"])
     expected = np.tile(scorer.common, (len(scores), 1))

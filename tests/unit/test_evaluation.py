@@ -10,7 +10,7 @@ import torch
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments, leave_one_out
-from bert4rec.evaluation import Judgement, choose_seen, judge, slices, summarise
+from bert4rec.evaluation import Judgement, choose_seen, judge, judge_among, slices, summarise
 from bert4rec.histories import Histories
 from bert4rec.pipeline import fit_baselines
 from bert4rec.training_part import TrainingPart
@@ -181,6 +181,38 @@ def test_baselines_are_judged_alike_however_long_their_rows_are(
             parts = judge(scorer, dataset, split.test, batch_size=17, remove_seen=remove_seen)
         assert np.array_equal(whole.ranks, parts.ranks)
         assert np.array_equal(whole.top, parts.top)
+
+
+@pytest.mark.parametrize("remove_seen", [True, False])
+@pytest.mark.parametrize("n_scores", [1, 100, 10_000])
+def test_ranks_among_chosen_items_are_those_of_their_scores_which_are_made_once(
+    n_scores: int, remove_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = random_dataset([5, 7] * 20, n_items=37)
+    split = leave_one_out(dataset)
+    among = np.random.default_rng(0).integers(1, 38, (len(split.test), 6))
+    histories = Histories.at(dataset, split.test)
+    monkeypatch.setattr("bert4rec.score_blocks.SCORE_BYTES", 4 * n_scores)
+    scorers = [*fit_baselines(dataset, split).values(), SummedRows(37), Summed(37)]
+    for scorer in scorers:
+        scores = scorer.scores(histories).numpy()
+        chosen = np.take_along_axis(scores, among - 1, axis=1)
+        true = np.take_along_axis(scores, dataset.items[split.test.ends, None] - 1, axis=1)
+        asked = {"batch_size": 17, "remove_seen": remove_seen, "n_threads": 2}
+        plain = judge(scorer, dataset, split.test, **asked)
+        found = judge_among(scorer, dataset, split.test, among, **asked)
+        assert np.array_equal(found.among_ranks, (chosen >= true).sum(axis=1))
+        assert np.array_equal(found.ranks, plain.ranks)
+        assert np.array_equal(found.top, plain.top)
+        assert plain.among_ranks is None
+
+
+def test_rows_are_scored_once_for_all_their_ranks() -> None:
+    dataset = random_dataset([5, 7] * 20, n_items=37)
+    rows, scorer = leave_one_out(dataset).test, SummedRows(37)
+    summed = scorer.scores.__self__
+    judge_among(scorer, dataset, rows, np.ones((len(rows), 3), dtype=np.int64), remove_seen=True)
+    assert summed.n_asked == 1
 
 
 def test_no_rows_are_judged_as_nothing() -> None:

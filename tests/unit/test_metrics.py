@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bert4rec import metrics
 from bert4rec.metrics import (
     CUT_OFFS,
     LEAST_USERS,
@@ -159,3 +160,13 @@ def test_the_popular_share_counts_items_of_the_head() -> None:
     assert popular_share(np.array([[1, 2], [3, 20]]), counts) == 0.5
     assert popular_share(np.array([[1], [2]]), np.array([1, 9])) == 0.5
     assert popular_share(np.empty((0, 10), dtype=np.int64), counts) == 0.0
+
+
+def test_kinds_of_groups_are_their_distinct_columns() -> None:
+    rng = np.random.default_rng(0)
+    sums = np.round(rng.normal(size=500), 1) * rng.integers(0, 2, 500)
+    counts = rng.integers(1, 4, 500)
+    kinds, n_of_kind = metrics._kinds(sums, counts)
+    wanted = np.unique(np.stack((sums, counts)), axis=1, return_counts=True)
+    assert np.array_equal(kinds, wanted[0])
+    assert np.array_equal(n_of_kind, wanted[1])

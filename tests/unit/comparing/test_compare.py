@@ -19,8 +19,9 @@ from bert4rec.comparing.comparison import (
     open_comparison,
 )
 from bert4rec.comparing.figures import MAIN_METRIC, gains_of
-from bert4rec.comparing.judging import TELL_EVERY, CancelledError, Step, sampled_items
+from bert4rec.comparing.judging import CancelledError, Step
 from bert4rec.comparing.plan import plan_comparison, training_of
+from bert4rec.comparing.sampled import TELL_EVERY, sampled_items
 from bert4rec.comparing.slicing import BY_PAUSE, slice_members
 from bert4rec.comparing.verdict import reach_verdict
 from bert4rec.control import Control
@@ -478,6 +479,27 @@ def test_progress_is_told_and_a_stop_keeps_nothing(home: Path, runs: dict[str, R
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
     assert "Popularity" in " ".join(step.doing for step in steps)
+    asking = [step.share for step in steps if step.doing.startswith("Asking one")]
+    assert len(set(asking)) > 2
+
+
+def test_every_stage_of_a_comparison_moves_its_progress_on(
+    home: Path, dataset: SequenceDataset
+) -> None:
+    settings = small_settings(n_epochs=1, sample_strategy="user_based")
+    run = train(dataset, settings, name="parts", workspace=home)
+    plan = plan_comparison([run], ["popularity"], seed=81, with_sampled=True)
+    steps: list[Step] = []
+    carry_out(plan, home, watch=steps.append)
+    assert list(plan.split.unseen.user_idx)
+    shares = [step.share for step in steps]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert steps[0].doing == "Drawing sampled items, 0% done"
+    # No stage ends where it began.
+    first = {step.doing: step.share for step in reversed(steps)}
+    loading = next(share for doing, share in first.items() if doing.startswith("Loading"))
+    assert 0 < loading < first["Reading the categories of the items"] < 1
 
 
 def test_a_stop_is_heard_while_items_are_sampled(home: Path, runs: dict[str, Run]) -> None:
@@ -494,7 +516,9 @@ def test_a_stop_is_heard_while_items_are_sampled(home: Path, runs: dict[str, Run
     assert [step.doing for step in steps] == ["Drawing sampled items, 0% done"]
 
 
-@pytest.mark.parametrize("at", ["Working out figures", "Asking one whether the future matters"])
+@pytest.mark.parametrize(
+    "at", ["Working out figures of Popularity", "Asking one whether the future matters"]
+)
 def test_a_stop_is_heard_once_everybody_is_judged(
     home: Path, runs: dict[str, Run], at: str
 ) -> None:
