@@ -8,6 +8,7 @@ the same place, so that hard and easy places cancel out.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from bert4rec.held_out.judgement import Judged, judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
 from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics, usual_gain
 from bert4rec.recommender import Recommender
-from bert4rec.stages import Stage, Watch, tell_nobody
+from bert4rec.stages import Stage, Watch, tell_nobody, within
 
 METRIC, CUT_OFF = "ndcg", 10
 # A gain counts from this share of what the past alone reaches.
@@ -30,6 +31,7 @@ N_CATEGORIES = 8
 # fewer of a large catalogue, as so many scores of a user and an item take seconds.
 FIRST_USERS, MOST_USERS = 1_000, 8_000
 MOST_SCORES = 1_000_000_000
+SECOND_LOOK = "second look, at more users"
 OTHER_CATEGORIES, NO_CATEGORY = "all others", "without"
 THIRDS = ("first third", "middle third", "last third")
 BY_PLACE, BY_POPULARITY = "place in the history", "popularity of the item"
@@ -182,21 +184,28 @@ def future_report(
 
     Cost: three windows a place, four where histories are longer than the window.
     """
-
-    def asked(n: int) -> FutureReport:
-        if watch is not None:
-            watch("drawing hidden items", 0.0)
-        places = held_out_places(
-            recommender.dataset, recommender.settings, part, n_users=n, seed=seed
-        )
-        return report_places(recommender, places, by=by, watch=watch)
-
+    dataset, settings = recommender.dataset, recommender.settings
+    draw = partial(held_out_places, dataset, settings, part, seed=seed)
+    watch = watch or tell_nobody
+    watch("drawing hidden items", 0.0)
     if n_users is not None:
-        return asked(n_users)
-    found = asked(FIRST_USERS)
-    n_more = min(MOST_USERS, MOST_SCORES // recommender.dataset.n_items)
-    is_cut = found.n_users == FIRST_USERS < n_more
-    return asked(n_more) if found.reason == "wide" and is_cut else found
+        return report_places(recommender, draw(n_users=n_users), by=by, watch=watch)
+    places = draw(n_users=FIRST_USERS)
+    n_more = min(MOST_USERS, MOST_SCORES // dataset.n_items)
+    is_cut = places.n_users == FIRST_USERS < n_more
+    # Both looks are one way from 0 to 1; where the first one is enough it ends early.
+    seam = FIRST_USERS / (FIRST_USERS + n_more) if is_cut else 1.0
+    found = report_places(recommender, places, by=by, watch=within(watch, 0.0, seam))
+    if found.reason != "wide" or not is_cut:
+        return found
+    larger = within(watch, seam, 1.0)
+    larger(f"{SECOND_LOOK}: drawing hidden items", 0.0)
+    return report_places(
+        recommender,
+        draw(n_users=n_more),
+        by=by,
+        watch=lambda doing, share: larger(f"{SECOND_LOOK}: {doing}", share),
+    )
 
 
 def report_places(

@@ -199,6 +199,23 @@ def test_it_tells_how_many_places_of_all_contexts_are_done(recommender: Recommen
     assert told[-1] == (f"looking for hidden items: {n:,} of {n:,}", 1.0)
 
 
+@pytest.mark.parametrize("reason", ["wide", ""])
+def test_two_looks_are_told_as_one_way_and_the_second_one_by_its_name(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    monkeypatch.setattr(reporting, "FIRST_USERS", 20)
+    monkeypatch.setattr(reporting, "MOST_USERS", 60)
+    monkeypatch.setattr(reporting, "judge_gain", lambda *_: ("not_enough", reason))
+    told: list[tuple[str, float]] = []
+    future_report(recommender, watch=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == (1.0 if reason else 0.25)
+    second = [share for doing, share in told if doing.startswith(f"{reporting.SECOND_LOOK}: ")]
+    assert bool(second) == bool(reason)
+    assert not second or (second[0], len(set(second)) > 2) == (0.25, True)
+
+
 def test_a_report_is_plain_data(recommender: Recommender) -> None:
     report = future_report(recommender, n_users=30)
     again = json.loads(json.dumps(report.as_dict()))
