@@ -56,7 +56,11 @@ class Factors:
                 num_threads=train.n_threads,
                 random_state=train.seed,
             )
-            model.fit(train.user_items, show_progress=False)
+            model.fit(
+                train.user_items,
+                show_progress=False,
+                callback=lambda iteration, *_: train.tell((iteration + 1) / N_ITERATIONS),
+            )
             return cls(model)
 
     def item_vectors(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +67,7 @@ class Item2Vec:
             min_count=1,
             seed=train.seed,
             workers=1,
+            callbacks=[_Epochs(train.tell, n_epochs(len(words)))],
         )
         rows = np.array([int(word) - 1 for word in model.wv.index_to_key])
         vectors[rows] = model.wv.get_normed_vectors()
@@ -85,6 +87,28 @@ class Item2Vec:
     def scores(self, histories: Histories) -> Tensor:
         """Return the mean cosines, float32 (n_rows, N)."""
         return self.vectors(histories) @ self.items_nd.T
+
+
+class _Epochs:
+    """Tells which share of the epochs is done, as gensim calls it back.
+
+    Args:
+        tell: Told that share.
+        n_epochs: All of them.
+    """
+
+    def __init__(self, tell: Callable[[float], None], n_epochs: int) -> None:
+        self.tell, self.n_epochs, self.n_done = tell, n_epochs, 0
+
+    def on_epoch_end(self, model: object) -> None:
+        """Count one epoch."""
+        self.n_done += 1
+        self.tell(self.n_done / self.n_epochs)
+
+    def on_epoch_begin(self, model: object) -> None:
+        """Do nothing: what is done is told."""
+
+    on_train_begin = on_train_end = on_epoch_begin
 
 
 def n_epochs(n_items_read: int) -> int:

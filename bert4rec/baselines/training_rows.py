@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,10 @@ from scipy.sparse import csr_matrix
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import Segments
 from bert4rec.histories import Histories
+
+
+def tell_nobody(share: float) -> None:
+    """Hear how far a fit has come and do nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +28,7 @@ class TrainingRows:
         times_s: Seconds beside `histories.items`, float64, or None without times.
         seed: Chance behind a fit that draws.
         n_threads: Threads that a fit may use.
+        tell: Told, during a fit that takes long, which share of it is done; may end it by raising.
     """
 
     histories: Histories
@@ -30,10 +36,17 @@ class TrainingRows:
     times_s: np.ndarray | None = None
     seed: int = 0
     n_threads: int = 1
+    tell: Callable[[float], None] = tell_nobody
 
     @classmethod
     def of(
-        cls, dataset: SequenceDataset, train: Segments, *, seed: int = 0, n_threads: int = 1
+        cls,
+        dataset: SequenceDataset,
+        train: Segments,
+        *,
+        seed: int = 0,
+        n_threads: int = 1,
+        tell: Callable[[float], None] = tell_nobody,
     ) -> TrainingRows:
         """Read the training part of a split of a dataset."""
         histories = Histories.at(dataset, train)
@@ -41,7 +54,7 @@ class TrainingRows:
         if dataset.times_s is not None:
             shift = np.repeat(train.starts - histories.offsets[:-1], train.lengths)
             times_s = np.asarray(dataset.times_s[shift + np.arange(len(histories.items))])
-        return cls(histories, dataset.n_items, times_s, seed, n_threads)
+        return cls(histories, dataset.n_items, times_s, seed, n_threads, tell)
 
     @cached_property
     def counts(self) -> np.ndarray:

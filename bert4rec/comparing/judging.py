@@ -22,6 +22,8 @@ from bert4rec.histories import Histories
 from bert4rec.recommender import load_model
 from bert4rec.score_blocks import Scorer, SharedScorer, Told, VectorScorer
 
+# Of what an entrant takes whose fit tells how far it is.
+FIT_SHARE = 0.5
 PARTS = ("test", "unseen_users")
 
 
@@ -139,12 +141,18 @@ class Judging:
         self.watch = watch
         self.choice = choose_for(plan.settings)
         self.train = TrainingRows.of(
-            plan.dataset, plan.split.train, seed=plan.seed, n_threads=self.choice.n_threads
+            plan.dataset,
+            plan.split.train,
+            seed=plan.seed,
+            n_threads=self.choice.n_threads,
+            tell=self._tell_fit,
         )
         self.parts = {name: self._part(rows) for name, rows in _asked(plan) if len(rows)}
         self.seconds: dict[str, Seconds] = {}
         # Stages before entrants are judged; behind them come the figures, and each run's future.
         self.n_drawn = 1 if plan.with_sampled else 0
+        # What is being fitted, the stage that it belongs to, and the share of that which it took.
+        self._fitting, self._fitting_at, self._fitted = "", 0, 0.0
         self._negatives: dict[str, np.ndarray] = {}
 
     def _part(self, rows: Segments) -> JudgedPart:
@@ -166,7 +174,8 @@ class Judging:
         entrants = self.plan.entrants
         for done, entrant in enumerate(entrants, self.n_drawn):
             verb = "Loading" if entrant.kind == "run" else "Fitting"
-            self._tell(done, f"{verb} {entrant.title}", 0.0)
+            self._fitting, self._fitting_at = f"{verb} {entrant.title}", done
+            self._tell_fit(0.0)
             started = time.monotonic()
             scorer = self._scorer(entrant)
             fitted = time.monotonic()
@@ -189,6 +198,10 @@ class Judging:
             CancelledError: a stop was asked for.
         """
         self._tell(self.n_drawn + len(self.plan.entrants) + 1 + n_asked, doing, share)
+
+    def _tell_fit(self, share: float) -> None:
+        self._fitted = share * FIT_SHARE
+        self._tell(self._fitting_at, self._fitting, self._fitted)
 
     def _draw_negatives(self) -> None:
         n_rows, n_before = sum(len(part.rows) for part in self.parts.values()), 0
@@ -217,7 +230,8 @@ class Judging:
         def tell(n: int) -> None:
             nonlocal n_asked
             n_asked += n
-            self._tell(done, f"Judging {entrant.title}", min(1.0, n_asked / n_rows))
+            share = self._fitted + (1 - self._fitted) * min(1.0, n_asked / n_rows)
+            self._tell(done, f"Judging {entrant.title}", share)
 
         watched = _watched(scorer, tell)
         for name, part in self.parts.items():

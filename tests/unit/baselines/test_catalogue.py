@@ -253,3 +253,20 @@ def test_ease_gives_the_figures_of_the_documents_on_movielens(shared_data: Path)
     found = judge(scorer, dataset, split.test, remove_seen=True, list_length=0).metrics()
     assert found["ndcg@10"] == pytest.approx(0.0530, abs=5e-4)
     assert found["hr@10"] == pytest.approx(0.1078, abs=5e-4)
+
+
+@pytest.mark.parametrize("name", ["als", "item2vec"])
+def test_a_fit_that_takes_long_tells_how_far_it_is_and_can_be_ended(name: str) -> None:
+    dataset = ring_dataset(n_users=60)
+    told: list[float] = []
+    train = TrainingRows.of(dataset, leave_one_out(dataset).train, tell=told.append)
+    BASELINES[name].fit(train)
+    assert len(told) > 2
+    assert told == sorted(set(told))
+    assert told[-1] == 1
+
+    def stop(share: float) -> None:
+        raise InterruptedError(share)
+
+    with pytest.raises(InterruptedError):
+        BASELINES[name].fit(replace(train, tell=stop))
