@@ -19,6 +19,27 @@ from bert4rec.score_blocks import SharedScorer, Told
 MAX_CANDIDATES = 2**19
 
 
+def sorting_keys(scores: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return whole numbers that are in order where better scores come first, equal ones by item.
+
+    Whole numbers are sorted many times faster than rows by two keys; the lower half of each is its
+    item.
+
+    Args:
+        scores: No NaN, float32.
+        items: Below 2^32, of the same shape.
+    """
+    # Floats are in the order of their bits, negative ones in the opposite one; 0 has one form then.
+    bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)
+    ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return np.asarray((-ordered << 32) + items)
+
+
+ITEM_BITS = 2**32 - 1
+# What is scored minus infinity has a key from here on.
+LAST_KEY = int(sorting_keys(np.full(1, -np.inf, np.float32), np.zeros(1, np.int64))[0])
+
+
 class SharedRanks:
     """Rank among the scores of one scorer.
 
@@ -115,9 +136,8 @@ class SharedRanks:
         column = len(best) + np.arange(len(others.rows)) - first[others.rows]
         items[others.rows[stays], column[stays]] = others.items[stays]
         scores[others.rows[stays], column[stays]] = others.scores[stays]
-        found = np.lexsort((items, -scores), axis=1)[:, :k]
-        is_there = np.take_along_axis(scores, found, axis=1) > -np.inf
-        return np.where(is_there, np.take_along_axis(items, found, axis=1), 0)
+        keys = np.sort(sorting_keys(scores, items), axis=1)[:, :k]
+        return np.where(keys < LAST_KEY, keys & ITEM_BITS, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +166,8 @@ class _Exceptions:
         rows, items = np.concatenate([gone.rows, rows]), np.concatenate([gone.items, items])
         scores = np.concatenate([np.full(len(gone.items), -np.inf, np.float32), scores])
         is_gone = np.arange(len(rows)) < len(gone.items)
-        # What leaves stands first among its like.
-        order = np.lexsort((~is_gone, items, rows))
+        # By row and item; what leaves stands first among its like.
+        order = np.argsort(2 * (rows * (items.max(initial=0) + 1) + items) + ~is_gone)
         rows, items = rows[order], items[order]
         is_first = np.ones(len(rows), dtype=bool)
         is_first[1:] = (rows[1:] != rows[:-1]) | (items[1:] != items[:-1])

@@ -18,7 +18,7 @@ from bert4rec.baselines.transitions import Transitions
 from bert4rec.histories import Histories
 from bert4rec.ranking import Removal, top_and_ranks
 from bert4rec.score_blocks import SharedScorer
-from bert4rec.shared_ranks import SharedRanks
+from bert4rec.shared_ranks import ITEM_BITS, LAST_KEY, SharedRanks, sorting_keys
 
 
 @st.composite
@@ -95,3 +95,16 @@ def test_exceptions_are_what_differs_from_what_is_common(
     expected[rows, items - 1] = found
     assert np.array_equal(scores, expected)
     assert len(set(zip(rows.tolist(), items.tolist(), strict=True))) == len(rows)
+
+
+FLOATS = st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, -np.inf, np.inf])
+
+
+@given(st.lists(st.tuples(FLOATS, st.integers(0, 2**31)), min_size=1, max_size=30))
+def test_keys_are_in_the_order_of_scores_and_then_of_items(pairs: list[tuple[float, int]]) -> None:
+    scores = np.array([score for score, _ in pairs], dtype=np.float32)
+    items = np.array([item for _, item in pairs])
+    keys = sorting_keys(scores, items)
+    wanted = np.lexsort((items, -scores))
+    assert np.array_equal(np.sort(keys) & ITEM_BITS, items[wanted])
+    assert np.array_equal(keys >= LAST_KEY, scores == -np.inf)
