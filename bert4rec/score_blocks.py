@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.histories import Histories
+from bert4rec.threads import leave_if_abandoned
 
 # Scores that are held at once; counting in them takes three times as much again for a moment.
 SCORE_BYTES = 2**23
@@ -90,6 +91,7 @@ class Products:
         # New memory for each block would take as long as the product.
         memory = self.rows_bd.new_empty(n_rows * min(width, len(self.items_nd)))
         for start in range(0, len(self.items_nd), width):
+            leave_if_abandoned()
             items_cd = self.items_nd[start : start + width]
             block_bc = memory[: n_rows * len(items_cd)].view(n_rows, len(items_cd))
             yield start, torch.mm(self.rows_bd, items_cd.T, out=block_bc)

@@ -53,6 +53,28 @@ def one_ahead(made: Iterator[Found]) -> Iterator[Found]:
             yield cast(Found, found)
 
 
+class AbandonedError(Exception):
+    """Nobody waits any more for what this thread computes."""
+
+
+# Of each thread that computes slices: tells it that another one has failed or was interrupted.
+_WORK = threading.local()
+
+
+def leave_if_abandoned() -> None:
+    """End what this thread computes, where nobody waits for it any more.
+
+    For the inside of a slice that takes seconds: pressing Ctrl+C ends the thread that waits, which
+    then waits for the threads that it started.
+
+    Raises:
+        AbandonedError: so it is.
+    """
+    abandoned: threading.Event | None = getattr(_WORK, "abandoned", None)
+    if abandoned is not None and abandoned.is_set():
+        raise AbandonedError
+
+
 def side_by_side(
     compute: Callable[[slice], Found], n_rows: int, size: int, n_threads: int
 ) -> list[Found]:
@@ -67,8 +89,18 @@ def side_by_side(
     slices = fair_slices(n_rows, size, n_threads)
     if min(n_threads, len(slices)) < 2:
         return [compute(rows) for rows in slices]
+    abandoned = threading.Event()
+
+    def work(rows: slice) -> Found:
+        _WORK.abandoned = abandoned
+        return compute(rows)
+
     with thread_pool(min(n_threads, len(slices)), "rows") as pool:
-        return list(pool.map(compute, slices))
+        try:
+            return list(pool.map(work, slices))
+        except BaseException:
+            abandoned.set()
+            raise
 
 
 def fair_slices(n_rows: int, size: int, n_threads: int) -> list[slice]:

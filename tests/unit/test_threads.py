@@ -14,10 +14,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bert4rec.score_blocks import Products
 from bert4rec.threads import (
     LEAST_ROWS,
     STEPS_BEHIND,
     fair_slices,
+    leave_if_abandoned,
     let_others_first,
     one_ahead,
     side_by_side,
@@ -111,3 +113,31 @@ def test_what_comes_next_is_made_meanwhile_and_its_error_comes_in_its_turn() -> 
     with pytest.raises(ZeroDivisionError):
         next(coming)
     assert list(one_ahead(iter([]))) == []
+
+
+def test_a_slice_under_way_ends_where_another_one_failed() -> None:
+    has_begun, read = threading.Event(), list[int]()
+    # A quadrillion items without memory of their own: nobody waits until they are read.
+    products = Products(torch.ones(1, 2), torch.ones(1, 2).expand(10**15, 2))
+
+    def compute(rows: slice) -> None:
+        if not rows.start:
+            has_begun.wait(LIMIT_S)
+            raise KeyboardInterrupt
+        for start, _ in products:
+            read.append(start)
+            has_begun.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(compute, 2 * LEAST_ROWS, LEAST_ROWS, n_threads=2)
+    assert read
+
+
+def test_what_is_computed_by_one_thread_is_never_abandoned() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(lambda rows: interrupt(), 64, 64, n_threads=1)
+    leave_if_abandoned()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
