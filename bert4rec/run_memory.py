@@ -23,9 +23,13 @@ from bert4rec.scorer import CPU_PLACES
 from bert4rec.threads import fair_slices
 from bert4rec.workshop import choice_for, is_recorded, loss_for
 
-# What judging takes whatever is judged, and what a sampled loss takes in each thread to sort what
-# it met; both as measured by `python -m benchmarks estimate`.
-JUDGING_BYTES = 20_000_000
+# What judging takes whatever is judged, by kind of device, and how many copies of the windows of a
+# batch it leaves behind; what a sampled loss takes in each thread to sort what it met. All as
+# measured by `python -m benchmarks estimate`.
+JUDGING_BYTES = {"cpu": 6_000_000, "cuda": 20_000_000, "mps": 20_000_000}
+WINDOW_COPIES = {"cpu": 2.5, "cuda": 3.0, "mps": 3.0}
+# Hidden and inner values that a CPU's threads keep, once freed, of each place that they read.
+READ_HIDDEN, READ_INNER = 7, 2
 # Code and tables of torch that the first step of a process brings in.
 FIRST_STEP_BYTES = 30_000_000
 SORTING_BYTES = 10_000_000
@@ -35,7 +39,7 @@ NARROW_BYTES = 140_000_000
 GPU_BYTES = 550_000_000
 # What each thread beside the first holds whatever it computes: kernels' scratch, and freed memory
 # that the allocator keeps for that thread alone. Measured in the same way.
-THREAD_BYTES = 35_000_000
+THREAD_BYTES = 15_000_000
 # Estimates have been too low by up to a quarter.
 FIT_SHARE = 0.8
 # What takes more memory the more of it is done at once.
@@ -118,10 +122,9 @@ def memory_bytes(
     vector under a sampled loss has the two moments alone. A block keeps about 12 x D float32 and
     whom it may attend to, five bytes an item, for each token of a part; for those of its inner size
     see `_inner_tokens`. A sampled loss holds its scores, the vectors that it met and their
-    gradients. Judging leaves about three copies of the windows of a batch behind in each thread,
-    and the memory that training freed is seldom in pieces that fit it, so that the two add up;
-    every few seconds what lies free is given back. Inner values alone are so large that those of
-    training are gone when judging has its own.
+    gradients. For judging see `_judging_bytes`: the memory that training freed is seldom in pieces
+    that fit it, so that the two add up; every few seconds what lies free is given back. Inner
+    values alone may be so large that those of training are gone when judging has its own.
     """
     d, n = settings.hidden_size, dataset.n_items
     choice = choice_for(dataset, settings)
@@ -146,14 +149,47 @@ def memory_bytes(
         sorting = choice.n_side_by_side * SORTING_BYTES
         scores = sorting + 4 * (6 * n_places * k + 4 * n_met * d)
     longest = min(settings.max_seq_length, int(dataset.lengths.max(initial=1)))
-    n_judged = sum(_judged_at_once(split, settings, choice))
-    judging = JUDGING_BYTES + 3 * 4 * n_judged * longest * d
+    n_places = longest * sum(_judged_at_once(split, settings, choice))
+    reading = _reading_bytes(n_places, settings, choice)
+    judging = _judging_bytes(n_places, reading, settings, choice)
     threads = THREAD_BYTES * (choice.n_side_by_side - 1)
     always = FIRST_STEP_BYTES + 4 * dataset.n_interactions
     step = _activation_bytes(part, settings, choice) + scores
-    n_read = min(n_judged * longest, choice.n_side_by_side * CPU_PLACES)
-    reading = 2 * 4 * settings.inner_size * n_read if choice.kind == "cpu" else 0
     return int(weights + max(step, reading) + judging + threads + always)
+
+
+def _reading_bytes(n_places: int, settings: Hyperparameters, choice: DeviceChoice) -> int:
+    """Return what the inner values take while a CPU's threads read windows of so many places."""
+    if choice.kind != "cpu":
+        return 0
+    return READ_INNER * 4 * settings.inner_size * _n_read(n_places, choice)
+
+
+def _n_read(n_places: int, choice: DeviceChoice) -> int:
+    """Return how many of the places of windows a CPU's threads read at once."""
+    return min(n_places, choice.n_side_by_side * CPU_PLACES)
+
+
+def _judging_bytes(
+    n_places: int, reading: int, settings: Hyperparameters, choice: DeviceChoice
+) -> int:
+    """Return what judging leaves behind beside a step.
+
+    Windows are read a few thousand places at a time, each time of another length: what one reading
+    freed seldom fits the next. So a thread keeps what one reading took, inner values as far as they
+    are in tensors that do not go back to the system, and a batch as a whole some copies of it.
+
+    Args:
+        n_places: Places of the windows that are judged at once, were all as long as the longest.
+        reading: What their inner values take while they are read.
+        settings: Hidden size.
+        choice: Device and threads.
+    """
+    hidden = 4 * settings.hidden_size
+    found = JUDGING_BYTES[choice.kind] + round(WINDOW_COPIES[choice.kind] * hidden * n_places)
+    if choice.kind == "cpu":
+        found += READ_HIDDEN * hidden * _n_read(n_places, choice) + min(LINGERING_BYTES, reading)
+    return found
 
 
 def _judged_at_once(split: Split, settings: Hyperparameters, choice: DeviceChoice) -> list[int]:

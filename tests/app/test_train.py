@@ -449,7 +449,8 @@ def test_the_form_changes_nothing_about_the_settings_a_run_shows(
 def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     dataset: SequenceDataset, workspace: Path, open_train: Open, error: str
 ) -> None:
-    run = queued_run(workspace)
+    # What it takes is that of a step, and not of judging many at once.
+    run = queued_run(workspace, eval_batch_size=1)
     run.set_status(state="failed", error=error, message="it did not fit", fix="less")
     app = open_train(run)
     assert "It did not fit" in texts(app)
@@ -458,7 +459,7 @@ def test_a_run_that_did_not_fit_starts_again_with_half_the_batch_at_one_click(
     wait_for_the_end(workspace)
     newest = list_runs(workspace)[0]
     assert newest.id != run.id
-    assert newest.hyperparameters().given() == TINY | {"batch_size": 8}
+    assert newest.hyperparameters().given() == TINY | {"batch_size": 8, "eval_batch_size": 1}
     assert newest.status().state == "finished"
 
 

@@ -7,10 +7,13 @@ import pytest
 
 from bert4rec import run_memory
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.samples import prepare_sample
 from bert4rec.errors import DeviceError
 from bert4rec.estimate import size_of
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.presets import PRESETS
 from bert4rec.run_memory import FIT_SHARE, smaller_batches
+from bert4rec.setting_checks import parse_settings
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +121,10 @@ def test_what_is_free_is_asked_of_the_device(
 def inner_bytes(dataset: SequenceDataset, **changes: Any) -> float:
     """What one more inner value of each token takes, where tensors are large."""
     few, many = (bytes_of(dataset, inner_size=n, **changes) for n in (60_000, 61_000))
-    # Without the weights, of which a training on one thread has five copies.
-    n_layers = changes.get("n_layers", 2)
-    return (many - few) / 1000 - 5 * 4 * n_layers * (2 * 64 + 1)
+    # Without the weights, of which a training on one thread has five copies, and without what is
+    # left of the one window that is judged.
+    n_layers, read = changes.get("n_layers", 2), run_memory.READ_INNER * changes["max_seq_length"]
+    return (many - few) / 1000 - 5 * 4 * n_layers * (2 * 64 + 1) - 4 * read
 
 
 def test_the_last_layer_reads_no_items_and_each_other_keeps_two_inner_values_a_token(
@@ -141,3 +145,41 @@ def test_judging_reads_many_tokens_at_once_however_small_a_step_is(
     one, many = (bytes_of(dataset, eval_batch_size=n, **small) for n in (1, 1024))
     n_steps = 4 * 2 * 60_000 * 4096
     assert many - one == pytest.approx(n_steps, rel=0.1)
+
+
+# What a training on the bundled playlists held at its peak, in MB; torch 2.13, float32.
+MEASURED = (
+    (78, {**PRESETS["quick"].values, "n_threads": 1}),
+    (119, {}),
+    (80, {"n_threads": 1}),
+    (113, {"max_seq_length": 200, "batch_size": 32}),
+    (135, {"max_seq_length": 200, "batch_size": 128}),
+    (200, {"batch_size": 1024}),
+    (52, {"hidden_size": 16, "inner_size": 64, "n_threads": 1}),
+    (200, {"hidden_size": 128, "inner_size": 512}),
+    (360, {"hidden_size": 256, "inner_size": 1024, "max_seq_length": 200, "batch_size": 64}),
+    (312, {"hidden_size": 256, "inner_size": 256}),
+    (208, {"inner_size": 1024}),
+    (140, {"loss_type": "gBCE", "negative_samples_count": 128}),
+)
+
+
+@pytest.fixture(scope="module")
+def playlists(tmp_path_factory: pytest.TempPathFactory) -> SequenceDataset:
+    return prepare_sample("playlists", tmp_path_factory.mktemp("playlists"))
+
+
+@pytest.mark.parametrize(("measured_mb", "changes"), MEASURED)
+def test_the_estimate_is_near_what_trainings_held_and_hardly_below(
+    playlists: SequenceDataset, measured_mb: int, changes: dict[str, Any]
+) -> None:
+    usual = {"n_threads": 2, "precision": "float32", "device": "cpu"}
+    settings = parse_settings(PRESETS["balanced"].values | usual | changes)
+    told = size_of(playlists, settings).memory_bytes / 1e6
+    assert 0.9 * measured_mb < told < 1.25 * measured_mb
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
+def test_every_kind_of_device_has_its_figures(kind: str) -> None:
+    assert kind in run_memory.JUDGING_BYTES
+    assert kind in run_memory.WINDOW_COPIES
