@@ -140,6 +140,10 @@ class Judging:
         self.control = control
         self.watch = watch
         self.choice = choose_for(plan.settings)
+        # Stages before entrants are judged; behind them come the figures, and each run's future.
+        self.n_drawn = 1 if plan.with_sampled else 0
+        # Who looks on would think that it still waits for its turn.
+        self._tell(0, "Reading what was trained on", 0.0)
         self.train = TrainingRows.of(
             plan.dataset,
             plan.split.train,
@@ -149,8 +153,6 @@ class Judging:
         )
         self.parts = {name: self._part(rows) for name, rows in _asked(plan) if len(rows)}
         self.seconds: dict[str, Seconds] = {}
-        # Stages before entrants are judged; behind them come the figures, and each run's future.
-        self.n_drawn = 1 if plan.with_sampled else 0
         # What is being fitted, the stage that it belongs to, and the share of that which it took.
         self._fitting, self._fitting_at, self._fitted = "", 0, 0.0
         self._negatives: dict[str, np.ndarray] = {}
