@@ -228,12 +228,12 @@ def novelty(top: np.ndarray, counts: np.ndarray) -> float:
     return float(-np.log2(share[listed - 1]).mean())
 
 
-def popular_share(top: np.ndarray, counts: np.ndarray, head: float = 0.1) -> float:
+def popular_share(top: np.ndarray, counts: np.ndarray) -> float:
     """Return the share of listed items that belong to the most popular tenth of the catalogue."""
     listed = top[top > 0]
     if not len(listed):
         return 0.0
-    n_head = max(1, round(head * len(counts)))
+    n_head = max(1, round(0.1 * len(counts)))
     is_head = np.zeros(len(counts), dtype=bool)
     is_head[np.argsort(-counts, kind="stable")[:n_head]] = True
     return float(is_head[listed - 1].mean())

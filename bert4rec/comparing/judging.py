@@ -37,13 +37,11 @@ class Step:
 
     Args:
         done: Entrants that are judged.
-        n_entrants: All of them.
         doing: What is being done, in words.
         share: Share of the whole that is done, 0 to 1.
     """
 
     done: int
-    n_entrants: int
     doing: str
     share: float
 
@@ -259,7 +257,7 @@ class Judging:
         n = len(self.plan.entrants)
         n_judged = min(max(done - self.n_drawn, 0), n)
         n_stages = self.n_drawn + n + 1 + len(self.plan.runs)
-        self.watch(Step(n_judged, n, doing, (done + share) / n_stages))
+        self.watch(Step(n_judged, doing, (done + share) / n_stages))
 
 
 def _asked(plan: Plan) -> Iterator[tuple[str, Segments]]:

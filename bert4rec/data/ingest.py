@@ -20,8 +20,6 @@ from bert4rec.data.frames import text_checked
 from bert4rec.data.packing import hash_files
 from bert4rec.data.partitions import parquet_partitions, partitions_of
 from bert4rec.data.rejects import (
-    N_CHARACTERS_KEPT,
-    N_REJECTS_KEPT,
     Reject,
     count_uncut,
     fill_raw,
@@ -104,7 +102,7 @@ def _streamed(
 ) -> Ingested | None:
     """Stage what comes from the reader; None if it cannot be told that way after all."""
     folder = connection.spill_folder / "streamed"
-    stager = RowStager(folder, N_REJECTS_KEPT, N_CHARACTERS_KEPT)
+    stager = RowStager(folder)
     rows = stager.take(connection.stream(staged_columns(scan, roles, types)))
     reading = None
     if roles.time is not None:
@@ -128,7 +126,7 @@ def _through_a_table(connection: Connection, source: Source, roles: Roles, scan:
     source = fill_raw(connection, source, scan, staged)
     reading = None if roles.time is None else read_times(connection, roles.time, source.name)
     told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
-    stager = RowStager(connection.spill_folder / "staged", N_REJECTS_KEPT, N_CHARACTERS_KEPT)
+    stager = RowStager(connection.spill_folder / "staged")
     rows = stager.take(connection.stream(Scan(f"SELECT * {told} FROM raw")))
     connection.run("DROP TABLE raw")
     return _found(connection, source, rows, stager.refused, reading)

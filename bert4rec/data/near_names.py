@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
+N_NAMED = 3
 # What is looked at closely; among more names these are the likeliest by a measure that is quick.
 N_LIKELY = 500
 MANY = 20_000
@@ -15,8 +16,8 @@ MANY = 20_000
 LEAST_RATIO = 0.6
 
 
-def near_names(text: str, names: Sequence[str], n: int = 3) -> list[str]:
-    """Return up to `n` names that look like `text` whatever their case, the likest first.
+def near_names(text: str, names: Sequence[str]) -> list[str]:
+    """Return up to three names that look like `text` whatever their case, the likest first.
 
     Cost: 2 s for two million names, where a close look at each would take 30.
     """
@@ -24,7 +25,7 @@ def near_names(text: str, names: Sequence[str], n: int = 3) -> list[str]:
     likely, wanted = list(folded), text.casefold()
     if len(likely) > MANY:
         likely = _likely(wanted, likely)
-    close = difflib.get_close_matches(wanted, likely, n=n, cutoff=LEAST_RATIO)
+    close = difflib.get_close_matches(wanted, likely, n=N_NAMED, cutoff=LEAST_RATIO)
     return [folded[name] for name in close]
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from bert4rec.data.connection import ROWS_STREAMED
 from bert4rec.data.id_coder import MISSING, IdCoder
+from bert4rec.data.rejects import N_CHARACTERS_KEPT, N_REJECTS_KEPT
 from bert4rec.data.times import TimesSeen
 from bert4rec.files import writing_explained
 
@@ -114,16 +115,13 @@ class RowStager:
 
     Args:
         folder: Gets a file for each column.
-        n_kept: How many rows that are of no use are kept as they are.
-        n_characters: Signs of each of them that are kept.
     """
 
-    def __init__(self, folder: Path, n_kept: int, n_characters: int) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         self.times = TimesSeen()
         self.refused = Refused()
         self._folder = folder
-        self._n_kept, self._n_characters = n_kept, n_characters
         self._coders = {name: IdCoder() for name in "uie"}
         self._columns: frozenset[str] = frozenset()
         self._n_read = self._n_rows = 0
@@ -180,9 +178,9 @@ class RowStager:
         for reason, is_so in reasons:
             self.refused.reasons[reason] += int(np.count_nonzero(is_so & ~counted))
             counted |= is_so
-        for row in rows[: self._n_kept - len(self.refused.first)]:
+        for row in rows[: N_REJECTS_KEPT - len(self.refused.first)]:
             reason = next(reason for reason, is_so in reasons if is_so[row])
-            text = _shown(batch, int(row))[: self._n_characters]
+            text = _shown(batch, int(row))[:N_CHARACTERS_KEPT]
             self.refused.first.append((self._n_read + int(row) + 1, reason, text))
 
 

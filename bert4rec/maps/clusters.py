@@ -28,18 +28,17 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 NOISE = -1
 
 
-def kmeans_clusters(vectors: np.ndarray, n_clusters: int = N_CLUSTERS, seed: int = 0) -> np.ndarray:
+def kmeans_clusters(vectors: np.ndarray, n_clusters: int = N_CLUSTERS) -> np.ndarray:
     """Group the directions of vectors by k-means; cluster 0 is the largest, int64 (n,).
 
     Args:
         vectors: (n, D).
         n_clusters: Cut down to the number of different vectors.
-        seed: Chance behind the first centres.
     """
     directions = unit(vectors)
     sample = directions[spread_rows(len(directions), MAX_CLUSTERED)]
     n_different = len(np.unique(sample, axis=0))
-    means = KMeans(min(n_clusters, n_different), n_init=3, random_state=seed).fit(sample)
+    means = KMeans(min(n_clusters, n_different), n_init=3, random_state=0).fit(sample)
     return _by_size(means.predict(directions))
 
 

@@ -53,7 +53,7 @@ class SearchPlan:
         seed: Chance behind the points that are drawn.
     """
 
-    base: Hyperparameters = field(default_factory=lambda: preset_base(FIRST_PRESET))
+    base: Hyperparameters = field(default_factory=lambda: usual_base())
     space: Space = field(default_factory=lambda: dict(DEFAULT_SPACE))
     budget: Budget = field(default_factory=Budget)
     seed: int = 42
@@ -85,9 +85,9 @@ class SearchPlan:
         return parse_settings(self.base.given() | dict(values))
 
 
-def preset_base(preset: str) -> Hyperparameters:
-    """Return the settings of a preset."""
-    return parse_settings(PRESETS[preset].values)
+def usual_base() -> Hyperparameters:
+    """Return the settings of the first preset."""
+    return parse_settings(PRESETS[FIRST_PRESET].values)
 
 
 def checked_plan(plan: SearchPlan, *, where: str | None = None) -> SearchPlan:
@@ -153,7 +153,7 @@ def plan_of(body: Mapping[Any, Any], *, where: str | None = None) -> SearchPlan:
     seed = _part(lambda: _whole(body.get("seed", 42), "search seed"), problems)
     # What could not be read is told already; the rest is checked all the same.
     plan = SearchPlan(
-        base=base or preset_base(FIRST_PRESET),
+        base=base or usual_base(),
         space=space if space and base else {},
         budget=Budget(1 if n_trials is None else n_trials, minutes),
         seed=seed or 0,

@@ -279,7 +279,7 @@ def parse_space(given: Mapping[Any, Any], *, where: str | None = None) -> Space:
     return found
 
 
-def check_space(space: Space, base: Hyperparameters, *, where: str | None = None) -> None:
+def check_space(space: Space, base: Hyperparameters) -> None:
     """Refuse a space that holds a point which is no valid set of settings, or does nothing.
 
     Raises:
@@ -292,7 +292,7 @@ def check_space(space: Space, base: Hyperparameters, *, where: str | None = None
         *_loss_problems(space, base),
     ]
     if problems:
-        raise SettingsError(problems, where=where)
+        raise SettingsError(problems)
 
 
 def _width_problems(space: Space, base: Hyperparameters) -> list[str]:

@@ -211,9 +211,9 @@ def seen_words(facts: dict[str, Any]) -> str:
     return f", seen items {'removed' if removes_seen else 'kept'}{reason}"
 
 
-def final_finding(report: dict[str, Any], metric: str = "ndcg@10") -> str:
+def final_finding(report: dict[str, Any]) -> str:
     """Return how the model compares with its strongest baseline on the test items."""
-    own = report[NETWORK]
+    metric, own = "ndcg@10", report[NETWORK]
     rivals = {key: part["metrics"][metric] for key, part in report.items() if key != NETWORK}
     name, value = metric_name(metric), own["metrics"][metric]
     text = f"On the held-out test items {name} is {metric_text(value)}"

@@ -128,7 +128,7 @@ def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     carry_out = comparisons.carry_out
 
     def wait_first(plan: Plan, workspace: Path, **more: Any) -> object:
-        more["watch"](Step(0, 3, "Loading first", 0.25))
+        more["watch"](Step(0, "Loading first", 0.25))
         assert event.wait(LIMIT_S)
         return carry_out(plan, workspace, **more)
 

@@ -50,7 +50,7 @@ class Held:
         del plan, workspace
         self.n_begun += 1
         assert callable(watch)
-        watch(Step(0, 2, "Fitting Popularity", 0.25))
+        watch(Step(0, "Fitting Popularity", 0.25))
         self.has_begun.set()
         assert self.go.wait(LIMIT_S)
         if control.is_stopped:
