@@ -10,7 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar, cast
 
 import torch
@@ -37,6 +37,7 @@ from bert4rec.objective import Objective
 from bert4rec.optimizer import NetworkOptimizer, learning_rate_at, move_towards
 from bert4rec.parts import Part
 from bert4rec.recorded import RecordedSteps
+from bert4rec.tally import Tally
 
 # Loss lines that one epoch writes at most; more would only make the journal long.
 LOGS_PER_EPOCH = 20
@@ -97,14 +98,9 @@ class Trainer:
         self.optimizer = NetworkOptimizer(self.trained, settings, meets_few_items=is_sampled)
         # A network that is compiled for one thread computes part by part.
         self.crew = Crew(self.trained, 1 if settings.compile else choice.n_side_by_side)
-        # What the steps since the last log line came to stays on the device until that line is due.
-        self.loss_sum = torch.zeros((), device=choice.device)
-        self.norm_sum = torch.zeros((), device=choice.device)
+        self.tally = Tally(choice.device)
         self.recorded = self._recorded_steps() if batches.is_static else None
-        self.n_summed = 0
-        self.n_sequences_summed = 0
         self._tick = 0.0
-        self._summed_s = 0.0
         self._unsaved_s = 0.0
         self._tidied = 0.0
 
@@ -132,7 +128,7 @@ class Trainer:
             self.batches,
             self.optimizer.parameters,
             loss=self.part_loss,
-            loss_sum=self.loss_sum,
+            loss_sum=self.tally.loss,
             update=self._update_weights,
             on_failure=lambda reason: self.listener(Unrecorded(self.position, reason)),
         )
@@ -179,10 +175,13 @@ class Trainer:
             self.optimizer.zero_grad()
             self._collect_gradients(self.batches.parts(order, epoch, epoch_step), epoch, epoch_step)
             self._update_weights(**rates)
-        self.n_summed += 1
-        self.n_sequences_summed += len(self.batches.rows(order, epoch_step))
+        self.tally.n_steps += 1
+        self.tally.n_sequences += len(self.batches.rows(order, epoch_step))
         self._advance(epoch_step=epoch_step + 1, step=self.position.step + 1)
-        self._report_if_due()
+        if self._is_line_due():
+            self._tell_line()
+            self._tidy_if_due()
+            self._offer_state_if_due()
 
     def _collect_gradients(self, parts: list[Part], epoch: int, epoch_step: int) -> None:
         def loss(network: Network, index: int) -> Tensor:
@@ -192,7 +191,7 @@ class Trainer:
             drawing = self._chance(STEP, epoch, epoch_step) if self.objective.is_shared else chance
             return self._loss(network, part, chance, drawing) * part.share
 
-        self.loss_sum += self.crew.backward([part.n_tokens for part in parts], loss)
+        self.tally.loss += self.crew.backward([part.n_tokens for part in parts], loss)
 
     def _chance(self, *place: int) -> torch.Generator:
         return generator_at(self.choice.device, self.settings.seed, *place)
@@ -218,7 +217,7 @@ class Trainer:
         return self._loss(self.trained, part, chance, chance) * part.share
 
     def _update_weights(self, learning_rate: float | Tensor, pull: float | Tensor) -> None:
-        self.norm_sum += self.optimizer.step(learning_rate)
+        self.tally.grad_norm += self.optimizer.step(learning_rate)
         if self.trained is not self.network:
             move_towards(tuple(self.network.parameters()), tuple(self.trained.parameters()), pull)
 
@@ -230,39 +229,43 @@ class Trainer:
     def _learning_rate(self, step: int) -> float:
         return learning_rate_at(step, self.settings.n_epochs * self.batches.n_steps, self.settings)
 
-    def _report_if_due(self) -> None:
-        n_steps = self.batches.n_steps
+    def _is_line_due(self) -> bool:
+        n_steps, n_done = self.batches.n_steps, self.position.epoch_step
         least = 1 if self.recorded is None else RECORDED_STEPS_PER_LOG
         every = max(math.ceil(n_steps / LOGS_PER_EPOCH), least)
-        done = self.position.epoch_step
-        if done % every and done != n_steps:
-            return
-        # Fetching the numbers is what waits for the device, so the clock is read after it.
-        sums = torch.stack([self.loss_sum, self.norm_sum])
-        loss, grad_norm = (value / self.n_summed for value in sums.tolist())
+        return n_done % every == 0 or n_done == n_steps
+
+    def _tell_line(self) -> None:
+        loss, grad_norm = self.tally.means()
+        # Fetching these is what waits for the device, so the clock is read after it.
         self._count_time()
-        rate = self.n_sequences_summed / max(self._summed_s, 1e-9)
-        self._reset_sums()
+        sequences_per_s = self.tally.sequences_per_s()
+        self.tally.clear()
         if not math.isfinite(loss):
-            at = self.position
-            what = f"the loss became {loss} in epoch {at.epoch + 1}, step {at.step:,}"
-            also = "" if self.choice.precision == "float32" else ", or precision=float32"
-            fix = f"Use a smaller learning_rate{also}."
-            raise NonFiniteLossError(what, fix=fix, step=at.step)
+            raise self._diverged(loss)
         learning_rate = self._learning_rate(self.position.step - 1)
-        self.listener(Trained(self.position, loss, grad_norm, learning_rate, rate))
+        self.listener(Trained(self.position, loss, grad_norm, learning_rate, sequences_per_s))
+
+    def _diverged(self, loss: float) -> NonFiniteLossError:
+        at = self.position
+        also = "" if self.choice.precision == "float32" else ", or precision=float32"
+        return NonFiniteLossError(
+            f"the loss became {loss} in epoch {at.epoch + 1}, step {at.step:,}",
+            fix=f"Use a smaller learning_rate{also}.",
+            step=at.step,
+        )
+
+    def _tidy_if_due(self) -> None:
         if self._tick - self._tidied >= TIDY_EVERY_S:
             self._tidied = self._tick
             return_freed_memory()
-        if self._unsaved_s >= CHECKPOINT_EVERY_S and done != n_steps:
+
+    def _offer_state_if_due(self) -> None:
+        # The end of an epoch offers it in any case.
+        is_end = self.position.epoch_step == self.batches.n_steps
+        if self._unsaved_s >= CHECKPOINT_EVERY_S and not is_end:
             self._unsaved_s = 0.0
             self.listener(StateDue(self.position))
-
-    def _reset_sums(self) -> None:
-        self.loss_sum.zero_()
-        self.norm_sum.zero_()
-        self.n_summed = self.n_sequences_summed = 0
-        self._summed_s = 0.0
 
     def _validate_if_due(self) -> None:
         every, epoch = self.settings.eval_step, self.position.epoch
@@ -273,7 +276,7 @@ class Trainer:
         self.trained.train()
         self._count_time()
         # The seconds of a validation are not those of the training steps after it.
-        self._summed_s = 0.0
+        self.tally.passed_s = 0.0
         score = metrics[self.settings.valid_metric]
         best = self.position.best_score
         is_best = best is None or score > best
@@ -297,7 +300,7 @@ class Trainer:
     def _count_time(self) -> None:
         now = time.monotonic()
         passed, self._tick = now - self._tick, now
-        self._summed_s += passed
+        self.tally.passed_s += passed
         self._unsaved_s += passed
         self._advance(trained_s=self.position.trained_s + passed)
 
@@ -306,35 +309,31 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return what `restore` needs: tensors by name, and plain data."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors = _named("network", self.network)
         if self.trained is not self.network:
-            tensors |= {f"trained.{k}": v for k, v in self.trained.state_dict().items()}
-        tensors |= self.optimizer.state()
-        tensors |= {"loss_sum": self.loss_sum, "norm_sum": self.norm_sum}
-        plain = asdict(self.position) | {
-            "n_summed": self.n_summed,
-            "n_sequences_summed": self.n_sequences_summed,
-            "summed_s": self._summed_s,
-        }
-        return tensors, plain
+            tensors |= _named("trained", self.trained)
+        sums, counts = self.tally.state()
+        return tensors | self.optimizer.state() | sums, asdict(self.position) | counts
 
     def restore(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
         """Go on from a saved state, exactly."""
-        weights = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
+        weights = _of("network", tensors)
         self.network.load_state_dict(weights)
         # A run of the time before averages were kept has one set of weights.
-        trained = {k[8:]: v for k, v in tensors.items() if k.startswith("trained.")}
-        self.trained.load_state_dict(trained or weights)
+        self.trained.load_state_dict(_of("trained", tensors) or weights)
         self.optimizer.restore(tensors)
-        self.loss_sum.copy_(tensors["loss_sum"])
-        # A checkpoint of the time before norms were kept says nothing of its unfinished line.
-        self.norm_sum.copy_(tensors.get("norm_sum", torch.tensor(math.nan)))
-        plain = dict(plain)
-        self.n_summed = plain.pop("n_summed")
-        self.n_sequences_summed = plain.pop("n_sequences_summed")
-        # A checkpoint of the time before these seconds were kept lacks them.
-        self._summed_s = plain.pop("summed_s", 0.0)
-        self.position = Position(**plain)
+        self.tally.restore(tensors, plain)
+        known = {field.name for field in fields(Position)}
+        self.position = Position(**{k: v for k, v in plain.items() if k in known})
+
+
+def _named(name: str, network: Network) -> dict[str, Tensor]:
+    return {f"{name}.{key}": tensor for key, tensor in network.state_dict().items()}
+
+
+def _of(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{name}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
 
 
 Compute = TypeVar("Compute", bound=Callable[..., Any])
