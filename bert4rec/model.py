@@ -145,6 +145,22 @@ class Bert4Rec(Network):
 
         Cost: the last block computes only the M places asked for.
         """
+        is_next_b = None if sees_future is True else _is_next(sees_future, items_bl)
+        items_bsd, places_bmd, sight = self._tokens(items_bl, places_bm, is_next_b, shown_bs)
+        for block in self.blocks[:-1]:
+            items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
+        last_block = cast("Block", self.blocks[-1])
+        states: Tensor = self.norm(last_block.answer(items_bsd, places_bmd, sight))
+        return states
+
+    def _tokens(
+        self,
+        items_bl: Tensor,
+        places_bm: Tensor,
+        is_next_b: Tensor | None,
+        shown_bs: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Sight]:
+        """Return what the first block reads: items (B, S, D), MASKs (B, M, D), who sees what."""
         end = items_bl.shape[1] - 1
         if shown_bs is None:
             shown_items_bs = items_bl
@@ -152,15 +168,9 @@ class Bert4Rec(Network):
         else:
             shown_items_bs = items_bl.gather(1, shown_bs)
         items_bsd = self.at(self.items(shown_items_bs), end - shown_bs)
-        is_next_b = None if sees_future is True else _is_next(sees_future, items_bl)
         asked_bmd = self._asked(items_bl, places_bm, is_next_b)
         places_bmd = self.at(asked_bmd, end - places_bm)
-        sight = self._sight(shown_items_bs, places_bm, is_next_b)
-        for block in self.blocks[:-1]:
-            items_bsd, places_bmd = block(items_bsd, places_bmd, sight)
-        last_block = cast("Block", self.blocks[-1])
-        states: Tensor = self.norm(last_block.answer(items_bsd, places_bmd, sight))
-        return states
+        return items_bsd, places_bmd, self._sight(shown_items_bs, places_bm, is_next_b)
 
     def _asked(self, items_bl: Tensor, places_bm: Tensor, is_next_b: Tensor | None) -> Tensor:
         """Return a MASK for each place, with what the neighbours that it sees say, (B, M, D)."""
@@ -192,12 +202,8 @@ class Bert4Rec(Network):
 
     def attention(self, items_bl: Tensor, places_bm: Tensor) -> Tensor:
         """Return what the places asked for attend to, from all items that are shown."""
-        end = items_bl.shape[1] - 1
-        columns = torch.arange(end + 1, device=items_bl.device)[None]
-        items_bsd = self.at(self.items(items_bl), end - columns)
-        asked_bmd = self._asked(items_bl, places_bm, None)
-        places_bmd = self.at(asked_bmd, end - places_bm)
-        sight, found = self._sight(items_bl, places_bm, None), []
+        items_bsd, places_bmd, sight = self._tokens(items_bl, places_bm, None, None)
+        found = []
         for block in cast("list[Block]", self.blocks):
             memory = block.attention.memory(block.attention_norm(items_bsd))
             normed_bmd = block.attention_norm(places_bmd)
