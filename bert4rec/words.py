@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import chain, count
+from itertools import count
 
 METRIC_NAMES = {"hr": "HR", "ndcg": "NDCG", "mrr": "MRR"}
 # Digits of a metric, the same wherever one is told.
@@ -203,24 +202,6 @@ def day(at_s: float) -> str:
     except (OverflowError, ValueError, OSError):
         return "–"
     return f"{at.day} {at:%b %Y}"
-
-
-def free_name(wanted: str, taken: Collection[str], max_length: int | None = None) -> str:
-    """Return a name that is not taken yet: as wanted, or with the next free number behind it.
-
-    One that would be too long is cut, before its number.
-
-    Example:
-        >>> free_name("run", []), free_name("run", ["run"]), free_name("run 2", ["run", "run 2"])
-        ('run', 'run 2', 'run 3')
-    """
-    stem = re.sub(r" \d+$", "", wanted) or wanted
-
-    def ended(name: str, end: str) -> str:
-        return name[: max_length and max_length - len(end)].rstrip() + end
-
-    numbered = (ended(stem, f" {number}") for number in count(2))
-    return next(name for name in chain([ended(wanted, "")], numbered) if name not in taken)
 
 
 def unique_labels(labels: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
 from bert4rec.view.run_as_code import train_command, train_snippet
-from bert4rec.words import free_name
+from bert4rec.names import free_name
 
 stop_strangers()
 

@@ -74,12 +74,14 @@ def _new_run(
 ) -> Run:
     from bert4rec.data.adoption import adopt
     from bert4rec.device import choose_for
-    from bert4rec.runs.label import checked_name
+    from bert4rec.errors import LabelError
+    from bert4rec.names import checked_name
+    from bert4rec.runs.label import MAX_NAME
     from bert4rec.runs.registry import create_run
 
     policy = asked.policy()
     if name is not None:
-        checked_name(name, where="--name")
+        checked_name(name, MAX_NAME, refusal=LabelError, where="--name")
     # A device that is not there should be told before a log is read and a run is made.
     choose_for(policy.settings)
     dataset = adopt(find_target(target, reading, workspace), workspace)

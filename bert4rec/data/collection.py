@@ -14,9 +14,10 @@ from bert4rec.errors import DatasetError, FormatError, NotFoundError
 from bert4rec.files import child_of, delete_folder, safe_name
 from bert4rec.json_files import write_json
 from bert4rec.locks import changing
+from bert4rec.names import checked_name, checked_note
 
 MANIFEST_NAME = "manifest.json"
-MAX_NAME, MAX_NOTE = 60, 2_000
+MAX_NAME = 60
 # What says nothing of where a dataset comes from and what it holds, or says it a second time.
 NOT_COMPARED = {
     *("format_version", "name", "note", "folder", "created_at", "fingerprint"),
@@ -137,23 +138,8 @@ def rename_dataset(workspace: Path, folder_name: str, name: str) -> None:
         NotFoundError: there is no such dataset.
         DatasetError: the name is empty or too long.
     """
-    _change(workspace, folder_name, {"name": checked_name(name, folder_name)})
-
-
-def checked_name(name: str, where: str) -> str:
-    """Return the name of a dataset as it is kept: on one line, with single blanks.
-
-    Raises:
-        DatasetError: the name is empty or too long.
-    """
-    shown = " ".join(name.split())
-    if not 1 <= len(shown) <= MAX_NAME:
-        raise DatasetError(
-            f"a name has 1 to {MAX_NAME} signs, not {len(shown)}",
-            where=where,
-            fix="Give another name.",
-        )
-    return shown
+    shown = checked_name(name, MAX_NAME, refusal=DatasetError, where=folder_name)
+    _change(workspace, folder_name, {"name": shown})
 
 
 def fitting_name(text: str) -> str:
@@ -199,13 +185,7 @@ def note_dataset(workspace: Path, folder_name: str, text: str) -> None:
         NotFoundError: there is no such dataset.
         DatasetError: the note is too long.
     """
-    note = text.strip()
-    if len(note) > MAX_NOTE:
-        raise DatasetError(
-            f"a note has up to {MAX_NOTE:,} signs, not {len(note):,}",
-            where=folder_name,
-            fix="Shorten it.",
-        )
+    note = checked_note(text, refusal=DatasetError, where=folder_name)
     _change(workspace, folder_name, {"note": note})
 
 

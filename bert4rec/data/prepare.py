@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bert4rec.data.collection import checked_name, dataset_folder, fitting_name
+from bert4rec.data.collection import MAX_NAME, dataset_folder, fitting_name
 from bert4rec.data.connection import TMP
 from bert4rec.data.dataset import FORMAT_VERSION, SequenceDataset, open_dataset
 from bert4rec.data.filters import (
@@ -33,6 +33,7 @@ from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
 from bert4rec.files import find_workspace, remove_abandoned, writing_explained
 from bert4rec.moments import now_text
+from bert4rec.names import checked_name
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
@@ -95,7 +96,8 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     home = find_workspace(workspace)
-    name = None if name is None else checked_name(name, str(home))
+    if name is not None:
+        name = checked_name(name, MAX_NAME, refusal=DatasetError, where=str(home))
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
     if isinstance(log, InteractionLog):

@@ -11,10 +11,11 @@ from bert4rec.errors import FormatError, LabelError, NotFoundError
 from bert4rec.files import is_file
 from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.locks import changing
+from bert4rec.names import checked_name, checked_note
 
 FORMAT_VERSION = 1
 LABEL_NAME = "label.json"
-MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS = 80, 2_000, 30, 12
+MAX_NAME, MAX_TAG, MAX_TAGS = 80, 30, 12
 
 
 @dataclass(frozen=True)
@@ -79,24 +80,8 @@ def rename_run(folder: Path, name: str) -> Label:
         NotFoundError: there is no such run.
         FormatError: the label there is damaged or of a newer version.
     """
-    shown = checked_name(name, where=folder.name)
+    shown = checked_name(name, MAX_NAME, refusal=LabelError, where=folder.name)
     return _change(folder, lambda label: replace(label, name=shown))
-
-
-def checked_name(name: str, *, where: str | None = None) -> str:
-    """Return a name of a run in one line, with single blanks.
-
-    Raises:
-        LabelError: it is empty or too long.
-    """
-    shown = " ".join(name.split())
-    if not 1 <= len(shown) <= MAX_NAME:
-        raise LabelError(
-            f"a name has 1 to {MAX_NAME} signs, not {len(shown)}",
-            where=where,
-            fix="Give another name.",
-        )
-    return shown
 
 
 def note_run(folder: Path, text: str) -> Label:
@@ -107,13 +92,7 @@ def note_run(folder: Path, text: str) -> Label:
         NotFoundError: there is no such run.
         FormatError: the label there is damaged or of a newer version.
     """
-    note = text.strip()
-    if len(note) > MAX_NOTE:
-        raise LabelError(
-            f"a note has up to {MAX_NOTE:,} signs, not {len(note):,}",
-            where=folder.name,
-            fix="Shorten it.",
-        )
+    note = checked_note(text, refusal=LabelError, where=folder.name)
     return _change(folder, lambda label: replace(label, note=note))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import FormatError, NotFoundError, RunError
+from bert4rec.errors import FormatError, LabelError, NotFoundError, RunError
 from bert4rec.files import (
     expanded,
     is_file,
@@ -24,10 +24,10 @@ from bert4rec.files import (
 )
 from bert4rec.json_files import write_json
 from bert4rec.moments import utc_now
+from bert4rec.names import checked_name, free_name
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import FORMAT_VERSION, Run, open_run
-from bert4rec.runs.label import MAX_NAME, checked_name
-from bert4rec.words import free_name
+from bert4rec.runs.label import MAX_NAME
 
 
 def create_run(
@@ -57,7 +57,7 @@ def create_run(
     from bert4rec.device import describe_machine
 
     created_at = utc_now()
-    shown = dataset.name if name is None else checked_name(name)
+    shown = dataset.name if name is None else checked_name(name, MAX_NAME, refusal=LabelError)
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": shown,

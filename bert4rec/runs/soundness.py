@@ -16,11 +16,12 @@ from bert4rec.baselines.titles import NETWORK
 from bert4rec.data.split_record import asked_words, counts_words, few_words
 from bert4rec.files import is_file
 from bert4rec.json_files import is_writable
+from bert4rec.names import MAX_NOTE
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.runs.documents import read_sound, unsound
 from bert4rec.runs.extension import parent_of
 from bert4rec.runs.folder import Run
-from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS, check_label
+from bert4rec.runs.label import MAX_NAME, MAX_TAG, MAX_TAGS, check_label
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.weights_fit import check_checkpoint
 from bert4rec.setting_checks import parse_settings

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.jobs import JobService
+from bert4rec.names import free_name
 from bert4rec.policy import Policy
 from bert4rec.presets import PRESETS
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, taken_names
 from bert4rec.setting_checks import parse_settings
-from bert4rec.words import free_name
 
 SAMPLE = "playlists"
 

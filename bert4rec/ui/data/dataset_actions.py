@@ -13,7 +13,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.data.collection import (
     MAX_NAME,
-    MAX_NOTE,
     Difference,
     change_words,
     differences,
@@ -23,6 +22,7 @@ from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.interchange import export_dataset
 from bert4rec.dataset_use import DatasetUse, dataset_use, delete_unused_dataset
 from bert4rec.errors import Bert4RecError
+from bert4rec.names import MAX_NOTE
 from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation

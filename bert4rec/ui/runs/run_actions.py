@@ -9,8 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.errors import Bert4RecError
+from bert4rec.names import MAX_NOTE
 from bert4rec.runs.folder import Run
-from bert4rec.runs.label import MAX_NAME, MAX_NOTE, MAX_TAG, Label, change_label
+from bert4rec.runs.label import MAX_NAME, MAX_TAG, Label, change_label
 from bert4rec.runs.status import RESUMABLE_STATES
 from bert4rec.runs.storage import prunable_bytes, prune_run
 from bert4rec.runs.trash import list_trash, purge_run, restore_run

@@ -7,12 +7,12 @@ import pytest
 
 from bert4rec.errors import FormatError, LabelError, NotFoundError
 from bert4rec.json_files import read_json
+from bert4rec.names import MAX_NOTE
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import (
     LABEL_NAME,
     MAX_NAME,
-    MAX_NOTE,
     MAX_TAGS,
     Label,
     change_label,
