@@ -30,7 +30,7 @@ from bert4rec.ui.search.search_draft import domain_words
 from bert4rec.ui.search.search_files import draw_files
 from bert4rec.ui.search.search_view import draw_study
 from bert4rec.ui.search.search_windows import windows_alike, windows_apart
-from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
+from bert4rec.ui.settings.dataset_choice import draw_dataset_choice, draw_no_dataset
 from bert4rec.ui.settings.estimate_panel import draw_estimate, search_words
 from bert4rec.ui.settings.setting_fields import draw_refusal
 from bert4rec.ui.study_list import ReadStudy, studies_frame
@@ -100,7 +100,9 @@ def draw_choice(studies: dict[str, ReadStudy], shown: str) -> None:
 def draw_new_search(taken: set[str]) -> None:
     dataset = state.shown_dataset()
     if dataset is None:
-        draw_empty()
+        draw_no_dataset(
+            "Here you will see which settings are best for your data, and which of them matter."
+        )
         return
     form, summary = st.columns([5, 3], gap="large")
     with form:
@@ -111,15 +113,6 @@ def draw_new_search(taken: set[str]) -> None:
         draw_start(dataset, plan, problems, name, taken)
     draw_files(dataset, plan, name)
     SEARCH_FORM.write()
-
-
-def draw_empty() -> None:
-    st.markdown(
-        "Here you will see which settings are best for your data, and which of them matter."
-    )
-    st.markdown("It needs a dataset first.")
-    if st.button("Bring data", icon=":material/upload:", type="primary"):
-        st.switch_page("pages/data.py")
 
 
 def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:

@@ -5,6 +5,7 @@ import streamlit as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.names import free_name
 from bert4rec.policy import Policy, PolicyKind
 from bert4rec.ui import state
 from bert4rec.ui.address import FORM_NAMES
@@ -14,7 +15,7 @@ from bert4rec.ui.refusals import carry_out, keep_refusal, show_refusal
 from bert4rec.ui.run_choice import run_labels
 from bert4rec.ui.run_deletion import draw_undo
 from bert4rec.ui.settings import policy_form, settings_form
-from bert4rec.ui.settings.dataset_choice import draw_dataset_choice
+from bert4rec.ui.settings.dataset_choice import draw_dataset_choice, draw_no_dataset
 from bert4rec.ui.settings.estimate_panel import draw_estimate, draw_first_batch
 from bert4rec.ui.settings.setting_fields import draw_refusal
 from bert4rec.ui.train.live_run import draw_run
@@ -24,7 +25,6 @@ from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
 from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
 from bert4rec.view import forms
 from bert4rec.view.run_as_code import train_command, train_snippet
-from bert4rec.names import free_name
 
 stop_strangers()
 
@@ -83,7 +83,9 @@ def draw_choice(labels: dict[str, str], view: str) -> None:
 def draw_new_run() -> None:
     dataset = state.shown_dataset()
     if dataset is None:
-        draw_empty()
+        draw_no_dataset(
+            "Here a model is trained: settings, an estimate of its cost, and then its curves."
+        )
         return
     form, summary = st.columns([5, 3], gap="large")
     with form:
@@ -96,13 +98,6 @@ def draw_new_run() -> None:
         else:
             draw_start(dataset, settings)
     draw_details(dataset, settings, kind, name)
-
-
-def draw_empty() -> None:
-    st.markdown("Here a model is trained: settings, an estimate of its cost, and then its curves.")
-    st.markdown("It needs a dataset first.")
-    if st.button("Bring data", icon=":material/upload:", type="primary"):
-        st.switch_page("pages/data.py")
 
 
 def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:

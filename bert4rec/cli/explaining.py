@@ -11,10 +11,9 @@ import click
 from bert4rec.cli.answers import load_run
 from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import Command, shared_options, show, table
-from bert4rec.words import ranged
 
 if TYPE_CHECKING:
-    from bert4rec.held_out.future_report import Estimate, FutureReport
+    from bert4rec.held_out.future_report import FutureReport
 
 N_USERS = 1000
 HIDDEN = ("unseen_users", "test", "validation", "trained")
@@ -73,17 +72,17 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
     from bert4rec.contexts import CONTEXT_NAMES
 
     contexts = [
-        (CONTEXT_NAMES[name], _ranged(one.hr), _ranged(one.ndcg), _ranged(one.bits, 2))
+        (CONTEXT_NAMES[name], one.hr.told(), one.ndcg.told(), one.bits.told(2))
         for name, one in report.contexts.items()
     ]
     gains = [("both less past", report.gain)]
     if report.over_long_past is not None:
         gains.append(("both less as long a past", report.over_long_past))
     differences = [
-        (name, _ranged(gain.hr), _ranged(gain.ndcg), _ranged(gain.bits, 2)) for name, gain in gains
+        (name, gain.hr.told(), gain.ndcg.told(), gain.bits.told(2)) for name, gain in gains
     ]
     slices = [
-        (one.by, one.group, one.n_places, *(one.ndcg[c] for c in CONTEXT_NAMES), _ranged(one.gain))
+        (one.by, one.group, one.n_places, *(one.ndcg[c] for c in CONTEXT_NAMES), one.gain.told())
         for one in report.slices
     ]
     share = [
@@ -104,10 +103,6 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
         "",
         *bounds,
     ]
-
-
-def _ranged(one: Estimate, digits: int = 3) -> str:
-    return ranged(one.mean, one.low, one.high, digits)
 
 
 @click.command()
@@ -144,7 +139,7 @@ def calibration(
             one.plain.loss,
             one.temperature,
             one.scaled.error,
-            _ranged(one.gain),
+            one.gain.told(),
             "yes" if one.pays else "no",
         )
         for one in found.groups

@@ -22,6 +22,7 @@ from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
 from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics, usual_gain
 from bert4rec.recommender import Recommender
 from bert4rec.stages import Stage, Watch, tell_nobody, within
+from bert4rec.words import ranged
 
 METRIC, CUT_OFF = "ndcg", 10
 # A gain counts from this share of what the past alone reaches.
@@ -57,6 +58,10 @@ class Estimate:
         values, usual = one - other, usual_gain(one, other)
         mean = float(values.mean()) if len(values) else 0.0
         return cls(mean, *interval(values, users, is_signed=True, usual=usual))
+
+    def told(self, digits: int = 3) -> str:
+        """Return the mean with the ends of its interval in brackets."""
+        return ranged(self.mean, self.low, self.high, digits)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,26 @@ def others_on_the_same_data(run: Run, data: Collection[str] = ()) -> dict[str, R
     }
 
 
+def choose_beside(run: Run, others: Mapping[str, Run], key: str) -> Run:
+    """Let a visitor choose one of some runs to stand beside another one.
+
+    Args:
+        run: What it stands beside.
+        others: By id, not empty; the first is the choice where there is none yet.
+        key: Key of the box; every page has its own.
+    """
+    labels = run_labels({run.id: run, **others})
+    chosen = st.selectbox(
+        "Beside",
+        list(others),
+        key=key,
+        format_func=lambda run_id: labels.get(run_id, run_id),
+        width=420,
+        persist_state="session",
+    )
+    return others.get(chosen) or next(iter(others.values()))
+
+
 def draw_left_out(run: Run, reasons: Iterable[str]) -> None:
     """Say how many runs are not offered beside one, by the reason; nothing where there is none."""
     counts = sorted(Counter(reasons).items())

@@ -28,7 +28,12 @@ from bert4rec.ui.embeddings.map_controls import FOCUS_KEY, OTHER_KEY
 from bert4rec.ui.embeddings.map_rings import draw_rings
 from bert4rec.ui.embeddings.map_wait import draw_waiting
 from bert4rec.ui.folded import folded
-from bert4rec.ui.run_choice import draw_left_out, others_on_the_same_data, run_labels
+from bert4rec.ui.run_choice import (
+    choose_beside,
+    draw_left_out,
+    others_on_the_same_data,
+    run_labels,
+)
 from bert4rec.view.group_colours import Theme
 from bert4rec.view.map_charts import Rings, chart_config, selected_rows
 from bert4rec.view.map_colours import Colouring
@@ -199,16 +204,7 @@ def _choose_other(run: Run) -> Run | None:
             icon=":material/compare:",
         )
         return None
-    labels = run_labels({run.id: run} | others)
-    chosen = st.selectbox(
-        "Beside",
-        list(others),
-        key=OTHER_KEY,
-        format_func=lambda run_id: labels.get(run_id, run_id),
-        width=420,
-        persist_state="session",
-    )
-    return others.get(chosen) or next(iter(others.values()))
+    return choose_beside(run, others, OTHER_KEY)
 
 
 def _are_of_same_items(run: Run, other: Run) -> bool:

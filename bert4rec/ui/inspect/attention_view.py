@@ -14,6 +14,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS, TEXT
+from bert4rec.words import percent
 
 N_ROWS = 20
 MEAN = "mean"
@@ -105,7 +106,8 @@ def attention_finding(weights: np.ndarray, titles: Sequence[str], numbers: Seque
     """Return where the heads look most on average, in one sentence; see `attention_table`."""
     mean = weights.mean(axis=(0, 1))
     most = int(mean.argmax())
+    share = percent(float(mean[most]))
     return (
-        f"Over all heads place {numbers[most]}, “{titles[most]}”, gets the most: "
-        f"{mean[most]:.0%} of the attention."
+        f"Over all heads place {numbers[most]}, “{titles[most]}”, gets the most: {share} of "
+        "the attention."
     )

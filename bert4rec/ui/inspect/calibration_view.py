@@ -20,7 +20,7 @@ from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS, TEXT
-from bert4rec.words import number, ranged
+from bert4rec.words import number
 
 CHART_PX = 340
 # The table of errors needs so much, or it has to be moved sideways.
@@ -123,7 +123,7 @@ def group_table(found: Calibration) -> pd.DataFrame:
                 "plain": 100 * one.plain.error,
                 "temperature": one.temperature,
                 "scaled": 100 * one.scaled.error,
-                "gain": ranged(one.gain.mean, one.gain.low, one.gain.high, 3),
+                "gain": one.gain.told(),
             }
             for one in found.groups
         ]

@@ -15,7 +15,6 @@ from bert4rec.held_out.future_report import (
     BY_PLACE,
     BY_POPULARITY,
     ContextFigures,
-    Estimate,
     FutureReport,
     Gain,
 )
@@ -26,7 +25,7 @@ from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import AXIS
-from bert4rec.words import caption_of, counted, number, ranged
+from bert4rec.words import caption_of, counted, number
 
 LONGEST_LABEL = 60
 GAIN = "Gain over the past"
@@ -66,9 +65,9 @@ def figure_table(report: FutureReport) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "what": list(rows),
-            "ndcg": [_ranged(one.ndcg) for one in rows.values()],
-            "hr": [_ranged(one.hr) for one in rows.values()],
-            "bits": [_ranged(one.bits, 2) for one in rows.values()],
+            "ndcg": [one.ndcg.told() for one in rows.values()],
+            "hr": [one.hr.told() for one in rows.values()],
+            "bits": [one.bits.told(2) for one in rows.values()],
         }
     )
 
@@ -106,10 +105,6 @@ def _figure_rows(report: FutureReport) -> dict[str, ContextFigures | Gain]:
     if report.over_long_past is not None:
         rows["Gain over a longer past"] = report.over_long_past
     return rows
-
-
-def _ranged(one: Estimate, digits: int = 3) -> str:
-    return ranged(one.mean, one.low, one.high, digits)
 
 
 def _draw_contexts(report: FutureReport) -> None:
@@ -207,7 +202,7 @@ def group_table(report: FutureReport, by: str) -> pd.DataFrame:
         [
             {"group": shortened(group_words(by, one.group), LONGEST_LABEL), "places": one.n_places}
             | one.ndcg
-            | {"added": _ranged(one.gain)}
+            | {"added": one.gain.told()}
             | {"gain": one.gain.mean, "low": one.gain.low, "high": one.gain.high}
             for one in report.slices
             if one.by == by

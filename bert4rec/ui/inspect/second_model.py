@@ -11,7 +11,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import trained_length
 from bert4rec.ui.inspect.inspected_model import ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
-from bert4rec.ui.run_choice import others_on_the_same_data, run_labels
+from bert4rec.ui.run_choice import choose_beside, others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.drafts import Draft
 from bert4rec.ui.sequences.prediction_cards import (
     BITS_HELP,
@@ -46,15 +46,7 @@ def draw_second(
     if not others:
         st.caption("There is no other model of this dataset yet. Train a second one to compare.")
         return
-    labels = run_labels({run.id: run} | others)
-    chosen = st.selectbox(
-        "Beside",
-        list(others),
-        key=OTHER_KEY,
-        format_func=lambda run_id: labels.get(run_id, run_id),
-        width=420,
-    )
-    second = others[chosen if chosen in others else next(iter(others))]
+    second = choose_beside(run, others, OTHER_KEY)
     other = ended_model(second)
     start = other.window_start(draft.items, [])
     both_see = [place for place in places if place >= start]

@@ -1,4 +1,4 @@
-"""The dataset that a form is about, chosen among those of the workspace."""
+"""The dataset that a form is about, chosen among those of the workspace; what stands for none."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ def draw_dataset_choice(dataset: SequenceDataset, key: str) -> None:
         f"{counted(dataset.n_users, 'user')}, {counted(dataset.n_items, 'item')}, "
         f"{counted(dataset.n_interactions, 'interaction')}"
     )
+
+
+def draw_no_dataset(about: str) -> None:
+    """Say what a page is for that has no dataset yet, and offer the way to one."""
+    st.markdown(about)
+    st.markdown("It needs a dataset first.")
+    if st.button("Bring data", icon=":material/upload:", type="primary"):
+        st.switch_page("pages/data.py")
