@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bert4rec.data.checks import MANY_LONG
+from bert4rec.data.amount_checks import MANY_LONG
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.errors import DatasetError

@@ -1,0 +1,72 @@
+"""What raw ids and titles give away: ids that are none, tell the time, or are two of one item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bert4rec.data.check import Check
+from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.id_signs import dated_ids, first_times, gaps_among, time_correlation
+from bert4rec.words import counted, percent
+
+MANY_DATED_IDS = 0.5
+IDS_IN_ORDER = 0.95
+
+
+def name_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    """Yield what to know of the names of users and items."""
+    yield from _gap_checks(dataset)
+    yield from _id_checks(dataset)
+
+
+def _gap_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    for noun, ids, counts in (
+        ("user", dataset.users["user_id"].tolist(), dataset.lengths),
+        ("item", dataset.vocabulary.item_ids, dataset.vocabulary.counts),
+    ):
+        for place in gaps_among(ids):
+            n = int(counts[place])
+            yield Check(
+                "warning",
+                f"{ids[place]!r} is the {noun} of {counted(n, 'interaction')}, and how many"
+                " programs write that there is none",
+                "If it is no id, leave such cells empty in the log: their lines are then rejected.",
+                n,
+            )
+        name = dataset.manifest.get("roles", {}).get(noun)
+        if name in ids:
+            n = int(counts[ids.index(name)])
+            yield Check(
+                "warning",
+                f"{name!r} is the {noun} of {counted(n, 'interaction')}, and the name of the"
+                " column",
+                "The line that names the columns may come again where files were joined: take it"
+                " out of the log and prepare that again.",
+                n,
+            )
+
+
+def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    users_s, items_s = first_times(dataset)
+    user_ids = dataset.users["user_id"].tolist()
+    for noun, ids, first_s in (
+        ("item", dataset.vocabulary.item_ids, items_s),
+        ("user", user_ids, users_s),
+    ):
+        share_dated, example = dated_ids(ids)
+        if share_dated > MANY_DATED_IDS:
+            yield Check(
+                "warning",
+                f"{percent(share_dated)} of the {noun} ids contain a date, such as {example!r}",
+                f"Check that one {noun} keeps one id over the days; such an id tells the time.",
+                round(share_dated * len(ids)),
+            )
+        correlation = time_correlation(ids, first_s)
+        if abs(correlation) >= IDS_IN_ORDER:
+            yield Check(
+                "info",
+                f"{noun} ids follow the time at which they are first met (rank correlation"
+                f" {correlation:.2f})",
+                "The model sees no ids, but features made of them would tell it the future.",
+                len(ids),
+            )
