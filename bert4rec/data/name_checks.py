@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.id_signs import dated_ids, first_times, gaps_among, time_correlation
+from bert4rec.data.title_signs import shared_titles
+from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.words import counted, percent
 
 MANY_DATED_IDS = 0.5
 IDS_IN_ORDER = 0.95
+# Shares of the interactions with items that share a title with others.
+MANY_SHARED_TITLES, SOME_SHARED_TITLES = 0.01, 0.001
 
 
 def name_checks(dataset: SequenceDataset) -> Iterator[Check]:
     """Yield what to know of the names of users and items."""
     yield from _gap_checks(dataset)
     yield from _id_checks(dataset)
+    yield from _title_checks(dataset.vocabulary)
 
 
 def _gap_checks(dataset: SequenceDataset) -> Iterator[Check]:
@@ -70,3 +75,24 @@ def _id_checks(dataset: SequenceDataset) -> Iterator[Check]:
                 "The model sees no ids, but features made of them would tell it the future.",
                 len(ids),
             )
+
+
+def _title_checks(vocabulary: Vocabulary) -> Iterator[Check]:
+    found = shared_titles(vocabulary.titles)
+    if found is None:
+        return
+    share = float(vocabulary.counts[found.rows].sum() / max(vocabulary.counts.sum(), 1))
+    if share < SOME_SHARED_TITLES:
+        return
+    titles, ids = vocabulary.titles, vocabulary.item_ids
+    one, other = (f"{titles[row]!r} ({ids[row]})" for row in found.example)
+    yield Check(
+        "warning" if share > MANY_SHARED_TITLES else "info",
+        f"{counted(len(found.rows), 'item')} share {counted(found.n_titles, 'title')}, but for"
+        f" case, accents and spaces, such as {one} and {other}; {percent(share, 1)} of the"
+        " interactions are with them",
+        "Where these are one item under several ids, give it one id in the log and prepare that"
+        " again: else each of them learns from a part. Where they are not, other titles tell them"
+        " apart.",
+        len(found.rows),
+    )
