@@ -128,6 +128,14 @@ def abandoned_beside(path: Path) -> Path:
     return temporary
 
 
+def histories_of(dataset: SequenceDataset) -> dict[str, list[str]]:
+    """Return the histories of a dataset by raw ids, oldest first."""
+    return {
+        dataset.user_id(user): [dataset.vocabulary.item_id(i) for i in dataset.history(user)]
+        for user in range(dataset.n_users)
+    }
+
+
 def columns_of(log: InteractionLog, *columns: str) -> list[tuple[Any, ...]]:
     """Return some columns of a log's rows in reading order, None where there is nothing."""
     found = log.rows.frame()[list(columns)].astype(object)

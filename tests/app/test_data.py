@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +14,12 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
+from tests.addressed import open_page
 from tests.reading import plain, table_with, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
+from tests.widgets import box, button
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
     f"u{user},i{(user + step) % 9},{1_700_000_000 + 60 * step}\n"
     for user in range(30)
@@ -27,11 +29,7 @@ TITLES = "item_id,title\n" + "".join(f"i{item},*Star* [{item}](x)\n" for item in
 GONE = "The upload that the address names is no longer on the server."
 
 
-def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
-    assert not app.exception
-    return app
+open_data = partial(open_page, "data")
 
 
 def upload(app: AppTest, name: str, content: bytes, place: int = 0) -> None:
@@ -43,14 +41,6 @@ def upload(app: AppTest, name: str, content: bytes, place: int = 0) -> None:
 def choose_upload(app: AppTest) -> None:
     app.segmented_control(key="data_way").set_value("Upload").run()
     assert not app.exception
-
-
-def button(app: AppTest, label: str):
-    return next(button for button in app.button if button.label == label)
-
-
-def box(app: AppTest, label: str):
-    return next(box for box in app.selectbox if box.label == label)
 
 
 def errors(app: AppTest) -> str:
@@ -236,13 +226,7 @@ def test_an_upload_is_there_again_after_a_reload_until_it_is_prepared(workspace:
 
     def reloaded() -> AppTest:
         # A session of its own, as a browser's after a reload.
-        again = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-        again.switch_page("pages/data.py")
-        for name, value in link.items():
-            again.query_params[name] = value
-        again.run()
-        assert not again.exception
-        return again
+        return open_page("data", link)
 
     again = reloaded()
     assert "log.csv" in plain(again)
@@ -540,9 +524,7 @@ def test_a_damaged_dataset_is_told_in_words(workspace: Path, manifest: str) -> N
     dataset = prepare_sample("playlists", workspace)
     assert dataset.folder is not None
     (dataset.folder / "manifest.json").write_text(manifest)
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
-    assert not app.exception
+    app = open_data()
     assert errors(app)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run
 from bert4rec.view.markdown import escape
+from tests.addressed import open_page
 from tests.factories import small_settings
 from tests.reading import texts
 from tests.waiting import LIMIT_S
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 LOG = "user_id,item_id,timestamp\n" + "".join(
     f"u{user},i{(user + step) % 9},{1_700_000_000 + 60 * step}\n"
     for user in range(30)
@@ -30,11 +31,7 @@ def plays(workspace: Path, tmp_path: Path) -> SequenceDataset:
     return prepare(tmp_path / "plays.csv", workspace=workspace)
 
 
-def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
-    assert not app.exception
-    return app
+open_data = partial(open_page, "data")
 
 
 # A run of the whole page draws a dialog only if what opens it is pressed in the same run.

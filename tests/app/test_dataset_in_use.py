@@ -14,8 +14,10 @@ from bert4rec.json_files import read_json, write_json
 from bert4rec.runs.registry import list_runs
 from bert4rec.search.studies import list_studies
 from bert4rec.ui import state
+from tests.addressed import open_page
 from tests.reading import plain, texts
 from tests.waiting import LIMIT_S, wait_until
+from tests.widgets import press
 
 ROOT = Path(__file__).resolve().parents[2]
 LOST = "The dataset in use was deleted."
@@ -34,19 +36,6 @@ def add(workspace: Path, name: str, day: int) -> SequenceDataset:
 
 def remove(workspace: Path, name: str) -> None:
     shutil.rmtree(workspace / "datasets" / name)
-
-
-def open_page(page: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S).run()
-    app.switch_page(f"pages/{page}.py").run()
-    assert not app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label == label).click()
-    app.run()
-    assert not app.exception
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
 
 from bert4rec.data.collection import rename_dataset
 from bert4rec.data.prepare import prepare
@@ -28,10 +27,12 @@ from bert4rec.ui.embeddings import aligned_view, map_wait, maps
 from bert4rec.view import map_charts
 from bert4rec.view.map_colours import CLUSTER
 from bert4rec.view.markdown import escape
+from tests.addressed import linked, open_page
 from tests.factories import small_settings
 from tests.reading import tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
+from tests.widgets import button
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
@@ -74,17 +75,7 @@ def project_in_a_blink(vectors: np.ndarray, n_components: int = 2, **_: object) 
 
 
 def open_map(**values: object) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/embeddings.py")
-    for key, value in values.items():
-        app.session_state[key] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def button(app: AppTest, label: str) -> Button:
-    return next(button for button in app.button if button.label == label)
+    return open_page("embeddings", chosen=values)
 
 
 def wait(service: MapService) -> None:
@@ -456,11 +447,6 @@ def test_an_item_that_was_found_and_one_clicked_after_it_are_still_there_on_comi
         assert not app.exception
         assert f"**{title}**" in texts(app)
         assert app.selectbox(key="embeddings_find").value == "Title 5"
-
-
-def linked(app: AppTest, name: str) -> str:
-    value = app.query_params[name]
-    return value[0] if isinstance(value, list) else value
 
 
 @pytest.mark.usefixtures("run")

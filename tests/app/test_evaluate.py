@@ -25,12 +25,13 @@ from bert4rec.runs.registry import create_run
 from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
 from bert4rec.ui.evaluate.comparison_form import STARTED_KEY
+from tests.addressed import linked, open_page
 from tests.factories import small_settings
 from tests.reading import plain, table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
+from tests.widgets import button
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) <b>b</b>"
 
 
@@ -60,24 +61,8 @@ def service(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonServi
     return made
 
 
-def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/evaluate.py")
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def linked(app: AppTest, name: str) -> str:
-    """What the address says."""
-    value = app.query_params[name]
-    return value[0] if isinstance(value, list) else value
-
-
-def button(app: AppTest, label: str) -> object:
-    return next(one for one in app.button if one.label == label)
+def open_evaluate(**link: str) -> AppTest:
+    return open_page("evaluate", link)
 
 
 @pytest.fixture
@@ -86,7 +71,7 @@ def made(run: Run, workspace: Path) -> Comparison:
 
 
 def test_without_a_run_the_page_says_what_comes_here(workspace: Path) -> None:
-    app = open_page()
+    app = open_evaluate()
     assert "It needs a finished run first." in plain(app)
     assert button(app, "Train a model")
 
@@ -95,7 +80,7 @@ def test_while_the_first_run_trains_it_is_said_when_it_can_be_compared(workspace
     log = pd.DataFrame({"user": list("aaaabbbb"), "item": list("wxyzzyxw")})
     dataset = prepare(log, name="small", workspace=workspace)
     create_run(workspace, dataset, Policy(settings=small_settings()), name="fresh")
-    app = open_page()
+    app = open_evaluate()
     assert "It needs a finished run: fresh can be compared at its end." in plain(app)
     assert button(app, "Look at the training")
 
@@ -105,7 +90,7 @@ def test_a_run_in_use_that_has_not_ended_is_named_where_another_is_offered(
 ) -> None:
     policy = Policy(settings=small_settings())
     fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
-    app = open_page(run=fresh.id)
+    app = open_evaluate(run=fresh.id)
     assert "Run fresh, which is in use, can be compared once it has ended." in plain(app)
     assert app.multiselect(key="evaluate_runs").value == [run.id]
     fresh.set_status(state="interrupted")
@@ -118,7 +103,7 @@ def test_beside_a_run_that_has_not_ended_one_of_the_same_data_is_offered_first(r
     train(others, small_settings(n_epochs=1), name="other", workspace=run.workspace)
     policy = Policy(settings=small_settings())
     fresh = create_run(run.workspace, run.dataset(), policy, name="fresh")
-    assert open_page(run=fresh.id).multiselect(key="evaluate_runs").value == [run.id]
+    assert open_evaluate(run=fresh.id).multiselect(key="evaluate_runs").value == [run.id]
 
 
 @pytest.fixture
@@ -153,12 +138,12 @@ def wait(service: ComparisonService, comparison_id: str) -> None:
 def test_a_comparison_is_started_watched_and_shown(
     run: Run, service: ComparisonService, go: threading.Event
 ) -> None:
-    app = open_page()
+    app = open_evaluate()
     assert app.multiselect(key="evaluate_runs").value == [run.id]
     comparison_id = started(app, service)
     assert button(app, "Stop comparing first")
     # Another visitor sees that it is under way, too.
-    assert button(open_page(), "Stop comparing first")
+    assert button(open_evaluate(), "Stop comparing first")
     go.set()
     wait(service, comparison_id)
     app.run()
@@ -170,7 +155,7 @@ def test_a_comparison_is_started_watched_and_shown(
 def test_a_comparison_that_is_stopped_keeps_nothing(
     run: Run, workspace: Path, service: ComparisonService, go: threading.Event
 ) -> None:
-    app = open_page()
+    app = open_evaluate()
     comparison_id = started(app, service)
     button(app, "Stop comparing first").click().run()  # type: ignore[attr-defined]
     go.set()
@@ -188,7 +173,7 @@ def test_a_comparison_that_fails_says_why(
         raise RunError("the run is damaged", fix="Train it again.")
 
     monkeypatch.setattr(comparisons, "carry_out", fail)
-    app = open_page()
+    app = open_evaluate()
     button(app, "Compare").click().run()  # type: ignore[attr-defined]
     wait(service, app.session_state[STARTED_KEY])
     app.run()
@@ -204,7 +189,7 @@ def test_a_comparison_that_fails_says_why(
 def test_a_form_that_asks_for_sampled_items_opens_no_section_of_another_comparison(
     made: Comparison,
 ) -> None:
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     button(app, "Compare others").click().run()  # type: ignore[attr-defined]
     app.toggle(key="evaluate_sampled").set_value(True).run()
     app.selectbox(key="evaluate_comparison").set_value(made.id).run()
@@ -215,7 +200,7 @@ def test_a_form_that_asks_for_sampled_items_opens_no_section_of_another_comparis
 
 
 def test_a_kept_comparison_is_shown_at_once_with_all_its_parts(made: Comparison) -> None:
-    app = unfolded(open_page())
+    app = unfolded(open_evaluate())
     told = plain(app)
     assert "has the highest NDCG@10" in told
     assert "Lines are 95% intervals" in told
@@ -240,7 +225,7 @@ def test_what_many_lists_are_like_is_ordered_by_what_is_asked_for_and_so_in_a_li
     run: Run, workspace: Path
 ) -> None:
     made = compare(run, ["popularity", "transitions", "ease"], workspace=workspace)
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert linked(app, "sort") == "score"
     by_score = table_with(app, "Coverage")["Who"].tolist()
     app.selectbox(key="evaluate_sort").set_value("novelty").run()
@@ -248,9 +233,9 @@ def test_what_many_lists_are_like_is_ordered_by_what_is_asked_for_and_so_in_a_li
     assert told == sorted(told, reverse=True)
     assert table_with(app, "Coverage")["Who"].tolist() != by_score
     assert linked(app, "sort") == "novelty"
-    other = open_page(comparison=made.id, sort="novelty")
+    other = open_evaluate(comparison=made.id, sort="novelty")
     assert table_with(other, "Coverage").equals(table_with(app, "Coverage"))
-    assert linked(open_page(comparison=made.id, sort="nonsense"), "sort") == "score"
+    assert linked(open_evaluate(comparison=made.id, sort="nonsense"), "sort") == "score"
 
 
 def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_away(
@@ -264,7 +249,7 @@ def test_a_verdict_of_training_longer_leads_to_the_run_and_folds_its_figures_awa
     dataset = prepare(pd.DataFrame(rows), name="circle", workspace=workspace)
     rising = train(dataset, small_settings(n_epochs=1), name="rising", workspace=workspace)
     made = compare(rising, ["popularity", "transitions", "item-knn"], workspace=workspace)
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert "The model may not be trained out; no verdict yet" in plain(app)
     link = next(one for one in app.get("page_link") if one.proto.label == "Train longer")
     assert link.proto.query_string == f"run={rising.id}"
@@ -280,7 +265,7 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
     dataset = prepare(rows, name="shelf", workspace=workspace)
     other = train(dataset, small_settings(n_epochs=1), name="other", workspace=workspace)
     # The newest run has none yet; the form asks for it.
-    app = open_page()
+    app = open_evaluate()
     assert app.multiselect(key="evaluate_runs").value == [other.id]
     app.session_state[state.RUN_KEY] = run.id
     app.run()
@@ -294,14 +279,14 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
         app.session_state[state.RUN_KEY] = run_id
         app.run()
         assert linked(app, "comparison") == wanted
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert any(" · 1 baseline · " in label for label in app.selectbox[0].options)
     assert linked(app, "comparison") == made.id
     assert "other, the run in use, is not in this comparison." in plain(app)
 
 
 def test_score_and_verdict_come_first_and_the_metrics_are_explained(made: Comparison) -> None:
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     table = table_with(app, "Verdict")
     assert list(table.columns[:3]) == ["Who", "NDCG@10", "Verdict"]
     scores = made.scores().set_index(["metric", "entrant"]).loc[("ndcg@10", made.reference)]
@@ -316,7 +301,7 @@ def test_score_and_verdict_come_first_and_the_metrics_are_explained(made: Compar
 
 
 def test_titles_stay_text(made: Comparison) -> None:
-    app = open_page()
+    app = open_evaluate()
     told = texts(app)
     assert NASTY not in told
     assert "\\*Star\\*" in told
@@ -331,7 +316,7 @@ def test_the_address_reproduces_what_is_looked_at(made: Comparison) -> None:
         "one": "transitions",
         "other": "popularity",
     }
-    app = open_page(**link)
+    app = open_evaluate(**link)
     assert app.selectbox(key="evaluate_against").value == "popularity"
     assert "HR@5" in plain(app)
     assert "Transitions ranks what came next higher than Popularity" in plain(app)
@@ -339,13 +324,13 @@ def test_the_address_reproduces_what_is_looked_at(made: Comparison) -> None:
 
 
 def test_a_link_to_nothing_is_told_and_what_is_there_is_shown(made: Comparison) -> None:
-    app = open_page(comparison="0" * 12)
+    app = open_evaluate(comparison="0" * 12)
     assert "There is no such comparison here" in plain(app)
     assert "has the highest NDCG@10" in plain(app)
 
 
 def test_values_of_an_address_that_nobody_has_fall_back(made: Comparison) -> None:
-    app = open_page(comparison=made.id, against="nobody", metric="luck@3", by="hair", part="x")
+    app = open_evaluate(comparison=made.id, against="nobody", metric="luck@3", by="hair", part="x")
     assert app.selectbox(key="evaluate_against").value == made.reference
     assert linked(app, "metric") == "ndcg@10"
 
@@ -353,7 +338,7 @@ def test_values_of_an_address_that_nobody_has_fall_back(made: Comparison) -> Non
 def test_a_damaged_comparison_is_one_message(made: Comparison) -> None:
     assert made.folder is not None
     (made.folder / "rows.parquet").write_bytes(b"PAR1")
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert "is damaged" in plain(app)
 
 
@@ -369,7 +354,7 @@ def test_the_column_of_categories_is_chosen_where_there_are_several(
     items = pd.DataFrame({"item_id": range(8), "title": list("abcdefgh")} | words)
     dataset = prepare(pd.DataFrame(rows), items=items, name="moods", workspace=workspace)
     train(dataset, small_settings(n_epochs=1), workspace=workspace)
-    app = open_page()
+    app = open_evaluate()
     assert app.selectbox(key="evaluate_category").options == ["Genre", "Mood"]
     app.selectbox(key="evaluate_category").set_value("mood").run()
     comparison_id = started(app, service)
@@ -397,7 +382,7 @@ def test_only_what_can_be_compared_is_offered_beside_a_run(
     run: Run, other_data: Run, workspace: Path
 ) -> None:
     train(run.dataset(), small_settings(n_epochs=1), name="second", workspace=workspace)
-    app = open_page()
+    app = open_evaluate()
     app.session_state["evaluate_runs"] = [run.id]
     app.run()
     assert {one.split(" · ")[0] for one in offered(app)} == {"second", "first"}
@@ -422,7 +407,7 @@ def offered(app: AppTest) -> list[str]:
 def test_runs_that_cannot_be_compared_are_told_and_cannot_be_sent_off(
     run: Run, which: str, reason: str, request: pytest.FixtureRequest
 ) -> None:
-    app = open_page()
+    app = open_evaluate()
     app.session_state["evaluate_runs"] = [run.id, request.getfixturevalue(which).id]
     app.run()
     assert button(app, "Compare").disabled  # type: ignore[attr-defined]
@@ -435,7 +420,7 @@ def test_another_split_stands_beside_and_is_not_paired(
     settings = small_settings(n_epochs=1, split_strategy="global_time", held_out_share=0.2)
     other = train(run.dataset(), settings, name="by time", workspace=workspace)
     compare(other, ["popularity", "transitions"], workspace=workspace)
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert "Under other splits" in [part.value for part in app.subheader]
     assert "no difference is taken across" in plain(app)
 
@@ -454,7 +439,7 @@ def test_every_other_split_stands_beside_told_apart_by_what_it_holds_out(
         # One that is called like a baseline is told apart from it.
         other = train(run.dataset(), settings, name="Popularity", workspace=workspace)
         shown = compare(other, ["popularity"], workspace=workspace)
-    app = open_page(comparison=shown.id)
+    app = open_evaluate(comparison=shown.id)
     table = next(one for one in tables(app) if "held out" in str(one.columns[1:]))
     assert {str(name).rsplit(", ", 1)[0] for name in table.columns[1:]} == {
         "last 2 items held out",
@@ -469,7 +454,7 @@ def test_a_dataset_that_is_gone_is_told_before_anything_is_compared(run: Run) ->
     folder = run.dataset().folder
     assert folder is not None
     folder.rename(folder.with_name(".elsewhere"))
-    app = open_page()
+    app = open_evaluate()
     assert button(app, "Compare").disabled  # type: ignore[attr-defined]
     assert len(app.error) == 1
     assert "The dataset 'ring' of 'first' is no longer there." in plain(app)
@@ -482,7 +467,7 @@ def test_a_dataset_that_is_gone_is_told_before_anything_is_compared(run: Run) ->
 def test_a_run_is_called_as_it_is_called_now_also_in_a_kept_comparison(
     made: Comparison, run: Run
 ) -> None:
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert "first" in plain(app)
     rename_run(run.folder, "renamed")
     app.run()
@@ -503,13 +488,13 @@ def test_without_its_dataset_a_comparison_is_shown_but_for_the_cases(
     from bert4rec.ui import cache
 
     cache.forget_datasets()
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     assert "has the highest NDCG@10" in plain(app)
     assert "The dataset is gone" in plain(app)
 
 
 def test_a_comparison_is_deleted_after_a_question(made: Comparison, workspace: Path) -> None:
-    app = open_page(comparison=made.id)
+    app = open_evaluate(comparison=made.id)
     app.button(key="evaluate_delete").click().run()
     assert list_comparisons(workspace)
     # A run of the whole page draws a dialog only if what opens it is pressed in the same run.

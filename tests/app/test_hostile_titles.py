@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from bert4rec.spreadsheets import harmless
 from bert4rec.ui import state
 from bert4rec.ui.inspect.gallery import LONGEST_TITLE
 from bert4rec.view.markdown import escape
-from tests.factories import small_settings
+from tests.addressed import open_page
+from tests.factories import histories_of, small_settings
 from tests.reading import table_with, tables
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
@@ -69,11 +71,7 @@ def dataset(workspace: Path) -> SequenceDataset:
     return made
 
 
-def open_data() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
-    assert not app.exception
-    return app
+open_data = partial(open_page, "data")
 
 
 def markdown_texts(app: AppTest) -> Iterator[str]:
@@ -268,15 +266,7 @@ def test_an_export_holds_them_exactly(
     log = next(path for path in files if path.stem == "interactions" or path.suffix == ".inter")
     everything = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
     again = prepare(log, workspace=workspace, settings=everything)
-    assert histories(again) == histories(dataset)
-
-
-def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
-    ids = dataset.vocabulary.item_ids
-    return {
-        dataset.user_id(user): [ids[item - 1] for item in dataset.history(user)]
-        for user in range(dataset.n_users)
-    }
+    assert histories_of(again) == histories_of(dataset)
 
 
 def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:

@@ -12,6 +12,7 @@ from bert4rec.data.samples import prepare_sample
 from bert4rec.ui.address import IMPORT_NAMES
 from tests.addressed import link_of, open_page
 from tests.reading import labels, plain
+from tests.widgets import box
 
 # Two columns that may be the user, and a kind and a value to choose by.
 LOG = "reader,lender,book,read_at,kind,stars\n" + "".join(
@@ -26,10 +27,6 @@ MISFIT = "The address holds settings that this form does not have."
 def upload(app: AppTest, name: str, content: str) -> None:
     app.file_uploader[0].upload(name, content.encode())
     app.run()
-
-
-def box(app: AppTest, label: str):
-    return next(box for box in app.selectbox if box.label == label)
 
 
 def filled_in() -> AppTest:

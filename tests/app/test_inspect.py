@@ -28,13 +28,14 @@ from bert4rec.ui.inspect import inspect_tabs
 from bert4rec.ui.inspect.future_view import plain_table
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS, ranged
+from tests.addressed import open_page
 from tests.divided import keep
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
+from tests.widgets import press
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 NASTY = "*Star* [x](http://e.org) :smile: <b>b</b> $a$"
 
 
@@ -58,19 +59,7 @@ def run(workspace: Path) -> Run:
 
 
 def open_inspect(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/inspect.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def click(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label.startswith(label)).click()
-    app.run()
-    assert not app.exception
+    return open_page("inspect", query)
 
 
 def cards(app: AppTest) -> list[str]:
@@ -152,12 +141,12 @@ def test_a_history_longer_than_the_window_opens_with_a_hidden_place_that_is_seen
     train(dataset, small_settings(n_epochs=1, max_seq_length=10), workspace=workspace)
     app = open_inspect()
     assert app.query_params["mask"] == "36"
-    click(app, "Random")
+    press(app, "Random")
     assert app.query_params["mask"] == "36"
     app.selectbox(key="inspect_user").set_value("u5").run()
     assert app.query_params["mask"] == "36"
     app.text_area[0].set_value(", ".join(["t1", "t2"] * 15))
-    click(app, "Use this sequence")
+    press(app, "Use this sequence")
     assert app.query_params["mask"] == "26"
     assert len(app.metric) == 3
 
@@ -199,7 +188,7 @@ def test_a_click_on_a_card_hides_its_item_and_another_shows_it() -> None:
     assert app.query_params["mask"] == "2.4"
     app.button(key="inspect_card_1").click().run()
     assert app.query_params["mask"] == "4"
-    click(app, "Show all")
+    press(app, "Show all")
     assert "mask" not in app.query_params
     assert "Hide an item" in app.info[0].value
 
@@ -226,7 +215,7 @@ def test_a_click_counts_although_the_address_is_still_that_before_the_last_one()
 def test_a_pasted_sequence_that_is_cut_says_so() -> None:
     app = open_inspect(user="u3", mask="2")
     app.text_area[0].set_value("\n".join(["t1", "t2"] * MAX_ITEMS))
-    click(app, "Use this sequence")
+    press(app, "Use this sequence")
     assert f"Own sequence: {MAX_ITEMS} items" in texts(app)
     told = [toast.value for toast in app.toast]
     assert told == [f"Only the newest {MAX_ITEMS} of these {2 * MAX_ITEMS} items are looked at"]
@@ -273,7 +262,7 @@ def test_an_item_too_many_is_refused_in_words() -> None:
     app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
     app.run()
     app.selectbox(key="inspect_edit_item").set_value("Title 1, the long").run()
-    click(app, "Insert at the end")
+    press(app, "Insert at the end")
     assert f"more than {MAX_ITEMS}" in app.error[0].value
     assert app.query_params["items"] == items
 
@@ -312,7 +301,7 @@ def test_titles_are_shown_as_they_are() -> None:
 def test_a_pasted_sequence_replaces_the_history() -> None:
     app = open_inspect()
     app.text_area[0].set_value("t1, t2\nTitle 3, the long")
-    click(app, "Use this sequence")
+    press(app, "Use this sequence")
     assert "Own sequence: 3 items" in texts(app)
     assert app.query_params["items"].count(".") == 2
     assert "user" not in app.query_params
@@ -322,7 +311,7 @@ def test_a_pasted_sequence_replaces_the_history() -> None:
 def test_an_unknown_item_is_named_with_its_near_misses() -> None:
     app = open_inspect()
     app.text_area[0].set_value("t1, Title 3, the lang")
-    click(app, "Use this sequence")
+    press(app, "Use this sequence")
     assert "did you mean" in app.error[0].value
 
 
@@ -331,14 +320,14 @@ def test_an_edited_history_is_compared_with_its_original_and_kept_in_the_link() 
     app = open_inspect(user="u3", mask="2")
     app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
     app.run()
-    click(app, "Remove")
+    press(app, "Remove")
     assert "User u3, edited: 4 items" in texts(app)
     assert "In the original both sides rank it" in texts(app)
     link = {name: app.query_params[name] for name in ("user", "items", "mask")}
     again = open_inspect(**link)
     assert "User u3, edited: 4 items" in texts(again)
     assert cards(again) == cards(app)
-    click(again, "Back to the original")
+    press(again, "Back to the original")
     assert "User u3: 5 items" in texts(again)
 
 
@@ -348,7 +337,7 @@ def test_the_card_of_a_new_item_is_as_tall_as_the_others() -> None:
     app.session_state["inspect_tab"] = ":material/edit: Edit the sequence"
     app.run()
     app.selectbox(key="inspect_edit_item").set_value("Title 1, the long").run()
-    click(app, "Insert at the end")
+    press(app, "Insert at the end")
     assert "new" in cards(app)[-1]
     assert {card.count("\n") for card in cards(app)} == {1}
 
@@ -454,7 +443,7 @@ def test_what_failed_to_be_found_out_is_told_and_tried_again(
     assert len(app.metric) == 3
     assert "did not fit the memory" in app.error[0].value
     monkeypatch.setitem(FINDERS, "calibration", calibrate)
-    click(app, "Try again")
+    press(app, "Try again")
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.error
@@ -591,11 +580,11 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
         drawn = [*tables(app), *(frame.value for frame in app.dataframe)]
         return [table for table in drawn if column in table.columns]
 
-    def press(label: str) -> None:
+    def ask(label: str) -> None:
         # Not before the page is drawn: Python 3.11 parses in one thread at a time.
         may_begin, executor = threading.Event(), state.finding_service()._executor
         executor.submit(may_begin.wait, LIMIT_S)
-        click(app, label)
+        press(app, label)
         assert ":shimmer[" in texts(app)
         may_begin.set()
         executor.submit(int).result(timeout=LIMIT_S)
@@ -603,7 +592,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
         assert not app.exception
 
     assert not answers()
-    press("Ask its newest checkpoint")
+    ask("Ask its newest checkpoint")
     assert len(answers()) == 1
     assert "at epoch 1." in texts(app)
     assert f"inspect_request_{kind}" not in [button.key for button in app.button]
@@ -613,7 +602,7 @@ def test_a_run_that_trains_answers_at_a_press_and_says_of_which_epoch(run: Run, 
     app.run()
     assert len(answers()) == 1
     assert "at epoch 1; it has learned more since." in texts(app)
-    press("Redo")
+    ask("Redo")
     assert "at epoch 2." in texts(app)
     # Once it has ended its best checkpoint is asked by itself.
     run.set_status(state="finished")
@@ -655,7 +644,7 @@ def test_cards_tell_the_day_and_the_category(run: Run) -> None:
 @pytest.mark.usefixtures("run")
 def test_a_random_user_and_a_typed_one_are_taken() -> None:
     app = open_inspect()
-    click(app, "Random")
+    press(app, "Random")
     app.selectbox(key="inspect_user").set_value("u5").run()
     assert app.query_params["user"] == "u5"
     assert "User u5" in texts(app)
@@ -674,6 +663,6 @@ def test_a_long_sequence_is_shown_in_parts_which_follow_what_is_hidden(workspace
     assert (part.options[2], part.value) == ("25–40, 2 hidden", 2)
     part.set_value(0).run()
     assert cards(app)[0].startswith("1 · ")
-    click(app, "Hide the last")
+    press(app, "Hide the last")
     assert cards(app)[-1].startswith("40 · ")
     assert not app.exception

@@ -13,10 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.public_logs import MIRROR_VARIABLE, PUBLIC_LOGS
+from tests.addressed import open_page
 from tests.reading import texts
-from tests.waiting import LIMIT_S
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 NAME = "ml-latest-small"
 RATINGS = "userId,movieId,rating,timestamp\n" + "".join(
     f"{user},{1 + (user + step) % 9},4.0,{978_300_000 + 60 * step}\n"
@@ -53,8 +52,7 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
 
 
 def open_dialog(name: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
+    app = open_page("data")
     app.selectbox(key="public_log").set_value(name).run()
     next(button for button in app.button if button.label == "Fetch and prepare").click().run()
     assert not app.exception
@@ -63,8 +61,7 @@ def open_dialog(name: str) -> AppTest:
 
 @pytest.mark.usefixtures("workspace")
 def test_public_logs_are_listed_with_counts_size_and_licence() -> None:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/data.py").run()
+    app = open_page("data")
     shown = next(frame.value for frame in app.dataframe if "Licence" in frame.value.columns)
     assert list(shown["Title"]) == [log.title for log in PUBLIC_LOGS.values()]
     assert shown["Interactions"].iloc[2] == 1_000_209

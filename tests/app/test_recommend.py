@@ -21,13 +21,14 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.temperatures import Shown
 from bert4rec.ui import state
+from tests.addressed import linked, open_page
 from tests.divided import alike, keep, paying
 from tests.factories import small_settings
 from tests.reading import labels, plain, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S, wait_until
+from tests.widgets import press
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 N_ITEMS = 14
 
 
@@ -53,19 +54,7 @@ def run(workspace: Path) -> Run:
 
 
 def open_recommend(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/recommend.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label.startswith(label)).click()
-    app.run()
-    assert not app.exception
+    return open_page("recommend", query)
 
 
 def cards(app: AppTest) -> list[str]:
@@ -78,11 +67,6 @@ def likely(app: AppTest) -> list[float]:
         re.search(rf"([\d.]+)% from {where}", texts(app)) for where in ("what comes before", "both")
     ]
     return [float(one[1]) for one in found if one]
-
-
-def query(app: AppTest, name: str) -> str | None:
-    found = app.query_params.get(name)
-    return found[0] if isinstance(found, list) else found
 
 
 @pytest.mark.usefixtures("workspace")
@@ -184,7 +168,7 @@ def test_the_address_of_a_user_view_shows_it_again() -> None:
     # The others that were not met are by Ann.
     assert tables(app)[1]["Item"].tolist() == ["= Title 3"]
     names = ("view", "user", "beside", "last", "k", "only")
-    link = {name: value for name in names if (value := query(app, name))}
+    link = {name: value for name in names if (value := linked(app, name))}
     assert link == {
         "view": "user",
         "user": "u5",
@@ -251,16 +235,16 @@ def test_gaps_are_filled_by_clicks_and_the_link_shows_them_again(run: Run) -> No
     app = open_recommend(view="compose", places="1.2.0.0.5", **{"from": ""})
     assert [card.split("  \n")[0] for card in cards(app)][2:4] == ["3 · gap", "4 · gap"]
     press(app, "Fill 2 gaps")
-    assert query(app, "filled") == "1"
+    assert linked(app, "filled") == "1"
     filled = cards(app)
     assert not any("gap" in card for card in filled)
     assert "What the model put in: 2 items" in texts(app)
     assert "Both are the network's own: no calibration pays." in texts(app)
     assert tables(app)[0]["Filled"].tolist() == ["Surest first", "One after another"]
-    again = open_recommend(view="compose", places=str(query(app, "places")), filled="1")
+    again = open_recommend(view="compose", places=str(linked(app, "places")), filled="1")
     assert cards(again) == filled
     press(again, "Empty the gaps again")
-    assert query(again, "filled") is None
+    assert linked(again, "filled") is None
     assert sum("gap" in card for card in cards(again)) == 2
 
 
@@ -311,10 +295,10 @@ def test_a_choice_is_kept_or_excluded_and_the_rest_is_filled_again() -> None:
     assert first in cards(app)[2]
     chosen = cards(app)[3].split("**")[1]
     press(app, "Exclude")
-    assert query(app, "exclude")
+    assert linked(app, "exclude")
     assert chosen not in "".join(cards(app))
     unfolded(app, "Rules").multiselect(key="compose_excluded").set_value([]).run()
-    assert query(app, "exclude") is None
+    assert linked(app, "exclude") is None
     assert chosen in cards(app)[3]
 
 
@@ -337,24 +321,24 @@ def test_the_tools_work_on_the_chosen_place() -> None:
     app = open_recommend(view="compose", places="1.2.3.4")
     app.button(key="compose_card_1").click().run()
     press(app, "Make it a gap")
-    assert query(app, "places") == "1.0.3.4"
+    assert linked(app, "places") == "1.0.3.4"
     press(app, "Gap before")
-    assert query(app, "places") == "1.0.0.3.4"
+    assert linked(app, "places") == "1.0.0.3.4"
     press(app, "Later")
     press(app, "Later")
-    assert query(app, "places") == "1.0.3.0.4"
+    assert linked(app, "places") == "1.0.3.0.4"
     press(app, "Remove")
-    assert query(app, "places") == "1.0.3.4"
+    assert linked(app, "places") == "1.0.3.4"
     press(app, "Gap at the end")
-    assert query(app, "places") == "1.0.3.4.0"
+    assert linked(app, "places") == "1.0.3.4.0"
     app.selectbox(key="compose_item").set_value("Title 8").run()
     press(app, "Put it here")
     press(app, "Insert before")
-    assert str(query(app, "places")).endswith(".9.9")
+    assert str(linked(app, "places")).endswith(".9.9")
     unfolded(app, "Rules").number_input(key="compose_length").set_value(8).run()
-    assert str(query(app, "places")).endswith(".9.9.0.0")
+    assert str(linked(app, "places")).endswith(".9.9.0.0")
     app.number_input(key="compose_length").set_value(6).run()
-    assert query(app, "places") == "1.0.3.4.9.9"
+    assert linked(app, "places") == "1.0.3.4.9.9"
 
 
 @pytest.mark.usefixtures("run")
@@ -364,7 +348,7 @@ def test_a_click_counts_although_the_address_is_still_that_before_the_last_one()
     press(app, "Make it a gap")
     app.query_params["places"] = "1.2.3.4"
     press(app, "Gap at the end")
-    assert query(app, "places") == "1.0.3.4.0"
+    assert linked(app, "places") == "1.0.3.4.0"
 
 
 @pytest.mark.usefixtures("run")
@@ -373,9 +357,9 @@ def test_the_place_that_was_chosen_last_is_moved_though_it_is_not_drawn_yet() ->
     app.button(key="compose_card_0").click().run()
     app.button(key="compose_card_2").click()
     press(app, "Later")
-    assert query(app, "places") == "1.2.4.3.5"
+    assert linked(app, "places") == "1.2.4.3.5"
     press(app, "Later")
-    assert query(app, "places") == "1.2.4.5.3"
+    assert linked(app, "places") == "1.2.4.5.3"
 
 
 @pytest.mark.usefixtures("run")
@@ -392,20 +376,20 @@ def test_a_place_too_many_is_refused_in_words(tool: str) -> None:
 def test_rules_hold_and_what_is_kept_against_them_can_be_opened() -> None:
     app = unfolded(open_recommend(view="compose", places="3.1.0.0", filled="1"), "Rules")
     app.toggle(key="compose_order_series_number").set_value(True).run()
-    assert query(app, "order") == "series_number"
+    assert linked(app, "order") == "series_number"
     assert "stands before" in app.warning[0].value
     press(app, "Make 1 such place a gap")
-    assert query(app, "places") == "3.0.0.0"
+    assert linked(app, "places") == "3.0.0.0"
     assert not app.warning
     app.multiselect(key="compose_limit_columns").set_value(["author"]).run()
     app.number_input(key="compose_limit_n").set_value(1).run()
-    assert query(app, "limit") == "1:author"
+    assert linked(app, "limit") == "1:author"
     assert "leaves room for" in app.error[0].value
     assert "gap" in cards(app)[1]
     app.number_input(key="compose_limit_n").set_value(2).run()
     assert not app.error
     app.slider(key="compose_novelty").set_value(0.5).run()
-    assert query(app, "novelty") == "0.5"
+    assert linked(app, "novelty") == "0.5"
 
 
 def test_two_orders_of_one_series_are_kept_apart(workspace: Path) -> None:
@@ -424,7 +408,7 @@ def test_two_orders_of_one_series_are_kept_apart(workspace: Path) -> None:
     app = unfolded(open_recommend(view="compose", places="1.0.0"), "Rules")
     app.toggle(key="compose_order_reading_order").set_value(True).run()
     assert not app.exception
-    assert query(app, "order") == "reading_order"
+    assert linked(app, "order") == "reading_order"
     assert not app.toggle(key="compose_order_volume").value
 
 
@@ -434,12 +418,12 @@ def test_another_version_is_in_the_address_and_the_best_comes_back() -> None:
     best = cards(app)
     press(app, "Another version")
     press(app, "Another version")
-    assert query(app, "seed") == "2"
-    link = {name: str(query(app, name)) for name in ("view", "places", "filled", "chance", "seed")}
+    assert linked(app, "seed") == "2"
+    link = {name: str(linked(app, name)) for name in ("view", "places", "filled", "chance", "seed")}
     assert cards(open_recommend(**link)) == cards(app)
     press(app, "Back to the best")
     assert cards(app) == best
-    assert query(app, "seed") is None
+    assert linked(app, "seed") is None
 
 
 @pytest.mark.usefixtures("run")
@@ -510,7 +494,7 @@ def test_a_story_by_a_poor_run_says_so_and_takes_a_better_one_at_a_press(workspa
     assert said in plain(app)
     press(app, "Take the better run")
     assert "Model: *the better*." in texts(app)
-    assert query(app, "run") == better.id
+    assert linked(app, "run") == better.id
     assert said not in plain(app)
     # Without another one there is more to train.
     shutil.rmtree(better.folder)
@@ -579,7 +563,7 @@ def test_a_link_to_another_story_is_followed_in_the_same_session(workspace: Path
     app = open_recommend(view="show", story="series", task="2")
     press(app, "Another example")
     app.query_params["task"] = "2"
-    assert query(app.run(), "task") == "2"
+    assert linked(app.run(), "task") == "2"
     app.query_params["story"] = "course"
     assert "Repair this course" in [part.value for part in app.run().subheader]
 
@@ -593,14 +577,14 @@ def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: P
     shown = texts(app)
     assert "#### ?" not in shown
     assert "%" not in shown
-    assert query(app, "told") == "1"
+    assert linked(app, "told") == "1"
     press(app, "Show what was there")
     assert "of 2 are what was there" in texts(app)
     press(app, "Another example")
-    assert query(app, "task") == "3"
+    assert linked(app, "task") == "3"
     assert texts(app).count("#### ?") == 2
     press(app, "Change it in the composer")
-    assert query(app, "view") == "compose"
-    assert query(app, "run") == run.id
-    assert query(app, "order") == "series_number"
+    assert linked(app, "view") == "compose"
+    assert linked(app, "run") == run.id
+    assert linked(app, "order") == "series_number"
     assert "What the model put in: 2 items" in texts(app)

@@ -35,6 +35,7 @@ from tests.factories import small_settings
 from tests.reading import labels, plain
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S, wait_until
+from tests.widgets import press
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 100_000
@@ -125,11 +126,6 @@ def test_signs_of_pruned_trials_are_explained_where_there_are_any(
     assert "The best first" in plain(app)
     assert ("A pruned one (▼)" in plain(app)) == has_pruned
     assert ("then those that were pruned" in plain(app)) == has_pruned
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click()
-    return app.run()
 
 
 def test_without_a_dataset_the_page_says_what_it_is_for_and_offers_one_way_on(

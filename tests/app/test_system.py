@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.ui.server_log import RECENT
+from tests.addressed import open_page
 from tests.factories import random_dataset, saved_dataset
-from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
-def open_system() -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=LIMIT_S).run()
-    app.switch_page("pages/system.py").run()
-    assert not app.exception
-    return app
+open_system = partial(open_page, "system")
 
 
 def shown(app: AppTest) -> str:

@@ -12,7 +12,6 @@ from uuid import uuid4
 import click
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from bert4rec.bulk.vectors import write_vectors
 from bert4rec.cli import main
@@ -23,6 +22,7 @@ from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run
+from tests.commands import document, run
 from tests.factories import ring_dataset, small_settings
 
 V1_POLICY = """\
@@ -40,17 +40,6 @@ policy_configs:
     max_seq_length: 50
 """
 KINDS = ("scoring_policy", "embedding_policy")
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def document(result: Result) -> dict[str, Any]:
-    """The one JSON document that standard output holds."""
-    assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 def as_options(settings: dict[str, Any]) -> list[str]:

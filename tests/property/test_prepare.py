@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.errors import DatasetError, LogError
+from tests.factories import histories_of
 
 Record = tuple[str, str, int]
 
@@ -70,13 +71,6 @@ def prepared(log: list[Record], wanted: PrepareSettings) -> SequenceDataset | No
             None if dataset.times_s is None else dataset.times_s.copy(),
             dataset.manifest,
         )
-
-
-def histories_of(dataset: SequenceDataset) -> dict[str, list[str]]:
-    return {
-        dataset.user_id(user): [dataset.vocabulary.item_id(i) for i in dataset.history(user)]
-        for user in range(dataset.n_users)
-    }
 
 
 @given(log=records, wanted=limits)

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
-from bert4rec.cli import log_options, main, settings
+from bert4rec.cli import log_options, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
 from bert4rec.cli.progress import CountProgress, JudgingProgress, StageProgress, TrainingProgress
@@ -40,12 +39,9 @@ from bert4rec.presets import PRESETS
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
+from tests.commands import run
 from tests.factories import ring_dataset, small_settings
 from tests.waiting import wait_until
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 def assignments(**changes: Any) -> list[str]:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +13,7 @@ from bert4rec.data.interchange import EXPORT_FORMS
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
+from tests.commands import document
 from tests.factories import small_settings
 
 LOG = pd.DataFrame({"user": list("aaaabbbcc"), "item": list("wxyzxyzxy")})
@@ -23,12 +22,6 @@ LOG = pd.DataFrame({"user": list("aaaabbbcc"), "item": list("wxyzxyzxy")})
 def run(workspace: Path, *words: object) -> Result:
     place = ("--workspace", workspace)
     return CliRunner().invoke(main, ["datasets", *map(str, (*words, *place))])
-
-
-def document(result: Result) -> dict[str, Any]:
-    assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,18 +15,13 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash
+from tests.commands import document
 from tests.factories import random_dataset, ring_dataset, saved_dataset, small_settings
 
 
 def call(workspace: Path, *words: object) -> Result:
     place = ("--workspace", workspace)
     return CliRunner().invoke(main, ["runs", *map(str, (*words, *place))])
-
-
-def document(result: Result) -> dict[str, Any]:
-    assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 def make(workspace: Path, name: str) -> Run:

@@ -11,6 +11,7 @@ from bert4rec.data.log import preview_log
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.data.roles import Roles
 from bert4rec.errors import LogError
+from tests.factories import histories_of
 
 ROWS = "".join(
     f"{user},{item},{event},{rating}\n"
@@ -35,13 +36,6 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
-    return {
-        dataset.user_id(user): [dataset.vocabulary.item_id(i) for i in dataset.history(user)]
-        for user in range(dataset.n_users)
-    }
-
-
 def steps(dataset: SequenceDataset) -> dict[str, int]:
     return {step["step"]: step["n_rows"] for step in dataset.manifest["report"]["steps"]}
 
@@ -49,7 +43,7 @@ def steps(dataset: SequenceDataset) -> dict[str, int]:
 def test_only_the_named_events_are_kept_and_the_rest_is_counted(log: Path, workspace: Path):
     settings = PrepareSettings(events=("play", "finish"), **EVERYTHING)
     dataset = prepare(log, workspace=workspace, settings=settings)
-    assert histories(dataset) == {"u": ["a", "c"], "v": ["a", "c", "d"]}
+    assert histories_of(dataset) == {"u": ["a", "c"], "v": ["a", "c", "d"]}
     assert dataset.manifest["roles"]["event"] == "event_type"
     report = dataset.manifest["report"]
     assert steps(dataset)["event"] == report["filtered"] == 3
@@ -60,7 +54,7 @@ def test_only_the_named_events_are_kept_and_the_rest_is_counted(log: Path, works
 def test_a_row_is_counted_for_the_first_reason_that_leaves_it_out(log: Path, workspace: Path):
     settings = PrepareSettings(events=("play", "finish"), min_value=3, **EVERYTHING)
     dataset = prepare(log, workspace=workspace, settings=settings)
-    assert histories(dataset) == {"u": ["a"], "v": ["a", "d"]}
+    assert histories_of(dataset) == {"u": ["a"], "v": ["a", "d"]}
     assert (steps(dataset)["event"], steps(dataset)["value"]) == (3, 2)
 
 
@@ -93,7 +87,7 @@ def test_numbers_of_a_frame_serve_as_events(workspace: Path):
     log = pd.DataFrame({"user": list("uuvv"), "item": list("abab"), "kind": [1, 2, 1, 1]})
     settings = PrepareSettings(events=("1",), **EVERYTHING)
     dataset = prepare(log, workspace=workspace, settings=settings)
-    assert histories(dataset) == {"u": ["a"], "v": ["a", "b"]}
+    assert histories_of(dataset) == {"u": ["a"], "v": ["a", "b"]}
 
 
 def test_a_column_is_taken_for_events_by_name_while_it_has_few_kinds(tmp_path: Path):

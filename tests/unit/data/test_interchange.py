@@ -16,17 +16,10 @@ from bert4rec.data.item_cells import texts_of, values_of
 from bert4rec.data.prepare import prepare
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, UnwritableError
+from tests.factories import histories_of
 
 ALL = PrepareSettings(drop_duplicates=False, min_sequence_length=1)
 TITLES = ["=1+2", "-minus", '"Quoted" one', 'half "open', "@at, comma; bar|", "Größe ü 😀", "x"]
-
-
-def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
-    ids = dataset.vocabulary.item_ids
-    return {
-        dataset.user_id(user): [ids[item - 1] for item in dataset.history(user)]
-        for user in range(dataset.n_users)
-    }
 
 
 def times(dataset: SequenceDataset) -> dict[str, list[float]] | None:
@@ -89,7 +82,7 @@ def test_an_export_that_is_read_again_has_equal_histories_times_and_titles(
     dataset = made(workspace, has_times=has_times, seed=seed)
     files = export_dataset(dataset, tmp_path / "out", form)
     again = read_back(files, tmp_path / "other")
-    assert histories(again) == histories(dataset)
+    assert histories_of(again) == histories_of(dataset)
     assert times(again) == times(dataset)
     assert titles(again) == titles(dataset)
     assert sorted(again.vocabulary.table["year"]) == sorted(dataset.vocabulary.table["year"])
@@ -104,7 +97,7 @@ def test_an_export_in_blocks_is_that_of_the_whole(
     monkeypatch.setattr(dataset_module, "BLOCK_ROWS", 20)
     assert len(list(dataset.blocks())) > 5
     parts = read_back(export_dataset(dataset, tmp_path / "parts", form), tmp_path / "p")
-    assert histories(parts) == histories(whole)
+    assert histories_of(parts) == histories_of(whole)
 
 
 def test_tabs_and_line_ends_of_titles_are_blanks_in_recbole(tmp_path: Path) -> None:

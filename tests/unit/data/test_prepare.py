@@ -20,19 +20,13 @@ from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_set
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError, UnwritableError
 from bert4rec.files import folder_swapped_in
 from bert4rec.json_files import write_json
+from tests.factories import histories_of
 
 EVERYTHING = PrepareSettings(min_sequence_length=1)
 
 
 def frame_of(*records: tuple[str, str, int]) -> pd.DataFrame:
     return pd.DataFrame(records, columns=["user", "item", "time"])
-
-
-def histories(dataset: SequenceDataset) -> dict[str, list[str]]:
-    return {
-        dataset.user_id(user): [dataset.vocabulary.item_id(i) for i in dataset.history(user)]
-        for user in range(dataset.n_users)
-    }
 
 
 def write_log(folder: Path, name: str = "log.csv", n: int = 60) -> Path:
@@ -87,7 +81,7 @@ def test_a_value_that_is_no_number_is_not_counted_among_the_small_ones(
 def test_equal_times_keep_the_order_of_the_log_not_of_the_ids(workspace: Path):
     log = frame_of(("u", "z", 5), ("v", "a", 1), ("u", "a", 5), ("u", "m", 5), ("u", "b", 1))
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
-    assert histories(dataset) == {"u": ["b", "z", "a", "m"], "v": ["a"]}
+    assert histories_of(dataset) == {"u": ["b", "z", "a", "m"], "v": ["a"]}
 
 
 def test_users_and_items_are_numbered_as_the_log_first_names_them(workspace: Path):
@@ -106,17 +100,17 @@ def test_users_and_items_are_numbered_as_the_log_first_names_them(workspace: Pat
 def test_only_the_same_user_item_and_time_is_a_duplicate(workspace: Path):
     log = frame_of(("u", "a", 1), ("u", "b", 2), ("u", "a", 1), ("u", "a", 3), ("v", "a", 1))
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
-    assert histories(dataset) == {"u": ["a", "b", "a"], "v": ["a"]}
+    assert histories_of(dataset) == {"u": ["a", "b", "a"], "v": ["a"]}
     assert dataset.manifest["report"]["duplicate"] == 1
     settings = PrepareSettings(min_sequence_length=1, drop_duplicates=False)
     kept = prepare(log, workspace=workspace, settings=settings)
-    assert histories(kept)["u"] == ["a", "a", "b", "a"]
+    assert histories_of(kept)["u"] == ["a", "a", "b", "a"]
 
 
 def test_without_times_a_repeat_in_a_row_is_no_duplicate(workspace: Path):
     log = frame_of(("u", "a", 1), ("u", "a", 1), ("v", "b", 1))[["user", "item"]]
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
-    assert histories(dataset) == {"u": ["a", "a"], "v": ["b"]}
+    assert histories_of(dataset) == {"u": ["a", "a"], "v": ["b"]}
     assert dataset.times_s is None
     assert dataset.manifest["has_times"] is False
 
@@ -125,7 +119,7 @@ def test_short_histories_are_left_out_and_reported(workspace: Path):
     log = frame_of(*(("u", f"i{n}", n) for n in range(3)), *(("v", f"i{n}", n) for n in range(4)),
                    ("w", "i0", 1), ("w", "i1", 2))  # fmt: skip
     dataset = prepare(log, workspace=workspace)
-    assert list(histories(dataset)) == ["u", "v"]
+    assert list(histories_of(dataset)) == ["u", "v"]
     report = dataset.manifest["report"]
     assert report["filtered"] == 2
     assert report["steps"][-2]["reason"] == "users with fewer than 3 interactions"
@@ -139,7 +133,7 @@ def test_short_histories_and_rare_items_are_dropped_until_neither_is_left(worksp
     )  # fmt: skip
     settings = PrepareSettings(min_sequence_length=2, min_item_count=2)
     dataset = prepare(log, workspace=workspace, settings=settings)
-    assert histories(dataset) == {"x": ["a", "b"], "z": ["a", "b"], "w": ["b", "a"]}
+    assert histories_of(dataset) == {"x": ["a", "b"], "z": ["a", "b"], "w": ["b", "a"]}
     steps = {step["step"]: step["n_rows"] for step in dataset.manifest["report"]["steps"]}
     assert (steps["short"], steps["rare"]) == (1, 2)
 
@@ -151,7 +145,7 @@ def test_a_smallest_value_drops_what_is_below_it_or_missing(tmp_path: Path, work
     dataset = prepare(
         path, workspace=workspace, settings=settings, roles=Roles("user", "item", value="rating")
     )
-    assert histories(dataset) == {"u": ["a"], "v": ["a", "b"]}
+    assert histories_of(dataset) == {"u": ["a"], "v": ["a", "b"]}
     assert dataset.manifest["report"]["filtered"] == 3
 
 
@@ -161,7 +155,7 @@ def test_a_value_that_is_not_finite_is_missing(workspace: Path):
     settings = PrepareSettings(min_sequence_length=1, min_value=3)
     roles = Roles("user", "item", value="rating")
     dataset = prepare(log, workspace=workspace, settings=settings, roles=roles)
-    assert histories(dataset) == {"u": ["a"], "v": ["b"]}
+    assert histories_of(dataset) == {"u": ["a"], "v": ["b"]}
 
 
 def test_a_smallest_value_needs_a_column_of_values(workspace: Path):
@@ -196,7 +190,7 @@ def test_a_damaged_dataset_is_made_again(tmp_path: Path, workspace: Path):
     (first.folder / "items.parquet").write_bytes(b"PAR1")
     again = prepare(write_log(tmp_path), workspace=workspace)
     assert again.folder == first.folder
-    assert histories(again) == histories(first)
+    assert histories_of(again) == histories_of(first)
 
 
 def test_a_dataset_of_a_newer_version_is_not_made_again(tmp_path: Path, workspace: Path):
@@ -235,7 +229,7 @@ def test_a_frame_and_its_file_give_the_same_histories(tmp_path: Path, workspace:
     path = write_log(tmp_path)
     from_file = prepare(path, workspace=workspace)
     from_frame = prepare(pd.read_csv(path), workspace=workspace, name="frame")
-    assert histories(from_file) == histories(from_frame)
+    assert histories_of(from_file) == histories_of(from_frame)
     assert from_frame.folder is not None
     assert from_frame.folder.name.startswith("frame-")
 
@@ -251,7 +245,7 @@ def test_a_frame_may_hold_moments_and_mixed_ids(workspace: Path):
         }
     )
     dataset = prepare(log, workspace=workspace, settings=EVERYTHING)
-    assert histories(dataset) == {"1": ["y", "x"], "b": ["y", "x"]}
+    assert histories_of(dataset) == {"1": ["y", "x"], "b": ["y", "x"]}
 
 
 def test_a_name_never_becomes_a_path(workspace: Path):
