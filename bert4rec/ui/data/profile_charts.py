@@ -31,16 +31,12 @@ def draw_lengths(found: Profile) -> None:
         f"At least half of the histories are no longer than {number(quantiles['median'])}, the"
         f" longest has {number(quantiles['max'])} items."
     )
-    st.markdown("**History lengths**")
-    st.caption(finding)
-    _draw(length_chart(edges, counts), finding)
-    with folded("As a table", key="lengths_table") as is_open:
-        if is_open:
-            draw_frame(
-                pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
-                hide_index=True,
-                alt=finding,
-            )
+    _draw(
+        "History lengths",
+        length_chart(edges, counts),
+        finding,
+        pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
+    )
 
 
 def length_chart(edges: np.ndarray, counts: np.ndarray) -> Chart:
@@ -72,28 +68,21 @@ def draw_popularity(found: Profile) -> None:
     items, share = found.popularity_curve
     top = float(np.interp(0.1, items, share))
     finding = f"The most popular tenth of the items has {percent(top)} of all interactions."
-    st.markdown("**Popularity of items**")
-    st.caption(finding)
-    _draw(popularity_chart(items, share), finding)
-    with folded("As a table", key="popularity_table") as is_open:
-        if is_open:
-            marks = np.array(SHARE_MARKS)
-            draw_frame(
-                pd.DataFrame(
-                    {
-                        "Most popular items": [percent(mark) for mark in marks],
-                        "Share of interactions": [
-                            percent(value) for value in np.interp(marks, items, share)
-                        ],
-                    }
-                ),
-                hide_index=True,
-                column_config=dict.fromkeys(
-                    ("Most popular items", "Share of interactions"),
-                    st.column_config.TextColumn(alignment="right"),
-                ),
-                alt=finding,
-            )
+    marks = np.array(SHARE_MARKS)
+    table = pd.DataFrame(
+        {
+            "Most popular items": [percent(mark) for mark in marks],
+            "Share of interactions": [percent(value) for value in np.interp(marks, items, share)],
+        }
+    )
+    right = st.column_config.TextColumn(alignment="right")
+    _draw(
+        "Popularity of items",
+        popularity_chart(items, share),
+        finding,
+        table,
+        dict.fromkeys(table.columns, right),
+    )
 
 
 def popularity_chart(items: np.ndarray, share: np.ndarray) -> Chart:
@@ -151,17 +140,13 @@ def draw_over_time(edges_s: np.ndarray, counts: np.ndarray) -> None:
         f"The busiest of {len(counts)} equal stretches, from {days[densest]} to"
         f" {days[densest + 1]}, has {share} of all interactions."
     )
-    st.markdown("**Interactions over time**")
-    st.caption(finding)
-    _draw(over_time_chart(edges_s, counts), finding)
-    with folded("As a table", key="over_time_table") as is_open:
-        if is_open:
-            draw_frame(
-                pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
-                hide_index=True,
-                column_config={"Interactions": st.column_config.NumberColumn(format="localized")},
-                alt=finding,
-            )
+    _draw(
+        "Interactions over time",
+        over_time_chart(edges_s, counts),
+        finding,
+        pd.DataFrame({"From": days[:-1], "To": days[1:], "Interactions": counts}),
+        {"Interactions": st.column_config.NumberColumn(format="localized")},
+    )
 
 
 def over_time_chart(edges_s: np.ndarray, counts: np.ndarray) -> Chart:
@@ -230,5 +215,25 @@ def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:
     }
 
 
-def _draw(chart: Chart, finding: str) -> None:
+def _draw(
+    title: str,
+    chart: Chart,
+    finding: str,
+    table: pd.DataFrame,
+    columns: dict[str, Any] | None = None,
+) -> None:
+    """Draw a chart below what it says, and its figures folded away.
+
+    Args:
+        title: What is drawn.
+        chart: It.
+        finding: What it says.
+        table: Its figures.
+        columns: How columns of the table are shown, by name; others as Streamlit shows them.
+    """
+    st.markdown(f"**{title}**")
+    st.caption(finding)
     st.vega_lite_chart(chart.points, chart.spec, height=HEIGHT, alt=finding)
+    with folded("As a table", key=f"table_of_{title}") as is_open:
+        if is_open:
+            draw_frame(table, hide_index=True, column_config=columns, alt=finding)
