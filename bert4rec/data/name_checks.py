@@ -86,13 +86,14 @@ def _title_checks(vocabulary: Vocabulary) -> Iterator[Check]:
         return
     titles, ids = vocabulary.titles, vocabulary.item_ids
     one, other = (f"{titles[row]!r} ({ids[row]})" for row in found.example)
+    is_unlike = titles[found.example[0]] != titles[found.example[1]]
+    aside = ", case, accents and spaces aside" if is_unlike else ""
     yield Check(
         "warning" if share > MANY_SHARED_TITLES else "info",
-        f"{counted(len(found.rows), 'item')} share {counted(found.n_titles, 'title')}, but for"
-        f" case, accents and spaces, such as {one} and {other}; {percent(share, 1)} of the"
-        " interactions are with them",
-        "Where these are one item under several ids, give it one id in the log and prepare that"
-        " again: else each of them learns from a part. Where they are not, other titles tell them"
+        f"{counted(len(found.rows), 'item')} share {counted(found.n_titles, 'title')}{aside}, such"
+        f" as {one} and {other}; {percent(share, 1)} of the interactions are with them",
+        "If they are one item under several ids, give it one id in the log and prepare that again,"
+        " so that all its interactions count together. If not, give them titles that tell them"
         " apart.",
         len(found.rows),
     )
