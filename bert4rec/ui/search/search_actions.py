@@ -246,42 +246,52 @@ def draw_finds(read: ReadStudy) -> None:
             width=360,
         )
         chosen = by_number[st.session_state[key]]
-        is_best = chosen.number == best.number
-
-        def act(use: Callable[[ReadStudy, Trial], None]) -> None:
-            # The box may have been turned since it was drawn.
-            carry_out(PROBLEM_KEY, use, read, by_number[st.session_state[key]])
-
-        st.button(
-            "Train the best" if is_best else "Train this one",
-            icon=":material/model_training:",
-            type="secondary" if read.status.state == "interrupted" else "primary",
-            key=f"search_train_{read.name}",
-            on_click=act,
-            args=(_train,),
-            help="Makes it an ordinary run, with checkpoints and the test items. With the same "
-            "seed it comes to the score of the search.",
-        )
-        st.button(
-            "Use these settings",
-            icon=":material/tune:",
-            key=f"search_use_{read.name}",
-            on_click=act,
-            args=(_use,),
-            help="Fills the form of the Train page, to look at or to change before the start.",
-        )
-        st.button(
-            "Keep as preset",
-            icon=":material/bookmark_add:",
-            key=f"search_keep_{read.name}",
-            on_click=act,
-            args=(_keep,),
-            help="The Train page then offers these settings among your presets.",
-        )
+        # The box may have been turned since it was drawn.
+        _draw_uses(read, lambda: by_number[st.session_state[key]], chosen.number == best.number)
     st.caption(escape(settings_words(chosen.values)))
     # A callback cannot leave the page.
     if st.session_state.pop("search_leave", False):
         st.switch_page("pages/train.py")
+
+
+def _draw_uses(read: ReadStudy, chosen: Callable[[], Trial], is_best: bool) -> None:
+    """Draw the buttons for what a trial can be used for.
+
+    Args:
+        read: The search.
+        chosen: Returns the trial when one of them is pressed.
+        is_best: Whether it is the best one.
+    """
+
+    def act(use: Callable[[ReadStudy, Trial], None]) -> None:
+        carry_out(PROBLEM_KEY, use, read, chosen())
+
+    st.button(
+        "Train the best" if is_best else "Train this one",
+        icon=":material/model_training:",
+        type="secondary" if read.status.state == "interrupted" else "primary",
+        key=f"search_train_{read.name}",
+        on_click=act,
+        args=(_train,),
+        help="Makes it an ordinary run, with checkpoints and the test items. With the same "
+        "seed it comes to the score of the search.",
+    )
+    st.button(
+        "Use these settings",
+        icon=":material/tune:",
+        key=f"search_use_{read.name}",
+        on_click=act,
+        args=(_use,),
+        help="Fills the form of the Train page, to look at or to change before the start.",
+    )
+    st.button(
+        "Keep as preset",
+        icon=":material/bookmark_add:",
+        key=f"search_keep_{read.name}",
+        on_click=act,
+        args=(_keep,),
+        help="The Train page then offers these settings among your presets.",
+    )
 
 
 def _label(trial: Trial, best: Trial, metric: str) -> str:
