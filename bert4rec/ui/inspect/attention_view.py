@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,14 +11,13 @@ import streamlit as st
 from bert4rec.plain_text import shortened
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.view.inspect_charts import attention_chart
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS, TEXT
 from bert4rec.words import percent
 
 N_ROWS = 20
 MEAN = "mean"
 LONGEST_LABEL = 48
-LEGEND_PX = 160
 
 
 def attention_table(
@@ -59,36 +57,9 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str], numbers: Sequence
     if table.empty:
         return
     heads = [*dict.fromkeys(table["head"])]
-    chart = (
-        alt.Chart(table)
-        .mark_rect()
-        .encode(
-            x=alt.X(
-                "head:N",
-                sort=heads,
-                title="Layer.head",
-                axis=alt.Axis(labelAngle=0, orient="top"),
-            ),
-            y=alt.Y("item:N", sort=None, title=None, axis=alt.Axis(labelLimit=280)),
-            color=alt.Color(
-                "share:Q",
-                title="Attention",
-                scale=alt.Scale(scheme="cividis", domainMin=0),
-                # Below, where it fits however few the rows are; above stand the heads.
-                legend=alt.Legend(format=".0%", orient="bottom", gradientLength=LEGEND_PX),
-            ),
-            tooltip=[
-                alt.Tooltip("item", title="Item"),
-                alt.Tooltip("head", title="Layer.head"),
-                alt.Tooltip("share", title="Attention", format=".1%"),
-            ],
-        )
-        .properties(height=alt.Step(22))
-        .configure_axis(**AXIS)
-        .configure_legend(**TEXT)
-    )
+    chart = attention_chart(table)
     finding = attention_finding(weights, titles, numbers)
-    st.altair_chart(chart, alt=finding)
+    st.vega_lite_chart(chart.points, chart.spec, alt=finding)
     st.caption(escape(finding))
     with folded("As a table", key="inspect_attention_table") as is_open:
         if is_open:

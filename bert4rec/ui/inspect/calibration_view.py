@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -18,11 +17,10 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
+from bert4rec.view.inspect_charts import bins_chart
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS, TEXT
 from bert4rec.words import number
 
-CHART_PX = 340
 # The table of errors needs so much, or it has to be moved sideways.
 MIN_FIGURES_PX = 500
 NARROW_PX = 340
@@ -167,37 +165,5 @@ def _draw_bin_table(table: pd.DataFrame, finding: str) -> None:
 
 
 def _draw_bins(found: Calibration) -> None:
-    table = bin_table(found)
-    end = float(max(table["probability"].max(), table["high"].max(), 1.0))
-    scale = alt.Scale(domain=[0, end])
-    line = (
-        alt.Chart(pd.DataFrame({"x": [0.0, end], "y": [0.0, end]}))
-        .mark_line(strokeDash=[4, 4], color="gray")
-        .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
-    )
-    base = alt.Chart(table)
-    colour = alt.Color("context:N", title=None, sort=None, legend=alt.Legend(orient="top"))
-    x = alt.X("probability:Q", title="Probability that is shown, %", scale=scale)
-    bars = base.mark_rule(strokeWidth=2).encode(
-        x=x,
-        y=alt.Y("low:Q", title="Share that is the hidden item, %", scale=scale),
-        y2="high:Q",
-        color=colour,
-    )
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=x,
-        y=alt.Y("share:Q", scale=scale),
-        color=colour,
-        shape=alt.Shape("context:N", title=None, sort=None, legend=alt.Legend(orient="top")),
-        tooltip=[
-            alt.Tooltip("context", title="Context"),
-            alt.Tooltip("probability", title="Probability shown, %", format=".2f"),
-            alt.Tooltip("share", title="Share that is the item, %", format=".2f"),
-            alt.Tooltip("low", title="95% from", format=".2f"),
-            alt.Tooltip("high", title="to", format=".2f"),
-            alt.Tooltip("n", title="Listed items", format=","),
-        ],
-    )
-    chart = alt.layer(line, bars, points).properties(height=CHART_PX)
-    chart = chart.configure_axis(**AXIS).configure_legend(**TEXT)
-    st.altair_chart(chart, alt=calibration_finding(found))
+    chart = bins_chart(bin_table(found))
+    st.vega_lite_chart(chart.points, chart.spec, alt=calibration_finding(found))

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -23,21 +22,14 @@ from bert4rec.plain_text import shortened
 from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
+from bert4rec.view.inspect_charts import GAIN_TITLE, contexts_chart, gains_chart
 from bert4rec.view.markdown import escape
-from bert4rec.view.vega import AXIS
 from bert4rec.words import caption_of, counted, number
 
 LONGEST_LABEL = 60
 GAIN = "Gain over the past"
 METRICS = {"ndcg": "NDCG@10", "hr": "HR@10", "bits": "Bits"}
-GAIN_TITLE = "Gain in NDCG@10, both sides over the past"
 OWN_PROBABILITIES = "Told by the network's own probabilities, without a temperature."
-# Few labels: of many every other one would be left out, and with it the 0 of the dashed line.
-GAIN_AXIS: dict[str, Any] = {
-    "tickCount": 5,
-    "format": "+.3~f",
-    "labelExpr": "datum.value ? datum.label : 0",
-}
 
 
 def draw_report(report: FutureReport) -> None:
@@ -116,28 +108,8 @@ def _draw_contexts(report: FutureReport) -> None:
             "high": [one.ndcg.high for one in report.contexts.values()],
         }
     )
-    y = alt.Y("context:N", sort=None, title=None, axis=alt.Axis(labelLimit=120))
-    bars = (
-        alt.Chart(table)
-        .mark_bar()
-        .encode(
-            x=alt.X("ndcg:Q", title="NDCG@10 of the hidden item", axis=alt.Axis(tickCount=5)),
-            y=y,
-            tooltip=[
-                alt.Tooltip("context", title="Context"),
-                alt.Tooltip("ndcg", title="NDCG@10", format=".3f"),
-                alt.Tooltip("low", title="95% from", format=".3f"),
-                alt.Tooltip("high", title="to", format=".3f"),
-            ],
-        )
-    )
-    lines = (
-        alt.Chart(table)
-        .mark_rule(strokeWidth=2, color="currentColor")
-        .encode(x="low:Q", x2="high:Q", y=y)
-    )
-    chart = (bars + lines).properties(height=alt.Step(36)).configure_axis(**AXIS)
-    st.altair_chart(chart, alt=finding(report))
+    chart = contexts_chart(table)
+    st.vega_lite_chart(chart.points, chart.spec, alt=finding(report))
 
 
 def _draw_figures(report: FutureReport) -> None:
@@ -211,26 +183,7 @@ def group_table(report: FutureReport, by: str) -> pd.DataFrame:
 
 
 def _draw_gains(table: pd.DataFrame) -> None:
-    y = alt.Y("group:N", sort=None, title=None, axis=alt.Axis(labelLimit=180))
-    base = alt.Chart(table)
-    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(strokeDash=[4, 4], color="gray")
-    lines = base.mark_rule(strokeWidth=2, color="gray").encode(
-        x=alt.X("low:Q", title=GAIN_TITLE, axis=alt.Axis(**GAIN_AXIS)), x2="high:Q", y=y
-    )
-    points = base.mark_point(filled=True, size=80, opacity=1).encode(
-        x="gain:Q",
-        y=y,
-        tooltip=[
-            alt.Tooltip("group", title="Group"),
-            alt.Tooltip("places", title="Places", format=","),
-            alt.Tooltip("gain", title="Gain", format="+.3f"),
-            alt.Tooltip("low", title="95% from", format="+.3f"),
-            alt.Tooltip("high", title="to", format="+.3f"),
-        ],
-    )
-    chart = alt.layer(zero.encode(x="x:Q"), lines, points)
-    chart = chart.properties(height=alt.Step(28)).configure_axis(**AXIS)
+    chart = gains_chart(table)
     best = table.nlargest(1, "gain").iloc[0]
-    st.altair_chart(
-        chart, alt=f"{GAIN_TITLE}, by group: most, {best['gain']:+.3f}, for {best['group']}"
-    )
+    most = f"most, {best['gain']:+.3f}, for {best['group']}"
+    st.vega_lite_chart(chart.points, chart.spec, alt=f"{GAIN_TITLE}, by group: {most}")
