@@ -59,11 +59,10 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
-# Of a safe name.
-MAX_LENGTH = 40
+MAX_SAFE_NAME = 40
 
 
-def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = MAX_LENGTH) -> str:
+def safe_name(text: str, *, fallback: str = "unnamed", max_length: int = MAX_SAFE_NAME) -> str:
     """Return `text` as a name that is safe as one part of a path.
 
     Only ASCII letters, digits, `-` and `_` remain; the result is never empty and never a path.
@@ -82,7 +81,8 @@ def free_safe_name(text: str, taken: Collection[str], *, fallback: str = "unname
     known = {name.casefold() for name in taken}
     ends = chain([""], (f"-{number}" for number in count(2)))
     names = (
-        safe_name(text, fallback=fallback, max_length=MAX_LENGTH - len(end)) + end for end in ends
+        safe_name(text, fallback=fallback, max_length=MAX_SAFE_NAME - len(end)) + end
+        for end in ends
     )
     return next(name for name in names if name.casefold() not in known)
 

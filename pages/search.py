@@ -4,7 +4,7 @@ import streamlit as st
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import NotFoundError
-from bert4rec.files import free_safe_name, safe_name
+from bert4rec.files import MAX_SAFE_NAME, free_safe_name, safe_name
 from bert4rec.search.plan import SearchPlan
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
@@ -120,7 +120,7 @@ def draw_name(dataset: SequenceDataset, taken: set[str]) -> str:
         "Name of the search",
         key=NAME_KEY,
         placeholder=free_safe_name(f"{dataset.name} search", taken, fallback="search"),
-        max_chars=40,
+        max_chars=MAX_SAFE_NAME,
         persist_state="session",
         help="Letters, digits, - and _; other signs become -. Its file is studies/NAME.db.",
     )

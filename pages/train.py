@@ -7,6 +7,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.names import free_name
 from bert4rec.policy import Policy, PolicyKind
+from bert4rec.runs.label import MAX_NAME
 from bert4rec.ui import state
 from bert4rec.ui.address import FORM_NAMES
 from bert4rec.ui.folded import folded
@@ -107,7 +108,7 @@ def draw_naming(dataset: SequenceDataset) -> tuple[PolicyKind, str]:
             "Name of the run",
             key=NAME_KEY,
             placeholder=default_name(dataset.name),
-            max_chars=80,
+            max_chars=MAX_NAME,
             persist_state="session",
         )
     with cells.container():

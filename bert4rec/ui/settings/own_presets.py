@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from bert4rec.files import MAX_SAFE_NAME
 from bert4rec.own_presets import OwnPreset, delete_preset, own_presets, save_preset
 from bert4rec.policy import Policy
 from bert4rec.ui import state
@@ -34,7 +35,7 @@ def draw_own_presets(policy: Policy | None, fill: Callable[[Policy, str], None])
     st.text_input(
         "Keep these settings as",
         key=NAME_KEY,
-        max_chars=40,
+        max_chars=MAX_SAFE_NAME,
         placeholder="Name of the preset",
         persist_state="session",
     )
