@@ -94,10 +94,13 @@ def compare_contexts(
     hidden[list(positions)] = recommender.vocabulary.mask_idx
     asked = [(context, position) for context in contexts for position in positions]
     views = [cut_context(hidden[start:], position - start, context) for context, position in asked]
-    states_rd = view_states(recommender, views)
+    states_rd, divisors = view_states_over(recommender, views)
     visible = [cut_context(hidden, position, context)[0] for context, position in asked]
     lists = recommender.suggestions_for(
-        states_rd, k, seen=[part[part != recommender.vocabulary.mask_idx] for part in visible]
+        states_rd,
+        k,
+        seen=[part[part != recommender.vocabulary.mask_idx] for part in visible],
+        divisors=divisors,
     )
     targets = np.array([items[position] for _, position in asked], dtype=np.int64)
     log_p, ranks = find_targets(recommender, states_rd, targets)
@@ -156,12 +159,17 @@ def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]
         views: Item indices with MASK for what is hidden, and the place asked for. Their shown
             items are no more than the network's window holds.
     """
+    return view_states_over(recommender, views)[0]
+
+
+def view_states_over(
+    recommender: Recommender, views: Sequence[tuple[np.ndarray, int]]
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Return the same with the temperature of each view, float32 (n,), that it is divided by."""
     if not views:
-        return recommender.scorer.item_vectors().new_empty((0, recommender.settings.hidden_size))
-    windows = Histories.of([items for items, _ in views]).windows()
-    # Windows are padded on the left.
-    places = np.array([place - len(items) for items, place in views]) + windows.shape[1]
-    return recommender.scorer.hidden(windows, places[:, None])[:, 0]
+        states = recommender.scorer.item_vectors().new_empty((0, recommender.settings.hidden_size))
+        return states, np.empty(0, dtype=np.float32)
+    return recommender.scorer.at([items for items, _ in views], [[place] for _, place in views])
 
 
 def occlusion(

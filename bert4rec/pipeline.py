@@ -205,6 +205,8 @@ def _train_and_judge(run: Run, workshop: Workshop, record: Recorder, control: Co
     report = workshop.report({NETWORK: workshop.finished_scorer, **baselines}, record.judging)
     summary = _summary(run, workshop, trainer.position, report)
     summary |= {"valid": valid, "reason": reason}
+    # What was judged is kept, whatever becomes of the probabilities.
+    write_json(run.folder / "summary.json", summary)
     summary |= {"temperatures": _temperatures(run, workshop, record)}
     write_json(run.folder / "summary.json", summary)
     state = "stopped" if reason == "stopped" else "finished"

@@ -28,7 +28,7 @@ from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
-from bert4rec.suggestions import Suggestion, check_length, suggestion_lists, with_logits
+from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
 from bert4rec.temperatures import Temperatures
 from bert4rec.threads import side_by_side
 from bert4rec.training_part import TrainingPart
@@ -148,8 +148,7 @@ class Recommender:
         gaps = [self.gaps(whole) for whole in sequences]
         seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
         states_md, divisors = self._expected_at(sequences, gaps)
-        lists = self.suggestions_for(states_md, k, seen=seen)
-        found = iter(with_logits(lists, divisors.tolist()))
+        found = iter(self.suggestions_for(states_md, k, seen=seen, divisors=divisors))
         return [list(islice(found, len(places))) for places in gaps]
 
     def gaps(self, items: np.ndarray) -> list[int]:
@@ -165,7 +164,7 @@ class Recommender:
         return gaps
 
     def scores_at(self, items: np.ndarray, places: Sequence[int]) -> Tensor:
-        """Return the scores of the whole catalogue at places of a sequence, float32 (M, N).
+        """Return logits over temperatures at places of a sequence, float32 (M, N).
 
         Args:
             items: Item indices, MASK where the item is asked for, (n,).
@@ -209,18 +208,20 @@ class Recommender:
 
     @torch.inference_mode()
     def suggestions_for(
-        self, states_md: Tensor, k: int, *, seen: Sequence[np.ndarray]
+        self, states_md: Tensor, k: int, *, seen: Sequence[np.ndarray], divisors: np.ndarray
     ) -> list[list[Suggestion]]:
         """Return the `k` best items for each hidden state, best first.
 
         Args:
-            states_md: What the network expects at places, (M, D).
+            states_md: What the network expects at places, over its temperatures, (M, D).
             k: Length of each list.
             seen: Item indices to mark as seen, for each state.
+            divisors: Those temperatures, float32 (M,).
         """
         lists: list[list[Suggestion]] = []
         for rows, blocks in product_blocks(states_md, self.scorer.item_vectors()):
-            lists += suggestion_lists(self.vocabulary, blocks, k, seen[rows], Removal(None))
+            marks = seen[rows], divisors[rows]
+            lists += suggestion_lists(self.vocabulary, blocks, k, *marks, Removal(None))
         return lists
 
     def recommend(
@@ -257,10 +258,12 @@ class Recommender:
         @torch.inference_mode()
         def lists_of(batch: slice) -> list[list[Suggestion]]:
             histories, lists = Histories.of(encoded[batch]), []
+            divisors = self.scorer.divisors(histories)
             for rows, blocks in score_blocks(self.scorer, histories, len(self.vocabulary)):
                 removal = Removal(histories.take(rows) if removes else None)
-                lists += suggestion_lists(self.vocabulary, blocks, k, encoded[batch][rows], removal)
-            return with_logits(lists, self.scorer.divisors(histories).tolist())
+                marks = encoded[batch][rows], divisors[rows]
+                lists += suggestion_lists(self.vocabulary, blocks, k, *marks, removal)
+            return lists
 
         n_threads = self.scorer.choice.n_side_by_side
         return list(chain(*side_by_side(lists_of, len(encoded), BATCH_ROWS, n_threads)))

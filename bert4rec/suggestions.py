@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import SettingsError
@@ -51,38 +52,30 @@ def check_length(k: int) -> None:
 
 
 def suggestion_lists(
-    vocabulary: Vocabulary, blocks: Blocks, k: int, seen: Sequence[np.ndarray], removal: Removal
+    vocabulary: Vocabulary,
+    blocks: Blocks,
+    k: int,
+    seen: Sequence[np.ndarray],
+    divisors: np.ndarray,
+    removal: Removal,
 ) -> list[list[Suggestion]]:
     """Return the `k` best items of each row of scores, best first.
 
     Args:
         vocabulary: Names the items.
-        blocks: The scores.
+        blocks: Logits over temperatures.
         k: Length of each list.
         seen: Item indices to mark as seen, for each row.
+        divisors: Those temperatures, float32 (n_rows,).
         removal: What is left out.
     """
     top, log_sums = top_and_log_sums(blocks, len(seen), k, removal)
     probability = (top.scores - log_sums[:, None]).exp()
     counts = vocabulary.counts[top.items.cpu().numpy() - 1]
-    columns = (top.items, top.scores, probability, counts)
+    logits = top.scores * torch.from_numpy(divisors).to(top.scores.device)[:, None]
+    columns = (top.items, logits, probability, counts)
     rows = zip(*(values.tolist() for values in columns), seen, strict=True)
     return [_suggestions(vocabulary, *row) for row in rows]
-
-
-def with_logits(
-    lists: Sequence[Sequence[Suggestion]], divisors: Sequence[float]
-) -> list[list[Suggestion]]:
-    """Return lists of divided scores with the network's own, which others compare with vectors.
-
-    Args:
-        lists: Their scores are quotients.
-        divisors: What the scores of each list were divided by.
-    """
-    return [
-        [replace(one, score=one.score * by) for one in found]
-        for found, by in zip(lists, divisors, strict=True)
-    ]
 
 
 def _suggestions(

@@ -55,8 +55,7 @@ def future(
     from bert4rec.held_out.future_report import future_report
     from bert4rec.held_out.future_words import finding, limits
 
-    # What its end found is looked for anew, or left out.
-    model = load_run(workspace, run).with_temperatures({})
+    model = load_run(workspace, run)
     with StageProgress() as watch:
         report = future_report(model, hidden, n_users=n_users, by=by, seed=seed, watch=watch)
     document = {
@@ -125,8 +124,7 @@ def calibration(
         temperature_finding,
     )
 
-    # What its end found is looked for anew, or left out.
-    model = load_run(workspace, run).with_temperatures({})
+    model = load_run(workspace, run)
     with StageProgress() as watch:
         found = calibrate(model, hidden, n_users=n_users or N_USERS, seed=seed, watch=watch)
     said = [calibration_finding(found), temperature_finding(found)]

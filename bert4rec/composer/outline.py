@@ -70,6 +70,8 @@ class Rules:
 class Dials:
     """How bold the choice is; all zeros is the network's own opinion.
 
+    Scores are logits over the run's temperatures.
+
     Args:
         novelty: In [0, 1]. Each score loses `novelty * log(share)`, where share is the item's part
             of the interactions that trained: at 1 items are chosen by how much more likely the
@@ -80,7 +82,7 @@ class Dials:
             e^8, about 3,000 times, less likely.
         temperature: 0 or more. Each score gains `temperature` times Gumbel noise that is drawn once
             for every place and item: at 1 alone, a place's first choice is a draw from the
-            network's own probabilities.
+            probabilities that are told of it.
         seed: Chance behind that noise.
     """
 

@@ -9,8 +9,6 @@ from bert4rec.data.name_checks import name_checks
 from bert4rec.data.order_checks import order_checks
 from bert4rec.data.profile import Profile, profile
 
-__all__ = ["Check", "check_dataset"]
-
 
 def check_dataset(dataset: SequenceDataset, found: Profile | None = None) -> tuple[Check, ...]:
     """Return what to know of a dataset before training on it, gravest first.

@@ -112,7 +112,14 @@ class Calibration:
         """Return the same as it is told of scores that are divided by these, or by none yet."""
         if temperatures == self.temperatures:
             return self
-        groups = tuple(replace(one, pays=one.shown in temperatures) for one in self.groups)
+        groups = tuple(
+            replace(
+                one,
+                temperature=temperatures.get(one.shown, one.temperature),
+                pays=one.shown in temperatures,
+            )
+            for one in self.groups
+        )
         return replace(self, contexts=self.contexts if temperatures else self.plain, groups=groups)
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,7 +141,7 @@ def calibrate(
     for the fit there is none, and the temperatures are 1.
 
     Args:
-        recommender: The network, without temperatures of its own.
+        recommender: The network; temperatures that it has are left out.
         part: Where places are taken; None takes the most honest part that is there.
         n_users: Users drawn at most, up to three places of each.
         seed: Chance behind the draw.
@@ -146,7 +153,7 @@ def calibrate(
     Cost: a window for each place and context, and for fewer users one for each number of items that
     is shown; three or four products with all items.
     """
-    watch = watch or tell_nobody
+    watch, recommender = watch or tell_nobody, recommender.with_temperatures({})
     watch("drawing hidden items", 0.0)
     places = held_out_places(
         recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed

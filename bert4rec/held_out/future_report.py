@@ -175,7 +175,8 @@ def future_report(
     """Compare what past, future and both find of items that the run was not trained on.
 
     Args:
-        recommender: The network; its settings tell what was held out.
+        recommender: The network, whose settings tell what was held out; temperatures that it has
+            are left out.
         part: Where places are taken; None takes the most honest part that is there.
         n_users: Users drawn at most, up to three places of each; None takes 1,000, and up to 8,000
             where the interval of these is too wide for an answer, fewer of large catalogues.
@@ -189,6 +190,7 @@ def future_report(
 
     Cost: three windows a place, four where histories are longer than the window.
     """
+    recommender = recommender.with_temperatures({})
     dataset, settings = recommender.dataset, recommender.settings
     draw = partial(held_out_places, dataset, settings, part, seed=seed)
     watch = watch or tell_nobody

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bert4rec.comparing.verdict import kept_verdict
-from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.check import Check
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
 from bert4rec.errors import Bert4RecError

@@ -150,6 +150,8 @@ def make_gallery(
         for kind, row in choose_rows(ranks[asked], 2)
     ]
     seeing = {label: models[label] for label in two_sided}
+    # Of the last, middles are shown.
+    shown = same | dict(list(seeing.items())[:1])
     contexts = {}
     for at, (label, model) in enumerate(seeing.items()):
         part = within(watch, 0.3 + 0.6 * at / len(seeing), 0.3 + 0.6 * (at + 1) / len(seeing))
@@ -162,7 +164,7 @@ def make_gallery(
         n_met=len(drawn) - len(asked),
         n_found=int(np.count_nonzero(ranks < 10)),
         seed=seed,
-        own=tuple(label for label, model in models.items() if _is_own(model)),
+        own=tuple(label for label, model in shown.items() if _is_own(model)),
         left_out=tuple(label for label in models if label not in same),
         contexts={label: found for label, found in contexts.items() if found is not None},
         middles=_middles(next(iter(seeing.values())).calibrated(), drawn.user_idx)

@@ -156,7 +156,9 @@ class Suggested(Message):
     id: str
     title: str
     score: float = Field(description="The network's logit: bigger is more expected.")
-    probability: float = Field(description="Softmax over the whole catalogue.")
+    probability: float = Field(
+        description="Softmax over the whole catalogue, of logits over the run's temperature."
+    )
     seen: bool = Field(description="Whether the sequence holds it already.")
 
 

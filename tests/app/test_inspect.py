@@ -232,7 +232,7 @@ def test_a_place_of_a_long_history_has_one_number_wherever_it_is_named(workspace
     settings = small_settings(n_epochs=1, max_seq_length=12, attention="causal")
     train(dataset, settings, name="first", workspace=workspace)
     train(dataset, settings, name="second", workspace=workspace)
-    app = open_inspect(user="u1", mask=f"{n - 3}.{n - 1}", first="100")
+    app = open_inspect(user="u1", mask=f"{n - 3}.{n - 1}")
     assert "newest 400 of 500 items" in texts(app)
     assert [card.split(" ")[0] for card in cards(app)] == [str(at) for at in range(n - 11, n + 1)]
     assert "The first 488 of 500 items are not shown here" in texts(app)
@@ -249,10 +249,6 @@ def test_a_place_of_a_long_history_has_one_number_wherever_it_is_named(workspace
     (box,) = [box for box in app.selectbox if box.label == "Place"]
     assert (box.options[0].split(" ")[0], box.options[-1].split(" ")[0]) == ("101", str(n))
     assert app.query_params["mask"] == f"{n - 3}.{n - 1}"
-    assert app.query_params["first"] == "100"
-    # A link of before counted within the newest.
-    app = open_inspect(user="u1", mask=f"{MAX_ITEMS - 1}")
-    assert app.query_params["mask"] == f"{n - 1}"
 
 
 @pytest.mark.usefixtures("run")

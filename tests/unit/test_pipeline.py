@@ -858,3 +858,18 @@ def test_a_run_whose_histories_have_no_future_ends_without_temperatures(
     assert run.status().state == "finished"
     assert run.temperatures() is None
     assert "probabilities are not calibrated: no history has a place" in "\n".join(run.log_tail())
+
+
+def test_what_was_judged_is_kept_where_looking_for_temperatures_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise RuntimeError("the device went away")
+
+    monkeypatch.setattr(pipeline, "calibrate", break_off)
+    with pytest.raises(RuntimeError, match="went away"):
+        train(ring_dataset(), small_settings(n_epochs=1), workspace=tmp_path)
+    (run,) = list_runs(tmp_path)
+    assert run.status().state == "failed"
+    assert summary_of(run)["test"]["ndcg@10"] >= 0
+    assert run.temperatures() is None

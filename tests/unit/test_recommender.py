@@ -14,6 +14,7 @@ import torch
 from bert4rec.device import choose_device
 from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
 from bert4rec.events import Event, Validated
+from bert4rec.explain import predict_masked
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
@@ -386,6 +387,7 @@ def test_a_calibrated_model_differs_in_nothing_but_its_probabilities(
         lambda model: model.recommend(["3", "4"], 5),
         lambda model: model.fill(["3", None, "5", None], 5)[1],
         lambda model: model.fill([None, "5"], 5)[0],
+        lambda model: predict_masked(model, np.array([3, 4, 5]), [1])[0].top,
     ):
         cold, warm = ask(plain), ask(calibrated)
         assert [one.item_id for one in warm] == [one.item_id for one in cold]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bert4rec.data.checks import Check
+from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.refine import refine
 from bert4rec.errors import Bert4RecError

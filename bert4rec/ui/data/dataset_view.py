@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.check import Check
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import PrepareSettings
 from bert4rec.data.profile import Profile, profile

@@ -170,11 +170,11 @@ class Draft:
     def link(self) -> dict[str, str]:
         """Return the parameters of an address that shows this draft again."""
         link = {"mask": ".".join(str(self.number(at)) for at in self.hidden)}
-        # Without it numbers are those within the newest items, as links had them once.
-        link["first"] = str(self.first or "")
         if self.user:
             link["user"] = self.user
         if self.is_edited or not self.user:
+            # What else stands in an address is told by the history.
+            link["first"] = str(self.first or "")
             link["items"] = ".".join(str(slot.item_idx) for slot in self.slots)
         if self.is_edited and not self.user:
             link["from"] = ".".join(map(str, self.original))
@@ -195,18 +195,17 @@ class Draft:
         """
         shown = link_numbers(link.get("items", ""), 1, n_items)
         before = link_numbers(link.get("from", ""), 1, n_items) or shown
-        (first,) = link_numbers(link.get("first") or "0", 0, MAX_NUMBER) or [0]
-        hidden = link_numbers(link.get("mask", ""), 1, first + MAX_ITEMS)
-        if max(len(shown), len(before)) > MAX_ITEMS:
+        first = link_numbers(link.get("first", ""), 0, MAX_NUMBER) or [0]
+        if max(len(shown), len(before)) > MAX_ITEMS or len(first) > 1:
             raise misfit()
         pinned = [int(item) for item in original] if original is not None else before
         if not pinned:
             raise SettingsError(["the address names no sequence"], fix="Choose a user.")
         draft = cls.of(pinned, link.get("user", ""))
         if shown and tuple(shown) != draft.original:
-            draft = replace(draft, slots=_aligned(draft.original, shown), first=first)
-        start = draft.number(0) if first else 1
-        return draft.hiding(number - start for number in hidden)
+            draft = replace(draft, slots=_aligned(draft.original, shown), first=first[0])
+        hidden = link_numbers(link.get("mask", ""), 1, draft.first + MAX_ITEMS)
+        return draft.hiding(number - draft.number(0) for number in hidden)
 
 
 # An edit is made to the draft as it is by then: a click may come before the last one is drawn.

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.check import Check
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import parse_prepare_settings
 from bert4rec.data.prepare import prepare

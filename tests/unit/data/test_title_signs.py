@@ -5,7 +5,8 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from bert4rec.data.checks import Check, check_dataset
+from bert4rec.data.check import Check
+from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.title_signs import shared_titles
 from bert4rec.data.vocabulary import Vocabulary

@@ -21,8 +21,8 @@ from bert4rec.held_out.calibration_words import (
     divisor_words,
     temperature_finding,
 )
-from bert4rec.held_out.future_report import Estimate
-from bert4rec.held_out.places import Places, middle_places
+from bert4rec.held_out.future_report import Estimate, future_report
+from bert4rec.held_out.places import Places, held_out_places, middle_places
 from bert4rec.held_out.reliability import N_BINS, Bin, Reliability
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
@@ -125,9 +125,11 @@ def test_the_places_whose_temperature_is_far_off_are_mended(
     fitted = fit_temperatures(sharper, places)
     divisors = {shown: SHARP * fitted.get(shown, 1.0) for shown in alike(SHARP)}
     off = Shown("future", 2)
-    found = calibrate(
-        recommender.with_temperatures(divisors | {off: 0.2 * divisors[off]}), "trained", n_users=200
-    )
+    wrong = recommender.with_temperatures(divisors | {off: 0.2 * divisors[off]})
+    drawn = held_out_places(wrong.dataset, wrong.settings, "trained", n_users=200)
+    is_fitted = drawn.user_idx % 2 == 0
+    temperatures = fit_temperatures(wrong, drawn.take(is_fitted))
+    found = judge_temperatures(wrong, drawn.take(~is_fitted), temperatures)
     by_shown = {one.shown: one for one in found.groups}
     mended = by_shown.pop(off)
     assert mended.pays
@@ -253,6 +255,12 @@ def test_where_enough_histories_are_short_by_themselves_none_is_cut(
     assert by_shown[Shown("past", 1)] == n_judged
     # Those of four items are all from within the long ones.
     assert by_shown[Shown("past", 4)] == 50
+
+
+def test_temperatures_that_a_model_has_are_left_out(recommender: Recommender) -> None:
+    warm = recommender.with_temperatures(alike(3.0))
+    assert calibrate(warm, n_users=100) == calibrate(recommender, n_users=100)
+    assert future_report(warm, n_users=50) == future_report(recommender, n_users=50)
 
 
 def test_users_of_the_fit_are_not_judged_and_the_seed_repeats_it(recommender: Recommender) -> None:

@@ -141,6 +141,7 @@ SUMMARY_CHANGES: dict[str, Change] = {
     "a count that is none": lambda s: s.update(best_epoch=True),
     "users that are none": lambda s: s.update(n_users="many"),
     "a split without counts": lambda s: s["split"].pop("n_test"),
+    "temperatures of nothing": lambda s: s.update(temperatures=0),
     "temperatures that are none": lambda s: s.update(temperatures=[{"context": "past"}]),
     "a split that is none": lambda s: s.update(split="leave_one_out"),
 }

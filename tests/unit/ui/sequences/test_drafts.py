@@ -82,11 +82,11 @@ def test_places_of_a_long_history_are_numbered_within_all_of_it_and_so_in_a_link
     history = range(1, MAX_ITEMS + 101)
     draft = Draft.of(history, "ann", [4])
     assert [draft.number(at) for at in (0, 4, MAX_ITEMS - 1)] == [101, 105, MAX_ITEMS + 100]
-    assert draft.link() == {"user": "ann", "mask": "105", "first": "100"}
+    assert draft.link() == {"user": "ann", "mask": "105"}
     assert Draft.from_link(draft.link(), history, 600) == draft
     edited = draft.without(0).inserted(2, 9)
     assert edited.hidden == [4]
-    assert edited.link()["mask"] == "105"
+    assert (edited.link()["mask"], edited.link()["first"]) == ("105", "100")
     assert Draft.from_link(edited.link(), history, 600) == edited
     assert edited.restored() == draft
     # A history that ends earlier has the same numbers, and its link leads to the same place.
@@ -96,18 +96,21 @@ def test_places_of_a_long_history_are_numbered_within_all_of_it_and_so_in_a_link
     assert opened.items[opened.hidden].tolist() == earlier.items[earlier.hidden].tolist() == [111]
 
 
-def test_links_of_before_address_places_within_the_newest_items_still() -> None:
-    opened = Draft.from_link({"user": "ann", "mask": "5"}, range(1, MAX_ITEMS + 101), 600)
-    assert opened.hidden == [4]
-    assert opened.link()["mask"] == "105"
+def test_a_link_to_the_beginning_of_a_long_history_leads_to_the_same_place() -> None:
+    history = range(1, MAX_ITEMS + 101)
+    beginning = Draft.of(history[:300], "ann", [299])
+    assert beginning.link() == {"user": "ann", "mask": "300"}
+    opened = Draft.from_link(beginning.link(), history, 600)
+    assert opened.items[opened.hidden].tolist() == [300]
 
 
 def test_a_link_to_places_before_those_that_are_looked_at_hides_the_others() -> None:
-    link = {"user": "ann", "mask": "7.105", "first": "100"}
+    link = {"user": "ann", "mask": "7.105"}
     assert Draft.from_link(link, range(1, MAX_ITEMS + 101), 600).hidden == [4]
     assert Draft.from_link(link, range(1, 10), 600).hidden == [6]
-    with pytest.raises(SettingsError):
-        Draft.from_link(link | {"first": "many"}, range(1, 10), 600)
+    for first in ("many", "1.2"):
+        with pytest.raises(SettingsError):
+            Draft.from_link(link | {"first": first}, range(1, 10), 600)
 
 
 def test_a_pasted_sequence_is_numbered_by_itself() -> None:
