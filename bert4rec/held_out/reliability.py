@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bert4rec.held_out.future_report import Estimate
+from bert4rec.metrics import interval
 from bert4rec.ranking import RunningTop
 from bert4rec.score_blocks import Blocks, LogSums, product_blocks
 from bert4rec.scorer import NetworkScorer
@@ -168,7 +169,7 @@ def reliability_of(listed: Listed, users: np.ndarray) -> Reliability:
         Bin(
             len(rows),
             float(probability[rows].mean()),
-            Estimate.of(is_hidden[rows].astype(np.float64), owners[rows]),
+            _share(is_hidden[rows].astype(np.float64), owners[rows]),
         )
         for rows in np.array_split(order, N_BINS)
         if len(rows)
@@ -176,3 +177,12 @@ def reliability_of(listed: Listed, users: np.ndarray) -> Reliability:
     n = sum(one.n for one in bins)
     error = sum(one.n * abs(one.probability - one.share.mean) for one in bins) / max(n, 1)
     return Reliability(error, -float(listed.log_p.mean()) / math.log(2), tuple(bins))
+
+
+def _share(is_hidden: np.ndarray, owners: np.ndarray) -> Estimate:
+    """Return which share of listed items is hidden, with its interval over users.
+
+    Of all that a list holds one item is hidden at most. So one more user brings one, where nobody
+    has any: as many as the user's rows would be an interval wider than the whole chart.
+    """
+    return Estimate(float(is_hidden.mean()), *interval(is_hidden, owners, usual=1.0))

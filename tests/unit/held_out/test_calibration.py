@@ -23,7 +23,7 @@ from bert4rec.held_out.calibration_words import (
 )
 from bert4rec.held_out.future_report import Estimate, future_report
 from bert4rec.held_out.places import Places, held_out_places, middle_places
-from bert4rec.held_out.reliability import N_BINS, Bin, Reliability
+from bert4rec.held_out.reliability import N_BINS, Bin, Listed, Reliability, reliability_of
 from bert4rec.histories import Histories
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
@@ -367,3 +367,18 @@ def test_probabilities_that_differ_no_more_than_chance_are_about_what_they_say()
     assert "are about what they say" in told(0.6, n_places=25)
     assert "are too low:" in told(0.6)
     assert "are about what they say" in told(1 + 1e-7, share=1 / 1.6)
+
+
+def test_of_a_bin_without_a_hit_no_more_is_thought_possible_than_lists_can_have() -> None:
+    # Bins of seven users with all seven items of their lists, of which one is hidden at most.
+    none = np.zeros((70, 7), dtype=bool)
+    one = none.copy()
+    one[0, 0] = True
+    without, hit = (
+        reliability_of(Listed(np.full((70, 7), 0.1), is_hidden, np.zeros(70)), np.arange(70))
+        .bins[0]
+        .share
+        for is_hidden in (none, one)
+    )
+    assert without.mean == without.low == 0.0
+    assert 0.0 < without.high <= hit.high <= 1 / 7
