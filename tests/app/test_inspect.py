@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
+from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.future_report import future_report
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
@@ -29,7 +30,7 @@ from bert4rec.ui.inspect.future_view import plain_table
 from bert4rec.ui.sequences.drafts import MAX_ITEMS
 from bert4rec.words import MINUS, ranged
 from tests.addressed import open_page
-from tests.divided import keep
+from tests.divided import keep, paying
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.reading import table_with, tables, texts
 from tests.unfolding import unfolded
@@ -504,6 +505,39 @@ def test_two_models_are_compared_on_the_same_sequence(run: Run, workspace: Path)
     heads = [one.value for one in app.markdown if one.value.endswith("** · Both sides")]
     assert len(set(heads)) == 2
     assert "split otherwise" not in texts(app)
+
+
+def test_how_the_other_model_is_calibrated_is_told_and_waited_for(
+    run: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As one from before: its temperatures are looked for when it is looked at.
+    keep(run, None)
+    newest = train(run.dataset(), small_settings(n_epochs=1), workspace=workspace, name="newest")
+    keep(newest, {})
+    may_end, calibrate = threading.Event(), FINDERS["calibration"]
+
+    def slow(recommender: Recommender, *, watch: Watch) -> Calibration:
+        assert may_end.wait(LIMIT_S)
+        return paying(calibrate(recommender), 2.0)
+
+    monkeypatch.setitem(FINDERS, "calibration", slow)
+    app = open_inspect(user="u3", mask="2")
+    app.session_state["inspect_tab"] = ":material/compare: Another model"
+    try:
+        app.run()
+        assert "Calibrating probabilities…" in texts(app)
+        own = bits_there(app)
+    finally:
+        may_end.set()
+    state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
+    app.run()
+    assert "Calibrating probabilities…" not in texts(app)
+    assert f"scores are divided by 2.00 ({run.name}), by what is shown" in texts(app)
+    assert bits_there(app) != own
+
+
+def bits_there(app: AppTest) -> list[str]:
+    return [str(words) for words in table_with(app, "Bits there")["Bits there"]]
 
 
 def test_of_two_models_that_learned_unlike_parts_of_a_history_both_parts_are_told(

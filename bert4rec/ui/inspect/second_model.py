@@ -9,7 +9,7 @@ from bert4rec.explain import Prediction, predict_masked
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.cache import trained_length
-from bert4rec.ui.inspect.inspected_model import ended_model
+from bert4rec.ui.inspect.inspected_model import draw_calibrated, ended_model
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.run_choice import choose_beside, others_on_the_same_data, run_labels
 from bert4rec.ui.sequences.drafts import Draft
@@ -65,6 +65,8 @@ def draw_second(
     for column, name, found in zip(st.columns(2), names, pair, strict=True):
         with column:
             _draw_list(name, found[at], titles[at], recommender)
+    # What the page looks at says so itself, above.
+    draw_calibrated({names[-1]: other}, "of that run")
 
 
 def _draw_training(user: str, models: dict[str, Recommender]) -> None:
