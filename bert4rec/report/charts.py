@@ -18,6 +18,9 @@ from bert4rec.view.svg import Scale, element, path_of, tick_text, ticks, wide_ra
 
 WIDTH, HEIGHT = 460, 270
 LEFT, RIGHT, TOP, BOTTOM = 56, 22, 12, 46
+# Of an upright axis: its title with some air, a letter of a label, and what lies between that and
+# the chart.
+TITLE_PX, LETTER_PX, TICK_GAP = 22, 8, 8
 MAP_WIDTH = 620
 DASHES = {"solid": None, "dashed": "8 5", "dotted": "2 5"}
 
@@ -86,9 +89,9 @@ def line_chart(
         from_zero: Whether the upright axis begins at zero.
     """
     points = [point for curve in curves for point in curve.points]
-    across = Scale(0, max(max(x for x, _ in points), 1e-6), LEFT, WIDTH - RIGHT)
     ends = wide_range([y for _, y in points], from_zero=from_zero)
     up = Scale(*ends, HEIGHT - BOTTOM, TOP)
+    across = Scale(0, max(max(x for x, _ in points), 1e-6), _left(up), WIDTH - RIGHT)
     drawn = [part for curve in curves for part in _curve(curve, across, up)]
     return Chart(
         title,
@@ -132,8 +135,8 @@ def histogram(
         finding: What they show.
         titles: Of the axes.
     """
-    across = Scale(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     up = Scale(0, max(*counts, 1) * 1.05, HEIGHT - BOTTOM, TOP)
+    across = Scale(edges[0], edges[-1], _left(up), WIDTH - RIGHT)
     bars = []
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
         width = max(across(high) - across(low) - 1, 0.8)
@@ -179,20 +182,26 @@ def share_curve(
     return Chart(title, _picture(f"{title}. {finding}", *frame, *drawn), finding)
 
 
+def _left(up: Scale) -> float:
+    """Return where a chart begins: right of the title of its upright axis and of all its labels."""
+    longest = max(len(tick_text(value)) for value in ticks(up.low, up.high))
+    return max(LEFT, TITLE_PX + longest * LETTER_PX + TICK_GAP)
+
+
 def _frame(across: Scale, up: Scale, titles: tuple[str, str], unit: str = "") -> list[Markup]:
-    floor, wall = HEIGHT - BOTTOM, WIDTH - RIGHT
+    left, floor, wall = across.start, HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
     for value in ticks(up.low, up.high):
         y = up(value)
-        parts.append(element("path", class_="grid", d=path_of([(LEFT, y), (wall, y)])))
+        parts.append(element("path", class_="grid", d=path_of([(left, y), (wall, y)])))
         text = tick_text(value) + unit
-        parts.append(element("text", text, class_="tick end", x=LEFT - 8, y=y + 4))
+        parts.append(element("text", text, class_="tick end", x=left - TICK_GAP, y=y + 4))
     for value in ticks(across.low, across.high):
         x = across(value)
         text = tick_text(value) + unit
         parts.append(element("text", text, class_="tick middle", x=x, y=floor + 18))
-    parts.append(element("path", class_="axis", d=path_of([(LEFT, floor), (wall, floor)])))
-    middle = (LEFT + wall) / 2
+    parts.append(element("path", class_="axis", d=path_of([(left, floor), (wall, floor)])))
+    middle = (left + wall) / 2
     parts.append(element("text", titles[0], class_="axis-title middle", x=middle, y=HEIGHT - 8))
     turned = f"translate(13 {(TOP + floor) / 2:.0f}) rotate(-90)"
     parts.append(element("text", titles[1], class_="axis-title middle", transform=turned))
