@@ -243,7 +243,7 @@ def comparison_words(
         len({choice.item_idx for choice in one.choices} & set(original.values()))
         for one in (found, greedy)
     )
-    sign = " A ✓ marks what stood there." * bool(ours or theirs)
+    sign = " A ✓ marks these." * bool(ours or theirs)
     return (
         f"{fit} Of {counted(len(original), 'item')} that stood there before, {ours} came back with "
         f"the surest first and {theirs} one after another.{sign}"
