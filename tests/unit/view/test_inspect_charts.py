@@ -5,7 +5,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bert4rec.view.inspect_charts import attention_chart, bins_chart, contexts_chart, gains_chart
+from bert4rec.view.inspect_charts import (
+    GAIN_LINES,
+    GAIN_TITLE,
+    attention_chart,
+    bins_chart,
+    contexts_chart,
+    gains_chart,
+)
 from bert4rec.view.vega import Chart
 
 ENDS = {"low": [0.1, 0.2], "high": [0.3, 0.4]}
@@ -59,3 +66,11 @@ def test_both_axes_of_probabilities_reach_as_far_as_the_diagonal() -> None:
 def test_probabilities_of_nearly_nothing_are_drawn_up_to_one_percent() -> None:
     small = BINS.assign(**dict.fromkeys(["probability", "share", "low", "high"], 0.01))
     assert bins_chart(small).spec["layer"][0]["data"]["values"][1] == {"at": 1.0}
+
+
+def test_the_axis_of_gains_has_room_beside_a_table() -> None:
+    assert " ".join(GAIN_LINES) == GAIN_TITLE
+    ends = CHARTS["gains"].spec["layer"][1]["encoding"]["x"]
+    # In 180 pixels, which that leaves it, lie a line of so many letters and so many labels.
+    assert max(map(len, ends["title"])) <= 25
+    assert ends["axis"]["tickCount"] <= 3
