@@ -207,7 +207,7 @@ def _wait(
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
     # What takes no longer than a moment tells nothing.
     if has_bar and found is not None and found.doing:
-        st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)}"))
+        st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)} of all"))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
