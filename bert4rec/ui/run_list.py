@@ -229,19 +229,20 @@ class NameRoom(NamedTuple):
 def name_room(names: Iterable[str]) -> NameRoom:
     """Return what room most names need: a line, or three, in a wider column if need be.
 
-    Rows are all of one height. Those of one line cut a few long names, unless these would look
-    alike then.
+    Rows are all of one height. Those of one line cut a few long names of many, unless these would
+    look alike then.
 
     Example:
         >>> long = "the same with half of the dropout"
-        >>> name_room(["first"]), name_room(["first", long]), name_room([long])
+        >>> name_room(["first"]), name_room([*"abcdefgh", long]), name_room(["first", long])
         (NameRoom(width=140, row=35), NameRoom(width=200, row=35), NameRoom(width=140, row=66))
     """
     names = list(names)
     widest = LETTER_PX * max(map(len, names), default=0)
     low = NameRoom(min(max(widest + CELL_PX, MIN_NAME_PX), MAX_NAME_PX), ROW_PX)
     n_long = sum(len(name) > N_LETTERS for name in names)
-    if 2 * n_long <= len(names) and len({*map(low.text, names)}) == len({*names}):
+    are_apart = len({*map(low.text, names)}) == len({*names})
+    if not n_long or (len(names) > MAX_TALL and 2 * n_long <= len(names) and are_apart):
         return low
     # A line may end before it is full.
     wanted = ceil(widest / N_LINES) + CELL_PX + 3 * LETTER_PX
