@@ -94,7 +94,7 @@ def compare_contexts(
     hidden[list(positions)] = recommender.vocabulary.mask_idx
     asked = [(context, position) for context in contexts for position in positions]
     views = [cut_context(hidden[start:], position - start, context) for context, position in asked]
-    states_rd, divisors = view_states_over(recommender, views)
+    states_rd, divisors = view_states_and_divisors(recommender, views)
     visible = [cut_context(hidden, position, context)[0] for context, position in asked]
     lists = recommender.suggestions_for(
         states_rd,
@@ -159,13 +159,13 @@ def view_states(recommender: Recommender, views: Sequence[tuple[np.ndarray, int]
         views: Item indices with MASK for what is hidden, and the place asked for. Their shown
             items are no more than the network's window holds.
     """
-    return view_states_over(recommender, views)[0]
+    return view_states_and_divisors(recommender, views)[0]
 
 
-def view_states_over(
+def view_states_and_divisors(
     recommender: Recommender, views: Sequence[tuple[np.ndarray, int]]
 ) -> tuple[torch.Tensor, np.ndarray]:
-    """Return the same with the temperature of each view, float32 (n,), that it is divided by."""
+    """Return the same, and the temperature that each state is divided by, float32 (n,)."""
     if not views:
         states = recommender.scorer.item_vectors().new_empty((0, recommender.settings.hidden_size))
         return states, np.empty(0, dtype=np.float32)

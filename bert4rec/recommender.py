@@ -65,7 +65,7 @@ class Recommender:
         self.epoch = epoch
 
     def with_temperatures(self, temperatures: Temperatures) -> Recommender:
-        """Return the same network with other probabilities; ranks, scores and vectors stay.
+        """Return the same network with other probabilities; ranks, logits and vectors stay.
 
         Args:
             temperatures: What logits are divided by before the softmax, by what is shown; none for

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bert4rec.contexts import CONTEXTS
 from bert4rec.held_out.calibration import Calibration, GroupCalibration
-from bert4rec.held_out.future_report import Estimate
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.json_files import read_json, write_json
 from bert4rec.runs.folder import Run
 from bert4rec.temperatures import Shown, Temperatures, as_documents

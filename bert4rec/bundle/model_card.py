@@ -160,8 +160,8 @@ def _limits() -> Iterator[str]:
         " is good, wanted, fair or true.",
         "- Causes: what it expects is what followed in the data, which earlier recommendations may"
         " have shaped.",
-        "- Probabilities taken at their word: they are calibrated on hidden items where that pays,"
-        " and elsewhere may be over- or underconfident.",
+        "- Probabilities taken at their word: where its training did not calibrate them on hidden"
+        " items, or that did not pay, they may be over- or underconfident.",
         "- Sequences longer than its window: only the newest items are read.",
     )
 

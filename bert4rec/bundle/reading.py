@@ -64,7 +64,7 @@ class Bundle:
         kind: What the run is for.
         settings: The run's own.
         removes_seen: Whether seen items leave recommendations by default.
-        kept: What divides the scores, by what is shown, where that pays.
+        run_temperatures: What divides the scores, by what is shown, where that pays.
     """
 
     id: str
@@ -72,11 +72,11 @@ class Bundle:
     kind: Any
     settings: Hyperparameters
     removes_seen: bool
-    kept: Temperatures
+    run_temperatures: Temperatures
 
     def temperatures(self) -> Temperatures:
         """Return what divides the run's scores where that pays."""
-        return self.kept
+        return self.run_temperatures
 
     def policy(self) -> Policy:
         """Return what the run is for, with its settings."""
@@ -281,8 +281,8 @@ def _bundle(manifest: Mapping[str, Any], settings: Hyperparameters, policy: Poli
     own = Hyperparameters.model_construct(given & settings.model_fields_set, **dict(settings))
     run = manifest["run"]
     # What was exported before has none.
-    kept = _read(MANIFEST, lambda: of_documents(manifest.get("temperatures", [])))
-    return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"], kept)
+    temperatures = _read(MANIFEST, lambda: of_documents(manifest.get("temperatures", [])))
+    return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"], temperatures)
 
 
 def _weights(path: Path, n_items: int, settings: Hyperparameters) -> dict[str, torch.Tensor]:

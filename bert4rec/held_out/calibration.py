@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bert4rec.contexts import CONTEXT_NAMES, nearest
 from bert4rec.explain import view_states
-from bert4rec.held_out.future_report import Estimate
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.places import Places, held_out_places
 from bert4rec.held_out.reliability import (
     BATCH_PLACES,

@@ -17,12 +17,12 @@ from bert4rec.contexts import CONTEXTS
 from bert4rec.data.item_groups import category_columns, item_groups
 from bert4rec.errors import SettingsError
 from bert4rec.evaluation import popularity_groups
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.judgement import Judged, judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places
-from bert4rec.metrics import LEAST_USERS, gains, interval, mean_metrics, usual_gain
+from bert4rec.metrics import LEAST_USERS, gains, mean_metrics
 from bert4rec.recommender import Recommender
 from bert4rec.stages import Stage, Watch, tell_nobody, within
-from bert4rec.words import ranged
 
 METRIC, CUT_OFF = "ndcg", 10
 # A gain counts from this share of what the past alone reaches.
@@ -36,32 +36,6 @@ SECOND_LOOK = "second look, at more users"
 OTHER_CATEGORIES, NO_CATEGORY = "all others", "without"
 THIRDS = ("first third", "middle third", "last third")
 BY_PLACE, BY_POPULARITY = "place in the history", "popularity of the item"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over places with its 95% interval, bootstrapped over users."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, users: np.ndarray, *, is_signed: bool = False) -> Estimate:
-        """Estimate from one value a place, see `interval`; places of a user stay together."""
-        mean = float(values.mean()) if len(values) else 0.0
-        return cls(mean, *interval(values, users, is_signed=is_signed))
-
-    @classmethod
-    def of_difference(cls, one: np.ndarray, other: np.ndarray, users: np.ndarray) -> Estimate:
-        """Estimate how much more one gains than the other at the same places."""
-        values, usual = one - other, usual_gain(one, other)
-        mean = float(values.mean()) if len(values) else 0.0
-        return cls(mean, *interval(values, users, is_signed=True, usual=usual))
-
-    def told(self, digits: int = 3) -> str:
-        """Return the mean with the ends of its interval in brackets."""
-        return ranged(self.mean, self.low, self.high, digits)
 
 
 @dataclass(frozen=True)

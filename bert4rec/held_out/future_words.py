@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.future_report import (
     BY_PLACE,
     BY_POPULARITY,
     LEAST_SHARE,
     NO_CATEGORY,
     OTHER_CATEGORIES,
-    Estimate,
     FutureReport,
 )
 from bert4rec.metrics import LEAST_USERS

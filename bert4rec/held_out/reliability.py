@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bert4rec.held_out.future_report import Estimate
-from bert4rec.metrics import interval
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.ranking import RunningTop
 from bert4rec.score_blocks import Blocks, LogSums, product_blocks
 from bert4rec.scorer import NetworkScorer
@@ -169,7 +168,8 @@ def reliability_of(listed: Listed, users: np.ndarray) -> Reliability:
         Bin(
             len(rows),
             float(probability[rows].mean()),
-            _share(is_hidden[rows].astype(np.float64), owners[rows]),
+            # Of all that a list holds one item is hidden at most, whatever else of it is here.
+            Estimate.of(is_hidden[rows].astype(np.float64), owners[rows], usual=1.0),
         )
         for rows in np.array_split(order, N_BINS)
         if len(rows)
@@ -177,12 +177,3 @@ def reliability_of(listed: Listed, users: np.ndarray) -> Reliability:
     n = sum(one.n for one in bins)
     error = sum(one.n * abs(one.probability - one.share.mean) for one in bins) / max(n, 1)
     return Reliability(error, -float(listed.log_p.mean()) / math.log(2), tuple(bins))
-
-
-def _share(is_hidden: np.ndarray, owners: np.ndarray) -> Estimate:
-    """Return which share of listed items is hidden, with its interval over users.
-
-    Of all that a list holds one item is hidden at most. So one more user brings one, where nobody
-    has any: as many as the user's rows would be an interval wider than the whole chart.
-    """
-    return Estimate(float(is_hidden.mean()), *interval(is_hidden, owners, usual=1.0))

@@ -21,7 +21,8 @@ from bert4rec.held_out.calibration_words import (
     divisor_words,
     temperature_finding,
 )
-from bert4rec.held_out.future_report import Estimate, future_report
+from bert4rec.held_out.estimates import Estimate
+from bert4rec.held_out.future_report import future_report
 from bert4rec.held_out.places import Places, held_out_places, middle_places
 from bert4rec.held_out.reliability import N_BINS, Bin, Listed, Reliability, reliability_of
 from bert4rec.histories import Histories

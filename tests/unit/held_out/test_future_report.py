@@ -8,9 +8,9 @@ import pytest
 
 from bert4rec.errors import SettingsError
 from bert4rec.held_out import future_report as reporting
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.future_report import (
     ContextFigures,
-    Estimate,
     Gain,
     future_report,
     judge_gain,

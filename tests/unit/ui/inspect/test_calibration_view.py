@@ -3,7 +3,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.held_out.calibration import Calibration, GroupCalibration
-from bert4rec.held_out.future_report import Estimate
+from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.reliability import Bin, Reliability
 from tests.reading import plain, tables
 from tests.unfolding import unfolded
