@@ -33,6 +33,7 @@ from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.presses import once
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 
@@ -155,24 +156,30 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
         hold(NAME, name, usual)
         if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
             return
+        workspace = state.workspace()
+
+        def make() -> str:
+            dataset = prepare(
+                choice.path,
+                items=items,
+                roles=roles,
+                form=form,
+                name=name.strip() or None,
+                workspace=workspace,
+                settings=settings,
+            )
+            return dataset.folder.name if dataset.folder else ""
+
         try:
             with st.spinner("Reading the log, leaving out, putting in order…", show_time=True):
-                dataset = prepare(
-                    choice.path,
-                    items=items,
-                    roles=roles,
-                    form=form,
-                    name=name.strip() or None,
-                    workspace=state.workspace(),
-                    settings=settings,
-                )
+                folder_name = once(f"dataset_{choice.path}_{name}", make)
         except Bert4RecError as error:
             state.show_error(error)
             return
     if is_upload:
         for role in UPLOAD_NAMES:
             forget_upload(role)
-    show_prepared(dataset.folder.name if dataset.folder else "")
+    show_prepared(folder_name)
 
 
 def show_prepared(folder_name: str) -> None:

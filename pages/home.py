@@ -11,6 +11,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.view.markdown import escape
@@ -91,7 +92,8 @@ def start_demo() -> None:
         with st.spinner("Preparing the sample…"):
             from bert4rec.ui.demo import start_demo as start
 
-            run = start(state.workspace(), state.job_service())
+            workspace, service = state.workspace(), state.job_service()
+            run = once("demo", lambda: start(workspace, service))
             state.choose_dataset(str(run.config()["dataset"]["folder"]))
             state.choose_run(run.id)
     except Bert4RecError as error:

@@ -20,7 +20,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
-from bert4rec.ui import state
+from bert4rec.ui import presses, state
 from bert4rec.ui.run_list import name_room
 from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
@@ -651,8 +651,10 @@ def test_vectors_are_those_of_all_items_and_users_and_too_many_are_left_to_the_c
 
 
 def test_a_run_is_brought_in_from_a_zip_file_and_another_file_is_refused_in_words(
-    tiny_run: Run, workspace: Path, tmp_path: Path
+    tiny_run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Every press is one of its own, however soon it follows.
+    monkeypatch.setattr(presses, "TWICE_S", -1.0)
     export_run(tiny_run, tmp_path / "run.zip")
     app = open_runs()
     content = (tmp_path / "run.zip").read_bytes()

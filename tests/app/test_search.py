@@ -28,7 +28,7 @@ from bert4rec.search.studies import create_study
 from bert4rec.search.study import Study, quiet
 from bert4rec.search.trials import best_trial, distributions
 from bert4rec.sweep import search
-from bert4rec.ui import state
+from bert4rec.ui import presses, state
 from bert4rec.ui.settings.estimate_panel import search_words
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from tests.factories import small_settings
@@ -399,11 +399,15 @@ def test_a_trial_of_a_device_that_is_gone_is_not_trained_and_leaves_no_run_behin
 
 
 def test_the_best_trial_is_kept_as_a_preset_with_one_click(
-    dataset: SequenceDataset, open_search: Open
+    dataset: SequenceDataset, open_search: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = invented_study(dataset, 4)
     app = open_search("one")
     press(app, "Keep as preset")
+    # The second half of a double click, and another press later.
+    press(app, "Keep as preset")
+    assert len(own_presets(study.workspace)) == 1
+    monkeypatch.setattr(presses, "TWICE_S", -1.0)
     press(app, "Keep as preset")
     assert not app.exception
     best = app.selectbox(key="search_trial_one").value

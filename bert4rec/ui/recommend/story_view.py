@@ -17,6 +17,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.stories import STORIES, Story, Task
 from bert4rec.ui import cache, state
 from bert4rec.ui.address import read_address
+from bert4rec.ui.presses import once
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.story_run import draw_whose, sample_run
 from bert4rec.ui.redrawing import draw_anew
@@ -146,9 +147,12 @@ def _draw_training(story: Story, run: Run | None) -> None:
 def _train(samples: Sequence[str]) -> None:
     from bert4rec.ui.demo import start_demo
 
+    workspace, service = state.workspace(), state.job_service()
     with st.spinner("Preparing the data…"):
-        for sample in samples:
-            start_demo(state.workspace(), state.job_service(), sample)
+        once(
+            f"stories_{samples}",
+            lambda: [start_demo(workspace, service, sample) for sample in samples],
+        )
     st.rerun()
 
 

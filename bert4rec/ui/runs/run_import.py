@@ -14,6 +14,7 @@ from bert4rec.files import safe_name
 from bert4rec.runs.archive import import_run
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
+from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import tell_once
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.runs.run_downloads import MAX_MB
@@ -47,7 +48,8 @@ def _bring_in(name: str, content: bytes) -> None:
             # What is wrong is said of a file of this name.
             path = Path(folder) / f"{safe_name(Path(name).stem, fallback='run')}.zip"
             path.write_bytes(content)
-            brought = import_run(state.workspace(), path)
+            workspace = state.workspace()
+            brought = once("import", lambda: import_run(workspace, path))
     except Bert4RecError as error:
         keep_refusal(PROBLEM_KEY, error)
     else:

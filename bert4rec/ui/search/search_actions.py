@@ -25,6 +25,7 @@ from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
+from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
@@ -83,12 +84,18 @@ def _start() -> None:
         return
     dataset = state.pressed_dataset()
     choose_for(plan.base)
-    name = asked_name(dataset, [path.stem for path in list_studies(state.workspace())])
-    study = create_study(state.workspace(), dataset, plan, name=name)
-    study.close()
-    state.search_service().start(study.name)
+    service, workspace = state.search_service(), state.workspace()
+    asked = asked_name(dataset, [path.stem for path in list_studies(workspace)])
+
+    def make() -> str:
+        study = create_study(workspace, dataset, plan, name=asked)
+        study.close()
+        service.start(study.name)
+        return study.name
+
+    name = once("search", make)
     st.session_state.pop(NAME_KEY, None)
-    show_study(study.name)
+    show_study(name)
 
 
 def draw_controls(read: ReadStudy) -> None:
@@ -188,11 +195,16 @@ def draw_search_on(read: ReadStudy, n_more: int) -> None:
 
 def _search_on(read: ReadStudy, plan: SearchPlan, budget: Budget) -> None:
     checked_plan(replace(plan, budget=budget))
-    study = _found(read.name)
-    if budget != plan.budget:
-        study.widen(budget)
-    study.close()
-    state.search_service().start(read.name)
+    service = state.search_service()
+
+    def go_on() -> None:
+        study = _found(read.name)
+        if budget != plan.budget:
+            study.widen(budget)
+        study.close()
+        service.start(read.name)
+
+    once(f"search_on_{read.name}", go_on)
 
 
 def _found(name: str) -> Study:
@@ -303,7 +315,11 @@ def _train(read: ReadStudy, trial: Trial) -> None:
     study = _found(read.name)
     try:
         device = study.plan().base.device
-        run = state.job_service().make_and_submit(device, lambda: run_of_trial(study, trial))
+        service = state.job_service()
+        run = once(
+            f"trial_{read.name}_{trial.number}",
+            lambda: service.make_and_submit(device, lambda: run_of_trial(study, trial)),
+        )
     finally:
         study.close()
     state.choose_run(run.id)
@@ -317,8 +333,13 @@ def _use(read: ReadStudy, trial: Trial) -> None:
 
 
 def _keep(read: ReadStudy, trial: Trial) -> None:
-    name = free_preset_name(state.workspace(), f"{read.name}-trial-{trial.number + 1}")
-    save_preset(state.workspace(), name, _policy(read, trial))
+    workspace, policy = state.workspace(), _policy(read, trial)
+
+    def keep() -> str:
+        name = free_preset_name(workspace, f"{read.name}-trial-{trial.number + 1}")
+        return save_preset(workspace, name, policy).stem
+
+    name = once(f"preset_{read.name}_{trial.number}", keep)
     st.toast(f"Kept as {name}, among your presets on Train", icon=":material/bookmark_added:")
 
 

@@ -10,6 +10,7 @@ from bert4rec.files import MAX_SAFE_NAME
 from bert4rec.own_presets import OwnPreset, delete_preset, own_presets, save_preset
 from bert4rec.policy import Policy
 from bert4rec.ui import state
+from bert4rec.ui.presses import once
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.forms import differences
 from bert4rec.view.markdown import escape
@@ -79,7 +80,8 @@ def _draw_one(preset: OwnPreset, fill: Callable[[Policy, str], None]) -> None:
 
 def _keep(policy: Policy) -> None:
     def keep() -> None:
-        kept = save_preset(state.workspace(), str(st.session_state.get(NAME_KEY) or ""), policy)
+        workspace, name = state.workspace(), str(st.session_state.get(NAME_KEY) or "")
+        kept = once("preset", lambda: save_preset(workspace, name, policy))
         st.session_state[NAME_KEY] = ""
         st.toast(f"Kept as {escape(kept.stem)}", icon=":material/bookmark_added:")
 

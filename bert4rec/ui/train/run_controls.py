@@ -18,6 +18,7 @@ from bert4rec.runs.status import ACTIVE_STATES, RESUMABLE_STATES, Status
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.evaluate_choice import evaluate
+from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
@@ -51,9 +52,13 @@ def start_run(
     Raises:
         Bert4RecError: it cannot be made or queued; nothing is left behind.
     """
-    run = state.job_service().make_and_submit(
-        policy.settings.device,
-        lambda: create_run(state.workspace(), dataset, policy, name=name or None),
+    service, workspace = state.job_service(), state.workspace()
+    run = once(
+        "run",
+        lambda: service.make_and_submit(
+            policy.settings.device,
+            lambda: create_run(workspace, dataset, policy, name=name or None),
+        ),
     )
     after(run.id)
 
@@ -218,11 +223,19 @@ def _start_again(run: Run, changes: dict[str, Any]) -> None:
     settings = run.hyperparameters().model_copy(update=changes)
     policy = Policy(run.policy().kind, settings)
     name = free_run_name(state.workspace(), run.name)
-    again = state.job_service().make_and_submit(
-        settings.device,
-        lambda: create_run(state.workspace(), run.dataset(), policy, name=name),
+    service, workspace = state.job_service(), state.workspace()
+    again = once(
+        f"again_{run.id}",
+        lambda: service.make_and_submit(
+            settings.device, lambda: create_run(workspace, run.dataset(), policy, name=name)
+        ),
     )
     state.choose_run(again.id)
+
+
+def _submit(run: Run) -> None:
+    service = state.job_service()
+    once(f"submit_{run.id}", lambda: service.submit(run))
 
 
 _ACTIONS: dict[str, Callable[[Run], None]] = {
@@ -230,7 +243,7 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
     "resume": lambda run: state.job_service().resume(run.id),
     "stop": lambda run: state.job_service().stop(run.id),
     "take_out": lambda run: state.job_service().take_out(run.id),
-    "submit": lambda run: state.job_service().submit(run),
+    "submit": _submit,
 }
 
 

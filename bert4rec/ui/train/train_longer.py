@@ -19,6 +19,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.label import MAX_NAME
 from bert4rec.runs.registry import free_run_name
 from bert4rec.ui import state
+from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 
@@ -106,8 +107,12 @@ def _draw_plan(plan: Extension) -> None:
 
 
 def _start(run: Run, plan: Extension, n_epochs: int, name: str) -> None:
-    longer = state.job_service().make_and_submit(
-        plan.settings.device, lambda: extend_run(run, n_epochs, name=name)
+    service = state.job_service()
+    longer = once(
+        f"longer_{run.id}",
+        lambda: service.make_and_submit(
+            plan.settings.device, lambda: extend_run(run, n_epochs, name=name)
+        ),
     )
     state.choose_run(longer.id)
     st.switch_page("pages/train.py", query_params={"run": longer.id})
