@@ -11,6 +11,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate_choice import evaluate
 from bert4rec.ui.folded import folded
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.name_room import name_room
 from bert4rec.ui.presses import once
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.runs.report_button import draw_report
@@ -28,7 +29,6 @@ N_RECENT = 10
 MAX_JOBS = 10
 # In a narrow window the action goes below the heading instead of being cut.
 HEADING_PX, ACTION_PX = 660, 260
-RUN_PX = 150
 LIVE_STATES = ("running", "paused", "queued")
 STEP_ICONS = {
     "done": ":green[:material/check_circle:]",
@@ -238,9 +238,12 @@ def draw_recent(rows: list[RunRow]) -> None:
         )
         return
     chosen = st.session_state.get(CHOSEN_KEY)
+    room = name_room(row.name for row in rows)
     marked = draw_frame(
-        worded(run_frame(rows), {"Time": duration}),
+        worded(run_frame(rows), {"Run": room.text, "Time": duration}),
         hide_index=True,
+        height=room.height(len(rows)),
+        row_height=room.row,
         key=table_key("recent_runs", rows),
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
@@ -248,7 +251,7 @@ def draw_recent(rows: list[RunRow]) -> None:
             "selection": {"rows": [i for i, row in enumerate(rows) if row.run_id == chosen]}
         },
         column_config={
-            "Run": st.column_config.TextColumn(width=RUN_PX),
+            "Run": st.column_config.TextColumn(width=room.width),
             "Best": st.column_config.NumberColumn(
                 format="%.4f", help="The best value on the validation items."
             ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.name_room import data_room, name_room
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.run_deletion import draw_undo
@@ -18,7 +20,6 @@ from bert4rec.ui.run_list import (
     RunFilter,
     data_labels,
     list_frame,
-    name_room,
     shared_words,
     tags_px,
 )
@@ -42,13 +43,12 @@ CHOSEN_KEY = "runs_chosen"
 # The comparison that the address named when this session last looked at it.
 LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 140
-# Together, with the narrowest columns of names and tags, as wide as the page in a window of 1440
-# pixels, but for metric and seed, which stand in columns only where runs differ in them, as the
-# model does.
+# Together, with the narrowest columns of names, data and tags, as wide as the page in a window of
+# 1440 pixels, but for metric and seed, which stand in columns only where runs differ in them, as
+# the model does.
 COLUMNS = {
     "State": st.column_config.TextColumn(width=97),
     "Model": st.column_config.TextColumn(width=74),
-    "Data": st.column_config.TextColumn(width=84),
     "Metric": st.column_config.TextColumn(width=78, help="What chose the best epoch."),
     "Best": st.column_config.NumberColumn(
         format="%.4f", width=64, help="The best value on the validation items."
@@ -116,7 +116,7 @@ def known_tags(runs: list[ListedRun]) -> list[str]:
     return sorted({tag for listed in runs for tag in listed.row.tags}, key=str.casefold)
 
 
-def columns_of(runs: list[ListedRun], name_px: int) -> dict[str, Any]:
+def columns_of(runs: list[ListedRun], name_px: int, data_px: int) -> dict[str, Any]:
     """Return the columns; curves of one metric on the same data are drawn on one scale."""
     judged = [listed.row for listed in runs if listed.scores]
     is_one = len({(row.metric, row.fingerprint) for row in judged}) == 1
@@ -131,7 +131,8 @@ def columns_of(runs: list[ListedRun], name_px: int) -> dict[str, Any]:
     name = st.column_config.TextColumn(
         width=name_px, help="Mark a row, or click twice on a name that is cut, to read it whole."
     )
-    return COLUMNS | {"Run": name, "Validation": curve, "Tags": tags}
+    data = st.column_config.TextColumn(width=data_px)
+    return COLUMNS | {"Run": name, "Data": data, "Validation": curve, "Tags": tags}
 
 
 def hidden_marks(runs: list[ListedRun], shown: list[ListedRun]) -> list[str]:
@@ -146,8 +147,10 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     table, told_above = list_frame(runs), shared_words(runs)
     chosen = st.session_state.get(CHOSEN_KEY, [])
     room = name_room(listed.row.name for listed in runs)
+    data = data_room((listed.row.data for listed in runs), room.row)
+    names: dict[str, Callable[[Any], str]] = {"Run": room.text, "Data": data.text}
     marked = draw_frame(
-        worded(table, {"Run": room.text, "Time": duration, "On disk": size}),
+        worded(table, names | {"Time": duration, "On disk": size}),
         hide_index=True,
         height=room.height(len(runs)),
         row_height=room.row,
@@ -155,7 +158,7 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(i) for i in chosen if i in ids]}},
-        column_config=columns_of(runs, room.width),
+        column_config=columns_of(runs, room.width, data.width),
         column_order=[name for name in table.columns if name not in told_above],
         placeholder="–",
         alt=f"{counted(len(runs), 'run')} with state, metric, duration, data, seed and tags",

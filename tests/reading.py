@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
 from bert4rec.plain_text import WORD_JOINER
@@ -81,3 +83,10 @@ def small_charts(app: AppTest) -> list[str]:
     """Return the titles of the small charts of a page that are drawn, in its order."""
     body = "".join(element.proto.body for element in app.get("html"))
     return re.findall('<figure><strong>([^<]+)</strong><img src="data:image/svg', body)
+
+
+def shown_cells(frame: Any, column: str) -> list[str]:
+    """Return what the cells of a table show where its numbers or names are told in words."""
+    at = list(frame.value).index(column)
+    with pa.ipc.open_stream(frame.proto.arrow_data.styler.display_values) as read:
+        return [str(cell) for cell in read.read_pandas().iloc[:, at]]

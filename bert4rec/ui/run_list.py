@@ -6,35 +6,26 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from bert4rec.data.collection import manifest_paths
-from bert4rec.plain_text import shortened_within
 from bert4rec.runs.curves import Curves, thinned
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.runs.storage import disk_use
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
+from bert4rec.ui.name_room import CELL_PX
 from bert4rec.view.run_table import RunRow, run_row
 from bert4rec.view.state_words import state_cell
 from bert4rec.words import metric_name
 
 MAX_SPARKS = 40
-# What a tag takes in a cell: a letter of it, the rest of it with the gap behind; and the cell.
-TAG_LETTER_PX, TAG_PX, CELL_PX = 7, 22, 16
+# What a tag takes in a cell: a letter of it, and the rest of it with the gap behind.
+TAG_LETTER_PX, TAG_PX = 7, 22
 MIN_TAGS_PX, MAX_TAGS_PX = 80, 320
-# The column of names, and a letter of one. Streamlit breaks text into lines in rows of more than 64
-# pixels, which hold three.
-MIN_NAME_PX, MAX_NAME_PX, LETTER_PX = 140, 200, 7
-ROW_PX, TALL_ROW_PX, N_LINES = 35, 66, 3
-MAX_ROWS, MAX_TALL = 11, 8
-# Of a name on one line of the widest column.
-N_LETTERS = (MAX_NAME_PX - CELL_PX) // LETTER_PX
 # When none of these has changed, neither has what is shown of a run that has ended.
 FIGURES = ("config.json", "status.json", "summary.json", "label.json")
 DETAILS = ("metrics.jsonl", "", "checkpoints", "artifacts")
@@ -209,44 +200,6 @@ def tags_px(listed: Iterable[ListedRun]) -> int:
     """
     widths = [sum(TAG_LETTER_PX * len(tag) + TAG_PX for tag in one.row.tags) for one in listed]
     return min(max([MIN_TAGS_PX, *(width + CELL_PX for width in widths)]), MAX_TAGS_PX)
-
-
-class NameRoom(NamedTuple):
-    """What names take in the list: the width of their column, the height of a row; in pixels."""
-
-    width: int
-    row: int
-
-    def text(self, name: str) -> str:
-        """Return a name as its cell shows it: where rows have one line, a long one is cut."""
-        return shortened_within(name, N_LETTERS) if self.row == ROW_PX else name
-
-    def height(self, n_rows: int) -> int:
-        """Return the height of a table of so many rows; it scrolls where that is much."""
-        return ROW_PX + 2 + self.row * min(n_rows, MAX_ROWS if self.row == ROW_PX else MAX_TALL)
-
-
-def name_room(names: Iterable[str]) -> NameRoom:
-    """Return what room most names need: a line, or three, in a wider column if need be.
-
-    Rows are all of one height. Those of one line cut a few long names of many, unless these would
-    look alike then.
-
-    Example:
-        >>> long = "the same with half of the dropout"
-        >>> name_room(["first"]), name_room([*"abcdefgh", long]), name_room(["first", long])
-        (NameRoom(width=140, row=35), NameRoom(width=200, row=35), NameRoom(width=140, row=66))
-    """
-    names = list(names)
-    widest = LETTER_PX * max(map(len, names), default=0)
-    low = NameRoom(min(max(widest + CELL_PX, MIN_NAME_PX), MAX_NAME_PX), ROW_PX)
-    n_long = sum(len(name) > N_LETTERS for name in names)
-    are_apart = len({*map(low.text, names)}) == len({*names})
-    if not n_long or (len(names) > MAX_TALL and 2 * n_long <= len(names) and are_apart):
-        return low
-    # A line may end before it is full.
-    wanted = ceil(widest / N_LINES) + CELL_PX + 3 * LETTER_PX
-    return NameRoom(min(max(wanted, MIN_NAME_PX), MAX_NAME_PX), TALL_ROW_PX)
 
 
 def list_frame(listed: Iterable[ListedRun]) -> pd.DataFrame:

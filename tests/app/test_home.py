@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +9,18 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.data.collection import rename_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.jobs import JobService
 from bert4rec.json_files import read_json, write_json
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
+from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.ui import state
 from tests.factories import ring_dataset, small_settings
-from tests.reading import texts
+from tests.reading import shown_cells, texts
 from tests.waiting import LIMIT_S
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -147,6 +150,22 @@ def test_a_finished_run_is_done_with_its_figures(run: Run) -> None:
     assert row["State"] == "✓ Finished"
     assert row["Best"] == pytest.approx(0.5)
     assert row["Time"] == pytest.approx(30.0)
+
+
+def test_of_a_long_name_a_sign_tells_that_it_was_cut_and_that_of_its_data_is_whole(
+    run: Run, workspace: Path
+) -> None:
+    name, data = "dropout and momentum " * 3 + "moved downwards", "listens of the last spring, new"
+    rename_run(run.folder, name)
+    rename_dataset(workspace, Path(run.config()["dataset"]["folder"]).name, data)
+    frame = open_home().dataframe[0]
+    assert list(frame.value["Run"]) == [name]
+    (shown,) = shown_cells(frame, "Run")
+    assert "…" in shown
+    assert (shown[:5], shown[-5:]) == (name[:5], name[-5:])
+    assert shown_cells(frame, "Data") == [data]
+    # A column without a width is as wide as its cells.
+    assert "width" not in json.loads(frame.proto.columns).get("Data", {})
 
 
 def test_a_finished_run_is_evaluated_from_its_row_and_from_the_third_step(run: Run) -> None:

@@ -20,10 +20,9 @@ from bert4rec.data.interchange import EXPORT_FORMS, export_dataset
 from bert4rec.data.prepare import prepare
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
-from bert4rec.plain_text import WORD_JOINER, contained, shortened
+from bert4rec.plain_text import WORD_JOINER, contained
 from bert4rec.spreadsheets import harmless
 from bert4rec.ui import state
-from bert4rec.ui.inspect.gallery import LONGEST_TITLE
 from bert4rec.view.markdown import escape
 from tests.addressed import open_page
 from tests.factories import histories_of, small_settings
@@ -297,7 +296,7 @@ def test_every_part_of_inspect_shows_them_as_text(workspace: Path) -> None:
         for chart in app.get("vega_lite_chart"):
             assert "<script" not in chart.proto.spec
     gallery = table(app, "last")
-    assert set(gallery["item"]) <= {shortened(title, LONGEST_TITLE) for title in titles}
+    assert set(gallery["item"]) <= {contained(title) for title in titles}
     app.segmented_control(key="inspect_future_by").set_value("**by** <b>x</b>").run()
     assert_harmless(app, NAME)
     assert set(table(app, "Added")["Group"]) <= {*by, "All others"}

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bert4rec.data.collection import rename_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.json_files import write_json
 from bert4rec.pipeline import train
@@ -21,12 +21,12 @@ from bert4rec.runs.label import note_run, rename_run, tag_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import list_trash, trash_run
 from bert4rec.ui import presses, state
-from bert4rec.ui.run_list import name_room
+from bert4rec.ui.name_room import name_room, text_px
 from bert4rec.ui.runs import run_downloads
 from bert4rec.words import percent
 from tests.divided import alike, keep
 from tests.factories import random_dataset, saved_dataset, small_settings
-from tests.reading import plain, table_with, texts
+from tests.reading import plain, shown_cells, table_with, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S
 
@@ -332,14 +332,13 @@ def test_rows_are_as_tall_as_names_need_and_of_many_a_few_long_ones_lose_their_m
     long = make("the same with half of the width and no dropout, all events kept")
     frame = open_runs().dataframe[0]
     assert frame.proto.row_height == 66
-    assert shown_names(frame) == list(frame.value["Run"])
-    # Letters of seven pixels fit into three lines.
-    assert 7 * len(long.name) < 3 * name_room(frame.value["Run"]).width
+    assert shown_cells(frame, "Run") == list(frame.value["Run"])
+    assert text_px(long.name) < 3 * name_room(frame.value["Run"]).width
     for n in range(7):
         make(f"short {n}")
     frame = open_runs().dataframe[0]
     assert frame.proto.row_height == 35
-    assert shown_names(frame)[-2:] == ["the same wit…l events kept", "short"]
+    assert shown_cells(frame, "Run")[-2:] == ["the same with…ll events kept", "short"]
     # Whole it is in the table's own file, beneath a cell that is clicked twice, and where marked.
     assert list(frame.value["Run"])[-2:] == [long.name, "short"]
     assert long.name in plain(open_runs([long]))
@@ -350,13 +349,17 @@ def test_long_names_that_would_look_alike_are_broken_into_lines(make: Make) -> N
         make(name)
     frame = open_runs().dataframe[0]
     assert frame.proto.row_height == 66
-    assert shown_names(frame) == list(frame.value["Run"])
+    assert shown_cells(frame, "Run") == list(frame.value["Run"])
 
 
-def shown_names(frame: Any) -> list[str]:
-    """Return the names in a list of runs as its cells show them."""
-    with pa.ipc.open_stream(frame.proto.arrow_data.styler.display_values) as read:
-        return [str(name) for name in read.read_pandas().iloc[:, 0]]
+def test_of_a_long_name_of_data_the_cell_leaves_out_the_middle(
+    make: Make, workspace: Path, dataset: SequenceDataset
+) -> None:
+    make("short")
+    rename_dataset(workspace, dataset.folder.name, "Playlists of the spring campaign, cleaned")
+    frame = open_runs().dataframe[0]
+    assert list(frame.value["Data"]) == ["Playlists of the spring campaign, cleaned"]
+    assert shown_cells(frame, "Data") == ["Playlist…cleaned"]
 
 
 def test_pruning_says_what_it_frees_and_keeps_the_model(make: Make) -> None:

@@ -25,9 +25,12 @@ from bert4rec.ui.data.import_address import FORM, hold, told
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
+from bert4rec.ui.name_room import cell_text
 from bert4rec.view.markdown import escape
+from bert4rec.view.worded import worded
 from bert4rec.words import counted, number, sentence, size
 
+USER_PX = 120
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
     "tsv": "TSV (tabs)",
@@ -164,11 +167,12 @@ def _draw_sequences(
         }
         for sequence in found.longest
     ]
+    longest = pd.DataFrame(rows, columns=["User", "Length", "Sequence"])
     draw_frame(
-        pd.DataFrame(rows, columns=["User", "Length", "Sequence"]),
+        worded(longest, {"User": cell_text(USER_PX)}),
         hide_index=True,
         column_config={
-            "User": st.column_config.TextColumn(width=120),
+            "User": st.column_config.TextColumn(width=USER_PX),
             "Length": st.column_config.NumberColumn(format="localized", width=70),
             "Sequence": st.column_config.TextColumn(width=840),
         },

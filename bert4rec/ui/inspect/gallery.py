@@ -9,16 +9,17 @@ import streamlit as st
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.held_out.extremes import Extremes, RankedItem
-from bert4rec.plain_text import shortened
+from bert4rec.plain_text import contained
 from bert4rec.runs.folder import Run
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.inspect.inspected_model import draw_finding
+from bert4rec.ui.name_room import cell_text
+from bert4rec.view.worded import worded
 from bert4rec.words import counted
 
 Take = Callable[[str, int], None]
 CHOSEN_KEY = "inspect_gallery_rows"
-# A cell cuts a longer title off without a sign.
-LONGEST_TITLE, TITLE_PX = 30, 212
+TITLE_PX, USER_PX = 212, 64
 TABLE_PX = 620
 
 
@@ -47,8 +48,11 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
         if chosen:
             take(rows[chosen[0]].user_id, rows[chosen[0]].n_items)
 
+    widths = {"item": TITLE_PX, "last": TITLE_PX, "user": USER_PX}
     draw_frame(
-        gallery_table(rows, vocabulary),
+        worded(
+            gallery_table(rows, vocabulary), {name: cell_text(px) for name, px in widths.items()}
+        ),
         hide_index=True,
         key=key,
         on_select=take_row,
@@ -60,7 +64,7 @@ def draw_gallery(run: Run, vocabulary: Vocabulary, take: Take) -> None:
             "item": st.column_config.TextColumn("Held-out item", width=TITLE_PX),
             "last": st.column_config.TextColumn("After", width=TITLE_PX),
             "count": st.column_config.NumberColumn("Count", width=52, format="localized"),
-            "user": st.column_config.TextColumn("User", width=64),
+            "user": st.column_config.TextColumn("User", width=USER_PX),
         },
         alt=f"The {len(rows)} held-out items ranked {str(which).lower()}",
     )
@@ -75,8 +79,8 @@ def gallery_table(rows: tuple[RankedItem, ...], vocabulary: Vocabulary) -> pd.Da
     return pd.DataFrame(
         {
             "rank": [one.rank + 1 for one in rows],
-            "item": [shortened(vocabulary.title(one.item_idx), LONGEST_TITLE) for one in rows],
-            "last": [shortened(vocabulary.title(one.last_idx), LONGEST_TITLE) for one in rows],
+            "item": [contained(vocabulary.title(one.item_idx)) for one in rows],
+            "last": [contained(vocabulary.title(one.last_idx)) for one in rows],
             "count": [int(vocabulary.counts[one.item_idx - 1]) for one in rows],
             "user": [one.user_id for one in rows],
         }
