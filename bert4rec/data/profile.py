@@ -11,7 +11,9 @@ import numpy as np
 from bert4rec.data.dataset import SequenceDataset, count_distinct
 from bert4rec.hyperparameters import Hyperparameters
 
-N_BINS = 40
+N_BINS, N_RATIO_BINS = 40, 24
+# With a larger share of the histories in one bin of equal length the others say little.
+MOST_IN_A_BIN = 0.5
 N_TIME_BINS = 60
 # Smaller numbers than these are counters, not Unix seconds; larger ones no calendar holds.
 FIRST_MOMENT_S, LAST_MOMENT_S = 1e8, 2.5e11
@@ -31,6 +33,8 @@ class Profile:
         length_quantiles: History lengths: `min`, `p10`, `p25`, `median`, `p75`, `p90`, `max` and
             `mean`.
         length_histogram: Edges (n + 1,) and number of histories (n,) in each bin.
+        ratio_histogram: The same in bins of about equal ratios, where most histories would be in
+            one of those of equal length; None where they are not.
         window: The window length that histories are compared with.
         n_long: Number of histories that are longer than the window.
         popularity_curve: Share of the items, most popular first, and the share of interactions
@@ -55,6 +59,7 @@ class Profile:
     density: float
     length_quantiles: dict[str, float]
     length_histogram: tuple[np.ndarray, np.ndarray]
+    ratio_histogram: tuple[np.ndarray, np.ndarray] | None
     window: int
     n_long: int
     popularity_curve: tuple[np.ndarray, np.ndarray]
@@ -115,6 +120,7 @@ def profile(dataset: SequenceDataset, *, max_seq_length: int | None = None) -> P
         density=dataset.n_pairs / (dataset.n_users * dataset.n_items),
         length_quantiles=_length_quantiles(dataset.lengths),
         length_histogram=_length_histogram(dataset.lengths),
+        ratio_histogram=_ratio_histogram(dataset.lengths),
         window=window,
         n_long=int(np.count_nonzero(dataset.lengths > window)),
         popularity_curve=_popularity_curve(dataset.vocabulary.counts),
@@ -209,6 +215,17 @@ def _length_histogram(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = int(lengths.min()), int(lengths.max())
     width = -(-(high - low + 1) // N_BINS)
     edges = np.arange(low, high + width + 1, width, dtype=np.int64)
+    counts, _ = np.histogram(lengths, bins=edges)
+    return edges, counts.astype(np.int64)
+
+
+def _ratio_histogram(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Count lengths in bins of about equal ratios, where few bins of equal length hold any."""
+    edges, counts = _length_histogram(lengths)
+    if edges[1] - edges[0] == 1 or counts.max() <= MOST_IN_A_BIN * len(lengths):
+        return None
+    ratios = np.geomspace(edges[0], lengths.max() + 1, N_RATIO_BINS + 1)
+    edges = np.unique(np.ceil(ratios - 1e-9).astype(np.int64))
     counts, _ = np.histogram(lengths, bins=edges)
     return edges, counts.astype(np.int64)
 

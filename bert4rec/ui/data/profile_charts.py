@@ -25,7 +25,7 @@ SHARE_MARKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 def draw_lengths(found: Profile) -> None:
     """Draw how long the histories are."""
-    edges, counts = found.length_histogram
+    edges, counts = found.ratio_histogram or found.length_histogram
     quantiles = found.length_quantiles
     finding = (
         f"At least half of the histories are no longer than {number(quantiles['median'])}, the"
@@ -33,18 +33,19 @@ def draw_lengths(found: Profile) -> None:
     )
     _draw(
         "History lengths",
-        length_chart(edges, counts),
+        length_chart(edges, counts, is_log=found.ratio_histogram is not None),
         finding,
         pd.DataFrame({"From": edges[:-1], "To": edges[1:] - 1, "Histories": counts}),
     )
 
 
-def length_chart(edges: np.ndarray, counts: np.ndarray) -> Chart:
+def length_chart(edges: np.ndarray, counts: np.ndarray, *, is_log: bool = False) -> Chart:
     """Return the histogram of history lengths.
 
     Args:
         edges: Lengths at which bins begin, and the one after the last; (B + 1,).
         counts: Histories in each bin, (B,).
+        is_log: Whether equal ratios of lengths are equally wide.
     """
     points = pd.DataFrame(
         {
@@ -53,14 +54,24 @@ def length_chart(edges: np.ndarray, counts: np.ndarray) -> Chart:
             "high": edges[1:] - 0.5,
             "count": counts,
             "bin": [
-                f"{low} to {high - 1}" if high - low > 1 else f"{low}"
+                f"{low:,} to {high - 1:,}" if high - low > 1 else f"{low:,}"
                 for low, high in pairwise(edges)
             ],
         }
     )
     x: dict[str, Any] = {"type": "quantitative", "title": "Items in the history"}
     x |= {"axis": AXIS | {"format": ",d", "tickMinStep": 1, "tickCount": 8, "grid": False}}
+    if is_log:
+        x["title"] += ", logarithmic"
+        x["scale"] = {"type": "log"}
+        x["axis"] |= {"values": _ratio_marks(int(edges[0]), int(edges[-1])), "labelOverlap": True}
     return Chart(points, _histogram(x, "Histories", "Items"))
+
+
+def _ratio_marks(low: int, high: int) -> list[int]:
+    """Return round numbers of which each is two to two and a half times the one before."""
+    marks = [step * 10**power for power in range(len(str(high))) for step in (1, 2, 5)]
+    return [mark for mark in marks if low <= mark <= high]
 
 
 def draw_popularity(found: Profile) -> None:
@@ -195,7 +206,9 @@ def _moments(edges_s: np.ndarray) -> list[str]:
 
 def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:
     """Return the description of a histogram of a table with low, high, count and bin."""
-    scale = x.get("scale", {}) | {"nice": False, "zero": False}
+    scale = {"nice": False, "zero": False} | x.get("scale", {})
+    if scale.get("type") == "log":
+        scale.pop("zero")
     y = {"field": "count", "type": "quantitative", "title": y_title, "scale": {"zero": True}}
     return {
         "padding": dict(PADDING_PX),

@@ -20,6 +20,7 @@ from bert4rec.setting_checks import parse_settings
 from bert4rec.setting_values import typed_value
 from bert4rec.ui import cache, state
 from bert4rec.ui.data.profile_charts import time_axis
+from bert4rec.ui.data.split_dots import N_ON_A_PHONE, by_room, dots_of
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.view.markdown import escape
@@ -38,13 +39,12 @@ from bert4rec.words import counted, number, unique_labels, when
 Given = tuple[tuple[str, Any], ...]
 ROW_PX = 22
 FRAME_PX = 110
-DOT_SIZE = 70
 MAX_TEXT = 40
 # An id is cut where it would leave no room for the dots on a phone; the table has all of it. With
 # a number behind, where others begin alike, it takes so much.
 MAX_ID, LABEL_PX = 14, 125
-# In a chart of this width there is room for a UUID.
-ROOMY_PX, MAX_ROOMY_ID, ROOMY_LABEL_PX = 600, 36, 300
+# In a wide chart there is room for a UUID.
+MAX_ROOMY_ID, ROOMY_LABEL_PX = 36, 300
 # Between the two forms of an id.
 FORMS_BETWEEN = "\x1f"
 # The name of a moment of a cut; the two stand above each other, for they may be close in time.
@@ -112,7 +112,7 @@ def draw_split(dataset: SequenceDataset) -> None:
         height = FRAME_PX + ROW_PX * len(picture.user_idx)
         height += 2 * CUT_NAME_PX if split.cuts else 0
         st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
-        st.caption(_legend_words(picture))
+        st.caption(_legend_words(picture, over_time=split.cuts is not None))
         with folded("As a table", key="split_table") as is_open:
             if is_open:
                 draw_frame(split_table(picture, dataset), hide_index=True, alt=finding)
@@ -171,9 +171,14 @@ def _moment_words(at: str | float) -> str:
     return when(at) if isinstance(at, str) else f"{at:,.10g}"
 
 
-def _legend_words(picture: SplitPicture) -> str:
+def _legend_words(picture: SplitPicture, *, over_time: bool) -> str:
     text = f"{counted(len(picture.user_idx), 'user')}, always the same, one a row."
-    if (picture.place[picture.n_later == N_NEWEST - 1] > 0).any():
+    if not over_time and picture.n_later.max(initial=0) >= N_ON_A_PHONE:
+        text += (
+            " Of longer histories the newest items are drawn, as many as there is room for:"
+            f" {N_NEWEST} at most."
+        )
+    elif (picture.place[picture.n_later == N_NEWEST - 1] > 0).any():
         text += f" Of longer histories the newest {N_NEWEST} items are drawn."
     if (picture.part == UNUSED).any():
         text += (
@@ -219,7 +224,7 @@ def split_chart(picture: SplitPicture, dataset: SequenceDataset, split: Split) -
     y = {"field": "user", "type": "nominal", "sort": None, "title": "User"}
     layers: list[dict[str, Any]] = [
         {
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": DOT_SIZE},
+            **dots_of(picture, over_time=split.cuts is not None),
             "encoding": {
                 "x": x | {"field": "x"},
                 "y": y | {"axis": AXIS | {"grid": True} | _label_forms()},
@@ -257,12 +262,6 @@ def _label_forms() -> dict[str, Any]:
     return {"labelExpr": form, "labelLimit": limit, "maxExtent": ROOMY_LABEL_PX}
 
 
-def by_room(roomy: str, narrow: str) -> str:
-    """Return an expression that is one thing in a wide chart and another in a narrow one."""
-    # The width of the lines, which is never so much, has it looked at again.
-    return f"(max(containerSize()[0], min(width, 0)) < {ROOMY_PX} ? {narrow} : {roomy})"
-
-
 def _cut_layers(x: dict[str, Any], cuts: TimeCuts) -> list[dict[str, Any]]:
     """Return for each part that begins at a moment a dashed line there, with its name above."""
     layers: list[dict[str, Any]] = []
@@ -282,7 +281,8 @@ def _cut_layers(x: dict[str, Any], cuts: TimeCuts) -> list[dict[str, Any]]:
 def _x_axis(picture: SplitPicture, *, over_time: bool) -> dict[str, Any]:
     axis: dict[str, Any] = AXIS | {"grid": False}
     if not over_time:
-        axis |= {"format": "d", "tickMinStep": 1, "tickCount": 10}
+        count = {"expr": "min(10, max(2, floor(width / 50)))"}
+        axis |= {"format": "d", "tickMinStep": 1, "tickCount": count}
         title = "Items from the newest (0)"
         scale: dict[str, Any] = {"zero": False, "nice": False, "padding": 10}
         return {"type": "quantitative", "title": title, "axis": axis, "scale": scale}

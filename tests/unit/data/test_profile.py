@@ -40,6 +40,22 @@ def test_the_histogram_counts_every_history_once():
     assert len(edges) == len(counts) + 1
 
 
+def test_a_long_tail_is_counted_in_bins_of_equal_ratios_and_others_are_not():
+    lengths = [*[2, 3, 4, 5] * 20, 30, 400, 5000]
+    found = profile(SequenceDataset.from_sequences([[1] * n for n in lengths]))
+    assert found.length_histogram[1].max() > 0.9 * len(lengths)
+    assert found.ratio_histogram is not None
+    edges, counts = found.ratio_histogram
+    assert counts.sum() == len(lengths)
+    assert counts.max() < 0.5 * len(lengths)
+    assert (edges[0], edges[-1]) == (2, 5001)
+    assert (np.diff(edges) > 0).all()
+    assert (edges[8:-1] / edges[7:-2]).max() < 2
+    few = profile(SequenceDataset.from_sequences([[1] * n for n in (1, 1, 1, 2, 40)]))
+    even = profile(SequenceDataset.from_sequences([[1] * n for n in range(1, 400)]))
+    assert few.ratio_histogram is even.ratio_histogram is None
+
+
 def test_the_popularity_curve_goes_from_nothing_to_everything():
     items, share = profile(SequenceDataset.from_sequences([[1, 1, 1, 2], [3]])).popularity_curve
     assert items.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])

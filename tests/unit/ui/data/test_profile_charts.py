@@ -18,6 +18,16 @@ def test_a_bin_of_one_length_stands_over_that_length() -> None:
     assert points["bin"].tolist() == ["3", "4 to 7"]
 
 
+def test_bins_of_equal_ratios_are_equally_wide_and_marked_by_round_numbers() -> None:
+    edges = np.array([2, 3, 20, 1201])
+    spec = length_chart(edges, np.array([10, 5, 1]), is_log=True).spec
+    x = spec["encoding"]["x"]
+    assert x["scale"] == {"type": "log", "nice": False}
+    assert x["axis"]["values"] == [2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    assert "logarithmic" in x["title"]
+    assert length_chart(edges, np.array([10, 5, 1])).spec["encoding"]["x"]["scale"]["zero"] is False
+
+
 def test_a_large_catalogue_is_drawn_by_few_points_from_end_to_end() -> None:
     share = np.linspace(0, 1, 100_000)
     points = popularity_chart(share, np.sqrt(share)).points

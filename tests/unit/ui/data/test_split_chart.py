@@ -5,7 +5,7 @@ import pytest
 
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import prepare
-from bert4rec.data.split import TimeCuts, global_time, leave_one_out
+from bert4rec.data.split import TimeCuts, global_time, leave_one_out, split_dataset
 from bert4rec.data.split_picture import picture_of
 from bert4rec.data.split_record import split_record
 from bert4rec.setting_checks import parse_settings
@@ -96,3 +96,17 @@ def test_every_way_to_split_is_one_that_settings_know(name: str) -> None:
     for amount in amounts:
         parse_settings(dict(way.given) | {way.amount: amount})
     assert amounts == tuple(sorted(amounts))
+
+
+def test_as_many_of_the_newest_items_are_drawn_as_there_is_room_for_but_all_that_are_held_out() -> (
+    None
+):
+    dataset = SequenceDataset.from_sequences([list(range(1, 81))])
+    for settings, least in ({}, 6), ({"split_strategy": "last_k", "held_out_items": 9}, 22):
+        split = split_dataset(dataset, parse_settings(settings))
+        (layer,) = split_chart(picture_of(dataset, split), dataset, split).spec["layer"]
+        assert layer["transform"] == [{"filter": f"datum.x > -max({least}, floor(width / 10))"}]
+        assert "width" in layer["mark"]["size"]["expr"]
+    timed = timed_dataset([40] * 3)
+    split = global_time(timed, CUTS)
+    assert "transform" not in split_chart(picture_of(timed, split), timed, split).spec["layer"][0]
