@@ -24,6 +24,8 @@ from bert4rec.words import (
 BETTER, WORSE, SAME = "Better", "Worse", "Not told apart"
 VERDICTS = (BETTER, WORSE, SAME)
 LIST_FIGURES = "coverage novelty diversity popular_share popularity_lift miscalibration".split()
+# Of these less is better, or what is nearest to 0; of all others more.
+LESS_IS_BETTER, NEAREST_IS_BETTER = ("popular_share", "miscalibration"), ("popularity_lift",)
 
 
 def verdict_of(mean: float, p_holm: float) -> str:
@@ -185,6 +187,19 @@ def list_rows(
     table = lists.set_index("entrant").loc[list(order), LIST_FIGURES]
     table = table.dropna(axis=1, how="all").reset_index()
     return table.assign(entrant=[entrants[key].title for key in table["entrant"]])
+
+
+def sorted_lists(table: pd.DataFrame, figure: str) -> pd.DataFrame:
+    """Return the lines of `list_rows`, the best by a figure first; ties as they came.
+
+    Of how popular the items are the least is best, and of how much more popular they are than
+    those that people met what is nearest to 0.
+    """
+    values = table[figure].astype(float)
+    if figure in NEAREST_IS_BETTER:
+        values = values.abs()
+    is_less = figure in (*LESS_IS_BETTER, *NEAREST_IS_BETTER)
+    return table.loc[values.sort_values(ascending=is_less, kind="stable").index]
 
 
 def list_finding(lists: pd.DataFrame, entrants: Mapping[str, Entrant], reference: str) -> str:

@@ -13,7 +13,7 @@ import streamlit as st
 from bert4rec.comparing.comparison import Comparison
 from bert4rec.files import safe_name
 from bert4rec.ui.csv_button import draw_csv
-from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows
+from bert4rec.ui.evaluate.comparison_rows import list_finding, list_rows, sorted_lists
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.view.markdown import escape
@@ -123,13 +123,14 @@ def _sorted(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> pd.D
         list(titles),
         key=key_of("sort"),
         format_func=lambda name: titles[name],
-        help="The highest first.",
+        help="The best first: the highest, but of Popular tenth and Miscalibration the lowest, and "
+        "of Popularity lift what is nearest to 0.",
         width=ORDER_PX,
         persist_state="session",
     )
     if chosen == BY_SCORE:
         return table
-    return table.sort_values(str(chosen), ascending=False, kind="stable")
+    return sorted_lists(table, str(chosen))
 
 
 def draw_sampled(comparison: Comparison, chosen: Chosen, order: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from bert4rec.ui.evaluate.comparison_rows import (
     list_rows,
     score_finding,
     score_rows,
+    sorted_lists,
 )
 from bert4rec.ui.evaluate.comparison_tables import file_table
 from bert4rec.words import MINUS
@@ -196,6 +197,25 @@ def test_list_rows_leave_out_what_nobody_has(made: Comparison) -> None:
     assert np.isfinite(rows["diversity"].astype(float)).all()
     told = list_finding(made.lists(), made.entrants, made.reference)
     assert "of the catalogue" in told
+
+
+def test_lists_are_sorted_with_the_best_first_whatever_is_better() -> None:
+    table = pd.DataFrame(
+        {
+            "entrant": ["a", "b", "c", "d"],
+            "coverage": [0.2, 0.3, 0.1, 0.3],
+            "popular_share": [0.9, 0.1, 0.5, 0.1],
+            "popularity_lift": [0.8, -0.5, 0.1, -0.1],
+            "miscalibration": [1.0, None, 0.2, 0.4],
+        }
+    )
+    told = {name: "".join(sorted_lists(table, str(name))["entrant"]) for name in table.columns[1:]}
+    assert told == {
+        "coverage": "bdac",
+        "popular_share": "bdca",
+        "popularity_lift": "cdba",
+        "miscalibration": "cdab",
+    }
 
 
 def test_a_small_share_of_the_catalogue_is_not_told_as_nothing(made: Comparison) -> None:
