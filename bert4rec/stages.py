@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 
 # Is told what is being done, and which share of the whole is done, from 0 to 1.
 Watch = Callable[[str, float], None]
+
+# The end of what a stage tells.
+_COUNT = re.compile(r": [\d,]+ of [\d,]+$")
 
 
 def tell_nobody(doing: str, share: float) -> None:
@@ -16,6 +20,16 @@ def tell_nobody(doing: str, share: float) -> None:
 def within(watch: Watch, start: float, end: float) -> Watch:
     """Return what hears of work that is a part of another one, from one share of it to the next."""
     return lambda doing, share: watch(doing, start + (end - start) * share)
+
+
+def uncounted(doing: str) -> str:
+    """Return what is being done without the count of its rows, where a share of all stands beside.
+
+    Example:
+        >>> uncounted("second look: judging: 1,000 of 2,000"), uncounted("drawing users")
+        ('second look: judging', 'drawing users')
+    """
+    return _COUNT.sub("", doing)
 
 
 class Stage:

@@ -88,6 +88,7 @@ class Calibration:
         plain: The same without temperatures.
         groups: What was found where enough users are shown about as much, of places that were
             shown all there is, or less.
+        most_shown: The most items that a place of the network is shown; None where it is unknown.
     """
 
     part: str
@@ -97,6 +98,7 @@ class Calibration:
     contexts: dict[str, Reliability]
     plain: dict[str, Reliability]
     groups: tuple[GroupCalibration, ...]
+    most_shown: int | None = None
 
     @property
     def is_enough(self) -> bool:
@@ -299,8 +301,17 @@ def judge_temperatures(
         plain[context] = reliability_of(before.take(whole), places.user_idx)
         contexts[context] = reliability_of(used.take(whole), places.user_idx)
         groups += judged
+    settings = recommender.settings
     return Calibration(
-        places.part, n_fitted, len(places), places.n_users, contexts, plain, tuple(groups)
+        part=places.part,
+        n_fitted=n_fitted,
+        n_places=len(places),
+        n_users=places.n_users,
+        contexts=contexts,
+        plain=plain,
+        groups=tuple(groups),
+        # What is hidden takes a place of a window that the network sees all of.
+        most_shown=settings.max_seq_length - int(settings.sees_future),
     )
 
 

@@ -113,8 +113,18 @@ def shown_words(shown: Shown) -> str:
     return f"{CONTEXT_NAMES[shown.context]}, {items_words(shown)}"
 
 
-def items_words(shown: Shown) -> str:
-    """Return how many items a place is shown."""
-    if shown.most == shown.least:
+def items_words(shown: Shown, most: int | None = None) -> str:
+    """Return how many items a place is shown.
+
+    Args:
+        shown: What places are shown.
+        most: The most items that there is room for, if that is known.
+
+    Example:
+        >>> items_words(Shown("past", 32)), items_words(Shown("past", 32), 49)
+        ('32 to 63 items', '32 to 49 items')
+    """
+    most = shown.most if most is None else max(shown.least, min(shown.most, most))
+    if most == shown.least:
         return counted(shown.least, "item")
-    return f"{shown.least:,} to {shown.most:,} items"
+    return f"{shown.least:,} to {most:,} items"

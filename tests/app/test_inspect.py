@@ -470,7 +470,7 @@ def test_what_takes_long_shows_how_far_it_is(run: Run, monkeypatch: pytest.Monke
     finally:
         may_end.set()
     # Where the tab tells it as well, it is told there alone.
-    assert bars == 2 * [[(25, "Judging probabilities: 5 of 20, 25% of all.")]]
+    assert bars == 2 * [[(25, "Judging probabilities, 25% of all.")]]
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
     assert not app.get("progress")

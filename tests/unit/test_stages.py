@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from bert4rec.stages import Stage, within
+from bert4rec.stages import Stage, uncounted, within
 
 
 def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
@@ -11,6 +11,13 @@ def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
     stage.add(1000)
     stage.add(1000)
     assert told == [("judging: 1,000 of 2,000", 0.625), ("judging: 2,000 of 2,000", 0.75)]
+
+
+def test_what_is_told_of_a_stage_is_told_without_its_rows_beside_a_share_of_all() -> None:
+    told: list[str] = []
+    Stage(lambda doing, share: told.append(doing), "second look: judging", 12_000).add(1000)
+    assert told == ["second look: judging: 1,000 of 12,000"]
+    assert uncounted(told[0]) == "second look: judging"
 
 
 def test_work_within_other_work_tells_its_share_of_the_whole() -> None:

@@ -116,7 +116,7 @@ def group_table(found: Calibration) -> pd.DataFrame:
         [
             {
                 "context": CONTEXT_WORDS[one.context],
-                "items": items_words(one.shown),
+                "items": items_words(one.shown, found.most_shown),
                 "n_places": one.n_places,
                 "plain": 100 * one.plain.error,
                 "temperature": one.temperature,

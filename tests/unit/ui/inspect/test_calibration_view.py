@@ -19,7 +19,8 @@ def made(*, has_groups: bool = True) -> Calibration:
         GroupCalibration("past", 32, 500, 1.09, Estimate(0.018, -0.004, 0.039), False, right, off),
         GroupCalibration("future", 1, 500, 1.71, Estimate(0.798, 0.651, 0.943), True, off, right),
     )
-    return Calibration("validation", 500, 500, 500, both, both, groups if has_groups else ())
+    groups = groups if has_groups else ()
+    return Calibration("validation", 500, 500, 500, both, both, groups, most_shown=49)
 
 
 def _draw(found: object) -> None:
@@ -42,7 +43,7 @@ def test_what_is_shown_has_a_row_each_and_those_in_use_stand_out() -> None:
     }
     assert groups.to_dict("list") == {
         "Context": ["Past only", "Future only"],
-        "Shown": ["32 to 63 items", "1 item"],
+        "Shown": ["32 to 49 items", "1 item"],
         "Places": ["500", "500"],
         "Off by": ["0.45", "2.48"],
         "Temperature": ["1.09", "1.71"],
