@@ -14,21 +14,25 @@ from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.split import split_dataset
 from bert4rec.estimate import size_of
+from bert4rec.explain import predict_masked
 from bert4rec.jobs import JobService
-from bert4rec.json_files import write_json
+from bert4rec.json_files import read_json, write_json
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
+from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.setting_checks import parse_settings
 from bert4rec.ui import state
 from bert4rec.ui.settings.setting_fields import EMPTIED
+from bert4rec.ui.train.watched_prediction import middle_place, offered_users
 from bert4rec.view import forms
 from bert4rec.view.curve_findings import small_finding
+from bert4rec.words import percent
 from tests.ends import curves_of
-from tests.reading import labels, plain, small_charts, tables, texts
+from tests.reading import labels, plain, small_charts, table_with, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S, wait_until
 
@@ -653,6 +657,27 @@ def test_a_prediction_can_be_watched_while_the_model_learns(
     app.toggle(key="watch_prediction").set_value(True).run()
     assert not app.exception
     assert "Rank of the hidden item" in [metric.label for metric in app.metric]
+
+
+def test_after_the_end_the_watched_prediction_is_the_one_of_all_other_pages(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = finished_run(workspace)
+    summary = run.folder / "summary.json"
+    for divisor in (None, 3.0):
+        by = [{"context": "both", "least": 2**power, "temperature": divisor} for power in range(5)]
+        write_json(summary, read_json(summary) | {"temperatures": None if divisor is None else by})
+        app = open_train(run)
+        app.toggle(key="watch_prediction").set_value(True).run()
+        assert not app.exception
+        assert ("calibrated where that pays" in texts(app)) == (divisor is not None)
+        assert ("the network's own" in texts(app)) == (divisor is None)
+        model = load_model(run).calibrated()
+        history = dataset.history(dataset.user_idx(offered_users(dataset)[0]))
+        place = middle_place(len(history), model.settings.max_seq_length)
+        (asked,) = predict_masked(model, history, [place], k=5)
+        shown = table_with(app, "Probability")["Probability"].tolist()
+        assert shown == [percent(guess.probability) for guess in asked.top]
 
 
 def test_a_run_that_never_began_is_not_said_to_go_on_from_a_checkpoint(

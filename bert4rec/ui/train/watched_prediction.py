@@ -38,25 +38,26 @@ def draw_watched(run: Run, *, is_active: bool) -> None:
     )
     if is_on:
         # A fragment of its own: a fragment with a timer must not hold another one.
-        st.fragment(_draw, run_every=LOOK_EVERY_S if is_active else None)(run)
+        timed = st.fragment(_draw, run_every=LOOK_EVERY_S if is_active else None)
+        timed(run, is_active=is_active)
 
 
-def _draw(run: Run) -> None:
+def _draw(run: Run, *, is_active: bool) -> None:
     if not run.checkpoint("last").exists():
         st.caption("It begins with the first checkpoint.")
         return
     try:
-        _draw_prediction(run)
+        _draw_prediction(run, is_active=is_active)
     except Bert4RecError as error:
         state.show_error(error)
 
 
-def _draw_prediction(run: Run) -> None:
+def _draw_prediction(run: Run, *, is_active: bool) -> None:
     dataset = run.dataset()
     user_id = _choose_user(dataset)
     if user_id is None:
         return
-    recommender = cache.load_recommender(run.id, checkpoint="last")
+    recommender = _watched_model(run, is_active=is_active)
     user_idx = dataset.user_idx(user_id)
     history = dataset.history(user_idx)
     if len(history) < 3:
@@ -64,7 +65,7 @@ def _draw_prediction(run: Run) -> None:
         return
     place = middle_place(len(history), recommender.settings.max_seq_length)
     prediction = predict_masked(recommender, history, [place], k=N_GUESSES)[0]
-    seen = _remember(run, user_id, prediction)
+    seen = _remember(run, user_id, prediction, recommender.epoch)
     left, right = st.columns([2, 3])
     with left:
         _draw_rank(recommender, prediction, seen)
@@ -72,7 +73,28 @@ def _draw_prediction(run: Run) -> None:
         _draw_guesses(prediction)
     _draw_strip(recommender, history, place)
     n_trained = cache.trained_length(dataset, recommender.settings, user_idx)
-    st.caption(_what_it_shows(is_trained=place < n_trained))
+    told = (_what_it_shows(is_trained=place < n_trained), _whose(recommender, is_active=is_active))
+    st.caption(" ".join(told))
+
+
+def _watched_model(run: Run, *, is_active: bool) -> Recommender:
+    """Return the newest weights while they change, then the best as all other pages show them."""
+    if is_active or not run.checkpoint("best").exists():
+        return cache.load_recommender(run.id, checkpoint="last")
+    return cache.load_recommender(run.id).calibrated()
+
+
+def _whose(recommender: Recommender, *, is_active: bool) -> str:
+    """Return of which weights the probabilities are, and whether they are calibrated."""
+    if is_active:
+        return (
+            "Probabilities are the network's own; once the run has ended they are calibrated where "
+            "that pays."
+        )
+    of = f"Shown is epoch {recommender.epoch:,}" if recommender.epoch else "Shown"
+    if recommender.scorer.temperatures:
+        return f"{of}, calibrated where that pays: see *How sure is it?* on Inspect."
+    return f"{of}, whose probabilities are the network's own."
 
 
 def middle_place(n_items: int, window: int) -> int:
@@ -128,13 +150,15 @@ def offered_users(dataset: SequenceDataset) -> list[str]:
     return [dataset.user_id(int(idx)) for idx in drawn]
 
 
-def _remember(run: Run, user_id: str, prediction: Prediction) -> list[dict[str, Any]]:
+def _remember(
+    run: Run, user_id: str, prediction: Prediction, epoch: int | None
+) -> list[dict[str, Any]]:
     """Keep the rank at each epoch that was looked at, for one run and user at a time."""
     about = [run.id, user_id]
     kept = st.session_state.get(WATCHED_KEY)
     if kept is None or kept["about"] != about:
         kept = st.session_state[WATCHED_KEY] = {"about": about, "seen": []}
-    epoch = run.status().epoch
+    epoch = run.status().epoch if epoch is None else epoch
     seen: list[dict[str, Any]] = kept["seen"]
     if not seen or seen[-1]["epoch"] != epoch:
         seen.append({"epoch": epoch, "rank": prediction.true_rank + 1})
