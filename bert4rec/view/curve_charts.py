@@ -28,7 +28,7 @@ from bert4rec.view.curve_layers import (
     raw_layer,
     zoom,
 )
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, told_names
 from bert4rec.words import metric_name
 
 # However long the run.
@@ -221,6 +221,7 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool)
     if len(series) == 1:
         # The title says what the only line is.
         legend = None  # type: ignore[assignment]
+    params = [zoom(), *([told_names("series")] if len(series) > 1 else [])]
     x = {
         "field": "epoch",
         "type": "quantitative",
@@ -250,7 +251,7 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool)
                 "transform": [{"filter": "datum.mark == ''"}],
                 "mark": {"type": "line", "strokeWidth": 2, "clip": True},
                 "encoding": {"strokeDash": dash},
-                "params": [zoom()],
+                "params": params,
             },
             hover_layer(y_title),
         ],

@@ -21,6 +21,14 @@ TEXT: dict[str, Any] = {
 AXIS: dict[str, Any] = {"labelPadding": 6, "titlePadding": 8, "labelFlush": False} | TEXT
 # A word in a chart, as dark as those of its axes.
 QUIET_TEXT: dict[str, Any] = {"type": "text", "color": "currentColor", "opacity": 0.75}
+# A name in a legend tells the whole of it where `told_names` lets the pointer find it. It is no
+# button, as Vega-Lite takes it to be.
+_PLAIN_CURSOR = {"cursor": {"value": "default"}}
+NAME_PARTS: dict[str, Any] = {
+    "entries": _PLAIN_CURSOR,
+    "symbols": _PLAIN_CURSOR,
+    "labels": _PLAIN_CURSOR | {"tooltip": {"value": {"signal": "datum.value"}}},
+}
 # What a name in a legend takes: its letters, its sign and the space after it.
 LETTER_PX, SIGN_PX = 7.5, 48
 # What a letter takes on average; a name of wide ones is cut at its end as well.
@@ -63,12 +71,28 @@ def legend_of(
     n_columns = f"{width} >= {sum(widths)} ? {len(names)} : max(1, floor({width} / {widest}))"
     legend = {
         "title": None,
+        # Where colour and dashes share it Vega-Lite leaves an empty title, and the room for it.
+        "titleFontSize": 0,
+        "titlePadding": 0,
         "orient": orient,
         "columns": {"expr": n_columns},
         "padding": 0,
         "offset": 4,
+        "encoding": dict(NAME_PARTS),
     }
     return TEXT | names_within(f"width - {SIGN_PX}") | legend
+
+
+def told_names(field: str) -> dict[str, Any]:
+    """Return what has a legend tell the whole name of what one points at, as a part of a layer.
+
+    Vega-Lite lets the pointer find names that choose something; no event chooses any here.
+
+    Args:
+        field: What the legend tells of.
+    """
+    select = {"type": "point", "fields": [field], "toggle": False}
+    return {"name": "named", "select": select, "bind": {"legend": "dblclick[false]"}}
 
 
 def names_within(room: str) -> dict[str, Any]:

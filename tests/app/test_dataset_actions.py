@@ -15,7 +15,7 @@ from bert4rec.runs.registry import create_run
 from bert4rec.view.markdown import escape
 from tests.addressed import open_page
 from tests.factories import small_settings
-from tests.reading import texts
+from tests.reading import table_with, texts
 from tests.waiting import LIMIT_S
 
 LOG = "user_id,item_id,timestamp\n" + "".join(
@@ -130,8 +130,9 @@ def test_versions_of_one_source_are_compared_first(
     choose(app, "Compare")
     (box,) = (box for box in app.selectbox if box.label == "With")
     assert [option.endswith("same source") for option in box.options] == [True, False]
-    frame = next(f.value for f in app.dataframe if "What" in f.value and len(f.value.columns) == 3)
-    rows = {row[0]: tuple(row[1:]) for row in frame.itertuples(index=False)}
+    table = table_with(app, "What")
+    assert len(table.columns) == 3
+    rows = {row[0]: tuple(row[1:]) for row in table.itertuples(index=False)}
     assert rows["Shortest history"] == ("3", "5")
     assert rows["Users"] == ("30", "20")
 

@@ -27,7 +27,7 @@ from bert4rec.runs.folder import Run
 from bert4rec.ui import cache, state
 from bert4rec.ui.confirmation import draw_confirmation
 from bert4rec.ui.data.log_form import FORM_NAMES as LOG_FORM_NAMES
-from bert4rec.ui.data_frames import draw_frame
+from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
@@ -187,11 +187,9 @@ def _compare(manifest: dict[str, Any], labels: dict[str, str]) -> None:
 
 
 def _draw_differences(rows: list[Difference], one: str, other: str) -> None:
-    draw_frame(
-        difference_table(rows).set_axis(["What", one, other], axis=1),
-        hide_index=True,
-        alt=f"{len(rows)} differences between two datasets",
-    )
+    columns = [Column("what", "What"), Column("one", one), Column("other", other)]
+    alt = f"{len(rows)} differences between two datasets"
+    draw_table(difference_table(rows), columns, alt=alt)
 
 
 def difference_table(rows: Iterable[Difference]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, best_first, p_words, verdict_of
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, names_within
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, names_within, told_names
 from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
 
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
@@ -181,6 +181,8 @@ def slice_chart(
         "layer": [
             {
                 "mark": {"type": "rule", "strokeWidth": 2},
+                # Of what layers make of their legend Vega-Lite takes the first.
+                "params": [told_names("who")],
                 "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
             },
             {

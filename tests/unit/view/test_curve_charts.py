@@ -18,6 +18,7 @@ from bert4rec.view.curve_charts import (
     metric_chart,
 )
 from bert4rec.view.curve_layers import event_layer
+from bert4rec.view.vega import legend_of, told_names
 from tests.curves import METRIC, curves_of
 from tests.factories import small_settings
 
@@ -342,3 +343,12 @@ def test_a_legend_is_set_in_as_many_columns_as_the_chart_is_wide_for() -> None:
     room = "min(width, containerSize()[0] - 72)"
     assert columns(["one", "two"]) == f"{room} >= 141.0 ? 2 : max(1, floor({room} / 70.5))"
     assert columns(["a" * 40, "b" * 4]).startswith(f"{room} >= 426.0 ? 2 :")
+
+
+def test_a_legend_has_no_room_for_a_title_and_tells_whole_names() -> None:
+    legend = legend_of(["one", "two"])
+    assert (legend["title"], legend["titleFontSize"], legend["titlePadding"]) == (None, 0, 0)
+    assert legend["encoding"]["labels"]["tooltip"] == {"value": {"signal": "datum.value"}}
+    named = told_names("series")
+    assert named["select"]["fields"] == ["series"]
+    assert set(named["bind"]) == {"legend"}
