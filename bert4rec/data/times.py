@@ -13,6 +13,7 @@ import pyarrow as pa
 from bert4rec.data.connection import Connection
 from bert4rec.data.written_dates import COMPACT, KINDS
 from bert4rec.errors import LogError
+from bert4rec.words import counted
 
 # Upper bounds of the median's size, what such numbers are, and how many make a second.
 UNITS = (
@@ -118,7 +119,7 @@ def read_times(connection: Connection, name: str, where: str) -> TimeReading:
         return TimeReading(f"epoch({date})", f"dates of the form ISO 8601, {_zones(n_zoned, n)}")
     kind = _kind_of_dates(connection, n, name, where)
     if kind is None:
-        raise _unreadable(connection, name, where)
+        raise _unreadable(connection, name, where, n_numbers, n_texts)
     return _dates(connection, kind)
 
 
@@ -225,24 +226,32 @@ def _dates(connection: Connection, kind: tuple[str, ...]) -> TimeReading:
     return TimeReading(f"epoch({_moment(forms)})", f"dates of the form {shown}, {zones}")
 
 
-def _unreadable(connection: Connection, name: str, where: str) -> LogError:
+def _unreadable(
+    connection: Connection, name: str, where: str, n_numbers: int, n_texts: int
+) -> LogError:
     examples = [
-        str(text)
-        for (text,) in connection.rows(
-            "SELECT coalesce(t, n::VARCHAR) AS given FROM raw WHERE given IS NOT NULL"
-            " GROUP BY given ORDER BY min(rowid) LIMIT 3"
+        _as_written(text, number)
+        for text, number in connection.rows(
+            "SELECT t, n FROM raw WHERE t IS NOT NULL OR n IS NOT NULL"
+            " GROUP BY t, n ORDER BY min(rowid) LIMIT 3"
         )
     ]
     shown = ", ".join(repr(text[:40]) for text in examples)
+    message = f"more than half of the values of {name!r} cannot be read as times, such as {shown}"
     fix = "Write Unix times or dates such as 2024-05-17 20:15:00, or choose no time column: then"
     fix += " the order of the file counts."
-    if all(re.fullmatch(CLOCK_ALONE, text) for text in examples):
+    if n_numbers:
+        message = (
+            f"no one form reads more than half of the times in {name!r}: they are"
+            f" {counted(n_numbers, 'number')} and {counted(n_texts, 'other text')}, such as {shown}"
+        )
+        fix = fix.replace("Write ", "Write all of them in one form, ", 1)
+    elif all(re.fullmatch(CLOCK_ALONE, text) for text in examples):
         fix = "They tell the time of day alone: write day and time into one column, such as"
         fix += " 2024-05-17 20:15:00, or choose the column of the days."
-    return LogError(
-        f"more than half of the values of {name!r} cannot be read as times, such as {shown}",
-        where=where,
-        fix=fix,
-        column=name,
-        examples=examples,
-    )
+    return LogError(message, where=where, fix=fix, column=name, examples=examples)
+
+
+def _as_written(text: str | None, number: float | None) -> str:
+    """Return a time as it most likely stands in the log; numbers are kept as float64."""
+    return str(text) if number is None else f"{number:.17g}"
