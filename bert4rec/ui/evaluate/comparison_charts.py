@@ -215,26 +215,52 @@ def _leaning(is_narrow: str) -> dict[str, Any]:
 def slice_finding(
     slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, one: str, other: str
 ) -> str:
-    """Return where one gains most on another, in one sentence."""
-    table = slices[slices["by"] == by].pivot_table(
-        index="slice", columns="entrant", values="ndcg@10", sort=False
-    )
-    if table.empty or one not in table or other not in table:
+    """Return where one is apart from another by more than chance explains, in words.
+
+    Args:
+        slices: Figures by slice, with differences from one of the two.
+        entrants: Who was judged, by key.
+        by: The kind of slices.
+        one: Key of whom it tells.
+        other: Key of whom it is held against; the same key tells where it is best.
+    """
+    found = slices[slices["by"] == by].set_index("slice")
+    told, rival = (found[found["entrant"] == key] for key in (one, other))
+    if told.empty or rival.empty:
         return f"There is no slice by {by}."
     names = entrants[one].title, entrants[other].title
     if one == other:
-        best = table[one].idxmax()
-        return f"{names[0]} is best at “{best}”: NDCG@10 {metric_text(table[one].max())}."
-    gaps = table[one] - table[other]
+        scores = told["ndcg@10"]
+        return f"{names[0]} is best at “{scores.idxmax()}”: NDCG@10 {metric_text(scores.max())}."
+    is_held = bool(told["difference"].notna().any())
+    held, sign = (told, 1) if is_held else (rival, -1)
+    gaps: pd.Series[float] = sign * held["difference"]
     if not gaps.any():
         return f"{names[0]} and {names[1]} reach the same NDCG@10 in every slice."
-    n_ahead = int((gaps > 0).sum())
-    text = f"{names[0]} is ahead of {names[1]} in {n_ahead:,} of {counted(len(gaps), 'slice')}"
-    best, worst = gaps.idxmax(), gaps.idxmin()
-    if best == worst:
-        return f"{text}: {signed(gaps.max())} at “{best}”."
-    text += f"; the difference is highest at “{best}” ({signed(gaps.max())})"
-    return f"{text} and lowest at “{worst}” ({signed(gaps.min())})."
+    above, below = gaps[held["difference_low"].gt(0)], gaps[held["difference_high"].lt(0)]
+    return _clear_slices(names, len(gaps), *((above, below) if is_held else (below, above)))
+
+
+def _clear_slices(
+    names: tuple[str, str], n: int, ahead: pd.Series[float], behind: pd.Series[float]
+) -> str:
+    """Say in which of n slices one is apart from another, each given with its difference."""
+    if ahead.empty and behind.empty:
+        where = f"none of the {n:,} slices" if n > 1 else "the only slice"
+        isnt = "is" if n > 1 else "is not"
+        return f"In {where} {names[0]} {isnt} clearly apart from {names[1]}: it may be chance."
+    sides: list[str] = []
+    for word, gaps in (("ahead of", ahead), ("behind", behind)):
+        if len(gaps):
+            whom, of_all = ("it", "") if sides else (names[1], f" of {counted(n, 'slice')}")
+            most = str(gaps.abs().idxmax())
+            at = "most at " if len(gaps) > 1 else ""
+            sides.append(
+                f"{word} {whom} in {len(gaps):,}{of_all}, {at}“{most}” ({signed(gaps[most])})"
+            )
+    n_left = n - len(ahead) - len(behind)
+    rest = f"; in {f'the other {n_left:,}' if n_left > 1 else 'the other'} it may be chance"
+    return f"{names[0]} is clearly {', and '.join(sides)}{rest if n_left else ''}."
 
 
 def slice_rows(

@@ -216,12 +216,18 @@ def _draw_slices(
         return
     models = [key for key in shown if entrants[key].kind == "run"] or shown
     rivals = [key for key in shown if key != models[0]] or models
-    told = charts.slice_finding(slices, entrants, by, models[0], rivals[0])
+    held = slices
+    if chosen.against not in (models[0], rivals[0]):
+        held = charts.worded_slices(tables_of(comparison, chosen.part, models[0])[2])
+    told = charts.slice_finding(held, entrants, by, models[0], rivals[0])
     chart = charts.slice_chart(slices, entrants, by, shown)
     st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
     several = " A test case counts in each category of its item." if by == BY_CATEGORY else ""
     st.caption(
-        escape(f"{told} In brackets the number of test cases; lines are 95% intervals.{several}")
+        escape(
+            f"{told} Clearly: the 95% interval of the difference is clear of 0. In brackets the"
+            f" number of test cases; lines are 95% intervals of each.{several}"
+        )
     )
     with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
         if is_open:

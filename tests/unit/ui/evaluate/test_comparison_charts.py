@@ -167,20 +167,55 @@ def test_names_of_slices_stand_on_the_slant_where_the_chart_is_too_narrow_for_th
         assert axis["labelAngle"] == {"expr": f"width < {charts.SLICE_PX * n} ? -45 : 0"}
 
 
-def test_where_one_is_behind_everywhere_no_slice_is_said_to_be_where_it_is_ahead_most(
-    made: Comparison,
+# What the reference gains more than its rival in a slice, and the interval of that.
+WORSE, WORST, BETTER, UNCLEAR = (
+    (-0.02, -0.03, -0.01),
+    (-0.03, -0.04, -0.02),
+    (0.01, 0.005, 0.015),
+    (0.06, -0.1, 0.4),
+)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "told"),
+    [
+        (
+            {"few": WORSE, "some": BETTER, "many": UNCLEAR},
+            "me is clearly ahead of Popularity in 1 of 3 slices, “some” (+0.0100), and behind it"
+            " in 1, “few” (−0.0200); in the other it may be chance.",
+        ),
+        ({"some": BETTER}, "me is clearly ahead of Popularity in 1 of 1 slice, “some” (+0.0100)."),
+        (
+            {"few": WORSE, "some": WORST, "many": UNCLEAR, "most": UNCLEAR},
+            "me is clearly behind Popularity in 2 of 4 slices, most at “some” (−0.0300); in the"
+            " other 2 it may be chance.",
+        ),
+        (
+            {"many": UNCLEAR},
+            "In the only slice me is not clearly apart from Popularity: it may be chance.",
+        ),
+        (
+            {"many": UNCLEAR, "most": UNCLEAR},
+            "In none of the 2 slices me is clearly apart from Popularity: it may be chance.",
+        ),
+    ],
+)
+def test_only_slices_whose_difference_is_clear_of_chance_are_told(
+    made: Comparison, gaps: dict[str, tuple[float, float, float]], told: str
 ) -> None:
-    gains = {"few": (0.1, 0.2), "many": (0.1, 0.5)}
     rows = [
-        {"by": "length", "slice": name, "entrant": entrant, "ndcg@10": value}
-        for name, values in gains.items()
-        for entrant, value in zip((made.reference, "popularity"), values, strict=True)
+        {"slice": name, "entrant": "popularity", "difference": -gap}
+        | {"difference_low": -high, "difference_high": -low}
+        for name, (gap, low, high) in gaps.items()
     ]
-    told = charts.slice_finding(
-        pd.DataFrame(rows), made.entrants, "length", made.reference, "popularity"
-    )
-    assert "in 0 of 2 slices; the difference is highest at “few” (−0.1000)" in told
-    assert told.endswith("and lowest at “many” (−0.4000).")
+    rows += [{"slice": name, "entrant": made.reference} for name in gaps]
+    slices = pd.DataFrame(rows).assign(by="length", **{METRIC: 0.1})
+    me = {made.reference: replace(made.entrants[made.reference], title="me")}
+    pair = made.reference, "popularity"
+    assert charts.slice_finding(slices, made.entrants | me, "length", *pair) == told
+    turned = charts.slice_finding(slices, made.entrants | me, "length", *pair[::-1])
+    assert ("ahead of me" in turned) == ("behind" in told)
+    assert ("apart from me" in turned) == ("apart from" in told)
 
 
 def test_shown_at_first_are_reference_best_model_and_best_baselines(made: Comparison) -> None:
