@@ -69,6 +69,7 @@ def future(
 
 def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str]:
     from bert4rec.contexts import CONTEXT_NAMES
+    from bert4rec.held_out.future_words import long_past_places
 
     contexts = [
         (CONTEXT_NAMES[name], one.hr.told(), one.ndcg.told(), one.bits.told(2))
@@ -76,7 +77,8 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
     ]
     gains = [("both less past", report.gain)]
     if report.over_long_past is not None:
-        gains.append(("both less as long a past", report.over_long_past))
+        some = long_past_places(report, report.over_long_past)
+        gains.append(("both less as long a past" + (some and f", {some}"), report.over_long_past))
     differences = [
         (name, gain.hr.told(), gain.ndcg.told(), gain.bits.told(2)) for name, gain in gains
     ]

@@ -73,6 +73,11 @@ class Gain:
     n_worse: int
     n_equal: int
 
+    @property
+    def n_places(self) -> int:
+        """At how many places both were asked."""
+        return self.n_better + self.n_worse + self.n_equal
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -113,8 +118,8 @@ class FutureReport:
             empty.
         contexts: past, future, both → figures.
         gain: Of both over the past alone.
-        over_long_past: Of both over as many items from the past, None where no history has more
-            items before a place than the window around it shows.
+        over_long_past: Of both over as many items from the past, at those places alone that have
+            as many before them; None where these are of fewer than `LEAST_USERS` users.
         slices: By place in the history, popularity of the item and category.
     """
 
@@ -162,7 +167,7 @@ def future_report(
         SettingsError: the network cannot be asked from both sides, the part holds no place, or
             there is no such column.
 
-    Cost: three windows a place, four where histories are longer than the window.
+    Cost: three windows a place, four where a window's worth of items lies before it.
     """
     recommender = recommender.with_temperatures({})
     dataset, settings = recommender.dataset, recommender.settings
@@ -203,15 +208,18 @@ def report_places(
             fix="Ask a run of a network that sees both sides.",
         )
     length = recommender.settings.max_seq_length
-    asked = list(CONTEXTS)
-    if (places.starts(length) > 0).any():
-        asked.append(LONG_PAST)
-    stage = Stage(watch or tell_nobody, "looking for hidden items", len(places) * len(asked))
-    judged = {context: judge_places(recommender, places, context, stage) for context in asked}
-    found = {context: judged[context] for context in CONTEXTS}
+    # Elsewhere both sides show more items than the past has, however far back it is followed.
+    at = np.flatnonzero(places.has_long_past(length))
+    far = places.take(at if len(np.unique(places.user_idx[at])) >= LEAST_USERS else at[:0])
+    n_asked = len(places) * len(CONTEXTS) + len(far)
+    stage = Stage(watch or tell_nobody, "looking for hidden items", n_asked)
+    found = {context: judge_places(recommender, places, context, stage) for context in CONTEXTS}
     figures = {context: _figures(one, places) for context, one in found.items()}
     gain = _gain(found["both"], found["past"], places)
-    long_past = judged.get(LONG_PAST)
+    over_long_past = None
+    if len(far):
+        long_past = judge_places(recommender, far, LONG_PAST, stage)
+        over_long_past = _gain(found["both"].take(at), long_past, far)
     sizes = np.minimum(recommender.dataset.lengths[places.user_idx], length)
     n_before = places.positions - places.starts(length)
     verdict, reason = judge_gain(figures, gain, places.n_users)
@@ -227,7 +235,7 @@ def report_places(
         reason=reason,
         contexts=figures,
         gain=gain,
-        over_long_past=None if long_past is None else _gain(found["both"], long_past, places),
+        over_long_past=over_long_past,
         slices=tuple(_slices(recommender, found, places, by)),
     )
 

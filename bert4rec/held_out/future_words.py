@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bert4rec.held_out.estimates import Estimate
 from bert4rec.held_out.future_report import (
     BY_PLACE,
     BY_POPULARITY,
@@ -10,6 +9,7 @@ from bert4rec.held_out.future_report import (
     NO_CATEGORY,
     OTHER_CATEGORIES,
     FutureReport,
+    Gain,
 )
 from bert4rec.metrics import LEAST_USERS
 from bert4rec.words import (
@@ -61,7 +61,7 @@ def finding(report: FutureReport) -> str:
     """
     said = [ANSWERS[report.verdict], _figures(report)]
     if report.verdict == "matters" and report.over_long_past is not None:
-        said.append(_against_long_past(report.over_long_past.ndcg, _digits(report)))
+        said.append(_against_long_past(report, report.over_long_past))
     if report.verdict == "does_not":
         # By the end as it is told: a loss that rounds to nothing is none to the reader.
         is_loss = round(report.gain.ndcg.high, _digits(report)) < 0
@@ -103,22 +103,31 @@ def _digits(report: FutureReport) -> int:
     return next(filter(add_up, range(LEAST_DIGITS, MOST_DIGITS)), MOST_DIGITS)
 
 
-def _against_long_past(gain: Estimate, digits: int) -> str:
+def long_past_places(report: FutureReport, over: Gain) -> str:
+    """Return at how many places a longer past was asked, empty where at all of them."""
+    return "" if over.n_places == report.n_places else counted(over.n_places, "place")
+
+
+def _against_long_past(report: FutureReport, over: Gain) -> str:
     """Return what both sides have before a longer past, with digits that show its sign."""
+    gain = over.ndcg
     nearest = min((gain.mean, gain.low, gain.high), key=abs)
-    digits = digits_apart(nearest, 0, digits, MOST_DIGITS)
+    digits = digits_apart(nearest, 0, _digits(report), MOST_DIGITS)
+    if told := long_past_places(report, over):
+        have = "has" if over.n_places == 1 else "have"
+        so_many = f"as many items from the past alone, which {told} {have},"
+    else:
+        so_many = "as many items from the past alone"
     mean, low, high = (signed(value, digits) for value in (gain.mean, gain.low, gain.high))
     figures = f"{mean} (95% interval {low} to {high})"
     if gain.low > 0:
-        return f"Beside as many items from the past alone it is {figures}."
+        return f"Beside {so_many} it is {figures}."
     if gain.high < 0:
         return (
-            f"But as many items from the past alone do better: beside these it is {figures}, so a "
-            "longer past serves more."
+            f"But {so_many} do better: beside these it is {figures}, so a longer past serves more."
         )
     return (
-        f"But as many items from the past alone may do as well: beside these it is {figures}, so a "
-        "longer past may serve."
+        f"But {so_many} may do as well: beside these it is {figures}, so a longer past may serve."
     )
 
 

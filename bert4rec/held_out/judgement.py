@@ -34,6 +34,10 @@ class Judged:
     ranks: np.ndarray
     bits: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Judged:
+        """Return what it says of the chosen places."""
+        return Judged(self.context, self.ranks[rows], self.bits[rows])
+
 
 def judge_places(
     recommender: Recommender, places: Places, context: str, stage: Stage | None = None

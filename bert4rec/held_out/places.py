@@ -70,6 +70,10 @@ class Places:
         """Return where the window around each place starts in its history, int64 (n,)."""
         return np.array([around.start for around in self.around(length)], dtype=np.int64)
 
+    def has_long_past(self, length: int) -> np.ndarray:
+        """Return which places have as many items before them as a window shows, bool (n,)."""
+        return np.asarray(self.positions >= length - 1)
+
     def windows(self, length: int, *, sees_future: bool = True) -> list[np.ndarray]:
         """Return the items around each place, the one there included, int64 each."""
         return [

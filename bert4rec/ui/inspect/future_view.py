@@ -17,7 +17,7 @@ from bert4rec.held_out.future_report import (
     FutureReport,
     Gain,
 )
-from bert4rec.held_out.future_words import finding, group_words, limits
+from bert4rec.held_out.future_words import finding, group_words, limits, long_past_places
 from bert4rec.plain_text import shortened
 from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.reading_table import Column, count_column, draw_table
@@ -27,7 +27,7 @@ from bert4rec.view.markdown import escape
 from bert4rec.words import caption_of, counted, number
 
 LONGEST_LABEL = 60
-GAIN = "Gain over the past"
+GAIN, LONG_GAIN = "Gain over the past", "Gain over a longer past"
 METRICS = {"ndcg": "NDCG@10", "hr": "HR@10", "bits": "Bits"}
 OWN_PROBABILITIES = "Told by the network's own probabilities, without a temperature."
 
@@ -56,12 +56,18 @@ def figure_table(report: FutureReport) -> pd.DataFrame:
     rows = _figure_rows(report)
     return pd.DataFrame(
         {
-            "what": list(rows),
+            "what": [_with_places(report, name, one) for name, one in rows.items()],
             "ndcg": [one.ndcg.told() for one in rows.values()],
             "hr": [one.hr.told() for one in rows.values()],
             "bits": [one.bits.told(2) for one in rows.values()],
         }
     )
+
+
+def _with_places(report: FutureReport, what: str, one: ContextFigures | Gain) -> str:
+    """Return what a row is of, and of how many places where it is not of all."""
+    some = long_past_places(report, one) if isinstance(one, Gain) else ""
+    return f"{what}, {some}" if some else what
 
 
 def plain_table(report: FutureReport) -> pd.DataFrame:
@@ -74,7 +80,8 @@ def plain_table(report: FutureReport) -> pd.DataFrame:
     """
     found: list[dict[str, Any]] = []
     for what, one in _figure_rows(report).items():
-        all_places = {"by": "", "group": "", "places": report.n_places, "what": what}
+        n = one.n_places if isinstance(one, Gain) else report.n_places
+        all_places = {"by": "", "group": "", "places": n, "what": what}
         found += [
             all_places | {"metric": METRICS[name]} | asdict(getattr(one, name)) for name in METRICS
         ]
@@ -95,7 +102,7 @@ def _figure_rows(report: FutureReport) -> dict[str, ContextFigures | Gain]:
     }
     rows[GAIN] = report.gain
     if report.over_long_past is not None:
-        rows["Gain over a longer past"] = report.over_long_past
+        rows[LONG_GAIN] = report.over_long_past
     return rows
 
 

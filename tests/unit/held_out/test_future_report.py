@@ -18,7 +18,7 @@ from bert4rec.held_out.future_report import (
 )
 from bert4rec.held_out.future_words import finding, limits
 from bert4rec.held_out.judgement import judge_places
-from bert4rec.held_out.places import held_out_places, middle_places
+from bert4rec.held_out.places import LONG_PAST, Places, held_out_places, middle_places
 from bert4rec.metrics import gains, interval
 from bert4rec.recommender import Recommender, load_model
 from bert4rec.runs.folder import Run
@@ -194,8 +194,8 @@ def test_it_tells_how_many_places_of_all_contexts_are_done(recommender: Recommen
     report = future_report(recommender, n_users=40, watch=lambda *step: told.append(step))
     shares = [share for _, share in told]
     assert shares == sorted(shares)
-    n_contexts = 3 if report.over_long_past is None else 4
-    n = n_contexts * report.n_places
+    n_far = 0 if report.over_long_past is None else report.over_long_past.n_places
+    n = 3 * report.n_places + n_far
     assert told[-1] == (f"looking for hidden items: {n:,} of {n:,}", 1.0)
 
 
@@ -222,11 +222,23 @@ def test_a_report_is_plain_data(recommender: Recommender) -> None:
     assert again["gain"]["ndcg"]["mean"] == report.gain.ndcg.mean
 
 
-def test_a_longer_past_is_asked_only_where_there_is_one(recommender: Recommender) -> None:
-    short = middle_places(recommender.dataset, 12, np.flatnonzero(recommender.dataset.lengths < 12))
-    assert report_places(recommender, short).over_long_past is None
-    long = middle_places(recommender.dataset, 12, np.flatnonzero(recommender.dataset.lengths > 12))
-    assert report_places(recommender, long).over_long_past is not None
+def test_a_longer_past_is_asked_only_where_it_is_as_long_as_the_window(tiny_run: Run) -> None:
+    model = load_model(tiny_run)
+    length = model.settings.max_seq_length
+    all_users = np.arange(model.dataset.n_users)
+    late = Places(model.dataset, "any", all_users, model.dataset.lengths - 2)
+    is_far = late.positions >= length - 1
+    assert 25 <= is_far.sum() < len(late)
+    report = report_places(model, late)
+    assert report.over_long_past is not None
+    far = late.take(is_far)
+    # There, and nowhere else, it shows as many items as both sides do.
+    assert report.over_long_past == report_places(model, far).over_long_past
+    n_shown = {len(items) for items, _ in far.shown(LONG_PAST, length)}
+    assert n_shown == {len(items) for items, _ in far.shown("both", length)} == {length}
+    assert f"which {is_far.sum()} places have" in finding(replace(report, verdict="matters"))
+    few = late.take(np.concatenate([np.flatnonzero(is_far)[:24], np.flatnonzero(~is_far)]))
+    assert report_places(model, few).over_long_past is None
 
 
 def test_a_network_that_sees_the_past_alone_is_told(
