@@ -17,6 +17,7 @@ from bert4rec.comparing.comparison import (
     plain_rows,
 )
 from bert4rec.comparing.figures import MAIN_METRIC
+from bert4rec.comparing.paired import LEVEL
 from bert4rec.comparing.verdict_findings import (
     MIN_USERS,
     SHORT_HISTORY,
@@ -78,6 +79,13 @@ class Verdict:
     def headline(self) -> str:
         """The verdict in a few words."""
         return BEATEN_BY[self.name][1] if self.is_beaten else HEADLINES[self.name]
+
+    @property
+    def better_rival(self) -> str:
+        """What the strongest rival is called that is surely better; empty where none is."""
+        rivals = [one.figures for one in self.findings if "lead" in one.figures]
+        better = [told for told in rivals if told["lead"] < 0 and told["p"] < LEVEL]
+        return str(better[0]["title"]) if better else ""
 
     @property
     def sentences(self) -> list[str]:

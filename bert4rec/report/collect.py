@@ -54,12 +54,14 @@ class Report:
         groups: The same runs by dataset.
         verdict: Sentences on what the model is good for and what not; may be empty.
         made_at: ISO moment, UTC.
+        better_rival: What that comparison found to be surely better than the model, if anything.
     """
 
     runs: tuple[RunFacts, ...]
     groups: tuple[DataGroup, ...]
     verdict: tuple[str, ...]
     made_at: str
+    better_rival: str = ""
 
 
 def collect(
@@ -92,10 +94,12 @@ def collect(
         members = tuple(one for one in facts if one.fingerprint == fingerprint)
         groups.append(_group(members, seed, part))
     made_at = now_text()
+    better_rival = ""
     if verdict is None:
         kept = kept_verdict([one.run for one in facts])
         verdict = kept.sentences if kept is not None else ()
-    return Report(facts, tuple(groups), tuple(verdict), made_at)
+        better_rival = kept.better_rival if kept is not None else ""
+    return Report(facts, tuple(groups), tuple(verdict), made_at, better_rival)
 
 
 def _group(runs: tuple[RunFacts, ...], seed: int, watch: Watch) -> DataGroup:

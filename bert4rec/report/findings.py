@@ -83,17 +83,34 @@ def _amount(group: DataGroup) -> str:
     n_users, n_items = told.get("n_users"), told.get("n_items")
     if n_users is None or n_items is None:
         return f"the data set {clean(group.name, 40)}"
-    n = told.get("n_interactions", 0)
-    return (
-        f"{counted(int(n), 'choice')} of {counted(int(n_users), 'person', 'people')} among"
-        f" {counted(int(n_items), 'item')}"
-    )
+    n, splits = int(told.get("n_interactions", 0)), [_trained_on(one) for one in group.runs]
+    # The others are held out, to judge by.
+    trained = splits[0] if all(one == splits[0] for one in splits) else None
+    choices = f"parts of {counted(n, 'choice')}"
+    if trained is not None:
+        choices, n_users = f"{trained[0]:,} of {counted(n, 'choice')}", trained[1]
+    people = counted(int(n_users), "person", "people")
+    return f"{choices}, by {people} among {counted(int(n_items), 'item')}"
+
+
+def _trained_on(one: RunFacts) -> tuple[int, int] | None:
+    """Return how many choices trained a run, and of how many people; None for an old run."""
+    split = (dict(one.curves.started) | dict(one.summary or {})).get("split") or {}
+    if "n_train" not in split or "n_train_users" not in split:
+        return None
+    return int(split["n_train"]), int(split["n_train_users"])
 
 
 def headline(report: Report) -> str:
     """Return the main finding, in a sentence."""
     if len(report.runs) == 1:
-        return run_finding(report.runs[0])
+        found = run_finding(report.runs[0])
+        if not report.better_rival:
+            return found
+        return (
+            f"{found} User by user, {clean(report.better_rival, 40)} is clearly better than the"
+            " model by NDCG@10 on the same test items: see what it is good for, and what not."
+        )
     judged = [one for one in report.runs if NETWORK in one.judged]
     if not judged:
         return "None of them has been judged on the test items yet."

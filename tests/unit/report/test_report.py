@@ -11,7 +11,8 @@ import pytest
 
 from bert4rec.baselines.titles import NETWORK
 from bert4rec.comparing.compare import compare
-from bert4rec.comparing.verdict import kept_verdict, reach_verdict
+from bert4rec.comparing.verdict import Verdict, kept_verdict, reach_verdict
+from bert4rec.comparing.verdict_findings import Finding
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import RunError, UnwritableError
 from bert4rec.explain import predict_masked
@@ -24,6 +25,7 @@ from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
 from bert4rec.recommender import load_model
+from bert4rec.report import collect as collecting
 from bert4rec.report import item_map
 from bert4rec.report.collect import collect
 from bert4rec.report.findings import (
@@ -33,11 +35,13 @@ from bert4rec.report.findings import (
     headline,
     map_finding,
     popularity_finding,
+    run_finding,
 )
 from bert4rec.report.gallery import KINDS, Example, Gallery, _middle_ranks, choose_rows
 from bert4rec.report.page import render, report_html, write_report
 from bert4rec.report.sections import TABLE_METRICS
 from bert4rec.report.text import clean
+from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
 from bert4rec.words import metric_name
@@ -231,6 +235,38 @@ def test_a_comparison_that_lacks_a_kind_of_rival_hides_no_verdict(
     full = compare([run], RIVALS, workspace=run.workspace)
     compare([run], ["transitions"], workspace=run.workspace)
     assert kept_verdict([run]) == reach_verdict(full)
+
+
+@pytest.mark.parametrize(("lead", "p", "told"), [(-0.1, 0.01, True), (-0.1, 0.2, False)])
+def test_a_main_finding_does_not_hide_a_rival_that_a_comparison_found_to_be_better(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch, lead: float, p: float, told: bool
+) -> None:
+    others = [Finding("0."), Finding("1.", figures={"title": "Popularity", "lead": 0.3, "p": 0.01})]
+    ease = Finding("2.", figures={"title": "EASE", "lead": lead, "p": p})
+    verdict = Verdict("similarity", tiny_run.id, (*others, ease))
+    monkeypatch.setattr(collecting, "kept_verdict", lambda _: verdict)
+    report = collect([tiny_run])
+    assert run_finding(report.runs[0]) in headline(report)
+    assert ("EASE is clearly better than the model" in headline(report)) == told
+    assert headline(report) in Page(render(report)).text
+
+
+def test_a_report_says_how_much_trained_and_not_how_much_there_is(tiny_run: Run) -> None:
+    report = collect([tiny_run])
+    split = tiny_run.summary()["split"]
+    n = tiny_run.summary()["n_interactions"]
+    assert split["n_train"] < n
+    assert f"learned from {split['n_train']:,} of {n:,} choices, by " in about(report)
+    (group,) = report.groups
+    old = replace(group.runs[0], summary=None, curves=Curves())
+    assert "learned from the data set" in about(
+        replace(report, groups=(replace(group, runs=(old,)),))
+    )
+    bare = {name: value for name, value in tiny_run.summary().items() if name != "split"}
+    old = replace(old, summary=bare)
+    assert f"learned from parts of {n:,} choices, by " in about(
+        replace(report, groups=(replace(group, runs=(old,)),))
+    )
 
 
 def test_a_verdict_is_about_the_runs_of_the_report_alone(tiny_run: Run, tmp_path: Path) -> None:
