@@ -40,6 +40,9 @@ BATCH_ROWS = 1024
 class Recommender:
     """A trained network with its dataset's items. Several threads may use one.
 
+    Its `is_calibrated` says whether probabilities are told with temperatures, or are known to be
+    true enough without; else they are the network's own, and nobody knows how true.
+
     Args:
         network: Put into evaluation mode and left there.
         dataset: Names the items; its users can be asked for by id.
@@ -63,6 +66,7 @@ class Recommender:
         self.settings = settings
         self.run = run
         self.epoch = epoch
+        self.is_calibrated = False
 
     def with_temperatures(self, temperatures: Temperatures) -> Recommender:
         """Return the same network with other probabilities; ranks, logits and vectors stay.
@@ -76,6 +80,7 @@ class Recommender:
         other.scorer = NetworkScorer(network, choice, temperatures=temperatures)
         # Counted once for both.
         other.training = self.training
+        other.is_calibrated = bool(temperatures)
         return other
 
     def calibrated(self) -> Recommender:
@@ -84,7 +89,11 @@ class Recommender:
         They are those of the best weights; see `held_out.calibration`.
         """
         kept = None if self.run is None else self.run.temperatures()
-        return self.with_temperatures(kept) if kept else self
+        if kept is None:
+            return self
+        told = self.with_temperatures(kept)
+        told.is_calibrated = True
+        return told
 
     @property
     def vocabulary(self) -> Vocabulary:

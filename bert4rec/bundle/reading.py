@@ -64,7 +64,8 @@ class Bundle:
         kind: What the run is for.
         settings: The run's own.
         removes_seen: Whether seen items leave recommendations by default.
-        run_temperatures: What divides the scores, by what is shown, where that pays.
+        run_temperatures: What divides the scores, by what is shown, where that pays; None where
+            nobody looked for it.
     """
 
     id: str
@@ -72,10 +73,10 @@ class Bundle:
     kind: Any
     settings: Hyperparameters
     removes_seen: bool
-    run_temperatures: Temperatures
+    run_temperatures: Temperatures | None
 
-    def temperatures(self) -> Temperatures:
-        """Return what divides the run's scores where that pays."""
+    def temperatures(self) -> Temperatures | None:
+        """Return what divides the run's scores where that pays; None where nobody looked for it."""
         return self.run_temperatures
 
     def policy(self) -> Policy:
@@ -280,8 +281,9 @@ def _bundle(manifest: Mapping[str, Any], settings: Hyperparameters, policy: Poli
     given = {name for name in manifest["given_settings"] if isinstance(name, str)}
     own = Hyperparameters.model_construct(given & settings.model_fields_set, **dict(settings))
     run = manifest["run"]
-    # What was exported before has none.
-    temperatures = _read(MANIFEST, lambda: of_documents(manifest.get("temperatures", [])))
+    # Of a run of which nobody looked for any there are none.
+    kept = manifest.get("temperatures")
+    temperatures = None if kept is None else _read(MANIFEST, lambda: of_documents(kept))
     return Bundle(run["id"], run["name"], policy.kind, own, manifest["removes_seen"], temperatures)
 
 

@@ -127,7 +127,7 @@ def _open_once(folder: Path, run: Run, model: Recommender) -> None:
 
 
 def _manifest(run: Run, model: Recommender) -> dict[str, Any]:
-    config = run.config()
+    config, kept = run.config(), run.temperatures()
     return {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -139,7 +139,7 @@ def _manifest(run: Run, model: Recommender) -> dict[str, Any]:
         "n_items": len(model.vocabulary),
         "removes_seen": model.removes_seen,
         "given_settings": sorted(config["settings"]),
-        "temperatures": as_documents(run.temperatures() or {}),
+        **({} if kept is None else {"temperatures": as_documents(kept)}),
     }
 
 

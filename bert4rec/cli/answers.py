@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bert4rec.cli.progress import Noting
-from bert4rec.cli.terminal import shared_options, show, table, wrong_use
+from bert4rec.cli.terminal import next_step, shared_options, show, table, wrong_use
 from bert4rec.errors import FormatError, SettingsError
 from bert4rec.files import expanded, is_there
 
 if TYPE_CHECKING:
+    from bert4rec.model_source import Source
     from bert4rec.recommender import Recommender
     from bert4rec.suggestions import Suggestion
 
@@ -63,8 +64,14 @@ def recommend(
     history = _history_of(model, str(user)) if given is None else given
     remove_seen = None if keep_seen is None else not keep_seen
     found = model.recommend(history, k, remove_seen=remove_seen)
-    document = {"run": id_of(model), "user": user, "items": history}
-    show(document | {"recommendations": _as_documents(found)}, _suggestion_lines(found))
+    document = {
+        "run": id_of(model),
+        "user": user,
+        "items": history,
+        "calibrated": model.is_calibrated,
+        "recommendations": _as_documents(found),
+    }
+    show(document, [*_suggestion_lines(found), *calibration_notes(model)])
 
 
 def _parse_history(text: str) -> list[str]:
@@ -96,6 +103,23 @@ def _history_of(model: Recommender, user: str) -> list[str]:
 def id_of(model: Recommender) -> str | None:
     """Return the id of the run that a model came from."""
     return None if model.run is None else model.run.id
+
+
+def calibration_notes(model: Recommender) -> list[str]:
+    """Return a line where probabilities are the network's own, with what to do about it."""
+    return [] if model.is_calibrated else own_notes(model.run)
+
+
+def own_notes(source: Source | None) -> list[str]:
+    """Return that line of what a model came from, where nobody looked for temperatures."""
+    from bert4rec.runs.folder import Run
+
+    own = "Note: probabilities are the network's own, which nobody has calibrated."
+    if not isinstance(source, Run):
+        return [f"{own} Calibrate its run with --keep, and export that again."]
+    if source.summary() is None:
+        return [own]
+    return [f"{own} {next_step('calibration', source.id, '--keep')}"]
 
 
 def _as_documents(found: Sequence[Suggestion]) -> list[dict[str, Any]]:
@@ -131,9 +155,11 @@ def fill(run: str, items: str, k: int, workspace: Path) -> None:
     document = {
         "run": id_of(model),
         "items": sequence,
+        "calibrated": model.is_calibrated,
         "gaps": [{"position": at, "suggestions": _as_documents(found)} for at, found in gaps],
     }
-    show(document, [line for at, found in gaps for line in _gap_lines(at, found, len(gaps))])
+    lines = [line for at, found in gaps for line in _gap_lines(at, found, len(gaps))]
+    show(document, [*lines, *calibration_notes(model)])
 
 
 def _gap_lines(position: int, found: Sequence[Suggestion], n_gaps: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bert4rec.cli.answers import GAP_HELP, id_of, load_run, typed_items
+from bert4rec.cli.answers import GAP_HELP, calibration_notes, id_of, load_run, typed_items
 from bert4rec.cli.terminal import bundled, shared_options, show, table, wrong_use
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def compose(run: str, asked: Asked, out: str | None, workspace: Path) -> None:
         with writing_explained(Path(out).parent):
             write_text(Path(out), text)
     head = {"run": id_of(model), "user": asked.user, "method": asked.method, "out": out}
-    notes = [f"Note: {note}" for note in found.notes]
+    notes = [*(f"Note: {note}" for note in found.notes), *calibration_notes(model)]
     wrote = [f"Wrote {out}"] if out else []
+    document |= {"calibrated": model.is_calibrated}
     show(head | document, [*_lines(document["places"]), *notes, *wrote])
 
 

@@ -10,10 +10,14 @@ import click
 
 from bert4rec.cli.answers import load_run
 from bert4rec.cli.progress import StageProgress
-from bert4rec.cli.terminal import Command, shared_options, show, table
+from bert4rec.cli.terminal import Command, shared_options, show, table, wrong_use
 
 if TYPE_CHECKING:
+    from bert4rec.held_out.calibration import Calibration
     from bert4rec.held_out.future_report import FutureReport
+    from bert4rec.model_source import Source
+    from bert4rec.runs.folder import Run
+    from bert4rec.temperatures import Temperatures
 
 N_USERS = 1000
 HIDDEN = ("unseen_users", "test", "validation", "trained")
@@ -109,28 +113,79 @@ def _lines(report: FutureReport, answer: str, bounds: Sequence[str]) -> list[str
 @click.command()
 @click.argument("run")
 @drawing_options
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Have all answers of RUN use what pays, as if the end of its training had found it.",
+)
 @shared_options
 def calibration(
-    run: str, hidden: str | None, n_users: int | None, seed: int, workspace: Path
+    run: str, hidden: str | None, n_users: int | None, seed: int, keep: bool, workspace: Path
 ) -> None:
     """Say whether the probabilities of RUN are what they say.
 
     RUN is a run's id, name or folder, or `last`. Of all items listed with a probability of 20%, a
     fifth should be the hidden one. A temperature for each context, and by how many items it shows,
-    is fitted on half of the users and judged on the others.
+    is fitted on half of the users and judged on the others. A training keeps what pays at its end,
+    and --keep that of a run from before.
     """
+    if keep and (hidden, n_users, seed) != (None, None, 0):
+        wrong_use("--keep draws as a training does: leave --hidden, --users and --seed out")
     from bert4rec.held_out.calibration import calibrate
+    from bert4rec.temperatures import as_documents
+
+    source: Source | None
+    if keep:
+        source, found = _kept(workspace, run)
+    else:
+        model = load_run(workspace, run)
+        with StageProgress() as watch:
+            found = calibrate(model, hidden, n_users=n_users or N_USERS, seed=seed, watch=watch)
+        source = model.run
+    used = None if source is None else source.temperatures()
+    said = _said(found, used)
+    document = {
+        "run": None if source is None else source.id,
+        "findings": said,
+        "calibrated": used is not None,
+        "kept": None if used is None else as_documents(used),
+    }
+    show(document | found.as_dict(), [*said, "", *_calibration_table(found)])
+
+
+def _kept(workspace: Path, name: str) -> tuple[Run, Calibration]:
+    from bert4rec.runs.registry import find_run
+
+    run = find_run(workspace, name)
+    with StageProgress(f"opening {name}") as watch:
+        from bert4rec.held_out.kept_temperatures import keep_temperatures
+
+        return run, keep_temperatures(run, watch=watch)
+
+
+def _said(found: Calibration, used: Temperatures | None) -> list[str]:
+    """Return what was found, and what of it the answers of the run use."""
     from bert4rec.held_out.calibration_words import (
         calibration_finding,
-        shown_words,
+        divisor_words,
         temperature_finding,
     )
 
-    model = load_run(workspace, run)
-    with StageProgress() as watch:
-        found = calibrate(model, hidden, n_users=n_users or N_USERS, seed=seed, watch=watch)
-    said = [calibration_finding(found), temperature_finding(found)]
-    document = {"run": None if model.run is None else model.run.id, "findings": said}
+    is_used = used == found.temperatures
+    # Answers are told without, whatever would pay.
+    shown = found if used else found.using({})
+    said = [calibration_finding(shown), temperature_finding(found, is_used=is_used)]
+    if used is None:
+        said.append("Answers use no temperature, as none was kept; --keep keeps what pays.")
+    elif not is_used:
+        kept = f"scores divided by {divisor_words(used)}" if used else "no temperature"
+        said.append(f"Answers use what was kept: {kept}.")
+    return said
+
+
+def _calibration_table(found: Calibration) -> list[str]:
+    from bert4rec.held_out.calibration_words import shown_words
+
     rows = [
         (
             shown_words(one.shown),
@@ -152,6 +207,6 @@ def calibration(
         "temperature",
         "error with it",
         "bits saved",
-        "used",
+        "pays",
     )
-    show(document | found.as_dict(), [*said, "", *table(head, rows)])
+    return table(head, rows)

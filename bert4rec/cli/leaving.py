@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bert4rec.cli.answers import id_of, load_run
+from bert4rec.cli.answers import id_of, load_run, own_notes
 from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import shared_options, show, wrong_use
 from bert4rec.files import expanded
@@ -62,8 +62,10 @@ def _bundle(workspace: Path, run: str, out: Path) -> tuple[dict[str, Any], list[
     found, path = find_run(workspace, run), expanded(out).resolve()
     with StageProgress("opening the run") as watch:
         files = export_bundle(found, path, watch=watch)
-    document = {"run": found.id, "out": str(path), "files": files}
-    return document, [f"Wrote {path}, {size(path.stat().st_size)}"]
+    is_calibrated = found.temperatures() is not None
+    notes = [] if is_calibrated else own_notes(found)
+    document = {"run": found.id, "out": str(path), "files": files, "calibrated": is_calibrated}
+    return document, [f"Wrote {path}, {size(path.stat().st_size)}", *notes]
 
 
 def _onnx(workspace: Path, run: str, out: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bert4rec.cli.answers import id_of, load_run
+from bert4rec.cli.answers import calibration_notes, id_of, load_run
 from bert4rec.cli.terminal import answer, bundled, refuse_no_host, shared_options, tell, wants_json
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -71,15 +71,18 @@ def serve(ctx: click.Context, run: str, offered: Offered, workspace: Path) -> No
     from bert4rec.serving.server import serve as listen
 
     model = load_run(workspace, run, device=offered.device, n_threads=offered.threads)
-    is_json = wants_json()
+    is_json, notes = wants_json(), calibration_notes(model)
 
     def say(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         if is_json:
-            answer(ctx, {"run": id_of(model), "host": host, "port": port})
+            told = {"run": id_of(model), "host": host, "port": port}
+            answer(ctx, told | {"calibrated": model.is_calibrated})
         tell(f"Serving {id_of(model) or run} on http://{shown}:{port}; Ctrl+C ends it.")
         if host not in LOCAL:
             tell("Whoever reaches this address may ask: there is no password.")
+        for note in notes:
+            tell(note)
 
     try:
         listen(

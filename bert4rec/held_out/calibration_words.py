@@ -76,13 +76,19 @@ def _of_bin(one: Bin) -> str:
     )
 
 
-def temperature_finding(found: Calibration) -> str:
-    """Return which temperatures are used and which do not pay, and on what that was measured."""
+def temperature_finding(found: Calibration, *, is_used: bool = True) -> str:
+    """Return which temperatures are used and which do not pay, and on what that was measured.
+
+    Args:
+        found: What was found.
+        is_used: Whether answers are told with what pays; else it is said that it would pay.
+    """
     if not found.n_fitted:
         return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
     used = found.temperatures
     if used:
-        said = f"Scores are divided by {divisor_words(used)}, which changes no rank."
+        how = "Scores are divided by" if is_used else "It would pay to divide scores by"
+        said = f"{how} {divisor_words(used)}, which changes no rank."
         said += "" if len(used) == len(found.groups) else " Elsewhere none pays."
     else:
         said = "No temperature is used: none of those that were fitted pays."

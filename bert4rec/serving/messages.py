@@ -157,7 +157,8 @@ class Suggested(Message):
     title: str
     score: float = Field(description="The network's logit: bigger is more expected.")
     probability: float = Field(
-        description="Softmax over the whole catalogue, of logits over the run's temperature."
+        description="Softmax over the whole catalogue, of logits over the run's temperature where "
+        "it has one; see `calibrated` of /health."
     )
     seen: bool = Field(description="Whether the sequence holds it already.")
 
@@ -205,6 +206,10 @@ class Health(Message):
     n_items: int
     n_users: int
     window: int = Field(description="Items of a history that the network reads.")
+    calibrated: bool = Field(
+        description="Whether probabilities are calibrated on hidden items where that pays; else "
+        "they are the network's own and may be far too high or too low."
+    )
     device: str
 
 

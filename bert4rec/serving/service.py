@@ -138,6 +138,7 @@ class Answers:
             n_items=len(model.vocabulary),
             n_users=model.dataset.n_users,
             window=model.settings.max_seq_length,
+            calibrated=model.is_calibrated,
             device=model.scorer.choice.device,
         )
 

@@ -117,6 +117,18 @@ def test_health_says_with_which_model(client: TestClient, tiny_run: Run) -> None
     assert found["window"] == 12
 
 
+def test_health_says_whether_the_probabilities_that_it_answers_are_calibrated(
+    tiny_run: Run, tmp_path: Path
+) -> None:
+    run = copied(tiny_run, tmp_path / "w")
+    for temperatures, is_calibrated in ((None, False), ({}, True), (alike(2.0), True)):
+        keep(run, temperatures)
+        with TestClient(create_service(bert4rec.load(run))) as client:
+            # Kept too late for this service.
+            keep(run, {})
+            assert client.get("/health").json()["calibrated"] is is_calibrated
+
+
 def test_a_title_that_several_items_have_is_refused_with_their_ids() -> None:
     with TestClient(create_service(namesakes_recommender())) as client:
         asked = {"queries": [{"items": ["b1"], "candidates": ["b2", "Emma"]}]}

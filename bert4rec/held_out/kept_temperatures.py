@@ -1,0 +1,65 @@
+"""Temperatures of a run that ended before they were looked for: found late, and kept."""
+
+from __future__ import annotations
+
+from bert4rec.errors import RunError
+from bert4rec.files import writing_explained
+from bert4rec.held_out.calibration import Calibration, calibrate
+from bert4rec.json_files import write_json
+from bert4rec.recommender import load_model
+from bert4rec.runs.folder import Run
+from bert4rec.runs.lock import held
+from bert4rec.runs.status import ACTIVE_STATES
+from bert4rec.stages import Watch
+from bert4rec.temperatures import as_documents
+
+
+def keep_temperatures(run: Run, *, watch: Watch | None = None) -> Calibration:
+    """Calibrate the best weights of a run that has ended, and keep in its summary what pays.
+
+    From then on all answers are told with it, as if the end of the training had found it. A run
+    that has temperatures, or of which its end found that none pays, keeps what it has.
+
+    Args:
+        run: The run.
+        watch: Told how far it has come.
+
+    Returns:
+        The calibration, of the draw that the end of a training makes.
+
+    Raises:
+        RunError: the run has not ended, or has no report to keep it with.
+        SettingsError: no history has a place for it.
+        NotFoundError: the run's dataset or checkpoint is not there.
+    """
+    check_ended(run)
+    with held(run.folder):
+        # Another process may have taken it up since.
+        check_ended(run)
+        found = calibrate(load_model(run), watch=watch)
+        summary = run.summary()
+        if summary is not None and run.temperatures() is None:
+            with writing_explained(run.folder):
+                kept = {"temperatures": as_documents(found.temperatures)}
+                write_json(run.folder / "summary.json", summary | kept)
+            run.log("probabilities are calibrated after its end")
+    return found
+
+
+def check_ended(run: Run) -> None:
+    """Refuse a run whose end has written nothing that temperatures could be kept with.
+
+    Raises:
+        RunError: so it is.
+    """
+    state = run.status().state
+    if state in ACTIVE_STATES:
+        raise RunError(
+            f"run {run.name!r} is {state}: its end looks for temperatures by itself",
+            fix="Wait for its end.",
+        )
+    if run.summary() is None:
+        raise RunError(
+            f"run {run.name!r} is {state} and has no report to keep temperatures with",
+            fix=f"Let it go on to its end: bert4rec train --resume {run.id}",
+        )
