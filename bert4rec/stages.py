@@ -32,6 +32,18 @@ def uncounted(doing: str) -> str:
     return _COUNT.sub("", doing)
 
 
+def rising(watch: Watch) -> Watch:
+    """Return what hears of work some of which may be done twice: its share never falls."""
+    reached = 0.0
+
+    def tell(doing: str, share: float) -> None:
+        nonlocal reached
+        reached = max(reached, share)
+        watch(doing, reached)
+
+    return tell
+
+
 class Stage:
     """A part of some work, whose rows several threads may do.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bert4rec.cli.log_options import LogOptions, log_options
+from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, is_file, is_there
@@ -29,15 +30,17 @@ def read_dataset(
     reading.check(log)
     settings = reading.settings()
     tell(f"reading {log}")
-    return prepare_log(
-        log,
-        items=reading.item_table(log),
-        roles=reading.roles(log),
-        form=reading.form,
-        name=name,
-        workspace=workspace,
-        settings=settings,
-    )
+    with StageProgress() as watch:
+        return prepare_log(
+            log,
+            items=reading.item_table(log),
+            roles=reading.roles(log),
+            form=reading.form,
+            name=name,
+            workspace=workspace,
+            settings=settings,
+            watch=watch,
+        )
 
 
 def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceDataset:

@@ -9,18 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from bert4rec.files import temporary_folder_beside
+from bert4rec.stages import Watch
 
 LEAST_MEMORY_BYTES = 400 << 20
 TMP = "tmp"
 ROWS_STREAMED = 1_000_000
 # What the reader may have ready while the rows before are being looked at.
 STREAM_BUFFER = "64MB"
+LOOK_EVERY_S = 0.2
 # A name or a text in SQL, in which `$` means nothing, or a parameter.
 PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w+)""")
 
@@ -90,7 +93,9 @@ class Connection:
         limit = "50%" if memory_bytes is None else f"{max(memory_bytes, LEAST_MEMORY_BYTES)}B"
         self.duckdb.execute(
             f"SET memory_limit = '{limit}'; SET TimeZone = 'UTC';"
-            f" SET streaming_buffer_size = '{STREAM_BUFFER}'; SET enable_progress_bar = false"
+            f" SET streaming_buffer_size = '{STREAM_BUFFER}';"
+            # Without the bar it would not count how far a statement is.
+            " SET enable_progress_bar = true; SET enable_progress_bar_print = false"
         )
         # It would make the reader reject lines whose text is not of the type that is tried.
         for (name,) in self.rows(
@@ -122,6 +127,32 @@ class Connection:
         """
         # A statement with parameters would be carried out to its end, and its rows held, first.
         return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
+
+    @contextmanager
+    def told(self, watch: Watch, doing: str) -> Iterator[None]:
+        """Have somebody told, now and then, how far the statement is that is carried out.
+
+        Args:
+            watch: Told by a thread of its own.
+            doing: What it is for.
+        """
+        ended = Event()
+
+        def look() -> None:
+            while not ended.wait(LOOK_EVERY_S):
+                percent = self.duckdb.query_progress()
+                # Nothing is under way between two statements, or it cannot tell.
+                if percent >= 0:
+                    watch(doing, min(percent / 100, 1.0))
+
+        looking = Thread(target=look, name="reading", daemon=True)
+        watch(doing, 0.0)
+        looking.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            looking.join()
 
     def close(self) -> None:
         """Close the database and remove what it spilled; the folder above is others' too."""

@@ -12,10 +12,13 @@ from bert4rec.data.id_coder import MISSING
 from bert4rec.data.log import InteractionLog
 from bert4rec.data.row_order import OrderedRows
 from bert4rec.errors import LogError, SettingsError
+from bert4rec.stages import Watch, tell_nobody, within
 
 # What a count can be limited to.
 MOST_ROWS = 1_000_000_000
 N_EVENTS_SHOWN = 12
+# Share of the filtering that is done once the rows are in order.
+ORDERED_SHARE = 0.8
 
 
 class PrepareSettings(BaseModel):
@@ -110,7 +113,9 @@ class Filtered:
     n_of_item: np.ndarray
 
 
-def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
+def filter_log(
+    log: InteractionLog, settings: PrepareSettings, *, watch: Watch = tell_nobody
+) -> Filtered:
     """Apply the filters to a log's rows and say what each left out.
 
     The log itself stays as it is, so that settings can be tried one after the other. Of what was
@@ -125,7 +130,8 @@ def filter_log(log: InteractionLog, settings: PrepareSettings) -> Filtered:
     is_wanted, unwanted = _wanted(log, settings)
     steps += unwanted
     drops = settings.drop_duplicates and log.has_times
-    ordered = log.ordered(is_wanted, drop_duplicates=drops)
+    ordered = log.ordered(is_wanted, drop_duplicates=drops, watch=within(watch, 0.0, ORDERED_SHARE))
+    watch("leaving out what is too short or too rare", ORDERED_SHARE)
     if drops:
         steps.append(_step("duplicate", ordered.n_duplicates, "same user, item and time"))
     left = _Left(ordered, len(log.rows.item_ids))

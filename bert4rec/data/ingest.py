@@ -33,6 +33,7 @@ from bert4rec.data.staged_columns import staged_columns
 from bert4rec.data.staged_rows import Refused, RowStager, StagedRows
 from bert4rec.data.times import OF_A_TIME_TYPE, TimeReading, are_plain_numbers, read_times
 from bert4rec.errors import Bert4RecError, LogError
+from bert4rec.stages import Watch, rising, tell_nobody
 
 # Paths in the messages of the reader.
 FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
@@ -58,13 +59,16 @@ class Ingested:
         return self.rows.n_rows + self.n_rejected
 
 
-def ingest(connection: Connection, source: Source, roles: Roles) -> Ingested:
+def ingest(
+    connection: Connection, source: Source, roles: Roles, *, watch: Watch = tell_nobody
+) -> Ingested:
     """Stage the rows of a source as `stage` does, and check that they are of use as a log.
 
     Raises:
         LogError: the source cannot be used as it is.
     """
-    found = stage(connection, source, roles)
+    with connection.told(rising(watch), "reading"):
+        found = stage(connection, source, roles)
     _check(found, source)
     return found
 

@@ -38,6 +38,7 @@ from bert4rec.data.source import (
 )
 from bert4rec.data.staged_rows import StagedRows
 from bert4rec.files import find_workspace, writing_explained
+from bert4rec.stages import Watch, tell_nobody, within
 
 __all__ = [
     "FORMS",
@@ -54,6 +55,8 @@ __all__ = [
 
 N_PREVIEW_ROWS = 20
 MOST_MEMORY_BYTES = 4 << 30
+# Share of a reading that is done once the files have been looked through.
+LOOKED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -181,12 +184,19 @@ class InteractionLog:
         """Whether the interactions have times; else file order is the order."""
         return self.roles.time is not None
 
-    def ordered(self, is_wanted: np.ndarray | None, *, drop_duplicates: bool) -> OrderedRows:
+    def ordered(
+        self,
+        is_wanted: np.ndarray | None,
+        *,
+        drop_duplicates: bool,
+        watch: Watch = tell_nobody,
+    ) -> OrderedRows:
         """Return the rows by user and time; the columns of those before are removed.
 
         Args:
             is_wanted: Which rows to take, bool of shape (n_rows,); all if None.
             drop_duplicates: Leave out a row whose user, item and time an earlier one has.
+            watch: Told how far it has come.
 
         Raises:
             UnwritableError: the disk is full.
@@ -200,7 +210,11 @@ class InteractionLog:
             folder = self.rows.folder.with_name(f"ordered-{secrets.token_hex(4)}")
             with writing_explained(folder):
                 self._orders[key] = order_rows(
-                    self.rows, folder, is_wanted=is_wanted, drop_duplicates=drop_duplicates
+                    self.rows,
+                    folder,
+                    is_wanted=is_wanted,
+                    drop_duplicates=drop_duplicates,
+                    watch=watch,
                 )
         return self._orders[key]
 
@@ -257,14 +271,16 @@ def read_source(
     *,
     source_hash: str | None = None,
     workspace: Path | None = None,
+    watch: Watch = tell_nobody,
 ) -> InteractionLog:
     """Read an opened source with checked roles."""
+    watch("looking the files through", 0.0)
     source = looked_through(source)
     # Packed files are looked through to their end here, before anything is made of them.
     source_hash = source_hash or hash_source(source, roles)
     connection = Connection(workspace or find_workspace(), memory_bytes=_memory_for(source))
     try:
-        found = ingest(connection, source, roles)
+        found = ingest(connection, source, roles, watch=within(watch, LOOKED_SHARE, 1.0))
         refuse_changed(source)
     except BaseException:
         connection.close()

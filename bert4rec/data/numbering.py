@@ -11,6 +11,7 @@ from bert4rec.data.dataset import begin_array
 from bert4rec.data.filters import Filtered
 from bert4rec.data.row_order import ROWS_SORTED, wanted_chunks
 from bert4rec.data.staged_rows import StagedRows
+from bert4rec.stages import Stage, Watch, tell_nobody
 
 ITEMS, TIMES = "items.npy", "times_s.npy"
 
@@ -36,12 +37,15 @@ class NumberedRows:
     n_of_item: np.ndarray
 
 
-def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
+def number_rows(
+    rows: StagedRows, filtered: Filtered, *, watch: Watch = tell_nobody
+) -> NumberedRows:
     """Give who is left their indices, in the order in which the log first names them.
 
     Args:
         rows: The log's rows.
         filtered: What is left of them.
+        watch: Told how far it has come.
 
     Cost: a pass over the ordered rows, and one over the log's until all have been named, which
     is left out where nobody was left out.
@@ -52,6 +56,7 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
     folder = filtered.ordered.folder
     has_times = "n" in rows.columns
     n_times = filtered.n_kept if has_times else 0
+    stage = Stage(watch, "numbering users and items", filtered.n_kept)
     with (folder / ITEMS).open("wb") as to_items, (folder / TIMES).open("wb") as to_times:
         begin_array(to_items, np.int32, filtered.n_kept)
         begin_array(to_times, np.float64, n_times)
@@ -59,10 +64,12 @@ def number_rows(rows: StagedRows, filtered: Filtered) -> NumberedRows:
             idx = item_idx.take(filtered.ordered.at("i", places))
             is_kept = idx > 0
             keeps_all = bool(is_kept.all())
-            to_items.write((idx if keeps_all else idx[is_kept]).data)
+            idx = idx if keeps_all else idx[is_kept]
+            to_items.write(idx.data)
             if has_times:
                 times = filtered.ordered.at("n", places)
                 to_times.write(rows.seconds(times if keeps_all else times[is_kept]).data)
+            stage.add(len(idx))
     return NumberedRows(
         items=np.load(folder / ITEMS, mmap_mode="r"),
         times_s=np.load(folder / TIMES, mmap_mode="r") if has_times else None,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,24 +21,22 @@ from bert4rec.data.filters import (
 )
 from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import hash_source
-from bert4rec.data.item_table import ItemTable, about_items, hash_items, read_item_table
+from bert4rec.data.item_table import ItemTable, about_items, read_item_table
 from bert4rec.data.log import InteractionLog, read_source, resolve_roles
 from bert4rec.data.numbering import number_rows
+from bert4rec.data.origin import MarkedLog, describe_origin
 from bert4rec.data.rejects import Reject
 from bert4rec.data.roles import Roles
 from bert4rec.data.source import Source, open_source
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError, FormatError, LogError, NotFoundError
 from bert4rec.files import find_workspace, remove_abandoned, writing_explained
-from bert4rec.moments import now_text
 from bert4rec.names import checked_name
+from bert4rec.stages import Watch, tell_nobody, within
 
 __all__ = ["Filtered", "PrepareSettings", "filter_log", "parse_prepare_settings", "prepare"]
 
-# Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 7
 N_REJECTS_IN_MANIFEST = 20
-N_FILES_IN_MANIFEST = 100
 # The filters, and what to do where they leave too little.
 FILTERS = {
     "event": "keep more events",
@@ -51,10 +47,14 @@ FILTERS = {
     "rare": "ask for fewer interactions of an item (min_item_count)",
 }
 SAVING = threading.Lock()
+# Shares of the whole that are done once files are hashed and rows are read; of what follows once
+# they are filtered, and in their arrays.
+HASHED_SHARE, READ_SHARE = 0.05, 0.7
+FILTERED_SHARE, BUILT_SHARE = 0.7, 0.9
 
 
 def prepare(
-    log: InteractionLog | Path | str | pd.DataFrame,
+    log: InteractionLog | MarkedLog | Path | str | pd.DataFrame,
     *,
     items: Path | str | pd.DataFrame | ItemTable | None = None,
     roles: Roles | None = None,
@@ -62,7 +62,7 @@ def prepare(
     name: str | None = None,
     workspace: Path | str | None = None,
     settings: PrepareSettings | None = None,
-    marks: Mapping[str, Any] | None = None,
+    watch: Watch = tell_nobody,
 ) -> SequenceDataset:
     """Make a dataset of a log, in the workspace; the same log and settings are prepared once.
 
@@ -79,8 +79,7 @@ def prepare(
         name: The dataset's name, of up to 60 signs; that of the file if omitted.
         workspace: The dataset lies in its `datasets` folder.
         settings: What to leave out.
-        marks: Kept in the manifest: `simulated`, whether the log is made up, and `refined_from`,
-            the folder of the dataset that it was written from.
+        watch: Told how far it has come.
 
     Raises:
         LogError: the log or the item table cannot be used.
@@ -100,18 +99,21 @@ def prepare(
         name = checked_name(name, MAX_NAME, refusal=DatasetError, where=str(home))
     for place in ("datasets", TMP):
         remove_abandoned(home / place)
+    log, marks = (log.path, log.marks) if isinstance(log, MarkedLog) else (log, {})
     if isinstance(log, InteractionLog):
         _check_unasked(log, roles, form)
         source, roles, source_hash = log.source, log.roles, log.source_hash
     else:
         source, source_hash = _source_of(log, name, form), None
         roles = resolve_roles(source, roles)
+    watch("reading what is known of the items", 0.0)
     table = _items_of(source, roles, items)
     if settings.events is None:
         # Which column tells the kinds of events makes no difference then.
         roles = replace(roles, event=None)
+    watch("looking whether this is prepared already", 0.0)
     source_hash = source_hash or hash_source(source, roles)
-    origin = _origin(source, roles, source_hash, settings, table, marks or {})
+    origin = describe_origin(source, roles, source_hash, settings, table, marks)
     name = name or _default_name(source)
     folder = dataset_folder(home, name, origin["fingerprint"])
     there = _there(folder)
@@ -119,11 +121,14 @@ def prepare(
         return there
     manifest = {"format_version": FORMAT_VERSION, "name": name} | origin
     if isinstance(log, InteractionLog):
-        return _made(log, settings, table, manifest, folder)
+        return _made(log, settings, table, manifest, folder, watch)
     if settings.min_value is None:
         roles = replace(roles, value=None)
-    with read_source(source, roles, source_hash=source_hash, workspace=home) as opened:
-        return _made(opened, settings, table, manifest, folder)
+    reading, making = within(watch, HASHED_SHARE, READ_SHARE), within(watch, READ_SHARE, 1.0)
+    with read_source(
+        source, roles, source_hash=source_hash, workspace=home, watch=reading
+    ) as opened:
+        return _made(opened, settings, table, manifest, folder, making)
 
 
 def _check_unasked(log: InteractionLog, roles: Roles | None, form: str | None) -> None:
@@ -142,9 +147,11 @@ def _made(
     table: ItemTable | None,
     manifest: dict[str, Any],
     folder: Path,
+    watch: Watch,
 ) -> SequenceDataset:
     with writing_explained(folder.parent):
-        dataset = _build(log, settings, table, manifest)
+        dataset = _build(log, settings, table, manifest, within(watch, 0.0, BUILT_SHARE))
+        watch("writing the dataset", BUILT_SHARE)
         return _saved(dataset, folder)
 
 
@@ -196,55 +203,16 @@ def _default_name(source: Source) -> str:
     return fitting_name(source.name.split(".")[0]) or fitting_name(source.name) or "log"
 
 
-def _origin(
-    source: Source,
-    roles: Roles,
-    source_hash: str,
-    settings: PrepareSettings,
-    table: ItemTable | None,
-    marks: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return the part of the manifest that names what the dataset is made of."""
-    is_simulated = bool(marks.get("simulated", False))
-    named = {
-        "source_hash": source_hash,
-        "form": source.layout.form,
-        "roles": asdict(roles),
-        "settings": settings.model_dump(),
-        "items": None if table is None else hash_items(table),
-        "simulated": is_simulated,
-        "version": PREPARE_VERSION,
-    }
-    fingerprint = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
-    return {
-        "fingerprint": fingerprint,
-        "created_at": now_text(),
-        "source": {
-            "name": source.name,
-            "hash": source_hash,
-            "form": source.layout.form,
-            "size_bytes": source.size_bytes,
-            "n_files": len(source.files),
-            "files": list(source.file_names[:N_FILES_IN_MANIFEST]),
-            "passed_over": list(source.passed_over[:N_FILES_IN_MANIFEST]),
-        },
-        "roles": asdict(roles),
-        "settings": settings.model_dump(),
-        "item_table": None,
-        **marks,
-        "simulated": is_simulated,
-    }
-
-
 def _build(
     log: InteractionLog,
     settings: PrepareSettings,
     table: ItemTable | None,
     manifest: dict[str, Any],
+    watch: Watch,
 ) -> SequenceDataset:
-    filtered = filter_log(log, settings)
+    filtered = filter_log(log, settings, watch=within(watch, 0.0, FILTERED_SHARE))
     _check_left(filtered, log)
-    numbered = number_rows(log.rows, filtered)
+    numbered = number_rows(log.rows, filtered, watch=within(watch, FILTERED_SHARE, 1.0))
     ids = pd.Series(numbered.item_ids, dtype="str")
     catalogue = pd.DataFrame({"item_id": ids, "title": ids, "count": numbered.n_of_item})
     vocabulary = Vocabulary(catalogue)

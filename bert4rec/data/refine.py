@@ -17,6 +17,7 @@ from bert4rec.data.connection import TMP
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import PrepareSettings, parse_prepare_settings
 from bert4rec.data.item_table import ItemTable, read_item_table
+from bert4rec.data.origin import MarkedLog
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.files import find_workspace, safe_name, temporary_folder_beside
@@ -48,17 +49,17 @@ def refine(
     home = find_workspace(workspace)
     has_times = dataset.times_s is not None
     with _rebuilt_log(dataset, home) as log:
+        marks = {
+            "simulated": bool(dataset.manifest.get("simulated")),
+            "refined_from": dataset.folder.name if dataset.folder else dataset.name,
+        }
         return prepare(
-            log,
+            MarkedLog(log, marks),
             items=_item_table(dataset),
             roles=Roles("user_id", "item_id", "timestamp" if has_times else None),
             name=fitting_name(dataset.name) or None,
             workspace=home,
             settings=settings,
-            marks={
-                "simulated": bool(dataset.manifest.get("simulated")),
-                "refined_from": dataset.folder.name if dataset.folder else dataset.name,
-            },
         )
 
 

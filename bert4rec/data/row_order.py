@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from bert4rec.data.staged_rows import DTYPES, StagedRows
+from bert4rec.stages import Stage, Watch, tell_nobody
 
 # Rows that are sorted at once: they and their order fit the processor's caches and a sort key.
 ROWS_SORTED = 1 << 18
@@ -66,7 +67,12 @@ def user_blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def order_rows(
-    rows: StagedRows, folder: Path, *, is_wanted: np.ndarray | None, drop_duplicates: bool
+    rows: StagedRows,
+    folder: Path,
+    *,
+    is_wanted: np.ndarray | None,
+    drop_duplicates: bool,
+    watch: Watch = tell_nobody,
 ) -> OrderedRows:
     """Put rows in order.
 
@@ -75,6 +81,7 @@ def order_rows(
         folder: Gets the ordered columns.
         is_wanted: Which rows to take, bool of shape (n_rows,); all if None.
         drop_duplicates: Leave out a row whose user, item and time an earlier one has.
+        watch: Told how far it has come.
 
     Cost: two passes over the rows and a sort of each block of users, 40 bytes a row of a block.
     """
@@ -84,17 +91,23 @@ def order_rows(
     blocks = list(user_blocks(offsets))
     sort = partial(_sorted_block, folder, names, offsets, drop_duplicates)
     lengths = []
+    n_rows = int(offsets[-1])
+    parting = Stage(watch, "parting rows by users", n_rows, 0.0, 0.5)
+    ordering = Stage(watch, "putting rows in order", n_rows, 0.5, 1.0)
     with ThreadPoolExecutor(N_THREADS) as pool, ExitStack() as opened:
-        _part(rows, folder, names, is_wanted, offsets, blocks, pool)
+        chunks = _told_of(wanted_chunks(rows, is_wanted, *names), parting)
+        _part(chunks, folder, names, offsets, blocks, pool)
         files = {name: opened.enter_context((folder / name).open("wb")) for name in names[1:]}
-        for n_of_user, columns in _in_turn(pool, sort, blocks):
+        made = _in_turn(pool, sort, blocks)
+        for (first, end), (n_of_user, columns) in zip(blocks, made, strict=True):
+            ordering.add(int(offsets[end] - offsets[first]))
             lengths.append(n_of_user)
             for name, values in columns.items():
                 files[name].write(values.data)
     for name in names:
         _parted(folder, name).unlink()
     ends = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
-    return OrderedRows(folder, ends, int(offsets[-1] - ends[-1]))
+    return OrderedRows(folder, ends, int(n_rows - ends[-1]))
 
 
 def _in_turn(
@@ -132,11 +145,19 @@ def _parted(folder: Path, name: str) -> Path:
     return folder / f"{name}.parted"
 
 
+def _told_of(
+    chunks: Iterable[tuple[np.ndarray, ...]], stage: Stage
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield parts of columns, and tell how many of their rows have been asked for."""
+    for chunk in chunks:
+        yield chunk
+        stage.add(len(chunk[0]))
+
+
 def _part(
-    rows: StagedRows,
+    chunks: Iterable[tuple[np.ndarray, ...]],
     folder: Path,
     names: tuple[str, ...],
-    is_wanted: np.ndarray | None,
     offsets: np.ndarray,
     blocks: list[tuple[int, int]],
     pool: ThreadPoolExecutor,
@@ -155,7 +176,7 @@ def _part(
 
     with ExitStack() as opened:
         files = [opened.enter_context(_parted(folder, name).open("wb")) for name in names]
-        for n_of_block, columns in _in_turn(pool, part, wanted_chunks(rows, is_wanted, *names)):
+        for n_of_block, columns in _in_turn(pool, part, chunks):
             cuts = np.concatenate([[0], np.cumsum(n_of_block)])
             for file, values in zip(files, columns, strict=True):
                 for place, (first, end) in zip(places, pairwise(cuts), strict=True):

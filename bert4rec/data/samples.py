@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.origin import MarkedLog
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.errors import NotFoundError
@@ -96,10 +97,9 @@ def prepare_sample(name: str, workspace: Path) -> SequenceDataset:
             f"there is no sample {name!r}", fix=f"The samples are {', '.join(SAMPLES)}."
         )
     return prepare(
-        sample.folder / "interactions.csv",
+        MarkedLog(sample.folder / "interactions.csv", {"simulated": True}),
         items=sample.folder / "items.csv",
         roles=ROLES,
         name=name,
         workspace=workspace,
-        marks={"simulated": True},
     )

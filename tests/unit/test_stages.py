@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from bert4rec.stages import Stage, uncounted, within
+from bert4rec.stages import Stage, rising, uncounted, within
 
 
 def test_a_stage_tells_what_is_done_and_which_share_of_the_whole() -> None:
@@ -40,3 +40,11 @@ def test_a_stage_without_rows_is_told_as_begun() -> None:
     told: list[tuple[str, float]] = []
     Stage(lambda *step: told.append(step), "judging", 0).tell(0)
     assert told == [("judging: 0 of 0", 0.0)]
+
+
+def test_work_that_is_begun_again_does_not_fall_back() -> None:
+    told: list[tuple[str, float]] = []
+    watch = rising(lambda *step: told.append(step))
+    for step in (("first", 0.5), ("again", 0.0), ("again", 0.75)):
+        watch(*step)
+    assert told == [("first", 0.5), ("again", 0.5), ("again", 0.75)]

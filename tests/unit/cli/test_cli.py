@@ -221,6 +221,20 @@ def test_named_columns_are_taken_and_the_others_are_guessed(log: Path) -> None:
     assert LogOptions(user="who", item="what", time="-").roles(str(log)) == Roles("who", "what")
 
 
+def test_a_log_that_takes_long_is_told_as_it_is_prepared(
+    log: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.0)
+    words = ("prepare", log, "--user", "who", "--item", "what", "--time", "when_at", "--json")
+    result = run(*words, "--workspace", workspace)
+    assert json.loads(result.stdout)["n_interactions"] == 20
+    first, *lines = result.stderr.splitlines()
+    assert first == f"reading {log}"
+    shares = [int(line.split("%")[0]) for line in lines]
+    assert shares == sorted(shares)
+    assert lines[-1].endswith("%  writing the dataset")
+
+
 def test_a_recipe_replays_and_what_is_typed_goes_before_it(log: Path, workspace: Path) -> None:
     reading = LogOptions(user="who", item="what", time="-", min_item_count=2, keep_duplicates=True)
     made = find_target(str(log), reading, workspace)

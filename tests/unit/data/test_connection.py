@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import tempfile
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bert4rec.data import connection as connections
 from bert4rec.data.connection import TMP, Connection, Scan, quote_name
 
 
@@ -35,3 +38,24 @@ def test_only_what_was_spilled_is_removed_and_no_folder_of_others(
         connection = Connection(workspace)
         connection.close()
         assert list(connection.spill_folder.parent.iterdir()) == []
+
+
+def test_it_is_told_how_far_a_statement_is_whose_rows_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connections, "LOOK_EVERY_S", 0.001)
+    log = tmp_path / "log.csv"
+    log.write_text("user,item\n" + "".join(f"u{at % 977},i{at % 331}\n" for at in range(2_000_000)))
+    told: list[float] = []
+    with closing(Connection(tmp_path, n_threads=1)) as opened:
+        reading = opened.told(lambda doing, share: told.append(share), "reading")
+        with reading:
+            scan = Scan("SELECT * FROM read_csv($file)", {"file": str(log)})
+            assert sum(map(len, opened.stream(scan))) == 2_000_000
+        # Nobody is told any more.
+        assert "reading" not in [thread.name for thread in threading.enumerate()]
+    assert told[0] == 0
+    assert all(0 <= share <= 1 for share in told)
+    assert any(0.1 < share < 0.9 for share in told)
+    # DuckDB draws no bar of its own.
+    assert capfd.readouterr() == ("", "")

@@ -16,6 +16,7 @@ from bert4rec.data.collection import list_datasets, rename_dataset
 from bert4rec.data.connection import TMP, Connection
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.log import Roles, read_log
+from bert4rec.data.origin import MarkedLog
 from bert4rec.data.prepare import PrepareSettings, filter_log, parse_prepare_settings, prepare
 from bert4rec.errors import DatasetError, FormatError, LogError, SettingsError, UnwritableError
 from bert4rec.files import folder_swapped_in
@@ -55,6 +56,39 @@ def test_the_manifest_names_the_files_that_were_read_and_those_passed_over(
     assert source["n_files"] == 2
     assert source["files"] == ["part-1.csv", "part-2.csv"]
     assert source["passed_over"] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("is_dated", [False, True])
+def test_a_preparation_tells_how_far_it_is(
+    tmp_path: Path, workspace: Path, is_dated: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bert4rec.data.row_order.ROWS_SORTED", 20)
+    log = write_log(tmp_path)
+    if is_dated:
+        rows = pd.read_csv(log)
+        rows["time"] = pd.to_datetime(rows["time"], unit="s").dt.strftime("%d.%m.%Y %H:%M:%S")
+        rows.to_csv(log, index=False)
+    told: list[tuple[str, float]] = []
+    made = prepare(log, watch=lambda *step: told.append(step))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert 0.9 < shares[-1] <= 1
+    stages = list(dict.fromkeys(doing.split(":")[0] for doing, _ in told))
+    assert stages == [
+        "reading what is known of the items",
+        "looking whether this is prepared already",
+        "looking the files through",
+        "reading",
+        "parting rows by users",
+        "putting rows in order",
+        "leaving out what is too short or too rare",
+        "numbering users and items",
+        "writing the dataset",
+    ]
+    n = made.n_interactions
+    for doing in stages[4:6] + stages[7:8]:
+        assert f"{doing}: {n:,} of {n:,}" in [one for one, _ in told]
 
 
 def test_filters_that_leave_too_little_say_which_of_them_to_loosen(workspace: Path):
@@ -298,7 +332,7 @@ def test_the_manifest_says_where_everything_comes_from(tmp_path: Path, workspace
     path = write_log(tmp_path)
     with path.open("a") as file:
         file.write("u1,i1\n")
-    manifest = prepare(path, workspace=workspace, marks={"simulated": True}).manifest
+    manifest = prepare(MarkedLog(path, {"simulated": True}), workspace=workspace).manifest
     assert manifest["simulated"] is True
     assert manifest["source"]["name"] == "log.csv"
     assert manifest["source"]["size_bytes"] == path.stat().st_size

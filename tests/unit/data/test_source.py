@@ -164,10 +164,10 @@ def test_a_log_that_changes_while_it_is_read_is_refused(
     # Its fingerprint was that of other rows than those of the dataset.
     (tmp_path / "log.csv").write_text(LOG)
 
-    def meanwhile(*words: object):
+    def meanwhile(*words: object, **options: object):
         with (tmp_path / "log.csv").open("a") as file:
             file.write("u1,i1\n")
-        return ingest(*words)  # type: ignore[arg-type]
+        return ingest(*words, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr("bert4rec.data.log.ingest", meanwhile)
