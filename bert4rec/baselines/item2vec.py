@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
+from bert4rec.threads import told_meanwhile
 
 N_DIMENSIONS = 64
 WINDOW = 5
@@ -57,18 +59,21 @@ class Item2Vec:
         ]
         if not sentences:
             return cls(torch.from_numpy(vectors))
-        model = word2vec.Word2Vec(
-            sentences,
+        reading = _Reading(sentences, n_epochs(len(words)))
+        learn = partial(
+            word2vec.Word2Vec,
+            reading,
             sg=1,
             vector_size=N_DIMENSIONS,
             window=WINDOW,
             negative=N_NEGATIVES,
-            epochs=n_epochs(len(words)),
+            epochs=reading.n_epochs,
             min_count=1,
             seed=train.seed,
             workers=1,
-            callbacks=[_Epochs(train.tell, n_epochs(len(words)))],
         )
+        model = told_meanwhile(learn, lambda: train.tell(reading.share), reading.end)
+        train.tell(1.0)
         rows = np.array([int(word) - 1 for word in model.wv.index_to_key])
         vectors[rows] = model.wv.get_normed_vectors()
         return cls(torch.from_numpy(vectors))
@@ -89,26 +94,37 @@ class Item2Vec:
         return self.vectors(histories) @ self.items_nd.T
 
 
-class _Epochs:
-    """Tells which share of the epochs is done, as gensim calls it back.
+class _Reading:
+    """Sentences that are read once for their words and then once an epoch, and how far that is.
+
+    Once it is ended, there are none any more, and whoever reads on is soon done.
 
     Args:
-        tell: Told that share.
-        n_epochs: All of them.
+        sentences: All of them.
+        n_epochs: How often they are learned from.
     """
 
-    def __init__(self, tell: Callable[[float], None], n_epochs: int) -> None:
-        self.tell, self.n_epochs, self.n_done = tell, n_epochs, 0
+    def __init__(self, sentences: Sequence[Sequence[str]], n_epochs: int) -> None:
+        self.sentences, self.n_epochs = sentences, n_epochs
+        self.n_read = 0
+        self.is_ended = False
 
-    def on_epoch_end(self, model: object) -> None:
-        """Count one epoch."""
-        self.n_done += 1
-        self.tell(self.n_done / self.n_epochs)
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        for sentence in self.sentences:
+            if self.is_ended:
+                return
+            self.n_read += 1
+            yield sentence
 
-    def on_epoch_begin(self, model: object) -> None:
-        """Do nothing: what is done is told."""
+    def end(self) -> None:
+        """Have no more sentences read."""
+        self.is_ended = True
 
-    on_train_begin = on_train_end = on_epoch_begin
+    @property
+    def share(self) -> float:
+        """Which share of the epochs is read."""
+        n_learned = self.n_read - len(self.sentences)
+        return max(n_learned, 0) / (len(self.sentences) * self.n_epochs)
 
 
 def n_epochs(n_items_read: int) -> int:

@@ -12,6 +12,7 @@ from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
 from bert4rec.score_blocks import Told
+from bert4rec.threads import told_meanwhile
 
 # Chosen by validation on four logs, see docs/compare.md.
 N_NEIGHBOURS = 20
@@ -44,7 +45,11 @@ class ItemNeighbours:
         lengths = np.sqrt(np.maximum(train.user_items.sum(axis=0).A1, 1))
         directions = csr_matrix(train.user_items.multiply(1 / lengths))
         with threadpool_limits(1, "blas"):
-            model.fit(directions.astype(np.float64), show_progress=False)
+            # In one piece of which nobody knows how far it is.
+            told_meanwhile(
+                lambda: model.fit(directions.astype(np.float64), show_progress=False),
+                lambda: train.tell(0.0),
+            )
         return cls(csr_matrix(model.similarity).T.tocsr())
 
     def scores(self, histories: Histories) -> Tensor:

@@ -14,7 +14,7 @@ from bert4rec.baselines import ease
 from bert4rec.baselines.catalogue import BASELINES, QUICK, find_baselines
 from bert4rec.baselines.ease import REGULARIZATION, Ease, too_large
 from bert4rec.baselines.factors import CONFIDENCE, Factors
-from bert4rec.baselines.item2vec import WINDOW, Item2Vec
+from bert4rec.baselines.item2vec import WINDOW, Item2Vec, _Reading
 from bert4rec.baselines.neighbours import ItemNeighbours
 from bert4rec.baselines.recent import fit_recent, is_late
 from bert4rec.baselines.training_rows import TrainingRows, met_items
@@ -24,6 +24,7 @@ from bert4rec.errors import MissingExtraError, SettingsError
 from bert4rec.evaluation import judge
 from bert4rec.histories import Histories
 from tests.factories import random_dataset, ring_dataset, timed_dataset
+from tests.waiting import wait_until
 
 SEQUENCES = [[1, 2, 1, 2, 3], [2, 3], [4, 1], [], [3, 3, 2], [1, 2, 3, 5]]
 N_ITEMS = 6
@@ -256,13 +257,16 @@ def test_ease_gives_the_figures_of_the_documents_on_movielens(shared_data: Path)
 
 
 @pytest.mark.parametrize("name", ["als", "item2vec"])
-def test_a_fit_that_takes_long_tells_how_far_it_is_and_can_be_ended(name: str) -> None:
+def test_a_fit_that_takes_long_tells_how_far_it_is_and_can_be_ended(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.threads.TELL_EVERY_S", 0.001)
     dataset = ring_dataset(n_users=60)
     told: list[float] = []
     train = TrainingRows.of(dataset, leave_one_out(dataset).train, tell=told.append)
     BASELINES[name].fit(train)
-    assert len(told) > 2
-    assert told == sorted(set(told))
+    assert len(set(told)) > 2
+    assert told == sorted(told)
     assert told[-1] == 1
 
     def stop(share: float) -> None:
@@ -270,3 +274,37 @@ def test_a_fit_that_takes_long_tells_how_far_it_is_and_can_be_ended(name: str) -
 
     with pytest.raises(InterruptedError):
         BASELINES[name].fit(replace(train, tell=stop))
+
+
+def test_neighbours_are_told_while_they_are_looked_for_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nearest = pytest.importorskip("implicit.nearest_neighbours").ItemItemRecommender
+    told: list[float] = []
+    fit = nearest.fit
+
+    def slow(model: object, *given: object, **options: object) -> None:
+        wait_until(lambda: len(told) > 2)
+        fit(model, *given, **options)
+
+    monkeypatch.setattr("bert4rec.threads.TELL_EVERY_S", 0.001)
+    monkeypatch.setattr(nearest, "fit", slow)
+    dataset = ring_dataset(n_users=60)
+    train = TrainingRows.of(dataset, leave_one_out(dataset).train, tell=told.append)
+    found = BASELINES["item-knn"].fit(train)
+    assert set(told) == {0.0}
+    monkeypatch.setattr(nearest, "fit", fit)
+    again = BASELINES["item-knn"].fit(train)
+    assert (found.similarity != again.similarity).nnz == 0
+
+
+def test_a_reading_that_is_ended_has_no_more_sentences() -> None:
+    reading = _Reading([["1", "2"]] * 4, n_epochs=2)
+    assert sum(1 for _ in reading) == 4
+    assert reading.share == 0
+    learning = iter(reading)
+    assert [next(learning), next(learning)] == [["1", "2"]] * 2
+    assert reading.share == 0.25
+    reading.end()
+    assert list(learning) == []
+    assert list(reading) == []
