@@ -6,14 +6,17 @@ Public names are loaded on first use, so that `import bert4rec` costs nothing.
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+# As of typing, which takes longer to load than all that a command needs to hear of Ctrl+C.
+TYPE_CHECKING = False
 
 # Read by OpenMP when torch is first imported, so it can be set nowhere later. Threads that spin
 # while they wait made training several times slower on two busy cores: docs/decisions/0006.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from bert4rec.bulk.scoring import score_pairs
     from bert4rec.bulk.vectors import Wanted, write_vectors
     from bert4rec.bundle.reading import load
@@ -108,6 +111,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'bert4rec' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"bert4rec.{_HOMES[name]}"), name)
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from bert4rec.__main__ import main as entrance
 from bert4rec.cli.signals import HungUp, Terminated, signals_heard, status_of
 from tests.waiting import LIMIT_S
 
@@ -122,6 +123,38 @@ def test_ctrl_c_while_the_command_line_is_loaded_is_one_line_and_no_traceback(
 def test_the_command_begins_where_ctrl_c_is_heard_before_anything_is_loaded() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert project["project"]["scripts"]["bert4rec"] == "bert4rec.__main__:main"
+
+
+def test_little_is_loaded_before_ctrl_c_is_heard() -> None:
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import bert4rec.__main__\n"
+        "print(*set(sys.modules) - before)"
+    )
+    words = [sys.executable, "-c", code]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert "bert4rec.__main__" in loaded
+    assert not {"typing", "re", "threading", "contextlib", "importlib"} & set(loaded)
+
+
+def test_a_thread_that_cannot_hear_signals_carries_a_command_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bert4rec", "--version"])
+    ended: list[object] = []
+
+    def work() -> None:
+        try:
+            entrance()
+        except SystemExit as error:
+            ended.append(error.code)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended == [0]
+    assert "version" in capsys.readouterr().out
 
 
 def test_signals_are_left_alone_outside_the_main_thread() -> None:
