@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 
 # Is told what is being done, and which share of the whole is done, from 0 to 1.
 Watch = Callable[[str, float], None]
-
-# The end of what a stage tells.
-_COUNT = re.compile(r": [\d,]+ of [\d,]+$")
 
 
 def tell_nobody(doing: str, share: float) -> None:
@@ -20,16 +16,6 @@ def tell_nobody(doing: str, share: float) -> None:
 def within(watch: Watch, start: float, end: float) -> Watch:
     """Return what hears of work that is a part of another one, from one share of it to the next."""
     return lambda doing, share: watch(doing, start + (end - start) * share)
-
-
-def uncounted(doing: str) -> str:
-    """Return what is being done without the count of its rows, where a share of all stands beside.
-
-    Example:
-        >>> uncounted("second look: judging: 1,000 of 2,000"), uncounted("drawing users")
-        ('second look: judging', 'drawing users')
-    """
-    return _COUNT.sub("", doing)
 
 
 def rising(watch: Watch) -> Watch:
@@ -72,4 +58,5 @@ class Stage:
         """Say how many rows are done in all."""
         done = n_done / max(self._n_rows, 1)
         share = self._start + (self._end - self._start) * done
-        self._watch(f"{self._doing}: {n_done:,} of {self._n_rows:,}", share)
+        # No count of rows: beside a share of the whole it would be read as one.
+        self._watch(self._doing, share)

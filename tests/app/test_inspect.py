@@ -453,7 +453,7 @@ def test_what_takes_long_shows_how_far_it_is(run: Run, monkeypatch: pytest.Monke
     may_end, has_told, calibrate = threading.Event(), threading.Event(), FINDERS["calibration"]
 
     def slow(recommender: Recommender, *, watch: Watch) -> object:
-        watch("judging probabilities: 5 of 20", 0.25)
+        watch("judging probabilities", 0.25)
         has_told.set()
         assert may_end.wait(LIMIT_S)
         return calibrate(recommender)

@@ -15,7 +15,6 @@ from bert4rec.held_out.calibration_words import divisor_words
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES
-from bert4rec.stages import uncounted
 from bert4rec.temperatures import Shown, Temperatures, least_shown
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
@@ -208,9 +207,7 @@ def _wait(
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
     # What takes no longer than a moment tells nothing.
     if has_bar and found is not None and found.doing:
-        # Rows of one part of the work would be counted beside a share of all its parts.
-        told = f"{uncounted(found.doing)}, {percent(found.share)} of all"
-        st.progress(found.share, text=sentence(told))
+        st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)} of all"))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)

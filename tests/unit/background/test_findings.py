@@ -59,7 +59,7 @@ def test_while_it_is_found_it_is_told_how_far_that_is(
     go_on, has_told = threading.Event(), threading.Event()
 
     def slow(recommender: object, *, watch: Watch) -> int:
-        watch("judging probabilities: 5 of 20", 0.25)
+        watch("judging probabilities", 0.25)
         has_told.set()
         assert go_on.wait(LIMIT_S)
         return 7
@@ -71,7 +71,7 @@ def test_while_it_is_found_it_is_told_how_far_that_is(
     found = service.ask(tiny_run, "slow")
     assert (found.state, found.doing, found.share) == (
         "running",
-        "judging probabilities: 5 of 20",
+        "judging probabilities",
         0.25,
     )
     go_on.set()

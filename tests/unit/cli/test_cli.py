@@ -698,8 +698,8 @@ def test_a_map_says_where_it_is_and_how_many_points_it_wrote(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("future", "last"), "looking for hidden items: "),
-        (("calibration", "last"), "judging probabilities: "),
+        (("future", "last"), "looking for hidden items"),
+        (("calibration", "last"), "judging probabilities"),
         (("export", "last", "--out", "model.zip"), "packing"),
         (("report", "last", "--out", "report.html"), "drawing the page"),
     ],

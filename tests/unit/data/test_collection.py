@@ -21,6 +21,7 @@ from bert4rec.data.collection import (
 )
 from bert4rec.data.dataset import SequenceDataset, open_dataset
 from bert4rec.data.filters import PrepareSettings
+from bert4rec.data.origin import MarkedLog
 from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import ROLES, SAMPLES, prepare_sample
 from bert4rec.errors import DatasetError, NotFoundError
@@ -200,12 +201,11 @@ def test_bundled_samples_are_no_versions_of_each_other(workspace: Path) -> None:
     for name in ("reading", "courses"):
         prepare_sample(name, workspace)
     prepare(
-        SAMPLES["reading"].folder / "interactions.csv",
+        MarkedLog(SAMPLES["reading"].folder / "interactions.csv", {"simulated": True}),
         roles=ROLES,
         name="shorter",
         settings=PrepareSettings(max_sequence_length=20),
         workspace=workspace,
-        marks={"simulated": True},
     )
     there = {manifest["name"]: manifest for manifest in list_datasets(workspace)}
     assert versions(there["reading"], there.values()) == [there["shorter"]]

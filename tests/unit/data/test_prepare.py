@@ -69,13 +69,12 @@ def test_a_preparation_tells_how_far_it_is(
         rows["time"] = pd.to_datetime(rows["time"], unit="s").dt.strftime("%d.%m.%Y %H:%M:%S")
         rows.to_csv(log, index=False)
     told: list[tuple[str, float]] = []
-    made = prepare(log, watch=lambda *step: told.append(step))
+    prepare(log, watch=lambda *step: told.append(step))
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert 0.9 < shares[-1] <= 1
-    stages = list(dict.fromkeys(doing.split(":")[0] for doing, _ in told))
-    assert stages == [
+    assert list(dict.fromkeys(doing for doing, _ in told)) == [
         "reading what is known of the items",
         "looking whether this is prepared already",
         "looking the files through",
@@ -86,9 +85,6 @@ def test_a_preparation_tells_how_far_it_is(
         "numbering users and items",
         "writing the dataset",
     ]
-    n = made.n_interactions
-    for doing in stages[4:6] + stages[7:8]:
-        assert f"{doing}: {n:,} of {n:,}" in [one for one, _ in told]
 
 
 def test_filters_that_leave_too_little_say_which_of_them_to_loosen(workspace: Path):

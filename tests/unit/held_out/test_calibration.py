@@ -224,10 +224,9 @@ def test_it_tells_how_far_it_is(recommender: Recommender) -> None:
     # Also places that are shown less than there is.
     n_lists = sum(one.n_places for one in found.groups)
     assert n_lists > found.n_places * len(CONTEXTS)
-    assert told[-1] == (f"judging probabilities: {n_lists:,} of {n_lists:,}", 1.0)
+    assert told[-1] == ("judging probabilities", 1.0)
     for context in ("past only", "future only", "both sides"):
-        begun = f"{context}, fitting the temperature, reading 1: "
-        assert any(doing.startswith(begun) for doing, _ in told)
+        assert f"{context}, fitting the temperature, reading 1" in [doing for doing, _ in told]
 
 
 def test_places_are_also_shown_less_than_there_is(recommender: Recommender) -> None:
