@@ -225,8 +225,9 @@ def _draw_slices(
     several = " A test case counts in each category of its item." if by == BY_CATEGORY else ""
     st.caption(
         escape(
-            f"{told} Clearly: the 95% interval of the difference is clear of 0. In brackets the"
-            f" number of test cases; lines are 95% intervals of each.{several}"
+            f"{told} Clearly: the 95% interval of the difference is clear of 0, as that of one"
+            " slice in twenty is by chance alone. In brackets the number of test cases; lines are"
+            f" 95% intervals of each.{several}"
         )
     )
     with folded("As a table", key=f"evaluate_slices_{by}") as is_open:
