@@ -714,7 +714,8 @@ def test_what_takes_long_with_a_large_run_says_now_and_then_where_it_is(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.0)
     lines = run(*words, "--workspace", home).stderr.splitlines()
-    shares = [int(line.split("%")[0]) for line in lines]
+    # On a busy machine it is told before that the runs are being opened.
+    shares = [int(line.split("%")[0]) for line in lines if "%" in line]
     assert shares == sorted(shares)
     assert any(told in line for line in lines)
 
