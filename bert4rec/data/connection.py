@@ -133,17 +133,27 @@ class Connection:
         """Have somebody told, now and then, how far the statement is that is carried out.
 
         Args:
-            watch: Told by a thread of its own.
+            watch: Told by a thread of its own. What it raises ends the statement and is raised
+                here.
             doing: What it is for.
         """
         ended = Event()
+        raised: list[BaseException] = []
 
         def look() -> None:
             while not ended.wait(LOOK_EVERY_S):
+                if raised:
+                    # Another statement may have begun since.
+                    self.duckdb.interrupt()
+                    continue
                 percent = self.duckdb.query_progress()
                 # Nothing is under way between two statements, or it cannot tell.
                 if percent >= 0:
-                    watch(doing, min(percent / 100, 1.0))
+                    try:
+                        watch(doing, min(percent / 100, 1.0))
+                    except BaseException as error:  # noqa: BLE001  raised where the caller waits
+                        raised.append(error)
+                        self.duckdb.interrupt()
 
         looking = Thread(target=look, name="reading", daemon=True)
         watch(doing, 0.0)
@@ -153,6 +163,8 @@ class Connection:
         finally:
             ended.set()
             looking.join()
+            if raised:
+                raise raised[0] from None
 
     def close(self) -> None:
         """Close the database and remove what it spilled; the folder above is others' too."""

@@ -59,3 +59,21 @@ def test_it_is_told_how_far_a_statement_is_whose_rows_stream(
     assert any(0.1 < share < 0.9 for share in told)
     # DuckDB draws no bar of its own.
     assert capfd.readouterr() == ("", "")
+
+
+def test_whoever_is_told_of_a_statement_can_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LOOK_EVERY_S", 0.001)
+
+    def stop(doing: str, share: float) -> None:
+        if share > 0.1:
+            raise InterruptedError
+
+    endless = "SELECT sum(a.range + b.range) FROM range({n}) a, range(1000000) b"
+    with closing(Connection(tmp_path, n_threads=1)) as opened:
+        with pytest.raises(InterruptedError), opened.told(stop, "reading"):
+            opened.run(endless.format(n=1_000_000))
+        # The connection is of use as before.
+        with opened.told(stop, "reading"):
+            assert opened.row("SELECT 1") == (1,)
