@@ -254,4 +254,6 @@ def _unreadable(
 
 def _as_written(text: str | None, number: float | None) -> str:
     """Return a time as it most likely stands in the log; numbers are kept as float64."""
-    return str(text) if number is None else f"{number:.17g}"
+    if number is None:
+        return str(text)
+    return f"{number:.0f}" if number.is_integer() else repr(number)

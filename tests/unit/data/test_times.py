@@ -97,3 +97,11 @@ def test_times_of_several_forms_are_refused_as_such_and_shown_as_they_are_writte
     assert "10 numbers and 10 other texts" in str(told.value)
     assert "cannot be read" not in str(told.value)
     assert told.value.details["examples"] == ["2024-05-17", "1715976930"]
+
+
+def test_times_with_fractions_are_shown_as_they_are_written(tmp_path: Path):
+    rows = [f"u{k % 2},i{k},{'964982703.123' if k % 2 else '2024-05-17'}" for k in range(20)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]))
+    with pytest.raises(LogError) as told:
+        read_log(tmp_path / "log.csv")
+    assert told.value.details["examples"] == ["2024-05-17", "964982703.123"]
