@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bert4rec.errors import RunError
 from bert4rec.files import writing_explained
 from bert4rec.held_out.calibration import Calibration, calibrate
@@ -32,25 +34,27 @@ def keep_temperatures(run: Run, *, watch: Watch | None = None) -> Calibration:
         SettingsError: no history has a place for it.
         NotFoundError: the run's dataset or checkpoint is not there.
     """
-    check_ended(run)
+    _report_of(run)
     with held(run.folder):
         # Another process may have taken it up since.
-        check_ended(run)
+        _report_of(run)
         found = calibrate(load_model(run), watch=watch)
-        summary = run.summary()
-        if summary is not None and run.temperatures() is None:
+        # That took a while: what it is kept with is read as it is now.
+        report = _report_of(run)
+        if run.temperatures() is None:
             with writing_explained(run.folder):
                 kept = {"temperatures": as_documents(found.temperatures)}
-                write_json(run.folder / "summary.json", summary | kept)
-            run.log("probabilities are calibrated after its end")
+                write_json(run.folder / "summary.json", report | kept)
+                run.log("probabilities are calibrated after its end")
     return found
 
 
-def check_ended(run: Run) -> None:
-    """Refuse a run whose end has written nothing that temperatures could be kept with.
+def _report_of(run: Run) -> dict[str, Any]:
+    """Return what the end of a run has written, with which temperatures can be kept.
 
     Raises:
-        RunError: so it is.
+        RunError: it has not ended, or has written nothing.
+        NotFoundError: the run is gone.
     """
     state = run.status().state
     if state in ACTIVE_STATES:
@@ -58,8 +62,10 @@ def check_ended(run: Run) -> None:
             f"run {run.name!r} is {state}: its end looks for temperatures by itself",
             fix="Wait for its end.",
         )
-    if run.summary() is None:
+    report = run.summary()
+    if report is None:
         raise RunError(
             f"run {run.name!r} is {state} and has no report to keep temperatures with",
             fix=f"Let it go on to its end: bert4rec train --resume {run.id}",
         )
+    return report

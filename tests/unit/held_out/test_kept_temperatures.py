@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bert4rec
-from bert4rec.errors import RunError
+from bert4rec.errors import NotFoundError, RunError, UnwritableError
 from bert4rec.held_out import kept_temperatures
+from bert4rec.held_out.calibration import Calibration, calibrate
 from bert4rec.held_out.kept_temperatures import keep_temperatures
 from bert4rec.json_files import read_json
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from tests.divided import alike, keep
@@ -65,4 +69,27 @@ def test_a_run_that_has_not_ended_or_has_no_report_is_refused(older_run: Run) ->
     older_run.set_status(state="interrupted")
     (older_run.folder / "summary.json").unlink()
     with pytest.raises(RunError, match="no report to keep temperatures with"):
+        keep_temperatures(older_run)
+
+
+def test_a_run_that_goes_meanwhile_is_not_said_to_have_kept_anything(
+    older_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(model: Recommender, **options: Any) -> Calibration:
+        shutil.rmtree(older_run.folder)
+        return calibrate(model, **options)
+
+    monkeypatch.setattr(kept_temperatures, "calibrate", slow)
+    with pytest.raises(NotFoundError, match=r"status\.json"):
+        keep_temperatures(older_run)
+
+
+def test_a_disk_that_is_full_for_the_log_is_told_in_words(
+    older_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(run: Run, line: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "log", full)
+    with pytest.raises(UnwritableError, match="No space left"):
         keep_temperatures(older_run)
