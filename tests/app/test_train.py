@@ -583,6 +583,22 @@ def test_a_running_run_can_be_paused_resumed_and_stopped(
     assert "Resume" in labels(app)
 
 
+def test_a_second_press_of_resume_is_not_refused_however_late_it_is_heard_of(
+    dataset: SequenceDataset, workspace: Path, open_train: Open
+) -> None:
+    run = queued_run(workspace, n_epochs=100_000)
+    run.set_status(state="interrupted")
+    # As of two windows, the second press is of a page that was drawn before the first.
+    pages = [open_train(run), open_train(run)]
+    for app in pages:
+        app.button(key=f"submit_{run.id}").click().run()
+        assert not app.exception
+        assert not app.error
+        assert "Stop and keep best" in labels(app)
+    service_of(workspace).stop(run.id)
+    wait_for_the_end(workspace)
+
+
 def test_an_ended_run_goes_into_the_trash_and_comes_back_by_undo(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

@@ -23,7 +23,7 @@ from bert4rec.ui.refusals import carry_out, keep_refusal
 from bert4rec.ui.run_deletion import draw_delete, name_of
 from bert4rec.ui.runs.report_button import draw_report
 from bert4rec.ui.runs.run_downloads import draw_downloads
-from bert4rec.ui.train.run_controls import clone_to_form, resume_offer
+from bert4rec.ui.train.run_controls import clone_to_form, resume_offer, resume_run
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
@@ -82,7 +82,7 @@ def _draw_resume(run: Run) -> None:
 
 def _resume(run: Run) -> None:
     try:
-        state.job_service().submit(run)
+        resume_run(run)
     except Bert4RecError as error:
         keep_refusal(PROBLEM_KEY, error)
         st.rerun()

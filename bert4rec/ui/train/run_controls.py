@@ -233,9 +233,18 @@ def _start_again(run: Run, changes: dict[str, Any]) -> None:
     state.choose_run(again.id)
 
 
-def _submit(run: Run) -> None:
+def resume_run(run: Run) -> None:
+    """Queue a run that can be resumed; nothing is done where it waits or runs here already.
+
+    So it is at the second press of two, however late it is heard of, and in another window.
+
+    Raises:
+        Bert4RecError: it cannot go on.
+    """
     service = state.job_service()
-    once(f"submit_{run.id}", lambda: service.submit(run))
+    is_under_way = service.position(run.id) is not None and run.status().state in ACTIVE_STATES
+    if not is_under_way:
+        service.submit(run)
 
 
 _ACTIONS: dict[str, Callable[[Run], None]] = {
@@ -243,7 +252,7 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
     "resume": lambda run: state.job_service().resume(run.id),
     "stop": lambda run: state.job_service().stop(run.id),
     "take_out": lambda run: state.job_service().take_out(run.id),
-    "submit": _submit,
+    "submit": resume_run,
 }
 
 
