@@ -17,8 +17,9 @@ import streamlit as st
 
 T = TypeVar("T")
 
-# Between two presses that somebody means as one.
-TWICE_S = 0.5
+# Two presses that somebody means as one are a fifth of a second apart. A server that has just
+# begun to train on two cores hears of the second one half a second after the first, or later.
+TWICE_S = 3.0
 
 
 @dataclass
@@ -31,15 +32,15 @@ class _Made:
 def once(key: str, make: Callable[[], T]) -> T:
     """Make something, or return what the same visitor had made under this key just before.
 
-    Whoever presses while it is being made waits for it and gets it too; for half a second more it
-    is what a second press gets.
+    Whoever presses while it is being made waits for it and gets it too; for some seconds more it is
+    what a second press gets, unless it is forgotten.
 
     Args:
         key: What is made, and of what.
         make: Makes it. It asks nothing of the page, so that it comes to its end. What it raises is
             raised here, and the next press has it made anew.
     """
-    name = f"made_once_{key}"
+    name = _name(key)
     if name not in st.session_state:
         st.session_state[name] = _Made()
     made: _Made = st.session_state[name]
@@ -49,3 +50,12 @@ def once(key: str, make: Callable[[], T]) -> T:
             made.at = time.monotonic()
         what: T = made.what
         return what
+
+
+def forget_press(key: str) -> None:
+    """Let the next press make another, as of one who has begun anew since the last."""
+    st.session_state.pop(_name(key), None)
+
+
+def _name(key: str) -> str:
+    return f"made_once_{key}"

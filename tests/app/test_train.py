@@ -25,7 +25,7 @@ from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.setting_checks import parse_settings
-from bert4rec.ui import state
+from bert4rec.ui import presses, state
 from bert4rec.ui.settings.setting_fields import EMPTIED
 from bert4rec.ui.train.watched_prediction import middle_place, offered_users
 from bert4rec.view import forms
@@ -373,6 +373,28 @@ def test_a_press_on_start_counts_when_the_box_still_tells_of_another_run(
     assert not app.exception
     (started,) = (run for run in list_runs(workspace) if run.id != shown.id)
     assert app.session_state["run_id"] == started.id
+    wait_for_the_end(workspace)
+
+
+def test_a_new_form_starts_another_run_however_soon(
+    dataset: SequenceDataset,
+    workspace: Path,
+    open_train: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(presses, "TWICE_S", 1_000.0)
+
+    def press(label: str) -> None:
+        next(button for button in app.button if button.label == label).click()
+        app.run()
+        assert not app.exception
+
+    app = unfolded(open_train(), *forms.folded_fields())
+    for name, value in TINY.items():
+        set_field(app, name, value)
+    for label in ("Start training", "New run", "Start training"):
+        press(label)
+    assert len(list_runs(workspace)) == 2
     wait_for_the_end(workspace)
 
 

@@ -25,7 +25,7 @@ from bert4rec.search.study import Study
 from bert4rec.search.trials import Trial
 from bert4rec.ui import state
 from bert4rec.ui.confirmation import draw_confirmation
-from bert4rec.ui.presses import once
+from bert4rec.ui.presses import forget_press, once
 from bert4rec.ui.redrawing import dialog
 from bert4rec.ui.refusals import carry_out
 from bert4rec.ui.search import search_form
@@ -61,6 +61,7 @@ def show_new() -> None:
     st.session_state[VIEW_KEY] = NEW
     st.session_state.pop(LINKED_KEY, None)
     st.query_params.pop(LINK, None)
+    forget_press("search")
 
 
 def asked_name(dataset: SequenceDataset, taken: Collection[str]) -> str:

@@ -24,7 +24,7 @@ from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.ui.run_deletion import draw_delete, move_to_trash
 from bert4rec.ui.settings.settings_form import fill_from_policy
 from bert4rec.ui.train.train_longer import draw_train_longer
-from bert4rec.ui.train.train_view import NAME_KEY, show_new
+from bert4rec.ui.train.train_view import NAME_KEY, START, show_new
 from bert4rec.view.forms import form_fields
 from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import value_text
@@ -54,7 +54,7 @@ def start_run(
     """
     service, workspace = state.job_service(), state.workspace()
     run = once(
-        "run",
+        START,
         lambda: service.make_and_submit(
             policy.settings.device,
             lambda: create_run(workspace, dataset, policy, name=name or None),

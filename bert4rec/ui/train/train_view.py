@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.ui import state
+from bert4rec.ui.presses import forget_press
 
 VIEW_KEY = "train_view"
 FOLLOWED_KEY = "train_followed_run"
 # The name in the form.
 NAME_KEY = "train_name"
 NEW = "new"
+# Of a press that starts one.
+START = "run"
 
 
 def show_new() -> None:
@@ -19,3 +22,4 @@ def show_new() -> None:
     # The run in use, if any, was followed there already: the form must not give way to it.
     st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
     state.name_no_run()
+    forget_press(START)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from bert4rec.errors import RunError
 from bert4rec.ui import presses
-from bert4rec.ui.presses import once
+from bert4rec.ui.presses import forget_press, once
 from tests.waiting import LIMIT_S
 
 
@@ -40,6 +40,14 @@ def test_a_later_press_makes_another(clock: list[float]) -> None:
     made = iter(range(10))
     assert once("run", lambda: next(made)) == 0
     clock[0] += presses.TWICE_S + 0.01
+    assert once("run", lambda: next(made)) == 1
+
+
+def test_who_begins_anew_makes_another_however_soon(clock: list[float]) -> None:
+    made = iter(range(10))
+    forget_press("run")
+    assert once("run", lambda: next(made)) == 0
+    forget_press("run")
     assert once("run", lambda: next(made)) == 1
 
 
