@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zlib import crc32
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -49,7 +50,8 @@ def _bring_in(name: str, content: bytes) -> None:
             path = Path(folder) / f"{safe_name(Path(name).stem, fallback='run')}.zip"
             path.write_bytes(content)
             workspace = state.workspace()
-            brought = once("import", lambda: import_run(workspace, path))
+            key = f"import_{crc32(content):08x}"
+            brought = once(key, lambda: import_run(workspace, path))
     except Bert4RecError as error:
         keep_refusal(PROBLEM_KEY, error)
     else:
