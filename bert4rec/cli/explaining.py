@@ -179,7 +179,8 @@ def _said(found: Calibration, used: Temperatures | None) -> list[str]:
         said.append("Answers use no temperature, as none was kept; --keep keeps what pays.")
     elif not is_used:
         kept = f"scores divided by {divisor_words(used)}" if used else "no temperature"
-        said.append(f"Answers use what was kept: {kept}.")
+        without = "; the figures here are without that" if used else ""
+        said.append(f"Answers use what was kept: {kept}{without}.")
     return said
 
 

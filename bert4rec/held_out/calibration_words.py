@@ -81,17 +81,21 @@ def temperature_finding(found: Calibration, *, is_used: bool = True) -> str:
 
     Args:
         found: What was found.
-        is_used: Whether answers are told with what pays; else it is said that it would pay.
+        is_used: Whether answers are told with what pays, and with nothing where nothing does;
+            else it is said what would pay.
     """
     if not found.n_fitted:
-        return f"No temperature is used: it takes {2 * LEAST_USERS} users to fit and judge one."
+        none = "No temperature is used" if is_used else "No temperature was fitted"
+        return f"{none}: it takes {2 * LEAST_USERS} users to fit and judge one."
     used = found.temperatures
     if used:
         how = "Scores are divided by" if is_used else "It would pay to divide scores by"
         said = f"{how} {divisor_words(used)}, which changes no rank."
         said += "" if len(used) == len(found.groups) else " Elsewhere none pays."
-    else:
+    elif is_used:
         said = "No temperature is used: none of those that were fitted pays."
+    else:
+        said = "None of the temperatures that were fitted pays."
     return (
         f"{said} Fitted on {found.n_fitted:,} {PART_WORDS[found.part]}; measured on "
         f"{found.n_places:,} such items of {counted(found.n_users, 'other user')}."

@@ -74,7 +74,14 @@ def test_a_calibration_says_what_would_pay_and_what_answers_use(older_run: Run) 
     assert "Scores are divided by" in kept
     assert "Answers use" not in kept
     keep(older_run, alike(2.0))
-    assert "Answers use what was kept: scores divided by 2.00" in run(*words).stdout
+    told = run(*words).stdout
+    assert "Answers use what was kept: scores divided by 2.00" in told
+    assert "the figures here are without that" in told
+    # Of a few users none pays, or none is fitted; what was kept is used all the same.
+    for n_users in (100, 40):
+        told = run(*words, "--users", n_users).stdout
+        assert "No temperature is used" not in told
+        assert "Answers use what was kept: scores divided by 2.00" in told
     keep(older_run, {})
     assert "Answers use what was kept: no temperature." in run(*words).stdout
 
