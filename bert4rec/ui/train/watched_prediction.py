@@ -153,16 +153,20 @@ def offered_users(dataset: SequenceDataset) -> list[str]:
 def _remember(
     run: Run, user_id: str, prediction: Prediction, epoch: int | None
 ) -> list[dict[str, Any]]:
-    """Keep the rank at each epoch that was looked at, for one run and user at a time."""
+    """Keep the rank at each epoch that was looked at, for one run and user at a time.
+
+    Returns:
+        Those up to this epoch, oldest first: after the end of a run the best one, of which some may
+        have been later, is shown.
+    """
     about = [run.id, user_id]
     kept = st.session_state.get(WATCHED_KEY)
     if kept is None or kept["about"] != about:
         kept = st.session_state[WATCHED_KEY] = {"about": about, "seen": []}
     epoch = run.status().epoch if epoch is None else epoch
-    seen: list[dict[str, Any]] = kept["seen"]
-    if not seen or seen[-1]["epoch"] != epoch:
-        seen.append({"epoch": epoch, "rank": prediction.true_rank + 1})
-    seen[-1]["rank"] = prediction.true_rank + 1
+    seen: list[dict[str, Any]] = [one for one in kept["seen"] if one["epoch"] < epoch]
+    seen.append({"epoch": epoch, "rank": prediction.true_rank + 1})
+    kept["seen"] = seen
     return seen
 
 
