@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 ITEMS_HELP = 'Ids or titles, oldest first: a,b,c or ["a", "b, with a comma"].'
 GAP_HELP = 'Ids or titles with _ for a gap: a,_,c or ["a", null, "c"].'
 
-_length = click.option("-k", default=10, type=click.IntRange(min=1), help="Length of a list.")
+_length = click.option(
+    "-k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of a list."
+)
 
 
 def load_run(
@@ -48,7 +50,11 @@ def load_run(
 @click.option("--items", help=ITEMS_HELP)
 @click.option("--user", help="A user of the dataset, in place of --items.")
 @_length
-@click.option("--keep-seen/--remove-seen", default=None, help="Whether to list items again.")
+@click.option(
+    "--keep-seen/--remove-seen",
+    default=None,
+    help="Whether to list items again.  [default: as RUN was judged]",
+)
 @shared_options
 def recommend(
     run: str, items: str | None, user: str | None, k: int, keep_seen: bool | None, workspace: Path

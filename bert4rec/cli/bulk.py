@@ -224,7 +224,9 @@ def _write_index(
 @click.argument("vectors", metavar="VECTORS")
 @click.option("--queries", metavar="FILE", help="Vectors that ask, as Parquet.")
 @click.option("--id", "ids", multiple=True, metavar="ITEM", help="An item that asks. Repeatable.")
-@click.option("-k", default=10, type=click.IntRange(min=1), help="Items for each.")
+@click.option(
+    "-k", default=10, show_default=True, type=click.IntRange(min=1), help="Items for each."
+)
 @click.option(
     "--similarity",
     type=click.Choice(["dot", "cosine"]),

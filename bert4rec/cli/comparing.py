@@ -38,7 +38,13 @@ PARTS = {"test": "Test", "unseen_users": "Unseen users"}
 @click.option(
     "--category", metavar="COLUMN", help="What tells the items' categories.  [the most telling one]"
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Chance behind fits and intervals.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Chance behind fits and intervals.",
+)
 @shared_options
 def compare(
     runs: tuple[str, ...],

@@ -205,15 +205,25 @@ _OPTIONS = (
     _column("--event", help=f"The log's column of events; {NO_COLUMN} for none."),
     click.option("--form", type=click.Choice(LOG_FORMS), help="Form of the log. [default: told]"),
     click.option(
-        "--min-sequence-length", type=_number_of_rows, help="Leave out users with fewer items."
+        "--min-sequence-length",
+        type=_number_of_rows,
+        help="Leave out users with fewer items.  [default: 3]",
     ),
     click.option(
-        "--max-sequence-length", type=_number_of_rows, help="Leave out users with more items."
+        "--max-sequence-length",
+        type=_number_of_rows,
+        help="Leave out users with more items.  [default: no limit]",
     ),
     click.option(
-        "--min-item-count", type=_number_of_rows, help="Leave out items that occur less often."
+        "--min-item-count",
+        type=_number_of_rows,
+        help="Leave out items that occur less often.  [default: 1]",
     ),
-    click.option("--min-value", type=float, help="Leave out interactions of a smaller value."),
+    click.option(
+        "--min-value",
+        type=float,
+        help="Leave out interactions of a smaller value.  [default: no limit]",
+    ),
     click.option(
         "--keep-event",
         multiple=True,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,15 @@ from bert4rec.cli.progress import StageProgress
 from bert4rec.cli.terminal import next_step, shared_options, show, table, tell, wrong_use
 from bert4rec.errors import NotFoundError
 from bert4rec.files import expanded, is_file, is_there
-from bert4rec.words import size
+from bert4rec.words import sentence, size
 
 if TYPE_CHECKING:
+    from bert4rec.data.check import Check
     from bert4rec.data.dataset import SequenceDataset
     from bert4rec.data.public_logs import PublicLog
+
+# What the page calls them.
+LEVEL_WORDS = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
 def read_dataset(
@@ -99,8 +105,38 @@ def _tell_losses(dataset: SequenceDataset) -> None:
     ]
     if lost:
         tell(f"left out of {steps['read']['n_rows']:,} rows: {'; '.join(lost)}")
-    for line in (*_file_lines(manifest), _time_line(manifest), *_item_reject_lines(manifest)):
+    grave = [check for check in _checks(dataset) if check.level != "info"]
+    for line in (
+        *_file_lines(manifest),
+        _time_line(manifest),
+        *_item_reject_lines(manifest),
+        *_check_lines(grave),
+    ):
         tell(line)
+
+
+def _checks(dataset: SequenceDataset) -> tuple[Check, ...]:
+    from bert4rec.data.checks import check_dataset
+
+    return check_dataset(dataset)
+
+
+def _check_lines(checks: Iterable[Check]) -> list[str]:
+    """Return a line for each thing to know before training, with the options that mend it."""
+    lines = []
+    for check in checks:
+        said = f"{sentence(check.message)} {sentence(check.fix)}"
+        mends = [_as_option(name, value) for name, value in (check.fix_settings or {}).items()]
+        options = f" ({' '.join(mends)})" if mends else ""
+        lines.append(f"{LEVEL_WORDS[check.level]}: {said}{options}")
+    return lines
+
+
+def _as_option(name: str, value: Any) -> str:
+    """Return a setting of the preparation as it is typed; duplicates are dropped unless kept."""
+    if name == "drop_duplicates":
+        return "without --keep-duplicates"
+    return f"--{name.replace('_', '-')} {value}"
 
 
 def describe(dataset: SequenceDataset) -> dict[str, Any]:
@@ -123,17 +159,19 @@ def describe(dataset: SequenceDataset) -> dict[str, Any]:
 def prepare(log: str, name: str | None, reading: LogOptions, workspace: Path) -> None:
     """Make a dataset of the interaction log LOG: a file, a folder or a glob.
 
-    Forms are CSV, TSV, Parquet, JSON Lines, MovieLens, RecBole, pairs and sequences, plain or
-    packed. What is dropped is counted, with the reason.
+    Forms are CSV, TSV, Parquet, JSON, MovieLens, RecBole, pairs and sequences, plain or packed.
+    What is dropped is counted, with the reason, and what to know before training is told.
     """
     dataset = read_dataset(log, reading, workspace, name)
     manifest = dataset.manifest
     kept = "source roles settings report rejects has_times time_reason item_table item_rejects"
     document = describe(dataset) | {key: manifest.get(key) for key in kept.split()}
-    show(document, _prepared_lines(dataset))
+    checks = _checks(dataset)
+    document["checks"] = [asdict(check) for check in checks]
+    show(document, _prepared_lines(dataset, checks))
 
 
-def _prepared_lines(dataset: SequenceDataset) -> list[str]:
+def _prepared_lines(dataset: SequenceDataset, checks: Iterable[Check]) -> list[str]:
     manifest = dataset.manifest
     roles = {role: column for role, column in manifest.get("roles", {}).items() if column}
     steps = manifest.get("report", {}).get("steps", [])
@@ -147,6 +185,7 @@ def _prepared_lines(dataset: SequenceDataset) -> list[str]:
         _time_line(manifest),
         *table(("step", "rows", "reason"), [(s["step"], s["n_rows"], s["reason"]) for s in steps]),
         *_item_reject_lines(manifest),
+        *_check_lines(checks),
         f"Folder: {dataset.folder}",
         next_step("train", dataset.folder.name if dataset.folder else dataset.name),
     ]
@@ -191,11 +230,11 @@ def samples(name: str | None, workspace: Path) -> None:
 
     if name in PUBLIC_LOGS:
         dataset = _fetched(PUBLIC_LOGS[name], workspace)
-        show(describe(dataset), _prepared_lines(dataset))
+        show(describe(dataset), _prepared_lines(dataset, _checks(dataset)))
         return
     if name is not None:
         dataset = prepare_sample(name, workspace)
-        show(describe(dataset), _prepared_lines(dataset))
+        show(describe(dataset), _prepared_lines(dataset, _checks(dataset)))
         return
     entries = [
         {"name": key, "title": sample.title, "description": sample.description}

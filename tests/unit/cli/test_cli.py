@@ -4,21 +4,24 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from bert4rec.cli import log_options, settings
+from bert4rec.cli import log_options, main, settings
 from bert4rec.cli.log_options import LogOptions
 from bert4rec.cli.logs import find_target
 from bert4rec.cli.progress import CountProgress, JudgingProgress, StageProgress, TrainingProgress
@@ -89,6 +92,34 @@ def test_the_limits_of_the_options_are_those_of_the_library() -> None:
         for value in (0, log_options.MOST_ROWS + 1):
             with pytest.raises(SettingsError):
                 parse_prepare_settings({name: value})
+
+
+def test_the_defaults_that_the_help_names_are_those_of_the_library() -> None:
+    said = " ".join(run("prepare", "--help").stdout.split())
+    for name, noun in (("min_sequence_length", "items"), ("min_item_count", "often")):
+        default = PrepareSettings.model_fields[name].default
+        assert re.search(rf"{noun}\. \[default: {default}\]", said)
+
+
+def test_an_option_with_a_default_tells_it() -> None:
+    silent = [
+        f"{name} {option.opts[0]}"
+        for name, command in all_commands(main)
+        for option in command.params
+        if isinstance(option, click.Option)
+        and option.default not in (None, (), False)
+        and type(option.default).__name__ != "Sentinel"
+        and not option.show_default
+        and "default" not in (option.help or "")
+    ]
+    assert not silent
+
+
+def all_commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{before}{name} ")
 
 
 def test_the_help_loads_no_heavy_library() -> None:
