@@ -110,6 +110,7 @@ class FutureReport:
         part: Where the places are from; see `held_out.held_out_places`.
         n_places: Hidden items, one at a time.
         n_users: Users whose items they are.
+        has_more_users: Whether others have such items, too.
         n_before: Items shown before a place, on average.
         n_after: Items shown after it, on average.
         window: Items that the network reads at once.
@@ -127,6 +128,7 @@ class FutureReport:
     part: str
     n_places: int
     n_users: int
+    has_more_users: bool
     n_before: float
     n_after: float
     window: int
@@ -228,6 +230,7 @@ def report_places(
         part=places.part,
         n_places=len(places),
         n_users=places.n_users,
+        has_more_users=places.has_more_users,
         n_before=float(n_before.mean()) if len(places) else 0.0,
         n_after=float((sizes - n_before - 1).mean()) if len(places) else 0.0,
         window=length,

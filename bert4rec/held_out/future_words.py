@@ -147,9 +147,15 @@ def _why_not(report: FutureReport) -> str:
             "longer, or look at the data."
         )
     too_little = "one too small to count" if report.gain.ndcg.low > 0 else "none"
+    # All that a small log has were asked, and then asking for more of them leads nowhere.
+    more = (
+        ": more users would tell"
+        if report.has_more_users
+        else "; all users with such an item were asked, so only a log of more would tell"
+    )
     return (
         f"The interval holds a gain that would count, {_least(report)} or more, as well as "
-        f"{too_little}: more users would tell."
+        f"{too_little}{more}."
     )
 
 

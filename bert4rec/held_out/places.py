@@ -6,7 +6,7 @@ training part was trained on, as cloze training hides every item sooner or later
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,12 +33,14 @@ class Places:
         part: One of `PARTS`, or `middle` or `any`.
         user_idx: The user of each place, int64 (n,).
         positions: Position in that user's history, from 0, int64 (n,).
+        has_more_users: Whether others have such places, who were not drawn.
     """
 
     dataset: SequenceDataset
     part: str
     user_idx: np.ndarray
     positions: np.ndarray
+    has_more_users: bool = False
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -56,7 +58,7 @@ class Places:
 
     def take(self, rows: slice | np.ndarray) -> Places:
         """Return the chosen places."""
-        return Places(self.dataset, self.part, self.user_idx[rows], self.positions[rows])
+        return replace(self, user_idx=self.user_idx[rows], positions=self.positions[rows])
 
     def around(self, length: int, *, sees_future: bool = True) -> list[slice]:
         """Return the window around each place in its history; see `contexts.window_around`."""
@@ -147,7 +149,8 @@ def held_out_places(
     if not len(users):
         raise _no_place(dataset, settings, chosen)
     chance = np.random.default_rng(seed)
-    if len(users) > n_users:
+    has_more_users = len(users) > n_users
+    if has_more_users:
         users = np.sort(chance.choice(users, n_users, replace=False))
     drawn = [
         np.sort(chance.permutation(np.arange(first[user], end[user]))[:n_places]) for user in users
@@ -157,6 +160,7 @@ def held_out_places(
         chosen,
         np.repeat(users, [len(positions) for positions in drawn]),
         np.concatenate(drawn),
+        has_more_users,
     )
 
 

@@ -305,7 +305,8 @@ def told(
     report = future_report(recommender, n_users=60)
     contexts = report.contexts | {"past": figures(past), "both": figures(past + ndcg.mean)}
     gain = replace(report.gain, ndcg=ndcg)
-    return finding(replace(report, contexts=contexts, gain=gain, verdict=verdict, reason=reason))
+    changed = {"contexts": contexts, "gain": gain, "verdict": verdict, "reason": reason}
+    return finding(replace(report, **changed, has_more_users=True))
 
 
 @pytest.mark.parametrize("low", [0.0, -0.022])
@@ -323,6 +324,19 @@ def test_an_interval_without_0_holds_too_small_a_gain_and_not_none(
     assert "0.015 or more, as well as one too small to count: more users" in said
     said = told(recommender, Estimate(0.014, -0.013, 0.040), "not_enough", "wide")
     assert "0.015 or more, as well as none: more users" in said
+
+
+def test_more_users_are_asked_for_only_where_there_are_some(recommender: Recommender) -> None:
+    n_users = recommender.dataset.n_users
+    some = future_report(recommender, n_users=n_users // 2)
+    assert some.has_more_users
+    assert some.as_dict()["has_more_users"]
+    every = replace(future_report(recommender, n_users=n_users), verdict="not_enough")
+    assert not every.has_more_users
+    said = finding(replace(every, reason="wide"))
+    assert said.endswith(
+        "all users with such an item were asked, so only a log of more would tell."
+    )
 
 
 def test_a_model_without_a_hit_is_told_to_be_trained_longer(recommender: Recommender) -> None:
