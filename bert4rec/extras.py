@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -35,10 +37,20 @@ def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
     """
     return MissingExtraError(
         f"{what} needs the package {package}, which is not installed",
-        fix=f"Install it: pip install 'bert4rec[{extra}]'",
+        fix=f"Install it: {pip_install(extra)}",
         package=package,
         extra=extra,
     )
+
+
+def pip_install(extra: str, *options: str) -> str:
+    """Return the command that adds an extra to the environment that runs now.
+
+    A bare `pip` is often that of another one: `make app` makes an environment and leaves the
+    shell as it is.
+    """
+    words = [shlex.quote(sys.executable), "-m", "pip", "install", *options]
+    return f"{' '.join(words)} 'bert4rec[{extra}]'"
 
 
 def is_installed(package: str) -> bool:

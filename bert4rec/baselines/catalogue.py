@@ -11,7 +11,7 @@ from bert4rec.baselines.titles import TITLES
 from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.baselines.transitions import Transitions
 from bert4rec.errors import SettingsError
-from bert4rec.extras import is_installed
+from bert4rec.extras import is_installed, pip_install
 from bert4rec.score_blocks import Scorer
 
 EXTRA = "baselines"
@@ -53,7 +53,14 @@ class Baseline:
         """Return what has to be installed for it first, or nothing."""
         if not self.package or is_installed(self.package):
             return ""
-        return f"the package {self.package} is not installed: pip install 'bert4rec[{EXTRA}]'"
+        return packages_lacking([self.package])
+
+
+def packages_lacking(packages: Iterable[str]) -> str:
+    """Return that packages are not installed, each named once, and the command that does it."""
+    names = list(dict.fromkeys(packages))
+    said = "the package {} is" if len(names) == 1 else "the packages {} are"
+    return f"{said.format(' and '.join(names))} not installed: {pip_install(EXTRA)}"
 
 
 def _popularity(train: TrainingRows) -> Scorer:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from bert4rec.errors import FormatError
-from bert4rec.extras import missing_extra
+from bert4rec.extras import missing_extra, pip_install
 from bert4rec.files import swapped_in, writing_explained
 from bert4rec.recommender import Recommender
 
@@ -196,7 +196,7 @@ def _exporter_errors_explained() -> Iterator[None]:
         raise FormatError(
             f"torch {torch.__version__} wrote no ONNX program",
             fix="Update both torch, 2.11 or later, and onnxscript: "
-            "pip install --upgrade 'bert4rec[onnx]'.",
+            f"{pip_install('onnx', '--upgrade')}.",
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bert4rec.baselines.catalogue import packages_lacking
 from bert4rec.bulk.vector_index import write_index
 from bert4rec.bundle.onnx_file import export_onnx
 from bert4rec.errors import MissingExtraError
@@ -31,5 +33,14 @@ def test_a_missing_package_names_its_extra(
     monkeypatch.delitem(sys.modules, "bert4rec.serving.service", raising=False)
     with pytest.raises(MissingExtraError, match=rf"bert4rec\[{extra}\]") as caught:
         use(tmp_path / "out")
+    # A bare pip may be that of another environment.
+    assert f"{shlex.quote(sys.executable)} -m pip install" in caught.value.fix
     assert isinstance(caught.value, ImportError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_packages_that_baselines_lack_are_named_with_one_command() -> None:
+    said = packages_lacking(["implicit", "implicit", "gensim"])
+    assert said.startswith("the packages implicit and gensim are not installed: ")
+    assert said.endswith("-m pip install 'bert4rec[baselines]'")
+    assert packages_lacking(["gensim"]).startswith("the package gensim is not installed: ")

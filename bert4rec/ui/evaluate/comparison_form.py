@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bert4rec.background.comparisons import Progress
-from bert4rec.baselines.catalogue import BASELINES
+from bert4rec.baselines.catalogue import BASELINES, packages_lacking
 from bert4rec.comparing.categories import category_choices
 from bert4rec.comparing.plan import ENDED_STATES, plan_comparison
 from bert4rec.data.vocabulary import Vocabulary
@@ -60,7 +60,7 @@ def draw_form(runs: dict[str, Run]) -> None:
     """Draw the choice of runs and baselines with the button that starts."""
     _tell_left_out(runs)
     _set_defaults(runs)
-    lacking = {name: said for name, one in BASELINES.items() if (said := one.lacks())}
+    lacking = [name for name, one in BASELINES.items() if one.lacks()]
     with st.container(border=True):
         chosen, unlike = _choose_runs(runs)
         named = st.pills(
@@ -74,7 +74,8 @@ def draw_form(runs: dict[str, Run]) -> None:
         )
         if lacking:
             titles = ", ".join(BASELINES[name].title for name in lacking)
-            st.caption(f"Not to be had here: {titles}. {escape(sentence(lacking.popitem()[1]))}")
+            said = packages_lacking(BASELINES[name].package for name in lacking)
+            st.caption(f"Not to be had here: {titles}. {escape(sentence(said))}")
         lost = _lost_data(runs[chosen[0]]) if chosen else None
         if chosen and lost is None:
             _draw_category(runs[chosen[0]])
