@@ -11,13 +11,12 @@ from bert4rec.ui.login import draw_door, is_let_in
 from bert4rec.ui.page_style import draw_page_style
 from bert4rec.ui.redrawing import begin_drawing
 from bert4rec.ui.refusals import carry_out, show_refusal
+from bert4rec.ui.run_link import follow_link, leave_lost_run
 from bert4rec.ui.server_log import keep_recent_lines
 from bert4rec.ui.sidebar import draw_sidebar
 from bert4rec.ui.state import (
-    follow_link,
     forget_deletions,
     leave_lost_dataset,
-    leave_lost_run,
     name_run,
     show_error,
 )

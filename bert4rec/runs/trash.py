@@ -38,6 +38,11 @@ def find_trashed(workspace: Path, text: str) -> Run:
     return find_among(list_trash(workspace), text, where=str(trash), is_sole=True)
 
 
+def is_trashed(workspace: Path, run_id: str) -> bool:
+    """Whether a run of this id lies in the trash."""
+    return any(run.id == run_id for run in list_trash(workspace))
+
+
 def trash_run(workspace: Path, run_id: str) -> Run:
     """Move a run into the trash; return it there. A damaged one can be moved as well.
 
@@ -78,7 +83,7 @@ def restore_run(workspace: Path, text: str) -> Run:
         raise RunError(
             f"there is a run {run.id!r} already",
             where=str(workspace),
-            fix="Rename its folder, or that of the one in the trash.",
+            fix="Delete that one first, which puts it into the trash too, and then restore this.",
         )
     make_folder(place.parent)
     with writing_explained(workspace):

@@ -156,7 +156,12 @@ def readable_runs() -> list[Run]:
     return [Run(folder / row.run_id) for row in run_rows() if row.problem is None]
 
 
-def _open_readable(run_id: str) -> Run:
+def open_readable(run_id: str) -> Run:
+    """Open a run of this workspace by its id.
+
+    Raises:
+        Bert4RecError: there is none, or it is damaged.
+    """
     folder = child_of(workspace() / "runs", run_id)
     if (folder / "config.json").is_file():
         problem = run_row(Run(folder)).problem
@@ -238,7 +243,7 @@ def current_run() -> Run | None:
     if chosen:
         # What was lost is told of when the whole page is drawn next, by `leave_lost_run`.
         with suppress(Bert4RecError):
-            return _open_readable(chosen)
+            return open_readable(chosen)
     there = [row for row in run_rows() if row.problem is None]
     active = (row for row in there if row.state in ("running", "paused"))
     found = next(active, there[0] if there else None)
@@ -267,53 +272,6 @@ def forget_run(run_id: str) -> None:
 def forget_deletions() -> None:
     """Offer no undo any more: the page was left."""
     st.session_state.pop(DELETED_KEY, None)
-
-
-def follow_link() -> None:
-    """Take over the run that the address names.
-
-    Raises:
-        Bert4RecError: the run that the address names is not there or is damaged; it is removed
-            from the address.
-    """
-    linked = st.query_params.get("run")
-    if linked and linked != st.session_state.get(LINKED_KEY):
-        try:
-            run = _open_readable(linked)
-        except NotFoundError as error:
-            del st.query_params["run"]
-            raise NotFoundError(
-                "the address names no run that is here", fix="Choose one below."
-            ) from error
-        except Bert4RecError:
-            del st.query_params["run"]
-            raise
-        st.session_state[RUN_KEY] = st.session_state[LINKED_KEY] = linked
-        if DATASET_KEY not in st.session_state:
-            choose_dataset(str(run.config()["dataset"].get("folder", "")))
-
-
-def leave_lost_run() -> None:
-    """Stop using a run that was deleted or damaged since it was chosen.
-
-    Raises:
-        Bert4RecError: that is so, and another run is in use from now on.
-    """
-    chosen = st.session_state.get(RUN_KEY)
-    if not chosen:
-        return
-    try:
-        _open_readable(chosen)
-    except NotFoundError as error:
-        forget_run(chosen)
-        raise NotFoundError(
-            "the run in use is no longer here",
-            fix="Choose another one. The Runs page can restore what was deleted, but not what was "
-            "discarded.",
-        ) from error
-    except Bert4RecError:
-        forget_run(chosen)
-        raise
 
 
 def name_run(link: Mapping[str, str] | None = None, names: Collection[str] = ()) -> None:

@@ -18,6 +18,7 @@ from bert4rec.policy import Policy
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run, list_runs
+from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
 from tests.factories import ring_dataset, small_settings
 from tests.reading import shown_cells, texts
@@ -217,6 +218,24 @@ def test_a_link_to_no_run_is_an_error_in_words(linked: str) -> None:
     assert "The address names no run that is here" in error.value
     assert "Choose one below" in error.value
     assert "run" not in app.query_params
+
+
+def test_a_link_to_a_deleted_run_says_that_it_can_be_restored(run: Run) -> None:
+    run.set_status(state="finished")
+    trash_run(run.workspace, run.id)
+    app = open_home(run=run.id)
+    (error,) = app.error
+    assert "The run of this address was deleted" in error.value
+    assert "restore it on the Runs page" in error.value
+    assert "run" not in app.query_params
+
+
+def test_a_link_to_no_run_leaves_nothing_of_itself_to_another_run(run: Run) -> None:
+    folder = run.config()["dataset"]["folder"]
+    app = open_home(run="20200101T000000-gone", user="nobody", mask="3", data=folder)
+    assert len(app.error) == 1
+    assert not {"user", "mask"} & set(app.query_params)
+    assert app.session_state[state.DATASET_KEY] == folder
 
 
 def test_a_damaged_run_hides_neither_the_page_nor_the_other_runs(workspace: Path) -> None:

@@ -64,11 +64,15 @@ def test_a_run_in_place_of_a_deleted_one_is_never_written_over(run: Run, workspa
     first = trash_run(workspace, run.id)
     run.folder.mkdir()
     (run.folder / "config.json").write_text("{}")
-    with pytest.raises(RunError, match="already"):
+    with pytest.raises(RunError, match="already") as caught:
         restore_run(workspace, first.id)
+    # What it tells to do can be done on the page, and leads there.
+    assert "Delete that one first" in caught.value.fix
     second = trash_run(workspace, run.id)
     assert {found.id for found in list_trash(workspace)} == {first.id, second.id}
     assert first.name == "made"
+    restore_run(workspace, first.id)
+    assert [found.id for found in list_trash(workspace)] == [second.id]
 
 
 @pytest.mark.parametrize("name", ["..", "../runs/x", "", ".hidden", "nosuch"])
