@@ -86,7 +86,8 @@ def choose_loss(
     length = _at_most(settings.max_seq_length, longest)
     n_places = n_rows * max(1, round(asked * length))
     n_bytes = 4 * n_places * n_items
-    size = f"about {n_places:,} places × {n_items:,} items to score in a step"
+    # As many where each sequence fills the window as the longest does; most are shorter.
+    size = f"up to about {n_places:,} places × {n_items:,} items to score in a step"
     budget = f"{CE_BUDGET_BYTES / 2**30:.0f} GiB"
     if n_bytes <= CE_BUDGET_BYTES:
         return "CE", f"{size} fit into {budget}{_unused(settings, 'CE')}"
