@@ -24,6 +24,11 @@ from bert4rec.files import swapped_in
 from bert4rec.json_files import check_format
 
 FORMAT_VERSION = 1
+# Nothing in this workspace can mend it.
+MEND = (
+    "Put a copy of the file in its place. Without one, train a run with the same settings: "
+    "Clone to the form, on the Runs page."
+)
 # As a prefix: reads the plain data alone.
 NO_TENSORS = "no tensor is called so"
 
@@ -68,9 +73,11 @@ def load_checkpoint(path: Path, *, prefix: str = "") -> tuple[dict[str, Tensor],
     except FormatError:
         raise
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise FormatError(f"the checkpoint cannot be read: {error}", where=str(path)) from error
+        raise FormatError(
+            f"the checkpoint cannot be read: {error}", where=str(path), fix=MEND
+        ) from error
     if not isinstance(document.get("plain"), dict):
-        raise FormatError("the checkpoint is damaged", where=str(path))
+        raise FormatError("the checkpoint is damaged", where=str(path), fix=MEND)
     return tensors, document["plain"]
 
 

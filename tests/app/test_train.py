@@ -95,7 +95,9 @@ def test_the_form_opens_with_a_preset_and_the_size_of_the_run(
     assert "(default: unset)" in texts(app)
     assert app.selectbox(key="train_field_loss_type").placeholder == "auto"
     told = texts(app).replace("\\", "")
-    assert re.search(r"Loss: auto, here CE; up to about [\d,]+ places × 30 items .* into 2 GiB\.", told)
+    assert re.search(
+        r"Loss: auto, here CE; up to about [\d,]+ places × 30 items .* into 2 GiB\.", told
+    )
     assert [metric.label for metric in app.metric] == ["Parameters", "Memory, about"]
 
 

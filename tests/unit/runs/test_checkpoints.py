@@ -78,8 +78,9 @@ def test_a_checkpoint_cut_short_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, TENSORS, PLAIN)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(FormatError, match="cannot be read"):
+    with pytest.raises(FormatError, match="cannot be read") as caught:
         load_checkpoint(path)
+    assert "Clone to the form" in caught.value.fix
 
 
 def test_safetensors_of_someone_else_are_not_taken_for_ours(tmp_path: Path) -> None:
