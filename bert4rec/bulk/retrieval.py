@@ -25,6 +25,7 @@ class Answer:
     n_queries: int = 0
     n_vectors: int = 0
     n_rows: int = 0
+    similarity: Similarity = "dot"
     rows: list[pa.Table] = field(default_factory=list)
 
 
@@ -35,7 +36,7 @@ def nearest_in_file(
     *,
     queries: str | Path | None = None,
     ids: list[str] | None = None,
-    similarity: Similarity = "dot",
+    similarity: Similarity | None = None,
     device: str = "auto",
 ) -> Answer:
     """Find the items of a file of vectors that are nearest to others.
@@ -48,7 +49,9 @@ def nearest_in_file(
         queries: A Parquet file of vectors that all ask. Without it and `ids`, whatever in `vectors`
             is no item asks or, if there are only items, each of them about the others.
         ids: Items of `vectors` that ask about the others.
-        similarity: `dot` or `cosine`.
+        similarity: `dot` or `cosine`; None takes the dot product, which is a score, for users and
+            sequences, and cosine where items of `vectors` ask: by dot product the longest vectors
+            would be near to all.
         device: Where to compute.
 
     Raises:
@@ -66,7 +69,7 @@ def nearest_in_file(
     answer = Answer(n_vectors=len(items))
     found = _answers(_asking(items, vectors, queries, ids), items, k, similarity, device)
     with nullcontext(answer.rows.append) if out is None else rows_written(out) as write:
-        for n_queries, rows in found:
+        for n_queries, rows, answer.similarity in found:
             answer.n_queries += n_queries
             answer.n_rows += len(rows)
             write(rows)
@@ -100,10 +103,11 @@ def _asking(
 
 
 def _answers(
-    asking: Asking, items: VectorTable, k: int, similarity: Similarity, device: str
-) -> Iterator[tuple[int, pa.Table]]:
+    asking: Asking, items: VectorTable, k: int, asked: Similarity | None, device: str
+) -> Iterator[tuple[int, pa.Table, Similarity]]:
     ids, titles = pa.array(items.ids, pa.string()), pa.array(items.titles, pa.string())
     for queries, itself in asking:
+        similarity: Similarity = asked or ("dot" if itself is None else "cosine")
         found, similar = nearest(
             queries.vectors,
             items.vectors,
@@ -127,4 +131,5 @@ def _answers(
                     "similarity": pa.array(similar[is_found], pa.float32()),
                 }
             ),
+            similarity,
         )

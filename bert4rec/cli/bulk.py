@@ -230,9 +230,8 @@ def _write_index(
 @click.option(
     "--similarity",
     type=click.Choice(["dot", "cosine"]),
-    default="dot",
-    show_default=True,
-    help="Dot products are scores; cosines compare directions.",
+    help="Dot products are scores; cosines compare directions.  [default: cosine where items of"
+    " VECTORS ask, else dot]",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N, mps.")
 @click.option("--out", metavar="FILE", help=".csv or .parquet  [default: a table, if it is short]")
@@ -272,13 +271,13 @@ def nearest(
         "n_queries": answer.n_queries,
         "n_vectors": answer.n_vectors,
         "n_rows": answer.n_rows,
-        "similarity": similarity,
+        "similarity": answer.similarity,
         "out": out,
     }
     if out is not None:
         line = (
             f"Found {answer.n_rows:,} neighbours among {answer.n_vectors:,} items for"
-            f" {answer.n_queries:,} who ask: {out}"
+            f" {answer.n_queries:,} who ask, by {answer.similarity}: {out}"
         )
         show(document, [line])
         return
@@ -288,6 +287,8 @@ def nearest(
 
 def _neighbour_lines(rows: list[dict[str, Any]], answer: Answer) -> list[str]:
     names = ("query", "rank", "id", "title", "similarity")
-    lines = table(names, [[row[name] for name in names] for row in rows[:SHOWN_ROWS]])
+    # Which similarity it is stands over it: they are of different sizes.
+    head = [*names[:-1], answer.similarity]
+    lines = table(head, [[row[name] for name in names] for row in rows[:SHOWN_ROWS]])
     n_more = answer.n_rows - SHOWN_ROWS
     return [*lines, *([f"... and {n_more:,} more; use --out"] if n_more > 0 else [])]

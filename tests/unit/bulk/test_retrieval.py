@@ -101,6 +101,18 @@ def test_users_of_a_file_ask_about_its_items(tmp_path: Path) -> None:
     ]
 
 
+def test_items_ask_about_items_by_direction_unless_told_otherwise(tmp_path: Path) -> None:
+    # The third is the longest by far and points elsewhere.
+    sides = [[1.0, 0.0], [0.9, 0.1], [30.0, 30.0], [1.0, 0.2]]
+    path = file_of(tmp_path / "vectors.parquet", ["item", "item", "item", "user"], sides)
+    near = nearest_in_file(path, k=1, ids=["i0"])
+    assert (near.similarity, near.rows[0].column("id").to_pylist()) == ("cosine", ["i1"])
+    scored = nearest_in_file(path, k=1, ids=["i0"], similarity="dot")
+    assert (scored.similarity, scored.rows[0].column("id").to_pylist()) == ("dot", ["i2"])
+    users = nearest_in_file(path, k=1)
+    assert (users.similarity, users.rows[0].column("id").to_pylist()) == ("dot", ["i2"])
+
+
 def test_items_alone_ask_about_each_other_or_by_name(tmp_path: Path) -> None:
     path = file_of(tmp_path / "vectors.parquet", ["item"] * 5, SIDES)
     rows = nearest_in_file(path, k=1, similarity="cosine").rows
