@@ -104,7 +104,7 @@ def question(
         write_sequences(rows, n_rows)
         vectors = folder / "vectors.parquet"
         write_vectors(model, vectors, Wanted(sequences=rows))
-        return lambda: nearest_in_file(vectors, out, similarity="dot", device="cpu"), lambda n: products(model, n)
+        return lambda: nearest_in_file(vectors, out, device="cpu"), lambda n: products(model, n)
     if case == "pairs of sequences":
         write_sequences(rows, n_rows, with_items=True)
         return lambda: score_pairs(model, rows, out), lambda n: over_sequences(model, n)
