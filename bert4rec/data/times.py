@@ -32,6 +32,7 @@ N_MEASURED = 1_000_000
 # A clock and the start of what says its zone: Z, +02:00, CET, Europe/Berlin. A day has no zone.
 ZONE = r":\d\d(\.\d+)? ?[A-Za-z+-]"
 CLOCK_ALONE = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+OR_NONE = "or choose no time column: then the order of the file counts."
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _kind_of_dates(
         raise LogError(
             f"the dates of {name!r} could be {ORDERS[orders[0]]} or {ORDERS[orders[1]]}",
             where=where,
-            fix="Write dates as YYYY-MM-DD.",
+            fix=f"Write dates as YYYY-MM-DD, {OR_NONE}",
             column=name,
         )
     return found[0]
@@ -238,8 +239,7 @@ def _unreadable(
     ]
     shown = ", ".join(repr(text[:40]) for text in examples)
     message = f"more than half of the values of {name!r} cannot be read as times, such as {shown}"
-    fix = "Write Unix times or dates such as 2024-05-17 20:15:00, or choose no time column: then"
-    fix += " the order of the file counts."
+    fix = f"Write Unix times or dates such as 2024-05-17 20:15:00, {OR_NONE}"
     if n_numbers:
         message = (
             f"no one form reads more than half of the times in {name!r}: they are"

@@ -143,7 +143,7 @@ def test_a_date_that_can_be_read_in_two_orders_is_asked_about(
 ):
     with pytest.raises(LogError, match=f"the dates of 'time' could be {orders}") as caught:
         log_of(tmp_path, text)
-    assert "YYYY-MM-DD" in str(caught.value.fix)
+    assert "YYYY-MM-DD, or choose no time column: then" in str(caught.value.fix)
 
 
 def test_one_day_after_the_twelfth_tells_the_order_of_all(tmp_path: Path):
