@@ -5,6 +5,7 @@ import streamlit as st
 from bert4rec.data.collection import MAX_NAME, damaged_datasets
 from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
+from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.address import IMPORT_NAMES, read_address
 from bert4rec.ui.data.dataset_view import draw_dataset
@@ -33,7 +34,7 @@ from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
-from bert4rec.ui.presses import once
+from bert4rec.ui.long_making import is_making, made_beside
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 
@@ -154,11 +155,14 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
             persist_state="session",
         )
         hold(NAME, name, usual)
-        if not st.button("Prepare dataset", type="primary", icon=":material/check:"):
+        is_pressed = st.button("Prepare dataset", type="primary", icon=":material/check:")
+        making = f"dataset_{choice.path}"
+        # Or it was pressed before a press elsewhere drew the page anew.
+        if not (is_pressed or is_making(making)):
             return
         workspace = state.workspace()
 
-        def make() -> str:
+        def make(watch: Watch) -> str:
             dataset = prepare(
                 choice.path,
                 items=items,
@@ -167,12 +171,12 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
                 name=name.strip() or None,
                 workspace=workspace,
                 settings=settings,
+                watch=watch,
             )
             return dataset.folder.name if dataset.folder else ""
 
         try:
-            with st.spinner("Reading the log, leaving out, putting in order…", show_time=True):
-                folder_name = once(f"dataset_{choice.path}_{name}", make)
+            folder_name = made_beside(making, "Preparing the dataset…", make)
         except Bert4RecError as error:
             state.show_error(error)
             return

@@ -79,7 +79,8 @@ def find_target(text: str, reading: LogOptions, workspace: Path) -> SequenceData
         return find_dataset(workspace, text)
     if text in SAMPLES:
         tell(f"preparing the sample {text}")
-        return prepare_sample(text, workspace)
+        with StageProgress() as watch:
+            return prepare_sample(text, workspace, watch=watch)
     if text in PUBLIC_LOGS:
         raise NotFoundError(
             f"{text} is a public log that is not prepared here yet",
@@ -233,7 +234,8 @@ def samples(name: str | None, workspace: Path) -> None:
         show(describe(dataset), _prepared_lines(dataset, _checks(dataset)))
         return
     if name is not None:
-        dataset = prepare_sample(name, workspace)
+        with StageProgress() as watch:
+            dataset = prepare_sample(name, workspace, watch=watch)
         show(describe(dataset), _prepared_lines(dataset, _checks(dataset)))
         return
     entries = [
@@ -267,7 +269,7 @@ def _public_lines(entries: list[dict[str, Any]]) -> list[str]:
 
 def _fetched(log: PublicLog, workspace: Path) -> SequenceDataset:
     from bert4rec.cli.progress import DownloadProgress
-    from bert4rec.data.public_logs import prepare_public_log
+    from bert4rec.data.public_logs import fetch_public_log, prepare_public_log
 
     place = log.place(workspace)
     if is_file(place):
@@ -276,4 +278,6 @@ def _fetched(log: PublicLog, workspace: Path) -> SequenceDataset:
         tell(f"fetching {log.url}, about {size(log.size_bytes)}, to {place}")
     tell(f"licence: {log.licence} See {log.readme_url}")
     with DownloadProgress() as progress:
-        return prepare_public_log(log, workspace, progress=progress)
+        fetch_public_log(log, workspace, progress=progress)
+    with StageProgress() as watch:
+        return prepare_public_log(log, workspace, watch=watch)

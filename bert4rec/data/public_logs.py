@@ -27,6 +27,7 @@ from bert4rec.files import (
     writing_explained,
 )
 from bert4rec.json_files import write_text
+from bert4rec.stages import Watch, tell_nobody, within
 
 OWNER_URL = "https://files.grouplens.org/datasets/movielens"
 # Whoever has a mirror in the house names it here; checksums are held all the same.
@@ -36,6 +37,8 @@ CHUNK_BYTES = 1 << 18
 MAX_MEMBER_BYTES = 2 * 2**30
 # Ratings shrink to about a quarter; what shrinks to less than a hundredth is made to fill disks.
 MAX_RATIO = 100
+# Share of preparing an archive that is done once it is unpacked.
+UNPACKED_SHARE = 0.15
 CITATION = (
     "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context."
     " ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19."
@@ -164,22 +167,39 @@ def find_public_log(name: str) -> PublicLog:
 
 
 def prepare_public_log(
-    log: PublicLog, workspace: Path, *, url: str | None = None, progress: Progress | None = None
+    log: PublicLog,
+    workspace: Path,
+    *,
+    url: str | None = None,
+    progress: Progress | None = None,
+    watch: Watch = tell_nobody,
 ) -> SequenceDataset:
     """Prepare a public log, from the archive in `workspace/downloads` or else from its owner.
-
-    The archive stays in `downloads`, with its checksum beside it, so that it is fetched once.
 
     Args:
         log: The catalogue's entry.
         workspace: The workspace.
         url: Where to fetch the archive from; the owner's address if omitted.
         progress: Called with the bytes so far and, if known, how many there will be.
+        watch: Told how far preparing it has come, once it is here.
 
     Raises:
         NotFoundError: the archive is not there and could not be fetched; says where to put it.
         LogError: the archive is damaged, is another one than the owner's, or lacks a file.
         UnwritableError: the workspace cannot be written.
+    """
+    place = fetch_public_log(log, workspace, url=url, progress=progress)
+    with temporary_folder_beside(place) as folder:
+        return _prepare_archive(log, place, folder, workspace, watch)
+
+
+def fetch_public_log(
+    log: PublicLog, workspace: Path, *, url: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Return where the archive of a public log lies, fetched first where it is not there yet.
+
+    It stays in `downloads`, with its checksum beside it, so that it is fetched once. See
+    `prepare_public_log`.
     """
     place = log.place(workspace)
     make_folder(place.parent)
@@ -190,8 +210,7 @@ def prepare_public_log(
     else:
         md5 = _fetch(log, url or log.url, place, progress)
     write_text(place.with_name(f"{place.name}.md5"), f"{md5}  {place.name}\n")
-    with temporary_folder_beside(place) as folder:
-        return _prepare_archive(log, place, folder, workspace)
+    return place
 
 
 def _fetch(log: PublicLog, url: str, place: Path, progress: Progress | None) -> str:
@@ -274,8 +293,9 @@ def _check_md5(log: PublicLog, md5: str, place: Path, fix: str) -> None:
 
 
 def _prepare_archive(
-    log: PublicLog, archive: Path, folder: Path, workspace: Path
+    log: PublicLog, archive: Path, folder: Path, workspace: Path, watch: Watch
 ) -> SequenceDataset:
+    watch("unpacking", 0.0)
     _unpack(log, archive, folder)
     ratings, movies = folder / log.ratings, folder / log.movies
     if log.movies == "u.item":
@@ -287,6 +307,7 @@ def _prepare_archive(
         form="csv" if log.ratings.endswith(".csv") else "movielens",
         name=log.name,
         workspace=workspace,
+        watch=within(watch, UNPACKED_SHARE, 1.0),
     )
 
 

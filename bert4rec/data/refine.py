@@ -21,12 +21,19 @@ from bert4rec.data.origin import MarkedLog
 from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.files import find_workspace, safe_name, temporary_folder_beside
+from bert4rec.stages import Stage, Watch, tell_nobody, within
 
 ID = pa.dictionary(pa.int32(), pa.string())
+# Share of the whole that is done once the interactions are a log again.
+WRITTEN_SHARE = 0.1
 
 
 def refine(
-    dataset: SequenceDataset, stricter: dict[str, Any], *, workspace: Path | str | None = None
+    dataset: SequenceDataset,
+    stricter: dict[str, Any],
+    *,
+    workspace: Path | str | None = None,
+    watch: Watch = tell_nobody,
 ) -> SequenceDataset:
     """Prepare a dataset again without its log, which may be gone.
 
@@ -38,6 +45,7 @@ def refine(
         dataset: What to begin with; it stays as it is.
         stricter: Settings of the preparation, by name. Looser ones bring nothing back.
         workspace: The new dataset lies in its `datasets` folder.
+        watch: Told how far it has come.
 
     Raises:
         SettingsError: a setting is unknown or out of range.
@@ -48,7 +56,7 @@ def refine(
     settings = refined_settings(dataset, stricter)
     home = find_workspace(workspace)
     has_times = dataset.times_s is not None
-    with _rebuilt_log(dataset, home) as log:
+    with _rebuilt_log(dataset, home, within(watch, 0.0, WRITTEN_SHARE)) as log:
         marks = {
             "simulated": bool(dataset.manifest.get("simulated")),
             "refined_from": dataset.folder.name if dataset.folder else dataset.name,
@@ -60,6 +68,7 @@ def refine(
             name=fitting_name(dataset.name) or None,
             workspace=home,
             settings=settings,
+            watch=within(watch, WRITTEN_SHARE, 1.0),
         )
 
 
@@ -76,19 +85,21 @@ def refined_settings(dataset: SequenceDataset, stricter: dict[str, Any]) -> Prep
 
 
 @contextmanager
-def _rebuilt_log(dataset: SequenceDataset, home: Path) -> Iterator[Path]:
+def _rebuilt_log(dataset: SequenceDataset, home: Path, watch: Watch) -> Iterator[Path]:
     name = dataset.folder.name if dataset.folder else safe_name(dataset.name)
     with temporary_folder_beside(home / TMP / "refine") as folder:
-        yield _write_log(dataset, folder / f"{name}.parquet")
+        yield _write_log(dataset, folder / f"{name}.parquet", watch)
 
 
-def _write_log(dataset: SequenceDataset, path: Path) -> Path:
+def _write_log(dataset: SequenceDataset, path: Path, watch: Watch) -> Path:
     """Write the interactions as Parquet, user by user and oldest first, a block at a time."""
     columns = [("user_id", ID), ("item_id", ID)]
     if dataset.times_s is not None:
         columns.append(("timestamp", pa.float64()))
     schema = pa.schema(columns)
     item_ids = pa.array(dataset.vocabulary.item_ids, pa.string())
+    stage = Stage(watch, "taking the interactions out of the dataset", dataset.n_interactions)
+    stage.tell(0)
     with pq.ParquetWriter(path, schema) as writer:
         for first, end in dataset.blocks():
             rows = slice(int(dataset.offsets[first]), int(dataset.offsets[end]))
@@ -101,6 +112,7 @@ def _write_log(dataset: SequenceDataset, path: Path) -> Path:
             if dataset.times_s is not None:
                 arrays.append(pa.array(np.asarray(dataset.times_s[rows])))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            stage.add(rows.stop - rows.start)
     return path
 
 

@@ -13,6 +13,7 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.roles import Roles
 from bert4rec.errors import NotFoundError
 from bert4rec.json_files import read_json
+from bert4rec.stages import Watch, tell_nobody
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROLES = Roles("user_id", "item_id", "timestamp")
@@ -85,8 +86,13 @@ def sample_folder() -> Path:
     )
 
 
-def prepare_sample(name: str, workspace: Path) -> SequenceDataset:
+def prepare_sample(name: str, workspace: Path, *, watch: Watch = tell_nobody) -> SequenceDataset:
     """Prepare a bundled sample in the workspace; a second call opens what is there.
+
+    Args:
+        name: One of `SAMPLES`.
+        workspace: The dataset lies in its `datasets` folder.
+        watch: Told how far it has come.
 
     Raises:
         NotFoundError: there is no sample of this name.
@@ -102,4 +108,5 @@ def prepare_sample(name: str, workspace: Path) -> SequenceDataset:
         roles=ROLES,
         name=name,
         workspace=workspace,
+        watch=watch,
     )

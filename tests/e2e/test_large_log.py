@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def test_a_log_of_a_hundred_megabytes_is_imported_and_the_server_keeps_none_of_i
     watch.start()
     page.locator("input[type=file]").first.set_input_files(path)
     page.get_by_role("button", name="Prepare dataset").click()
+    expect(page.get_by_test_id("stProgress")).to_contain_text(re.compile(r"\d% of all"))
     # Before it is prepared, the form tells how many rows there are.
     expect(page.get_by_test_id("stMetricValue").get_by_text(f"{N_ROWS:,}")).to_be_visible()
     settle(page)
@@ -74,3 +76,22 @@ def test_a_log_of_a_hundred_megabytes_is_imported_and_the_server_keeps_none_of_i
     assert not list((server.workspace / "uploads").rglob("*.csv"))
     assert peak < MAX_PEAK_BYTES
     assert kept < MAX_KEPT_BYTES
+
+
+def test_a_press_elsewhere_is_heard_while_a_log_is_prepared_which_goes_on(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    (server.workspace / "inbox").mkdir(parents=True)
+    large_log(server.workspace / "inbox" / "log.csv")
+    page.goto(f"{server.url}/data?file=log.csv")
+    settle(page)
+    page.get_by_role("button", name="Prepare dataset").click()
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
+    page.get_by_role("link", name="Runs").first.click()
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    assert not list_datasets(server.workspace)
+    page.get_by_role("link", name="Data").first.click()
+    # It is still under way, or ended meanwhile; in either case it is shown.
+    expect(page.get_by_test_id("stMetricValue").get_by_text(f"{N_ROWS:,}")).to_be_visible()
+    (manifest,) = list_datasets(server.workspace)
+    assert manifest["counts"]["n_interactions"] == N_ROWS

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.refine import refine
 from bert4rec.errors import Bert4RecError
+from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.data.page_top import begin_at_top
+from bert4rec.ui.long_making import is_making, made_beside
 from bert4rec.view.markdown import escape
 from bert4rec.words import sentence
 
@@ -22,39 +26,66 @@ BADGES = {
 }
 
 
-def draw_checks(dataset: SequenceDataset, checks: Sequence[Check]) -> None:
-    """Draw what to know of a dataset before training, gravest first."""
+@dataclass(frozen=True)
+class Asked:
+    """A check that is to be mended, and the place on the page under it."""
+
+    check: Check
+    place: DeltaGenerator
+
+
+def draw_checks(dataset: SequenceDataset, checks: Sequence[Check]) -> Asked | None:
+    """Draw what to know of a dataset before training, gravest first.
+
+    Returns:
+        What a press asks to mend: see `mend`.
+    """
     if not checks:
         st.caption(":material/check: The checks found nothing to mend.")
-        return
+        return None
     with st.container(border=True):
         st.markdown("**Before training**")
-        for place, check in enumerate(checks):
-            _draw_check(dataset, check, place)
+        asked = [_draw_check(dataset, check, place) for place, check in enumerate(checks)]
+    return next((one for one in asked if one is not None), None)
 
 
-def _draw_check(dataset: SequenceDataset, check: Check, place: int) -> None:
+def _draw_check(dataset: SequenceDataset, check: Check, place: int) -> Asked | None:
     row = st.container(horizontal=True, vertical_alignment="center")
     text = f"**{escape(sentence(check.message))}** {escape(sentence(check.fix))}"
     row.markdown(f"{BADGES[check.level]} {text}", width="stretch")
     if check.fix_settings is None:
-        return
-    if row.button(
+        return None
+    is_pressed = row.button(
         check.fix_label,
         key=f"fix_{dataset.fingerprint}_{place}",
         icon=":material/filter_alt:",
         help="Makes a new dataset of this one; this one stays.",
-    ):
-        _mend(dataset, check)
+    )
+    below = st.container()
+    # Or it was pressed before a press elsewhere drew the page anew.
+    return Asked(check, below) if is_pressed or is_making(_key(dataset, check)) else None
 
 
-def _mend(dataset: SequenceDataset, check: Check) -> None:
-    try:
-        with st.spinner("Preparing it again…", show_time=True):
-            mended = refine(dataset, check.fix_settings or {}, workspace=state.workspace())
-    except Bert4RecError as error:
-        state.show_error(error)
-        return
+def _key(dataset: SequenceDataset, check: Check) -> str:
+    return f"mend_{dataset.fingerprint}_{check.fix_settings}"
+
+
+def mend(dataset: SequenceDataset, asked: Asked) -> None:
+    """Prepare a dataset again as a check asks, and go on with the new one.
+
+    The page waits for that: all else on it is drawn before.
+    """
+    workspace, stricter = state.workspace(), asked.check.fix_settings or {}
+
+    def make(watch: Watch) -> SequenceDataset:
+        return refine(dataset, stricter, workspace=workspace, watch=watch)
+
+    with asked.place:
+        try:
+            mended = made_beside(_key(dataset, asked.check), "Preparing it again…", make)
+        except Bert4RecError as error:
+            state.show_error(error)
+            return
     state.choose_dataset(mended.folder.name if mended.folder else "")
     begin_at_top()
     st.toast(f"{escape(mended.name)} is ready", icon=":material/check:")

@@ -20,7 +20,7 @@ from bert4rec.plain_text import contained
 from bert4rec.presets import FIRST_PRESET
 from bert4rec.ui import cache, state
 from bert4rec.ui.data import profile_charts
-from bert4rec.ui.data.check_list import draw_checks
+from bert4rec.ui.data.check_list import draw_checks, mend
 from bert4rec.ui.data.dataset_actions import draw_actions, draw_note
 from bert4rec.ui.data.log_form import FORM_NAMES
 from bert4rec.ui.data.split_chart import draw_split
@@ -59,12 +59,14 @@ def draw_dataset(manifests: list[dict[str, Any]]) -> None:
         state.show_error(error)
         return
     _draw_metrics(found)
-    draw_checks(dataset, checks)
+    asked = draw_checks(dataset, checks)
     _draw_charts(found)
     draw_split(dataset)
     _draw_report(manifest)
     _draw_sequences(dataset)
     _draw_details(manifest)
+    if asked is not None:
+        mend(dataset, asked)
 
 
 @cache.kept(8, spinner="Describing the dataset…")

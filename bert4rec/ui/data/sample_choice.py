@@ -9,13 +9,16 @@ from bert4rec.data.public_logs import (
     CITATION,
     PUBLIC_LOGS,
     PublicLog,
+    fetch_public_log,
     find_public_log,
     prepare_public_log,
 )
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError
+from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
+from bert4rec.ui.long_making import is_making, made_beside
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.words import size
@@ -33,7 +36,13 @@ def ask_sample() -> str | None:
         return fetched
     chosen = _ask_bundled()
     _ask_public()
+    # Or what was chosen before a press elsewhere drew the page anew.
+    chosen = chosen or next((name for name in SAMPLES if is_making(_key(name))), None)
     return None if chosen is None else _prepared(chosen)
+
+
+def _key(name: str) -> str:
+    return f"prepare_{name}"
 
 
 def _ask_bundled() -> str | None:
@@ -56,13 +65,17 @@ def _ask_bundled() -> str | None:
 
 
 def _prepared(name: str) -> str | None:
+    workspace = state.workspace()
+
+    def make(watch: Watch) -> str:
+        dataset = prepare_sample(name, workspace, watch=watch)
+        return dataset.folder.name if dataset.folder else ""
+
     try:
-        with st.spinner("Preparing the sample…"):
-            dataset = prepare_sample(name, state.workspace())
+        return made_beside(_key(name), "Preparing the sample…", make)
     except Bert4RecError as error:
         state.show_error(error)
         return None
-    return dataset.folder.name if dataset.folder else ""
 
 
 def _ask_public() -> None:
@@ -150,7 +163,8 @@ def confirm_fetch(log: PublicLog) -> None:
         is_confirmed = st.button(
             "Prepare it" if is_here else "Fetch it", type="primary", key="fetch_confirm"
         )
-    if is_confirmed:
+    # Or what was confirmed before the dialog was closed and opened again.
+    if is_confirmed or is_making(_key(log.name)):
         _fetch(log)
 
 
@@ -161,13 +175,22 @@ def _fetch(log: PublicLog) -> None:
         share = min(n_bytes / (total or log.size_bytes), 1.0)
         bar.progress(share, text=f"{size(n_bytes)} of about {size(total or log.size_bytes)}")
 
+    workspace = state.workspace()
+
+    def make(watch: Watch) -> str:
+        dataset = prepare_public_log(log, workspace, watch=watch)
+        return dataset.folder.name if dataset.folder else ""
+
     try:
-        with st.spinner("Fetching, checking and preparing…", show_time=True):
-            dataset = prepare_public_log(log, state.workspace(), progress=show)
+        # By this drawing, so that closing the dialog ends it; what is here is prepared to its end.
+        with st.spinner("Fetching and checking…", show_time=True):
+            fetch_public_log(log, workspace, progress=show)
+        bar.empty()
+        folder = made_beside(_key(log.name), "Preparing it…", make)
     except Bert4RecError as error:
         bar.empty()
         state.show_error(error)
         return
     _close()
-    st.session_state[FETCHED_KEY] = dataset.folder.name if dataset.folder else ""
+    st.session_state[FETCHED_KEY] = folder
     st.rerun()

@@ -18,10 +18,10 @@ from bert4rec.runs.status import ACTIVE_STATES
 from bert4rec.temperatures import Shown, Temperatures, least_shown
 from bert4rec.ui import state
 from bert4rec.ui.cache import load_recommender
+from bert4rec.ui.long_making import share_words
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
-from bert4rec.words import percent, sentence
 
 
 def open_model(run: Run) -> Recommender:
@@ -207,7 +207,7 @@ def _wait(
     st.markdown(f":material/hourglass_top: :shimmer[{text}]")
     # What takes no longer than a moment tells nothing.
     if has_bar and found is not None and found.doing:
-        st.progress(found.share, text=sentence(f"{found.doing}, {percent(found.share)} of all"))
+        st.progress(found.share, text=share_words(found.doing, found.share))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)

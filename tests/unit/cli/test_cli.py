@@ -378,6 +378,14 @@ def test_a_sample_is_prepared_once_and_found_by_name(workspace: Path) -> None:
     assert find_target("reading", LogOptions(), workspace).manifest["simulated"]
 
 
+def test_preparing_a_sample_tells_how_far_it_is(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bert4rec.cli.progress.LINE_EVERY_S", 0.0)
+    result = run("samples", "courses", "--workspace", workspace)
+    assert "%  writing the dataset" in result.stderr
+
+
 def test_options_of_a_log_are_refused_for_a_dataset(home: Path) -> None:
     result = run("train", "ring", "--user", "x", "--workspace", home)
     assert result.exit_code == 2

@@ -159,3 +159,16 @@ def test_a_name_longer_than_any_may_be_today_is_shortened_for_what_is_made_of_it
     assert made.name == "x" * 60
     nameless = SequenceDataset.from_sequences([[1, 2, 3]] * 4, name="  ")
     assert refine(nameless, {"min_sequence_length": 3}, workspace=workspace).name == "unnamed"
+
+
+def test_it_tells_how_far_it_is_from_the_dataset_to_the_new_one(workspace: Path):
+    log = pd.DataFrame({"user": list("aaaabbbb"), "item": list("xyzwxyzw")})
+    made = prepare(log, name="log", workspace=workspace)
+    told: list[tuple[str, float]] = []
+    refine(made, {"min_item_count": 2}, workspace=workspace, watch=lambda *step: told.append(step))
+    doings, shares = zip(*told, strict=True)
+    assert doings[0] == "taking the interactions out of the dataset"
+    assert doings[-1] == "writing the dataset"
+    assert shares[0] == 0
+    assert list(shares) == sorted(shares)
+    assert 0.9 < shares[-1] < 1
