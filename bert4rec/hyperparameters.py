@@ -209,6 +209,11 @@ class Hyperparameters(PolicySettings):
         return self.attention == "bidirectional"
 
     @property
+    def most_shown(self) -> int:
+        """The most items that a place is shown, which takes one of the window itself."""
+        return self.max_seq_length - 1
+
+    @property
     def model_name(self) -> str:
         """What such a model is called wherever one is named."""
         return model_name({"attention": self.attention})

@@ -178,8 +178,10 @@ def _said(found: Calibration, used: Temperatures | None) -> list[str]:
     if used is None:
         said.append("Answers use no temperature, as none was kept; --keep keeps what pays.")
     elif not is_used:
-        kept = f"scores divided by {divisor_words(used)}" if used else "no temperature"
-        without = "; the figures here are without that" if used else ""
+        kept, without = "no temperature", ""
+        if used:
+            kept = f"scores divided by {divisor_words(used, found.most_shown)}"
+            without = "; the figures here are without that"
         said.append(f"Answers use what was kept: {kept}{without}.")
     return said
 
@@ -189,7 +191,7 @@ def _calibration_table(found: Calibration) -> list[str]:
 
     rows = [
         (
-            shown_words(one.shown),
+            shown_words(one.shown, found.most_shown),
             one.n_places,
             one.plain.error,
             one.plain.loss,

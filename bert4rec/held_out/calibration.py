@@ -301,7 +301,6 @@ def judge_temperatures(
         plain[context] = reliability_of(before.take(whole), places.user_idx)
         contexts[context] = reliability_of(used.take(whole), places.user_idx)
         groups += judged
-    settings = recommender.settings
     return Calibration(
         part=places.part,
         n_fitted=n_fitted,
@@ -310,8 +309,7 @@ def judge_temperatures(
         contexts=contexts,
         plain=plain,
         groups=tuple(groups),
-        # What is hidden takes a place of a window that the network sees all of.
-        most_shown=settings.max_seq_length - int(settings.sees_future),
+        most_shown=recommender.settings.most_shown,
     )
 
 

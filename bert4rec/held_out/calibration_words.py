@@ -90,7 +90,7 @@ def temperature_finding(found: Calibration, *, is_used: bool = True) -> str:
     used = found.temperatures
     if used:
         how = "Scores are divided by" if is_used else "It would pay to divide scores by"
-        said = f"{how} {divisor_words(used)}, which changes no rank."
+        said = f"{how} {divisor_words(used, found.most_shown)}, which changes no rank."
         said += "" if len(used) == len(found.groups) else " Elsewhere none pays."
     elif is_used:
         said = "No temperature is used: none of those that were fitted pays."
@@ -102,28 +102,29 @@ def temperature_finding(found: Calibration, *, is_used: bool = True) -> str:
     )
 
 
-def divisor_words(temperatures: Temperatures, about: str = "") -> str:
+def divisor_words(temperatures: Temperatures, most: int | None, about: str = "") -> str:
     """Return temperatures in a few words.
 
     Args:
         temperatures: One or more.
+        most: The most items that there is room for, if that is known.
         about: Whose they are.
     """
     told = {shown: f"{divisor:.2f}" for shown, divisor in temperatures.items()}
     by_size = sorted(told, key=lambda shown: temperatures[shown])
     least, greatest = told[by_size[0]], told[by_size[-1]]
     if len(told) == 1:
-        return f"{least} ({', '.join(filter(None, (about, shown_words(by_size[0]))))})"
+        return f"{least} ({', '.join(filter(None, (about, shown_words(by_size[0], most))))})"
     whose = f" ({about})" if about else ""
     return (least if least == greatest else f"{least} to {greatest}") + f"{whose}, by what is shown"
 
 
-def shown_words(shown: Shown) -> str:
-    """Return what a place is shown: a context, and of how many items."""
-    return f"{CONTEXT_NAMES[shown.context]}, {items_words(shown)}"
+def shown_words(shown: Shown, most: int | None) -> str:
+    """Return what a place is shown: a context, and of how many items. See `items_words`."""
+    return f"{CONTEXT_NAMES[shown.context]}, {items_words(shown, most)}"
 
 
-def items_words(shown: Shown, most: int | None = None) -> str:
+def items_words(shown: Shown, most: int | None) -> str:
     """Return how many items a place is shown.
 
     Args:
@@ -131,7 +132,7 @@ def items_words(shown: Shown, most: int | None = None) -> str:
         most: The most items that there is room for, if that is known.
 
     Example:
-        >>> items_words(Shown("past", 32)), items_words(Shown("past", 32), 49)
+        >>> items_words(Shown("past", 32), None), items_words(Shown("past", 32), 49)
         ('32 to 63 items', '32 to 49 items')
     """
     most = shown.most if most is None else max(shown.least, min(shown.most, most))

@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from bert4rec.contexts import window_around
 from bert4rec.errors import SettingsError
 from bert4rec.hyperparameters import GROUPS, Hyperparameters, setting_field
 from bert4rec.policy_settings import PolicySettings
@@ -269,3 +271,11 @@ def test_a_figure_of_a_preset_stands_in_the_file_that_it_names(name: str) -> Non
             assert re.search(rf"(?<![\d.]){re.escape(f'{value:g}')}", source), (found.data, value)
         assert found.data in found.text
         assert found.data in found.short
+
+
+@pytest.mark.parametrize("attention", ["bidirectional", "causal"])
+def test_a_place_is_shown_all_of_a_window_but_itself(attention: str) -> None:
+    chosen = parse_settings({"attention": attention, "max_seq_length": 50})
+    assert chosen.most_shown == 49
+    window = window_around(np.ones(200, bool), 150, 50, sees_future=chosen.sees_future)
+    assert window.stop - window.start - 1 == chosen.most_shown

@@ -80,8 +80,9 @@ def draw_sureness(run: Run) -> None:
     draw_calibration(found.using({}))
     if found.temperatures:
         st.caption(
-            f"At this epoch it would pay to divide scores by {divisor_words(found.temperatures)}: "
-            "what pays is used once the run has ended."
+            "At this epoch it would pay to divide scores by "
+            f"{divisor_words(found.temperatures, found.most_shown)}: what pays is used once the "
+            "run has ended."
         )
 
 

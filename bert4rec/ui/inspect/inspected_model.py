@@ -109,7 +109,11 @@ def draw_temperatures(
         name: temperatures if n_before is None else _after(run, temperatures, n_before)
         for name, (run, temperatures) in used.items()
     }
-    told = " and ".join(divisor_words(by, escape(name)) for name, by in kept.items() if by)
+    told = " and ".join(
+        divisor_words(by, used[name][0].hyperparameters().most_shown, escape(name))
+        for name, by in kept.items()
+        if by
+    )
     if told:
         st.caption(
             f"Probabilities are calibrated{'' if n_before is not None else ' where that pays'}: "
@@ -120,7 +124,7 @@ def draw_temperatures(
 
 def _after(run: Run, temperatures: Temperatures, n_before: int) -> Temperatures:
     """Return the one that divides what a run expects after so many items, if there is one."""
-    n_read = min(n_before, run.hyperparameters().max_seq_length - 1)
+    n_read = min(n_before, run.hyperparameters().most_shown)
     shown = Shown("past", int(least_shown(np.array(n_read))))
     return {shown: temperatures[shown]} if shown in temperatures else {}
 

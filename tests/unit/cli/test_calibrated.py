@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import bert4rec
 from bert4rec.cli.answers import calibration_notes
 from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
+from bert4rec.temperatures import Shown
 from tests.commands import document, run
 from tests.divided import alike, keep
 from tests.factories import copied
@@ -84,6 +86,16 @@ def test_a_calibration_says_what_would_pay_and_what_answers_use(older_run: Run) 
         assert "Answers use what was kept: scores divided by 2.00" in told
     keep(older_run, {})
     assert "Answers use what was kept: no temperature." in run(*words).stdout
+
+
+def test_a_calibration_names_no_more_items_than_the_window_holds(older_run: Run) -> None:
+    most = older_run.hyperparameters().max_seq_length - 1
+    told = run(*asked(older_run, "calibration")).stdout
+    named = [int(upper) for upper in re.findall(r"\d+ to (\d+) items", told)]
+    assert max(named) == most
+    keep(older_run, {Shown("past", 8): 2.0})
+    told = run(*asked(older_run, "calibration")).stdout
+    assert f"scores divided by 2.00 (past only, 8 to {most} items)" in told
 
 
 @pytest.mark.parametrize("more", [("--hidden", "test"), ("--users", 50), ("--seed", 1)])

@@ -338,7 +338,22 @@ def test_it_is_told_which_temperatures_are_used(
 def test_temperatures_are_told_in_few_words(
     temperatures: dict[Shown, float], about: str, said: str
 ) -> None:
-    assert divisor_words(temperatures, about) == said
+    assert divisor_words(temperatures, None, about) == said
+
+
+def test_one_temperature_names_no_more_items_than_the_window_holds() -> None:
+    temperatures = {Shown("past", 32): 1.6}
+    assert divisor_words(temperatures, None) == "1.60 (past only, 32 to 63 items)"
+    assert divisor_words(temperatures, 49) == "1.60 (past only, 32 to 49 items)"
+
+
+def test_findings_name_no_more_items_than_the_window_holds(recommender: Recommender) -> None:
+    found = calibrate(recommender, n_users=100)
+    assert found.most_shown is not None
+    least = 2 ** (found.most_shown.bit_length() - 1)
+    only = replace(found.groups[0], context="past", least=least, temperature=1.6, pays=True)
+    said = temperature_finding(replace(found, groups=(only,)))
+    assert f"1.60 (past only, {least} to {found.most_shown} items)" in said
 
 
 def told(factor: float, *, n_places: int = 1000, share: float = 0.0125) -> str:
