@@ -16,7 +16,16 @@ from bert4rec.stages import Watch
 from bert4rec.temperatures import as_documents
 
 
-def keep_temperatures(run: Run, *, watch: Watch | None = None) -> Calibration:
+def may_keep(run: Run) -> bool:
+    """Return whether a run ended before temperatures were looked for, so that they may be kept."""
+    if run.status().state in ACTIVE_STATES or run.summary() is None:
+        return False
+    return run.temperatures() is None
+
+
+def keep_temperatures(
+    run: Run, *, found: Calibration | None = None, watch: Watch | None = None
+) -> Calibration:
     """Calibrate the best weights of a run that has ended, and keep in its summary what pays.
 
     From then on all answers are told with it, as if the end of the training had found it. A run
@@ -24,6 +33,7 @@ def keep_temperatures(run: Run, *, watch: Watch | None = None) -> Calibration:
 
     Args:
         run: The run.
+        found: What calibrating it came to, where that was just done.
         watch: Told how far it has come.
 
     Returns:
@@ -38,7 +48,7 @@ def keep_temperatures(run: Run, *, watch: Watch | None = None) -> Calibration:
     with held(run.folder):
         # Another process may have taken it up since.
         _report_of(run)
-        found = calibrate(load_model(run), watch=watch)
+        found = found or calibrate(load_model(run), watch=watch)
         # That took a while: what it is kept with is read as it is now.
         report = _report_of(run)
         if run.temperatures() is None:

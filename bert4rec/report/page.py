@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from bert4rec.baselines.titles import NETWORK
 from bert4rec.files import refuse_unwritable, writing_explained
+from bert4rec.held_out.kept_temperatures import may_keep
 from bert4rec.json_files import write_text
 from bert4rec.report import findings, making, pictures, sections
 from bert4rec.report.charts import Chart
@@ -213,9 +214,14 @@ def _results(group: DataGroup, report: Report) -> dict[str, Any]:
 def _examples(group: DataGroup) -> dict[str, Any]:
     gallery = group.gallery
     if gallery is None:
-        return {"gallery": None, "titles": {}, "chosen": "", "contexts": []}
+        return {"gallery": None, "titles": {}, "chosen": "", "contexts": [], "to_calibrate": []}
     return {
         "gallery": gallery,
+        "to_calibrate": [
+            f"bert4rec calibration {one.run.id} --keep"
+            for one in group.runs
+            if one.label in gallery.own and may_keep(one.run)
+        ],
         "titles": sections.titles_of(group),
         "chosen": findings.chosen_words(gallery, len(group.runs)),
         "contexts": [

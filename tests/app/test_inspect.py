@@ -426,6 +426,18 @@ def test_the_run_is_asked_whether_the_future_matters_and_how_sure_it_is(run: Run
     assert (bins["share"] <= bins["high"]).all()
 
 
+def test_the_calibration_of_a_run_from_before_is_kept_at_a_press(run: Run) -> None:
+    keep(run, None)
+    app = open_inspect(user="u3", mask="2")
+    open_tab(app, ":material/percent: How sure is it?")
+    assert "This is not kept with the run" in texts(app)
+    press(app, "Keep it for this run")
+    found = state.finding_service().ask(run, "calibration").value
+    assert run.temperatures() == found.temperatures
+    assert "This is not kept with the run" not in texts(app)
+    assert "Keep it for this run" not in [one.label for one in app.button]
+
+
 @pytest.mark.usefixtures("run")
 def test_what_failed_to_be_found_out_is_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,

@@ -27,7 +27,7 @@ from tests.factories import small_settings
 from tests.reading import labels, plain, tables, texts
 from tests.unfolding import unfolded
 from tests.waiting import LIMIT_S, wait_until
-from tests.widgets import press
+from tests.widgets import button, press
 
 N_ITEMS = 14
 
@@ -98,7 +98,7 @@ def test_probabilities_are_calibrated_as_on_inspect_and_both_pages_say_so(run: R
     app = open_recommend(view="user", user="u3", last="shown")
     here = tables(app)[1]["Probability"].iloc[0]
     assert (
-        "scores are divided by 2.00 (first, past only, 8 to 15 items), see *How sure is it?*"
+        "scores are divided by 2.00 (first, past only, 8 to 11 items), see *How sure is it?*"
         in texts(app)
     )
     assert "Calibrating" not in texts(app)
@@ -123,7 +123,7 @@ def test_a_run_from_before_is_calibrated_when_it_is_looked_at(
     app = open_recommend(view="user", user="u3", last="shown")
     state.finding_service()._executor.submit(int).result(timeout=LIMIT_S)
     app.run()
-    assert "scores are divided by 2.00 (first, past only, 8 to 15 items)" in texts(app)
+    assert "scores are divided by 2.00 (first, past only, 8 to 11 items)" in texts(app)
 
 
 def test_a_temperature_for_other_places_is_not_said_to_divide_these(run: Run) -> None:
@@ -256,11 +256,21 @@ def test_a_composition_says_whether_its_probabilities_are_calibrated(run: Run) -
     calibrated = likely(app)
     keep(run, None)
     app = open_recommend(**link)
-    assert "own, as the end of this run did not calibrate them." in texts(app)
+    assert "own, as the end of this run did not calibrate them: they can be many" in texts(app)
     past, both = likely(app)
     # What is shown one side is divided by nothing.
     assert calibrated[0] == past
     assert calibrated[1] < both
+
+
+def test_a_run_from_before_is_calibrated_at_a_press_and_its_composition_told_anew(run: Run) -> None:
+    keep(run, None)
+    app = open_recommend(view="compose", places="1.2.0.4.5", filled="1")
+    assert f"bert4rec calibration {run.id} --keep" in str(button(app, "Calibrate this run").help)
+    press(app, "Calibrate this run")
+    assert run.temperatures() is not None
+    assert "own, as the end of this run did not calibrate them" not in texts(app)
+    assert "Calibrate this run" not in [one.label for one in app.button]
 
 
 @pytest.mark.usefixtures("run")

@@ -8,12 +8,14 @@ import streamlit as st
 from bert4rec.attention import place_attention
 from bert4rec.explain import occlusion
 from bert4rec.held_out.calibration_words import divisor_words
+from bert4rec.held_out.kept_temperatures import may_keep
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.inspect import explanation_table, future_view
 from bert4rec.ui.inspect.attention_view import draw_attention
 from bert4rec.ui.inspect.calibration_view import draw_calibration
 from bert4rec.ui.inspect.inspected_model import draw_finding, is_training
+from bert4rec.ui.kept_calibration import offer_keeping
 from bert4rec.ui.sequences import prediction_cards
 from bert4rec.ui.sequences.drafts import Draft
 
@@ -75,6 +77,12 @@ def draw_sureness(run: Run) -> None:
     if not is_training(run):
         kept = run.temperatures()
         draw_calibration(found if kept is None else found.using(kept))
+        if may_keep(run):
+            st.caption(
+                "This is not kept with the run: the composer, reports and commands still tell the "
+                "network's own probabilities of it."
+            )
+            offer_keeping(run, found=found)
         return
     # What stands above is not divided by anything yet.
     draw_calibration(found.using({}))

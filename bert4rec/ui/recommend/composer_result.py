@@ -15,6 +15,7 @@ from bert4rec.composer.reasons import Reason
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui.folded import popped
+from bert4rec.ui.kept_calibration import offer_keeping
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.outline_links import Edit
@@ -119,10 +120,14 @@ def draw_choices(result: Result, on_change: Callable[[Edit], None]) -> None:
         "share among what may stand there, everything else being there; below it stands what the "
         f"model gives it in the whole catalogue, from {sides}. {_calibrated(result.recommender)}"
     )
+    below = st.container()
     with st.grid("auto", min_column_width=MIN_CARD_PX) as cards:
         for choice in found.choices:
             with cards.container(border=True, height="stretch"):
                 _draw_choice(result, choice, on_change)
+    # Last, as who presses it waits here.
+    with below:
+        offer_keeping(result.run)
 
 
 def _calibrated(recommender: Recommender) -> str:
@@ -130,7 +135,10 @@ def _calibrated(recommender: Recommender) -> str:
     if recommender.scorer.temperatures:
         return "Both are calibrated where that pays: see *How sure is it?* on Inspect."
     if run is None or run.temperatures() is None:
-        return "Both are the network's own, as the end of this run did not calibrate them."
+        return (
+            "Both are the network's own, as the end of this run did not calibrate them: they can be"
+            " many times too high or too low."
+        )
     return "Both are the network's own: no calibration pays."
 
 

@@ -54,6 +54,17 @@ def test_that_none_pays_is_known_as_well(older_run: Run, monkeypatch: pytest.Mon
     assert model.scorer.temperatures == {}
 
 
+def test_what_was_just_found_is_kept_without_looking_again(
+    older_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = kept_temperatures.calibrate(bert4rec.load(older_run))
+    monkeypatch.setattr(kept_temperatures, "calibrate", None)
+    assert kept_temperatures.may_keep(older_run)
+    keep_temperatures(older_run, found=found)
+    assert older_run.temperatures() == found.temperatures
+    assert not kept_temperatures.may_keep(older_run)
+
+
 def test_what_a_run_has_stays(older_run: Run) -> None:
     keep(older_run, alike(2.0))
     keep_temperatures(older_run)

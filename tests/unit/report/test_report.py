@@ -661,6 +661,7 @@ def test_percentages_of_examples_are_calibrated_and_where_not_it_says_so(
     keep(run, None)
     text = Page(report_html([run])).text
     assert "Those of this model are not: they can be many times too high or too low." in text
+    assert f"Here bert4rec calibration {run.id} --keep does so, for a report" in text
     own = likely()
     assert len(own) > 1
     assert all(a != b for a, b in zip(own, calibrated, strict=True))
