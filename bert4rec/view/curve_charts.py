@@ -28,7 +28,7 @@ from bert4rec.view.curve_layers import (
     raw_layer,
     zoom,
 )
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, told_names
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, joining, legend_of, told_names
 from bert4rec.words import metric_name
 
 # However long the run.
@@ -186,7 +186,20 @@ def _chart(
         "event": event_layer({dot.series for dot in rows if dot.mark == "event"}),
     }
     spec["layer"][1:1] = [layer for mark, layer in layers.items() if mark in found]
+    encoding = spec["encoding"]
+    _give_room(encoding["x"], points["epoch"])
+    _give_room(encoding["y"], points["value"], from_zero=from_zero, is_log=is_log)
     return Chart(points, spec)
+
+
+def _give_room(
+    axis: dict[str, Any], values: pd.Series, *, from_zero: bool = False, is_log: bool = False
+) -> None:
+    """Widen an axis of which all values are one: without length Vega tells six decimals of it."""
+    told = {float(value) for value in values.dropna()} | ({0.0} if from_zero else set())
+    if len(told) == 1:
+        (value,) = told
+        axis["scale"]["domain"] = [value / 2, 2 * value] if is_log else [0.0, value or 1.0]
 
 
 def _alone(points: pd.DataFrame) -> pd.Series:
@@ -241,16 +254,16 @@ def _spec(y_title: str, series: Sequence[str], *, from_zero: bool, is_log: bool)
     }
     color = {"field": "series", "type": "nominal", "scale": names, "legend": legend}
     dashes = names | {"range": list(DASHES[: len(series)])}
-    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": legend}
+    dash = {"field": "series", "type": "nominal", "scale": dashes, "legend": joining(legend)}
     return {
         # A copy of a dict: Streamlit's page writes into it and fails at a number.
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "y": y, "color": color},
+        "encoding": {"x": x, "y": y, "color": color | {"legend": joining(legend)}},
         "layer": [
             {
                 "transform": [{"filter": "datum.mark == ''"}],
                 "mark": {"type": "line", "strokeWidth": 2, "clip": True},
-                "encoding": {"strokeDash": dash},
+                "encoding": {"color": color, "strokeDash": dash},
                 "params": params,
             },
             hover_layer(y_title),

@@ -83,6 +83,15 @@ def legend_of(
     return TEXT | names_within(f"width - {SIGN_PX}") | legend
 
 
+def joining(legend: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a legend as a further channel or layer tells it, which joins the first one.
+
+    Only the first says how its names are drawn: Vega-Lite makes more of that for each kind of mark
+    and warns where what two say is then not the same.
+    """
+    return None if legend is None else {k: v for k, v in legend.items() if k != "encoding"}
+
+
 def told_names(field: str) -> dict[str, Any]:
     """Return what has a legend tell the whole name of what one points at, as a part of a layer.
 

@@ -19,7 +19,11 @@ def test_every_chart_of_a_dataset_has_its_marks(server: Server, page: Page) -> N
     troubles: list[str] = []
     page.on(
         "console",
-        lambda message: troubles.append(message.text) if message.text.startswith("ERROR") else None,
+        lambda message: (
+            troubles.append(message.text)
+            if message.text.startswith(("ERROR", "WARN Conflicting"))
+            else None
+        ),
     )
     prepare_sample("playlists", server.workspace)
     page.goto(f"{server.url}/data")

@@ -32,6 +32,7 @@ from bert4rec.view.vega import (
     QUIET_TEXT,
     SIGN_PX,
     Chart,
+    joining,
     legend_of,
 )
 from bert4rec.words import counted, number, unique_labels, when
@@ -316,7 +317,8 @@ def _part_channels(present: Sequence[int], offset: int, beside: str) -> dict[str
     domain = list(PART_NAMES)
     return {
         "color": field | {"scale": {"domain": domain}, "legend": legend},
-        "shape": field | {"scale": {"domain": domain, "range": list(SHAPES)}, "legend": legend},
+        "shape": field
+        | {"scale": {"domain": domain, "range": list(SHAPES)}, "legend": joining(legend)},
     }
 
 

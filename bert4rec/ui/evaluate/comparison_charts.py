@@ -13,7 +13,7 @@ import pandas as pd
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, best_first, p_words, verdict_of
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of, names_within, told_names
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, joining, legend_of, names_within, told_names
 from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
 
 VERDICT_SHAPES = ("triangle-up", "triangle-down", "circle")
@@ -69,7 +69,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
     shape = {"domain": list(VERDICTS), "range": list(VERDICT_SHAPES)}
     spec = {
         "padding": dict(PADDING_PX),
-        "encoding": {"y": y, "color": color | {"legend": legend}, "tooltip": tooltip},
+        "encoding": {"y": y, "color": color | {"legend": joining(legend)}, "tooltip": tooltip},
         "layer": [
             {
                 "mark": {"type": "rule", "strokeDash": [4, 4], "color": NEUTRAL_COLOR},
@@ -77,7 +77,11 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
             },
             {
                 "mark": {"type": "rule", "strokeWidth": 2.5},
-                "encoding": {"x": x, "x2": {"field": "high"}},
+                "encoding": {
+                    "x": x,
+                    "x2": {"field": "high"},
+                    "color": color | {"legend": legend},
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
@@ -87,7 +91,7 @@ def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], met
                         "field": "verdict",
                         "type": "nominal",
                         "scale": shape,
-                        "legend": legend,
+                        "legend": joining(legend),
                     },
                 },
             },
@@ -165,7 +169,7 @@ def slice_chart(
     y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
     y |= {"axis": AXIS | {"tickCount": 5}}
     legend = legend_of(who) | {"symbolSize": 90}
-    color = {"field": "who", "type": "nominal", "scale": {"domain": who}, "legend": legend}
+    color = {"field": "who", "type": "nominal", "scale": {"domain": who}}
     shapes = {"domain": who, "range": [SHAPES[at % len(SHAPES)] for at in range(len(who))]}
     tooltip = [
         {"field": "who", "title": "Who"},
@@ -177,13 +181,22 @@ def slice_chart(
     ]
     spec = {
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "xOffset": offset, "color": color, "tooltip": tooltip},
+        "encoding": {
+            "x": x,
+            "xOffset": offset,
+            "color": color | {"legend": joining(legend)},
+            "tooltip": tooltip,
+        },
         "layer": [
             {
                 "mark": {"type": "rule", "strokeWidth": 2},
                 # Of what layers make of their legend Vega-Lite takes the first.
                 "params": [told_names("who")],
-                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+                "encoding": {
+                    "y": y | {"field": "low"},
+                    "y2": {"field": "high"},
+                    "color": color | {"legend": legend},
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
@@ -193,7 +206,7 @@ def slice_chart(
                         "field": "who",
                         "type": "nominal",
                         "scale": shapes,
-                        "legend": legend,
+                        "legend": joining(legend),
                     },
                 },
             },

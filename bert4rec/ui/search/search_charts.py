@@ -14,7 +14,7 @@ import pandas as pd
 from bert4rec.search.figures import best_so_far
 from bert4rec.search.trials import Trial, best_trial
 from bert4rec.ui.search.trial_table import settings_words, trial_name
-from bert4rec.view.vega import AXIS, PADDING_PX, Chart, legend_of
+from bert4rec.view.vega import AXIS, PADDING_PX, Chart, joining, legend_of
 from bert4rec.words import counted, metric_name, number, percent
 
 BEST, FINISHED, PRUNED, RUNNING = "Best", "Finished", "Pruned", "Under way"
@@ -81,9 +81,11 @@ def _height(points: pd.DataFrame, metric: str) -> dict[str, Any]:
 def _spec(
     x: dict[str, Any], y: dict[str, Any], layers: list[dict[str, Any]], colour: dict[str, Any]
 ) -> dict[str, Any]:
+    if layers:
+        layers[0].setdefault("encoding", {})["color"] = colour
     return {
         "padding": dict(PADDING_PX),
-        "encoding": {"x": x, "y": y, "color": colour},
+        "encoding": {"x": x, "y": y, "color": colour | {"legend": joining(colour["legend"])}},
         "layer": layers,
     }
 
@@ -130,7 +132,8 @@ def color(names: Sequence[str]) -> dict[str, Any]:
 def shape(names: Sequence[str]) -> dict[str, Any]:
     """Return the shape of what trials came to, which is the same in every chart."""
     scale = {"domain": list(NAMES), "range": list(SHAPES)}
-    return {"field": "series", "type": "nominal", "scale": scale, "legend": _legend(names)}
+    legend = joining(_legend(names))
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
 
 
 def tooltip(metric: str) -> list[dict[str, Any]]:
@@ -179,7 +182,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
     if legend is not None and not points["is_alone"].all():
         legend |= LINE_SIGN
     scale = {"domain": list(NAMES), "range": list(DASHES)}
-    dash = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
+    dash = {"field": "series", "type": "nominal", "scale": scale, "legend": joining(legend)}
     width = {"condition": {"test": f"datum.series === '{BEST}'", "value": 3}, "value": 1.2}
     told = [*tooltip(metric)[:3], {"field": "epoch", "title": "Epoch"}]
     layers: list[dict[str, Any]] = [

@@ -16,9 +16,10 @@ from bert4rec.view.curve_charts import (
     loss_chart,
     loss_overlay,
     metric_chart,
+    metric_overlay,
 )
 from bert4rec.view.curve_layers import event_layer
-from bert4rec.view.vega import legend_of, told_names
+from bert4rec.view.vega import Chart, joining, legend_of, told_names
 from tests.curves import METRIC, curves_of
 from tests.factories import small_settings
 
@@ -96,6 +97,25 @@ def test_the_only_point_of_a_line_is_drawn_as_one(smoothing: float) -> None:
     assert alone(curves_of(1, n_lines=2)) == []
     # The first validation is the best, which has a mark of its own.
     assert not metric_chart(curves_of(1), METRIC).points["is_alone"].any()
+
+
+def test_an_axis_on_which_all_is_one_begins_at_zero() -> None:
+    def domains(chart: Chart) -> tuple[list[float] | None, list[float] | None]:
+        axes = chart.spec["encoding"]
+        return axes["x"]["scale"].get("domain"), axes["y"]["scale"].get("domain")
+
+    once = curves_of(4)
+    del once.valid[:-1]
+    # Vega tells an axis without length in six decimals.
+    assert domains(metric_overlay({"one": once, "two": once}, METRIC)) == ([0, 4], None)
+    once.valid[0]["metrics"][METRIC] = 0.0
+    assert domains(metric_overlay({"one": once, "two": once}, METRIC)) == ([0, 4], [0, 1])
+    assert domains(loss_chart(curves_of(1, n_lines=1, loss_type="BCE"))) == ([0, 1], [0, 6])
+    assert domains(loss_chart(curves_of(1, n_lines=1, loss_type="BCE"), is_log=True)) == (
+        [0, 1],
+        [3, 12],
+    )
+    assert domains(metric_overlay({"one": curves_of(2)}, METRIC)) == (None, None)
 
 
 def test_the_pointer_finds_what_stands_out_of_a_long_line() -> None:
@@ -352,3 +372,19 @@ def test_a_legend_has_no_room_for_a_title_and_tells_whole_names() -> None:
     named = told_names("series")
     assert named["select"]["fields"] == ["series"]
     assert set(named["bind"]) == {"legend"}
+
+
+def test_one_place_alone_says_how_the_names_of_a_legend_are_drawn() -> None:
+    def saying(found: object) -> int:
+        if isinstance(found, dict):
+            legend = found.get("legend")
+            said = isinstance(legend, dict) and "encoding" in legend
+            return said + sum(map(saying, found.values()))
+        return sum(map(saying, found)) if isinstance(found, list) else 0
+
+    assert saying(metric_chart(curves_of(3), METRIC).spec) == 1
+    assert saying(loss_chart(curves_of(3)).spec) == 1
+    assert joining(None) is None
+    assert joining(legend_of(["one"])) == {
+        name: said for name, said in legend_of(["one"]).items() if name != "encoding"
+    }
