@@ -5,6 +5,7 @@ Who is better is told by words and by the place of a mark, not by colour alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
 from bert4rec.comparing.slicing import BY_POPULARITY
+from bert4rec.metrics import LEAST_USERS
 from bert4rec.ui.evaluate.comparison_rows import VERDICTS, best_first, p_words, verdict_of
 from bert4rec.view.vega import AXIS, PADDING_PX, Chart, joining, legend_of, names_within, told_names
 from bert4rec.words import POPULARITY_WORDS, counted, metric_name, metric_text, signed
@@ -28,6 +30,10 @@ MAX_LABEL_PX, LABEL_SHARE = 240, 0.4
 SLICE_PX = 100
 # Entrants beside each other in a chart of slices; more cannot be told apart.
 MAX_SHOWN = 5
+# Slices of fewer test cases set no scale where theirs is larger by more than this.
+MOST_PRESSED = 1.25
+# Points up, and is none of the signs of who.
+ARROW = "M0,1V-1M-0.6,-0.2L0,-1L0.6,-0.2"
 
 
 def forest_chart(differences: pd.DataFrame, entrants: Mapping[str, Entrant], metric: str) -> Chart:
@@ -142,7 +148,12 @@ def worded_slices(slices: pd.DataFrame) -> pd.DataFrame:
 def slice_chart(
     slices: pd.DataFrame, entrants: Mapping[str, Entrant], by: str, shown: Sequence[str]
 ) -> Chart:
-    """Draw NDCG@10 of chosen entrants in each slice of one kind, with intervals."""
+    """Draw NDCG@10 of chosen entrants in each slice of one kind, with intervals.
+
+    The scale is that of slices which are large enough to tell something: what tiny ones leave open
+    may be ten times as much, and would press all else together. Where they go on beyond the scale
+    an arrow at its end says so; see `has_arrows`.
+    """
     chosen = slices[(slices["by"] == by) & slices["entrant"].isin(list(shown))]
     names = {key: entrants[key].title for key in shown}
     # The count on a line of its own, where no long name hides it.
@@ -160,13 +171,16 @@ def slice_chart(
             "n": chosen["n_rows"].to_numpy(),
         }
     )
+    scale = _scale_of(points)
+    most = scale["domain"][1] if "domain" in scale else math.inf
+    points["is_beyond"] = points[["value", "high"]].max(axis=1) > most
     order, who = list(dict.fromkeys(labels)), list(names.values())
     x: dict[str, Any] = {"field": "slice", "type": "nominal", "sort": order, "title": None}
     lines = {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 130}
     x |= {"axis": AXIS | lines | _leaning(f"width < {SLICE_PX * len(order)}")}
     x |= {"scale": {"paddingInner": 0.45, "paddingOuter": 0.25}}
     offset = {"field": "who", "type": "nominal", "sort": who}
-    y = {"type": "quantitative", "title": "NDCG@10", "scale": {"zero": True}}
+    y = {"type": "quantitative", "title": "NDCG@10", "scale": scale}
     y |= {"axis": AXIS | {"tickCount": 5}}
     legend = legend_of(who) | {"symbolSize": 90}
     color = {"field": "who", "type": "nominal", "scale": {"domain": who}}
@@ -189,7 +203,7 @@ def slice_chart(
         },
         "layer": [
             {
-                "mark": {"type": "rule", "strokeWidth": 2},
+                "mark": {"type": "rule", "strokeWidth": 2, "clip": True},
                 # Of what layers make of their legend Vega-Lite takes the first.
                 "params": [told_names("who")],
                 "encoding": {
@@ -199,7 +213,7 @@ def slice_chart(
                 },
             },
             {
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "clip": True},
                 "encoding": {
                     "y": y | {"field": "value"},
                     "shape": {
@@ -212,7 +226,33 @@ def slice_chart(
             },
         ],
     }
+    if has_arrows(points):
+        spec["layer"].append(
+            {
+                "transform": [{"filter": "datum.is_beyond"}],
+                "mark": {"type": "point", "shape": ARROW, "size": 160, "opacity": 1},
+                "encoding": {"y": {"value": 0}},
+            }
+        )
     return Chart(points, spec)
+
+
+def has_arrows(points: pd.DataFrame) -> bool:
+    """Return whether something in a chart of slices goes on beyond its scale."""
+    return bool(points["is_beyond"].any())
+
+
+def _scale_of(points: pd.DataFrame) -> dict[str, Any]:
+    """Return the scale of slices with cases enough, where those of others would press it."""
+    ends = points[["value", "low", "high"]]
+    large = ends[points["n"] >= LEAST_USERS]
+    if large.empty or ends.max(axis=None) <= MOST_PRESSED * large.max(axis=None):
+        return {"zero": True}
+    top = float(large.max(axis=None)) or 0.1
+    step = 10 ** math.floor(math.log10(top / 4))
+    step *= next(n for n in (1, 2, 5, 10) if n * step >= top / 5)
+    bottom = min(0.0, float(large.min(axis=None)))
+    return {"domain": [bottom, round(step * math.ceil(top / step), 9)], "nice": False}
 
 
 def _leaning(is_narrow: str) -> dict[str, Any]:

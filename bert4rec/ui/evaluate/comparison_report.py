@@ -13,6 +13,7 @@ from bert4rec.comparing.comparison import Comparison
 from bert4rec.comparing.figures import ALL_METRICS, MAIN_METRIC
 from bert4rec.comparing.slicing import BY_CATEGORY
 from bert4rec.errors import Bert4RecError
+from bert4rec.metrics import LEAST_USERS
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.evaluate import comparison_charts as charts
 from bert4rec.ui.evaluate.case_gallery import draw_cases
@@ -223,6 +224,11 @@ def _draw_slices(
     chart = charts.slice_chart(slices, entrants, by, shown)
     st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
     several = " A test case counts in each category of its item." if by == BY_CATEGORY else ""
+    if charts.has_arrows(chart.points):
+        several += (
+            f" ↑ goes on beyond the scale, which is that of slices of {LEAST_USERS} test cases or"
+            " more; the pointer tells how far."
+        )
     st.caption(
         escape(
             f"{told} Clearly: the 95% interval of the difference is clear of 0, as that of one"

@@ -157,6 +157,46 @@ def test_a_slice_chart_shows_whom_it_is_asked_for(made: Comparison) -> None:
     assert "no slice" in charts.slice_finding(slices, made.entrants, "hair", "ease", "popularity")
 
 
+def slices_of(**cases: tuple[int, float, float, float]) -> pd.DataFrame:
+    """Slices of EASE: by name how many cases, NDCG@10 and the ends of its interval."""
+    columns = ["by", "slice", "entrant", "n_rows", "ndcg@10", "low", "high"]
+    rows = [("kind", name, "ease", *figures) for name, figures in cases.items()]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_slices_of_few_cases_set_no_scale_and_an_arrow_says_that_they_go_on(
+    made: Comparison,
+) -> None:
+    large = {"many": (900, 0.06, 0.05, 0.07), "some": (80, 0.04, 0.02, 0.062)}
+    slices = slices_of(**large, three=(3, 0.33, -0.1, 0.98), one=(2, 0.03, 0.0, 0.08))
+    chart = charts.slice_chart(slices, made.entrants, "kind", ["ease"])
+    scale = chart.spec["layer"][0]["encoding"]["y"]["scale"]
+    assert scale == {"domain": [0.0, 0.08], "nice": False}
+    assert charts.has_arrows(chart.points)
+    assert chart.points["is_beyond"].tolist() == [False, False, True, False]
+    assert chart.spec["layer"][-1]["transform"] == [{"filter": "datum.is_beyond"}]
+    # The pointer tells all of them as they are.
+    assert chart.points.loc[2, ["low", "value", "high"]].tolist() == [-0.1, 0.33, 0.98]
+    for layer in chart.spec["layer"][:-1]:
+        assert layer["mark"]["clip"]
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        slices_of(many=(900, 0.06, 0.05, 0.07), few=(9, 0.05, 0.02, 0.08)),
+        slices_of(three=(3, 0.33, 0.0, 0.98), four=(4, 0.03, 0.0, 0.1)),
+    ],
+)
+def test_all_slices_set_the_scale_where_few_cases_press_none_or_all_are_few(
+    slices: pd.DataFrame, made: Comparison
+) -> None:
+    chart = charts.slice_chart(slices, made.entrants, "kind", ["ease"])
+    assert chart.spec["layer"][0]["encoding"]["y"]["scale"] == {"zero": True}
+    assert not charts.has_arrows(chart.points)
+    assert len(chart.spec["layer"]) == 2
+
+
 def test_names_of_slices_stand_on_the_slant_where_the_chart_is_too_narrow_for_them(
     made: Comparison,
 ) -> None:
