@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 from markupsafe import Markup
 
 from bert4rec.view.svg import Scale, element, path_of, tick_text, ticks, wide_range
@@ -21,7 +20,6 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 22, 12, 46
 # Of an upright axis: its title with some air, a letter of a label, and what lies between that and
 # the chart.
 TITLE_PX, LETTER_PX, TICK_GAP = 22, 8, 8
-MAP_WIDTH = 620
 DASHES = {"solid": None, "dashed": "8 5", "dotted": "2 5"}
 
 
@@ -95,7 +93,7 @@ def line_chart(
     drawn = [part for curve in curves for part in _curve(curve, across, up)]
     return Chart(
         title,
-        _picture(f"{title}. {finding}", *_frame(across, up, titles), *drawn),
+        picture(f"{title}. {finding}", *_frame(across, up, titles), *drawn),
         finding,
         tuple(curve.key for curve in curves),
     )
@@ -125,6 +123,7 @@ def histogram(
     finding: str,
     *,
     titles: tuple[str, str],
+    is_log: bool = False,
 ) -> Chart:
     """Draw counts in bins as bars.
 
@@ -134,9 +133,10 @@ def histogram(
         counts: One a bin.
         finding: What they show.
         titles: Of the axes.
+        is_log: Whether equal ratios are equally wide.
     """
     up = Scale(0, max(*counts, 1) * 1.05, HEIGHT - BOTTOM, TOP)
-    across = Scale(edges[0], edges[-1], _left(up), WIDTH - RIGHT)
+    across = Scale(edges[0], edges[-1], _left(up), WIDTH - RIGHT, is_log=is_log)
     bars = []
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
         width = max(across(high) - across(low) - 1, 0.8)
@@ -146,9 +146,7 @@ def histogram(
                 "rect", class_="bar", x=across(low), y=y, width=width, height=HEIGHT - BOTTOM - y
             )
         )
-    return Chart(
-        title, _picture(f"{title}. {finding}", *_frame(across, up, titles), *bars), finding
-    )
+    return Chart(title, picture(f"{title}. {finding}", *_frame(across, up, titles), *bars), finding)
 
 
 def share_curve(
@@ -179,7 +177,7 @@ def share_curve(
         element("circle", class_="dot run0", cx=x, cy=y, r=4),
     )
     frame = _frame(across, up, titles, unit="%")
-    return Chart(title, _picture(f"{title}. {finding}", *frame, *drawn), finding)
+    return Chart(title, picture(f"{title}. {finding}", *frame, *drawn), finding)
 
 
 def _left(up: Scale) -> float:
@@ -191,12 +189,12 @@ def _left(up: Scale) -> float:
 def _frame(across: Scale, up: Scale, titles: tuple[str, str], unit: str = "") -> list[Markup]:
     left, floor, wall = across.start, HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
-    for value in ticks(up.low, up.high):
+    for value in up.marks():
         y = up(value)
         parts.append(element("path", class_="grid", d=path_of([(left, y), (wall, y)])))
         text = tick_text(value) + unit
         parts.append(element("text", text, class_="tick end", x=left - TICK_GAP, y=y + 4))
-    for value in ticks(across.low, across.high):
+    for value in across.marks():
         x = across(value)
         text = tick_text(value) + unit
         parts.append(element("text", text, class_="tick middle", x=x, y=floor + 18))
@@ -208,7 +206,8 @@ def _frame(across: Scale, up: Scale, titles: tuple[str, str], unit: str = "") ->
     return parts
 
 
-def _picture(alt: str, *parts: Markup, width: float = WIDTH, height: float = HEIGHT) -> Markup:
+def picture(alt: str, *parts: Markup, width: float = WIDTH, height: float = HEIGHT) -> Markup:
+    """Return a drawing of parts, with what it shows in words."""
     return element(
         "svg",
         *parts,
@@ -269,77 +268,3 @@ def axis_marks(highest: float) -> list[tuple[float, str]]:
     """Return the places, in per cent, and the texts of an axis from zero."""
     found = ticks(0, highest, 4)
     return [(100 * value / highest, tick_text(value)) for value in found if value <= highest]
-
-
-@dataclass(frozen=True, eq=False)
-class PointGroup:
-    """Points of one colour.
-
-    Args:
-        key: What they have in common.
-        points: Float (n, 2).
-        titles: One a point, shown while it is pointed at.
-        named: Place and short title of the points that are named on the map.
-    """
-
-    key: Key
-    points: np.ndarray
-    titles: Sequence[str]
-    named: Sequence[tuple[int, str]] = ()
-
-
-def point_map(title: str, groups: Sequence[PointGroup], finding: str) -> Chart:
-    """Draw groups of points without axes, both directions on one scale."""
-    everything = np.concatenate([group.points for group in groups])
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    span = float(max(high - low)) or 1.0
-    room, inner = 14, MAP_WIDTH - 28
-    height = 2 * room + max(inner * float(high[1] - low[1]) / span, 40)
-    places = [
-        (group.points - low) / span * inner + np.array([room, room], dtype=float)
-        for group in groups
-    ]
-    radius = float(np.clip(60 / np.sqrt(len(everything)), 1.8, 4.5))
-    parts = []
-    for group, at in zip(groups, places, strict=True):
-        dots = [
-            _dot(group.key.dash, name, float(x), height - float(y), radius)
-            for (x, y), name in zip(at, group.titles, strict=True)
-        ]
-        parts.append(element("g", *dots, class_=f"points {group.key.colour}"))
-    parts += _names(groups, places, height)
-    drawing = _picture(f"{title}. {finding}", *parts, width=MAP_WIDTH, height=height)
-    return Chart(title, drawing, finding, tuple(group.key for group in groups))
-
-
-def _dot(dash: str, name: str, x: float, y: float, radius: float) -> Markup:
-    if dash != "diamond":
-        return element("circle", element("title", name), cx=x, cy=y, r=radius)
-    # As large as a circle to the eye.
-    r = 1.25 * radius
-    corners = path_of([(x, y - r), (x + r, y), (x, y + r), (x - r, y)])
-    return element("path", element("title", name), d=corners + "Z")
-
-
-def _names(
-    groups: Sequence[PointGroup], places: Sequence[np.ndarray], height: float
-) -> list[Markup]:
-    """Return the names beside points, each only where no other one stands."""
-    taken: list[tuple[float, float, float]] = []
-    parts = []
-    for group, at in zip(groups, places, strict=True):
-        for row, name in group.named:
-            x, y, width = float(at[row, 0]), height - float(at[row, 1]), 8.3 * len(name)
-            is_right = x + width + 10 < MAP_WIDTH
-            left = x + 7 if is_right else x - 7 - width
-            crosses = any(
-                abs(y - other) < 17 and left < end and start < left + width
-                for start, end, other in taken
-            )
-            if crosses or left < 0:
-                continue
-            taken.append((left, left + width, y))
-            side = "start" if is_right else "end"
-            beside = x + (7 if is_right else -7)
-            parts.append(element("text", name, class_=f"name {side}", x=beside, y=y + 4))
-    return parts

@@ -11,10 +11,8 @@ from bert4rec.report.charts import (
     Chart,
     Curve,
     Key,
-    PointGroup,
     histogram,
     line_chart,
-    point_map,
     share_curve,
 )
 from bert4rec.report.collect import DataGroup
@@ -26,6 +24,7 @@ from bert4rec.report.findings import (
     rule_name,
 )
 from bert4rec.report.item_map import N_NAMED, ItemGroup, ItemMap
+from bert4rec.report.point_map import PointGroup, point_map
 from bert4rec.report.sections import RULE_KEYS
 from bert4rec.report.text import clean
 from bert4rec.runs.curves import Curves
@@ -119,7 +118,8 @@ def data_charts(group: DataGroup) -> list[Chart]:
     found = group.profile
     if found is None:
         return []
-    edges, counts = found.length_histogram
+    is_log = found.ratio_histogram is not None
+    edges, counts = found.ratio_histogram or found.length_histogram
     items, held = found.popularity_curve
     share_held = float(np.interp(POPULAR_SHARE, items, held))
     rows = few_points(len(items), MAX_POINTS)
@@ -127,10 +127,12 @@ def data_charts(group: DataGroup) -> list[Chart]:
     return [
         histogram(
             "How long histories are",
-            edges.tolist(),
+            # An edge belongs to the bin above it: a bin of one length stands over that length.
+            (edges - 0.5).tolist(),
             counts.tolist(),
             length_finding(group),
-            titles=("Items in a history", "People"),
+            titles=("Items in a history" + (", logarithmic" if is_log else ""), "People"),
+            is_log=is_log,
         ),
         share_curve(
             "How popular items are",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+# Texts of so many beside each other run into one another.
+MOST_RATIO_MARKS = 9
+
 
 def element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
     """Return an element; text inside is escaped, elements stay.
@@ -58,18 +61,30 @@ class Scale:
         high: Value at `end`.
         start: Place of `low`.
         end: Place of `high`.
+        is_log: Whether equal ratios of values are equally far apart; all are above 0 then.
     """
 
     low: float
     high: float
     start: float
     end: float
+    is_log: bool = False
 
     def __call__(self, value: float) -> float:
         """Return the place of a value."""
-        span = self.high - self.low
-        share = (value - self.low) / span if span else 0.5
+        at, low, high = (
+            math.log(one) if self.is_log else one for one in (value, self.low, self.high)
+        )
+        share = (at - low) / (high - low) if high != low else 0.5
         return self.start + share * (self.end - self.start)
+
+    def marks(self) -> list[float]:
+        """Return the values that are told beside it."""
+        if not self.is_log:
+            return ticks(self.low, self.high)
+        found = ratio_marks(self.low, self.high)
+        tens = [mark for mark in found if math.log10(mark).is_integer()]
+        return [*map(float, tens if len(found) > MOST_RATIO_MARKS and len(tens) > 1 else found)]
 
 
 def ticks(low: float, high: float, n: int = 5) -> list[float]:
@@ -88,6 +103,17 @@ def ticks(low: float, high: float, n: int = 5) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(step * at, 12) for at in range(first, last + 1)]
+
+
+def ratio_marks(low: float, high: float) -> list[int]:
+    """Return round values, each two to two and a half times the one before.
+
+    Example:
+        >>> ratio_marks(3, 120)
+        [5, 10, 20, 50, 100]
+    """
+    marks = [step * 10**power for power in range(len(str(int(high)))) for step in (1, 2, 5)]
+    return [mark for mark in marks if low <= mark <= high]
 
 
 def tick_text(value: float) -> str:

@@ -13,6 +13,7 @@ import streamlit as st
 from bert4rec.data.profile import Profile, few_points
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.view.svg import ratio_marks
 from bert4rec.view.vega import AXIS, GREY, PADDING_PX, QUIET_TEXT, Chart
 from bert4rec.words import number, percent, when
 
@@ -64,14 +65,8 @@ def length_chart(edges: np.ndarray, counts: np.ndarray, *, is_log: bool = False)
     if is_log:
         x["title"] += ", logarithmic"
         x["scale"] = {"type": "log"}
-        x["axis"] |= {"values": _ratio_marks(int(edges[0]), int(edges[-1])), "labelOverlap": True}
+        x["axis"] |= {"values": ratio_marks(int(edges[0]), int(edges[-1])), "labelOverlap": True}
     return Chart(points, _histogram(x, "Histories", "Items"))
-
-
-def _ratio_marks(low: int, high: int) -> list[int]:
-    """Return round numbers of which each is two to two and a half times the one before."""
-    marks = [step * 10**power for power in range(len(str(high))) for step in (1, 2, 5)]
-    return [mark for mark in marks if low <= mark <= high]
 
 
 def draw_popularity(found: Profile) -> None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bert4rec.comparing.plan import Entrant
@@ -193,7 +194,7 @@ def slice_chart(
         {"field": "low", "title": "From", "format": ".4f"},
         {"field": "high", "title": "To", "format": ".4f"},
     ]
-    spec = {
+    spec: dict[str, Any] = {
         "padding": dict(PADDING_PX),
         "encoding": {
             "x": x,
@@ -244,14 +245,14 @@ def has_arrows(points: pd.DataFrame) -> bool:
 
 def _scale_of(points: pd.DataFrame) -> dict[str, Any]:
     """Return the scale of slices with cases enough, where those of others would press it."""
-    ends = points[["value", "low", "high"]]
-    large = ends[points["n"] >= LEAST_USERS]
-    if large.empty or ends.max(axis=None) <= MOST_PRESSED * large.max(axis=None):
+    ends = points[["value", "low", "high"]].to_numpy(dtype=float)
+    large = ends[points["n"].to_numpy() >= LEAST_USERS]
+    if not large.size or np.nanmax(ends) <= MOST_PRESSED * np.nanmax(large):
         return {"zero": True}
-    top = float(large.max(axis=None)) or 0.1
+    top = float(np.nanmax(large)) or 0.1
     step = 10 ** math.floor(math.log10(top / 4))
     step *= next(n for n in (1, 2, 5, 10) if n * step >= top / 5)
-    bottom = min(0.0, float(large.min(axis=None)))
+    bottom = min(0.0, float(np.nanmin(large)))
     return {"domain": [bottom, round(step * math.ceil(top / step), 9)], "nice": False}
 
 
