@@ -6,12 +6,14 @@ in the box that opens by a double click.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from math import ceil
 from typing import NamedTuple
 from unicodedata import east_asian_width
 
-from bert4rec.plain_text import shortened_within
+from bert4rec.plain_text import contained, shortened_within
 
 # What a cell takes beside its text; a sign of it, a thin, a wide one, one as wide as it is high.
 CELL_PX, LETTER_PX, THIN_PX, WIDE_PX, SQUARE_PX = 16, 7, 5, 10, 14
@@ -82,6 +84,24 @@ def data_room(names: Iterable[str], row: int) -> NameRoom:
 def cell_text(width: int) -> Callable[[object], str]:
     """Return what writes a name into a cell of one line that is so wide, in pixels."""
     return lambda name: text_within(str(name), width - CELL_PX)
+
+
+def cell_beginning(width: int) -> Callable[[object], str]:
+    """Return what writes text into a cell so wide, in pixels: of a longer one its beginning.
+
+    Example:
+        >>> cell_beginning(120)("Ode to Joy, then another one"), cell_beginning(120)(None)
+        ('Ode to Joy, th…', '')
+    """
+    return lambda text: "" if text is None else _beginning(str(text), width - CELL_PX)
+
+
+def _beginning(text: str, room: int) -> str:
+    ends = list(accumulate(map(_sign_px, text)))
+    if not ends or ends[-1] <= room:
+        return contained(text)
+    n = bisect_right(ends, room - _sign_px("…"))
+    return contained(text[:n].rstrip(" ,;→") + "…")
 
 
 def text_px(text: str) -> int:

@@ -25,12 +25,13 @@ from bert4rec.ui.data.import_address import FORM, hold, told
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
-from bert4rec.ui.name_room import cell_text
+from bert4rec.ui.name_room import cell_beginning, cell_text
 from bert4rec.view.markdown import escape
 from bert4rec.view.worded import worded
 from bert4rec.words import counted, number, sentence, size
 
-USER_PX = 120
+USER_PX, SEQUENCE_PX = 120, 840
+CELLS = {"User": cell_text(USER_PX), "Sequence": cell_beginning(SEQUENCE_PX)}
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
     "tsv": "TSV (tabs)",
@@ -163,18 +164,19 @@ def _draw_sequences(
             "Sequence": " → ".join(
                 contained(titles.get(item_id, item_id))
                 for item_id in sequence.item_ids[:N_PREVIEW_ITEMS]
-            ),
+            )
+            + " → …" * (len(sequence.item_ids) > N_PREVIEW_ITEMS),
         }
         for sequence in found.longest
     ]
     longest = pd.DataFrame(rows, columns=["User", "Length", "Sequence"])
     draw_frame(
-        worded(longest, {"User": cell_text(USER_PX)}),
+        worded(longest, CELLS),
         hide_index=True,
         column_config={
             "User": st.column_config.TextColumn(width=USER_PX),
             "Length": st.column_config.NumberColumn(format="localized", width=70),
-            "Sequence": st.column_config.TextColumn(width=840),
+            "Sequence": st.column_config.TextColumn(width=SEQUENCE_PX),
         },
         alt="The longest sequences of the first rows as the chosen columns give them",
     )

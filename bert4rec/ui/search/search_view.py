@@ -14,6 +14,7 @@ from bert4rec.search.trials import COUNTED_STATES, Trial, n_wanted
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.name_room import cell_beginning
 from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.search import search_charts
 from bert4rec.ui.search.search_actions import as_shown, draw_controls, draw_finds
@@ -28,12 +29,14 @@ from bert4rec.view.markdown import escape
 from bert4rec.view.setting_words import titled
 from bert4rec.view.state_words import state_word
 from bert4rec.view.vega import Chart
+from bert4rec.view.worded import worded
 from bert4rec.words import counted, duration, metric_name, number, percent, sentence
 
 # A trial is a matter of minutes, and whoever looks takes time from it.
 REFRESH_S = 3.0
 CHART_PX = 300
 TABLE_PX = 320
+WHY_PX = 190
 
 
 @dataclass(frozen=True)
@@ -232,8 +235,9 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
     pruned = ": finished trials by their score, then those that were pruned"
     st.caption(f"The best first{pruned if counts.get('pruned') else ''}.")
     titles = [form_fields()[name].title for name, one in plan.space.items() if _is_number(one)]
+    table = trials_table(read.trials, list(plan.space), plan.metric)
     draw_frame(
-        trials_table(read.trials, list(plan.space), plan.metric),
+        worded(table, {WHY: cell_beginning(WHY_PX)}) if WHY in table else table,
         hide_index=True,
         height=min(TABLE_PX, 35 * (len(read.trials) + 1) + 2),
         placeholder="",
@@ -245,7 +249,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
                 width=54, help="The last epoch that was judged."
             ),
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=68),
-            WHY: st.column_config.TextColumn(width=190),
+            WHY: st.column_config.TextColumn(width=WHY_PX),
         }
         | {title: st.column_config.NumberColumn(format="%.3g") for title in titles},
         alt=f"{counted(len(read.trials), 'trial')}: {said}",

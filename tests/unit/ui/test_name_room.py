@@ -10,6 +10,7 @@ from bert4rec.ui.name_room import (
     ROW_PX,
     TALL_ROW_PX,
     NameRoom,
+    cell_beginning,
     cell_text,
     data_room,
     name_room,
@@ -47,3 +48,13 @@ def test_names_of_data_have_as_much_room_as_they_need_up_to_a_limit() -> None:
     assert one_line.width == three_lines.width == MAX_DATA_PX
     assert len(one_line.text(LONG)) < len(three_lines.text(LONG))
     assert data_room([], ROW_PX).width == data_room(["log"], ROW_PX).width
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_longer_text_is_cut_at_its_end_with_a_sign_and_is_no_wider_than_its_cell(name: str) -> None:
+    for width in (64, 190, 300):
+        shown = cell_beginning(width)(name)
+        assert text_px(shown) <= width - CELL_PX
+        assert shown.endswith("…")
+        assert name.startswith(shown[:-1])
+    assert cell_beginning(10_000)(name) == name
