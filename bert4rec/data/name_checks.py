@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.id_signs import dated_ids, first_times, gaps_among, time_correlation
+from bert4rec.data.like_ids import like_ids
 from bert4rec.data.title_signs import shared_titles
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.words import counted, percent
@@ -14,6 +17,7 @@ from bert4rec.words import counted, percent
 MANY_DATED_IDS = 0.5
 IDS_IN_ORDER = 0.95
 # Shares of the interactions with items that share a title with others.
+MANY_LIKE_IDS = 0.01
 MANY_SHARED_TITLES, SOME_SHARED_TITLES = 0.01, 0.001
 
 
@@ -21,14 +25,43 @@ def name_checks(dataset: SequenceDataset) -> Iterator[Check]:
     """Yield what to know of the names of users and items."""
     yield from _gap_checks(dataset)
     yield from _id_checks(dataset)
-    yield from _title_checks(dataset.vocabulary)
+    titles = list(_title_checks(dataset.vocabulary))
+    yield from titles
+    # Without titles of their own the check above has told of them as such.
+    nouns = ("user",) if titles and _has_no_titles(dataset.vocabulary) else ("user", "item")
+    yield from _like_id_checks(dataset, nouns)
+
+
+def _has_no_titles(vocabulary: Vocabulary) -> bool:
+    return list(vocabulary.titles) == list(vocabulary.item_ids)
+
+
+def _like_id_checks(dataset: SequenceDataset, nouns: Sequence[str]) -> Iterator[Check]:
+    for noun, ids, counts in _named(dataset):
+        found = like_ids(ids) if noun in nouns else None
+        if found is None:
+            continue
+        share = float(counts[found.rows].sum() / max(counts.sum(), 1))
+        one, other = (repr(ids[row]) for row in found.example)
+        yield Check(
+            "warning" if share > MANY_LIKE_IDS else "info",
+            f"{counted(len(found.rows), noun)} have ids that differ only in {found.ways} from one"
+            f" another, such as {one} and {other}; {percent(share, 1)} of the interactions are"
+            f" {'theirs' if noun == 'user' else 'with them'}",
+            f"If they are {counted(found.n_meant, noun)}, write each id in one way in the log and"
+            " prepare that again, so that all interactions of one count together.",
+            len(found.rows),
+        )
+
+
+def _named(dataset: SequenceDataset) -> Iterator[tuple[str, list[str], np.ndarray]]:
+    """Yield what is named, the raw ids, and the number of interactions of each."""
+    yield "user", dataset.users["user_id"].tolist(), dataset.lengths
+    yield "item", list(dataset.vocabulary.item_ids), dataset.vocabulary.counts
 
 
 def _gap_checks(dataset: SequenceDataset) -> Iterator[Check]:
-    for noun, ids, counts in (
-        ("user", dataset.users["user_id"].tolist(), dataset.lengths),
-        ("item", dataset.vocabulary.item_ids, dataset.vocabulary.counts),
-    ):
+    for noun, ids, counts in _named(dataset):
         for place in gaps_among(ids):
             n = int(counts[place])
             yield Check(
