@@ -246,7 +246,7 @@ def _draw_table(read: ReadStudy, plan: SearchPlan) -> None:
             "State": st.column_config.TextColumn(width=95),
             metric_name(plan.metric): st.column_config.NumberColumn(format="%.4f", width=76),
             "Epoch": st.column_config.NumberColumn(
-                width=54, help="The last epoch that was judged."
+                format="%d", width=54, help="The last epoch that was judged."
             ),
             "Seconds": st.column_config.NumberColumn(format="%.0f", width=68),
             WHY: st.column_config.TextColumn(width=WHY_PX),
