@@ -191,6 +191,9 @@ def _no_run(text: str, runs: Sequence[Run], where: str) -> NotFoundError:
     there = ", ".join(run.id for run in runs[:5]) or "none"
     place = expanded(text)
     problem, fix = f"there is no run {text!r}", f"Runs here: {there}."
+    if not runs:
+        # Most often the command was typed in another folder than the one that has it.
+        fix += " Another workspace may have it: --workspace or BERT4REC_WORKSPACE names one."
     if is_there(place):
         problem += ", and what lies at that path is none"
     elif "/" in text or place.suffix:
