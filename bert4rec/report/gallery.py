@@ -54,13 +54,15 @@ class Guess:
     Args:
         name: Label of a run, `transitions`, or a context.
         entries: The best items, best first.
-        true_rank: Rank of the true item in the whole catalogue, from 0; None where it left the
-            list, as it was met before.
+        true_rank: Rank of the true item among those that could be listed, from 0; None where it
+            left the list, as it was met before.
+        n_ranked: How many those are: the catalogue, without what was met where that is left out.
     """
 
     name: str
     entries: tuple[Entry, ...]
     true_rank: int | None
+    n_ranked: int
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def _next_example(
     lists = next_lists(
         scorers, history, k=LIST_LENGTH, true_idx=true_idx, remove_seen=model.removes_seen
     )
+    n_left_out = len(np.unique(history)) if model.removes_seen else 0
     guesses = [
         Guess(
             name,
@@ -231,6 +234,7 @@ def _next_example(
                 for one in found.items
             ),
             found.true_rank,
+            dataset.n_items - n_left_out,
         )
         for name, found in lists.items()
     ]
@@ -295,7 +299,7 @@ def _middle(model: Recommender, user: int, items: np.ndarray, kind: str) -> Exam
         entries = tuple(
             Entry(one.item_idx, one.probability, one.item_idx == true_idx) for one in prediction.top
         )
-        guesses.append(Guess(name, entries, prediction.true_rank))
+        guesses.append(Guess(name, entries, prediction.true_rank, model.dataset.n_items))
     n_before = min(place, around)
     return Example(
         kind=kind,

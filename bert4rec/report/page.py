@@ -181,7 +181,6 @@ def _group(group: DataGroup, report: Report) -> dict[str, Any]:
     return {
         "name": clean(group.name, 40),
         "is_there": group.dataset is not None,
-        "n_items": group.dataset.n_items if group.dataset is not None else 0,
         "figures": _data_figures(group),
         "charts": pictures.data_charts(group),
         "checks": [check for check in group.checks if check.level != "info"],

@@ -384,7 +384,22 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_those_drawn(tiny_run:
             hits = [at for at, entry in enumerate(guess.entries) if entry.is_true]
             assert guess.true_rank is not None
             assert hits == [guess.true_rank] if guess.true_rank < 5 else not hits
+            assert guess.true_rank < guess.n_ranked
     assert gallery == collect([tiny_run]).groups[0].gallery
+
+
+def test_a_place_is_told_of_as_many_items_as_could_stand_there(tiny_run: Run) -> None:
+    model = load_model(tiny_run)
+    report = collect([tiny_run])
+    gallery = report.groups[0].gallery
+    assert gallery is not None
+    for one in gallery.nexts:
+        met = np.unique(model.dataset.history(model.dataset.user_idx(one.user_id))[:-1])
+        n_left_out = len(met) if model.removes_seen else 0
+        assert {guess.n_ranked for guess in one.guesses} == {model.dataset.n_items - n_left_out}
+    first = gallery.nexts[0].guesses[0]
+    assert model.removes_seen
+    assert f"{first.true_rank + 1:,} of {first.n_ranked:,}" in Page(render(report)).text
 
 
 def test_middles_are_ranked_all_at_once_as_one_by_one(tiny_run: Run) -> None:

@@ -125,7 +125,7 @@ def test_a_run_is_found_by_path_id_name_or_as_the_last(
     assert find_run(workspace, "last") == second
     with pytest.raises(NotFoundError, match=f"Runs here: {second.id}"):
         find_run(workspace, "third")
-    with pytest.raises(NotFoundError, match="here: none. Another workspace may"):
+    with pytest.raises(NotFoundError, match=r"here: none\. Another workspace may"):
         find_run(workspace / "empty", "last")
 
 
