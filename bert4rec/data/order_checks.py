@@ -135,6 +135,7 @@ def _sorted_checks(dataset: SequenceDataset) -> Iterator[Check]:
             f"nearly all histories hold the same items in the same order: {percent(order.share)} of"
             f" {order.n_met:,} pairs of popular items stand as they mostly do",
             "If its source is sorted by item, bring one in the order of time: else what comes next"
-            " tells of the sorting, and so do all figures. One programme for all looks like it.",
+            " tells of the sorting, and so do all figures. It looks the same where everybody"
+            " follows one plan, as in a course.",
             order.n_pairs,
         )

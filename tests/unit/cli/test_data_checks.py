@@ -28,6 +28,7 @@ def test_prepare_tells_what_is_doubtful(sorted_log: Path, workspace: Path) -> No
     document = json.loads(run("prepare", sorted_log, "--json", *place).stdout)
     found = next(check for check in document["checks"] if "same order" in check["message"])
     assert found["level"] == "warning"
+    assert found["fix"].endswith("where everybody follows one plan, as in a course.")
 
 
 def test_training_on_a_log_tells_what_is_doubtful(sorted_log: Path, workspace: Path) -> None:
