@@ -25,7 +25,7 @@ from bert4rec.stages import Stage, Watch, tell_nobody, within
 
 ID = pa.dictionary(pa.int32(), pa.string())
 # Share of the whole that is done once the interactions are a log again.
-WRITTEN_SHARE = 0.1
+WRITTEN_SHARE = 0.5
 
 
 def refine(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-# Texts of so many beside each other run into one another.
-MOST_RATIO_MARKS = 9
+# A letter of a text beside a scale.
+MARK_LETTER_PX = 8
 
 
 def element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
@@ -82,9 +82,12 @@ class Scale:
         """Return the values that are told beside it."""
         if not self.is_log:
             return ticks(self.low, self.high)
-        found = ratio_marks(self.low, self.high)
+        found = [float(mark) for mark in ratio_marks(self.low, self.high)]
+        # The last one is the longest and, beside the one before, among those with least room.
+        room = self(2 * self.low) - self(self.low)
+        is_narrow = bool(found) and room < MARK_LETTER_PX * (len(tick_text(found[-1])) + 1)
         tens = [mark for mark in found if math.log10(mark).is_integer()]
-        return [*map(float, tens if len(found) > MOST_RATIO_MARKS and len(tens) > 1 else found)]
+        return tens if is_narrow and len(tens) > 1 else found
 
 
 def ticks(low: float, high: float, n: int = 5) -> list[float]:

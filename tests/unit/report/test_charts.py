@@ -47,6 +47,6 @@ def test_a_long_tail_of_history_lengths_is_drawn_by_ratios_as_on_the_data_page()
 
 
 def test_a_scale_of_ratios_tells_tens_alone_where_there_is_no_room_for_more() -> None:
-    assert Scale(2, 300, 0, 100, is_log=True).marks() == [2, 5, 10, 20, 50, 100, 200]
-    assert Scale(1, 90_000, 0, 100, is_log=True).marks() == [1, 10, 100, 1_000, 10_000]
+    assert Scale(2, 300, 0, 400, is_log=True).marks() == [2, 5, 10, 20, 50, 100, 200]
+    assert Scale(2, 3_000, 0, 330, is_log=True).marks() == [10, 100, 1_000]
     assert Scale(1, 100, 0, 100, is_log=True)(10) == pytest.approx(50)
